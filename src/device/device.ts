@@ -1,0 +1,68 @@
+// One compute device: memory, and kernels called by name. It knows no network, no shapes and no gradients.
+//
+// Guarantees, whatever the device:
+// - Calls take effect in the order in which they are made: a `read` sees every `write`, `copy` and `run` before it,
+//   and a buffer that is released and allocated again is never seen changing by a kernel that was called earlier.
+// - `run` and `write` return before the work is done where `runsInBackground`; nothing but `read` waits for it.
+// - A failure of the device (validation, out of memory, device lost) throws from this call or from the next one.
+
+import type { KernelBindings, KernelName, KernelParams } from "./kernels.ts";
+
+/** Which kind of device: Deno's own WebGPU, or the CPU through WASM SIMD. */
+export type DeviceKind = "webgpu" | "wasm";
+
+/** Memory of one device. Contents are undefined until written. Disposing it gives the memory back to the pool. */
+export interface DeviceBuffer extends Disposable {
+  /** The device that owns the memory. */
+  readonly device: Device;
+  /** Usable size in bytes, as asked for in {@linkcode Device.allocate}. */
+  readonly byteLength: number;
+  /** True once disposed; every use after that throws. Disposing twice is harmless. */
+  readonly released: boolean;
+}
+
+/** Counts of what a device holds and has done, for tests and logs. */
+export interface DeviceStatistics {
+  /** Bytes in buffers that are in use. */
+  readonly liveBytes: number;
+  /** Bytes kept in the pool for reuse. */
+  readonly pooledBytes: number;
+  /** Kernels run since the device was made. */
+  readonly kernelsRun: number;
+}
+
+/** A compute device. Made by `requestDevice()`. */
+export interface Device extends Disposable {
+  readonly kind: DeviceKind;
+  /** What it is, for people: adapter and driver, or the CPU path. */
+  readonly description: string;
+  /** True where `run` returns before the kernel has finished, so that the host can do other things meanwhile. */
+  readonly runsInBackground: boolean;
+  /** A small buffer of zeros to bind where a kernel's operand is absent (a bias with `biasLength` 0). Never disposed. */
+  readonly empty: DeviceBuffer;
+  /** Takes `byteLength` bytes (0 is allowed) from the pool or the system. Contents are undefined. */
+  allocate(byteLength: number): DeviceBuffer;
+  /** Copies host data into `buffer` at `byteOffset` (a multiple of 4, as is the data's length). */
+  write(
+    buffer: DeviceBuffer,
+    data: Float32Array | Uint32Array | Uint8Array,
+    byteOffset?: number,
+  ): void;
+  /** Copies `byteLength` bytes from `byteOffset` (both multiples of 4) to the host; the array is the caller's. */
+  read(
+    buffer: DeviceBuffer,
+    range?: { byteOffset?: number; byteLength?: number },
+  ): Promise<Uint8Array<ArrayBuffer>>;
+  /** Copies between two different buffers of this device; offsets and length are multiples of 4. */
+  copy(
+    from: DeviceBuffer,
+    fromOffset: number,
+    to: DeviceBuffer,
+    toOffset: number,
+    byteLength: number,
+  ): void;
+  /** Runs one kernel. A buffer bound for writing must not be bound twice in one call. */
+  run<K extends KernelName>(kernel: K, bindings: KernelBindings<K>, params: KernelParams<K>): void;
+  /** What is held and what was done so far. */
+  statistics(): DeviceStatistics;
+}

@@ -1,0 +1,219 @@
+// The kernels: name -> operands and parameters, in the order both devices take them.
+//
+// A kernel is written twice, as wgsl/<name>.wgsl and as rust_kernels/src/<name>.rs, and judged by
+// tests/reference/<name>.ts. `bindings` are whole storage buffers, `params` a block of 32-bit numbers; operands that may
+// lie at an offset say so by an element offset among the parameters. WASM exports carry the kernel's name and take the
+// bindings as pointers, then the parameters. "write" operands may also be read by the kernel.
+//
+// Legend: matrices are row-major; [r, c] is r rows of c columns; all data is f32 unless it says u32.
+
+import type { DeviceBuffer } from "./device.ts";
+
+/** How a kernel uses an operand. */
+type Access = "read" | "write";
+/** 32-bit parameter formats. */
+type ParamType = "u32" | "f32";
+
+interface Kernel {
+  readonly bindings: Readonly<Record<string, Access>>;
+  readonly params: Readonly<Record<string, ParamType>>;
+}
+
+const matmul = {
+  bindings: { a: "read", b: "read", bias: "read", out: "write" },
+  params: {
+    m: "u32",
+    n: "u32",
+    k: "u32",
+    // Only rows rowBegin <= row < rowEnd of `out` are computed.
+    rowBegin: "u32",
+    rowEnd: "u32",
+    // n, or 0 for none (bind `device.empty`).
+    biasLength: "u32",
+    // 1: out += result, 0: out = result.
+    accumulate: "u32",
+  },
+} as const;
+
+const binary = {
+  bindings: { a: "read", b: "read", out: "write" },
+  params: { length: "u32" },
+} as const;
+
+const sums = {
+  bindings: { x: "read", out: "write" },
+  // accumulate 1: out += sums, 0: out = sums.
+  params: { rows: "u32", cols: "u32", accumulate: "u32" },
+} as const;
+
+const apply = {
+  gradOffset: "u32",
+  paramOffset: "u32",
+  batch: "u32",
+  rows: "u32",
+  cols: "u32",
+  // Slots of `sums`: sum u^2 and sum p^2 over the whole parameter (read), this block's sum of the new p^2 (written).
+  updateSquares: "u32",
+  paramSquares: "u32",
+  nextParamSquares: "u32",
+  // Elements of the whole parameter, over all ranks.
+  count: "f32",
+  // rho_t; with scaleParameter 1 it is multiplied by max(scaleFloor, RMS(p)).
+  rate: "f32",
+  scaleParameter: "u32",
+  scaleFloor: "f32",
+  clipThreshold: "f32",
+  weightDecay: "f32",
+} as const;
+
+/** Every kernel's operands and parameters, by name. */
+export const kernels = {
+  // out[m, n] = a[m, k] b[k, n] + bias[n]
+  matmul_nn: matmul,
+  // out[m, n] = a[m, k] b[n, k]^T + bias[n]
+  matmul_nt: matmul,
+  // out[m, n] = a[k, m]^T b[k, n] + bias[n]
+  matmul_tn: matmul,
+
+  // out = a + b
+  add: binary,
+  // out = a * b
+  mul: binary,
+  // out[rows, cols] = x[rows, cols] + bias[cols]
+  add_row: {
+    bindings: { x: "read", bias: "read", out: "write" },
+    params: { rows: "u32", cols: "u32" },
+  },
+  // out = factor * x
+  scale: { bindings: { x: "read", out: "write" }, params: { length: "u32", factor: "f32" } },
+  // out = factor[0] * x
+  scale_by: { bindings: { x: "read", factor: "read", out: "write" }, params: { length: "u32" } },
+  // out += factor * x
+  accumulate: { bindings: { x: "read", out: "write" }, params: { length: "u32", factor: "f32" } },
+  // out[offset .. offset + length] = value
+  fill: { bindings: { out: "write" }, params: { offset: "u32", length: "u32", value: "f32" } },
+  // out[r, toOffset + c] = x[r, fromOffset + c] for c < cols; rows of x are fromStride long, rows of out toStride
+  copy_block: {
+    bindings: { x: "read", out: "write" },
+    params: {
+      rows: "u32",
+      cols: "u32",
+      fromStride: "u32",
+      fromOffset: "u32",
+      toStride: "u32",
+      toOffset: "u32",
+    },
+  },
+
+  // out = x Phi(x), Phi the normal distribution function (exact GELU)
+  gelu: { bindings: { x: "read", out: "write" }, params: { length: "u32" } },
+  // dx = dy (Phi(x) + x phi(x))
+  gelu_backward: { bindings: { x: "read", dy: "read", dx: "write" }, params: { length: "u32" } },
+
+  // out[t, d] = table[indices[t], d]; indices are u32 < numRows (checked on the host)
+  embedding: {
+    bindings: { table: "read", indices: "read", out: "write" },
+    params: { count: "u32", width: "u32", numRows: "u32" },
+  },
+  // dtable[v, d] += sum of dy[t, d] over t with indices[t] = v, in the order of t on every device
+  embedding_backward: {
+    bindings: { indices: "read", dy: "read", dtable: "write" },
+    params: { count: "u32", width: "u32", numRows: "u32" },
+  },
+
+  // losses[r] = logsumexp(logits[r, :]) - logits[r, targets[r]];  dlogits = gradScale (softmax(logits) - onehot)
+  softmax_cross_entropy: {
+    bindings: { logits: "read", targets: "read", losses: "write", dlogits: "write" },
+    params: { rows: "u32", cols: "u32", gradScale: "f32" },
+  },
+
+  // out[rows] (+)= sum over columns of x[rows, cols]
+  row_sums: sums,
+  // out[cols] (+)= sum over rows of x[rows, cols]
+  column_sums: sums,
+  // sums[slot] = sum of x[offset .. offset + length]^2
+  sum_squares: {
+    bindings: { x: "read", sums: "write" },
+    params: { offset: "u32", length: "u32", slot: "u32" },
+  },
+
+  // Adafactor (DESIGN: section 4). g is a block [batch, rows, cols] that begins at element gradOffset of `grad`.
+  // sums[rowSums + b rows + i] = sum_j g^2, sums[colSums + b cols + j] = sum_i g^2, sums[total + b] = sum_ij g^2
+  adafactor_stats: {
+    bindings: { grad: "read", sums: "write" },
+    params: {
+      gradOffset: "u32",
+      batch: "u32",
+      rows: "u32",
+      cols: "u32",
+      rowSums: "u32",
+      colSums: "u32",
+      total: "u32",
+    },
+  },
+  // guard[0] = 1 if any of sums[offset .. offset + length] is NaN or infinite (by its exponent bits), else 0  (u32)
+  adafactor_guard: {
+    bindings: { sums: "read", guard: "write" },
+    params: { offset: "u32", length: "u32" },
+  },
+  // The running averages, from sums over the whole parameter; nothing is written where guard[0] != 0. With
+  //   R = moments[0 .. batch rows], C = the next batch cols, M = the next batch (M_b = mean_i R_bi = mean_j C_bj):
+  //   R <- keep R + take (rowSum / globalCols + eps1)     C <- keep C + take (colSum / globalRows + eps1)
+  //   M <- keep M + take (total / (globalRows globalCols) + eps1)
+  //   factors[0 .. batch rows] = rsqrt(R / M)             factors[batch rows ..] = rsqrt(C)
+  adafactor_moments: {
+    bindings: { sums: "read", guard: "read", moments: "write", factors: "write" },
+    params: {
+      batch: "u32",
+      rows: "u32",
+      cols: "u32",
+      rowSums: "u32",
+      colSums: "u32",
+      total: "u32",
+      globalRows: "f32",
+      globalCols: "f32",
+      keep: "f32",
+      take: "f32",
+      eps1: "f32",
+    },
+  },
+  // sums[slot] = sum of u^2, u[b, i, j] = g[b, i, j] rowFactor[b, i] colFactor[b, j]
+  adafactor_update_squares: {
+    bindings: { grad: "read", factors: "read", sums: "write" },
+    params: { gradOffset: "u32", batch: "u32", rows: "u32", cols: "u32", slot: "u32" },
+  },
+  // With U2 = sums[updateSquares], P2 = sums[paramSquares]; nothing of param is changed where guard[0] != 0, and
+  // sums[nextParamSquares] = P2's own block then too (it is summed from the values that stand in param at the end):
+  //   a = rate (scaleParameter ? max(scaleFloor, sqrt(P2 / count)) : 1)    d = max(1, sqrt(U2 / count) / clipThreshold)
+  //   p <- p - a weightDecay p - a u / d        p is the block [batch, rows, cols] at element paramOffset of param
+  adafactor_apply: {
+    bindings: { grad: "read", factors: "read", guard: "read", param: "write", sums: "write" },
+    params: apply,
+  },
+  // As adafactor_apply, but momentum <- beta1 momentum + (1 - beta1) a u / d is subtracted instead of a u / d.
+  // momentum [batch, rows, cols] begins at element 0 of its buffer.
+  adafactor_apply_momentum: {
+    bindings: {
+      grad: "read",
+      factors: "read",
+      guard: "read",
+      param: "write",
+      momentum: "write",
+      sums: "write",
+    },
+    params: { ...apply, beta1: "f32" },
+  },
+} as const satisfies Record<string, Kernel>;
+
+/** Name of a kernel. */
+export type KernelName = keyof typeof kernels;
+
+/** Buffers to bind, by operand name. */
+export type KernelBindings<K extends KernelName> = {
+  readonly [Operand in keyof (typeof kernels)[K]["bindings"]]: DeviceBuffer;
+};
+
+/** Parameter values, by name; u32 parameters must be integers from 0 to 2^32 - 1. */
+export type KernelParams<K extends KernelName> = {
+  readonly [Param in keyof (typeof kernels)[K]["params"]]: number;
+};
