@@ -41,7 +41,7 @@ choose_toolchain() {
     EXTRA=(-Z build-std=std,panic_abort)
     export RUSTC_BOOTSTRAP=1
     # wasm-pack looks for this folder to learn whether the target is installed.
-    [ -d "/usr/lib/rustlib/$TARGET" ] || mkdir -p "/usr/lib/rustlib/$TARGET"
+    mkdir -p "/usr/lib/rustlib/$TARGET/lib"
   else
     echo "No Rust toolchain for $TARGET: run 'rustup target add $TARGET', or on Debian" \
       "'apt-get install rustc-web cargo-web rust-web-src lld'" >&2
