@@ -48,6 +48,8 @@ choose_toolchain() {
     exit 3
   fi
   export PATH="$TOOLS:$PATH" RUSTC="$TOOLS/rustc" CARGO="$TOOLS/cargo"
+  # One target folder: a standard library that must be built is built once.
+  export CARGO_TARGET_DIR="$PWD/target/wasm"
   COMPILER=$("$RUSTC" --version)
   local linker=()
   # Debian has LLVM's linker under its own name.
