@@ -1,0 +1,66 @@
+//! Ring algorithms over p ranks (Patarasu and Yuan 2009): rank r sends to r + 1 and receives from r - 1 only.
+//!
+//! The values are cut into p chunks; `offsets[c]..offsets[c + 1]` are chunk c's bytes, of any lengths, 0 included.
+//!
+//! ```text
+//! reduce-scatter, step s = 0..p-1:  send chunk r-s-1, add the arriving chunk r-s-2;  at the end chunk r is whole here
+//! all-gather,     step s = 0..p-1:  send chunk r-s,   take the arriving chunk r-s-1; at the end all chunks are
+//! all-reduce = reduce-scatter, then all-gather: the chunk that a step sends is the one the step before received
+//! ```
+//!
+//! A rank sends 2 (p-1)/p of the values in an all-reduce, the least possible. All ranks end with the same bits, as
+//! each sum is finished on one rank and copied from there; its terms are added in the order c+1, c+2, ..., c.
+
+use crate::schedule::{Action, Schedule};
+
+pub fn reduce_scatter(schedule: &mut Schedule, rank: u32, offsets: &[u64]) {
+    let ring = Ring::new(rank, offsets);
+    for step in 0..ring.size - 1 {
+        schedule.send(ring.right(), ring.chunk_behind(step + 1));
+        schedule.receive(ring.left(), ring.chunk_behind(step + 2), Action::Add);
+    }
+}
+
+pub fn all_gather(schedule: &mut Schedule, rank: u32, offsets: &[u64]) {
+    let ring = Ring::new(rank, offsets);
+    for step in 0..ring.size - 1 {
+        schedule.send(ring.right(), ring.chunk_behind(step));
+        schedule.receive(ring.left(), ring.chunk_behind(step + 1), Action::Copy);
+    }
+}
+
+pub fn all_reduce(schedule: &mut Schedule, rank: u32, offsets: &[u64]) {
+    reduce_scatter(schedule, rank, offsets);
+    all_gather(schedule, rank, offsets);
+}
+
+/// One rank's view of the ring.
+struct Ring<'a> {
+    rank: u32,
+    size: u32,
+    offsets: &'a [u64],
+}
+
+impl<'a> Ring<'a> {
+    fn new(rank: u32, offsets: &'a [u64]) -> Self {
+        Self {
+            rank,
+            size: offsets.len() as u32 - 1,
+            offsets,
+        }
+    }
+
+    fn right(&self) -> u32 {
+        (self.rank + 1) % self.size
+    }
+
+    fn left(&self) -> u32 {
+        (self.rank + self.size - 1) % self.size
+    }
+
+    /// The bytes of chunk `rank - distance`, round the ring.
+    fn chunk_behind(&self, distance: u32) -> (u64, u64) {
+        let chunk = ((self.rank + 2 * self.size - distance) % self.size) as usize;
+        (self.offsets[chunk], self.offsets[chunk + 1])
+    }
+}
