@@ -1,0 +1,58 @@
+// A parameter: a leaf that a model learns. It carries its layout, so that the optimizer and checkpoints know which part of
+// the whole parameter this rank holds. Its shape, values and gradient are those of that part.
+
+import type { Device } from "../device/device.ts";
+import type { ProcessGroup } from "../dist/group.ts";
+import { Layout } from "../dist/layout.ts";
+import { Memory } from "./memory.ts";
+import { Tensor } from "./tensor.ts";
+
+/** Options of {@linkcode Parameter}. */
+export interface ParameterOptions {
+  /** Shape of the whole parameter, and how it is split; the values are this rank's part. */
+  readonly layout: Layout<ProcessGroup>;
+  /** Path in the model; the module walk sets it. */
+  readonly name?: string;
+}
+
+/** Values that a model learns, or this rank's part of them. */
+export class Parameter extends Tensor {
+  /** Path in the model, such as `layers.0.weight`; set by `Module.namedParameters()`. */
+  name: string;
+  /** Shape of the whole parameter, and which part of it is here. */
+  readonly layout: Layout<ProcessGroup>;
+  #version = 0;
+
+  /**
+   * Copies this rank's values, in row-major order.
+   *
+   * @throws {RangeError} if there are not as many values as the layout's local shape wants.
+   */
+  constructor(
+    device: Device,
+    values: Float32Array | readonly number[],
+    { layout, name = "(unnamed)" }: ParameterOptions,
+  ) {
+    const shape = layout.localShape;
+    const memory = Memory.from(device, values, { shape, dtype: "f32" });
+    super(memory, { shape, dtype: "f32", requiresGrad: true });
+    this.layout = layout;
+    this.name = name;
+  }
+
+  /** Grows whenever values come from outside the optimizer, which then must not rely on what it knew of them. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Overwrites this rank's values. @throws {RangeError} if there are not as many as the shape wants. */
+  write(values: Float32Array | readonly number[]): void {
+    this.overwrite(values);
+    this.#version++;
+  }
+
+  /** Releases the gradient. */
+  zeroGrad(): void {
+    this.grad = undefined;
+  }
+}
