@@ -1,0 +1,26 @@
+// out += factor * x.
+// A workgroup does 1024 elements, four per invocation and 256 apart, so that neighbours read neighbours.
+
+struct Params {
+  length: u32,
+  factor: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let first = (group.y * groups.x + group.x) * 1024u + lane;
+  for (var j = 0u; j < 4u; j++) { // unroll
+    let i = first + j * 256u;
+    if (i < params.length) {
+      out[i] += params.factor * x[i];
+    }
+  }
+}

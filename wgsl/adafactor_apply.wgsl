@@ -1,0 +1,94 @@
+// p <- p - a weightDecay p - a u / d, u = g rowFactor colFactor, with U2 = sums[updateSquares], P2 = sums[paramSquares]:
+//   a = rate (scaleParameter ? max(scaleFloor, sqrt(P2 / count)) : 1)   d = max(1, sqrt(U2 / count) / clipThreshold)
+// Nothing of param is changed where guard[0] != 0. The sum of the new p^2 goes to sums[nextParamSquares] in the same pass
+// over memory: `tiles` leaves one sum per tile in scratch, `finish` adds them.
+
+// include: block_tile
+// include: workgroup_sum
+// include: sum_of_partials
+
+struct Params {
+  gradOffset: u32,
+  paramOffset: u32,
+  batch: u32,
+  rows: u32,
+  cols: u32,
+  updateSquares: u32,
+  paramSquares: u32,
+  nextParamSquares: u32,
+  count: f32,
+  rate: f32,
+  scaleParameter: u32,
+  scaleFloor: f32,
+  clipThreshold: f32,
+  weightDecay: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> grad: array<f32>;
+@group(0) @binding(2) var<storage, read> factors: array<f32>;
+@group(0) @binding(3) var<storage, read> guard: array<u32>;
+@group(0) @binding(4) var<storage, read_write> param: array<f32>;
+@group(0) @binding(5) var<storage, read_write> sums: array<f32>;
+@group(0) @binding(6) var<storage, read_write> scratch: array<f32>;
+
+@compute @workgroup_size(256)
+fn tiles(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let tile = group.y * groups.x + group.x;
+  let place = placeInTile(tile, lane);
+  if (place.batch >= params.batch) {
+    return;
+  }
+  let changing = guard[0] == 0u;
+  let paramScale = max(params.scaleFloor, sqrt(sums[params.paramSquares] / params.count));
+  let a = params.rate * select(1.0, paramScale, params.scaleParameter != 0u);
+  let d = max(1.0, sqrt(sums[params.updateSquares] / params.count) / params.clipThreshold);
+  let decay = a * params.weightDecay;
+
+  let colFactors = params.batch * params.rows + place.batch * params.cols;
+  var colFactor = vec4f();
+  for (var j = 0u; j < 4u; j++) { // unroll
+    let col = place.col + j * 64u;
+    if (col < params.cols) {
+      colFactor[j] = factors[colFactors + col];
+    }
+  }
+  var squares = vec4f();
+  for (var i = 0u; i < 8u; i++) { // unroll
+    let row = place.row + i * 4u;
+    if (row < params.rows) {
+      let rowIndex = place.batch * params.rows + row;
+      let rowFactor = factors[rowIndex];
+      for (var j = 0u; j < 4u; j++) { // unroll
+        let col = place.col + j * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * rowFactor * colFactor[j];
+            p -= decay * p + a / d * u;
+            param[params.paramOffset + at] = p;
+          }
+          squares[j] = fma(p, p, squares[j]);
+        }
+      }
+    }
+  }
+  let sum = workgroupSum(lane, (squares.x + squares.y) + (squares.z + squares.w));
+  if (lane == 0u) {
+    scratch[tile] = sum;
+  }
+}
+
+@compute @workgroup_size(256)
+fn finish(@builtin(local_invocation_index) lane: u32) {
+  let count = params.batch * tilesDown(params.rows) * tilesAcross(params.cols);
+  let sum = sumOfPartials(lane, count);
+  if (lane == 0u) {
+    sums[params.nextParamSquares] = sum;
+  }
+}

@@ -1,0 +1,32 @@
+// out[r, toOffset + c] = x[r, fromOffset + c] for c < cols; rows of x are fromStride long, rows of out toStride.
+// A workgroup does 1024 elements, four per invocation and 256 apart, so that neighbours read neighbours.
+
+struct Params {
+  rows: u32,
+  cols: u32,
+  fromStride: u32,
+  fromOffset: u32,
+  toStride: u32,
+  toOffset: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let first = (group.y * groups.x + group.x) * 1024u + lane;
+  for (var j = 0u; j < 4u; j++) { // unroll
+    let i = first + j * 256u;
+    if (i < params.rows * params.cols) {
+      let r = i / params.cols;
+      let c = i % params.cols;
+      out[r * params.toStride + params.toOffset + c] = x[r * params.fromStride + params.fromOffset + c];
+    }
+  }
+}

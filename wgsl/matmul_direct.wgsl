@@ -1,0 +1,80 @@
+// out[m, n] (+)= a b + bias[n] as in matmul.wgsl, for adapters that run on the CPU: there a barrier costs more than the
+// loads it saves, so every invocation makes a block of 8 rows x 4 columns from registers alone.
+// Rows and columns past the end read the last one again, and are not written.
+
+// Which way a and b lie in memory: true where neighbours in memory are neighbours along k.
+override aAlongK: bool;
+override bAlongK: bool;
+
+struct Params {
+  m: u32,
+  n: u32,
+  k: u32,
+  rowBegin: u32,
+  rowEnd: u32,
+  biasLength: u32,
+  accumulate: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read_write> out: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let blocksAcross = (params.n + 3u) / 4u;
+  let block = (group.y * groups.x + group.x) * 64u + lane;
+  let rowFirst = params.rowBegin + block / blocksAcross * 8u;
+  let colFirst = block % blocksAcross * 4u;
+  if (rowFirst >= params.rowEnd) {
+    return;
+  }
+
+  // a[row, k] lies at aStart + k aStep, b[k, col] at bStart + k bStep.
+  let aStep = select(params.m, 1u, aAlongK);
+  let bStep = select(params.n, 1u, bAlongK);
+  let aRow = select(1u, params.k, aAlongK);
+  let bCol = select(1u, params.k, bAlongK);
+  var aAt = array<u32, 8>();
+  var bAt = array<u32, 4>();
+  var sums = array<vec4f, 8>();
+  for (var i = 0u; i < 8u; i++) { // unroll
+    aAt[i] = min(rowFirst + i, params.rowEnd - 1u) * aRow;
+  }
+  for (var j = 0u; j < 4u; j++) { // unroll
+    bAt[j] = min(colFirst + j, params.n - 1u) * bCol;
+  }
+  for (var k = 0u; k < params.k; k++) {
+    let y = vec4f(b[bAt[0]], b[bAt[1]], b[bAt[2]], b[bAt[3]]);
+    for (var i = 0u; i < 8u; i++) { // unroll
+      sums[i] = fma(vec4f(a[aAt[i]]), y, sums[i]);
+      aAt[i] += aStep;
+    }
+    for (var j = 0u; j < 4u; j++) { // unroll
+      bAt[j] += bStep;
+    }
+  }
+
+  for (var i = 0u; i < 8u; i++) { // unroll
+    let row = rowFirst + i;
+    for (var j = 0u; j < 4u; j++) { // unroll
+      let col = colFirst + j;
+      if (row < params.rowEnd && col < params.n) {
+        var value = sums[i][j];
+        if (params.biasLength != 0u) {
+          value += bias[col];
+        }
+        if (params.accumulate != 0u) {
+          value += out[row * params.n + col];
+        }
+        out[row * params.n + col] = value;
+      }
+    }
+  }
+}

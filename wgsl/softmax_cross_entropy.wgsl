@@ -1,0 +1,81 @@
+// losses[r] = logsumexp(logits[r, :]) - logits[r, targets[r]];   dlogits = gradScale (softmax(logits) - onehot(targets))
+//
+// `lanes` invocations share a row (32 where rows are short, else 256), and look at it three times: for its largest logit,
+// for the sum of exp(logit - largest), which then neither overflows nor loses the big ones, and to write the gradient.
+
+// include: exp_accurate
+
+override lanes: u32;
+
+struct Params {
+  rows: u32,
+  cols: u32,
+  gradScale: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> logits: array<f32>;
+@group(0) @binding(2) var<storage, read> targets: array<u32>;
+@group(0) @binding(3) var<storage, read_write> losses: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dlogits: array<f32>;
+
+var<workgroup> laneValues: array<f32, 256>;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = (group.y * groups.x + group.x) * (256u / lanes) + lane / lanes;
+  let begin = row * params.cols;
+  // Rows past the end are empty, so that every invocation meets every barrier.
+  let end = select(begin, begin + params.cols, row < params.rows);
+  let rowLane = lane % lanes;
+
+  var largest = -3.4028235e38;
+  for (var i = begin + rowLane; i < end; i += lanes) {
+    largest = max(largest, logits[i]);
+  }
+  laneValues[lane] = largest;
+  for (var half = lanes / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (rowLane < half) {
+      laneValues[lane] = max(laneValues[lane], laneValues[lane + half]);
+    }
+  }
+  workgroupBarrier();
+  largest = laneValues[lane - rowLane];
+  workgroupBarrier();
+
+  var sum = 0.0;
+  for (var i = begin + rowLane; i < end; i += lanes) {
+    sum += expOrNan(logits[i] - largest);
+  }
+  laneValues[lane] = sum;
+  for (var half = lanes / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (rowLane < half) {
+      laneValues[lane] += laneValues[lane + half];
+    }
+  }
+  workgroupBarrier();
+  sum = laneValues[lane - rowLane];
+
+  if (row < params.rows) {
+    let answer = begin + targets[row];
+    for (var i = begin + rowLane; i < end; i += lanes) {
+      let probability = expOrNan(logits[i] - largest) / sum;
+      dlogits[i] = params.gradScale * (probability - select(0.0, 1.0, i == answer));
+    }
+    if (rowLane == 0u) {
+      losses[row] = log(sum) + (largest - logits[answer]);
+    }
+  }
+}
+
+// NaN is passed on: known by its bits, as a compiler may take x != x for false.
+fn expOrNan(x: f32) -> f32 {
+  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+  return select(expAccurate(x), x, isNan);
+}
