@@ -1,0 +1,248 @@
+// How many elements of each operand a kernel touches, given its parameters: the one place that keeps a kernel inside its
+// buffers, on every device. `checkRun` is called by every `Device.run`, so a mistake is an error with names and numbers,
+// never memory corruption. All elements are 4 bytes (f32 or u32).
+
+import type { Device, DeviceBuffer } from "./device.ts";
+import { type KernelName, type KernelParams, kernels } from "./kernels.ts";
+
+/** Elements needed of each operand of kernel `K`, from its parameters. */
+type Extents<K extends KernelName> = {
+  readonly [Operand in keyof (typeof kernels)[K]["bindings"]]: (params: KernelParams<K>) => number;
+};
+
+/** Elements needed: kernel -> operand -> count from the parameters. */
+export const extents: { readonly [K in KernelName]: Extents<K> } = {
+  matmul_nn: {
+    a: (p) => p.m * p.k,
+    b: (p) => p.k * p.n,
+    bias: (p) => p.biasLength,
+    out: (p) => p.m * p.n,
+  },
+  matmul_nt: {
+    a: (p) => p.m * p.k,
+    b: (p) => p.n * p.k,
+    bias: (p) => p.biasLength,
+    out: (p) => p.m * p.n,
+  },
+  matmul_tn: {
+    a: (p) => p.k * p.m,
+    b: (p) => p.k * p.n,
+    bias: (p) => p.biasLength,
+    out: (p) => p.m * p.n,
+  },
+  add: { a: (p) => p.length, b: (p) => p.length, out: (p) => p.length },
+  mul: { a: (p) => p.length, b: (p) => p.length, out: (p) => p.length },
+  add_row: { x: (p) => p.rows * p.cols, bias: (p) => p.cols, out: (p) => p.rows * p.cols },
+  scale: { x: (p) => p.length, out: (p) => p.length },
+  scale_by: { x: (p) => p.length, factor: () => 1, out: (p) => p.length },
+  accumulate: { x: (p) => p.length, out: (p) => p.length },
+  fill: { out: (p) => p.length === 0 ? 0 : p.offset + p.length },
+  copy_block: {
+    x: (p) => blockEnd(p.rows, p.cols, p.fromStride, p.fromOffset),
+    out: (p) => blockEnd(p.rows, p.cols, p.toStride, p.toOffset),
+  },
+  gelu: { x: (p) => p.length, out: (p) => p.length },
+  gelu_backward: { x: (p) => p.length, dy: (p) => p.length, dx: (p) => p.length },
+  embedding: {
+    table: (p) => p.numRows * p.width,
+    indices: (p) => p.count,
+    out: (p) => p.count * p.width,
+  },
+  embedding_backward: {
+    indices: (p) => p.count,
+    dy: (p) => p.count * p.width,
+    dtable: (p) => p.numRows * p.width,
+  },
+  softmax_cross_entropy: {
+    logits: (p) => p.rows * p.cols,
+    targets: (p) => p.rows,
+    losses: (p) => p.rows,
+    dlogits: (p) => p.rows * p.cols,
+  },
+  row_sums: { x: (p) => p.rows * p.cols, out: (p) => p.rows },
+  column_sums: { x: (p) => p.rows * p.cols, out: (p) => p.cols },
+  sum_squares: { x: (p) => p.length === 0 ? 0 : p.offset + p.length, sums: (p) => p.slot + 1 },
+  adafactor_stats: {
+    grad: (p) => p.gradOffset + p.batch * p.rows * p.cols,
+    sums: sumsEnd,
+  },
+  adafactor_guard: { sums: (p) => p.length === 0 ? 0 : p.offset + p.length, guard: () => 1 },
+  adafactor_moments: {
+    sums: sumsEnd,
+    guard: () => 1,
+    moments: (p) => p.batch * (p.rows + p.cols + 1),
+    factors: (p) => p.batch * (p.rows + p.cols),
+  },
+  adafactor_update_squares: {
+    grad: (p) => p.gradOffset + p.batch * p.rows * p.cols,
+    factors: (p) => p.batch * (p.rows + p.cols),
+    sums: (p) => p.slot + 1,
+  },
+  adafactor_apply: {
+    grad: (p) => p.gradOffset + p.batch * p.rows * p.cols,
+    factors: (p) => p.batch * (p.rows + p.cols),
+    guard: () => 1,
+    param: (p) => p.paramOffset + p.batch * p.rows * p.cols,
+    sums: (p) => Math.max(p.updateSquares, p.paramSquares, p.nextParamSquares) + 1,
+  },
+  adafactor_apply_momentum: {
+    grad: (p) => p.gradOffset + p.batch * p.rows * p.cols,
+    factors: (p) => p.batch * (p.rows + p.cols),
+    guard: () => 1,
+    param: (p) => p.paramOffset + p.batch * p.rows * p.cols,
+    momentum: (p) => p.batch * p.rows * p.cols,
+    sums: (p) => Math.max(p.updateSquares, p.paramSquares, p.nextParamSquares) + 1,
+  },
+};
+
+/**
+ * Checks one kernel call: every operand there, on `device`, not released, long enough, no written one bound twice; every
+ * parameter there and in range.
+ *
+ * @throws {TypeError} for a missing operand, one of another device, or one bound twice.
+ * @throws {RangeError} for an operand too small or a parameter out of range.
+ */
+export function checkRun(
+  device: Device,
+  call: {
+    readonly kernel: KernelName;
+    readonly bindings: Readonly<Record<string, DeviceBuffer | undefined>>;
+    readonly params: Readonly<Record<string, number | undefined>>;
+  },
+): void {
+  const { kernel, bindings, params } = call;
+  const { operands, paramTypes } = checksOf(kernel);
+  for (const [name, type] of paramTypes) checkParam(kernel, name, type, params[name]);
+  checkFlagsAndRanges(kernel, params);
+  for (const [name, access, needed] of operands) {
+    const buffer = bindings[name];
+    if (buffer === undefined) {
+      throw new TypeError(
+        `${kernel}: wanted a buffer for operand "${name}", got none: bind device.empty where it is absent`,
+      );
+    }
+    if (buffer.device !== device) {
+      throw new TypeError(
+        `${kernel}: operand "${name}" belongs to another device (${buffer.device.description}): ` +
+          `copy it to ${device.description} through the host first`,
+      );
+    }
+    if (buffer.released) {
+      throw new TypeError(
+        `${kernel}: operand "${name}" is released: keep the buffer until its last use`,
+      );
+    }
+    const bytes = 4 * needed(params);
+    if (bytes > (access === "write" && buffer === device.empty ? 0 : buffer.byteLength)) {
+      throw new RangeError(
+        `${kernel}: operand "${name}" wants ${bytes} bytes for ${JSON.stringify(params)}, ` +
+          (buffer === device.empty ? "got device.empty" : `got ${buffer.byteLength}`),
+      );
+    }
+    if (access === "write") checkBoundOnce(kernel, name, bindings);
+  }
+}
+
+type OperandCheck = readonly [
+  name: string,
+  access: string,
+  needed: (params: Readonly<Record<string, number | undefined>>) => number,
+];
+interface Checks {
+  readonly operands: readonly OperandCheck[];
+  readonly paramTypes: readonly (readonly [name: string, type: string])[];
+}
+
+/** The table's rows for one kernel as arrays, made once. */
+function checksOf(kernel: KernelName): Checks {
+  const known = checksByKernel.get(kernel);
+  if (known !== undefined) return known;
+  const entry = kernels[kernel];
+  if (entry === undefined) throw new TypeError(`No kernel is named "${kernel}"`);
+  const needed = extents[kernel] as unknown as Record<string, OperandCheck[2]>;
+  const checks: Checks = {
+    operands: Object.entries(entry.bindings).map(([name, access]) =>
+      [name, access, needed[name]!] as const
+    ),
+    paramTypes: Object.entries(entry.params),
+  };
+  checksByKernel.set(kernel, checks);
+  return checks;
+}
+
+function checkParam(
+  kernel: KernelName,
+  name: string,
+  type: string,
+  value: number | undefined,
+): void {
+  const valid = type === "f32"
+    ? typeof value === "number"
+    : Number.isInteger(value) && value! >= 0 && value! <= MAX_U32;
+  if (!valid) {
+    throw new RangeError(
+      `${kernel}: parameter "${name}" must be ${
+        type === "f32" ? "a number" : "an integer from 0 to 2^32 - 1"
+      }, got ${value}`,
+    );
+  }
+}
+
+/** Rules between parameters that extents cannot say. */
+function checkFlagsAndRanges(
+  kernel: KernelName,
+  params: Readonly<Record<string, number | undefined>>,
+): void {
+  for (const flag of ["accumulate", "scaleParameter"]) {
+    if ((params[flag] ?? 0) > 1) {
+      throw new RangeError(`${kernel}: parameter "${flag}" must be 0 or 1, got ${params[flag]}`);
+    }
+  }
+  const { m, n, rowBegin, rowEnd, biasLength } = params;
+  if (rowBegin === undefined || rowEnd === undefined) return;
+  if (rowBegin > rowEnd || rowEnd > m!) {
+    throw new RangeError(
+      `${kernel}: rows must satisfy 0 <= rowBegin <= rowEnd <= m, got ${rowBegin}, ${rowEnd}, m = ${m}`,
+    );
+  }
+  if (biasLength !== 0 && biasLength !== n) {
+    throw new RangeError(
+      `${kernel}: biasLength must be 0 or n = ${n}, got ${biasLength}`,
+    );
+  }
+}
+
+function checkBoundOnce(
+  kernel: KernelName,
+  name: string,
+  bindings: Readonly<Record<string, DeviceBuffer | undefined>>,
+): void {
+  for (const other in bindings) {
+    if (other !== name && bindings[other] === bindings[name]) {
+      throw new TypeError(
+        `${kernel}: operand "${name}" is written and also bound as "${other}": use another buffer for one of them`,
+      );
+    }
+  }
+}
+
+/** One past the last element of a block of `rows` x `cols` whose rows are `stride` apart. */
+function blockEnd(rows: number, cols: number, stride: number, offset: number): number {
+  return rows === 0 || cols === 0 ? 0 : (rows - 1) * stride + offset + cols;
+}
+
+function sumsEnd(
+  p: {
+    batch: number;
+    rows: number;
+    cols: number;
+    rowSums: number;
+    colSums: number;
+    total: number;
+  },
+): number {
+  return Math.max(p.rowSums + p.batch * p.rows, p.colSums + p.batch * p.cols, p.total + p.batch);
+}
+
+const checksByKernel = new Map<KernelName, Checks>();
+const MAX_U32 = 2 ** 32 - 1;
