@@ -1,0 +1,105 @@
+// The kernel calls of one Adafactor step, for one block of one parameter (the equations: src/device/kernels.ts).
+
+import type { Device, DeviceBuffer } from "../device/device.ts";
+import type { Block } from "./adafactor_plan.ts";
+import type { FactoredView } from "./factored_moment.ts";
+import type { Hyperparameters } from "./hyperparameters.ts";
+
+/** Where one parameter's gradient block lies. */
+export interface GradientBlock {
+  readonly buffer: DeviceBuffer;
+  /** First element. */
+  readonly offset: number;
+}
+
+/** What the passes work with, besides the block. */
+export interface PassOperands {
+  readonly device: Device;
+  readonly hyper: Hyperparameters;
+  /** All sums of all parameters. */
+  readonly sums: DeviceBuffer;
+  /** A u32 that is not 0 once a gradient is not finite. */
+  readonly guard: DeviceBuffer;
+  readonly grad: GradientBlock;
+  /** rsqrt(R / mean R) and rsqrt(C) of this step. */
+  readonly factors: DeviceBuffer;
+}
+
+/** Pass 1: row sums, column sums and sum of g^2; and sum p^2, where the last step has not left it. */
+export function sumStatistics(block: Block, { device, grad, sums }: PassOperands): void {
+  const { parameter, view, state } = block;
+  device.run("adafactor_stats", { grad: grad.buffer, sums }, {
+    gradOffset: grad.offset,
+    ...extent(view),
+    ...statisticsSlots(block),
+  });
+  if (state.squaresOf === parameter.version) return;
+  device.run("sum_squares", { x: parameter.buffer, sums }, {
+    offset: block.paramOffset,
+    length: view.batch * view.rows * view.cols,
+    slot: block.paramSquares[state.step % 2].offset,
+  });
+  state.squaresOf = parameter.version;
+}
+
+/** From the whole parameter's sums to R, C and this step's factors. */
+export function advanceMoments(block: Block, operands: PassOperands): void {
+  const { device, hyper, sums, guard, factors } = operands;
+  const { view, state } = block;
+  const take = hyper.take(state.step + 1);
+  device.run("adafactor_moments", { sums, guard, moments: state.moments, factors }, {
+    ...extent(view),
+    ...statisticsSlots(block),
+    globalRows: view.globalRows,
+    globalCols: view.globalCols,
+    keep: 1 - take,
+    take,
+    eps1: hyper.eps1,
+  });
+}
+
+/** Pass 2: sum of u^2. */
+export function sumUpdates(block: Block, { device, grad, factors, sums }: PassOperands): void {
+  device.run("adafactor_update_squares", { grad: grad.buffer, factors, sums }, {
+    gradOffset: grad.offset,
+    ...extent(block.view),
+    slot: block.updateSquares.offset,
+  });
+}
+
+/** Pass 3: the new parameter, and its sum of squares for the next step. */
+export function applyUpdate(block: Block, operands: PassOperands): void {
+  const { device, hyper, sums, guard, grad, factors } = operands;
+  const { parameter, view, state } = block;
+  const bindings = { grad: grad.buffer, factors, guard, param: parameter.buffer, sums };
+  const params = {
+    gradOffset: grad.offset,
+    paramOffset: block.paramOffset,
+    ...extent(view),
+    updateSquares: block.updateSquares.offset,
+    paramSquares: block.paramSquares[state.step % 2].offset,
+    nextParamSquares: block.paramSquares[(state.step + 1) % 2].offset,
+    count: view.globalCount,
+    rate: hyper.rate(state.step + 1),
+    scaleParameter: hyper.scaleParameter ? 1 : 0,
+    scaleFloor: hyper.scaleFloor,
+    clipThreshold: hyper.clipThreshold,
+    weightDecay: hyper.weightDecay,
+  };
+  if (hyper.beta1 === undefined) {
+    device.run("adafactor_apply", bindings, params);
+  } else {
+    device.run("adafactor_apply_momentum", { ...bindings, momentum: state.momentum! }, {
+      ...params,
+      beta1: hyper.beta1,
+    });
+  }
+}
+
+function extent({ batch, rows, cols }: FactoredView<unknown>) {
+  return { batch, rows, cols };
+}
+
+function statisticsSlots({ rowSums, colSums, total }: Block) {
+  return { rowSums: rowSums.offset, colSums: colSums.offset, total: total.offset };
+}

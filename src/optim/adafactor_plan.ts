@@ -1,0 +1,71 @@
+// What one step works on: a block per parameter that takes part, and where its sums lie in the one packed buffer.
+
+import type { Device, DeviceBuffer } from "../device/device.ts";
+import type { ProcessGroup } from "../dist/group.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import type { FactoredView } from "./factored_moment.ts";
+import { type SumsLayout, type SumSlots, SumsPlan } from "./packed_sums.ts";
+
+/** What lasts from step to step, per parameter. */
+export interface State {
+  /** Steps taken. */
+  step: number;
+  /** R, C and mean R of this rank's block, f32 (see the kernel adafactor_moments). */
+  readonly moments: DeviceBuffer;
+  /** Running average of updates, with beta1. */
+  readonly momentum: DeviceBuffer | undefined;
+  /** `Parameter.version` whose sum of squares is in the sums; -1 for none. */
+  squaresOf: number;
+}
+
+/** One parameter in the present plan. */
+export interface Block {
+  readonly parameter: Parameter;
+  readonly view: FactoredView<ProcessGroup>;
+  /** First element of this rank's block in the parameter's buffer. */
+  readonly paramOffset: number;
+  readonly state: State;
+  readonly rowSums: SumSlots;
+  readonly colSums: SumSlots;
+  readonly total: SumSlots;
+  /** Sum p^2 before this step and, from `apply`, after it; they take turns. */
+  readonly paramSquares: readonly [SumSlots, SumSlots];
+  readonly updateSquares: SumSlots;
+}
+
+/** The parameters that take part, and one buffer for all their sums. */
+export interface Plan {
+  readonly blocks: readonly Block[];
+  readonly statistics: SumsLayout<ProcessGroup>;
+  readonly updates: SumsLayout<ProcessGroup>;
+  /** Per block, how many ranks saw a gradient that is not finite. */
+  readonly numNonFinite: SumSlots;
+  readonly sums: DeviceBuffer;
+}
+
+/** Lays out the sums of `owned` blocks, which add up over `groups`, and allocates their buffer. */
+export function planBlocks(
+  device: Device,
+  owned: readonly Pick<Block, "parameter" | "view" | "paramOffset" | "state">[],
+  groups: readonly ProcessGroup[],
+): Plan {
+  const statistics = new SumsPlan(groups);
+  const updates = new SumsPlan(groups);
+  const blocks = owned.map((block): Block => {
+    const { batch, rows, cols, rowSumGroups, colSumGroups, groups } = block.view;
+    return {
+      ...block,
+      rowSums: statistics.add(batch * rows, rowSumGroups),
+      colSums: statistics.add(batch * cols, colSumGroups),
+      total: statistics.addWatched(batch, [...rowSumGroups, ...colSumGroups]),
+      paramSquares: [statistics.add(1, groups), statistics.add(1, groups)],
+      updateSquares: updates.add(1, groups),
+    };
+  });
+  const numNonFinite = statistics.add(groups.length === 0 ? 0 : blocks.length, groups);
+  const first = statistics.layOut();
+  const laidOut = { statistics: first, updates: updates.layOut(first.end) };
+  const sums = device.allocate(4 * laidOut.updates.end);
+  device.run("fill", { out: sums }, { offset: 0, length: sums.byteLength / 4, value: 0 });
+  return { blocks, ...laidOut, numNonFinite, sums };
+}

@@ -1,0 +1,83 @@
+// Gradients that are not finite, seen by their sums: a NaN or infinite element makes its matrix's sum of squares so.
+//
+// Several ranks: they tell each other in the first exchange; all of them stop, before anything has changed.
+// One device: nothing is read in mid-step. The kernels leave everything as it was where the guard word is set, and the
+// host learns of it at the end.
+
+import type { Device, DeviceBuffer } from "../device/device.ts";
+import type { Block } from "./adafactor_plan.ts";
+import type { HostSums, SumSlots } from "./packed_sums.ts";
+
+/** A gradient is NaN or infinite, or its square is. The step that found it changed nothing. */
+export class NonFiniteGradientError extends Error {
+  override readonly name = "NonFiniteGradientError";
+  /** Names of the parameters concerned, as far as this rank knows them. */
+  readonly parameters: readonly string[];
+
+  constructor(parameters: readonly string[]) {
+    super(
+      `Cannot step as the gradient of ${
+        parameters.join(", ")
+      } is NaN or infinite (or too large to square): ` +
+        "nothing was changed; lower the learning rate or look at the batch",
+    );
+    this.parameters = parameters;
+  }
+}
+
+/** Raises this rank's flag for every block whose gradient is not finite. */
+export function markNonFinite(
+  blocks: readonly Block[],
+  host: HostSums,
+  numNonFinite: SumSlots,
+): void {
+  const flags = host.of(numNonFinite);
+  for (const [index, { total }] of blocks.entries()) {
+    flags[index] = allFinite(host.of(total)) ? 0 : 1;
+  }
+}
+
+/** @throws {NonFiniteGradientError} if any rank raised a flag, or a sum over ranks is not finite. */
+export function refuseNonFinite(
+  blocks: readonly Block[],
+  host: HostSums,
+  numNonFinite: SumSlots,
+): void {
+  const flags = host.of(numNonFinite);
+  const bad = blocks.filter(({ total }, index) => flags[index] > 0 || !allFinite(host.of(total)));
+  if (bad.length > 0) throw new NonFiniteGradientError(bad.map(({ parameter }) => parameter.name));
+}
+
+interface Guarded {
+  readonly device: Device;
+  readonly sums: DeviceBuffer;
+  readonly guard: DeviceBuffer;
+}
+
+/** Sets the guard word if any block's gradient is not finite. */
+export function guardTotals(blocks: readonly Block[], { device, sums, guard }: Guarded): void {
+  // Without groups the totals lie one after the other.
+  device.run("adafactor_guard", { sums, guard }, {
+    offset: blocks[0].total.offset,
+    length: blocks.reduce((length, { total }) => length + total.length, 0),
+  });
+}
+
+/** @throws {NonFiniteGradientError} if the guard word is set; it is reset. */
+export async function refuseGuarded(
+  blocks: readonly Block[],
+  { device, sums, guard }: Guarded,
+): Promise<void> {
+  const [word] = new Uint32Array((await device.read(guard)).buffer);
+  if (word === 0) return;
+  device.write(guard, new Uint32Array(1));
+  const values = new Float32Array((await device.read(sums)).buffer);
+  const bad = blocks.filter(({ total: { offset, length } }) =>
+    !allFinite(values.subarray(offset, offset + length))
+  );
+  throw new NonFiniteGradientError(bad.map(({ parameter }) => parameter.name));
+}
+
+function allFinite(values: Float32Array): boolean {
+  return values.every((value) => Number.isFinite(value));
+}
