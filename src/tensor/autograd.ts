@@ -106,22 +106,27 @@ async function passGradient(
   const wanted = inputs.map((input) => input.requiresGrad);
   const results = await gradient(dy, wanted);
   gradients.delete(y);
-  // Two gradients may be one memory, as d(a + b) is dy twice: the first owns it, the others get copies.
-  const owned: Tensor[] = [];
-  for (const [i, input] of inputs.entries()) {
-    if (!wanted[i]) continue;
-    const result = fitting(results[i], input, op);
-    const isTaken = owned.some((each) => each.sharesMemory(result));
-    const dx = isTaken ? result.copy() : result;
-    if (!isTaken) {
-      dx.takeMemory();
-      owned.push(dx);
-    }
-    const sum = gradients.get(input);
-    if (sum === undefined) gradients.set(input, dx);
+  const dInputs = inputs.map((input, i) => wanted[i] ? fitting(results[i], input, op) : undefined);
+  const separate = separateMemory(dInputs);
+  for (const [i, dx] of separate.entries()) {
+    if (dx === undefined) continue;
+    const sum = gradients.get(inputs[i]);
+    if (sum === undefined) gradients.set(inputs[i], dx);
     else sum.accumulate(dx);
   }
-  if (!owned.includes(dy)) dy.release();
+  if (!separate.includes(dy)) dy.release();
+}
+
+/** Gradients may lie in one memory, as d(a + b) is dy twice: the first of them keeps it, the others become copies. */
+function separateMemory(gradients: Gradients): Gradients {
+  const owners: Tensor[] = [];
+  return gradients.map((gradient) => {
+    if (gradient === undefined) return undefined;
+    if (owners.some((owner) => owner.sharesMemory(gradient))) return gradient.copy();
+    gradient.takeMemory();
+    owners.push(gradient);
+    return gradient;
+  });
 }
 
 function fitting(dx: Tensor | undefined, x: AnyTensor, op: string): Tensor {

@@ -1,0 +1,39 @@
+// y[r, c] = x[r, c] + bias[c], r over all leading dims.        dx = dy, dbias[c] = sum_r dy[r, c]
+
+import { formatShape, rowsAndCols } from "../tensor/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { checkSameDevice } from "./operands.ts";
+
+/**
+ * Adds `bias` [C] to every row of `x` [..., C].
+ *
+ * @throws {RangeError} if `bias` is not as long as the last dim of `x`.
+ */
+export function addRow(x: Tensor, bias: Tensor): Tensor {
+  checkSameDevice("addRow", x, bias);
+  const { rows, cols } = rowsAndCols(x.shape);
+  if (x.shape.length === 0 || bias.shape.length !== 1 || bias.length !== cols) {
+    throw new RangeError(
+      `addRow() wants x of [..., C] and bias of [C], got ${formatShape(x.shape)} and ` +
+        formatShape(bias.shape),
+    );
+  }
+  const y = Tensor.empty(x.device, x.shape);
+  x.device.run("add_row", { x: x.buffer, bias: bias.buffer, out: y.buffer }, { rows, cols });
+  return y.computedBy({
+    op: "addRow",
+    inputs: [x, bias],
+    gradient: (dy, [wantsX, wantsBias]) => [
+      wantsX ? dy : undefined,
+      wantsBias ? columnSums(dy) : undefined,
+    ],
+  });
+}
+
+/** Unrecorded: x [..., C] -> [C], summed over all leading dims. */
+export function columnSums(x: Tensor): Tensor {
+  const { rows, cols } = rowsAndCols(x.shape);
+  const out = Tensor.empty(x.device, [cols]);
+  x.device.run("column_sums", { x: x.buffer, out: out.buffer }, { rows, cols, accumulate: 0 });
+  return out;
+}

@@ -1,0 +1,50 @@
+// y[t, :] = table[indices[t], :].        dtable[v, :] = sum of dy[t, :] over t with indices[t] = v, in the order of t
+
+import { formatShape } from "../tensor/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { checkSameDevice } from "./operands.ts";
+
+/**
+ * Rows of `table` [V, D] by `indices` [...]: [..., D].
+ *
+ * @throws {RangeError} if `table` is no matrix, or an index is not under V.
+ */
+export function embedding(table: Tensor, indices: Tensor<"u32">): Tensor {
+  checkSameDevice("embedding", table, indices);
+  if (table.shape.length !== 2) {
+    throw new RangeError(`embedding() wants a table of [V, D], got ${formatShape(table.shape)}`);
+  }
+  const [numRows, width] = table.shape;
+  checkIndices("embedding", indices, numRows);
+  const count = indices.length;
+  const y = Tensor.empty(table.device, [...indices.shape, width]);
+  table.device.run(
+    "embedding",
+    { table: table.buffer, indices: indices.buffer, out: y.buffer },
+    { count, width, numRows },
+  );
+  return y.computedBy({
+    op: "embedding",
+    inputs: [table, indices],
+    gradient(dy) {
+      const dTable = table.filledLike(0);
+      table.device.run(
+        "embedding_backward",
+        { indices: indices.buffer, dy: dy.buffer, dtable: dTable.buffer },
+        { count, width, numRows },
+      );
+      return [dTable];
+    },
+  });
+}
+
+/** @throws {RangeError} if an index is not under `limit`. */
+export function checkIndices(op: string, indices: Tensor<"u32">, limit: number): void {
+  const { largest } = indices;
+  if (largest === undefined) {
+    throw new TypeError(`${op}() wants indices made by Tensor.from() as u32, got ${indices.dtype}`);
+  }
+  if (indices.length > 0 && largest >= limit) {
+    throw new RangeError(`${op}() wants indices under ${limit}, got ${largest}`);
+  }
+}

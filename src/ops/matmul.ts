@@ -1,0 +1,71 @@
+// y[M, N] = a[M, K] b[K, N].        da = dy b^T, db = a^T dy
+//
+// The leading dims of `a` together are M.
+
+import type { Device } from "../device/device.ts";
+import { formatShape, rowsAndCols } from "../tensor/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { checkSameDevice } from "./operands.ts";
+
+/**
+ * Matrix product of `a` [..., K] and `b` [K, N]: [..., N].
+ *
+ * @throws {RangeError} if the shapes do not fit.
+ */
+export function matmul(a: Tensor, b: Tensor): Tensor {
+  checkSameDevice("matmul", a, b);
+  const { rows: m, cols: k } = rowsAndCols(a.shape);
+  if (a.shape.length === 0 || b.shape.length !== 2 || b.shape[0] !== k) {
+    throw new RangeError(
+      `matmul() wants a of [..., K] and b of [K, N], got ${formatShape(a.shape)} and ` +
+        formatShape(b.shape),
+    );
+  }
+  const n = b.shape[1];
+  const y = Tensor.empty(a.device, [...a.shape.slice(0, -1), n]);
+  multiply("matmul_nn", { a, b, out: y }, { m, n, k });
+  return y.computedBy({
+    op: "matmul",
+    inputs: [a, b],
+    gradient(dy, [wantsA, wantsB]) {
+      const da = wantsA ? Tensor.empty(a.device, a.shape) : undefined;
+      const db = wantsB ? Tensor.empty(b.device, b.shape) : undefined;
+      if (da) multiply("matmul_nt", { a: dy, b, out: da }, { m, n: k, k: n });
+      if (db) multiply("matmul_tn", { a, b: dy, out: db }, { m: k, n, k: m });
+      return [da, db];
+    },
+  });
+}
+
+/** Operands of one product; the kernel's name says which is transposed. */
+interface Operands {
+  readonly a: Tensor;
+  readonly b: Tensor;
+  /** [N], added to every row. */
+  readonly bias?: Tensor | undefined;
+  /** [M, N]. */
+  readonly out: Tensor;
+}
+
+/** `out` is [M, N], K is summed over; only rows rowBegin <= row < rowEnd (default: all) are computed. */
+interface Sizes {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly rowBegin?: number;
+  readonly rowEnd?: number;
+}
+
+/** Calls one of the matmul kernels; nothing is recorded. */
+export function multiply(
+  kernel: "matmul_nn" | "matmul_nt" | "matmul_tn",
+  { a, b, bias, out }: Operands,
+  { m, n, k, rowBegin = 0, rowEnd = m }: Sizes,
+): void {
+  const device: Device = out.device;
+  device.run(
+    kernel,
+    { a: a.buffer, b: b.buffer, bias: bias?.buffer ?? device.empty, out: out.buffer },
+    { m, n, k, rowBegin, rowEnd, biasLength: bias?.length ?? 0, accumulate: 0 },
+  );
+}

@@ -1,0 +1,23 @@
+// y = a * b, elementwise.        da = dy * b, db = dy * a
+
+import { Tensor } from "../tensor/tensor.ts";
+import { checkSameShape } from "./operands.ts";
+
+/** Elementwise product. @throws {RangeError} if the shapes differ. */
+export function mul(a: Tensor, b: Tensor): Tensor {
+  checkSameShape("mul", a, b);
+  return product(a, b).computedBy({
+    op: "mul",
+    inputs: [a, b],
+    gradient: (dy, [wantsA, wantsB]) => [
+      wantsA ? product(dy, b) : undefined,
+      wantsB ? product(dy, a) : undefined,
+    ],
+  });
+}
+
+function product(a: Tensor, b: Tensor): Tensor {
+  const y = Tensor.empty(a.device, a.shape);
+  a.device.run("mul", { a: a.buffer, b: b.buffer, out: y.buffer }, { length: y.length });
+  return y;
+}

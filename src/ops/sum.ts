@@ -1,0 +1,34 @@
+// y = sum of all elements of x, a scalar.        dx = dy everywhere
+//
+// Rows first, then the row sums, so that a large x is not one row for one thread.
+
+import { rowsAndCols } from "../tensor/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { scaledBy } from "./scale_by.ts";
+
+/** Sum of all elements: a tensor of shape []. */
+export function sum(x: Tensor): Tensor {
+  return total(x).computedBy({ op: "sum", inputs: [x], gradient: (dy) => [sumGradient(x, dy)] });
+}
+
+/** Unrecorded {@linkcode sum}. */
+export function total(x: Tensor): Tensor {
+  const { rows, cols } = rowsAndCols(x.shape);
+  const ofRows = Tensor.empty(x.device, [rows]);
+  const y = Tensor.empty(x.device, []);
+  addRows(x, ofRows, { rows, cols });
+  addRows(ofRows, y, { rows: 1, cols: rows });
+  ofRows.release();
+  return y;
+}
+
+function addRows(x: Tensor, out: Tensor, shape: { rows: number; cols: number }): void {
+  x.device.run("row_sums", { x: x.buffer, out: out.buffer }, { ...shape, accumulate: 0 });
+}
+
+function sumGradient(x: Tensor, dy: Tensor): Tensor {
+  const ones = x.filledLike(1);
+  const dx = scaledBy(ones, dy);
+  ones.release();
+  return dx;
+}
