@@ -1,0 +1,275 @@
+// The WebGPU device: pooled buffers, kernels recorded into batches, reads that do not sleep.
+//
+// The parts: command_recorder.ts batches, pipelines.ts caches, readback.ts brings data back, gpu_failures.ts makes silent
+// errors throw, wgsl_stages.ts says what a kernel dispatches. What is left here keeps the guarantees of device.ts:
+// - order: commands of a batch run in order; a host write goes to the queue at once, so the batch is submitted first if it
+//   uses that memory;
+// - memory: buffers are destroyed by name (dropping them frees nothing), after the batch that uses them is submitted.
+
+import { CommandRecorder, type GpuMemory } from "./command_recorder.ts";
+import type { Device, DeviceBuffer, DeviceStatistics } from "./device.ts";
+import { checkRun } from "./extents.ts";
+import { GpuFailures } from "./gpu_failures.ts";
+import { type KernelBindings, type KernelName, type KernelParams, kernels } from "./kernels.ts";
+import { Pipelines } from "./pipelines.ts";
+import { BufferPool, type Piece } from "./pool.ts";
+import { Readback } from "./readback.ts";
+import { adapterName, isSoftwareAdapter, openAdapter } from "./webgpu_adapter.ts";
+import { planKernel } from "./wgsl_stages.ts";
+
+/** Opens `adapter` as a device; `reason` says in its description why it was taken. */
+export async function openWebGpuDevice(
+  adapter: GPUAdapter,
+  reason: string,
+): Promise<WebGpuDevice> {
+  const gpu = await openAdapter(adapter);
+  return new WebGpuDevice(gpu, {
+    description: `webgpu: ${adapterName(adapter.info)}: ${reason}`,
+    software: isSoftwareAdapter(adapter.info),
+  });
+}
+
+/** A device on top of a GPUDevice, which it owns. */
+export class WebGpuDevice implements Device {
+  readonly kind = "webgpu";
+  readonly runsInBackground = true;
+  readonly description: string;
+  readonly empty: DeviceBuffer;
+  readonly #gpu: GPUDevice;
+  readonly #software: boolean;
+  readonly #maxBufferBytes: number;
+  readonly #failures: GpuFailures;
+  readonly #recorder: CommandRecorder;
+  readonly #pipelines: Pipelines;
+  readonly #readback: Readback;
+  readonly #pool: BufferPool<GpuMemory>;
+  #scratch: Piece<GpuMemory> | undefined;
+  #nextId = 0;
+  #liveBytes = 0;
+  #kernelsRun = 0;
+
+  constructor(gpu: GPUDevice, options: { description: string; software: boolean }) {
+    this.#gpu = gpu;
+    this.description = options.description;
+    this.#software = options.software;
+    const { maxBufferSize, maxStorageBufferBindingSize } = gpu.limits;
+    this.#maxBufferBytes = Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / 4) * 4;
+    this.#failures = new GpuFailures(gpu);
+    this.#recorder = new CommandRecorder(gpu, this.#failures);
+    this.#pipelines = new Pipelines(gpu, this.#recorder.paramsBuffer);
+    this.#readback = new Readback(gpu, this.#recorder);
+    this.#pool = new BufferPool<GpuMemory>({
+      create: (byteLength) => this.#createMemory(byteLength),
+      destroy: (memory) => this.#destroyMemory(memory),
+    }, { maxPieceBytes: this.#maxBufferBytes });
+    // WebGPU fills new buffers with zeros.
+    const { memory } = this.#pool.take(EMPTY_BYTES);
+    this.empty = new PermanentBuffer(this, EMPTY_BYTES, { memory, release: () => {} });
+  }
+
+  allocate(byteLength: number): DeviceBuffer {
+    this.#failures.throwIfAny();
+    if (!Number.isInteger(byteLength) || byteLength < 0) {
+      throw new RangeError(`Cannot allocate ${byteLength} bytes: give a whole number from 0`);
+    }
+    if (byteLength > this.#maxBufferBytes) {
+      throw new RangeError(
+        `Cannot allocate ${byteLength} bytes: ${this.description} binds at most ` +
+          `${this.#maxBufferBytes} per buffer, so split the tensor over more ranks`,
+      );
+    }
+    const piece = this.#pool.take(Math.ceil(byteLength / 4) * 4);
+    this.#liveBytes += piece.capacity;
+    const release = () => {
+      this.#liveBytes -= piece.capacity;
+      this.#pool.give(piece);
+    };
+    return new WebGpuBuffer(this, byteLength, { memory: piece.memory, release });
+  }
+
+  write(
+    buffer: DeviceBuffer,
+    data: Float32Array | Uint32Array | Uint8Array,
+    byteOffset = 0,
+  ): void {
+    this.#failures.throwIfAny();
+    const memory = this.#memoryOf(buffer, "write to");
+    checkRange(buffer, { byteOffset, byteLength: data.byteLength, verb: "write" });
+    if (data.byteLength > 0) this.#recorder.write(memory, byteOffset, data);
+  }
+
+  async read(
+    buffer: DeviceBuffer,
+    range: { byteOffset?: number; byteLength?: number } = {},
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    this.#failures.throwIfAny();
+    const memory = this.#memoryOf(buffer, "read from");
+    const byteOffset = range.byteOffset ?? 0;
+    const byteLength = range.byteLength ?? buffer.byteLength - byteOffset;
+    checkRange(buffer, { byteOffset, byteLength, verb: "read" });
+    if (byteLength === 0) return new Uint8Array(0);
+    const reading = this.#readback.read(memory, byteOffset, byteLength);
+    // Were the read to fail because of an earlier error, that error is the one to show.
+    const bytes = await reading.catch(async (error) => {
+      await this.#failures.settle();
+      throw error;
+    });
+    await this.#failures.settle();
+    return bytes;
+  }
+
+  copy(
+    from: DeviceBuffer,
+    fromOffset: number,
+    to: DeviceBuffer,
+    toOffset: number,
+    byteLength: number,
+  ): void {
+    this.#failures.throwIfAny();
+    const source = this.#memoryOf(from, "copy from");
+    const target = this.#memoryOf(to, "copy to");
+    if (from === to) {
+      throw new TypeError("Cannot copy a buffer onto itself: copy through another buffer");
+    }
+    checkRange(from, { byteOffset: fromOffset, byteLength, verb: "copy from" });
+    checkRange(to, { byteOffset: toOffset, byteLength, verb: "copy to" });
+    if (byteLength === 0) return;
+    this.#recorder.copy(source.gpu, target.gpu, { fromOffset, toOffset, byteLength });
+    this.#recorder.use(source);
+    this.#recorder.use(target);
+  }
+
+  run<K extends KernelName>(kernel: K, bindings: KernelBindings<K>, params: KernelParams<K>): void {
+    this.#failures.throwIfAny();
+    checkRun(this, { kernel, bindings, params });
+    this.#kernelsRun++;
+    const plan = planKernel(kernel, params, { software: this.#software });
+    const stages = plan.stages.filter(({ workgroups }) => workgroups > 0);
+    if (stages.length === 0) return;
+
+    const memories: GpuMemory[] = [];
+    const byOperand = bindings as Readonly<Record<string, DeviceBuffer>>;
+    for (const operand in kernels[kernel].bindings) {
+      memories.push(this.#memoryOf(byOperand[operand], "run on"));
+    }
+    if (plan.scratchLength !== undefined) memories.push(this.#scratchFor(4 * plan.scratchLength));
+
+    const paramsOffset = this.#recorder.pushParams(kernel, params);
+    for (const memory of memories) this.#recorder.use(memory);
+    const bindGroup = this.#pipelines.bindGroup(kernel, plan, memories);
+    for (const stage of stages) {
+      const pipeline = this.#pipelines.pipeline(kernel, plan, stage);
+      const { workgroups } = stage;
+      this.#recorder.dispatch({ pipeline, bindGroup, paramsOffset, workgroups });
+    }
+  }
+
+  statistics(): DeviceStatistics {
+    return {
+      liveBytes: this.#liveBytes,
+      pooledBytes: this.#pool.pooledBytes,
+      kernelsRun: this.#kernelsRun,
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#failures.close();
+    this.#recorder.destroy();
+    this.#readback[Symbol.dispose]();
+    this.#gpu.destroy();
+  }
+
+  #memoryOf(buffer: DeviceBuffer, verb: string): GpuMemory {
+    if (!(buffer instanceof WebGpuBuffer) || buffer.device !== this) {
+      throw new TypeError(
+        `Cannot ${verb} a buffer of another device (${buffer.device.description}): copy it through the host`,
+      );
+    }
+    if (buffer.released) {
+      throw new TypeError(`Cannot ${verb} a released buffer: keep it until its last use`);
+    }
+    return buffer.memory;
+  }
+
+  /** One scratch buffer serves all kernels, as they run one after the other; it grows. */
+  #scratchFor(byteLength: number): GpuMemory {
+    if (this.#scratch === undefined || this.#scratch.capacity < byteLength) {
+      if (byteLength > this.#maxBufferBytes) {
+        throw new RangeError(
+          `Cannot run on so large a tensor: ${this.description} binds at most ${this.#maxBufferBytes} bytes ` +
+            `per buffer and the kernel needs ${byteLength} of scratch, so split the tensor over more ranks`,
+        );
+      }
+      if (this.#scratch !== undefined) this.#pool.give(this.#scratch);
+      this.#scratch = this.#pool.take(byteLength);
+    }
+    return this.#scratch.memory;
+  }
+
+  #createMemory(byteLength: number): GpuMemory {
+    const gpu = this.#gpu.createBuffer({
+      size: byteLength,
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    });
+    return { gpu, id: this.#nextId++, lastBatch: -1 };
+  }
+
+  #destroyMemory(memory: GpuMemory): void {
+    if (this.#recorder.uses(memory)) this.#recorder.submit();
+    this.#pipelines.forget(memory);
+    memory.gpu.destroy();
+  }
+}
+
+/** Memory taken from a device's pool. */
+class WebGpuBuffer implements DeviceBuffer {
+  readonly device: WebGpuDevice;
+  readonly byteLength: number;
+  readonly memory: GpuMemory;
+  #release: (() => void) | undefined;
+
+  constructor(
+    device: WebGpuDevice,
+    byteLength: number,
+    options: { memory: GpuMemory; release: () => void },
+  ) {
+    this.device = device;
+    this.byteLength = byteLength;
+    this.memory = options.memory;
+    this.#release = options.release;
+  }
+
+  get released(): boolean {
+    return this.#release === undefined;
+  }
+
+  [Symbol.dispose](): void {
+    const release = this.#release;
+    this.#release = undefined;
+    release?.();
+  }
+}
+
+/** `device.empty`: disposing it does nothing. */
+class PermanentBuffer extends WebGpuBuffer {
+  override [Symbol.dispose](): void {}
+}
+
+function checkRange(
+  buffer: DeviceBuffer,
+  range: { byteOffset: number; byteLength: number; verb: string },
+): void {
+  const { byteOffset, byteLength, verb } = range;
+  if (byteOffset % 4 !== 0 || byteLength % 4 !== 0) {
+    throw new RangeError(
+      `Cannot ${verb} ${byteLength} bytes at ${byteOffset}: both must be multiples of 4`,
+    );
+  }
+  if (!(byteOffset >= 0 && byteLength >= 0 && byteOffset + byteLength <= buffer.byteLength)) {
+    throw new RangeError(
+      `Cannot ${verb} ${byteLength} bytes at ${byteOffset} of a buffer of ${buffer.byteLength} bytes`,
+    );
+  }
+}
+
+const EMPTY_BYTES = 256;
