@@ -9,19 +9,23 @@
 //
 // Without ZeRO a data-parallel group just averages: one all-reduce of the same packed gradients.
 
-import type { Device, DeviceBuffer } from "../device/device.ts";
+import type { DeviceBuffer } from "../device/device.ts";
 import type { ProcessGroup } from "../dist/group.ts";
 import { type Range, shardRange } from "../dist/layout.ts";
+import { allGather, allReduce, reduceScatter } from "../tensor/exchange.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { GradientBlock } from "./adafactor_passes.ts";
 
-/** The run of dim 0 that `rank` owns, and the elements that it covers. */
+/** Which of how many. */
+type Owner = Pick<ProcessGroup, "rank" | "size">;
+
+/** The run of dim 0 that `owner` has, and the elements that it covers. */
 export function ownedRows(
-  { shape }: Parameter,
-  { rank, size }: { rank: number; size: number },
+  { shape }: Pick<Parameter, "shape">,
+  { rank, size }: Owner,
 ): { rows: Range; elements: Range } {
-  const length = shape[0] ?? 1;
-  const stride = shape.slice(1).reduce((product, each) => product * each, 1);
+  const [length = 1, ...rest] = shape;
+  const stride = rest.reduce((product, each) => product * each, 1);
   const rows = shardRange(length, size, rank);
   return { rows, elements: { begin: rows.begin * stride, end: rows.end * stride } };
 }
@@ -32,24 +36,11 @@ export async function reduceScatterGradients(
   group: ProcessGroup,
   scope: DisposableStack,
 ): Promise<GradientBlock[]> {
-  const device = parameters[0].device;
-  const { counts, offsets } = packByOwner(parameters, group);
-  const values = await readPacked(device, counts, (packed) => {
-    forEachRun(parameters, group, offsets, (parameter, { begin, length, at }) => {
-      device.copy(parameter.grad!.buffer, 4 * begin, packed, 4 * at, 4 * length);
-    });
-  });
-  const mine = await group.reduceScatter(values, counts);
-  return unpackAverage(
-    device,
-    mine,
-    group.size,
-    scope,
-    parameters.map((parameter) => {
-      const { begin, end } = ownedRows(parameter, group).elements;
-      return end - begin;
-    }),
-  );
+  const packing = packByOwner(parameters, group.size);
+  using packed = packGradients(parameters, packing);
+  const { counts, length } = packing;
+  await reduceScatter({ buffer: packed, length }, { group, counts });
+  return average(packing.runs[group.rank], packed, { numRanks: group.size, scope });
 }
 
 /** Averages whole gradients over the group; buffers live on `scope`. */
@@ -58,17 +49,10 @@ export async function averageGradients(
   group: ProcessGroup,
   scope: DisposableStack,
 ): Promise<GradientBlock[]> {
-  const device = parameters[0].device;
-  const lengths = parameters.map((parameter) => ownedRows(parameter, ALONE).elements.end);
-  const values = await readPacked(device, lengths, (packed) => {
-    let at = 0;
-    for (const [index, { grad }] of parameters.entries()) {
-      device.copy(grad!.buffer, 0, packed, 4 * at, 4 * lengths[index]);
-      at += lengths[index];
-    }
-  });
-  await group.allReduce(values);
-  return unpackAverage(device, values, group.size, scope, lengths);
+  const packing = packByOwner(parameters, 1);
+  using packed = packGradients(parameters, packing);
+  await allReduce({ buffer: packed, length: packing.length }, group);
+  return average(packing.runs[0], packed, { numRanks: group.size, scope });
 }
 
 /** Gives every rank of the group all rows of every parameter, each from its owner. */
@@ -76,86 +60,71 @@ export async function allGatherParameters(
   parameters: readonly Parameter[],
   group: ProcessGroup,
 ): Promise<void> {
-  const device = parameters[0].device;
-  const { counts, offsets } = packByOwner(parameters, group);
-  const first = offsets[group.rank];
-  const mine = await readPacked(device, [counts[group.rank]], (packed) => {
-    forEachRun(parameters, group, offsets, (parameter, { begin, length, at, rank }) => {
-      if (rank !== group.rank) return;
-      device.copy(parameter.buffer, 4 * begin, packed, 4 * (at - first), 4 * length);
-    });
-  });
-  const values = await group.allGather(mine, counts);
-  using packed = device.allocate(values.byteLength);
-  device.write(packed, values);
-  forEachRun(parameters, group, offsets, (parameter, { begin, length, at, rank }) => {
-    if (rank === group.rank) return;
+  const { device } = parameters[0];
+  const { runs, counts, length } = packByOwner(parameters, group.size);
+  using packed = device.allocate(4 * length);
+  for (const { parameter, begin, length, at } of runs[group.rank]) {
+    device.copy(parameter.buffer, 4 * begin, packed, 4 * at, 4 * length);
+  }
+  await allGather({ buffer: packed, length }, { group, counts });
+  for (const { parameter, begin, length, at } of runs.toSpliced(group.rank, 1).flat()) {
     device.copy(packed, 4 * at, parameter.buffer, 4 * begin, 4 * length);
-  });
+  }
 }
 
-const ALONE = { rank: 0, size: 1 };
-
-/** Elements per owner, and where each owner's run begins. */
-function packByOwner(
-  parameters: readonly Parameter[],
-  { size }: ProcessGroup,
-): { counts: number[]; offsets: number[] } {
-  const counts = Array.from({ length: size }, (_, rank) =>
-    parameters.reduce((total, parameter) => {
-      const { begin, end } = ownedRows(parameter, { rank, size }).elements;
-      return total + end - begin;
-    }, 0));
-  let offset = 0;
-  const offsets = counts.map((count) => (offset += count) - count);
-  return { counts, offsets };
-}
-
-interface OwnedRun {
+/** Elements of one parameter that lie together in the packed buffer. */
+interface Run {
+  readonly parameter: Parameter;
   /** First element in the parameter. */
   readonly begin: number;
   readonly length: number;
   /** First element in the packed buffer. */
   readonly at: number;
-  readonly rank: number;
 }
 
-function forEachRun(
-  parameters: readonly Parameter[],
-  { size }: ProcessGroup,
-  offsets: readonly number[],
-  visit: (parameter: Parameter, run: OwnedRun) => void,
-): void {
-  for (let rank = 0; rank < size; rank++) {
-    let at = offsets[rank];
-    for (const parameter of parameters) {
+interface Packing {
+  /** Per owner, a run per parameter. */
+  readonly runs: readonly (readonly Run[])[];
+  /** Elements per owner. */
+  readonly counts: readonly number[];
+  /** Elements in all. */
+  readonly length: number;
+}
+
+function packByOwner(parameters: readonly Parameter[], size: number): Packing {
+  let length = 0;
+  const runs = Array.from({ length: size }, (_, rank) =>
+    parameters.map((parameter): Run => {
       const { begin, end } = ownedRows(parameter, { rank, size }).elements;
-      if (end > begin) visit(parameter, { begin, length: end - begin, at, rank });
-      at += end - begin;
-    }
+      const at = length;
+      length += end - begin;
+      return { parameter, begin, length: end - begin, at };
+    }));
+  const counts = runs.map((own) => own.reduce((total, run) => total + run.length, 0));
+  return { runs, counts, length };
+}
+
+function packGradients(parameters: readonly Parameter[], { runs, length }: Packing): DeviceBuffer {
+  const { device } = parameters[0];
+  const packed = device.allocate(4 * length);
+  for (const { parameter, begin, length, at } of runs.flat()) {
+    device.copy(parameter.grad!.buffer, 4 * begin, packed, 4 * at, 4 * length);
   }
+  return packed;
 }
 
-async function readPacked(
-  device: Device,
-  lengths: readonly number[],
-  pack: (packed: DeviceBuffer) => void,
-): Promise<Float32Array> {
-  using packed = device.allocate(4 * lengths.reduce((total, length) => total + length, 0));
-  pack(packed);
-  return new Float32Array((await device.read(packed)).buffer);
-}
-
-function unpackAverage(
-  device: Device,
-  values: Float32Array,
-  numRanks: number,
-  scope: DisposableStack,
-  lengths: readonly number[],
+/** The sums in `runs`, divided by the number of ranks, as gradient blocks. */
+function average(
+  runs: readonly Run[],
+  packed: DeviceBuffer,
+  { numRanks, scope }: { numRanks: number; scope: DisposableStack },
 ): GradientBlock[] {
-  for (let index = 0; index < values.length; index++) values[index] /= numRanks;
-  const buffer = scope.use(device.allocate(values.byteLength));
-  device.write(buffer, values);
-  let offset = 0;
-  return lengths.map((length) => ({ buffer, offset: (offset += length) - length }));
+  const { device } = packed;
+  const first = runs[0].at;
+  const length = runs.reduce((total, run) => total + run.length, 0);
+  using sums = device.allocate(4 * length);
+  device.copy(packed, 4 * first, sums, 0, 4 * length);
+  const buffer = scope.use(device.allocate(4 * length));
+  device.run("scale", { x: sums, out: buffer }, { length, factor: 1 / numRanks });
+  return runs.map(({ at }) => ({ buffer, offset: at - first }));
 }
