@@ -1,0 +1,62 @@
+/* tslint:disable */
+/* eslint-disable */
+
+export function accumulate(x: number, out: number, length: number, factor: number): void;
+
+export function adafactor_apply(grad: number, factors: number, guard: number, param: number, sums: number, grad_offset: number, param_offset: number, batch: number, rows: number, cols: number, update_squares: number, param_squares: number, next_param_squares: number, count: number, rate: number, scale_parameter: number, scale_floor: number, clip_threshold: number, weight_decay: number): void;
+
+export function adafactor_apply_momentum(grad: number, factors: number, guard: number, param: number, momentum: number, sums: number, grad_offset: number, param_offset: number, batch: number, rows: number, cols: number, update_squares: number, param_squares: number, next_param_squares: number, count: number, rate: number, scale_parameter: number, scale_floor: number, clip_threshold: number, weight_decay: number, beta1: number): void;
+
+export function adafactor_guard(sums: number, guard: number, offset: number, length: number): void;
+
+export function adafactor_moments(sums: number, guard: number, moments: number, factors: number, batch: number, rows: number, cols: number, row_sums: number, col_sums: number, total: number, global_rows: number, global_cols: number, keep: number, take: number, eps1: number): void;
+
+export function adafactor_stats(grad: number, sums: number, grad_offset: number, batch: number, rows: number, cols: number, row_sums: number, col_sums: number, total: number): void;
+
+export function adafactor_update_squares(grad: number, factors: number, sums: number, grad_offset: number, batch: number, rows: number, cols: number, slot: number): void;
+
+export function add(a: number, b: number, out: number, length: number): void;
+
+export function add_row(x: number, bias: number, out: number, rows: number, cols: number): void;
+
+/**
+ * Allocates `bytes` bytes (more than 0), 16-byte aligned; null if there is no memory. Contents are undefined.
+ */
+export function allocate(bytes: number): number;
+
+export function column_sums(x: number, out: number, rows: number, cols: number, accumulate: number): void;
+
+export function copy_block(x: number, out: number, rows: number, cols: number, from_stride: number, from_offset: number, to_stride: number, to_offset: number): void;
+
+export function embedding(table: number, indices: number, out: number, count: number, width: number, num_rows: number): void;
+
+export function embedding_backward(indices: number, dy: number, dtable: number, count: number, width: number, num_rows: number): void;
+
+export function fill(out: number, offset: number, length: number, value: number): void;
+
+export function gelu(x: number, out: number, length: number): void;
+
+export function gelu_backward(x: number, dy: number, dx: number, length: number): void;
+
+export function matmul_nn(a: number, b: number, bias: number, out: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
+
+export function matmul_nt(a: number, b: number, bias: number, out: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
+
+export function matmul_tn(a: number, b: number, bias: number, out: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
+
+export function mul(a: number, b: number, out: number, length: number): void;
+
+/**
+ * Frees what `allocate(bytes)` gave.
+ */
+export function release(pointer: number, bytes: number): void;
+
+export function row_sums(x: number, out: number, rows: number, cols: number, accumulate: number): void;
+
+export function scale(x: number, out: number, length: number, factor: number): void;
+
+export function scale_by(x: number, factor: number, out: number, length: number): void;
+
+export function softmax_cross_entropy(logits: number, targets: number, losses: number, dlogits: number, rows: number, cols: number, grad_scale: number): void;
+
+export function sum_squares(x: number, sums: number, offset: number, length: number, slot: number): void;

@@ -1,0 +1,390 @@
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ * @param {number} factor
+ */
+export function accumulate(x, out, length, factor) {
+    wasm.accumulate(x, out, length, factor);
+}
+
+/**
+ * @param {number} grad
+ * @param {number} factors
+ * @param {number} guard
+ * @param {number} param
+ * @param {number} sums
+ * @param {number} grad_offset
+ * @param {number} param_offset
+ * @param {number} batch
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} update_squares
+ * @param {number} param_squares
+ * @param {number} next_param_squares
+ * @param {number} count
+ * @param {number} rate
+ * @param {number} scale_parameter
+ * @param {number} scale_floor
+ * @param {number} clip_threshold
+ * @param {number} weight_decay
+ */
+export function adafactor_apply(grad, factors, guard, param, sums, grad_offset, param_offset, batch, rows, cols, update_squares, param_squares, next_param_squares, count, rate, scale_parameter, scale_floor, clip_threshold, weight_decay) {
+    wasm.adafactor_apply(grad, factors, guard, param, sums, grad_offset, param_offset, batch, rows, cols, update_squares, param_squares, next_param_squares, count, rate, scale_parameter, scale_floor, clip_threshold, weight_decay);
+}
+
+/**
+ * @param {number} grad
+ * @param {number} factors
+ * @param {number} guard
+ * @param {number} param
+ * @param {number} momentum
+ * @param {number} sums
+ * @param {number} grad_offset
+ * @param {number} param_offset
+ * @param {number} batch
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} update_squares
+ * @param {number} param_squares
+ * @param {number} next_param_squares
+ * @param {number} count
+ * @param {number} rate
+ * @param {number} scale_parameter
+ * @param {number} scale_floor
+ * @param {number} clip_threshold
+ * @param {number} weight_decay
+ * @param {number} beta1
+ */
+export function adafactor_apply_momentum(grad, factors, guard, param, momentum, sums, grad_offset, param_offset, batch, rows, cols, update_squares, param_squares, next_param_squares, count, rate, scale_parameter, scale_floor, clip_threshold, weight_decay, beta1) {
+    wasm.adafactor_apply_momentum(grad, factors, guard, param, momentum, sums, grad_offset, param_offset, batch, rows, cols, update_squares, param_squares, next_param_squares, count, rate, scale_parameter, scale_floor, clip_threshold, weight_decay, beta1);
+}
+
+/**
+ * @param {number} sums
+ * @param {number} guard
+ * @param {number} offset
+ * @param {number} length
+ */
+export function adafactor_guard(sums, guard, offset, length) {
+    wasm.adafactor_guard(sums, guard, offset, length);
+}
+
+/**
+ * @param {number} sums
+ * @param {number} guard
+ * @param {number} moments
+ * @param {number} factors
+ * @param {number} batch
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} row_sums
+ * @param {number} col_sums
+ * @param {number} total
+ * @param {number} global_rows
+ * @param {number} global_cols
+ * @param {number} keep
+ * @param {number} take
+ * @param {number} eps1
+ */
+export function adafactor_moments(sums, guard, moments, factors, batch, rows, cols, row_sums, col_sums, total, global_rows, global_cols, keep, take, eps1) {
+    wasm.adafactor_moments(sums, guard, moments, factors, batch, rows, cols, row_sums, col_sums, total, global_rows, global_cols, keep, take, eps1);
+}
+
+/**
+ * @param {number} grad
+ * @param {number} sums
+ * @param {number} grad_offset
+ * @param {number} batch
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} row_sums
+ * @param {number} col_sums
+ * @param {number} total
+ */
+export function adafactor_stats(grad, sums, grad_offset, batch, rows, cols, row_sums, col_sums, total) {
+    wasm.adafactor_stats(grad, sums, grad_offset, batch, rows, cols, row_sums, col_sums, total);
+}
+
+/**
+ * @param {number} grad
+ * @param {number} factors
+ * @param {number} sums
+ * @param {number} grad_offset
+ * @param {number} batch
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} slot
+ */
+export function adafactor_update_squares(grad, factors, sums, grad_offset, batch, rows, cols, slot) {
+    wasm.adafactor_update_squares(grad, factors, sums, grad_offset, batch, rows, cols, slot);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} out
+ * @param {number} length
+ */
+export function add(a, b, out, length) {
+    wasm.add(a, b, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} bias
+ * @param {number} out
+ * @param {number} rows
+ * @param {number} cols
+ */
+export function add_row(x, bias, out, rows, cols) {
+    wasm.add_row(x, bias, out, rows, cols);
+}
+
+/**
+ * Allocates `bytes` bytes (more than 0), 16-byte aligned; null if there is no memory. Contents are undefined.
+ * @param {number} bytes
+ * @returns {number}
+ */
+export function allocate(bytes) {
+    const ret = wasm.allocate(bytes);
+    return ret >>> 0;
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} accumulate
+ */
+export function column_sums(x, out, rows, cols, accumulate) {
+    wasm.column_sums(x, out, rows, cols, accumulate);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} from_stride
+ * @param {number} from_offset
+ * @param {number} to_stride
+ * @param {number} to_offset
+ */
+export function copy_block(x, out, rows, cols, from_stride, from_offset, to_stride, to_offset) {
+    wasm.copy_block(x, out, rows, cols, from_stride, from_offset, to_stride, to_offset);
+}
+
+/**
+ * @param {number} table
+ * @param {number} indices
+ * @param {number} out
+ * @param {number} count
+ * @param {number} width
+ * @param {number} num_rows
+ */
+export function embedding(table, indices, out, count, width, num_rows) {
+    wasm.embedding(table, indices, out, count, width, num_rows);
+}
+
+/**
+ * @param {number} indices
+ * @param {number} dy
+ * @param {number} dtable
+ * @param {number} count
+ * @param {number} width
+ * @param {number} num_rows
+ */
+export function embedding_backward(indices, dy, dtable, count, width, num_rows) {
+    wasm.embedding_backward(indices, dy, dtable, count, width, num_rows);
+}
+
+/**
+ * @param {number} out
+ * @param {number} offset
+ * @param {number} length
+ * @param {number} value
+ */
+export function fill(out, offset, length, value) {
+    wasm.fill(out, offset, length, value);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ */
+export function gelu(x, out, length) {
+    wasm.gelu(x, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} length
+ */
+export function gelu_backward(x, dy, dx, length) {
+    wasm.gelu_backward(x, dy, dx, length);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} bias
+ * @param {number} out
+ * @param {number} m
+ * @param {number} n
+ * @param {number} k
+ * @param {number} row_begin
+ * @param {number} row_end
+ * @param {number} bias_length
+ * @param {number} accumulate
+ */
+export function matmul_nn(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate) {
+    wasm.matmul_nn(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} bias
+ * @param {number} out
+ * @param {number} m
+ * @param {number} n
+ * @param {number} k
+ * @param {number} row_begin
+ * @param {number} row_end
+ * @param {number} bias_length
+ * @param {number} accumulate
+ */
+export function matmul_nt(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate) {
+    wasm.matmul_nt(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} bias
+ * @param {number} out
+ * @param {number} m
+ * @param {number} n
+ * @param {number} k
+ * @param {number} row_begin
+ * @param {number} row_end
+ * @param {number} bias_length
+ * @param {number} accumulate
+ */
+export function matmul_tn(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate) {
+    wasm.matmul_tn(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} out
+ * @param {number} length
+ */
+export function mul(a, b, out, length) {
+    wasm.mul(a, b, out, length);
+}
+
+/**
+ * Frees what `allocate(bytes)` gave.
+ * @param {number} pointer
+ * @param {number} bytes
+ */
+export function release(pointer, bytes) {
+    wasm.release(pointer, bytes);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} accumulate
+ */
+export function row_sums(x, out, rows, cols, accumulate) {
+    wasm.row_sums(x, out, rows, cols, accumulate);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ * @param {number} factor
+ */
+export function scale(x, out, length, factor) {
+    wasm.scale(x, out, length, factor);
+}
+
+/**
+ * @param {number} x
+ * @param {number} factor
+ * @param {number} out
+ * @param {number} length
+ */
+export function scale_by(x, factor, out, length) {
+    wasm.scale_by(x, factor, out, length);
+}
+
+/**
+ * @param {number} logits
+ * @param {number} targets
+ * @param {number} losses
+ * @param {number} dlogits
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} grad_scale
+ */
+export function softmax_cross_entropy(logits, targets, losses, dlogits, rows, cols, grad_scale) {
+    wasm.softmax_cross_entropy(logits, targets, losses, dlogits, rows, cols, grad_scale);
+}
+
+/**
+ * @param {number} x
+ * @param {number} sums
+ * @param {number} offset
+ * @param {number} length
+ * @param {number} slot
+ */
+export function sum_squares(x, sums, offset, length, slot) {
+    wasm.sum_squares(x, sums, offset, length, slot);
+}
+export function __wbg___wbindgen_throw_be289d5034ed271b(arg0, arg1) {
+    throw new Error(getStringFromWasm0(arg0, arg1));
+}
+function getStringFromWasm0(ptr, len) {
+    ptr = ptr >>> 0;
+    return decodeText(ptr, len);
+}
+
+let cachedUint8ArrayMemory0 = null;
+function getUint8ArrayMemory0() {
+    if (cachedUint8ArrayMemory0 === null || cachedUint8ArrayMemory0.byteLength === 0) {
+        cachedUint8ArrayMemory0 = new Uint8Array(wasm.memory.buffer);
+    }
+    return cachedUint8ArrayMemory0;
+}
+
+let cachedTextDecoder = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
+cachedTextDecoder.decode();
+const MAX_SAFARI_DECODE_BYTES = 2146435072;
+let numBytesDecoded = 0;
+function decodeText(ptr, len) {
+    numBytesDecoded += len;
+    if (numBytesDecoded >= MAX_SAFARI_DECODE_BYTES) {
+        cachedTextDecoder = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
+        cachedTextDecoder.decode();
+        numBytesDecoded = len;
+    }
+    return cachedTextDecoder.decode(getUint8ArrayMemory0().subarray(ptr, ptr + len));
+}
+
+
+let wasm;
+export function __wbg_set_wasm(val) {
+    wasm = val;
+}

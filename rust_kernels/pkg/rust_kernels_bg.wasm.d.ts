@@ -1,0 +1,30 @@
+/* tslint:disable */
+/* eslint-disable */
+export const memory: WebAssembly.Memory;
+export const accumulate: (a: number, b: number, c: number, d: number) => void;
+export const adafactor_apply: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number) => void;
+export const adafactor_apply_momentum: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number, t: number, u: number) => void;
+export const adafactor_guard: (a: number, b: number, c: number, d: number) => void;
+export const adafactor_moments: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number) => void;
+export const adafactor_stats: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => void;
+export const adafactor_update_squares: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => void;
+export const add: (a: number, b: number, c: number, d: number) => void;
+export const add_row: (a: number, b: number, c: number, d: number, e: number) => void;
+export const allocate: (a: number) => number;
+export const column_sums: (a: number, b: number, c: number, d: number, e: number) => void;
+export const copy_block: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => void;
+export const embedding: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
+export const embedding_backward: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
+export const fill: (a: number, b: number, c: number, d: number) => void;
+export const gelu: (a: number, b: number, c: number) => void;
+export const gelu_backward: (a: number, b: number, c: number, d: number) => void;
+export const matmul_nn: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number) => void;
+export const matmul_nt: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number) => void;
+export const matmul_tn: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number) => void;
+export const mul: (a: number, b: number, c: number, d: number) => void;
+export const release: (a: number, b: number) => void;
+export const row_sums: (a: number, b: number, c: number, d: number, e: number) => void;
+export const scale: (a: number, b: number, c: number, d: number) => void;
+export const scale_by: (a: number, b: number, c: number, d: number) => void;
+export const softmax_cross_entropy: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => void;
+export const sum_squares: (a: number, b: number, c: number, d: number, e: number) => void;

@@ -1,0 +1,109 @@
+//! The passes that use the update u[b, i, j] = g[b, i, j] rowFactor[b, i] colFactor[b, j]: its sum of squares, and the
+//! step p <- p - a weightDecay p - a u / d, plain or with momentum. Blocks are [batch, rows, cols], taken row by row.
+
+use crate::simd::{F32x4, LANES, for_each_group};
+use core::ops::Range;
+
+/// Columns per f32 run of a sum: 64 additions per lane.
+const RUN_COLS: usize = 64 * LANES;
+
+/// Gradients [batch, rows, cols] with the factors that make them the update.
+pub struct Update<'a> {
+    pub grad: &'a [f32],
+    /// [batch, rows]
+    pub row_factors: &'a [f32],
+    /// [batch, cols]
+    pub col_factors: &'a [f32],
+    pub rows: usize,
+    pub cols: usize,
+}
+
+/// A part of one row, at most RUN_COLS long.
+struct Run<'a> {
+    grad: &'a [f32],
+    row_factor: F32x4,
+    col_factors: &'a [f32],
+    /// Where it lies in the block.
+    range: Range<usize>,
+}
+
+/// A step: `decay` is a weightDecay, `over` is a / d.
+pub struct Step {
+    pub decay: f32,
+    pub over: f32,
+}
+
+/// Sum of u^2.
+pub fn adafactor_update_squares(update: &Update) -> f32 {
+    let mut total = 0.0;
+    for_each_run(update, |run| {
+        let mut sum = F32x4::splat(0.0);
+        for_each_group(run.grad.len(), |group| {
+            let u = group.load(run.grad) * run.row_factor * group.load(run.col_factors);
+            sum += u * u;
+        });
+        total += f64::from(sum.sum());
+    });
+    total as f32
+}
+
+/// p <- p - decay p - over u; returns the sum of the new p^2.
+pub fn adafactor_apply(update: &Update, param: &mut [f32], step: &Step) -> f32 {
+    let (decay, over) = (F32x4::splat(step.decay), F32x4::splat(step.over));
+    let mut total = 0.0;
+    for_each_run(update, |run| {
+        let param = &mut param[run.range];
+        let mut sum = F32x4::splat(0.0);
+        for_each_group(param.len(), |group| {
+            let u = group.load(run.grad) * run.row_factor * group.load(run.col_factors);
+            let p = group.load(param);
+            let p = p - decay * p - over * u;
+            group.store(param, p);
+            sum += p * p;
+        });
+        total += f64::from(sum.sum());
+    });
+    total as f32
+}
+
+/// momentum <- beta1 momentum + (1 - beta1) over u;  p <- p - decay p - momentum; returns the sum of the new p^2.
+pub fn adafactor_apply_momentum(
+    update: &Update,
+    param: &mut [f32],
+    momentum: &mut [f32],
+    step: &Step,
+    beta1: f32,
+) -> f32 {
+    let (decay, keep) = (F32x4::splat(step.decay), F32x4::splat(beta1));
+    let take = F32x4::splat((1.0 - beta1) * step.over);
+    let mut total = 0.0;
+    for_each_run(update, |run| {
+        let (param, momentum) = (&mut param[run.range.clone()], &mut momentum[run.range]);
+        let mut sum = F32x4::splat(0.0);
+        for_each_group(param.len(), |group| {
+            let u = group.load(run.grad) * run.row_factor * group.load(run.col_factors);
+            let (p, m) = (group.load(param), group.load(momentum));
+            let m = keep * m + take * u;
+            let p = p - decay * p - m;
+            group.store(momentum, m);
+            group.store(param, p);
+            sum += p * p;
+        });
+        total += f64::from(sum.sum());
+    });
+    total as f32
+}
+
+#[inline(always)]
+fn for_each_run(update: &Update, mut f: impl FnMut(Run)) {
+    let &Update { grad, row_factors, col_factors, rows, cols } = update;
+    for (row, &row_factor) in row_factors.iter().enumerate() {
+        let col_factors = &col_factors[row / rows * cols..][..cols];
+        for (i, col_factors) in col_factors.chunks(RUN_COLS).enumerate() {
+            let start = row * cols + i * RUN_COLS;
+            let range = start..start + col_factors.len();
+            let row_factor = F32x4::splat(row_factor);
+            f(Run { grad: &grad[range.clone()], row_factor, col_factors, range });
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Memory: for the host's buffers, and scratch within a kernel. All that fails is an error that names the size, never a
+//! bare trap.
+
+use std::alloc::{Layout, alloc, dealloc};
+use wasm_bindgen::prelude::*;
+
+/// Buffers begin at a multiple of this.
+const ALIGNMENT: usize = 16;
+
+/// Allocates `bytes` bytes (more than 0), 16-byte aligned; null if there is no memory. Contents are undefined.
+#[wasm_bindgen]
+pub fn allocate(bytes: usize) -> *mut u8 {
+    match Layout::from_size_align(bytes, ALIGNMENT) {
+        // SAFETY: the layout is not of size 0.
+        Ok(layout) if bytes > 0 => unsafe { alloc(layout) },
+        _ => core::ptr::null_mut(),
+    }
+}
+
+/// Frees what `allocate(bytes)` gave.
+#[wasm_bindgen]
+pub fn release(pointer: *mut u8, bytes: usize) {
+    // SAFETY: the host gives back exactly what it took; the layout was valid then.
+    unsafe { dealloc(pointer, Layout::from_size_align_unchecked(bytes, ALIGNMENT)) };
+}
+
+/// `len` zeros for use within one kernel.
+pub fn scratch<T: Copy + Default>(len: usize) -> Vec<T> {
+    let mut vec = Vec::new();
+    if vec.try_reserve_exact(len).is_err() {
+        wasm_bindgen::throw_str(&format!(
+            "Out of WASM memory: a kernel wants {} bytes of scratch; use smaller buffers or more ranks",
+            len * size_of::<T>()
+        ));
+    }
+    vec.resize(len, T::default());
+    vec
+}

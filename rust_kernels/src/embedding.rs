@@ -1,0 +1,20 @@
+//! Rows of a table by index, and the gradient: rows added up by index, in the order of the tokens, so that the result
+//! does not depend on the device.
+
+/// out[t, :] = table[indices[t], :]
+pub fn embedding(table: &[f32], indices: &[u32], width: usize, out: &mut [f32]) {
+    for (out, &index) in out.chunks_exact_mut(width.max(1)).zip(indices) {
+        let from = index as usize * width;
+        out.copy_from_slice(&table[from..from + width]);
+    }
+}
+
+/// dtable[indices[t], :] += dy[t, :]
+pub fn embedding_backward(indices: &[u32], dy: &[f32], width: usize, dtable: &mut [f32]) {
+    for (dy, &index) in dy.chunks_exact(width.max(1)).zip(indices) {
+        let to = index as usize * width;
+        for (sum, x) in dtable[to..to + width].iter_mut().zip(dy) {
+            *sum += x;
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Cross-entropy of a softmax with its gradient, in one call per batch of rows.
+//!
+//! With m = max_c x[c] and S = sum_c e^(x[c] - m):  loss = ln S + m - x[target],
+//! dx[c] = scale (e^(x[c] - m) / S - [c = target]). S is summed in f64 over runs of f32 sums.
+
+use crate::simd::{F32x4, LANES, map};
+use crate::sums::sum_by;
+
+/// logits[rows, cols] -> losses[rows], dlogits[rows, cols]; every target is below `cols`.
+pub fn softmax_cross_entropy(
+    logits: &[f32],
+    targets: &[u32],
+    cols: usize,
+    scale: f32,
+    losses: &mut [f32],
+    dlogits: &mut [f32],
+) {
+    let rows = logits.chunks_exact(cols.max(1)).zip(dlogits.chunks_exact_mut(cols.max(1)));
+    for (((x, dx), &target), loss) in rows.zip(targets).zip(losses) {
+        let max = largest(x);
+        let shift = F32x4::splat(max);
+        map(x, dx, |x| (x - shift).exp());
+        let sum = sum_by(dx, |e| e);
+        let target = target as usize;
+        *loss = (sum.ln() + f64::from(max) - f64::from(x[target])) as f32;
+        let factor = (f64::from(scale) / sum) as f32;
+        for value in dx.iter_mut() {
+            *value *= factor;
+        }
+        dx[target] -= scale;
+    }
+}
+
+/// The largest element, NaN if there is one.
+fn largest(x: &[f32]) -> f32 {
+    let mut lanes = F32x4::splat(f32::NEG_INFINITY);
+    let whole = x.len() / LANES * LANES;
+    for at in (0..whole).step_by(LANES) {
+        // SAFETY: at + 4 <= whole <= x.len().
+        lanes = lanes.max(unsafe { F32x4::load(x, at) });
+    }
+    lanes = lanes.max(F32x4::load_partial(&x[whole..], f32::NEG_INFINITY));
+    let max = |a: f32, b: f32| if a.is_nan() || a > b { a } else { b };
+    lanes.lanes().into_iter().fold(f32::NEG_INFINITY, |a, b| max(b, a))
+}
