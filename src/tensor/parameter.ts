@@ -24,17 +24,19 @@ export class Parameter extends Tensor {
   #version = 0;
 
   /**
-   * Copies this rank's values, in row-major order.
+   * Copies this rank's values, in row-major order; or takes over memory that holds them.
    *
    * @throws {RangeError} if there are not as many values as the layout's local shape wants.
    */
   constructor(
     device: Device,
-    values: Float32Array | readonly number[],
+    values: Float32Array | readonly number[] | Memory,
     { layout, name = "(unnamed)" }: ParameterOptions,
   ) {
     const shape = layout.localShape;
-    const memory = Memory.from(device, values, { shape, dtype: "f32" });
+    const memory = values instanceof Memory
+      ? values
+      : Memory.from(device, values, { shape, dtype: "f32" });
     super(memory, { shape, dtype: "f32", requiresGrad: true });
     this.layout = layout;
     this.name = name;

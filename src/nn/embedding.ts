@@ -1,0 +1,37 @@
+// y[..., :] = table[index, :],  table [V, D]        V embeddings of D features; they start normally distributed, as PyTorch's
+
+import type { Device } from "../device/device.ts";
+import { Layout } from "../dist/layout.ts";
+import { embedding } from "../ops/embedding.ts";
+import { Parameter } from "../tensor/parameter.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { normalValues } from "./initial_values.ts";
+import { Module } from "./module.ts";
+import type { RandomSource } from "./philox.ts";
+
+/** Sizes and initial values of an embedding. */
+export interface EmbeddingOptions {
+  /** V: indices are less than this. */
+  readonly numEmbeddings: number;
+  /** D: length of the last dim of the output. */
+  readonly embeddingDim: number;
+  /** Where initial values come from: one stream. */
+  readonly random: RandomSource;
+}
+
+/** A row of a table for every index. */
+export class Embedding extends Module<Tensor<"u32">> {
+  /** [V, D]. */
+  readonly weight: Parameter;
+
+  constructor(device: Device, { numEmbeddings, embeddingDim, random }: EmbeddingOptions) {
+    super();
+    const layout = new Layout<never>([numEmbeddings, embeddingDim]);
+    this.weight = new Parameter(device, normalValues(layout, random.stream()), { layout });
+  }
+
+  /** indices [...] -> [..., D]. @throws {RangeError} if an index is not under V. */
+  override forward(indices: Tensor<"u32">): Promise<Tensor> {
+    return Promise.try(embedding, this.weight, indices);
+  }
+}

@@ -1,0 +1,36 @@
+// y = x W^T + b,  x [..., I], W [O, I], b [O], y [..., O]        I input features, O output features
+
+import type { Device } from "../device/device.ts";
+import { linear } from "../ops/linear.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { initialParameters, type LinearOptions } from "./linear_parameters.ts";
+import { Module } from "./module.ts";
+
+/**
+ * An affine map of the last dim.
+ *
+ * ```ts
+ * const layer = new Linear(device, { inFeatures: 16, outFeatures: 32, random: new RandomSource(1) });
+ * using y = await layer.forward(x);
+ * ```
+ */
+export class Linear extends Module {
+  /** W [O, I]. */
+  readonly weight: Parameter;
+  /** b [O]. */
+  readonly bias: Parameter | undefined;
+
+  /** @throws {RangeError} if a number of features is not a positive integer. */
+  constructor(device: Device, options: LinearOptions) {
+    super();
+    const { weight, bias } = initialParameters(device, options);
+    this.weight = weight;
+    this.bias = bias;
+  }
+
+  /** x [..., I] -> [..., O]. @throws {RangeError} if the last dim of `x` is not I. */
+  override forward(x: Tensor): Promise<Tensor> {
+    return Promise.try(linear, x, this.weight, this.bias);
+  }
+}

@@ -1,0 +1,75 @@
+// A linear layer whose input features are spread over the ranks of a group: rank r holds columns I_r of W.
+//
+//   x_r [..., I_r]   this rank's columns of x          W_r [O, I_r]        b [O] whole on every rank
+//   forward    y = sum_r x_r W_r^T + b                 one all-reduce; b is added after it, once
+//   gradient   dx_r = dy W_r    dW_r = dy^T x_r    db = sum over rows of dy: equal on every rank, no exchange
+//
+// It takes what Linear1DCol gives. With `parallelInput: false` it takes the whole x, equal on every rank, and cuts x_r out
+// itself: dx is then gathered.                                                              (Shoeybi et al. 2019, section 3)
+
+import type { Device } from "../device/device.ts";
+import type { ProcessGroup } from "../dist/group.ts";
+import { addRow } from "../ops/add_row.ts";
+import { linear } from "../ops/linear.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { reduceFromGroup, splitToGroup } from "./group_exchanges.ts";
+import type { Linear } from "./linear.ts";
+import {
+  initialParameters,
+  type LinearOptions,
+  type LinearParameters,
+  type LinearSplits,
+  takeShards,
+} from "./linear_parameters.ts";
+import { Module } from "./module.ts";
+
+/** How a {@linkcode Linear1DRow} works. */
+export interface Linear1DRowOptions {
+  /** Ranks that share the layer. */
+  readonly processGroup: ProcessGroup;
+  /** The input is this rank's columns already, as Linear1DCol gives them. Default: true. */
+  readonly parallelInput?: boolean;
+}
+
+/** A linear layer with its input features split over ranks. */
+export class Linear1DRow extends Module {
+  /** W_r [O, I_r]: dim 1 split over the group. */
+  readonly weight: Parameter;
+  /** b [O], whole. */
+  readonly bias: Parameter | undefined;
+  readonly #group: ProcessGroup;
+  readonly #isInputParallel: boolean;
+
+  private constructor(
+    { weight, bias }: LinearParameters,
+    { processGroup, parallelInput = true }: Linear1DRowOptions,
+  ) {
+    super();
+    this.weight = weight;
+    this.bias = bias;
+    this.#group = processGroup;
+    this.#isInputParallel = parallelInput;
+  }
+
+  /** Takes this rank's part of a whole layer over; `layer` is released and must not be used after. */
+  static fromNativeModule(layer: Linear, options: Linear1DRowOptions): Linear1DRow {
+    return new Linear1DRow(takeShards(layer, splits(options)), options);
+  }
+
+  /** A new layer: the same values as a whole one from the same stream, but only this rank's part is ever made. */
+  static create(device: Device, options: LinearOptions & Linear1DRowOptions): Linear1DRow {
+    return new Linear1DRow(initialParameters(device, options, splits(options)), options);
+  }
+
+  /** x [..., I_r], or [..., I] without `parallelInput`, -> [..., O], equal on every rank. */
+  override async forward(x: Tensor): Promise<Tensor> {
+    const ownInput = this.#isInputParallel ? x : splitToGroup(x, this.#group);
+    const y = await reduceFromGroup(linear(ownInput, this.weight), this.#group);
+    return this.bias === undefined ? y : addRow(y, this.bias);
+  }
+}
+
+function splits({ processGroup }: Linear1DRowOptions): LinearSplits {
+  return { weight: { dim: 1, group: processGroup } };
+}

@@ -1,0 +1,104 @@
+// The parameters of linear layers, whole or split: made from a stream of random numbers, or cut out of a whole layer.
+
+import type { Device } from "../device/device.ts";
+import type { ProcessGroup } from "../dist/group.ts";
+import { Layout, type Split } from "../dist/layout.ts";
+import { Memory } from "../tensor/memory.ts";
+import { Parameter } from "../tensor/parameter.ts";
+import { formatShape, rowsAndCols } from "../tensor/shape.ts";
+import { uniformValues } from "./initial_values.ts";
+import type { RandomSource } from "./philox.ts";
+
+/** Sizes and initial values of a linear layer. */
+export interface LinearOptions {
+  /** Length of the last dim of the input, at least 1. */
+  readonly inFeatures: number;
+  /** Length of the last dim of the output, at least 1. */
+  readonly outFeatures: number;
+  /** Where initial values come from: one stream for the weight, one for the bias. */
+  readonly random: RandomSource;
+  /** Add a bias. Default: true. */
+  readonly bias?: boolean;
+}
+
+/** W [O, I] and b [O], or a rank's part of them. */
+export interface LinearParameters {
+  readonly weight: Parameter;
+  readonly bias: Parameter | undefined;
+}
+
+/** How a parallel layer cuts W and b; nothing for a whole layer. */
+export interface LinearSplits {
+  readonly weight?: Split<ProcessGroup>;
+  readonly bias?: Split<ProcessGroup>;
+}
+
+/**
+ * Initial parameters, evenly spread over +-1 / sqrt(I), as PyTorch's are; every rank draws its own part only.
+ *
+ * @throws {RangeError} if a number of features is not a positive integer, or less than there are ranks to split it over.
+ */
+export function initialParameters(
+  device: Device,
+  { inFeatures, outFeatures, random, bias: hasBias = true }: LinearOptions,
+  splits: LinearSplits = {},
+): LinearParameters {
+  checkFeatures({ inFeatures, outFeatures });
+  const bound = 1 / Math.sqrt(inFeatures);
+  const initial = (shape: readonly number[], split: Split<ProcessGroup> | undefined) => {
+    const layout = new Layout(shape, split === undefined ? [] : [split]);
+    return new Parameter(device, uniformValues(layout, random.stream(), bound), { layout });
+  };
+  return {
+    weight: initial([outFeatures, inFeatures], splits.weight),
+    bias: hasBias ? initial([outFeatures], splits.bias) : undefined,
+  };
+}
+
+/**
+ * This rank's part of a whole layer's parameters, which are released: the whole layer must not be used after.
+ *
+ * @throws {RangeError} if they are split already, or there are fewer features than ranks.
+ */
+export function takeShards(whole: LinearParameters, splits: LinearSplits): LinearParameters {
+  const { weight, bias } = whole;
+  const shards = {
+    weight: shardOf(weight, splits.weight),
+    bias: bias === undefined ? undefined : shardOf(bias, splits.bias),
+  };
+  weight[Symbol.dispose]();
+  bias?.[Symbol.dispose]();
+  return shards;
+}
+
+function checkFeatures(features: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(features)) {
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new RangeError(`Wanted ${name} to be an integer from 1, got ${value}`);
+    }
+  }
+}
+
+/** Copies this rank's block of a whole vector or matrix, on the device. */
+function shardOf(whole: Parameter, split: Split<ProcessGroup> | undefined): Parameter {
+  if (whole.layout.splits.length > 0) {
+    throw new RangeError(
+      `Cannot split ${whole.name} of shape ${formatShape(whole.layout.globalShape)} again: ` +
+        "make parallel layers from whole ones",
+    );
+  }
+  const layout = new Layout(whole.shape, split === undefined ? [] : [split]);
+  const memory = new Memory(whole.device, layout.localShape);
+  const begins = whole.shape.map((_, dim) => layout.range(dim).begin);
+  const stride = whole.shape.at(-1)!;
+  const { rows, cols } = rowsAndCols(layout.localShape);
+  whole.device.run("copy_block", { x: whole.buffer, out: memory.buffer }, {
+    rows,
+    cols,
+    fromStride: stride,
+    fromOffset: (begins.at(-2) ?? 0) * stride + begins.at(-1)!,
+    toStride: cols,
+    toOffset: 0,
+  });
+  return new Parameter(whole.device, memory, { layout, name: whole.name });
+}

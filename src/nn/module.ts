@@ -1,0 +1,60 @@
+// A module: parameters, and a forward pass that uses them. Its parameters are found by walking its own fields, modules
+// and arrays of modules included, so a model is a plain class:
+//
+//   class Mlp extends Module {
+//     constructor(readonly up: Linear, readonly down: Linear) { super(); }
+//     override async forward(x: Tensor) { return await this.down.forward(gelu(await this.up.forward(x))); }
+//   }
+//
+// A parameter is named by its path, `up.weight`; one that is used twice has its first path, and is listed once.
+
+import type { DType } from "../tensor/dtype.ts";
+import { Parameter } from "../tensor/parameter.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** Parameters and the computation that uses them. Disposing it releases the parameters. */
+export abstract class Module<Input extends Tensor<DType> = Tensor> implements Disposable {
+  /** Computes the output; a promise, as a parallel layer exchanges data on the way. */
+  abstract forward(input: Input): Promise<Tensor>;
+
+  /** All parameters in the order of the fields, by path; sets each one's `name`. */
+  namedParameters(): Map<string, Parameter> {
+    const found = new Map<Parameter, string>();
+    collect(this, { path: "", found, visited: new Set() });
+    return new Map([...found].map(([parameter, name]) => {
+      parameter.name = name;
+      return [name, parameter];
+    }));
+  }
+
+  /** All parameters, in the order of {@linkcode namedParameters}. */
+  parameters(): Parameter[] {
+    return [...this.namedParameters().values()];
+  }
+
+  /** Releases the gradients of all parameters. */
+  zeroGrad(): void {
+    for (const parameter of this.parameters()) parameter.zeroGrad();
+  }
+
+  [Symbol.dispose](): void {
+    for (const parameter of this.parameters()) parameter[Symbol.dispose]();
+  }
+}
+
+interface Walk {
+  readonly path: string;
+  readonly found: Map<Parameter, string>;
+  readonly visited: Set<object>;
+}
+
+function collect(value: unknown, { path, found, visited }: Walk): void {
+  if (value instanceof Parameter) {
+    if (!found.has(value)) found.set(value, path);
+  } else if ((value instanceof Module || Array.isArray(value)) && !visited.has(value)) {
+    visited.add(value);
+    for (const [key, field] of Object.entries(value)) {
+      collect(field, { path: path === "" ? key : `${path}.${key}`, found, visited });
+    }
+  }
+}

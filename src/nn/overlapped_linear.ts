@@ -1,0 +1,69 @@
+// y = x W^T + b for an x that is equal on every rank and a W that is not:  dx = sum over ranks of dy W
+//
+//   start the all-reduce of dy W  |  dW = dy^T x and db, meanwhile  |  wait for dx
+//
+// Where kernels run in the background, dW is one kernel behind dx. Where they run on this thread, nothing would move while
+// dW is computed, so it is computed in slices of rows, with a turn of the event loop after each for the sockets.
+
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { ProcessGroup } from "../dist/group.ts";
+import { columnSums } from "../ops/add_row.ts";
+import { inputGradient, linearForward, weightGradient } from "../ops/linear.ts";
+import { multiply } from "../ops/matmul.ts";
+import { allReduce } from "../tensor/exchange.ts";
+import { rowsAndCols } from "../tensor/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+
+/** Operands of a linear map: x [..., I], W [O, I], b [O]. */
+export interface LinearOperands {
+  readonly x: Tensor;
+  readonly weight: Tensor;
+  readonly bias: Tensor | undefined;
+}
+
+/** linear(copyToGroup(x), weight, bias), but dW and db are computed while dx is on the wire. */
+export function overlappedLinear(
+  { x, weight, bias }: LinearOperands,
+  group: ProcessGroup,
+): Tensor {
+  return linearForward(x, weight, bias).computedBy({
+    op: "linear",
+    inputs: bias === undefined ? [x, weight] : [x, weight, bias],
+    async gradient(dy, [wantsX, wantsWeight, wantsBias]) {
+      const dx = wantsX ? inputGradient(dy, weight) : undefined;
+      const exchange = dx === undefined ? Promise.resolve() : allReduce(dx, group);
+      // Both are waited for even if one fails, as both use tensors that the caller releases then.
+      const [exchanged, computed] = await Promise.allSettled([
+        exchange,
+        wantsWeight ? weightGradientDuring(exchange, { dy, x }) : undefined,
+      ]);
+      if (exchanged.status === "rejected") throw exchanged.reason;
+      if (computed.status === "rejected") throw computed.reason;
+      return [dx, computed.value, wantsBias ? columnSums(dy) : undefined];
+    },
+  });
+}
+
+/** dW, with turns of the event loop while `exchange` goes on, where the device would not let go of the thread. */
+async function weightGradientDuring(
+  exchange: Promise<void>,
+  { dy, x }: { readonly dy: Tensor; readonly x: Tensor },
+): Promise<Tensor> {
+  if (dy.device.runsInBackground) return weightGradient(dy, x);
+  let isExchanging = true;
+  const stopWaiting = () => isExchanging = false;
+  exchange.then(stopWaiting, stopWaiting);
+  const { rows: k, cols: m } = rowsAndCols(dy.shape);
+  const n = x.shape.at(-1)!;
+  const dWeight = Tensor.empty(dy.device, [m, n]);
+  const sliceRows = Math.max(1, Math.floor(SLICE_MULTIPLY_ADDS / (k * n)));
+  for (let rowBegin = 0, rowEnd = 0; rowEnd < m; rowBegin = rowEnd) {
+    await nextTurn();
+    rowEnd = isExchanging ? Math.min(m, rowBegin + sliceRows) : m;
+    multiply("matmul_tn", { a: dy, b: x, out: dWeight }, { m, n, k, rowBegin, rowEnd });
+  }
+  return dWeight;
+}
+
+// 1 to 2 ms of work on one core (10 G multiply-adds per second, less in thin slices); a turn of the event loop: 3 us.
+const SLICE_MULTIPLY_ADDS = 2 ** 24;
