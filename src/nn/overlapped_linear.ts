@@ -57,8 +57,10 @@ async function weightGradientDuring(
   const n = x.shape.at(-1)!;
   const dWeight = Tensor.empty(dy.device, [m, n]);
   const sliceRows = Math.max(1, Math.floor(SLICE_MULTIPLY_ADDS / (k * n)));
-  for (let rowBegin = 0, rowEnd = 0; rowEnd < m; rowBegin = rowEnd) {
+  let rowEnd = 0;
+  while (rowEnd < m) {
     await nextTurn();
+    const rowBegin = rowEnd;
     rowEnd = isExchanging ? Math.min(m, rowBegin + sliceRows) : m;
     multiply("matmul_tn", { a: dy, b: x, out: dWeight }, { m, n, k, rowBegin, rowEnd });
   }
