@@ -1,0 +1,165 @@
+// The frame of a collective: what one rank sends to one peer in it. 48 bytes of header, then the payload.
+//
+//   0        4   5    6    7       8          16         20     24      32       36          40               48
+//   | "MFOP" | 1 | op | dt | alg   | group u64 | sequence | root | count | digest | 0 (u32)   | payload u64    |
+//     magic  version   dtype algorithm                             u64     of counts            bytes that follow
+//
+// Little-endian. The header is the fingerprint of the call: a receiver compares it with its own call before it takes a
+// byte of payload, so ranks that call different collectives get an error that shows the difference, not a hang or a
+// wrong sum. There is one frame per collective, peer and direction, as the schedule already tells what is in it.
+
+/** Collectives and their numbers on the wire. */
+export const OPS = ["allReduce", "reduceScatter", "allGather", "broadcast", "barrier"] as const;
+/** A collective. */
+export type Op = typeof OPS[number];
+/** Element types and their numbers on the wire. */
+export const DTYPES = ["f32"] as const;
+/** An element type. */
+export type Dtype = typeof DTYPES[number];
+/** Algorithms and their numbers on the wire. */
+export const ALGORITHMS = ["ring", "chain"] as const;
+/** How a collective is scheduled. */
+export type Algorithm = typeof ALGORITHMS[number];
+
+/** Length of a header in bytes. */
+export const HEADER_BYTES = 48;
+const MAGIC = 0x504f464d; // "MFOP"
+const VERSION = 1;
+
+/** What all ranks of a group must agree on in one call. */
+export interface Fingerprint {
+  readonly op: Op;
+  readonly dtype: Dtype;
+  readonly algorithm: Algorithm;
+  /** The group's id, derived from its ranks. */
+  readonly group: bigint;
+  /** Position of the call in the group, from 0; wraps at 2^32. */
+  readonly sequence: number;
+  /** Group rank of the root, 0 where there is none. */
+  readonly root: number;
+  /** Elements in the whole. */
+  readonly count: number;
+  /** Digest of the counts per rank, 0 where they follow from `count`. */
+  readonly countsDigest: number;
+}
+
+/** One decoded header. */
+export interface Header extends Fingerprint {
+  /** Bytes of payload that follow, over the whole collective. */
+  readonly payloadBytes: number;
+}
+
+/** Bytes that are no frame of this protocol. */
+export class FrameError extends Error {
+  override readonly name = "FrameError";
+}
+
+/** Writes a header to the first 48 bytes of `target`. */
+export function encodeHeader(header: Header, target: Uint8Array): void {
+  const view = new DataView(target.buffer, target.byteOffset, HEADER_BYTES);
+  view.setUint32(0, MAGIC, true);
+  view.setUint8(4, VERSION);
+  view.setUint8(5, OPS.indexOf(header.op));
+  view.setUint8(6, DTYPES.indexOf(header.dtype));
+  view.setUint8(7, ALGORITHMS.indexOf(header.algorithm));
+  view.setBigUint64(8, header.group, true);
+  view.setUint32(16, header.sequence, true);
+  view.setUint32(20, header.root, true);
+  view.setBigUint64(24, BigInt(header.count), true);
+  view.setUint32(32, header.countsDigest, true);
+  view.setUint32(36, 0, true);
+  view.setBigUint64(40, BigInt(header.payloadBytes), true);
+}
+
+/**
+ * Reads a header from the first 48 bytes of `bytes`.
+ *
+ * @throws {FrameError} if they are not a header that `encodeHeader` writes.
+ */
+export function decodeHeader(bytes: Uint8Array): Header {
+  if (bytes.length < HEADER_BYTES) {
+    throw new FrameError(`A frame needs a header of ${HEADER_BYTES} bytes, got ${bytes.length}`);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
+  if (view.getUint32(0, true) !== MAGIC) throw new FrameError("A frame does not begin with MFOP");
+  if (view.getUint8(4) !== VERSION) {
+    throw new FrameError(`Frame version ${view.getUint8(4)} came, ${VERSION} is spoken here`);
+  }
+  if (view.getUint32(36, true) !== 0) throw new FrameError("A frame's reserved bytes are not 0");
+  return {
+    op: named(OPS, view.getUint8(5), "op"),
+    dtype: named(DTYPES, view.getUint8(6), "dtype"),
+    algorithm: named(ALGORITHMS, view.getUint8(7), "algorithm"),
+    group: view.getBigUint64(8, true),
+    sequence: view.getUint32(16, true),
+    root: view.getUint32(20, true),
+    count: safeNumber(view.getBigUint64(24, true), "count"),
+    countsDigest: view.getUint32(32, true),
+    payloadBytes: safeNumber(view.getBigUint64(40, true), "payload length"),
+  };
+}
+
+/** The fields in which two ranks' calls differ, as text; undefined if they agree. */
+export function difference(mine: Caller, theirs: Caller): string | undefined {
+  const differing = COMPARED.filter((field) => mine.header[field] !== theirs.header[field]);
+  if (differing.length === 0) return undefined;
+  return differing
+    .map((field) =>
+      `${LABELS[field] ?? field} ${mine.header[field]} on rank ${mine.rank} ` +
+      `and ${theirs.header[field]} on rank ${theirs.rank}`
+    )
+    .join(", ");
+}
+
+/** One rank's side of a call. */
+export interface Caller {
+  /** Global rank. */
+  readonly rank: number;
+  readonly header: Header;
+}
+
+/** A digest of the counts per rank, so that ranks that disagree on one are told so. */
+export function digestCounts(counts: readonly number[]): number {
+  let hash = 0x811c9dc5; // FNV-1a, by words
+  for (const count of counts) hash = Math.imul(hash ^ count, 0x01000193);
+  return hash >>> 0;
+}
+
+/** The id of a group: FNV-1a (64 bits) over its ranks and `ordinal`, which tells groups of the same ranks apart. */
+export function groupId(ranks: readonly number[], ordinal: number): bigint {
+  let hash = 0xcbf29ce484222325n;
+  for (const word of [...ranks, -1, ordinal]) {
+    hash = BigInt.asUintN(64, (hash ^ BigInt.asUintN(32, BigInt(word))) * 0x100000001b3n);
+  }
+  return hash;
+}
+
+function named<T>(names: readonly T[], index: number, what: string): T {
+  const name = names[index];
+  if (name === undefined) throw new FrameError(`A frame names an unknown ${what}: ${index}`);
+  return name;
+}
+
+function safeNumber(value: bigint, what: string): number {
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw new FrameError(`A frame's ${what} of ${value} is out of range`);
+  }
+  return Number(value);
+}
+
+const COMPARED = [
+  "op",
+  "sequence",
+  "group",
+  "dtype",
+  "algorithm",
+  "root",
+  "count",
+  "countsDigest",
+  "payloadBytes",
+] as const;
+const LABELS: { readonly [field: string]: string } = {
+  sequence: "call number",
+  countsDigest: "digest of the counts per rank",
+  payloadBytes: "bytes to send",
+};

@@ -1,0 +1,228 @@
+// Messages between ranks outside of collectives: joining a job, and news of failures.
+//
+//   | length u32 | JSON of that length |
+//
+// The JSON is parsed into one of the kinds below or refused; nothing else of it is kept.
+
+import { FrameError } from "./frame.ts";
+import type { Address, Connection } from "./transport.ts";
+
+/** Every kind of message. */
+export type Message =
+  | Hello
+  | { readonly kind: "welcome" }
+  /** The hello was not accepted. */
+  | { readonly kind: "refused"; readonly reason: string }
+  /** Rank 0 still waits for these. */
+  | { readonly kind: "waiting"; readonly missing: readonly number[] }
+  /** All have come: the address of every rank. */
+  | { readonly kind: "table"; readonly addresses: readonly Address[] }
+  | Abort
+  /** The sender closes its world in order. */
+  | { readonly kind: "bye" }
+  | Where
+  | Here;
+
+/** The first message on a connection: who comes, to whom, and what for. */
+export interface Hello {
+  readonly kind: "hello";
+  /** `join` the job at rank 0, `control` for news of failures, `group` for a group's collectives. */
+  readonly purpose: "join" | "control" | "group";
+  /** Global rank of the sender. */
+  readonly rank: number;
+  /** Global rank that the sender wants to reach. */
+  readonly to: number;
+  readonly worldSize: number;
+  /** Where the sender listens. */
+  readonly address: Address;
+  /** The group's id in hex, empty if there is none. */
+  readonly group: string;
+}
+
+/** A world has failed. */
+export interface Abort {
+  readonly kind: "abort";
+  /** Global rank of the culprit. */
+  readonly rank: number;
+  readonly message: string;
+  readonly group: readonly number[];
+  readonly op: string;
+  readonly sequence: number;
+}
+
+/** Asks what the receiver does in call `sequence` of `group`. */
+export interface Where {
+  readonly kind: "where";
+  readonly question: number;
+  readonly group: string;
+  readonly sequence: number;
+}
+
+/** Answers a `where`. */
+export interface Here {
+  readonly kind: "here";
+  readonly question: number;
+  /** `absent`: has not made the call; `passed`: has finished it; else it is in `group`'s call `sequence`. */
+  readonly state: "absent" | "passed" | "moving" | "waiting";
+  /** Global rank it waits for. */
+  readonly waitingFor: number;
+  readonly group: string;
+  readonly sequence: number;
+}
+
+/** Longest message that is taken, in bytes, from a peer that has proved itself. */
+export const MAX_MESSAGE_BYTES = 1 << 20;
+
+/** The bytes of a message, its length first. */
+export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
+  const body = new TextEncoder().encode(JSON.stringify(message));
+  const bytes = new Uint8Array(4 + body.length);
+  new DataView(bytes.buffer).setUint32(0, body.length, true);
+  bytes.set(body, 4);
+  return bytes;
+}
+
+/** Reads one message of at most `maxBytes`. */
+export async function readMessage(
+  connection: Connection,
+  maxBytes: number = MAX_MESSAGE_BYTES,
+): Promise<Message> {
+  return decodeMessage(await readBody(connection, maxBytes));
+}
+
+/** Reads the JSON bytes of one message, not yet parsed. */
+export async function readBody(
+  connection: Connection,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const prefix = new Uint8Array(4);
+  await connection.readFully(prefix);
+  const length = new DataView(prefix.buffer).getUint32(0, true);
+  if (length > maxBytes) {
+    throw new FrameError(`A message of ${length} bytes came, ${maxBytes} are allowed`);
+  }
+  const body = new Uint8Array(length);
+  await connection.readFully(body);
+  return body;
+}
+
+/**
+ * Parses a message's JSON bytes.
+ *
+ * @throws {FrameError} if it is none of the kinds.
+ */
+export function decodeMessage(body: Uint8Array): Message {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch (cause) {
+    throw new FrameError("A message is not JSON", { cause });
+  }
+  const fields = new Fields(value);
+  const kind = fields.text("kind");
+  switch (kind) {
+    case "hello":
+      return {
+        kind,
+        purpose: fields.oneOf("purpose", ["join", "control", "group"]),
+        rank: fields.number("rank"),
+        to: fields.number("to"),
+        worldSize: fields.number("worldSize"),
+        address: address(fields.value("address")),
+        group: fields.text("group"),
+      };
+    case "welcome":
+    case "bye":
+      return { kind };
+    case "refused":
+      return { kind, reason: fields.text("reason") };
+    case "waiting":
+      return { kind, missing: fields.numbers("missing") };
+    case "table":
+      return { kind, addresses: fields.list("addresses").map(address) };
+    case "abort":
+      return {
+        kind,
+        rank: fields.number("rank"),
+        message: fields.text("message"),
+        group: fields.numbers("group"),
+        op: fields.text("op"),
+        sequence: fields.number("sequence"),
+      };
+    case "where":
+      return {
+        kind,
+        question: fields.number("question"),
+        group: fields.text("group"),
+        sequence: fields.number("sequence"),
+      };
+    case "here":
+      return {
+        kind,
+        question: fields.number("question"),
+        state: fields.oneOf("state", ["absent", "passed", "moving", "waiting"]),
+        waitingFor: fields.number("waitingFor"),
+        group: fields.text("group"),
+        sequence: fields.number("sequence"),
+      };
+    default:
+      throw new FrameError(`A message of unknown kind came: ${kind.slice(0, 40)}`);
+  }
+}
+
+function address(value: unknown): Address {
+  const fields = new Fields(value);
+  return { hostname: fields.text("hostname"), port: fields.number("port") };
+}
+
+/** Typed access to the fields of parsed JSON. */
+class Fields {
+  readonly #object: object;
+
+  constructor(value: unknown) {
+    if (typeof value !== "object" || value === null) {
+      throw new FrameError("A message is not an object");
+    }
+    this.#object = value;
+  }
+
+  value(name: string): unknown {
+    const value: unknown = Object.getOwnPropertyDescriptor(this.#object, name)?.value;
+    if (value === undefined) throw new FrameError(`A message lacks ${name}`);
+    return value;
+  }
+
+  text(name: string): string {
+    const value = this.value(name);
+    if (typeof value !== "string") throw new FrameError(`A message's ${name} is not text`);
+    return value;
+  }
+
+  number(name: string): number {
+    return integer(this.value(name), name);
+  }
+
+  numbers(name: string): number[] {
+    return this.list(name).map((value) => integer(value, name));
+  }
+
+  list(name: string): unknown[] {
+    const value = this.value(name);
+    if (!Array.isArray(value)) throw new FrameError(`A message's ${name} is not a list`);
+    return value;
+  }
+
+  oneOf<T extends string>(name: string, choices: readonly T[]): T {
+    const text = this.text(name);
+    const choice = choices.find((each) => each === text);
+    if (choice === undefined) throw new FrameError(`A message's ${name} is none of ${choices}`);
+    return choice;
+  }
+}
+
+function integer(value: unknown, name: string): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value)) {
+    throw new FrameError(`A message's ${name} is not an integer`);
+  }
+  return value;
+}

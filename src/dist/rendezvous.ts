@@ -1,0 +1,274 @@
+// How ranks that know only rank 0's address come to know each other.
+//
+//   rank r                        rank 0 (listens on host:port)
+//     | proof, hello(join, r, address) -> |
+//     | <- waiting(missing ranks) ------- |   at every arrival, so that whoever gives up can name who is missing
+//     | <- table(addresses) ------------- |   when all have come
+//   then every pair of ranks is joined by a control link; those to rank 0 are the connections above.
+//
+// Every rank has one listener: rank 0 on host:port, the others on an address that was asked for (loopback by default).
+// Rank 0's stays open for the whole job, so a late or second rank is told so, and a second job finds the port taken.
+
+import { Acceptor, connectionKey, type Judge } from "./acceptor.ts";
+import { ControlLink, type ControlListener } from "./control_link.ts";
+import { Deadline, dial } from "./dial.ts";
+import { type JobKey, ProofError, RefusedError } from "./handshake.ts";
+import { type Hello, readMessage } from "./message.ts";
+import type { Address, Connection } from "./transport.ts";
+
+/** What a rank knows before it joins. */
+export interface RendezvousOptions {
+  readonly rank: number;
+  readonly worldSize: number;
+  /** Rank 0's host name or address. */
+  readonly host: string;
+  /** Rank 0's port. */
+  readonly port: number;
+  readonly key: JobKey;
+  /** Address that ranks other than 0 listen on. */
+  readonly bind: string;
+  readonly timeoutMs: number;
+  /** Fires when the world fails before all have met. */
+  readonly failure: AbortSignal;
+  /** Who is told what comes on the control link with a peer. */
+  readonly listenTo: (peer: number) => ControlListener;
+}
+
+/** What a rank knows after it has joined. The caller owns the acceptor and the links. */
+export interface Membership {
+  readonly acceptor: Acceptor;
+  /** Where each rank listens. */
+  readonly addresses: readonly Address[];
+  /** The control link with each peer. */
+  readonly links: ReadonlyMap<number, ControlLink>;
+}
+
+/**
+ * Joins the job.
+ *
+ * @throws {Error} if the port is taken, the secret is another, the rank is refused, or not all ranks come in time.
+ */
+export async function rendezvous(options: RendezvousOptions): Promise<Membership> {
+  const links = new Map<number, ControlLink>();
+  const acceptor = new Acceptor(listen(options), {
+    key: options.key,
+    judge: judge(options, (rank) => links.has(rank)),
+  });
+  using deadline = new Deadline(options.timeoutMs, options.failure);
+  try {
+    const meeting = { ...options, acceptor, links, signal: deadline.signal };
+    const addresses = options.rank === 0 ? await gather(meeting) : await join(meeting);
+    return { acceptor, addresses, links };
+  } catch (error) {
+    await acceptor.close();
+    await Promise.all([...links.values()].map((link) => link.close()));
+    options.failure.throwIfAborted();
+    throw error;
+  }
+}
+
+interface Meeting extends RendezvousOptions {
+  readonly acceptor: Acceptor;
+  readonly links: Map<number, ControlLink>;
+  readonly signal: AbortSignal;
+}
+
+/** Rank 0: waits for all others, then tells them each other's addresses. */
+async function gather(meeting: Meeting): Promise<readonly Address[]> {
+  const { acceptor, links, worldSize, signal, listenTo } = meeting;
+  const addresses: Address[] = [{ hostname: meeting.host, port: meeting.port }];
+  const complete = Promise.withResolvers<void>();
+  const missing = () => peersOf(meeting).filter((peer) => !links.has(peer));
+  const toAll = (message: Parameters<ControlLink["send"]>[0]) =>
+    Promise.all([...links.values()].map((link) => link.send(message)));
+
+  acceptor.onJoin((hello, connection) => {
+    if (links.has(hello.rank)) {
+      const late = new ControlLink(connection, { message: () => {}, ended: () => {} });
+      late.send({ kind: "refused", reason: taken(hello.rank) }).then(() => late.close());
+      return;
+    }
+    const link = new ControlLink(connection, {
+      message: () => {},
+      // It left before all had come: its place is free again.
+      ended: () => {
+        links.delete(hello.rank);
+        link.close();
+      },
+    });
+    links.set(hello.rank, link);
+    addresses[hello.rank] = hello.address;
+    if (links.size === worldSize - 1) complete.resolve();
+    else toAll({ kind: "waiting", missing: missing() });
+  });
+  const giveUp = () => complete.reject(new Error(absent(meeting, missing())));
+  signal.addEventListener("abort", giveUp);
+  try {
+    if (worldSize > 1) await complete.promise;
+  } catch (error) {
+    await toAll({
+      kind: "refused",
+      reason: error instanceof Error ? error.message : String(error),
+    });
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+  }
+  for (const [peer, link] of links) link.listen(listenTo(peer));
+  await toAll({ kind: "table", addresses });
+  return addresses;
+}
+
+/** Any other rank: finds rank 0, waits for the table, then meets the other ranks. */
+async function join(meeting: Meeting): Promise<readonly Address[]> {
+  const { acceptor, links, rank, signal, listenTo, key } = meeting;
+  const master = await findMaster(meeting);
+  const addresses = await awaitTable(meeting, master);
+  links.set(0, new ControlLink(master, listenTo(0)));
+  await Promise.all(
+    peersOf(meeting).filter((peer) => peer !== 0).map(async (peer) => {
+      try {
+        const connection = peer < rank
+          ? await dial(addresses[peer], { key, hello: helloTo(peer, meeting, "control"), signal })
+          : await acceptor.take(
+            connectionKey({ purpose: "control", group: "", rank: peer }),
+            signal,
+          );
+        links.set(peer, new ControlLink(connection, listenTo(peer)));
+      } catch (cause) {
+        throw new Error(`Rank ${rank} could not meet rank ${peer}: ${text(cause)}`, { cause });
+      }
+    }),
+  );
+  return addresses;
+}
+
+/** Dials rank 0 until it answers; it may start later than this rank. */
+async function findMaster(meeting: Meeting): Promise<Connection> {
+  const { rank, host, port, key, signal, timeoutMs } = meeting;
+  const where = `${host}:${port}`;
+  let last: unknown;
+  for (let delay = 20; !signal.aborted; delay = Math.min(2 * delay, 500)) {
+    try {
+      using attempt = new Deadline(ATTEMPT_TIMEOUT_MS, signal);
+      const hello = helloTo(0, meeting, "join");
+      return await dial({ hostname: host, port }, { key, hello, signal: attempt.signal });
+    } catch (cause) {
+      if (cause instanceof ProofError) {
+        throw new Error(
+          `Rank ${rank} cannot join at ${where}: ${cause.message}. Give all ranks of a job the same secret ` +
+            "(MESHFACTOR_SECRET), and each job its own port (MASTER_PORT)",
+          { cause },
+        );
+      }
+      if (cause instanceof RefusedError) {
+        throw new Error(`Rank ${rank} cannot join at ${where}: ${cause.message}`, { cause });
+      }
+      last = cause;
+    }
+    await sleep(delay, signal);
+  }
+  throw new Error(
+    `Rank ${rank} found no rank 0 at ${where} within ${timeoutMs} ms: start rank 0, or correct ` +
+      `MASTER_ADDR and MASTER_PORT (last: ${text(last)})`,
+    { cause: last },
+  );
+}
+
+async function awaitTable(meeting: Meeting, master: Connection): Promise<readonly Address[]> {
+  const close = () => master.close();
+  meeting.signal.addEventListener("abort", close);
+  let missing: readonly number[] | undefined;
+  try {
+    while (true) {
+      const message = await readMessage(master);
+      if (message.kind === "table") {
+        meeting.signal.throwIfAborted();
+        return message.addresses;
+      }
+      if (message.kind === "refused") throw new RefusedError(message.reason);
+      if (message.kind === "waiting") missing = message.missing;
+    }
+  } catch (cause) {
+    master.close();
+    if (cause instanceof RefusedError) throw new Error(cause.message, { cause });
+    if (meeting.signal.aborted) throw new Error(absent(meeting, missing ?? []), { cause });
+    throw new Error(
+      `Rank 0 at ${meeting.host}:${meeting.port} left before all ranks had joined`,
+      { cause },
+    );
+  } finally {
+    meeting.signal.removeEventListener("abort", close);
+  }
+}
+
+function listen({ rank, host, port, bind }: RendezvousOptions): Deno.TcpListener {
+  if (rank !== 0) return Deno.listen({ hostname: bind, port: 0 });
+  try {
+    return Deno.listen({ hostname: host, port });
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.AddrInUse)) throw cause;
+    throw new Error(
+      `Rank 0 cannot listen on ${host}:${port} as it is in use, by another job or another rank 0: ` +
+        "choose another MASTER_PORT",
+      { cause },
+    );
+  }
+}
+
+/** Whom this rank's acceptor refuses, and why. */
+function judge(options: RendezvousOptions, isLinked: (rank: number) => boolean): Judge {
+  const { rank, worldSize } = options;
+  return (hello) => {
+    if (hello.worldSize !== worldSize) {
+      return `Rank ${hello.rank} says WORLD_SIZE=${hello.worldSize}, rank ${rank} says ${worldSize}`;
+    }
+    if (hello.rank < 0 || hello.rank >= worldSize) {
+      return `Rank ${hello.rank} is out of range: ranks are 0 to ${worldSize - 1}`;
+    }
+    if (hello.to !== rank) return `Rank ${hello.to} was wanted, this is rank ${rank}`;
+    if (hello.rank === rank) return taken(rank);
+    if (hello.purpose === "join") {
+      if (rank !== 0) return `Only rank 0 lets ranks join, this is rank ${rank}`;
+      if (isLinked(hello.rank)) return taken(hello.rank);
+    }
+    return undefined;
+  };
+}
+
+function helloTo(to: number, meeting: Meeting, purpose: "join" | "control"): Hello {
+  const { rank, worldSize, acceptor } = meeting;
+  return { kind: "hello", purpose, rank, to, worldSize, address: acceptor.address, group: "" };
+}
+
+function peersOf({ rank, worldSize }: RendezvousOptions): number[] {
+  return Array.from({ length: worldSize }, (_, peer) => peer).filter((peer) => peer !== rank);
+}
+
+function taken(rank: number): string {
+  return `Rank ${rank} has joined already: give every process of the job its own RANK`;
+}
+
+function absent({ worldSize, host, port, timeoutMs }: Meeting, missing: readonly number[]): string {
+  const ranks = missing.length === 1 ? `Rank ${missing[0]}` : `Ranks ${missing.join(", ")}`;
+  return `${ranks} of ${worldSize} did not join at ${host}:${port} within ${timeoutMs} ms: ` +
+    "start them with the same MASTER_ADDR, MASTER_PORT and secret";
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    signal.addEventListener("abort", done);
+  });
+}
+
+const ATTEMPT_TIMEOUT_MS = 5_000;

@@ -1,0 +1,95 @@
+// Who holds everybody up? In a ring one silent rank stops all, and each sees only that its left neighbour is silent.
+//
+// So the suspect is asked what it waits for, then the one it names, and so on, until one
+//   - does not answer                        -> it is stopped, cut off, or dead without a sign: the culprit
+//   - has not made the call, waits nowhere   -> it computes or has gone another way: the culprit
+//   - is asked a second time                 -> ranks wait for each other in a circle; it stands for all of them
+//   - has moved bytes a short while ago      -> nobody is to blame yet
+// Every rank that asks ends at the same culprit.
+
+import type { Here } from "./message.ts";
+
+/** A call in a group, as ranks name it to each other. */
+export interface Call {
+  /** The group's id in hex. */
+  readonly group: string;
+  readonly sequence: number;
+}
+
+/** What a rank can say of its own calls in one group. */
+export interface GroupProgress {
+  /** The group's id in hex. */
+  readonly group: string;
+  /** Number of calls finished. */
+  finished: number;
+  /** Global rank whose bytes are awaited in call `finished`; undefined if none runs. */
+  waitingFor: number | undefined;
+  /** When bytes moved last in that call, on performance.now()'s clock. */
+  movedAt: number;
+}
+
+/** A rank and what is wrong with it. */
+export interface Verdict {
+  readonly rank: number;
+  readonly reason: string;
+}
+
+/** What `progress` says to one who asks about `call`. */
+export function answer(
+  call: Call,
+  progress: Iterable<GroupProgress>,
+  { now, recentMs }: { readonly now: number; readonly recentMs: number },
+): Omit<Here, "kind" | "question"> {
+  const all = [...progress];
+  const asked = all.find(({ group }) => group === call.group);
+  const running = asked?.waitingFor === undefined
+    ? all.find(({ waitingFor }) => waitingFor !== undefined)
+    : asked;
+  const nowhere = { waitingFor: -1, ...call };
+  if (asked !== undefined && asked.finished > call.sequence) {
+    return { state: "passed", ...nowhere };
+  }
+  if (running?.waitingFor === undefined) return { state: "absent", ...nowhere };
+  return {
+    state: now - running.movedAt < recentMs ? "moving" : "waiting",
+    waitingFor: running.waitingFor,
+    group: running.group,
+    sequence: running.finished,
+  };
+}
+
+/** Follows the waiting from `suspect` in `call`; `ask` resolves to undefined if a rank does not answer. */
+export async function findCulprit(
+  suspect: number,
+  call: Call,
+  { self, ask }: {
+    readonly self: number;
+    readonly ask: (
+      rank: number,
+      call: Call,
+    ) => Promise<Omit<Here, "kind" | "question"> | undefined>;
+  },
+): Promise<Verdict | undefined> {
+  const visited = new Set([self]);
+  let rank = suspect;
+  let asked = call;
+  while (true) {
+    if (visited.has(rank)) return { rank: suspect, reason: circle([...visited]) };
+    visited.add(rank);
+    const here = await ask(rank, asked);
+    if (here === undefined) return { rank, reason: "it does not answer" };
+    if (here.state === "moving") return undefined;
+    if (here.state === "absent") return { rank, reason: "it has not made that call" };
+    if (here.state === "passed") {
+      return { rank, reason: "it has finished that call, but its bytes do not arrive" };
+    }
+    rank = here.waitingFor;
+    asked = here;
+  }
+}
+
+function circle(ranks: readonly number[]): string {
+  return `ranks ${
+    ranks.join(", ")
+  } wait for each other: groups must be used in the same order on all ranks`;
+}

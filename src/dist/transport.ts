@@ -1,0 +1,160 @@
+// One connection between two ranks: bytes in order, one writer, small reads from a buffer, large ones without a copy.
+//
+// Deno's sockets (measured): a write may take only part, a second writer would interleave, Nagle's delay is on by
+// default, and a read into a detached view returns 0 for ever. Hence writeAll, setNoDelay and the check for 0.
+
+const BUFFER_BYTES = 4096;
+
+/** The peer has closed the connection, or it was closed here. */
+export class ConnectionClosedError extends Error {
+  override readonly name = "ConnectionClosedError";
+}
+
+/** Where a rank listens. */
+export interface Address {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** A TCP connection to one peer. At most one read and one write may be pending at a time. */
+export class Connection implements Disposable {
+  readonly #conn: Deno.TcpConn;
+  readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  #begin = 0;
+  #end = 0;
+  #closed = false;
+  #bytesSent = 0;
+  #bytesReceived = 0;
+
+  constructor(conn: Deno.TcpConn) {
+    conn.setNoDelay(true);
+    conn.setKeepAlive(true);
+    this.#conn = conn;
+  }
+
+  get bytesSent(): number {
+    return this.#bytesSent;
+  }
+
+  /** Bytes handed out by reads so far; what is buffered does not count yet. */
+  get bytesReceived(): number {
+    return this.#bytesReceived;
+  }
+
+  /** Address of this end. */
+  get localHostname(): string {
+    return this.#conn.localAddr.hostname;
+  }
+
+  /** Address of the other end. */
+  get remoteHostname(): string {
+    return this.#conn.remoteAddr.hostname;
+  }
+
+  /**
+   * Reads at least one byte into `target` and returns how many; `target` must not be empty.
+   *
+   * @throws {ConnectionClosedError} at the end of the stream.
+   */
+  async read(target: Uint8Array): Promise<number> {
+    if (this.#begin === this.#end && target.length >= BUFFER_BYTES) {
+      return this.#count(await this.#receive(target));
+    }
+    if (this.#begin === this.#end) {
+      this.#begin = 0;
+      this.#end = 0;
+      this.#end = await this.#receive(this.#buffer);
+    }
+    const bytes = Math.min(target.length, this.#end - this.#begin);
+    target.set(this.#buffer.subarray(this.#begin, this.#begin + bytes));
+    this.#begin += bytes;
+    return this.#count(bytes);
+  }
+
+  /**
+   * Fills `target`.
+   *
+   * @throws {ConnectionClosedError} if the stream ends before.
+   */
+  async readFully(target: Uint8Array): Promise<void> {
+    for (let done = 0; done < target.length;) done += await this.read(target.subarray(done));
+  }
+
+  /**
+   * Writes a first part of `bytes` and returns its length.
+   *
+   * @throws {ConnectionClosedError} if the peer does not take bytes any more.
+   */
+  async write(bytes: Uint8Array): Promise<number> {
+    try {
+      const written = await this.#conn.write(bytes);
+      this.#bytesSent += written;
+      return written;
+    } catch (cause) {
+      throw closedError(cause);
+    }
+  }
+
+  /** Writes all of `bytes`. */
+  async writeAll(bytes: Uint8Array): Promise<void> {
+    for (let done = 0; done < bytes.length;) done += await this.write(bytes.subarray(done));
+  }
+
+  /** Lets the process end although this connection is open. */
+  unref(): void {
+    this.#conn.unref();
+  }
+
+  /** Closes the connection; pending reads and writes reject. Again: nothing. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    // A read that did not keep the process alive must be awaited to its end now.
+    this.#conn.ref();
+    this.#conn.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #receive(target: Uint8Array): Promise<number> {
+    let bytes: number | null;
+    try {
+      bytes = await this.#conn.read(target);
+    } catch (cause) {
+      throw closedError(cause);
+    }
+    if (bytes === null) throw new ConnectionClosedError("The peer closed the connection");
+    if (bytes === 0) throw new Error("A read target was detached or empty: its buffer must stay");
+    return bytes;
+  }
+
+  #count(bytes: number): number {
+    this.#bytesReceived += bytes;
+    return bytes;
+  }
+}
+
+/**
+ * Connects to `address`; gives up when `signal` fires.
+ *
+ * @throws {Error} what Deno.connect throws.
+ */
+export async function connect(address: Address, signal: AbortSignal): Promise<Connection> {
+  return new Connection(
+    await Deno.connect({ hostname: address.hostname, port: address.port, signal }),
+  );
+}
+
+function closedError(cause: unknown): unknown {
+  const closed = cause instanceof Deno.errors.ConnectionReset ||
+    cause instanceof Deno.errors.ConnectionAborted ||
+    cause instanceof Deno.errors.BrokenPipe ||
+    cause instanceof Deno.errors.Interrupted ||
+    cause instanceof Deno.errors.BadResource ||
+    cause instanceof Deno.errors.UnexpectedEof ||
+    cause instanceof Deno.errors.TimedOut ||
+    cause instanceof Deno.errors.NotConnected;
+  return closed ? new ConnectionClosedError(cause.message, { cause }) : cause;
+}
