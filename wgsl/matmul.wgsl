@@ -84,15 +84,18 @@ fn main(
   }
 
   let sums = array<vec4f, 4>(sum0, sum1, sum2, sum3);
+  var biases = vec4f();
+  if (params.biasLength != 0u) {
+    for (var j = 0u; j < 4u; j++) { // unroll
+      biases[j] = bias[min(colFirst + colLane * 4u + j, params.n - 1u)];
+    }
+  }
   for (var i = 0u; i < 4u; i++) { // unroll
     let row = rowFirst + rowLane * 4u + i;
     for (var j = 0u; j < 4u; j++) { // unroll
       let col = colFirst + colLane * 4u + j;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[i][j];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[i][j] + biases[j];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }

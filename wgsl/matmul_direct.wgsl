@@ -61,15 +61,18 @@ fn main(
     }
   }
 
+  var biases = vec4f();
+  if (params.biasLength != 0u) {
+    for (var j = 0u; j < 4u; j++) { // unroll
+      biases[j] = bias[min(colFirst + j, params.n - 1u)];
+    }
+  }
   for (var i = 0u; i < 8u; i++) { // unroll
     let row = rowFirst + i;
     for (var j = 0u; j < 4u; j++) { // unroll
       let col = colFirst + j;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[i][j];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[i][j] + biases[j];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }

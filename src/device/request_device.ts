@@ -2,6 +2,9 @@
 // SwiftShader) is slower than WASM on the same CPU, so it is taken only when `webgpu` is asked for by name.
 
 import type { Device, DeviceKind } from "./device.ts";
+import { wasmDevice } from "./wasm.ts";
+import { openWebGpuDevice } from "./webgpu.ts";
+import { adapterName, findAdapter, isSoftwareAdapter } from "./webgpu_adapter.ts";
 
 /** Options of {@linkcode requestDevice}. */
 export interface RequestDeviceOptions {
@@ -15,12 +18,38 @@ export class DeviceUnavailableError extends Error {
 }
 
 /**
- * Opens a compute device; `device.description` says which one was taken and why.
+ * Opens a compute device; `device.description` says in one line which one was taken and why.
  *
- * @throws {DeviceUnavailableError} if the `kind` asked for is not there.
+ * @throws {DeviceUnavailableError} if `webgpu` is asked for and there is no adapter, or it cannot be opened.
  */
-export function requestDevice(options: RequestDeviceOptions = {}): Promise<Device> {
-  return Promise.reject(
-    new DeviceUnavailableError(`No device of kind ${options.kind ?? "any"} is built yet`),
-  );
+export async function requestDevice(options: RequestDeviceOptions = {}): Promise<Device> {
+  const { kind } = options;
+  if (kind === "wasm") return wasmDevice("asked for by name");
+  const adapter = await findAdapter();
+  if (kind === "webgpu") {
+    if (adapter === null) throw new DeviceUnavailableError(NO_ADAPTER);
+    return await openWebGpu(adapter, "asked for by name");
+  }
+  if (adapter === null) return wasmDevice("no GPU adapter found");
+  if (isSoftwareAdapter(adapter.info)) {
+    return wasmDevice(`only a software GPU found, ${adapterName(adapter.info)}`);
+  }
+  return await openWebGpu(adapter, "a GPU was found");
 }
+
+async function openWebGpu(adapter: GPUAdapter, reason: string): Promise<Device> {
+  try {
+    return await openWebGpuDevice(adapter, reason);
+  } catch (cause) {
+    throw new DeviceUnavailableError(
+      `The GPU "${adapterName(adapter.info)}" was found but cannot be opened (${cause}): ` +
+        'update its driver, or ask for the device "wasm"',
+      { cause },
+    );
+  }
+}
+
+const NO_ADAPTER =
+  'Wanted a "webgpu" device and found no WebGPU adapter. On Debian or Ubuntu install a Vulkan driver: ' +
+  "for AMD, Intel or none (software) apt-get install mesa-vulkan-drivers libvulkan1; for NVIDIA the NVIDIA driver and " +
+  'libvulkan1 (in a container with NVIDIA_DRIVER_CAPABILITIES=graphics,compute,utility). Or ask for "wasm", which needs none';

@@ -11,14 +11,14 @@ import { checkRun } from "./extents.ts";
 import { type KernelBindings, type KernelName, type KernelParams, kernels } from "./kernels.ts";
 import { BufferPool, type Piece } from "./pool.ts";
 
-/** Opens a device that computes on the CPU. */
-export function wasmDevice(): Device {
-  return new WasmDevice();
+/** Opens a device that computes on the CPU; `reason` says in its description why it was taken. */
+export function wasmDevice(reason?: string): Device {
+  return new WasmDevice(reason);
 }
 
 class WasmDevice implements Device {
   readonly kind = "wasm";
-  readonly description = "wasm: CPU, 128-bit SIMD, one thread";
+  readonly description: string;
   readonly runsInBackground = false;
   readonly empty: DeviceBuffer;
   readonly #pool = new BufferPool<number>({ create: allocatePiece, destroy: rust.release });
@@ -27,7 +27,8 @@ class WasmDevice implements Device {
   #kernelsRun = 0;
   #disposed = false;
 
-  constructor() {
+  constructor(reason?: string) {
+    this.description = ["wasm: CPU, 128-bit SIMD, one thread", reason].filter(Boolean).join(": ");
     const piece = this.#pool.take(EMPTY_BYTES);
     bytesAt(piece.memory, EMPTY_BYTES).fill(0);
     this.empty = new WasmBuffer(this, { piece, byteLength: EMPTY_BYTES, release: undefined });

@@ -94,6 +94,9 @@ export class WebGpuDevice implements Device {
   ): void {
     this.#failures.throwIfAny();
     const memory = this.#memoryOf(buffer, "write to");
+    if (buffer === this.empty) {
+      throw new TypeError("Cannot write to device.empty, which stays zero: allocate a buffer");
+    }
     checkRange(buffer, { byteOffset, byteLength: data.byteLength, verb: "write" });
     if (data.byteLength > 0) this.#recorder.write(memory, byteOffset, data);
   }
@@ -132,6 +135,9 @@ export class WebGpuDevice implements Device {
       throw new TypeError("Cannot copy a buffer onto itself: copy through another buffer");
     }
     checkRange(from, { byteOffset: fromOffset, byteLength, verb: "copy from" });
+    if (to === this.empty) {
+      throw new TypeError("Cannot copy to device.empty, which stays zero: allocate a buffer");
+    }
     checkRange(to, { byteOffset: toOffset, byteLength, verb: "copy to" });
     if (byteLength === 0) return;
     this.#recorder.copy(source.gpu, target.gpu, { fromOffset, toOffset, byteLength });

@@ -3754,15 +3754,27 @@ fn main(
     workgroupBarrier();
   }
   let sums = array<vec4f, 4>(sum0, sum1, sum2, sum3);
+  var biases = vec4f();
+  if (params.biasLength != 0u) {
+{
+      biases[0u] = bias[min(colFirst + colLane * 4u + 0u, params.n - 1u)];
+}
+{
+      biases[1u] = bias[min(colFirst + colLane * 4u + 1u, params.n - 1u)];
+}
+{
+      biases[2u] = bias[min(colFirst + colLane * 4u + 2u, params.n - 1u)];
+}
+{
+      biases[3u] = bias[min(colFirst + colLane * 4u + 3u, params.n - 1u)];
+}
+  }
 {
     let row = rowFirst + rowLane * 4u + 0u;
 {
       let col = colFirst + colLane * 4u + 0u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[0u][0u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[0u][0u] + biases[0u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -3772,10 +3784,7 @@ fn main(
 {
       let col = colFirst + colLane * 4u + 1u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[0u][1u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[0u][1u] + biases[1u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -3785,10 +3794,7 @@ fn main(
 {
       let col = colFirst + colLane * 4u + 2u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[0u][2u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[0u][2u] + biases[2u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -3798,10 +3804,7 @@ fn main(
 {
       let col = colFirst + colLane * 4u + 3u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[0u][3u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[0u][3u] + biases[3u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -3814,10 +3817,7 @@ fn main(
 {
       let col = colFirst + colLane * 4u + 0u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[1u][0u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[1u][0u] + biases[0u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -3827,10 +3827,7 @@ fn main(
 {
       let col = colFirst + colLane * 4u + 1u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[1u][1u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[1u][1u] + biases[1u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -3840,10 +3837,7 @@ fn main(
 {
       let col = colFirst + colLane * 4u + 2u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[1u][2u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[1u][2u] + biases[2u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -3853,10 +3847,7 @@ fn main(
 {
       let col = colFirst + colLane * 4u + 3u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[1u][3u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[1u][3u] + biases[3u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -3869,10 +3860,7 @@ fn main(
 {
       let col = colFirst + colLane * 4u + 0u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[2u][0u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[2u][0u] + biases[0u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -3882,10 +3870,7 @@ fn main(
 {
       let col = colFirst + colLane * 4u + 1u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[2u][1u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[2u][1u] + biases[1u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -3895,10 +3880,7 @@ fn main(
 {
       let col = colFirst + colLane * 4u + 2u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[2u][2u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[2u][2u] + biases[2u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -3908,10 +3890,7 @@ fn main(
 {
       let col = colFirst + colLane * 4u + 3u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[2u][3u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[2u][3u] + biases[3u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -3924,10 +3903,7 @@ fn main(
 {
       let col = colFirst + colLane * 4u + 0u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[3u][0u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[3u][0u] + biases[0u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -3937,10 +3913,7 @@ fn main(
 {
       let col = colFirst + colLane * 4u + 1u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[3u][1u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[3u][1u] + biases[1u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -3950,10 +3923,7 @@ fn main(
 {
       let col = colFirst + colLane * 4u + 2u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[3u][2u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[3u][2u] + biases[2u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -3963,10 +3933,7 @@ fn main(
 {
       let col = colFirst + colLane * 4u + 3u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[3u][3u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[3u][3u] + biases[3u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4096,15 +4063,27 @@ fn main(
       bAt[3u] += bStep;
 }
   }
+  var biases = vec4f();
+  if (params.biasLength != 0u) {
+{
+      biases[0u] = bias[min(colFirst + 0u, params.n - 1u)];
+}
+{
+      biases[1u] = bias[min(colFirst + 1u, params.n - 1u)];
+}
+{
+      biases[2u] = bias[min(colFirst + 2u, params.n - 1u)];
+}
+{
+      biases[3u] = bias[min(colFirst + 3u, params.n - 1u)];
+}
+  }
 {
     let row = rowFirst + 0u;
 {
       let col = colFirst + 0u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[0u][0u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[0u][0u] + biases[0u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4114,10 +4093,7 @@ fn main(
 {
       let col = colFirst + 1u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[0u][1u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[0u][1u] + biases[1u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4127,10 +4103,7 @@ fn main(
 {
       let col = colFirst + 2u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[0u][2u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[0u][2u] + biases[2u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4140,10 +4113,7 @@ fn main(
 {
       let col = colFirst + 3u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[0u][3u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[0u][3u] + biases[3u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4156,10 +4126,7 @@ fn main(
 {
       let col = colFirst + 0u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[1u][0u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[1u][0u] + biases[0u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4169,10 +4136,7 @@ fn main(
 {
       let col = colFirst + 1u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[1u][1u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[1u][1u] + biases[1u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4182,10 +4146,7 @@ fn main(
 {
       let col = colFirst + 2u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[1u][2u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[1u][2u] + biases[2u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4195,10 +4156,7 @@ fn main(
 {
       let col = colFirst + 3u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[1u][3u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[1u][3u] + biases[3u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4211,10 +4169,7 @@ fn main(
 {
       let col = colFirst + 0u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[2u][0u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[2u][0u] + biases[0u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4224,10 +4179,7 @@ fn main(
 {
       let col = colFirst + 1u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[2u][1u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[2u][1u] + biases[1u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4237,10 +4189,7 @@ fn main(
 {
       let col = colFirst + 2u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[2u][2u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[2u][2u] + biases[2u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4250,10 +4199,7 @@ fn main(
 {
       let col = colFirst + 3u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[2u][3u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[2u][3u] + biases[3u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4266,10 +4212,7 @@ fn main(
 {
       let col = colFirst + 0u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[3u][0u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[3u][0u] + biases[0u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4279,10 +4222,7 @@ fn main(
 {
       let col = colFirst + 1u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[3u][1u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[3u][1u] + biases[1u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4292,10 +4232,7 @@ fn main(
 {
       let col = colFirst + 2u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[3u][2u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[3u][2u] + biases[2u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4305,10 +4242,7 @@ fn main(
 {
       let col = colFirst + 3u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[3u][3u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[3u][3u] + biases[3u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4321,10 +4255,7 @@ fn main(
 {
       let col = colFirst + 0u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[4u][0u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[4u][0u] + biases[0u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4334,10 +4265,7 @@ fn main(
 {
       let col = colFirst + 1u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[4u][1u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[4u][1u] + biases[1u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4347,10 +4275,7 @@ fn main(
 {
       let col = colFirst + 2u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[4u][2u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[4u][2u] + biases[2u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4360,10 +4285,7 @@ fn main(
 {
       let col = colFirst + 3u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[4u][3u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[4u][3u] + biases[3u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4376,10 +4298,7 @@ fn main(
 {
       let col = colFirst + 0u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[5u][0u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[5u][0u] + biases[0u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4389,10 +4308,7 @@ fn main(
 {
       let col = colFirst + 1u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[5u][1u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[5u][1u] + biases[1u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4402,10 +4318,7 @@ fn main(
 {
       let col = colFirst + 2u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[5u][2u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[5u][2u] + biases[2u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4415,10 +4328,7 @@ fn main(
 {
       let col = colFirst + 3u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[5u][3u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[5u][3u] + biases[3u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4431,10 +4341,7 @@ fn main(
 {
       let col = colFirst + 0u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[6u][0u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[6u][0u] + biases[0u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4444,10 +4351,7 @@ fn main(
 {
       let col = colFirst + 1u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[6u][1u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[6u][1u] + biases[1u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4457,10 +4361,7 @@ fn main(
 {
       let col = colFirst + 2u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[6u][2u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[6u][2u] + biases[2u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4470,10 +4371,7 @@ fn main(
 {
       let col = colFirst + 3u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[6u][3u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[6u][3u] + biases[3u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4486,10 +4384,7 @@ fn main(
 {
       let col = colFirst + 0u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[7u][0u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[7u][0u] + biases[0u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4499,10 +4394,7 @@ fn main(
 {
       let col = colFirst + 1u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[7u][1u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[7u][1u] + biases[1u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4512,10 +4404,7 @@ fn main(
 {
       let col = colFirst + 2u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[7u][2u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[7u][2u] + biases[2u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }
@@ -4525,10 +4414,7 @@ fn main(
 {
       let col = colFirst + 3u;
       if (row < params.rowEnd && col < params.n) {
-        var value = sums[7u][3u];
-        if (params.biasLength != 0u) {
-          value += bias[col];
-        }
+        var value = sums[7u][3u] + biases[3u];
         if (params.accumulate != 0u) {
           value += out[row * params.n + col];
         }

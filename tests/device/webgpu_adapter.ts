@@ -1,6 +1,8 @@
 // Tests that need a WebGPU adapter, a software one too: skipped, with the reason in the test's name, where there is
 // none; a failure there when REQUIRE_WEBGPU=1 (set in CI), so that the kernels can never go untested unnoticed.
 
+import { abandonedMapsSettled } from "../../src/device/readback.ts";
+
 const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" }) ??
   null;
 
@@ -13,7 +15,13 @@ export function webgpuTest(
   fn: (context: Deno.TestContext) => void | Promise<void>,
 ): void {
   if (hasWebGpuAdapter) {
-    Deno.test(name, fn);
+    Deno.test(name, async (context) => {
+      try {
+        await fn(context);
+      } finally {
+        await abandonedMapsSettled();
+      }
+    });
   } else if (Deno.env.get("REQUIRE_WEBGPU") === "1") {
     Deno.test(name, () => {
       throw new Error(

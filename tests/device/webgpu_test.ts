@@ -1,0 +1,283 @@
+// What WebGPU adds to the kernels (kernels_test.ts): order without waiting, memory that stays flat, errors that throw,
+// grids beyond 65535 workgroups, and the matmul of real GPUs, which a software adapter would not choose.
+
+import assert from "node:assert/strict";
+import type { Device, DeviceBuffer } from "../../src/device/device.ts";
+import type { KernelParams } from "../../src/device/kernels.ts";
+import { requestDevice } from "../../src/device/request_device.ts";
+import { WebGpuDevice } from "../../src/device/webgpu.ts";
+import { findAdapter, openAdapter } from "../../src/device/webgpu_adapter.ts";
+import { webgpuTest } from "./webgpu_adapter.ts";
+
+webgpuTest("1,000 rounds of allocate, run, read and release leave memory flat", async () => {
+  using device = await requestDevice({ kind: "webgpu" });
+  const round = async (i: number) => {
+    using x = upload(device, Float32Array.of(i, i + 1, i + 2));
+    using out = device.allocate(12);
+    device.run("scale", { x, out }, { length: 3, factor: 2 });
+    using sums = device.allocate(4 * (1 + i % 7));
+    device.run("sum_squares", { x: out, sums }, { offset: 0, length: 3, slot: 0 });
+    const sum = 4 * (i * i + (i + 1) ** 2 + (i + 2) ** 2);
+    assert.equal((await download(device, sums))[0], Math.fround(sum));
+  };
+  for (let i = 0; i < 20; i++) await round(i);
+  const { pooledBytes } = device.statistics();
+  assert.ok(pooledBytes > 0);
+  for (let i = 0; i < 1000; i++) await round(i);
+  assert.deepEqual(device.statistics(), { liveBytes: 0, pooledBytes, kernelsRun: 2040 });
+});
+
+webgpuTest("write() after run() does not change what the kernel reads", async () => {
+  using device = await requestDevice({ kind: "webgpu" });
+  using x = upload(device, Float32Array.of(1, 2));
+  using out = device.allocate(8);
+  device.run("scale", { x, out }, { length: 2, factor: 10 });
+  device.write(x, Float32Array.of(7, 8));
+  device.run("accumulate", { x, out }, { length: 2, factor: 1 });
+  assert.deepEqual(await download(device, out), Float32Array.of(17, 28));
+});
+
+webgpuTest(
+  "memory released and allocated again is not changed by kernels called before",
+  async () => {
+    using device = await requestDevice({ kind: "webgpu" });
+    using x = upload(device, Float32Array.of(1, 2));
+    const first = device.allocate(8);
+    device.run("scale", { x, out: first }, { length: 2, factor: 10 });
+    first[Symbol.dispose]();
+    const { pooledBytes } = device.statistics();
+    using again = upload(device, Float32Array.of(5, 6));
+    assert.ok(device.statistics().pooledBytes < pooledBytes, "the released memory was not reused");
+    assert.deepEqual(await download(device, again), Float32Array.of(5, 6));
+  },
+);
+
+webgpuTest("read() gives the contents as they were when it was called", async () => {
+  using device = await requestDevice({ kind: "webgpu" });
+  using x = upload(device, Float32Array.of(1, 2));
+  const before = download(device, x);
+  device.write(x, Float32Array.of(3, 4));
+  device.run("fill", { out: x }, { offset: 0, length: 1, value: 9 });
+  const after = download(device, x);
+  device.run("fill", { out: x }, { offset: 0, length: 2, value: 0 });
+  assert.deepEqual(await before, Float32Array.of(1, 2));
+  assert.deepEqual(await after, Float32Array.of(9, 4));
+});
+
+webgpuTest("copy() takes its place between kernels, and honours offsets", async () => {
+  using device = await requestDevice({ kind: "webgpu" });
+  using x = upload(device, Float32Array.of(1, 2, 3, 4));
+  using y = upload(device, new Float32Array(4));
+  device.run("scale", { x, out: y }, { length: 4, factor: 10 });
+  device.copy(x, 4, y, 8, 8);
+  device.run("fill", { out: x }, { offset: 0, length: 4, value: 0 });
+  assert.deepEqual(await download(device, y), Float32Array.of(10, 20, 2, 3));
+});
+
+webgpuTest("one batch holds more kernels than there are parameter slots", async () => {
+  using device = await requestDevice({ kind: "webgpu" });
+  using one = upload(device, Float32Array.of(1));
+  using out = upload(device, Float32Array.of(0));
+  let sum = 0;
+  for (let i = 0; i < 1000; i++) {
+    device.run("accumulate", { x: one, out }, { length: 1, factor: i });
+    sum += i;
+  }
+  assert.deepEqual(await download(device, out), Float32Array.of(sum));
+});
+
+webgpuTest(
+  "read() brings back 40 MiB, more than one staging buffer, in whole and in part",
+  async () => {
+    using device = await requestDevice({ kind: "webgpu" });
+    const words = Uint32Array.from({ length: 10 * 2 ** 20 }, (_, i) => Math.imul(i, 2654435761));
+    using buffer = device.allocate(words.byteLength);
+    device.write(buffer, words);
+    for (const byteOffset of [0, 4, 4 * 12345]) {
+      const bytes = await device.read(buffer, { byteOffset });
+      assert.deepEqual(new Uint32Array(bytes.buffer), words.subarray(byteOffset / 4));
+    }
+  },
+);
+
+webgpuTest(
+  "kernels and reads of different lengths share staging buffers without mixing",
+  async () => {
+    using device = await requestDevice({ kind: "webgpu" });
+    const lengths = [1, 1000, 2, 5000, 999];
+    const arrays = lengths.map((n, k) => Float32Array.from({ length: n }, (_, i) => i + k / 8));
+    const buffers = arrays.map((array) => upload(device, array));
+    for (let round = 0; round < 5; round++) {
+      const all = await Promise.all(buffers.map((buffer) => download(device, buffer)));
+      assert.deepEqual(all, arrays);
+    }
+    for (const buffer of buffers) buffer[Symbol.dispose]();
+  },
+);
+
+webgpuTest("a kernel over more than 65,535 workgroups reaches its last element", async () => {
+  using device = await requestDevice({ kind: "webgpu" });
+  const cols = 2;
+  const rows = 65535 * 8 + 11; // row_sums does 8 short rows per workgroup
+  using x = device.allocate(4 * rows * cols);
+  device.run("fill", { out: x }, { offset: 0, length: rows * cols, value: 1 });
+  device.run("fill", { out: x }, { offset: (rows - 1) * cols, length: 1, value: 5 });
+  using out = device.allocate(4 * rows);
+  device.run("row_sums", { x, out }, { rows, cols, accumulate: 0 });
+  const sums = await download(device, out);
+  assert.ok(sums.subarray(0, rows - 1).every((sum) => sum === 2));
+  assert.equal(sums[rows - 1], 6);
+});
+
+webgpuTest("sums over nothing are written as 0", async () => {
+  using device = await requestDevice({ kind: "webgpu" });
+  using some = upload(device, Float32Array.of(1, 2, 3));
+  using out = upload(device, Float32Array.of(9, 9, 9, 9));
+  device.run("row_sums", { x: some, out }, { rows: 1, cols: 0, accumulate: 0 });
+  device.run("sum_squares", { x: some, sums: out }, { offset: 0, length: 0, slot: 1 });
+  device.run("column_sums", { x: some, out }, { rows: 0, cols: 1, accumulate: 0 });
+  device.run("adafactor_stats", { grad: some, sums: out }, {
+    gradOffset: 0,
+    batch: 1,
+    rows: 0,
+    cols: 1,
+    rowSums: 4,
+    colSums: 2,
+    total: 3,
+  });
+  assert.deepEqual(await download(device, out), Float32Array.of(0, 0, 0, 0));
+});
+
+for (const kernel of ["matmul_nn", "matmul_nt", "matmul_tn"] as const) {
+  webgpuTest(`${kernel}: the tiled form for real GPUs gives the product`, async () => {
+    using device = new WebGpuDevice(await openAdapter((await findAdapter())!), {
+      description: "tiled",
+      software: false,
+    });
+    for (const [m, n, k] of [[1, 1, 1], [64, 64, 16], [65, 63, 17], [3, 130, 67], [129, 5, 0]]) {
+      const aData = wave(m * k, 1);
+      const bData = wave(n * k, 2);
+      const biasData = wave(n, 3);
+      const before = wave(m * n, 4);
+      using a = upload(device, aData);
+      using b = upload(device, bData);
+      using bias = upload(device, biasData);
+      using out = upload(device, before);
+      const rowBegin = Math.min(2, m - 1);
+      device.run(
+        kernel,
+        { a, b, bias, out },
+        {
+          m,
+          n,
+          k,
+          rowBegin,
+          rowEnd: m,
+          biasLength: n,
+          accumulate: 1,
+        } satisfies KernelParams<typeof kernel>,
+      );
+      const result = await download(device, out);
+      const aAt = (i: number, q: number) => aData[kernel === "matmul_tn" ? q * m + i : i * k + q];
+      const bAt = (q: number, j: number) => bData[kernel === "matmul_nt" ? j * k + q : q * n + j];
+      for (let i = 0; i < m; i++) {
+        for (let j = 0; j < n; j++) {
+          let want = before[i * n + j];
+          if (i >= rowBegin) {
+            want += biasData[j];
+            for (let q = 0; q < k; q++) want += aAt(i, q) * bAt(q, j);
+          }
+          assert.ok(
+            Math.abs(result[i * n + j] - want) < 2e-5,
+            `[${m}, ${n}, ${k}] at ${i}, ${j}: wanted ${want}, got ${result[i * n + j]}`,
+          );
+        }
+      }
+    }
+  });
+}
+
+webgpuTest("a released buffer is refused by every call", async () => {
+  using device = await requestDevice({ kind: "webgpu" });
+  using out = device.allocate(4);
+  const x = upload(device, Float32Array.of(1));
+  x[Symbol.dispose]();
+  x[Symbol.dispose]();
+  assert.equal(x.released, true);
+  assert.throws(() => device.write(x, Float32Array.of(2)), /released/);
+  assert.throws(() => device.copy(x, 0, out, 0, 4), /released/);
+  assert.throws(() => device.run("scale", { x, out }, { length: 1, factor: 1 }), /released/);
+  await assert.rejects(device.read(x), /released/);
+  assert.equal(device.statistics().liveBytes, 256);
+});
+
+webgpuTest("sizes and offsets out of range are refused with the numbers", async () => {
+  using device = await requestDevice({ kind: "webgpu" });
+  using buffer = device.allocate(8);
+  assert.throws(() => device.allocate(2 ** 40), /Cannot allocate 1099511627776 bytes.*at most \d+/);
+  assert.throws(() => device.allocate(1.5), RangeError);
+  assert.throws(() => device.write(buffer, new Float32Array(3)), /12 bytes at 0.*of 8 bytes/);
+  assert.throws(() => device.write(buffer, new Uint8Array(4), 2), /multiples of 4/);
+  await assert.rejects(device.read(buffer, { byteOffset: 8, byteLength: 4 }), RangeError);
+  assert.throws(() => device.copy(buffer, 0, buffer, 4, 4), TypeError);
+  assert.deepEqual(await device.read(buffer, { byteLength: 0 }), new Uint8Array(0));
+  using nothing = device.allocate(0);
+  assert.deepEqual(await device.read(nothing), new Uint8Array(0));
+});
+
+webgpuTest(
+  "a failure inside WebGPU throws from the read that follows, and from every call after",
+  async () => {
+    const gpu = await openAdapter((await findAdapter())!);
+    using device = new WebGpuDevice(gpu, { description: "failing", software: true });
+    using buffer = upload(device, Float32Array.of(1));
+    gpu.createBuffer({ size: 4, usage: 0 });
+    await assert.rejects(device.read(buffer), /WebGPU refused a call/);
+    assert.throws(() => device.allocate(4), /WebGPU refused a call/);
+  },
+);
+
+webgpuTest("a lost device throws from the next calls instead of hanging", async () => {
+  const gpu = await openAdapter((await findAdapter())!);
+  using device = new WebGpuDevice(gpu, { description: "lost", software: true });
+  using buffer = upload(device, Float32Array.of(1));
+  gpu.destroy();
+  await assert.rejects(device.read(buffer));
+  await gpu.lost;
+  assert.throws(() => device.write(buffer, Float32Array.of(1)), /lost/);
+});
+
+webgpuTest("a disposed device refuses every call", async () => {
+  const device = await requestDevice({ kind: "webgpu" });
+  const buffer = upload(device, Float32Array.of(1));
+  device[Symbol.dispose]();
+  device[Symbol.dispose]();
+  assert.throws(() => device.allocate(4), /disposed/);
+  await assert.rejects(device.read(buffer), /disposed/);
+  buffer[Symbol.dispose]();
+});
+
+webgpuTest(
+  "work is handed over without a read, once the program is back in the event loop",
+  async () => {
+    using device = await requestDevice({ kind: "webgpu" });
+    using out = device.allocate(4);
+    device.run("fill", { out }, { offset: 0, length: 1, value: 3 });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.deepEqual(await download(device, out), Float32Array.of(3));
+  },
+);
+
+function upload(device: Device, data: Float32Array): DeviceBuffer {
+  const buffer = device.allocate(data.byteLength);
+  device.write(buffer, data);
+  return buffer;
+}
+
+async function download(device: Device, buffer: DeviceBuffer): Promise<Float32Array> {
+  return new Float32Array((await device.read(buffer)).buffer);
+}
+
+function wave(length: number, seed: number): Float32Array {
+  return Float32Array.from({ length }, (_, i) => Math.sin(seed * 100 + i * 1.7));
+}
