@@ -1,0 +1,114 @@
+// Trajectories that reference implementations computed in float64, and how a result is judged against them.
+//
+// They stand in ../shared/goldens beside the checkout (MESHFACTOR_GOLDENS names another place); a clone without them
+// skips these tests and says so.
+
+import assert from "node:assert/strict";
+import type { AdafactorOptions } from "../../src/optim/hyperparameters.ts";
+
+/** One trajectory. */
+export interface Golden {
+  readonly file: string;
+  readonly case: string;
+  readonly origin: string;
+  readonly arguments: Readonly<Record<string, unknown>>;
+  readonly shape: readonly number[];
+  readonly gradientScale: number;
+  readonly parameterAfterStep: Readonly<Record<string, readonly number[]>>;
+}
+
+const folder = Deno.env.get("MESHFACTOR_GOLDENS") ??
+  new URL("../../../shared/goldens", import.meta.url).pathname;
+
+/** The trajectories whose file name begins with `prefix`; undefined where the folder is missing. */
+export function goldens(prefix: string): Golden[] | undefined {
+  try {
+    return [...Deno.readDirSync(`${folder}/adafactor`)]
+      .map(({ name }) => name)
+      .filter((name) => name.startsWith(prefix) && name.endsWith(".json"))
+      .sort()
+      .map((file) => ({
+        file,
+        ...JSON.parse(Deno.readTextFileSync(`${folder}/adafactor/${file}`)),
+      }));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** p0 = 0.05 sin(1 + 0.37 k) */
+export function initialParameter({ shape }: Pick<Golden, "shape">): number[] {
+  return Array.from({ length: count(shape) }, (_, k) => 0.05 * Math.sin(1 + 0.37 * k));
+}
+
+/** g_t = scale cos(0.9 t + 0.61 k + 0.013 (k mod 97)^2) (1 + k/n) rows / (1 + t mod 3), rows = 1 + floor(k/lastDim) mod 5 */
+export function gradientAt(
+  step: number,
+  { shape, gradientScale }: Pick<Golden, "shape" | "gradientScale">,
+): number[] {
+  const n = count(shape);
+  const lastDim = shape.at(-1) ?? 1;
+  return Array.from({ length: n }, (_, k) => {
+    const rows = 1 + Math.floor(k / lastDim) % 5;
+    const wave = Math.cos(0.9 * step + 0.61 * k + 0.013 * (k % 97) ** 2);
+    return gradientScale * wave * (1 + k / n) * rows / (1 + step % 3);
+  });
+}
+
+/** The golden's arguments under this project's names; refuses any that it does not know. */
+export function optionsOf({ arguments: given }: Golden): AdafactorOptions {
+  const options: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(given)) {
+    const known = NAMES[name];
+    if (known === undefined) throw new TypeError(`The golden has an unknown argument ${name}`);
+    options[known] = value;
+  }
+  return options as AdafactorOptions;
+}
+
+const NAMES: Readonly<Record<string, keyof AdafactorOptions>> = {
+  lr: "lr",
+  clip_threshold: "clipThreshold",
+  decay_rate: "decayRate",
+  beta1: "beta1",
+  weight_decay: "weightDecay",
+  scale_parameter: "scaleParameter",
+  relative_step: "relativeStep",
+  warmup_init: "warmupInit",
+};
+
+/**
+ * Asserts that two trajectories from `start` moved alike: |difference| <= 1e-5 |update| + steps u |p|, in norm, with u
+ * half a unit in the last place of f32; and that standing still would not have passed.
+ *
+ * @returns the relative error of the update beyond the allowance for rounding
+ */
+export function assertSameUpdate(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  { start, steps, what }: { start: ArrayLike<number>; steps: number; what: string },
+): number {
+  assert.equal(actual.length, expected.length, what);
+  const norm = (value: (k: number) => number) =>
+    Math.sqrt(
+      Array.from({ length: expected.length }, (_, k) => value(k) ** 2).reduce((a, b) => a + b, 0),
+    );
+  const update = norm((k) => expected[k] - start[k]);
+  const difference = norm((k) => actual[k] - expected[k]);
+  const rounding = steps * 2 ** -24 * norm((k) => expected[k]);
+  const allowed = 1e-5 * update + rounding;
+  assert.ok(
+    update > allowed,
+    `${what}: standing still would pass (update ${update}, allowed ${allowed})`,
+  );
+  assert.ok(
+    difference <= allowed,
+    `${what}: differs by ${difference}, allowed ${allowed} (update ${update})`,
+  );
+  return Math.max(0, difference - rounding) / update;
+}
+
+function count(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}
