@@ -1,0 +1,75 @@
+// How a process becomes a rank: from explicit options, or from the variables that launchers set.
+
+import { requireNoDefaultWorld, setDefaultWorld } from "./default_world.ts";
+import { requireDenoVersion } from "./deno_version.ts";
+import { World } from "./world.ts";
+import type { WorldOptions } from "./world_options.ts";
+
+/** Reads environment variables, as `Deno.env` does. */
+export interface Environment {
+  get(name: string): string | undefined;
+}
+
+/**
+ * Joins the job that `options` describe and makes it the default world of this process.
+ *
+ * ```ts
+ * await using world = await launch({ rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 });
+ * await world.group.barrier();
+ * ```
+ *
+ * @throws {RangeError | TypeError} if an option is out of range.
+ * @throws {Error} if Deno is too old, a world is joined already, the port is taken, the secret is another, the rank is
+ * refused, or not all ranks come in time.
+ */
+export async function launch(options: WorldOptions): Promise<World> {
+  requireDenoVersion(Deno.version.deno);
+  requireNoDefaultWorld();
+  const world = await World.join(options);
+  setDefaultWorld(world);
+  return world;
+}
+
+/**
+ * As `launch`, from RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, and LOCAL_RANK (by default RANK) and
+ * MESHFACTOR_SECRET. `options` go before the environment.
+ *
+ * @throws {Error} naming the variables that are missing or not numbers, or what `launch` throws.
+ */
+export async function launchFromEnv(options: Partial<WorldOptions> = {}): Promise<World> {
+  return await launch({ ...optionsFromEnv(Deno.env), ...options });
+}
+
+/**
+ * The options that the environment gives.
+ *
+ * @throws {Error} naming the variables that are missing.
+ * @throws {TypeError} naming a variable that is not a number.
+ */
+export function optionsFromEnv(env: Environment): WorldOptions {
+  const missing = REQUIRED.filter((name) => !env.get(name));
+  if (missing.length > 0) {
+    throw new Error(
+      `launchFromEnv() needs ${REQUIRED.join(", ")}; ${missing.join(", ")} ${
+        missing.length === 1 ? "is" : "are"
+      } not set: start the program with src/cli/launch.ts, or call launch() with options`,
+    );
+  }
+  const secret = env.get("MESHFACTOR_SECRET");
+  return {
+    rank: number(env, "RANK"),
+    worldSize: number(env, "WORLD_SIZE"),
+    localRank: number(env, env.get("LOCAL_RANK") ? "LOCAL_RANK" : "RANK"),
+    host: env.get("MASTER_ADDR") ?? "",
+    port: number(env, "MASTER_PORT"),
+    ...(secret === undefined ? {} : { secret }),
+  };
+}
+
+function number(env: Environment, name: string): number {
+  const text = env.get(name) ?? "";
+  if (!/^\d+$/.test(text)) throw new TypeError(`${name} must be a whole number, got "${text}"`);
+  return Number(text);
+}
+
+const REQUIRED = ["RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"] as const;
