@@ -1,0 +1,131 @@
+// Judges a kernel: the same operands go to its float64 reference and to a device, and every operand is compared, those
+// that are only read too (they must come back as they went). Written operands begin with what the case gives them, so a
+// kernel that did nothing, or wrote beside its range, would fail.
+
+import assert from "node:assert/strict";
+import type { Device, DeviceBuffer } from "../../src/device/device.ts";
+import {
+  type KernelBindings,
+  type KernelName,
+  type KernelParams,
+  kernels,
+} from "../../src/device/kernels.ts";
+import { requestDevice } from "../../src/device/request_device.ts";
+import type { Values } from "../reference/reference.ts";
+import { references } from "../reference/references.ts";
+import { RandomValues } from "./random_values.ts";
+import { webgpuTest } from "./webgpu_adapter.ts";
+
+/** Host data of one operand. */
+export type HostValues = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+
+/** Operands, as they are before the call, and parameters. */
+export interface KernelCase<K extends KernelName> {
+  readonly operands: { readonly [O in keyof (typeof kernels)[K]["bindings"]]: HostValues };
+  readonly params: KernelParams<K>;
+}
+
+/** Allowed error of a value: `relative` of itself plus `ofLargest` of the operand's largest value. */
+export interface Tolerance {
+  readonly relative?: number;
+  readonly ofLargest?: number;
+}
+
+/** Registers tests of `kernel`: each device against the reference, and the devices against each other. */
+export function judgeKernel<K extends KernelName>(
+  kernel: K,
+  options: {
+    readonly tolerance: Tolerance;
+    readonly cases: (random: RandomValues) => KernelCase<K>[];
+  },
+): void {
+  const { tolerance, cases } = options;
+  const againstReference = async (kind: "wasm" | "webgpu") => {
+    using device = await requestDevice({ kind });
+    for (const kernelCase of cases(new RandomValues(SEED))) {
+      const got = await runOnDevice(device, kernel, kernelCase);
+      assertClose(got, { want: runReference(kernel, kernelCase), tolerance, kernelCase });
+    }
+    assert.equal(device.statistics().liveBytes, 0);
+  };
+  Deno.test(`${kernel} on wasm equals its float64 reference`, () => againstReference("wasm"));
+  webgpuTest(`${kernel} on webgpu equals its float64 reference`, () => againstReference("webgpu"));
+  webgpuTest(`${kernel} gives the same on webgpu as on wasm`, async () => {
+    using webgpu = await requestDevice({ kind: "webgpu" });
+    using wasm = await requestDevice({ kind: "wasm" });
+    for (const kernelCase of cases(new RandomValues(SEED))) {
+      const want = await runOnDevice(wasm, kernel, kernelCase);
+      const got = await runOnDevice(webgpu, kernel, kernelCase);
+      assertClose(got, { want, tolerance, kernelCase });
+    }
+  });
+}
+
+/** Every operand after the call, as float64. */
+export async function runOnDevice<K extends KernelName>(
+  device: Device,
+  kernel: K,
+  kernelCase: KernelCase<K>,
+): Promise<Record<string, Float64Array>> {
+  const { params } = kernelCase;
+  const operands: Record<string, HostValues> = kernelCase.operands;
+  using stack = new DisposableStack();
+  const buffers: Record<string, DeviceBuffer> = {};
+  for (const [name, values] of Object.entries(operands)) {
+    buffers[name] = stack.use(device.allocate(values.byteLength));
+    device.write(buffers[name], values);
+  }
+  device.run(kernel, buffers as KernelBindings<K>, params);
+  const after: Record<string, Float64Array> = {};
+  for (const [name, values] of Object.entries(operands)) {
+    const { buffer } = await device.read(buffers[name]!);
+    after[name] = Float64Array.from(
+      values instanceof Float32Array ? new Float32Array(buffer) : new Uint32Array(buffer),
+    );
+  }
+  return after;
+}
+
+function runReference<K extends KernelName>(
+  kernel: K,
+  kernelCase: KernelCase<K>,
+): Record<string, Float64Array> {
+  const operands: Record<string, HostValues> = kernelCase.operands;
+  const values: Record<string, Float64Array> = {};
+  for (const [name, data] of Object.entries(operands)) values[name] = Float64Array.from(data);
+  // The device takes f32 parameters, so the reference does too.
+  const types: Record<string, string> = kernels[kernel].params;
+  const params: Record<string, number> = { ...kernelCase.params };
+  for (const name in params) {
+    if (types[name] === "f32") params[name] = Math.fround(params[name]!);
+  }
+  references[kernel](values as unknown as Values<K>, params as KernelParams<K>);
+  return values;
+}
+
+function assertClose<K extends KernelName>(
+  got: Readonly<Record<string, Float64Array>>,
+  expected: {
+    readonly want: Readonly<Record<string, Float64Array>>;
+    readonly tolerance: Tolerance;
+    readonly kernelCase: KernelCase<K>;
+  },
+): void {
+  const { want, tolerance, kernelCase } = expected;
+  for (const [operand, values] of Object.entries(want)) {
+    const largest = values.reduce((max, x) => Math.max(max, Math.abs(x)), 0);
+    for (let i = 0; i < values.length; i++) {
+      const [x, y] = [got[operand]![i]!, values[i]!];
+      const allowed = (tolerance.relative ?? 0) * Math.abs(y) +
+        (tolerance.ofLargest ?? 0) * largest;
+      if (Object.is(x, y) || x === y || Math.abs(x - y) <= allowed) continue;
+      assert.fail(
+        `${operand}[${i}]: wanted ${y} within ${allowed}, got ${x} with ${
+          JSON.stringify(kernelCase.params)
+        }`,
+      );
+    }
+  }
+}
+
+const SEED = 1;

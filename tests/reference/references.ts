@@ -1,0 +1,39 @@
+// Every kernel's reference by the kernel's name.
+
+import type { KernelName } from "../../src/device/kernels.ts";
+import * as adafactor from "./adafactor.ts";
+import * as elementwise from "./elementwise.ts";
+import { embedding, embeddingBackward } from "./embedding.ts";
+import { gelu, geluBackward } from "./gelu.ts";
+import { matmulNn, matmulNt, matmulTn } from "./matmul.ts";
+import type { Reference } from "./reference.ts";
+import { softmaxCrossEntropy } from "./softmax_cross_entropy.ts";
+import { columnSums, rowSums, sumSquares } from "./sums.ts";
+
+export const references: { readonly [K in KernelName]: Reference<K> } = {
+  matmul_nn: matmulNn,
+  matmul_nt: matmulNt,
+  matmul_tn: matmulTn,
+  add: elementwise.add,
+  mul: elementwise.mul,
+  add_row: elementwise.addRow,
+  scale: elementwise.scale,
+  scale_by: elementwise.scaleBy,
+  accumulate: elementwise.accumulate,
+  fill: elementwise.fill,
+  copy_block: elementwise.copyBlock,
+  gelu,
+  gelu_backward: geluBackward,
+  embedding,
+  embedding_backward: embeddingBackward,
+  softmax_cross_entropy: softmaxCrossEntropy,
+  row_sums: rowSums,
+  column_sums: columnSums,
+  sum_squares: sumSquares,
+  adafactor_stats: adafactor.adafactorStats,
+  adafactor_guard: adafactor.adafactorGuard,
+  adafactor_moments: adafactor.adafactorMoments,
+  adafactor_update_squares: adafactor.adafactorUpdateSquares,
+  adafactor_apply: adafactor.adafactorApply,
+  adafactor_apply_momentum: adafactor.adafactorApplyMomentum,
+};
