@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { crossEntropy } from "../../src/ops/cross_entropy.ts";
+import { scale } from "../../src/ops/scale.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+import { testOnEachDevice } from "../optim/on_each_device.ts";
+import { checkGradients } from "./gradient_check.ts";
+
+for (
+  const [leading, cols] of [
+    [[], 3],
+    [[1], 1],
+    [[5], 13],
+    [[2, 3], 65],
+  ] as const
+) {
+  const rows = leading.reduce((count: number, length: number) => count * length, 1);
+  const targets = Array.from({ length: rows }, (_, r) => (r * 7 + 2) % cols);
+  testOnEachDevice(
+    `crossEntropy() of [${[...leading, cols]}] agrees with its reference`,
+    async (device) => {
+      using t = Tensor.from(device, targets, { shape: leading, dtype: "u32" });
+      await checkGradients(device, {
+        shapes: [[...leading, cols]],
+        // Scaled, so that the gradient that comes in is not 1.
+        op: (logits) => scale(crossEntropy(logits, t), 10),
+        reference: (logits) => [10 * meanLoss(logits, targets)],
+      });
+    },
+  );
+}
+
+testOnEachDevice("crossEntropy() stays finite for logits of a thousand", async (device) => {
+  using logits = Tensor.from(device, [1000, -1000, 999], { shape: [1, 3], requiresGrad: true });
+  using targets = Tensor.from(device, [1], { dtype: "u32" });
+  using loss = crossEntropy(logits, targets);
+  await loss.backward();
+  assert.ok(Math.abs(await loss.item() - (2000 + Math.log1p(Math.exp(-1)))) < 1e-3);
+  const [first, second, third] = await logits.grad!.data();
+  assert.ok(Math.abs(first + third - 1) < 1e-6);
+  assert.equal(second, -1);
+});
+
+testOnEachDevice("crossEntropy() refuses targets that do not fit the logits", async (device) => {
+  await Promise.resolve();
+  using logits = Tensor.from(device, [1, 2, 3, 4, 5, 6], { shape: [2, 3] });
+  using tooMany = Tensor.from(device, [0, 1, 2], { dtype: "u32" });
+  using tooLarge = Tensor.from(device, [0, 3], { dtype: "u32" });
+  assert.throws(() => crossEntropy(logits, tooMany), {
+    name: "RangeError",
+    message: /\[2, 3\] and \[3\]/,
+  });
+  assert.throws(() => crossEntropy(logits, tooLarge), {
+    name: "RangeError",
+    message: /indices under 3, got 3/,
+  });
+  using none = Tensor.from(device, [], { shape: [0, 3] });
+  using noTargets = Tensor.from(device, [], { dtype: "u32" });
+  assert.throws(() => crossEntropy(none, noTargets), { name: "RangeError", message: /one row/ });
+});
+
+function meanLoss(logits: number[], targets: number[]): number {
+  const cols = logits.length / targets.length;
+  const losses = targets.map((target, r) => {
+    const row = logits.slice(r * cols, (r + 1) * cols);
+    return Math.log(row.reduce((sum, logit) => sum + Math.exp(logit), 0)) - row[target];
+  });
+  return losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+}

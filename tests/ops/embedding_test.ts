@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { embedding } from "../../src/ops/embedding.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+import { testOnEachDevice } from "../optim/on_each_device.ts";
+import { checkGradients } from "./gradient_check.ts";
+
+for (
+  const [numRows, width, indices] of [
+    [1, 1, [0]],
+    [5, 3, [4, 0, 4, 4, 1]],
+    [7, 65, [6, 6, 0]],
+    [3, 2, []],
+  ] as const
+) {
+  testOnEachDevice(
+    `embedding() of [${indices}] in [${numRows},${width}] agrees with its reference`,
+    async (device) => {
+      using t = Tensor.from(device, indices, { dtype: "u32" });
+      await checkGradients(device, {
+        shapes: [[numRows, width]],
+        op: (table) => embedding(table, t),
+        reference: (table) => indices.flatMap((row) => table.slice(row * width, (row + 1) * width)),
+      });
+    },
+  );
+}
+
+testOnEachDevice("embedding() keeps the shape of the indices", async (device) => {
+  using table = Tensor.from(device, [1, 2, 3, 4], { shape: [2, 2] });
+  using indices = Tensor.from(device, [1, 0, 1, 1, 0, 0], { shape: [2, 3], dtype: "u32" });
+  using y = embedding(table, indices);
+  assert.deepEqual(y.shape, [2, 3, 2]);
+  assert.deepEqual([...await y.data()], [3, 4, 1, 2, 3, 4, 3, 4, 1, 2, 1, 2]);
+});
+
+testOnEachDevice("embedding() refuses an index beyond the table", async (device) => {
+  await Promise.resolve();
+  using table = Tensor.from(device, [1, 2, 3, 4], { shape: [2, 2] });
+  using indices = Tensor.from(device, [1, 2], { dtype: "u32" });
+  assert.throws(() => embedding(table, indices), {
+    name: "RangeError",
+    message: /indices under 2, got 2/,
+  });
+});

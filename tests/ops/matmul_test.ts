@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { matmul } from "../../src/ops/matmul.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+import { testOnEachDevice } from "../optim/on_each_device.ts";
+import { checkGradients } from "./gradient_check.ts";
+
+for (
+  const [leading, k, n] of [
+    [[1], 1, 1],
+    [[5], 7, 3],
+    [[2, 3], 5, 13],
+    [[4], 65, 2],
+    [[0], 3, 2],
+  ] as const
+) {
+  const shape = [...leading, k];
+  testOnEachDevice(
+    `matmul() of [${shape}] and [${k},${n}] agrees with its reference`,
+    async (device) => {
+      await checkGradients(device, {
+        shapes: [shape, [k, n]],
+        op: matmul,
+        reference: (a, b) => product(a, b, n),
+      });
+    },
+  );
+}
+
+testOnEachDevice("matmul() refuses shapes that do not fit and names both", async (device) => {
+  await Promise.resolve();
+  using a = Tensor.from(device, [1, 2, 3, 4, 5, 6], { shape: [2, 3] });
+  using b = Tensor.from(device, [1, 2, 3, 4], { shape: [2, 2] });
+  assert.throws(() => matmul(a, b), { name: "RangeError", message: /\[2, 3\] and \[2, 2\]/ });
+});
+
+function product(a: number[], b: number[], n: number): number[] {
+  const k = b.length / n;
+  return Array.from({ length: a.length / k * n }, (_, at) => {
+    const [row, col] = [Math.floor(at / n), at % n];
+    let sum = 0;
+    for (let i = 0; i < k; i++) sum += a[row * k + i] * b[i * n + col];
+    return sum;
+  });
+}

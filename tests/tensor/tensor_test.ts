@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { add } from "../../src/ops/add.ts";
+import { gelu } from "../../src/ops/gelu.ts";
+import { scale } from "../../src/ops/scale.ts";
+import { wasmDevice } from "../../src/device/wasm.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+import { testOnEachDevice } from "../optim/on_each_device.ts";
+
+testOnEachDevice("Tensor.from() copies data in and data() copies it out", async (device) => {
+  const values = new Float32Array([1.5, -2, 3, 0, 1e30, -1e-30]);
+  using x = Tensor.from(device, values, { shape: [2, 3] });
+  values.fill(9);
+  assert.deepEqual(await x.data(), new Float32Array([1.5, -2, 3, 0, 1e30, -1e-30]));
+  assert.deepEqual([x.shape, x.length, x.dtype], [[2, 3], 6, "f32"]);
+  using indices = Tensor.from(device, [4294967295, 0], { dtype: "u32" });
+  assert.deepEqual(await indices.data(), new Uint32Array([4294967295, 0]));
+  assert.deepEqual([indices.shape, indices.dtype, indices.largest], [[2], "u32", 4294967295]);
+  using bytes = Tensor.from(device, new Uint32Array([7]));
+  assert.equal(bytes.dtype, "u32");
+  using nothing = Tensor.from(device, [], { shape: [0, 3] });
+  assert.deepEqual(await nothing.data(), new Float32Array(0));
+});
+
+Deno.test("Tensor.from() refuses data that does not fit, and takes no memory then", () => {
+  using device = wasmDevice();
+  const { liveBytes } = device.statistics();
+  assert.throws(() => Tensor.from(device, [1, 2, 3], { shape: [2, 2] }), {
+    name: "RangeError",
+    message: /shape \[2, 2\] wants 4 values, got 3/,
+  });
+  for (const shape of [[-1], [1.5], [NaN], [70000, 70000]]) {
+    assert.throws(() => Tensor.from(device, [], { shape }), { name: "RangeError" });
+  }
+  for (const index of [-1, 0.5, 4294967296, NaN]) {
+    assert.throws(() => Tensor.from(device, [1, index], { dtype: "u32" }), {
+      name: "RangeError",
+      message: /\(at position 1\) as u32/,
+    });
+  }
+  assert.throws(
+    () => Tensor.from(device, new Float32Array(1), { dtype: "u32" } as unknown as undefined),
+    { name: "TypeError", message: /u32 cannot take a Float32Array/ },
+  );
+  assert.throws(() => Tensor.from(device, [1], { dtype: "u32", requiresGrad: true }), {
+    name: "TypeError",
+    message: /Only f32 tensors collect a gradient/,
+  });
+  assert.equal(device.statistics().liveBytes, liveBytes);
+});
+
+testOnEachDevice("item() gives the one value, and refuses more", async (device) => {
+  using one = Tensor.from(device, [2.5], { shape: [] });
+  using two = Tensor.from(device, [1, 2]);
+  assert.equal(await one.item(), 2.5);
+  await assert.rejects(two.item(), { name: "RangeError", message: /\[2\]/ });
+});
+
+testOnEachDevice(
+  "disposing a result releases what it was computed from, but no leaf",
+  async (device) => {
+    using x = Tensor.from(device, [1, 2, 3]);
+    const before = device.statistics().liveBytes;
+    const hidden = gelu(x);
+    const y = scale(add(hidden, x), 2);
+    assert.ok(device.statistics().liveBytes > before);
+    y[Symbol.dispose]();
+    y[Symbol.dispose]();
+    assert.equal(device.statistics().liveBytes, before);
+    await assert.rejects(y.data(), /result of scale\(\) of shape \[3\] as it was released/);
+    assert.throws(() => gelu(hidden), /result of gelu\(\) of shape \[3\] as it was released/);
+    assert.deepEqual([...await x.data()], [1, 2, 3]);
+  },
+);
+
+testOnEachDevice("a tensor and its gradient go together", async (device) => {
+  const before = device.statistics().liveBytes;
+  {
+    using x = Tensor.from(device, [1, 2, 3], { requiresGrad: true });
+    x.grad = Tensor.from(device, [4, 5, 6]);
+    const first = x.grad;
+    x.grad = Tensor.from(device, [7, 8, 9]);
+    await assert.rejects(first.data(), /released/);
+    assert.deepEqual([...await x.grad.data()], [7, 8, 9]);
+    using other = Tensor.from(device, [1]);
+    assert.throws(() => x.grad = other, {
+      name: "RangeError",
+      message: /shape \[3\] .* got \[1\]/,
+    });
+  }
+  assert.equal(device.statistics().liveBytes, before);
+});
+
+Deno.test("an op refuses operands of two devices", () => {
+  using one = wasmDevice();
+  using other = wasmDevice();
+  using a = Tensor.from(one, [1]);
+  using b = Tensor.from(other, [1]);
+  assert.throws(() => add(a, b), {
+    name: "TypeError",
+    message: /add\(\) wants operands on one device/,
+  });
+});
