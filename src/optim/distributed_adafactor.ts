@@ -82,7 +82,9 @@ export class DistributedAdaFactor extends Adafactor {
         "Cannot set up after the first step as state is already split: set up before it",
       );
     }
-    if (tensorParallelGroup !== undefined && tensorParallelGroup === dataParallelGroup) {
+    const oneForBoth = tensorParallelGroup !== undefined &&
+      tensorParallelGroup === dataParallelGroup;
+    if (oneForBoth && tensorParallelGroup.size > 1) {
       throw new TypeError(
         "Cannot use one group for both axes: give the mesh two axes, one may have size 1",
       );

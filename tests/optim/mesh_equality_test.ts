@@ -48,8 +48,11 @@ function gradientOf(
 function shardOf(values: ArrayLike<number>, layout: Layout<ProcessGroup>): Float32Array {
   const ranges = layout.globalShape.map((_, dim) => layout.range(dim));
   const out: number[] = [];
-  const walk = (dim: number, base: number) => {
-    if (dim === ranges.length) return out.push(values[base]);
+  const walk = (dim: number, base: number): void => {
+    if (dim === ranges.length) {
+      out.push(values[base]);
+      return;
+    }
     const { begin, end } = ranges[dim];
     for (let i = begin; i < end; i++) walk(dim + 1, base * layout.globalShape[dim] + i);
   };

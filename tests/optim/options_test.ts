@@ -30,7 +30,7 @@ Deno.test("the relative step is min(1e-2, 1 / sqrt t), and 1e-6 t at first with 
   const relative = parseHyperparameters({});
   assert.deepEqual([1, 10_000, 40_000].map(relative.rate), [0.01, 0.01, 0.005]);
   const warm = parseHyperparameters({ warmupInit: true });
-  assert.deepEqual([1, 100, 40_000].map(warm.rate), [1e-6, 1e-4, 0.005]);
+  assert.deepEqual([1, 100, 40_000].map(warm.rate), [1e-6, 1e-6 * 100, 0.005]);
 });
 
 Deno.test("lr may be a function of the step, and gets 1 first", async () => {

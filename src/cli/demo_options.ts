@@ -1,0 +1,74 @@
+// The demo's flags, the same for the program that starts the ranks and for the ranks themselves.
+
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { DeviceKind } from "../device/device.ts";
+
+/** The demo's flags. */
+export interface DemoOptions {
+  readonly steps: number;
+  readonly ranks: number;
+  readonly tensor: number;
+  readonly zero: number;
+  readonly device: DeviceKind | "auto";
+  readonly data: readonly string[];
+  readonly seed: number;
+}
+
+/** Parses flags; prints help or what is wrong, and exits, as command lines do. */
+export function parseDemoOptions(args: readonly string[]): DemoOptions {
+  const command = new Command("demo")
+    .description(
+      "Trains a byte-level language model on several ranks, each a process of its own, and compares with one rank.",
+    )
+    .option("--steps <n>", "steps of training", atLeast(1), 300)
+    .option("--ranks <n>", "ranks to start", atLeast(1), 4)
+    .option(
+      "--tensor <n>",
+      "ranks that split the model's layers (default: 2, or 1 if ranks is odd)",
+      atLeast(1),
+    )
+    .option(
+      "--zero <n>",
+      "ranks that split the batch and the optimizer's state (default: ranks / tensor)",
+      atLeast(1),
+    )
+    .addOption(
+      new Option("--device <kind>", "where to compute; auto takes a real GPU if there is one")
+        .choices(["auto", "wasm", "webgpu"]).default("auto"),
+    )
+    .option(
+      "--data <paths...>",
+      "text files or folders (default: this project's Markdown and TypeScript)",
+    )
+    .option("--seed <n>", "seed of initial values, batches and the sample", atLeast(0), 1)
+    .showHelpAfterError()
+    .allowExcessArguments(false);
+  command.parse(args, { from: "user" });
+  const given = command.opts();
+  const tensor = given.tensor ?? (given.ranks % 2 === 0 ? 2 : 1);
+  const zero = given.zero ?? Math.floor(given.ranks / tensor);
+  if (tensor * zero !== given.ranks) {
+    command.error(
+      `error: a mesh of tensor ${tensor} x ZeRO ${zero} needs ${
+        tensor * zero
+      } ranks, and --ranks is ${given.ranks}`,
+    );
+  }
+  return { ...given, tensor, zero, data: given.data ?? [] } as DemoOptions;
+}
+
+/** The flags that give these options again. */
+export function demoFlags({ data, ...numbers }: DemoOptions): string[] {
+  const flags = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  return data.length === 0 ? flags : [...flags, "--data", ...data];
+}
+
+function atLeast(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < least || value > 2 ** 32 - 1) {
+      throw new InvalidArgumentError(`It must be an integer >= ${least}.`);
+    }
+    return value;
+  };
+}
