@@ -29,7 +29,7 @@ fn normal_cdf(x: F32x4) -> F32x4 {
 fn erf(z: F32x4) -> F32x4 {
     let (one, minus_one) = (F32x4::splat(1.0), F32x4::splat(-1.0));
     let four = F32x4::splat(4.0);
-    let x = z.max(F32x4::splat(-4.0)).min(four);
+    let x = z.clamp(-4.0, 4.0);
     let square = x * x;
     let numerator = x * square.polynomial([
         -2.726_142_3e-10,
@@ -47,7 +47,7 @@ fn erf(z: F32x4) -> F32x4 {
         -7.373_329_3e-3,
         -1.426_473_9e-2,
     ]);
-    let inner = (numerator / denominator).max(minus_one).min(one);
+    let inner = (numerator / denominator).clamp(-1.0, 1.0);
     let right = z.where_ge(four, one, inner);
     (minus_one * z).where_ge(four, minus_one, right)
 }

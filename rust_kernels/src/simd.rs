@@ -50,10 +50,11 @@ impl F32x4 {
     pub fn max(self, other: Self) -> Self {
         Self(f32x4_max(self.0, other.0))
     }
-    /// The smaller of each pair; NaN if either is NaN.
+    /// Holds each lane to `low ..= high`; NaN stays NaN.
     #[inline(always)]
-    pub fn min(self, other: Self) -> Self {
-        Self(f32x4_min(self.0, other.0))
+    pub fn clamp(self, low: f32, high: f32) -> Self {
+        // pmax and pmin are one instruction each; with self first they give back a NaN.
+        Self(f32x4_pmin(f32x4_pmax(self.0, f32x4_splat(low)), f32x4_splat(high)))
     }
     /// Rounds to the nearest integer, ties to even.
     #[inline(always)]
@@ -125,8 +126,8 @@ impl F32x4 {
     pub fn max(self, other: Self) -> Self {
         self.zip(other, |a, b| if a.is_nan() || a > b { a } else { b })
     }
-    pub fn min(self, other: Self) -> Self {
-        self.zip(other, |a, b| if a.is_nan() || a < b { a } else { b })
+    pub fn clamp(self, low: f32, high: f32) -> Self {
+        Self(self.0.map(|x| x.clamp(low, high)))
     }
     pub fn round(self) -> Self {
         Self(self.0.map(f32::round_ties_even))
@@ -201,7 +202,7 @@ impl F32x4 {
     /// e^x, relative error <= 2e-7; arguments are held to -87.3 .. 88.3 (e^-87.3 is 1e-38). Cephes' expf.
     #[inline(always)]
     pub fn exp(self) -> Self {
-        let x = self.max(Self::splat(-87.3)).min(Self::splat(88.3));
+        let x = self.clamp(-87.3, 88.3);
         // x = n ln 2 + r, |r| <= ln(2) / 2; ln 2 in two parts, so that n ln 2 is exact.
         let n = (x * Self::splat(core::f32::consts::LOG2_E)).round();
         let r = x - n * Self::splat(0.693_359_4) - n * Self::splat(-2.121_944_4e-4);
