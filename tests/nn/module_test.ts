@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { wasmDevice } from "../../src/device/wasm.ts";
+import { Embedding } from "../../src/nn/embedding.ts";
+import { Linear } from "../../src/nn/linear.ts";
+import { Module } from "../../src/nn/module.ts";
+import { RandomSource } from "../../src/nn/philox.ts";
+import { gelu } from "../../src/ops/gelu.ts";
+import { sum } from "../../src/ops/sum.ts";
+import type { Parameter } from "../../src/tensor/parameter.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+
+class Block extends Module {
+  readonly embedding: Embedding;
+  readonly layers: readonly Linear[];
+  readonly tied: Parameter;
+  readonly parent: Module = this;
+  readonly size = 3;
+
+  constructor(embedding: Embedding, layers: readonly Linear[]) {
+    super();
+    this.embedding = embedding;
+    this.layers = layers;
+    this.tied = layers[0].weight;
+  }
+
+  override async forward(x: Tensor): Promise<Tensor> {
+    for (const layer of this.layers) x = gelu(await layer.forward(x));
+    return x;
+  }
+}
+
+Deno.test("a Module finds its parameters by path, in the order of its fields, each once", async () => {
+  using device = wasmDevice();
+  const before = device.statistics().liveBytes;
+  {
+    const random = new RandomSource(1);
+    using block = new Block(new Embedding(device, { numEmbeddings: 5, embeddingDim: 3, random }), [
+      new Linear(device, { inFeatures: 3, outFeatures: 4, random }),
+      new Linear(device, { inFeatures: 4, outFeatures: 2, random, bias: false }),
+    ]);
+    const names = ["embedding.weight", "layers.0.weight", "layers.0.bias", "layers.1.weight"];
+    assert.deepEqual([...block.namedParameters().keys()], names);
+    assert.deepEqual(block.parameters().map(({ name }) => name), names);
+    using x = Tensor.from(device, [1, 2, 3], { shape: [1, 3] });
+    using loss = sum(await block.forward(x));
+    await loss.backward();
+    assert.equal(block.tied.grad!.length, 12);
+    block.zeroGrad();
+    assert.equal(block.tied.grad, undefined);
+  }
+  assert.equal(device.statistics().liveBytes, before);
+});
+
+Deno.test("a Linear starts evenly spread over +-1 / sqrt(inFeatures), by its seed", async () => {
+  using device = wasmDevice();
+  const make = (seed: number) =>
+    new Linear(device, { inFeatures: 100, outFeatures: 30, random: new RandomSource(seed) });
+  using one = make(1);
+  using same = make(1);
+  using other = make(2);
+  const values = await one.weight.data();
+  assert.deepEqual(await same.weight.data(), values);
+  assert.notDeepEqual(await other.weight.data(), values);
+  assert.notDeepEqual(values.subarray(0, 30), await one.bias!.data());
+  assert.ok(values.every((value) => Math.abs(value) <= 0.1));
+  const meanSquare = values.reduce((total, value) => total + value * value, 0) / values.length;
+  assert.ok(Math.abs(meanSquare - 0.01 / 3) < 0.0003);
+});
+
+Deno.test("an Embedding gives rows of its table", async () => {
+  using device = wasmDevice();
+  using layer = new Embedding(device, {
+    numEmbeddings: 5,
+    embeddingDim: 3,
+    random: new RandomSource(1),
+  });
+  using indices = Tensor.from(device, [4, 0], { dtype: "u32" });
+  using y = await layer.forward(indices);
+  const table = await layer.weight.data();
+  assert.deepEqual([...await y.data()], [...table.subarray(12), ...table.subarray(0, 3)]);
+});
+
+Deno.test("layers refuse numbers of features that are no positive integers, and rejections are promises", async () => {
+  using device = wasmDevice();
+  const random = new RandomSource(1);
+  for (const inFeatures of [0, -1, 1.5, NaN]) {
+    assert.throws(() => new Linear(device, { inFeatures, outFeatures: 3, random }), {
+      name: "RangeError",
+      message: /inFeatures to be an integer from 1/,
+    });
+  }
+  using layer = new Linear(device, { inFeatures: 2, outFeatures: 3, random });
+  using x = Tensor.from(device, [1, 2, 3]);
+  await assert.rejects(layer.forward(x), { name: "RangeError", message: /\[3\] and \[3, 2\]/ });
+});
