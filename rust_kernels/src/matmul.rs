@@ -161,12 +161,27 @@ fn pack<const W: usize>(
             panel.fill(0.0);
         }
         if source.lane == 1 {
-            for (step, target) in steps.clone().zip(panel.chunks_exact_mut(W)) {
-                let from = step * source.step + lanes.start;
-                target[..lanes.len()].copy_from_slice(&source.data[from..from + lanes.len()]);
-            }
+            copy_across::<W>(source, lanes, steps.clone(), panel);
         } else {
             interleave::<W>(source, lanes, steps.clone(), panel);
+        }
+    }
+}
+
+/// Packs one panel of lanes that lie side by side (`source.lane` is 1).
+fn copy_across<const W: usize>(
+    source: Lanes,
+    lanes: Range<usize>,
+    steps: Range<usize>,
+    panel: &mut [f32],
+) {
+    for (step, target) in steps.zip(panel.chunks_exact_mut(W)) {
+        let row = &source.data[step * source.step..];
+        if lanes.len() == W {
+            // A length known to the compiler: two loads and stores instead of a call.
+            target.copy_from_slice(&row[lanes.start..lanes.start + W]);
+        } else {
+            target[..lanes.len()].copy_from_slice(&row[lanes.clone()]);
         }
     }
 }
