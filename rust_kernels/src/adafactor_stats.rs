@@ -3,7 +3,7 @@
 //! Four rows are read side by side, so that the column sums in flight are loaded and stored once for the four. A row's sum
 //! is taken in f32 over `RUN_COLS` columns, a column's over `RUN_ROWS` rows; both then go on in f64.
 
-use crate::allocation::scratch;
+use crate::allocation::{OutOfMemory, scratch};
 use crate::simd::{F32x4, LANES};
 use crate::sums::RUN_ROWS;
 
@@ -13,10 +13,14 @@ const RUN_COLS: usize = 64 * LANES;
 const ABREAST: usize = 4;
 
 /// Sums of the squares of one block: `row_sums[rows]`, `col_sums[cols]`; returns the total.
-pub fn adafactor_stats(grad: &[f32], row_sums: &mut [f32], col_sums: &mut [f32]) -> f32 {
+pub fn adafactor_stats(
+    grad: &[f32],
+    row_sums: &mut [f32],
+    col_sums: &mut [f32],
+) -> Result<f32, OutOfMemory> {
     let (rows, cols) = (row_sums.len(), col_sums.len());
-    let mut run = scratch::<f32>(cols);
-    let mut col_totals = scratch::<f64>(cols);
+    let mut run = scratch::<f32>(cols)?;
+    let mut col_totals = scratch::<f64>(cols)?;
     let mut total = 0.0;
     for first in (0..rows).step_by(RUN_ROWS) {
         let last = rows.min(first + RUN_ROWS);
@@ -39,7 +43,7 @@ pub fn adafactor_stats(grad: &[f32], row_sums: &mut [f32], col_sums: &mut [f32])
     for (out, &sum) in col_sums.iter_mut().zip(&col_totals) {
         *out = sum as f32;
     }
-    total as f32
+    Ok(total as f32)
 }
 
 /// Adds the squares of N whole rows to the columns' runs, writes their sums and returns the sum of these.

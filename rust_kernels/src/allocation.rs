@@ -1,5 +1,4 @@
-//! Memory: for the host's buffers, and scratch within a kernel. All that fails is an error that names the size, never a
-//! bare trap.
+//! Memory: for the host's buffers, and scratch within a kernel. What cannot be had is a value, never a bare trap.
 
 use std::alloc::{Layout, alloc, dealloc};
 use wasm_bindgen::prelude::*;
@@ -24,15 +23,16 @@ pub fn release(pointer: *mut u8, bytes: usize) {
     unsafe { dealloc(pointer, Layout::from_size_align_unchecked(bytes, ALIGNMENT)) };
 }
 
+/// There is no memory for so many bytes of scratch.
+#[derive(Debug)]
+pub struct OutOfMemory {
+    pub bytes: usize,
+}
+
 /// `len` zeros for use within one kernel.
-pub fn scratch<T: Copy + Default>(len: usize) -> Vec<T> {
+pub fn scratch<T: Copy + Default>(len: usize) -> Result<Vec<T>, OutOfMemory> {
     let mut vec = Vec::new();
-    if vec.try_reserve_exact(len).is_err() {
-        wasm_bindgen::throw_str(&format!(
-            "Out of WASM memory: a kernel wants {} bytes of scratch; use smaller buffers or more ranks",
-            len * size_of::<T>()
-        ));
-    }
+    vec.try_reserve_exact(len).map_err(|_| OutOfMemory { bytes: len * size_of::<T>() })?;
     vec.resize(len, T::default());
-    vec
+    Ok(vec)
 }

@@ -8,6 +8,7 @@
 
 use crate::adafactor_apply::{self, Step, Update};
 use crate::adafactor_moments::{self, Decay, Sums};
+use crate::allocation::OutOfMemory;
 use crate::elementwise::Stripe;
 use crate::matmul::Product;
 use crate::{adafactor_stats, elementwise, embedding, gelu, matmul, softmax_cross_entropy, sums};
@@ -36,7 +37,7 @@ macro_rules! export_matmul {
             let accumulate = accumulate != 0;
             let product = Product { m, n, k, rows: row_begin..row_end, accumulate };
             let (a, b) = (read(a, m * k), read(b, k * n));
-            matmul::$name(a, b, read(bias, bias_length), write(out, m * n), &product);
+            or_throw(matmul::$name(a, b, read(bias, bias_length), write(out, m * n), &product));
         }
     };
 }
@@ -161,7 +162,7 @@ pub fn row_sums(x: In, out: Out, rows: usize, cols: usize, accumulate: u32) {
 
 #[wasm_bindgen]
 pub fn column_sums(x: In, out: Out, rows: usize, cols: usize, accumulate: u32) {
-    sums::column_sums(read(x, rows * cols), accumulate != 0, write(out, cols));
+    or_throw(sums::column_sums(read(x, rows * cols), accumulate != 0, write(out, cols)));
 }
 
 #[wasm_bindgen]
@@ -185,7 +186,7 @@ pub fn adafactor_stats(
         let grad = read_at(grad, grad_offset + b * rows * cols, rows * cols);
         let row_sums = write_at(sums, row_sums + b * rows, rows);
         let col_sums = write_at(sums, col_sums + b * cols, cols);
-        let sum = adafactor_stats::adafactor_stats(grad, row_sums, col_sums);
+        let sum = or_throw(adafactor_stats::adafactor_stats(grad, row_sums, col_sums));
         write_at(sums, total + b, 1)[0] = sum;
     }
 }
@@ -351,6 +352,16 @@ fn update<'a>(
         col_factors: read_at(factors, batch * rows, batch * cols),
         rows,
         cols,
+    }
+}
+
+/// A JavaScript error that names the size; nothing was written yet.
+fn or_throw<T>(result: Result<T, OutOfMemory>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(OutOfMemory { bytes }) => wasm_bindgen::throw_str(&format!(
+            "Out of WASM memory: a kernel wants {bytes} bytes of scratch: use smaller batches, more ranks or webgpu"
+        )),
     }
 }
 

@@ -5,7 +5,7 @@
 //! a TILE_ROWS x TILE_COLS tile of the product stays in registers over DEPTH steps of multiply and add.
 //! B's block stays in the L2 cache, A's panel and B's panel in L1. Panels at the edge are filled up with zeros.
 
-use crate::allocation::scratch;
+use crate::allocation::{OutOfMemory, scratch};
 use crate::simd::{F32x4, LANES};
 use core::ops::Range;
 
@@ -29,24 +29,42 @@ pub struct Product {
 }
 
 /// `a[m, k]`, `b[k, n]`
-pub fn matmul_nn(a: &[f32], b: &[f32], bias: &[f32], out: &mut [f32], product: &Product) {
+pub fn matmul_nn(
+    a: &[f32],
+    b: &[f32],
+    bias: &[f32],
+    out: &mut [f32],
+    product: &Product,
+) -> Result<(), OutOfMemory> {
     let a = Lanes { data: a, lane: product.k, step: 1 };
     let b = Lanes { data: b, lane: 1, step: product.n };
-    matmul(a, b, bias, out, product);
+    matmul(a, b, bias, out, product)
 }
 
 /// `a[m, k]`, `b[n, k]`
-pub fn matmul_nt(a: &[f32], b: &[f32], bias: &[f32], out: &mut [f32], product: &Product) {
+pub fn matmul_nt(
+    a: &[f32],
+    b: &[f32],
+    bias: &[f32],
+    out: &mut [f32],
+    product: &Product,
+) -> Result<(), OutOfMemory> {
     let a = Lanes { data: a, lane: product.k, step: 1 };
     let b = Lanes { data: b, lane: product.k, step: 1 };
-    matmul(a, b, bias, out, product);
+    matmul(a, b, bias, out, product)
 }
 
 /// `a[k, m]`, `b[k, n]`
-pub fn matmul_tn(a: &[f32], b: &[f32], bias: &[f32], out: &mut [f32], product: &Product) {
+pub fn matmul_tn(
+    a: &[f32],
+    b: &[f32],
+    bias: &[f32],
+    out: &mut [f32],
+    product: &Product,
+) -> Result<(), OutOfMemory> {
     let a = Lanes { data: a, lane: 1, step: product.m };
     let b = Lanes { data: b, lane: 1, step: product.n };
-    matmul(a, b, bias, out, product);
+    matmul(a, b, bias, out, product)
 }
 
 /// An operand seen as lanes (rows of A, columns of B) that run along k; `lane` or `step` is 1.
@@ -59,15 +77,21 @@ struct Lanes<'a> {
     step: usize,
 }
 
-fn matmul(a: Lanes, b: Lanes, bias: &[f32], out: &mut [f32], product: &Product) {
+fn matmul(
+    a: Lanes,
+    b: Lanes,
+    bias: &[f32],
+    out: &mut [f32],
+    product: &Product,
+) -> Result<(), OutOfMemory> {
     let &Product { n, k, ref rows, .. } = product;
     if rows.is_empty() || n == 0 {
-        return;
+        return Ok(());
     }
-    begin(bias, out, product);
     let depth = k.min(DEPTH);
-    let mut packed_a = scratch(rows.len().min(ROWS).next_multiple_of(TILE_ROWS) * depth);
-    let mut packed_b = scratch(n.min(COLS).next_multiple_of(TILE_COLS) * depth);
+    let mut packed_a = scratch(rows.len().min(ROWS).next_multiple_of(TILE_ROWS) * depth)?;
+    let mut packed_b = scratch(n.min(COLS).next_multiple_of(TILE_COLS) * depth)?;
+    begin(bias, out, product);
     for cols in blocks(0..n, COLS) {
         for steps in blocks(0..k, DEPTH) {
             pack::<TILE_COLS>(b, cols.clone(), steps.clone(), &mut packed_b);
@@ -77,6 +101,7 @@ fn matmul(a: Lanes, b: Lanes, bias: &[f32], out: &mut [f32], product: &Product) 
             }
         }
     }
+    Ok(())
 }
 
 /// What the products are added to: the bias or zeros, on top of `out` itself where it accumulates.

@@ -1,7 +1,7 @@
 //! Sums: of rows, of columns, of squares. Runs of at most `RUN` elements (or `RUN_ROWS` rows) are added up in f32 lanes,
 //! the runs in f64: the relative error of a sum of squares stays near 1e-7 whatever its length.
 
-use crate::allocation::scratch;
+use crate::allocation::{OutOfMemory, scratch};
 use crate::simd::{F32x4, LANES};
 
 /// Elements per f32 run: 16 lanes of 64 additions.
@@ -46,13 +46,13 @@ pub fn row_sums(x: &[f32], cols: usize, accumulate: bool, out: &mut [f32]) {
 }
 
 /// out[c] (+)= sum over r of x[r, c]
-pub fn column_sums(x: &[f32], accumulate: bool, out: &mut [f32]) {
+pub fn column_sums(x: &[f32], accumulate: bool, out: &mut [f32]) -> Result<(), OutOfMemory> {
     let cols = out.len();
     if cols == 0 {
-        return;
+        return Ok(());
     }
-    let mut run = scratch::<f32>(cols);
-    let mut sums = scratch::<f64>(cols);
+    let mut run = scratch::<f32>(cols)?;
+    let mut sums = scratch::<f64>(cols)?;
     for rows in x.chunks(RUN_ROWS * cols) {
         run.fill(0.0);
         for row in rows.chunks_exact(cols) {
@@ -67,4 +67,5 @@ pub fn column_sums(x: &[f32], accumulate: bool, out: &mut [f32]) {
     for (out, &sum) in out.iter_mut().zip(&sums) {
         *out = if accumulate { *out + sum as f32 } else { sum as f32 };
     }
+    Ok(())
 }
