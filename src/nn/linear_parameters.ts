@@ -59,9 +59,12 @@ export function initialParameters(
  * This rank's part of a whole layer's parameters, which are released: the whole layer must not be used after.
  *
  * @throws {RangeError} if they are split already, or there are fewer features than ranks.
+ * @throws {Error} if they were released, as by being taken before.
  */
 export function takeShards(whole: LinearParameters, splits: LinearSplits): LinearParameters {
   const { weight, bias } = whole;
+  weight.checkUsable();
+  bias?.checkUsable();
   const shards = {
     weight: shardOf(weight, splits.weight),
     bias: bias === undefined ? undefined : shardOf(bias, splits.bias),
