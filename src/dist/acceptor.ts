@@ -45,23 +45,19 @@ export class Acceptor {
     this.#joined = joined;
   }
 
-  /** The connection with this key (see `connectionKey`), when it has come. The caller owns it. */
+  /**
+   * The connection with this key (see `connectionKey`), when it has come; only now its dialer is welcomed. The caller
+   * owns it.
+   */
   async take(key: string, signal: AbortSignal): Promise<Connection> {
-    const arrived = this.#arrived.get(key);
-    if (arrived !== undefined) {
-      this.#arrived.delete(key);
-      return arrived;
-    }
-    const awaited = Promise.withResolvers<Connection>();
-    const giveUp = () => awaited.reject(signal.reason);
-    if (signal.aborted) giveUp();
-    signal.addEventListener("abort", giveUp);
-    this.#awaited.set(key, awaited);
+    const connection = this.#arrived.get(key) ?? await this.#wait(key, signal);
+    this.#arrived.delete(key);
     try {
-      return await awaited.promise;
-    } finally {
-      signal.removeEventListener("abort", giveUp);
-      this.#awaited.delete(key);
+      await connection.writeAll(encodeMessage({ kind: "welcome" }));
+      return connection;
+    } catch (error) {
+      connection.close();
+      throw error;
     }
   }
 
@@ -83,6 +79,20 @@ export class Acceptor {
       }
     }
     await Promise.all(this.#tasks);
+  }
+
+  async #wait(key: string, signal: AbortSignal): Promise<Connection> {
+    const awaited = Promise.withResolvers<Connection>();
+    const giveUp = () => awaited.reject(signal.reason);
+    if (signal.aborted) giveUp();
+    signal.addEventListener("abort", giveUp);
+    this.#awaited.set(key, awaited);
+    try {
+      return await awaited.promise;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
+      this.#awaited.delete(key);
+    }
   }
 
   async #acceptAll(): Promise<void> {
@@ -111,10 +121,14 @@ export class Acceptor {
     try {
       const hello = await admit(connection, this.#key);
       const reason = this.#judge(hello) ?? this.#duplicate(hello);
-      await connection.writeAll(
-        encodeMessage(reason === undefined ? { kind: "welcome" } : { kind: "refused", reason }),
-      );
-      if (reason !== undefined || this.#closed) return connection.close();
+      if (reason !== undefined) {
+        await connection.writeAll(encodeMessage({ kind: "refused", reason }));
+        return connection.close();
+      }
+      if (hello.purpose === "join") {
+        await connection.writeAll(encodeMessage({ kind: "welcome" }));
+      }
+      if (this.#closed) return connection.close();
       this.#deliver(hello, connection);
     } catch {
       // A stray: it gets no answer, and nobody here is troubled.

@@ -55,7 +55,10 @@ export class ControlLink {
 
   async #receiveAll(): Promise<void> {
     try {
-      while (true) this.#listener.message(await readMessage(this.#connection));
+      while (true) {
+        const message = await readMessage(this.#connection);
+        this.#listener.message(message);
+      }
     } catch (cause) {
       if (!this.#closed) this.#listener.ended(cause);
     }

@@ -161,9 +161,7 @@ async function findMaster(meeting: Meeting): Promise<Connection> {
           { cause },
         );
       }
-      if (cause instanceof RefusedError) {
-        throw new Error(`Rank ${rank} cannot join at ${where}: ${cause.message}`, { cause });
-      }
+      if (cause instanceof RefusedError) throw notAdmitted(meeting, cause);
       last = cause;
     }
     await sleep(delay, signal);
@@ -191,7 +189,7 @@ async function awaitTable(meeting: Meeting, master: Connection): Promise<readonl
     }
   } catch (cause) {
     master.close();
-    if (cause instanceof RefusedError) throw new Error(cause.message, { cause });
+    if (cause instanceof RefusedError) throw notAdmitted(meeting, cause);
     if (meeting.signal.aborted) throw new Error(absent(meeting, missing ?? []), { cause });
     throw new Error(
       `Rank 0 at ${meeting.host}:${meeting.port} left before all ranks had joined`,
@@ -247,6 +245,10 @@ function peersOf({ rank, worldSize }: RendezvousOptions): number[] {
 
 function taken(rank: number): string {
   return `Rank ${rank} has joined already: give every process of the job its own RANK`;
+}
+
+function notAdmitted({ rank, host, port }: Meeting, cause: RefusedError): Error {
+  return new Error(`Rank ${rank} cannot join at ${host}:${port}: ${cause.message}`, { cause });
 }
 
 function absent({ worldSize, host, port, timeoutMs }: Meeting, missing: readonly number[]): string {

@@ -45,7 +45,7 @@ export function answer(
   const running = asked?.waitingFor === undefined
     ? all.find(({ waitingFor }) => waitingFor !== undefined)
     : asked;
-  const nowhere = { waitingFor: -1, ...call };
+  const nowhere = { waitingFor: -1, group: call.group, sequence: call.sequence };
   if (asked !== undefined && asked.finished > call.sequence) {
     return { state: "passed", ...nowhere };
   }

@@ -1,0 +1,212 @@
+// N ranks as processes of this machine: started together, stopped together when one fails.
+
+/** One line that a rank has written, without its newline. */
+export interface RankLine {
+  readonly rank: number;
+  readonly stream: "stdout" | "stderr";
+  readonly text: string;
+}
+
+/** How a rank's process has ended. */
+export interface RankOutcome {
+  readonly rank: number;
+  readonly code: number;
+  /** The signal that ended it, if one did. */
+  readonly signal: Deno.Signal | null;
+}
+
+/** The job that a rank belongs to. */
+export interface JobOptions {
+  /** Number of ranks. */
+  readonly ranks: number;
+  /** Path or URL of the program. */
+  readonly script: string;
+  /** Arguments of the program. */
+  readonly args?: readonly string[];
+  /** Variables besides those that launchFromEnv() reads. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Port of rank 0; by default one that is free. */
+  readonly port?: number;
+  /** The job's secret; by default a random one. */
+  readonly secret?: string;
+  /** Is told every line of every rank. */
+  readonly onLine: (line: RankLine) => void;
+}
+
+/** How local ranks are run. */
+export interface LocalRanksOptions extends JobOptions {
+  /** Milliseconds between asking a rank to stop and killing it; by default 3000. */
+  readonly graceMs?: number;
+  /** Stops all ranks. */
+  readonly signal?: AbortSignal;
+}
+
+/** How local ranks have ended. */
+export interface LocalRanksResult {
+  /** By rank. */
+  readonly outcomes: readonly RankOutcome[];
+  /** The rank that failed first, with the end of what it wrote to stderr; undefined if none did. */
+  readonly failure: (RankOutcome & { readonly stderr: readonly string[] }) | undefined;
+}
+
+/**
+ * Runs a program as `ranks` processes and waits until all have ended. When the first one fails, or `signal` fires, the
+ * others are stopped.
+ *
+ * @throws {RangeError} if the number of ranks is not a positive integer.
+ */
+export async function launchLocalRanks(options: LocalRanksOptions): Promise<LocalRanksResult> {
+  const stderr: string[][] = [];
+  const processes = startRanks({
+    ...options,
+    onLine: (line) => {
+      if (line.stream === "stderr") keepLast(stderr[line.rank] ??= [], line.text);
+      options.onLine(line);
+    },
+  });
+  const stops: Promise<void>[] = [];
+  const stopAll = () => {
+    for (const process of processes) stops.push(stop(process, options.graceMs ?? GRACE_MS));
+  };
+  let failed: RankOutcome | undefined;
+  if (options.signal?.aborted) stopAll();
+  options.signal?.addEventListener("abort", stopAll);
+  try {
+    const outcomes = await Promise.all(processes.map(async ({ ended }) => {
+      const outcome = await ended;
+      if (outcome.code !== 0 && failed === undefined) {
+        failed = outcome;
+        stopAll();
+      }
+      return outcome;
+    }));
+    await Promise.all(stops);
+    const failure = failed && { ...failed, stderr: stderr[failed.rank] ?? [] };
+    return { outcomes, failure };
+  } finally {
+    options.signal?.removeEventListener("abort", stopAll);
+  }
+}
+
+/** A rank's process. */
+export interface RankProcess {
+  readonly rank: number;
+  /** Sends a signal; nothing happens if the process has ended. */
+  kill(signal: Deno.Signal): void;
+  /** Resolves when the process has ended and all its lines were told. */
+  readonly ended: Promise<RankOutcome>;
+}
+
+/**
+ * Starts a program as `ranks` processes, which live and die on their own.
+ *
+ * @throws {RangeError} if the number of ranks is not a positive integer.
+ */
+export function startRanks(options: JobOptions): readonly RankProcess[] {
+  const { ranks } = options;
+  if (!Number.isInteger(ranks) || ranks < 1) {
+    throw new RangeError(`The number of ranks must be a positive integer, got ${ranks}`);
+  }
+  const job = {
+    ...options,
+    port: options.port ?? freePort(),
+    secret: options.secret ?? randomSecret(),
+  };
+  return Array.from({ length: ranks }, (_, rank) => startRank(rank, job));
+}
+
+function startRank(rank: number, job: JobOptions & { port: number; secret: string }): RankProcess {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", ...permissionsFor(job.script), job.script, ...job.args ?? []],
+    env: {
+      ...job.env,
+      RANK: String(rank),
+      LOCAL_RANK: String(rank),
+      WORLD_SIZE: String(job.ranks),
+      MASTER_ADDR: "127.0.0.1",
+      MASTER_PORT: String(job.port),
+      MESHFACTOR_SECRET: job.secret,
+    },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const read = (stream: "stdout" | "stderr") =>
+    eachLine(child[stream], (text) => job.onLine({ rank, stream, text }));
+  const ended = Promise.all([child.status, read("stdout"), read("stderr")])
+    .then(([{ code, signal }]) => ({ rank, code, signal }));
+  const kill = (signal: Deno.Signal) => {
+    try {
+      child.kill(signal);
+    } catch {
+      // It has ended on its own.
+    }
+  };
+  return { rank, kill, ended };
+}
+
+/** The package's permission set where there is a package, else the same permissions by name. */
+function permissionsFor(script: string): readonly string[] {
+  const config = findConfig(script);
+  return config === undefined
+    ? ["read", "write", "net", "env", "run", "sys"].map((each) => `--allow-${each}`)
+    : ["-P=train", "--config", config];
+}
+
+/** The nearest deno.json above the script that has a permission set `train`. */
+function findConfig(script: string): string | undefined {
+  const base = new URL(`file://${Deno.cwd()}/`);
+  const start = new URL(script, base);
+  if (start.protocol !== "file:") return undefined;
+  for (let folder = new URL(".", start);; folder = new URL("..", folder)) {
+    const config = new URL("deno.json", folder);
+    if (hasTrainPermissions(config)) return decodeURIComponent(config.pathname);
+    if (folder.pathname === "/") return undefined;
+  }
+}
+
+function hasTrainPermissions(config: URL): boolean {
+  try {
+    return JSON.parse(Deno.readTextFileSync(config)).permissions?.train !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** Asks a process to end, and ends it if it does not. */
+async function stop(process: RankProcess, graceMs: number): Promise<void> {
+  process.kill("SIGTERM");
+  const timer = setTimeout(() => process.kill("SIGKILL"), graceMs);
+  await process.ended;
+  clearTimeout(timer);
+}
+
+async function eachLine(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  tell: (text: string) => void,
+): Promise<void> {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) tell(line);
+  }
+  if (rest !== "") tell(rest);
+}
+
+function keepLast(lines: string[], text: string): void {
+  lines.push(text);
+  if (lines.length > KEPT_LINES) lines.shift();
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+function randomSecret(): string {
+  return crypto.getRandomValues(new Uint8Array(32)).toHex();
+}
+
+const GRACE_MS = 3_000;
+const KEPT_LINES = 200;
