@@ -7,6 +7,7 @@
 // Kernels' parameters lie one slot after the other in a uniform buffer, bound with a dynamic offset. They are written
 // once per batch: queue.writeBuffer takes effect before the batch that is submitted next and after the one before it.
 
+import { clearImmediate, setImmediate } from "node:timers";
 import type { GpuFailures } from "./gpu_failures.ts";
 import { type KernelName, type KernelParams, kernels } from "./kernels.ts";
 
@@ -43,7 +44,7 @@ export class CommandRecorder {
   #numSlots = 0;
   #writtenBytes = 0;
   #batch = 0;
-  #idleTimer: ReturnType<typeof setTimeout> | undefined;
+  #idle: ReturnType<typeof setImmediate> | undefined;
 
   constructor(device: GPUDevice, failures: GpuFailures) {
     this.#device = device;
@@ -124,8 +125,8 @@ export class CommandRecorder {
 
   /** Hands all that was recorded to the GPU. */
   submit(): void {
-    clearTimeout(this.#idleTimer);
-    this.#idleTimer = undefined;
+    clearImmediate(this.#idle);
+    this.#idle = undefined;
     if (this.#encoder === undefined && this.#writtenBytes === 0) return;
     this.#pass?.end();
     if (this.#numSlots > 0) {
@@ -143,16 +144,14 @@ export class CommandRecorder {
 
   /** Forgets what was recorded and frees the parameters. */
   destroy(): void {
-    clearTimeout(this.#idleTimer);
+    clearImmediate(this.#idle);
     this.paramsBuffer.destroy();
   }
 
   #openEncoder(): GPUCommandEncoder {
     if (this.#encoder === undefined) {
       this.#encoder = this.#device.createCommandEncoder();
-      const timer = setTimeout(() => this.submit(), 0);
-      Deno.unrefTimer(timer);
-      this.#idleTimer = timer;
+      this.#idle = setImmediate(() => this.submit());
     }
     return this.#encoder;
   }
