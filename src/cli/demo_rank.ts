@@ -3,18 +3,13 @@
 import { requestDevice } from "../device/request_device.ts";
 import { launchFromEnv } from "../dist/launch.ts";
 import { trainByteModel } from "../train/byte_training.ts";
-import { readCorpus } from "../train/corpus.ts";
+import { readText, splitCorpus } from "../train/corpus.ts";
 import type { ByteTrainingResult, StepReport } from "../train/byte_training.ts";
 import { parseDemoOptions } from "./demo_options.ts";
 
 /** What rank 0 prints, one to a line. */
 export type DemoMessage =
-  | {
-    readonly kind: "start";
-    readonly device: string;
-    readonly bytes: number;
-    readonly files: number;
-  }
+  | { readonly kind: "start"; readonly device: string }
   | { readonly kind: "step"; readonly report: StepReport }
   | { readonly kind: "result"; readonly result: ByteTrainingResult };
 
@@ -24,22 +19,11 @@ if (import.meta.main) {
   const { data, device: kind, ...options } = parseDemoOptions(Deno.args);
   await using world = await launchFromEnv();
   using device = await requestDevice(kind === "auto" ? {} : { kind });
-  const least = 16 * (SIZES.context + 1);
-  const corpus = data.length > 0
-    ? await readCorpus(data, { least })
-    : await readCorpus([new URL("../..", import.meta.url).pathname], {
-      least,
-      extensions: [".md", ".ts"],
-    });
+  const corpus = splitCorpus((await readText(data)).text);
   const say = (message: DemoMessage) => {
     if (world.rank === 0) console.log(JSON.stringify(message));
   };
-  say({
-    kind: "start",
-    device: device.description,
-    bytes: corpus.train.length + corpus.heldOut.length,
-    files: corpus.numFiles,
-  });
+  say({ kind: "start", device: device.description });
   const result = await trainByteModel(world, device, {
     ...options,
     corpus,

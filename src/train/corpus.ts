@@ -3,32 +3,29 @@
 
 import { extname, join } from "node:path";
 
+/** Text as it was read. */
+export interface Text {
+  readonly text: Uint8Array<ArrayBuffer>;
+  /** How many files it came from. */
+  readonly numFiles: number;
+}
+
 /** Bytes to train on, and bytes to judge by that are never trained on. */
 export interface Corpus {
   readonly train: Uint8Array;
   readonly heldOut: Uint8Array;
-  /** How many files they came from. */
-  readonly numFiles: number;
-}
-
-/** Which files of a folder count. */
-export interface CorpusOptions {
-  /** Endings such as ".md"; default: every file without a NUL byte. */
-  readonly extensions?: readonly string[];
-  /** Fewest bytes that either part must have. */
-  readonly least: number;
 }
 
 /**
- * Reads files, and all files below folders.
+ * Reads files, and all files below folders: those with one of the `extensions` (".md"), by default all without a NUL
+ * byte.
  *
- * @throws {Error} if a path cannot be read
- * @throws {RangeError} if there is too little text
+ * @throws {Error} if a path cannot be read.
  */
-export async function readCorpus(
+export async function readText(
   paths: readonly string[],
-  { extensions, least }: CorpusOptions,
-): Promise<Corpus> {
+  extensions?: readonly string[],
+): Promise<Text> {
   const files: Uint8Array[] = [];
   for (const path of paths) {
     for await (const file of filesBelow(path)) {
@@ -37,17 +34,29 @@ export async function readCorpus(
       if (extensions !== undefined || !bytes.includes(0)) files.push(bytes);
     }
   }
-  const { train, heldOut } = splitBlocks(concatenate(files));
-  if (train.length < least || heldOut.length < least) {
+  return { text: concatenate(files), numFiles: files.length };
+}
+
+/** Holds out every tenth block. @throws {RangeError} if there is too little text to hold any out. */
+export function splitCorpus(text: Uint8Array): Corpus {
+  if (text.length < LEAST) {
     throw new RangeError(
-      `Cannot train on ${
-        paths.join(", ")
-      }: ${files.length} text files with ${train.length} bytes to train on and ` +
-        `${heldOut.length} held out, and at least ${least} of each are needed; give more with --data`,
+      `Cannot train on ${text.length} bytes of text: at least ${LEAST} are needed; give more with --data`,
     );
   }
-  return { train, heldOut, numFiles: files.length };
+  const train: Uint8Array[] = [];
+  const heldOut: Uint8Array[] = [];
+  for (let begin = 0; begin < text.length; begin += BLOCK) {
+    const part = (begin / BLOCK) % 10 === 9 ? heldOut : train;
+    part.push(text.subarray(begin, begin + BLOCK));
+  }
+  return { train: concatenate(train), heldOut: concatenate(heldOut) };
 }
+
+/** Bytes per block. */
+const BLOCK = 4096;
+/** One block can be held out. */
+const LEAST = 10 * BLOCK;
 
 async function* filesBelow(path: string): AsyncGenerator<string> {
   const { isDirectory } = await Deno.stat(path).catch((error) => {
@@ -63,20 +72,7 @@ async function* filesBelow(path: string): AsyncGenerator<string> {
 /** Folders of things that nobody wrote. */
 const SKIPPED = new Set(["node_modules", "target", "pkg"]);
 
-/** Bytes per block. */
-const BLOCK = 4096;
-
-function splitBlocks(bytes: Uint8Array): { train: Uint8Array; heldOut: Uint8Array } {
-  const train: Uint8Array[] = [];
-  const heldOut: Uint8Array[] = [];
-  for (let begin = 0; begin < bytes.length; begin += BLOCK) {
-    const part = (begin / BLOCK) % 10 === 9 ? heldOut : train;
-    part.push(bytes.subarray(begin, begin + BLOCK));
-  }
-  return { train: concatenate(train), heldOut: concatenate(heldOut) };
-}
-
-function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(parts.reduce((total, { length }) => total + length, 0));
   let at = 0;
   for (const part of parts) {

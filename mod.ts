@@ -1,0 +1,72 @@
+/**
+ * Meshfactor: distributed Adafactor for Deno. Models split over tensor-parallel x ZeRO ranks train as on one device.
+ *
+ * @example
+ * ```ts
+ * import { Adafactor, Linear, mean, mul, RandomSource, requestDevice, Tensor } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice();
+ * using layer = new Linear(device, { inFeatures: 4, outFeatures: 2, random: new RandomSource(1) });
+ * using optim = new Adafactor(layer.parameters(), { lr: 0.1 });
+ * using x = Tensor.from(device, [1, 2, 3, 4], { shape: [1, 4] });
+ * const y = await layer.forward(x);
+ * using loss = mean(mul(y, y));
+ * await optim.backward(loss);
+ * await optim.step();
+ * ```
+ *
+ * @module
+ */
+
+// Ranks: how processes find each other, and the grid they form.
+export { launch, launchFromEnv } from "./src/dist/launch.ts";
+export type { World } from "./src/dist/world.ts";
+export type { WorldOptions } from "./src/dist/world_options.ts";
+export { PeerLostError } from "./src/dist/failure.ts";
+export { type Axes, type Indices, ProcessGroupMesh, type RavelMode } from "./src/dist/mesh.ts";
+export type { GroupCounters, ProcessGroup } from "./src/dist/group.ts";
+export { Layout, type Range, shardRange, type Split } from "./src/dist/layout.ts";
+
+// Devices and tensors.
+export type { Device, DeviceBuffer, DeviceKind, DeviceStatistics } from "./src/device/device.ts";
+export {
+  DeviceUnavailableError,
+  requestDevice,
+  type RequestDeviceOptions,
+} from "./src/device/request_device.ts";
+export { Tensor, type TensorOptions } from "./src/tensor/tensor.ts";
+export { Parameter, type ParameterOptions } from "./src/tensor/parameter.ts";
+export { backward } from "./src/tensor/autograd.ts";
+
+// Differentiable ops.
+export { add } from "./src/ops/add.ts";
+export { addRow } from "./src/ops/add_row.ts";
+export { crossEntropy } from "./src/ops/cross_entropy.ts";
+export { embedding } from "./src/ops/embedding.ts";
+export { gelu } from "./src/ops/gelu.ts";
+export { linear } from "./src/ops/linear.ts";
+export { matmul } from "./src/ops/matmul.ts";
+export { mean } from "./src/ops/mean.ts";
+export { mul } from "./src/ops/mul.ts";
+export { reshape } from "./src/ops/reshape.ts";
+export { scale } from "./src/ops/scale.ts";
+export { sum } from "./src/ops/sum.ts";
+
+// Layers.
+export { Module } from "./src/nn/module.ts";
+export { Embedding, type EmbeddingOptions } from "./src/nn/embedding.ts";
+export { Linear } from "./src/nn/linear.ts";
+export type { LinearOptions } from "./src/nn/linear_parameters.ts";
+export { Linear1DCol, type Linear1DColOptions } from "./src/nn/linear_1d_col.ts";
+export { Linear1DRow, type Linear1DRowOptions } from "./src/nn/linear_1d_row.ts";
+export { RandomSource, RandomStream } from "./src/nn/philox.ts";
+
+// Optimizers.
+export { Adafactor } from "./src/optim/adafactor.ts";
+export type { AdafactorOptions } from "./src/optim/hyperparameters.ts";
+export { NonFiniteGradientError } from "./src/optim/non_finite.ts";
+export {
+  DistributedAdaFactor,
+  type DistributedSetup,
+  type StepTraffic,
+} from "./src/optim/distributed_adafactor.ts";
