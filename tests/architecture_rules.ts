@@ -1,0 +1,107 @@
+// The rules of the house, as pure functions of file names and imports: each returns what breaks it, in words.
+//
+//   cli -> train -> checkpoint -> models -> nn, optim -> ops -> tensor -> device, dist
+//
+// A folder may import what stands to the right of it. nn and optim do not import each other, nor do device and dist; in
+// tensor only exchange.ts and parameter.ts see dist. Imports that run make no cycle; those of types only are erased.
+
+/** One import statement of one file; paths are relative to the repository, or bare package names. */
+export interface Import {
+  readonly from: string;
+  readonly to: string;
+  readonly isTypeOnly: boolean;
+}
+
+/** All imports and re-exports in the text of `file`, static and dynamic. */
+export function importsOf(file: string, text: string): Import[] {
+  const statements = text.matchAll(
+    /^(?:import|export)\b(?<type> type\b)?(?:[^"';]*?\bfrom)?\s*"(?<to>[^"]+)"/gm,
+  );
+  const dynamic = text.matchAll(/\bimport\(\s*"(?<to>[^"]+)"/g);
+  return [...statements, ...dynamic].map(({ groups }) => ({
+    from: file,
+    to: resolve(file, groups!.to),
+    isTypeOnly: groups!.type !== undefined,
+  }));
+}
+
+/** Imports that run against the order of the folders. */
+export function wrongDirections(imports: readonly Import[]): string[] {
+  return imports
+    .filter(({ from, to }) => folderOf(from) !== undefined && folderOf(to) !== undefined)
+    .filter(({ from, to }) => !mayImport(from, folderOf(to)!))
+    .map(({ from, to }) => `${from} must not import ${to}`);
+}
+
+/** Imports of what belongs to one file alone: compiled Rust, generated WGSL, and packages for the command line. */
+export function wrongOwners(imports: readonly Import[]): string[] {
+  return imports
+    .filter(({ from, to, isTypeOnly }) =>
+      from.startsWith("src/") && !isTypeOnly &&
+      owners.some(({ what, owner }) => what.test(to) && !owner.test(from))
+    )
+    .map(({ from, to }) => `${from} must not import ${to}`);
+}
+
+/** Cycles of imports that run, each as the files on it. */
+export function cycles(imports: readonly Import[]): string[] {
+  const next = Map.groupBy(imports.filter(({ isTypeOnly }) => !isTypeOnly), ({ from }) => from);
+  const done = new Set<string>();
+  const found: string[] = [];
+  const visit = (file: string, path: readonly string[]): void => {
+    const start = path.indexOf(file);
+    if (start !== -1) found.push([...path.slice(start), file].join(" -> "));
+    if (start !== -1 || done.has(file)) return;
+    for (const { to } of next.get(file) ?? []) visit(to, [...path, file]);
+    done.add(file);
+  };
+  for (const file of next.keys()) visit(file, []);
+  return found;
+}
+
+/** Files whose names say nothing about what is in them. */
+export function vagueNames(files: readonly string[]): string[] {
+  return files.filter((file) => VAGUE.test(file.split("/").at(-1)!));
+}
+
+/** Folders of src/ that each may import; a folder may always import itself. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  dist: [],
+  device: [],
+  tensor: ["device"],
+  ops: ["tensor", "device"],
+  nn: ["ops", "tensor", "device", "dist"],
+  optim: ["ops", "tensor", "device", "dist"],
+  models: ["nn", "optim", "ops", "tensor", "device", "dist"],
+  checkpoint: ["models", "nn", "optim", "ops", "tensor", "device", "dist"],
+  train: ["checkpoint", "models", "nn", "optim", "ops", "tensor", "device", "dist"],
+  cli: ["train", "checkpoint", "models", "nn", "optim", "ops", "tensor", "device", "dist"],
+};
+
+const seesDist = ["src/tensor/exchange.ts", "src/tensor/parameter.ts"];
+
+const owners = [
+  { what: /^rust_collectives\//, owner: /^src\/dist\/engine\.ts$/ },
+  { what: /^rust_kernels\//, owner: /^src\/device\/wasm\.ts$/ },
+  { what: /^src\/device\/wgsl_generated\.ts$/, owner: /^src\/device\/pipelines\.ts$/ },
+  { what: /^(?!src\/|rust_|mod\.ts|node:)/, owner: /^src\/cli\// },
+];
+
+const VAGUE = /^(utils?|helpers?|common|base|manager|types?|index|misc)\.[a-z]+$/;
+
+function mayImport(from: string, folder: string): boolean {
+  const own = folderOf(from)!;
+  if (folder === own || (folder === "dist" && seesDist.includes(from))) return true;
+  const list = allowed[own];
+  if (list === undefined) throw new Error(`${from} lies in a folder without rules: add them here`);
+  return list.includes(folder);
+}
+
+/** `tensor` for src/tensor/shape.ts; undefined outside the folders of src/. */
+function folderOf(file: string): string | undefined {
+  return /^src\/([^/]+)\//.exec(file)?.[1];
+}
+
+function resolve(file: string, to: string): string {
+  return to.startsWith(".") ? new URL(to, `file:///${file}`).pathname.slice(1) : to;
+}
