@@ -1,11 +1,11 @@
 //! The passes that use the update u[b, i, j] = g[b, i, j] rowFactor[b, i] colFactor[b, j]: its sum of squares, and the
 //! step p <- p - a weightDecay p - a u / d, plain or with momentum. Blocks are [batch, rows, cols], taken row by row.
 
-use crate::simd::{F32x4, LANES, for_each_group};
+use crate::simd::{ABREAST, F32x4, LANES, for_each_group, total};
 use core::ops::Range;
 
 /// Columns per f32 run of a sum: 64 additions per lane.
-const RUN_COLS: usize = 64 * LANES;
+const RUN_COLS: usize = 64 * ABREAST * LANES;
 
 /// Gradients [batch, rows, cols] with the factors that make them the update.
 pub struct Update<'a> {
@@ -35,35 +35,35 @@ pub struct Step {
 
 /// Sum of u^2.
 pub fn adafactor_update_squares(update: &Update) -> f32 {
-    let mut total = 0.0;
+    let mut result = 0.0;
     for_each_run(update, |run| {
-        let mut sum = F32x4::splat(0.0);
-        for_each_group(run.grad.len(), |group| {
-            let u = group.load(run.grad) * run.row_factor * group.load(run.col_factors);
-            sum += u * u;
+        let mut sums = [F32x4::splat(0.0); ABREAST];
+        for_each_group([run.grad, run.col_factors], [], |[grad, col_factor], [], i| {
+            let u = grad * run.row_factor * col_factor;
+            sums[i] += u * u;
+            []
         });
-        total += f64::from(sum.sum());
+        result += f64::from(total(sums));
     });
-    total as f32
+    result as f32
 }
 
 /// p <- p - decay p - over u; returns the sum of the new p^2.
 pub fn adafactor_apply(update: &Update, param: &mut [f32], step: &Step) -> f32 {
     let (decay, over) = (F32x4::splat(step.decay), F32x4::splat(step.over));
-    let mut total = 0.0;
+    let mut result = 0.0;
     for_each_run(update, |run| {
-        let param = &mut param[run.range];
-        let mut sum = F32x4::splat(0.0);
-        for_each_group(param.len(), |group| {
-            let u = group.load(run.grad) * run.row_factor * group.load(run.col_factors);
-            let p = group.load(param);
+        let mut sums = [F32x4::splat(0.0); ABREAST];
+        let reads = [run.grad, run.col_factors];
+        for_each_group(reads, [&mut param[run.range]], |[grad, col_factor], [p], i| {
+            let u = grad * run.row_factor * col_factor;
             let p = p - decay * p - over * u;
-            group.store(param, p);
-            sum += p * p;
+            sums[i] += p * p;
+            [p]
         });
-        total += f64::from(sum.sum());
+        result += f64::from(total(sums));
     });
-    total as f32
+    result as f32
 }
 
 /// momentum <- beta1 momentum + (1 - beta1) over u;  p <- p - decay p - momentum; returns the sum of the new p^2.
@@ -76,22 +76,21 @@ pub fn adafactor_apply_momentum(
 ) -> f32 {
     let (decay, keep) = (F32x4::splat(step.decay), F32x4::splat(beta1));
     let take = F32x4::splat((1.0 - beta1) * step.over);
-    let mut total = 0.0;
+    let mut result = 0.0;
     for_each_run(update, |run| {
-        let (param, momentum) = (&mut param[run.range.clone()], &mut momentum[run.range]);
-        let mut sum = F32x4::splat(0.0);
-        for_each_group(param.len(), |group| {
-            let u = group.load(run.grad) * run.row_factor * group.load(run.col_factors);
-            let (p, m) = (group.load(param), group.load(momentum));
+        let mut sums = [F32x4::splat(0.0); ABREAST];
+        let reads = [run.grad, run.col_factors];
+        let writes = [&mut param[run.range.clone()], &mut momentum[run.range]];
+        for_each_group(reads, writes, |[grad, col_factor], [p, m], i| {
+            let u = grad * run.row_factor * col_factor;
             let m = keep * m + take * u;
             let p = p - decay * p - m;
-            group.store(momentum, m);
-            group.store(param, p);
-            sum += p * p;
+            sums[i] += p * p;
+            [p, m]
         });
-        total += f64::from(sum.sum());
+        result += f64::from(total(sums));
     });
-    total as f32
+    result as f32
 }
 
 #[inline(always)]

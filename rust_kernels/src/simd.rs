@@ -173,10 +173,10 @@ impl AddAssign for F32x4 {
 }
 
 impl F32x4 {
-    /// Loads up to four elements, the rest `padding`.
+    /// Loads up to four elements, the rest 0.
     #[inline(always)]
-    pub fn load_partial(slice: &[f32], padding: f32) -> Self {
-        let mut lanes = [padding; LANES];
+    pub fn load_partial(slice: &[f32]) -> Self {
+        let mut lanes = [0.0; LANES];
         lanes[..slice.len()].copy_from_slice(slice);
         // SAFETY: `lanes` has four elements.
         unsafe { Self::load(&lanes, 0) }
@@ -218,59 +218,70 @@ impl F32x4 {
     }
 }
 
-/// Four neighbouring elements of slices of one length, or the fewer at their end.
-#[derive(Clone, Copy)]
-pub struct Group {
-    at: usize,
-    count: usize,
-}
+/// Groups of four taken side by side.
+pub const ABREAST: usize = 4;
 
-impl Group {
-    /// This group's elements of `slice`, with zeros in the lanes beyond its end.
-    #[inline(always)]
-    pub fn load(self, slice: &[f32]) -> F32x4 {
-        let elements = &slice[self.at..self.at + self.count];
-        match self.count {
-            // SAFETY: there are four elements.
-            LANES => unsafe { F32x4::load(elements, 0) },
-            _ => F32x4::load_partial(elements, 0.0),
-        }
-    }
-
-    /// Stores the lanes that lie within `slice`.
-    #[inline(always)]
-    pub fn store(self, slice: &mut [f32], value: F32x4) {
-        let elements = &mut slice[self.at..self.at + self.count];
-        match self.count {
-            // SAFETY: there are four elements.
-            LANES => unsafe { value.store(elements, 0) },
-            count => elements.copy_from_slice(&value.lanes()[..count]),
-        }
-    }
-}
-
-/// Calls `f` for each group of `len` elements in order.
+/// Walks slices of one length four elements at a time: `f` gets the group's elements of all that is read and of all that
+/// is written, and returns what to write. Beyond the end of the slices the lanes are 0 and not written.
+///
+/// `f` also gets a number below `ABREAST` that differs between neighbours: a sum for each number keeps additions from
+/// waiting for each other.
 #[inline(always)]
-pub fn for_each_group(len: usize, mut f: impl FnMut(Group)) {
+pub fn for_each_group<const READS: usize, const WRITES: usize>(
+    reads: [&[f32]; READS],
+    mut writes: [&mut [f32]; WRITES],
+    mut f: impl FnMut([F32x4; READS], [F32x4; WRITES], usize) -> [F32x4; WRITES],
+) {
+    let len = reads.first().map_or_else(|| writes[0].len(), |read| read.len());
+    assert!(reads.iter().all(|read| read.len() == len));
+    assert!(writes.iter().all(|write| write.len() == len));
+    let mut group = |at: usize, i: usize| {
+        // SAFETY: the callers below see to at + 4 <= len, and every slice is that long.
+        unsafe {
+            let read = core::array::from_fn(|k| F32x4::load(reads[k], at));
+            let old = core::array::from_fn(|k| F32x4::load(writes[k], at));
+            let new = f(read, old, i);
+            for (write, value) in writes.iter_mut().zip(new) {
+                value.store(write, at);
+            }
+        }
+    };
+    const STEP: usize = ABREAST * LANES;
+    let steps = len / STEP * STEP;
+    for at in (0..steps).step_by(STEP) {
+        for i in 0..ABREAST {
+            group(at + i * LANES, i);
+        }
+    }
     let whole = len / LANES * LANES;
-    for at in (0..whole).step_by(LANES) {
-        f(Group { at, count: LANES });
+    for at in (steps..whole).step_by(LANES) {
+        group(at, 0);
     }
     if whole < len {
-        f(Group { at: whole, count: len - whole });
+        let read = reads.map(|read| F32x4::load_partial(&read[whole..]));
+        let old = core::array::from_fn(|k| F32x4::load_partial(&writes[k][whole..]));
+        for (write, value) in writes.iter_mut().zip(f(read, old, 0)) {
+            write[whole..].copy_from_slice(&value.lanes()[..len - whole]);
+        }
     }
+}
+
+/// The sum of all lanes of sums taken side by side.
+#[inline(always)]
+pub fn total([a, b, c, d]: [F32x4; ABREAST]) -> f32 {
+    ((a + b) + (c + d)).sum()
 }
 
 /// `out[i] = f(x[i])`, four at a time. The slices have one length.
 #[inline(always)]
 pub fn map(x: &[f32], out: &mut [f32], f: impl Fn(F32x4) -> F32x4) {
-    for_each_group(out.len(), |group| group.store(out, f(group.load(x))));
+    for_each_group([x], [out], |[x], _, _| [f(x)]);
 }
 
 /// `out[i] = f(x[i], y[i])`, four at a time. The slices have one length.
 #[inline(always)]
 pub fn zip(x: &[f32], y: &[f32], out: &mut [f32], f: impl Fn(F32x4, F32x4) -> F32x4) {
-    for_each_group(out.len(), |group| group.store(out, f(group.load(x), group.load(y))));
+    for_each_group([x, y], [out], |[x, y], _, _| [f(x, y)]);
 }
 
 #[cfg(test)]
@@ -289,7 +300,7 @@ mod tests {
 
     #[test]
     fn transpose_swaps_rows_and_columns() {
-        let row = |i: usize| F32x4::load_partial(&[0, 1, 2, 3].map(|j| (4 * i + j) as f32), 0.0);
+        let row = |i: usize| F32x4::load_partial(&[0, 1, 2, 3].map(|j| (4 * i + j) as f32));
         let columns = F32x4::transpose([row(0), row(1), row(2), row(3)]);
         for (j, column) in columns.iter().enumerate() {
             assert_eq!(column.lanes(), [0, 4, 8, 12].map(|i| (i + j) as f32));

@@ -39,7 +39,10 @@ fn largest(x: &[f32]) -> f32 {
         // SAFETY: at + 4 <= whole <= x.len().
         lanes = lanes.max(unsafe { F32x4::load(x, at) });
     }
-    lanes = lanes.max(F32x4::load_partial(&x[whole..], f32::NEG_INFINITY));
     let max = |a: f32, b: f32| if a.is_nan() || a > b { a } else { b };
-    lanes.lanes().into_iter().fold(f32::NEG_INFINITY, |a, b| max(b, a))
+    lanes
+        .lanes()
+        .into_iter()
+        .chain(x[whole..].iter().copied())
+        .fold(f32::NEG_INFINITY, |a, b| max(b, a))
 }

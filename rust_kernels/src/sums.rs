@@ -2,10 +2,10 @@
 //! the runs in f64: the relative error of a sum of squares stays near 1e-7 whatever its length.
 
 use crate::allocation::{OutOfMemory, scratch};
-use crate::simd::{F32x4, LANES};
+use crate::simd::{ABREAST, F32x4, LANES, for_each_group, total};
 
-/// Elements per f32 run: 16 lanes of 64 additions.
-const RUN: usize = 1024;
+/// Elements per f32 run: 64 additions per lane.
+const RUN: usize = 64 * ABREAST * LANES;
 /// Rows per f32 run of a column sum.
 pub const RUN_ROWS: usize = 64;
 
@@ -17,19 +17,12 @@ pub fn sum_by(x: &[f32], f: impl Fn(F32x4) -> F32x4) -> f64 {
 
 #[inline(always)]
 fn run_sum(run: &[f32], f: &impl Fn(F32x4) -> F32x4) -> f32 {
-    let zero = F32x4::splat(0.0);
-    let mut lanes = [zero; 4];
-    let fours = run.len() / (4 * LANES) * (4 * LANES);
-    for at in (0..fours).step_by(4 * LANES) {
-        for (i, sum) in lanes.iter_mut().enumerate() {
-            // SAFETY: at + 16 <= fours <= run.len().
-            *sum += f(unsafe { F32x4::load(run, at + i * LANES) });
-        }
-    }
-    for rest in run[fours..].chunks(LANES) {
-        lanes[0] += f(F32x4::load_partial(rest, 0.0));
-    }
-    ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])).sum()
+    let mut sums = [F32x4::splat(0.0); ABREAST];
+    for_each_group([run], [], |[x], [], i| {
+        sums[i] += f(x);
+        []
+    });
+    total(sums)
 }
 
 /// Sum of x^2.

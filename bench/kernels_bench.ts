@@ -1,0 +1,146 @@
+// Speed of the kernels: matmuls in GFLOP/s, the Adafactor passes on a 4096 x 4096 parameter in ms and GB/s.
+//
+//   deno bench -P=test bench/kernels_bench.ts
+//
+// On the wasm device, and on webgpu too where there is a real GPU. A run is timed from the call to the moment when its
+// result can be read (4 bytes are read back), repeated within one measurement so that the readback hardly counts.
+// The last lines give each case's best measurement as a rate.
+
+import type { Device, DeviceBuffer } from "../src/device/device.ts";
+import { requestDevice } from "../src/device/request_device.ts";
+
+const fallback = await requestDevice();
+const devices = fallback.kind === "wasm"
+  ? [fallback]
+  : [await requestDevice({ kind: "wasm" }), fallback];
+const best = new Map<string, { milliseconds: number; work: Work }>();
+
+/** What one run does, to turn its time into a rate: floating-point operations or bytes of memory moved. */
+type Work = { readonly flops: number } | { readonly bytes: number };
+
+for (const device of devices) {
+  for (const kernel of ["matmul_nn", "matmul_nt", "matmul_tn"] as const) {
+    for (
+      const [m, n, k] of [[512, 512, 512], [64, 1024, 1024], [33, 65, 127], [3, 5, 7]] as const
+    ) {
+      const [a, b, out] = [random(device, m * k), random(device, k * n), random(device, m * n)];
+      const params = { m, n, k, rowBegin: 0, rowEnd: m, biasLength: 0, accumulate: 0 };
+      measure(`${kernel} ${m} x ${n} x ${k}`, {
+        device,
+        group: `matmul ${m} x ${n} x ${k}`,
+        work: { flops: 2 * m * n * k },
+        result: out,
+        run: () => device.run(kernel, { a, b, bias: device.empty, out }, params),
+      });
+    }
+  }
+  measureAdafactor(device);
+  measureGelu(device);
+}
+
+addEventListener("unload", () => {
+  for (const [name, { milliseconds, work }] of best) {
+    const [amount, unit] = "flops" in work ? [work.flops, "GFLOP/s"] : [work.bytes, "GB/s"];
+    const rate = (amount / milliseconds / 1e6).toFixed(1).padStart(7);
+    console.log(`${name.padEnd(50)} ${milliseconds.toFixed(3).padStart(9)} ms ${rate} ${unit}`);
+  }
+});
+
+/** The three passes of a step: 20 bytes per parameter, each alone and together. */
+function measureAdafactor(device: Device): void {
+  const [rows, cols] = [4096, 4096];
+  const count = rows * cols;
+  const block = { gradOffset: 0, batch: 1, rows, cols };
+  const slots = { rowSums: 0, colSums: rows, total: rows + cols };
+  const [updateSquares, paramSquares] = [rows + cols + 1, rows + cols + 2];
+  const grad = random(device, count);
+  const param = random(device, count);
+  const sums = random(device, rows + cols + 3);
+  const moments = random(device, rows + cols + 1);
+  const factors = random(device, rows + cols);
+  const guard = device.allocate(4);
+  device.write(guard, Uint32Array.of(0));
+
+  const stats = () => device.run("adafactor_stats", { grad, sums }, { ...block, ...slots });
+  const advance = () => {
+    const { gradOffset: _, ...size } = block;
+    device.run("adafactor_moments", { sums, guard, moments, factors }, {
+      ...{ ...size, ...slots, globalRows: rows, globalCols: cols, keep: 0.9, take: 0.1 },
+      eps1: 1e-30,
+    });
+  };
+  const squares = () =>
+    device.run("adafactor_update_squares", { grad, factors, sums }, {
+      ...block,
+      slot: updateSquares,
+    });
+  const apply = () =>
+    device.run("adafactor_apply", { grad, factors, guard, param, sums }, {
+      ...{ ...block, paramOffset: 0, updateSquares, paramSquares, nextParamSquares: paramSquares },
+      ...{ count, rate: 0.01, scaleParameter: 1, scaleFloor: 1e-3, clipThreshold: 1 },
+      weightDecay: 0,
+    });
+  const step = () => {
+    stats();
+    advance();
+    squares();
+    apply();
+  };
+  step();
+  const passes = [
+    ["adafactor_stats", stats, 4],
+    ["adafactor_update_squares", squares, 4],
+    ["adafactor_apply", apply, 12],
+    ["adafactor: a whole step", step, 20],
+  ] as const;
+  for (const [name, run, bytesPerParameter] of passes) {
+    measure(`${name} ${rows} x ${cols}`, {
+      ...{ device, group: "adafactor", run, result: sums },
+      work: { bytes: bytesPerParameter * count },
+    });
+  }
+}
+
+function measureGelu(device: Device): void {
+  const length = 2 ** 20;
+  const [x, dy, out] = [random(device, length), random(device, length), random(device, length)];
+  measure(`gelu of ${length}`, {
+    ...{ device, group: "gelu", work: { bytes: 8 * length }, result: out },
+    run: () => device.run("gelu", { x, out }, { length }),
+  });
+  measure(`gelu_backward of ${length}`, {
+    ...{ device, group: "gelu", work: { bytes: 12 * length }, result: out },
+    run: () => device.run("gelu_backward", { x, dy, dx: out }, { length }),
+  });
+}
+
+/** Registers a benchmark and keeps its best time. */
+function measure(
+  name: string,
+  options: {
+    readonly device: Device;
+    readonly group: string;
+    readonly work: Work;
+    readonly run: () => void;
+    readonly result: DeviceBuffer;
+  },
+): void {
+  const { device, group, work, run, result } = options;
+  const fullName = `${device.kind}: ${name}`;
+  const repeats = "flops" in work ? Math.max(1, Math.min(1000, Math.floor(1e7 / work.flops))) : 1;
+  Deno.bench(fullName, { group: `${device.kind} ${group}` }, async () => {
+    const start = performance.now();
+    for (let i = 0; i < repeats; i++) run();
+    await device.read(result, { byteLength: 4 });
+    const milliseconds = (performance.now() - start) / repeats;
+    if (milliseconds < (best.get(fullName)?.milliseconds ?? Infinity)) {
+      best.set(fullName, { milliseconds, work });
+    }
+  });
+}
+
+function random(device: Device, length: number): DeviceBuffer {
+  const buffer = device.allocate(4 * length);
+  device.write(buffer, Float32Array.from({ length }, () => Math.random() - 0.5));
+  return buffer;
+}
