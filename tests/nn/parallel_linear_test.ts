@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
+import { requestDevice } from "../../src/device/request_device.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
 import type { ProcessGroup } from "../../src/dist/group.ts";
 import { shardRange } from "../../src/dist/layout.ts";
@@ -15,6 +16,7 @@ import { mul } from "../../src/ops/mul.ts";
 import { sum } from "../../src/ops/sum.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
+import { webgpuTest } from "../device/webgpu_adapter.ts";
 import { inProcessRanks } from "../dist/in_process_ranks.ts";
 import { assertClose, randomValues } from "../ops/gradient_check.ts";
 
@@ -172,6 +174,30 @@ async function wholeOutcome(device: Device, numIn: number, numOut: number) {
   using layer = wholeLayer(device, numIn, numOut);
   return { x, w, expected: await outcomeOf(layer, x, w) };
 }
+
+webgpuTest(
+  "Linear1DCol and Linear1DRow on 3 ranks agree with a whole layer on webgpu too",
+  async () => {
+    await inProcessRanks(3, async ({ group }) => {
+      using device = await requestDevice({ kind: "webgpu" });
+      const [numIn, numOut] = [33, 10];
+      const { x, w, expected } = await wholeOutcome(device, numIn, numOut);
+      const options = { processGroup: group, gatherOutput: true, parallelInput: false };
+      using col = Linear1DCol.fromNativeModule(wholeLayer(device, numIn, numOut), options);
+      using row = Linear1DRow.fromNativeModule(wholeLayer(device, numIn, numOut), options);
+      const own = ownOf(numOut, group);
+      assertOutcome(await outcomeOf(col, x, w), {
+        ...expected,
+        dWeight: rows(expected.dWeight, numIn, own),
+        dBias: expected.dBias.subarray(own.begin, own.end),
+      });
+      assertOutcome(await outcomeOf(row, x, w), {
+        ...expected,
+        dWeight: columns(expected.dWeight, numIn, ownOf(numIn, group)),
+      });
+    });
+  },
+);
 
 Deno.test("what is whole on every rank has the same bits on every rank", async () => {
   const [numIn, numOut] = [33, 10];
