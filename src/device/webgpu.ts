@@ -16,6 +16,7 @@ import { Pipelines } from "./pipelines.ts";
 import { BufferPool, type Piece } from "./pool.ts";
 import { Readback } from "./readback.ts";
 import { adapterName, isSoftwareAdapter, openAdapter } from "./webgpu_adapter.ts";
+import { checkRange, PermanentBuffer, WebGpuBuffer } from "./webgpu_buffer.ts";
 import { planKernel } from "./wgsl_stages.ts";
 
 /** Opens `adapter` as a device; `reason` says in its description why it was taken. */
@@ -230,57 +231,6 @@ export class WebGpuDevice implements Device {
     if (this.#recorder.uses(memory)) this.#recorder.submit();
     this.#pipelines.forget(memory);
     memory.gpu.destroy();
-  }
-}
-
-/** Memory taken from a device's pool. */
-class WebGpuBuffer implements DeviceBuffer {
-  readonly device: WebGpuDevice;
-  readonly byteLength: number;
-  readonly memory: GpuMemory;
-  #release: (() => void) | undefined;
-
-  constructor(
-    device: WebGpuDevice,
-    byteLength: number,
-    options: { memory: GpuMemory; release: () => void },
-  ) {
-    this.device = device;
-    this.byteLength = byteLength;
-    this.memory = options.memory;
-    this.#release = options.release;
-  }
-
-  get released(): boolean {
-    return this.#release === undefined;
-  }
-
-  [Symbol.dispose](): void {
-    const release = this.#release;
-    this.#release = undefined;
-    release?.();
-  }
-}
-
-/** `device.empty`: disposing it does nothing. */
-class PermanentBuffer extends WebGpuBuffer {
-  override [Symbol.dispose](): void {}
-}
-
-function checkRange(
-  buffer: DeviceBuffer,
-  range: { byteOffset: number; byteLength: number; verb: string },
-): void {
-  const { byteOffset, byteLength, verb } = range;
-  if (byteOffset % 4 !== 0 || byteLength % 4 !== 0) {
-    throw new RangeError(
-      `Cannot ${verb} ${byteLength} bytes at ${byteOffset}: both must be multiples of 4`,
-    );
-  }
-  if (!(byteOffset >= 0 && byteLength >= 0 && byteOffset + byteLength <= buffer.byteLength)) {
-    throw new RangeError(
-      `Cannot ${verb} ${byteLength} bytes at ${byteOffset} of a buffer of ${buffer.byteLength} bytes`,
-    );
   }
 }
 
