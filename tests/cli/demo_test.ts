@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function demo(...args: string[]): Promise<Outcome> {
+  const script = new URL("../../src/cli/demo.ts", import.meta.url).href;
+  const config = new URL("../../deno.json", import.meta.url).pathname;
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-P=train", "--config", config, script, ...args],
+  }).output();
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: decode(stdout), stderr: decode(stderr) };
+}
+
+async function withText(length: number, body: (path: string) => Promise<void>): Promise<void> {
+  const path = await Deno.makeTempFile({ suffix: ".txt" });
+  try {
+    const words = Array.from({ length }, (_, i) => `${"abcdefg"[i * i % 7]}${i % 10} `);
+    await Deno.writeTextFile(path, words.join("").slice(0, length));
+    await body(path);
+  } finally {
+    await Deno.remove(path);
+  }
+}
+
+Deno.test("the demo trains on 4 ranks, compares with 1, and sums it up in its last line", async () => {
+  await withText(50_000, async (path) => {
+    const { code, stdout, stderr } = await demo("--steps", "6", "--device", "wasm", "--data", path);
+    assert.equal(code, 0, stderr);
+    const last = stdout.trimEnd().split("\n").at(-1)!;
+    const [, difference, before, after] = last.match(
+      /^demo: 4 ranks \(2 x 2\) vs 1 rank: largest relative loss difference (\S+) over the first 6 steps; held-out loss (\S+) -> (\S+); device wasm$/,
+    ) ?? assert.fail(last);
+    assert.ok(Number(difference) <= 1e-4, last);
+    assert.ok(Number(after) < Number(before) - 0.5, last);
+  });
+});
+
+const REFUSED: [string[], RegExp][] = [
+  [["--colour"], /unknown option '--colour'/],
+  [["--steps", "0"], /'--steps <n>' argument '0' is invalid. It must be an integer >= 1/],
+  [["--device", "cuda"], /Allowed choices are auto, wasm, webgpu/],
+  [
+    ["--ranks", "3", "--tensor", "2"],
+    /a mesh of tensor 2 x ZeRO 1 needs 2 ranks, and --ranks is 3/,
+  ],
+  [["--data", "/no/such/file"], /Cannot read \/no\/such\/file/],
+];
+
+for (const [args, message] of REFUSED) {
+  Deno.test(`the demo refuses ${args.join(" ")}`, async () => {
+    const { code, stderr } = await demo(...args);
+    assert.equal(code, 1);
+    assert.match(stderr, message);
+  });
+}
+
+Deno.test("the demo refuses too little text", async () => {
+  await withText(1000, async (path) => {
+    const { code, stderr } = await demo("--data", path);
+    assert.equal(code, 1);
+    assert.match(stderr, /Cannot train on 1000 bytes of text: at least 40960 are needed/);
+  });
+});
+
+Deno.test("--help explains every flag", async () => {
+  const { code, stdout } = await demo("--help");
+  assert.equal(code, 0);
+  for (const flag of ["steps", "ranks", "tensor", "zero", "device", "data", "seed"]) {
+    assert.match(stdout, new RegExp(`--${flag} .*[a-z]`));
+  }
+});
