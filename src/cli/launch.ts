@@ -5,8 +5,6 @@
 import { Command, InvalidArgumentError } from "commander";
 import { launchLocalRanks, type RankLine } from "../dist/local_ranks.ts";
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
-
 /** Runs the launcher and returns its exit code: 0, the code of the rank that failed first, or 130 after Ctrl-C. */
 export async function main(args: readonly string[]): Promise<number> {
   const program = new Command("launch")
@@ -82,3 +80,5 @@ function portNumber(text: string): number {
 const STOP_SIGNALS = Deno.build.os === "windows"
   ? (["SIGINT"] as const)
   : (["SIGINT", "SIGTERM"] as const);
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -7,7 +7,9 @@
 
 /** Indices `begin <= i < end` of one dim. */
 export interface Range {
+  /** The first index. */
   readonly begin: number;
+  /** One past the last index. */
   readonly end: number;
 }
 
@@ -27,7 +29,9 @@ export interface ShardingGroup {
 
 /** One cut: dim `dim` of the tensor is spread over the ranks of `group`. */
 export interface Split<Group extends ShardingGroup = ShardingGroup> {
+  /** Which dim, from 0. */
   readonly dim: number;
+  /** The ranks that share it. */
   readonly group: Group;
 }
 

@@ -45,45 +45,55 @@ export interface LocalRanksOptions extends JobOptions {
 export interface LocalRanksResult {
   /** By rank. */
   readonly outcomes: readonly RankOutcome[];
-  /** The rank that failed first, with the end of what it wrote to stderr; undefined if none did. */
+  /** The rank at the root of the failure, with the end of what it wrote to stderr; undefined if none did. */
   readonly failure: (RankOutcome & { readonly stderr: readonly string[] }) | undefined;
 }
 
 /**
  * Runs a program as `ranks` processes and waits until all have ended. When the first one fails, or `signal` fires, the
- * others are stopped.
+ * others are stopped. The failure told is the root one: a rank that only reports a lost peer stands back.
  *
  * @throws {RangeError} if the number of ranks is not a positive integer.
  */
 export async function launchLocalRanks(options: LocalRanksOptions): Promise<LocalRanksResult> {
-  const stderr: string[][] = [];
+  const stderr = new Map<number, string[]>();
+  const said = (rank: number) => stderr.get(rank) ?? [];
+  const failures: RankOutcome[] = [];
+  const stops: Promise<void>[] = [];
+  let isStopping = false;
+  const stopAll = () => {
+    if (isStopping) return;
+    isStopping = true;
+    for (const process of processes) stops.push(stop(process, options.graceMs ?? GRACE_MS));
+  };
   const processes = startRanks({
     ...options,
     onLine: (line) => {
-      if (line.stream === "stderr") keepLast(stderr[line.rank] ??= [], line.text);
+      if (line.stream === "stderr") {
+        stderr.set(line.rank, [...said(line.rank), line.text].slice(-KEPT_LINES));
+      }
       options.onLine(line);
     },
   });
-  const stops: Promise<void>[] = [];
-  const stopAll = () => {
-    for (const process of processes) stops.push(stop(process, options.graceMs ?? GRACE_MS));
-  };
-  let failed: RankOutcome | undefined;
+  let settling: ReturnType<typeof setTimeout> | undefined;
   if (options.signal?.aborted) stopAll();
   options.signal?.addEventListener("abort", stopAll);
   try {
     const outcomes = await Promise.all(processes.map(async ({ ended }) => {
       const outcome = await ended;
-      if (outcome.code !== 0 && failed === undefined) {
-        failed = outcome;
-        stopAll();
+      if (outcome.code !== 0 && !isStopping) {
+        failures.push(outcome);
+        settling ??= setTimeout(stopAll, SETTLE_MS);
       }
       return outcome;
     }));
     await Promise.all(stops);
-    const failure = failed && { ...failed, stderr: stderr[failed.rank] ?? [] };
-    return { outcomes, failure };
+    const reportsPeer = ({ rank }: RankOutcome) =>
+      said(rank).some((text) => text.includes("PeerLostError"));
+    const root = failures.find((outcome) => !reportsPeer(outcome)) ?? failures[0];
+    return { outcomes, failure: root && { ...root, stderr: said(root.rank) } };
   } finally {
+    clearTimeout(settling);
     options.signal?.removeEventListener("abort", stopAll);
   }
 }
@@ -194,11 +204,6 @@ async function eachLine(
   if (rest !== "") tell(rest);
 }
 
-function keepLast(lines: string[], text: string): void {
-  lines.push(text);
-  if (lines.length > KEPT_LINES) lines.shift();
-}
-
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
@@ -209,4 +214,6 @@ function randomSecret(): string {
 }
 
 const GRACE_MS = 3_000;
+/** A rank whose peer failed may end a moment before that peer: so long the others may fail on their own. */
+const SETTLE_MS = 300;
 const KEPT_LINES = 200;

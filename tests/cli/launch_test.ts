@@ -1,0 +1,107 @@
+// The launcher: prefixes, arguments, the first failure last, and no rank left behind.
+
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+
+const LAUNCHER = new URL("../../src/cli/launch.ts", import.meta.url).href;
+const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
+const PROGRAM = new URL("launched_program.ts", import.meta.url).href;
+
+Deno.test("the launcher starts ranks that find each other and prefixes what they write", async () => {
+  const { code, stdout, stderr } = await launch(["--ranks", "3", PROGRAM, "sum", "--flag"]);
+  equal(code, 0, stderr);
+  deepEqual(stdout.trimEnd().split("\n").sort(), [
+    "[rank 0] sum 6, arguments sum --flag",
+    "[rank 1] sum 6, arguments sum --flag",
+    "[rank 2] sum 6, arguments sum --flag",
+  ]);
+});
+
+Deno.test("the first rank that fails stops all others, and its error comes last", async () => {
+  for (const how of ["throw", "throw-alone"]) {
+    const { code, stdout, stderr } = await launch(["--ranks", "3", PROGRAM, how]);
+    equal(code, 1);
+    const lines = stderr.trimEnd().split("\n");
+    const last = lines.findIndex((line) => line.startsWith("rank 1 failed first, with code 1"));
+    ok(last >= 0, stderr);
+    const told = lines.slice(last + 1);
+    ok(told.every((line) => line.startsWith("[rank 1] ")), stderr);
+    match(told.join("\n"), /rank 1 has no data/);
+    await requireGone(stdout);
+  }
+});
+
+Deno.test("a rank that does not heed SIGTERM is killed", async () => {
+  const began = performance.now();
+  const { code, stdout } = await launch(["--ranks", "2", PROGRAM, "ignore-sigterm"]);
+  equal(code, 7);
+  ok(performance.now() - began < 20_000);
+  await requireGone(stdout);
+});
+
+Deno.test("Ctrl-C stops all ranks", async () => {
+  const child = command(["--ranks", "2", PROGRAM, "wait"]).spawn();
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let stdout = "";
+  while (stdout.split("pid").length < 3) {
+    const { value, done } = await reader.read();
+    ok(!done, "the ranks ended before they were asked to");
+    stdout += value;
+  }
+  child.kill("SIGINT");
+  const [{ code }, stderr] = await Promise.all([child.status, new Response(child.stderr).text()]);
+  await reader.cancel();
+  equal(code, 130, stderr);
+  match(stderr, /interrupted: all ranks are stopped/);
+  await requireGone(stdout);
+});
+
+Deno.test("wrong arguments get a clear error and start nothing", async () => {
+  const cases: [string[], RegExp][] = [
+    [[PROGRAM], /required option '--ranks <number>' not specified/],
+    [["--ranks", "0", PROGRAM], /A positive integer is needed/],
+    [["--ranks", "two", PROGRAM], /A positive integer is needed/],
+    [["--ranks", "2", "--master-port", "70000", PROGRAM], /at most 65535/],
+    [["--ranks", "2"], /missing required argument 'script'/],
+    [["--ranks", "2", "--nonsense", PROGRAM], /unknown option '--nonsense'/],
+    [["--ranks", "2", "no_such_program.ts"], /no_such_program\.ts/],
+  ];
+  for (const [args, expected] of cases) {
+    const { code, stderr } = await launch(args);
+    ok(code !== 0);
+    match(stderr, expected);
+  }
+});
+
+Deno.test("--help explains the options", async () => {
+  const { code, stdout } = await launch(["--help"]);
+  equal(code, 0);
+  match(stdout, /--ranks <number>\s+how many ranks to start/);
+});
+
+function command(args: readonly string[]): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-P=train", "--config", CONFIG, LAUNCHER, ...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+async function launch(
+  args: readonly string[],
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const { code, stdout, stderr } = await command(args).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+/** No process whose id a rank has printed is left. */
+async function requireGone(stdout: string): Promise<void> {
+  const pids = [...stdout.matchAll(/pid (\d+)/g)].map(([, pid]) => pid);
+  ok(pids.length > 0, "the ranks printed their process ids");
+  for (const pid of pids) {
+    const { success } = await new Deno.Command("kill", { args: ["-0", pid], stderr: "null" })
+      .output();
+    equal(success, false, `process ${pid} is left`);
+  }
+}

@@ -1,0 +1,73 @@
+// launch() and launchFromEnv(): the environment, the default world, and the age of Deno.
+
+import { deepEqual, equal, rejects, throws } from "node:assert/strict";
+import { defaultWorld } from "../../src/dist/default_world.ts";
+import { requireDenoVersion } from "../../src/dist/deno_version.ts";
+import { launch, optionsFromEnv } from "../../src/dist/launch.ts";
+import { ProcessGroupMesh } from "../../src/dist/mesh.ts";
+import { freePort } from "./in_process_ranks.ts";
+
+const ENV = { RANK: "1", WORLD_SIZE: "4", MASTER_ADDR: "127.0.0.1", MASTER_PORT: "29500" };
+
+Deno.test("the environment gives the options", () => {
+  deepEqual(read({ ...ENV, LOCAL_RANK: "0", MESHFACTOR_SECRET: "s" }), {
+    rank: 1,
+    worldSize: 4,
+    localRank: 0,
+    host: "127.0.0.1",
+    port: 29500,
+    secret: "s",
+  });
+  equal(read(ENV).localRank, 1);
+  equal("secret" in read(ENV), false);
+});
+
+Deno.test("missing variables are named, all at once", () => {
+  throws(() => read({ RANK: "0", MASTER_PORT: "1" }), /WORLD_SIZE, MASTER_ADDR are not set/);
+  throws(() => read({ ...ENV, MASTER_ADDR: "" }), /MASTER_ADDR is not set.*src\/cli\/launch\.ts/);
+});
+
+Deno.test("variables that are not whole numbers are named", () => {
+  for (const wrong of ["one", "1.5", "-1", "0x1", " 1", "1e3"]) {
+    throws(() => read({ ...ENV, WORLD_SIZE: wrong }), {
+      name: "TypeError",
+      message: `WORLD_SIZE must be a whole number, got "${wrong}"`,
+    });
+  }
+  throws(() => read({ ...ENV, LOCAL_RANK: "x" }), /LOCAL_RANK must be a whole number/);
+});
+
+Deno.test("a rank that is out of range is refused before anything listens", async () => {
+  const options = { worldSize: 2, host: "127.0.0.1", port: freePort() };
+  await rejects(launch({ ...options, rank: 2 }), /Rank 2 is out of range: ranks are 0 to 1/);
+});
+
+Deno.test("launch() sets the default world, once at a time", async () => {
+  throws(() => defaultWorld(), /call launch\(\) or launchFromEnv\(\) first/);
+  const options = { rank: 0, worldSize: 1, host: "127.0.0.1", port: freePort() };
+  const world = await launch(options);
+  equal(defaultWorld(), world);
+  equal(world.localRank, 0);
+  const group = await new ProcessGroupMesh(1).getGroupAlongAxis(0);
+  equal(group.size, 1);
+  await rejects(launch(options), /has joined a world already, as rank 0: close that one first/);
+  await world.close();
+  await using again = await launch(options);
+  equal(defaultWorld(), again);
+});
+
+Deno.test("Deno older than 2.9.5 is refused", () => {
+  for (const fine of ["2.9.5", "2.9.6", "2.10.0", "3.0.0", "2.10.0-rc.1", "2.9.5+abc"]) {
+    requireDenoVersion(fine);
+  }
+  for (const old of ["2.9.4", "2.8.99", "1.46.3", "nonsense"]) {
+    throws(
+      () => requireDenoVersion(old),
+      new RegExp(`2\\.9\\.5 or newer is needed, this is ${old}`),
+    );
+  }
+});
+
+function read(env: { readonly [name: string]: string }): ReturnType<typeof optionsFromEnv> {
+  return optionsFromEnv({ get: (name) => env[name] });
+}
