@@ -1,7 +1,8 @@
 //! The passes that use the update u[b, i, j] = g[b, i, j] rowFactor[b, i] colFactor[b, j]: its sum of squares, and the
 //! step p <- p - a weightDecay p - a u / d, plain or with momentum. Blocks are [batch, rows, cols], taken row by row.
 
-use crate::simd::{ABREAST, F32x4, LANES, for_each_group, total};
+use crate::groups::{ABREAST, for_each_group, total};
+use crate::simd::{F32x4, LANES};
 use core::ops::Range;
 
 /// Columns per f32 run of a sum: 64 additions per lane.

@@ -1,6 +1,7 @@
 //! Kernels that treat each element alone. Slices of one call have one length unless said otherwise.
 
-use crate::simd::{F32x4, map, zip};
+use crate::groups::{map, zip};
+use crate::simd::F32x4;
 
 /// out = a + b
 pub fn add(a: &[f32], b: &[f32], out: &mut [f32]) {

@@ -3,7 +3,8 @@
 //! Phi(x) = (1 + erf(x / sqrt 2)) / 2. erf is the rational approximation of Eigen and XLA, an odd polynomial over an even
 //! one: absolute error <= 4e-7, exactly +-1 from |x / sqrt 2| = 4 on (where 1 - |erf| < 2e-8).
 
-use crate::simd::{F32x4, map, zip};
+use crate::groups::{map, zip};
+use crate::simd::F32x4;
 
 /// out = x Phi(x); absolute error <= 4e-7 max(1, |x|).
 pub fn gelu(x: &[f32], out: &mut [f32]) {

@@ -1,7 +1,7 @@
 //! The kernels of src/device/kernels.ts on the CPU: f32, 128-bit WASM SIMD, one thread.
 //!
-//! Every kernel is a safe function on slices, judged by tests/reference; `exports` alone turns the pointers of a call
-//! into slices. Sums are taken in short f32 runs that are added up in f64, so their error does not grow with length.
+//! Every kernel is a safe function on slices, judged by tests/reference; `operands` alone turns the pointers of a
+//! call into slices. Sums are taken in short f32 runs that are added up in f64, so their error does not grow with length.
 
 mod adafactor_apply;
 mod adafactor_moments;
@@ -10,8 +10,11 @@ mod allocation;
 mod elementwise;
 mod embedding;
 mod exports;
+mod exports_adafactor;
 mod gelu;
+mod groups;
 mod matmul;
+mod operands;
 mod simd;
 mod softmax_cross_entropy;
 mod sums;

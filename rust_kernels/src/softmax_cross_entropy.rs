@@ -3,7 +3,8 @@
 //! With m = max_c x[c] and S = sum_c e^(x[c] - m):  loss = ln S + m - x[target],
 //! dx[c] = scale (e^(x[c] - m) / S - [c = target]). S is summed in f64 over runs of f32 sums.
 
-use crate::simd::{F32x4, LANES, map};
+use crate::groups::map;
+use crate::simd::{F32x4, LANES};
 use crate::sums::sum_by;
 
 /// logits[rows, cols] -> losses[rows], dlogits[rows, cols]; every target is below `cols`.

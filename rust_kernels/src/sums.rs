@@ -2,7 +2,8 @@
 //! the runs in f64: the relative error of a sum of squares stays near 1e-7 whatever its length.
 
 use crate::allocation::{OutOfMemory, scratch};
-use crate::simd::{ABREAST, F32x4, LANES, for_each_group, total};
+use crate::groups::{ABREAST, for_each_group, total};
+use crate::simd::{F32x4, LANES};
 
 /// Elements per f32 run: 64 additions per lane.
 const RUN: usize = 64 * ABREAST * LANES;
@@ -46,7 +47,7 @@ pub fn column_sums(x: &[f32], accumulate: bool, out: &mut [f32]) -> Result<(), O
     }
     let mut run = scratch::<f32>(cols)?;
     let mut sums = scratch::<f64>(cols)?;
-    for rows in x.chunks(RUN_ROWS * cols) {
+    for rows in x.chunks(RUN_ROWS.saturating_mul(cols)) {
         run.fill(0.0);
         for row in rows.chunks_exact(cols) {
             for (sum, x) in run.iter_mut().zip(row) {

@@ -1,0 +1,61 @@
+//! What the pointers of a call become: slices. Here alone the crate trusts the host, which has checked that every operand
+//! is as long as the call needs and that what is written is bound once (src/device/extents.ts).
+
+use crate::allocation::OutOfMemory;
+
+pub type In = *const f32;
+pub type Indices = *const u32;
+pub type Out = *mut f32;
+
+/// `count` indices, all below `limit`; else an error, before anything is written.
+pub fn read_below<'a>(kernel: &str, indices: Indices, count: usize, limit: usize) -> &'a [u32] {
+    // SAFETY: the host bound at least `count` elements.
+    let indices = unsafe { core::slice::from_raw_parts(indices, count) };
+    if let Some(index) = indices.iter().find(|&&index| index as usize >= limit) {
+        wasm_bindgen::throw_str(&format!(
+            "{kernel}: wanted indices below {limit}, got {index}: check them before they go to the device"
+        ));
+    }
+    indices
+}
+
+pub fn read<'a>(pointer: In, length: usize) -> &'a [f32] {
+    read_at(pointer, 0, length)
+}
+
+pub fn read_at<'a>(pointer: *const f32, offset: usize, length: usize) -> &'a [f32] {
+    // An empty operand's pointer and offset may be anything.
+    if length == 0 {
+        return &[];
+    }
+    // SAFETY: the host bound at least `offset + length` elements, and nobody else writes them now.
+    unsafe { core::slice::from_raw_parts(pointer.add(offset), length) }
+}
+
+pub fn write<'a>(pointer: Out, length: usize) -> &'a mut [f32] {
+    write_at(pointer, 0, length)
+}
+
+pub fn write_at<'a>(pointer: Out, offset: usize, length: usize) -> &'a mut [f32] {
+    if length == 0 {
+        return &mut [];
+    }
+    // SAFETY: the host bound at least `offset + length` elements, and to no other operand of this call.
+    unsafe { core::slice::from_raw_parts_mut(pointer.add(offset), length) }
+}
+
+/// Whether the guard says that nothing may change.
+pub fn is_set(guard: Indices) -> bool {
+    // SAFETY: the host bound at least one element.
+    unsafe { *guard != 0 }
+}
+
+/// A JavaScript error that names the size; nothing was written yet.
+pub fn or_throw<T>(result: Result<T, OutOfMemory>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(OutOfMemory { bytes }) => wasm_bindgen::throw_str(&format!(
+            "Out of WASM memory: a kernel wants {bytes} bytes of scratch: use smaller batches, more ranks or webgpu"
+        )),
+    }
+}
