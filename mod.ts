@@ -25,18 +25,27 @@ export type { WorldOptions } from "./src/dist/world_options.ts";
 export { PeerLostError } from "./src/dist/failure.ts";
 export { type Axes, type Indices, ProcessGroupMesh, type RavelMode } from "./src/dist/mesh.ts";
 export type { GroupCounters, ProcessGroup } from "./src/dist/group.ts";
-export { Layout, type Range, shardRange, type Split } from "./src/dist/layout.ts";
+export {
+  Layout,
+  type Range,
+  type ShardingGroup,
+  shardRange,
+  type Split,
+} from "./src/dist/layout.ts";
 
 // Devices and tensors.
+export type { KernelBindings, KernelName, KernelParams } from "./src/device/kernels.ts";
 export type { Device, DeviceBuffer, DeviceKind, DeviceStatistics } from "./src/device/device.ts";
 export {
   DeviceUnavailableError,
   requestDevice,
   type RequestDeviceOptions,
 } from "./src/device/request_device.ts";
+export type { DType, HostArray } from "./src/tensor/dtype.ts";
+export type { Values } from "./src/tensor/memory.ts";
 export { Tensor, type TensorOptions } from "./src/tensor/tensor.ts";
 export { Parameter, type ParameterOptions } from "./src/tensor/parameter.ts";
-export { backward } from "./src/tensor/autograd.ts";
+export { backward, type GraphNode } from "./src/tensor/autograd.ts";
 
 // Differentiable ops.
 export { add } from "./src/ops/add.ts";
@@ -64,6 +73,8 @@ export { RandomSource, RandomStream } from "./src/nn/philox.ts";
 // Optimizers.
 export { Adafactor } from "./src/optim/adafactor.ts";
 export type { AdafactorOptions } from "./src/optim/hyperparameters.ts";
+export type { FactoredView } from "./src/optim/factored_moment.ts";
+export type { GradientBlock } from "./src/optim/adafactor_passes.ts";
 export { NonFiniteGradientError } from "./src/optim/non_finite.ts";
 export {
   DistributedAdaFactor,

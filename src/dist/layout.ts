@@ -42,7 +42,11 @@ export class Layout<Group extends ShardingGroup = ShardingGroup> {
   /** Cuts, at most one per dim; groups of size 1 are dropped. */
   readonly splits: readonly Split<Group>[];
 
-  /** @throws {RangeError} if a dim does not exist, is cut twice, or is shorter than its group is large. */
+  /**
+   * Cuts a tensor of `globalShape`; without splits it is whole on every rank.
+   *
+   * @throws {RangeError} if a dim does not exist, is cut twice, or is shorter than its group is large.
+   */
   constructor(globalShape: readonly number[], splits: readonly Split<Group>[] = []) {
     this.globalShape = [...globalShape];
     this.splits = splits.filter(({ group }) => group.size > 1);

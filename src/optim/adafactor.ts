@@ -62,6 +62,8 @@ export class Adafactor implements Disposable {
   #stepping = false;
 
   /**
+   * Optimizes `parameters`, all f32 on one device.
+   *
    * @throws {TypeError} if options exclude each other, or parameters are given twice or on several devices
    * @throws {RangeError} if a number is outside its range, or there is no parameter
    */

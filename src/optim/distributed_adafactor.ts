@@ -117,6 +117,7 @@ export class DistributedAdaFactor extends Adafactor {
     return this.#lastStep;
   }
 
+  /** As {@linkcode Adafactor.step}, on all ranks together. @throws {TypeError} before `setupDistributed()`. */
   override async step(): Promise<void> {
     if (this.#groups === undefined) {
       throw new TypeError("Cannot step before setupDistributed(): call it once, on every rank");
@@ -131,10 +132,12 @@ export class DistributedAdaFactor extends Adafactor {
     };
   }
 
+  /** Every group that cuts a parameter or the batch. */
   protected override get groups(): readonly ProcessGroup[] {
     return this.#groups ?? [];
   }
 
+  /** This rank's block: its shard, and of that its rows under ZeRO. */
   protected override viewOf(parameter: Parameter): FactoredView<ProcessGroup> {
     const layout = this.#layoutOf(parameter);
     if (this.#zeroGroup === undefined) return factoredView(layout);
@@ -142,10 +145,12 @@ export class DistributedAdaFactor extends Adafactor {
     return factoredView(layout, { group: this.#zeroGroup, length: rows.end - rows.begin });
   }
 
+  /** Where this rank's rows begin. */
   protected override offsetOf(parameter: Parameter): number {
     return this.#zeroGroup === undefined ? 0 : ownedRows(parameter, this.#zeroGroup).elements.begin;
   }
 
+  /** Averages over the data-parallel group; under ZeRO each rank gets its own rows only. */
   protected override gradientBlocks(
     parameters: readonly Parameter[],
     scope: DisposableStack,
@@ -157,6 +162,7 @@ export class DistributedAdaFactor extends Adafactor {
       : averageGradients(parameters, group, scope);
   }
 
+  /** Under ZeRO, gathers all rows. */
   protected override async publish(parameters: readonly Parameter[]): Promise<void> {
     if (this.#zeroGroup !== undefined) await allGatherParameters(parameters, this.#zeroGroup);
   }

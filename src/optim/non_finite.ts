@@ -10,10 +10,12 @@ import type { HostSums, SumSlots } from "./packed_sums.ts";
 
 /** A gradient is NaN or infinite, or its square is. The step that found it changed nothing. */
 export class NonFiniteGradientError extends Error {
+  /** "NonFiniteGradientError" */
   override readonly name = "NonFiniteGradientError";
   /** Names of the parameters concerned, as far as this rank knows them. */
   readonly parameters: readonly string[];
 
+  /** Takes the names of the parameters. */
   constructor(parameters: readonly string[]) {
     super(
       `Cannot step as the gradient of ${
