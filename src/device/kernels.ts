@@ -1,7 +1,7 @@
 // The kernels: name -> operands and parameters, in the order both devices take them.
 //
-// A kernel is written twice, as wgsl/<name>.wgsl and as rust_kernels/src/<name>.rs (the three matmuls share their files),
-// and judged by tests/reference/<name>.ts. `bindings` are whole storage buffers, `params` a block of 32-bit numbers;
+// A kernel is written twice, as wgsl/<name>.wgsl (the three matmuls share theirs) and in rust_kernels/src, and judged by
+// tests/reference/. `bindings` are whole storage buffers, `params` a block of 32-bit numbers;
 // operands that may lie at an offset say so by an element offset among the parameters. WASM exports carry the kernel's
 // name and take the bindings as pointers, then the parameters; how WebGPU dispatches a kernel stands in wgsl_stages.ts.
 // "write" operands may also be read by the kernel.

@@ -50,7 +50,11 @@ export class WebGpuDevice implements Device {
   #liveBytes = 0;
   #kernelsRun = 0;
 
-  constructor(gpu: GPUDevice, options: { description: string; software: boolean }) {
+  /** `software`: the adapter runs on the CPU. `maxPooledBytes`: most memory that is kept for reuse. */
+  constructor(
+    gpu: GPUDevice,
+    options: { description: string; software: boolean; maxPooledBytes?: number },
+  ) {
     this.#gpu = gpu;
     this.description = options.description;
     this.#software = options.software;
@@ -63,7 +67,7 @@ export class WebGpuDevice implements Device {
     this.#pool = new BufferPool<GpuMemory>({
       create: (byteLength) => this.#createMemory(byteLength),
       destroy: (memory) => this.#destroyMemory(memory),
-    }, { maxPieceBytes: this.#maxBufferBytes });
+    }, { ...options, maxPieceBytes: this.#maxBufferBytes });
     // WebGPU fills new buffers with zeros.
     const { memory } = this.#pool.take(EMPTY_BYTES);
     this.empty = new PermanentBuffer(this, EMPTY_BYTES, { memory, release: () => {} });

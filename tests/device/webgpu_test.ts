@@ -27,6 +27,22 @@ webgpuTest("1,000 rounds of allocate, run, read and release leave memory flat", 
   assert.deepEqual(device.statistics(), { liveBytes: 0, pooledBytes, kernelsRun: 2040 });
 });
 
+webgpuTest("memory beyond the pool's limit is destroyed, after the work that uses it", async () => {
+  using device = new WebGpuDevice(await openAdapter((await findAdapter())!), {
+    description: "small pool",
+    software: true,
+    maxPooledBytes: 2 ** 12,
+  });
+  using sum = upload(device, Float32Array.of(0));
+  for (let i = 0; i < 100; i++) {
+    using part = device.allocate(2 ** 12 + 4 * i);
+    device.run("fill", { out: part }, { offset: 0, length: 1, value: i });
+    device.run("accumulate", { x: part, out: sum }, { length: 1, factor: 1 });
+  }
+  assert.deepEqual(await download(device, sum), Float32Array.of(4950));
+  assert.ok(device.statistics().pooledBytes <= 2 ** 12);
+});
+
 webgpuTest("write() after run() does not change what the kernel reads", async () => {
   using device = await requestDevice({ kind: "webgpu" });
   using x = upload(device, Float32Array.of(1, 2));
