@@ -9,10 +9,11 @@
 import type { Device, DeviceBuffer } from "../src/device/device.ts";
 import { requestDevice } from "../src/device/request_device.ts";
 
-const fallback = await requestDevice();
-const devices = fallback.kind === "wasm"
-  ? [fallback]
-  : [await requestDevice({ kind: "wasm" }), fallback];
+const preferred = await requestDevice();
+const devices = preferred.kind === "wasm"
+  ? [preferred]
+  : [await requestDevice({ kind: "wasm" }), preferred];
+for (const device of devices) console.log(device.description);
 const best = new Map<string, { milliseconds: number; work: Work }>();
 
 /** What one run does, to turn its time into a rate: floating-point operations or bytes of memory moved. */
@@ -128,7 +129,8 @@ function measure(
   const { device, group, work, run, result } = options;
   const fullName = `${device.kind}: ${name}`;
   const repeats = "flops" in work ? Math.max(1, Math.min(1000, Math.floor(1e7 / work.flops))) : 1;
-  Deno.bench(fullName, { group: `${device.kind} ${group}` }, async () => {
+  const times = repeats === 1 ? "" : ` (${repeats} times)`;
+  Deno.bench(fullName + times, { group: `${device.kind} ${group}` }, async () => {
     const start = performance.now();
     for (let i = 0; i < repeats; i++) run();
     await device.read(result, { byteLength: 4 });
