@@ -186,22 +186,24 @@ export class ProcessGroup {
     const site: FailureSite = { group: this.ranks, op: collective.op, sequence };
     const fingerprint = this.#fingerprint(collective, sequence);
     engine.begin(collective, values);
+    this.#progress.site = site;
     this.#progress.waitingFor = this.ranks[engine.receivePeers[0]];
     this.#moved();
     const watch = this.#watchForStall(site);
+    const sends = engine.sendPeers.map((peer) =>
+      this.#blame(peer, site, () => this.#sendTo(peer, engine, fingerprint))
+    );
+    const receives = engine.receivePeers.map(async (peer) => {
+      await this.#blame(peer, site, () => this.#receiveFrom(peer, engine, { fingerprint, site }));
+      this.#progress.waitingFor = this.ranks[engine.sendPeers[0]];
+    });
     try {
-      const results = await Promise.allSettled([
-        ...engine.sendPeers.map((peer) =>
-          this.#blame(peer, site, () => this.#sendTo(peer, engine, fingerprint))
-        ),
-        ...engine.receivePeers.map((peer) =>
-          this.#blame(peer, site, () => this.#receiveFrom(peer, engine, { fingerprint, site }))
-        ),
-      ]);
+      const results = await Promise.allSettled([...sends, ...receives]);
       if (results.some(({ status }) => status === "rejected")) this.#requireOpen();
       for (const result of results) if (result.status === "rejected") throw result.reason;
     } finally {
       clearInterval(watch);
+      this.#progress.site = undefined;
       this.#progress.waitingFor = undefined;
     }
     this.#finished++;

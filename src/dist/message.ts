@@ -33,7 +33,7 @@ export interface Hello {
   /** Global rank that the sender wants to reach. */
   readonly to: number;
   readonly worldSize: number;
-  /** Where the sender listens. */
+  /** Where the other ranks can reach the sender. */
   readonly address: Address;
   /** The group's id in hex, empty if there is none. */
   readonly group: string;

@@ -11,10 +11,11 @@
 
 import { Acceptor, connectionKey, type Judge } from "./acceptor.ts";
 import { ControlLink, type ControlListener } from "./control_link.ts";
-import { Deadline, dial } from "./dial.ts";
+import { Deadline, dial, sleep } from "./dial.ts";
 import { type JobKey, ProofError, RefusedError } from "./handshake.ts";
 import { type Hello, readMessage } from "./message.ts";
 import type { Address, Connection } from "./transport.ts";
+import { isLoopback } from "./world_options.ts";
 
 /** What a rank knows before it joins. */
 export interface RendezvousOptions {
@@ -129,7 +130,11 @@ async function join(meeting: Meeting): Promise<readonly Address[]> {
     peersOf(meeting).filter((peer) => peer !== 0).map(async (peer) => {
       try {
         const connection = peer < rank
-          ? await dial(addresses[peer], { key, hello: helloTo(peer, meeting, "control"), signal })
+          ? await dial(addresses[peer], {
+            key,
+            hello: (connection) => helloTo(peer, meeting, { purpose: "control", connection }),
+            signal,
+          })
           : await acceptor.take(
             connectionKey({ purpose: "control", group: "", rank: peer }),
             signal,
@@ -151,7 +156,8 @@ async function findMaster(meeting: Meeting): Promise<Connection> {
   for (let delay = 20; !signal.aborted; delay = Math.min(2 * delay, 500)) {
     try {
       using attempt = new Deadline(ATTEMPT_TIMEOUT_MS, signal);
-      const hello = helloTo(0, meeting, "join");
+      const hello = (connection: Connection) =>
+        helloTo(0, meeting, { purpose: "join", connection });
       return await dial({ hostname: host, port }, { key, hello, signal: attempt.signal });
     } catch (cause) {
       if (cause instanceof ProofError) {
@@ -161,6 +167,7 @@ async function findMaster(meeting: Meeting): Promise<Connection> {
           { cause },
         );
       }
+      if (cause instanceof BindError) throw cause;
       if (cause instanceof RefusedError) throw notAdmitted(meeting, cause);
       last = cause;
     }
@@ -201,14 +208,15 @@ async function awaitTable(meeting: Meeting, master: Connection): Promise<readonl
 }
 
 function listen({ rank, host, port, bind }: RendezvousOptions): Deno.TcpListener {
-  if (rank !== 0) return Deno.listen({ hostname: bind, port: 0 });
+  const address = rank === 0 ? { hostname: host, port } : { hostname: bind, port: 0 };
   try {
-    return Deno.listen({ hostname: host, port });
+    return Deno.listen(address);
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.AddrInUse)) throw cause;
+    const where = `Rank ${rank} cannot listen on ${address.hostname}:${address.port}`;
     throw new Error(
-      `Rank 0 cannot listen on ${host}:${port} as it is in use, by another job or another rank 0: ` +
-        "choose another MASTER_PORT",
+      cause instanceof Deno.errors.AddrInUse
+        ? `${where} as it is in use, by another job or another rank 0: choose another MASTER_PORT`
+        : `${where} (${text(cause)}): give an address of this machine`,
       { cause },
     );
   }
@@ -234,10 +242,33 @@ function judge(options: RendezvousOptions, isLinked: (rank: number) => boolean):
   };
 }
 
-function helloTo(to: number, meeting: Meeting, purpose: "join" | "control"): Hello {
-  const { rank, worldSize, acceptor } = meeting;
-  return { kind: "hello", purpose, rank, to, worldSize, address: acceptor.address, group: "" };
+function helloTo(
+  to: number,
+  { rank, worldSize, acceptor }: Meeting,
+  { purpose, connection }: {
+    readonly purpose: "join" | "control";
+    readonly connection: Connection;
+  },
+): Hello {
+  const address = reachable(rank, acceptor.address, connection);
+  return { kind: "hello", purpose, rank, to, worldSize, address, group: "" };
 }
+
+/** The address to give to others: what it listens on, or if that is every address, the one it reaches `connection` by. */
+function reachable(rank: number, listening: Address, connection: Connection): Address {
+  const { localHostname: here, remoteHostname: there } = connection;
+  if (ANY_ADDRESS.has(listening.hostname)) return { hostname: here, port: listening.port };
+  if (isLoopback(listening.hostname) && !isLoopback(there) && here !== there) {
+    throw new BindError(
+      `Rank ${rank} listens on ${listening.hostname}, which the ranks at ${there} cannot reach: ` +
+        `give it the address of its network interface as \`bind\`, such as ${here}`,
+    );
+  }
+  return listening;
+}
+
+/** This rank listens where its peers cannot reach it. */
+class BindError extends Error {}
 
 function peersOf({ rank, worldSize }: RendezvousOptions): number[] {
   return Array.from({ length: worldSize }, (_, peer) => peer).filter((peer) => peer !== rank);
@@ -261,16 +292,5 @@ function text(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener("abort", done);
-  });
-}
-
+const ANY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 const ATTEMPT_TIMEOUT_MS = 5_000;

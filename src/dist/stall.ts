@@ -7,6 +7,7 @@
 //   - has moved bytes a short while ago      -> nobody is to blame yet
 // Every rank that asks ends at the same culprit.
 
+import type { FailureSite } from "./failure.ts";
 import type { Here } from "./message.ts";
 
 /** A call in a group, as ranks name it to each other. */
@@ -22,7 +23,9 @@ export interface GroupProgress {
   readonly group: string;
   /** Number of calls finished. */
   finished: number;
-  /** Global rank whose bytes are awaited in call `finished`; undefined if none runs. */
+  /** The call that runs, if one does: call `finished`. */
+  site: FailureSite | undefined;
+  /** Global rank that must act next in it: whose bytes are awaited or, when all have come, who must take ours. */
   waitingFor: number | undefined;
   /** When bytes moved last in that call, on performance.now()'s clock. */
   movedAt: number;

@@ -83,7 +83,13 @@ export class World implements AsyncDisposable {
     const ordinal = this.#ordinals.get(name) ?? 0;
     this.#ordinals.set(name, ordinal + 1);
     const id = groupId(ranks, ordinal);
-    const progress = { group: id.toString(16), finished: 0, waitingFor: undefined, movedAt: 0 };
+    const progress: GroupProgress = {
+      group: id.toString(16),
+      finished: 0,
+      site: undefined,
+      waitingFor: undefined,
+      movedAt: 0,
+    };
     const entry: { progress: GroupProgress; group?: ProcessGroup } = { progress };
     this.#failure.signal.throwIfAborted();
     this.#groups.set(progress.group, entry);
@@ -176,7 +182,8 @@ export class World implements AsyncDisposable {
       new PeerLostError(
         late[0],
         `Rank ${late.join(", ")} did not connect to the group [${ranks.join(", ")}] within ` +
-          `${this.#options.timeoutMs} ms: every rank of a group must create it`,
+          `${this.#options.timeoutMs} ms, but every rank of a group must create it: ` +
+          reasonOf(results[ranks.indexOf(late[0])]),
         { group: ranks },
       ),
     );
@@ -193,7 +200,7 @@ export class World implements AsyncDisposable {
     const address = acceptor.address;
     return await dial(this.#addresses[peer], {
       key,
-      hello: { kind: "hello", purpose: "group", rank, to: peer, worldSize, address, group },
+      hello: () => ({ kind: "hello", purpose: "group", rank, to: peer, worldSize, address, group }),
       signal,
     });
   }
@@ -244,8 +251,14 @@ export class World implements AsyncDisposable {
 
   #controlEnded(peer: number): void {
     if (this.#departed.has(peer)) return;
+    const sites = [...this.#groups.values()].map(({ progress }) => progress.site);
+    const site = sites.find((each) => each !== undefined) ?? {};
     void this.#fail(
-      new PeerLostError(peer, `Rank ${peer} is lost: its process ended without a goodbye`),
+      new PeerLostError(
+        peer,
+        `Rank ${peer} is lost: its process ended without a goodbye${describeSite(site)}`,
+        site,
+      ),
     );
   }
 
@@ -360,6 +373,11 @@ function whenAborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
+}
+
+function reasonOf(result: PromiseSettledResult<void>): string {
+  if (result.status === "fulfilled") return "it did";
+  return result.reason instanceof Error ? result.reason.message : String(result.reason);
 }
 
 /** How long a group connection's end waits for the control link to say why. */

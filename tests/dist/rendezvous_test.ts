@@ -184,6 +184,25 @@ Deno.test("a job that other hosts reach needs a secret", async () => {
   );
 });
 
+Deno.test("ranks on an address of the network meet there, and loopback is refused across hosts", async () => {
+  const own = Deno.networkInterfaces().find(({ family, address }) =>
+    family === "IPv4" && !address.startsWith("127.")
+  );
+  const host = own?.address ?? "127.0.0.2";
+  const job = { ...newJob(3), host, secret: "s" };
+  const worlds = await Promise.all([
+    World.join({ ...job, rank: 0 }),
+    World.join({ ...job, rank: 1, bind: host }),
+    World.join({ ...job, rank: 2, bind: "0.0.0.0" }),
+  ]);
+  await requireHealthy(worlds);
+  await closeAll(worlds);
+  await rejects(
+    World.join({ ...job, rank: 1, bind: "203.0.113.9" }),
+    /Rank 1 cannot listen on 203\.0\.113\.9:0 .*give an address of this machine/,
+  );
+});
+
 Deno.test("a world of one rank needs no network and copies", async () => {
   const port = freePort();
   using _taken = Deno.listen({ hostname: "127.0.0.1", port });

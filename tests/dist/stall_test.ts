@@ -12,12 +12,14 @@ Deno.test("a rank says what it waits for, in that group or in the one it is stuc
   const waits = (group: string, finished: number, movedAt: number) => ({
     group,
     finished,
+    site: undefined,
     waitingFor: 7,
     movedAt,
   });
   const idle = (group: string, finished: number) => ({
     group,
     finished,
+    site: undefined,
     waitingFor: undefined,
     movedAt: 0,
   });
