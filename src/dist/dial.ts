@@ -1,5 +1,6 @@
 // Connecting to a rank: TCP, mutual proof, hello, all under one deadline.
 
+import { sleep } from "./deadline.ts";
 import { introduce, type JobKey } from "./handshake.ts";
 import type { Hello } from "./message.ts";
 import { type Address, connect, type Connection, ConnectionClosedError } from "./transport.ts";
@@ -46,47 +47,6 @@ async function dialOnce(address: Address, options: DialOptions): Promise<Connect
     throw error;
   } finally {
     signal.removeEventListener("abort", close);
-  }
-}
-
-/** Resolves after a time, or when `signal` fires. */
-export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener("abort", done);
-  });
-}
-
-/** A signal that fires after a time, or with another signal; dispose it to stop the clock. */
-export class Deadline implements Disposable {
-  readonly #controller = new AbortController();
-  readonly #timer: ReturnType<typeof setTimeout>;
-  readonly #parent: AbortSignal | undefined;
-  readonly #follow = (): void => this.#controller.abort(this.#parent?.reason);
-
-  /** Fires `milliseconds` from now, or when `parent` does. */
-  constructor(milliseconds: number, parent?: AbortSignal) {
-    this.#timer = setTimeout(
-      () => this.#controller.abort(new DOMException("The deadline has passed", "TimeoutError")),
-      milliseconds,
-    );
-    this.#parent = parent;
-    if (parent?.aborted) this.#follow();
-    parent?.addEventListener("abort", this.#follow);
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
-    this.#parent?.removeEventListener("abort", this.#follow);
   }
 }
 

@@ -6,6 +6,7 @@
 // Calls run one after the other in the order they were made; groups run beside each other. Sending and receiving run at
 // the same time, so a long collective is pipelined: what arrives is added and sent on while the next bytes arrive.
 
+import { requireCounts, requireFloats, requireLength, requireRoot, sum } from "./arguments.ts";
 import { type Collective, Engine } from "./engine.ts";
 import { describeSite, type FailureSite, PeerLostError } from "./failure.ts";
 import {
@@ -125,20 +126,21 @@ export class ProcessGroup {
   /** Sums `values` over ranks and returns this rank's part; `counts[r]` elements go to rank r, in order. */
   async reduceScatter(values: Float32Array, counts: readonly number[]): Promise<Float32Array> {
     requireFloats(values, "reduceScatter");
-    const offset = this.#offsetIn(counts, "reduceScatter");
+    requireCounts(counts, this.size, "reduceScatter");
     requireLength(values.length, sum(counts), "reduceScatter() values as its counts sum up");
     const sums = values.slice();
     await this.#run({ op: "reduceScatter", counts: [...counts] }, bytesOf(sums));
-    return sums.slice(offset, offset + counts[this.rank]);
+    const begin = sum(counts.slice(0, this.rank));
+    return sums.slice(begin, begin + counts[this.rank]);
   }
 
   /** Returns all ranks' shards one after the other; rank r contributes `counts[r]` elements. */
   async allGather(shard: Float32Array, counts: readonly number[]): Promise<Float32Array> {
     requireFloats(shard, "allGather");
-    const offset = this.#offsetIn(counts, "allGather");
+    requireCounts(counts, this.size, "allGather");
     requireLength(shard.length, counts[this.rank], `allGather() elements of rank ${this.rank}`);
     const whole = new Float32Array(sum(counts));
-    whole.set(shard, offset);
+    whole.set(shard, sum(counts.slice(0, this.rank)));
     await this.#run({ op: "allGather", counts: [...counts] }, bytesOf(whole));
     return whole;
   }
@@ -146,11 +148,7 @@ export class ProcessGroup {
   /** Replaces `values` by rank `root`'s; `root` is a group rank. */
   async broadcast(values: Float32Array, root: number): Promise<void> {
     requireFloats(values, "broadcast");
-    if (!Number.isInteger(root) || root < 0 || root >= this.size) {
-      throw new RangeError(
-        `broadcast() needs a root from 0 to ${this.size - 1}, its rank in the group, got ${root}`,
-      );
-    }
+    requireRoot(root, this.size);
     await this.#run({ op: "broadcast", count: values.length, root }, bytesOf(values));
   }
 
@@ -352,24 +350,6 @@ export class ProcessGroup {
     }
     return { sent, received };
   }
-
-  /** Where this rank's part begins. */
-  #offsetIn(counts: readonly number[], op: string): number {
-    if (counts.length !== this.size) {
-      throw new RangeError(
-        `${op}() needs one count for each of the ${this.size} ranks, got ${counts.length}`,
-      );
-    }
-    const wrong = counts.find((count) =>
-      !Number.isInteger(count) || count < 0 || count > MAX_COUNT
-    );
-    if (wrong !== undefined) {
-      throw new RangeError(
-        `${op}() needs counts that are integers from 0 to ${MAX_COUNT}, got ${wrong}`,
-      );
-    }
-    return sum(counts.slice(0, this.rank));
-  }
 }
 
 interface Call {
@@ -382,23 +362,6 @@ function bytesOf(values: Float32Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
-function sum(counts: readonly number[]): number {
-  return counts.reduce((total, count) => total + count, 0);
-}
-
-function requireFloats(values: Float32Array, op: string): void {
-  if (!(values instanceof Float32Array)) {
-    throw new TypeError(
-      `${op}() needs a Float32Array, got ${Object.prototype.toString.call(values)}`,
-    );
-  }
-}
-
-function requireLength(got: number, wanted: number, what: string): void {
-  if (got !== wanted) throw new RangeError(`Expected ${wanted} ${what}, got ${got}`);
-}
-
 /** Short payloads travel in one write with their header. */
 const STAGING_BYTES = 32 << 10;
-const MAX_COUNT = 0xffffffff;
 const EMPTY = new Uint8Array();

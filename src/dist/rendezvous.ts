@@ -11,7 +11,8 @@
 
 import { Acceptor, connectionKey, type Judge } from "./acceptor.ts";
 import { ControlLink, type ControlListener } from "./control_link.ts";
-import { Deadline, dial, sleep } from "./dial.ts";
+import { Deadline, sleep } from "./deadline.ts";
+import { dial } from "./dial.ts";
 import { type JobKey, ProofError, RefusedError } from "./handshake.ts";
 import { type Hello, readMessage } from "./message.ts";
 import type { Address, Connection } from "./transport.ts";

@@ -7,7 +7,8 @@
 
 import { type Acceptor, connectionKey } from "./acceptor.ts";
 import type { ControlLink, ControlListener } from "./control_link.ts";
-import { Deadline, dial } from "./dial.ts";
+import { Deadline, soon, whenAborted } from "./deadline.ts";
+import { dial } from "./dial.ts";
 import { describeSite, type FailureSite, PeerLostError } from "./failure.ts";
 import { groupId } from "./frame.ts";
 import { type GroupHost, ProcessGroup } from "./group.ts";
@@ -350,29 +351,6 @@ export class World implements AsyncDisposable {
       );
     }
   }
-}
-
-/** The first of `promises`, or undefined after a time. */
-async function soon<T>(
-  milliseconds: number,
-  promises: readonly (Promise<T> | undefined)[],
-): Promise<T | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), milliseconds);
-  });
-  try {
-    return await Promise.race([...promises.filter((each) => each !== undefined), timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function whenAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
 
 function reasonOf(result: PromiseSettledResult<void>): string {

@@ -184,7 +184,7 @@ Deno.test("a job that other hosts reach needs a secret", async () => {
   );
 });
 
-Deno.test("ranks on an address of the network meet there, and loopback is refused across hosts", async () => {
+Deno.test("ranks meet on an address of the network, and one that is not of this machine is refused", async () => {
   const own = Deno.networkInterfaces().find(({ family, address }) =>
     family === "IPv4" && !address.startsWith("127.")
   );
