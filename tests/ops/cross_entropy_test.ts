@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { crossEntropy } from "../../src/ops/cross_entropy.ts";
 import { scale } from "../../src/ops/scale.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../optim/on_each_device.ts";
+import { testOnEachDevice } from "../device/on_each_device.ts";
 import { checkGradients } from "./gradient_check.ts";
 
 for (

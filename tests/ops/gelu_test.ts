@@ -1,5 +1,5 @@
 import { gelu } from "../../src/ops/gelu.ts";
-import { testOnEachDevice } from "../optim/on_each_device.ts";
+import { testOnEachDevice } from "../device/on_each_device.ts";
 import { checkGradients } from "./gradient_check.ts";
 
 for (const shape of [[1], [63], [64], [5, 13]]) {

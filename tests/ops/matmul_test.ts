@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { matmul } from "../../src/ops/matmul.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../optim/on_each_device.ts";
+import { testOnEachDevice } from "../device/on_each_device.ts";
 import { checkGradients } from "./gradient_check.ts";
 
 for (

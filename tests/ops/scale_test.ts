@@ -1,5 +1,5 @@
 import { scale } from "../../src/ops/scale.ts";
-import { testOnEachDevice } from "../optim/on_each_device.ts";
+import { testOnEachDevice } from "../device/on_each_device.ts";
 import { checkGradients } from "./gradient_check.ts";
 
 for (const shape of [[], [64], [3, 7]]) {

@@ -1,5 +1,5 @@
 import { sum } from "../../src/ops/sum.ts";
-import { testOnEachDevice } from "../optim/on_each_device.ts";
+import { testOnEachDevice } from "../device/on_each_device.ts";
 import { checkGradients } from "./gradient_check.ts";
 
 for (const shape of [[], [1], [131], [5, 13], [2, 3, 7], [0, 4]]) {

@@ -11,7 +11,7 @@ import {
   initialParameter,
   optionsOf,
 } from "./golden.ts";
-import { testOnEachDevice } from "./on_each_device.ts";
+import { testOnEachDevice } from "../device/on_each_device.ts";
 
 const files = goldens("hf_");
 

@@ -9,7 +9,7 @@ import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { inProcessRanks } from "../dist/in_process_ranks.ts";
 import { gradientAt, initialParameter } from "./golden.ts";
-import { testOnEachDevice } from "./on_each_device.ts";
+import { testOnEachDevice } from "../device/on_each_device.ts";
 
 const SHAPE = [5, 7];
 

@@ -13,7 +13,7 @@ import { sum } from "../../src/ops/sum.ts";
 import { backward } from "../../src/tensor/autograd.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { checkGradients } from "../ops/gradient_check.ts";
-import { testOnEachDevice } from "../optim/on_each_device.ts";
+import { testOnEachDevice } from "../device/on_each_device.ts";
 
 function leaf(device: Device, values: number[]): Tensor {
   return Tensor.from(device, values, { requiresGrad: true });

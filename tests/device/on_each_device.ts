@@ -2,7 +2,7 @@
 
 import type { Device } from "../../src/device/device.ts";
 import { requestDevice } from "../../src/device/request_device.ts";
-import { webgpuTest } from "../device/webgpu_adapter.ts";
+import { webgpuTest } from "./webgpu_adapter.ts";
 
 /** Runs `fn` as the test "`name` (wasm)" and "`name` (webgpu)", each on a device of its own. */
 export function testOnEachDevice(name: string, fn: (device: Device) => Promise<void>): void {
