@@ -7,13 +7,19 @@ import type { Layout } from "../dist/layout.ts";
 import { Memory } from "./memory.ts";
 import { Tensor } from "./tensor.ts";
 
-/** Options of {@linkcode Parameter}. */
-export interface ParameterOptions {
-  /** Shape of the whole parameter, and how it is split; the values are this rank's part. */
-  readonly layout: Layout<ProcessGroup>;
-  /** Path in the model; the module walk sets it. */
-  readonly name?: string;
-}
+/** Options of {@linkcode Parameter}: a shape, or a layout where the parameter is split over ranks. */
+export type ParameterOptions =
+  & {
+    /** Path in the model; the module walk sets it. */
+    readonly name?: string;
+  }
+  & ({
+    /** Shape of a parameter that is whole on this rank. */
+    readonly shape: readonly number[];
+  } | {
+    /** Shape of the whole parameter, and how it is split; the values are this rank's part. */
+    readonly layout: Layout<ProcessGroup>;
+  });
 
 /** Values that a model learns, or this rank's part of them. */
 export class Parameter extends Tensor {
@@ -31,15 +37,16 @@ export class Parameter extends Tensor {
   constructor(
     device: Device,
     values: Float32Array | readonly number[] | Memory,
-    { layout, name = "(unnamed)" }: ParameterOptions,
+    options: ParameterOptions,
   ) {
+    const layout = "layout" in options ? options.layout : new Layout<ProcessGroup>(options.shape);
     const shape = layout.localShape;
     const memory = values instanceof Memory
       ? values
       : Memory.from(device, values, { shape, dtype: "f32" });
     super(memory, { shape, dtype: "f32", requiresGrad: true });
     this.layout = layout;
-    this.name = name;
+    this.name = options.name ?? "(unnamed)";
   }
 
   /** Grows whenever values come from outside the optimizer, which then must not rely on what it knew of them. */
