@@ -297,7 +297,7 @@ export class World implements AsyncDisposable {
     const reply = Promise.withResolvers<Here>();
     this.#questions.set(question, reply.resolve);
     void this.#links.get(rank)?.send({ kind: "where", question, ...call });
-    const patience = Math.min(this.#options.stallTimeoutMs / 2, MAX_PATIENCE_MS);
+    const patience = Math.min(this.#options.stallTimeoutMs, MAX_PATIENCE_MS);
     const gone = whenAborted(this.#failure.signal).then(() => undefined);
     const here = await soon(patience, [reply.promise, gone]);
     this.#questions.delete(question);

@@ -17,9 +17,9 @@ Deno.test("ranks may come in any order, rank 0 last", async () => {
 });
 
 Deno.test("a wrong secret is told to the rank that has it, and rank 0 names it as missing", async () => {
-  const job = { ...newJob(2), secret: "right", timeoutMs: 700 };
+  const job = { ...newJob(2), secret: "right", timeoutMs: 1500 };
   await Promise.all([
-    rejects(World.join({ ...job, rank: 0 }), /Rank 1 of 2 did not join .* within 700 ms/),
+    rejects(World.join({ ...job, rank: 0 }), /Rank 1 of 2 did not join .* within 1500 ms/),
     rejects(
       World.join({ ...job, rank: 1, secret: "wrong" }),
       /Rank 1 cannot join at .*holds another secret.*MESHFACTOR_SECRET/,
@@ -41,7 +41,7 @@ Deno.test("an intruder with a wrong secret does not harm the job", async () => {
 Deno.test("a port scan, garbage and silent connections are dropped, before and during the job", async () => {
   const job = newJob(3);
   const rank0 = World.join({ ...job, rank: 0 });
-  await sleep(50);
+  await sleep(200);
   const silent = await annoy(job);
   const worlds = await Promise.all([
     rank0,
@@ -60,7 +60,7 @@ Deno.test("a port scan, garbage and silent connections are dropped, before and d
 Deno.test("a flood of silent connections does not keep ranks out", async () => {
   const job = newJob(2);
   const rank0 = World.join({ ...job, rank: 0 });
-  await sleep(50);
+  await sleep(200);
   const flood = await Promise.all(
     Array.from({ length: 200 }, () => Deno.connect({ hostname: job.host, port: job.port })),
   );
@@ -71,14 +71,14 @@ Deno.test("a flood of silent connections does not keep ranks out", async () => {
 });
 
 Deno.test("ranks that never come are named, on every rank, within the timeout", async () => {
-  const job = { ...newJob(4), timeoutMs: 600 };
+  const job = { ...newJob(4), timeoutMs: 1500 };
   const began = performance.now();
-  const expected = /Ranks 1, 3 of 4 did not join at .* within 600 ms/;
+  const expected = /Ranks 1, 3 of 4 did not join at .* within 1500 ms/;
   await Promise.all([
     rejects(World.join({ ...job, rank: 0 }), expected),
     rejects(World.join({ ...job, rank: 2 }), expected),
   ]);
-  ok(performance.now() - began < 3000);
+  ok(performance.now() - began < 5000);
 });
 
 Deno.test("without rank 0 the others say where they looked for it", async () => {
@@ -149,7 +149,7 @@ Deno.test("two processes that come as the same rank at the same time: one is ref
 Deno.test("a rank that gives up before all have come frees its place", async () => {
   const job = newJob(3);
   const rank0 = World.join({ ...job, rank: 0 });
-  await rejects(World.join({ ...job, rank: 1, timeoutMs: 200 }), /Rank 2 of 3 did not join/);
+  await rejects(World.join({ ...job, rank: 1, timeoutMs: 1000 }), /Rank 2 of 3 did not join/);
   await sleep(50);
   const worlds = await Promise.all([
     rank0,
