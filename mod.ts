@@ -34,18 +34,24 @@ export {
 } from "./src/dist/layout.ts";
 
 // Devices and tensors.
-export type { KernelBindings, KernelName, KernelParams } from "./src/device/kernels.ts";
+export type { KernelBindings, KernelName, KernelParams, kernels } from "./src/device/kernels.ts";
 export type { Device, DeviceBuffer, DeviceKind, DeviceStatistics } from "./src/device/device.ts";
 export {
   DeviceUnavailableError,
   requestDevice,
   type RequestDeviceOptions,
 } from "./src/device/request_device.ts";
-export type { DType, HostArray } from "./src/tensor/dtype.ts";
+export type { DType, HostArray, HostArrays } from "./src/tensor/dtype.ts";
 export type { Values } from "./src/tensor/memory.ts";
 export { Tensor, type TensorOptions } from "./src/tensor/tensor.ts";
 export { Parameter, type ParameterOptions } from "./src/tensor/parameter.ts";
-export { backward, type GraphNode } from "./src/tensor/autograd.ts";
+export {
+  type AnyTensor,
+  backward,
+  type GradientFunction,
+  type Gradients,
+  type GraphNode,
+} from "./src/tensor/autograd.ts";
 
 // Differentiable ops.
 export { add } from "./src/ops/add.ts";

@@ -33,6 +33,7 @@ export interface DeviceStatistics {
 
 /** A compute device. Made by `requestDevice()`. */
 export interface Device extends Disposable {
+  /** Which kind it is. */
   readonly kind: DeviceKind;
   /** What it is, for people: adapter and driver, or the CPU path. */
   readonly description: string;

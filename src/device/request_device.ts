@@ -14,6 +14,7 @@ export interface RequestDeviceOptions {
 
 /** The kind of device that was asked for cannot be had on this machine; the message says what to do. */
 export class DeviceUnavailableError extends Error {
+  /** "DeviceUnavailableError" */
   override name = "DeviceUnavailableError";
 }
 

@@ -23,7 +23,9 @@ export function shardRange(length: number, size: number, rank: number): Range {
 
 /** What a layout needs to know of a process group: who we are in it, and how many there are. */
 export interface ShardingGroup {
+  /** Which one we are, from 0. */
   readonly rank: number;
+  /** How many there are. */
   readonly size: number;
 }
 

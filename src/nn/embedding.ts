@@ -24,6 +24,7 @@ export class Embedding extends Module<Tensor<"u32">> {
   /** [V, D]. */
   readonly weight: Parameter;
 
+  /** A new table of V rows. */
   constructor(device: Device, { numEmbeddings, embeddingDim, random }: EmbeddingOptions) {
     super();
     const layout = new Layout<never>([numEmbeddings, embeddingDim]);

@@ -21,7 +21,7 @@ export class Linear extends Module {
   /** b [O]. */
   readonly bias: Parameter | undefined;
 
-  /** @throws {RangeError} if a number of features is not a positive integer. */
+  /** A new layer. @throws {RangeError} if a number of features is not a positive integer. */
   constructor(device: Device, options: LinearOptions) {
     super();
     const { weight, bias } = initialParameters(device, options);

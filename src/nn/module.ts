@@ -37,6 +37,7 @@ export abstract class Module<Input extends Tensor<DType> = Tensor> implements Di
     for (const parameter of this.parameters()) parameter.zeroGrad();
   }
 
+  /** Releases all parameters. */
   [Symbol.dispose](): void {
     for (const parameter of this.parameters()) parameter[Symbol.dispose]();
   }

@@ -9,7 +9,7 @@ export class RandomSource {
   readonly #seed: number;
   #numStreams = 0;
 
-  /** @throws {RangeError} if `seed` is not an integer from 0 to 2^32 - 1. */
+  /** A source of its own for every seed. @throws {RangeError} if `seed` is not an integer from 0 to 2^32 - 1. */
   constructor(seed: number) {
     if (seed !== seed >>> 0) {
       throw new RangeError(`Wanted a seed from 0 to 4294967295, an integer, got ${seed}`);
@@ -29,6 +29,7 @@ export class RandomStream {
   readonly #block: Uint32Array = new Uint32Array(4);
   #blockIndex = -1;
 
+  /** The stream of a (seed, stream) pair. */
   constructor(key: readonly [number, number]) {
     this.#key = key;
   }

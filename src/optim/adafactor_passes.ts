@@ -7,6 +7,7 @@ import type { Hyperparameters } from "./hyperparameters.ts";
 
 /** Where one parameter's gradient block lies. */
 export interface GradientBlock {
+  /** The memory that it lies in. */
   readonly buffer: DeviceBuffer;
   /** First element. */
   readonly offset: number;

@@ -19,13 +19,17 @@ import type { Layout, ShardingGroup } from "../dist/layout.ts";
 
 /** This rank's block of one parameter, and over which groups its sums add up. */
 export interface FactoredView<Group> {
-  /** Matrices, rows and columns of this rank's block. */
+  /** Matrices in this rank's block. */
   readonly batch: number;
+  /** Rows of each of its matrices. */
   readonly rows: number;
+  /** Columns of each of its matrices. */
   readonly cols: number;
-  /** Rows and columns of the whole matrix, elements of the whole parameter. */
+  /** Rows of the whole matrix. */
   readonly globalRows: number;
+  /** Columns of the whole matrix. */
   readonly globalCols: number;
+  /** Elements of the whole parameter. */
   readonly globalCount: number;
   /** Groups that cut columns: row sums add up over them. */
   readonly rowSumGroups: readonly Group[];

@@ -21,7 +21,7 @@ import type { DType } from "./dtype.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** A tensor of any element type. */
-type AnyTensor = Tensor<DType>;
+export type AnyTensor = Tensor<DType>;
 
 /** dL/dx for every wanted input, at its place; the others may be undefined. */
 export type Gradients = readonly (Tensor | undefined)[];
@@ -41,6 +41,7 @@ export interface GraphNode {
   readonly op: string;
   /** Operands, in the order of the gradients. */
   readonly inputs: readonly AnyTensor[];
+  /** From the result's gradient to the operands'. */
   readonly gradient: GradientFunction;
   /** Tensors that are kept for the gradient function only. */
   readonly saved?: readonly Tensor[];

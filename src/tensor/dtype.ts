@@ -2,7 +2,9 @@
 
 /** The host array that holds elements of each type. */
 export interface HostArrays {
+  /** Numbers. */
   f32: Float32Array<ArrayBuffer>;
+  /** Indices. */
   u32: Uint32Array<ArrayBuffer>;
 }
 

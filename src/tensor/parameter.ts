@@ -3,7 +3,7 @@
 
 import type { Device } from "../device/device.ts";
 import type { ProcessGroup } from "../dist/group.ts";
-import type { Layout } from "../dist/layout.ts";
+import { Layout } from "../dist/layout.ts";
 import { Memory } from "./memory.ts";
 import { Tensor } from "./tensor.ts";
 

@@ -24,8 +24,11 @@ export interface TensorOptions<D extends DType = "f32"> {
 
 /** An array of elements on one device. Disposing it releases it and every intermediate it was computed from. */
 export class Tensor<D extends DType = "f32"> implements Disposable {
+  /** Where it lies. */
   readonly device: Device;
+  /** Type of its elements. */
   readonly dtype: D;
+  /** Its dims. */
   readonly shape: readonly number[];
   /** Number of elements. */
   readonly length: number;
@@ -58,6 +61,7 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     data: Float32Array | readonly number[],
     options?: TensorOptions<"f32">,
   ): Tensor;
+  /** As above, of indices. */
   static from(
     device: Device,
     data: Uint32Array | readonly number[],
@@ -226,7 +230,7 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     this.#memory.release(this);
   }
 
-  /** @throws {Error} if the tensor was released. */
+  /** Does nothing for a tensor that can be used. @throws {Error} if it was released. */
   checkUsable(): void {
     if (!this.#isReleased && !this.#memory.buffer.released) return;
     throw new Error(
