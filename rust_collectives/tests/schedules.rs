@@ -152,11 +152,7 @@ fn all_ranks_get_the_same_bits_when_terms_cancel() {
                     1e-7
                 }
             };
-            let mut group = Group::new(
-                (0..size)
-                    .map(|rank| floats(&[term(rank); 11]))
-                    .collect(),
-            );
+            let mut group = Group::new((0..size).map(|rank| floats(&[term(rank); 11])).collect());
             group.run(Collective::AllReduce { count: 11 }, &mut Random(7));
             for rank in 1..size {
                 assert_eq!(group.values[rank], group.values[0]);

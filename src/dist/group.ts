@@ -50,9 +50,11 @@ export interface GroupHost {
 
 /** What a group is made of. */
 export interface GroupParts {
+  /** The world it belongs to. */
   readonly host: GroupHost;
   /** Global ranks, in group order. */
   readonly ranks: readonly number[];
+  /** Its id on the wire. */
   readonly id: bigint;
   /** A connection to every other rank, by group rank. The group owns them. */
   readonly connections: ReadonlyMap<number, Connection>;

@@ -7,6 +7,7 @@ import type { WorldOptions } from "./world_options.ts";
 
 /** Reads environment variables, as `Deno.env` does. */
 export interface Environment {
+  /** The variable's value; undefined if it is not set. */
   get(name: string): string | undefined;
 }
 

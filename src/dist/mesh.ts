@@ -140,6 +140,7 @@ export class ProcessGroupMesh implements AsyncDisposable {
 
   /** As `getGroupAlongAxis`: the group is created once and the same is returned from then on. */
   createGroupAlongAxis(axis: Axes): Promise<ProcessGroup>;
+  /** As above, with only the ranks at `indicesAtAxis`; undefined if this rank is not among them. */
   createGroupAlongAxis(axis: Axes, indicesAtAxis: Indices): Promise<ProcessGroup | undefined>;
   createGroupAlongAxis(axis: Axes, indicesAtAxis?: Indices): Promise<ProcessGroup | undefined> {
     return this.#groupAlong(axis, indicesAtAxis);
@@ -187,6 +188,7 @@ export class ProcessGroupMesh implements AsyncDisposable {
     return this.destroy();
   }
 
+  /** As `destroy`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.destroy();
   }

@@ -21,7 +21,9 @@ import { withDefaults, type WorldOptions } from "./world_options.ts";
 
 /** One rank's membership in a job. */
 export class World implements AsyncDisposable {
+  /** This process's global rank. */
   readonly rank: number;
+  /** Number of ranks. */
   readonly worldSize: number;
   /** This rank among those of its host. */
   readonly localRank: number;
@@ -128,6 +130,7 @@ export class World implements AsyncDisposable {
     await this.#free();
   }
 
+  /** As `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
