@@ -15,6 +15,7 @@ export interface FailureSite {
 
 /** A rank died, stalled, left too early, failed, or called another collective than its peers. */
 export class PeerLostError extends Error {
+  /** "PeerLostError" */
   override readonly name = "PeerLostError";
   /** Global rank of the culprit. */
   readonly rank: number;
