@@ -5,14 +5,14 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 main() {
-  local crate out
+  local crate
   for crate in rust_kernels rust_collectives; do
     if [ "$(built_with "$crate/pkg" sources)" != "$(scripts/build_wasm.sh --sources "$crate")" ]; then
       echo "$crate/pkg is older than its sources: run 'deno task wasm' and commit $crate/pkg" >&2
       return 1
     fi
   done
-  out=$(mktemp -d)
+  out=$(mktemp -d) # not local: the trap needs it
   trap 'rm -rf "$out"' EXIT
   scripts/build_wasm.sh --out "$out"
   for crate in rust_kernels rust_collectives; do
