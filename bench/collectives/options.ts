@@ -1,0 +1,100 @@
+// The command line of the benchmark of collectives.
+
+import { Command, InvalidArgumentError } from "commander";
+import { type Op, OPS, parseSize } from "./sweep.ts";
+
+/** What others can be measured beside ours. */
+export const PEERS = ["mpi", "gloo"] as const;
+/** Another implementation. */
+export type PeerName = typeof PEERS[number];
+
+/** What to measure. */
+export interface Options {
+  /** Smallest size, in bytes. */
+  readonly begin: number;
+  /** Largest size, in bytes. */
+  readonly end: number;
+  /** From one size to the next. */
+  readonly factor: number;
+  /** Numbers of ranks, one after the other. */
+  readonly ranks: readonly number[];
+  readonly ops: readonly Op[];
+  readonly peers: readonly PeerName[];
+  /** Timed calls of each size; by default fewer the larger the size. */
+  readonly iterations?: number;
+  /** Calls before them; by default fewer the larger the size. */
+  readonly warmup?: number;
+  /** Contestants take so many turns at each size. */
+  readonly turns: number;
+  readonly check: "on" | "off";
+  readonly format: "table" | "json";
+}
+
+/** Parses the command line; `undefined` if it was wrong or only help was wanted, which is told already. */
+export function parseOptions(args: readonly string[]): Options | "help" | "wrong" {
+  const program = new Command("./run bench collectives")
+    .description("Measures collectives between processes of this machine, as nccl-tests does.")
+    .option("-b, --begin <bytes>", "smallest size", size, 8)
+    .option("-e, --end <bytes>", "largest size", size, 128 << 20)
+    .option("-f, --factor <number>", "from one size to the next", integerFrom(2), 2)
+    .option("--ranks <numbers>", "numbers of ranks", listOf(integerFrom(2)), [2, 4])
+    .option("--op <names>", `of ${OPS.join(", ")}, or all`, ops, ["allReduce"])
+    .option(
+      "--peer <names>",
+      `measure ${PEERS.join(" or ")} in the same run`,
+      listOf(oneOf(PEERS)),
+      [],
+    )
+    .option("-n, --iterations <number>", "timed calls (default: by size)", integerFrom(1))
+    .option("-w, --warmup <number>", "calls before them (default: by size)", integerFrom(0))
+    .option("--turns <number>", "turns that all take at each size", integerFrom(1), 3)
+    .option("--no-check", "do not verify results")
+    .option("--json", "print one JSON object per line instead of a table")
+    .showHelpAfterError("(--help explains the options)")
+    .exitOverride();
+  try {
+    program.parse([...args], { from: "user" });
+  } catch (error) {
+    return error instanceof Error && "exitCode" in error && error.exitCode === 0 ? "help" : "wrong";
+  }
+  const { op, peer, check, json, ...rest } = program.opts();
+  return {
+    ...rest,
+    ops: op,
+    peers: peer,
+    check: check ? "on" : "off",
+    format: json ? "json" : "table",
+  } as Options;
+}
+
+function ops(text: string): readonly Op[] {
+  return text === "all" ? OPS : listOf(oneOf(OPS))(text);
+}
+
+function listOf<T>(parse: (text: string) => T): (text: string) => readonly T[] {
+  return (text) => text.split(",").map(parse);
+}
+
+function oneOf<T extends string>(names: readonly T[]): (text: string) => T {
+  return (text) => {
+    const name = names.find((each) => each === text);
+    if (name === undefined) throw new InvalidArgumentError(`Known are ${names.join(", ")}.`);
+    return name;
+  };
+}
+
+function integerFrom(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= least && text.trim() !== "") return value;
+    throw new InvalidArgumentError(`An integer from ${least} on is needed.`);
+  };
+}
+
+function size(text: string): number {
+  try {
+    return parseSize(text);
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+}

@@ -1,0 +1,96 @@
+// What the benchmark and the ranks that it measures say to each other, one line each over a loopback connection. It is
+// plain text so that ranks in C and in Python speak it too, and an idle rank sleeps in a read instead of spinning.
+//
+//   rank     rank <rank> <token>
+//   bench    run <op> <count> <warm-up calls> <timed calls> <check: on or off>
+//   rank     times <algorithm> <CPU seconds> <microseconds of each timed call...>      or: error <message>
+//
+// The end of the connection is the end of the rank.
+
+import { type Op, OPS } from "./sweep.ts";
+
+/** Calls that all ranks make when they are told to. */
+export interface Turn {
+  readonly op: Op;
+  /** f32 elements of the whole buffer. */
+  readonly count: number;
+  readonly warmup: number;
+  readonly iterations: number;
+  /** Whether results are verified, before and after the timed calls. */
+  readonly check: "on" | "off";
+}
+
+/** What one rank measured. */
+export interface Times {
+  /** What the rank calls its way of doing it; "-" if it does not know. */
+  readonly algorithm: string;
+  /** User and system time of the timed calls. */
+  readonly cpuSeconds: number;
+  /** Of each timed call. */
+  readonly microseconds: readonly number[];
+}
+
+/** A line by which ranks are told to make calls. */
+export function formatTurn({ op, count, warmup, iterations, check }: Turn): string {
+  return `run ${op} ${count} ${warmup} ${iterations} ${check}`;
+}
+
+/** @throws {SyntaxError} if the line is none that `formatTurn` makes. */
+export function parseTurn(line: string): Turn {
+  const [word, name, count, warmup, iterations, check, ...rest] = line.split(" ");
+  const op = OPS.find((each) => each === name);
+  const numbers = [count, warmup, iterations].map(wholeNumber);
+  if (word !== "run" || !op || rest.length > 0 || (check !== "on" && check !== "off")) {
+    throw new SyntaxError(`A line that starts a turn was wanted, got "${line}"`);
+  }
+  return { op, count: numbers[0], warmup: numbers[1], iterations: numbers[2], check };
+}
+
+/** A line by which a rank tells what it measured. */
+export function formatTimes({ algorithm, cpuSeconds, microseconds }: Times): string {
+  return `times ${algorithm} ${cpuSeconds.toFixed(6)} ${
+    microseconds.map((each) => each.toFixed(3)).join(" ")
+  }`;
+}
+
+/**
+ * What a rank measured in `iterations` calls.
+ *
+ * @throws {RankError} if the rank says that it failed.
+ * @throws {SyntaxError} if the line is none of a rank's, or has other than `iterations` times.
+ */
+export function parseTimes(line: string, iterations: number): Times {
+  if (line.startsWith("error ")) throw new RankError(line.slice("error ".length));
+  const [word, algorithm, ...numbers] = line.trimEnd().split(" ");
+  const [cpuSeconds, ...microseconds] = numbers.map(Number);
+  if (
+    word !== "times" || microseconds.length !== iterations ||
+    ![cpuSeconds, ...microseconds].every(isDuration)
+  ) {
+    throw new SyntaxError(`${iterations} times of a rank were wanted, got "${line.slice(0, 200)}"`);
+  }
+  return { algorithm, cpuSeconds, microseconds };
+}
+
+/** The rank in a rank's first line; undefined unless it knows the token. */
+export function parseHello(line: string, token: string): number | undefined {
+  const [word, rank, theirs, ...rest] = line.split(" ");
+  const isHello = word === "rank" && /^\d+$/.test(rank) && theirs === token && rest.length === 0;
+  return isHello ? Number(rank) : undefined;
+}
+
+/** A rank could not do what it was told, and says why. */
+export class RankError extends Error {
+  override readonly name = "RankError";
+}
+
+function wholeNumber(text: string | undefined): number {
+  if (text === undefined || !/^\d+$/.test(text)) {
+    throw new SyntaxError(`A whole number was wanted in a line that starts a turn, got "${text}"`);
+  }
+  return Number(text);
+}
+
+function isDuration(value: number): boolean {
+  return Number.isFinite(value) && value >= 0;
+}

@@ -1,0 +1,62 @@
+// What the benchmark prints, as it goes: a table, or one JSON object per line.
+
+import os from "node:os";
+import type { SocketLimit, SocketLimits } from "./limits.ts";
+import type { Options } from "./options.ts";
+import type { Op } from "./sweep.ts";
+import { digits, headLines, type Row, rowLine } from "./table.ts";
+
+/** Is told what happens. */
+export interface Reporter {
+  /** What Deno's sockets can do, before the sizes on `ranks` ranks. */
+  sockets(ranks: number, limits: SocketLimits): void;
+  /** The rows of one collective follow. */
+  head(op: Op, ranks: number): void;
+  row(row: Row): void;
+  /** Something that did not go as asked, and does not end the run. */
+  note(text: string): void;
+}
+
+/** The reporter in the format that was asked for. */
+export function reporterFor(options: Options): Reporter {
+  const note = (text: string) => console.error(text);
+  return options.format === "json"
+    ? { ...jsonReporter(), note }
+    : { ...tableReporter(options), note };
+}
+
+function tableReporter({ peers }: Options): Omit<Reporter, "note"> {
+  const { model, cores, deno } = machine();
+  console.log(`${cores} cores of ${model}, Deno ${deno}, ${new Date().toISOString().slice(0, 10)}`);
+  return {
+    sockets(ranks, { tcp, unix }) {
+      console.log(
+        `\n${ranks} ranks. Deno's own sockets: ${said("TCP", tcp)}; ${said("Unix", unix)}`,
+      );
+    },
+    head(op, ranks) {
+      console.log(`\n${op}, ${ranks} ranks`);
+      for (const line of headLines(peers)) console.log(line);
+    },
+    row: (row) => console.log(rowLine(row, peers)),
+  };
+}
+
+function jsonReporter(): Omit<Reporter, "note"> {
+  const print = (value: unknown) => console.log(JSON.stringify(value));
+  print({ kind: "machine", ...machine(), date: new Date().toISOString() });
+  return {
+    sockets: (ranks, limits) => print({ kind: "sockets", ranks, ...limits }),
+    head: () => {},
+    row: (row) => print({ kind: "row", ...row }),
+  };
+}
+
+function machine(): { readonly model: string; readonly cores: number; readonly deno: string } {
+  const cpus = os.cpus();
+  return { model: cpus[0]?.model ?? "an unknown CPU", cores: cpus.length, deno: Deno.version.deno };
+}
+
+function said(name: string, { roundTrip, oneWay }: SocketLimit): string {
+  return `${name} ${digits(roundTrip)} us round trip, ${digits(oneWay)} GB/s one way`;
+}

@@ -1,0 +1,50 @@
+// PyTorch's gloo on this host, as a contestant: gloo.py, one process per rank.
+
+import { Contestant } from "../collectives/contestant.ts";
+import { startCommands } from "./command.ts";
+
+/**
+ * Starts `ranks` processes of gloo.py with the Python that MESHFACTOR_PYTHON names, by default python3.
+ *
+ * @throws {Error} if there is no Python with PyTorch, or the ranks do not start.
+ */
+export async function startGloo(ranks: number, signal: AbortSignal): Promise<Contestant> {
+  const python = Deno.env.get("MESHFACTOR_PYTHON") ?? "python3";
+  await requireTorch(python);
+  const script = new URL("./gloo.py", import.meta.url).pathname;
+  const rendezvousPort = freePort();
+  return await Contestant.start({
+    name: "gloo",
+    ranks,
+    signal,
+    start: ({ hostname, port, token }) =>
+      startCommands(
+        Array.from({ length: ranks }, (_, rank) => ({
+          program: python,
+          args: [script, hostname, `${port}`, token],
+          env: {
+            RANK: `${rank}`,
+            WORLD_SIZE: `${ranks}`,
+            MASTER_ADDR: "127.0.0.1",
+            MASTER_PORT: `${rendezvousPort}`,
+            GLOO_SOCKET_IFNAME: "lo",
+          },
+        })),
+      ),
+  });
+}
+
+async function requireTorch(python: string): Promise<void> {
+  const args = ["-c", "import torch.distributed as d; assert d.is_gloo_available()"];
+  const found = await new Deno.Command(python, { args, stdout: "null", stderr: "null" }).output()
+    .then(({ success }) => success, () => false);
+  if (found) return;
+  throw new Error(
+    `${python} has no PyTorch with gloo: install it (pip install torch), or name a Python that has it in MESHFACTOR_PYTHON`,
+  );
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}

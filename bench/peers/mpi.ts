@@ -1,0 +1,53 @@
+// Open MPI over TCP on this host, as a contestant: mpi.c, built when it is asked for.
+
+import { Contestant } from "../collectives/contestant.ts";
+import { startCommands } from "./command.ts";
+
+/**
+ * Builds mpi.c with mpicc and starts it on `ranks` ranks under mpirun.
+ *
+ * @throws {Error} if Open MPI is not installed, mpi.c does not build, or the ranks do not start.
+ */
+export async function startMpi(ranks: number, signal: AbortSignal): Promise<Contestant> {
+  const folder = await Deno.makeTempDir({ prefix: "meshfactor-bench-" });
+  try {
+    const program = `${folder}/mpi`;
+    await build(program);
+    return await Contestant.start({
+      name: "Open MPI",
+      ranks,
+      signal,
+      start: ({ hostname, port, token }) =>
+        startCommands([{
+          program: "mpirun",
+          args: [...FLAGS, "-np", `${ranks}`, program, hostname, `${port}`, token],
+        }]),
+    });
+  } finally {
+    // The ranks run by now, and need the file no more.
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function build(program: string): Promise<void> {
+  const source = new URL("./mpi.c", import.meta.url).pathname;
+  const args = ["-O2", "-o", program, source];
+  const { success, stderr } = await new Deno.Command("mpicc", { args }).output().catch((cause) => {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    throw new Error(
+      "mpicc was not found: install Open MPI (on Debian: apt-get install openmpi-bin libopenmpi-dev)",
+      { cause },
+    );
+  });
+  if (!success) throw new Error(`mpicc ${args.join(" ")}:\n${new TextDecoder().decode(stderr)}`);
+}
+
+/** TCP alone, not shared memory; more ranks than cores may run, on any core, as root too. */
+const FLAGS = [
+  "--allow-run-as-root",
+  "--oversubscribe",
+  ...["--bind-to", "none"],
+  ...["--mca", "pml", "ob1"],
+  ...["--mca", "btl", "tcp,self"],
+  ...["--mca", "btl_tcp_if_include", "lo"],
+];
