@@ -56,9 +56,10 @@ function measureAdafactor(device: Device): void {
   const [updateSquares, paramSquares] = [rows + cols + 1, rows + cols + 2];
   const grad = random(device, count);
   const param = random(device, count);
-  const sums = random(device, rows + cols + 3);
+  const gradientScale = rows + cols + 3;
+  const sums = random(device, rows + cols + 4);
   const moments = random(device, rows + cols + 1);
-  const factors = random(device, rows + cols);
+  const factors = random(device, rows + cols + 1);
   const guard = device.allocate(4);
   device.write(guard, Uint32Array.of(0));
 
@@ -67,7 +68,7 @@ function measureAdafactor(device: Device): void {
     const { gradOffset: _, ...size } = block;
     device.run("adafactor_moments", { sums, guard, moments, factors }, {
       ...{ ...size, ...slots, globalRows: rows, globalCols: cols, keep: 0.9, take: 0.1 },
-      eps1: 1e-30,
+      ...{ eps1: 1e-30, meanFloor: 0, factorCap: 1e38, gradientScale },
     });
   };
   const squares = () =>
@@ -79,7 +80,7 @@ function measureAdafactor(device: Device): void {
     device.run("adafactor_apply", { grad, factors, guard, param, sums }, {
       ...{ ...block, paramOffset: 0, updateSquares, paramSquares, nextParamSquares: paramSquares },
       ...{ count, rate: 0.01, scaleParameter: 1, scaleFloor: 1e-3, clipThreshold: 1 },
-      weightDecay: 0,
+      ...{ scaleCeiling: 1e38, weightDecay: 0, absoluteDecay: 0 },
     });
   const step = () => {
     stats();

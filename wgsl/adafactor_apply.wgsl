@@ -1,5 +1,7 @@
-// p <- p - a weightDecay p - a u / d, u = g rowFactor colFactor, with U2 = sums[updateSquares], P2 = sums[paramSquares]:
-//   a = rate (scaleParameter ? max(scaleFloor, sqrt(P2 / count)) : 1)   d = max(1, sqrt(U2 / count) / clipThreshold)
+// p <- p - (a weightDecay + absoluteDecay) p - a u / d, u = g min(rowFactor colFactor, most), with U2 = sums[updateSquares],
+// P2 = sums[paramSquares]:
+//   a = rate (scaleParameter ? clamp(sqrt(P2 / count), scaleFloor, scaleCeiling) : 1)
+//   d = max(1, sqrt(U2 / count) / clipThreshold)
 // Nothing of param is changed where guard[0] != 0. The sum of the new p^2 goes to sums[nextParamSquares] in the same pass
 // over memory: `tiles` leaves one sum per tile in scratch, `finish` adds them.
 
@@ -20,8 +22,10 @@ struct Params {
   rate: f32,
   scaleParameter: u32,
   scaleFloor: f32,
+  scaleCeiling: f32,
   clipThreshold: f32,
   weightDecay: f32,
+  absoluteDecay: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -44,12 +48,13 @@ fn tiles(
     return;
   }
   let changing = guard[0] == 0u;
-  let paramScale = max(params.scaleFloor, sqrt(sums[params.paramSquares] / params.count));
+  let paramScale = clamp(sqrt(sums[params.paramSquares] / params.count), params.scaleFloor, params.scaleCeiling);
   let a = params.rate * select(1.0, paramScale, params.scaleParameter != 0u);
   let d = max(1.0, sqrt(sums[params.updateSquares] / params.count) / params.clipThreshold);
-  let decay = a * params.weightDecay;
+  let decay = a * params.weightDecay + params.absoluteDecay;
 
   let colFactors = params.batch * params.rows + place.batch * params.cols;
+  let most = factors[params.batch * (params.rows + params.cols)];
   var colFactor = vec4f();
   for (var j = 0u; j < 4u; j++) { // unroll
     let col = place.col + j * 64u;
@@ -69,7 +74,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[j];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[j], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }

@@ -1,5 +1,6 @@
-// As adafactor_apply, with momentum <- beta1 momentum + (1 - beta1) a u / d subtracted instead of a u / d:
-//   a = rate (scaleParameter ? max(scaleFloor, sqrt(P2 / count)) : 1)   d = max(1, sqrt(U2 / count) / clipThreshold)
+// As adafactor_apply, with a running average subtracted instead of a u / d:
+//   rateAfterMomentum 0:  momentum <- beta1 momentum + (1 - beta1) a u / d     p <- p - decay p - momentum
+//   rateAfterMomentum 1:  momentum <- beta1 momentum + (1 - beta1) u / d       p <- p - decay p - a momentum
 // Nothing of param or momentum is changed where guard[0] != 0. The sum of the new p^2 goes to sums[nextParamSquares] in the
 // same pass over memory: `tiles` leaves one sum per tile in scratch, `finish` adds them.
 
@@ -20,9 +21,12 @@ struct Params {
   rate: f32,
   scaleParameter: u32,
   scaleFloor: f32,
+  scaleCeiling: f32,
   clipThreshold: f32,
   weightDecay: f32,
+  absoluteDecay: f32,
   beta1: f32,
+  rateAfterMomentum: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -46,12 +50,15 @@ fn tiles(
     return;
   }
   let changing = guard[0] == 0u;
-  let paramScale = max(params.scaleFloor, sqrt(sums[params.paramSquares] / params.count));
+  let paramScale = clamp(sqrt(sums[params.paramSquares] / params.count), params.scaleFloor, params.scaleCeiling);
   let a = params.rate * select(1.0, paramScale, params.scaleParameter != 0u);
   let d = max(1.0, sqrt(sums[params.updateSquares] / params.count) / params.clipThreshold);
-  let decay = a * params.weightDecay;
+  let take = (1.0 - params.beta1) * select(a, 1.0, params.rateAfterMomentum != 0u) / d;
+  let over = select(1.0, a, params.rateAfterMomentum != 0u);
+  let decay = a * params.weightDecay + params.absoluteDecay;
 
   let colFactors = params.batch * params.rows + place.batch * params.cols;
+  let most = factors[params.batch * (params.rows + params.cols)];
   var colFactor = vec4f();
   for (var j = 0u; j < 4u; j++) { // unroll
     let col = place.col + j * 64u;
@@ -71,10 +78,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[j];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[j], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[j] = fma(p, p, squares[j]);

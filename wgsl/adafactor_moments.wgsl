@@ -1,7 +1,9 @@
-// The running averages and the factors made from them; nothing is written where guard[0] != 0.
-//   R <- keep R + take (rowSum / globalCols + eps1)     C <- keep C + take (colSum / globalRows + eps1)
-//   M <- keep M + take (total / (globalRows globalCols) + eps1)
-//   factors = rsqrt(R / M), rsqrt(C)
+// The running averages and the factors made from them, for gradients times s = sums[gradientScale]; nothing is written where
+// guard[0] != 0.
+//   R <- keep R + take (s^2 rowSum / globalCols + eps1)     C <- keep C + take (s^2 colSum / globalRows + eps1)
+//   M <- keep M + take (s^2 total / (globalRows globalCols) + eps1)
+//   factors = s rsqrt(R / max(M, meanFloor)), rsqrt(C), s factorCap
+// Under no root stands less than TINY, the smallest normal number: a row without gradients gets a finite factor.
 // Every row factor needs the new M of its matrix, so `means` makes those before `vectors` does the rest.
 
 struct Params {
@@ -11,11 +13,14 @@ struct Params {
   rowSums: u32,
   colSums: u32,
   total: u32,
+  gradientScale: u32,
   globalRows: f32,
   globalCols: f32,
   keep: f32,
   take: f32,
   eps1: f32,
+  meanFloor: f32,
+  factorCap: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -48,20 +53,27 @@ fn vectors(
   let i = (group.y * groups.x + group.x) * 256u + lane;
   let numRows = params.batch * params.rows;
   let numCols = params.batch * params.cols;
-  if (i >= numRows + numCols || guard[0] != 0u) {
+  if (i > numRows + numCols || guard[0] != 0u) {
     return;
   }
+  let scale = sums[params.gradientScale];
   if (i < numRows) {
     let r = average(moments[i], sums[params.rowSums + i] / params.globalCols);
     moments[i] = r;
-    factors[i] = inverseSqrt(r / moments[numRows + numCols + i / params.rows]);
-  } else {
+    let m = max(moments[numRows + numCols + i / params.rows], max(params.meanFloor, TINY));
+    factors[i] = scale * inverseSqrt(max(r / m, TINY));
+  } else if (i < numRows + numCols) {
     let c = average(moments[i], sums[params.colSums + i - numRows] / params.globalRows);
     moments[i] = c;
-    factors[i] = inverseSqrt(c);
+    factors[i] = inverseSqrt(max(c, TINY));
+  } else {
+    factors[i] = scale * params.factorCap;
   }
 }
 
 fn average(before: f32, now: f32) -> f32 {
-  return params.keep * before + params.take * (now + params.eps1);
+  let scale = sums[params.gradientScale];
+  return params.keep * before + params.take * (scale * now * scale + params.eps1);
 }
+
+const TINY = 1.17549435e-38;

@@ -1,5 +1,5 @@
-// sums[slot] = sum of u^2, u[b, i, j] = g[b, i, j] rowFactor[b, i] colFactor[b, j]; factors holds the row factors
-// [batch, rows], then the column factors [batch, cols]. `tiles` leaves one sum per tile in scratch, `finish` adds them.
+// sums[slot] = sum of u^2, u[b, i, j] = g[b, i, j] min(rowFactor[b, i] colFactor[b, j], most); factors holds the row factors
+// [batch, rows], the column factors [batch, cols] and most. `tiles` leaves one sum per tile in scratch, `finish` adds them.
 
 // include: block_tile
 // include: workgroup_sum
@@ -31,6 +31,7 @@ fn tiles(
     return;
   }
   let colFactors = params.batch * params.rows + place.batch * params.cols;
+  let most = factors[params.batch * (params.rows + params.cols)];
   var colFactor = vec4f();
   for (var j = 0u; j < 4u; j++) { // unroll
     let col = place.col + j * 64u;
@@ -48,7 +49,7 @@ fn tiles(
       for (var j = 0u; j < 4u; j++) { // unroll
         let col = place.col + j * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[j];
+          let u = grad[at + col] * min(rowFactor * colFactor[j], most);
           squares[j] = fma(u, u, squares[j]);
         }
       }

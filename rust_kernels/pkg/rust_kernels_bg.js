@@ -26,11 +26,13 @@ export function accumulate(x, out, length, factor) {
  * @param {number} rate
  * @param {number} scale_parameter
  * @param {number} scale_floor
+ * @param {number} scale_ceiling
  * @param {number} clip_threshold
  * @param {number} weight_decay
+ * @param {number} absolute_decay
  */
-export function adafactor_apply(grad, factors, guard, param, sums, grad_offset, param_offset, batch, rows, cols, update_squares, param_squares, next_param_squares, count, rate, scale_parameter, scale_floor, clip_threshold, weight_decay) {
-    wasm.adafactor_apply(grad, factors, guard, param, sums, grad_offset, param_offset, batch, rows, cols, update_squares, param_squares, next_param_squares, count, rate, scale_parameter, scale_floor, clip_threshold, weight_decay);
+export function adafactor_apply(grad, factors, guard, param, sums, grad_offset, param_offset, batch, rows, cols, update_squares, param_squares, next_param_squares, count, rate, scale_parameter, scale_floor, scale_ceiling, clip_threshold, weight_decay, absolute_decay) {
+    wasm.adafactor_apply(grad, factors, guard, param, sums, grad_offset, param_offset, batch, rows, cols, update_squares, param_squares, next_param_squares, count, rate, scale_parameter, scale_floor, scale_ceiling, clip_threshold, weight_decay, absolute_decay);
 }
 
 /**
@@ -52,12 +54,27 @@ export function adafactor_apply(grad, factors, guard, param, sums, grad_offset, 
  * @param {number} rate
  * @param {number} scale_parameter
  * @param {number} scale_floor
+ * @param {number} scale_ceiling
  * @param {number} clip_threshold
  * @param {number} weight_decay
+ * @param {number} absolute_decay
  * @param {number} beta1
+ * @param {number} rate_after_momentum
  */
-export function adafactor_apply_momentum(grad, factors, guard, param, momentum, sums, grad_offset, param_offset, batch, rows, cols, update_squares, param_squares, next_param_squares, count, rate, scale_parameter, scale_floor, clip_threshold, weight_decay, beta1) {
-    wasm.adafactor_apply_momentum(grad, factors, guard, param, momentum, sums, grad_offset, param_offset, batch, rows, cols, update_squares, param_squares, next_param_squares, count, rate, scale_parameter, scale_floor, clip_threshold, weight_decay, beta1);
+export function adafactor_apply_momentum(grad, factors, guard, param, momentum, sums, grad_offset, param_offset, batch, rows, cols, update_squares, param_squares, next_param_squares, count, rate, scale_parameter, scale_floor, scale_ceiling, clip_threshold, weight_decay, absolute_decay, beta1, rate_after_momentum) {
+    wasm.adafactor_apply_momentum(grad, factors, guard, param, momentum, sums, grad_offset, param_offset, batch, rows, cols, update_squares, param_squares, next_param_squares, count, rate, scale_parameter, scale_floor, scale_ceiling, clip_threshold, weight_decay, absolute_decay, beta1, rate_after_momentum);
+}
+
+/**
+ * @param {number} sums
+ * @param {number} offset
+ * @param {number} length
+ * @param {number} slot
+ * @param {number} factor
+ * @param {number} max_norm
+ */
+export function adafactor_gradient_scale(sums, offset, length, slot, factor, max_norm) {
+    wasm.adafactor_gradient_scale(sums, offset, length, slot, factor, max_norm);
 }
 
 /**
@@ -81,14 +98,17 @@ export function adafactor_guard(sums, guard, offset, length) {
  * @param {number} row_sums
  * @param {number} col_sums
  * @param {number} total
+ * @param {number} gradient_scale
  * @param {number} global_rows
  * @param {number} global_cols
  * @param {number} keep
  * @param {number} take
  * @param {number} eps1
+ * @param {number} mean_floor
+ * @param {number} factor_cap
  */
-export function adafactor_moments(sums, guard, moments, factors, batch, rows, cols, row_sums, col_sums, total, global_rows, global_cols, keep, take, eps1) {
-    wasm.adafactor_moments(sums, guard, moments, factors, batch, rows, cols, row_sums, col_sums, total, global_rows, global_cols, keep, take, eps1);
+export function adafactor_moments(sums, guard, moments, factors, batch, rows, cols, row_sums, col_sums, total, gradient_scale, global_rows, global_cols, keep, take, eps1, mean_floor, factor_cap) {
+    wasm.adafactor_moments(sums, guard, moments, factors, batch, rows, cols, row_sums, col_sums, total, gradient_scale, global_rows, global_cols, keep, take, eps1, mean_floor, factor_cap);
 }
 
 /**

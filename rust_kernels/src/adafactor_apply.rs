@@ -1,5 +1,5 @@
-//! The passes that use the update u[b, i, j] = g[b, i, j] rowFactor[b, i] colFactor[b, j]: its sum of squares, and the
-//! step p <- p - a weightDecay p - a u / d, plain or with momentum. Blocks are [batch, rows, cols], taken row by row.
+//! The passes that use the update u[b, i, j] = g[b, i, j] min(rowFactor[b, i] colFactor[b, j], most): its sum of squares,
+//! and the step p <- p - decay p - a u / d, plain or with momentum. Blocks are [batch, rows, cols], taken row by row.
 
 use crate::groups::{ABREAST, for_each_group, total};
 use crate::simd::{F32x4, LANES};
@@ -15,6 +15,8 @@ pub struct Update<'a> {
     pub row_factors: &'a [f32],
     /// [batch, cols]
     pub col_factors: &'a [f32],
+    /// No element of the gradient is multiplied by more.
+    pub most: f32,
     pub rows: usize,
     pub cols: usize,
 }
@@ -24,13 +26,29 @@ struct Run<'a> {
     grad: &'a [f32],
     row_factor: F32x4,
     col_factors: &'a [f32],
+    most: F32x4,
     /// Where it lies in the block.
     range: Range<usize>,
 }
 
-/// A step: `decay` is a weightDecay, `over` is a / d.
+impl Run<'_> {
+    #[inline(always)]
+    fn update(&self, grad: F32x4, col_factor: F32x4) -> F32x4 {
+        grad * (self.row_factor * col_factor).min(self.most)
+    }
+}
+
+/// A step: p loses `decay` p and `over` u.
 pub struct Step {
     pub decay: f32,
+    pub over: f32,
+}
+
+/// A step with momentum: the average becomes `keep` of itself and `take` of u, then p loses `decay` p and `over` of it.
+pub struct MomentumStep {
+    pub decay: f32,
+    pub keep: f32,
+    pub take: f32,
     pub over: f32,
 }
 
@@ -40,7 +58,7 @@ pub fn adafactor_update_squares(update: &Update) -> f32 {
     for_each_run(update, |run| {
         let mut sums = [F32x4::splat(0.0); ABREAST];
         for_each_group([run.grad, run.col_factors], [], |[grad, col_factor], [], i| {
-            let u = grad * run.row_factor * col_factor;
+            let u = run.update(grad, col_factor);
             sums[i] += u * u;
             []
         });
@@ -56,8 +74,8 @@ pub fn adafactor_apply(update: &Update, param: &mut [f32], step: &Step) -> f32 {
     for_each_run(update, |run| {
         let mut sums = [F32x4::splat(0.0); ABREAST];
         let reads = [run.grad, run.col_factors];
-        for_each_group(reads, [&mut param[run.range]], |[grad, col_factor], [p], i| {
-            let u = grad * run.row_factor * col_factor;
+        for_each_group(reads, [&mut param[run.range.clone()]], |[grad, col_factor], [p], i| {
+            let u = run.update(grad, col_factor);
             let p = p - decay * p - over * u;
             sums[i] += p * p;
             [p]
@@ -67,25 +85,24 @@ pub fn adafactor_apply(update: &Update, param: &mut [f32], step: &Step) -> f32 {
     result as f32
 }
 
-/// momentum <- beta1 momentum + (1 - beta1) over u;  p <- p - decay p - momentum; returns the sum of the new p^2.
+/// momentum <- keep momentum + take u;  p <- p - decay p - over momentum; returns the sum of the new p^2.
 pub fn adafactor_apply_momentum(
     update: &Update,
     param: &mut [f32],
     momentum: &mut [f32],
-    step: &Step,
-    beta1: f32,
+    step: &MomentumStep,
 ) -> f32 {
-    let (decay, keep) = (F32x4::splat(step.decay), F32x4::splat(beta1));
-    let take = F32x4::splat((1.0 - beta1) * step.over);
+    let (decay, over) = (F32x4::splat(step.decay), F32x4::splat(step.over));
+    let (keep, take) = (F32x4::splat(step.keep), F32x4::splat(step.take));
     let mut result = 0.0;
     for_each_run(update, |run| {
         let mut sums = [F32x4::splat(0.0); ABREAST];
         let reads = [run.grad, run.col_factors];
-        let writes = [&mut param[run.range.clone()], &mut momentum[run.range]];
+        let writes = [&mut param[run.range.clone()], &mut momentum[run.range.clone()]];
         for_each_group(reads, writes, |[grad, col_factor], [p, m], i| {
-            let u = grad * run.row_factor * col_factor;
+            let u = run.update(grad, col_factor);
             let m = keep * m + take * u;
-            let p = p - decay * p - m;
+            let p = p - decay * p - over * m;
             sums[i] += p * p;
             [p, m]
         });
@@ -96,14 +113,15 @@ pub fn adafactor_apply_momentum(
 
 #[inline(always)]
 fn for_each_run(update: &Update, mut f: impl FnMut(Run)) {
-    let &Update { grad, row_factors, col_factors, rows, cols } = update;
+    let &Update { grad, row_factors, col_factors, most, rows, cols } = update;
+    let most = F32x4::splat(most);
     for (row, &row_factor) in row_factors.iter().enumerate() {
         let col_factors = &col_factors[row / rows * cols..][..cols];
         for (i, col_factors) in col_factors.chunks(RUN_COLS).enumerate() {
             let start = row * cols + i * RUN_COLS;
             let range = start..start + col_factors.len();
             let row_factor = F32x4::splat(row_factor);
-            f(Run { grad: &grad[range.clone()], row_factor, col_factors, range });
+            f(Run { grad: &grad[range.clone()], row_factor, col_factors, most, range });
         }
     }
 }

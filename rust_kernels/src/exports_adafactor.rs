@@ -2,7 +2,7 @@
 
 #![allow(clippy::too_many_arguments, clippy::not_unsafe_ptr_arg_deref)]
 
-use crate::adafactor_apply::{self, Step, Update};
+use crate::adafactor_apply::{self, MomentumStep, Step, Update};
 use crate::adafactor_moments::{self, Decay, Sums};
 use crate::operands::{In, Indices, Out, is_set, or_throw, read, read_at, write, write_at};
 use crate::{adafactor_stats, sums};
@@ -37,6 +37,20 @@ pub fn adafactor_guard(sums: In, guard: *mut u32, offset: usize, length: usize) 
 }
 
 #[wasm_bindgen]
+pub fn adafactor_gradient_scale(
+    sums: Out,
+    offset: usize,
+    length: usize,
+    slot: usize,
+    factor: f32,
+    max_norm: f32,
+) {
+    let squares = read_at(sums, offset, length);
+    let scale = adafactor_moments::adafactor_gradient_scale(squares, factor, max_norm);
+    write_at(sums, slot, 1)[0] = scale;
+}
+
+#[wasm_bindgen]
 pub fn adafactor_moments(
     sums: In,
     guard: Indices,
@@ -48,23 +62,27 @@ pub fn adafactor_moments(
     row_sums: usize,
     col_sums: usize,
     total: usize,
+    gradient_scale: usize,
     global_rows: f32,
     global_cols: f32,
     keep: f32,
     take: f32,
     eps1: f32,
+    mean_floor: f32,
+    factor_cap: f32,
 ) {
     if is_set(guard) {
         return;
     }
+    let scale = read_at(sums, gradient_scale, 1)[0];
     let sums = Sums {
         rows: read_at(sums, row_sums, batch * rows),
         cols: read_at(sums, col_sums, batch * cols),
         totals: read_at(sums, total, batch),
     };
-    let decay = Decay { global_rows, global_cols, keep, take, eps1 };
+    let decay = Decay { global_rows, global_cols, keep, take, eps1, scale, mean_floor, factor_cap };
     let moments = write(moments, batch * (rows + cols + 1));
-    let factors = write(factors, batch * (rows + cols));
+    let factors = write(factors, batch * (rows + cols) + 1);
     adafactor_moments::adafactor_moments(sums, &decay, moments, factors);
 }
 
@@ -102,17 +120,28 @@ pub fn adafactor_apply(
     rate: f32,
     scale_parameter: u32,
     scale_floor: f32,
+    scale_ceiling: f32,
     clip_threshold: f32,
     weight_decay: f32,
+    absolute_decay: f32,
 ) {
     let param = write_at(param, param_offset, batch * rows * cols);
     let squares = if is_set(guard) {
         sums::sum_squares(param)
     } else {
         let update = update(grad, factors, grad_offset, batch, rows, cols);
-        let step = Rate { count, rate, scale_parameter, scale_floor, clip_threshold, weight_decay }
-            .step(sums, update_squares, param_squares);
-        adafactor_apply::adafactor_apply(&update, param, &step)
+        let Size { rate, clip, decay } = Rate {
+            count,
+            rate,
+            scale_parameter,
+            scale_floor,
+            scale_ceiling,
+            clip_threshold,
+            weight_decay,
+            absolute_decay,
+        }
+        .size(sums, update_squares, param_squares);
+        adafactor_apply::adafactor_apply(&update, param, &Step { decay, over: rate / clip })
     };
     write_at(sums, next_param_squares, 1)[0] = squares;
 }
@@ -137,9 +166,12 @@ pub fn adafactor_apply_momentum(
     rate: f32,
     scale_parameter: u32,
     scale_floor: f32,
+    scale_ceiling: f32,
     clip_threshold: f32,
     weight_decay: f32,
+    absolute_decay: f32,
     beta1: f32,
+    rate_after_momentum: u32,
 ) {
     let param = write_at(param, param_offset, batch * rows * cols);
     let squares = if is_set(guard) {
@@ -147,9 +179,21 @@ pub fn adafactor_apply_momentum(
     } else {
         let momentum = write(momentum, batch * rows * cols);
         let update = update(grad, factors, grad_offset, batch, rows, cols);
-        let step = Rate { count, rate, scale_parameter, scale_floor, clip_threshold, weight_decay }
-            .step(sums, update_squares, param_squares);
-        adafactor_apply::adafactor_apply_momentum(&update, param, momentum, &step, beta1)
+        let Size { rate, clip, decay } = Rate {
+            count,
+            rate,
+            scale_parameter,
+            scale_floor,
+            scale_ceiling,
+            clip_threshold,
+            weight_decay,
+            absolute_decay,
+        }
+        .size(sums, update_squares, param_squares);
+        let (before, over) = if rate_after_momentum == 0 { (rate, 1.0) } else { (1.0, rate) };
+        let take = (1.0 - beta1) * before / clip;
+        let step = MomentumStep { decay, keep: beta1, take, over };
+        adafactor_apply::adafactor_apply_momentum(&update, param, momentum, &step)
     };
     write_at(sums, next_param_squares, 1)[0] = squares;
 }
@@ -160,19 +204,30 @@ struct Rate {
     rate: f32,
     scale_parameter: u32,
     scale_floor: f32,
+    scale_ceiling: f32,
     clip_threshold: f32,
     weight_decay: f32,
+    absolute_decay: f32,
+}
+
+/// a, d and the share of p that decays.
+struct Size {
+    rate: f32,
+    clip: f32,
+    decay: f32,
 }
 
 impl Rate {
-    /// With U2 and P2 at these slots of `sums`.
-    fn step(self, sums: Out, update_squares: usize, param_squares: usize) -> Step {
+    /// From U2 and P2 at these slots of `sums`.
+    fn size(&self, sums: Out, update_squares: usize, param_squares: usize) -> Size {
         let rms = |slot| (read_at(sums, slot, 1)[0] / self.count).sqrt();
-        let scale =
-            if self.scale_parameter == 0 { 1.0 } else { self.scale_floor.max(rms(param_squares)) };
+        let scale = match self.scale_parameter {
+            0 => 1.0,
+            _ => self.scale_ceiling.min(self.scale_floor.max(rms(param_squares))),
+        };
         let rate = self.rate * scale;
         let clip = 1f32.max(rms(update_squares) / self.clip_threshold);
-        Step { decay: rate * self.weight_decay, over: rate / clip }
+        Size { rate, clip, decay: rate * self.weight_decay + self.absolute_decay }
     }
 }
 
@@ -188,6 +243,7 @@ fn update<'a>(
         grad: read_at(grad, grad_offset, batch * rows * cols),
         row_factors: read(factors, batch * rows),
         col_factors: read_at(factors, batch * rows, batch * cols),
+        most: read_at(factors, batch * (rows + cols), 1)[0],
         rows,
         cols,
     }

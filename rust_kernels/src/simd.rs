@@ -50,6 +50,11 @@ impl F32x4 {
     pub fn max(self, other: Self) -> Self {
         Self(f32x4_max(self.0, other.0))
     }
+    /// The smaller of each pair; NaN if either is NaN.
+    #[inline(always)]
+    pub fn min(self, other: Self) -> Self {
+        Self(f32x4_min(self.0, other.0))
+    }
     /// Holds each lane to `low ..= high`; NaN stays NaN.
     #[inline(always)]
     pub fn clamp(self, low: f32, high: f32) -> Self {
@@ -125,6 +130,9 @@ impl F32x4 {
     }
     pub fn max(self, other: Self) -> Self {
         self.zip(other, |a, b| if a.is_nan() || a > b { a } else { b })
+    }
+    pub fn min(self, other: Self) -> Self {
+        self.zip(other, |a, b| if a.is_nan() || a < b { a } else { b })
     }
     pub fn clamp(self, low: f32, high: f32) -> Self {
         Self(self.0.map(|x| x.clamp(low, high)))

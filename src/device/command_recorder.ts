@@ -28,7 +28,7 @@ export interface Dispatch {
 }
 
 /** Bytes of one parameter slot that shaders see. */
-export const PARAMS_SIZE = 64;
+export const PARAMS_SIZE = 128;
 
 /** Records commands in order and submits them in batches. */
 export class CommandRecorder {

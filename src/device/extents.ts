@@ -67,27 +67,30 @@ export const extents: { readonly [K in KernelName]: Extents<K> } = {
     sums: sumsEnd,
   },
   adafactor_guard: { sums: (p) => p.length === 0 ? 0 : p.offset + p.length, guard: () => 1 },
+  adafactor_gradient_scale: {
+    sums: (p) => Math.max(p.slot + 1, p.length === 0 ? 0 : p.offset + p.length),
+  },
   adafactor_moments: {
-    sums: sumsEnd,
+    sums: (p) => Math.max(sumsEnd(p), p.gradientScale + 1),
     guard: () => 1,
     moments: (p) => p.batch * (p.rows + p.cols + 1),
-    factors: (p) => p.batch * (p.rows + p.cols),
+    factors: (p) => p.batch * (p.rows + p.cols) + 1,
   },
   adafactor_update_squares: {
     grad: (p) => p.gradOffset + p.batch * p.rows * p.cols,
-    factors: (p) => p.batch * (p.rows + p.cols),
+    factors: (p) => p.batch * (p.rows + p.cols) + 1,
     sums: (p) => p.slot + 1,
   },
   adafactor_apply: {
     grad: (p) => p.gradOffset + p.batch * p.rows * p.cols,
-    factors: (p) => p.batch * (p.rows + p.cols),
+    factors: (p) => p.batch * (p.rows + p.cols) + 1,
     guard: () => 1,
     param: (p) => p.paramOffset + p.batch * p.rows * p.cols,
     sums: (p) => Math.max(p.updateSquares, p.paramSquares, p.nextParamSquares) + 1,
   },
   adafactor_apply_momentum: {
     grad: (p) => p.gradOffset + p.batch * p.rows * p.cols,
-    factors: (p) => p.batch * (p.rows + p.cols),
+    factors: (p) => p.batch * (p.rows + p.cols) + 1,
     guard: () => 1,
     param: (p) => p.paramOffset + p.batch * p.rows * p.cols,
     momentum: (p) => p.batch * p.rows * p.cols,
@@ -193,7 +196,7 @@ function checkFlagsAndRanges(
   kernel: KernelName,
   params: Readonly<Record<string, number | undefined>>,
 ): void {
-  for (const flag of ["accumulate", "scaleParameter"]) {
+  for (const flag of ["accumulate", "scaleParameter", "rateAfterMomentum"]) {
     if ((params[flag] ?? 0) > 1) {
       throw new RangeError(`${kernel}: parameter "${flag}" must be 0 or 1, got ${params[flag]}`);
     }

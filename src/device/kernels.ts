@@ -59,12 +59,15 @@ const apply = {
   nextParamSquares: "u32",
   // Elements of the whole parameter, over all ranks.
   count: "f32",
-  // rho_t; with scaleParameter 1 it is multiplied by max(scaleFloor, RMS(p)).
+  // rho_t; with scaleParameter 1 it is multiplied by RMS(p), held to scaleFloor .. scaleCeiling.
   rate: "f32",
   scaleParameter: "u32",
   scaleFloor: "f32",
+  scaleCeiling: "f32",
   clipThreshold: "f32",
+  // The share of p that decays is a weightDecay + absoluteDecay.
   weightDecay: "f32",
+  absoluteDecay: "f32",
 } as const;
 
 /** Every kernel's operands and parameters, by name. */
@@ -157,11 +160,18 @@ export const kernels = {
     bindings: { sums: "read", guard: "write" },
     params: { offset: "u32", length: "u32" },
   },
-  // The running averages, from sums over the whole parameter; nothing is written where guard[0] != 0. With
+  // sums[slot] = factor min(1, maxNorm / |factor g|), with |g|^2 = the sum of sums[offset .. offset + length]
+  adafactor_gradient_scale: {
+    bindings: { sums: "write" },
+    params: { offset: "u32", length: "u32", slot: "u32", factor: "f32", maxNorm: "f32" },
+  },
+  // The running averages, from sums over the whole parameter of gradients that count s = sums[gradientScale] times;
+  // nothing is written where guard[0] != 0. With
   //   R = moments[0 .. batch rows], C = the next batch cols, M = the next batch (M_b = mean_i R_bi = mean_j C_bj):
-  //   R <- keep R + take (rowSum / globalCols + eps1)     C <- keep C + take (colSum / globalRows + eps1)
-  //   M <- keep M + take (total / (globalRows globalCols) + eps1)
-  //   factors[0 .. batch rows] = rsqrt(R / M)             factors[batch rows ..] = rsqrt(C)
+  //   R <- keep R + take (s^2 rowSum / globalCols + eps1)     C <- keep C + take (s^2 colSum / globalRows + eps1)
+  //   M <- keep M + take (s^2 total / (globalRows globalCols) + eps1)
+  //   factors[0 .. batch rows] = s rsqrt(R / max(M, meanFloor)), the next batch cols = rsqrt(C), the last = s factorCap
+  // (under no root stands less than the smallest normal f32, so that all factors are finite)
   adafactor_moments: {
     bindings: { sums: "read", guard: "read", moments: "write", factors: "write" },
     params: {
@@ -171,27 +181,34 @@ export const kernels = {
       rowSums: "u32",
       colSums: "u32",
       total: "u32",
+      gradientScale: "u32",
       globalRows: "f32",
       globalCols: "f32",
       keep: "f32",
       take: "f32",
       eps1: "f32",
+      meanFloor: "f32",
+      factorCap: "f32",
     },
   },
-  // sums[slot] = sum of u^2, u[b, i, j] = g[b, i, j] rowFactor[b, i] colFactor[b, j]
+  // sums[slot] = sum of u^2, u[b, i, j] = g[b, i, j] min(rowFactor[b, i] colFactor[b, j], most), most the last of factors
   adafactor_update_squares: {
     bindings: { grad: "read", factors: "read", sums: "write" },
     params: { gradOffset: "u32", batch: "u32", rows: "u32", cols: "u32", slot: "u32" },
   },
   // With U2 = sums[updateSquares], P2 = sums[paramSquares]; nothing of param is changed where guard[0] != 0, and
   // sums[nextParamSquares] = P2's own block then too (it is summed from the values that stand in param at the end):
-  //   a = rate (scaleParameter ? max(scaleFloor, sqrt(P2 / count)) : 1)    d = max(1, sqrt(U2 / count) / clipThreshold)
-  //   p <- p - a weightDecay p - a u / d        p is the block [batch, rows, cols] at element paramOffset of param
+  //   a = rate (scaleParameter ? clamp(sqrt(P2 / count), scaleFloor, scaleCeiling) : 1)
+  //   d = max(1, sqrt(U2 / count) / clipThreshold)
+  //   p <- p - (a weightDecay + absoluteDecay) p - a u / d
+  // p is the block [batch, rows, cols] at element paramOffset of param.
   adafactor_apply: {
     bindings: { grad: "read", factors: "read", guard: "read", param: "write", sums: "write" },
     params: apply,
   },
-  // As adafactor_apply, but momentum <- beta1 momentum + (1 - beta1) a u / d is subtracted instead of a u / d.
+  // As adafactor_apply, but what is subtracted instead of a u / d is
+  //   rateAfterMomentum 0:  momentum <- beta1 momentum + (1 - beta1) a u / d
+  //   rateAfterMomentum 1:  a times momentum <- beta1 momentum + (1 - beta1) u / d
   // momentum [batch, rows, cols] begins at element 0 of its buffer.
   adafactor_apply_momentum: {
     bindings: {
@@ -202,7 +219,7 @@ export const kernels = {
       momentum: "write",
       sums: "write",
     },
-    params: { ...apply, beta1: "f32" },
+    params: { ...apply, beta1: "f32", rateAfterMomentum: "u32" },
   },
 } as const satisfies Record<string, Kernel>;
 

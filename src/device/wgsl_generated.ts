@@ -207,8 +207,10 @@ struct Params {
   rate: f32,
   scaleParameter: u32,
   scaleFloor: f32,
+  scaleCeiling: f32,
   clipThreshold: f32,
   weightDecay: f32,
+  absoluteDecay: f32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> grad: array<f32>;
@@ -229,11 +231,12 @@ fn tiles(
     return;
   }
   let changing = guard[0] == 0u;
-  let paramScale = max(params.scaleFloor, sqrt(sums[params.paramSquares] / params.count));
+  let paramScale = clamp(sqrt(sums[params.paramSquares] / params.count), params.scaleFloor, params.scaleCeiling);
   let a = params.rate * select(1.0, paramScale, params.scaleParameter != 0u);
   let d = max(1.0, sqrt(sums[params.updateSquares] / params.count) / params.clipThreshold);
-  let decay = a * params.weightDecay;
+  let decay = a * params.weightDecay + params.absoluteDecay;
   let colFactors = params.batch * params.rows + place.batch * params.cols;
+  let most = factors[params.batch * (params.rows + params.cols)];
   var colFactor = vec4f();
 {
     let col = place.col + 0u * 64u;
@@ -271,7 +274,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[0u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -284,7 +287,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[1u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -297,7 +300,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[2u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -310,7 +313,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[3u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -330,7 +333,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[0u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -343,7 +346,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[1u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -356,7 +359,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[2u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -369,7 +372,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[3u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -389,7 +392,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[0u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -402,7 +405,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[1u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -415,7 +418,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[2u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -428,7 +431,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[3u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -448,7 +451,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[0u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -461,7 +464,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[1u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -474,7 +477,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[2u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -487,7 +490,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[3u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -507,7 +510,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[0u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -520,7 +523,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[1u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -533,7 +536,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[2u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -546,7 +549,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[3u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -566,7 +569,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[0u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -579,7 +582,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[1u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -592,7 +595,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[2u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -605,7 +608,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[3u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -625,7 +628,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[0u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -638,7 +641,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[1u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -651,7 +654,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[2u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -664,7 +667,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[3u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -684,7 +687,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[0u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -697,7 +700,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[1u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -710,7 +713,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[2u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -723,7 +726,7 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[3u];
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
             p -= decay * p + a / d * u;
             param[params.paramOffset + at] = p;
           }
@@ -909,9 +912,12 @@ struct Params {
   rate: f32,
   scaleParameter: u32,
   scaleFloor: f32,
+  scaleCeiling: f32,
   clipThreshold: f32,
   weightDecay: f32,
+  absoluteDecay: f32,
   beta1: f32,
+  rateAfterMomentum: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> grad: array<f32>;
@@ -933,11 +939,14 @@ fn tiles(
     return;
   }
   let changing = guard[0] == 0u;
-  let paramScale = max(params.scaleFloor, sqrt(sums[params.paramSquares] / params.count));
+  let paramScale = clamp(sqrt(sums[params.paramSquares] / params.count), params.scaleFloor, params.scaleCeiling);
   let a = params.rate * select(1.0, paramScale, params.scaleParameter != 0u);
   let d = max(1.0, sqrt(sums[params.updateSquares] / params.count) / params.clipThreshold);
-  let decay = a * params.weightDecay;
+  let take = (1.0 - params.beta1) * select(a, 1.0, params.rateAfterMomentum != 0u) / d;
+  let over = select(1.0, a, params.rateAfterMomentum != 0u);
+  let decay = a * params.weightDecay + params.absoluteDecay;
   let colFactors = params.batch * params.rows + place.batch * params.cols;
+  let most = factors[params.batch * (params.rows + params.cols)];
   var colFactor = vec4f();
 {
     let col = place.col + 0u * 64u;
@@ -975,10 +984,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[0u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[0u] = fma(p, p, squares[0u]);
@@ -990,10 +999,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[1u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[1u] = fma(p, p, squares[1u]);
@@ -1005,10 +1014,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[2u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[2u] = fma(p, p, squares[2u]);
@@ -1020,10 +1029,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[3u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[3u] = fma(p, p, squares[3u]);
@@ -1042,10 +1051,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[0u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[0u] = fma(p, p, squares[0u]);
@@ -1057,10 +1066,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[1u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[1u] = fma(p, p, squares[1u]);
@@ -1072,10 +1081,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[2u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[2u] = fma(p, p, squares[2u]);
@@ -1087,10 +1096,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[3u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[3u] = fma(p, p, squares[3u]);
@@ -1109,10 +1118,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[0u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[0u] = fma(p, p, squares[0u]);
@@ -1124,10 +1133,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[1u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[1u] = fma(p, p, squares[1u]);
@@ -1139,10 +1148,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[2u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[2u] = fma(p, p, squares[2u]);
@@ -1154,10 +1163,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[3u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[3u] = fma(p, p, squares[3u]);
@@ -1176,10 +1185,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[0u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[0u] = fma(p, p, squares[0u]);
@@ -1191,10 +1200,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[1u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[1u] = fma(p, p, squares[1u]);
@@ -1206,10 +1215,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[2u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[2u] = fma(p, p, squares[2u]);
@@ -1221,10 +1230,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[3u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[3u] = fma(p, p, squares[3u]);
@@ -1243,10 +1252,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[0u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[0u] = fma(p, p, squares[0u]);
@@ -1258,10 +1267,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[1u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[1u] = fma(p, p, squares[1u]);
@@ -1273,10 +1282,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[2u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[2u] = fma(p, p, squares[2u]);
@@ -1288,10 +1297,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[3u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[3u] = fma(p, p, squares[3u]);
@@ -1310,10 +1319,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[0u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[0u] = fma(p, p, squares[0u]);
@@ -1325,10 +1334,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[1u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[1u] = fma(p, p, squares[1u]);
@@ -1340,10 +1349,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[2u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[2u] = fma(p, p, squares[2u]);
@@ -1355,10 +1364,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[3u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[3u] = fma(p, p, squares[3u]);
@@ -1377,10 +1386,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[0u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[0u] = fma(p, p, squares[0u]);
@@ -1392,10 +1401,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[1u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[1u] = fma(p, p, squares[1u]);
@@ -1407,10 +1416,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[2u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[2u] = fma(p, p, squares[2u]);
@@ -1422,10 +1431,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[3u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[3u] = fma(p, p, squares[3u]);
@@ -1444,10 +1453,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[0u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[0u] = fma(p, p, squares[0u]);
@@ -1459,10 +1468,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[1u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[1u] = fma(p, p, squares[1u]);
@@ -1474,10 +1483,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[2u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[2u] = fma(p, p, squares[2u]);
@@ -1489,10 +1498,10 @@ fn tiles(
           let at = rowIndex * params.cols + col;
           var p = param[params.paramOffset + at];
           if (changing) {
-            let u = grad[params.gradOffset + at] * rowFactor * colFactor[3u];
-            let step = params.beta1 * momentum[at] + (1.0 - params.beta1) * (a / d * u);
-            momentum[at] = step;
-            p -= decay * p + step;
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            p -= decay * p + over * m;
             param[params.paramOffset + at] = p;
           }
           squares[3u] = fma(p, p, squares[3u]);
@@ -1511,6 +1520,139 @@ fn finish(@builtin(local_invocation_index) lane: u32) {
   let sum = sumOfPartials(lane, count);
   if (lane == 0u) {
     sums[params.nextParamSquares] = sum;
+  }
+}
+`,
+  adafactor_gradient_scale: `
+var<workgroup> laneSums: array<f32, 256>;
+fn workgroupSum(lane: u32, value: f32) -> f32 {
+  laneSums[lane] = value;
+  workgroupBarrier();
+  if (lane < 16u) {
+    var sum = 0.0;
+{
+      sum += laneSums[0u * 16u + lane];
+}
+{
+      sum += laneSums[1u * 16u + lane];
+}
+{
+      sum += laneSums[2u * 16u + lane];
+}
+{
+      sum += laneSums[3u * 16u + lane];
+}
+{
+      sum += laneSums[4u * 16u + lane];
+}
+{
+      sum += laneSums[5u * 16u + lane];
+}
+{
+      sum += laneSums[6u * 16u + lane];
+}
+{
+      sum += laneSums[7u * 16u + lane];
+}
+{
+      sum += laneSums[8u * 16u + lane];
+}
+{
+      sum += laneSums[9u * 16u + lane];
+}
+{
+      sum += laneSums[10u * 16u + lane];
+}
+{
+      sum += laneSums[11u * 16u + lane];
+}
+{
+      sum += laneSums[12u * 16u + lane];
+}
+{
+      sum += laneSums[13u * 16u + lane];
+}
+{
+      sum += laneSums[14u * 16u + lane];
+}
+{
+      sum += laneSums[15u * 16u + lane];
+}
+    laneSums[lane] = sum;
+  }
+  workgroupBarrier();
+  var total = 0.0;
+  if (lane == 0u) {
+{
+      total += laneSums[0u];
+}
+{
+      total += laneSums[1u];
+}
+{
+      total += laneSums[2u];
+}
+{
+      total += laneSums[3u];
+}
+{
+      total += laneSums[4u];
+}
+{
+      total += laneSums[5u];
+}
+{
+      total += laneSums[6u];
+}
+{
+      total += laneSums[7u];
+}
+{
+      total += laneSums[8u];
+}
+{
+      total += laneSums[9u];
+}
+{
+      total += laneSums[10u];
+}
+{
+      total += laneSums[11u];
+}
+{
+      total += laneSums[12u];
+}
+{
+      total += laneSums[13u];
+}
+{
+      total += laneSums[14u];
+}
+{
+      total += laneSums[15u];
+}
+  }
+  return total;
+}
+struct Params {
+  offset: u32,
+  length: u32,
+  slot: u32,
+  factor: f32,
+  maxNorm: f32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> sums: array<f32>;
+@compute @workgroup_size(256)
+fn main(@builtin(local_invocation_index) lane: u32) {
+  var part = 0.0;
+  for (var i = lane; i < params.length; i += 256u) {
+    part += sums[params.offset + i] * 0x1p-40;
+  }
+  let total = workgroupSum(lane, part);
+  if (lane == 0u) {
+    let norm = params.factor * sqrt(total) * 0x1p20;
+    sums[params.slot] = params.factor * select(1.0, params.maxNorm / norm, norm > params.maxNorm);
   }
 }
 `,
@@ -1575,11 +1717,14 @@ struct Params {
   rowSums: u32,
   colSums: u32,
   total: u32,
+  gradientScale: u32,
   globalRows: f32,
   globalCols: f32,
   keep: f32,
   take: f32,
   eps1: f32,
+  meanFloor: f32,
+  factorCap: f32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> sums: array<f32>;
@@ -1609,22 +1754,28 @@ fn vectors(
   let i = (group.y * groups.x + group.x) * 256u + lane;
   let numRows = params.batch * params.rows;
   let numCols = params.batch * params.cols;
-  if (i >= numRows + numCols || guard[0] != 0u) {
+  if (i > numRows + numCols || guard[0] != 0u) {
     return;
   }
+  let scale = sums[params.gradientScale];
   if (i < numRows) {
     let r = average(moments[i], sums[params.rowSums + i] / params.globalCols);
     moments[i] = r;
-    factors[i] = inverseSqrt(r / moments[numRows + numCols + i / params.rows]);
-  } else {
+    let m = max(moments[numRows + numCols + i / params.rows], max(params.meanFloor, TINY));
+    factors[i] = scale * inverseSqrt(max(r / m, TINY));
+  } else if (i < numRows + numCols) {
     let c = average(moments[i], sums[params.colSums + i - numRows] / params.globalRows);
     moments[i] = c;
-    factors[i] = inverseSqrt(c);
+    factors[i] = inverseSqrt(max(c, TINY));
+  } else {
+    factors[i] = scale * params.factorCap;
   }
 }
 fn average(before: f32, now: f32) -> f32 {
-  return params.keep * before + params.take * (now + params.eps1);
+  let scale = sums[params.gradientScale];
+  return params.keep * before + params.take * (scale * now * scale + params.eps1);
 }
+const TINY = 1.17549435e-38;
 `,
   adafactor_stats: `
 struct Place {
@@ -2370,6 +2521,7 @@ fn tiles(
     return;
   }
   let colFactors = params.batch * params.rows + place.batch * params.cols;
+  let most = factors[params.batch * (params.rows + params.cols)];
   var colFactor = vec4f();
 {
     let col = place.col + 0u * 64u;
@@ -2405,28 +2557,28 @@ fn tiles(
 {
         let col = place.col + 0u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[0u];
+          let u = grad[at + col] * min(rowFactor * colFactor[0u], most);
           squares[0u] = fma(u, u, squares[0u]);
         }
 }
 {
         let col = place.col + 1u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[1u];
+          let u = grad[at + col] * min(rowFactor * colFactor[1u], most);
           squares[1u] = fma(u, u, squares[1u]);
         }
 }
 {
         let col = place.col + 2u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[2u];
+          let u = grad[at + col] * min(rowFactor * colFactor[2u], most);
           squares[2u] = fma(u, u, squares[2u]);
         }
 }
 {
         let col = place.col + 3u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[3u];
+          let u = grad[at + col] * min(rowFactor * colFactor[3u], most);
           squares[3u] = fma(u, u, squares[3u]);
         }
 }
@@ -2441,28 +2593,28 @@ fn tiles(
 {
         let col = place.col + 0u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[0u];
+          let u = grad[at + col] * min(rowFactor * colFactor[0u], most);
           squares[0u] = fma(u, u, squares[0u]);
         }
 }
 {
         let col = place.col + 1u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[1u];
+          let u = grad[at + col] * min(rowFactor * colFactor[1u], most);
           squares[1u] = fma(u, u, squares[1u]);
         }
 }
 {
         let col = place.col + 2u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[2u];
+          let u = grad[at + col] * min(rowFactor * colFactor[2u], most);
           squares[2u] = fma(u, u, squares[2u]);
         }
 }
 {
         let col = place.col + 3u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[3u];
+          let u = grad[at + col] * min(rowFactor * colFactor[3u], most);
           squares[3u] = fma(u, u, squares[3u]);
         }
 }
@@ -2477,28 +2629,28 @@ fn tiles(
 {
         let col = place.col + 0u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[0u];
+          let u = grad[at + col] * min(rowFactor * colFactor[0u], most);
           squares[0u] = fma(u, u, squares[0u]);
         }
 }
 {
         let col = place.col + 1u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[1u];
+          let u = grad[at + col] * min(rowFactor * colFactor[1u], most);
           squares[1u] = fma(u, u, squares[1u]);
         }
 }
 {
         let col = place.col + 2u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[2u];
+          let u = grad[at + col] * min(rowFactor * colFactor[2u], most);
           squares[2u] = fma(u, u, squares[2u]);
         }
 }
 {
         let col = place.col + 3u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[3u];
+          let u = grad[at + col] * min(rowFactor * colFactor[3u], most);
           squares[3u] = fma(u, u, squares[3u]);
         }
 }
@@ -2513,28 +2665,28 @@ fn tiles(
 {
         let col = place.col + 0u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[0u];
+          let u = grad[at + col] * min(rowFactor * colFactor[0u], most);
           squares[0u] = fma(u, u, squares[0u]);
         }
 }
 {
         let col = place.col + 1u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[1u];
+          let u = grad[at + col] * min(rowFactor * colFactor[1u], most);
           squares[1u] = fma(u, u, squares[1u]);
         }
 }
 {
         let col = place.col + 2u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[2u];
+          let u = grad[at + col] * min(rowFactor * colFactor[2u], most);
           squares[2u] = fma(u, u, squares[2u]);
         }
 }
 {
         let col = place.col + 3u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[3u];
+          let u = grad[at + col] * min(rowFactor * colFactor[3u], most);
           squares[3u] = fma(u, u, squares[3u]);
         }
 }
@@ -2549,28 +2701,28 @@ fn tiles(
 {
         let col = place.col + 0u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[0u];
+          let u = grad[at + col] * min(rowFactor * colFactor[0u], most);
           squares[0u] = fma(u, u, squares[0u]);
         }
 }
 {
         let col = place.col + 1u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[1u];
+          let u = grad[at + col] * min(rowFactor * colFactor[1u], most);
           squares[1u] = fma(u, u, squares[1u]);
         }
 }
 {
         let col = place.col + 2u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[2u];
+          let u = grad[at + col] * min(rowFactor * colFactor[2u], most);
           squares[2u] = fma(u, u, squares[2u]);
         }
 }
 {
         let col = place.col + 3u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[3u];
+          let u = grad[at + col] * min(rowFactor * colFactor[3u], most);
           squares[3u] = fma(u, u, squares[3u]);
         }
 }
@@ -2585,28 +2737,28 @@ fn tiles(
 {
         let col = place.col + 0u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[0u];
+          let u = grad[at + col] * min(rowFactor * colFactor[0u], most);
           squares[0u] = fma(u, u, squares[0u]);
         }
 }
 {
         let col = place.col + 1u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[1u];
+          let u = grad[at + col] * min(rowFactor * colFactor[1u], most);
           squares[1u] = fma(u, u, squares[1u]);
         }
 }
 {
         let col = place.col + 2u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[2u];
+          let u = grad[at + col] * min(rowFactor * colFactor[2u], most);
           squares[2u] = fma(u, u, squares[2u]);
         }
 }
 {
         let col = place.col + 3u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[3u];
+          let u = grad[at + col] * min(rowFactor * colFactor[3u], most);
           squares[3u] = fma(u, u, squares[3u]);
         }
 }
@@ -2621,28 +2773,28 @@ fn tiles(
 {
         let col = place.col + 0u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[0u];
+          let u = grad[at + col] * min(rowFactor * colFactor[0u], most);
           squares[0u] = fma(u, u, squares[0u]);
         }
 }
 {
         let col = place.col + 1u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[1u];
+          let u = grad[at + col] * min(rowFactor * colFactor[1u], most);
           squares[1u] = fma(u, u, squares[1u]);
         }
 }
 {
         let col = place.col + 2u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[2u];
+          let u = grad[at + col] * min(rowFactor * colFactor[2u], most);
           squares[2u] = fma(u, u, squares[2u]);
         }
 }
 {
         let col = place.col + 3u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[3u];
+          let u = grad[at + col] * min(rowFactor * colFactor[3u], most);
           squares[3u] = fma(u, u, squares[3u]);
         }
 }
@@ -2657,28 +2809,28 @@ fn tiles(
 {
         let col = place.col + 0u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[0u];
+          let u = grad[at + col] * min(rowFactor * colFactor[0u], most);
           squares[0u] = fma(u, u, squares[0u]);
         }
 }
 {
         let col = place.col + 1u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[1u];
+          let u = grad[at + col] * min(rowFactor * colFactor[1u], most);
           squares[1u] = fma(u, u, squares[1u]);
         }
 }
 {
         let col = place.col + 2u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[2u];
+          let u = grad[at + col] * min(rowFactor * colFactor[2u], most);
           squares[2u] = fma(u, u, squares[2u]);
         }
 }
 {
         let col = place.col + 3u * 64u;
         if (col < params.cols) {
-          let u = grad[at + col] * rowFactor * colFactor[3u];
+          let u = grad[at + col] * min(rowFactor * colFactor[3u], most);
           squares[3u] = fma(u, u, squares[3u]);
         }
 }

@@ -84,11 +84,15 @@ const plans: Plans = {
     };
   },
   adafactor_guard: ({ length }) => overChunks("adafactor_guard", { length, entryPoint: "look" }),
+  adafactor_gradient_scale: () => ({
+    source: "adafactor_gradient_scale",
+    stages: [{ entryPoint: "main", workgroups: 1 }],
+  }),
   adafactor_moments: ({ batch, rows, cols }) => ({
     source: "adafactor_moments",
     stages: [
       { entryPoint: "means", workgroups: Math.ceil(batch / 256) },
-      { entryPoint: "vectors", workgroups: Math.ceil(batch * (rows + cols) / 256) },
+      { entryPoint: "vectors", workgroups: Math.ceil((batch * (rows + cols) + 1) / 256) },
     ],
   }),
   adafactor_update_squares: (params) => overTiles("adafactor_update_squares", params),

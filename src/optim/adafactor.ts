@@ -5,6 +5,8 @@
 //   a  = rho_t (scaleParameter ? max(eps2, RMS(p)) : 1)
 //   p <- p - a weightDecay p - a u                (with beta1: a running average of a u is applied instead)
 //
+// Options turn this into what other implementations compute (optim/presets.ts).
+//
 // Three passes over memory: sums of g^2, sum of u^2, apply (which leaves the next step's sum of p^2). Between them lie
 // two exchanges of sums, empty on one device; everything that differs when parameters are split is in the four
 // protected methods at the end, which DistributedAdaFactor overrides.
@@ -18,12 +20,19 @@ import type { ProcessGroup } from "../dist/group.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type FactoredView, factoredView } from "./factored_moment.ts";
+import type { Factoring } from "./factoring.ts";
+import { scaleOnDevice, scaleOnHost, shareSquares } from "./gradient_scale.ts";
+import type { Hyperparameters } from "./hyperparameters.ts";
+import { type Plan, planBlocks } from "./adafactor_plan.ts";
 import {
-  type AdafactorOptions,
-  type Hyperparameters,
-  parseHyperparameters,
-} from "./hyperparameters.ts";
-import { type Plan, planBlocks, type State } from "./adafactor_plan.ts";
+  checkFits,
+  disposeState,
+  freshState,
+  loadState,
+  type OptimizerState,
+  saveState,
+  type State,
+} from "./adafactor_state.ts";
 import {
   advanceMoments,
   applyUpdate,
@@ -32,8 +41,24 @@ import {
   sumStatistics,
   sumUpdates,
 } from "./adafactor_passes.ts";
-import { guardTotals, markNonFinite, refuseGuarded, refuseNonFinite } from "./non_finite.ts";
+import {
+  guardTotals,
+  markNonFinite,
+  NonFiniteGradientError,
+  refuseGuarded,
+  refuseNonFinite,
+} from "./non_finite.ts";
 import { exchangeSums } from "./packed_sums.ts";
+import { type OptimizerOptions, type ParameterGroup, parseGroups } from "./parameter_groups.ts";
+
+/** Options of one `step()`. */
+export interface StepOptions {
+  /**
+   * Gradients are divided by it, at no cost: the number of micro-batches that `backward()` has added up since
+   * `zeroGrad()`, where the loss is to be their mean. Default 1.
+   */
+  readonly gradientDivisor?: number;
+}
 
 /**
  * Adafactor on one device: keeps a row and a column of statistics per matrix instead of the whole second moment.
@@ -42,7 +67,7 @@ import { exchangeSums } from "./packed_sums.ts";
  * State: (rows + cols + 1) floats per matrix.
  *
  * Source: Shazeer & Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost" (2018), algorithms 4-6;
- * arguments and defaults as in `transformers.Adafactor`.
+ * arguments and defaults as in `transformers.Adafactor`; {@linkcode presets} holds other implementations' choices.
  *
  * @example
  * ```ts
@@ -54,42 +79,42 @@ import { exchangeSums } from "./packed_sums.ts";
  * ```
  */
 export class Adafactor implements Disposable {
-  readonly #parameters: readonly Parameter[];
-  readonly #hyper: Hyperparameters;
+  readonly #hyper: ReadonlyMap<Parameter, Hyperparameters>;
+  readonly #nonFinite: "error" | "skip";
+  readonly #maxNorm: number | undefined;
   readonly #states = new Map<Parameter, State>();
   readonly #guard: DeviceBuffer;
   #plan: Plan | undefined;
-  #stepping = false;
+  #busy = false;
+  #skippedSteps = 0;
 
   /**
-   * Optimizes `parameters`, all f32 on one device.
+   * Optimizes `parameters`, all f32 on one device: parameters, or groups of them with options of their own.
    *
    * @throws {TypeError} if options exclude each other, or parameters are given twice or on several devices
    * @throws {RangeError} if a number is outside its range, or there is no parameter
    */
-  constructor(parameters: Iterable<Parameter>, options: AdafactorOptions = {}) {
-    this.#hyper = parseHyperparameters(options);
-    this.#parameters = [...parameters];
-    if (this.#parameters.length === 0) {
-      throw new RangeError("Cannot optimize no parameters: give one");
+  constructor(parameters: Iterable<Parameter | ParameterGroup>, options: OptimizerOptions = {}) {
+    const { maxGradientNorm, nonFinite = "error", ...defaults } = options;
+    if (maxGradientNorm !== undefined && !(maxGradientNorm > 0)) {
+      throw new RangeError(`maxGradientNorm must be > 0: current value is ${maxGradientNorm}`);
     }
-    if (new Set(this.#parameters).size < this.#parameters.length) {
-      throw new TypeError("Cannot optimize a parameter twice: each must be given once");
-    }
-    const device = this.#parameters[0].device;
-    const stray = this.#parameters.find((parameter) => parameter.device !== device);
-    if (stray !== undefined) {
-      throw new TypeError(
-        `Cannot optimize ${stray.name} as it is on another device than the first parameter`,
-      );
-    }
+    this.#hyper = parseGroups(parameters, defaults);
+    this.#nonFinite = nonFinite;
+    this.#maxNorm = maxGradientNorm;
+    const device = this.#device;
     this.#guard = device.allocate(4);
     device.write(this.#guard, new Uint32Array(1));
   }
 
   /** The parameters, in the order given. */
   get parameters(): readonly Parameter[] {
-    return this.#parameters;
+    return [...this.#hyper.keys()];
+  }
+
+  /** Steps that changed nothing as a gradient was NaN or infinite (with `nonFinite: "skip"`). */
+  get skippedSteps(): number {
+    return this.#skippedSteps;
   }
 
   /** Computes gradients of `loss`, a scalar; they add to those already there. */
@@ -99,36 +124,80 @@ export class Adafactor implements Disposable {
 
   /** Forgets all gradients. */
   zeroGrad(): void {
-    for (const parameter of this.#parameters) parameter.zeroGrad();
+    for (const parameter of this.parameters) parameter.zeroGrad();
   }
 
   /**
-   * Updates every parameter from its gradient. Gradients stay until `zeroGrad`.
+   * Updates every parameter from its gradient. Gradients stay until `zeroGrad`, and `backward()` adds to them: call it
+   * for several micro-batches, then `step({ gradientDivisor })`.
    *
    * @throws {TypeError} if a parameter has no gradient (unless `missingGradients: "skip"`)
-   * @throws {NonFiniteGradientError} if a gradient is NaN or infinite; nothing was changed
+   * @throws {NonFiniteGradientError} if a gradient is NaN or infinite (unless `nonFinite: "skip"`); nothing was changed
    */
-  async step(): Promise<void> {
-    if (this.#stepping) {
-      throw new TypeError("Cannot step as the last step is not finished: await step()");
+  async step({ gradientDivisor = 1 }: StepOptions = {}): Promise<void> {
+    if (!(gradientDivisor >= 1 && gradientDivisor < Infinity)) {
+      throw new RangeError(`gradientDivisor must be >= 1: current value is ${gradientDivisor}`);
     }
-    this.#stepping = true;
-    try {
+    await this.#alone(async () => {
       const active = this.#withGradients();
       if (active.length === 0) return;
-      await this.#update(this.#planFor(active));
-    } finally {
-      this.#stepping = false;
+      try {
+        await this.#update(this.#planFor(active), gradientDivisor);
+      } catch (error) {
+        if (!(error instanceof NonFiniteGradientError) || this.#nonFinite === "error") throw error;
+        this.#skippedSteps += 1;
+      }
+    });
+  }
+
+  /**
+   * The whole state by parameter name, independent of the mesh; every rank must call it and gets the same.
+   *
+   * @throws {TypeError} if two parameters have one name
+   */
+  async stateDict(): Promise<OptimizerState> {
+    this.#requireNames();
+    const saved: OptimizerState = {};
+    await this.#alone(async () => {
+      for (const parameter of this.parameters) {
+        const view = this.viewOf(parameter);
+        saved[parameter.name] = await saveState(this.#stateOf(parameter, view), view);
+      }
+    });
+    return saved;
+  }
+
+  /**
+   * Goes on from `saved`, on whatever mesh. Parameters' values are loaded on their own.
+   *
+   * @throws {TypeError} if it is not the state of these parameters with these options; nothing was changed
+   */
+  loadStateDict(saved: Readonly<OptimizerState>): void {
+    this.#requireNames();
+    const names = new Set(this.parameters.map(({ name }) => name));
+    const stray = Object.keys(saved).filter((name) => !names.has(name));
+    const missing = [...names].filter((name) => !Object.hasOwn(saved, name));
+    if (stray.length + missing.length > 0) {
+      throw new TypeError(
+        `Cannot load state: it lacks [${missing}], and no parameter has the names [${stray}]: give one entry for each`,
+      );
+    }
+    const views = this.parameters.map((parameter) => {
+      const { beta1 } = this.#hyper.get(parameter)!;
+      const view = this.viewOf(parameter);
+      checkFits(parameter.name, saved[parameter.name], { view, momentum: beta1 !== undefined });
+      return { parameter, view };
+    });
+    this.forgetPlan();
+    for (const { parameter, view } of views) {
+      loadState(this.#stateOf(parameter, view), saved[parameter.name], view);
     }
   }
 
   /** Gives back all device memory that the optimizer holds. */
   [Symbol.dispose](): void {
     this.forgetPlan();
-    for (const { moments, momentum } of this.#states.values()) {
-      moments[Symbol.dispose]();
-      momentum?.[Symbol.dispose]();
-    }
+    for (const state of this.#states.values()) disposeState(state);
     this.#states.clear();
     this.#guard[Symbol.dispose]();
   }
@@ -145,7 +214,12 @@ export class Adafactor implements Disposable {
         `Cannot step as ${parameter.name} is split over ranks: use DistributedAdaFactor and call setupDistributed()`,
       );
     }
-    return factoredView(parameter.layout);
+    return factoredView(parameter.layout, { factoring: this.factoringOf(parameter) });
+  }
+
+  /** Which of its dims share statistics. */
+  protected factoringOf(parameter: Parameter): Factoring {
+    return this.#hyper.get(parameter)!.factoring;
   }
 
   /** First element of this rank's block of `parameter`. */
@@ -179,40 +253,52 @@ export class Adafactor implements Disposable {
   }
 
   get #device(): Device {
-    return this.#parameters[0].device;
+    return [...this.#hyper.keys()][0].device;
   }
 
   #withGradients(): Parameter[] {
-    const without = this.#parameters.filter(({ grad }) => grad === undefined);
-    if (without.length > 0 && this.#hyper.missingGradients === "error") {
+    const without = [...this.#hyper].filter(([{ grad }, { missingGradients }]) =>
+      grad === undefined && missingGradients === "error"
+    );
+    if (without.length > 0) {
       throw new TypeError(
-        `Cannot step without a gradient of ${without.map(({ name }) => name).join(", ")}: ` +
+        `Cannot step without a gradient of ${without.map(([{ name }]) => name).join(", ")}: ` +
           'call backward() first, or set missingGradients: "skip"',
       );
     }
-    return this.#parameters.filter(({ grad }) => grad !== undefined);
+    return this.parameters.filter(({ grad }) => grad !== undefined);
   }
 
-  async #update(plan: Plan): Promise<void> {
-    const { blocks, statistics, updates, sums, numNonFinite } = plan;
+  async #update(plan: Plan, divisor: number): Promise<void> {
+    const { blocks, statistics, updates, sums, numNonFinite, gradientScale } = plan;
     const device = this.#device;
+    const scaling = { divisor, maxNorm: this.#maxNorm };
     using scope = new DisposableStack();
     const grads = await this.gradientBlocks(blocks.map(({ parameter }) => parameter), scope);
     const operands = blocks.map(({ view }, index): PassOperands => ({
       device,
-      hyper: this.#hyper,
       sums,
+      gradientScale,
       guard: this.#guard,
       grad: grads[index],
-      factors: scope.use(device.allocate(4 * view.batch * (view.rows + view.cols))),
+      factors: scope.use(device.allocate(4 * (view.batch * (view.rows + view.cols) + 1))),
     }));
     const alone = this.groups.length === 0;
 
     for (const [index, block] of blocks.entries()) sumStatistics(block, operands[index]);
-    if (alone) guardTotals(blocks, { device, sums, guard: this.#guard });
+    if (alone) {
+      guardTotals(blocks, { device, sums, guard: this.#guard });
+      scaleOnDevice(plan, { device, ...scaling });
+    }
     await exchangeSums({ device, buffer: sums }, statistics, {
-      onLocal: (host) => markNonFinite(blocks, host, numNonFinite),
-      onGlobal: (host) => refuseNonFinite(blocks, host, numNonFinite),
+      onLocal: (host) => {
+        markNonFinite(blocks, host, numNonFinite);
+        shareSquares(plan, host);
+      },
+      onGlobal: (host) => {
+        refuseNonFinite(blocks, host, numNonFinite);
+        scaleOnHost(plan, host, scaling);
+      },
     });
 
     for (const [index, block] of blocks.entries()) {
@@ -236,6 +322,7 @@ export class Adafactor implements Disposable {
     this.forgetPlan();
     const owned = parameters.map((parameter, index) => ({
       parameter,
+      hyper: this.#hyper.get(parameter)!,
       view: views[index],
       paramOffset: this.offsetOf(parameter),
       state: this.#stateOf(parameter, views[index]),
@@ -243,22 +330,35 @@ export class Adafactor implements Disposable {
     return this.#plan = planBlocks(this.#device, owned, this.groups);
   }
 
-  #stateOf(parameter: Parameter, { batch, rows, cols }: FactoredView<ProcessGroup>): State {
+  #stateOf(parameter: Parameter, view: FactoredView<ProcessGroup>): State {
     let state = this.#states.get(parameter);
     if (state === undefined) {
-      const momentum = this.#hyper.beta1 === undefined
-        ? undefined
-        : zeros(this.#device, batch * rows * cols);
-      const moments = zeros(this.#device, batch * (rows + cols + 1));
-      state = { step: 0, moments, momentum, squaresOf: -1 };
+      state = freshState(this.#device, view, this.#hyper.get(parameter)!);
       this.#states.set(parameter, state);
     }
     return state;
   }
-}
 
-function zeros(device: Device, length: number): DeviceBuffer {
-  const out = device.allocate(4 * length);
-  device.run("fill", { out }, { offset: 0, length, value: 0 });
-  return out;
+  /** Runs `work` unless something else is under way. */
+  async #alone(work: () => Promise<void>): Promise<void> {
+    if (this.#busy) {
+      throw new TypeError("Cannot step as the last step is not finished: await step()");
+    }
+    this.#busy = true;
+    try {
+      await work();
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  #requireNames(): void {
+    const seen = new Set<string>();
+    for (const { name } of this.#hyper.keys()) {
+      if (seen.has(name)) {
+        throw new TypeError(`Cannot save state by name as two parameters are called ${name}`);
+      }
+      seen.add(name);
+    }
+  }
 }

@@ -3,7 +3,7 @@
 import type { Device, DeviceBuffer } from "../device/device.ts";
 import type { Block } from "./adafactor_plan.ts";
 import type { FactoredView } from "./factored_moment.ts";
-import type { Hyperparameters } from "./hyperparameters.ts";
+import type { SumSlots } from "./packed_sums.ts";
 
 /** Where one parameter's gradient block lies. */
 export interface GradientBlock {
@@ -16,13 +16,14 @@ export interface GradientBlock {
 /** What the passes work with, besides the block. */
 export interface PassOperands {
   readonly device: Device;
-  readonly hyper: Hyperparameters;
   /** All sums of all parameters. */
   readonly sums: DeviceBuffer;
   /** A u32 that is not 0 once a gradient is not finite. */
   readonly guard: DeviceBuffer;
   readonly grad: GradientBlock;
-  /** rsqrt(R / mean R) and rsqrt(C) of this step. */
+  /** What gradients are multiplied by. */
+  readonly gradientScale: SumSlots;
+  /** rsqrt(R / mean R) and rsqrt(C) of this step, and the most that their product counts for. */
   readonly factors: DeviceBuffer;
 }
 
@@ -45,17 +46,20 @@ export function sumStatistics(block: Block, { device, grad, sums }: PassOperands
 
 /** From the whole parameter's sums to R, C and this step's factors. */
 export function advanceMoments(block: Block, operands: PassOperands): void {
-  const { device, hyper, sums, guard, factors } = operands;
-  const { view, state } = block;
+  const { device, sums, guard, factors, gradientScale } = operands;
+  const { view, state, hyper } = block;
   const take = hyper.take(state.step + 1);
   device.run("adafactor_moments", { sums, guard, moments: state.moments, factors }, {
     ...extent(view),
     ...statisticsSlots(block),
+    gradientScale: gradientScale.offset,
     globalRows: view.globalRows,
     globalCols: view.globalCols,
     keep: 1 - take,
     take,
     eps1: hyper.eps1,
+    meanFloor: view.factored ? hyper.meanFloor : 0,
+    factorCap: hyper.factorCap,
   });
 }
 
@@ -70,8 +74,11 @@ export function sumUpdates(block: Block, { device, grad, factors, sums }: PassOp
 
 /** Pass 3: the new parameter, and its sum of squares for the next step. */
 export function applyUpdate(block: Block, operands: PassOperands): void {
-  const { device, hyper, sums, guard, grad, factors } = operands;
-  const { parameter, view, state } = block;
+  const { device, sums, guard, grad, factors } = operands;
+  const { parameter, view, state, hyper } = block;
+  const decay = hyper.decay(state.step + 1);
+  // Uphill is a negative rate; what decays must not change its sign with it.
+  const sign = hyper.maximize ? -1 : 1;
   const bindings = { grad: grad.buffer, factors, guard, param: parameter.buffer, sums };
   const params = {
     gradOffset: grad.offset,
@@ -81,11 +88,13 @@ export function applyUpdate(block: Block, operands: PassOperands): void {
     paramSquares: block.paramSquares[state.step % 2].offset,
     nextParamSquares: block.paramSquares[(state.step + 1) % 2].offset,
     count: view.globalCount,
-    rate: hyper.rate(state.step + 1),
+    rate: sign * hyper.rate(state.step + 1),
     scaleParameter: hyper.scaleParameter ? 1 : 0,
     scaleFloor: hyper.scaleFloor,
+    scaleCeiling: hyper.scaleCeiling,
     clipThreshold: hyper.clipThreshold,
-    weightDecay: hyper.weightDecay,
+    weightDecay: sign * decay.timesStep,
+    absoluteDecay: decay.absolute,
   };
   if (hyper.beta1 === undefined) {
     device.run("adafactor_apply", bindings, params);
@@ -93,6 +102,7 @@ export function applyUpdate(block: Block, operands: PassOperands): void {
     device.run("adafactor_apply_momentum", { ...bindings, momentum: state.momentum! }, {
       ...params,
       beta1: hyper.beta1,
+      rateAfterMomentum: hyper.momentumOf === "update" ? 1 : 0,
     });
   }
 }

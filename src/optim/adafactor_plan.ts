@@ -3,24 +3,15 @@
 import type { Device, DeviceBuffer } from "../device/device.ts";
 import type { ProcessGroup } from "../dist/group.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import type { State } from "./adafactor_state.ts";
 import type { FactoredView } from "./factored_moment.ts";
+import type { Hyperparameters } from "./hyperparameters.ts";
 import { type SumsLayout, type SumSlots, SumsPlan } from "./packed_sums.ts";
-
-/** What lasts from step to step, per parameter. */
-export interface State {
-  /** Steps taken. */
-  step: number;
-  /** R, C and mean R of this rank's block, f32 (see the kernel adafactor_moments). */
-  readonly moments: DeviceBuffer;
-  /** Running average of updates, with beta1. */
-  readonly momentum: DeviceBuffer | undefined;
-  /** `Parameter.version` whose sum of squares is in the sums; -1 for none. */
-  squaresOf: number;
-}
 
 /** One parameter in the present plan. */
 export interface Block {
   readonly parameter: Parameter;
+  readonly hyper: Hyperparameters;
   readonly view: FactoredView<ProcessGroup>;
   /** First element of this rank's block in the parameter's buffer. */
   readonly paramOffset: number;
@@ -28,6 +19,8 @@ export interface Block {
   readonly rowSums: SumSlots;
   readonly colSums: SumSlots;
   readonly total: SumSlots;
+  /** Sum g^2 of the whole parameter, where ranks exchange sums. */
+  readonly gradientSquares: SumSlots;
   /** Sum p^2 before this step and, from `apply`, after it; they take turns. */
   readonly paramSquares: readonly [SumSlots, SumSlots];
   readonly updateSquares: SumSlots;
@@ -40,15 +33,18 @@ export interface Plan {
   readonly updates: SumsLayout<ProcessGroup>;
   /** Per block, how many ranks saw a gradient that is not finite. */
   readonly numNonFinite: SumSlots;
+  /** What gradients are multiplied by in this step. */
+  readonly gradientScale: SumSlots;
   readonly sums: DeviceBuffer;
 }
 
 /** Lays out the sums of `owned` blocks, which add up over `groups`, and allocates their buffer. */
 export function planBlocks(
   device: Device,
-  owned: readonly Pick<Block, "parameter" | "view" | "paramOffset" | "state">[],
+  owned: readonly Pick<Block, "parameter" | "hyper" | "view" | "paramOffset" | "state">[],
   groups: readonly ProcessGroup[],
 ): Plan {
+  const perRank = groups.length === 0 ? 0 : 1;
   const statistics = new SumsPlan(groups);
   const updates = new SumsPlan(groups);
   const blocks = owned.map((block): Block => {
@@ -58,14 +54,22 @@ export function planBlocks(
       rowSums: statistics.add(batch * rows, rowSumGroups),
       colSums: statistics.add(batch * cols, colSumGroups),
       total: statistics.addWatched(batch, [...rowSumGroups, ...colSumGroups]),
+      gradientSquares: statistics.addWatched(perRank, groups),
       paramSquares: [statistics.add(1, groups), statistics.add(1, groups)],
       updateSquares: updates.add(1, groups),
     };
   });
-  const numNonFinite = statistics.add(groups.length === 0 ? 0 : blocks.length, groups);
+  const numNonFinite = statistics.add(perRank * blocks.length, groups);
+  const gradientScale = statistics.addWatched(1, []);
   const first = statistics.layOut();
   const laidOut = { statistics: first, updates: updates.layOut(first.end) };
   const sums = device.allocate(4 * laidOut.updates.end);
   device.run("fill", { out: sums }, { offset: 0, length: sums.byteLength / 4, value: 0 });
-  return { blocks, ...laidOut, numNonFinite, sums };
+  return { blocks, ...laidOut, numNonFinite, gradientScale, sums };
+}
+
+/** On one device, where the totals of all blocks lie one after the other: their range. */
+export function totalsOf(blocks: readonly Block[]): { offset: number; length: number } {
+  const length = blocks.reduce((sum, { total }) => sum + total.length, 0);
+  return { offset: blocks[0].total.offset, length };
 }

@@ -12,7 +12,7 @@
 import type { ProcessGroup } from "../dist/group.ts";
 import type { Layout } from "../dist/layout.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import { Adafactor } from "./adafactor.ts";
+import { Adafactor, type StepOptions } from "./adafactor.ts";
 import type { GradientBlock } from "./adafactor_passes.ts";
 import { type FactoredView, factoredView } from "./factored_moment.ts";
 import {
@@ -118,12 +118,12 @@ export class DistributedAdaFactor extends Adafactor {
   }
 
   /** As {@linkcode Adafactor.step}, on all ranks together. @throws {TypeError} before `setupDistributed()`. */
-  override async step(): Promise<void> {
+  override async step(options: StepOptions = {}): Promise<void> {
     if (this.#groups === undefined) {
       throw new TypeError("Cannot step before setupDistributed(): call it once, on every rank");
     }
     const before = this.#traffic();
-    await super.step();
+    await super.step(options);
     const after = this.#traffic();
     this.#lastStep = {
       collectives: after.collectives - before.collectives,
@@ -139,10 +139,17 @@ export class DistributedAdaFactor extends Adafactor {
 
   /** This rank's block: its shard, and of that its rows under ZeRO. */
   protected override viewOf(parameter: Parameter): FactoredView<ProcessGroup> {
+    if (this.#groups === undefined) {
+      throw new TypeError(
+        "Cannot place state before setupDistributed(): call it once, on every rank",
+      );
+    }
     const layout = this.#layoutOf(parameter);
-    if (this.#zeroGroup === undefined) return factoredView(layout);
-    const { rows } = ownedRows(parameter, this.#zeroGroup);
-    return factoredView(layout, { group: this.#zeroGroup, length: rows.end - rows.begin });
+    const factoring = this.factoringOf(parameter);
+    const group = this.#zeroGroup;
+    if (group === undefined) return factoredView(layout, { factoring });
+    const { rows } = ownedRows(parameter, group);
+    return factoredView(layout, { factoring, rowCut: { group, rows } });
   }
 
   /** Where this rank's rows begin. */

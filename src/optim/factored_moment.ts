@@ -2,11 +2,11 @@
 //
 //   R[b, i] = mean_j g[b, i, j]^2,  C[b, j] = mean_i g[b, i, j]^2,  v[b, i, j] ~ R[b, i] C[b, j] / mean_i R[b, i]
 //                                                                            (Shazeer & Stern 2018, alg. 4)
-// shape          view [batch, rows, cols]
+// shape          view [batch, rows, cols], each the product of the dims with that role (optim/factoring.ts)
 // [h, w]         [1, h, w]
 // [..., h, w]    [product of the leading dims, h, w]
 // [n], []        [1, 1, n], [1, 1, 1]: one row makes R / mean R = 1 and C the full second moment, as the paper has it
-//                for vectors, so that vectors need no code of their own
+//                for vectors, so that vectors, and matrices that are not to be factored, need no code of their own
 //
 // Every rank sums over what it owns. Sums add up over the ranks that own the other parts and are then divided by the
 // whole parameter's counts, so that uneven shards are exact:
@@ -15,7 +15,19 @@
 //   the whole matrix's sum      over both (it yields mean R = mean C, so that no rank needs another's rows)
 //   sum p^2, sum u^2            over every group that cuts the parameter at all
 
-import type { Layout, ShardingGroup } from "../dist/layout.ts";
+import type { Layout, Range, ShardingGroup } from "../dist/layout.ts";
+import { type DimRole, type Factoring, rolesOf } from "./factoring.ts";
+
+/** One dim of a parameter in this rank's block. */
+export interface DimView<Group> {
+  readonly role: DimRole;
+  /** Length of the whole dim. */
+  readonly length: number;
+  /** The indices that this rank owns. */
+  readonly range: Range;
+  /** Groups that cut the dim. */
+  readonly groups: readonly Group[];
+}
 
 /** This rank's block of one parameter, and over which groups its sums add up. */
 export interface FactoredView<Group> {
@@ -31,6 +43,10 @@ export interface FactoredView<Group> {
   readonly globalCols: number;
   /** Elements of the whole parameter. */
   readonly globalCount: number;
+  /** Whether rows and columns stand for a matrix, and are not a full second moment. */
+  readonly factored: boolean;
+  /** The parameter's dims; a scalar has one of length 1. */
+  readonly dims: readonly DimView<Group>[];
   /** Groups that cut columns: row sums add up over them. */
   readonly rowSumGroups: readonly Group[];
   /** Groups that cut rows: column sums add up over them. */
@@ -43,41 +59,49 @@ export interface FactoredView<Group> {
 export interface RowCut<Group> {
   readonly group: Group;
   /** Indices of dim 0 of the local shard that this rank owns. */
-  readonly length: number;
+  readonly rows: Range;
 }
 
-/** How `layout`, further cut by `rowCut`, looks to Adafactor. */
+/** How `layout`, further cut by `rowCut`, looks to Adafactor. @throws {TypeError} if `factoring` does not fit */
 export function factoredView<Group extends ShardingGroup>(
   layout: Layout<Group>,
-  rowCut?: RowCut<Group>,
+  { rowCut, factoring = "lastTwo" }: {
+    readonly rowCut?: RowCut<Group> | undefined;
+    readonly factoring?: Factoring;
+  } = {},
 ): FactoredView<Group> {
-  const global = asMatrices(layout.globalShape);
-  const localShape = layout.localShape;
-  if (rowCut !== undefined && localShape.length > 0) localShape[0] = rowCut.length;
-  const local = asMatrices(localShape);
-  // A scalar has no dim to cut: its first owner has it, the others have an empty block.
-  if (rowCut !== undefined && localShape.length === 0) local.cols = rowCut.length;
+  const { globalShape, splits } = layout;
+  const roles = rolesOf(globalShape, factoring);
+  const dims = globalShape.map((length, dim): DimView<Group> => {
+    const groups = splits.filter((split) => split.dim === dim).map(({ group }) => group);
+    return { role: roles[dim], length, range: layout.range(dim), groups };
+  });
+  if (dims.length === 0) {
+    dims.push({ role: "col", length: 1, range: { begin: 0, end: 1 }, groups: [] });
+  }
+  if (rowCut !== undefined) {
+    const { range, groups } = dims[0];
+    const [begin, end] = [range.begin + rowCut.rows.begin, range.begin + rowCut.rows.end];
+    dims[0] = { ...dims[0], range: { begin, end }, groups: [...groups, rowCut.group] };
+  }
 
-  const cuts: readonly { dim: number; group: Group }[] = rowCut === undefined
-    ? layout.splits
-    : [...layout.splits, { dim: 0, group: rowCut.group }];
-  const numDims = layout.globalShape.length;
-  const cutting = (meets: (dim: number) => boolean) =>
-    cuts.filter(({ dim }) => meets(dim)).map(({ group }) => group);
+  const product = (role: DimRole, lengthOf: (dim: DimView<Group>) => number) =>
+    dims.reduce((total, dim) => dim.role === role ? total * lengthOf(dim) : total, 1);
+  const local = (role: DimRole) => product(role, ({ range }) => range.end - range.begin);
+  const whole = (role: DimRole) => product(role, ({ length }) => length);
+  const cutting = (isMeant: (role: DimRole) => boolean) =>
+    dims.flatMap(({ role, groups }) => isMeant(role) ? groups : []);
   return {
-    ...local,
-    globalRows: global.rows,
-    globalCols: global.cols,
-    globalCount: global.batch * global.rows * global.cols,
-    rowSumGroups: cutting((dim) => dim >= numDims - 1),
-    colSumGroups: cutting((dim) => numDims >= 2 && dim === numDims - 2),
+    batch: local("batch"),
+    rows: local("row"),
+    cols: local("col"),
+    globalRows: whole("row"),
+    globalCols: whole("col"),
+    globalCount: whole("batch") * whole("row") * whole("col"),
+    factored: roles.includes("row"),
+    dims,
+    rowSumGroups: cutting((role) => role === "col"),
+    colSumGroups: cutting((role) => role === "row"),
     groups: cutting(() => true),
   };
-}
-
-function asMatrices(shape: readonly number[]): { batch: number; rows: number; cols: number } {
-  const product = (dims: readonly number[]) => dims.reduce((total, length) => total * length, 1);
-  return shape.length < 2
-    ? { batch: 1, rows: 1, cols: product(shape) }
-    : { batch: product(shape.slice(0, -2)), rows: shape.at(-2)!, cols: shape.at(-1)! };
 }

@@ -5,7 +5,7 @@
 // host learns of it at the end.
 
 import type { Device, DeviceBuffer } from "../device/device.ts";
-import type { Block } from "./adafactor_plan.ts";
+import { type Block, totalsOf } from "./adafactor_plan.ts";
 import type { HostSums, SumSlots } from "./packed_sums.ts";
 
 /** A gradient is NaN or infinite, or its square is. The step that found it changed nothing. */
@@ -46,7 +46,9 @@ export function refuseNonFinite(
   numNonFinite: SumSlots,
 ): void {
   const flags = host.of(numNonFinite);
-  const bad = blocks.filter(({ total }, index) => flags[index] > 0 || !allFinite(host.of(total)));
+  const bad = blocks.filter(({ total, gradientSquares }, index) =>
+    flags[index] > 0 || !allFinite(host.of(total)) || !allFinite(host.of(gradientSquares))
+  );
   if (bad.length > 0) throw new NonFiniteGradientError(bad.map(({ parameter }) => parameter.name));
 }
 
@@ -58,11 +60,7 @@ interface Guarded {
 
 /** Sets the guard word if any block's gradient is not finite. */
 export function guardTotals(blocks: readonly Block[], { device, sums, guard }: Guarded): void {
-  // Without groups the totals lie one after the other.
-  device.run("adafactor_guard", { sums, guard }, {
-    offset: blocks[0].total.offset,
-    length: blocks.reduce((length, { total }) => length + total.length, 0),
-  });
+  device.run("adafactor_guard", { sums, guard }, totalsOf(blocks));
 }
 
 /** @throws {NonFiniteGradientError} if the guard word is set; it is reset. */

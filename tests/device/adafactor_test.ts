@@ -50,26 +50,38 @@ judgeKernel("adafactor_guard", {
     ),
 });
 
+judgeKernel("adafactor_gradient_scale", {
+  tolerance: { relative: 1e-6 },
+  cases: (random) =>
+    [0, 1, 5, 256, 1000].flatMap((length) =>
+      [1e-3, 1e9].flatMap((maxNorm) =>
+        [1e-20, 1, 1e36].map((size) => ({
+          operands: { sums: random.positive(length + 5).map((square) => size * square) },
+          params: { offset: 2, length, slot: 1, factor: 0.25, maxNorm },
+        }))
+      )
+    ),
+});
+
 judgeKernel("adafactor_moments", {
   tolerance: { relative: 2e-6 },
   cases: (random) =>
     BLOCKS.flatMap(([batch, rows, cols]) =>
-      [0, 1].map((guard): KernelCase<"adafactor_moments"> => {
+      momentsVariants().map(({ guard, factor, ...variant }): KernelCase<"adafactor_moments"> => {
         const slots = sumSlots(batch, rows, cols);
         return {
           operands: {
-            sums: random.positive(slots.end),
+            sums: random.positive(slots.end).map((sum) => factor * sum),
             guard: Uint32Array.of(guard),
             moments: random.positive(batch * (rows + cols + 1) + 2),
-            factors: random.positive(batch * (rows + cols) + 2),
+            factors: random.positive(batch * (rows + cols) + 3),
           },
           params: {
             ...{ batch, rows, cols, ...slots.params },
             globalRows: 2 * rows + 1,
             globalCols: 3 * cols + 1,
-            keep: 0.7,
-            take: 0.3,
-            eps1: 1e-30,
+            gradientScale: 2,
+            ...variant,
           },
         };
       })
@@ -82,7 +94,7 @@ judgeKernel("adafactor_update_squares", {
     BLOCKS.map(([batch, rows, cols]) => ({
       operands: {
         grad: random.signed(GRAD_OFFSET + batch * rows * cols),
-        factors: random.positive(batch * (rows + cols)),
+        factors: random.positive(batch * (rows + cols) + 1),
         sums: random.signed(9),
       },
       params: { gradOffset: GRAD_OFFSET, batch, rows, cols, slot: 4 },
@@ -104,7 +116,8 @@ judgeKernel("adafactor_apply_momentum", {
       applyVariants().map((variant) => {
         const { operands, params } = applyCase(random, { block, ...variant });
         const momentum = random.signed(block[0] * block[1] * block[2] + 3);
-        return { operands: { ...operands, momentum }, params: { ...params, beta1: 0.9 } };
+        const rates = { beta1: 0.9, rateAfterMomentum: block[1] % 2 };
+        return { operands: { ...operands, momentum }, params: { ...params, ...rates } };
       })
     ),
 });
@@ -142,16 +155,32 @@ function sumSlots(batch: number, rows: number, cols: number) {
   return { params: { rowSums, colSums, total }, end: total + batch + 2 };
 }
 
+/** Guarded or not; eps inside the squares, or as floors; sums of no gradients at all. */
+function momentsVariants() {
+  const plain = {
+    ...{ keep: 0.7, take: 0.3, eps1: 1e-30, meanFloor: 0, factorCap: 1e37 },
+    ...{ guard: 0, factor: 1 },
+  };
+  return [
+    plain,
+    { ...plain, guard: 1 },
+    { ...plain, eps1: 0, meanFloor: 5, factorCap: 0.2 },
+    { ...plain, keep: 0, take: 1, eps1: 0, factor: 0, factorCap: 1 },
+  ];
+}
+
 /** Clipped and not, scaled by the parameter, by the floor and not at all, decayed or not, guarded. */
 function applyVariants() {
   const plain = {
-    ...{ rate: 0.01, clipThreshold: 1, weightDecay: 0 },
-    ...{ scaleParameter: 0, scaleFloor: 1e-3, guard: 0 },
+    ...{ rate: 0.01, clipThreshold: 1, weightDecay: 0, absoluteDecay: 0 },
+    ...{ scaleParameter: 0, scaleFloor: 1e-3, scaleCeiling: 1e30, guard: 0 },
   };
   return [
     plain,
     { ...plain, scaleParameter: 1, weightDecay: 0.1 },
     { ...plain, scaleParameter: 1, scaleFloor: 20 },
+    { ...plain, scaleParameter: 1, scaleCeiling: 0.5, absoluteDecay: 0.2 },
+    { ...plain, rate: -0.01, weightDecay: -0.1 },
     { ...plain, clipThreshold: 100 },
     { ...plain, guard: 1 },
   ];
@@ -171,7 +200,7 @@ function applyCase(
   return {
     operands: {
       grad: random.signed(GRAD_OFFSET + count + 1),
-      factors: random.positive(batch * (rows + cols)),
+      factors: random.positive(batch * (rows + cols) + 1),
       guard: Uint32Array.of(guard),
       param: random.signed(PARAM_OFFSET + count + 2),
       sums,

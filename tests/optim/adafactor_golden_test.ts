@@ -13,20 +13,27 @@ import {
 } from "./golden.ts";
 import { testOnEachDevice } from "../device/on_each_device.ts";
 
-const files = goldens("hf_");
+const ORIGINS = [
+  ["transformers.Adafactor", "hf_"],
+  ["torch.optim.Adafactor", "torch_"],
+  ["optax.adafactor", "optax_"],
+] as const;
 
-if (files === undefined) {
-  Deno.test.ignore(
-    "Adafactor follows transformers.Adafactor [skipped: ../shared/goldens is missing]",
-    () => {},
-  );
-} else {
-  testOnEachDevice(
-    `Adafactor follows transformers.Adafactor over 50 steps in ${files.length} cases`,
-    async (device) => {
-      for (const golden of files) await assertFollows(golden, device);
-    },
-  );
+for (const [origin, prefix] of ORIGINS) {
+  const files = goldens(prefix);
+  if (files === undefined) {
+    Deno.test.ignore(
+      `Adafactor follows ${origin} [skipped: ../shared/goldens is missing]`,
+      () => {},
+    );
+  } else {
+    testOnEachDevice(
+      `Adafactor follows ${origin} over 50 steps in ${files.length} cases`,
+      async (device) => {
+        for (const golden of files) await assertFollows(golden, device);
+      },
+    );
+  }
 }
 
 async function assertFollows(golden: Golden, device: Device): Promise<void> {

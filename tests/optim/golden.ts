@@ -5,6 +5,7 @@
 
 import assert from "node:assert/strict";
 import type { AdafactorOptions } from "../../src/optim/hyperparameters.ts";
+import { presets } from "../../src/optim/presets.ts";
 
 /** One trajectory. */
 export interface Golden {
@@ -56,26 +57,64 @@ export function gradientAt(
   });
 }
 
-/** The golden's arguments under this project's names; refuses any that it does not know. */
-export function optionsOf({ arguments: given }: Golden): AdafactorOptions {
-  const options: Record<string, unknown> = {};
+/** The golden's arguments under this project's names, on top of the preset of its origin; refuses any that it does not know. */
+export function optionsOf(
+  { file, arguments: given }: Pick<Golden, "file" | "arguments">,
+): AdafactorOptions {
+  const origin = file.split("_")[0];
+  const { preset, names } = ORIGINS[origin];
+  const options: Record<string, unknown> = { ...preset };
   for (const [name, value] of Object.entries(given)) {
-    const known = NAMES[name];
+    const known = names[name];
     if (known === undefined) throw new TypeError(`The golden has an unknown argument ${name}`);
-    options[known] = value;
+    options[known] = known === "factoring" ? { largestTwo: value } : value;
   }
   return options as AdafactorOptions;
 }
 
-const NAMES: Readonly<Record<string, keyof AdafactorOptions>> = {
-  lr: "lr",
-  clip_threshold: "clipThreshold",
-  decay_rate: "decayRate",
-  beta1: "beta1",
-  weight_decay: "weightDecay",
-  scale_parameter: "scaleParameter",
-  relative_step: "relativeStep",
-  warmup_init: "warmupInit",
+interface Origin {
+  readonly preset: AdafactorOptions;
+  readonly names: Readonly<Record<string, keyof AdafactorOptions>>;
+}
+
+const ORIGINS: Readonly<Record<string, Origin>> = {
+  hf: {
+    preset: presets.huggingFace,
+    names: {
+      lr: "lr",
+      clip_threshold: "clipThreshold",
+      decay_rate: "decayRate",
+      beta1: "beta1",
+      weight_decay: "weightDecay",
+      scale_parameter: "scaleParameter",
+      relative_step: "relativeStep",
+      warmup_init: "warmupInit",
+    },
+  },
+  torch: {
+    // Torch takes the epsilon of the parameter's format, which was float64 here.
+    preset: { ...presets.torch, eps: [2 ** -52, 1e-3] },
+    names: {
+      lr: "lr",
+      beta2_decay: "decayRate",
+      eps: "eps",
+      d: "clipThreshold",
+      weight_decay: "weightDecay",
+      maximize: "maximize",
+    },
+  },
+  optax: {
+    preset: presets.optax,
+    names: {
+      learning_rate: "lr",
+      min_dim_size_to_factor: "factoring",
+      decay_offset: "decayOffset",
+      multiply_by_parameter_scale: "scaleParameter",
+      clipping_threshold: "clipThreshold",
+      momentum: "beta1",
+      weight_decay_rate: "weightDecay",
+    },
+  },
 };
 
 /**

@@ -30,30 +30,40 @@ export const adafactorGuard: Reference<"adafactor_guard"> = (
   }
 };
 
+export const adafactorGradientScale: Reference<"adafactor_gradient_scale"> = ({ sums }, params) => {
+  const { offset, length, slot, factor, maxNorm } = params;
+  const squares = sums.subarray(offset, offset + length).reduce((sum, square) => sum + square, 0);
+  const norm = factor * Math.sqrt(squares);
+  sums[slot] = norm > maxNorm ? factor * maxNorm / norm : factor;
+};
+
 export const adafactorMoments: Reference<"adafactor_moments"> = (
   { sums, guard, moments, factors },
   params,
 ) => {
   if (guard[0] !== 0) return;
   const { batch, rows, cols, rowSums, colSums, total, globalRows, globalCols } = params;
+  const scale = sums[params.gradientScale]!;
   const next = (average: number, mean: number) =>
-    params.keep * average + params.take * (mean + params.eps1);
+    params.keep * average + params.take * (scale ** 2 * mean + params.eps1);
   const firstColumn = batch * rows;
   const firstMean = batch * (rows + cols);
   for (let b = 0; b < batch; b++) {
     const m = firstMean + b;
     moments[m] = next(moments[m]!, sums[total + b]! / (globalRows * globalCols));
+    const floored = atLeastTiny(Math.max(moments[m]!, params.meanFloor));
     for (let i = 0; i < rows; i++) {
       const r = b * rows + i;
       moments[r] = next(moments[r]!, sums[rowSums + r]! / globalCols);
-      factors[r] = 1 / Math.sqrt(moments[r]! / moments[m]!);
+      factors[r] = scale / Math.sqrt(atLeastTiny(moments[r]! / floored));
     }
     for (let j = 0; j < cols; j++) {
       const c = b * cols + j;
       moments[firstColumn + c] = next(moments[firstColumn + c]!, sums[colSums + c]! / globalRows);
-      factors[firstColumn + c] = 1 / Math.sqrt(moments[firstColumn + c]!);
+      factors[firstColumn + c] = 1 / Math.sqrt(atLeastTiny(moments[firstColumn + c]!));
     }
   }
+  factors[batch * (rows + cols)] = scale * params.factorCap;
 };
 
 export const adafactorUpdateSquares: Reference<"adafactor_update_squares"> = (
@@ -64,37 +74,40 @@ export const adafactorUpdateSquares: Reference<"adafactor_update_squares"> = (
 };
 
 export const adafactorApply: Reference<"adafactor_apply"> = (operands, params) =>
-  apply(operands, params, (update) => update);
+  apply(operands, params, (u, { a }) => a * u);
 
 export const adafactorApplyMomentum: Reference<"adafactor_apply_momentum"> = (operands, params) =>
-  apply(operands, params, (update, i) => {
+  apply(operands, params, (u, { a, i }) => {
     const { momentum } = operands;
-    momentum[i] = params.beta1 * momentum[i]! + (1 - params.beta1) * update;
-    return momentum[i]!;
+    const [before, after] = params.rateAfterMomentum ? [1, a] : [a, 1];
+    momentum[i] = params.beta1 * momentum[i]! + (1 - params.beta1) * before * u;
+    return after * momentum[i]!;
   });
 
-/** `smooth` turns a u / d of element i of the block into what is subtracted. */
+/** `stepOf` turns u / d of element i of the block into what is subtracted. */
 function apply(
   { grad, factors, guard, param, sums }: Values<"adafactor_apply">,
   params: KernelParams<"adafactor_apply">,
-  smooth: (update: number, i: number) => number,
+  stepOf: (u: number, at: { readonly a: number; readonly i: number }) => number,
 ): void {
   const { paramOffset, batch, rows, cols, count } = params;
   const block = param.subarray(paramOffset, paramOffset + batch * rows * cols);
   if (guard[0] === 0) {
     const paramRms = Math.sqrt(sums[params.paramSquares]! / count);
     const updateRms = Math.sqrt(sums[params.updateSquares]! / count);
-    const a = params.rate * (params.scaleParameter ? Math.max(params.scaleFloor, paramRms) : 1);
+    const scale = Math.min(params.scaleCeiling, Math.max(params.scaleFloor, paramRms));
+    const a = params.rate * (params.scaleParameter ? scale : 1);
+    const decay = a * params.weightDecay + params.absoluteDecay;
     const d = Math.max(1, updateRms / params.clipThreshold);
     const u = update(grad, factors, params);
     for (let i = 0; i < block.length; i++) {
-      block[i] = block[i]! - a * params.weightDecay * block[i]! - smooth(a * u[i]! / d, i);
+      block[i] = block[i]! - decay * block[i]! - stepOf(u[i]! / d, { a, i });
     }
   }
   sums[params.nextParamSquares] = block.reduce((sum, p) => sum + p * p, 0);
 }
 
-/** u[b, i, j] = g[b, i, j] rowFactor[b, i] colFactor[b, j] */
+/** u[b, i, j] = g[b, i, j] min(rowFactor[b, i] colFactor[b, j], most) */
 function update(
   grad: Float64Array,
   factors: Float64Array,
@@ -106,14 +119,20 @@ function update(
   },
 ): Float64Array {
   const u = new Float64Array(batch * rows * cols);
+  const most = factors[batch * (rows + cols)]!;
   for (let b = 0; b < batch; b++) {
     for (let i = 0; i < rows; i++) {
       for (let j = 0; j < cols; j++) {
         const at = (b * rows + i) * cols + j;
-        u[at] = grad[gradOffset + at]! * factors[b * rows + i]! *
-          factors[batch * rows + b * cols + j]!;
+        const factor = factors[b * rows + i]! * factors[batch * rows + b * cols + j]!;
+        u[at] = grad[gradOffset + at]! * Math.min(factor, most);
       }
     }
   }
   return u;
+}
+
+/** The smallest normal f32 where `value` is less. */
+function atLeastTiny(value: number): number {
+  return Math.max(value, 2 ** -126);
 }

@@ -32,6 +32,7 @@ export const references: { readonly [K in KernelName]: Reference<K> } = {
   sum_squares: sumSquares,
   adafactor_stats: adafactor.adafactorStats,
   adafactor_guard: adafactor.adafactorGuard,
+  adafactor_gradient_scale: adafactor.adafactorGradientScale,
   adafactor_moments: adafactor.adafactorMoments,
   adafactor_update_squares: adafactor.adafactorUpdateSquares,
   adafactor_apply: adafactor.adafactorApply,

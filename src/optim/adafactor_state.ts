@@ -1,0 +1,174 @@
+// What Adafactor keeps per parameter, on the device, and the same as whole arrays that do not depend on the mesh:
+//
+//   moments of this rank's block   R [batch, rows] | C [batch, cols] | mean R [batch]      momentum [batch, rows, cols]
+//
+// Saved: every rank lays its part into zeros, and one all-reduce over each group that cuts the part adds the parts up;
+// as all else is zero that is exact. Loaded: every rank takes its part. So what one mesh saved another loads.
+
+import type { Device, DeviceBuffer } from "../device/device.ts";
+import { blockLength, takeBlock, wholeLength, wholeWith } from "./block_of_whole.ts";
+import type { DimView, FactoredView } from "./factored_moment.ts";
+import type { DimRole } from "./factoring.ts";
+import type { Hyperparameters } from "./hyperparameters.ts";
+import type { SumGroup } from "./packed_sums.ts";
+
+/** What lasts from step to step, per parameter. */
+export interface State {
+  /** Steps taken. */
+  step: number;
+  /** R, C and mean R of this rank's block, f32 (see the kernel adafactor_moments). */
+  readonly moments: DeviceBuffer;
+  /** Running average of updates, with beta1. */
+  readonly momentum: DeviceBuffer | undefined;
+  /** `Parameter.version` whose sum of squares is in the sums; -1 for none. */
+  squaresOf: number;
+}
+
+/** State of one whole parameter, seen as `batch` matrices of `rows` x `cols`: numbers and typed arrays only. */
+export interface ParameterState {
+  /** Steps taken. */
+  step: number;
+  /** Matrices. */
+  batch: number;
+  /** Rows of each; 1 where the second moment is not factored. */
+  rows: number;
+  /** Columns of each. */
+  cols: number;
+  /** Running average of squared gradients over columns, [batch, rows]. */
+  rowMeans: Float32Array;
+  /** The same over rows, [batch, cols]: the full second moment where it is not factored. */
+  colMeans: Float32Array;
+  /** The same over both, [batch]. */
+  means: Float32Array;
+  /** Running average of updates in the parameter's own order, where there is one. */
+  momentum?: Float32Array;
+}
+
+/** State of an optimizer by parameter name: whole parameters, whatever mesh they are spread over. */
+export type OptimizerState = Record<string, ParameterState>;
+
+/** State before the first step. */
+export function freshState(
+  device: Device,
+  { batch, rows, cols }: FactoredView<unknown>,
+  { beta1 }: Hyperparameters,
+): State {
+  const moments = zeros(device, batch * (rows + cols + 1));
+  const momentum = beta1 === undefined ? undefined : zeros(device, batch * rows * cols);
+  return { step: 0, moments, momentum, squaresOf: -1 };
+}
+
+/** The state of the whole parameter; every rank that holds a part must call it and gets the same. */
+export async function saveState(
+  { step, moments, momentum }: State,
+  view: FactoredView<SumGroup>,
+): Promise<ParameterState> {
+  const { rowDims, colDims, batchDims } = partsOf(view);
+  const values = new Float32Array((await moments.device.read(moments)).buffer);
+  const numRows = blockLength(rowDims);
+  const numCols = blockLength(colDims);
+  const saved: ParameterState = {
+    step,
+    batch: wholeLength(batchDims),
+    rows: view.globalRows,
+    cols: view.globalCols,
+    rowMeans: await gathered(values.subarray(0, numRows), rowDims),
+    colMeans: await gathered(values.subarray(numRows, numRows + numCols), colDims),
+    means: await gathered(values.subarray(numRows + numCols), batchDims),
+  };
+  if (momentum !== undefined) {
+    const block = new Float32Array((await moments.device.read(momentum)).buffer);
+    saved.momentum = await gathered(block, view.dims);
+  }
+  return saved;
+}
+
+/** @throws {TypeError} if `saved` is not the state of a parameter with this view and, where `momentum`, with momentum */
+export function checkFits(
+  name: string,
+  saved: ParameterState,
+  { view, momentum }: { readonly view: FactoredView<unknown>; readonly momentum: boolean },
+): void {
+  const { globalRows: rows, globalCols: cols, dims } = view;
+  const count = wholeLength(dims);
+  const batch = count / (rows * cols);
+  if (saved.batch !== batch || saved.rows !== rows || saved.cols !== cols) {
+    throw new TypeError(
+      `Cannot load state of ${name}: wanted ${batch} x [${rows}, ${cols}], got ${saved.batch} x ` +
+        `[${saved.rows}, ${saved.cols}]: choose the shape and factoring that it was saved with`,
+    );
+  }
+  if ((saved.momentum !== undefined) !== momentum) {
+    throw new TypeError(
+      `Cannot load state of ${name}: it was saved ${momentum ? "without" : "with"} momentum: ` +
+        `${momentum ? "leave out" : "give"} beta1`,
+    );
+  }
+  const lengths: readonly (readonly [keyof ParameterState, number])[] = [
+    ["rowMeans", batch * rows],
+    ["colMeans", batch * cols],
+    ["means", batch],
+    ...(momentum ? [["momentum", count] as const] : []),
+  ];
+  for (const [key, length] of lengths) {
+    const values = saved[key];
+    if (!(values instanceof Float32Array) || values.length !== length) {
+      throw new TypeError(
+        `Cannot load state of ${name}: ${key} must be a Float32Array of ${length}`,
+      );
+    }
+  }
+  if (!Number.isSafeInteger(saved.step) || saved.step < 0) {
+    throw new TypeError(`Cannot load state of ${name}: step must be a whole number from 0`);
+  }
+}
+
+/** Overwrites this rank's state by its part of `saved`, which fits (`checkFits`). */
+export function loadState(state: State, saved: ParameterState, view: FactoredView<unknown>): void {
+  const { rowDims, colDims, batchDims } = partsOf(view);
+  const { device } = state.moments;
+  const parts = [
+    takeBlock(saved.rowMeans, rowDims),
+    takeBlock(saved.colMeans, colDims),
+    takeBlock(saved.means, batchDims),
+  ];
+  let at = 0;
+  for (const part of parts) {
+    device.write(state.moments, part, 4 * at);
+    at += part.length;
+  }
+  if (state.momentum !== undefined) {
+    device.write(state.momentum, takeBlock(saved.momentum!, view.dims));
+  }
+  state.step = saved.step;
+  state.squaresOf = -1;
+}
+
+/** Gives back a state's device memory. */
+export function disposeState({ moments, momentum }: State): void {
+  moments[Symbol.dispose]();
+  momentum?.[Symbol.dispose]();
+}
+
+/** The dims that R, C and mean R have. */
+function partsOf<Group>({ dims }: FactoredView<Group>) {
+  const without = (...roles: DimRole[]) => dims.filter(({ role }) => !roles.includes(role));
+  return { rowDims: without("col"), colDims: without("row"), batchDims: without("row", "col") };
+}
+
+async function gathered(
+  block: Float32Array,
+  dims: readonly DimView<SumGroup>[],
+): Promise<Float32Array> {
+  const whole = wholeWith(block, dims);
+  for (const { groups } of dims) {
+    for (const group of groups) await group.allReduce(whole);
+  }
+  return whole;
+}
+
+function zeros(device: Device, length: number): DeviceBuffer {
+  const out = device.allocate(4 * length);
+  device.run("fill", { out }, { offset: 0, length, value: 0 });
+  return out;
+}

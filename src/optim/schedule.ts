@@ -1,0 +1,78 @@
+// Step sizes as functions of the step t = 1, 2, ..., each with a warm-up that grows linearly to the first full step:
+//
+//   warm-up            t <= w:  peak t / w
+//   constant           peak
+//   linear             peak + (end - peak) x                    x = (t - w) / (steps - w), held to 0 .. 1
+//   cosine             end + (peak - end) (1 + cos(pi x)) / 2   (Loshchilov & Hutter 2017)
+//   inverseSquareRoot  peak sqrt(max(w, 1) / t)                 (Vaswani et al. 2017: meets the warm-up at t = w)
+//
+// Any other function of the step serves as well.
+
+/** A number for every step t = 1, 2, ...; the same step must always get the same number. */
+export type Schedule = (step: number) => number;
+
+/** Options of every schedule. */
+export interface WarmupOptions {
+  /** Steps in which the value grows linearly to its peak. Default 0. */
+  readonly warmup?: number;
+}
+
+/** Options of schedules that end. */
+export interface DecayOptions extends WarmupOptions {
+  /** The step at which `end` is reached; it stays there. */
+  readonly steps: number;
+  /** The last value. Default 0. */
+  readonly end?: number;
+}
+
+/** Always `peak`, after the warm-up. @throws {RangeError} if a number is negative or not finite */
+export function constant(peak: number, { warmup = 0 }: WarmupOptions = {}): Schedule {
+  return warmed(peak, warmup, () => peak);
+}
+
+/** From `peak` to `end` in a straight line. @throws {RangeError} if a number is negative or not finite, or the warm-up too long */
+export function linear(peak: number, { steps, end = 0, warmup = 0 }: DecayOptions): Schedule {
+  return decaying(peak, { steps, end, warmup }, (x) => peak + (end - peak) * x);
+}
+
+/** From `peak` to `end` along half a cosine. @throws {RangeError} as {@linkcode linear} */
+export function cosine(peak: number, { steps, end = 0, warmup = 0 }: DecayOptions): Schedule {
+  return decaying(
+    peak,
+    { steps, end, warmup },
+    (x) => end + (peak - end) * (1 + Math.cos(Math.PI * x)) / 2,
+  );
+}
+
+/** `peak` sqrt(warmup / step): `peak` where the warm-up ends. @throws {RangeError} if a number is negative or not finite */
+export function inverseSquareRoot(peak: number, { warmup = 0 }: WarmupOptions = {}): Schedule {
+  return warmed(peak, warmup, (step) => peak * Math.sqrt(Math.max(warmup, 1) / step));
+}
+
+function decaying(
+  peak: number,
+  { steps, end, warmup }: Required<DecayOptions>,
+  valueAt: (progress: number) => number,
+): Schedule {
+  atLeastZero("end", end);
+  if (!(steps > warmup)) {
+    throw new RangeError(`steps must be above warmup: current values are ${steps} and ${warmup}`);
+  }
+  return warmed(
+    peak,
+    warmup,
+    (step) => valueAt(Math.min((step - warmup) / (steps - warmup), 1)),
+  );
+}
+
+function warmed(peak: number, warmup: number, after: Schedule): Schedule {
+  atLeastZero("the peak", peak);
+  atLeastZero("warmup", warmup);
+  return (step) => step <= warmup ? peak * step / warmup : after(step);
+}
+
+function atLeastZero(name: string, value: number): void {
+  if (!(value >= 0 && Number.isFinite(value))) {
+    throw new RangeError(`${name} must be >= 0: current value is ${value}`);
+  }
+}
