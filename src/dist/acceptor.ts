@@ -5,7 +5,7 @@
 
 import { admit, type JobKey } from "./handshake.ts";
 import { encodeMessage, type Hello } from "./message.ts";
-import { type Address, Connection } from "./transport.ts";
+import { type Address, type Connection, overTcp } from "./transport.ts";
 
 const PROOF_TIMEOUT_MS = 5_000;
 const MAX_UNPROVED = 64;
@@ -105,7 +105,7 @@ export class Acceptor {
         await new Promise((resolve) => setTimeout(resolve, this.#closed ? 0 : 10));
         continue;
       }
-      this.#track(this.#prove(new Connection(conn)));
+      this.#track(this.#prove(overTcp(conn)));
     }
   }
 

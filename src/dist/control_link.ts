@@ -20,12 +20,19 @@ export class ControlLink {
   readonly #pump: Promise<void>;
   #listener: ControlListener;
   #lastWrite: Promise<void> = Promise.resolve();
+  #heardAt = performance.now();
+  #isBeating = false;
   #closed = false;
 
   constructor(connection: Connection, listener: ControlListener) {
     this.#connection = connection;
     this.#listener = listener;
     this.#pump = this.#receiveAll();
+  }
+
+  /** When the last message came, on performance.now()'s clock. */
+  get heardAt(): number {
+    return this.#heardAt;
   }
 
   /** Replaces who is told. */
@@ -40,9 +47,27 @@ export class ControlLink {
     return this.#lastWrite;
   }
 
+  /** Says that this rank lives, unless what was sent before is still on its way. */
+  async beat(): Promise<void> {
+    if (this.#isBeating) return;
+    this.#isBeating = true;
+    await this.send({ kind: "beat" });
+    this.#isBeating = false;
+  }
+
   /** Lets the process end although this link is open. */
   unref(): void {
     this.#connection.unref();
+  }
+
+  /**
+   * Ends the stream after what was sent, and resolves when the peer has ended its own: it has all then. What comes until
+   * then is still told. close() is due after.
+   */
+  async finish(): Promise<void> {
+    await this.#lastWrite;
+    await this.#connection.endWrites();
+    await this.#pump;
   }
 
   /** Closes the connection. Again: nothing. */
@@ -57,6 +82,7 @@ export class ControlLink {
     try {
       while (true) {
         const message = await readMessage(this.#connection);
+        this.#heardAt = performance.now();
         this.#listener.message(message);
       }
     } catch (cause) {

@@ -41,14 +41,22 @@ export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> 
   });
 }
 
-/** The first of `promises`, or undefined after a time. */
+/**
+ * The first of `promises`, or undefined after a time. Time in which this thread was busy with something else hardly
+ * counts, as what has arrived meanwhile could not be seen.
+ */
 export async function soon<T>(
   milliseconds: number,
   promises: readonly (Promise<T> | undefined)[],
 ): Promise<T | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;
+  const slice = Math.min(milliseconds, SLICE_MS);
   const timeout = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), milliseconds);
+    const wait = (left: number) => {
+      if (left <= 0) resolve(undefined);
+      else timer = setTimeout(() => wait(left - slice), slice);
+    };
+    wait(milliseconds);
   });
   try {
     return await Promise.race([...promises.filter((each) => each !== undefined), timeout]);
@@ -64,3 +72,5 @@ export function whenAborted(signal: AbortSignal): Promise<void> {
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
 }
+
+const SLICE_MS = 50;

@@ -11,6 +11,10 @@ export interface FailureSite {
   readonly op?: string;
   /** Position of the collective in its group, from 0. */
   readonly sequence?: number;
+  /** Bytes of it that this rank had received and sent. */
+  readonly bytesDone?: number;
+  /** Bytes of it that this rank has to receive and send. */
+  readonly bytesExpected?: number;
 }
 
 /** A rank died, stalled, left too early, failed, or called another collective than its peers. */
@@ -25,6 +29,10 @@ export class PeerLostError extends Error {
   readonly op: string | undefined;
   /** Position of that collective in its group, from 0. */
   readonly sequence: number | undefined;
+  /** Bytes of it that the rank that noticed had received and sent. */
+  readonly bytesDone: number | undefined;
+  /** Bytes of it that the rank that noticed has to receive and send. */
+  readonly bytesExpected: number | undefined;
 
   /** Says that `rank` is lost and why; `site` is the collective in which that was noticed. */
   constructor(rank: number, message: string, site: FailureSite & ErrorOptions = {}) {
@@ -33,10 +41,17 @@ export class PeerLostError extends Error {
     this.group = site.group;
     this.op = site.op;
     this.sequence = site.sequence;
+    this.bytesDone = site.bytesDone;
+    this.bytesExpected = site.bytesExpected;
   }
 }
 
-/** `in allReduce 7 of group [0, 2]`, or nothing outside of a collective. */
-export function describeSite({ group, op, sequence }: FailureSite): string {
-  return op === undefined ? "" : ` in ${op} ${sequence} of group [${group?.join(", ")}]`;
+/** `in allReduce 7 of group [0, 2] after 8 of 24 bytes`, or nothing outside of a collective. */
+export function describeSite(site: FailureSite): string {
+  const { group, op, sequence, bytesDone, bytesExpected } = site;
+  if (op === undefined) return "";
+  const progress = bytesExpected === undefined
+    ? ""
+    : ` after ${bytesDone} of ${bytesExpected} bytes`;
+  return ` in ${op} ${sequence} of group [${group?.join(", ")}]${progress}`;
 }

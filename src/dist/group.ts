@@ -18,8 +18,10 @@ import {
   FrameError,
   type Header,
   HEADER_BYTES,
+  type Op,
 } from "./frame.ts";
-import type { GroupProgress } from "./stall.ts";
+import type { CallRecorder } from "./recorder.ts";
+import { type GroupProgress, watchForStall } from "./stall.ts";
 import { type Connection, ConnectionClosedError } from "./transport.ts";
 
 /** Counts of what a group has moved, for tests and logs. */
@@ -60,6 +62,8 @@ export interface GroupParts {
   readonly connections: ReadonlyMap<number, Connection>;
   /** Kept up to date by the group, read by its world. */
   readonly progress: GroupProgress;
+  /** Is told of every call. */
+  readonly recorder: CallRecorder;
 }
 
 /**
@@ -87,6 +91,7 @@ export class ProcessGroup {
   readonly #id: bigint;
   readonly #connections: ReadonlyMap<number, Connection>;
   readonly #progress: GroupProgress;
+  readonly #recorder: CallRecorder;
   readonly #engine: Engine | undefined;
   readonly #staging = new Uint8Array(STAGING_BYTES);
   readonly #countedBefore: { readonly sent: number; readonly received: number };
@@ -97,7 +102,7 @@ export class ProcessGroup {
   #closed = false;
 
   /** Groups are made by `World.createGroup` and by meshes. */
-  constructor({ host, ranks, id, connections, progress }: GroupParts) {
+  constructor({ host, ranks, id, connections, progress, recorder }: GroupParts) {
     this.ranks = ranks;
     this.rank = ranks.indexOf(host.rank);
     this.size = ranks.length;
@@ -105,6 +110,7 @@ export class ProcessGroup {
     this.#id = id;
     this.#connections = connections;
     this.#progress = progress;
+    this.#recorder = recorder;
     this.#engine = this.size > 1 ? new Engine(this.rank, this.size) : undefined;
     this.#countedBefore = this.#bytes();
   }
@@ -173,23 +179,35 @@ export class ProcessGroup {
   /** Queues a call behind those made before. */
   #run(collective: Collective, values: Uint8Array): Promise<void> {
     const sequence = this.#calls++;
+    const fingerprint = this.#fingerprint(collective, sequence);
+    if (this.size > 1) this.#recorder.queued(fingerprint);
     const run = this.#last.then(async () => {
       this.#requireOpen();
       if (this.#engine === undefined) return;
-      await this.#execute(this.#engine, { collective, sequence, values });
+      await this.#execute(this.#engine, { collective, sequence, values, fingerprint });
     });
     this.#last = run.catch(() => {});
     return run;
   }
 
-  async #execute(engine: Engine, { collective, sequence, values }: Call): Promise<void> {
-    const site: FailureSite = { group: this.ranks, op: collective.op, sequence };
-    const fingerprint = this.#fingerprint(collective, sequence);
+  async #execute(
+    engine: Engine,
+    { collective, sequence, values, fingerprint }: Call,
+  ): Promise<void> {
+    const site = this.#site(collective.op, sequence);
     engine.begin(collective, values);
+    this.#recorder.began(
+      sequence,
+      sum(engine.sendPeers.map((peer) => engine.bytesTo(peer))) +
+        sum(engine.receivePeers.map((peer) => engine.bytesFrom(peer))),
+    );
     this.#progress.site = site;
     this.#progress.waitingFor = this.ranks[engine.receivePeers[0]];
-    this.#moved();
-    const watch = this.#watchForStall(site);
+    this.#moved(sequence, 0);
+    const watch = watchForStall(this.#progress, {
+      timeoutMs: this.#host.stallTimeoutMs,
+      stalled: (rank) => this.#host.stalled(rank, { ...site, id: this.#progress.group }),
+    });
     const sends = engine.sendPeers.map((peer) =>
       this.#blame(peer, site, () => this.#sendTo(peer, engine, fingerprint))
     );
@@ -201,6 +219,10 @@ export class ProcessGroup {
       const results = await Promise.allSettled([...sends, ...receives]);
       if (results.some(({ status }) => status === "rejected")) this.#requireOpen();
       for (const result of results) if (result.status === "rejected") throw result.reason;
+      this.#recorder.ended(sequence, "finished");
+    } catch (error) {
+      this.#recorder.ended(sequence, "failed");
+      throw error;
     } finally {
       clearInterval(watch);
       this.#progress.site = undefined;
@@ -221,7 +243,10 @@ export class ProcessGroup {
       : EMPTY;
     this.#staging.set(short, HEADER_BYTES);
     await connection.writeAll(this.#staging.subarray(0, HEADER_BYTES + short.length));
-    if (short.length > 0) engine.sent(peer, short.length);
+    if (short.length > 0) {
+      engine.sent(peer, short.length);
+      this.#moved(fingerprint.sequence, short.length);
+    }
     left -= short.length;
     while (left > 0) {
       const bytes = engine.nextSend(peer);
@@ -233,7 +258,7 @@ export class ProcessGroup {
       const written = await connection.write(bytes);
       engine.sent(peer, written);
       left -= written;
-      this.#moved();
+      this.#moved(fingerprint.sequence, written);
     }
   }
 
@@ -244,13 +269,14 @@ export class ProcessGroup {
     { fingerprint, site }: { readonly fingerprint: Fingerprint; readonly site: FailureSite },
   ): Promise<void> {
     const connection = this.#connection(peer);
-    const bytes = new Uint8Array(HEADER_BYTES);
-    await connection.readFully(bytes);
+    const header = new Uint8Array(HEADER_BYTES);
+    await connection.readFully(header);
     const mine = { ...fingerprint, payloadBytes: engine.bytesFrom(peer) };
-    this.#requireSameCall(peer, { mine, theirs: decodeHeader(bytes), site });
+    this.#requireSameCall(peer, { mine, theirs: decodeHeader(header), site });
     for (let place = engine.nextReceive(peer); place; place = engine.nextReceive(peer)) {
-      engine.received(peer, await connection.read(place));
-      this.#moved();
+      const bytes = await connection.read(place);
+      engine.received(peer, bytes);
+      this.#moved(fingerprint.sequence, bytes);
     }
   }
 
@@ -297,23 +323,25 @@ export class ProcessGroup {
     );
   }
 
-  /** Asks the world who is to blame whenever no byte has moved for the stall timeout. */
-  #watchForStall(site: FailureSite): ReturnType<typeof setInterval> {
-    const { stallTimeoutMs } = this.#host;
-    let asking = false;
-    return setInterval(async () => {
-      const { waitingFor, movedAt } = this.#progress;
-      if (asking || waitingFor === undefined || performance.now() - movedAt < stallTimeoutMs) {
-        return;
-      }
-      asking = true;
-      await this.#host.stalled(waitingFor, { ...site, id: this.#progress.group });
-      asking = false;
-    }, Math.max(stallTimeoutMs / 4, 10));
+  /** Where this rank is, with the bytes moved at the time of asking. */
+  #site(op: Op, sequence: number): FailureSite {
+    const recorder = this.#recorder;
+    return {
+      group: this.ranks,
+      op,
+      sequence,
+      get bytesDone() {
+        return recorder.bytesOf(sequence).bytesDone;
+      },
+      get bytesExpected() {
+        return recorder.bytesOf(sequence).bytesExpected;
+      },
+    };
   }
 
   /** Notes that bytes have moved, and wakes senders that wait for them. */
-  #moved(): void {
+  #moved(sequence: number, bytes: number): void {
+    this.#recorder.moved(sequence, bytes);
     this.#progress.movedAt = performance.now();
     this.#arrived.resolve();
     this.#arrived = Promise.withResolvers();
@@ -358,6 +386,7 @@ interface Call {
   readonly collective: Collective;
   readonly sequence: number;
   readonly values: Uint8Array;
+  readonly fingerprint: Fingerprint;
 }
 
 function bytesOf(values: Float32Array): Uint8Array {

@@ -9,7 +9,14 @@
 // The roles in the proofs keep an attacker from reflecting one end's proof to it. What an acceptor reads before the
 // proof is bounded: 72 bytes, one hello and one deadline. The secret itself never travels.
 
-import { decodeMessage, encodeMessage, type Hello, readBody, readMessage } from "./message.ts";
+import {
+  decodeMessage,
+  encodeMessage,
+  type Hello,
+  PREFIX_BYTES,
+  readBody,
+  readMessage,
+} from "./message.ts";
 import type { Connection } from "./transport.ts";
 
 /** The HMAC key of one job. */
@@ -55,7 +62,7 @@ export async function introduce(
     throw new ProofError("The rank that answers holds another secret");
   }
   const message = encodeMessage(hello);
-  const covered = join(statement("dialer", mine, theirs), message.subarray(4));
+  const covered = join(statement("dialer", mine, theirs), message.subarray(PREFIX_BYTES));
   const ours = new Uint8Array(await crypto.subtle.sign("HMAC", key, covered));
   await connection.writeAll(join(ours, message));
   const reply = await readMessage(connection);

@@ -129,6 +129,8 @@ function startRank(rank: number, job: JobOptions & { port: number; secret: strin
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", ...permissionsFor(job.script), job.script, ...job.args ?? []],
     env: {
+      // Mesa's Vulkan drivers complain on stderr where it is not set.
+      ...(Deno.env.get("XDG_RUNTIME_DIR") ? {} : { XDG_RUNTIME_DIR: temporaryFolder() }),
       ...job.env,
       RANK: String(rank),
       LOCAL_RANK: String(rank),
@@ -202,6 +204,10 @@ async function eachLine(
     for (const line of lines) tell(line);
   }
   if (rest !== "") tell(rest);
+}
+
+function temporaryFolder(): string {
+  return Deno.env.get("TMPDIR") || Deno.env.get("TEMP") || "/tmp";
 }
 
 function freePort(): number {

@@ -1,9 +1,10 @@
 // Messages between ranks outside of collectives: joining a job, and news of failures.
 //
-//   | length u32 | JSON of that length |
+//   | length u32 | checksum u32 | JSON of that length |
 //
 // The JSON is parsed into one of the kinds below or refused; nothing else of it is kept.
 
+import { checksum } from "./checksum.ts";
 import { FrameError } from "./frame.ts";
 import type { Address, Connection } from "./transport.ts";
 
@@ -20,6 +21,8 @@ export type Message =
   | Abort
   /** The sender closes its world in order. */
   | { readonly kind: "bye" }
+  /** The sender lives. */
+  | { readonly kind: "beat" }
   | Where
   | Here;
 
@@ -42,12 +45,16 @@ export interface Hello {
 /** A world has failed. */
 export interface Abort {
   readonly kind: "abort";
+  /** Global rank that noticed it. */
+  readonly origin: number;
   /** Global rank of the culprit. */
   readonly rank: number;
   readonly message: string;
   readonly group: readonly number[];
   readonly op: string;
   readonly sequence: number;
+  readonly bytesDone: number;
+  readonly bytesExpected: number;
 }
 
 /** Asks what the receiver does in call `sequence` of `group`. */
@@ -70,15 +77,19 @@ export interface Here {
   readonly sequence: number;
 }
 
+/** Length and checksum before the JSON of a message, in bytes. */
+export const PREFIX_BYTES = 8;
 /** Longest message that is taken, in bytes, from a peer that has proved itself. */
 export const MAX_MESSAGE_BYTES = 1 << 20;
 
 /** The bytes of a message, its length first. */
 export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
   const body = new TextEncoder().encode(JSON.stringify(message));
-  const bytes = new Uint8Array(4 + body.length);
-  new DataView(bytes.buffer).setUint32(0, body.length, true);
-  bytes.set(body, 4);
+  const bytes = new Uint8Array(PREFIX_BYTES + body.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, body.length, true);
+  view.setUint32(4, checksum(body), true);
+  bytes.set(body, PREFIX_BYTES);
   return bytes;
 }
 
@@ -95,14 +106,18 @@ export async function readBody(
   connection: Connection,
   maxBytes: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const prefix = new Uint8Array(4);
+  const prefix = new Uint8Array(PREFIX_BYTES);
   await connection.readFully(prefix);
-  const length = new DataView(prefix.buffer).getUint32(0, true);
+  const view = new DataView(prefix.buffer);
+  const length = view.getUint32(0, true);
   if (length > maxBytes) {
     throw new FrameError(`A message of ${length} bytes came, ${maxBytes} are allowed`);
   }
   const body = new Uint8Array(length);
   await connection.readFully(body);
+  if (checksum(body) !== view.getUint32(4, true)) {
+    throw new FrameError(`A message of ${length} bytes was damaged on its way`);
+  }
   return body;
 }
 
@@ -133,6 +148,7 @@ export function decodeMessage(body: Uint8Array): Message {
       };
     case "welcome":
     case "bye":
+    case "beat":
       return { kind };
     case "refused":
       return { kind, reason: fields.text("reason") };
@@ -143,11 +159,14 @@ export function decodeMessage(body: Uint8Array): Message {
     case "abort":
       return {
         kind,
+        origin: fields.number("origin"),
         rank: fields.number("rank"),
         message: fields.text("message"),
         group: fields.numbers("group"),
         op: fields.text("op"),
         sequence: fields.number("sequence"),
+        bytesDone: fields.number("bytesDone"),
+        bytesExpected: fields.number("bytesExpected"),
       };
     case "where":
       return {

@@ -31,6 +31,37 @@ export interface GroupProgress {
   movedAt: number;
 }
 
+/**
+ * Calls `stalled` whenever no byte has moved in the running call for `timeoutMs`; it is not called again before it has
+ * resolved. Counts ticks of a clock, not time: a thread that was busy with other work has not let bytes move. Clear the
+ * interval that is returned.
+ */
+export function watchForStall(
+  progress: GroupProgress,
+  { timeoutMs, stalled }: {
+    readonly timeoutMs: number;
+    readonly stalled: (waitingFor: number) => Promise<void>;
+  },
+): ReturnType<typeof setInterval> {
+  let seenAt = progress.movedAt;
+  let quietTicks = 0;
+  let isAsking = false;
+  return setInterval(async () => {
+    quietTicks = progress.movedAt === seenAt ? quietTicks + 1 : 0;
+    seenAt = progress.movedAt;
+    const { waitingFor } = progress;
+    if (isAsking || waitingFor === undefined || quietTicks < TICKS_PER_TIMEOUT) return;
+    isAsking = true;
+    try {
+      await stalled(waitingFor);
+    } finally {
+      isAsking = false;
+    }
+  }, Math.max(timeoutMs / TICKS_PER_TIMEOUT, 1));
+}
+
+const TICKS_PER_TIMEOUT = 8;
+
 /** A rank and what is wrong with it. */
 export interface Verdict {
   readonly rank: number;

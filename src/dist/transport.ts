@@ -2,6 +2,9 @@
 //
 // Deno's sockets (measured): a write may take only part, a second writer would interleave, Nagle's delay is on by
 // default, and a read into a detached view returns 0 for ever. Hence writeAll, setNoDelay and the check for 0.
+//
+// A socket that is closed while bytes wait to be read resets the connection, and then what it had sent before may never
+// arrive (RFC 1122, 4.2.2.13). An end in order is therefore finish(), which reads on until the peer has ended too.
 
 const BUFFER_BYTES = 4096;
 
@@ -14,11 +17,19 @@ export class ConnectionClosedError extends Error {
 export interface Address {
   readonly hostname: string;
   readonly port: number;
+  /** Path of its Unix socket, which ranks of the same host find; undefined if it has none. */
+  readonly path?: string;
 }
 
-/** A TCP connection to one peer. At most one read and one write may be pending at a time. */
+/** What a connection runs on, such as a Deno.TcpConn. */
+export type Socket = Pick<
+  Deno.Conn,
+  "read" | "write" | "close" | "closeWrite" | "ref" | "unref" | "localAddr" | "remoteAddr"
+>;
+
+/** A connection to one peer. At most one read and one write may be pending at a time. */
 export class Connection implements Disposable {
-  readonly #conn: Deno.TcpConn;
+  readonly #conn: Socket;
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
   #begin = 0;
   #end = 0;
@@ -26,9 +37,7 @@ export class Connection implements Disposable {
   #bytesSent = 0;
   #bytesReceived = 0;
 
-  constructor(conn: Deno.TcpConn) {
-    conn.setNoDelay(true);
-    conn.setKeepAlive(true);
+  constructor(conn: Socket) {
     this.#conn = conn;
   }
 
@@ -41,14 +50,14 @@ export class Connection implements Disposable {
     return this.#bytesReceived;
   }
 
-  /** Address of this end. */
+  /** Address of this end; empty for a Unix socket. */
   get localHostname(): string {
-    return this.#conn.localAddr.hostname;
+    return hostnameOf(this.#conn.localAddr);
   }
 
-  /** Address of the other end. */
+  /** Address of the other end; empty for a Unix socket. */
   get remoteHostname(): string {
-    return this.#conn.remoteAddr.hostname;
+    return hostnameOf(this.#conn.remoteAddr);
   }
 
   /**
@@ -105,6 +114,21 @@ export class Connection implements Disposable {
     this.#conn.unref();
   }
 
+  /** Tells the peer that no more bytes will come; nothing is thrown if it is gone. */
+  async endWrites(): Promise<void> {
+    await this.#conn.closeWrite().catch(() => {});
+  }
+
+  /** Ends the writes, then reads and drops what comes until the peer ends too, or this connection is closed. */
+  async finish(): Promise<void> {
+    await this.endWrites();
+    try {
+      while (true) await this.#receive(this.#buffer);
+    } catch {
+      // The end of the stream, which was to be reached.
+    }
+  }
+
   /** Closes the connection; pending reads and writes reject. Again: nothing. */
   close(): void {
     if (this.#closed) return;
@@ -137,14 +161,30 @@ export class Connection implements Disposable {
 }
 
 /**
- * Connects to `address`; gives up when `signal` fires.
+ * Connects to `address`, by its Unix socket if this host has it; gives up when `signal` fires.
  *
- * @throws {Error} what Deno.connect throws.
+ * @throws {Error} what Deno.connect throws, with the address and port in its message.
  */
 export async function connect(address: Address, signal: AbortSignal): Promise<Connection> {
-  return new Connection(
-    await Deno.connect({ hostname: address.hostname, port: address.port, signal }),
-  );
+  const { hostname, port } = address;
+  try {
+    return overTcp(await Deno.connect({ hostname, port, signal }));
+  } catch (cause) {
+    if (signal.aborted) throw signal.reason;
+    const text = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`Cannot connect to ${hostname}:${port}: ${text}`, { cause });
+  }
+}
+
+/** A connection over a TCP socket. */
+export function overTcp(conn: Deno.TcpConn): Connection {
+  conn.setNoDelay(true);
+  conn.setKeepAlive(true);
+  return new Connection(conn);
+}
+
+function hostnameOf(address: Deno.Addr): string {
+  return "hostname" in address ? address.hostname : "";
 }
 
 function closedError(cause: unknown): unknown {

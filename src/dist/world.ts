@@ -3,20 +3,22 @@
 // Who is lost is decided on the control links alone: they carry small messages only, so an `abort` or `bye` always comes
 // before the end of the stream. A group connection that ends says nothing by itself; the verdict is a moment away.
 // A rank that fails tells all others first and rejects its own calls then, so that nobody can take the messenger, which
-// may exit right after, for the culprit.
+// may exit right after, for the culprit. Whoever leaves waits a moment until all have what it sent.
 
 import { type Acceptor, connectionKey } from "./acceptor.ts";
 import type { ControlLink, ControlListener } from "./control_link.ts";
-import { Deadline, soon, whenAborted } from "./deadline.ts";
+import { Deadline, sleep, soon, whenAborted } from "./deadline.ts";
 import { dial } from "./dial.ts";
 import { describeSite, type FailureSite, PeerLostError } from "./failure.ts";
-import { groupId } from "./frame.ts";
+import { FrameError, groupId } from "./frame.ts";
 import { type GroupHost, ProcessGroup } from "./group.ts";
 import { importSecret, type JobKey } from "./handshake.ts";
 import type { Here, Message } from "./message.ts";
 import { type Membership, rendezvous } from "./rendezvous.ts";
+import { CallRecorder } from "./recorder.ts";
 import { answer, type Call, findCulprit, type GroupProgress } from "./stall.ts";
 import type { Address, Connection } from "./transport.ts";
+import { type Finding, Verdict } from "./verdict.ts";
 import { withDefaults, type WorldOptions } from "./world_options.ts";
 
 /** One rank's membership in a job. */
@@ -30,7 +32,7 @@ export class World implements AsyncDisposable {
 
   readonly #options: Required<WorldOptions>;
   readonly #failure = new AbortController();
-  readonly #groups = new Map<string, { readonly progress: GroupProgress; group?: ProcessGroup }>();
+  readonly #groups = new Map<string, GroupEntry>();
   readonly #ordinals = new Map<string, number>();
   /** Peers that have said goodbye. */
   readonly #departed = new Set<number>();
@@ -43,6 +45,9 @@ export class World implements AsyncDisposable {
   #group: ProcessGroup | undefined;
   #ending: Promise<void> | undefined;
   #numQuestions = 0;
+  #verdict: Verdict | undefined;
+  #heartbeat: ReturnType<typeof setInterval> | undefined;
+  #freeing: Promise<void> | undefined;
 
   private constructor(options: Required<WorldOptions>) {
     this.#options = options;
@@ -93,10 +98,12 @@ export class World implements AsyncDisposable {
       waitingFor: undefined,
       movedAt: 0,
     };
-    const entry: { progress: GroupProgress; group?: ProcessGroup } = { progress };
     this.#failure.signal.throwIfAborted();
+    const recorder = new CallRecorder();
+    const entry: GroupEntry = { ranks: [...ranks], progress, recorder, connections: new Map() };
     this.#groups.set(progress.group, entry);
     const connections = await this.#connectPeers(ranks, progress.group);
+    entry.connections = connections;
     try {
       this.#failure.signal.throwIfAborted();
       entry.group = new ProcessGroup({
@@ -105,6 +112,7 @@ export class World implements AsyncDisposable {
         id,
         connections,
         progress,
+        recorder,
       });
       return entry.group;
     } catch (error) {
@@ -118,16 +126,13 @@ export class World implements AsyncDisposable {
     await this.#fail(
       new PeerLostError(this.rank, `Rank ${this.rank} failed: ${cause.message}`, { cause }),
     );
-    await this.#free();
+    await this.#freeing;
   }
 
   /** Leaves the job in order; pending and later calls of this rank reject. Again: nothing. */
   async close(): Promise<void> {
-    await this.#end(
-      { kind: "bye" },
-      new Error(`The world of rank ${this.rank} is closed`),
-    );
-    await this.#free();
+    await this.#depart();
+    await this.#freeing;
   }
 
   /** As `close`. */
@@ -162,6 +167,17 @@ export class World implements AsyncDisposable {
     // From here on only collectives keep the process alive, so a program that forgets to close still ends.
     this.#acceptor?.unref();
     for (const link of this.#links.values()) link.unref();
+    this.#beat();
+  }
+
+  /** Proves to all peers, at regular times, that this rank lives. */
+  #beat(): void {
+    if (this.ended || this.#links.size === 0) return;
+    const intervalMs = Math.min(this.#options.stallTimeoutMs / BEATS_PER_TIMEOUT, MAX_BEAT_MS);
+    this.#heartbeat = setInterval(() => {
+      for (const link of this.#links.values()) void link.beat();
+    }, intervalMs);
+    Deno.unrefTimer(this.#heartbeat);
   }
 
   #enter({ acceptor, addresses, links }: Membership): void {
@@ -223,22 +239,27 @@ export class World implements AsyncDisposable {
   #listenTo(peer: number): ControlListener {
     return {
       message: (message) => this.#message(peer, message),
-      ended: () => this.#controlEnded(peer),
+      ended: (cause) => this.#controlEnded(peer, cause),
     };
   }
 
   #message(peer: number, message: Message): void {
     switch (message.kind) {
       case "abort": {
-        const { rank, group, op, sequence } = message;
-        const site = op === "" ? {} : { group, op, sequence };
-        void this.#fail(new PeerLostError(rank, message.message, site));
+        const { origin, rank, group, op, sequence, bytesDone, bytesExpected } = message;
+        const site = op === "" ? {} : { group, op, sequence, bytesDone, bytesExpected };
+        void this.#conclude({ origin, error: new PeerLostError(rank, message.message, site) });
+        this.#verdict?.spoken(peer);
         return;
       }
       case "bye":
         this.#departed.add(peer);
         this.#departure.resolve();
         this.#departure = Promise.withResolvers();
+        this.#verdict?.spoken(peer);
+        void this.#seeOff(peer);
+        return;
+      case "beat":
         return;
       case "where": {
         const now = performance.now();
@@ -253,17 +274,24 @@ export class World implements AsyncDisposable {
     }
   }
 
-  #controlEnded(peer: number): void {
+  #controlEnded(peer: number, cause: unknown): void {
+    this.#verdict?.spoken(peer);
     if (this.#departed.has(peer)) return;
     const sites = [...this.#groups.values()].map(({ progress }) => progress.site);
-    const site = sites.find((each) => each !== undefined) ?? {};
-    void this.#fail(
-      new PeerLostError(
-        peer,
-        `Rank ${peer} is lost: its process ended without a goodbye${describeSite(site)}`,
-        site,
-      ),
-    );
+    const site = { ...sites.find((each) => each !== undefined) };
+    const what = cause instanceof FrameError
+      ? `sent what is no message (${cause.message})`
+      : "is lost: its process ended without a goodbye";
+    void this.#fail(new PeerLostError(peer, `Rank ${peer} ${what}${describeSite(site)}`, site));
+  }
+
+  /** A peer that leaves waits until its link ends here too: when what it has sent to its groups is read. */
+  async #seeOff(peer: number): Promise<void> {
+    const shared = [...this.#groups.values()].filter(({ ranks }) => ranks.includes(peer));
+    while (!this.ended && shared.some(({ progress }) => progress.site !== undefined)) {
+      await sleep(POLL_MS, this.#failure.signal);
+    }
+    await this.#links.get(peer)?.finish();
   }
 
   /** The control link tells within a moment what has become of the peer; only if it does not, the peer is blamed. */
@@ -279,10 +307,14 @@ export class World implements AsyncDisposable {
 
   async #stalled(peer: number, site: FailureSite & { readonly id: string }): Promise<void> {
     const call = { group: site.id, sequence: site.sequence ?? 0 };
-    const verdict = await findCulprit(peer, call, {
-      self: this.rank,
-      ask: (rank, about) => this.#ask(rank, about),
-    });
+    const isCutOff = this.#links.size > 1 &&
+      [...this.#links.keys()].every((each) => this.#isSilent(each));
+    const verdict = isCutOff
+      ? { rank: this.rank, reason: "it hears no other rank, so it is the one that is cut off" }
+      : await findCulprit(peer, call, {
+        self: this.rank,
+        ask: (rank, about) => this.#ask(rank, about),
+      });
     if (verdict === undefined) return;
     const { rank, reason } = verdict;
     const seconds = this.#options.stallTimeoutMs / 1000;
@@ -297,6 +329,7 @@ export class World implements AsyncDisposable {
 
   async #ask(rank: number, call: Call): Promise<Here | undefined> {
     const question = this.#numQuestions++;
+    if (this.#isSilent(rank)) return undefined;
     const reply = Promise.withResolvers<Here>();
     this.#questions.set(question, reply.resolve);
     void this.#links.get(rank)?.send({ kind: "where", question, ...call });
@@ -307,33 +340,58 @@ export class World implements AsyncDisposable {
     return here;
   }
 
+  /** True if not even a heartbeat has come from this peer for most of the stall timeout. */
+  #isSilent(peer: number): boolean {
+    const heardAt = this.#links.get(peer)?.heardAt ?? 0;
+    return performance.now() - heardAt > this.#options.stallTimeoutMs * SILENT_SHARE;
+  }
+
   #fail(error: PeerLostError): Promise<void> {
-    const { rank, message, group, op, sequence } = error;
-    return this.#end({
-      kind: "abort",
-      rank,
-      message,
-      group: [...(group ?? [])],
-      op: op ?? "",
-      sequence: sequence ?? 0,
-    }, error);
+    return this.#conclude({ origin: this.rank, error });
   }
 
-  /** Tells all peers, then rejects all calls with `reason`, then frees everything. Only the first end counts. */
-  #end(news: Message, reason: Error): Promise<void> {
+  /** Passes a finding on to all peers if it is new; the first one ends this world. */
+  async #conclude(finding: Finding): Promise<void> {
+    if (this.#ending !== undefined && this.#verdict === undefined) return await this.#ending;
+    const speakers = [...this.#links.keys()].filter((peer) => !this.#departed.has(peer));
+    const verdict = this.#verdict ??= new Verdict(speakers);
+    const told = verdict.add(finding) ? this.#tell(abortMessage(finding)) : undefined;
     this.#ending ??= (async () => {
-      const told = [...this.#links.values()].map((link) => link.send(news));
-      await soon(TELL_MS, [Promise.all(told)]);
-      this.#failure.abort(reason);
-      void this.#free();
+      await told;
+      await this.#end(await verdict.settle());
     })();
-    return this.#ending;
+    await this.#ending;
   }
 
-  /** Closes all that is open; again: nothing. */
-  async #free(): Promise<void> {
+  /** Says goodbye. Only the first end counts. */
+  async #depart(): Promise<void> {
+    this.#ending ??= (async () => {
+      await this.#tell({ kind: "bye" });
+      await this.#end(new Error(`The world of rank ${this.rank} is closed`));
+    })();
+    await this.#ending;
+  }
+
+  /** Rejects all calls with `reason`, and begins to free everything. */
+  #end(reason: Error): void {
+    clearInterval(this.#heartbeat);
+    const idle = [...this.#groups.values()].filter(({ progress }) => progress.site === undefined);
+    this.#failure.abort(reason);
+    this.#freeing = this.#free(idle.flatMap(({ connections }) => [...connections.values()]));
+  }
+
+  async #tell(news: Message): Promise<void> {
+    await soon(TELL_MS, [Promise.all([...this.#links.values()].map((link) => link.send(news)))]);
+  }
+
+  /** Closes all that is open, when all peers have what this rank has sent, or too much time has passed. */
+  async #free(idle: readonly Connection[]): Promise<void> {
+    const drained = idle.map((connection) => connection.finish());
+    await soon(FAREWELL_MS, [
+      Promise.all([...this.#links.values()].map((link) => link.finish())).then(() => {}),
+    ]);
     await Promise.all([...this.#groups.values()].map(({ group }) => group?.close()));
-    await this.#acceptor?.close();
+    await Promise.all([this.#acceptor?.close(), ...drained]);
     await Promise.all([...this.#links.values()].map((link) => link.close()));
   }
 
@@ -356,6 +414,29 @@ export class World implements AsyncDisposable {
   }
 }
 
+/** What the world knows of a group. */
+interface GroupEntry {
+  readonly ranks: readonly number[];
+  readonly progress: GroupProgress;
+  readonly recorder: CallRecorder;
+  connections: ReadonlyMap<number, Connection>;
+  group?: ProcessGroup;
+}
+
+function abortMessage({ origin, error }: Finding): Message {
+  return {
+    kind: "abort",
+    origin,
+    rank: error.rank,
+    message: error.message,
+    group: [...(error.group ?? [])],
+    op: error.op ?? "",
+    sequence: error.sequence ?? 0,
+    bytesDone: error.bytesDone ?? 0,
+    bytesExpected: error.bytesExpected ?? 0,
+  };
+}
+
 function reasonOf(result: PromiseSettledResult<void>): string {
   if (result.status === "fulfilled") return "it did";
   return result.reason instanceof Error ? result.reason.message : String(result.reason);
@@ -365,5 +446,14 @@ function reasonOf(result: PromiseSettledResult<void>): string {
 const VERDICT_MS = 1_000;
 /** How long a rank that fails or leaves tries to tell its peers. */
 const TELL_MS = 500;
+/** How long it waits then until they have read it. */
+const FAREWELL_MS = 1_000;
 /** Longest wait for a rank to say what it waits for. */
 const MAX_PATIENCE_MS = 2_000;
+/** A rank says that it lives so many times per stall timeout, */
+const BEATS_PER_TIMEOUT = 8;
+/** and at least so often. */
+const MAX_BEAT_MS = 5_000;
+/** Silent for this share of the stall timeout, a rank is not asked any more. */
+const SILENT_SHARE = 0.6;
+const POLL_MS = 5;

@@ -25,6 +25,7 @@ Deno.test("a rank killed in mid-step is named by all others within 5 s, sharing 
   for (const rank of [0, 1, 3]) {
     requireNamed(runs[rank], 2, /Rank 2 is lost: its process ended .* in allReduce \d+ of group/);
   }
+  requireSameError(runs, [0, 1, 3]);
   ok(elapsed < 5000, `the others took ${elapsed} ms`);
 });
 
@@ -38,7 +39,15 @@ Deno.test("a rank that is stopped is named by all others after the stall timeout
       if (rank !== 1 && text.startsWith("{")) processes[1].kill("SIGKILL");
     },
   });
-  for (const rank of [0, 2, 3]) requireNamed(runs[rank], 1, /Rank 1 .*it does not answer/);
+  for (const rank of [0, 2, 3]) {
+    requireNamed(
+      runs[rank],
+      1,
+      /Rank 1 .* in allReduce \d+ of group \[.*\] after \d+ of \d+ bytes/,
+    );
+    requireNamed(runs[rank], 1, /it does not answer/);
+  }
+  requireSameError(runs, [0, 2, 3]);
 });
 
 Deno.test("a rank that throws is named by all others", async () => {
@@ -179,6 +188,12 @@ Deno.test("the in-process harness ends all ranks when one throws, and throws tha
     (error) => error instanceof TypeError && error.message === "the root of it",
   );
 });
+
+/** All survivors were told the same, to the last byte. */
+function requireSameError(runs: readonly RankRun[], survivors: readonly number[]): void {
+  const told = survivors.map((rank) => runs[rank].stdout.at(-1));
+  equal(new Set(told).size, 1, told.join("\n"));
+}
 
 function requireNamed(run: RankRun, culprit: number, message: RegExp): void {
   const last = run.stdout.at(-1) ?? "";

@@ -15,7 +15,12 @@ import {
   HEADER_BYTES,
   OPS,
 } from "../../src/dist/frame.ts";
-import { decodeMessage, encodeMessage, type Message } from "../../src/dist/message.ts";
+import {
+  decodeMessage,
+  encodeMessage,
+  type Message,
+  PREFIX_BYTES,
+} from "../../src/dist/message.ts";
 
 const header: fc.Arbitrary<Header> = fc.record({
   op: fc.constantFrom(...OPS),
@@ -90,13 +95,24 @@ Deno.test("a message is read as it was written", () => {
     { kind: "refused", reason: 'a "reason"\n' },
     { kind: "waiting", missing: [1, 2] },
     { kind: "table", addresses: [address, address] },
-    { kind: "abort", rank: 3, message: "gone", group: [0, 3], op: "barrier", sequence: 7 },
+    {
+      kind: "abort",
+      origin: 1,
+      rank: 3,
+      message: "gone",
+      group: [0, 3],
+      op: "barrier",
+      sequence: 7,
+      bytesDone: 1,
+      bytesExpected: 2,
+    },
     { kind: "bye" },
+    { kind: "beat" },
     { kind: "where", question: 1, group: "ff", sequence: 2 },
     { kind: "here", question: 1, state: "moving", waitingFor: 2, group: "ff", sequence: 2 },
   ];
   for (const message of messages) {
-    deepEqual(decodeMessage(encodeMessage(message).slice(4)), message);
+    deepEqual(decodeMessage(encodeMessage(message).slice(PREFIX_BYTES)), message);
   }
 });
 

@@ -1,0 +1,9 @@
+// FNV-1a, 32 bits: h <- (h xor byte) * 16777619. Names a damaged header or message for what it is; it keeps nobody out,
+// that is what the proof and TLS are for. Payload has only TCP's checksum, or TLS's.
+
+/** The checksum of `bytes`. */
+export function checksum(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}

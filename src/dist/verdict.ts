@@ -1,0 +1,51 @@
+// One error for all survivors. Several ranks may notice a failure at the same moment, each in another call.
+//
+//   whoever notices, or is told by another   ->  tells all peers, once per rank that noticed: every rank hears of all
+//   when every peer that still lives has spoken, or SETTLE_MS have passed
+//                                             ->  the error noticed by the lowest rank is the one that counts
+
+import { soon } from "./deadline.ts";
+import type { PeerLostError } from "./failure.ts";
+
+/** What a rank has noticed. */
+export interface Finding {
+  /** Global rank that noticed it. */
+  readonly origin: number;
+  readonly error: PeerLostError;
+}
+
+/** Collects findings until they can be settled. */
+export class Verdict {
+  readonly #findings = new Map<number, PeerLostError>();
+  readonly #awaited: Set<number>;
+  readonly #allHeard = Promise.withResolvers<void>();
+
+  /** `peers` are the global ranks that may still speak. */
+  constructor(peers: Iterable<number>) {
+    this.#awaited = new Set(peers);
+    this.spoken(-1);
+  }
+
+  /** Adds a finding; false if one of the same origin is known. */
+  add({ origin, error }: Finding): boolean {
+    if (this.#findings.has(origin)) return false;
+    this.#findings.set(origin, error);
+    return true;
+  }
+
+  /** This peer has told a finding, or will tell none. */
+  spoken(peer: number): void {
+    this.#awaited.delete(peer);
+    if (this.#awaited.size === 0) this.#allHeard.resolve();
+  }
+
+  /** The error that all survivors agree on. */
+  async settle(): Promise<PeerLostError> {
+    await soon(SETTLE_MS, [this.#allHeard.promise]);
+    const [first] = [...this.#findings].sort(([a], [b]) => a - b);
+    return first[1];
+  }
+}
+
+/** How long a rank that does not speak is waited for. */
+const SETTLE_MS = 300;
