@@ -77,9 +77,28 @@ export { Linear1DRow, type Linear1DRowOptions } from "./src/nn/linear_1d_row.ts"
 export { RandomSource, RandomStream } from "./src/nn/philox.ts";
 
 // Optimizers.
-export { Adafactor } from "./src/optim/adafactor.ts";
-export type { AdafactorOptions } from "./src/optim/hyperparameters.ts";
-export type { FactoredView } from "./src/optim/factored_moment.ts";
+export { Adafactor, type StepOptions } from "./src/optim/adafactor.ts";
+export type { AdafactorOptions, WeightDecayScale } from "./src/optim/hyperparameters.ts";
+export type { OptimizerOptions, ParameterGroup } from "./src/optim/parameter_groups.ts";
+export { presets } from "./src/optim/presets.ts";
+export {
+  constantSchedule,
+  cosineSchedule,
+  type DecayOptions,
+  inverseSquareRootSchedule,
+  linearSchedule,
+  type Schedule,
+  type WarmupOptions,
+} from "./src/optim/schedule.ts";
+export type { DimRole, Factoring } from "./src/optim/factoring.ts";
+export type { DimView, FactoredView } from "./src/optim/factored_moment.ts";
+export type { OptimizerState, ParameterState } from "./src/optim/adafactor_state.ts";
+export {
+  type HuggingFaceState,
+  importHuggingFaceState,
+  importTorchState,
+  type TorchState,
+} from "./src/optim/import_state.ts";
 export type { GradientBlock } from "./src/optim/adafactor_passes.ts";
 export { NonFiniteGradientError } from "./src/optim/non_finite.ts";
 export {

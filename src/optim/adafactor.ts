@@ -21,34 +21,13 @@ import type { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type FactoredView, factoredView } from "./factored_moment.ts";
 import type { Factoring } from "./factoring.ts";
-import { scaleOnDevice, scaleOnHost, shareSquares } from "./gradient_scale.ts";
 import type { Hyperparameters } from "./hyperparameters.ts";
 import { type Plan, planBlocks } from "./adafactor_plan.ts";
-import {
-  checkFits,
-  disposeState,
-  freshState,
-  loadState,
-  type OptimizerState,
-  saveState,
-  type State,
-} from "./adafactor_state.ts";
-import {
-  advanceMoments,
-  applyUpdate,
-  type GradientBlock,
-  type PassOperands,
-  sumStatistics,
-  sumUpdates,
-} from "./adafactor_passes.ts";
-import {
-  guardTotals,
-  markNonFinite,
-  NonFiniteGradientError,
-  refuseGuarded,
-  refuseNonFinite,
-} from "./non_finite.ts";
-import { exchangeSums } from "./packed_sums.ts";
+import type { OptimizerState } from "./adafactor_state.ts";
+import { OptimizerStates, type Owned } from "./optimizer_states.ts";
+import type { GradientBlock } from "./adafactor_passes.ts";
+import { runStep } from "./adafactor_step.ts";
+import { NonFiniteGradientError } from "./non_finite.ts";
 import { type OptimizerOptions, type ParameterGroup, parseGroups } from "./parameter_groups.ts";
 
 /** Options of one `step()`. */
@@ -82,7 +61,7 @@ export class Adafactor implements Disposable {
   readonly #hyper: ReadonlyMap<Parameter, Hyperparameters>;
   readonly #nonFinite: "error" | "skip";
   readonly #maxNorm: number | undefined;
-  readonly #states = new Map<Parameter, State>();
+  readonly #states = new OptimizerStates();
   readonly #guard: DeviceBuffer;
   #plan: Plan | undefined;
   #busy = false;
@@ -156,13 +135,9 @@ export class Adafactor implements Disposable {
    * @throws {TypeError} if two parameters have one name
    */
   async stateDict(): Promise<OptimizerState> {
-    this.#requireNames();
-    const saved: OptimizerState = {};
+    let saved: OptimizerState = {};
     await this.#alone(async () => {
-      for (const parameter of this.parameters) {
-        const view = this.viewOf(parameter);
-        saved[parameter.name] = await saveState(this.#stateOf(parameter, view), view);
-      }
+      saved = await this.#states.save(this.#owned(this.parameters));
     });
     return saved;
   }
@@ -173,32 +148,15 @@ export class Adafactor implements Disposable {
    * @throws {TypeError} if it is not the state of these parameters with these options; nothing was changed
    */
   loadStateDict(saved: Readonly<OptimizerState>): void {
-    this.#requireNames();
-    const names = new Set(this.parameters.map(({ name }) => name));
-    const stray = Object.keys(saved).filter((name) => !names.has(name));
-    const missing = [...names].filter((name) => !Object.hasOwn(saved, name));
-    if (stray.length + missing.length > 0) {
-      throw new TypeError(
-        `Cannot load state: it lacks [${missing}], and no parameter has the names [${stray}]: give one entry for each`,
-      );
-    }
-    const views = this.parameters.map((parameter) => {
-      const { beta1 } = this.#hyper.get(parameter)!;
-      const view = this.viewOf(parameter);
-      checkFits(parameter.name, saved[parameter.name], { view, momentum: beta1 !== undefined });
-      return { parameter, view };
-    });
+    this.#requireIdle();
+    this.#states.load(saved, this.#owned(this.parameters));
     this.forgetPlan();
-    for (const { parameter, view } of views) {
-      loadState(this.#stateOf(parameter, view), saved[parameter.name], view);
-    }
   }
 
   /** Gives back all device memory that the optimizer holds. */
   [Symbol.dispose](): void {
     this.forgetPlan();
-    for (const state of this.#states.values()) disposeState(state);
-    this.#states.clear();
+    this.#states[Symbol.dispose]();
     this.#guard[Symbol.dispose]();
   }
 
@@ -244,12 +202,12 @@ export class Adafactor implements Disposable {
   protected forgetPlan(): void {
     this.#plan?.sums[Symbol.dispose]();
     this.#plan = undefined;
-    for (const state of this.#states.values()) state.squaresOf = -1;
+    this.#states.forgetSquares();
   }
 
   /** Whether any step was taken. */
   protected get started(): boolean {
-    return this.#states.size > 0;
+    return !this.#states.isEmpty;
   }
 
   get #device(): Device {
@@ -269,48 +227,18 @@ export class Adafactor implements Disposable {
     return this.parameters.filter(({ grad }) => grad !== undefined);
   }
 
-  async #update(plan: Plan, divisor: number): Promise<void> {
-    const { blocks, statistics, updates, sums, numNonFinite, gradientScale } = plan;
-    const device = this.#device;
-    const scaling = { divisor, maxNorm: this.#maxNorm };
+  async #update(plan: Plan, gradientDivisor: number): Promise<void> {
+    const parameters = plan.blocks.map(({ parameter }) => parameter);
     using scope = new DisposableStack();
-    const grads = await this.gradientBlocks(blocks.map(({ parameter }) => parameter), scope);
-    const operands = blocks.map(({ view }, index): PassOperands => ({
-      device,
-      sums,
-      gradientScale,
+    const grads = await this.gradientBlocks(parameters, scope);
+    await runStep(plan, {
+      device: this.#device,
       guard: this.#guard,
-      grad: grads[index],
-      factors: scope.use(device.allocate(4 * (view.batch * (view.rows + view.cols) + 1))),
-    }));
-    const alone = this.groups.length === 0;
-
-    for (const [index, block] of blocks.entries()) sumStatistics(block, operands[index]);
-    if (alone) {
-      guardTotals(blocks, { device, sums, guard: this.#guard });
-      scaleOnDevice(plan, { device, ...scaling });
-    }
-    await exchangeSums({ device, buffer: sums }, statistics, {
-      onLocal: (host) => {
-        markNonFinite(blocks, host, numNonFinite);
-        shareSquares(plan, host);
-      },
-      onGlobal: (host) => {
-        refuseNonFinite(blocks, host, numNonFinite);
-        scaleOnHost(plan, host, scaling);
-      },
+      grads,
+      isAlone: this.groups.length === 0,
+      scaling: { divisor: gradientDivisor, maxNorm: this.#maxNorm },
     });
-
-    for (const [index, block] of blocks.entries()) {
-      advanceMoments(block, operands[index]);
-      sumUpdates(block, operands[index]);
-    }
-    await exchangeSums({ device, buffer: sums }, updates);
-
-    for (const [index, block] of blocks.entries()) applyUpdate(block, operands[index]);
-    if (alone) await refuseGuarded(blocks, { device, sums, guard: this.#guard });
-    for (const { state } of blocks) state.step += 1;
-    await this.publish(blocks.map(({ parameter }) => parameter));
+    await this.publish(parameters);
   }
 
   #planFor(parameters: readonly Parameter[]): Plan {
@@ -318,32 +246,28 @@ export class Adafactor implements Disposable {
     const same = plan?.blocks.length === parameters.length &&
       plan.blocks.every(({ parameter }, index) => parameter === parameters[index]);
     if (plan !== undefined && same) return plan;
-    const views = parameters.map((parameter) => this.viewOf(parameter));
+    // Views first: what they refuse leaves the present plan as it is.
+    const owned = this.#owned(parameters);
     this.forgetPlan();
-    const owned = parameters.map((parameter, index) => ({
-      parameter,
-      hyper: this.#hyper.get(parameter)!,
-      view: views[index],
-      paramOffset: this.offsetOf(parameter),
-      state: this.#stateOf(parameter, views[index]),
+    const blocks = owned.map((each) => ({
+      ...each,
+      paramOffset: this.offsetOf(each.parameter),
+      state: this.#states.of(each),
     }));
-    return this.#plan = planBlocks(this.#device, owned, this.groups);
+    return this.#plan = planBlocks(this.#device, blocks, this.groups);
   }
 
-  #stateOf(parameter: Parameter, view: FactoredView<ProcessGroup>): State {
-    let state = this.#states.get(parameter);
-    if (state === undefined) {
-      state = freshState(this.#device, view, this.#hyper.get(parameter)!);
-      this.#states.set(parameter, state);
-    }
-    return state;
+  #owned(parameters: readonly Parameter[]): Owned[] {
+    return parameters.map((parameter) => ({
+      parameter,
+      hyper: this.#hyper.get(parameter)!,
+      view: this.viewOf(parameter),
+    }));
   }
 
   /** Runs `work` unless something else is under way. */
   async #alone(work: () => Promise<void>): Promise<void> {
-    if (this.#busy) {
-      throw new TypeError("Cannot step as the last step is not finished: await step()");
-    }
+    this.#requireIdle();
     this.#busy = true;
     try {
       await work();
@@ -352,13 +276,9 @@ export class Adafactor implements Disposable {
     }
   }
 
-  #requireNames(): void {
-    const seen = new Set<string>();
-    for (const { name } of this.#hyper.keys()) {
-      if (seen.has(name)) {
-        throw new TypeError(`Cannot save state by name as two parameters are called ${name}`);
-      }
-      seen.add(name);
+  #requireIdle(): void {
+    if (this.#busy) {
+      throw new TypeError("Cannot step as the last step is not finished: await step()");
     }
   }
 }

@@ -17,6 +17,7 @@ export interface OptimizerOptions extends AdafactorOptions {
 
 /** Parameters with options of their own; what is not given is taken from the optimizer's options. */
 export interface ParameterGroup extends AdafactorOptions {
+  /** The group's parameters. */
   readonly parameters: Iterable<Parameter>;
 }
 

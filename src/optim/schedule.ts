@@ -26,17 +26,23 @@ export interface DecayOptions extends WarmupOptions {
 }
 
 /** Always `peak`, after the warm-up. @throws {RangeError} if a number is negative or not finite */
-export function constant(peak: number, { warmup = 0 }: WarmupOptions = {}): Schedule {
+export function constantSchedule(peak: number, { warmup = 0 }: WarmupOptions = {}): Schedule {
   return warmed(peak, warmup, () => peak);
 }
 
 /** From `peak` to `end` in a straight line. @throws {RangeError} if a number is negative or not finite, or the warm-up too long */
-export function linear(peak: number, { steps, end = 0, warmup = 0 }: DecayOptions): Schedule {
+export function linearSchedule(
+  peak: number,
+  { steps, end = 0, warmup = 0 }: DecayOptions,
+): Schedule {
   return decaying(peak, { steps, end, warmup }, (x) => peak + (end - peak) * x);
 }
 
-/** From `peak` to `end` along half a cosine. @throws {RangeError} as {@linkcode linear} */
-export function cosine(peak: number, { steps, end = 0, warmup = 0 }: DecayOptions): Schedule {
+/** From `peak` to `end` along half a cosine. @throws {RangeError} as {@linkcode linearSchedule} */
+export function cosineSchedule(
+  peak: number,
+  { steps, end = 0, warmup = 0 }: DecayOptions,
+): Schedule {
   return decaying(
     peak,
     { steps, end, warmup },
@@ -45,7 +51,10 @@ export function cosine(peak: number, { steps, end = 0, warmup = 0 }: DecayOption
 }
 
 /** `peak` sqrt(warmup / step): `peak` where the warm-up ends. @throws {RangeError} if a number is negative or not finite */
-export function inverseSquareRoot(peak: number, { warmup = 0 }: WarmupOptions = {}): Schedule {
+export function inverseSquareRootSchedule(
+  peak: number,
+  { warmup = 0 }: WarmupOptions = {},
+): Schedule {
   return warmed(peak, warmup, (step) => peak * Math.sqrt(Math.max(warmup, 1) / step));
 }
 

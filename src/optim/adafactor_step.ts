@@ -1,0 +1,77 @@
+// One Adafactor step over a plan's blocks: three passes over memory with two exchanges between them.
+//
+//   sums of g^2  ->  exchange A  ->  moments, sums of u^2  ->  exchange B  ->  apply
+//
+// Whatever stops the step does so before anything has changed: with several ranks right after exchange A, on one device
+// by the guard word, which makes the kernels write nothing.
+
+import type { Device, DeviceBuffer } from "../device/device.ts";
+import {
+  advanceMoments,
+  applyUpdate,
+  type GradientBlock,
+  type PassOperands,
+  sumStatistics,
+  sumUpdates,
+} from "./adafactor_passes.ts";
+import type { Plan } from "./adafactor_plan.ts";
+import {
+  type GradientScaling,
+  scaleOnDevice,
+  scaleOnHost,
+  shareSquares,
+} from "./gradient_scale.ts";
+import { guardTotals, markNonFinite, refuseGuarded, refuseNonFinite } from "./non_finite.ts";
+import { exchangeSums } from "./packed_sums.ts";
+
+/** What a step works with, besides the plan. */
+export interface StepInput {
+  readonly device: Device;
+  /** A u32, 0 before and after. */
+  readonly guard: DeviceBuffer;
+  /** Gradients of the plan's blocks. */
+  readonly grads: readonly GradientBlock[];
+  /** Whether there are no groups to exchange sums with. */
+  readonly isAlone: boolean;
+  readonly scaling: GradientScaling;
+}
+
+/** Takes the step. @throws {NonFiniteGradientError} if a gradient is NaN or infinite; nothing was changed */
+export async function runStep(
+  plan: Plan,
+  { device, guard, grads, isAlone, scaling }: StepInput,
+): Promise<void> {
+  const { blocks, statistics, updates, sums, numNonFinite, gradientScale } = plan;
+  using scope = new DisposableStack();
+  const operands = blocks.map(({ view: { batch, rows, cols } }, index): PassOperands => ({
+    ...{ device, sums, guard, gradientScale },
+    grad: grads[index],
+    factors: scope.use(device.allocate(4 * (batch * (rows + cols) + 1))),
+  }));
+
+  for (const [index, block] of blocks.entries()) sumStatistics(block, operands[index]);
+  if (isAlone) {
+    guardTotals(blocks, { device, sums, guard });
+    scaleOnDevice(plan, { device, ...scaling });
+  }
+  await exchangeSums({ device, buffer: sums }, statistics, {
+    onLocal: (host) => {
+      markNonFinite(blocks, host, numNonFinite);
+      shareSquares(plan, host);
+    },
+    onGlobal: (host) => {
+      refuseNonFinite(blocks, host, numNonFinite);
+      scaleOnHost(plan, host, scaling);
+    },
+  });
+
+  for (const [index, block] of blocks.entries()) {
+    advanceMoments(block, operands[index]);
+    sumUpdates(block, operands[index]);
+  }
+  await exchangeSums({ device, buffer: sums }, updates);
+
+  for (const [index, block] of blocks.entries()) applyUpdate(block, operands[index]);
+  if (isAlone) await refuseGuarded(blocks, { device, sums, guard });
+  for (const { state } of blocks) state.step += 1;
+}

@@ -1,0 +1,93 @@
+// The states of all parameters of one optimizer: made when first needed, saved and loaded by name.
+
+import type { ProcessGroup } from "../dist/group.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import {
+  checkFits,
+  disposeState,
+  freshState,
+  loadState,
+  type OptimizerState,
+  saveState,
+  type State,
+} from "./adafactor_state.ts";
+import type { FactoredView } from "./factored_moment.ts";
+import type { Hyperparameters } from "./hyperparameters.ts";
+
+/** A parameter, its options, and the block of it that this rank keeps state for. */
+export interface Owned {
+  readonly parameter: Parameter;
+  readonly hyper: Hyperparameters;
+  readonly view: FactoredView<ProcessGroup>;
+}
+
+/** States by parameter. */
+export class OptimizerStates implements Disposable {
+  readonly #states = new Map<Parameter, State>();
+
+  /** Whether no parameter has a state yet. */
+  get isEmpty(): boolean {
+    return this.#states.size === 0;
+  }
+
+  /** The parameter's state, a fresh one at first. */
+  of({ parameter, hyper, view }: Owned): State {
+    let state = this.#states.get(parameter);
+    if (state === undefined) {
+      state = freshState(parameter.device, view, hyper);
+      this.#states.set(parameter, state);
+    }
+    return state;
+  }
+
+  /** To be called when the sums of p^2 are no longer where they were. */
+  forgetSquares(): void {
+    for (const state of this.#states.values()) state.squaresOf = -1;
+  }
+
+  /** Whole states by name, the same on all ranks. @throws {TypeError} if two parameters have one name */
+  async save(owned: readonly Owned[]): Promise<OptimizerState> {
+    requireNames(owned);
+    const saved: OptimizerState = {};
+    for (const each of owned) {
+      saved[each.parameter.name] = await saveState(this.of(each), each.view);
+    }
+    return saved;
+  }
+
+  /** Overwrites all states. @throws {TypeError} if `saved` does not fit; nothing was changed */
+  load(saved: Readonly<OptimizerState>, owned: readonly Owned[]): void {
+    const names = requireNames(owned);
+    const stray = Object.keys(saved).filter((name) => !names.has(name));
+    const missing = [...names].filter((name) => !Object.hasOwn(saved, name));
+    if (stray.length + missing.length > 0) {
+      throw new TypeError(
+        `Cannot load state: nothing is there for the parameters [${missing}], and no parameter is called ` +
+          `[${stray}]: give one entry for each`,
+      );
+    }
+    for (const { parameter: { name }, hyper, view } of owned) {
+      checkFits(name, saved[name], { view, momentum: hyper.beta1 !== undefined });
+    }
+    for (const each of owned) loadState(this.of(each), saved[each.parameter.name], each.view);
+  }
+
+  /** Gives back all device memory. */
+  [Symbol.dispose](): void {
+    for (const state of this.#states.values()) disposeState(state);
+    this.#states.clear();
+  }
+}
+
+function requireNames(owned: readonly Owned[]): Set<string> {
+  const seen = new Set<string>();
+  for (const { parameter: { name } } of owned) {
+    if (seen.has(name)) {
+      throw new TypeError(
+        `Cannot tell states apart by name as two parameters are called ${name}: name them`,
+      );
+    }
+    seen.add(name);
+  }
+  return seen;
+}
