@@ -1,6 +1,6 @@
 // The command line of the benchmark of collectives.
 
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { type Op, OPS, parseSize } from "./sweep.ts";
 
 /** What others can be measured beside ours. */
@@ -30,24 +30,30 @@ export interface Options {
   readonly format: "table" | "json";
 }
 
-/** Parses the command line; `undefined` if it was wrong or only help was wanted, which is told already. */
+/** Parses the command line; what was wrong with it, or the help that was asked for, is printed already. */
 export function parseOptions(args: readonly string[]): Options | "help" | "wrong" {
   const program = new Command("./run bench collectives")
     .description("Measures collectives between processes of this machine, as nccl-tests does.")
-    .option("-b, --begin <bytes>", "smallest size", size, 8)
-    .option("-e, --end <bytes>", "largest size", size, 128 << 20)
+    .addOption(new Option("-b, --begin <bytes>", "smallest size").argParser(size).default(8, "8"))
+    .addOption(
+      new Option("-e, --end <bytes>", "largest size").argParser(size).default(128 << 20, "128M"),
+    )
     .option("-f, --factor <number>", "from one size to the next", integerFrom(2), 2)
-    .option("--ranks <numbers>", "numbers of ranks", listOf(integerFrom(2)), [2, 4])
-    .option("--op <names>", `of ${OPS.join(", ")}, or all`, ops, ["allReduce"])
-    .option(
-      "--peer <names>",
-      `measure ${PEERS.join(" or ")} in the same run`,
-      listOf(oneOf(PEERS)),
-      [],
+    .addOption(
+      new Option("--ranks <numbers>", "numbers of ranks, one after the other")
+        .argParser(listOf(integerFrom(2))).default([2, 4], "2,4"),
+    )
+    .addOption(
+      new Option("--op <names>", `${OPS.join(", ")}, or all`)
+        .argParser(ops).default(["allReduce"], "allReduce"),
+    )
+    .addOption(
+      new Option("--peer <names>", `measure ${PEERS.join(" or ")} in the same run, or both`)
+        .argParser(listOf(oneOf(PEERS))).default([], "none"),
     )
     .option("-n, --iterations <number>", "timed calls (default: by size)", integerFrom(1))
-    .option("-w, --warmup <number>", "calls before them (default: by size)", integerFrom(0))
-    .option("--turns <number>", "turns that all take at each size", integerFrom(1), 3)
+    .option("-w, --warmup <number>", "calls before each turn (default: by size)", integerFrom(0))
+    .option("--turns <number>", "turns that ours and peers take at a size", integerFrom(1), 3)
     .option("--no-check", "do not verify results")
     .option("--json", "print one JSON object per line instead of a table")
     .showHelpAfterError("(--help explains the options)")
@@ -57,15 +63,23 @@ export function parseOptions(args: readonly string[]): Options | "help" | "wrong
   } catch (error) {
     return error instanceof Error && "exitCode" in error && error.exitCode === 0 ? "help" : "wrong";
   }
-  const { op, peer, check, json, ...rest } = program.opts();
+  const { op, peer, check, json, ...rest } = program.opts<Flags>();
   return {
     ...rest,
     ops: op,
     peers: peer,
     check: check ? "on" : "off",
     format: json ? "json" : "table",
-  } as Options;
+  };
 }
+
+/** Options as the command line names them. */
+type Flags = Omit<Options, "ops" | "peers" | "check" | "format"> & {
+  readonly op: readonly Op[];
+  readonly peer: readonly PeerName[];
+  readonly check: boolean;
+  readonly json?: boolean;
+};
 
 function ops(text: string): readonly Op[] {
   return text === "all" ? OPS : listOf(oneOf(OPS))(text);

@@ -15,7 +15,7 @@ const WRITES = [64 << 10, 256 << 10, 1 << 20];
 const READ_BYTES = 1 << 20;
 const ONE_WAY_BYTES = 512 << 20;
 
-if (import.meta.main) {
+async function main(): Promise<void> {
   const tcp = { hostname: "127.0.0.1", port: Number(Deno.env.get("MASTER_PORT")) };
   const unix = { transport: "unix", path: Deno.args[0] } as const;
   if (Deno.env.get("RANK") === "0") {
@@ -86,3 +86,5 @@ async function dial(connect: () => Promise<Deno.Conn>): Promise<Deno.Conn> {
 }
 
 const [DIALS, DIAL_EVERY_MS] = [200, 50];
+
+if (import.meta.main) await main();

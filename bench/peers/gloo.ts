@@ -35,13 +35,21 @@ export async function startGloo(ranks: number, signal: AbortSignal): Promise<Con
 }
 
 async function requireTorch(python: string): Promise<void> {
-  const args = ["-c", "import torch.distributed as d; assert d.is_gloo_available()"];
-  const found = await new Deno.Command(python, { args, stdout: "null", stderr: "null" }).output()
-    .then(({ success }) => success, () => false);
-  if (found) return;
+  if (await hasTorch(python)) return;
   throw new Error(
     `${python} has no PyTorch with gloo: install it (pip install torch), or name a Python that has it in MESHFACTOR_PYTHON`,
   );
+}
+
+async function hasTorch(python: string): Promise<boolean> {
+  const args = ["-c", "import torch.distributed as d; assert d.is_gloo_available()"];
+  try {
+    const { success } = await new Deno.Command(python, { args }).output();
+    return success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 function freePort(): number {

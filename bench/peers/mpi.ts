@@ -32,14 +32,20 @@ export async function startMpi(ranks: number, signal: AbortSignal): Promise<Cont
 async function build(program: string): Promise<void> {
   const source = new URL("./mpi.c", import.meta.url).pathname;
   const args = ["-O2", "-o", program, source];
-  const { success, stderr } = await new Deno.Command("mpicc", { args }).output().catch((cause) => {
+  const { success, stderr } = await runMpicc(args);
+  if (!success) throw new Error(`mpicc ${args.join(" ")}:\n${new TextDecoder().decode(stderr)}`);
+}
+
+async function runMpicc(args: string[]): Promise<Deno.CommandOutput> {
+  try {
+    return await new Deno.Command("mpicc", { args }).output();
+  } catch (cause) {
     if (!(cause instanceof Deno.errors.NotFound)) throw cause;
     throw new Error(
       "mpicc was not found: install Open MPI (on Debian: apt-get install openmpi-bin libopenmpi-dev)",
       { cause },
     );
-  });
-  if (!success) throw new Error(`mpicc ${args.join(" ")}:\n${new TextDecoder().decode(stderr)}`);
+  }
 }
 
 /** TCP alone, not shared memory; more ranks than cores may run, on any core, as root too. */

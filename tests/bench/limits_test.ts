@@ -1,0 +1,43 @@
+// What Deno's sockets would allow, by hand for small cases.
+
+import assert from "node:assert/strict";
+import { limitOf, roundsOf } from "../../bench/collectives/limits.ts";
+
+const SOCKET = { roundTrip: 20, oneWay: 2 };
+
+Deno.test("limitOf() is half a round trip per round while messages are short", () => {
+  const call = { op: "allReduce", ranks: 4, bytes: 8, rounds: 2 } as const;
+  assert.deepEqual(limitOf(call, { socket: SOCKET, cores: 4 }), {
+    microseconds: 20,
+    by: "latency",
+  });
+});
+
+Deno.test("limitOf() shares what the cores can move among the ranks when messages are long", () => {
+  // 2 ranks: each sends 1 MB and takes 1 MB; one pair of cores moves 2 MB at 2 GB/s.
+  const two = { op: "allReduce", ranks: 2, bytes: 1_000_000, rounds: 2 } as const;
+  assert.deepEqual(limitOf(two, { socket: SOCKET, cores: 2 }), {
+    microseconds: 1000,
+    by: "bandwidth",
+  });
+  // 4 ranks send 6 MB together: through one pair of cores, through two pairs, and no faster with more cores.
+  const four = { ...two, ranks: 4 };
+  const limits = [2, 4, 64].map((cores) => limitOf(four, { socket: SOCKET, cores }).microseconds);
+  assert.deepEqual(limits, [3000, 1500, 1500]);
+});
+
+Deno.test("limitOf() counts half as many bytes for collectives that only scatter, gather or copy", () => {
+  for (const op of ["reduceScatter", "allGather", "broadcast"] as const) {
+    const call = { op, ranks: 2, bytes: 1_000_000, rounds: 1 };
+    assert.equal(limitOf(call, { socket: SOCKET, cores: 2 }).microseconds, 500);
+  }
+});
+
+Deno.test("roundsOf() counts the messages that wait for one another", () => {
+  assert.equal(roundsOf("allReduce", "ring", 4), 6);
+  assert.equal(roundsOf("reduceScatter", "ring", 4), 3);
+  assert.equal(roundsOf("allReduce", "direct", 4), 2);
+  assert.equal(roundsOf("allGather", "direct", 4), 1);
+  assert.equal(roundsOf("broadcast", "chain", 4), 3);
+  assert.equal(roundsOf("allReduce", "magic", 4), undefined);
+});
