@@ -20,6 +20,7 @@ import { type DimRole, type Factoring, rolesOf } from "./factoring.ts";
 
 /** One dim of a parameter in this rank's block. */
 export interface DimView<Group> {
+  /** Whether it is part of the rows, part of the columns, or counts matrices. */
   readonly role: DimRole;
   /** Length of the whole dim. */
   readonly length: number;

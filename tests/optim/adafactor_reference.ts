@@ -1,15 +1,14 @@
-// Adafactor in float64, for one parameter: the equations of src/optim/adafactor.ts as plain loops.
+// Adafactor in float64, for one parameter: the equations of src/optim/adafactor.ts and its options as plain loops.
 
-/** Arguments of the reference: every one given, schedules as numbers of this step. */
+import type { Hyperparameters } from "../../src/optim/hyperparameters.ts";
+
+/** Where a trajectory is. */
 export interface ReferenceStep {
-  readonly rate: number;
-  readonly take: number;
-  readonly eps1: number;
-  readonly scaleFloor: number;
-  readonly clipThreshold: number;
-  readonly scaleParameter: boolean;
-  readonly weightDecay: number;
-  readonly beta1: number | undefined;
+  readonly hyper: Hyperparameters;
+  /** 1, 2, ... */
+  readonly step: number;
+  /** What the gradient is multiplied by first. Default 1. */
+  readonly gradientScale?: number;
 }
 
 /** A parameter [batch, rows, cols] with its running averages. */
@@ -18,13 +17,22 @@ export class ReferenceAdafactor {
   readonly #batch: number;
   readonly #rows: number;
   readonly #cols: number;
+  readonly #isFactored: boolean;
   readonly #rowMeans: Float64Array;
   readonly #colMeans: Float64Array;
   readonly #momentum: Float64Array;
 
-  constructor(parameter: ArrayLike<number>, shape: readonly number[]) {
+  /** Factors the last two dims, unless told otherwise. */
+  constructor(
+    parameter: ArrayLike<number>,
+    { shape, isFactored = shape.length >= 2 }: {
+      readonly shape: readonly number[];
+      readonly isFactored?: boolean;
+    },
+  ) {
     this.parameter = Float64Array.from(parameter);
-    [this.#rows, this.#cols] = shape.length < 2 ? [1, this.parameter.length] : shape.slice(-2);
+    this.#isFactored = isFactored;
+    [this.#rows, this.#cols] = isFactored ? shape.slice(-2) : [1, this.parameter.length];
     this.#batch = this.parameter.length / (this.#rows * this.#cols);
     this.#rowMeans = new Float64Array(this.#batch * this.#rows);
     this.#colMeans = new Float64Array(this.#batch * this.#cols);
@@ -32,42 +40,53 @@ export class ReferenceAdafactor {
   }
 
   /** One step. */
-  step(gradient: ArrayLike<number>, hyper: ReferenceStep): void {
+  step(given: ArrayLike<number>, { hyper, step, gradientScale = 1 }: ReferenceStep): void {
+    const sign = hyper.maximize ? -1 : 1;
+    const gradient = Float64Array.from(given, (g) => sign * gradientScale * g);
+    const update = this.#precondition(gradient, hyper, hyper.take(step));
+    const clip = Math.max(1, rms(update) / hyper.clipThreshold);
+    const scale = Math.min(Math.max(hyper.scaleFloor, rms(this.parameter)), hyper.scaleCeiling);
+    const size = hyper.rate(step) * (hyper.scaleParameter ? scale : 1);
+    const { timesStep, absolute } = hyper.decay(step);
+    const [before, after] = hyper.momentumOf === "update" ? [1, size] : [size, 1];
+    for (let k = 0; k < update.length; k++) {
+      let change = before * update[k] / clip;
+      if (hyper.beta1 !== undefined) {
+        this.#average(this.#momentum, k, change, 1 - hyper.beta1);
+        change = this.#momentum[k];
+      }
+      this.parameter[k] -= (size * timesStep + absolute) * this.parameter[k] + after * change;
+    }
+  }
+
+  #precondition(gradient: Float64Array, hyper: Hyperparameters, take: number): Float64Array {
     const [batch, rows, cols] = [this.#batch, this.#rows, this.#cols];
     const at = (b: number, i: number, j: number) => (b * rows + i) * cols + j;
-    const update = new Float64Array(this.parameter.length);
+    const update = new Float64Array(gradient.length);
     for (let b = 0; b < batch; b++) {
       const square = (i: number, j: number) => gradient[at(b, i, j)] ** 2 + hyper.eps1;
       for (let i = 0; i < rows; i++) {
         let sum = 0;
         for (let j = 0; j < cols; j++) sum += square(i, j);
-        this.#average(this.#rowMeans, b * rows + i, sum / cols, hyper.take);
+        this.#average(this.#rowMeans, b * rows + i, sum / cols, take);
       }
       for (let j = 0; j < cols; j++) {
         let sum = 0;
         for (let i = 0; i < rows; i++) sum += square(i, j);
-        this.#average(this.#colMeans, b * cols + j, sum / rows, hyper.take);
+        this.#average(this.#colMeans, b * cols + j, sum / rows, take);
       }
       let mean = 0;
       for (let i = 0; i < rows; i++) mean += this.#rowMeans[b * rows + i] / rows;
+      if (this.#isFactored) mean = Math.max(mean, hyper.meanFloor);
       for (let i = 0; i < rows; i++) {
         for (let j = 0; j < cols; j++) {
           const moment = this.#rowMeans[b * rows + i] / mean * this.#colMeans[b * cols + j];
-          update[at(b, i, j)] = gradient[at(b, i, j)] / Math.sqrt(moment);
+          const factor = Math.min(1 / Math.sqrt(moment), hyper.factorCap);
+          update[at(b, i, j)] = gradient[at(b, i, j)] * factor;
         }
       }
     }
-    const clip = Math.max(1, rms(update) / hyper.clipThreshold);
-    const scale = hyper.scaleParameter ? Math.max(hyper.scaleFloor, rms(this.parameter)) : 1;
-    const size = hyper.rate * scale;
-    for (let k = 0; k < update.length; k++) {
-      let change = size * update[k] / clip;
-      if (hyper.beta1 !== undefined) {
-        this.#average(this.#momentum, k, change, 1 - hyper.beta1);
-        change = this.#momentum[k];
-      }
-      this.parameter[k] -= size * hyper.weightDecay * this.parameter[k] + change;
-    }
+    return update;
   }
 
   #average(means: Float64Array, index: number, value: number, take: number): void {

@@ -1,5 +1,4 @@
-// The promise: whatever the mesh, training goes as on one rank. Parameters of awkward shapes, split and whole, with a
-// different gradient on every data-parallel rank, against float64 Adafactor fed with the average.
+// The promise: whatever the mesh, training goes as on one rank.
 
 import assert from "node:assert/strict";
 import { wasmDevice } from "../../src/device/wasm.ts";
@@ -8,148 +7,64 @@ import { Layout } from "../../src/dist/layout.ts";
 import { ProcessGroupMesh } from "../../src/dist/mesh.ts";
 import { DistributedAdaFactor } from "../../src/optim/distributed_adafactor.ts";
 import type { FactoredView } from "../../src/optim/factored_moment.ts";
+import type { OptimizerOptions } from "../../src/optim/parameter_groups.ts";
+import { presets } from "../../src/optim/presets.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { inProcessRanks } from "../dist/in_process_ranks.ts";
-import { ReferenceAdafactor } from "./adafactor_reference.ts";
-import { assertSameUpdate, gradientAt, initialParameter } from "./golden.ts";
+import { initialParameter } from "./golden.ts";
+import { assertEqualsOneRank, shardOf, train, type Training } from "./sharded_training.ts";
 
-const STEPS = 20;
-const SHAPES = [[33, 65], [7, 3], [2, 130], [64, 32], [3, 4, 6], [65], [5], []];
-
-interface Placed {
-  readonly name: string;
-  readonly shape: readonly number[];
-  /** The dim that tensor parallelism cuts, or none. */
-  readonly cut: number | undefined;
-}
-
-/** Every shape, whole and cut along each dim that is long enough for `tensor` ranks. */
-function placements(tensor: number): Placed[] {
-  return SHAPES.flatMap((shape) => {
-    const cuts = shape.flatMap((length, dim) => tensor > 1 && length >= tensor ? [dim] : []);
-    return [undefined, ...cuts].map((cut) => ({
-      name: `[${shape}] ${cut === undefined ? "whole" : `cut along dim ${cut}`}`,
-      shape,
-      cut,
-    }));
-  });
-}
-
-/** Data-parallel rank `replica`'s gradient of the parameter number `index`. */
-function gradientOf(
-  { shape }: Placed,
-  at: { step: number; index: number; replica: number },
-): number[] {
-  return gradientAt(at.step + 3 * at.replica, { shape, gradientScale: 10 ** (-2 - at.index % 3) });
-}
-
-/** This rank's part of whole values. */
-function shardOf(values: ArrayLike<number>, layout: Layout<ProcessGroup>): Float32Array {
-  const ranges = layout.globalShape.map((_, dim) => layout.range(dim));
-  const out: number[] = [];
-  const walk = (dim: number, base: number): void => {
-    if (dim === ranges.length) {
-      out.push(values[base]);
-      return;
-    }
-    const { begin, end } = ranges[dim];
-    for (let i = begin; i < end; i++) walk(dim + 1, base * layout.globalShape[dim] + i);
-  };
-  walk(0, 0);
-  return Float32Array.from(out);
-}
-
-interface Mesh {
-  readonly tensor: number;
-  readonly zero: number;
-}
-
-interface Training extends Mesh {
-  readonly useZero?: boolean;
-  readonly Optimizer?: typeof DistributedAdaFactor;
-}
-
-/** Trains on the mesh; gives every rank's shards with their layouts. */
-async function train({ tensor, zero, useZero = true, Optimizer = DistributedAdaFactor }: Training) {
-  const placed = placements(tensor);
-  return await inProcessRanks(tensor * zero, async (world) => {
-    const mesh = ProcessGroupMesh.over(world, tensor, zero);
-    const tensorParallelGroup = await mesh.getGroupAlongAxis(0);
-    const dataParallelGroup = await mesh.getGroupAlongAxis(1);
-    using device = wasmDevice();
-    using scope = new DisposableStack();
-    const parameters = placed.map(({ name, shape, cut }) => {
-      const splits = cut === undefined ? [] : [{ dim: cut, group: tensorParallelGroup }];
-      const layout = new Layout<ProcessGroup>(shape, splits);
-      const values = shardOf(initialParameter({ shape }), layout);
-      return scope.use(new Parameter(device, values, { layout, name }));
-    });
-    const optim = scope.use(new Optimizer(parameters, { weightDecay: 0.01, beta1: 0.5 }));
-    optim.setupDistributed({ tensorParallelGroup, dataParallelGroup, useZero });
-    for (let step = 1; step <= STEPS; step++) {
-      for (const [index, parameter] of parameters.entries()) {
-        const whole = gradientOf(placed[index], { step, index, replica: dataParallelGroup.rank });
-        const grad = shardOf(whole, parameter.layout);
-        parameter.grad = Tensor.from(device, grad, { shape: parameter.shape });
-      }
-      await optim.step();
-    }
-    const values = [];
-    for (const parameter of parameters) values.push(await parameter.data());
-    return { values, layouts: parameters.map(({ layout }) => layout) };
-  });
-}
-
-/** One rank's trajectory, in float64. */
-function expectedOf(placed: Placed, index: number, zero: number): Float64Array {
-  const reference = new ReferenceAdafactor(
-    Float32Array.from(initialParameter(placed)),
-    placed.shape,
-  );
-  for (let step = 1; step <= STEPS; step++) {
-    const sum = new Float64Array(reference.parameter.length);
-    for (let replica = 0; replica < zero; replica++) {
-      gradientOf(placed, { step, index, replica }).forEach((g, k) => sum[k] += g);
-    }
-    reference.step(sum.map((g) => g / zero), {
-      rate: Math.min(1e-2, 1 / Math.sqrt(step)),
-      take: step ** -0.8,
-      eps1: 1e-30,
-      scaleFloor: 1e-3,
-      clipThreshold: 1,
-      scaleParameter: true,
-      weightDecay: 0.01,
-      beta1: 0.5,
-    });
-  }
-  return reference.parameter;
-}
-
-async function assertEqualsOneRank(training: Training): Promise<void> {
-  const ranks = await train(training);
-  for (const [index, placed] of placements(training.tensor).entries()) {
-    const whole = expectedOf(placed, index, training.zero);
-    for (const [rank, { values, layouts }] of ranks.entries()) {
-      assertSameUpdate(values[index], shardOf(whole, layouts[index]), {
-        start: shardOf(initialParameter(placed), layouts[index]),
-        steps: STEPS,
-        what: `${placed.name} on rank ${rank}`,
-      });
-    }
-  }
+async function assertTrainsAsOneRank(training: Training): Promise<void> {
+  assertEqualsOneRank(await train(training), { training });
 }
 
 for (
   const [tensor, zero] of [[1, 1], [2, 1], [1, 2], [2, 2], [4, 1], [1, 4], [3, 1], [1, 3], [2, 3]]
 ) {
   Deno.test(`DistributedAdaFactor on tensor ${tensor} x ZeRO ${zero} equals one rank`, async () => {
-    await assertEqualsOneRank({ tensor, zero });
+    await assertTrainsAsOneRank({ tensor, zero });
   });
 }
 
 Deno.test("DistributedAdaFactor without ZeRO averages gradients and equals one rank", async () => {
-  await assertEqualsOneRank({ tensor: 2, zero: 2, useZero: false });
+  await assertTrainsAsOneRank({ tensor: 2, zero: 2, useZero: false });
+});
+
+const OPTIONS: Readonly<Record<string, OptimizerOptions>> = {
+  "torch's, whose f32 eps clamps": { ...presets.torch, weightDecay: 0.1, maximize: true },
+  "optax's, which factors no small dims": {
+    ...presets.optax,
+    factoring: { largestTwo: 32 },
+    lr: 0.01,
+  },
+  "big_vision's": { ...presets.bigVision, lr: 1e-3 },
+  "no factoring": { factoring: "none" },
+  "a global norm": { maxGradientNorm: 0.05, eps: [1e-6, 1e-3] },
+  "a ceiling of the scale": { scaleCeiling: 0.02, clipThreshold: 0.5 },
+};
+
+for (const [name, options] of Object.entries(OPTIONS)) {
+  for (const useZero of [true, false]) {
+    Deno.test(`DistributedAdaFactor with ${name} equals one rank, ZeRO ${useZero ? "on" : "off"}`, async () => {
+      await assertTrainsAsOneRank({ tensor: 2, zero: 2, useZero, options, gradientDivisor: 3 });
+    });
+  }
+}
+
+Deno.test("a norm that counts what is whole on several ranks more than once fails the test of equality", async () => {
+  class Broken extends DistributedAdaFactor {
+    protected override viewOf(parameter: Parameter): FactoredView<ProcessGroup> {
+      return { ...super.viewOf(parameter), groups: this.groups };
+    }
+  }
+  // Nothing else adds up over groups.
+  const plain = { scaleParameter: false, clipThreshold: "none" } as const;
+  const options = { ...plain, maxGradientNorm: 0.05, eps: [1e-6, 1e-3] } as const;
+  await assert.rejects(
+    assertTrainsAsOneRank({ tensor: 2, zero: 1, options, Optimizer: Broken }),
+    { name: "AssertionError", message: /differs by/ },
+  );
 });
 
 Deno.test("column sums that are not added up over the ZeRO group fail the test of equality", async () => {
@@ -160,7 +75,7 @@ Deno.test("column sums that are not added up over the ZeRO group fail the test o
     }
   }
   await assert.rejects(
-    assertEqualsOneRank({ tensor: 1, zero: 2, Optimizer: Broken }),
+    assertTrainsAsOneRank({ tensor: 1, zero: 2, Optimizer: Broken }),
     { name: "AssertionError", message: /differs by/ },
   );
 });
