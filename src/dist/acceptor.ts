@@ -1,11 +1,12 @@
-// The one listener of a rank: proves every comer, drops strays without a trace, and hands connections to who waits.
+// Who comes to a rank, by whichever of its listeners: proves every comer, drops strays without a trace, and hands connections to who waits.
 //
 // A stray (port scan, garbage, wrong secret) costs at most one socket for PROOF_TIMEOUT_MS and a few hundred bytes; when
 // too many are unproved at a time, the oldest goes.
 
 import { admit, type JobKey } from "./handshake.ts";
 import { encodeMessage, type Hello } from "./message.ts";
-import { type Address, type Connection, overTcp } from "./transport.ts";
+import type { Listener } from "./listener.ts";
+import type { Address, Connection } from "./transport.ts";
 
 const PROOF_TIMEOUT_MS = 5_000;
 const MAX_UNPROVED = 64;
@@ -15,7 +16,7 @@ export type Judge = (hello: Hello) => string | undefined;
 
 /** Accepts this rank's connections. */
 export class Acceptor {
-  readonly #listener: Deno.TcpListener;
+  readonly #listeners: readonly Listener[];
   readonly #key: JobKey;
   readonly #judge: Judge;
   readonly #unproved = new Set<Connection>();
@@ -24,20 +25,19 @@ export class Acceptor {
   readonly #tasks = new Set<Promise<void>>();
   #joined: (hello: Hello, connection: Connection) => void = (_, connection) => connection.close();
   #closed = false;
+  /** Where others reach it. */
+  readonly address: Address;
 
+  /** Owns the listeners. */
   constructor(
-    listener: Deno.TcpListener,
-    options: { readonly key: JobKey; readonly judge: Judge },
+    listeners: readonly Listener[],
+    options: { readonly key: JobKey; readonly judge: Judge; readonly address: Address },
   ) {
-    this.#listener = listener;
+    this.#listeners = listeners;
     this.#key = options.key;
     this.#judge = options.judge;
-    this.#track(this.#acceptAll());
-  }
-
-  /** Where it listens. */
-  get address(): Address {
-    return this.#listener.addr;
+    this.address = options.address;
+    for (const listener of listeners) this.#track(this.#acceptAll(listener));
   }
 
   /** Sets who takes the connections of ranks that join; the taker owns them. */
@@ -61,9 +61,9 @@ export class Acceptor {
     }
   }
 
-  /** Lets the process end although the listener is open. */
+  /** Lets the process end although it listens. */
   unref(): void {
-    this.#listener.unref();
+    for (const listener of this.#listeners) listener.unref();
   }
 
   /** Stops listening and closes what nobody took. Again: nothing. */
@@ -71,8 +71,10 @@ export class Acceptor {
     if (!this.#closed) {
       this.#closed = true;
       // What was awaited without keeping the process alive must be awaited to its end now.
-      this.#listener.ref();
-      this.#listener.close();
+      for (const listener of this.#listeners) {
+        listener.ref();
+        listener.close();
+      }
       for (const connection of [...this.#unproved, ...this.#arrived.values()]) connection.close();
       for (const awaited of this.#awaited.values()) {
         awaited.reject(new Error("This rank does not accept connections any more"));
@@ -95,17 +97,17 @@ export class Acceptor {
     }
   }
 
-  async #acceptAll(): Promise<void> {
+  async #acceptAll(listener: Listener): Promise<void> {
     while (!this.#closed) {
-      let conn: Deno.TcpConn;
+      let connection: Connection;
       try {
-        conn = await this.#listener.accept();
+        connection = await listener.accept();
       } catch {
         // One comer that left at once, or too many open files; the listener itself stays.
         await new Promise((resolve) => setTimeout(resolve, this.#closed ? 0 : 10));
         continue;
       }
-      this.#track(this.#prove(overTcp(conn)));
+      this.#track(this.#prove(connection));
     }
   }
 

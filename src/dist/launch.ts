@@ -32,8 +32,9 @@ export async function launch(options: WorldOptions): Promise<World> {
 }
 
 /**
- * As `launch`, from RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, and LOCAL_RANK (by default RANK) and
- * MESHFACTOR_SECRET. `options` go before the environment.
+ * As `launch`, from RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, and LOCAL_RANK (by default RANK). MESHFACTOR_SECRET,
+ * _BIND, _INTERFACE, _ADVERTISE, _PORTS, _SAME_HOST (unix or tcp) and _DUMP (a folder) give the options of these names.
+ * `options` go before the environment.
  *
  * @throws {Error} naming the variables that are missing or not numbers, or what `launch` throws.
  */
@@ -56,15 +57,29 @@ export function optionsFromEnv(env: Environment): WorldOptions {
       } not set: start the program with src/cli/launch.ts, or call launch() with options`,
     );
   }
-  const secret = env.get("MESHFACTOR_SECRET");
+  const sameHost = env.get("MESHFACTOR_SAME_HOST") || undefined;
+  if (sameHost !== undefined && sameHost !== "unix" && sameHost !== "tcp") {
+    throw new TypeError(`MESHFACTOR_SAME_HOST must be unix or tcp, got "${sameHost}"`);
+  }
   return {
     rank: number(env, "RANK"),
     worldSize: number(env, "WORLD_SIZE"),
     localRank: number(env, env.get("LOCAL_RANK") ? "LOCAL_RANK" : "RANK"),
     host: env.get("MASTER_ADDR") ?? "",
     port: number(env, "MASTER_PORT"),
-    ...(secret === undefined ? {} : { secret }),
+    ...texts(env),
+    ...(sameHost === undefined ? {} : { sameHost }),
   };
+}
+
+/** Options that are text, where their variables are set. */
+function texts(env: Environment): Pick<WorldOptions, keyof typeof TEXTS> {
+  return Object.fromEntries(
+    Object.entries(TEXTS).flatMap(([option, variable]) => {
+      const text = env.get(variable);
+      return text ? [[option, text]] : [];
+    }),
+  );
 }
 
 function number(env: Environment, name: string): number {
@@ -74,3 +89,11 @@ function number(env: Environment, name: string): number {
 }
 
 const REQUIRED = ["RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"] as const;
+const TEXTS = {
+  secret: "MESHFACTOR_SECRET",
+  bind: "MESHFACTOR_BIND",
+  interface: "MESHFACTOR_INTERFACE",
+  advertise: "MESHFACTOR_ADVERTISE",
+  ports: "MESHFACTOR_PORTS",
+  dumpFolder: "MESHFACTOR_DUMP",
+} as const;

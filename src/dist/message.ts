@@ -191,7 +191,8 @@ export function decodeMessage(body: Uint8Array): Message {
 
 function address(value: unknown): Address {
   const fields = new Fields(value);
-  return { hostname: fields.text("hostname"), port: fields.number("port") };
+  const where = { hostname: fields.text("hostname"), port: fields.number("port") };
+  return fields.has("path") ? { ...where, path: fields.text("path") } : where;
 }
 
 /** Typed access to the fields of parsed JSON. */
@@ -203,6 +204,10 @@ class Fields {
       throw new FrameError("A message is not an object");
     }
     this.#object = value;
+  }
+
+  has(name: string): boolean {
+    return Object.hasOwn(this.#object, name);
   }
 
   value(name: string): unknown {

@@ -6,7 +6,8 @@
 //     | <- table(addresses) ------------- |   when all have come
 //   then every pair of ranks is joined by a control link; those to rank 0 are the connections above.
 //
-// Every rank has one listener: rank 0 on host:port, the others on an address that was asked for (loopback by default).
+// Every rank has one port: rank 0 on host:port, the others on an address that was asked for (loopback by default). Beside
+// it a rank has a Unix socket, whose name is in the table too: ranks of its host take that way by themselves.
 // Rank 0's stays open for the whole job, so a late or second rank is told so, and a second job finds the port taken.
 
 import { Acceptor, connectionKey, type Judge } from "./acceptor.ts";
@@ -15,21 +16,13 @@ import { Deadline, sleep } from "./deadline.ts";
 import { dial } from "./dial.ts";
 import { type JobKey, ProofError, RefusedError } from "./handshake.ts";
 import { type Hello, readMessage } from "./message.ts";
+import { type Listener, listenTcp, listenUnix } from "./listener.ts";
 import type { Address, Connection } from "./transport.ts";
-import { isLoopback } from "./world_options.ts";
+import { isLoopback, type SettledOptions } from "./world_options.ts";
 
 /** What a rank knows before it joins. */
-export interface RendezvousOptions {
-  readonly rank: number;
-  readonly worldSize: number;
-  /** Rank 0's host name or address. */
-  readonly host: string;
-  /** Rank 0's port. */
-  readonly port: number;
+export interface RendezvousOptions extends SettledOptions {
   readonly key: JobKey;
-  /** Address that ranks other than 0 listen on. */
-  readonly bind: string;
-  readonly timeoutMs: number;
   /** Fires when the world fails before all have met. */
   readonly failure: AbortSignal;
   /** Who is told what comes on the control link with a peer. */
@@ -52,8 +45,10 @@ export interface Membership {
  */
 export async function rendezvous(options: RendezvousOptions): Promise<Membership> {
   const links = new Map<number, ControlLink>();
-  const acceptor = new Acceptor(listen(options), {
+  const { listeners, address } = listen(options);
+  const acceptor = new Acceptor(listeners, {
     key: options.key,
+    address,
     judge: judge(options, (rank) => links.has(rank)),
   });
   using deadline = new Deadline(options.timeoutMs, options.failure);
@@ -78,7 +73,8 @@ interface Meeting extends RendezvousOptions {
 /** Rank 0: waits for all others, then tells them each other's addresses. */
 async function gather(meeting: Meeting): Promise<readonly Address[]> {
   const { acceptor, links, worldSize, signal, listenTo } = meeting;
-  const addresses: Address[] = [{ hostname: meeting.host, port: meeting.port }];
+  const { host: hostname, port, advertise } = meeting;
+  const addresses: Address[] = [{ ...acceptor.address, hostname, port, ...advertise }];
   const complete = Promise.withResolvers<void>();
   const missing = () => peersOf(meeting).filter((peer) => !links.has(peer));
   const toAll = (message: Parameters<ControlLink["send"]>[0]) =>
@@ -208,19 +204,20 @@ async function awaitTable(meeting: Meeting, master: Connection): Promise<readonl
   }
 }
 
-function listen({ rank, host, port, bind }: RendezvousOptions): Deno.TcpListener {
-  const address = rank === 0 ? { hostname: host, port } : { hostname: bind, port: 0 };
-  try {
-    return Deno.listen(address);
-  } catch (cause) {
-    const where = `Rank ${rank} cannot listen on ${address.hostname}:${address.port}`;
-    throw new Error(
-      cause instanceof Deno.errors.AddrInUse
-        ? `${where} as it is in use, by another job or another rank 0: choose another MASTER_PORT`
-        : `${where} (${text(cause)}): give an address of this machine`,
-      { cause },
-    );
-  }
+/** Opens what this rank is reached by. */
+function listen(
+  options: RendezvousOptions,
+): { readonly listeners: readonly Listener[]; readonly address: Address } {
+  const { rank, bind, port, ports } = options;
+  const tcp = listenTcp({
+    rank,
+    hostname: bind,
+    ports: rank === 0 ? { first: port, last: port } : ports,
+  });
+  const unix = options.sameHost === "unix" ? listenUnix() : undefined;
+  return unix === undefined
+    ? { listeners: [tcp], address: tcp.address }
+    : { listeners: [tcp, unix], address: { ...tcp.address, path: unix.path } };
 }
 
 /** Whom this rank's acceptor refuses, and why. */
@@ -245,24 +242,26 @@ function judge(options: RendezvousOptions, isLinked: (rank: number) => boolean):
 
 function helloTo(
   to: number,
-  { rank, worldSize, acceptor }: Meeting,
+  { rank, worldSize, acceptor, advertise }: Meeting,
   { purpose, connection }: {
     readonly purpose: "join" | "control";
     readonly connection: Connection;
   },
 ): Hello {
-  const address = reachable(rank, acceptor.address, connection);
+  const address = advertise === undefined
+    ? reachable(rank, acceptor.address, connection)
+    : { ...acceptor.address, ...advertise };
   return { kind: "hello", purpose, rank, to, worldSize, address, group: "" };
 }
 
 /** The address to give to others: what it listens on, or if that is every address, the one it reaches `connection` by. */
 function reachable(rank: number, listening: Address, connection: Connection): Address {
   const { localHostname: here, remoteHostname: there } = connection;
-  if (ANY_ADDRESS.has(listening.hostname)) return { hostname: here, port: listening.port };
+  if (ANY_ADDRESS.has(listening.hostname)) return { ...listening, hostname: here };
   if (isLoopback(listening.hostname) && !isLoopback(there) && here !== there) {
     throw new BindError(
       `Rank ${rank} listens on ${listening.hostname}, which the ranks at ${there} cannot reach: ` +
-        `give it the address of its network interface as \`bind\`, such as ${here}`,
+        `give it the address of its network interface as \`bind\`, such as ${here}, or the interface's name`,
     );
   }
   return listening;

@@ -17,7 +17,7 @@ export class ConnectionClosedError extends Error {
 export interface Address {
   readonly hostname: string;
   readonly port: number;
-  /** Path of its Unix socket, which ranks of the same host find; undefined if it has none. */
+  /** Its abstract Unix socket, which only ranks of the same host find; undefined if it has none. */
   readonly path?: string;
 }
 
@@ -39,6 +39,11 @@ export class Connection implements Disposable {
 
   constructor(conn: Socket) {
     this.#conn = conn;
+  }
+
+  /** `unix` between ranks of one host, else `tcp`. */
+  get transport(): string {
+    return this.#conn.remoteAddr.transport;
   }
 
   get bytesSent(): number {
@@ -166,14 +171,34 @@ export class Connection implements Disposable {
  * @throws {Error} what Deno.connect throws, with the address and port in its message.
  */
 export async function connect(address: Address, signal: AbortSignal): Promise<Connection> {
-  const { hostname, port } = address;
+  const { hostname, port, path } = address;
+  if (path !== undefined) {
+    const local = await connectUnix(path);
+    if (local !== undefined) return local;
+  }
   try {
     return overTcp(await Deno.connect({ hostname, port, signal }));
   } catch (cause) {
-    if (signal.aborted) throw signal.reason;
+    signal.throwIfAborted();
     const text = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`Cannot connect to ${hostname}:${port}: ${text}`, { cause });
   }
+}
+
+/** A connection to the abstract Unix socket `path`; undefined if this host and network namespace have none. */
+async function connectUnix(path: string): Promise<Connection | undefined> {
+  if (Deno.build.os !== "linux") return undefined;
+  try {
+    return overUnix(await Deno.connect({ transport: "unix", path }));
+  } catch (cause) {
+    if (cause instanceof Deno.errors.ConnectionRefused) return undefined;
+    throw cause;
+  }
+}
+
+/** A connection over a Unix socket. */
+export function overUnix(conn: Deno.UnixConn): Connection {
+  return new Connection(conn);
 }
 
 /** A connection over a TCP socket. */

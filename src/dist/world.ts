@@ -19,7 +19,7 @@ import { CallRecorder } from "./recorder.ts";
 import { answer, type Call, findCulprit, type GroupProgress } from "./stall.ts";
 import type { Address, Connection } from "./transport.ts";
 import { type Finding, Verdict } from "./verdict.ts";
-import { withDefaults, type WorldOptions } from "./world_options.ts";
+import { type SettledOptions, withDefaults, type WorldOptions } from "./world_options.ts";
 
 /** One rank's membership in a job. */
 export class World implements AsyncDisposable {
@@ -30,7 +30,7 @@ export class World implements AsyncDisposable {
   /** This rank among those of its host. */
   readonly localRank: number;
 
-  readonly #options: Required<WorldOptions>;
+  readonly #options: SettledOptions;
   readonly #failure = new AbortController();
   readonly #groups = new Map<string, GroupEntry>();
   readonly #ordinals = new Map<string, number>();
@@ -49,7 +49,7 @@ export class World implements AsyncDisposable {
   #heartbeat: ReturnType<typeof setInterval> | undefined;
   #freeing: Promise<void> | undefined;
 
-  private constructor(options: Required<WorldOptions>) {
+  private constructor(options: SettledOptions) {
     this.#options = options;
     this.rank = options.rank;
     this.worldSize = options.worldSize;
