@@ -1,0 +1,74 @@
+// A network that misbehaves on demand, between real sockets: forwards TCP, and can damage what passes or fall silent.
+
+/** Forwards every connection to its port on 127.0.0.1 to another. */
+export class FaultProxy implements AsyncDisposable {
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #target: number;
+  readonly #conns = new Set<Deno.TcpConn>();
+  readonly #tasks: Promise<void>[] = [];
+  #isCut = false;
+  #damage: ((chunk: Uint8Array) => void) | undefined;
+  #closed = false;
+
+  /** Forwards to 127.0.0.1:`target`. */
+  constructor(target: number) {
+    this.#target = target;
+    this.#tasks.push(this.#acceptAll());
+  }
+
+  get port(): number {
+    return this.#listener.addr.port;
+  }
+
+  /** From now on nothing passes, and no connection ends: a cable is pulled. */
+  cut(): void {
+    this.#isCut = true;
+  }
+
+  /** From now on `damage` may change what passes. */
+  damage(damage: (chunk: Uint8Array) => void): void {
+    this.#damage = damage;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#listener.close();
+    for (const conn of this.#conns) conn.close();
+    await Promise.all(this.#tasks);
+  }
+
+  async #acceptAll(): Promise<void> {
+    try {
+      while (true) {
+        const from = await this.#listener.accept();
+        const to = await Deno.connect({ hostname: "127.0.0.1", port: this.#target });
+        for (const conn of [from, to]) {
+          conn.setNoDelay(true);
+          this.#conns.add(conn);
+        }
+        this.#tasks.push(this.#forward(from, to), this.#forward(to, from));
+      }
+    } catch (error) {
+      if (!this.#closed) throw error;
+    }
+  }
+
+  async #forward(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
+    const buffer = new Uint8Array(64 << 10);
+    try {
+      while (true) {
+        const bytes = await from.read(buffer);
+        if (this.#isCut && bytes === null) return;
+        if (bytes === null) break;
+        if (this.#isCut) continue;
+        const chunk = buffer.subarray(0, bytes);
+        this.#damage?.(chunk);
+        for (let done = 0; done < bytes;) done += await to.write(chunk.subarray(done));
+      }
+      await to.closeWrite();
+    } catch {
+      // One end is closed; the other is told.
+      if (!this.#isCut) await to.closeWrite().catch(() => {});
+    }
+  }
+}
