@@ -1,8 +1,13 @@
 // The launcher: N local ranks of one program, their output prefixed, the first failure told last.
 //
 //   deno run -P=train src/cli/launch.ts --ranks 4 examples/hands_on.ts --steps 100
+//
+// On a cluster it is started once on each host, with the same MESHFACTOR_SECRET and the host's own --node:
+//
+//   launch.ts --nodes 2 --node 0 --ranks 4 --master-addr 10.0.0.1 --master-port 29500 --interface eth1 program.ts
 
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { parsePorts } from "../dist/listener.ts";
 import { launchLocalRanks, type RankLine } from "../dist/local_ranks.ts";
 
 /** Runs the launcher and returns its exit code: 0, the code of the rank that failed first, or 130 after Ctrl-C. */
@@ -11,20 +16,40 @@ export async function main(args: readonly string[]): Promise<number> {
     .description("Starts a program as several ranks on this machine.")
     .usage("--ranks <number> [options] <script> [arguments of the script...]")
     .requiredOption("--ranks <number>", "how many ranks to start", positiveInteger)
+    .option("--nodes <number>", "how many hosts start as many ranks (default: 1)", positiveInteger)
+    .option("--node <number>", "which of them this is, from 0", wholeNumber)
+    .option("--master-addr <address>", "address of rank 0 (default: 127.0.0.1)")
     .option("--master-port <port>", "port of rank 0 (default: a free one)", portNumber)
+    .option("--ports <range>", "ports of the other ranks, such as 29501-29599", portRange)
+    .option("--bind <address>", "address that ranks listen on (default: 127.0.0.1)")
+    .option("--interface <name>", "network interface whose address ranks listen on")
+    .option("--advertise <address>", "address that other hosts reach this one by")
+    .addOption(
+      new Option("--same-host <transport>", "what ranks of one host talk by (default: unix)")
+        .choices(["unix", "tcp"]),
+    )
+    .option("--dump <folder>", "where ranks leave their last calls when the job fails")
     .argument("<script>", "the program, which calls launchFromEnv()")
     .argument("[args...]", "arguments of the program")
     .passThroughOptions()
     .showHelpAfterError("(--help explains the options)");
   program.parse([...args], { from: "user" });
   const [script, ...rest] = program.args;
-  const { ranks, masterPort } = program.opts<{ ranks: number; masterPort?: number }>();
+  const { ranks, nodes, node, masterAddr, masterPort, ...rankOptions } = program.opts<
+    NodeOptions & RankOptions
+  >();
+  const secret = Deno.env.get("MESHFACTOR_SECRET");
   using interrupt = new Interrupt();
   const { failure } = await launchLocalRanks({
     ranks,
     script,
     args: rest,
+    env: variablesFor(rankOptions),
+    ...(nodes === undefined ? {} : { nodes }),
+    ...(node === undefined ? {} : { node }),
+    ...(masterAddr === undefined ? {} : { host: masterAddr }),
     ...(masterPort === undefined ? {} : { port: masterPort }),
+    ...(secret ? { secret } : {}),
     onLine: print,
     signal: interrupt.signal,
   });
@@ -37,6 +62,26 @@ export async function main(args: readonly string[]): Promise<number> {
   console.error(`rank ${failure.rank} failed first, with ${how}; all others are stopped. It said:`);
   for (const text of failure.stderr) print({ rank: failure.rank, stream: "stderr", text });
   return failure.code;
+}
+
+/** Options that the launcher itself heeds. */
+interface NodeOptions {
+  readonly ranks: number;
+  readonly nodes?: number;
+  readonly node?: number;
+  readonly masterAddr?: string;
+  readonly masterPort?: number;
+}
+
+/** Options for the ranks, which launchFromEnv() gets as variables. */
+type RankOptions = { readonly [Flag in keyof typeof VARIABLES]?: string };
+
+function variablesFor(options: RankOptions): Record<string, string> {
+  const given = Object.entries(VARIABLES).flatMap(([flag, variable]) => {
+    const value = new Map(Object.entries(options)).get(flag);
+    return value === undefined ? [] : [[variable, value]];
+  });
+  return Object.fromEntries(given);
 }
 
 function print({ rank, stream, text }: RankLine): void {
@@ -71,12 +116,35 @@ function positiveInteger(text: string): number {
   return value;
 }
 
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("A whole number is needed.");
+  return Number(text);
+}
+
+function portRange(text: string): string {
+  try {
+    parsePorts(text);
+    return text;
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? `${error.message}.` : String(error));
+  }
+}
+
 function portNumber(text: string): number {
   const value = positiveInteger(text);
   if (value > 65535) throw new InvalidArgumentError("A port is at most 65535.");
   return value;
 }
 
+/** The variables by which launchFromEnv() gets the flags. */
+const VARIABLES = {
+  ports: "MESHFACTOR_PORTS",
+  bind: "MESHFACTOR_BIND",
+  interface: "MESHFACTOR_INTERFACE",
+  advertise: "MESHFACTOR_ADVERTISE",
+  sameHost: "MESHFACTOR_SAME_HOST",
+  dump: "MESHFACTOR_DUMP",
+} as const;
 const STOP_SIGNALS = Deno.build.os === "windows"
   ? (["SIGINT"] as const)
   : (["SIGINT", "SIGTERM"] as const);

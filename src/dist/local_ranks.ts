@@ -1,4 +1,4 @@
-// N ranks as processes of this machine: started together, stopped together when one fails.
+// N ranks as processes of this machine, all of a job or one node's part: started together, stopped together when one fails.
 
 /** One line that a rank has written, without its newline. */
 export interface RankLine {
@@ -17,8 +17,14 @@ export interface RankOutcome {
 
 /** The job that a rank belongs to. */
 export interface JobOptions {
-  /** Number of ranks. */
+  /** Number of ranks to start here. */
   readonly ranks: number;
+  /** Number of hosts of the job that start as many; by default 1. */
+  readonly nodes?: number;
+  /** This host among them, from 0; it has ranks node * ranks and up. */
+  readonly node?: number;
+  /** Host name or address of rank 0; by default 127.0.0.1. */
+  readonly host?: string;
   /** Path or URL of the program. */
   readonly script: string;
   /** Arguments of the program. */
@@ -110,22 +116,40 @@ export interface RankProcess {
 /**
  * Starts a program as `ranks` processes, which live and die on their own.
  *
- * @throws {RangeError} if the number of ranks is not a positive integer.
+ * @throws {RangeError} if the number of ranks or nodes is not a positive integer, or the node is out of range.
+ * @throws {TypeError} if there are several nodes but no port of rank 0 or no secret.
  */
 export function startRanks(options: JobOptions): readonly RankProcess[] {
-  const { ranks } = options;
+  const { ranks, nodes = 1, node = 0 } = options;
   if (!Number.isInteger(ranks) || ranks < 1) {
     throw new RangeError(`The number of ranks must be a positive integer, got ${ranks}`);
   }
+  if (!Number.isInteger(nodes) || nodes < 1) {
+    throw new RangeError(`The number of nodes must be a positive integer, got ${nodes}`);
+  }
+  if (!Number.isInteger(node) || node < 0 || node >= nodes) {
+    throw new RangeError(`Node ${node} is out of range: nodes are 0 to ${nodes - 1}`);
+  }
+  if (nodes > 1 && (options.host === undefined || options.port === undefined || !options.secret)) {
+    throw new TypeError(
+      "A job of several nodes needs rank 0's address and port and a secret, the same on all nodes",
+    );
+  }
   const job = {
     ...options,
+    nodes,
+    node,
+    host: options.host ?? "127.0.0.1",
     port: options.port ?? freePort(),
     secret: options.secret ?? randomSecret(),
   };
-  return Array.from({ length: ranks }, (_, rank) => startRank(rank, job));
+  return Array.from({ length: ranks }, (_, localRank) => startRank(localRank, job));
 }
 
-function startRank(rank: number, job: JobOptions & { port: number; secret: string }): RankProcess {
+type Job = JobOptions & Required<Pick<JobOptions, "nodes" | "node" | "host" | "port" | "secret">>;
+
+function startRank(localRank: number, job: Job): RankProcess {
+  const rank = job.node * job.ranks + localRank;
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", ...permissionsFor(job.script), job.script, ...job.args ?? []],
     env: {
@@ -133,9 +157,9 @@ function startRank(rank: number, job: JobOptions & { port: number; secret: strin
       ...(Deno.env.get("XDG_RUNTIME_DIR") ? {} : { XDG_RUNTIME_DIR: temporaryFolder() }),
       ...job.env,
       RANK: String(rank),
-      LOCAL_RANK: String(rank),
-      WORLD_SIZE: String(job.ranks),
-      MASTER_ADDR: "127.0.0.1",
+      LOCAL_RANK: String(localRank),
+      WORLD_SIZE: String(job.nodes * job.ranks),
+      MASTER_ADDR: job.host,
       MASTER_PORT: String(job.port),
       MESHFACTOR_SECRET: job.secret,
     },

@@ -9,6 +9,7 @@ import { type Acceptor, connectionKey } from "./acceptor.ts";
 import type { ControlLink, ControlListener } from "./control_link.ts";
 import { Deadline, sleep, soon, whenAborted } from "./deadline.ts";
 import { dial } from "./dial.ts";
+import { type Dump, makeDump, writeDump } from "./dump.ts";
 import { describeSite, type FailureSite, PeerLostError } from "./failure.ts";
 import { FrameError, groupId } from "./frame.ts";
 import { type GroupHost, ProcessGroup } from "./group.ts";
@@ -112,6 +113,7 @@ export class World implements AsyncDisposable {
         id,
         connections,
         progress,
+        algorithms: this.#options.algorithms,
         recorder,
       });
       return entry.group;
@@ -119,6 +121,19 @@ export class World implements AsyncDisposable {
       for (const connection of connections.values()) connection.close();
       throw error;
     }
+  }
+
+  /** The last calls of all groups of this rank, for src/cli/analyse.ts; what is written when a world fails. */
+  dump(): Dump {
+    const { reason } = this.#failure.signal;
+    return makeDump(this, {
+      error: reason instanceof PeerLostError ? reason : undefined,
+      groups: [...this.#groups].map(([id, { ranks, recorder }]) => ({
+        id,
+        ranks,
+        calls: recorder.records(),
+      })),
+    });
   }
 
   /** Ends the job on every rank: all calls of all ranks reject with an error that names this rank and `cause`. */
@@ -377,7 +392,19 @@ export class World implements AsyncDisposable {
     clearInterval(this.#heartbeat);
     const idle = [...this.#groups.values()].filter(({ progress }) => progress.site === undefined);
     this.#failure.abort(reason);
+    if (reason instanceof PeerLostError) this.#writeDump();
     this.#freeing = this.#free(idle.flatMap(({ connections }) => [...connections.values()]));
+  }
+
+  #writeDump(): void {
+    const { dumpFolder } = this.#options;
+    if (dumpFolder === undefined) return;
+    try {
+      writeDump(this.dump(), dumpFolder);
+    } catch (error) {
+      // The failure itself is what counts; that its record is lost is only said.
+      console.error(`Rank ${this.rank} cannot write its record to ${dumpFolder}: ${error}`);
+    }
   }
 
   async #tell(news: Message): Promise<void> {

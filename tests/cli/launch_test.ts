@@ -1,6 +1,7 @@
 // The launcher: prefixes, arguments, the first failure last, and no rank left behind.
 
 import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { freePort } from "../dist/in_process_ranks.ts";
 
 const LAUNCHER = new URL("../../src/cli/launch.ts", import.meta.url).href;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
@@ -13,6 +14,26 @@ Deno.test("the launcher starts ranks that find each other and prefixes what they
     "[rank 0] sum 6, arguments sum --flag",
     "[rank 1] sum 6, arguments sum --flag",
     "[rank 2] sum 6, arguments sum --flag",
+  ]);
+});
+
+Deno.test("two launchers, as on two hosts, start one job with the options that they are given", async () => {
+  const port = freePort();
+  const job = ["--nodes", "2", "--ranks", "2", "--master-addr", "127.0.0.1"];
+  const options = ["--master-port", String(port), "--same-host", "tcp", "--interface", "lo"];
+  const runs = await Promise.all(
+    ["0", "1"].map((node) =>
+      launch([...job, ...options, "--node", node, PROGRAM, "sum"], {
+        MESHFACTOR_SECRET: "of the job",
+      })
+    ),
+  );
+  for (const { code, stderr } of runs) equal(code, 0, stderr);
+  deepEqual(runs.flatMap(({ stdout }) => stdout.trimEnd().split("\n")).sort(), [
+    "[rank 0] sum 10, arguments sum",
+    "[rank 1] sum 10, arguments sum",
+    "[rank 2] sum 10, arguments sum",
+    "[rank 3] sum 10, arguments sum",
   ]);
 });
 
@@ -61,6 +82,11 @@ Deno.test("wrong arguments get a clear error and start nothing", async () => {
     [["--ranks", "0", PROGRAM], /A positive integer is needed/],
     [["--ranks", "two", PROGRAM], /A positive integer is needed/],
     [["--ranks", "2", "--master-port", "70000", PROGRAM], /at most 65535/],
+    [["--ranks", "2", "--ports", "5-1", PROGRAM], /range of ports such as 29500-29599/],
+    [["--ranks", "2", "--same-host", "ipx", PROGRAM], /Allowed choices are unix, tcp/],
+    [["--ranks", "2", "--node", "-1", PROGRAM], /whole number/],
+    [["--ranks", "2", "--nodes", "2", "--node", "2", PROGRAM], /Node 2 is out of range/],
+    [["--ranks", "2", "--nodes", "2", PROGRAM], /several nodes needs rank 0's address and port/],
     [["--ranks", "2"], /missing required argument 'script'/],
     [["--ranks", "2", "--nonsense", PROGRAM], /unknown option '--nonsense'/],
     [["--ranks", "2", "no_such_program.ts"], /no_such_program\.ts/],
@@ -78,9 +104,10 @@ Deno.test("--help explains the options", async () => {
   match(stdout, /--ranks <number>\s+how many ranks to start/);
 });
 
-function command(args: readonly string[]): Deno.Command {
+function command(args: readonly string[], env: Record<string, string> = {}): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "-P=train", "--config", CONFIG, LAUNCHER, ...args],
+    env,
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -89,8 +116,9 @@ function command(args: readonly string[]): Deno.Command {
 
 async function launch(
   args: readonly string[],
+  env: Record<string, string> = {},
 ): Promise<{ code: number; stdout: string; stderr: string }> {
-  const { code, stdout, stderr } = await command(args).output();
+  const { code, stdout, stderr } = await command(args, env).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, stdout: text(stdout), stderr: text(stderr) };
 }

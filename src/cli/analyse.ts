@@ -1,0 +1,73 @@
+// The analyser: which rank was first out of step, from the dumps that all ranks of a failed job have left.
+//
+//   deno run -P=train src/cli/launch.ts --ranks 4 --dump dumps program.ts
+//   deno run -P=train src/cli/analyse.ts dumps
+
+import { Command } from "commander";
+import { type Dump, parseDump } from "../dist/dump.ts";
+import { findOutOfStep, type OutOfStep } from "../dist/out_of_step.ts";
+
+/** Runs the analyser and returns its exit code: 0 if all ranks are in step, 1 if not, 2 if there is nothing to read. */
+export async function main(args: readonly string[]): Promise<number> {
+  const program = new Command("analyse")
+    .description("Says which rank of a failed job was first out of step.")
+    .argument("<folder>", "where the ranks have left meshfactor-rank-*.json")
+    .showHelpAfterError("(--help explains the options)");
+  program.parse([...args], { from: "user" });
+  const [folder] = program.args;
+  let dumps: Dump[];
+  try {
+    dumps = await readDumps(folder);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    return 2;
+  }
+  for (const line of report(dumps)) console.log(line);
+  return findOutOfStep(dumps).length === 0 ? 0 : 1;
+}
+
+/** What the dumps say, line by line. */
+export function report(dumps: readonly Dump[]): string[] {
+  const { worldSize } = dumps[0];
+  const silent = Array.from({ length: worldSize }, (_, rank) => rank)
+    .filter((rank) => !dumps.some((dump) => dump.rank === rank));
+  const lines = [`${dumps.length} of ${worldSize} ranks have left a dump`];
+  if (silent.length > 0) lines.push(`none of rank ${silent.join(", ")}`);
+  for (const { rank, error } of dumps) {
+    if (error !== null) lines.push(`rank ${rank} was told: ${error.message}`);
+  }
+  const [first, ...rest] = findOutOfStep(dumps);
+  if (first === undefined) return [...lines, "all calls that were made agree and have ended"];
+  return [
+    ...lines,
+    `first out of step: ${sentence(first)}`,
+    ...rest.map((each) => `and then: ${sentence(each)}`),
+  ];
+}
+
+function sentence({ ranks, group, sequence, reason }: OutOfStep): string {
+  const who = ranks.length === 1 ? `rank ${ranks[0]}` : `ranks ${ranks.join(", ")}`;
+  return `${who}, at call ${sequence} of group [${group.join(", ")}]: ${reason}`;
+}
+
+async function readDumps(folder: string): Promise<Dump[]> {
+  const dumps: Dump[] = [];
+  for await (const { name, isFile } of Deno.readDir(folder)) {
+    if (!isFile || !/^meshfactor-rank-\d+\.json$/.test(name)) continue;
+    const path = `${folder}/${name}`;
+    try {
+      dumps.push(parseDump(await Deno.readTextFile(path)));
+    } catch (cause) {
+      const text = cause instanceof Error ? cause.message : String(cause);
+      throw new Error(`Cannot read ${path}: ${text}`, { cause });
+    }
+  }
+  if (dumps.length === 0) {
+    throw new Error(
+      `There are no dumps in ${folder}: run the job with --dump ${folder}, or set MESHFACTOR_DUMP`,
+    );
+  }
+  return dumps.sort((a, b) => a.rank - b.rank);
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,165 @@
+// The analyser on what real jobs have left behind.
+
+import { deepEqual, equal, match } from "node:assert/strict";
+import { findOutOfStep } from "../../src/dist/out_of_step.ts";
+import { type Dump, parseDump } from "../../src/dist/dump.ts";
+import { CallRecorder, RECORDED_CALLS } from "../../src/dist/recorder.ts";
+import { runRanks } from "../dist/run_ranks.ts";
+
+const PROGRAM = new URL("../dist/programs/astray.ts", import.meta.url);
+const ANALYSER = new URL("../../src/cli/analyse.ts", import.meta.url).href;
+const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
+
+const ASTRAY: [how: string, expected: RegExp][] = [
+  [
+    "left out",
+    /^first out of step: rank 1, at call 5 of group \[0, 1, 2\]: rank 1 called allReduce of 106 .*; ranks 0, 2 called allReduce of 105 /,
+  ],
+  [
+    "another",
+    /^first out of step: rank 1, at call 5 .*: rank 1 called broadcast of 105 .*; ranks 0, 2 called allReduce of 105 /,
+  ],
+  [
+    "killed",
+    /^first out of step: rank 1, at call 5 .*: rank 1 left no dump, so it was killed or stopped; the others were in allReduce of 105 /,
+  ],
+  [
+    "absent",
+    /^first out of step: rank 1, at call 5 .*: rank 1 never made the call; ranks 0, 2 called allReduce of 105 /,
+  ],
+];
+
+for (const [how, expected] of ASTRAY) {
+  Deno.test(`the analyser names the rank that went astray: ${how}`, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      await runRanks({
+        ranks: 3,
+        script: PROGRAM,
+        args: [how],
+        env: { MESHFACTOR_DUMP: `${folder}/dumps` },
+      });
+      const { code, stdout, stderr } = await analyse(`${folder}/dumps`);
+      equal(code, 1, stdout + stderr);
+      match(stdout.split("\n").find((line) => line.startsWith("first")) ?? stdout, expected);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+Deno.test("a job that ends well leaves no dump, and the analyser says that there is none", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const runs = await runRanks({
+      ranks: 2,
+      script: PROGRAM,
+      args: ["in step"],
+      env: { MESHFACTOR_DUMP: folder },
+    });
+    equal(runs[0].code, 0, runs[0].stderr.join("\n"));
+    deepEqual(await Array.fromAsync(Deno.readDir(folder)), []);
+    const { code, stderr } = await analyse(folder);
+    equal(code, 2);
+    match(stderr, /There are no dumps in .*MESHFACTOR_DUMP/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a recorder keeps the last 1,024 calls, with how far each has come", () => {
+  const recorder = new CallRecorder();
+  const call = {
+    op: "allReduce",
+    dtype: "f32",
+    algorithm: "ring",
+    root: 0,
+    countsDigest: 0,
+  } as const;
+  for (let sequence = 0; sequence < 3000; sequence++) {
+    recorder.queued({ ...call, sequence, count: sequence });
+    if (sequence === 2999) continue;
+    recorder.began(sequence, 2 * sequence);
+    recorder.moved(sequence, sequence);
+    if (sequence === 2998) continue;
+    recorder.ended(sequence, sequence === 2997 ? "failed" : "finished");
+  }
+  const records = recorder.records();
+  equal(records.length, RECORDED_CALLS);
+  deepEqual(
+    records.map(({ sequence }) => sequence),
+    records.map((_, index) => 3000 - 1024 + index),
+  );
+  deepEqual(records.slice(-4).map(({ state }) => state), [
+    "finished",
+    "failed",
+    "running",
+    "queued",
+  ]);
+  const running = records[RECORDED_CALLS - 2];
+  deepEqual([running.count, running.bytesDone, running.bytesExpected], [2998, 2998, 5996]);
+});
+
+Deno.test("ranks whose calls agree are in step, whatever has fallen out of their records", () => {
+  const same = (numCalls: number) => Array.from({ length: numCalls }, () => 7);
+  deepEqual(findOutOfStep([dumpOf(0, same(2000)), dumpOf(1, same(2000))]), []);
+  const [found] = findOutOfStep([dumpOf(0, same(2000)), dumpOf(1, same(1990))]);
+  deepEqual([found.ranks, found.sequence], [[1], 1990]);
+});
+
+Deno.test("a call that was left out or put in is told from another one by those that follow", () => {
+  const find = (...counts: number[][]) =>
+    findOutOfStep(counts.map((each, rank) => dumpOf(rank, each)))[0];
+  const leftOut = find([1, 2, 3, 4], [1, 2, 3, 4], [1, 3, 4]);
+  deepEqual([leftOut.ranks, leftOut.sequence], [[2], 1]);
+  match(leftOut.reason, /rank 2 called .* of 3 .* \(it has left one call out, it seems\)/);
+  const putIn = find([1, 2, 3, 4], [1, 9, 2, 3, 4], [1, 2, 3, 4]);
+  deepEqual([putIn.ranks, putIn.sequence], [[1], 1]);
+  match(putIn.reason, /rank 1 called .* of 9 .* \(it has put one call in, it seems\)/);
+  const tie = find([1, 2], [1, 3]);
+  deepEqual(tie.ranks, [0, 1]);
+});
+
+Deno.test("text that is no dump is refused", () => {
+  for (
+    const wrong of ["{}", "[]", "null", '{"version":2}', '{"version":1,"rank":0,"groups":[1]}']
+  ) {
+    let error: unknown;
+    try {
+      parseDump(wrong);
+    } catch (caught) {
+      error = caught;
+    }
+    equal(error instanceof TypeError, true, wrong);
+  }
+});
+
+/** A rank that has made and ended a broadcast of each count. */
+function dumpOf(rank: number, counts: readonly number[]): Dump {
+  const recorder = new CallRecorder();
+  for (const [sequence, count] of counts.entries()) {
+    recorder.queued({
+      op: "broadcast",
+      dtype: "f32",
+      algorithm: "chain",
+      root: 0,
+      count,
+      countsDigest: 0,
+      sequence,
+    });
+    recorder.ended(sequence, "finished");
+  }
+  const groups = [{ id: "a", ranks: [0, 1, 2], calls: recorder.records() }];
+  return { version: 1, rank, worldSize: 3, time: "", error: null, groups };
+}
+
+async function analyse(
+  folder: string,
+): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-P=train", "--config", CONFIG, ANALYSER, folder],
+    stdin: "null",
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}

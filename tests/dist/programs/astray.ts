@@ -1,0 +1,25 @@
+// A rank that sums longer and longer arrays; rank 1 goes astray at call 5, in the way that the argument names.
+
+import { PeerLostError } from "../../../src/dist/failure.ts";
+import { launchFromEnv } from "../../../src/dist/launch.ts";
+
+const [how] = Deno.args;
+const world = await launchFromEnv({ stallTimeoutMs: 2000 });
+try {
+  for (let step = 0; step < 12; step++) {
+    const isAstray = world.rank === 1 && step === 5;
+    if (isAstray && how === "killed") Deno.kill(Deno.pid, "SIGKILL");
+    if (isAstray && how === "left out") continue;
+    if (isAstray && how === "another") await world.group.broadcast(new Float32Array(105), 0);
+    else if (isAstray && how === "absent") await ended();
+    else await world.group.allReduce(new Float32Array(100 + step));
+  }
+} catch (error) {
+  if (!(error instanceof PeerLostError)) throw error;
+  Deno.exitCode = 1;
+}
+await world.close();
+
+async function ended(): Promise<void> {
+  while (!world.ended) await new Promise((resolve) => setTimeout(resolve, 20));
+}
