@@ -113,7 +113,6 @@ export class World implements AsyncDisposable {
         id,
         connections,
         progress,
-        algorithms: this.#options.algorithms,
         recorder,
       });
       return entry.group;
