@@ -70,6 +70,6 @@ function inOrder(shape: readonly number[], roles: readonly DimRole[]): readonly 
         "store the parameter with its batch dims first, or choose another factoring",
     );
   }
-  const swapped = wanted[0] === "col";
+  const swapped = wanted.length === 2 && wanted[0] === "col";
   return roles.map((role) => role === "batch" || !swapped ? role : role === "row" ? "col" : "row");
 }

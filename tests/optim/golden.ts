@@ -15,6 +15,8 @@ export interface Golden {
   readonly arguments: Readonly<Record<string, unknown>>;
   readonly shape: readonly number[];
   readonly gradientScale: number;
+  /** Optimizer state after the last step, as the implementation names it. */
+  readonly finalState: Readonly<Record<string, unknown>>;
   readonly parameterAfterStep: Readonly<Record<string, readonly number[]>>;
 }
 
