@@ -100,6 +100,7 @@ export {
   type TorchState,
 } from "./src/optim/import_state.ts";
 export type { GradientBlock } from "./src/optim/adafactor_passes.ts";
+export type { ParameterDiagnostics } from "./src/optim/diagnostics.ts";
 export { NonFiniteGradientError } from "./src/optim/non_finite.ts";
 export {
   DistributedAdaFactor,

@@ -27,6 +27,7 @@ import type { OptimizerState } from "./adafactor_state.ts";
 import { OptimizerStates, type Owned } from "./optimizer_states.ts";
 import type { GradientBlock } from "./adafactor_passes.ts";
 import { runStep } from "./adafactor_step.ts";
+import { diagnose, type ParameterDiagnostics } from "./diagnostics.ts";
 import { NonFiniteGradientError } from "./non_finite.ts";
 import { type OptimizerOptions, type ParameterGroup, parseGroups } from "./parameter_groups.ts";
 
@@ -135,11 +136,7 @@ export class Adafactor implements Disposable {
    * @throws {TypeError} if two parameters have one name
    */
   async stateDict(): Promise<OptimizerState> {
-    let saved: OptimizerState = {};
-    await this.#alone(async () => {
-      saved = await this.#states.save(this.#owned(this.parameters));
-    });
-    return saved;
+    return await this.#alone(() => this.#states.save(this.#owned(this.parameters)));
   }
 
   /**
@@ -151,6 +148,21 @@ export class Adafactor implements Disposable {
     this.#requireIdle();
     this.#states.load(saved, this.#owned(this.parameters));
     this.forgetPlan();
+  }
+
+  /**
+   * What the last step did to each of its parameters, by name: read from the device now, at no cost to steps. All ranks
+   * must call it. Zero gradients are counted only until `zeroGrad()`.
+   *
+   * @throws {TypeError} before the first step, and after one that was refused or skipped
+   */
+  async diagnostics(): Promise<Record<string, ParameterDiagnostics>> {
+    return await this.#alone(async () => {
+      if (!this.#plan?.isFinished) {
+        throw new TypeError("Cannot diagnose as the last step did not take place: step first");
+      }
+      return await diagnose(this.#plan, { device: this.#device, groups: this.groups });
+    });
   }
 
   /** Gives back all device memory that the optimizer holds. */
@@ -266,11 +278,11 @@ export class Adafactor implements Disposable {
   }
 
   /** Runs `work` unless something else is under way. */
-  async #alone(work: () => Promise<void>): Promise<void> {
+  async #alone<Result>(work: () => Promise<Result>): Promise<Result> {
     this.#requireIdle();
     this.#busy = true;
     try {
-      await work();
+      return await work();
     } finally {
       this.#busy = false;
     }

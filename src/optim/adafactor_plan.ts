@@ -36,6 +36,8 @@ export interface Plan {
   /** What gradients are multiplied by in this step. */
   readonly gradientScale: SumSlots;
   readonly sums: DeviceBuffer;
+  /** Whether the sums are those of a finished step. */
+  isFinished: boolean;
 }
 
 /** Lays out the sums of `owned` blocks, which add up over `groups`, and allocates their buffer. */
@@ -65,7 +67,7 @@ export function planBlocks(
   const laidOut = { statistics: first, updates: updates.layOut(first.end) };
   const sums = device.allocate(4 * laidOut.updates.end);
   device.run("fill", { out: sums }, { offset: 0, length: sums.byteLength / 4, value: 0 });
-  return { blocks, ...laidOut, numNonFinite, gradientScale, sums };
+  return { blocks, ...laidOut, numNonFinite, gradientScale, sums, isFinished: false };
 }
 
 /** On one device, where the totals of all blocks lie one after the other: their range. */

@@ -42,6 +42,7 @@ export async function runStep(
   { device, guard, grads, isAlone, scaling }: StepInput,
 ): Promise<void> {
   const { blocks, statistics, updates, sums, numNonFinite, gradientScale } = plan;
+  plan.isFinished = false;
   using scope = new DisposableStack();
   const operands = blocks.map(({ view: { batch, rows, cols } }, index): PassOperands => ({
     ...{ device, sums, guard, gradientScale },
@@ -74,4 +75,5 @@ export async function runStep(
   for (const [index, block] of blocks.entries()) applyUpdate(block, operands[index]);
   if (isAlone) await refuseGuarded(blocks, { device, sums, guard });
   for (const { state } of blocks) state.step += 1;
+  plan.isFinished = true;
 }
