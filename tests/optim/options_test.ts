@@ -18,6 +18,13 @@ const REFUSED: [AdafactorOptions, RegExp][] = [
   [{ decayRate: 0.8 }, /decayRate must be < 0: current value is 0.8/],
   [{ beta1: 1 }, /beta1 must be >= 0 and < 1: current value is 1/],
   [{ weightDecay: -0.1 }, /weightDecay must be >= 0/],
+  [{ relativeStep: "capped" }, /Cannot step without a step size/],
+  [{ weightDecayBy: "lr" }, /Cannot multiply weightDecay by "lr" without lr/],
+  [{ lr: 1, weightDecayBy: { lrSquaredOver: 0 } }, /lrSquaredOver must be > 0/],
+  [{ lr: 1, weightDecayBy: { lrPower: NaN } }, /lrPower must be >= 0/],
+  [{ decayOffset: -1 }, /decayOffset must be >= 0/],
+  [{ beta2Cap: 1.1 }, /beta2Cap must be > 0 and <= 1/],
+  [{ scaleCeiling: 1e-4 }, /scaleCeiling must be >= 0.001/],
 ];
 
 for (const [options, message] of REFUSED) {
@@ -31,6 +38,44 @@ Deno.test("the relative step is min(1e-2, 1 / sqrt t), and 1e-6 t at first with 
   assert.deepEqual([1, 10_000, 40_000].map(relative.rate), [0.01, 0.01, 0.005]);
   const warm = parseHyperparameters({ warmupInit: true });
   assert.deepEqual([1, 100, 40_000].map(warm.rate), [1e-6, 1e-6 * 100, 0.005]);
+});
+
+Deno.test('the relative step is min(lr, 1 / sqrt t) with "capped"', () => {
+  const { rate } = parseHyperparameters({ lr: 0.05, relativeStep: "capped" });
+  assert.deepEqual([1, 400, 10_000].map(rate), [0.05, 0.05, 0.01]);
+});
+
+const DECAYS: [AdafactorOptions, { timesStep: number; absolute: number }][] = [
+  [{}, { timesStep: 0.5, absolute: 0 }],
+  [{ weightDecayBy: "absolute" }, { timesStep: 0, absolute: 0.5 }],
+  [{ weightDecayBy: "lr" }, { timesStep: 0, absolute: 0.125 }],
+  [{ weightDecayBy: { lrPower: 2 } }, { timesStep: 0, absolute: 0.03125 }],
+  [{ weightDecayBy: { lrSquaredOver: 4 } }, { timesStep: 0, absolute: 0.0078125 }],
+  [{ weightDecayBy: (step) => 1 / step }, { timesStep: 0, absolute: 0.25 }],
+];
+
+for (const [options, expected] of DECAYS) {
+  Deno.test(`at step 2 weight decay is ${Deno.inspect(expected)} with ${Deno.inspect(options)}`, () => {
+    const lr = (step: number) => 0.5 / step;
+    const { decay } = parseHyperparameters({ ...options, lr, weightDecay: 0.5 });
+    assert.deepEqual(decay(2), expected);
+  });
+}
+
+Deno.test("b2 is 1 - t^decayRate from the offset on, held to its cap, or any function", () => {
+  const takes = (options: AdafactorOptions, steps: number[]) =>
+    steps.map((step) => parseHyperparameters(options).take(step));
+  assert.deepEqual(takes({ decayRate: -0.5 }, [1, 4, 100]), [1, 0.5, 0.1]);
+  assert.deepEqual(takes({ decayRate: -0.5, decayOffset: 10 }, [1, 11, 14]), [1, 1, 0.5]);
+  assert.deepEqual(takes({ decayRate: -0.5, beta2Cap: 0.75 }, [4, 10_000]), [0.5, 0.25]);
+  assert.deepEqual(takes({ beta2: (step) => step === 1 ? 0 : 0.75 }, [1, 2]), [1, 0.25]);
+  assert.throws(() => takes({ beta2: () => 2 }, [1]), /beta2\(1\) must be >= 0 and <= 1/);
+});
+
+Deno.test("a step size from a function is checked at every step", () => {
+  const { rate } = parseHyperparameters({ lr: (step) => step === 1 ? 1 : NaN });
+  assert.equal(rate(1), 1);
+  assert.throws(() => rate(2), { message: /lr\(2\) must be >= 0: current value is NaN/ });
 });
 
 Deno.test("lr may be a function of the step, and gets 1 first", async () => {
