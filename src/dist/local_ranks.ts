@@ -29,6 +29,8 @@ export interface JobOptions {
   readonly script: string;
   /** Arguments of the program. */
   readonly args?: readonly string[];
+  /** Words to put before a rank's command, such as `numactl --cpunodebind=0`; by default none. */
+  readonly before?: (rank: number) => readonly string[];
   /** Variables besides those that launchFromEnv() reads. */
   readonly env?: Readonly<Record<string, string>>;
   /** Port of rank 0; by default one that is free. */
@@ -150,8 +152,10 @@ type Job = JobOptions & Required<Pick<JobOptions, "nodes" | "node" | "host" | "p
 
 function startRank(localRank: number, job: Job): RankProcess {
   const rank = job.node * job.ranks + localRank;
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", ...permissionsFor(job.script), job.script, ...job.args ?? []],
+  const run = ["run", "--quiet", ...permissionsFor(job.script), job.script, ...job.args ?? []];
+  const [command, ...args] = [...job.before?.(rank) ?? [], Deno.execPath(), ...run];
+  const child = new Deno.Command(command, {
+    args,
     env: {
       // Mesa's Vulkan drivers complain on stderr where it is not set.
       ...(Deno.env.get("XDG_RUNTIME_DIR") ? {} : { XDG_RUNTIME_DIR: temporaryFolder() }),

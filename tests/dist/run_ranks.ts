@@ -9,6 +9,10 @@ export interface RunRanksOptions {
   readonly script: URL;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Address of rank 0; by default 127.0.0.1. */
+  readonly host?: string;
+  /** Words to put before a rank's command; by default none. */
+  readonly before?: (rank: number) => readonly string[];
   /** Is told every line that a rank writes to stdout, and may send signals to any rank. */
   readonly onLine?: (rank: number, text: string, processes: readonly RankProcess[]) => void;
 }
@@ -31,6 +35,8 @@ export async function runRanks(options: RunRanksOptions): Promise<RankRun[]> {
     script: script.href,
     args: options.args ?? [],
     env: options.env ?? {},
+    ...(options.host === undefined ? {} : { host: options.host }),
+    ...(options.before === undefined ? {} : { before: options.before }),
     onLine: ({ rank, stream, text }) => {
       written[rank][stream].push(text);
       if (stream === "stdout") onLine?.(rank, text, processes);
