@@ -5,12 +5,19 @@ import type { Block } from "./adafactor_plan.ts";
 import type { FactoredView } from "./factored_moment.ts";
 import type { SumSlots } from "./packed_sums.ts";
 
-/** Where one parameter's gradient block lies. */
+/** Where one parameter's block lies: its gradient's, or its own. */
 export interface GradientBlock {
   /** The memory that it lies in. */
   readonly buffer: DeviceBuffer;
   /** First element. */
   readonly offset: number;
+}
+
+/** The numbers of this step. */
+export interface StepNumbers {
+  readonly rate: number;
+  readonly take: number;
+  readonly decay: { readonly timesStep: number; readonly absolute: number };
 }
 
 /** What the passes work with, besides the block. */
@@ -21,6 +28,9 @@ export interface PassOperands {
   /** A u32 that is not 0 once a gradient is not finite. */
   readonly guard: DeviceBuffer;
   readonly grad: GradientBlock;
+  /** The block of the parameter itself. */
+  readonly param: GradientBlock;
+  readonly numbers: StepNumbers;
   /** What gradients are multiplied by. */
   readonly gradientScale: SumSlots;
   /** rsqrt(R / mean R) and rsqrt(C) of this step, and the most that their product counts for. */
@@ -46,9 +56,8 @@ export function sumStatistics(block: Block, { device, grad, sums }: PassOperands
 
 /** From the whole parameter's sums to R, C and this step's factors. */
 export function advanceMoments(block: Block, operands: PassOperands): void {
-  const { device, sums, guard, factors, gradientScale } = operands;
+  const { device, sums, guard, factors, gradientScale, numbers: { take } } = operands;
   const { view, state, hyper } = block;
-  const take = hyper.take(state.step + 1);
   device.run("adafactor_moments", { sums, guard, moments: state.moments, factors }, {
     ...extent(view),
     ...statisticsSlots(block),
@@ -74,27 +83,26 @@ export function sumUpdates(block: Block, { device, grad, factors, sums }: PassOp
 
 /** Pass 3: the new parameter, and its sum of squares for the next step. */
 export function applyUpdate(block: Block, operands: PassOperands): void {
-  const { device, sums, guard, grad, factors } = operands;
-  const { parameter, view, state, hyper } = block;
-  const decay = hyper.decay(state.step + 1);
+  const { device, sums, guard, grad, param, factors, numbers } = operands;
+  const { view, state, hyper } = block;
   // Uphill is a negative rate; what decays must not change its sign with it.
   const sign = hyper.maximize ? -1 : 1;
-  const bindings = { grad: grad.buffer, factors, guard, param: parameter.buffer, sums };
+  const bindings = { grad: grad.buffer, factors, guard, param: param.buffer, sums };
   const params = {
     gradOffset: grad.offset,
-    paramOffset: block.paramOffset,
+    paramOffset: param.offset,
     ...extent(view),
     updateSquares: block.updateSquares.offset,
     paramSquares: block.paramSquares[state.step % 2].offset,
     nextParamSquares: block.paramSquares[(state.step + 1) % 2].offset,
     count: view.globalCount,
-    rate: sign * hyper.rate(state.step + 1),
+    rate: sign * numbers.rate,
     scaleParameter: hyper.scaleParameter ? 1 : 0,
     scaleFloor: hyper.scaleFloor,
     scaleCeiling: hyper.scaleCeiling,
     clipThreshold: hyper.clipThreshold,
-    weightDecay: sign * decay.timesStep,
-    absoluteDecay: decay.absolute,
+    weightDecay: sign * numbers.decay.timesStep,
+    absoluteDecay: numbers.decay.absolute,
   };
   if (hyper.beta1 === undefined) {
     device.run("adafactor_apply", bindings, params);

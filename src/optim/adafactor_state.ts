@@ -40,7 +40,7 @@ export interface ParameterState {
   colMeans: Float32Array;
   /** The same over both, [batch]. */
   means: Float32Array;
-  /** Running average of updates in the parameter's own order, where there is one. */
+  /** Running average of updates, [batch, rows, cols], where there is one. */
   momentum?: Float32Array;
 }
 

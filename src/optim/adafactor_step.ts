@@ -11,10 +11,12 @@ import {
   applyUpdate,
   type GradientBlock,
   type PassOperands,
+  type StepNumbers,
   sumStatistics,
   sumUpdates,
 } from "./adafactor_passes.ts";
 import type { Plan } from "./adafactor_plan.ts";
+import { batchFirst, putBack } from "./block_order.ts";
 import {
   type GradientScaling,
   scaleOnDevice,
@@ -44,10 +46,22 @@ export async function runStep(
   const { blocks, statistics, updates, sums, numNonFinite, gradientScale } = plan;
   plan.isFinished = false;
   using scope = new DisposableStack();
-  const operands = blocks.map(({ view: { batch, rows, cols } }, index): PassOperands => ({
+  // Schedules first: one that throws leaves everything as it was.
+  const numbers = blocks.map(({ hyper, state: { step } }): StepNumbers => ({
+    rate: hyper.rate(step + 1),
+    take: hyper.take(step + 1),
+    decay: hyper.decay(step + 1),
+  }));
+  const params = blocks.map(({ parameter, paramOffset, view }) => ({
+    ...{ device, view },
+    block: { buffer: parameter.buffer, offset: paramOffset },
+  }));
+  const operands = blocks.map(({ view }, index): PassOperands => ({
     ...{ device, sums, guard, gradientScale },
-    grad: grads[index],
-    factors: scope.use(device.allocate(4 * (batch * (rows + cols) + 1))),
+    numbers: numbers[index],
+    grad: batchFirst({ device, block: grads[index], view }, scope),
+    param: batchFirst(params[index], scope),
+    factors: scope.use(device.allocate(4 * (view.batch * (view.rows + view.cols) + 1))),
   }));
 
   for (const [index, block] of blocks.entries()) sumStatistics(block, operands[index]);
@@ -72,7 +86,10 @@ export async function runStep(
   }
   await exchangeSums({ device, buffer: sums }, updates);
 
-  for (const [index, block] of blocks.entries()) applyUpdate(block, operands[index]);
+  for (const [index, block] of blocks.entries()) {
+    applyUpdate(block, operands[index]);
+    putBack(operands[index].param, params[index]);
+  }
   if (isAlone) await refuseGuarded(blocks, { device, sums, guard });
   for (const { state } of blocks) state.step += 1;
   plan.isFinished = true;

@@ -16,7 +16,7 @@
 //   sum p^2, sum u^2            over every group that cuts the parameter at all
 
 import type { Layout, Range, ShardingGroup } from "../dist/layout.ts";
-import { type DimRole, type Factoring, rolesOf } from "./factoring.ts";
+import { type DimRole, type Factoring, type MemoryOrder, rolesOf } from "./factoring.ts";
 
 /** One dim of a parameter in this rank's block. */
 export interface DimView<Group> {
@@ -46,7 +46,9 @@ export interface FactoredView<Group> {
   readonly globalCount: number;
   /** Whether rows and columns stand for a matrix, and are not a full second moment. */
   readonly factored: boolean;
-  /** The parameter's dims; a scalar has one of length 1. */
+  /** How its matrices lie in memory. */
+  readonly order: MemoryOrder;
+  /** The parameter's dims, first the batch, then rows, then columns; a scalar has one of length 1. */
   readonly dims: readonly DimView<Group>[];
   /** Groups that cut columns: row sums add up over them. */
   readonly rowSumGroups: readonly Group[];
@@ -72,7 +74,7 @@ export function factoredView<Group extends ShardingGroup>(
   } = {},
 ): FactoredView<Group> {
   const { globalShape, splits } = layout;
-  const roles = rolesOf(globalShape, factoring);
+  const { roles, order } = rolesOf(globalShape, factoring);
   const dims = globalShape.map((length, dim): DimView<Group> => {
     const groups = splits.filter((split) => split.dim === dim).map(({ group }) => group);
     return { role: roles[dim], length, range: layout.range(dim), groups };
@@ -100,9 +102,12 @@ export function factoredView<Group extends ShardingGroup>(
     globalCols: whole("col"),
     globalCount: whole("batch") * whole("row") * whole("col"),
     factored: roles.includes("row"),
-    dims,
+    order,
+    dims: ROLES.flatMap((role) => dims.filter((dim) => dim.role === role)),
     rowSumGroups: cutting((role) => role === "col"),
     colSumGroups: cutting((role) => role === "row"),
     groups: cutting(() => true),
   };
 }
+
+const ROLES: readonly DimRole[] = ["batch", "row", "col"];
