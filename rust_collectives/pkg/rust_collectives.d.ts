@@ -7,39 +7,53 @@
 export class Engine {
     free(): void;
     [Symbol.dispose](): void;
-    add(peer: number): void;
-    begin_all_gather(counts: Uint32Array): void;
-    begin_all_reduce(count: number): void;
-    begin_barrier(): void;
-    begin_broadcast(root: number, count: number): void;
-    begin_reduce_scatter(counts: Uint32Array): void;
+    /**
+     * Starts collective number `op` (frame.ts counts them); counts per rank must have been set before.
+     */
+    begin_collective(op: number, algorithm: number, dtype: number, reduction: number, root: number, count: number): void;
     bytes_from(peer: number): number;
     bytes_to(peer: number): number;
     /**
-     * Address of the landing zone in the memory, `segment` floats long.
+     * Address of the elements per rank, `size` u32.
+     */
+    counts_address(): number;
+    fold(): void;
+    /**
+     * Address of what is folded, one segment.
+     */
+    folded_address(): number;
+    /**
+     * Address of the landing zone, `size - 1` segments.
      */
     landing_address(): number;
     constructor(rank: number, size: number, segment: number);
     /**
-     * True if bytes are still to come from `peer`: to `begin..end` of the landing zone or of the values.
+     * True if a segment can be folded: copy the values from `own` on to the operand, `fold`, and copy what is folded to
+     * `begin..end` of the result.
      */
-    next_receive(peer: number): boolean;
+    next_fold(): boolean;
     /**
-     * True if there are bytes for `peer` now: the values at `begin..end`.
+     * 0: all has come from `peer`; 1: the next bytes go to `begin..end` of the landing zone; 2: of the result; 3: to
+     * nowhere before the next fold.
      */
-    next_send(peer: number): boolean;
+    next_receive(peer: number): number;
     /**
-     * Address of the operand in the memory, `segment` floats long.
+     * 0: nothing for `peer` now; 1: the values at `begin..end`; 2: the result at `begin..end`.
+     */
+    next_send(peer: number): number;
+    /**
+     * Address of the operand, one segment.
      */
     operand_address(): number;
+    received(peer: number, bytes: number): void;
     /**
-     * True if a segment is whole now: copy the values at `begin..end` to the operand, `add`, and copy them back.
+     * Address of the elements of an all-to-all's result per rank, `size` u32.
      */
-    received(peer: number, bytes: number): boolean;
+    result_counts_address(): number;
     sent(peer: number, bytes: number): void;
     readonly begin: number;
     readonly end: number;
-    readonly landing: boolean;
+    readonly own: number;
 }
 
 /**

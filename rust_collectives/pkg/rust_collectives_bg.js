@@ -13,12 +13,6 @@ export class Engine {
         wasm.__wbg_engine_free(ptr, 0);
     }
     /**
-     * @param {number} peer
-     */
-    add(peer) {
-        wasm.engine_add(this.__wbg_ptr, peer);
-    }
-    /**
      * @returns {number}
      */
     get begin() {
@@ -26,36 +20,16 @@ export class Engine {
         return ret;
     }
     /**
-     * @param {Uint32Array} counts
-     */
-    begin_all_gather(counts) {
-        const ptr0 = passArray32ToWasm0(counts, wasm.__wbindgen_export);
-        const len0 = WASM_VECTOR_LEN;
-        wasm.engine_begin_all_gather(this.__wbg_ptr, ptr0, len0);
-    }
-    /**
-     * @param {number} count
-     */
-    begin_all_reduce(count) {
-        wasm.engine_begin_all_reduce(this.__wbg_ptr, count);
-    }
-    begin_barrier() {
-        wasm.engine_begin_barrier(this.__wbg_ptr);
-    }
-    /**
+     * Starts collective number `op` (frame.ts counts them); counts per rank must have been set before.
+     * @param {number} op
+     * @param {number} algorithm
+     * @param {number} dtype
+     * @param {number} reduction
      * @param {number} root
      * @param {number} count
      */
-    begin_broadcast(root, count) {
-        wasm.engine_begin_broadcast(this.__wbg_ptr, root, count);
-    }
-    /**
-     * @param {Uint32Array} counts
-     */
-    begin_reduce_scatter(counts) {
-        const ptr0 = passArray32ToWasm0(counts, wasm.__wbindgen_export);
-        const len0 = WASM_VECTOR_LEN;
-        wasm.engine_begin_reduce_scatter(this.__wbg_ptr, ptr0, len0);
+    begin_collective(op, algorithm, dtype, reduction, root, count) {
+        wasm.engine_begin_collective(this.__wbg_ptr, op, algorithm, dtype, reduction, root, count);
     }
     /**
      * @param {number} peer
@@ -74,21 +48,33 @@ export class Engine {
         return ret;
     }
     /**
+     * Address of the elements per rank, `size` u32.
+     * @returns {number}
+     */
+    counts_address() {
+        const ret = wasm.engine_counts_address(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
      * @returns {number}
      */
     get end() {
         const ret = wasm.engine_end(this.__wbg_ptr);
         return ret;
     }
-    /**
-     * @returns {boolean}
-     */
-    get landing() {
-        const ret = wasm.engine_landing(this.__wbg_ptr);
-        return ret !== 0;
+    fold() {
+        wasm.engine_fold(this.__wbg_ptr);
     }
     /**
-     * Address of the landing zone in the memory, `segment` floats long.
+     * Address of what is folded, one segment.
+     * @returns {number}
+     */
+    folded_address() {
+        const ret = wasm.engine_folded_address(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
+     * Address of the landing zone, `size - 1` segments.
      * @returns {number}
      */
     landing_address() {
@@ -107,25 +93,35 @@ export class Engine {
         return this;
     }
     /**
-     * True if bytes are still to come from `peer`: to `begin..end` of the landing zone or of the values.
-     * @param {number} peer
+     * True if a segment can be folded: copy the values from `own` on to the operand, `fold`, and copy what is folded to
+     * `begin..end` of the result.
      * @returns {boolean}
+     */
+    next_fold() {
+        const ret = wasm.engine_next_fold(this.__wbg_ptr);
+        return ret !== 0;
+    }
+    /**
+     * 0: all has come from `peer`; 1: the next bytes go to `begin..end` of the landing zone; 2: of the result; 3: to
+     * nowhere before the next fold.
+     * @param {number} peer
+     * @returns {number}
      */
     next_receive(peer) {
         const ret = wasm.engine_next_receive(this.__wbg_ptr, peer);
-        return ret !== 0;
+        return ret;
     }
     /**
-     * True if there are bytes for `peer` now: the values at `begin..end`.
+     * 0: nothing for `peer` now; 1: the values at `begin..end`; 2: the result at `begin..end`.
      * @param {number} peer
-     * @returns {boolean}
+     * @returns {number}
      */
     next_send(peer) {
         const ret = wasm.engine_next_send(this.__wbg_ptr, peer);
-        return ret !== 0;
+        return ret;
     }
     /**
-     * Address of the operand in the memory, `segment` floats long.
+     * Address of the operand, one segment.
      * @returns {number}
      */
     operand_address() {
@@ -133,14 +129,26 @@ export class Engine {
         return ret >>> 0;
     }
     /**
-     * True if a segment is whole now: copy the values at `begin..end` to the operand, `add`, and copy them back.
+     * @returns {number}
+     */
+    get own() {
+        const ret = wasm.engine_own(this.__wbg_ptr);
+        return ret;
+    }
+    /**
      * @param {number} peer
      * @param {number} bytes
-     * @returns {boolean}
      */
     received(peer, bytes) {
-        const ret = wasm.engine_received(this.__wbg_ptr, peer, bytes);
-        return ret !== 0;
+        wasm.engine_received(this.__wbg_ptr, peer, bytes);
+    }
+    /**
+     * Address of the elements of an all-to-all's result per rank, `size` u32.
+     * @returns {number}
+     */
+    result_counts_address() {
+        const ret = wasm.engine_result_counts_address(this.__wbg_ptr);
+        return ret >>> 0;
     }
     /**
      * @param {number} peer
@@ -172,27 +180,12 @@ function getStringFromWasm0(ptr, len) {
     return decodeText(ptr, len);
 }
 
-let cachedUint32ArrayMemory0 = null;
-function getUint32ArrayMemory0() {
-    if (cachedUint32ArrayMemory0 === null || cachedUint32ArrayMemory0.byteLength === 0) {
-        cachedUint32ArrayMemory0 = new Uint32Array(wasm.memory.buffer);
-    }
-    return cachedUint32ArrayMemory0;
-}
-
 let cachedUint8ArrayMemory0 = null;
 function getUint8ArrayMemory0() {
     if (cachedUint8ArrayMemory0 === null || cachedUint8ArrayMemory0.byteLength === 0) {
         cachedUint8ArrayMemory0 = new Uint8Array(wasm.memory.buffer);
     }
     return cachedUint8ArrayMemory0;
-}
-
-function passArray32ToWasm0(arg, malloc) {
-    const ptr = malloc(arg.length * 4, 4) >>> 0;
-    getUint32ArrayMemory0().set(arg, ptr / 4);
-    WASM_VECTOR_LEN = arg.length;
-    return ptr;
 }
 
 let cachedTextDecoder = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
@@ -208,8 +201,6 @@ function decodeText(ptr, len) {
     }
     return cachedTextDecoder.decode(getUint8ArrayMemory0().subarray(ptr, ptr + len));
 }
-
-let WASM_VECTOR_LEN = 0;
 
 
 let wasm;

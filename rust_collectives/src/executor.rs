@@ -1,139 +1,249 @@
-//! Runs one schedule after the other: which bytes may leave now, where arriving bytes go, when a segment is added.
+//! Runs one schedule after the other: which bytes may leave now, where arriving bytes go, when a segment is folded.
 //!
-//! The values themselves stay with the driver. What arrives to be copied is read straight into them. What arrives to be
-//! added lands here first, one segment at a time; once a segment is whole the driver copies the same part of the values
-//! to `operand`, calls `add`, and copies it back: both copies stay in the cache.
+//! Values and result stay with the driver. What arrives to be copied is read straight into the result. The terms of a
+//! fold land here first, a segment of each peer at a time; once all of a segment's terms are whole, the driver copies
+//! its own to `operand`, calls `fold`, and copies `folded` to the result: all of it stays in the cache.
 //!
 //! Everything is allocated by `new`; a collective of any length then runs without allocation.
 
-use crate::reduce;
-use crate::schedule::{Action, Schedule};
-use crate::{chain, ring};
+use crate::element::{Dtype, Reduction};
+use crate::reduce::{self, Kind};
+use crate::schedule::{Action, Fold, Receive, Schedule, Source, Terms};
+use crate::{chain, direct, ring};
 
-const BYTES_PER_ELEMENT: u64 = 4;
-
-/// A collective and what each rank brings to it, in elements.
-#[derive(Clone, Copy, Debug)]
-pub enum Collective<'a> {
+/// A collective, in elements. Counts per rank are in `Executor::counts` and `Executor::result_counts`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Collective {
     AllReduce {
         count: u64,
     },
-    /// Rank r keeps the sum of the r-th part, `counts[r]` long.
-    ReduceScatter {
-        counts: &'a [u32],
-    },
-    /// Rank r brings the r-th part, `counts[r]` long.
-    AllGather {
-        counts: &'a [u32],
-    },
+    /// Rank r keeps the r-th part, `counts[r]` long. Direct: as the whole result; ring: at its place.
+    ReduceScatter,
+    /// Rank r brings the r-th part, `counts[r]` long, as its whole values.
+    AllGather,
     Broadcast {
         root: u32,
         count: u64,
     },
-    /// Works on one byte per rank: a rank that has all of them knows that all have come.
+    Reduce {
+        root: u32,
+        count: u64,
+    },
+    /// `counts[r]` elements of the values go to rank r, `result_counts[r]` of the result come from it.
+    AllToAll,
+    /// No bytes: the frames' headers are the barrier.
     Barrier,
+}
+
+/// Algorithms, numbered as on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    Ring,
+    Chain,
+    Direct,
+    OneShot,
+    TwoShot,
+}
+
+impl Algorithm {
+    pub const ALL: [Self; 5] = [
+        Self::Ring,
+        Self::Chain,
+        Self::Direct,
+        Self::OneShot,
+        Self::TwoShot,
+    ];
 }
 
 /// Where the bytes of the next receive go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// Into the values, at `begin..end`.
-    Values { begin: u64, end: u64 },
+    /// Into the result, at `begin..end`.
+    Result { begin: u64, end: u64 },
     /// Into the landing zone, at `begin..end`.
     Landing { begin: usize, end: usize },
+    /// Nowhere until the next fold has made room.
+    Full,
+}
+
+/// A segment whose terms are all here: `own..own + bytes` of the values goes to `operand`, `folded` to `begin` of the
+/// result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    pub own: u64,
+    pub begin: u64,
+    pub bytes: u64,
 }
 
 pub struct Executor {
     rank: u32,
     size: u32,
+    segment: u64,
+    kind: Kind,
+    counts: Vec<u32>,
+    result_counts: Vec<u32>,
     offsets: Vec<u64>,
+    result_offsets: Vec<u64>,
     schedule: Schedule,
-    landing: Vec<f32>,
-    operand: Vec<f32>,
-    landed: usize,
+    /// Per peer, the first send and the first receive that may be unfinished.
+    current: Vec<(usize, usize)>,
+    /// One segment for each peer, from the next rank on.
+    landing: Vec<u64>,
+    /// Bytes in each of them.
+    landed: Vec<u64>,
+    /// Segments that are whole, and the fold that they are terms of.
+    whole: u32,
+    folding: usize,
+    operand: Vec<u64>,
+    folded: Vec<u64>,
 }
 
 impl Executor {
-    /// For rank `rank` of `size`; sums are made `segment` elements at a time.
+    /// For rank `rank` of `size`; folds are made `segment` bytes at a time, a multiple of 8.
     pub fn new(rank: u32, size: u32, segment: usize) -> Self {
-        assert!(rank < size && segment > 0);
+        assert!(rank < size && segment > 0 && segment.is_multiple_of(8));
+        let (ranks, words) = (size as usize, segment / 8);
         Self {
             rank,
             size,
-            offsets: vec![0; size as usize + 1],
-            schedule: Schedule::with_capacity(2 * size as usize),
-            landing: vec![0.0; segment],
-            operand: vec![0.0; segment],
-            landed: 0,
+            segment: segment as u64,
+            kind: Kind {
+                dtype: Dtype::F32,
+                reduction: Reduction::Sum,
+                ranks: size,
+            },
+            counts: vec![0; ranks],
+            result_counts: vec![0; ranks],
+            offsets: vec![0; ranks + 1],
+            result_offsets: vec![0; ranks + 1],
+            schedule: Schedule::with_capacity(2 * ranks),
+            current: vec![(0, 0); ranks],
+            landing: vec![0; (ranks - 1) * words],
+            landed: vec![0; ranks],
+            whole: 0,
+            folding: 0,
+            operand: vec![0; words],
+            folded: vec![0; words],
         }
     }
 
-    /// Starts a collective; the one before must be finished or given up.
-    pub fn begin(&mut self, collective: Collective) {
+    /// Elements per rank; to be set before `begin`.
+    pub fn counts(&mut self) -> &mut [u32] {
+        &mut self.counts
+    }
+
+    /// Elements of an all-to-all's result per rank; to be set before `begin`.
+    pub fn result_counts(&mut self) -> &mut [u32] {
+        &mut self.result_counts
+    }
+
+    /// Starts a collective; the one before must be finished or given up. A group of one has no moves.
+    pub fn begin(
+        &mut self,
+        collective: Collective,
+        algorithm: Algorithm,
+        (dtype, reduction): (Dtype, Reduction),
+    ) {
+        self.kind = Kind {
+            dtype,
+            reduction,
+            ranks: self.size,
+        };
         self.schedule.clear();
-        self.landed = 0;
-        match collective {
-            Collective::AllReduce { count } => {
-                let size = u64::from(self.size);
-                self.cut(
-                    |chunk| count / size + u64::from(chunk < count % size),
-                    BYTES_PER_ELEMENT,
-                );
-                ring::all_reduce(&mut self.schedule, self.rank, &self.offsets);
+        self.current.fill((0, 0));
+        self.landed.fill(0);
+        self.whole = 0;
+        self.folding = 0;
+        if self.size > 1 {
+            self.plan(collective, algorithm);
+        }
+    }
+
+    fn plan(&mut self, collective: Collective, algorithm: Algorithm) {
+        let (ranks, unit) = ((self.rank, self.size), self.kind.dtype.bytes());
+        if let Collective::AllReduce { count } = collective {
+            let size = u64::from(self.size);
+            let even = (0..size).map(|chunk| count / size + u64::from(chunk < count % size));
+            cut(&mut self.offsets, even, unit);
+        } else {
+            cut(
+                &mut self.offsets,
+                self.counts.iter().copied().map(u64::from),
+                unit,
+            );
+        }
+        let schedule = &mut self.schedule;
+        match (collective, algorithm) {
+            (Collective::AllReduce { count }, Algorithm::OneShot) => {
+                direct::one_shot(schedule, ranks, count * unit);
             }
-            Collective::ReduceScatter { counts } => {
-                self.cut(|chunk| u64::from(counts[chunk as usize]), BYTES_PER_ELEMENT);
-                ring::reduce_scatter(&mut self.schedule, self.rank, &self.offsets);
+            (Collective::AllReduce { .. }, Algorithm::TwoShot) => {
+                direct::two_shot(schedule, ranks, &self.offsets);
             }
-            Collective::AllGather { counts } => {
-                self.cut(|chunk| u64::from(counts[chunk as usize]), BYTES_PER_ELEMENT);
-                ring::all_gather(&mut self.schedule, self.rank, &self.offsets);
+            (Collective::AllReduce { .. }, Algorithm::Ring) => {
+                ring::all_reduce(schedule, self.rank, &self.offsets);
             }
-            Collective::Broadcast { root, count } => {
-                assert!(root < self.size);
-                let bytes = count * BYTES_PER_ELEMENT;
-                chain::broadcast(&mut self.schedule, self.rank, self.size, root, bytes);
+            (Collective::ReduceScatter, Algorithm::Direct) => {
+                direct::reduce_scatter(schedule, ranks, &self.offsets);
             }
-            Collective::Barrier => {
-                self.cut(|_| 1, 1);
-                ring::all_gather(&mut self.schedule, self.rank, &self.offsets);
+            (Collective::ReduceScatter, Algorithm::Ring) => {
+                ring::reduce_scatter(schedule, self.rank, &self.offsets);
             }
+            (Collective::AllGather, Algorithm::Direct) => {
+                direct::all_gather(schedule, ranks, (0, &self.offsets));
+            }
+            (Collective::AllGather, Algorithm::Ring) => {
+                ring::all_gather(schedule, self.rank, (0, &self.offsets));
+            }
+            (Collective::Broadcast { root, count }, Algorithm::Direct) => {
+                direct::broadcast(schedule, ranks, (root, count * unit));
+            }
+            (Collective::Broadcast { root, count }, Algorithm::Chain) => {
+                chain::broadcast(schedule, ranks, (root, count * unit));
+            }
+            (Collective::Reduce { root, count }, Algorithm::Direct) => {
+                direct::reduce(schedule, ranks, (root, count * unit));
+            }
+            (Collective::AllToAll, Algorithm::Direct) => {
+                let result = self.result_counts.iter().copied().map(u64::from);
+                cut(&mut self.result_offsets, result, unit);
+                direct::all_to_all(schedule, ranks, (&self.offsets, &self.result_offsets));
+            }
+            (Collective::Barrier, Algorithm::Direct) => {}
+            _ => panic!("{collective:?} has no algorithm {algorithm:?}"),
         }
     }
 
     /// Bytes that this collective sends to `peer`, all moves together.
     pub fn bytes_to(&self, peer: u32) -> u64 {
-        self.schedule
-            .sends
-            .iter()
-            .filter(|send| send.peer == peer)
-            .map(|send| send.end - send.begin)
-            .sum()
+        let to_peer = self.schedule.sends.iter().filter(|send| send.peer == peer);
+        to_peer.map(|send| send.end - send.begin).sum()
     }
 
     /// Bytes that this collective receives from `peer`, all moves together.
     pub fn bytes_from(&self, peer: u32) -> u64 {
-        let from_peer = self
-            .schedule
-            .receives
-            .iter()
-            .filter(|receive| receive.peer == peer);
+        let receives = self.schedule.receives.iter();
+        let from_peer = receives.filter(|receive| receive.peer == peer);
         from_peer.map(|receive| receive.end - receive.begin).sum()
     }
 
-    /// The bytes of the values that may go to `peer` now; `None` if the next ones have not arrived yet or none are left.
-    pub fn next_send(&self, peer: u32) -> Option<(u64, u64)> {
-        let send = &self.schedule.sends[self.current_send(peer)?];
-        let ready = send.source.map_or(send.end, |index| {
-            send.begin + self.schedule.receives[index].done
-        });
+    /// The bytes that may go to `peer` now, and what they are part of; `None` if the next ones are not there yet or none
+    /// are left.
+    pub fn next_send(&mut self, peer: u32) -> Option<(Source, u64, u64)> {
+        let index = self.current_send(peer)?;
+        let send = self.schedule.sends[index];
+        let ready = match send.source {
+            Source::Own => send.end,
+            Source::Receive(index) => send.begin + self.schedule.receives[index].done,
+            Source::Fold(index) => send.begin + self.schedule.folds[index].done,
+        };
         let begin = send.begin + send.done;
-        (begin < ready).then_some((begin, ready))
+        (begin < ready).then_some((send.source, begin, ready))
     }
 
     /// `bytes` of what `next_send` offered have been written.
     pub fn sent(&mut self, peer: u32, bytes: u64) {
-        let (begin, end) = self
+        let (_, begin, end) = self
             .next_send(peer)
             .expect("bytes were sent that were not offered");
         assert!(bytes <= end - begin, "more bytes were sent than offered");
@@ -142,91 +252,166 @@ impl Executor {
     }
 
     /// Where the next bytes from `peer` go; `None` once all have come.
-    pub fn next_receive(&self, peer: u32) -> Option<Target> {
-        let receive = &self.schedule.receives[self.current_receive(peer)?];
-        let begin = receive.begin + receive.done;
-        Some(match receive.action {
-            Action::Copy => Target::Values {
-                begin,
+    pub fn next_receive(&mut self, peer: u32) -> Option<Target> {
+        let index = self.current_receive(peer)?;
+        let receive = self.schedule.receives[index];
+        let Action::Term(fold) = receive.action else {
+            return Some(Target::Result {
+                begin: receive.begin + receive.done,
                 end: receive.end,
-            },
-            Action::Add => {
-                let segment =
-                    (self.landing.len() as u64 * BYTES_PER_ELEMENT).min(receive.end - begin);
-                Target::Landing {
-                    begin: self.landed,
-                    end: segment as usize,
-                }
+            });
+        };
+        let slot = self.slot(peer);
+        let begin = slot as u64 * self.segment;
+        let (landed, whole) = (self.landed[slot], self.segment_bytes(fold));
+        Some(if landed == whole {
+            Target::Full
+        } else {
+            Target::Landing {
+                begin: (begin + landed) as usize,
+                end: (begin + whole) as usize,
             }
         })
     }
 
-    /// `bytes` have been read to where `next_receive` said. If that filled a segment to be added, returns the bytes of
-    /// the values that it belongs to: the driver copies them to `operand`, calls `add` and copies them back.
-    pub fn received(&mut self, peer: u32, bytes: u64) -> Option<(u64, u64)> {
+    /// `bytes` have been read to where `next_receive` said.
+    pub fn received(&mut self, peer: u32, bytes: u64) {
         let target = self
             .next_receive(peer)
             .expect("bytes were received that were not asked for");
+        let space = match target {
+            Target::Result { begin, end } => end - begin,
+            Target::Landing { begin, end } => (end - begin) as u64,
+            Target::Full => 0,
+        };
+        assert!(bytes <= space, "more bytes were received than asked for");
         let index = self.current_receive(peer).expect("next_receive found it");
-        let receive = &mut self.schedule.receives[index];
-        match target {
-            Target::Values { begin, end } => {
-                assert!(
-                    bytes <= end - begin,
-                    "more bytes were received than asked for"
-                );
-                receive.done += bytes;
-                None
-            }
-            Target::Landing { begin, end } => {
-                assert!(
-                    bytes <= (end - begin) as u64,
-                    "more bytes were received than asked for"
-                );
-                self.landed += bytes as usize;
-                let place = receive.begin + receive.done;
-                (self.landed == end).then_some((place, place + end as u64))
+        match self.schedule.receives[index].action {
+            Action::Copy => self.schedule.receives[index].done += bytes,
+            Action::Term(fold) => {
+                let slot = self.slot(peer);
+                self.landed[slot] += bytes;
+                self.whole += u32::from(bytes == space);
+                self.folding = fold;
             }
         }
     }
 
-    /// Adds the segment that landed from `peer` to `operand`, and lets it be sent on.
-    pub fn add(&mut self, peer: u32) {
-        let elements = self.landed / BYTES_PER_ELEMENT as usize;
-        reduce::add(&mut self.operand[..elements], &self.landing[..elements]);
-        let index = self.current_receive(peer).expect("a segment has landed");
-        self.schedule.receives[index].done += self.landed as u64;
-        self.landed = 0;
+    /// The segment that can be folded now: all its terms are here, and what it overwrites has been sent.
+    pub fn next_fold(&self) -> Option<Segment> {
+        let fold = self.schedule.folds.get(self.folding)?;
+        if self.whole < self.terms_of_peers(fold) {
+            return None;
+        }
+        let bytes = self.segment_bytes(self.folding);
+        let own = fold.own + fold.done;
+        let is_sent = self.schedule.sends.iter().all(|send| {
+            send.source != Source::Own
+                || send.end <= own
+                || own + bytes <= send.begin
+                || send.begin + send.done >= send.end.min(own + bytes)
+        });
+        (bytes > 0 && is_sent).then_some(Segment {
+            own,
+            begin: fold.begin + fold.done,
+            bytes,
+        })
     }
 
-    pub fn landing(&mut self) -> &mut [f32] {
+    /// Folds the landed terms and `operand` into `folded`, which may then be sent; the driver copies it to the result
+    /// before it asks for the next move.
+    pub fn fold(&mut self) {
+        let bytes = self.next_fold().expect("a segment is whole").bytes;
+        let fold = self.schedule.folds[self.folding];
+        let words = (self.segment / 8) as usize;
+        let (size, rank) = (self.size as usize, self.rank as usize);
+        let (landing, operand) = (&self.landing, &self.operand);
+        let from = |peer: usize| -> &[u64] {
+            match (peer + size - rank - 1) % size {
+                slot if slot == size - 1 => operand,
+                slot => &landing[slot * words..(slot + 1) * words],
+            }
+        };
+        let out = (&mut self.folded[..], bytes as usize);
+        match fold.terms {
+            Terms::AllRanks => reduce::reduce(self.kind, (0..size).map(from), out),
+            Terms::Peer(peer) => {
+                let mut kind = self.kind;
+                if !fold.last && kind.reduction == Reduction::Mean {
+                    kind.reduction = Reduction::Sum;
+                }
+                reduce::reduce(kind, [peer as usize, rank].into_iter().map(from), out);
+            }
+        }
+        self.schedule.folds[self.folding].done += bytes;
+        for receive in &mut self.schedule.receives {
+            if receive.action == Action::Term(self.folding) {
+                receive.done += bytes;
+            }
+        }
+        self.landed.fill(0);
+        self.whole = 0;
+    }
+
+    /// The landing zone, in words of 8 bytes.
+    pub fn landing(&mut self) -> &mut [u64] {
         &mut self.landing
     }
 
-    pub fn operand(&mut self) -> &mut [f32] {
+    /// Where the driver puts its own term.
+    pub fn operand(&mut self) -> &mut [u64] {
         &mut self.operand
     }
 
-    /// Sets the chunks' offsets from their lengths.
-    fn cut(&mut self, length: impl Fn(u64) -> u64, unit: u64) {
-        for chunk in 0..self.size as usize {
-            self.offsets[chunk + 1] = self.offsets[chunk] + length(chunk as u64) * unit;
+    /// What `fold` has made.
+    pub fn folded(&mut self) -> &mut [u64] {
+        &mut self.folded
+    }
+
+    fn terms_of_peers(&self, fold: &Fold) -> u32 {
+        match fold.terms {
+            Terms::AllRanks => self.size - 1,
+            Terms::Peer(_) => 1,
         }
     }
 
-    fn current_send(&self, peer: u32) -> Option<usize> {
-        self.schedule
-            .sends
-            .iter()
-            .position(|send| send.peer == peer && send.begin + send.done < send.end)
+    fn segment_bytes(&self, fold: usize) -> u64 {
+        let Fold {
+            begin, end, done, ..
+        } = self.schedule.folds[fold];
+        self.segment.min(end - begin - done)
     }
 
-    fn current_receive(&self, peer: u32) -> Option<usize> {
-        let unfinished =
-            |receive: &crate::schedule::Receive| receive.begin + receive.done < receive.end;
-        self.schedule
-            .receives
+    fn slot(&self, peer: u32) -> usize {
+        ((peer + self.size - self.rank - 1) % self.size) as usize
+    }
+
+    fn current_send(&mut self, peer: u32) -> Option<usize> {
+        let current = &mut self.current[peer as usize].0;
+        let is_open =
+            |send: &crate::schedule::Send| send.peer == peer && send.begin + send.done < send.end;
+        *current += self.schedule.sends[*current..]
             .iter()
-            .position(|receive| receive.peer == peer && unfinished(receive))
+            .take_while(|send| !is_open(send))
+            .count();
+        (*current < self.schedule.sends.len()).then_some(*current)
+    }
+
+    fn current_receive(&mut self, peer: u32) -> Option<usize> {
+        let current = &mut self.current[peer as usize].1;
+        let is_open =
+            |receive: &Receive| receive.peer == peer && receive.begin + receive.done < receive.end;
+        let closed = self.schedule.receives[*current..]
+            .iter()
+            .take_while(|receive| !is_open(receive));
+        *current += closed.count();
+        (*current < self.schedule.receives.len()).then_some(*current)
+    }
+}
+
+/// Sets the parts' offsets in bytes from their lengths in elements of `unit` bytes.
+fn cut(offsets: &mut [u64], lengths: impl Iterator<Item = u64>, unit: u64) {
+    for (part, length) in lengths.enumerate() {
+        offsets[part + 1] = offsets[part] + length * unit;
     }
 }

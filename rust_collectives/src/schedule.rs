@@ -1,16 +1,43 @@
-//! The moves of one collective on one rank, in bytes of the values it works on.
+//! The moves of one collective on one rank, in bytes of the values that it takes and the result that it makes.
 //!
-//! Moves to (or from) one peer run in the order of the list. A send may pass on what a receive brought: then `source`
-//! names that receive, both cover the same bytes, and the send follows at most as far as the receive has come. That one
-//! rule pipelines every algorithm: no step waits for the whole of the step before it.
+//! ```text
+//! Send    { peer, begin..end of the values (Own) or of the result (what a receive or a fold has put there) }
+//! Receive { peer, begin..end of the result (Copy), or a term of a fold }
+//! Fold    { the terms of one peer or of all, and the own bytes from `own`, become begin..end of the result }
+//! ```
+//!
+//! Moves to (or from) one peer run in the order of the list. A send that passes on what a receive or a fold makes
+//! covers the same bytes and follows at most as far as that has come. That one rule pipelines every algorithm: no step
+//! waits for the whole of the step before it. Values and result may be the same memory: a fold waits until the own bytes
+//! that it overwrites have been sent.
+
+/// What a send takes its bytes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The values that this rank brings.
+    Own,
+    /// The result, as far as this receive has come.
+    Receive(usize),
+    /// The result, as far as this fold has come.
+    Fold(usize),
+}
 
 /// What happens to bytes that arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// They replace what lies at their place.
+    /// They are part of the result.
     Copy,
-    /// They are added to what lies at their place.
-    Add,
+    /// They are a term of this fold.
+    Term(usize),
+}
+
+/// Whose terms a fold combines, and in which order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Terms {
+    /// Those of ranks 0, 1, ..., p-1; this rank's own are one of them.
+    AllRanks,
+    /// First what came from this peer, then this rank's own.
+    Peer(u32),
 }
 
 /// Bytes `begin..end` go to `peer`.
@@ -19,20 +46,33 @@ pub struct Send {
     pub peer: u32,
     pub begin: u64,
     pub end: u64,
-    /// Index of the receive whose bytes these are; `None` if they are this rank's own from the start.
-    pub source: Option<usize>,
+    pub source: Source,
     /// Bytes sent so far.
     pub done: u64,
 }
 
-/// Bytes `begin..end` come from `peer`.
+/// Bytes come from `peer`, for `begin..end` of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receive {
     pub peer: u32,
     pub begin: u64,
     pub end: u64,
     pub action: Action,
-    /// Bytes in place (and added) so far.
+    /// Bytes in place, or folded, so far.
+    pub done: u64,
+}
+
+/// `begin..end` of the result are made of terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fold {
+    pub terms: Terms,
+    /// Where this rank's own term begins in the values.
+    pub own: u64,
+    pub begin: u64,
+    pub end: u64,
+    /// True if no term is missing after it, so that a mean is to be divided.
+    pub last: bool,
+    /// Bytes folded so far.
     pub done: u64,
 }
 
@@ -41,49 +81,86 @@ pub struct Receive {
 pub struct Schedule {
     pub sends: Vec<Send>,
     pub receives: Vec<Receive>,
+    pub folds: Vec<Fold>,
 }
 
 impl Schedule {
-    /// Room for `moves` sends and as many receives, so that filling the schedule allocates nothing.
+    /// Room for `moves` of each kind, so that filling the schedule allocates nothing.
     pub fn with_capacity(moves: usize) -> Self {
         Self {
             sends: Vec::with_capacity(moves),
             receives: Vec::with_capacity(moves),
+            folds: Vec::with_capacity(moves),
         }
     }
 
     pub fn clear(&mut self) {
         self.sends.clear();
         self.receives.clear();
+        self.folds.clear();
     }
 
-    /// Appends a send of `begin..end`, passing on the receive appended last if there is one.
+    /// Sends `begin..end` of the values.
     pub fn send(&mut self, peer: u32, (begin, end): (u64, u64)) {
-        let source = self.receives.len().checked_sub(1);
-        if let Some(index) = source {
-            let receive = &self.receives[index];
-            assert_eq!(
-                (receive.begin, receive.end),
-                (begin, end),
-                "a send passes on what was received last"
-            );
-        }
+        self.push_send(peer, (begin, end), Source::Own);
+    }
+
+    /// Sends what the receive added last brings.
+    pub fn pass_on_received(&mut self, peer: u32) {
+        let index = self.receives.len() - 1;
+        let Receive { begin, end, .. } = self.receives[index];
+        self.push_send(peer, (begin, end), Source::Receive(index));
+    }
+
+    /// Sends what the fold added last makes.
+    pub fn pass_on_folded(&mut self, peer: u32) {
+        let index = self.folds.len() - 1;
+        let Fold { begin, end, .. } = self.folds[index];
+        self.push_send(peer, (begin, end), Source::Fold(index));
+    }
+
+    /// Receives `begin..end` of the result.
+    pub fn receive(&mut self, peer: u32, (begin, end): (u64, u64)) {
+        self.receives.push(Receive {
+            peer,
+            begin,
+            end,
+            action: Action::Copy,
+            done: 0,
+        });
+    }
+
+    /// Adds a fold; its terms are received by `receive_term`.
+    pub fn fold(&mut self, terms: Terms, own: u64, (begin, end): (u64, u64)) {
+        self.folds.push(Fold {
+            terms,
+            own,
+            begin,
+            end,
+            last: terms == Terms::AllRanks,
+            done: 0,
+        });
+    }
+
+    /// Receives `peer`'s term of the fold added last.
+    pub fn receive_term(&mut self, peer: u32) {
+        let index = self.folds.len() - 1;
+        let Fold { begin, end, .. } = self.folds[index];
+        self.receives.push(Receive {
+            peer,
+            begin,
+            end,
+            action: Action::Term(index),
+            done: 0,
+        });
+    }
+
+    fn push_send(&mut self, peer: u32, (begin, end): (u64, u64), source: Source) {
         self.sends.push(Send {
             peer,
             begin,
             end,
             source,
-            done: 0,
-        });
-    }
-
-    /// Appends a receive of `begin..end`.
-    pub fn receive(&mut self, peer: u32, (begin, end): (u64, u64), action: Action) {
-        self.receives.push(Receive {
-            peer,
-            begin,
-            end,
-            action,
             done: 0,
         });
     }

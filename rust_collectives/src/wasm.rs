@@ -1,6 +1,8 @@
 //! What JavaScript sees: the executor with plain numbers. Byte positions are f64, exact up to 2^53.
 
-use crate::executor::{Collective, Executor, Target};
+use crate::element::{Dtype, Reduction};
+use crate::executor::{Algorithm, Collective, Executor, Target};
+use crate::schedule::Source;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Makes the heap at least `bytes` large, so that later allocations up to that sum do not grow the memory. Growing it
@@ -16,7 +18,7 @@ pub struct Engine {
     executor: Executor,
     begin: f64,
     end: f64,
-    landing: bool,
+    own: f64,
 }
 
 #[wasm_bindgen]
@@ -27,33 +29,39 @@ impl Engine {
             executor: Executor::new(rank, size, segment),
             begin: 0.0,
             end: 0.0,
-            landing: false,
+            own: 0.0,
         }
     }
 
-    pub fn begin_all_reduce(&mut self, count: f64) {
-        self.executor.begin(Collective::AllReduce {
-            count: count as u64,
-        });
-    }
-
-    pub fn begin_reduce_scatter(&mut self, counts: &[u32]) {
-        self.executor.begin(Collective::ReduceScatter { counts });
-    }
-
-    pub fn begin_all_gather(&mut self, counts: &[u32]) {
-        self.executor.begin(Collective::AllGather { counts });
-    }
-
-    pub fn begin_broadcast(&mut self, root: u32, count: f64) {
-        self.executor.begin(Collective::Broadcast {
-            root,
-            count: count as u64,
-        });
-    }
-
-    pub fn begin_barrier(&mut self) {
-        self.executor.begin(Collective::Barrier);
+    /// Starts collective number `op` (frame.ts counts them); counts per rank must have been set before.
+    pub fn begin_collective(
+        &mut self,
+        op: u8,
+        algorithm: u8,
+        dtype: u8,
+        reduction: u8,
+        root: u32,
+        count: f64,
+    ) {
+        let count = count as u64;
+        let collective = match op {
+            0 => Collective::AllReduce { count },
+            1 => Collective::ReduceScatter,
+            2 => Collective::AllGather,
+            3 => Collective::Broadcast { root, count },
+            4 => Collective::Barrier,
+            5 => Collective::Reduce { root, count },
+            6 => Collective::AllToAll,
+            _ => panic!("no collective has the number {op}"),
+        };
+        self.executor.begin(
+            collective,
+            Algorithm::ALL[algorithm as usize],
+            (
+                Dtype::ALL[dtype as usize],
+                Reduction::ALL[reduction as usize],
+            ),
+        );
     }
 
     pub fn bytes_to(&self, peer: u32) -> f64 {
@@ -64,40 +72,54 @@ impl Engine {
         self.executor.bytes_from(peer) as f64
     }
 
-    /// True if there are bytes for `peer` now: the values at `begin..end`.
-    pub fn next_send(&mut self, peer: u32) -> bool {
-        let next = self.executor.next_send(peer);
-        if let Some((begin, end)) = next {
-            self.set(begin, end, false);
-        }
-        next.is_some()
+    /// 0: nothing for `peer` now; 1: the values at `begin..end`; 2: the result at `begin..end`.
+    pub fn next_send(&mut self, peer: u32) -> u8 {
+        let Some((source, begin, end)) = self.executor.next_send(peer) else {
+            return 0;
+        };
+        (self.begin, self.end) = (begin as f64, end as f64);
+        if source == Source::Own { 1 } else { 2 }
     }
 
     pub fn sent(&mut self, peer: u32, bytes: f64) {
         self.executor.sent(peer, bytes as u64);
     }
 
-    /// True if bytes are still to come from `peer`: to `begin..end` of the landing zone or of the values.
-    pub fn next_receive(&mut self, peer: u32) -> bool {
+    /// 0: all has come from `peer`; 1: the next bytes go to `begin..end` of the landing zone; 2: of the result; 3: to
+    /// nowhere before the next fold.
+    pub fn next_receive(&mut self, peer: u32) -> u8 {
         match self.executor.next_receive(peer) {
-            None => return false,
-            Some(Target::Values { begin, end }) => self.set(begin, end, false),
-            Some(Target::Landing { begin, end }) => self.set(begin as u64, end as u64, true),
+            None => 0,
+            Some(Target::Landing { begin, end }) => {
+                (self.begin, self.end) = (begin as f64, end as f64);
+                1
+            }
+            Some(Target::Result { begin, end }) => {
+                (self.begin, self.end) = (begin as f64, end as f64);
+                2
+            }
+            Some(Target::Full) => 3,
         }
+    }
+
+    pub fn received(&mut self, peer: u32, bytes: f64) {
+        self.executor.received(peer, bytes as u64);
+    }
+
+    /// True if a segment can be folded: copy the values from `own` on to the operand, `fold`, and copy what is folded to
+    /// `begin..end` of the result.
+    pub fn next_fold(&mut self) -> bool {
+        let Some(segment) = self.executor.next_fold() else {
+            return false;
+        };
+        self.own = segment.own as f64;
+        self.begin = segment.begin as f64;
+        self.end = (segment.begin + segment.bytes) as f64;
         true
     }
 
-    /// True if a segment is whole now: copy the values at `begin..end` to the operand, `add`, and copy them back.
-    pub fn received(&mut self, peer: u32, bytes: f64) -> bool {
-        let segment = self.executor.received(peer, bytes as u64);
-        if let Some((begin, end)) = segment {
-            self.set(begin, end, false);
-        }
-        segment.is_some()
-    }
-
-    pub fn add(&mut self, peer: u32) {
-        self.executor.add(peer);
+    pub fn fold(&mut self) {
+        self.executor.fold();
     }
 
     #[wasm_bindgen(getter)]
@@ -111,25 +133,32 @@ impl Engine {
     }
 
     #[wasm_bindgen(getter)]
-    pub fn landing(&self) -> bool {
-        self.landing
+    pub fn own(&self) -> f64 {
+        self.own
     }
 
-    /// Address of the landing zone in the memory, `segment` floats long.
+    /// Address of the elements per rank, `size` u32.
+    pub fn counts_address(&mut self) -> usize {
+        self.executor.counts().as_ptr() as usize
+    }
+
+    /// Address of the elements of an all-to-all's result per rank, `size` u32.
+    pub fn result_counts_address(&mut self) -> usize {
+        self.executor.result_counts().as_ptr() as usize
+    }
+
+    /// Address of the landing zone, `size - 1` segments.
     pub fn landing_address(&mut self) -> usize {
         self.executor.landing().as_ptr() as usize
     }
 
-    /// Address of the operand in the memory, `segment` floats long.
+    /// Address of the operand, one segment.
     pub fn operand_address(&mut self) -> usize {
         self.executor.operand().as_ptr() as usize
     }
-}
 
-impl Engine {
-    fn set(&mut self, begin: u64, end: u64, landing: bool) {
-        self.begin = begin as f64;
-        self.end = end as f64;
-        self.landing = landing;
+    /// Address of what is folded, one segment.
+    pub fn folded_address(&mut self) -> usize {
+        self.executor.folded().as_ptr() as usize
     }
 }

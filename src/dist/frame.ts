@@ -1,39 +1,57 @@
-// The frame of a collective: what one rank sends to one peer in it. 48 bytes of header, then the payload.
+// The frame of a call: what one rank sends to one peer in it. 48 bytes of header, then the payload.
 //
-//   0        4   5    6    7       8          16         20     24      32       36          40               48
-//   | "MFOP" | 1 | op | dt | alg   | group u64 | sequence | root | count | digest | 0 (u32)   | payload u64    |
-//     magic  version   dtype algorithm                             u64     of counts            bytes that follow
+//   0        4   5    6    7       8          16         20     24      32       36     37         40          48
+//   | "MFOP" | 2 | op | dt | alg   | group u64 | sequence | root | count | digest | red | 0 (u24)  | payload u64 |
+//     magic  version   dtype algorithm                             u64     of counts  reduction      bytes that follow
 //
 // Little-endian. The header is the fingerprint of the call: a receiver compares it with its own call before it takes a
 // byte of payload, so ranks that call different collectives get an error that shows the difference, not a hang or a
-// wrong sum. There is one frame per collective, peer and direction, as the schedule already tells what is in it.
+// wrong sum. There is one frame per call, peer and direction, as the schedule already tells what is in it.
 
-/** Collectives and their numbers on the wire. */
-export const OPS = ["allReduce", "reduceScatter", "allGather", "broadcast", "barrier"] as const;
-/** A collective. */
+/** Calls and their numbers on the wire; what is sent and received point to point is a `send`. */
+export const OPS = [
+  "allReduce",
+  "reduceScatter",
+  "allGather",
+  "broadcast",
+  "barrier",
+  "reduce",
+  "allToAll",
+  "send",
+] as const;
+/** A call. */
 export type Op = typeof OPS[number];
 /** Element types and their numbers on the wire. */
-export const DTYPES = ["f32"] as const;
+export const DTYPES = ["f32", "f64", "i32", "u32", "f16", "bf16"] as const;
 /** An element type. */
 export type Dtype = typeof DTYPES[number];
 /** Algorithms and their numbers on the wire. */
-export const ALGORITHMS = ["ring", "chain"] as const;
+export const ALGORITHMS = ["ring", "chain", "direct", "one-shot", "two-shot"] as const;
 /** How a collective is scheduled. */
 export type Algorithm = typeof ALGORITHMS[number];
+/** Reductions and their numbers on the wire. */
+export const REDUCTIONS = ["sum", "mean", "max", "min"] as const;
+/**
+ * How terms become one. Integers wrap in sums, and have no mean; a NaN among floats makes `max` and `min` NaN, and -0 is
+ * less than +0.
+ */
+export type Reduction = typeof REDUCTIONS[number];
 
 /** Length of a header in bytes. */
 export const HEADER_BYTES = 48;
 const MAGIC = 0x504f464d; // "MFOP"
-const VERSION = 1;
+const VERSION = 2;
 
 /** What all ranks of a group must agree on in one call. */
 export interface Fingerprint {
   readonly op: Op;
   readonly dtype: Dtype;
   readonly algorithm: Algorithm;
+  /** "sum" where nothing is reduced. */
+  readonly reduction: Reduction;
   /** The group's id, derived from its ranks. */
   readonly group: bigint;
-  /** Position of the call in the group, from 0; wraps at 2^32. */
+  /** Position of the collective in the group, or of the message between two ranks, from 0; wraps at 2^32. */
   readonly sequence: number;
   /** Group rank of the root, 0 where there is none. */
   readonly root: number;
@@ -67,7 +85,7 @@ export function encodeHeader(header: Header, target: Uint8Array): void {
   view.setUint32(20, header.root, true);
   view.setBigUint64(24, BigInt(header.count), true);
   view.setUint32(32, header.countsDigest, true);
-  view.setUint32(36, 0, true);
+  view.setUint32(36, REDUCTIONS.indexOf(header.reduction), true);
   view.setBigUint64(40, BigInt(header.payloadBytes), true);
 }
 
@@ -85,11 +103,11 @@ export function decodeHeader(bytes: Uint8Array): Header {
   if (view.getUint8(4) !== VERSION) {
     throw new FrameError(`Frame version ${view.getUint8(4)} came, ${VERSION} is spoken here`);
   }
-  if (view.getUint32(36, true) !== 0) throw new FrameError("A frame's reserved bytes are not 0");
   return {
     op: named(OPS, view.getUint8(5), "op"),
     dtype: named(DTYPES, view.getUint8(6), "dtype"),
     algorithm: named(ALGORITHMS, view.getUint8(7), "algorithm"),
+    reduction: named(REDUCTIONS, view.getUint32(36, true), "reduction"),
     group: view.getBigUint64(8, true),
     sequence: view.getUint32(16, true),
     root: view.getUint32(20, true),
@@ -153,6 +171,7 @@ const COMPARED = [
   "group",
   "dtype",
   "algorithm",
+  "reduction",
   "root",
   "count",
   "countsDigest",

@@ -1,28 +1,31 @@
-// A process group: the collectives, as the engine's bytes moved over one connection per peer.
+// A process group: the calls that its ranks make together, and the memory that each works on.
 //
-//   call  ->  queue  ->  engine.begin  ->  to each peer: header, then bytes as they become ready    ->  promise
-//                                          from each peer: header compared, then bytes to their place
+//   values, counts, options  ->  checked  ->  algorithm from the table  ->  call_runner.ts  ->  result
 //
-// Calls run one after the other in the order they were made; groups run beside each other. Sending and receiving run at
-// the same time, so a long collective is pipelined: what arrives is added and sent on while the next bytes arrive.
+// Calls run one after the other in the order they were made; groups run beside each other. A group of one rank has
+// nothing to move: its result is its values.
 
-import { requireCounts, requireFloats, requireLength, requireRoot, sum } from "./arguments.ts";
-import { type Collective, Engine } from "./engine.ts";
-import { describeSite, type FailureSite, PeerLostError } from "./failure.ts";
+import { type AlgorithmTables, parseAlgorithms } from "./algorithm_table.ts";
 import {
-  decodeHeader,
-  difference,
-  digestCounts,
-  encodeHeader,
-  type Fingerprint,
-  FrameError,
-  type Header,
-  HEADER_BYTES,
-  type Op,
-} from "./frame.ts";
-import type { CallRecorder } from "./recorder.ts";
-import { type GroupProgress, watchForStall } from "./stall.ts";
-import { type Connection, ConnectionClosedError } from "./transport.ts";
+  type CallOptions,
+  dtypeOf,
+  emptyLike,
+  type ReduceOptions,
+  reductionOf,
+  requireCounts,
+  requireLength,
+  requirePeer,
+  requireRoot,
+  sum,
+  type Values,
+} from "./arguments.ts";
+import type { GroupHost } from "./blame.ts";
+import { CallRunner, type RunnerParts } from "./call_runner.ts";
+import type { Collective, Memory } from "./engine.ts";
+import type { Algorithm, Dtype } from "./frame.ts";
+
+export type { CallOptions, ReduceOptions, Values } from "./arguments.ts";
+export type { GroupHost } from "./blame.ts";
 
 /** Counts of what a group has moved, for tests and logs. */
 export interface GroupCounters {
@@ -34,49 +37,35 @@ export interface GroupCounters {
   readonly bytesReceived: number;
 }
 
-/** What a group needs of the world it belongs to. */
-export interface GroupHost {
-  /** Global rank of this process. */
-  readonly rank: number;
-  /** Fires when the world has failed or is closed; its reason is what every call rejects with. */
-  readonly failure: AbortSignal;
-  /** Milliseconds without a byte moved after which somebody is to blame. */
-  readonly stallTimeoutMs: number;
-  /** Fails the world. */
-  fail(error: PeerLostError): Promise<void>;
-  /** A peer's connection ended: fails the world, naming the rank at the root of it. */
-  ended(peer: number, site: FailureSite): Promise<void>;
-  /** No bytes came from `peer` for the stall timeout: finds who holds everybody up, and fails the world if anyone does. */
-  stalled(peer: number, site: FailureSite & { readonly id: string }): Promise<void>;
+/** What a group is made of. */
+export interface GroupParts extends RunnerParts {
+  /** Which algorithm runs a call; by default as algorithm_table.ts says. */
+  readonly algorithms?: AlgorithmTables;
 }
 
-/** What a group is made of. */
-export interface GroupParts {
-  /** The world it belongs to. */
-  readonly host: GroupHost;
-  /** Global ranks, in group order. */
-  readonly ranks: readonly number[];
-  /** Its id on the wire. */
-  readonly id: bigint;
-  /** A connection to every other rank, by group rank. The group owns them. */
-  readonly connections: ReadonlyMap<number, Connection>;
-  /** Kept up to date by the group, read by its world. */
-  readonly progress: GroupProgress;
-  /** Is told of every call. */
-  readonly recorder: CallRecorder;
+/** How much an allToAll moves, in elements, to and from each rank. */
+export interface AllToAllOptions extends CallOptions {
+  /** `sendCounts[r]` elements of the values go to rank r, in order. */
+  readonly sendCounts: readonly number[];
+  /** `receiveCounts[r]` elements of the result come from rank r, in order. */
+  readonly receiveCounts: readonly number[];
 }
 
 /**
  * A set of ranks that run collectives together. Every rank of the group makes the same calls in the same order; values
- * are f32 and must stay untouched until the call's promise settles. Several calls may be in flight.
+ * must stay untouched until the call's promise settles. Several calls may be in flight.
  *
- * Every call rejects with one and the same `PeerLostError` once a peer is lost, and with a RangeError or TypeError,
- * before anything is sent, if its own arguments are wrong.
+ * Values are a Float32Array, Float64Array, Int32Array, Uint32Array or Float16Array, or a Uint16Array with the option
+ * `dtype`. Reductions take the terms in the order of ranks (but for a ring, which very large groups use: ring.rs has its
+ * order), 16-bit floats are summed in f32 and rounded once, and every rank gets the same bits.
+ *
+ * Every call rejects with one and the same `PeerLostError` once a peer is lost, calls something else, or aborts; and with
+ * a RangeError or TypeError, before anything is sent, if its own arguments are wrong.
  *
  * ```ts
  * await using world = await launchFromEnv();
  * const gradient = new Float32Array([1, 2, 3]);
- * await world.group.allReduce(gradient);
+ * await world.group.allReduce(gradient, { op: "mean" });
  * ```
  */
 export class ProcessGroup {
@@ -88,30 +77,22 @@ export class ProcessGroup {
   readonly ranks: readonly number[];
 
   readonly #host: GroupHost;
-  readonly #id: bigint;
-  readonly #connections: ReadonlyMap<number, Connection>;
-  readonly #progress: GroupProgress;
-  readonly #recorder: CallRecorder;
-  readonly #engine: Engine | undefined;
-  readonly #staging = new Uint8Array(STAGING_BYTES);
+  readonly #connections: GroupParts["connections"];
+  readonly #runner: CallRunner | undefined;
+  readonly #algorithms: AlgorithmTables;
   readonly #countedBefore: { readonly sent: number; readonly received: number };
-  #arrived = Promise.withResolvers<void>();
-  #calls = 0;
-  #finished = 0;
-  #last: Promise<void> = Promise.resolve();
   #closed = false;
 
   /** Groups are made by `World.createGroup` and by meshes. */
-  constructor({ host, ranks, id, connections, progress, recorder }: GroupParts) {
+  constructor(parts: GroupParts) {
+    const { host, ranks, connections, algorithms } = parts;
     this.ranks = ranks;
     this.rank = ranks.indexOf(host.rank);
     this.size = ranks.length;
     this.#host = host;
-    this.#id = id;
     this.#connections = connections;
-    this.#progress = progress;
-    this.#recorder = recorder;
-    this.#engine = this.size > 1 ? new Engine(this.rank, this.size) : undefined;
+    this.#algorithms = algorithms ?? parseAlgorithms();
+    this.#runner = this.size > 1 ? new CallRunner(parts) : undefined;
     this.#countedBefore = this.#bytes();
   }
 
@@ -119,257 +100,186 @@ export class ProcessGroup {
   get counters(): GroupCounters {
     const { sent, received } = this.#bytes();
     return {
-      collectives: this.#finished,
+      collectives: this.#runner?.finished ?? 0,
       bytesSent: sent - this.#countedBefore.sent,
       bytesReceived: received - this.#countedBefore.received,
     };
   }
 
-  /** Replaces `values` by its elementwise sum over all ranks; every rank gets the same bits. */
-  async allReduce(values: Float32Array): Promise<void> {
-    requireFloats(values, "allReduce");
-    await this.#run({ op: "allReduce", count: values.length }, bytesOf(values));
+  /** Replaces `values` by their elementwise sum (or `op`) over all ranks; every rank gets the same bits. */
+  async allReduce(values: Values, options: ReduceOptions = {}): Promise<void> {
+    const kind = kindOf(values, "allReduce", options);
+    const algorithm = this.#choose("allReduce", { bytes: values.byteLength, dtype: kind.dtype });
+    await this.#run(
+      { ...kind, op: "allReduce", algorithm, count: values.length, root: 0 },
+      inPlace(values),
+      options,
+    );
   }
 
-  /** Sums `values` over ranks and returns this rank's part; `counts[r]` elements go to rank r, in order. */
-  async reduceScatter(values: Float32Array, counts: readonly number[]): Promise<Float32Array> {
-    requireFloats(values, "reduceScatter");
+  /** Reduces `values` over ranks and returns this rank's part; `counts[r]` elements go to rank r, in order. */
+  async reduceScatter<T extends Values>(
+    values: T,
+    counts: readonly number[],
+    options: ReduceOptions = {},
+  ): Promise<T> {
+    const kind = kindOf(values, "reduceScatter", options);
     requireCounts(counts, this.size, "reduceScatter");
-    requireLength(values.length, sum(counts), "reduceScatter() values as its counts sum up");
-    const sums = values.slice();
-    await this.#run({ op: "reduceScatter", counts: [...counts] }, bytesOf(sums));
+    const count = sum(counts);
+    requireLength(values.length, count, "reduceScatter() values as its counts sum up");
+    const bytes = values.byteLength;
+    const algorithm = this.#choose("reduceScatter", { bytes, dtype: kind.dtype });
+    const call = { ...kind, op: "reduceScatter", algorithm, count, counts, root: 0 } as const;
     const begin = sum(counts.slice(0, this.rank));
-    return sums.slice(begin, begin + counts[this.rank]);
+    const part = emptyLike(values, counts[this.rank]);
+    if (this.#runner === undefined) part.set(values);
+    if (algorithm !== "ring") {
+      await this.#run(call, { values: bytesOf(values), result: bytesOf(part) }, options);
+      return part;
+    }
+    // A ring's partial sums pass through every part.
+    const sums = emptyLike(values, count);
+    sums.set(values);
+    await this.#run(call, inPlace(sums), options);
+    part.set(sums.subarray(begin, begin + part.length));
+    return part;
   }
 
   /** Returns all ranks' shards one after the other; rank r contributes `counts[r]` elements. */
-  async allGather(shard: Float32Array, counts: readonly number[]): Promise<Float32Array> {
-    requireFloats(shard, "allGather");
+  async allGather<T extends Values>(
+    shard: T,
+    counts: readonly number[],
+    options: CallOptions = {},
+  ): Promise<T> {
+    const kind = kindOf(shard, "allGather", options);
     requireCounts(counts, this.size, "allGather");
     requireLength(shard.length, counts[this.rank], `allGather() elements of rank ${this.rank}`);
-    const whole = new Float32Array(sum(counts));
+    const count = sum(counts);
+    const whole = emptyLike(shard, count);
     whole.set(shard, sum(counts.slice(0, this.rank)));
-    await this.#run({ op: "allGather", counts: [...counts] }, bytesOf(whole));
+    const algorithm = this.#choose("allGather", { bytes: whole.byteLength, dtype: kind.dtype });
+    await this.#run(
+      { ...kind, op: "allGather", algorithm, count, counts, root: 0 },
+      { values: bytesOf(shard), result: bytesOf(whole) },
+      options,
+    );
     return whole;
   }
 
   /** Replaces `values` by rank `root`'s; `root` is a group rank. */
-  async broadcast(values: Float32Array, root: number): Promise<void> {
-    requireFloats(values, "broadcast");
-    requireRoot(root, this.size);
-    await this.#run({ op: "broadcast", count: values.length, root }, bytesOf(values));
+  async broadcast(values: Values, root: number, options: CallOptions = {}): Promise<void> {
+    const kind = kindOf(values, "broadcast", options);
+    requireRoot(root, this.size, "broadcast");
+    const algorithm = this.#choose("broadcast", { bytes: values.byteLength, dtype: kind.dtype });
+    await this.#run(
+      { ...kind, op: "broadcast", algorithm, count: values.length, root },
+      inPlace(values),
+      options,
+    );
+  }
+
+  /** Replaces rank `root`'s values by their elementwise sum (or `op`) over all ranks; others keep theirs. */
+  async reduce(values: Values, root: number, options: ReduceOptions = {}): Promise<void> {
+    const kind = kindOf(values, "reduce", options);
+    requireRoot(root, this.size, "reduce");
+    await this.#run(
+      { ...kind, op: "reduce", algorithm: "direct", count: values.length, root },
+      inPlace(values),
+      options,
+    );
+  }
+
+  /** Sends part r of `values` to rank r, and returns the parts that come, in order of rank. */
+  async allToAll<T extends Values>(values: T, options: AllToAllOptions): Promise<T> {
+    const kind = kindOf(values, "allToAll", options);
+    const { sendCounts, receiveCounts } = options;
+    requireCounts(sendCounts, this.size, "allToAll");
+    requireCounts(receiveCounts, this.size, "allToAll");
+    requireLength(values.length, sum(sendCounts), "allToAll() values as sendCounts sum up");
+    const own = sendCounts[this.rank];
+    requireLength(own, receiveCounts[this.rank], "allToAll() elements of sendCounts for oneself");
+    const begin = sum(sendCounts.slice(0, this.rank));
+    const result = emptyLike(values, sum(receiveCounts));
+    const resultBegin = sum(receiveCounts.slice(0, this.rank));
+    result.set(values.subarray(begin, begin + own), resultBegin);
+    await this.#run(
+      {
+        ...kind,
+        op: "allToAll",
+        algorithm: "direct",
+        count: 0,
+        counts: sendCounts,
+        resultCounts: receiveCounts,
+        root: 0,
+      },
+      { values: bytesOf(values), result: bytesOf(result) },
+      options,
+    );
+    return result;
   }
 
   /** Waits until every rank has called it. */
-  async barrier(): Promise<void> {
-    await this.#run({ op: "barrier" }, new Uint8Array(this.size));
+  async barrier(options: Pick<CallOptions, "signal"> = {}): Promise<void> {
+    const kind = { dtype: "f32", reduction: "sum" } as const;
+    await this.#run(
+      { ...kind, op: "barrier", algorithm: "direct", count: 0, root: 0 },
+      { values: EMPTY, result: EMPTY },
+      options,
+    );
+  }
+
+  /**
+   * Sends `values` to group rank `to`, which receives as many. The messages from one rank to another arrive in the order
+   * in which they were sent. Resolves when they are on their way.
+   */
+  async send(values: Values, to: number, options: CallOptions = {}): Promise<void> {
+    await this.#runner?.send(this.#message("send", values, { peer: to, ...options }));
+  }
+
+  /** Fills `values` with the next ones that group rank `from` sends to this rank. */
+  async receive(values: Values, from: number, options: CallOptions = {}): Promise<void> {
+    await this.#runner?.receive(this.#message("receive", values, { peer: from, ...options }));
   }
 
   /** Closes this rank's connections of the group; calls reject from then on. Again: nothing. */
   async close(): Promise<void> {
-    if (!this.#closed) {
-      this.#closed = true;
-      for (const connection of this.#connections.values()) connection.close();
-      this.#arrived.resolve();
-    }
-    await this.#last;
-    this.#engine?.[Symbol.dispose]();
+    this.#closed = true;
+    await this.#runner?.close();
   }
 
-  /** Queues a call behind those made before. */
-  #run(collective: Collective, values: Uint8Array): Promise<void> {
-    const sequence = this.#calls++;
-    const fingerprint = this.#fingerprint(collective, sequence);
-    if (this.size > 1) this.#recorder.queued(fingerprint);
-    const run = this.#last.then(async () => {
-      this.#requireOpen();
-      if (this.#engine === undefined) return;
-      await this.#execute(this.#engine, { collective, sequence, values, fingerprint });
-    });
-    this.#last = run.catch(() => {});
-    return run;
-  }
-
-  async #execute(
-    engine: Engine,
-    { collective, sequence, values, fingerprint }: Call,
-  ): Promise<void> {
-    const site = this.#site(collective.op, sequence);
-    engine.begin(collective, values);
-    this.#recorder.began(
-      sequence,
-      sum(engine.sendPeers.map((peer) => engine.bytesTo(peer))) +
-        sum(engine.receivePeers.map((peer) => engine.bytesFrom(peer))),
-    );
-    this.#progress.site = site;
-    this.#progress.waitingFor = this.ranks[engine.receivePeers[0]];
-    this.#moved(sequence, 0);
-    const watch = watchForStall(this.#progress, {
-      timeoutMs: this.#host.stallTimeoutMs,
-      stalled: (rank) => this.#host.stalled(rank, { ...site, id: this.#progress.group }),
-    });
-    const sends = engine.sendPeers.map((peer) =>
-      this.#blame(peer, site, () => this.#sendTo(peer, engine, fingerprint))
-    );
-    const receives = engine.receivePeers.map(async (peer) => {
-      await this.#blame(peer, site, () => this.#receiveFrom(peer, engine, { fingerprint, site }));
-      this.#progress.waitingFor = this.ranks[engine.sendPeers[0]];
-    });
-    try {
-      const results = await Promise.allSettled([...sends, ...receives]);
-      if (results.some(({ status }) => status === "rejected")) this.#requireOpen();
-      for (const result of results) if (result.status === "rejected") throw result.reason;
-      this.#recorder.ended(sequence, "finished");
-    } catch (error) {
-      this.#recorder.ended(sequence, "failed");
-      throw error;
-    } finally {
-      clearInterval(watch);
-      this.#progress.site = undefined;
-      this.#progress.waitingFor = undefined;
-    }
-    this.#finished++;
-    this.#progress.finished = sequence + 1;
-  }
-
-  /** Sends the header and, with it if it is short, what may go at once; then the rest as it becomes ready. */
-  async #sendTo(peer: number, engine: Engine, fingerprint: Fingerprint): Promise<void> {
-    const connection = this.#connection(peer);
-    let left = engine.bytesTo(peer);
-    encodeHeader({ ...fingerprint, payloadBytes: left }, this.#staging);
-    const ready = engine.nextSend(peer);
-    const short = ready !== undefined && ready.length <= STAGING_BYTES - HEADER_BYTES
-      ? ready
-      : EMPTY;
-    this.#staging.set(short, HEADER_BYTES);
-    await connection.writeAll(this.#staging.subarray(0, HEADER_BYTES + short.length));
-    if (short.length > 0) {
-      engine.sent(peer, short.length);
-      this.#moved(fingerprint.sequence, short.length);
-    }
-    left -= short.length;
-    while (left > 0) {
-      const bytes = engine.nextSend(peer);
-      if (bytes === undefined) {
-        this.#requireOpen();
-        await this.#arrived.promise;
-        continue;
-      }
-      const written = await connection.write(bytes);
-      engine.sent(peer, written);
-      left -= written;
-      this.#moved(fingerprint.sequence, written);
-    }
-  }
-
-  /** Compares the peer's header with this rank's call, then takes its bytes. */
-  async #receiveFrom(
-    peer: number,
-    engine: Engine,
-    { fingerprint, site }: { readonly fingerprint: Fingerprint; readonly site: FailureSite },
-  ): Promise<void> {
-    const connection = this.#connection(peer);
-    const header = new Uint8Array(HEADER_BYTES);
-    await connection.readFully(header);
-    const mine = { ...fingerprint, payloadBytes: engine.bytesFrom(peer) };
-    this.#requireSameCall(peer, { mine, theirs: decodeHeader(header), site });
-    for (let place = engine.nextReceive(peer); place; place = engine.nextReceive(peer)) {
-      const bytes = await connection.read(place);
-      engine.received(peer, bytes);
-      this.#moved(fingerprint.sequence, bytes);
-    }
-  }
-
-  #requireSameCall(
-    peer: number,
-    { mine, theirs, site }: {
-      readonly mine: Header;
-      readonly theirs: Header;
-      readonly site: FailureSite;
-    },
-  ): void {
-    const rank = this.ranks[peer];
-    const text = difference({ rank: this.#host.rank, header: mine }, { rank, header: theirs });
-    if (text === undefined) return;
-    throw new PeerLostError(
-      rank,
-      `Ranks ${this.#host.rank} and ${rank} do not make the same call${
-        describeSite(site)
-      }: ${text}`,
-      site,
-    );
-  }
-
-  /** Runs `work` with `peer`; when it fails, the world fails with the rank that is to blame. */
-  async #blame(peer: number, site: FailureSite, work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      if (this.#closed || this.#host.failure.aborted) throw error;
-      await this.#fail(this.ranks[peer], site, error);
-      throw error;
-    }
-  }
-
-  #fail(peer: number, site: FailureSite, cause: unknown): Promise<void> {
-    if (cause instanceof PeerLostError) return this.#host.fail(cause);
-    if (cause instanceof ConnectionClosedError) return this.#host.ended(peer, site);
-    const [rank, what] = cause instanceof FrameError
-      ? [peer, `Rank ${peer} sent bytes that are no frame`]
-      : [this.#host.rank, `Rank ${this.#host.rank} failed`];
-    const text = cause instanceof Error ? cause.message : String(cause);
-    return this.#host.fail(
-      new PeerLostError(rank, `${what}${describeSite(site)}: ${text}`, { ...site, cause }),
-    );
-  }
-
-  /** Where this rank is, with the bytes moved at the time of asking. */
-  #site(op: Op, sequence: number): FailureSite {
-    const recorder = this.#recorder;
-    return {
-      group: this.ranks,
-      op,
-      sequence,
-      get bytesDone() {
-        return recorder.bytesOf(sequence).bytesDone;
-      },
-      get bytesExpected() {
-        return recorder.bytesOf(sequence).bytesExpected;
-      },
-    };
-  }
-
-  /** Notes that bytes have moved, and wakes senders that wait for them. */
-  #moved(sequence: number, bytes: number): void {
-    this.#recorder.moved(sequence, bytes);
-    this.#progress.movedAt = performance.now();
-    this.#arrived.resolve();
-    this.#arrived = Promise.withResolvers();
-  }
-
-  #fingerprint(collective: Collective, sequence: number): Fingerprint {
-    const counts = "counts" in collective ? collective.counts : undefined;
-    return {
-      op: collective.op,
-      dtype: "f32",
-      algorithm: collective.op === "broadcast" ? "chain" : "ring",
-      group: this.#id,
-      sequence: sequence >>> 0,
-      root: "root" in collective ? collective.root : 0,
-      count: "count" in collective ? collective.count : sum(counts ?? []),
-      countsDigest: counts === undefined ? 0 : digestCounts(counts),
-    };
-  }
-
-  #requireOpen(): void {
+  async #run(call: Collective, memory: Memory, { signal }: CallOptions): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#runner !== undefined) return await this.#runner.collective(call, { memory, signal });
     this.#host.failure.throwIfAborted();
-    if (this.#closed) throw new Error(`The group of ranks [${this.ranks.join(", ")}] is destroyed`);
+    if (this.#closed) throw new Error(`The group of rank ${this.ranks[0]} alone is destroyed`);
   }
 
-  #connection(peer: number): Connection {
-    const connection = this.#connections.get(peer);
-    if (connection === undefined) throw new Error(`Rank ${this.ranks[peer]} is not connected`);
-    return connection;
+  #message(
+    op: "send" | "receive",
+    values: Values,
+    { peer, dtype, signal }: CallOptions & { readonly peer: number },
+  ): Parameters<CallRunner["send"]>[0] {
+    signal?.throwIfAborted();
+    requirePeer(peer, { rank: this.rank, size: this.size, op });
+    return {
+      peer,
+      dtype: dtypeOf(values, op, dtype),
+      count: values.length,
+      values: bytesOf(values),
+      signal,
+    };
+  }
+
+  /** A ring would round 16-bit partial sums at every hop, so where a table says ring, they take the direct form. */
+  #choose(
+    op: keyof AlgorithmTables,
+    { bytes, dtype }: { readonly bytes: number; readonly dtype: Dtype },
+  ): Algorithm {
+    if (this.size === 1) return "direct";
+    const algorithm = this.#algorithms[op].choose(this.size, bytes);
+    const is16Bit = dtype === "f16" || dtype === "bf16";
+    if (algorithm !== "ring" || !is16Bit || op === "allGather") return algorithm;
+    return op === "allReduce" ? "two-shot" : "direct";
   }
 
   #bytes(): { readonly sent: number; readonly received: number } {
@@ -382,17 +292,22 @@ export class ProcessGroup {
   }
 }
 
-interface Call {
-  readonly collective: Collective;
-  readonly sequence: number;
-  readonly values: Uint8Array;
-  readonly fingerprint: Fingerprint;
+function kindOf(
+  values: Values,
+  op: string,
+  options: ReduceOptions,
+): Pick<Collective, "dtype" | "reduction"> {
+  const dtype = dtypeOf(values, op, options.dtype);
+  return { dtype, reduction: reductionOf(options.op, op, dtype) };
 }
 
-function bytesOf(values: Float32Array): Uint8Array {
+function inPlace(values: Values): Memory {
+  const bytes = bytesOf(values);
+  return { values: bytes, result: bytes };
+}
+
+function bytesOf(values: Values): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
-/** Short payloads travel in one write with their header. */
-const STAGING_BYTES = 32 << 10;
 const EMPTY = new Uint8Array();

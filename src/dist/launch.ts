@@ -33,7 +33,8 @@ export async function launch(options: WorldOptions): Promise<World> {
 
 /**
  * As `launch`, from RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, and LOCAL_RANK (by default RANK). MESHFACTOR_SECRET,
- * _BIND, _INTERFACE, _ADVERTISE, _PORTS, _SAME_HOST (unix or tcp) and _DUMP (a folder) give the options of these names.
+ * _BIND, _INTERFACE, _ADVERTISE, _PORTS, _SAME_HOST (unix or tcp) and _DUMP (a folder) give the options of these names;
+ * MESHFACTOR_ALLREDUCE, _REDUCESCATTER, _ALLGATHER and _BROADCAST their algorithms, as `ring` or `one-shot:0-8192;...`.
  * `options` go before the environment.
  *
  * @throws {Error} naming the variables that are missing or not numbers, or what `launch` throws.
@@ -69,7 +70,17 @@ export function optionsFromEnv(env: Environment): WorldOptions {
     port: number(env, "MASTER_PORT"),
     ...texts(env),
     ...(sameHost === undefined ? {} : { sameHost }),
+    ...algorithms(env),
   };
+}
+
+/** The algorithms that the environment gives. */
+function algorithms(env: Environment): Pick<WorldOptions, "algorithms"> {
+  const given = TABLED.flatMap((op) => {
+    const text = env.get(`MESHFACTOR_${op.toUpperCase()}`);
+    return text ? [[op, text]] : [];
+  });
+  return given.length === 0 ? {} : { algorithms: Object.fromEntries(given) };
 }
 
 /** Options that are text, where their variables are set. */
@@ -97,3 +108,4 @@ const TEXTS = {
   ports: "MESHFACTOR_PORTS",
   dumpFolder: "MESHFACTOR_DUMP",
 } as const;
+const TABLED = ["allReduce", "reduceScatter", "allGather", "broadcast"] as const;

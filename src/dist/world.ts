@@ -113,6 +113,7 @@ export class World implements AsyncDisposable {
         id,
         connections,
         progress,
+        algorithms: this.#options.algorithms,
         recorder,
       });
       return entry.group;

@@ -1,5 +1,6 @@
 // How a rank joins a job: the options, their defaults, and what is wrong with them.
 
+import { type AlgorithmOptions, type AlgorithmTables, parseAlgorithms } from "./algorithm_table.ts";
 import { addressOfInterface } from "./interfaces.ts";
 import { parsePorts, type PortRange } from "./listener.ts";
 
@@ -33,6 +34,8 @@ export interface WorldOptions {
   readonly timeoutMs?: number;
   /** Milliseconds without a byte moved in a running collective after which a rank is to blame; by default 60 000. */
   readonly stallTimeoutMs?: number;
+  /** Which algorithms run which calls, as text that algorithm_table.ts explains; the same on every rank. */
+  readonly algorithms?: AlgorithmOptions;
 }
 
 /** Options that are whole and valid. */
@@ -51,6 +54,7 @@ export interface SettledOptions {
   readonly dumpFolder: string | undefined;
   readonly timeoutMs: number;
   readonly stallTimeoutMs: number;
+  readonly algorithms: AlgorithmTables;
 }
 
 /**
@@ -88,6 +92,7 @@ export function withDefaults(options: WorldOptions): SettledOptions {
     dumpFolder: options.dumpFolder,
     timeoutMs: positive(options.timeoutMs ?? 120_000, "timeoutMs"),
     stallTimeoutMs: positive(options.stallTimeoutMs ?? 60_000, "stallTimeoutMs"),
+    algorithms: parseAlgorithms(options.algorithms),
   };
 }
 

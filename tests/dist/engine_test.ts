@@ -1,72 +1,169 @@
 // The engine in WebAssembly, simulated: n engines in one place, joined by queues, with a seeded order of delivery and
-// reads as short as one byte. The same schedules as in rust_collectives/tests, through the module that ships.
+// reads as short as one byte. The same vectors as in rust_collectives/tests, through the module that ships.
 
 import { deepEqual, equal, ok } from "node:assert/strict";
 import fc from "fast-check";
-import { type Collective, Engine } from "../../src/dist/engine.ts";
+import { type Collective, Engine, FULL, segmentBytes } from "../../src/dist/engine.ts";
+import type { Values } from "../../src/dist/group.ts";
+import { randomBelow } from "./random_below.ts";
 
-Deno.test("allReduce sums on every rank, whatever the order of delivery", () => {
-  fc.assert(
-    fc.property(
-      fc.integer({ min: 1, max: 9 }),
-      fc.nat({ max: 40 }),
-      fc.integer(),
-      (size, count, seed) => {
+const ALL_REDUCE = ["one-shot", "two-shot", "ring"] as const;
+const SIZES = [2, 3, 4, 5, 6, 7, 8, 9, 13, 16];
+
+Deno.test("allReduce sums on every rank, for any size, count, algorithm and order of delivery", () => {
+  for (const size of SIZES) {
+    for (const count of [0, 1, size - 1, size, size + 1, 13, 97]) {
+      for (const algorithm of ALL_REDUCE) {
         const inputs = Array.from({ length: size }, (_, rank) => ramp(rank, count));
-        const { results, sent } = simulate({ op: "allReduce", count }, inputs, seed);
-        const expected = ramp(0, count).map((_, i) =>
-          inputs.reduce((sum, each) => sum + each[i], 0)
-        );
-        for (const result of results) deepEqual(result, expected);
-        equal(sent.reduce((sum, each) => sum + each, 0), 2 * (size - 1) * count * 4);
-      },
-    ),
-    { numRuns: 300 },
-  );
+        const call = { ...SUM, op: "allReduce", algorithm, count } as const;
+        const { results, sent } = simulate(call, inputs, { seed: count, longest: 30 });
+        for (const result of results) deepEqual(result, sumOf(inputs));
+        const times = algorithm === "one-shot" ? size : 2;
+        equal(sent.reduce((sum, each) => sum + each, 0), times * (size - 1) * count * 4);
+      }
+    }
+  }
 });
 
 Deno.test("reduceScatter and allGather of uneven parts undo each other up to the sum", () => {
   fc.assert(
     fc.property(
-      fc.array(fc.nat({ max: 9 }), { minLength: 1, maxLength: 7 }),
+      fc.array(fc.nat({ max: 9 }), { minLength: 2, maxLength: 7 }),
+      fc.constantFrom("direct" as const, "ring" as const),
       fc.integer(),
-      (counts, seed) => {
+      (counts, algorithm, seed) => {
         const count = counts.reduce((sum, each) => sum + each, 0);
         const inputs = counts.map((_, rank) => ramp(rank, count));
-        const scattered = simulate({ op: "reduceScatter", counts }, inputs, seed).results;
-        const parts = scattered.map((values, rank) => {
-          const begin = counts.slice(0, rank).reduce((sum, each) => sum + each, 0);
-          return values.map((value, i) => i >= begin && i < begin + counts[rank] ? value : NaN);
-        });
-        const { results } = simulate({ op: "allGather", counts }, parts, seed + 1);
-        const expected = ramp(0, count).map((_, i) =>
-          inputs.reduce((sum, each) => sum + each[i], 0)
+        const begins = counts.map((_, rank) =>
+          counts.slice(0, rank).reduce((sum, each) => sum + each, 0)
         );
-        for (const result of results) deepEqual(result, expected);
+        const call = { ...SUM, algorithm, count, counts };
+        const parts = counts.map((each) => new Float32Array(each));
+        const scattered = simulate(
+          { ...call, op: "reduceScatter" },
+          inputs,
+          algorithm === "direct" ? { seed, results: parts } : { seed },
+        ).results;
+        const shards = algorithm === "direct"
+          ? scattered
+          : scattered.map((values, rank) =>
+            values.slice(begins[rank], begins[rank] + counts[rank])
+          );
+        const wholes = shards.map((shard, rank) => {
+          const whole = new Float32Array(count).fill(NaN);
+          whole.set(shard, begins[rank]);
+          return whole;
+        });
+        const { results } = simulate(
+          { ...call, op: "allGather" },
+          shards,
+          { seed: seed + 1, results: wholes },
+        );
+        for (const result of results) deepEqual(result, sumOf(inputs));
       },
     ),
     { numRuns: 300 },
   );
 });
 
-Deno.test("broadcast brings the root's values to all, each sent on at most once", () => {
+Deno.test("broadcast brings the root's values to all, by a chain each sent on at most once", () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 9 }), fc.nat(), fc.integer(), (size, anyRoot, seed) => {
-      const root = anyRoot % size;
-      const inputs = Array.from({ length: size }, (_, rank) => ramp(rank, 11));
-      const { results, sent } = simulate({ op: "broadcast", count: 11, root }, inputs, seed);
-      for (const result of results) deepEqual(result, inputs[root]);
-      ok(sent.every((bytes) => bytes <= 44));
-    }),
+    fc.property(
+      fc.integer({ min: 2, max: 9 }),
+      fc.nat(),
+      fc.constantFrom("direct" as const, "chain" as const),
+      fc.integer(),
+      (size, anyRoot, algorithm, seed) => {
+        const root = anyRoot % size;
+        const inputs = Array.from({ length: size }, (_, rank) => ramp(rank, 11));
+        const call = { ...SUM, op: "broadcast", algorithm, count: 11, root } as const;
+        const { results, sent } = simulate(call, inputs, { seed });
+        for (const result of results) deepEqual(result, inputs[root]);
+        if (algorithm === "chain") ok(sent.every((bytes) => bytes <= 44));
+      },
+    ),
     { numRuns: 100 },
   );
 });
 
-Deno.test("sums longer than a segment are added segment by segment", () => {
-  const count = 3 * ((1 << 16) + 5);
-  const inputs = [0, 1].map((rank) => ramp(rank, count));
-  const { results } = simulate({ op: "allReduce", count }, inputs, 3, 100_000);
-  for (const result of results) deepEqual(result, ramp(0, count).map((value) => 3 * value));
+Deno.test("sums longer than a segment are folded segment by segment", () => {
+  for (const algorithm of ALL_REDUCE) {
+    const count = 3 * (segmentBytes(3) / 4 + 5);
+    const inputs = [0, 1, 2].map((rank) => ramp(rank, count));
+    const call = { ...SUM, op: "allReduce", algorithm, count } as const;
+    const { results } = simulate(call, inputs, { seed: 3, longest: 100_000 });
+    for (const result of results) deepEqual(result, ramp(0, count).map((value) => 6 * value));
+  }
+});
+
+Deno.test("big, minus big and tiny at every pair of ranks: the same bits everywhere, those of a sum in rank order", () => {
+  for (const size of [2, 3, 5, 8]) {
+    for (let pair = 0; pair < size * size; pair++) {
+      const [big, minusBig] = [pair % size, Math.floor(pair / size)];
+      const inputs = Array.from({ length: size }, (_, rank) =>
+        new Float32Array(19).fill(
+          rank === big ? 1e30 : rank === minusBig ? -1e30 : 1e-7 * (rank + 1),
+        ));
+      for (const algorithm of ALL_REDUCE) {
+        const call = { ...SUM, op: "allReduce", algorithm, count: 19 } as const;
+        const { results } = simulate(call, inputs, { seed: pair });
+        for (const result of results) deepEqual(result, results[0]);
+        if (algorithm !== "ring") deepEqual(results[0], sumOf(inputs));
+      }
+    }
+  }
+});
+
+Deno.test("inputs made to be summed exactly are, in every element type", () => {
+  // As nccl-tests makes them: integers small enough that no partial sum is rounded.
+  const kinds = {
+    f32: Float32Array,
+    f64: Float64Array,
+    i32: Int32Array,
+    u32: Uint32Array,
+    f16: Float16Array,
+  } as const;
+  for (const size of [2, 4, 7]) {
+    for (const dtype of ["f32", "f64", "i32", "u32", "f16"] as const) {
+      const term = (rank: number, i: number) => (rank * 17 + i * 5) % 31;
+      const make = (value: (i: number) => number) =>
+        kinds[dtype].from(Array.from({ length: 57 }, (_, i) => value(i)));
+      const inputs = Array.from({ length: size }, (_, rank) => make((i) => term(rank, i)));
+      const terms = (i: number) => Array.from({ length: size }, (_, rank) => term(rank, i));
+      const expected = {
+        sum: make((i) => terms(i).reduce((sum, each) => sum + each, 0)),
+        max: make((i) => Math.max(...terms(i))),
+        min: make((i) => Math.min(...terms(i))),
+      };
+      for (const algorithm of ALL_REDUCE) {
+        for (const reduction of ["sum", "max", "min"] as const) {
+          const call = { ...SUM, op: "allReduce", algorithm, dtype, reduction, count: 57 } as const;
+          const { results } = simulate(call, inputs, { seed: size });
+          for (const result of results) deepEqual(result, expected[reduction]);
+        }
+      }
+    }
+  }
+});
+
+Deno.test("16-bit floats are summed in f32 and rounded once, to the nearest even", () => {
+  const size = 5;
+  const random = randomBelow(8);
+  const f16 = Array.from(
+    { length: size },
+    () => Float16Array.from({ length: 41 }, () => (random(4000) - 2000) * 0.0137),
+  );
+  const bf16 = f16.map((values) => Uint16Array.from(values, (value) => toBf16(value)));
+  const exact = (rows: readonly (readonly number[])[]) =>
+    sumOf(rows.map((row) => Float32Array.from(row)));
+  const widened = bf16.map((values) => Array.from(values, (bits) => fromBf16(bits)));
+  for (const algorithm of ["one-shot", "two-shot"] as const) {
+    const call = { ...SUM, op: "allReduce", algorithm, count: 41 } as const;
+    const halves = simulate({ ...call, dtype: "f16" }, f16, { seed: 1 }).results;
+    deepEqual(halves[3], Float16Array.from(exact(f16.map((row) => Array.from(row)))));
+    const brains = simulate({ ...call, dtype: "bf16" }, bf16, { seed: 2 }).results;
+    deepEqual(brains[3], Uint16Array.from(exact(widened), (value) => toBf16(value)));
+  }
 });
 
 Deno.test("engines come and go without growing the memory", () => {
@@ -75,35 +172,39 @@ Deno.test("engines come and go without growing the memory", () => {
   for (const engine of engines) engine[Symbol.dispose]();
 });
 
-/** Runs one collective on `inputs.length` engines; `longest` bounds a delivery, in bytes. */
-function simulate(
+/** Runs one collective on as many engines as there are inputs; without `results` these are replaced. */
+function simulate<T extends Values>(
   collective: Collective,
-  inputs: readonly Float32Array<ArrayBuffer>[],
-  seed: number,
-  longest = 9,
-): { results: Float32Array[]; sent: number[] } {
+  inputs: readonly T[],
+  options: { readonly seed: number; readonly longest?: number; readonly results?: readonly T[] },
+): { results: readonly T[]; sent: number[] } {
+  const { seed, longest = 9 } = options;
   const size = inputs.length;
-  const results = inputs.map((values) => values.slice());
+  const values = inputs.map((each) => each.slice() as T);
+  const results = options.results ?? values;
   const engines = inputs.map((_, rank) => new Engine(rank, size));
   const wires = inputs.map(() => inputs.map((): number[] => []));
   const sent = inputs.map(() => 0);
   const random = randomBelow(seed);
   try {
     engines.forEach((engine, rank) =>
-      engine.begin(collective, new Uint8Array(results[rank].buffer))
+      engine.begin(collective, { values: bytesOf(values[rank]), result: bytesOf(results[rank]) })
     );
-    for (let idle = 0; idle < 40 * size;) {
-      const rank = random(size);
+    for (let idle = 0; idle < 40 * size * size;) {
+      const [rank, peer] = [random(size), random(size)];
       const limit = 1 + random(longest);
-      const moved = random(2) === 0
-        ? send(rank, (rank + 1) % size, limit)
-        : receive(rank, (rank + size - 1) % size, limit);
+      const moved = [
+        () => send(rank, peer, limit),
+        () => receive(rank, peer, limit),
+        () => engines[rank].fold(),
+      ][random(3)]();
       idle = moved ? 0 : idle + 1;
     }
     engines.forEach((engine, rank) => {
-      const left = (rank + size - 1) % size;
-      equal(engine.nextReceive(left), undefined, `rank ${rank} still waits`);
-      equal(wires[left][rank].length, 0, "bytes are left over");
+      for (let peer = 0; peer < size; peer++) {
+        equal(engine.nextReceive(peer), undefined, `rank ${rank} still waits for ${peer}`);
+        equal(wires[peer][rank].length, 0, "bytes are left over");
+      }
     });
     return { results, sent };
   } finally {
@@ -121,25 +222,37 @@ function simulate(
 
   function receive(rank: number, peer: number, limit: number): boolean {
     const place = engines[rank].nextReceive(peer);
-    const arrived = wires[peer][rank].splice(0, Math.min(limit, place?.length ?? 0));
-    if (place === undefined || arrived.length === 0) return false;
+    if (place === undefined || place === FULL) return false;
+    const arrived = wires[peer][rank].splice(0, Math.min(limit, place.length));
+    if (arrived.length === 0) return false;
     place.set(arrived);
     engines[rank].received(peer, arrived.length);
     return true;
   }
 }
 
+function bytesOf(values: Values): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
 function ramp(rank: number, count: number): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: count }, (_, index) => (rank + 1) * (index % 100 + 1));
 }
 
-/** A small repeatable generator (mulberry32). */
-function randomBelow(seed: number): (limit: number) => number {
-  let state = seed | 0;
-  return (limit) => {
-    state = state + 0x6d2b79f5 | 0;
-    let mixed = Math.imul(state ^ state >>> 15, 1 | state);
-    mixed = mixed + Math.imul(mixed ^ mixed >>> 7, 61 | mixed) ^ mixed;
-    return ((mixed ^ mixed >>> 14) >>> 0) % limit;
-  };
+/** The sums in rank order, each rounded to f32. */
+function sumOf(inputs: readonly Float32Array[]): Float32Array {
+  return inputs[0].map((first, i) =>
+    inputs.slice(1).reduce((sum, each) => Math.fround(sum + each[i]), first)
+  );
 }
+
+function toBf16(value: number): number {
+  const bits = new Uint32Array(Float32Array.of(value).buffer)[0];
+  return (bits + 0x7fff + (bits >>> 16 & 1)) >>> 16;
+}
+
+function fromBf16(bits: number): number {
+  return new Float32Array(Uint32Array.of(bits << 16).buffer)[0];
+}
+
+const SUM = { dtype: "f32", reduction: "sum", root: 0 } as const;

@@ -14,6 +14,7 @@ import {
   type Header,
   HEADER_BYTES,
   OPS,
+  REDUCTIONS,
 } from "../../src/dist/frame.ts";
 import {
   decodeMessage,
@@ -26,6 +27,7 @@ const header: fc.Arbitrary<Header> = fc.record({
   op: fc.constantFrom(...OPS),
   dtype: fc.constantFrom(...DTYPES),
   algorithm: fc.constantFrom(...ALGORITHMS),
+  reduction: fc.constantFrom(...REDUCTIONS),
   group: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
   sequence: fc.nat({ max: 2 ** 32 - 1 }),
   root: fc.nat({ max: 2 ** 32 - 1 }),

@@ -1,6 +1,6 @@
 // The collectives of a group, over real sockets: right sums, same bits, counted bytes, order, and wrong arguments.
 
-import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { HEADER_BYTES } from "../../src/dist/frame.ts";
 import { shardRange } from "../../src/dist/layout.ts";
 import { inProcessRanks } from "./in_process_ranks.ts";
@@ -41,26 +41,123 @@ Deno.test("allReduce() gives every rank the same bits when big terms cancel", as
   }
 });
 
-Deno.test("allReduce() sends 2 (p-1)/p of the values and one header, and counts them", async () => {
-  for (const size of SIZES) {
-    for (const count of [0, 1, 13, 100_003]) {
-      const counted = await inProcessRanks(size, async ({ group }) => {
-        await group.allReduce(new Float32Array(count));
-        return group.counters;
-      });
-      const headers = size > 1 ? HEADER_BYTES : 0;
-      for (const { collectives, bytesSent, bytesReceived } of counted) {
-        equal(collectives, size > 1 ? 1 : 0);
-        const least = 2 * (size - 1) / size * count * 4;
-        ok(Math.abs(bytesSent - headers - least) < 8 * size, `${bytesSent} sent, ${least} due`);
-        ok(Math.abs(bytesReceived - headers - least) < 8 * size);
+Deno.test("allReduce() sends what its algorithm's formula says, and a header for each peer", async () => {
+  for (const allReduce of ["one-shot", "two-shot", "ring"]) {
+    for (const size of SIZES) {
+      for (const count of [0, 1, 13, 100_003]) {
+        const counted = await inProcessRanks(size, async ({ group }) => {
+          await group.allReduce(new Float32Array(count));
+          return group.counters;
+        }, { algorithms: { allReduce } });
+        const headers = size === 1 ? 0 : HEADER_BYTES * (allReduce === "ring" ? 1 : size - 1);
+        const times = allReduce === "one-shot" ? size - 1 : 2 * (size - 1) / size;
+        for (const { collectives, bytesSent, bytesReceived } of counted) {
+          equal(collectives, size > 1 ? 1 : 0);
+          const due = headers + times * count * 4;
+          ok(Math.abs(bytesSent - due) < 8 * size, `${bytesSent} sent, ${due} due`);
+          ok(Math.abs(bytesReceived - due) < 8 * size);
+        }
+        const total = counted.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+        equal(total, Math.round(size * (headers + times * count * 4)));
       }
-      equal(
-        counted.reduce((sum, { bytesSent }) => sum + bytesSent, 0),
-        size * headers + 2 * (size - 1) * count * 4,
-      );
     }
   }
+});
+
+Deno.test("allReduce() takes every element type and operation, and gives every rank the same", async () => {
+  const kinds = [Float32Array, Float64Array, Int32Array, Uint32Array, Float16Array];
+  for (const size of [1, 3]) {
+    await inProcessRanks(size, async ({ group }) => {
+      for (const Kind of kinds) {
+        const terms = Array.from({ length: size }, (_, rank) => 3 * rank + 1);
+        const expected = {
+          sum: terms.reduce((sum, each) => sum + each, 0),
+          max: Math.max(...terms),
+          min: Math.min(...terms),
+          mean: terms.reduce((sum, each) => sum + each, 0) / size,
+        };
+        for (const op of ["sum", "max", "min", "mean"] as const) {
+          if (op === "mean" && (Kind === Int32Array || Kind === Uint32Array)) continue;
+          const values = Kind.of(terms[group.rank], terms[group.rank]);
+          await group.allReduce(values, { op });
+          deepEqual(values, Kind.of(expected[op], expected[op]), `${op} of ${Kind.name}`);
+        }
+      }
+      const bf16 = Uint16Array.of(0x3f80, 0x4000); // 1 and 2
+      await group.allReduce(bf16, { dtype: "bf16", op: "mean" });
+      deepEqual(bf16, Uint16Array.of(0x3f80, 0x4000));
+    });
+  }
+});
+
+Deno.test("16-bit values are rounded once even where the table says ring", async () => {
+  const algorithms = { allReduce: "ring", reduceScatter: "ring" };
+  await inProcessRanks(3, async ({ group }) => {
+    // 2048 + 1 is 2048 in f16, and again; in f32 it is 2050, which f16 has.
+    const term = group.rank === 0 ? 2048 : 1;
+    const values = new Float16Array(6).fill(term);
+    const part = await group.reduceScatter(values, [2, 2, 2]);
+    deepEqual(part, Float16Array.of(2050, 2050));
+    await group.allReduce(values);
+    deepEqual(values, new Float16Array(6).fill(2050));
+  }, { algorithms });
+});
+
+Deno.test("reduce() leaves the sum on the root and the values of others alone", async () => {
+  for (const size of SIZES) {
+    await inProcessRanks(size, async ({ group }) => {
+      for (const count of [0, 1, 100_003]) {
+        const root = size - 1;
+        const values = term(group.rank, count);
+        await group.reduce(values, root);
+        deepEqual(values, group.rank === root ? total(size, count) : term(group.rank, count));
+      }
+    });
+  }
+});
+
+Deno.test("allToAll() brings part r of every rank to rank r, uneven and empty parts too", async () => {
+  for (const size of SIZES) {
+    await inProcessRanks(size, async ({ group }) => {
+      const count = (from: number, to: number) => (from * 5 + to * 3) % 7 * 5_000;
+      const ranks = Array.from({ length: size }, (_, rank) => rank);
+      const part = (from: number, to: number) => Array(count(from, to)).fill(100 * from + to);
+      const received = await group.allToAll(
+        Float32Array.from(ranks.flatMap((to) => part(group.rank, to))),
+        {
+          sendCounts: ranks.map((to) => count(group.rank, to)),
+          receiveCounts: ranks.map((from) => count(from, group.rank)),
+        },
+      );
+      deepEqual(received, Float32Array.from(ranks.flatMap((from) => part(from, group.rank))));
+    });
+  }
+});
+
+Deno.test("messages between two ranks arrive in order, large ones both ways at once", async () => {
+  await inProcessRanks(3, async ({ group }) => {
+    const [right, left] = [(group.rank + 1) % 3, (group.rank + 2) % 3];
+    const [first, second] = [new Float32Array(3_000_000), new Int32Array(2)];
+    await Promise.all([
+      group.send(new Float32Array(3_000_000).fill(group.rank), right),
+      group.send(Int32Array.of(1, 2), right),
+      group.receive(first, left),
+      group.receive(second, left),
+    ]);
+    ok(first.every((value) => value === left));
+    deepEqual(second, Int32Array.of(1, 2));
+    await group.barrier();
+    equal(group.counters.collectives, 1);
+  });
+});
+
+Deno.test("an aborted call rejects on every rank with the rank that gave up and why", async () => {
+  const errors = await inProcessRanks(3, async ({ group }) => {
+    const [from, options] = group.rank === 1 ? [2, { signal: AbortSignal.timeout(50) }] : [1, {}];
+    const call = group.receive(new Float32Array(1), from, options);
+    return await call.then(() => "no error", (error: Error) => error.message);
+  });
+  for (const message of errors) match(message, /Rank 1 was told to abort in receive 0 .*timeout/);
 });
 
 Deno.test("reduceScatter() returns each rank the sum of its part, uneven and empty parts too", async () => {

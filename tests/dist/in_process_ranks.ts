@@ -4,7 +4,9 @@ import { World } from "../../src/dist/world.ts";
 import type { WorldOptions } from "../../src/dist/world_options.ts";
 
 /** Options of the worlds, apart from those that the harness sets. */
-export type RankOptions = Partial<Pick<WorldOptions, "timeoutMs" | "stallTimeoutMs">>;
+export type RankOptions = Partial<
+  Pick<WorldOptions, "timeoutMs" | "stallTimeoutMs" | "algorithms">
+>;
 
 /**
  * Runs `body` on `size` ranks at the same time and returns what each returned, in rank order. All worlds are closed at

@@ -29,8 +29,8 @@ async function eventsOfBackward(
   const random = new RandomSource(1);
   const whole = new Linear(device, { inFeatures: 1024, outFeatures: 2048, random });
   using layer = Linear1DCol.fromNativeModule(whole, { processGroup: group, overlap });
-  using x = Tensor.from(device, new Float32Array(64 * 1024).fill(0.1), {
-    shape: [64, 1024],
+  using x = Tensor.from(device, new Float32Array(512 * 1024).fill(0.1), {
+    shape: [512, 1024],
     requiresGrad: true,
   });
   using loss = sum(await layer.forward(x));

@@ -1,0 +1,285 @@
+//! A whole group of executors joined by byte queues in one process, in any order of delivery, with reads as short as one
+//! byte; or in rounds, to count them.
+
+#![allow(dead_code)] // Each test file uses its part.
+
+use rust_collectives::element::{Dtype, Reduction};
+use rust_collectives::executor::{Algorithm, Collective, Executor, Target};
+use rust_collectives::schedule::Source;
+use std::collections::VecDeque;
+
+pub const SEGMENT: usize = 24;
+pub const SIZES: [usize; 11] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16];
+pub const ALL_REDUCE: [Algorithm; 3] = [Algorithm::OneShot, Algorithm::TwoShot, Algorithm::Ring];
+
+/// One call, the same on all ranks.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub collective: Collective,
+    pub algorithm: Algorithm,
+    pub dtype: Dtype,
+    pub reduction: Reduction,
+    /// Per rank; for an all-to-all the elements from each rank to each.
+    pub counts: Vec<Vec<u32>>,
+}
+
+impl Call {
+    pub fn all_reduce(count: usize, algorithm: Algorithm) -> Self {
+        let collective = Collective::AllReduce {
+            count: count as u64,
+        };
+        Self::new(collective, algorithm, &[])
+    }
+
+    pub fn new(collective: Collective, algorithm: Algorithm, counts: &[u32]) -> Self {
+        Self {
+            collective,
+            algorithm,
+            dtype: Dtype::F32,
+            reduction: Reduction::Sum,
+            counts: vec![counts.to_vec()],
+        }
+    }
+
+    pub fn of(mut self, dtype: Dtype, reduction: Reduction) -> Self {
+        (self.dtype, self.reduction) = (dtype, reduction);
+        self
+    }
+}
+
+pub struct Group {
+    pub executors: Vec<Executor>,
+    pub values: Vec<Vec<u8>>,
+    /// `None` where the result replaces the values.
+    results: Vec<Option<Vec<u8>>>,
+    /// `wires[from][to]`: bytes on their way.
+    wires: Vec<Vec<VecDeque<u8>>>,
+    pub sent: Vec<u64>,
+}
+
+impl Group {
+    /// In place.
+    pub fn new(values: Vec<Vec<u8>>) -> Self {
+        Self::with_segment(values, SEGMENT)
+    }
+
+    pub fn with_segment(values: Vec<Vec<u8>>, segment: usize) -> Self {
+        let size = values.len();
+        let new = |rank| Executor::new(rank as u32, size as u32, segment);
+        Self {
+            executors: (0..size).map(new).collect(),
+            results: vec![None; size],
+            values,
+            wires: vec![vec![VecDeque::new(); size]; size],
+            sent: vec![0; size],
+        }
+    }
+
+    /// With results of their own, which begin as `results`.
+    pub fn out_of_place(values: Vec<Vec<u8>>, results: Vec<Vec<u8>>) -> Self {
+        let mut group = Self::new(values);
+        group.results = results.into_iter().map(Some).collect();
+        group
+    }
+
+    pub fn begin(&mut self, call: &Call) {
+        for rank in 0..self.executors.len() {
+            self.begin_rank(rank, call);
+        }
+    }
+
+    pub fn begin_rank(&mut self, rank: usize, call: &Call) {
+        let executor = &mut self.executors[rank];
+        match call.collective {
+            Collective::AllToAll => {
+                executor.counts().copy_from_slice(&call.counts[rank]);
+                for (from, counts) in call.counts.iter().enumerate() {
+                    executor.result_counts()[from] = counts[rank];
+                }
+            }
+            Collective::ReduceScatter | Collective::AllGather => {
+                executor.counts().copy_from_slice(&call.counts[0]);
+            }
+            _ => {}
+        }
+        let kind = (call.dtype, call.reduction);
+        executor.begin(call.collective, call.algorithm, kind);
+    }
+
+    pub fn run(&mut self, call: &Call, random: &mut Random) {
+        self.begin(call);
+        let size = self.executors.len();
+        let mut idle = 0;
+        while idle < 64 * size * size {
+            let (rank, peer) = (random.below(size), random.below(size));
+            let limit = 1 + random.below(40) as u64;
+            let moved = match random.below(3) {
+                0 => self.send(rank, peer, limit),
+                1 => self.receive(rank, peer, limit),
+                _ => self.fold(rank),
+            };
+            idle = if moved { 0 } else { idle + 1 };
+        }
+        self.assert_finished(call);
+    }
+
+    /// Runs in rounds, in each of which all is sent that was there before it; returns how many had bytes in them.
+    pub fn rounds(&mut self, call: &Call) -> usize {
+        self.begin(call);
+        let size = self.executors.len();
+        let pairs = || (0..size).flat_map(move |rank| (0..size).map(move |peer| (rank, peer)));
+        for round in 0.. {
+            let mut moved = false;
+            for (rank, peer) in pairs() {
+                while self.send(rank, peer, u64::MAX) {
+                    moved = true;
+                }
+            }
+            if !moved {
+                self.assert_finished(call);
+                return round;
+            }
+            // Folding makes room for the rest of a wire's bytes.
+            while pairs().fold(false, |any, (rank, peer)| {
+                self.receive(rank, peer, u64::MAX) | self.fold(rank) | any
+            }) {}
+        }
+        unreachable!()
+    }
+
+    fn assert_finished(&mut self, call: &Call) {
+        let size = self.executors.len();
+        for (rank, executor) in self.executors.iter_mut().enumerate() {
+            assert_eq!(executor.next_fold(), None);
+            for peer in 0..size {
+                let next = executor.next_receive(peer as u32);
+                assert_eq!(next, None, "rank {rank} waits for {peer} in {call:?}");
+                assert_eq!(executor.next_send(peer as u32), None);
+                assert!(self.wires[rank][peer].is_empty(), "bytes are left over");
+            }
+        }
+    }
+
+    pub fn send(&mut self, rank: usize, peer: usize, limit: u64) -> bool {
+        let Some((source, begin, end)) = self.executors[rank].next_send(peer as u32) else {
+            return false;
+        };
+        let bytes = limit.min(end - begin);
+        let from = match source {
+            Source::Own => &self.values[rank],
+            _ => self.results[rank].as_ref().unwrap_or(&self.values[rank]),
+        };
+        self.wires[rank][peer].extend(&from[begin as usize..(begin + bytes) as usize]);
+        self.executors[rank].sent(peer as u32, bytes);
+        self.sent[rank] += bytes;
+        true
+    }
+
+    pub fn receive(&mut self, rank: usize, peer: usize, limit: u64) -> bool {
+        let executor = &mut self.executors[rank];
+        let wire = &mut self.wires[peer][rank];
+        let Some(target) = executor.next_receive(peer as u32) else {
+            return false;
+        };
+        let (begin, end) = match target {
+            Target::Result { begin, end } => (begin as usize, end as usize),
+            Target::Landing { begin, end } => (begin, end),
+            Target::Full => return false,
+        };
+        let bytes = limit.min((end - begin) as u64).min(wire.len() as u64) as usize;
+        if bytes == 0 {
+            return false;
+        }
+        let arrived: Vec<u8> = wire.drain(..bytes).collect();
+        let place = match target {
+            Target::Landing { .. } => as_bytes(executor.landing()),
+            _ => self.results[rank]
+                .as_mut()
+                .unwrap_or(&mut self.values[rank]),
+        };
+        place[begin..begin + bytes].copy_from_slice(&arrived);
+        executor.received(peer as u32, bytes as u64);
+        true
+    }
+
+    pub fn fold(&mut self, rank: usize) -> bool {
+        let executor = &mut self.executors[rank];
+        let Some(segment) = executor.next_fold() else {
+            return false;
+        };
+        let bytes = segment.bytes as usize;
+        let own = &self.values[rank][segment.own as usize..][..bytes];
+        as_bytes(executor.operand())[..bytes].copy_from_slice(own);
+        executor.fold();
+        let result = self.results[rank]
+            .as_mut()
+            .unwrap_or(&mut self.values[rank]);
+        result[segment.begin as usize..][..bytes]
+            .copy_from_slice(&as_bytes(executor.folded())[..bytes]);
+        true
+    }
+
+    pub fn result(&self, rank: usize) -> &[u8] {
+        self.results[rank].as_ref().unwrap_or(&self.values[rank])
+    }
+
+    pub fn floats(&self, rank: usize) -> Vec<f32> {
+        let words = self.result(rank).chunks_exact(4);
+        words
+            .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()))
+            .collect()
+    }
+}
+
+pub fn counts(size: usize) -> Vec<usize> {
+    vec![0, 1, size - 1, size, size + 1, 13, 97, 211]
+}
+
+/// Four ways to divide elements over ranks unevenly.
+pub fn uneven(size: usize) -> Vec<Vec<u32>> {
+    let size = size as u32;
+    let part = |shape, rank| match shape {
+        0 => 0,
+        1 => rank,
+        2 => u32::from(rank == size - 1) * 17,
+        _ => (rank * 7 + 3) % 11,
+    };
+    (0..4)
+        .map(|shape| (0..size).map(|rank| part(shape, rank)).collect())
+        .collect()
+}
+
+pub fn term(rank: usize, index: usize) -> f32 {
+    ((rank + 1) * (index % 100 + 1)) as f32
+}
+
+pub fn values(rank: usize, count: usize) -> Vec<u8> {
+    bytes_of((0..count).map(|index| term(rank, index)))
+}
+
+pub fn sums(size: usize, count: usize) -> Vec<f32> {
+    (0..count)
+        .map(|index| (0..size).map(|rank| term(rank, index)).sum())
+        .collect()
+}
+
+pub fn bytes_of(values: impl IntoIterator<Item = f32>) -> Vec<u8> {
+    values.into_iter().flat_map(f32::to_le_bytes).collect()
+}
+
+pub fn as_bytes(words: &mut [u64]) -> &mut [u8] {
+    // SAFETY: every bit pattern is a valid u8, and the lengths in bytes agree.
+    unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), 8 * words.len()) }
+}
+
+/// A small repeatable generator (xorshift), so that a failing order of delivery can be run again.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33) as usize % limit
+    }
+}

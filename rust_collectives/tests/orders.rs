@@ -1,0 +1,123 @@
+//! The order of terms: all ranks get the same bits, and the direct algorithms those of a sum in rank order, whatever else
+//! lies in the buffer.
+
+mod group;
+
+use group::*;
+use rust_collectives::element::{Dtype, Reduction};
+use rust_collectives::executor::Algorithm;
+use rust_collectives::half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
+
+#[test]
+fn big_minus_big_and_tiny_at_every_pair_of_ranks_give_all_ranks_the_same_bits() {
+    for size in 2..=9 {
+        for (big, minus_big) in (0..size).flat_map(|a| (0..size).map(move |b| (a, b))) {
+            let term = |rank| match rank {
+                _ if rank == big => 1e30,
+                _ if rank == minus_big => -1e30,
+                _ => 1e-7 * (rank + 1) as f32,
+            };
+            let in_order = (1..size).fold(term(0), |sum, rank| sum + term(rank));
+            for algorithm in ALL_REDUCE {
+                let inputs = (0..size).map(|rank| bytes_of([term(rank); 29]));
+                let mut group = Group::new(inputs.collect());
+                group.run(&Call::all_reduce(29, algorithm), &mut Random(7));
+                for rank in 1..size {
+                    assert_eq!(group.values[rank], group.values[0], "{algorithm:?}");
+                }
+                if algorithm != Algorithm::Ring {
+                    assert_eq!(group.values[0], bytes_of([in_order; 29]), "{algorithm:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_element_has_the_same_bits_whatever_shares_its_buffer() {
+    let size = 5;
+    let mut random = Random(11);
+    let inputs: Vec<Vec<f32>> = (0..size)
+        .map(|_| {
+            (0..61)
+                .map(|_| (random.below(1 << 24) as f32 - 8e6) * 1e-3)
+                .collect()
+        })
+        .collect();
+    let sum_of = |range: std::ops::Range<usize>, algorithm| {
+        let part = |values: &Vec<f32>| bytes_of(values[range.clone()].iter().copied());
+        let mut group = Group::new(inputs.iter().map(part).collect());
+        group.run(&Call::all_reduce(range.len(), algorithm), &mut Random(3));
+        group.values[0].clone()
+    };
+    for algorithm in [Algorithm::OneShot, Algorithm::TwoShot] {
+        let whole = sum_of(0..61, algorithm);
+        let parts = [
+            sum_of(0..3, algorithm),
+            sum_of(3..40, algorithm),
+            sum_of(40..61, algorithm),
+        ];
+        assert_eq!(whole, parts.concat());
+        assert_eq!(whole, sum_of(0..61, Algorithm::OneShot));
+    }
+}
+
+#[test]
+fn sixteen_bit_floats_are_summed_in_f32_and_rounded_once() {
+    type Pair = (Dtype, fn(f32) -> u16, fn(u16) -> f32);
+    let pairs: [Pair; 2] = [
+        (Dtype::F16, f32_to_f16, f16_to_f32),
+        (Dtype::Bf16, f32_to_bf16, bf16_to_f32),
+    ];
+    for (dtype, narrow, widen) in pairs {
+        for size in [2, 3, 4, 7] {
+            let mut random = Random(size as u64);
+            let inputs: Vec<Vec<u16>> = (0..size)
+                .map(|_| {
+                    (0..45)
+                        .map(|_| narrow((random.below(4000) as f32 - 2000.0) * 0.0137))
+                        .collect()
+                })
+                .collect();
+            for (reduction, divisor) in [(Reduction::Sum, 1.0), (Reduction::Mean, size as f32)] {
+                let expected: Vec<u8> = (0..45)
+                    .map(|i| {
+                        inputs[1..]
+                            .iter()
+                            .fold(widen(inputs[0][i]), |sum, each| sum + widen(each[i]))
+                    })
+                    .flat_map(|sum| narrow(sum / divisor).to_le_bytes())
+                    .collect();
+                for algorithm in [Algorithm::OneShot, Algorithm::TwoShot] {
+                    let bytes =
+                        |each: &Vec<u16>| each.iter().flat_map(|bits| bits.to_le_bytes()).collect();
+                    let mut group = Group::new(inputs.iter().map(bytes).collect());
+                    group.run(
+                        &Call::all_reduce(45, algorithm).of(dtype, reduction),
+                        &mut Random(9),
+                    );
+                    for rank in 0..size {
+                        assert_eq!(group.values[rank], expected, "{dtype:?} {algorithm:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_mean_is_divided_once_by_every_algorithm() {
+    for size in 2..=5 {
+        for algorithm in ALL_REDUCE {
+            let mut group = Group::new((0..size).map(|rank| values(rank, 40)).collect());
+            let call = Call::all_reduce(40, algorithm).of(Dtype::F32, Reduction::Mean);
+            group.run(&call, &mut Random(5));
+            let expected = sums(size, 40).into_iter().map(|sum| sum / size as f32);
+            assert_eq!(
+                group.floats(0),
+                expected.collect::<Vec<_>>(),
+                "{algorithm:?}"
+            );
+        }
+    }
+}

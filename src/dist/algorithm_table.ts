@@ -1,0 +1,126 @@
+// Which algorithm runs a call: by the collective, the number of ranks, and the bytes of its whole values.
+//
+//   table    = section { "|" section }
+//   section  = [ ranks "=" ] ranges              ranks:  "2", "3-16" or "17-max"; without them, all from 2 on
+//   ranges   = range { ";" range }               range:  "one-shot:0-8192", in bytes, both ends included
+//            | algorithm                         the same as "algorithm:0-max"
+//
+//   MESHFACTOR_ALLREDUCE='2-4=one-shot:0-8192;two-shot:8193-max|5-max=ring'
+//
+// Sections cover every number of ranks and ranges every length, so a table always has an answer. All ranks must have the
+// same tables: the algorithm is part of every call's fingerprint, so others are an error that shows both.
+
+import type { Algorithm } from "./frame.ts";
+
+/** Collectives with a choice of algorithms. */
+export type TabledOp = keyof typeof CHOICES;
+
+/** Tables as text, for the collectives that are not to run by default. */
+export type AlgorithmOptions = { readonly [op in TabledOp]?: string };
+
+/** A table for each collective that has a choice. */
+export type AlgorithmTables = { readonly [op in TabledOp]: AlgorithmTable };
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws {TypeError | RangeError} if a text is no table, or names an algorithm that the collective does not have.
+ */
+export function parseAlgorithms(options: AlgorithmOptions = {}): AlgorithmTables {
+  const known = Object.keys(CHOICES);
+  const unknown = Object.keys(options).find((op) => !known.includes(op));
+  if (unknown !== undefined) {
+    throw new TypeError(
+      `There is no choice of algorithms for ${unknown}, only for ${known.join(", ")}`,
+    );
+  }
+  const table = (op: TabledOp) => new AlgorithmTable(op, options[op] ?? DEFAULTS[op]);
+  return {
+    allReduce: table("allReduce"),
+    reduceScatter: table("reduceScatter"),
+    allGather: table("allGather"),
+    broadcast: table("broadcast"),
+  };
+}
+
+/** One collective's algorithms by number of ranks and length. */
+export class AlgorithmTable {
+  readonly #sections: readonly Section[];
+
+  /** @throws {TypeError | RangeError} if `text` is no table for `op`. */
+  constructor(op: TabledOp, text: string) {
+    const fail = (what: string): never => {
+      throw new RangeError(`The algorithms of ${op}, "${text}", ${what}`);
+    };
+    this.#sections = text.split("|").map((part) => {
+      const [ranks, ranges] = part.includes("=") ? part.split("=", 2) : ["2-max", part];
+      return { ...span(ranks.trim(), text), ranges: parseRanges(op, ranges, text) };
+    });
+    requireCover(this.#sections, 2, (gap) => fail(`say nothing of ${gap} ranks`));
+    for (const { ranges } of this.#sections) {
+      requireCover(ranges, 0, (gap) => fail(`say nothing of ${gap} bytes, or twice`));
+    }
+  }
+
+  /** The algorithm for `size` ranks (2 or more) and values of `bytes` bytes in all. */
+  choose(size: number, bytes: number): Algorithm {
+    const holds = (at: number) => ({ from, to }: Span) => from <= at && at <= to;
+    const range = this.#sections.find(holds(size))?.ranges.find(holds(bytes));
+    if (range === undefined) throw new RangeError(`No algorithm for ${size} ranks, ${bytes} bytes`);
+    return range.algorithm;
+  }
+}
+
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+interface Section extends Span {
+  readonly ranges: readonly (Span & { readonly algorithm: Algorithm })[];
+}
+
+function parseRanges(op: TabledOp, ranges: string, text: string): Section["ranges"] {
+  return ranges.split(";").map((range) => {
+    const [name, bytes = "0-max"] = range.split(":", 2).map((each) => each.trim());
+    const algorithm = CHOICES[op].find((each) => each === name);
+    if (algorithm === undefined) {
+      throw new TypeError(
+        `"${name}" in "${text}" is no algorithm of ${op}: it has ${CHOICES[op].join(", ")}`,
+      );
+    }
+    return { ...span(bytes, text), algorithm };
+  });
+}
+
+function span(range: string, text: string): Span {
+  const [, from, to = from] = /^(\d+)(?:-(\d+|max))?$/.exec(range) ?? [];
+  if (from === undefined) {
+    throw new TypeError(`"${range}" in "${text}" is no range: write it like 0-8192 or 8193-max`);
+  }
+  return { from: Number(from), to: to === "max" ? Infinity : Number(to) };
+}
+
+/** Calls `fail` with the first number from `begin` on that no span holds, or that two do. */
+function requireCover(spans: readonly Span[], begin: number, fail: (gap: number) => never): void {
+  let next = begin;
+  for (const { from, to } of [...spans].sort((a, b) => a.from - b.from)) {
+    if (from !== next || to < from) fail(Math.min(from, next));
+    next = to + 1;
+  }
+  if (next !== Infinity) fail(next);
+}
+
+const CHOICES = {
+  allReduce: ["one-shot", "two-shot", "ring"],
+  reduceScatter: ["direct", "ring"],
+  allGather: ["direct", "ring"],
+  broadcast: ["direct", "chain"],
+} as const satisfies { readonly [op: string]: readonly Algorithm[] };
+
+const DEFAULTS: { readonly [op in TabledOp]: string } = {
+  allReduce: "2-16=one-shot:0-32768;two-shot:32769-max|17-max=two-shot:0-1048576;ring:1048577-max",
+  reduceScatter: "2-16=direct|17-max=direct:0-1048576;ring:1048577-max",
+  allGather: "2-16=direct|17-max=direct:0-1048576;ring:1048577-max",
+  broadcast: "2=direct|3-max=direct:0-65536;chain:65537-max",
+};

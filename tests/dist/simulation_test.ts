@@ -1,0 +1,266 @@
+// Groups over simulated sockets, thousands of runs: the right result or the right error, never a hang.
+
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { PeerLostError } from "../../src/dist/failure.ts";
+import { HEADER_BYTES } from "../../src/dist/frame.ts";
+import type { ProcessGroup } from "../../src/dist/group.ts";
+import { simulateGroup } from "./simulated_group.ts";
+
+const ALL_REDUCE = ["one-shot", "two-shot", "ring"] as const;
+
+Deno.test("every collective is right in any order of delivery, a byte at a time", async () => {
+  for (let seed = 0; seed < 300; seed++) {
+    const size = 2 + seed % 5;
+    const algorithms = seed % 2 === 0
+      ? { allReduce: ALL_REDUCE[seed % 3] }
+      : { reduceScatter: "ring", allGather: "ring", broadcast: "chain" };
+    const { outcomes } = await simulateGroup(
+      { size, seed, algorithms, longest: 1 + seed % 60 },
+      (group) => everyCollective(group),
+    );
+    for (const outcome of outcomes) {
+      equal(outcome.status, "fulfilled", `seed ${seed}: ${"reason" in outcome && outcome.reason}`);
+    }
+  }
+});
+
+for (const algorithm of ALL_REDUCE) {
+  Deno.test(`a connection closed at any byte of ${algorithm} gives the right sum or the right error`, async () => {
+    for (const size of [2, 3, 4]) {
+      const whole = await simulateGroup(
+        { size, seed: 1, algorithms: { allReduce: algorithm } },
+        sum,
+      );
+      let failures = 0;
+      for (let to = 0; to < size; to++) {
+        const from = (to + size - 1) % size;
+        for (let after = 0; after <= whole.bytes[from][to]; after++) {
+          const seed = after * 31 + to;
+          const algorithms = { allReduce: algorithm };
+          const { outcomes } = await simulateGroup(
+            { size, seed, algorithms, cut: { from, to, after } },
+            sum,
+          );
+          const errors = new Set<unknown>();
+          for (const outcome of outcomes) {
+            if (outcome.status === "rejected") errors.add(outcome.reason);
+          }
+          const [error] = errors;
+          ok(errors.size <= 1, "all ranks that fail have the same error");
+          ok(error === undefined || error instanceof PeerLostError, String(error));
+          ok(
+            error === undefined || [from, to].includes(error.rank),
+            `rank ${error?.rank} is blamed`,
+          );
+          if (after < whole.bytes[from][to]) ok(error !== undefined, "bytes are missing");
+          failures += errors.size;
+        }
+      }
+      ok(failures >= size * HEADER_BYTES);
+    }
+  });
+}
+
+Deno.test("a header damaged at any byte is an error on every rank, never a wrong sum", async () => {
+  for (let at = 0; at < HEADER_BYTES; at++) {
+    const algorithms = { allReduce: ALL_REDUCE[at % 3] };
+    const { outcomes } = await simulateGroup(
+      { size: 3, seed: at, algorithms, damage: { from: 1, to: 2, at } },
+      sum,
+    );
+    equal(outcomes[2].status, "rejected");
+    for (const outcome of outcomes) {
+      if (outcome.status === "rejected") equal(outcome.reason.rank, 1, `byte ${at}`);
+    }
+  }
+});
+
+const differences: readonly {
+  readonly what: string;
+  readonly text: RegExp;
+  readonly call: (group: ProcessGroup, odd: boolean) => Promise<unknown>;
+}[] = [
+  {
+    what: "operations",
+    text: /op allReduce on rank \d and barrier on rank \d|op barrier on rank \d and allReduce on/,
+    call: (group, odd) => odd ? group.barrier() : group.allReduce(new Float32Array(3)),
+  },
+  {
+    what: "element types",
+    text: /dtype (f32|i32) on rank \d and (f32|i32) on rank \d/,
+    call: (group, odd) => group.allReduce(odd ? new Int32Array(3) : new Float32Array(3)),
+  },
+  {
+    what: "meanings of 16 bits",
+    text: /dtype b?f16 on rank \d and b?f16 on rank \d/,
+    call: (group, odd) => group.allReduce(new Uint16Array(3), { dtype: odd ? "f16" : "bf16" }),
+  },
+  {
+    what: "reductions",
+    text: /reduction (max|sum) on rank \d and (max|sum) on rank \d/,
+    call: (group, odd) => group.allReduce(new Float32Array(3), { op: odd ? "max" : "sum" }),
+  },
+  {
+    what: "counts",
+    text: /count [34] on rank \d and [34] on rank \d/,
+    call: (group, odd) => group.allReduce(new Float32Array(odd ? 3 : 4)),
+  },
+  {
+    what: "roots",
+    text: /root [01] on rank \d and [01] on rank \d/,
+    call: (group, odd) => group.reduce(new Float32Array(3), odd ? 1 : 0),
+  },
+  {
+    what: "counts per rank",
+    text: /digest of the counts per rank \d+ on rank \d and \d+ on rank \d/,
+    call: (group, odd) => group.reduceScatter(new Float32Array(3), odd ? [1, 2, 0] : [2, 1, 0]),
+  },
+  {
+    what: "counts of an allToAll",
+    text: /bytes to send \d+ on rank \d and \d+ on rank \d/,
+    call: (group, odd) =>
+      group.allToAll(new Float32Array(odd ? 6 : 3), {
+        sendCounts: odd ? [2, 2, 2] : [1, 1, 1],
+        receiveCounts: odd ? [2, 2, 2] : [1, 1, 1],
+      }),
+  },
+  {
+    what: "orders of calls",
+    text: /op (allReduce|broadcast) on rank \d and (allReduce|broadcast) on rank \d/,
+    call: async (group, odd) => {
+      const calls = [
+        () => group.allReduce(new Float32Array(3)),
+        () => group.broadcast(new Float32Array(3), 0),
+      ];
+      await Promise.all((odd ? calls.reverse() : calls).map((call) => call()));
+    },
+  },
+];
+
+for (const { what, text, call } of differences) {
+  Deno.test(`different ${what} on one rank are an error on every rank that shows the difference`, async () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const odd = seed % 3;
+      const { outcomes } = await simulateGroup(
+        { size: 3, seed },
+        (group) => call(group, group.rank === odd),
+      );
+      for (const outcome of outcomes) {
+        equal(outcome.status, "rejected");
+        if (outcome.status === "rejected") match(outcome.reason.message, text);
+      }
+    }
+  });
+}
+
+Deno.test("different algorithms on one rank are an error on every rank that shows the difference", async () => {
+  const [one, two, ring] = ALL_REDUCE.map((allReduce) => ({ allReduce }));
+  for (
+    const algorithms of [[one, one, two], [ring, two, two], [one, ring, ring], [one, two, ring]]
+  ) {
+    for (let seed = 0; seed < 20; seed++) {
+      const { outcomes } = await simulateGroup({ size: 3, seed, algorithms }, sum);
+      for (const outcome of outcomes) {
+        equal(outcome.status, "rejected");
+        if (outcome.status === "rejected") {
+          match(outcome.reason.message, /algorithm \S+ on rank \d and \S+ on rank \d/);
+        }
+      }
+    }
+  }
+});
+
+Deno.test("an aborted call ends the job on every rank, naming the rank and its reason", async () => {
+  for (let seed = 0; seed < 60; seed++) {
+    const { outcomes } = await simulateGroup({ size: 3, seed }, async (group) => {
+      if (group.rank !== 1) return await group.allReduce(new Float32Array(500));
+      const controller = new AbortController();
+      const call = group.allReduce(new Float32Array(500), { signal: controller.signal });
+      for (let turn = 0; turn < seed; turn++) await undefined;
+      controller.abort(new Error("enough"));
+      await call;
+    });
+    for (const outcome of outcomes) {
+      equal(outcome.status, "rejected");
+      if (outcome.status === "rejected") {
+        match(outcome.reason.message, /Rank 1 was told to abort in allReduce 0 of .*: enough/);
+      }
+    }
+  }
+});
+
+Deno.test("a signal that has fired before the call sends nothing and spoils nothing", async () => {
+  const { outcomes } = await simulateGroup({ size: 2, seed: 3 }, async (group) => {
+    const signal = AbortSignal.abort(new Error("too late"));
+    const refused = await group.barrier({ signal }).catch((error: Error) => error.message);
+    equal(refused, "too late");
+    return await sum(group);
+  });
+  ok(outcomes.every(({ status }) => status === "fulfilled"));
+});
+
+Deno.test("frames have one header per peer and the bytes of the formula", async () => {
+  for (const size of [2, 3, 4, 7]) {
+    for (const count of [0, 1, size - 1, size, size + 1, 29]) {
+      for (const algorithm of ALL_REDUCE) {
+        const { bytes } = await simulateGroup(
+          { size, seed: count, algorithms: { allReduce: algorithm }, longest: 40 },
+          (group) => group.allReduce(new Float32Array(count)),
+        );
+        const total = bytes.flat().reduce((all, each) => all + each, 0);
+        const pairs = algorithm === "ring" ? size : size * (size - 1);
+        const payload = (algorithm === "one-shot" ? size : 2) * (size - 1) * count * 4;
+        equal(total, pairs * HEADER_BYTES + payload);
+      }
+    }
+  }
+});
+
+/** Sums nine values and checks them. */
+async function sum(group: ProcessGroup): Promise<void> {
+  const values = Float32Array.from({ length: 9 }, (_, i) => (group.rank + 1) * (i + 1));
+  await group.allReduce(values);
+  const ranks = group.size * (group.size + 1) / 2;
+  deepEqual(values, Float32Array.from({ length: 9 }, (_, i) => ranks * (i + 1)));
+}
+
+async function everyCollective(group: ProcessGroup): Promise<void> {
+  const { rank, size } = group;
+  await sum(group);
+  const counts = Array.from({ length: size }, (_, each) => each * 2 % 5);
+  const total = counts.reduce((all, each) => all + each, 0);
+  const begin = counts.slice(0, rank).reduce((all, each) => all + each, 0);
+  const whole = Float32Array.from({ length: total }, (_, i) => i);
+  const part = whole.slice(begin, begin + counts[rank]);
+  const [sums, gathered] = await Promise.all([
+    group.reduceScatter(whole, counts),
+    group.allGather(part, counts),
+  ]);
+  deepEqual(sums, part.map((value) => size * value));
+  deepEqual(gathered, whole);
+  const values = Float64Array.of(rank, 2 * rank, 3);
+  await group.broadcast(values, 1);
+  deepEqual(values, Float64Array.of(1, 2, 3));
+  await group.barrier();
+  const reduced = Int32Array.of(rank, -rank);
+  await group.reduce(reduced, size - 1, { op: "max" });
+  deepEqual(reduced, rank === size - 1 ? Int32Array.of(rank, 0) : Int32Array.of(rank, -rank));
+  // Each rank sends `to` elements to rank `to`.
+  const sendCounts = Array.from({ length: size }, (_, to) => to);
+  const receiveCounts = sendCounts.map(() => rank);
+  const parts = Uint32Array.from(sendCounts.flatMap((to) => Array(to).fill(100 * rank + to)));
+  deepEqual(
+    await group.allToAll(parts, { sendCounts, receiveCounts }),
+    Uint32Array.from(sendCounts.flatMap((from) => Array(rank).fill(100 * from + rank))),
+  );
+  const [right, left] = [(rank + 1) % size, (rank + size - 1) % size];
+  const [first, second] = [new Float32Array(30), new Float32Array(1)];
+  await Promise.all([
+    group.send(new Float32Array(30).fill(rank), right),
+    group.send(Float32Array.of(-rank), right),
+    group.receive(first, left),
+    group.receive(second, left),
+  ]);
+  ok(first.every((value) => value === left));
+  equal(second[0], -left);
+}
