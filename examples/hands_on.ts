@@ -1,6 +1,6 @@
 // Distributed Adafactor in five steps, as in ColossalAI's hands-on practice.
 //
-//   deno run -P=train src/cli/launch.ts --ranks 4 examples/hands_on.ts [--height 256] [--width 256] [--steps 5]
+//   deno run -P=train src/cli/launch.ts --ranks 4 examples/hands_on.ts [--height 256] [--width 256] [--tensor 2] [--steps 5]
 
 import { parseArgs } from "node:util";
 import {
@@ -22,20 +22,19 @@ const { values: flags } = parseArgs({
   options: {
     height: { type: "string", default: "256" },
     width: { type: "string", default: "256" },
-    tensor: { type: "string", default: "2" },
+    tensor: { type: "string" },
     steps: { type: "string", default: "5" },
   },
 });
-const [height, width, tensor, steps] = [flags.height, flags.width, flags.tensor, flags.steps].map(
-  Number,
-);
+const [height, width, steps] = [flags.height, flags.width, flags.steps].map(positiveInteger);
 
 // 1. Launch: RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT come from the launcher.
 await using world = await launchFromEnv();
 using device = await requestDevice();
 
 // 2. A mesh of tensor-parallel x ZeRO ranks.
-const mesh = new ProcessGroupMesh(tensor, world.worldSize / tensor);
+const tensor = positiveInteger(flags.tensor ?? (world.worldSize % 2 === 0 ? "2" : "1"));
+const mesh = new ProcessGroupMesh(tensor, Math.floor(world.worldSize / tensor));
 const tensorParallelGroup = await mesh.getGroupAlongAxis(0);
 const dataParallelGroup = await mesh.getGroupAlongAxis(1);
 
@@ -70,4 +69,9 @@ for (let step = 1; step <= steps; step++) {
       (await loss.item()).toFixed(6)
     }, ${collectives} collectives, ${bytesSent} bytes sent`,
   );
+}
+
+function positiveInteger(text: string): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new RangeError(`A flag must be a positive integer, got "${text}"`);
 }

@@ -8,10 +8,9 @@ import { SingleBar } from "cli-progress";
 import { launchLocalRanks, type RankLine } from "../dist/local_ranks.ts";
 import type { ByteTrainingResult, StepReport } from "../train/byte_training.ts";
 import { readText, splitCorpus } from "../train/corpus.ts";
+import { Interrupt } from "./interrupt.ts";
 import { demoFlags, type DemoOptions, parseDemoOptions } from "./demo_options.ts";
 import type { DemoMessage } from "./demo_rank.ts";
-
-if (import.meta.main) Deno.exit(await main(Deno.args));
 
 /** Runs the demo and returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -24,16 +23,19 @@ export async function main(args: readonly string[]): Promise<number> {
     return undefined;
   });
   if (snapshot === undefined) return 1;
-  const options = { ...given, data: [snapshot.path] };
+  using interrupt = new Interrupt();
+  const options = { ...given, data: [snapshot.path], signal: interrupt.signal };
 
   console.log(`${snapshot.numBytes} bytes of text from ${counted(snapshot.numFiles, "file")}`);
   const split = await train(options, mesh);
   if (split === undefined) return 1;
   console.log(`\n--- the model goes on after "${printable(split.result.prompt)}" ---`);
   console.log(`${printable(split.result.sample)}\n---\n`);
-  const whole = ranks === 1
-    ? split
-    : await train({ ...options, ranks: 1, tensor: 1, zero: 1 }, "1 rank");
+  if (ranks === 1) {
+    console.log("demo: 1 rank alone, nothing to compare with; start more with --ranks");
+    return 0;
+  }
+  const whole = await train({ ...options, ranks: 1, tensor: 1, zero: 1 }, "1 rank");
   if (whole === undefined) return 1;
 
   if (whole.result.sample === split.result.sample) {
@@ -53,8 +55,16 @@ export async function main(args: readonly string[]): Promise<number> {
       }; ` +
       `device ${split.device.split(":")[0]}`,
   );
-  return 0;
+  if (difference <= LARGEST_DIFFERENCE && heldOutAfter < heldOutBefore) return 0;
+  console.error(
+    `error: the mesh changes the training or it learns nothing: losses may differ by ${LARGEST_DIFFERENCE} and ` +
+      "held-out loss must fall; please report it",
+  );
+  return 1;
 }
+
+/** Of losses of the same training on another mesh, relative. */
+const LARGEST_DIFFERENCE = 1e-4;
 
 interface Snapshot extends AsyncDisposable {
   readonly path: string;
@@ -85,7 +95,10 @@ interface Training {
 }
 
 /** One training in processes of its own, with a progress bar; undefined if it failed, which is then told. */
-async function train(options: DemoOptions, title: string): Promise<Training | undefined> {
+async function train(
+  { signal, ...options }: DemoOptions & { signal: AbortSignal },
+  title: string,
+): Promise<Training | undefined> {
   const losses: number[] = [];
   let device = "";
   let result: ByteTrainingResult | undefined;
@@ -120,12 +133,17 @@ async function train(options: DemoOptions, title: string): Promise<Training | un
     ranks: options.ranks,
     script: new URL("./demo_rank.ts", import.meta.url).href,
     args: demoFlags(options),
+    signal,
     onLine: ({ rank, stream, text }: RankLine) => {
       if (rank === 0 && stream === "stdout") tell(JSON.parse(text));
     },
   });
   if (failure === undefined && result !== undefined) return { losses, result, device };
   bar.stop();
+  if (signal.aborted) {
+    console.error("interrupted: all ranks are stopped");
+    return undefined;
+  }
   console.error(`${title}: rank ${failure?.rank} failed:\n${failure?.stderr.join("\n")}`);
   return undefined;
 }
@@ -147,3 +165,5 @@ function printable(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/[\x00-\x09\x0b-\x1f\x7f\ufffd]/g, "·");
 }
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -9,6 +9,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { parsePorts } from "../dist/listener.ts";
 import { launchLocalRanks, type RankLine } from "../dist/local_ranks.ts";
+import { Interrupt } from "./interrupt.ts";
 
 /** Runs the launcher and returns its exit code: 0, the code of the rank that failed first, or 130 after Ctrl-C. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -90,24 +91,6 @@ function print({ rank, stream, text }: RankLine): void {
   else console.error(line);
 }
 
-/** Fires when the launcher is asked to stop. */
-class Interrupt implements Disposable {
-  readonly #controller = new AbortController();
-  readonly #stop = (): void => this.#controller.abort();
-
-  constructor() {
-    for (const name of STOP_SIGNALS) Deno.addSignalListener(name, this.#stop);
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  [Symbol.dispose](): void {
-    for (const name of STOP_SIGNALS) Deno.removeSignalListener(name, this.#stop);
-  }
-}
-
 function positiveInteger(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) {
@@ -145,8 +128,5 @@ const VARIABLES = {
   sameHost: "MESHFACTOR_SAME_HOST",
   dump: "MESHFACTOR_DUMP",
 } as const;
-const STOP_SIGNALS = Deno.build.os === "windows"
-  ? (["SIGINT"] as const)
-  : (["SIGINT", "SIGTERM"] as const);
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

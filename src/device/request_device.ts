@@ -21,10 +21,14 @@ export class DeviceUnavailableError extends Error {
 /**
  * Opens a compute device; `device.description` says in one line which one was taken and why.
  *
+ * @throws {TypeError} if there is no such kind.
  * @throws {DeviceUnavailableError} if `webgpu` is asked for and there is no adapter, or it cannot be opened.
  */
 export async function requestDevice(options: RequestDeviceOptions = {}): Promise<Device> {
   const { kind } = options;
+  if (kind !== undefined && kind !== "wasm" && kind !== "webgpu") {
+    throw new TypeError(`Wanted a device of kind "wasm" or "webgpu", got "${kind}"`);
+  }
   if (kind === "wasm") return wasmDevice("asked for by name");
   const adapter = await findAdapter();
   if (kind === "webgpu") {

@@ -5,7 +5,16 @@
 
 /** The adapter that WebGPU prefers for speed, or null where there is none. */
 export async function findAdapter(): Promise<GPUAdapter | null> {
+  quietenMesa();
   return await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" }) ?? null;
+}
+
+/** Mesa writes errors to stderr where this variable is missing, as on machines that nobody has logged in to. */
+function quietenMesa(): void {
+  const variable = "XDG_RUNTIME_DIR";
+  const { state } = Deno.permissions.querySync({ name: "env", variable });
+  if (Deno.build.os !== "linux" || state !== "granted" || Deno.env.get(variable)) return;
+  Deno.env.set(variable, "/tmp");
 }
 
 /** True for adapters that run on the CPU, such as Mesa's llvmpipe. */

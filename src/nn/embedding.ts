@@ -24,9 +24,14 @@ export class Embedding extends Module<Tensor<"u32">> {
   /** [V, D]. */
   readonly weight: Parameter;
 
-  /** A new table of V rows. */
+  /** A new table of V rows. @throws {RangeError} if V or D is not a positive integer. */
   constructor(device: Device, { numEmbeddings, embeddingDim, random }: EmbeddingOptions) {
     super();
+    for (const [name, value] of Object.entries({ numEmbeddings, embeddingDim })) {
+      if (!Number.isInteger(value) || value < 1) {
+        throw new RangeError(`Embedding wants ${name} to be a positive integer, got ${value}`);
+      }
+    }
     const layout = new Layout<never>([numEmbeddings, embeddingDim]);
     this.weight = new Parameter(device, normalValues(layout, random.stream()), { layout });
   }

@@ -12,6 +12,7 @@ import type { ProcessGroup } from "../dist/group.ts";
 import { addRow } from "../ops/add_row.ts";
 import { linear } from "../ops/linear.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import { formatShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { reduceFromGroup, splitToGroup } from "./group_exchanges.ts";
 import type { Linear } from "./linear.ts";
@@ -64,9 +65,22 @@ export class Linear1DRow extends Module {
 
   /** x [..., I_r], or [..., I] without `parallelInput`, -> [..., O], equal on every rank. */
   override async forward(x: Tensor): Promise<Tensor> {
-    const ownInput = this.#isInputParallel ? x : splitToGroup(x, this.#group);
+    const ownInput = this.#isInputParallel ? x : this.#ownPart(x);
     const y = await reduceFromGroup(linear(ownInput, this.weight), this.#group);
     return this.bias === undefined ? y : addRow(y, this.bias);
+  }
+
+  /** Checked whole, so that all ranks refuse a wrong input alike and none waits for the others. */
+  #ownPart(x: Tensor): Tensor {
+    const inFeatures = this.weight.layout.globalShape[1];
+    if (x.shape.at(-1) !== inFeatures) {
+      throw new RangeError(
+        `Linear1DRow wants an input of ${inFeatures} features in its last dim, got ${
+          formatShape(x.shape)
+        }`,
+      );
+    }
+    return splitToGroup(x, this.#group);
   }
 }
 

@@ -13,8 +13,8 @@ export function checkSameDevice(
   for (const { device } of others) {
     if (device !== first.device) {
       throw new TypeError(
-        `${op}() wants operands on one device, got ${first.device.description} and ${device.description}: ` +
-          "make all tensors and the model on the same device",
+        `${op}() wants operands on one device, got two (${first.device.description}; ${device.description}): ` +
+          "make all tensors and the model on the device of one requestDevice()",
       );
     }
   }

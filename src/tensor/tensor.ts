@@ -74,6 +74,9 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
   ): Tensor<DType> {
     const shape = options.shape ?? [data.length];
     const dtype = options.dtype ?? (data instanceof Uint32Array ? "u32" : "f32");
+    if (dtype !== "f32" && dtype !== "u32") {
+      throw new TypeError(`Wanted a tensor of f32 or u32, got ${dtype}`);
+    }
     const requiresGrad = options.requiresGrad ?? false;
     if (requiresGrad && dtype !== "f32") {
       throw new TypeError(`Only f32 tensors collect a gradient, got ${dtype}`);

@@ -17,8 +17,8 @@ export interface Corpus {
 }
 
 /**
- * Reads files, and all files below folders: those with one of the `extensions` (".md"), by default all without a NUL
- * byte.
+ * Reads files as they are, and of the files below folders those with one of the `extensions` (".md"), by default all
+ * without a NUL byte.
  *
  * @throws {Error} if a path cannot be read.
  */
@@ -29,6 +29,10 @@ export async function readText(
   const files: Uint8Array[] = [];
   for (const path of paths) {
     for await (const file of filesBelow(path)) {
+      if (file === path) {
+        files.push(await Deno.readFile(file));
+        continue;
+      }
       if (extensions !== undefined && !extensions.includes(extname(file))) continue;
       const bytes = await Deno.readFile(file);
       if (extensions !== undefined || !bytes.includes(0)) files.push(bytes);

@@ -40,6 +40,23 @@ Deno.test("the demo trains on 4 ranks, compares with 1, and sums it up in its la
   });
 });
 
+Deno.test("the demo on 1 rank says that there is nothing to compare with", async () => {
+  await withText(50_000, async (path) => {
+    const { code, stdout } = await demo(
+      "--ranks",
+      "1",
+      "--steps",
+      "2",
+      "--device",
+      "wasm",
+      "--data",
+      path,
+    );
+    assert.equal(code, 0);
+    assert.match(stdout, /held-out loss .*\n[^]*demo: 1 rank alone, nothing to compare with/);
+  });
+});
+
 const REFUSED: [string[], RegExp][] = [
   [["--colour"], /unknown option '--colour'/],
   [["--steps", "0"], /'--steps <n>' argument '0' is invalid. It must be an integer >= 1/],
@@ -73,4 +90,36 @@ Deno.test("--help explains every flag", async () => {
   for (const flag of ["steps", "ranks", "tensor", "zero", "device", "data", "seed"]) {
     assert.match(stdout, new RegExp(`--${flag} .*[a-z]`));
   }
+});
+
+Deno.test("the demo leaves no rank and no file behind when it is asked to stop", async () => {
+  await withText(50_000, async (path) => {
+    const script = new URL("../../src/cli/demo.ts", import.meta.url).href;
+    const config = new URL("../../deno.json", import.meta.url).pathname;
+    const temporary = await Deno.makeTempDir();
+    try {
+      const child = new Deno.Command(Deno.execPath(), {
+        args: ["run", "-q", "-P=train", "--config", config, script]
+          .concat(["--steps", "100000", "--device", "wasm", "--data", path]),
+        env: { TMPDIR: temporary, NO_COLOR: "1" },
+        stdout: "piped",
+        stderr: "piped",
+      }).spawn();
+      const stderr = child.stderr.pipeThrough(new TextDecoderStream());
+      let text = "";
+      for await (const chunk of stderr) {
+        const before = text;
+        text += chunk;
+        const trains = (each: string) => /[1-9]\d*\/100000/.test(each);
+        if (trains(text) && !trains(before)) child.kill("SIGTERM");
+      }
+      await child.stdout.cancel();
+      assert.equal((await child.status).code, 1, text);
+      assert.match(text, /interrupted: all ranks are stopped/);
+      const left = await Array.fromAsync(Deno.readDir(temporary), ({ name }) => name);
+      assert.deepEqual(left.filter((name) => name.startsWith("meshfactor-")), []);
+    } finally {
+      await Deno.remove(temporary, { recursive: true });
+    }
+  });
 });

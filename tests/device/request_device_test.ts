@@ -73,3 +73,11 @@ async function requestWithoutAdapter(kind: string): Promise<{ taken?: string; er
   assert.equal(code, 0, decoder.decode(stderr));
   return JSON.parse(decoder.decode(stdout));
 }
+
+Deno.test("a kind of device that does not exist is refused", async () => {
+  const kind = "cuda" as "wasm";
+  await assert.rejects(requestDevice({ kind }), {
+    name: "TypeError",
+    message: 'Wanted a device of kind "wasm" or "webgpu", got "cuda"',
+  });
+});

@@ -93,3 +93,16 @@ Deno.test("layers refuse numbers of features that are no positive integers, and 
   using x = Tensor.from(device, [1, 2, 3]);
   await assert.rejects(layer.forward(x), { name: "RangeError", message: /\[3\] and \[3, 2\]/ });
 });
+
+Deno.test("an Embedding of nothing is refused", () => {
+  using device = wasmDevice();
+  const random = new RandomSource(1);
+  for (
+    const sizes of [{ numEmbeddings: 0, embeddingDim: 3 }, { numEmbeddings: 3, embeddingDim: 1.5 }]
+  ) {
+    assert.throws(() => new Embedding(device, { ...sizes, random }), {
+      name: "RangeError",
+      message: /to be a positive integer, got (0|1.5)/,
+    });
+  }
+});

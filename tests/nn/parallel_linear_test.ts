@@ -323,3 +323,21 @@ Deno.test("a layer with fewer features than ranks is refused, and the whole laye
     assert.equal((await y.data()).length, 2);
   });
 });
+
+Deno.test("Linear1DRow without parallelInput refuses an input of other features on every rank alike", async () => {
+  const messages = await inProcessRanks(3, async ({ group }) => {
+    using device = wasmDevice();
+    // Rank 2 owns 2 of 7 features, and would have 2 of these 6.
+    using layer = Linear1DRow.create(device, {
+      inFeatures: 7,
+      outFeatures: 4,
+      random: new RandomSource(1),
+      processGroup: group,
+      parallelInput: false,
+    });
+    using x = Tensor.from(device, new Float32Array(12), { shape: [2, 6] });
+    return await layer.forward(x).then(() => "", (error) => error.message);
+  });
+  assert.deepEqual(new Set(messages).size, 1);
+  assert.match(messages[0], /wants an input of 7 features in its last dim, got \[2, 6\]/);
+});
