@@ -51,16 +51,21 @@ choose_toolchain() {
   # One target folder: a standard library that must be built is built once.
   export CARGO_TARGET_DIR="$PWD/target/wasm"
   COMPILER=$("$RUSTC" --version)
-  local linker=()
+  local crate
+  for crate in "${CRATES[@]}"; do "$CARGO" fetch --quiet --locked --manifest-path "$crate/Cargo.toml"; done
   # Debian has LLVM's linker under its own name.
-  if [ "$TOOLS" = /usr/bin ]; then linker=(-C linker=wasm-ld); fi
+  local flags=(-C target-feature=+simd128)
+  if [ "$TOOLS" = /usr/bin ]; then flags+=(-C linker=wasm-ld); fi
+  # No path of this machine, and no name of where crates come from; the last that fits counts.
+  local home=${CARGO_HOME:-$HOME/.cargo} sources each
+  sources=$("$RUSTC" --print sysroot)/lib/rustlib/src/rust
+  flags+=("--remap-path-prefix=$home=cargo" "--remap-path-prefix=$PWD=.")
+  for each in "$home"/registry/src/*; do flags+=("--remap-path-prefix=$each=crates"); done
+  for each in "$sources" "$(realpath "$sources" 2>/dev/null || true)"; do
+    if [ -n "$each" ]; then flags+=("--remap-path-prefix=$each=rust"); fi
+  done
   export CARGO_ENCODED_RUSTFLAGS
-  CARGO_ENCODED_RUSTFLAGS=$(join_by $'\x1f' \
-    -C target-feature=+simd128 "${linker[@]}" \
-    "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo" \
-    "--remap-path-prefix=$("$RUSTC" --print sysroot)/lib/rustlib/src/rust=rust" \
-    "--remap-path-prefix=$(realpath /usr/lib/rustlib/src/rust 2>/dev/null || echo /nonexistent)=rust" \
-    "--remap-path-prefix=$PWD=.")
+  CARGO_ENCODED_RUSTFLAGS=$(join_by $'\x1f' "${flags[@]}")
 }
 
 build() {
