@@ -10,7 +10,7 @@
 
 import type { Sample } from "./figures.ts";
 import { LineChannel } from "./line_channel.ts";
-import { formatTurn, parseHello, parseTimes, RankError, type Turn } from "./protocol.ts";
+import { formatTurn, parseHello, parseTimes, type Turn } from "./protocol.ts";
 
 /** Processes that were started. */
 export interface Processes {
@@ -93,7 +93,7 @@ export class Contestant implements AsyncDisposable {
    * @throws {RankError} if a rank cannot do it, or its result is wrong; the contestant can go on with other calls.
    * @throws {Error} if a rank ends or says nothing for too long; the contestant is of no use any more.
    */
-  async measure(turn: Turn): Promise<TurnResult> {
+  async measure(turn: Turn<string>): Promise<TurnResult> {
     const replies = Promise.all(this.#channels.map(async (channel) => {
       await channel.send(formatTurn(turn));
       const line = await channel.receive();
@@ -169,8 +169,6 @@ async function within<T>(
 async function endOf({ ended }: Processes): Promise<never> {
   throw new Error(await ended);
 }
-
-export { RankError };
 
 const START_MS = 60_000;
 /** A turn takes seconds; who needs longer hangs. */

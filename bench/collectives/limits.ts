@@ -1,15 +1,16 @@
 // How fast a collective could be at best over Deno's sockets on one machine.
 //
-//   latency      rounds x half a round trip                      rounds: messages that must wait for one another
+//   latency      rounds x a round trip                           rounds: messages that must wait for one another
 //   bandwidth    W / (B min(cores, p) / 2)                       W: bytes that all ranks together must send
 //   limit        the larger of both
 //
-// B is what one process writes and another reads at the same time. Both are busy then, one core each: a pair of cores
-// moves B, whichever process runs on it, so p ranks on fewer cores than p share what the cores can do.
+// A round takes a whole round trip, not half of one: each rank sends and then sleeps until the other's message wakes it,
+// and two ranks that send to each other at the same moment wait as long (measured with nothing of ours in between).
+// B is what two processes pass to each other at best, one way or both ways. Both are busy then, a core each: so much a
+// pair of cores moves, whichever processes run on it, and p ranks on fewer cores than p share what the cores can do.
 // W = 2 (p-1) S for allReduce, (p-1) S for the others. A one-shot allReduce sends more, for the sake of fewer rounds.
 
-import type { Measured } from "./figures.ts";
-import { startScript } from "./ours.ts";
+import { type Measured, quantile } from "./figures.ts";
 import type { Op } from "./sweep.ts";
 
 /** What one kind of socket can do. */
@@ -18,13 +19,14 @@ export interface SocketLimit {
   readonly roundTrip: number;
   /** GB/s from one process to another. */
   readonly oneWay: number;
+  /** GB/s in sum, when both send at the same time. */
+  readonly bothWays: number;
 }
 
-/** By kind of socket. */
-export interface SocketLimits {
-  readonly tcp: SocketLimit;
-  readonly unix: SocketLimit;
-}
+/** Calls between two processes that measure a socket, by what they measure. */
+export const SOCKET_TESTS = ["roundTrip", "oneWay", "bothWays"] as const;
+/** What is measured of a socket. */
+export type SocketTest = typeof SOCKET_TESTS[number];
 
 /** The least time that a call can take, and why. */
 export interface Limit {
@@ -38,9 +40,10 @@ export function limitOf(
   { socket, cores }: { readonly socket: SocketLimit; readonly cores: number },
 ): Limit {
   const { op, ranks, bytes, rounds } = measured;
-  const latency = rounds * socket.roundTrip / 2;
+  const latency = rounds * socket.roundTrip;
   const wireBytes = (op === "allReduce" ? 2 : 1) * (ranks - 1) * bytes;
-  const bandwidth = wireBytes / (socket.oneWay * 1e3 * Math.min(cores, ranks) / 2);
+  const pair = Math.max(socket.oneWay, socket.bothWays) * 1e3;
+  const bandwidth = wireBytes / (pair * Math.min(cores, ranks) / 2);
   return latency >= bandwidth
     ? { microseconds: latency, by: "latency" }
     : { microseconds: bandwidth, by: "bandwidth" };
@@ -49,11 +52,11 @@ export function limitOf(
 /** Messages that must wait for one another in `op`; undefined if the algorithm is not known here. */
 export function roundsOf(op: Op, algorithm: string, ranks: number): number | undefined {
   switch (algorithm) {
-    case "oneShot":
-      return 1;
+    case "one-shot":
     case "direct":
-    case "twoShot":
-      return op === "allReduce" ? 2 : 1;
+      return 1;
+    case "two-shot":
+      return 2;
     case "ring":
       return (op === "allReduce" ? 2 : 1) * (ranks - 1);
     case "chain":
@@ -63,26 +66,16 @@ export function roundsOf(op: Op, algorithm: string, ranks: number): number | und
   }
 }
 
-/** Measures Deno's sockets between two processes. @throws {Error} if one of them fails. */
-export async function measureSockets(signal: AbortSignal): Promise<SocketLimits> {
-  const folder = await Deno.makeTempDir({ prefix: "meshfactor-bench-" });
-  const told = Promise.withResolvers<SocketLimits>();
-  const processes = startScript({
-    ranks: 2,
-    script: new URL("./socket_rank.ts", import.meta.url),
-    args: [`${folder}/socket`],
-    onLine: (text) => told.resolve(JSON.parse(text)),
-  });
-  const failed = processes.ended.then((why) => told.reject(new Error(why)));
-  const stop = () => told.reject(signal.reason);
-  signal.addEventListener("abort", stop);
-  if (signal.aborted) stop();
-  try {
-    return await told.promise;
-  } finally {
-    signal.removeEventListener("abort", stop);
-    await processes.stop();
-    await failed;
-    await Deno.remove(folder, { recursive: true });
-  }
+/** What a socket can do, from microseconds of short round trips and of streams of `STREAM_BYTES`. */
+export function socketLimitOf(times: Readonly<Record<SocketTest, readonly number[]>>): SocketLimit {
+  return {
+    roundTrip: quantile(times.roundTrip, 0.5),
+    oneWay: STREAM_BYTES / quantile(times.oneWay, 0.5) / 1e3,
+    bothWays: 2 * STREAM_BYTES / quantile(times.bothWays, 0.5) / 1e3,
+  };
 }
+
+/** Bytes of a short message: a header and little more. */
+export const PING_BYTES = 64;
+/** Bytes that a stream moves each way. */
+export const STREAM_BYTES = 16 << 20;

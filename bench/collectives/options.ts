@@ -1,6 +1,8 @@
 // The command line of the benchmark of collectives.
 
 import { Command, InvalidArgumentError, Option } from "commander";
+import { type AlgorithmOptions, parseAlgorithms } from "../../src/dist/algorithm_table.ts";
+import { type Transport, TRANSPORTS } from "./sockets.ts";
 import { type Op, OPS, parseSize } from "./sweep.ts";
 
 /** What others can be measured beside ours. */
@@ -19,6 +21,10 @@ export interface Options {
   /** Numbers of ranks, one after the other. */
   readonly ranks: readonly number[];
   readonly ops: readonly Op[];
+  /** What our ranks talk by; more than one are measured beside each other. */
+  readonly transports: readonly Transport[];
+  /** Tables by collective, {} for the default; more than one are measured beside each other. */
+  readonly algorithms: readonly AlgorithmOptions[];
   readonly peers: readonly PeerName[];
   /** Timed calls of each size; by default fewer the larger the size. */
   readonly iterations?: number;
@@ -48,6 +54,11 @@ export function parseOptions(args: readonly string[]): Options | "help" | "wrong
         .argParser(ops).default(["allReduce"], "allReduce"),
     )
     .addOption(
+      new Option("--transport <names>", `${TRANSPORTS.join(" or ")}, or both beside each other`)
+        .argParser(listOf(oneOf(TRANSPORTS))).default(["unix"], "unix"),
+    )
+    .option("--algorithm <tables...>", "which to use, like ring two-shot (default: by size)")
+    .addOption(
       new Option("--peer <names>", `measure ${PEERS.join(" or ")} in the same run, or both`)
         .argParser(listOf(oneOf(PEERS))).default([], "none"),
     )
@@ -60,13 +71,28 @@ export function parseOptions(args: readonly string[]): Options | "help" | "wrong
     .exitOverride();
   try {
     program.parse([...args], { from: "user" });
+    return optionsOf(program.opts<Flags>(), (message) => program.error(`error: ${message}`));
   } catch (error) {
     return error instanceof Error && "exitCode" in error && error.exitCode === 0 ? "help" : "wrong";
   }
-  const { op, peer, check, json, ...rest } = program.opts<Flags>();
+}
+
+function optionsOf(
+  { op: ops, transport, algorithm, peer, check, json, ...rest }: Flags,
+  fail: (message: string) => never,
+): Options {
+  const tablesOf = (table: string) => Object.fromEntries(ops.map((op) => [op, table]));
+  const algorithms = algorithm?.map(tablesOf) ?? [{}];
+  try {
+    algorithms.forEach(parseAlgorithms);
+  } catch (error) {
+    fail(error instanceof Error ? error.message : String(error));
+  }
   return {
     ...rest,
-    ops: op,
+    ops,
+    transports: transport,
+    algorithms,
     peers: peer,
     check: check ? "on" : "off",
     format: json ? "json" : "table",
@@ -74,12 +100,19 @@ export function parseOptions(args: readonly string[]): Options | "help" | "wrong
 }
 
 /** Options as the command line names them. */
-type Flags = Omit<Options, "ops" | "peers" | "check" | "format"> & {
-  readonly op: readonly Op[];
-  readonly peer: readonly PeerName[];
-  readonly check: boolean;
-  readonly json?: boolean;
-};
+type Flags =
+  & Pick<
+    Options,
+    "begin" | "end" | "factor" | "ranks" | "iterations" | "warmup" | "turns"
+  >
+  & {
+    readonly op: readonly Op[];
+    readonly transport: readonly Transport[];
+    readonly algorithm?: readonly string[];
+    readonly peer: readonly PeerName[];
+    readonly check: boolean;
+    readonly json?: boolean;
+  };
 
 function ops(text: string): readonly Op[] {
   return text === "all" ? OPS : listOf(oneOf(OPS))(text);

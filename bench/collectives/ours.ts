@@ -1,10 +1,22 @@
 // Our own ranks, as a contestant: processes of this machine.
 
+import type { AlgorithmOptions } from "../../src/dist/algorithm_table.ts";
 import { startRanks } from "../../src/dist/local_ranks.ts";
 import { Contestant, type Processes } from "./contestant.ts";
+import type { Transport } from "./sockets.ts";
+
+/** One way to run our ranks. */
+export interface Variant {
+  readonly transport: Transport;
+  /** Tables of algorithms by collective; the default where there is none. */
+  readonly algorithms: AlgorithmOptions;
+}
 
 /** Starts `ranks` processes of rank.ts. @throws {Error} if a rank ends, or not all come in time. */
-export function startOurs(ranks: number, signal: AbortSignal): Promise<Contestant> {
+export function startOurs(
+  ranks: number,
+  { transport, algorithms, signal }: Variant & { readonly signal: AbortSignal },
+): Promise<Contestant> {
   return Contestant.start({
     name: "meshfactor",
     ranks,
@@ -13,18 +25,17 @@ export function startOurs(ranks: number, signal: AbortSignal): Promise<Contestan
       startScript({
         ranks,
         script: new URL("./rank.ts", import.meta.url),
-        args: [`${port}`, token],
+        args: [`${port}`, token, transport, JSON.stringify(algorithms)],
       }),
   });
 }
 
-/** Starts a script of this folder as `ranks` ranks; `onLine` is told what they write to stdout. */
+/** Starts a script of this folder as `ranks` ranks. */
 export function startScript(
-  { ranks, script, args, onLine }: {
+  { ranks, script, args }: {
     readonly ranks: number;
     readonly script: URL;
     readonly args: readonly string[];
-    readonly onLine?: (text: string) => void;
   },
 ): Processes {
   const stderr: string[] = [];
@@ -34,7 +45,6 @@ export function startScript(
     args,
     onLine: ({ rank, stream, text }) => {
       if (stream === "stderr") stderr.push(`[rank ${rank}] ${text}`);
-      else onLine?.(text);
     },
   });
   const ended = Promise.race(processes.map((each) => each.ended)).then(({ rank, code, signal }) =>

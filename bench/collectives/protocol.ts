@@ -7,11 +7,11 @@
 //
 // The end of the connection is the end of the rank.
 
-import { type Op, OPS } from "./sweep.ts";
+import type { Op } from "./sweep.ts";
 
-/** Calls that all ranks make when they are told to. */
-export interface Turn {
-  readonly op: Op;
+/** Calls that all ranks make when they are told to; `Name` is what they can be told to do. */
+export interface Turn<Name extends string = Op> {
+  readonly op: Name;
   /** f32 elements of the whole buffer. */
   readonly count: number;
   readonly warmup: number;
@@ -31,14 +31,14 @@ export interface Times {
 }
 
 /** A line by which ranks are told to make calls. */
-export function formatTurn({ op, count, warmup, iterations, check }: Turn): string {
+export function formatTurn({ op, count, warmup, iterations, check }: Turn<string>): string {
   return `run ${op} ${count} ${warmup} ${iterations} ${check}`;
 }
 
-/** @throws {SyntaxError} if the line is none that `formatTurn` makes. */
-export function parseTurn(line: string): Turn {
+/** @throws {SyntaxError} if the line is none that `formatTurn` makes of one of `names`. */
+export function parseTurn<Name extends string>(line: string, names: readonly Name[]): Turn<Name> {
   const [word, name, count, warmup, iterations, check, ...rest] = line.split(" ");
-  const op = OPS.find((each) => each === name);
+  const op = names.find((each) => each === name);
   const numbers = [count, warmup, iterations].map(wholeNumber);
   if (word !== "run" || !op || rest.length > 0 || (check !== "on" && check !== "off")) {
     throw new SyntaxError(`A line that starts a turn was wanted, got "${line}"`);

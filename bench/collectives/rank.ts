@@ -1,36 +1,41 @@
 // One of our ranks: makes the calls that the benchmark asks for, and tells what each took.
 //
-//   deno run -P=train bench/collectives/rank.ts <port of the benchmark> <token>      with launchFromEnv()'s variables
+//   deno run -P=train bench/collectives/rank.ts <port> <token> tcp|unix <algorithms, as JSON>
 //
 // Calls follow one another without a barrier in between, as in nccl-tests; no rank can run ahead of the others, except
 // in a broadcast. The values of the timed calls are zeros, which stay what they are however often they are summed.
 
 import process from "node:process";
+import { type AlgorithmOptions, parseAlgorithms } from "../../src/dist/algorithm_table.ts";
 import { launchFromEnv } from "../../src/dist/launch.ts";
 import type { ProcessGroup } from "../../src/dist/group.ts";
 import { LineChannel } from "./line_channel.ts";
 import { formatTimes, parseTurn, type Times, type Turn } from "./protocol.ts";
-import { type Op, sharesOf } from "./sweep.ts";
+import { BYTES_PER_ELEMENT, type Op, OPS, sharesOf } from "./sweep.ts";
 import { inputOf, mistakeIn } from "./verifiable.ts";
 
-if (import.meta.main) await serve(Number(Deno.args[0]), Deno.args[1]);
-
 /** Serves the benchmark until it closes the connection. */
-async function serve(port: number, token: string): Promise<void> {
-  await using world = await launchFromEnv();
-  using channel = new LineChannel(await Deno.connect({ hostname: "127.0.0.1", port }));
+async function serve([port, token, transport, table]: readonly string[]): Promise<void> {
+  const sameHost = transport === "tcp" ? "tcp" : "unix";
+  const algorithms: AlgorithmOptions = JSON.parse(table);
+  const tables = parseAlgorithms(algorithms);
+  await using world = await launchFromEnv({ sameHost, algorithms });
+  using channel = new LineChannel(
+    await Deno.connect({ hostname: "127.0.0.1", port: Number(port) }),
+  );
   await channel.send(`rank ${world.rank} ${token}`);
   for (let line = await channel.receive(); line !== undefined; line = await channel.receive()) {
-    const turn = parseTurn(line);
+    const turn = parseTurn(line, OPS);
     const mistake = await verify(world.group, turn);
     const times = await measure(world.group, turn);
     const late = mistake ?? await verify(world.group, turn);
-    await channel.send(late === undefined ? formatTimes(times) : `error ${late}`);
+    const algorithm = tables[turn.op].choose(world.worldSize, turn.count * BYTES_PER_ELEMENT);
+    await channel.send(late === undefined ? formatTimes({ ...times, algorithm }) : `error ${late}`);
   }
 }
 
 /** Makes the timed calls. */
-async function measure(group: ProcessGroup, turn: Turn): Promise<Times> {
+async function measure(group: ProcessGroup, turn: Turn): Promise<Omit<Times, "algorithm">> {
   const { op, count, warmup, iterations } = turn;
   const { rank, size: ranks } = group;
   const counts = sharesOf(count, ranks);
@@ -45,7 +50,7 @@ async function measure(group: ProcessGroup, turn: Turn): Promise<Times> {
     microseconds[i] = (performance.now() - start) * 1e3;
   }
   const { user, system } = process.cpuUsage(cpuBefore);
-  return { algorithm: algorithmOf(op), cpuSeconds: (user + system) / 1e6, microseconds };
+  return { cpuSeconds: (user + system) / 1e6, microseconds };
 }
 
 /** Makes one call on inputs whose result is known; returns what is wrong with it. */
@@ -85,6 +90,4 @@ async function call(
   }
 }
 
-function algorithmOf(op: Op): string {
-  return op === "broadcast" ? "chain" : "ring";
-}
+if (import.meta.main) await serve(Deno.args);

@@ -1,15 +1,16 @@
 // What the benchmark prints, as it goes: a table, or one JSON object per line.
 
 import os from "node:os";
-import type { SocketLimit, SocketLimits } from "./limits.ts";
+import type { SocketLimit } from "./limits.ts";
 import type { Options } from "./options.ts";
+import type { Transport } from "./sockets.ts";
 import type { Op } from "./sweep.ts";
 import { digits, headLines, type Row, rowLine } from "./table.ts";
 
 /** Is told what happens. */
 export interface Reporter {
-  /** What Deno's sockets can do, before the sizes on `ranks` ranks. */
-  sockets(ranks: number, limits: SocketLimits): void;
+  /** What Deno's own sockets can do, between two processes. */
+  socket(transport: Transport, limit: SocketLimit): void;
   /** The rows of one collective follow. */
   head(op: Op, ranks: number): void;
   row(row: Row): void;
@@ -29,9 +30,10 @@ function tableReporter({ peers }: Options): Omit<Reporter, "note"> {
   const { model, cores, deno } = machine();
   console.log(`${cores} cores of ${model}, Deno ${deno}, ${new Date().toISOString().slice(0, 10)}`);
   return {
-    sockets(ranks, { tcp, unix }) {
+    socket(transport, { roundTrip, oneWay, bothWays }) {
+      const [us, one, both] = [roundTrip, oneWay, bothWays].map(digits);
       console.log(
-        `\n${ranks} ranks. Deno's own sockets: ${said("TCP", tcp)}; ${said("Unix", unix)}`,
+        `Deno's own sockets, ${transport}: ${us} us round trip, ${one} GB/s one way, ${both} both ways`,
       );
     },
     head(op, ranks) {
@@ -46,7 +48,7 @@ function jsonReporter(): Omit<Reporter, "note"> {
   const print = (value: unknown) => console.log(JSON.stringify(value));
   print({ kind: "machine", ...machine(), date: new Date().toISOString() });
   return {
-    sockets: (ranks, limits) => print({ kind: "sockets", ranks, ...limits }),
+    socket: (transport, limit) => print({ kind: "socket", transport, ...limit }),
     head: () => {},
     row: (row) => print({ kind: "row", ...row }),
   };
@@ -55,8 +57,4 @@ function jsonReporter(): Omit<Reporter, "note"> {
 function machine(): { readonly model: string; readonly cores: number; readonly deno: string } {
   const cpus = os.cpus();
   return { model: cpus[0]?.model ?? "an unknown CPU", cores: cpus.length, deno: Deno.version.deno };
-}
-
-function said(name: string, { roundTrip, oneWay }: SocketLimit): string {
-  return `${name} ${digits(roundTrip)} us round trip, ${digits(oneWay)} GB/s one way`;
 }

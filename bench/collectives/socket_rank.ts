@@ -1,80 +1,100 @@
-// What Deno's sockets alone can do between two processes, with nothing of ours on top: the limit of any collective.
+// What Deno's sockets alone can do between two processes, with nothing of ours in between: the limit of any collective.
 //
-//   round trip    64 bytes there and 64 back, one write and one read each: median of many
-//   one way       as fast as one process writes and another reads: the best of some lengths of writes
+//   roundTrip    a short message there and the same back, one write and one read each
+//   oneWay       a stream from rank 1 to rank 0, and a byte back
+//   bothWays     a stream each way at the same time
 //
-//   rank 0 echoes and swallows, rank 1 measures; run as two ranks with the path of a socket that does not exist yet
+//   deno run -P=train bench/collectives/socket_rank.ts <port> <token> tcp|unix <path of the Unix socket>
+//
+// The turns are those of rank.ts, so that limits are measured at the same moments as what they are compared with.
 
+import { LineChannel } from "./line_channel.ts";
+import { PING_BYTES, SOCKET_TESTS, type SocketTest, STREAM_BYTES } from "./limits.ts";
+import { formatTimes, parseTurn } from "./protocol.ts";
 import { readFully, writeAll } from "./raw_socket.ts";
-import { quantile } from "./figures.ts";
-import type { SocketLimits } from "./limits.ts";
 
-const PING_BYTES = 64;
-const [WARMUP, PINGS] = [300, 2_000];
-const WRITES = [64 << 10, 256 << 10, 1 << 20];
+/** Lengths of writes that were the fastest of 64 KiB to 16 MiB. */
+const WRITE_BYTES = { tcp: 16 << 20, unix: 1 << 20 };
 const READ_BYTES = 1 << 20;
-const ONE_WAY_BYTES = 512 << 20;
+const [DIALS, DIAL_EVERY_MS] = [200, 50];
 
-async function main(): Promise<void> {
-  const tcp = { hostname: "127.0.0.1", port: Number(Deno.env.get("MASTER_PORT")) };
-  const unix = { transport: "unix", path: Deno.args[0] } as const;
-  if (Deno.env.get("RANK") === "0") {
-    using tcpListener = Deno.listen(tcp);
-    using unixListener = Deno.listen(unix);
-    for (const listener of [tcpListener, unixListener]) await serve(await listener.accept());
-  } else {
-    const limits: SocketLimits = {
-      tcp: await measure(await dial(() => Deno.connect(tcp))),
-      unix: await measure(await dial(() => Deno.connect(unix))),
-    };
-    console.log(JSON.stringify(limits));
-  }
-}
-
-async function serve(conn: Deno.Conn): Promise<void> {
-  using _ = withoutDelay(conn);
-  const ping = new Uint8Array(PING_BYTES);
-  for (let i = 0; i < WARMUP + PINGS; i++) {
-    await readFully(conn, ping);
-    await writeAll(conn, ping);
-  }
-  const target = new Uint8Array(READ_BYTES);
-  for (let stream = 0; stream < WRITES.length; stream++) {
-    for (let left = ONE_WAY_BYTES; left > 0;) {
-      left -= await conn.read(target.subarray(0, Math.min(left, READ_BYTES))) ?? left;
+async function main([port, token, transport, path]: readonly string[]): Promise<void> {
+  if (transport !== "tcp" && transport !== "unix") throw new TypeError(`No socket: ${transport}`);
+  const rank = Number(Deno.env.get("RANK"));
+  using conn = transport === "tcp"
+    ? await meetTcp(rank, Number(Deno.env.get("MASTER_PORT")))
+    : await meetUnix(rank, path);
+  using channel = new LineChannel(
+    await Deno.connect({ hostname: "127.0.0.1", port: Number(port) }),
+  );
+  await channel.send(`rank ${rank} ${token}`);
+  const calls = callsOf({ conn, rank, writeBytes: WRITE_BYTES[transport] });
+  for (let line = await channel.receive(); line !== undefined; line = await channel.receive()) {
+    const { op, warmup, iterations } = parseTurn(line, SOCKET_TESTS);
+    for (let i = 0; i < warmup; i++) await calls[op]();
+    const microseconds = new Array<number>(iterations).fill(0);
+    for (let i = 0; i < iterations; i++) {
+      const start = performance.now();
+      await calls[op]();
+      microseconds[i] = (performance.now() - start) * 1e3;
     }
-    await writeAll(conn, ping.subarray(0, 1));
+    await channel.send(formatTimes({ algorithm: "-", cpuSeconds: 0, microseconds }));
   }
 }
 
-async function measure(conn: Deno.Conn): Promise<SocketLimits["tcp"]> {
-  using _ = withoutDelay(conn);
+function callsOf(
+  { conn, rank, writeBytes }: {
+    readonly conn: Deno.Conn;
+    readonly rank: number;
+    readonly writeBytes: number;
+  },
+): Readonly<Record<SocketTest, () => Promise<unknown>>> {
   const ping = new Uint8Array(PING_BYTES);
-  const trips: number[] = [];
-  for (let i = 0; i < WARMUP + PINGS; i++) {
-    const start = performance.now();
-    await writeAll(conn, ping);
-    await readFully(conn, ping);
-    if (i >= WARMUP) trips.push((performance.now() - start) * 1e3);
+  const source = new Uint8Array(writeBytes);
+  const target = new Uint8Array(READ_BYTES);
+  const give = async () => {
+    for (let left = STREAM_BYTES; left > 0; left -= source.length) await writeAll(conn, source);
+  };
+  const take = async () => {
+    for (let left = STREAM_BYTES; left > 0; left -= Math.min(left, READ_BYTES)) {
+      await readFully(conn, target.subarray(0, Math.min(left, READ_BYTES)));
+    }
+  };
+  const bothWays = () => Promise.all([give(), take()]);
+  if (rank === 0) {
+    return {
+      roundTrip: () => readFully(conn, ping).then(() => writeAll(conn, ping)),
+      oneWay: () => take().then(() => writeAll(conn, ping.subarray(0, 1))),
+      bothWays,
+    };
   }
-  const rates: number[] = [];
-  for (const length of WRITES) {
-    const bytes = new Uint8Array(length);
-    const start = performance.now();
-    for (let left = ONE_WAY_BYTES; left > 0; left -= length) await writeAll(conn, bytes);
-    await readFully(conn, ping.subarray(0, 1));
-    rates.push(ONE_WAY_BYTES / (performance.now() - start) / 1e6);
-  }
-  return { roundTrip: quantile(trips, 0.5), oneWay: Math.max(...rates) };
+  return {
+    roundTrip: () => writeAll(conn, ping).then(() => readFully(conn, ping)),
+    oneWay: () => give().then(() => readFully(conn, ping.subarray(0, 1))),
+    bothWays,
+  };
 }
 
-function withoutDelay(conn: Deno.Conn): Deno.Conn {
-  if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
+async function meetTcp(rank: number, port: number): Promise<Deno.Conn> {
+  const address = { hostname: "127.0.0.1", port };
+  const conn =
+    await (rank === 0 ? acceptOne(Deno.listen(address)) : dial(() => Deno.connect(address)));
+  conn.setNoDelay(true);
   return conn;
 }
 
+async function meetUnix(rank: number, path: string): Promise<Deno.Conn> {
+  const address = { transport: "unix", path } as const;
+  return await (rank === 0 ? acceptOne(Deno.listen(address)) : dial(() => Deno.connect(address)));
+}
+
+async function acceptOne<T>(listener: Disposable & { accept(): Promise<T> }): Promise<T> {
+  using only = listener;
+  return await only.accept();
+}
+
 /** Dials until somebody listens. */
-async function dial(connect: () => Promise<Deno.Conn>): Promise<Deno.Conn> {
+async function dial<T>(connect: () => Promise<T>): Promise<T> {
   for (let attempt = 0;; attempt++) {
     try {
       return await connect();
@@ -85,6 +105,4 @@ async function dial(connect: () => Promise<Deno.Conn>): Promise<Deno.Conn> {
   }
 }
 
-const [DIALS, DIAL_EVERY_MS] = [200, 50];
-
-if (import.meta.main) await main();
+if (import.meta.main) await main(Deno.args);

@@ -1,7 +1,8 @@
 // Rows as aligned text, in nccl-tests' columns; ratios say how many times faster ours is than the peer.
 
 import type { Figures } from "./figures.ts";
-import type { Limit } from "./limits.ts";
+import type { Limit, SocketLimit } from "./limits.ts";
+import type { Transport } from "./sockets.ts";
 import type { Op } from "./sweep.ts";
 
 /** One size of one collective, measured. */
@@ -13,7 +14,10 @@ export interface Row extends Figures {
   /** Its elements. */
   readonly count: number;
   readonly type: "f32";
+  readonly transport: Transport;
   readonly algorithm: string;
+  /** Deno's own sockets of this kind, at the same time. */
+  readonly socket: SocketLimit;
   /** What Deno's sockets would allow; undefined if the algorithm's rounds are not known. */
   readonly limit: Limit | undefined;
   /** By name; undefined where a peer could not do it. */
@@ -66,6 +70,7 @@ const OURS: readonly Column[] = [
   { title: "size", unit: "(B)", width: 10, text: ({ bytes }) => `${bytes}` },
   { title: "count", unit: "(elements)", width: 11, text: ({ count }) => `${count}` },
   { title: "type", unit: "", width: 5, text: ({ type }) => type },
+  { title: "over", unit: "", width: 4, text: ({ transport }) => transport },
   { title: "algorithm", unit: "", width: 10, text: ({ algorithm }) => algorithm },
   { title: "min", unit: "(us)", width: 8, text: ({ min }) => digits(min) },
   { title: "p50", unit: "(us)", width: 8, text: ({ p50 }) => digits(p50) },
@@ -73,6 +78,7 @@ const OURS: readonly Column[] = [
   { title: "algbw", unit: "(GB/s)", width: 7, text: ({ algbw }) => digits(algbw) },
   { title: "busbw", unit: "(GB/s)", width: 7, text: ({ busbw }) => digits(busbw) },
   { title: "CPU", unit: "(s/GB)", width: 7, text: (row) => digits(row.cpuSecondsPerGB) },
+  { title: "ping", unit: "(us)", width: 6, text: ({ socket }) => digits(socket.roundTrip) },
   {
     title: "limit",
     unit: "(us)",

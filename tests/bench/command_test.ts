@@ -47,15 +47,14 @@ const SHORT = ["-b", "4", "-e", "4K", "-f", "32", "-n", "3", "-w", "1"];
 Deno.test("./run bench collectives verifies and measures every collective at every size", async () => {
   const { code, lines, stderr } = await runCommand([...SHORT, "--ranks", "3", "--op", "all"]);
   assert.equal(code, 0, stderr);
-  assert.deepEqual(lines.slice(0, 2).map(({ kind }) => kind), ["machine", "sockets"]);
-  const [, { tcp, unix }, ...rows] = lines;
-  for (const figure of [tcp.roundTrip, tcp.oneWay, unix.roundTrip, unix.oneWay]) {
-    assert.ok(figure > 0);
-  }
+  const kinds = lines.slice(0, 3).map(({ kind, transport }) => [kind, transport]);
+  assert.deepEqual(kinds, [["machine", undefined], ["socket", "tcp"], ["socket", "unix"]]);
+  const rows = lines.slice(3);
   const wanted = OPS.flatMap((op) => [4, 128, 4096].map((bytes) => [op, 3, bytes, bytes / 4]));
   assert.deepEqual(rows.map(({ op, ranks, bytes, count }) => [op, ranks, bytes, count]), wanted);
-  for (const { min, p50, p99, algbw, limit, peers } of rows) {
+  for (const { min, p50, p99, algbw, limit, peers, transport, socket } of rows) {
     assert.ok(0 < min && min <= p50 && p50 <= p99 && algbw > 0);
+    assert.ok(transport === "unix" && socket.roundTrip > 0 && socket.oneWay > 0);
     assert.ok(limit.microseconds > 0);
     assert.deepEqual(peers, {});
   }
@@ -68,6 +67,25 @@ Deno.test("a peer that is not installed gives a message, and the rest runs", asy
   assert.match(stderr, /mpi is left out: mpicc was not found: install Open MPI/);
   assert.match(stderr, /gloo is left out: python3 has no PyTorch/);
   assert.equal(lines.filter(({ kind }) => kind === "row").length, 3);
+});
+
+Deno.test("--transport and --algorithm measure ours in several ways beside each other", async () => {
+  const ways = ["--transport", "tcp,unix", "--algorithm", "ring", "two-shot:0-max"];
+  const { code, lines, stderr } = await runCommand([...SHORT, "-e", "4", "--ranks", "2", ...ways]);
+  assert.equal(code, 0, stderr);
+  const rows = lines.filter(({ kind }) => kind === "row");
+  assert.deepEqual(rows.map(({ transport, algorithm }) => `${transport} ${algorithm}`), [
+    "tcp ring",
+    "tcp two-shot",
+    "unix ring",
+    "unix two-shot",
+  ]);
+});
+
+Deno.test("an algorithm that the collective does not have is refused", async () => {
+  const { code, stderr } = await runCommand(["--algorithm", "magic"]);
+  assert.equal(code, 2);
+  assert.match(stderr, /"magic" in "magic" is no algorithm of allReduce/);
 });
 
 Deno.test("a wrong option ends the command with 2", async () => {

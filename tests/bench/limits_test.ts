@@ -1,14 +1,14 @@
 // What Deno's sockets would allow, by hand for small cases.
 
 import assert from "node:assert/strict";
-import { limitOf, roundsOf } from "../../bench/collectives/limits.ts";
+import { limitOf, roundsOf, socketLimitOf, STREAM_BYTES } from "../../bench/collectives/limits.ts";
 
-const SOCKET = { roundTrip: 20, oneWay: 2 };
+const SOCKET = { roundTrip: 20, oneWay: 1.5, bothWays: 2 };
 
-Deno.test("limitOf() is half a round trip per round while messages are short", () => {
+Deno.test("limitOf() is a round trip per round while messages are short", () => {
   const call = { op: "allReduce", ranks: 4, bytes: 8, rounds: 2 } as const;
   assert.deepEqual(limitOf(call, { socket: SOCKET, cores: 4 }), {
-    microseconds: 20,
+    microseconds: 40,
     by: "latency",
   });
 });
@@ -20,6 +20,9 @@ Deno.test("limitOf() shares what the cores can move among the ranks when message
     microseconds: 1000,
     by: "bandwidth",
   });
+  // The better of one way and both ways counts.
+  const oneWay = { ...SOCKET, oneWay: 4 };
+  assert.equal(limitOf(two, { socket: oneWay, cores: 2 }).microseconds, 500);
   // 4 ranks send 6 MB together: through one pair of cores, through two pairs, and no faster with more cores.
   const four = { ...two, ranks: 4 };
   const limits = [2, 4, 64].map((cores) => limitOf(four, { socket: SOCKET, cores }).microseconds);
@@ -36,8 +39,18 @@ Deno.test("limitOf() counts half as many bytes for collectives that only scatter
 Deno.test("roundsOf() counts the messages that wait for one another", () => {
   assert.equal(roundsOf("allReduce", "ring", 4), 6);
   assert.equal(roundsOf("reduceScatter", "ring", 4), 3);
-  assert.equal(roundsOf("allReduce", "direct", 4), 2);
+  assert.equal(roundsOf("allReduce", "two-shot", 4), 2);
   assert.equal(roundsOf("allGather", "direct", 4), 1);
   assert.equal(roundsOf("broadcast", "chain", 4), 3);
+  assert.equal(roundsOf("allReduce", "one-shot", 4), 1);
   assert.equal(roundsOf("allReduce", "magic", 4), undefined);
+});
+
+Deno.test("socketLimitOf() takes medians, and counts both directions of a stream both ways", () => {
+  const limit = socketLimitOf({
+    roundTrip: [30, 10, 20],
+    oneWay: [STREAM_BYTES / 1e3, 1, STREAM_BYTES],
+    bothWays: [STREAM_BYTES / 1e3],
+  });
+  assert.deepEqual(limit, { roundTrip: 20, oneWay: 1, bothWays: 2 });
 });

@@ -9,12 +9,13 @@ import {
   parseTurn,
   RankError,
 } from "../../bench/collectives/protocol.ts";
+import { OPS } from "../../bench/collectives/sweep.ts";
 
 const TURN = { op: "allGather", count: 1024, warmup: 5, iterations: 20, check: "on" } as const;
 
 Deno.test("a turn survives its line", () => {
   assert.equal(formatTurn(TURN), "run allGather 1024 5 20 on");
-  assert.deepEqual(parseTurn(formatTurn(TURN)), TURN);
+  assert.deepEqual(parseTurn(formatTurn(TURN), OPS), TURN);
 });
 
 Deno.test("parseTurn() refuses what is no turn", () => {
@@ -26,7 +27,7 @@ Deno.test("parseTurn() refuses what is no turn", () => {
     "run allGather 1 1 1",
   ];
   for (const line of [...wrong, "run allGather 1 1 1 maybe", "run allGather 1 1 1 on more"]) {
-    assert.throws(() => parseTurn(line), SyntaxError, line);
+    assert.throws(() => parseTurn(line, OPS), SyntaxError, line);
   }
 });
 

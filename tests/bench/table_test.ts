@@ -11,7 +11,9 @@ const ROW: Row = {
   bytes: 1 << 20,
   count: 1 << 18,
   type: "f32",
+  transport: "unix",
   algorithm: "ring",
+  socket: { roundTrip: 20, oneWay: 2, bothWays: 3 },
   limit: { microseconds: 80, by: "bandwidth" },
   peers: { mpi: { ...FIGURES, p50: 150 }, gloo: undefined },
 };
@@ -21,7 +23,7 @@ function words(line: string): string[] {
 }
 
 Deno.test("rowLine() has nccl-tests' columns, the distance from the limit, and each peer's ratio", () => {
-  const ours = "1048576 262144 f32 ring 90.0 100 120 10.5 15.7 0.500 80.0 bandwidth 1.25";
+  const ours = "1048576 262144 f32 unix ring 90.0 100 120 10.5 15.7 0.500 20.0 80.0 bandwidth 1.25";
   assert.deepEqual(words(rowLine(ROW, [])), words(ours));
   assert.deepEqual(words(rowLine(ROW, ["mpi"])), words(`${ours} 150 15.7 0.500 1.50`));
 });
