@@ -48,8 +48,8 @@ async function speak(
   { hostname, port }: ControlAddress,
   { hello, answer }: { readonly hello: string; readonly answer: string | undefined },
 ): Promise<void> {
-  using channel = new LineChannel(await Deno.connect({ hostname, port }));
   try {
+    using channel = new LineChannel(await Deno.connect({ hostname, port }));
     await channel.send(hello);
     while (await channel.receive() !== undefined) {
       if (answer !== undefined) await channel.send(answer);
