@@ -5,6 +5,8 @@ export function accumulate(x: number, out: number, length: number, factor: numbe
 
 export function adafactor_apply(grad: number, factors: number, guard: number, param: number, sums: number, grad_offset: number, param_offset: number, batch: number, rows: number, cols: number, update_squares: number, param_squares: number, next_param_squares: number, count: number, rate: number, scale_parameter: number, scale_floor: number, scale_ceiling: number, clip_threshold: number, weight_decay: number, absolute_decay: number): void;
 
+export function adafactor_apply_cautious(grad: number, factors: number, guard: number, param: number, momentum: number, sums: number, grad_offset: number, param_offset: number, batch: number, rows: number, cols: number, update_squares: number, param_squares: number, next_param_squares: number, count: number, rate: number, scale_parameter: number, scale_floor: number, scale_ceiling: number, clip_threshold: number, weight_decay: number, absolute_decay: number, rate_after_momentum: number, aligned: number): void;
+
 export function adafactor_apply_momentum(grad: number, factors: number, guard: number, param: number, momentum: number, sums: number, grad_offset: number, param_offset: number, batch: number, rows: number, cols: number, update_squares: number, param_squares: number, next_param_squares: number, count: number, rate: number, scale_parameter: number, scale_floor: number, scale_ceiling: number, clip_threshold: number, weight_decay: number, absolute_decay: number, beta1: number, rate_after_momentum: number): void;
 
 export function adafactor_gradient_scale(sums: number, offset: number, length: number, slot: number, factor: number, max_norm: number): void;
@@ -12,6 +14,8 @@ export function adafactor_gradient_scale(sums: number, offset: number, length: n
 export function adafactor_guard(sums: number, guard: number, offset: number, length: number): void;
 
 export function adafactor_moments(sums: number, guard: number, moments: number, factors: number, batch: number, rows: number, cols: number, row_sums: number, col_sums: number, total: number, gradient_scale: number, global_rows: number, global_cols: number, keep: number, take: number, eps1: number, mean_floor: number, factor_cap: number): void;
+
+export function adafactor_momentum(grad: number, factors: number, guard: number, momentum: number, sums: number, grad_offset: number, batch: number, rows: number, cols: number, update_squares: number, param_squares: number, aligned: number, count: number, rate: number, scale_parameter: number, scale_floor: number, scale_ceiling: number, clip_threshold: number, beta1: number, rate_after_momentum: number): void;
 
 export function adafactor_stats(grad: number, sums: number, grad_offset: number, batch: number, rows: number, cols: number, row_sums: number, col_sums: number, total: number): void;
 

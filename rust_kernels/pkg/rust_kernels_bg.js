@@ -58,6 +58,36 @@ export function adafactor_apply(grad, factors, guard, param, sums, grad_offset, 
  * @param {number} clip_threshold
  * @param {number} weight_decay
  * @param {number} absolute_decay
+ * @param {number} rate_after_momentum
+ * @param {number} aligned
+ */
+export function adafactor_apply_cautious(grad, factors, guard, param, momentum, sums, grad_offset, param_offset, batch, rows, cols, update_squares, param_squares, next_param_squares, count, rate, scale_parameter, scale_floor, scale_ceiling, clip_threshold, weight_decay, absolute_decay, rate_after_momentum, aligned) {
+    wasm.adafactor_apply_cautious(grad, factors, guard, param, momentum, sums, grad_offset, param_offset, batch, rows, cols, update_squares, param_squares, next_param_squares, count, rate, scale_parameter, scale_floor, scale_ceiling, clip_threshold, weight_decay, absolute_decay, rate_after_momentum, aligned);
+}
+
+/**
+ * @param {number} grad
+ * @param {number} factors
+ * @param {number} guard
+ * @param {number} param
+ * @param {number} momentum
+ * @param {number} sums
+ * @param {number} grad_offset
+ * @param {number} param_offset
+ * @param {number} batch
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} update_squares
+ * @param {number} param_squares
+ * @param {number} next_param_squares
+ * @param {number} count
+ * @param {number} rate
+ * @param {number} scale_parameter
+ * @param {number} scale_floor
+ * @param {number} scale_ceiling
+ * @param {number} clip_threshold
+ * @param {number} weight_decay
+ * @param {number} absolute_decay
  * @param {number} beta1
  * @param {number} rate_after_momentum
  */
@@ -109,6 +139,32 @@ export function adafactor_guard(sums, guard, offset, length) {
  */
 export function adafactor_moments(sums, guard, moments, factors, batch, rows, cols, row_sums, col_sums, total, gradient_scale, global_rows, global_cols, keep, take, eps1, mean_floor, factor_cap) {
     wasm.adafactor_moments(sums, guard, moments, factors, batch, rows, cols, row_sums, col_sums, total, gradient_scale, global_rows, global_cols, keep, take, eps1, mean_floor, factor_cap);
+}
+
+/**
+ * @param {number} grad
+ * @param {number} factors
+ * @param {number} guard
+ * @param {number} momentum
+ * @param {number} sums
+ * @param {number} grad_offset
+ * @param {number} batch
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} update_squares
+ * @param {number} param_squares
+ * @param {number} aligned
+ * @param {number} count
+ * @param {number} rate
+ * @param {number} scale_parameter
+ * @param {number} scale_floor
+ * @param {number} scale_ceiling
+ * @param {number} clip_threshold
+ * @param {number} beta1
+ * @param {number} rate_after_momentum
+ */
+export function adafactor_momentum(grad, factors, guard, momentum, sums, grad_offset, batch, rows, cols, update_squares, param_squares, aligned, count, rate, scale_parameter, scale_floor, scale_ceiling, clip_threshold, beta1, rate_after_momentum) {
+    wasm.adafactor_momentum(grad, factors, guard, momentum, sums, grad_offset, batch, rows, cols, update_squares, param_squares, aligned, count, rate, scale_parameter, scale_floor, scale_ceiling, clip_threshold, beta1, rate_after_momentum);
 }
 
 /**

@@ -3,10 +3,12 @@
 export const memory: WebAssembly.Memory;
 export const accumulate: (a: number, b: number, c: number, d: number) => void;
 export const adafactor_apply: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number, t: number, u: number) => void;
+export const adafactor_apply_cautious: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number, t: number, u: number, v: number, w: number, x: number) => void;
 export const adafactor_apply_momentum: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number, t: number, u: number, v: number, w: number, x: number) => void;
 export const adafactor_gradient_scale: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
 export const adafactor_guard: (a: number, b: number, c: number, d: number) => void;
 export const adafactor_moments: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number) => void;
+export const adafactor_momentum: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number, t: number) => void;
 export const adafactor_stats: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => void;
 export const adafactor_update_squares: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => void;
 export const add: (a: number, b: number, c: number, d: number) => void;

@@ -52,6 +52,13 @@ pub struct MomentumStep {
     pub over: f32,
 }
 
+/// A step with a momentum that is already averaged: p loses `decay` p and `over` of what is aligned with `take` u.
+pub struct CautiousStep {
+    pub decay: f32,
+    pub take: f32,
+    pub over: f32,
+}
+
 /// Sum of u^2.
 pub fn adafactor_update_squares(update: &Update) -> f32 {
     let mut result = 0.0;
@@ -109,6 +116,57 @@ pub fn adafactor_apply_momentum(
         result += f64::from(total(sums));
     });
     result as f32
+}
+
+/// momentum <- keep momentum + take u; returns how many elements of it have the sign of take u.
+pub fn adafactor_momentum(update: &Update, momentum: &mut [f32], keep: f32, take: f32) -> f32 {
+    let (keep, take) = (F32x4::splat(keep), F32x4::splat(take));
+    let mut result = 0.0;
+    for_each_run(update, |run| {
+        let mut counts = [F32x4::splat(0.0); ABREAST];
+        let reads = [run.grad, run.col_factors];
+        let writes = [&mut momentum[run.range.clone()]];
+        for_each_group(reads, writes, |[grad, col_factor], [m], i| {
+            let taken = take * run.update(grad, col_factor);
+            let m = keep * m + taken;
+            counts[i] += where_aligned(m, taken, F32x4::splat(1.0));
+            [m]
+        });
+        result += f64::from(total(counts));
+    });
+    result as f32
+}
+
+/// p <- p - decay p - over momentum, momentum only where it has the sign of take u; returns the sum of the new p^2.
+pub fn adafactor_apply_cautious(
+    update: &Update,
+    param: &mut [f32],
+    momentum: &[f32],
+    step: &CautiousStep,
+) -> f32 {
+    let (decay, over) = (F32x4::splat(step.decay), F32x4::splat(step.over));
+    let take = F32x4::splat(step.take);
+    let mut result = 0.0;
+    for_each_run(update, |run| {
+        let mut sums = [F32x4::splat(0.0); ABREAST];
+        let reads = [run.grad, run.col_factors, &momentum[run.range.clone()]];
+        let writes = [&mut param[run.range.clone()]];
+        for_each_group(reads, writes, |[grad, col_factor, m], [p], i| {
+            let taken = take * run.update(grad, col_factor);
+            let p = p - decay * p - where_aligned(m, taken, over * m);
+            sums[i] += p * p;
+            [p]
+        });
+        result += f64::from(total(sums));
+    });
+    result as f32
+}
+
+/// `value` in the lanes where a and b have one sign, else 0.
+#[inline(always)]
+fn where_aligned(a: F32x4, b: F32x4, value: F32x4) -> F32x4 {
+    // As if the product were above 0: what is subnormal counts as 0.
+    (a * b).where_ge(F32x4::splat(f32::MIN_POSITIVE), value, F32x4::splat(0.0))
 }
 
 #[inline(always)]

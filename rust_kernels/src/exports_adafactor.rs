@@ -2,7 +2,7 @@
 
 #![allow(clippy::too_many_arguments, clippy::not_unsafe_ptr_arg_deref)]
 
-use crate::adafactor_apply::{self, MomentumStep, Step, Update};
+use crate::adafactor_apply::{self, CautiousStep, MomentumStep, Step, Update};
 use crate::adafactor_moments::{self, Decay, Sums};
 use crate::operands::{In, Indices, Out, is_set, or_throw, read, read_at, write, write_at};
 use crate::{adafactor_stats, sums};
@@ -194,6 +194,104 @@ pub fn adafactor_apply_momentum(
         let take = (1.0 - beta1) * before / clip;
         let step = MomentumStep { decay, keep: beta1, take, over };
         adafactor_apply::adafactor_apply_momentum(&update, param, momentum, &step)
+    };
+    write_at(sums, next_param_squares, 1)[0] = squares;
+}
+
+#[wasm_bindgen]
+pub fn adafactor_momentum(
+    grad: In,
+    factors: In,
+    guard: Indices,
+    momentum: Out,
+    sums: Out,
+    grad_offset: usize,
+    batch: usize,
+    rows: usize,
+    cols: usize,
+    update_squares: usize,
+    param_squares: usize,
+    aligned: usize,
+    count: f32,
+    rate: f32,
+    scale_parameter: u32,
+    scale_floor: f32,
+    scale_ceiling: f32,
+    clip_threshold: f32,
+    beta1: f32,
+    rate_after_momentum: u32,
+) {
+    let number = if is_set(guard) {
+        0.0
+    } else {
+        let momentum = write(momentum, batch * rows * cols);
+        let update = update(grad, factors, grad_offset, batch, rows, cols);
+        let Size { rate, clip, .. } = Rate {
+            count,
+            rate,
+            scale_parameter,
+            scale_floor,
+            scale_ceiling,
+            clip_threshold,
+            weight_decay: 0.0,
+            absolute_decay: 0.0,
+        }
+        .size(sums, update_squares, param_squares);
+        let before = if rate_after_momentum == 0 { rate } else { 1.0 };
+        let take = (1.0 - beta1) * before / clip;
+        adafactor_apply::adafactor_momentum(&update, momentum, beta1, take)
+    };
+    write_at(sums, aligned, 1)[0] = number;
+}
+
+#[wasm_bindgen]
+pub fn adafactor_apply_cautious(
+    grad: In,
+    factors: In,
+    guard: Indices,
+    param: Out,
+    momentum: In,
+    sums: Out,
+    grad_offset: usize,
+    param_offset: usize,
+    batch: usize,
+    rows: usize,
+    cols: usize,
+    update_squares: usize,
+    param_squares: usize,
+    next_param_squares: usize,
+    count: f32,
+    rate: f32,
+    scale_parameter: u32,
+    scale_floor: f32,
+    scale_ceiling: f32,
+    clip_threshold: f32,
+    weight_decay: f32,
+    absolute_decay: f32,
+    rate_after_momentum: u32,
+    aligned: usize,
+) {
+    let param = write_at(param, param_offset, batch * rows * cols);
+    let squares = if is_set(guard) {
+        sums::sum_squares(param)
+    } else {
+        let momentum = read(momentum, batch * rows * cols);
+        let update = update(grad, factors, grad_offset, batch, rows, cols);
+        let Size { rate, clip, decay } = Rate {
+            count,
+            rate,
+            scale_parameter,
+            scale_floor,
+            scale_ceiling,
+            clip_threshold,
+            weight_decay,
+            absolute_decay,
+        }
+        .size(sums, update_squares, param_squares);
+        let (before, after) = if rate_after_momentum == 0 { (rate, 1.0) } else { (1.0, rate) };
+        let share = (read_at(sums, aligned, 1)[0] / count).max(1e-3);
+        let step = CautiousStep { decay, take: before / clip, over: after / share };
+        adafactor_apply::adafactor_apply_cautious(&update, param, momentum, &step)
     };
     write_at(sums, next_param_squares, 1)[0] = squares;
 }

@@ -96,6 +96,21 @@ export const extents: { readonly [K in KernelName]: Extents<K> } = {
     momentum: (p) => p.batch * p.rows * p.cols,
     sums: (p) => Math.max(p.updateSquares, p.paramSquares, p.nextParamSquares) + 1,
   },
+  adafactor_momentum: {
+    grad: (p) => p.gradOffset + p.batch * p.rows * p.cols,
+    factors: (p) => p.batch * (p.rows + p.cols) + 1,
+    guard: () => 1,
+    momentum: (p) => p.batch * p.rows * p.cols,
+    sums: (p) => Math.max(p.updateSquares, p.paramSquares, p.aligned) + 1,
+  },
+  adafactor_apply_cautious: {
+    grad: (p) => p.gradOffset + p.batch * p.rows * p.cols,
+    factors: (p) => p.batch * (p.rows + p.cols) + 1,
+    guard: () => 1,
+    param: (p) => p.paramOffset + p.batch * p.rows * p.cols,
+    momentum: (p) => p.batch * p.rows * p.cols,
+    sums: (p) => Math.max(p.updateSquares, p.paramSquares, p.nextParamSquares, p.aligned) + 1,
+  },
 };
 
 /**

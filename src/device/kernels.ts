@@ -47,6 +47,17 @@ const sums = {
   params: { rows: "u32", cols: "u32", accumulate: "u32" },
 } as const;
 
+const stepSize = {
+  // Elements of the whole parameter, over all ranks.
+  count: "f32",
+  // rho_t; with scaleParameter 1 it is multiplied by RMS(p), held to scaleFloor .. scaleCeiling.
+  rate: "f32",
+  scaleParameter: "u32",
+  scaleFloor: "f32",
+  scaleCeiling: "f32",
+  clipThreshold: "f32",
+} as const;
+
 const apply = {
   gradOffset: "u32",
   paramOffset: "u32",
@@ -57,14 +68,7 @@ const apply = {
   updateSquares: "u32",
   paramSquares: "u32",
   nextParamSquares: "u32",
-  // Elements of the whole parameter, over all ranks.
-  count: "f32",
-  // rho_t; with scaleParameter 1 it is multiplied by RMS(p), held to scaleFloor .. scaleCeiling.
-  rate: "f32",
-  scaleParameter: "u32",
-  scaleFloor: "f32",
-  scaleCeiling: "f32",
-  clipThreshold: "f32",
+  ...stepSize,
   // The share of p that decays is a weightDecay + absoluteDecay.
   weightDecay: "f32",
   absoluteDecay: "f32",
@@ -220,6 +224,36 @@ export const kernels = {
       sums: "write",
     },
     params: { ...apply, beta1: "f32", rateAfterMomentum: "u32" },
+  },
+  // A cautious step in two, as how many elements are aligned must be known before it is taken. First the momentum as in
+  // adafactor_apply_momentum, and sums[aligned] = how many of its elements have the sign of what was just averaged in;
+  adafactor_momentum: {
+    bindings: { grad: "read", factors: "read", guard: "read", momentum: "write", sums: "write" },
+    params: {
+      gradOffset: "u32",
+      batch: "u32",
+      rows: "u32",
+      cols: "u32",
+      updateSquares: "u32",
+      paramSquares: "u32",
+      aligned: "u32",
+      ...stepSize,
+      beta1: "f32",
+      rateAfterMomentum: "u32",
+    },
+  },
+  // then as adafactor_apply_momentum, but momentum counts for nothing where it is not aligned, and for the more elsewhere:
+  //   what is subtracted is divided by max(sums[aligned] / count, 1e-3), sums[aligned] of the whole parameter
+  adafactor_apply_cautious: {
+    bindings: {
+      grad: "read",
+      factors: "read",
+      guard: "read",
+      param: "write",
+      momentum: "read",
+      sums: "write",
+    },
+    params: { ...apply, rateAfterMomentum: "u32", aligned: "u32" },
   },
 } as const satisfies Record<string, Kernel>;
 

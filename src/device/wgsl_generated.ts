@@ -749,6 +749,749 @@ fn finish(@builtin(local_invocation_index) lane: u32) {
   }
 }
 `,
+  adafactor_apply_cautious: `
+struct Place {
+  batch: u32,
+  row: u32,
+  col: u32,
+  rowTile: u32,
+  colTile: u32,
+}
+fn tilesDown(rows: u32) -> u32 {
+  return (rows + 31u) / 32u;
+}
+fn tilesAcross(cols: u32) -> u32 {
+  return (cols + 255u) / 256u;
+}
+fn placeInTile(tile: u32, lane: u32) -> Place {
+  let across = tilesAcross(params.cols);
+  let down = tilesDown(params.rows);
+  let colTile = tile % across;
+  let rowTile = tile / across % down;
+  return Place(
+    tile / across / down,
+    rowTile * 32u + lane / 64u,
+    colTile * 256u + lane % 64u,
+    rowTile,
+    colTile,
+  );
+}
+var<workgroup> laneSums: array<f32, 256>;
+fn workgroupSum(lane: u32, value: f32) -> f32 {
+  laneSums[lane] = value;
+  workgroupBarrier();
+  if (lane < 16u) {
+    var sum = 0.0;
+{
+      sum += laneSums[0u * 16u + lane];
+}
+{
+      sum += laneSums[1u * 16u + lane];
+}
+{
+      sum += laneSums[2u * 16u + lane];
+}
+{
+      sum += laneSums[3u * 16u + lane];
+}
+{
+      sum += laneSums[4u * 16u + lane];
+}
+{
+      sum += laneSums[5u * 16u + lane];
+}
+{
+      sum += laneSums[6u * 16u + lane];
+}
+{
+      sum += laneSums[7u * 16u + lane];
+}
+{
+      sum += laneSums[8u * 16u + lane];
+}
+{
+      sum += laneSums[9u * 16u + lane];
+}
+{
+      sum += laneSums[10u * 16u + lane];
+}
+{
+      sum += laneSums[11u * 16u + lane];
+}
+{
+      sum += laneSums[12u * 16u + lane];
+}
+{
+      sum += laneSums[13u * 16u + lane];
+}
+{
+      sum += laneSums[14u * 16u + lane];
+}
+{
+      sum += laneSums[15u * 16u + lane];
+}
+    laneSums[lane] = sum;
+  }
+  workgroupBarrier();
+  var total = 0.0;
+  if (lane == 0u) {
+{
+      total += laneSums[0u];
+}
+{
+      total += laneSums[1u];
+}
+{
+      total += laneSums[2u];
+}
+{
+      total += laneSums[3u];
+}
+{
+      total += laneSums[4u];
+}
+{
+      total += laneSums[5u];
+}
+{
+      total += laneSums[6u];
+}
+{
+      total += laneSums[7u];
+}
+{
+      total += laneSums[8u];
+}
+{
+      total += laneSums[9u];
+}
+{
+      total += laneSums[10u];
+}
+{
+      total += laneSums[11u];
+}
+{
+      total += laneSums[12u];
+}
+{
+      total += laneSums[13u];
+}
+{
+      total += laneSums[14u];
+}
+{
+      total += laneSums[15u];
+}
+  }
+  return total;
+}
+fn sumOfPartials(lane: u32, count: u32) -> f32 {
+  var s0 = 0.0;
+  var s1 = 0.0;
+  var i = lane;
+  for (; i + 256u < count; i += 512u) {
+    s0 += scratch[i];
+    s1 += scratch[i + 256u];
+  }
+  if (i < count) {
+    s0 += scratch[i];
+  }
+  return workgroupSum(lane, s0 + s1);
+}
+struct Params {
+  gradOffset: u32,
+  paramOffset: u32,
+  batch: u32,
+  rows: u32,
+  cols: u32,
+  updateSquares: u32,
+  paramSquares: u32,
+  nextParamSquares: u32,
+  count: f32,
+  rate: f32,
+  scaleParameter: u32,
+  scaleFloor: f32,
+  scaleCeiling: f32,
+  clipThreshold: f32,
+  weightDecay: f32,
+  absoluteDecay: f32,
+  rateAfterMomentum: u32,
+  aligned: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> grad: array<f32>;
+@group(0) @binding(2) var<storage, read> factors: array<f32>;
+@group(0) @binding(3) var<storage, read> guard: array<u32>;
+@group(0) @binding(4) var<storage, read_write> param: array<f32>;
+@group(0) @binding(5) var<storage, read> momentum: array<f32>;
+@group(0) @binding(6) var<storage, read_write> sums: array<f32>;
+@group(0) @binding(7) var<storage, read_write> scratch: array<f32>;
+@compute @workgroup_size(256)
+fn tiles(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let tile = group.y * groups.x + group.x;
+  let place = placeInTile(tile, lane);
+  if (place.batch >= params.batch) {
+    return;
+  }
+  let changing = guard[0] == 0u;
+  let paramScale = clamp(sqrt(sums[params.paramSquares] / params.count), params.scaleFloor, params.scaleCeiling);
+  let a = params.rate * select(1.0, paramScale, params.scaleParameter != 0u);
+  let d = max(1.0, sqrt(sums[params.updateSquares] / params.count) / params.clipThreshold);
+  let taken = select(a, 1.0, params.rateAfterMomentum != 0u) / d;
+  let share = max(sums[params.aligned] / params.count, 1e-3);
+  let over = select(1.0, a, params.rateAfterMomentum != 0u) / share;
+  let decay = a * params.weightDecay + params.absoluteDecay;
+  let colFactors = params.batch * params.rows + place.batch * params.cols;
+  let most = factors[params.batch * (params.rows + params.cols)];
+  var colFactor = vec4f();
+{
+    let col = place.col + 0u * 64u;
+    if (col < params.cols) {
+      colFactor[0u] = factors[colFactors + col];
+    }
+}
+{
+    let col = place.col + 1u * 64u;
+    if (col < params.cols) {
+      colFactor[1u] = factors[colFactors + col];
+    }
+}
+{
+    let col = place.col + 2u * 64u;
+    if (col < params.cols) {
+      colFactor[2u] = factors[colFactors + col];
+    }
+}
+{
+    let col = place.col + 3u * 64u;
+    if (col < params.cols) {
+      colFactor[3u] = factors[colFactors + col];
+    }
+}
+  var squares = vec4f();
+{
+    let row = place.row + 0u * 4u;
+    if (row < params.rows) {
+      let rowIndex = place.batch * params.rows + row;
+      let rowFactor = factors[rowIndex];
+{
+        let col = place.col + 0u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[0u] = fma(p, p, squares[0u]);
+        }
+}
+{
+        let col = place.col + 1u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[1u] = fma(p, p, squares[1u]);
+        }
+}
+{
+        let col = place.col + 2u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[2u] = fma(p, p, squares[2u]);
+        }
+}
+{
+        let col = place.col + 3u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[3u] = fma(p, p, squares[3u]);
+        }
+}
+    }
+}
+{
+    let row = place.row + 1u * 4u;
+    if (row < params.rows) {
+      let rowIndex = place.batch * params.rows + row;
+      let rowFactor = factors[rowIndex];
+{
+        let col = place.col + 0u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[0u] = fma(p, p, squares[0u]);
+        }
+}
+{
+        let col = place.col + 1u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[1u] = fma(p, p, squares[1u]);
+        }
+}
+{
+        let col = place.col + 2u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[2u] = fma(p, p, squares[2u]);
+        }
+}
+{
+        let col = place.col + 3u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[3u] = fma(p, p, squares[3u]);
+        }
+}
+    }
+}
+{
+    let row = place.row + 2u * 4u;
+    if (row < params.rows) {
+      let rowIndex = place.batch * params.rows + row;
+      let rowFactor = factors[rowIndex];
+{
+        let col = place.col + 0u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[0u] = fma(p, p, squares[0u]);
+        }
+}
+{
+        let col = place.col + 1u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[1u] = fma(p, p, squares[1u]);
+        }
+}
+{
+        let col = place.col + 2u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[2u] = fma(p, p, squares[2u]);
+        }
+}
+{
+        let col = place.col + 3u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[3u] = fma(p, p, squares[3u]);
+        }
+}
+    }
+}
+{
+    let row = place.row + 3u * 4u;
+    if (row < params.rows) {
+      let rowIndex = place.batch * params.rows + row;
+      let rowFactor = factors[rowIndex];
+{
+        let col = place.col + 0u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[0u] = fma(p, p, squares[0u]);
+        }
+}
+{
+        let col = place.col + 1u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[1u] = fma(p, p, squares[1u]);
+        }
+}
+{
+        let col = place.col + 2u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[2u] = fma(p, p, squares[2u]);
+        }
+}
+{
+        let col = place.col + 3u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[3u] = fma(p, p, squares[3u]);
+        }
+}
+    }
+}
+{
+    let row = place.row + 4u * 4u;
+    if (row < params.rows) {
+      let rowIndex = place.batch * params.rows + row;
+      let rowFactor = factors[rowIndex];
+{
+        let col = place.col + 0u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[0u] = fma(p, p, squares[0u]);
+        }
+}
+{
+        let col = place.col + 1u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[1u] = fma(p, p, squares[1u]);
+        }
+}
+{
+        let col = place.col + 2u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[2u] = fma(p, p, squares[2u]);
+        }
+}
+{
+        let col = place.col + 3u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[3u] = fma(p, p, squares[3u]);
+        }
+}
+    }
+}
+{
+    let row = place.row + 5u * 4u;
+    if (row < params.rows) {
+      let rowIndex = place.batch * params.rows + row;
+      let rowFactor = factors[rowIndex];
+{
+        let col = place.col + 0u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[0u] = fma(p, p, squares[0u]);
+        }
+}
+{
+        let col = place.col + 1u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[1u] = fma(p, p, squares[1u]);
+        }
+}
+{
+        let col = place.col + 2u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[2u] = fma(p, p, squares[2u]);
+        }
+}
+{
+        let col = place.col + 3u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[3u] = fma(p, p, squares[3u]);
+        }
+}
+    }
+}
+{
+    let row = place.row + 6u * 4u;
+    if (row < params.rows) {
+      let rowIndex = place.batch * params.rows + row;
+      let rowFactor = factors[rowIndex];
+{
+        let col = place.col + 0u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[0u] = fma(p, p, squares[0u]);
+        }
+}
+{
+        let col = place.col + 1u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[1u] = fma(p, p, squares[1u]);
+        }
+}
+{
+        let col = place.col + 2u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[2u] = fma(p, p, squares[2u]);
+        }
+}
+{
+        let col = place.col + 3u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[3u] = fma(p, p, squares[3u]);
+        }
+}
+    }
+}
+{
+    let row = place.row + 7u * 4u;
+    if (row < params.rows) {
+      let rowIndex = place.batch * params.rows + row;
+      let rowFactor = factors[rowIndex];
+{
+        let col = place.col + 0u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[0u] = fma(p, p, squares[0u]);
+        }
+}
+{
+        let col = place.col + 1u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[1u] = fma(p, p, squares[1u]);
+        }
+}
+{
+        let col = place.col + 2u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[2u] = fma(p, p, squares[2u]);
+        }
+}
+{
+        let col = place.col + 3u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          var p = param[params.paramOffset + at];
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = momentum[at];
+            p -= decay * p + select(0.0, over * m, m * (taken * u) > 0.0);
+            param[params.paramOffset + at] = p;
+          }
+          squares[3u] = fma(p, p, squares[3u]);
+        }
+}
+    }
+}
+  let sum = workgroupSum(lane, (squares.x + squares.y) + (squares.z + squares.w));
+  if (lane == 0u) {
+    scratch[tile] = sum;
+  }
+}
+@compute @workgroup_size(256)
+fn finish(@builtin(local_invocation_index) lane: u32) {
+  let count = params.batch * tilesDown(params.rows) * tilesAcross(params.cols);
+  let sum = sumOfPartials(lane, count);
+  if (lane == 0u) {
+    sums[params.nextParamSquares] = sum;
+  }
+}
+`,
   adafactor_apply_momentum: `
 struct Place {
   batch: u32,
@@ -1776,6 +2519,678 @@ fn average(before: f32, now: f32) -> f32 {
   return params.keep * before + params.take * (scale * now * scale + params.eps1);
 }
 const TINY = 1.17549435e-38;
+`,
+  adafactor_momentum: `
+struct Place {
+  batch: u32,
+  row: u32,
+  col: u32,
+  rowTile: u32,
+  colTile: u32,
+}
+fn tilesDown(rows: u32) -> u32 {
+  return (rows + 31u) / 32u;
+}
+fn tilesAcross(cols: u32) -> u32 {
+  return (cols + 255u) / 256u;
+}
+fn placeInTile(tile: u32, lane: u32) -> Place {
+  let across = tilesAcross(params.cols);
+  let down = tilesDown(params.rows);
+  let colTile = tile % across;
+  let rowTile = tile / across % down;
+  return Place(
+    tile / across / down,
+    rowTile * 32u + lane / 64u,
+    colTile * 256u + lane % 64u,
+    rowTile,
+    colTile,
+  );
+}
+var<workgroup> laneSums: array<f32, 256>;
+fn workgroupSum(lane: u32, value: f32) -> f32 {
+  laneSums[lane] = value;
+  workgroupBarrier();
+  if (lane < 16u) {
+    var sum = 0.0;
+{
+      sum += laneSums[0u * 16u + lane];
+}
+{
+      sum += laneSums[1u * 16u + lane];
+}
+{
+      sum += laneSums[2u * 16u + lane];
+}
+{
+      sum += laneSums[3u * 16u + lane];
+}
+{
+      sum += laneSums[4u * 16u + lane];
+}
+{
+      sum += laneSums[5u * 16u + lane];
+}
+{
+      sum += laneSums[6u * 16u + lane];
+}
+{
+      sum += laneSums[7u * 16u + lane];
+}
+{
+      sum += laneSums[8u * 16u + lane];
+}
+{
+      sum += laneSums[9u * 16u + lane];
+}
+{
+      sum += laneSums[10u * 16u + lane];
+}
+{
+      sum += laneSums[11u * 16u + lane];
+}
+{
+      sum += laneSums[12u * 16u + lane];
+}
+{
+      sum += laneSums[13u * 16u + lane];
+}
+{
+      sum += laneSums[14u * 16u + lane];
+}
+{
+      sum += laneSums[15u * 16u + lane];
+}
+    laneSums[lane] = sum;
+  }
+  workgroupBarrier();
+  var total = 0.0;
+  if (lane == 0u) {
+{
+      total += laneSums[0u];
+}
+{
+      total += laneSums[1u];
+}
+{
+      total += laneSums[2u];
+}
+{
+      total += laneSums[3u];
+}
+{
+      total += laneSums[4u];
+}
+{
+      total += laneSums[5u];
+}
+{
+      total += laneSums[6u];
+}
+{
+      total += laneSums[7u];
+}
+{
+      total += laneSums[8u];
+}
+{
+      total += laneSums[9u];
+}
+{
+      total += laneSums[10u];
+}
+{
+      total += laneSums[11u];
+}
+{
+      total += laneSums[12u];
+}
+{
+      total += laneSums[13u];
+}
+{
+      total += laneSums[14u];
+}
+{
+      total += laneSums[15u];
+}
+  }
+  return total;
+}
+fn sumOfPartials(lane: u32, count: u32) -> f32 {
+  var s0 = 0.0;
+  var s1 = 0.0;
+  var i = lane;
+  for (; i + 256u < count; i += 512u) {
+    s0 += scratch[i];
+    s1 += scratch[i + 256u];
+  }
+  if (i < count) {
+    s0 += scratch[i];
+  }
+  return workgroupSum(lane, s0 + s1);
+}
+struct Params {
+  gradOffset: u32,
+  batch: u32,
+  rows: u32,
+  cols: u32,
+  updateSquares: u32,
+  paramSquares: u32,
+  aligned: u32,
+  count: f32,
+  rate: f32,
+  scaleParameter: u32,
+  scaleFloor: f32,
+  scaleCeiling: f32,
+  clipThreshold: f32,
+  beta1: f32,
+  rateAfterMomentum: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> grad: array<f32>;
+@group(0) @binding(2) var<storage, read> factors: array<f32>;
+@group(0) @binding(3) var<storage, read> guard: array<u32>;
+@group(0) @binding(4) var<storage, read_write> momentum: array<f32>;
+@group(0) @binding(5) var<storage, read_write> sums: array<f32>;
+@group(0) @binding(6) var<storage, read_write> scratch: array<f32>;
+@compute @workgroup_size(256)
+fn tiles(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let tile = group.y * groups.x + group.x;
+  let place = placeInTile(tile, lane);
+  if (place.batch >= params.batch) {
+    return;
+  }
+  let changing = guard[0] == 0u;
+  let paramScale = clamp(sqrt(sums[params.paramSquares] / params.count), params.scaleFloor, params.scaleCeiling);
+  let a = params.rate * select(1.0, paramScale, params.scaleParameter != 0u);
+  let d = max(1.0, sqrt(sums[params.updateSquares] / params.count) / params.clipThreshold);
+  let take = (1.0 - params.beta1) * select(a, 1.0, params.rateAfterMomentum != 0u) / d;
+  let colFactors = params.batch * params.rows + place.batch * params.cols;
+  let most = factors[params.batch * (params.rows + params.cols)];
+  var colFactor = vec4f();
+{
+    let col = place.col + 0u * 64u;
+    if (col < params.cols) {
+      colFactor[0u] = factors[colFactors + col];
+    }
+}
+{
+    let col = place.col + 1u * 64u;
+    if (col < params.cols) {
+      colFactor[1u] = factors[colFactors + col];
+    }
+}
+{
+    let col = place.col + 2u * 64u;
+    if (col < params.cols) {
+      colFactor[2u] = factors[colFactors + col];
+    }
+}
+{
+    let col = place.col + 3u * 64u;
+    if (col < params.cols) {
+      colFactor[3u] = factors[colFactors + col];
+    }
+}
+  var counts = vec4f();
+{
+    let row = place.row + 0u * 4u;
+    if (row < params.rows) {
+      let rowIndex = place.batch * params.rows + row;
+      let rowFactor = factors[rowIndex];
+{
+        let col = place.col + 0u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[0u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 1u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[1u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 2u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[2u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 3u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[3u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+    }
+}
+{
+    let row = place.row + 1u * 4u;
+    if (row < params.rows) {
+      let rowIndex = place.batch * params.rows + row;
+      let rowFactor = factors[rowIndex];
+{
+        let col = place.col + 0u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[0u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 1u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[1u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 2u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[2u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 3u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[3u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+    }
+}
+{
+    let row = place.row + 2u * 4u;
+    if (row < params.rows) {
+      let rowIndex = place.batch * params.rows + row;
+      let rowFactor = factors[rowIndex];
+{
+        let col = place.col + 0u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[0u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 1u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[1u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 2u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[2u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 3u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[3u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+    }
+}
+{
+    let row = place.row + 3u * 4u;
+    if (row < params.rows) {
+      let rowIndex = place.batch * params.rows + row;
+      let rowFactor = factors[rowIndex];
+{
+        let col = place.col + 0u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[0u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 1u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[1u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 2u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[2u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 3u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[3u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+    }
+}
+{
+    let row = place.row + 4u * 4u;
+    if (row < params.rows) {
+      let rowIndex = place.batch * params.rows + row;
+      let rowFactor = factors[rowIndex];
+{
+        let col = place.col + 0u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[0u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 1u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[1u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 2u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[2u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 3u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[3u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+    }
+}
+{
+    let row = place.row + 5u * 4u;
+    if (row < params.rows) {
+      let rowIndex = place.batch * params.rows + row;
+      let rowFactor = factors[rowIndex];
+{
+        let col = place.col + 0u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[0u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 1u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[1u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 2u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[2u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 3u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[3u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+    }
+}
+{
+    let row = place.row + 6u * 4u;
+    if (row < params.rows) {
+      let rowIndex = place.batch * params.rows + row;
+      let rowFactor = factors[rowIndex];
+{
+        let col = place.col + 0u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[0u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 1u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[1u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 2u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[2u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 3u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[3u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+    }
+}
+{
+    let row = place.row + 7u * 4u;
+    if (row < params.rows) {
+      let rowIndex = place.batch * params.rows + row;
+      let rowFactor = factors[rowIndex];
+{
+        let col = place.col + 0u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[0u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[0u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 1u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[1u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[1u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 2u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[2u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[2u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+{
+        let col = place.col + 3u * 64u;
+        if (col < params.cols) {
+          let at = rowIndex * params.cols + col;
+          if (changing) {
+            let u = grad[params.gradOffset + at] * min(rowFactor * colFactor[3u], most);
+            let m = params.beta1 * momentum[at] + take * u;
+            momentum[at] = m;
+            counts[3u] += select(0.0, 1.0, m * (take * u) > 0.0);
+          }
+        }
+}
+    }
+}
+  let sum = workgroupSum(lane, (counts.x + counts.y) + (counts.z + counts.w));
+  if (lane == 0u) {
+    scratch[tile] = sum;
+  }
+}
+@compute @workgroup_size(256)
+fn finish(@builtin(local_invocation_index) lane: u32) {
+  let count = params.batch * tilesDown(params.rows) * tilesAcross(params.cols);
+  let sum = sumOfPartials(lane, count);
+  if (lane == 0u) {
+    sums[params.aligned] = sum;
+  }
+}
 `,
   adafactor_stats: `
 struct Place {

@@ -98,6 +98,8 @@ const plans: Plans = {
   adafactor_update_squares: (params) => overTiles("adafactor_update_squares", params),
   adafactor_apply: (params) => overTiles("adafactor_apply", params),
   adafactor_apply_momentum: (params) => overTiles("adafactor_apply_momentum", params),
+  adafactor_momentum: (params) => overTiles("adafactor_momentum", params),
+  adafactor_apply_cautious: (params) => overTiles("adafactor_apply_cautious", params),
 };
 
 /** Four elements per invocation, 1024 per workgroup. */

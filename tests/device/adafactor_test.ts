@@ -122,6 +122,43 @@ judgeKernel("adafactor_apply_momentum", {
     ),
 });
 
+judgeKernel("adafactor_momentum", {
+  tolerance: { relative: 1e-6, ofLargest: 1e-6 },
+  cases: (random) =>
+    BLOCKS.flatMap((block) =>
+      applyVariants().map((variant) => {
+        const { operands, params } = applyCase(random, { block, ...variant });
+        const { param: _, ...others } = operands;
+        const {
+          paramOffset: _p,
+          nextParamSquares: _n,
+          weightDecay: _w,
+          absoluteDecay: _a,
+          ...rest
+        } = params;
+        const momentum = random.signed(block[0] * block[1] * block[2] + 3);
+        const rates = { beta1: 0.9, rateAfterMomentum: block[1] % 2 };
+        return { operands: { ...others, momentum }, params: { ...rest, ...rates, aligned: 4 } };
+      })
+    ),
+});
+
+judgeKernel("adafactor_apply_cautious", {
+  tolerance: { relative: 1e-6, ofLargest: 1e-6 },
+  cases: (random) =>
+    BLOCKS.flatMap((block) =>
+      applyVariants().map((variant) => {
+        const { operands, params } = applyCase(random, { block, ...variant });
+        const count = block[0] * block[1] * block[2];
+        const momentum = random.signed(count + 3);
+        const sums = operands.sums.slice();
+        sums[4] = 0.6 * count;
+        const rates = { rateAfterMomentum: block[1] % 2, aligned: 4 };
+        return { operands: { ...operands, momentum, sums }, params: { ...params, ...rates } };
+      })
+    ),
+});
+
 Deno.test("adafactor_stats on wasm keeps a relative error of 1e-6 over 16M elements", async () => {
   using device = wasmDevice();
   const cols = 512;

@@ -84,27 +84,70 @@ export const adafactorApplyMomentum: Reference<"adafactor_apply_momentum"> = (op
     return after * momentum[i]!;
   });
 
+export const adafactorMomentum: Reference<"adafactor_momentum"> = (operands, params) => {
+  const { momentum, sums, guard } = operands;
+  let aligned = 0;
+  if (guard[0] === 0) {
+    const { a, d } = sizeOf(sums, params);
+    const before = params.rateAfterMomentum ? 1 : a;
+    update(operands.grad, operands.factors, params).forEach((u, i) => {
+      momentum[i] = params.beta1 * momentum[i]! + (1 - params.beta1) * before * u / d;
+      if (momentum[i]! * before * u > 0) aligned++;
+    });
+  }
+  sums[params.aligned] = aligned;
+};
+
+export const adafactorApplyCautious: Reference<"adafactor_apply_cautious"> = (operands, params) => {
+  const { momentum, sums } = operands;
+  const share = Math.max(sums[params.aligned]! / params.count, 1e-3);
+  apply(operands, params, (u, { a, i }) => {
+    const [before, after] = params.rateAfterMomentum ? [1, a] : [a, 1];
+    return momentum[i]! * before * u > 0 ? after * momentum[i]! / share : 0;
+  });
+};
+
 /** `stepOf` turns u / d of element i of the block into what is subtracted. */
 function apply(
   { grad, factors, guard, param, sums }: Values<"adafactor_apply">,
   params: KernelParams<"adafactor_apply">,
   stepOf: (u: number, at: { readonly a: number; readonly i: number }) => number,
 ): void {
-  const { paramOffset, batch, rows, cols, count } = params;
+  const { paramOffset, batch, rows, cols } = params;
   const block = param.subarray(paramOffset, paramOffset + batch * rows * cols);
   if (guard[0] === 0) {
-    const paramRms = Math.sqrt(sums[params.paramSquares]! / count);
-    const updateRms = Math.sqrt(sums[params.updateSquares]! / count);
-    const scale = Math.min(params.scaleCeiling, Math.max(params.scaleFloor, paramRms));
-    const a = params.rate * (params.scaleParameter ? scale : 1);
+    const { a, d } = sizeOf(sums, params);
     const decay = a * params.weightDecay + params.absoluteDecay;
-    const d = Math.max(1, updateRms / params.clipThreshold);
     const u = update(grad, factors, params);
     for (let i = 0; i < block.length; i++) {
       block[i] = block[i]! - decay * block[i]! - stepOf(u[i]! / d, { a, i });
     }
   }
   sums[params.nextParamSquares] = block.reduce((sum, p) => sum + p * p, 0);
+}
+
+/** The step size and what it is divided by. */
+function sizeOf(
+  sums: Float64Array,
+  params: Pick<
+    KernelParams<"adafactor_apply">,
+    | "updateSquares"
+    | "paramSquares"
+    | "count"
+    | "rate"
+    | "scaleParameter"
+    | "scaleFloor"
+    | "scaleCeiling"
+    | "clipThreshold"
+  >,
+): { a: number; d: number } {
+  const paramRms = Math.sqrt(sums[params.paramSquares]! / params.count);
+  const updateRms = Math.sqrt(sums[params.updateSquares]! / params.count);
+  const scale = Math.min(params.scaleCeiling, Math.max(params.scaleFloor, paramRms));
+  return {
+    a: params.rate * (params.scaleParameter ? scale : 1),
+    d: Math.max(1, updateRms / params.clipThreshold),
+  };
 }
 
 /** u[b, i, j] = g[b, i, j] min(rowFactor[b, i] colFactor[b, j], most) */

@@ -37,4 +37,6 @@ export const references: { readonly [K in KernelName]: Reference<K> } = {
   adafactor_update_squares: adafactor.adafactorUpdateSquares,
   adafactor_apply: adafactor.adafactorApply,
   adafactor_apply_momentum: adafactor.adafactorApplyMomentum,
+  adafactor_momentum: adafactor.adafactorMomentum,
+  adafactor_apply_cautious: adafactor.adafactorApplyCautious,
 };
