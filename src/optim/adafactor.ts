@@ -29,6 +29,7 @@ import type { GradientBlock } from "./adafactor_passes.ts";
 import { runStep } from "./adafactor_step.ts";
 import { diagnose, type ParameterDiagnostics } from "./diagnostics.ts";
 import { NonFiniteGradientError } from "./non_finite.ts";
+import { checkOptionShape } from "./option_shape.ts";
 import { type OptimizerOptions, type ParameterGroup, parseGroups } from "./parameter_groups.ts";
 
 /** Options of one `step()`. */
@@ -71,10 +72,11 @@ export class Adafactor implements Disposable {
   /**
    * Optimizes `parameters`, all f32 on one device: parameters, or groups of them with options of their own.
    *
-   * @throws {TypeError} if options exclude each other, or parameters are given twice or on several devices
+   * @throws {TypeError} if an option does not exist, options exclude each other, or parameters are given twice or on several devices
    * @throws {RangeError} if a number is outside its range, or there is no parameter
    */
   constructor(parameters: Iterable<Parameter | ParameterGroup>, options: OptimizerOptions = {}) {
+    checkOptionShape(options, "optimizer");
     const { maxGradientNorm, nonFinite = "error", ...defaults } = options;
     if (maxGradientNorm !== undefined && !(maxGradientNorm > 0)) {
       throw new RangeError(`maxGradientNorm must be > 0: current value is ${maxGradientNorm}`);
@@ -120,6 +122,7 @@ export class Adafactor implements Disposable {
     }
     await this.#alone(async () => {
       const active = this.#withGradients();
+      if (this.#mayLackGradients) await this.agreeOn(active);
       if (active.length === 0) return;
       try {
         await this.#update(this.#planFor(active), gradientDivisor);
@@ -205,6 +208,11 @@ export class Adafactor implements Disposable {
     return Promise.resolve(parameters.map(({ grad }) => ({ buffer: grad!.buffer, offset: 0 })));
   }
 
+  /** Makes sure that all ranks step the same parameters, where some may lack a gradient. */
+  protected agreeOn(_parameters: readonly Parameter[]): Promise<void> {
+    return Promise.resolve();
+  }
+
   /** Brings updated blocks to the ranks that need them. */
   protected publish(_parameters: readonly Parameter[]): Promise<void> {
     return Promise.resolve();
@@ -224,6 +232,10 @@ export class Adafactor implements Disposable {
 
   get #device(): Device {
     return [...this.#hyper.keys()][0].device;
+  }
+
+  get #mayLackGradients(): boolean {
+    return [...this.#hyper.values()].some(({ missingGradients }) => missingGradients === "skip");
   }
 
   #withGradients(): Parameter[] {

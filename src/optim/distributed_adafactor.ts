@@ -169,6 +169,27 @@ export class DistributedAdaFactor extends Adafactor {
       : averageGradients(parameters, group, scope);
   }
 
+  /** @throws {TypeError} on all ranks if only some of them have a gradient of a parameter. */
+  protected override async agreeOn(parameters: readonly Parameter[]): Promise<void> {
+    const numRanks = Float32Array.from(
+      this.parameters,
+      (each) => parameters.includes(each) ? 1 : 0,
+    );
+    let size = 1;
+    for (const group of this.groups) {
+      await group.allReduce(numRanks);
+      size *= group.size;
+    }
+    const torn = this.parameters.filter((_, k) => numRanks[k] > 0 && numRanks[k] < size);
+    if (torn.length === 0) return;
+    throw new TypeError(
+      `Cannot step as only some ranks have a gradient of ${
+        torn.map(({ name }) => name).join(", ")
+      }: ` +
+        "every rank must compute it, or none",
+    );
+  }
+
   /** Under ZeRO, gathers all rows. */
   protected override async publish(parameters: readonly Parameter[]): Promise<void> {
     if (this.#zeroGroup !== undefined) await allGatherParameters(parameters, this.#zeroGroup);

@@ -6,6 +6,7 @@ import {
   type Hyperparameters,
   parseHyperparameters,
 } from "./hyperparameters.ts";
+import { checkOptionShape } from "./option_shape.ts";
 
 /** Options of the optimizer as a whole, and of every parameter whose group does not say otherwise. */
 export interface OptimizerOptions extends AdafactorOptions {
@@ -43,6 +44,7 @@ export function parseGroups(
     if (each instanceof Parameter) add(each, shared);
     else {
       const { parameters, ...own } = each;
+      checkOptionShape(own, "parameter");
       const hyper = parseHyperparameters({ ...defaults, ...own });
       for (const parameter of parameters) add(parameter, hyper);
     }

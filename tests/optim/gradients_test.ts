@@ -156,3 +156,31 @@ Deno.test("the optimizer gives back all device memory", async () => {
 function rms(values: Float32Array): number {
   return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
 }
+
+Deno.test("ranks that lack gradients of different parameters are refused, and those that lack the same go on", async () => {
+  for (const useZero of [true, false]) {
+    const errors = await inProcessRanks(2, async (world) => {
+      const mesh = ProcessGroupMesh.over(world, 1, 2);
+      using device = wasmDevice();
+      using first = makeParameter(device, "first");
+      using second = makeParameter(device, "second");
+      using optim = new DistributedAdaFactor([first, second], { missingGradients: "skip" });
+      optim.setupDistributed({ dataParallelGroup: await mesh.getGroupAlongAxis(1), useZero });
+      setGradient(world.rank === 0 ? first : second);
+      const before = [await first.data(), await second.data()];
+      const error = await optim.step().then(() => undefined, (error) => error);
+      assert.deepEqual([await first.data(), await second.data()], before);
+      optim.zeroGrad();
+      await optim.step();
+      assert.deepEqual([await first.data(), await second.data()], before);
+      setGradient(second);
+      await optim.step();
+      assert.deepEqual(await first.data(), before[0]);
+      assert.notDeepEqual(await second.data(), before[1]);
+      return error?.message;
+    });
+    for (const error of errors) {
+      assert.match(error, /only some ranks have a gradient of first, second/);
+    }
+  }
+});

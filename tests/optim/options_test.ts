@@ -22,6 +22,7 @@ const REFUSED: [AdafactorOptions, RegExp][] = [
   [{ weightDecayBy: "lr" }, /Cannot multiply weightDecay by "lr" without lr/],
   [{ lr: 1, weightDecayBy: { lrSquaredOver: 0 } }, /lrSquaredOver must be > 0/],
   [{ lr: 1, weightDecayBy: { lrPower: NaN } }, /lrPower must be >= 0/],
+  [{ cautious: true }, /Cannot be cautious without momentum/],
   [{ decayOffset: -1 }, /decayOffset must be >= 0/],
   [{ beta2Cap: 1.1 }, /beta2Cap must be > 0 and <= 1/],
   [{ scaleCeiling: 1e-4 }, /scaleCeiling must be >= 0.001/],
@@ -107,3 +108,24 @@ Deno.test("DistributedAdaFactor refuses to step before setupDistributed()", asyn
   parameter.grad = Tensor.from(device, [1]);
   await assert.rejects(optim.step(), /Cannot step before setupDistributed\(\)/);
 });
+
+const MISTAKEN: [Record<string, unknown>, RegExp][] = [
+  [{ learningRate: 1 }, /There is no option learningRate: there are lr, eps, /],
+  [{ clip_threshold: 1 }, /There is no option clip_threshold/],
+  [{ lr: "0.1" }, /Option lr must be \(number \| Function\), got "0.1"/],
+  [{ lr: null }, /Option lr must be .*, got null/],
+  [{ missingGradients: "ignore" }, /Option missingGradients must be \("error" \| "skip"\)/],
+  [{ nonFinite: "ignore" }, /Option nonFinite must be/],
+  [{ scaleParameter: 1 }, /Option scaleParameter must be boolean, got 1/],
+];
+
+for (const [options, message] of MISTAKEN) {
+  Deno.test(`Adafactor does not take ${Deno.inspect(options)} for its default`, () => {
+    using device = wasmDevice();
+    using parameter = new Parameter(device, [1], { shape: [1] });
+    assert.throws(() => new Adafactor([parameter], options), { name: "TypeError", message });
+    if ("nonFinite" in options) return;
+    const group = { parameters: [parameter], ...options };
+    assert.throws(() => new Adafactor([group]), { name: "TypeError", message });
+  });
+}
