@@ -81,38 +81,74 @@ export function sumUpdates(block: Block, { device, grad, factors, sums }: PassOp
   });
 }
 
+/** Before pass 3 of a cautious step: the momentum, and how many of its elements are to be applied. */
+export function averageMomentum(block: Block, operands: PassOperands): void {
+  const { device, sums, guard, grad, factors } = operands;
+  const { view, state, hyper } = block;
+  const bindings = { grad: grad.buffer, factors, guard, momentum: state.momentum!, sums };
+  device.run("adafactor_momentum", bindings, {
+    gradOffset: grad.offset,
+    ...extent(view),
+    ...stepSize(block, operands),
+    beta1: hyper.beta1!,
+    rateAfterMomentum: rateAfterMomentum(block),
+    aligned: block.aligned.offset,
+  });
+}
+
 /** Pass 3: the new parameter, and its sum of squares for the next step. */
 export function applyUpdate(block: Block, operands: PassOperands): void {
   const { device, sums, guard, grad, param, factors, numbers } = operands;
   const { view, state, hyper } = block;
-  // Uphill is a negative rate; what decays must not change its sign with it.
-  const sign = hyper.maximize ? -1 : 1;
   const bindings = { grad: grad.buffer, factors, guard, param: param.buffer, sums };
   const params = {
     gradOffset: grad.offset,
     paramOffset: param.offset,
     ...extent(view),
-    updateSquares: block.updateSquares.offset,
-    paramSquares: block.paramSquares[state.step % 2].offset,
+    ...stepSize(block, operands),
     nextParamSquares: block.paramSquares[(state.step + 1) % 2].offset,
-    count: view.globalCount,
-    rate: sign * numbers.rate,
-    scaleParameter: hyper.scaleParameter ? 1 : 0,
-    scaleFloor: hyper.scaleFloor,
-    scaleCeiling: hyper.scaleCeiling,
-    clipThreshold: hyper.clipThreshold,
-    weightDecay: sign * numbers.decay.timesStep,
+    weightDecay: signOf(block) * numbers.decay.timesStep,
     absoluteDecay: numbers.decay.absolute,
   };
   if (hyper.beta1 === undefined) {
     device.run("adafactor_apply", bindings, params);
+  } else if (hyper.cautious) {
+    device.run("adafactor_apply_cautious", { ...bindings, momentum: state.momentum! }, {
+      ...params,
+      rateAfterMomentum: rateAfterMomentum(block),
+      aligned: block.aligned.offset,
+    });
   } else {
     device.run("adafactor_apply_momentum", { ...bindings, momentum: state.momentum! }, {
       ...params,
       beta1: hyper.beta1,
-      rateAfterMomentum: hyper.momentumOf === "update" ? 1 : 0,
+      rateAfterMomentum: rateAfterMomentum(block),
     });
   }
+}
+
+/** What makes a and d. */
+function stepSize(block: Block, { numbers }: PassOperands) {
+  const { view, state, hyper } = block;
+  return {
+    updateSquares: block.updateSquares.offset,
+    paramSquares: block.paramSquares[state.step % 2].offset,
+    count: view.globalCount,
+    rate: signOf(block) * numbers.rate,
+    scaleParameter: hyper.scaleParameter ? 1 : 0,
+    scaleFloor: hyper.scaleFloor,
+    scaleCeiling: hyper.scaleCeiling,
+    clipThreshold: hyper.clipThreshold,
+  };
+}
+
+/** Uphill is a negative rate; what decays must not change its sign with it. */
+function signOf({ hyper }: Block): number {
+  return hyper.maximize ? -1 : 1;
+}
+
+function rateAfterMomentum({ hyper }: Block): number {
+  return hyper.momentumOf === "update" ? 1 : 0;
 }
 
 function extent({ batch, rows, cols }: FactoredView<unknown>) {

@@ -24,6 +24,8 @@ export interface Block {
   /** Sum p^2 before this step and, from `apply`, after it; they take turns. */
   readonly paramSquares: readonly [SumSlots, SumSlots];
   readonly updateSquares: SumSlots;
+  /** Elements of momentum that a cautious step applies; empty where it is not cautious. */
+  readonly aligned: SumSlots;
 }
 
 /** The parameters that take part, and one buffer for all their sums. */
@@ -31,6 +33,7 @@ export interface Plan {
   readonly blocks: readonly Block[];
   readonly statistics: SumsLayout<ProcessGroup>;
   readonly updates: SumsLayout<ProcessGroup>;
+  readonly alignments: SumsLayout<ProcessGroup>;
   /** Per block, how many ranks saw a gradient that is not finite. */
   readonly numNonFinite: SumSlots;
   /** What gradients are multiplied by in this step. */
@@ -49,6 +52,7 @@ export function planBlocks(
   const perRank = groups.length === 0 ? 0 : 1;
   const statistics = new SumsPlan(groups);
   const updates = new SumsPlan(groups);
+  const alignments = new SumsPlan(groups);
   const blocks = owned.map((block): Block => {
     const { batch, rows, cols, rowSumGroups, colSumGroups, groups } = block.view;
     return {
@@ -59,13 +63,16 @@ export function planBlocks(
       gradientSquares: statistics.addWatched(perRank, groups),
       paramSquares: [statistics.add(1, groups), statistics.add(1, groups)],
       updateSquares: updates.add(1, groups),
+      aligned: alignments.add(block.hyper.cautious ? 1 : 0, groups),
     };
   });
   const numNonFinite = statistics.add(perRank * blocks.length, groups);
   const gradientScale = statistics.addWatched(1, []);
   const first = statistics.layOut();
-  const laidOut = { statistics: first, updates: updates.layOut(first.end) };
-  const sums = device.allocate(4 * laidOut.updates.end);
+  const second = updates.layOut(first.end);
+  const third = alignments.layOut(second.end);
+  const laidOut = { statistics: first, updates: second, alignments: third };
+  const sums = device.allocate(4 * third.end);
   device.run("fill", { out: sums }, { offset: 0, length: sums.byteLength / 4, value: 0 });
   return { blocks, ...laidOut, numNonFinite, gradientScale, sums, isFinished: false };
 }

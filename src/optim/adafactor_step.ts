@@ -2,6 +2,8 @@
 //
 //   sums of g^2  ->  exchange A  ->  moments, sums of u^2  ->  exchange B  ->  apply
 //
+// With cautious parameters an average of momentum and a third exchange come before apply.
+//
 // Whatever stops the step does so before anything has changed: with several ranks right after exchange A, on one device
 // by the guard word, which makes the kernels write nothing.
 
@@ -9,6 +11,7 @@ import type { Device, DeviceBuffer } from "../device/device.ts";
 import {
   advanceMoments,
   applyUpdate,
+  averageMomentum,
   type GradientBlock,
   type PassOperands,
   type StepNumbers,
@@ -43,7 +46,7 @@ export async function runStep(
   plan: Plan,
   { device, guard, grads, isAlone, scaling }: StepInput,
 ): Promise<void> {
-  const { blocks, statistics, updates, sums, numNonFinite, gradientScale } = plan;
+  const { blocks, statistics, updates, alignments, sums, numNonFinite, gradientScale } = plan;
   plan.isFinished = false;
   using scope = new DisposableStack();
   // Schedules first: one that throws leaves everything as it was.
@@ -85,6 +88,11 @@ export async function runStep(
     sumUpdates(block, operands[index]);
   }
   await exchangeSums({ device, buffer: sums }, updates);
+
+  for (const [index, block] of blocks.entries()) {
+    if (block.hyper.cautious) averageMomentum(block, operands[index]);
+  }
+  await exchangeSums({ device, buffer: sums }, alignments);
 
   for (const [index, block] of blocks.entries()) {
     applyUpdate(block, operands[index]);

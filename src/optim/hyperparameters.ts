@@ -60,6 +60,12 @@ export interface AdafactorOptions {
   relativeStep?: boolean | "capped";
   /** Let the relative step grow from 1e-6 t. Default false. */
   warmupInit?: boolean;
+  /**
+   * Apply momentum only where it has the sign of the present update, scaled up by how little that is (Liang et al. 2024,
+   * as timm does). Needs `beta1`; costs one more pass over memory and, where ranks exchange sums, a third all-reduce of
+   * one number per parameter. Default false.
+   */
+  cautious?: boolean;
   /** Step uphill. Default false. */
   maximize?: boolean;
   /** Which dims of a parameter share statistics. Default `"lastTwo"`. */
@@ -88,6 +94,7 @@ export interface Hyperparameters {
   readonly beta1: number | undefined;
   readonly momentumOf: "step" | "update";
   readonly scaleParameter: boolean;
+  readonly cautious: boolean;
   readonly maximize: boolean;
   readonly factoring: Factoring;
   readonly missingGradients: "error" | "skip";
@@ -108,6 +115,7 @@ export function parseHyperparameters(options: AdafactorOptions): Hyperparameters
     momentumOf = "step",
     scaleParameter = true,
     scaleCeiling = MAX_F32,
+    cautious = false,
     maximize = false,
     factoring = "lastTwo",
     missingGradients = "error",
@@ -117,6 +125,9 @@ export function parseHyperparameters(options: AdafactorOptions): Hyperparameters
   within("scaleCeiling", scaleCeiling, { least: eps2 });
   if (clipThreshold !== "none") within("clipThreshold", clipThreshold, { above: 0 });
   if (beta1 !== undefined) within("beta1", beta1, { least: 0, below: 1 });
+  if (cautious && beta1 === undefined) {
+    throw new TypeError("Cannot be cautious without momentum: give beta1, or leave cautious out");
+  }
   const clamps = epsMode === "clamp";
   return {
     rate: rateOf(options),
@@ -131,6 +142,7 @@ export function parseHyperparameters(options: AdafactorOptions): Hyperparameters
     beta1,
     momentumOf,
     scaleParameter,
+    cautious,
     maximize,
     factoring,
     missingGradients,

@@ -30,6 +30,7 @@ const PARAMETER_OPTIONS = {
   scaleCeiling: number,
   relativeStep: v.optional(v.union([v.boolean(), v.literal("capped")])),
   warmupInit: boolean,
+  cautious: boolean,
   maximize: boolean,
   factoring: v.optional(v.union([
     v.picklist(["lastTwo", "none"]),

@@ -120,7 +120,7 @@ export async function exchangeSums<Group extends SumGroup>(
   } = {},
 ): Promise<void> {
   const begin = layout.exchangeBegin;
-  if (layout.groups.length === 0) return;
+  if (layout.groups.length === 0 || begin === layout.end) return;
   const range = { byteOffset: 4 * begin, byteLength: 4 * (layout.end - begin) };
   const values = new Float32Array((await device.read(buffer, range)).buffer);
   const sums = new HostSums(values, begin);

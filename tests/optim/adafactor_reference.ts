@@ -49,14 +49,23 @@ export class ReferenceAdafactor {
     const size = hyper.rate(step) * (hyper.scaleParameter ? scale : 1);
     const { timesStep, absolute } = hyper.decay(step);
     const [before, after] = hyper.momentumOf === "update" ? [1, size] : [size, 1];
+    const change = update.map((u) => before * u / clip);
+    if (hyper.beta1 !== undefined) this.#smooth(change, { ...hyper, beta1: hyper.beta1 });
     for (let k = 0; k < update.length; k++) {
-      let change = before * update[k] / clip;
-      if (hyper.beta1 !== undefined) {
-        this.#average(this.#momentum, k, change, 1 - hyper.beta1);
-        change = this.#momentum[k];
-      }
-      this.parameter[k] -= (size * timesStep + absolute) * this.parameter[k] + after * change;
+      this.parameter[k] -= (size * timesStep + absolute) * this.parameter[k] + after * change[k];
     }
+  }
+
+  /** Replaces changes by their running average; if cautious only where both have one sign. */
+  #smooth(
+    change: Float64Array,
+    { beta1, cautious }: { readonly beta1: number; readonly cautious: boolean },
+  ): void {
+    change.forEach((each, k) => this.#average(this.#momentum, k, each, 1 - beta1));
+    const aligned = change.map((each, k) => !cautious || each * this.#momentum[k] > 0 ? 1 : 0);
+    const share = aligned.reduce((sum, each) => sum + each, 0) / change.length;
+    const scale = cautious ? 1 / Math.max(share, 1e-3) : 1;
+    change.set(aligned.map((each, k) => each * scale * this.#momentum[k]));
   }
 
   #precondition(gradient: Float64Array, hyper: Hyperparameters, take: number): Float64Array {

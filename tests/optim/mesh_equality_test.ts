@@ -40,6 +40,8 @@ const OPTIONS: Readonly<Record<string, OptimizerOptions>> = {
   },
   "big_vision's": { ...presets.bigVision, lr: 1e-3 },
   "no factoring": { factoring: "none" },
+  "caution, uphill": { cautious: true, beta1: 0.9, maximize: true, weightDecay: 0.01 },
+  "caution of updates": { cautious: true, beta1: 0.5, momentumOf: "update", lr: 0.01 },
   "a global norm": { maxGradientNorm: 0.05, eps: [1e-6, 1e-3] },
   "a ceiling of the scale": { scaleCeiling: 0.02, clipThreshold: 0.5 },
 };

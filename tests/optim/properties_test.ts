@@ -141,6 +141,31 @@ Deno.test("clipping scales a large update down to its threshold and leaves a sma
   assert.deepEqual(await withThreshold(100), free);
 });
 
+Deno.test("a cautious step moves nothing against its gradient, and by as much on average", async () => {
+  const gradients = [1, 2, 3].map((step) =>
+    Array.from({ length: 35 }, (_, k) => Math.cos(step * k) + 0.1)
+  );
+  const options = { ...PLAIN, beta1: 0.9 };
+  const at = async (steps: number, cautious: boolean) =>
+    await update(gradients.slice(0, steps), { shape: [5, 7], options: { ...options, cautious } });
+  const [before, after] = [await at(2, true), await at(3, true)];
+  const moved = after.map((value, k) => value - before[k]);
+  const stood = moved.filter((change) => change === 0).length;
+  assert.ok(stood > 3 && stood < 32, `${stood} of 35 stood still`);
+  assert.ok(moved.every((change, k) => change * gradients[2][k] <= 0));
+  // What moves is the momentum of a step that is not cautious, scaled up by how many stood still; the first step's
+  // momentum is aligned everywhere, so that both have the same before the second.
+  const [first, plain] = [await at(1, false), await at(2, false)];
+  assert.deepEqual(await at(1, true), first);
+  const second = before.map((value, k) => value - first[k]);
+  const still = second.filter((change) => change === 0).length;
+  for (const [k, change] of second.entries()) {
+    if (change === 0) continue;
+    const expected = (plain[k] - first[k]) * 35 / (35 - still);
+    assert.ok(Math.abs(change - expected) <= 1e-6, `[${k}]: wanted ${expected}, got ${change}`);
+  }
+});
+
 Deno.test("maximize steps exactly the other way", async () => {
   const gradient = Array.from({ length: 35 }, (_, k) => Math.sin(0.7 * k));
   for (const momentumOf of ["step", "update"] as const) {
