@@ -67,37 +67,82 @@ pub trait Number: Copy + Default {
     fn divide(self, terms: u32) -> Self;
 }
 
-/// A half precision float, as its bits.
+/// Two half precision floats, as their bits: in words of 32 bits like the sums, so that no lane changes its width.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub struct F16(pub u16);
+pub struct F16Pair(u32);
 
-/// The upper half of an f32, as its bits.
+/// Two bf16, the upper halves of an f32 each, as their bits.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub struct Bf16(pub u16);
+pub struct Bf16Pair(u32);
 
-impl Element for F16 {
-    type Sum = f32;
+/// The sums of a pair.
+#[derive(Clone, Copy, Default)]
+pub struct Two {
+    low: f32,
+    high: f32,
+}
+
+impl Element for F16Pair {
+    type Sum = Two;
     #[inline(always)]
-    fn widen(self) -> f32 {
-        half::f16_to_f32(self.0)
+    fn widen(self) -> Two {
+        Two {
+            low: half::f16_to_f32(self.0 & 0xffff),
+            high: half::f16_to_f32(self.0 >> 16),
+        }
     }
     #[inline(always)]
-    fn narrow(sum: f32) -> Self {
-        Self(half::f32_to_f16(sum))
+    fn narrow(sum: Two) -> Self {
+        Self(half::f32_to_f16(sum.low) | half::f32_to_f16(sum.high) << 16)
     }
 }
 
-impl Element for Bf16 {
-    type Sum = f32;
+impl Element for Bf16Pair {
+    type Sum = Two;
     #[inline(always)]
-    fn widen(self) -> f32 {
-        half::bf16_to_f32(self.0)
+    fn widen(self) -> Two {
+        Two {
+            low: half::bf16_to_f32(self.0 & 0xffff),
+            high: half::bf16_to_f32(self.0 >> 16),
+        }
     }
     #[inline(always)]
-    fn narrow(sum: f32) -> Self {
-        Self(half::f32_to_bf16(sum))
+    fn narrow(sum: Two) -> Self {
+        Self(half::f32_to_bf16(sum.low) | half::f32_to_bf16(sum.high) << 16)
+    }
+}
+
+impl Number for Two {
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        self.with(other, Number::add)
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        self.with(other, Number::max)
+    }
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        self.with(other, Number::min)
+    }
+    #[inline(always)]
+    fn divide(self, terms: u32) -> Self {
+        Self {
+            low: self.low.divide(terms),
+            high: self.high.divide(terms),
+        }
+    }
+}
+
+impl Two {
+    #[inline(always)]
+    fn with(self, other: Self, combine: impl Fn(f32, f32) -> f32) -> Self {
+        Self {
+            low: combine(self.low, other.low),
+            high: combine(self.high, other.high),
+        }
     }
 }
 

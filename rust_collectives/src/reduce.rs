@@ -3,7 +3,7 @@
 //! Blocks of the sums stay in the first-level cache while all terms pass over them. The lanes are independent, so the
 //! compiler turns the loops into SIMD without changing a bit.
 
-use crate::element::{Bf16, Dtype, Element, F16, Number, Reduction};
+use crate::element::{Bf16Pair, Dtype, Element, F16Pair, Number, Reduction};
 
 /// What a reduction computes.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +25,8 @@ pub fn reduce<'a>(
         Dtype::F64 => by::<f64>(kind, terms, (out, bytes)),
         Dtype::I32 => by::<i32>(kind, terms, (out, bytes)),
         Dtype::U32 => by::<u32>(kind, terms, (out, bytes)),
-        Dtype::F16 => by::<F16>(kind, terms, (out, bytes)),
-        Dtype::Bf16 => by::<Bf16>(kind, terms, (out, bytes)),
+        Dtype::F16 => by::<F16Pair>(kind, terms, (out, bytes)),
+        Dtype::Bf16 => by::<Bf16Pair>(kind, terms, (out, bytes)),
     }
 }
 
@@ -35,7 +35,8 @@ fn by<'a, E: Element>(
     terms: impl Iterator<Item = &'a [u64]> + Clone,
     (out, bytes): (&mut [u64], usize),
 ) {
-    let length = bytes / size_of::<E>();
+    // The last half of an odd number of 16-bit floats is one of a pair, whose other one nobody looks at.
+    let length = bytes.div_ceil(size_of::<E>());
     let terms = terms.map(|term| elements::<E>(term, length));
     let out = elements_mut::<E>(out, length);
     match kind.reduction {

@@ -4,7 +4,7 @@ mod group;
 
 use group::as_bytes;
 use rust_collectives::element::{Dtype, Reduction};
-use rust_collectives::half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
+use rust_collectives::half;
 use rust_collectives::reduce::{Kind, reduce};
 
 #[test]
@@ -137,4 +137,20 @@ fn plain_f16(bits: u16) -> f32 {
         31 => f32::INFINITY,
         _ => (1.0 + fraction / 1024.0) * 2f32.powi(exponent - 15),
     }
+}
+
+fn f16_to_f32(bits: u16) -> f32 {
+    half::f16_to_f32(bits.into())
+}
+
+fn bf16_to_f32(bits: u16) -> f32 {
+    half::bf16_to_f32(bits.into())
+}
+
+fn f32_to_f16(value: f32) -> u16 {
+    half::f32_to_f16(value) as u16
+}
+
+fn f32_to_bf16(value: f32) -> u16 {
+    half::f32_to_bf16(value) as u16
 }

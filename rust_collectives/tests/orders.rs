@@ -6,7 +6,7 @@ mod group;
 use group::*;
 use rust_collectives::element::{Dtype, Reduction};
 use rust_collectives::executor::Algorithm;
-use rust_collectives::half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
+use rust_collectives::half;
 
 #[test]
 fn big_minus_big_and_tiny_at_every_pair_of_ranks_give_all_ranks_the_same_bits() {
@@ -120,4 +120,20 @@ fn a_mean_is_divided_once_by_every_algorithm() {
             );
         }
     }
+}
+
+fn f16_to_f32(bits: u16) -> f32 {
+    half::f16_to_f32(bits.into())
+}
+
+fn bf16_to_f32(bits: u16) -> f32 {
+    half::bf16_to_f32(bits.into())
+}
+
+fn f32_to_f16(value: f32) -> u16 {
+    half::f32_to_f16(value) as u16
+}
+
+fn f32_to_bf16(value: f32) -> u16 {
+    half::f32_to_bf16(value) as u16
 }
