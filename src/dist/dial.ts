@@ -1,15 +1,19 @@
 // Connecting to a rank: TCP, mutual proof, hello, all under one deadline.
 
+import { connect } from "./connect.ts";
 import { sleep } from "./deadline.ts";
 import { introduce, type JobKey } from "./handshake.ts";
 import type { Hello } from "./message.ts";
-import { type Address, connect, type Connection, ConnectionClosedError } from "./transport.ts";
+import type { TlsIdentity } from "./tls.ts";
+import { type Address, type Connection, ConnectionClosedError } from "./transport.ts";
 
 /** Whom to be, and until when. */
 export interface DialOptions {
   readonly key: JobKey;
   /** What to say on a connection. */
   readonly hello: (connection: Connection) => Hello;
+  /** Given where the job uses TLS. */
+  readonly tls: TlsIdentity | undefined;
   /** Bounds all of it. */
   readonly signal: AbortSignal;
 }
@@ -27,14 +31,15 @@ export async function dial(address: Address, options: DialOptions): Promise<Conn
     } catch (error) {
       if (!(error instanceof ConnectionClosedError)) throw error;
       await sleep(RETRY_MS, options.signal);
+      if (options.signal.aborted) throw error;
     }
   }
 }
 
 async function dialOnce(address: Address, options: DialOptions): Promise<Connection> {
-  const { key, hello, signal } = options;
+  const { key, hello, tls, signal } = options;
   signal.throwIfAborted();
-  const connection = await connect(address, signal);
+  const connection = await connect(address, { tls, signal });
   const close = () => connection.close();
   signal.addEventListener("abort", close);
   try {

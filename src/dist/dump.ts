@@ -91,6 +91,7 @@ const CALL_FIELDS = {
   op: "string",
   dtype: "string",
   algorithm: "string",
+  reduction: "string",
   root: "number",
   count: "number",
   countsDigest: "number",

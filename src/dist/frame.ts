@@ -1,12 +1,15 @@
 // The frame of a call: what one rank sends to one peer in it. 48 bytes of header, then the payload.
 //
 //   0        4   5    6    7       8          16         20     24      32       36     37         40          48
-//   | "MFOP" | 2 | op | dt | alg   | group u64 | sequence | root | count | digest | red | 0 (u24)  | payload u64 |
+//   | "MFOP" | 2 | op | dt | alg   | group u64 | sequence | root | count | digest | red | checksum | payload u64 |
 //     magic  version   dtype algorithm                             u64     of counts  reduction      bytes that follow
 //
 // Little-endian. The header is the fingerprint of the call: a receiver compares it with its own call before it takes a
 // byte of payload, so ranks that call different collectives get an error that shows the difference, not a hang or a
-// wrong sum. There is one frame per call, peer and direction, as the schedule already tells what is in it.
+// wrong sum; the checksum (24 bits, of the other 45 bytes) tells damage from difference. There is one frame per call,
+// peer and direction, as the schedule already tells what is in it.
+
+import { checksum } from "./checksum.ts";
 
 /** Calls and their numbers on the wire; what is sent and received point to point is a `send`. */
 export const OPS = [
@@ -86,7 +89,19 @@ export function encodeHeader(header: Header, target: Uint8Array): void {
   view.setBigUint64(24, BigInt(header.count), true);
   view.setUint32(32, header.countsDigest, true);
   view.setUint32(36, REDUCTIONS.indexOf(header.reduction), true);
-  view.setBigUint64(40, BigInt(header.payloadBytes), true);
+  completeHeader(target, header.payloadBytes);
+}
+
+/** Writes to a header what differs from peer to peer: the length of the payload, and with it the checksum. */
+export function completeHeader(target: Uint8Array, payloadBytes: number): void {
+  const view = new DataView(target.buffer, target.byteOffset, HEADER_BYTES);
+  view.setUint32(40, payloadBytes >>> 0, true);
+  view.setUint32(44, Math.floor(payloadBytes / 2 ** 32), true);
+  // The checksum is of the header with 0 in its place.
+  const reduction = view.getUint8(36);
+  view.setUint32(36, reduction, true);
+  const sum = checksum(target.subarray(0, HEADER_BYTES)) >>> 8;
+  view.setUint32(36, reduction | sum << 8, true);
 }
 
 /**
@@ -103,11 +118,16 @@ export function decodeHeader(bytes: Uint8Array): Header {
   if (view.getUint8(4) !== VERSION) {
     throw new FrameError(`Frame version ${view.getUint8(4)} came, ${VERSION} is spoken here`);
   }
+  const whole = bytes.slice(0, HEADER_BYTES);
+  whole.fill(0, 37, 40);
+  if (checksum(whole) >>> 8 !== view.getUint32(36, true) >>> 8) {
+    throw new FrameError("The header of a frame was damaged on its way");
+  }
   return {
     op: named(OPS, view.getUint8(5), "op"),
     dtype: named(DTYPES, view.getUint8(6), "dtype"),
     algorithm: named(ALGORITHMS, view.getUint8(7), "algorithm"),
-    reduction: named(REDUCTIONS, view.getUint32(36, true), "reduction"),
+    reduction: named(REDUCTIONS, view.getUint8(36), "reduction"),
     group: view.getBigUint64(8, true),
     sequence: view.getUint32(16, true),
     root: view.getUint32(20, true),

@@ -34,7 +34,8 @@ export async function launch(options: WorldOptions): Promise<World> {
 /**
  * As `launch`, from RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, and LOCAL_RANK (by default RANK). MESHFACTOR_SECRET,
  * _BIND, _INTERFACE, _ADVERTISE, _PORTS, _SAME_HOST (unix or tcp) and _DUMP (a folder) give the options of these names;
- * MESHFACTOR_ALLREDUCE, _REDUCESCATTER, _ALLGATHER and _BROADCAST their algorithms, as `ring` or `one-shot:0-8192;...`.
+ * _TLS_CERT, _TLS_KEY and _TLS_CA those of `tls`, as paths of PEM files; MESHFACTOR_ALLREDUCE, _REDUCESCATTER,
+ * _ALLGATHER and _BROADCAST the algorithms, as `ring` or `one-shot:0-8192;...`.
  * `options` go before the environment.
  *
  * @throws {Error} naming the variables that are missing or not numbers, or what `launch` throws.
@@ -71,6 +72,7 @@ export function optionsFromEnv(env: Environment): WorldOptions {
     ...texts(env),
     ...(sameHost === undefined ? {} : { sameHost }),
     ...algorithms(env),
+    ...tlsFiles(env),
   };
 }
 
@@ -93,6 +95,24 @@ function texts(env: Environment): Pick<WorldOptions, keyof typeof TEXTS> {
   );
 }
 
+/** The identity that the three variables give; none if none is set. */
+function tlsFiles(env: Environment): Pick<WorldOptions, "tls"> {
+  const paths = TLS_FILES.map((name) => env.get(name) || undefined);
+  if (paths.every((path) => path === undefined)) return {};
+  const [cert, key, ca] = TLS_FILES.map((name, index) => {
+    const path = paths[index];
+    if (path === undefined) {
+      throw new Error(`TLS needs ${TLS_FILES.join(", ")}; ${name} is not set`);
+    }
+    try {
+      return Deno.readTextFileSync(path);
+    } catch (cause) {
+      throw new Error(`${name} names ${path}, which cannot be read: ${cause}`, { cause });
+    }
+  });
+  return { tls: { cert, key, ca } };
+}
+
 function number(env: Environment, name: string): number {
   const text = env.get(name) ?? "";
   if (!/^\d+$/.test(text)) throw new TypeError(`${name} must be a whole number, got "${text}"`);
@@ -109,3 +129,8 @@ const TEXTS = {
   dumpFolder: "MESHFACTOR_DUMP",
 } as const;
 const TABLED = ["allReduce", "reduceScatter", "allGather", "broadcast"] as const;
+const TLS_FILES = [
+  "MESHFACTOR_TLS_CERT",
+  "MESHFACTOR_TLS_KEY",
+  "MESHFACTOR_TLS_CA",
+] as const;

@@ -46,10 +46,10 @@ export interface ListenOptions {
  *
  * @throws {Error} naming address and ports if none is free, or the address is not one of this machine.
  */
-export function listenTcp(options: ListenOptions): PortListener {
-  const { value: listener } = firstFree(
+export async function listenTcp(options: ListenOptions): Promise<PortListener> {
+  const listener = await firstFree(
     options,
-    (port) => Deno.listen({ hostname: options.hostname, port }),
+    (port) => Promise.resolve(Deno.listen({ hostname: options.hostname, port })),
   );
   return {
     address: { hostname: listener.addr.hostname, port: listener.addr.port },
@@ -74,14 +74,15 @@ export function listenUnix(): UnixListener | undefined {
   };
 }
 
-function firstFree<T>(
+/** What `listen` resolves to for the first port of the range that it does not find in use. */
+export async function firstFree<T>(
   { rank, hostname, ports: { first, last } }: ListenOptions,
-  listen: (port: number) => T,
-): { readonly value: T } {
+  listen: (port: number) => Promise<T>,
+): Promise<T> {
   const numPorts = last - first + 1;
   for (let attempt = 0;; attempt++) {
     try {
-      return { value: listen(first + (rank + attempt) % numPorts) };
+      return await listen(first + (rank + attempt) % numPorts);
     } catch (cause) {
       const inUse = cause instanceof Deno.errors.AddrInUse;
       if (inUse && attempt + 1 < numPorts) continue;

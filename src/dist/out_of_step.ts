@@ -143,9 +143,9 @@ function unfinished(
 
 function describe(call: CallRecord | undefined): string {
   if (call === undefined) return "nothing";
-  const { op, dtype, algorithm, root, count, countsDigest } = call;
+  const { op, dtype, algorithm, reduction, root, count, countsDigest } = call;
   const digest = countsDigest === 0 ? "" : `, counts ${countsDigest.toString(16)}`;
-  return `${op} of ${count} ${dtype} (${algorithm}, root ${root}${digest})`;
+  return `${op} of ${count} ${dtype} (${reduction}, ${algorithm}, root ${root}${digest})`;
 }
 
 function name(members: readonly Member[]): string {

@@ -3,6 +3,7 @@
 // A header is compared as bytes; only one that differs is decoded, to say in what.
 
 import {
+  completeHeader,
   decodeHeader,
   encodeHeader,
   type Fingerprint,
@@ -58,9 +59,7 @@ export class FrameHeader {
   /** Writes the header to the first bytes of `target`. */
   write(target: Uint8Array, payloadBytes: number): void {
     target.set(this.#bytes);
-    const view = new DataView(target.buffer, target.byteOffset, HEADER_BYTES);
-    view.setUint32(40, payloadBytes >>> 0, true);
-    view.setUint32(44, Math.floor(payloadBytes / 2 ** 32), true);
+    completeHeader(target, payloadBytes);
   }
 }
 

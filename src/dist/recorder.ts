@@ -1,10 +1,10 @@
 // The last 1,024 calls of a group on this rank: always on, so that a failure that happens once a week can be explained.
 //
 // Call s lives in slot s mod 1,024 of arrays that are made once; noting it writes a dozen numbers and allocates nothing.
-// Two ranks' records of the same group must agree on op, dtype, algorithm, root, count and counts of every call number;
+// Two ranks' records of the same group must agree on op, dtype, reduction, root, count and counts of every call number;
 // src/cli/analyse.ts finds the first where they do not.
 
-import { ALGORITHMS, DTYPES, type Fingerprint, OPS } from "./frame.ts";
+import { ALGORITHMS, DTYPES, type Fingerprint, OPS, REDUCTIONS } from "./frame.ts";
 
 /** How far a call has come. */
 export const CALL_STATES = ["queued", "running", "finished", "failed"] as const;
@@ -15,6 +15,7 @@ export interface CallRecord {
   readonly op: string;
   readonly dtype: string;
   readonly algorithm: string;
+  readonly reduction: string;
   readonly root: number;
   /** Elements in the whole. */
   readonly count: number;
@@ -42,6 +43,7 @@ export class CallRecorder {
   readonly #op = new Uint8Array(RECORDED_CALLS);
   readonly #dtype = new Uint8Array(RECORDED_CALLS);
   readonly #algorithm = new Uint8Array(RECORDED_CALLS);
+  readonly #reduction = new Uint8Array(RECORDED_CALLS);
   readonly #state = new Uint8Array(RECORDED_CALLS);
   readonly #root = new Uint32Array(RECORDED_CALLS);
   readonly #count = new Float64Array(RECORDED_CALLS);
@@ -59,6 +61,7 @@ export class CallRecorder {
     this.#op[slot] = OPS.indexOf(call.op);
     this.#dtype[slot] = DTYPES.indexOf(call.dtype);
     this.#algorithm[slot] = ALGORITHMS.indexOf(call.algorithm);
+    this.#reduction[slot] = REDUCTIONS.indexOf(call.reduction);
     this.#state[slot] = CALL_STATES.indexOf("queued");
     this.#root[slot] = call.root;
     this.#count[slot] = call.count;
@@ -104,6 +107,7 @@ export class CallRecorder {
       op: OPS[this.#op[slot]],
       dtype: DTYPES[this.#dtype[slot]],
       algorithm: ALGORITHMS[this.#algorithm[slot]],
+      reduction: REDUCTIONS[this.#reduction[slot]],
       root: this.#root[slot],
       count: this.#count[slot],
       countsDigest: this.#countsDigest[slot],

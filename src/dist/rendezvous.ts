@@ -17,6 +17,7 @@ import { dial } from "./dial.ts";
 import { type JobKey, ProofError, RefusedError } from "./handshake.ts";
 import { type Hello, readMessage } from "./message.ts";
 import { type Listener, listenTcp, listenUnix } from "./listener.ts";
+import { listenTls } from "./tls.ts";
 import type { Address, Connection } from "./transport.ts";
 import { isLoopback, type SettledOptions } from "./world_options.ts";
 
@@ -45,7 +46,7 @@ export interface Membership {
  */
 export async function rendezvous(options: RendezvousOptions): Promise<Membership> {
   const links = new Map<number, ControlLink>();
-  const { listeners, address } = listen(options);
+  const { listeners, address } = await listen(options);
   const acceptor = new Acceptor(listeners, {
     key: options.key,
     address,
@@ -129,6 +130,7 @@ async function join(meeting: Meeting): Promise<readonly Address[]> {
         const connection = peer < rank
           ? await dial(addresses[peer], {
             key,
+            tls: meeting.tls,
             hello: (connection) => helloTo(peer, meeting, { purpose: "control", connection }),
             signal,
           })
@@ -155,7 +157,12 @@ async function findMaster(meeting: Meeting): Promise<Connection> {
       using attempt = new Deadline(ATTEMPT_TIMEOUT_MS, signal);
       const hello = (connection: Connection) =>
         helloTo(0, meeting, { purpose: "join", connection });
-      return await dial({ hostname: host, port }, { key, hello, signal: attempt.signal });
+      return await dial({ hostname: host, port }, {
+        key,
+        hello,
+        tls: meeting.tls,
+        signal: attempt.signal,
+      });
     } catch (cause) {
       if (cause instanceof ProofError) {
         throw new Error(
@@ -172,7 +179,9 @@ async function findMaster(meeting: Meeting): Promise<Connection> {
   }
   throw new Error(
     `Rank ${rank} found no rank 0 at ${where} within ${timeoutMs} ms: start rank 0, or correct ` +
-      `MASTER_ADDR and MASTER_PORT (last: ${text(last)})`,
+      `MASTER_ADDR and MASTER_PORT (last: ${text(last)})${
+        meeting.tls === undefined ? "" : UNSIGNED
+      }`,
     { cause: last },
   );
 }
@@ -205,15 +214,16 @@ async function awaitTable(meeting: Meeting, master: Connection): Promise<readonl
 }
 
 /** Opens what this rank is reached by. */
-function listen(
+async function listen(
   options: RendezvousOptions,
-): { readonly listeners: readonly Listener[]; readonly address: Address } {
-  const { rank, bind, port, ports } = options;
-  const tcp = listenTcp({
+): Promise<{ readonly listeners: readonly Listener[]; readonly address: Address }> {
+  const { rank, bind, port, ports, tls } = options;
+  const where = {
     rank,
     hostname: bind,
     ports: rank === 0 ? { first: port, last: port } : ports,
-  });
+  };
+  const tcp = await (tls === undefined ? listenTcp(where) : listenTls(where, tls));
   const unix = options.sameHost === "unix" ? listenUnix() : undefined;
   return unix === undefined
     ? { listeners: [tcp], address: tcp.address }
@@ -293,4 +303,6 @@ function text(error: unknown): string {
 }
 
 const ANY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+const UNSIGNED =
+  "; with TLS, rank 0 drops without a word whoever has no certificate that its authority has signed";
 const ATTEMPT_TIMEOUT_MS = 5_000;

@@ -165,37 +165,6 @@ export class Connection implements Disposable {
   }
 }
 
-/**
- * Connects to `address`, by its Unix socket if this host has it; gives up when `signal` fires.
- *
- * @throws {Error} what Deno.connect throws, with the address and port in its message.
- */
-export async function connect(address: Address, signal: AbortSignal): Promise<Connection> {
-  const { hostname, port, path } = address;
-  if (path !== undefined) {
-    const local = await connectUnix(path);
-    if (local !== undefined) return local;
-  }
-  try {
-    return overTcp(await Deno.connect({ hostname, port, signal }));
-  } catch (cause) {
-    signal.throwIfAborted();
-    const text = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`Cannot connect to ${hostname}:${port}: ${text}`, { cause });
-  }
-}
-
-/** A connection to the abstract Unix socket `path`; undefined if this host and network namespace have none. */
-async function connectUnix(path: string): Promise<Connection | undefined> {
-  if (Deno.build.os !== "linux") return undefined;
-  try {
-    return overUnix(await Deno.connect({ transport: "unix", path }));
-  } catch (cause) {
-    if (cause instanceof Deno.errors.ConnectionRefused) return undefined;
-    throw cause;
-  }
-}
-
 /** A connection over a Unix socket. */
 export function overUnix(conn: Deno.UnixConn): Connection {
   return new Connection(conn);

@@ -235,6 +235,7 @@ export class World implements AsyncDisposable {
     const address = acceptor.address;
     return await dial(this.#addresses[peer], {
       key,
+      tls: this.#options.tls,
       hello: () => ({ kind: "hello", purpose: "group", rank, to: peer, worldSize, address, group }),
       signal,
     });

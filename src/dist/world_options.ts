@@ -2,6 +2,7 @@
 
 import { type AlgorithmOptions, type AlgorithmTables, parseAlgorithms } from "./algorithm_table.ts";
 import { addressOfInterface } from "./interfaces.ts";
+import type { TlsIdentity } from "./tls.ts";
 import { parsePorts, type PortRange } from "./listener.ts";
 
 /** How a rank joins a job. */
@@ -28,6 +29,8 @@ export interface WorldOptions {
   readonly ports?: string;
   /** What ranks of one host talk by: Unix sockets where the system has abstract ones (Linux), or TCP. By default `unix`. */
   readonly sameHost?: "unix" | "tcp";
+  /** Certificates for mutual TLS between hosts, on all ranks or on none; by default none. */
+  readonly tls?: TlsIdentity;
   /** Folder for a record of the last calls, written when the world fails; by default none is written. */
   readonly dumpFolder?: string;
   /** Milliseconds in which all ranks must have joined, and in which a group must be connected; by default 120 000. */
@@ -51,6 +54,7 @@ export interface SettledOptions {
   readonly advertise: { readonly hostname: string; readonly port?: number } | undefined;
   readonly ports: PortRange;
   readonly sameHost: "unix" | "tcp";
+  readonly tls: TlsIdentity | undefined;
   readonly dumpFolder: string | undefined;
   readonly timeoutMs: number;
   readonly stallTimeoutMs: number;
@@ -89,6 +93,7 @@ export function withDefaults(options: WorldOptions): SettledOptions {
     advertise: options.advertise === undefined ? undefined : parseAddress(options.advertise),
     ports: options.ports === undefined ? ANY_PORT : parsePorts(options.ports),
     sameHost: options.sameHost ?? "unix",
+    tls: options.tls,
     dumpFolder: options.dumpFolder,
     timeoutMs: positive(options.timeoutMs ?? 120_000, "timeoutMs"),
     stallTimeoutMs: positive(options.stallTimeoutMs ?? 60_000, "stallTimeoutMs"),

@@ -73,6 +73,7 @@ Deno.test("a recorder keeps the last 1,024 calls, with how far each has come", (
     op: "allReduce",
     dtype: "f32",
     algorithm: "ring",
+    reduction: "sum",
     root: 0,
     countsDigest: 0,
   } as const;
@@ -142,6 +143,7 @@ function dumpOf(rank: number, counts: readonly number[]): Dump {
       op: "broadcast",
       dtype: "f32",
       algorithm: "chain",
+      reduction: "sum",
       root: 0,
       count,
       countsDigest: 0,

@@ -3,7 +3,7 @@
 import { deepEqual, equal, match, rejects, throws } from "node:assert/strict";
 import { addressOfInterface } from "../../src/dist/interfaces.ts";
 import { listenTcp, listenUnix, parsePorts } from "../../src/dist/listener.ts";
-import { connect } from "../../src/dist/transport.ts";
+import { connect } from "../../src/dist/connect.ts";
 import { World } from "../../src/dist/world.ts";
 import { freePort } from "./in_process_ranks.ts";
 
@@ -42,13 +42,13 @@ Deno.test({
   ignore: !IS_LINUX,
   async fn() {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { signal } = new AbortController();
+    const how = { tls: undefined, signal: new AbortController().signal };
     const address = { hostname: "127.0.0.1", port: listener.addr.port };
-    using overTcp = await connect({ ...address, path: "\0meshfactor-of-another-host" }, signal);
+    using overTcp = await connect({ ...address, path: "\0meshfactor-of-another-host" }, how);
     (await listener.accept()).close();
     equal(overTcp.transport, "tcp");
     const unix = listenUnix();
-    using overUnix = await connect({ ...address, path: unix?.path ?? "" }, signal);
+    using overUnix = await connect({ ...address, path: unix?.path ?? "" }, how);
     equal(overUnix.transport, "unix");
     (await unix?.accept())?.close();
     unix?.close();
@@ -72,8 +72,12 @@ Deno.test("ranks take ports of the range only, and say which are in use when the
   await Promise.all(worlds.map((world) => world.close()));
 });
 
-Deno.test("a rank listens on the address that was asked for and on no other", () => {
-  const listener = listenTcp({ rank: 1, hostname: "127.0.0.1", ports: { first: 0, last: 0 } });
+Deno.test("a rank listens on the address that was asked for and on no other", async () => {
+  const listener = await listenTcp({
+    rank: 1,
+    hostname: "127.0.0.1",
+    ports: { first: 0, last: 0 },
+  });
   const { hostname, port } = listener.address;
   equal(hostname, "127.0.0.1");
   // The same port of another address of this machine is still free.

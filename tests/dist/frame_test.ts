@@ -53,7 +53,7 @@ Deno.test("bytes that are no header are refused, whatever they are", () => {
   );
 });
 
-Deno.test("a header with any byte changed is refused or differs from the one that was sent", () => {
+Deno.test("a header with any byte changed is refused, as damaged if it is like one", () => {
   fc.assert(
     fc.property(
       header,
@@ -63,14 +63,7 @@ Deno.test("a header with any byte changed is refused or differs from the one tha
         const bytes = new Uint8Array(HEADER_BYTES);
         encodeHeader(sent, bytes);
         bytes[position] ^= mask;
-        let got: Header;
-        try {
-          got = decodeHeader(bytes);
-        } catch (error) {
-          ok(error instanceof FrameError);
-          return;
-        }
-        ok(difference({ rank: 0, header: sent }, { rank: 1, header: got }) !== undefined);
+        throws(() => decodeHeader(bytes), position < 5 ? FrameError : /damaged on its way/);
       },
     ),
     { numRuns: 2000 },

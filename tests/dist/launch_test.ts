@@ -22,6 +22,40 @@ Deno.test("the environment gives the options", () => {
   equal("secret" in read(ENV), false);
 });
 
+Deno.test("the environment gives addresses, ports and the folder for dumps, where they are set", () => {
+  const options = read({
+    ...ENV,
+    MESHFACTOR_BIND: "10.0.0.1",
+    MESHFACTOR_INTERFACE: "",
+    MESHFACTOR_ADVERTISE: "host:1",
+    MESHFACTOR_PORTS: "5-6",
+    MESHFACTOR_SAME_HOST: "tcp",
+    MESHFACTOR_DUMP: "dumps",
+  });
+  equal(options.bind, "10.0.0.1");
+  equal("interface" in options, false);
+  equal(options.advertise, "host:1");
+  equal(options.ports, "5-6");
+  equal(options.sameHost, "tcp");
+  equal(options.dumpFolder, "dumps");
+  throws(() => read({ ...ENV, MESHFACTOR_SAME_HOST: "pipe" }), /must be unix or tcp, got "pipe"/);
+});
+
+Deno.test("the environment gives the files of TLS, all three or none", async () => {
+  const file = await Deno.makeTempFile();
+  await Deno.writeTextFile(file, "PEM");
+  const all = {
+    MESHFACTOR_TLS_CERT: file,
+    MESHFACTOR_TLS_KEY: file,
+    MESHFACTOR_TLS_CA: file,
+  };
+  deepEqual(read({ ...ENV, ...all }).tls, { cert: "PEM", key: "PEM", ca: "PEM" });
+  equal("tls" in read(ENV), false);
+  throws(() => read({ ...ENV, ...all, MESHFACTOR_TLS_KEY: "" }), /MESHFACTOR_TLS_KEY is not set/);
+  await Deno.remove(file);
+  throws(() => read({ ...ENV, ...all }), /MESHFACTOR_TLS_CERT names .* cannot be read/);
+});
+
 Deno.test("missing variables are named, all at once", () => {
   throws(() => read({ RANK: "0", MASTER_PORT: "1" }), /WORLD_SIZE, MASTER_ADDR are not set/);
   throws(() => read({ ...ENV, MASTER_ADDR: "" }), /MASTER_ADDR is not set.*src\/cli\/launch\.ts/);

@@ -45,6 +45,25 @@ Deno.test("one damaged message between two ranks is named on all ranks", async (
   }
 });
 
+Deno.test("one damaged header of a frame is named as damage, not as another call", async () => {
+  const { errors } = await rank2BehindProxies(([toRank0]) => {
+    let isDone = false;
+    toRank0.damage((chunk) => {
+      const text = new TextDecoder("latin1").decode(chunk);
+      if (isDone || !text.startsWith("MFOP")) return;
+      isDone = true;
+      chunk[24] ^= 1;
+    });
+  });
+  for (const error of errors) {
+    equal(error.message, errors[0].message);
+    match(
+      error.message,
+      /^Rank [02] sent bytes that are no frame in allReduce .* damaged on its way$/,
+    );
+  }
+});
+
 Deno.test("idle time has no limit: ranks that make no call for long go on", async () => {
   const { worlds, proxies } = await startBehindProxies(300);
   await new Promise((resolve) => setTimeout(resolve, 1500));
