@@ -30,7 +30,12 @@ import { runStep } from "./adafactor_step.ts";
 import { diagnose, type ParameterDiagnostics } from "./diagnostics.ts";
 import { NonFiniteGradientError } from "./non_finite.ts";
 import { checkOptionShape } from "./option_shape.ts";
-import { type OptimizerOptions, type ParameterGroup, parseGroups } from "./parameter_groups.ts";
+import {
+  type OptimizerOptions,
+  type ParameterGroup,
+  parseGroups,
+  withGradients,
+} from "./parameter_groups.ts";
 
 /** Options of one `step()`. */
 export interface StepOptions {
@@ -121,7 +126,7 @@ export class Adafactor implements Disposable {
       throw new RangeError(`gradientDivisor must be >= 1: current value is ${gradientDivisor}`);
     }
     await this.#alone(async () => {
-      const active = this.#withGradients();
+      const active = withGradients(this.#hyper);
       if (this.#mayLackGradients) await this.agreeOn(active);
       if (active.length === 0) return;
       try {
@@ -236,19 +241,6 @@ export class Adafactor implements Disposable {
 
   get #mayLackGradients(): boolean {
     return [...this.#hyper.values()].some(({ missingGradients }) => missingGradients === "skip");
-  }
-
-  #withGradients(): Parameter[] {
-    const without = [...this.#hyper].filter(([{ grad }, { missingGradients }]) =>
-      grad === undefined && missingGradients === "error"
-    );
-    if (without.length > 0) {
-      throw new TypeError(
-        `Cannot step without a gradient of ${without.map(([{ name }]) => name).join(", ")}: ` +
-          'call backward() first, or set missingGradients: "skip"',
-      );
-    }
-    return this.parameters.filter(({ grad }) => grad !== undefined);
   }
 
   async #update(plan: Plan, gradientDivisor: number): Promise<void> {

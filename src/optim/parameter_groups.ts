@@ -59,3 +59,17 @@ export function parseGroups(
   }
   return byParameter;
 }
+
+/** The parameters that take part in a step. @throws {TypeError} if one that must have a gradient has none */
+export function withGradients(hyper: ReadonlyMap<Parameter, Hyperparameters>): Parameter[] {
+  const without = [...hyper].filter(([{ grad }, { missingGradients }]) =>
+    grad === undefined && missingGradients === "error"
+  );
+  if (without.length > 0) {
+    throw new TypeError(
+      `Cannot step without a gradient of ${without.map(([{ name }]) => name).join(", ")}: ` +
+        'call backward() first, or set missingGradients: "skip"',
+    );
+  }
+  return [...hyper.keys()].filter(({ grad }) => grad !== undefined);
+}
