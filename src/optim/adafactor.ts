@@ -49,7 +49,7 @@ export interface StepOptions {
 /**
  * Adafactor on one device: keeps a row and a column of statistics per matrix instead of the whole second moment.
  *
- * Parameters are f32 of any shape; the last two dims are factored, vectors and scalars keep the full second moment.
+ * Parameters are f32 of any shape; by default the last two dims are factored; vectors and scalars keep the full moment.
  * State: (rows + cols + 1) floats per matrix.
  *
  * Source: Shazeer & Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost" (2018), algorithms 4-6;
@@ -89,9 +89,8 @@ export class Adafactor implements Disposable {
     this.#hyper = parseGroups(parameters, defaults);
     this.#nonFinite = nonFinite;
     this.#maxNorm = maxGradientNorm;
-    const device = this.#device;
-    this.#guard = device.allocate(4);
-    device.write(this.#guard, new Uint32Array(1));
+    this.#guard = this.#device.allocate(4);
+    this.#device.write(this.#guard, new Uint32Array(1));
   }
 
   /** The parameters, in the order given. */

@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
 import { wasmDevice } from "../../src/device/wasm.ts";
+import type { ProcessGroup } from "../../src/dist/group.ts";
+import { Layout } from "../../src/dist/layout.ts";
+import { ProcessGroupMesh } from "../../src/dist/mesh.ts";
 import type { Device } from "../../src/device/device.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
+import { DistributedAdaFactor } from "../../src/optim/distributed_adafactor.ts";
 import type { OptimizerOptions, ParameterGroup } from "../../src/optim/parameter_groups.ts";
 import { presets } from "../../src/optim/presets.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { testOnEachDevice } from "../device/on_each_device.ts";
-import { gradientAt, initialParameter } from "./golden.ts";
+import { inProcessRanks } from "../dist/in_process_ranks.ts";
+import { assertSameUpdate, gradientAt, initialParameter } from "./golden.ts";
+import { shardOf } from "./sharded_training.ts";
 
 const SHAPE = [5, 7];
 
@@ -145,3 +151,64 @@ testOnEachDevice(
     assert.equal(optim.skippedSteps, 1);
   },
 );
+
+Deno.test("groups, their clipping and skipped steps are on a mesh what they are on one rank", async () => {
+  const shapes = [[6, 8], [8, 6], [9]];
+  const gradientsOf = (step: number) =>
+    shapes.map((shape, index) => gradientAt(step + index, { shape, gradientScale: 0.1 }));
+  const optionsOf = ([one, two, three]: Parameter[]): (Parameter | ParameterGroup)[] => [
+    one,
+    { parameters: [two], ...presets.torch, weightDecay: 0.1 },
+    { parameters: [three], cautious: true, beta1: 0.9, factoring: "none" },
+  ];
+  const shared = { lr: 0.01, maxGradientNorm: 0.1, nonFinite: "skip", eps: [1e-4, 1e-3] } as const;
+  /** Steps 1, 2 and 4; at step 3 one element of one rank's gradient is NaN. */
+  const train = async (
+    parameters: Parameter[],
+    { optim, isPoisoned }: { optim: Adafactor; isPoisoned: boolean },
+  ) => {
+    for (const step of [1, 2, 3, 4]) {
+      for (const [index, parameter] of parameters.entries()) {
+        const shard = shardOf(gradientsOf(step)[index], parameter.layout);
+        if (step === 3 && isPoisoned) shard[0] = NaN;
+        parameter.grad = Tensor.from(parameter.device, shard, { shape: parameter.shape });
+      }
+      await optim.step();
+    }
+    assert.equal(optim.skippedSteps, 1);
+    return await Promise.all(parameters.map((parameter) => parameter.data()));
+  };
+  const starts = shapes.map((shape) => initialParameter({ shape }));
+
+  using device = wasmDevice();
+  using scope = new DisposableStack();
+  const whole = shapes.map((shape, index) =>
+    scope.use(new Parameter(device, starts[index], { shape }))
+  );
+  using optim = new Adafactor(optionsOf(whole), shared);
+  const expected = await train(whole, { optim, isPoisoned: true });
+
+  await inProcessRanks(4, async (world) => {
+    const mesh = ProcessGroupMesh.over(world, 2, 2);
+    const tensorParallelGroup = await mesh.getGroupAlongAxis(0);
+    using device = wasmDevice();
+    using scope = new DisposableStack();
+    const parameters = shapes.map((shape, index) => {
+      const splits = index === 2 ? [] : [{ dim: index, group: tensorParallelGroup }];
+      const layout = new Layout<ProcessGroup>(shape, splits);
+      return scope.use(new Parameter(device, shardOf(starts[index], layout), { layout }));
+    });
+    using optim = new DistributedAdaFactor(optionsOf(parameters), shared);
+    optim.setupDistributed({
+      tensorParallelGroup,
+      dataParallelGroup: await mesh.getGroupAlongAxis(1),
+    });
+    const values = await train(parameters, { optim, isPoisoned: world.rank === 2 });
+    for (const [index, { layout }] of parameters.entries()) {
+      assertSameUpdate(values[index], shardOf(expected[index], layout), {
+        start: shardOf(starts[index], layout),
+        ...{ steps: 3, what: `[${shapes[index]}] on rank ${world.rank}` },
+      });
+    }
+  });
+});
