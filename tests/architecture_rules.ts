@@ -84,7 +84,8 @@ const owners = [
   { what: /^rust_collectives\//, owner: /^src\/dist\/engine\.ts$/ },
   { what: /^rust_kernels\//, owner: /^src\/device\/wasm\.ts$/ },
   { what: /^src\/device\/wgsl_generated\.ts$/, owner: /^src\/device\/pipelines\.ts$/ },
-  { what: /^(?!src\/|rust_|mod\.ts|node:)/, owner: /^src\/cli\// },
+  { what: /^valibot$/, owner: /^src\/(cli\/|optim\/option_shape\.ts$)/ },
+  { what: /^(?!src\/|rust_|mod\.ts|node:|valibot$)/, owner: /^src\/cli\// },
 ];
 
 const VAGUE = /^(utils?|helpers?|common|base|manager|types?|index|misc)\.[a-z]+$/;
