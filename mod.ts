@@ -22,6 +22,9 @@
 export { launch, launchFromEnv } from "./src/dist/launch.ts";
 export type { World } from "./src/dist/world.ts";
 export type { WorldOptions } from "./src/dist/world_options.ts";
+export type { TlsIdentity } from "./src/dist/tls.ts";
+export type { Dump, GroupDump } from "./src/dist/dump.ts";
+export type { CallRecord, CallState } from "./src/dist/recorder.ts";
 export { PeerLostError } from "./src/dist/failure.ts";
 export { type Axes, type Indices, ProcessGroupMesh, type RavelMode } from "./src/dist/mesh.ts";
 export type { GroupCounters, ProcessGroup } from "./src/dist/group.ts";

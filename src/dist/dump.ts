@@ -18,13 +18,17 @@ export interface GroupDump {
 
 /** One rank's file. */
 export interface Dump {
+  /** Of this format. */
   readonly version: 1;
+  /** Global rank that has written it. */
   readonly rank: number;
+  /** Number of ranks of the job. */
   readonly worldSize: number;
   /** When it was written, in ISO 8601. */
   readonly time: string;
   /** The failure, as all ranks are told it; null if there was none. */
   readonly error: { readonly rank: number; readonly message: string } | null;
+  /** All groups that the rank was in. */
   readonly groups: readonly GroupDump[];
 }
 

@@ -7,23 +7,33 @@
 import { ALGORITHMS, DTYPES, type Fingerprint, OPS, REDUCTIONS } from "./frame.ts";
 
 /** How far a call has come. */
-export const CALL_STATES = ["queued", "running", "finished", "failed"] as const;
+export type CallState = "queued" | "running" | "finished" | "failed";
 
 /** One call, as it is dumped. Times are milliseconds since 1970, 0 if that has not happened. */
 export interface CallRecord {
+  /** Position of the call in its group, from 0. */
   readonly sequence: number;
+  /** Name of the call, such as `allReduce`. */
   readonly op: string;
+  /** Element type. */
   readonly dtype: string;
+  /** How it was scheduled. */
   readonly algorithm: string;
+  /** How terms become one. */
   readonly reduction: string;
+  /** Group rank of the root, 0 where there is none. */
   readonly root: number;
   /** Elements in the whole. */
   readonly count: number;
   /** Digest of the counts per rank, 0 where they follow from `count`. */
   readonly countsDigest: number;
-  readonly state: typeof CALL_STATES[number];
+  /** How far it has come. */
+  readonly state: CallState;
+  /** When it was made. */
   readonly queuedAt: number;
+  /** When its turn came. */
   readonly beganAt: number;
+  /** When it finished or failed. */
   readonly endedAt: number;
   /** Payload received and sent so far. */
   readonly bytesDone: number;
@@ -33,6 +43,8 @@ export interface CallRecord {
 
 /** What is noted of a call when it is made. */
 export type RecordedCall = Omit<Fingerprint, "group">;
+
+const CALL_STATES: readonly CallState[] = ["queued", "running", "finished", "failed"];
 
 /** Calls that are kept. */
 export const RECORDED_CALLS = 1024;

@@ -10,11 +10,12 @@
 // it a rank has a Unix socket, whose name is in the table too: ranks of its host take that way by themselves.
 // Rank 0's stays open for the whole job, so a late or second rank is told so, and a second job finds the port taken.
 
-import { Acceptor, connectionKey, type Judge } from "./acceptor.ts";
+import { Acceptor, connectionKey } from "./acceptor.ts";
 import { ControlLink, type ControlListener } from "./control_link.ts";
 import { Deadline, sleep } from "./deadline.ts";
 import { dial } from "./dial.ts";
 import { type JobKey, ProofError, RefusedError } from "./handshake.ts";
+import { judge, taken } from "./judge.ts";
 import { type Hello, readMessage } from "./message.ts";
 import { type Listener, listenTcp, listenUnix } from "./listener.ts";
 import { listenTls } from "./tls.ts";
@@ -230,26 +231,6 @@ async function listen(
     : { listeners: [tcp, unix], address: { ...tcp.address, path: unix.path } };
 }
 
-/** Whom this rank's acceptor refuses, and why. */
-function judge(options: RendezvousOptions, isLinked: (rank: number) => boolean): Judge {
-  const { rank, worldSize } = options;
-  return (hello) => {
-    if (hello.worldSize !== worldSize) {
-      return `Rank ${hello.rank} says WORLD_SIZE=${hello.worldSize}, rank ${rank} says ${worldSize}`;
-    }
-    if (hello.rank < 0 || hello.rank >= worldSize) {
-      return `Rank ${hello.rank} is out of range: ranks are 0 to ${worldSize - 1}`;
-    }
-    if (hello.to !== rank) return `Rank ${hello.to} was wanted, this is rank ${rank}`;
-    if (hello.rank === rank) return taken(rank);
-    if (hello.purpose === "join") {
-      if (rank !== 0) return `Only rank 0 lets ranks join, this is rank ${rank}`;
-      if (isLinked(hello.rank)) return taken(hello.rank);
-    }
-    return undefined;
-  };
-}
-
 function helloTo(
   to: number,
   { rank, worldSize, acceptor, advertise }: Meeting,
@@ -282,10 +263,6 @@ class BindError extends Error {}
 
 function peersOf({ rank, worldSize }: RendezvousOptions): number[] {
   return Array.from({ length: worldSize }, (_, peer) => peer).filter((peer) => peer !== rank);
-}
-
-function taken(rank: number): string {
-  return `Rank ${rank} has joined already: give every process of the job its own RANK`;
 }
 
 function notAdmitted({ rank, host, port }: Meeting, cause: RefusedError): Error {
