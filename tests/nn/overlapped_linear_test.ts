@@ -82,6 +82,32 @@ Deno.test("Linear1DCol without overlap exchanges dx only after dW", async () => 
   assert.equal(events[1].bytesReceived, 0);
 });
 
+Deno.test("dW is computed in a bounded number of slices, and no more, beside a rank that makes no call", async () => {
+  const [slices] = await inProcessRanks(2, async (world) => {
+    if (world.rank === 1) {
+      // Out of step: it runs forward only, and then waits until somebody says so.
+      await world.group.barrier();
+      while (!world.ended) await new Promise((resolve) => setTimeout(resolve, 10));
+      return 0;
+    }
+    using device = wasmDevice();
+    const run = device.run.bind(device);
+    let slices = 0;
+    device.run = (kernel, bindings, params) => {
+      if (kernel === "matmul_tn") slices++;
+      run(kernel, bindings, params);
+    };
+    await assert.rejects(eventsOfBackward(device, world.group, { overlap: true }), {
+      name: "PeerLostError",
+      rank: 1,
+      message: /Rank 1 holds up its peers for 0.5 s in allReduce 1 .*: it has not made that call/,
+    });
+    return slices;
+  }, { stallTimeoutMs: 500 });
+  // [1024, 64] x [64, 1024] is at most as many slices as dW has rows.
+  assert.ok(slices > 1 && slices <= 1024, `${slices} slices`);
+});
+
 webgpuTest(
   "Linear1DCol computes dW behind the read of dx where kernels run in the background",
   async () => {
