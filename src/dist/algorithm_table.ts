@@ -9,6 +9,21 @@
 //
 // Sections cover every number of ranks and ranges every length, so a table always has an answer. All ranks must have the
 // same tables: the algorithm is part of every call's fingerprint, so others are an error that shows both.
+//
+// The defaults are crossovers of medians, measured with `./run bench collectives --algorithm one-shot two-shot ring` over
+// Unix sockets on a machine of 2 busy cores (Xeon, Deno 2.9.6), f32, in microseconds:
+//
+//   allReduce   2 ranks: one-shot  two-shot   ring     4 ranks: one-shot  two-shot   ring
+//   16 KiB                     63        69     73                   467       587    486
+//   64 KiB                     88        93     93                   704       710    533
+//   256 KiB                   346       246    251                  1027       892    775
+//   4 MiB                    4017      3436   6822                 12253      5274   6902
+//   16 MiB                  21616     14448  34086                 47653     23285  29664
+//
+// Ring is ahead at 64 KiB on 4 ranks, as its fewer messages suit two busy cores; two-shot was ahead in the best runs (195
+// to 336), adds in rank order, and is chosen up to 16 ranks. That ring and chain win beyond those is computed, not
+// measured: they need the speed of one connection where direct algorithms send to all at once. So is the limit of
+// broadcast, for which both took the same time here (1 MiB: 1150 direct, 1173 by a chain; 16 MiB: 16276 and 18544).
 
 import type { Algorithm } from "./frame.ts";
 
@@ -119,7 +134,9 @@ const CHOICES = {
 } as const satisfies { readonly [op: string]: readonly Algorithm[] };
 
 const DEFAULTS: { readonly [op in TabledOp]: string } = {
-  allReduce: "2-16=one-shot:0-32768;two-shot:32769-max|17-max=two-shot:0-1048576;ring:1048577-max",
+  allReduce: "2=one-shot:0-98304;two-shot:98305-max|" +
+    "3-16=one-shot:0-32768;two-shot:32769-max|" +
+    "17-max=two-shot:0-1048576;ring:1048577-max",
   reduceScatter: "2-16=direct|17-max=direct:0-1048576;ring:1048577-max",
   allGather: "2-16=direct|17-max=direct:0-1048576;ring:1048577-max",
   broadcast: "2=direct|3-max=direct:0-65536;chain:65537-max",

@@ -100,7 +100,7 @@ export class CallRunner {
     const header = this.#messageHeader(message, this.#sent[peer]++);
     return this.#message(`to ${peer}`, { peer, op: "send", signal }, async (to) => {
       const short = values.subarray(0, STAGING_BYTES - HEADER_BYTES);
-      header.write(to.outgoing, values.length);
+      to.outgoing.set(header.with(values.length));
       to.outgoing.set(short, HEADER_BYTES);
       await to.connection.writeAll(to.outgoing.subarray(0, HEADER_BYTES + short.length));
       for (let done = short.length; done < values.length;) {

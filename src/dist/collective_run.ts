@@ -89,7 +89,7 @@ class CollectiveRun {
 
   async #sendFirst(sender: Sender): Promise<void> {
     const { rank, connection, outgoing } = sender.peer;
-    this.#header.write(outgoing, sender.left);
+    outgoing.set(this.#header.with(sender.left));
     const ready = this.#engine.nextSend(rank)?.subarray(0, STAGING_BYTES - HEADER_BYTES);
     const length = ready?.length ?? 0;
     if (ready !== undefined) {

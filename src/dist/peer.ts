@@ -23,8 +23,7 @@ export class Peer {
   readonly connection: Connection;
   /** A header and a short payload leave in one write from here. */
   readonly outgoing = new Uint8Array(STAGING_BYTES);
-  readonly #expected = new Uint32Array(HEADER_BYTES / 4);
-  readonly #arrived = new Uint32Array(HEADER_BYTES / 4);
+  readonly #incoming = new Uint8Array(HEADER_BYTES);
 
   /** Group rank `rank`, at the other end of `connection`. */
   constructor(rank: number, connection: Connection) {
@@ -39,27 +38,31 @@ export class Peer {
    * @throws {FrameError} if it is none.
    */
   async readHeader(expected: FrameHeader, payloadBytes: number): Promise<void> {
-    const bytes = new Uint8Array(this.#arrived.buffer);
-    await this.connection.readFully(bytes);
-    expected.write(new Uint8Array(this.#expected.buffer), payloadBytes);
-    if (this.#arrived.every((word, index) => word === this.#expected[index])) return;
-    throw new CallMismatch(new Uint8Array(this.#expected.buffer), bytes);
+    await this.connection.readFully(this.#incoming);
+    const mine = expected.with(payloadBytes);
+    for (let i = 0; i < HEADER_BYTES; i++) {
+      if (this.#incoming[i] !== mine[i]) throw new CallMismatch(mine, this.#incoming);
+    }
   }
 }
 
 /** This rank's header of one call, written once and completed for each peer with the length of its payload. */
 export class FrameHeader {
   readonly #bytes = new Uint8Array(HEADER_BYTES);
+  #payloadBytes = 0;
 
   /** Encodes the call's fingerprint. */
   constructor(fingerprint: Fingerprint) {
     encodeHeader({ ...fingerprint, payloadBytes: 0 }, this.#bytes);
   }
 
-  /** Writes the header to the first bytes of `target`. */
-  write(target: Uint8Array, payloadBytes: number): void {
-    target.set(this.#bytes);
-    completeHeader(target, payloadBytes);
+  /** The header for a payload of so many bytes, until the next call. Most peers of a call have payloads of one length. */
+  with(payloadBytes: number): Uint8Array {
+    if (payloadBytes !== this.#payloadBytes) {
+      completeHeader(this.#bytes, payloadBytes);
+      this.#payloadBytes = payloadBytes;
+    }
+    return this.#bytes;
   }
 }
 
