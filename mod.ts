@@ -93,7 +93,7 @@ export {
   type Schedule,
   type WarmupOptions,
 } from "./src/optim/schedule.ts";
-export type { DimRole, Factoring } from "./src/optim/factoring.ts";
+export type { DimRole, Factoring, MemoryOrder } from "./src/optim/factoring.ts";
 export type { DimView, FactoredView } from "./src/optim/factored_moment.ts";
 export type { OptimizerState, ParameterState } from "./src/optim/adafactor_state.ts";
 export {

@@ -169,7 +169,7 @@ export class DistributedAdaFactor extends Adafactor {
       : averageGradients(parameters, group, scope);
   }
 
-  /** @throws {TypeError} on all ranks if only some of them have a gradient of a parameter. */
+  /** Counts over all ranks. @throws {TypeError} on all of them if only some have a gradient of a parameter */
   protected override async agreeOn(parameters: readonly Parameter[]): Promise<void> {
     const numRanks = Float32Array.from(
       this.parameters,
