@@ -1,5 +1,7 @@
 // N ranks as processes of this machine, all of a job or one node's part: started together, stopped together when one fails.
 
+import { freePort } from "./free_port.ts";
+
 /** One line that a rank has written, without its newline. */
 export interface RankLine {
   readonly rank: number;
@@ -236,11 +238,6 @@ async function eachLine(
 
 function temporaryFolder(): string {
   return Deno.env.get("TMPDIR") || Deno.env.get("TEMP") || "/tmp";
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 function randomSecret(): string {

@@ -224,7 +224,17 @@ async function listen(
     hostname: bind,
     ports: rank === 0 ? { first: port, last: port } : ports,
   };
-  const tcp = await (tls === undefined ? listenTcp(where) : listenTls(where, tls));
+  const open = () => tls === undefined ? listenTcp(where) : listenTls(where, tls);
+  let tcp = await open();
+  if (rank !== 0 && tcp.address.port === port) {
+    // Rank 0's own, which it has not taken yet: kept while another is looked for, then left to it.
+    const taken = tcp;
+    try {
+      tcp = await open();
+    } finally {
+      taken.close();
+    }
+  }
   const unix = options.sameHost === "unix" ? listenUnix() : undefined;
   return unix === undefined
     ? { listeners: [tcp], address: tcp.address }

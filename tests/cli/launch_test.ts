@@ -1,7 +1,7 @@
 // The launcher: prefixes, arguments, the first failure last, and no rank left behind.
 
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { freePort } from "../dist/in_process_ranks.ts";
+import { freePort } from "../../src/dist/free_port.ts";
 
 const LAUNCHER = new URL("../../src/cli/launch.ts", import.meta.url).href;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;

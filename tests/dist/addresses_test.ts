@@ -5,7 +5,7 @@ import { addressOfInterface } from "../../src/dist/interfaces.ts";
 import { listenTcp, listenUnix, parsePorts } from "../../src/dist/listener.ts";
 import { connect } from "../../src/dist/connect.ts";
 import { World } from "../../src/dist/world.ts";
-import { freePort } from "./in_process_ranks.ts";
+import { freePort } from "../../src/dist/free_port.ts";
 
 const IS_LINUX = Deno.build.os === "linux";
 
@@ -69,6 +69,18 @@ Deno.test("ranks take ports of the range only, and say which are in use when the
       `Rank 2 cannot listen on 127.0.0.1:${ports} as all 2 ports are in use: give a wider range`,
     ),
   );
+  await Promise.all(worlds.map((world) => world.close()));
+});
+
+Deno.test("a rank that comes first leaves rank 0's port to it, though it is in the range", async () => {
+  const first = twoFreePorts();
+  // Rank 1 tries the second port of the range first.
+  const [ports, port] = [`${first}-${first + 1}`, first + 1];
+  const job = { worldSize: 2, host: "127.0.0.1", port, ports, sameHost: "tcp" } as const;
+  const rank1 = World.join({ ...job, rank: 1 });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const worlds = await Promise.all([World.join({ ...job, rank: 0 }), rank1]);
+  await Promise.all(worlds.map(({ group }) => group.barrier()));
   await Promise.all(worlds.map((world) => world.close()));
 });
 

@@ -1,5 +1,6 @@
 // n ranks in one process, over real loopback sockets, each with its own World: for tests that need no second process.
 
+import { freePort } from "../../src/dist/free_port.ts";
 import { World } from "../../src/dist/world.ts";
 import type { WorldOptions } from "../../src/dist/world_options.ts";
 
@@ -45,10 +46,4 @@ export async function inProcessRanks<T>(
   await Promise.all(worlds.map((world) => world.close()));
   if (failures.length > 0) throw failures[0];
   return results;
-}
-
-/** A port that nobody listens on now. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

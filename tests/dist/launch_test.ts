@@ -5,7 +5,7 @@ import { defaultWorld } from "../../src/dist/default_world.ts";
 import { requireDenoVersion } from "../../src/dist/deno_version.ts";
 import { launch, optionsFromEnv } from "../../src/dist/launch.ts";
 import { ProcessGroupMesh } from "../../src/dist/mesh.ts";
-import { freePort } from "./in_process_ranks.ts";
+import { freePort } from "../../src/dist/free_port.ts";
 
 const ENV = { RANK: "1", WORLD_SIZE: "4", MASTER_ADDR: "127.0.0.1", MASTER_PORT: "29500" };
 

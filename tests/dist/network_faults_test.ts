@@ -4,7 +4,7 @@ import { equal, match, ok } from "node:assert/strict";
 import { PeerLostError } from "../../src/dist/failure.ts";
 import { World } from "../../src/dist/world.ts";
 import { FaultProxy } from "./fault_proxy.ts";
-import { freePort } from "./in_process_ranks.ts";
+import { freePort } from "../../src/dist/free_port.ts";
 
 const STALL_TIMEOUT_MS = 2_000;
 

@@ -3,7 +3,7 @@
 import { equal, match, ok, rejects } from "node:assert/strict";
 import { World } from "../../src/dist/world.ts";
 import type { WorldOptions } from "../../src/dist/world_options.ts";
-import { freePort } from "./in_process_ranks.ts";
+import { freePort } from "../../src/dist/free_port.ts";
 
 type Job = Omit<WorldOptions, "rank">;
 

@@ -5,7 +5,7 @@ import type { TlsIdentity } from "../../src/dist/tls.ts";
 import { World } from "../../src/dist/world.ts";
 import { makeIdentity, opensslMissing } from "./certificates.ts";
 import { FaultProxy } from "./fault_proxy.ts";
-import { freePort } from "./in_process_ranks.ts";
+import { freePort } from "../../src/dist/free_port.ts";
 
 const missing = await opensslMissing();
 
