@@ -43,6 +43,9 @@ export interface Message {
   readonly signal: AbortSignal | undefined;
 }
 
+/** A call under way, and the global rank that must act next in it. */
+type Running = Pick<GroupProgress, "site" | "waitingFor">;
+
 /** Runs the calls of one group of two or more ranks. */
 export class CallRunner {
   readonly #parts: RunnerParts;
@@ -52,6 +55,7 @@ export class CallRunner {
   readonly #order = new CallOrder();
   readonly #sent: number[];
   readonly #received: number[];
+  readonly #messages = new Set<Running>();
   #watch: ReturnType<typeof setInterval> | undefined;
   #calls = 0;
   #finished = 0;
@@ -87,10 +91,10 @@ export class CallRunner {
     this.#parts.recorder.queued(fingerprint);
     const site = this.#site(fingerprint);
     return this.#abortable(signal, site, () =>
-      this.#order.collective(() => {
+      this.#order.collective(async () => {
         this.#requireOpen();
         this.#engine.begin(collective, memory);
-        return this.#execute(fingerprint, site);
+        await this.#execute(fingerprint, site);
       }));
   }
 
@@ -147,6 +151,7 @@ export class CallRunner {
         sum(from.map(({ rank }) => engine.bytesFrom(rank))),
     );
     progress.site = site;
+    progress.movedAt = performance.now();
     this.#startWatch();
     try {
       await runCollective({
@@ -156,8 +161,9 @@ export class CallRunner {
         from,
         listener: {
           moved: (bytes, waitingFor) => {
-            recorder.moved(sequence, bytes);
             progress.waitingFor = waitingFor === undefined ? undefined : ranks[waitingFor];
+            if (bytes === 0) return;
+            recorder.moved(sequence, bytes);
             progress.movedAt = performance.now();
           },
           failed: (peer, error) => this.#blame(peer, site, error),
@@ -169,8 +175,7 @@ export class CallRunner {
       this.#requireOpen();
       throw error;
     } finally {
-      progress.site = undefined;
-      progress.waitingFor = undefined;
+      this.#show(undefined);
     }
     this.#finished++;
     progress.finished = this.#finished;
@@ -191,8 +196,9 @@ export class CallRunner {
     return this.#abortable(signal, site, () =>
       this.#order.message(key, async () => {
         this.#requireOpen();
-        progress.site = site;
-        progress.waitingFor = ranks[peer];
+        const running = { site, waitingFor: ranks[peer] };
+        this.#messages.add(running);
+        this.#show(running);
         progress.movedAt = performance.now();
         this.#startWatch();
         try {
@@ -202,21 +208,26 @@ export class CallRunner {
           this.#requireOpen();
           throw error;
         } finally {
-          if (progress.site === site) {
-            progress.site = undefined;
-            progress.waitingFor = undefined;
-          }
+          this.#messages.delete(running);
+          this.#show(this.#messages.values().next().value);
         }
       }));
   }
 
+  /** What the world sees of this rank: the collective that runs, or one of the messages. */
+  #show(running: Running | undefined): void {
+    const { progress } = this.#parts;
+    progress.site = running?.site;
+    progress.waitingFor = running?.waitingFor;
+  }
+
   /** Fails the world when `signal` fires before the call has ended. */
-  async #abortable(
+  #abortable(
     signal: AbortSignal | undefined,
     site: FailureSite,
     call: () => Promise<void>,
   ): Promise<void> {
-    if (signal === undefined) return await call();
+    if (signal === undefined) return call();
     const { host } = this.#parts;
     const abort = () => {
       const why = signal.reason instanceof Error ? signal.reason.message : String(signal.reason);
@@ -224,11 +235,7 @@ export class CallRunner {
       void host.fail(new PeerLostError(host.rank, text, { ...site, cause: signal.reason }));
     };
     signal.addEventListener("abort", abort, { once: true });
-    try {
-      await call();
-    } finally {
-      signal.removeEventListener("abort", abort);
-    }
+    return call().finally(() => signal.removeEventListener("abort", abort));
   }
 
   async #blame(peer: number, site: FailureSite, cause: unknown): Promise<void> {

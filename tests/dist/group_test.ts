@@ -151,6 +151,24 @@ Deno.test("messages between two ranks arrive in order, large ones both ways at o
   });
 });
 
+Deno.test("a message that nobody receives is blamed on the rank that should, after others have arrived", async () => {
+  const [error] = await inProcessRanks(2, async (world) => {
+    const { group } = world;
+    if (group.rank === 1) {
+      await group.send(new Float32Array(1), 0);
+      while (!world.ended) await new Promise((resolve) => setTimeout(resolve, 20));
+      return "";
+    }
+    const sent = group.send(new Float32Array(4_000_000), 1);
+    await group.receive(new Float32Array(1), 1);
+    return await sent.then(() => "no error", (error: Error) => error.message);
+  }, { stallTimeoutMs: 400 });
+  match(
+    error,
+    /Rank 1 holds up its peers .* in send 0 of group \[0, 1\]: it has not made that call/,
+  );
+});
+
 Deno.test("an aborted call rejects on every rank with the rank that gave up and why", async () => {
   const errors = await inProcessRanks(3, async ({ group }) => {
     const [from, options] = group.rank === 1 ? [2, { signal: AbortSignal.timeout(50) }] : [1, {}];
