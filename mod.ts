@@ -27,7 +27,16 @@ export type { Dump, GroupDump } from "./src/dist/dump.ts";
 export type { CallRecord, CallState } from "./src/dist/recorder.ts";
 export { PeerLostError } from "./src/dist/failure.ts";
 export { type Axes, type Indices, ProcessGroupMesh, type RavelMode } from "./src/dist/mesh.ts";
-export type { GroupCounters, ProcessGroup } from "./src/dist/group.ts";
+export type {
+  AllToAllOptions,
+  CallOptions,
+  Elements,
+  GroupCounters,
+  ProcessGroup,
+  ReduceOptions,
+} from "./src/dist/group.ts";
+export type { AlgorithmOptions, TabledOp } from "./src/dist/algorithm_table.ts";
+export type { Dtype, Reduction } from "./src/dist/frame.ts";
 export {
   Layout,
   type Range,

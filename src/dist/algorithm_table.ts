@@ -28,7 +28,7 @@
 import type { Algorithm } from "./frame.ts";
 
 /** Collectives with a choice of algorithms. */
-export type TabledOp = keyof typeof CHOICES;
+export type TabledOp = "allReduce" | "reduceScatter" | "allGather" | "broadcast";
 
 /** Tables as text, for the collectives that are not to run by default. */
 export type AlgorithmOptions = { readonly [op in TabledOp]?: string };
@@ -131,7 +131,7 @@ const CHOICES = {
   reduceScatter: ["direct", "ring"],
   allGather: ["direct", "ring"],
   broadcast: ["direct", "chain"],
-} as const satisfies { readonly [op: string]: readonly Algorithm[] };
+} as const satisfies { readonly [op in TabledOp]: readonly Algorithm[] };
 
 const DEFAULTS: { readonly [op in TabledOp]: string } = {
   allReduce: "2=one-shot:0-98304;two-shot:98305-max|" +

@@ -3,7 +3,7 @@
 import type { Dtype, Reduction } from "./frame.ts";
 
 /** Elements in memory: f32, f64, i32, u32, f16, or 16 bits whose meaning the option `dtype` gives. */
-export type Values =
+export type Elements =
   | Float32Array
   | Float64Array
   | Int32Array
@@ -38,7 +38,7 @@ export function sum(counts: readonly number[]): number {
  *
  * @throws {TypeError} if it is no array of elements, or another one than `dtype` says.
  */
-export function dtypeOf(values: Values, op: string, dtype: Dtype | undefined): Dtype {
+export function dtypeOf(values: Elements, op: string, dtype: Dtype | undefined): Dtype {
   if (values instanceof Uint16Array) {
     if (dtype === "f16" || dtype === "bf16") return dtype;
     throw new TypeError(
@@ -59,7 +59,7 @@ export function dtypeOf(values: Values, op: string, dtype: Dtype | undefined): D
   return natural;
 }
 
-function naturalDtype(values: Values): Dtype | undefined {
+function naturalDtype(values: Elements): Dtype | undefined {
   if (values instanceof Float32Array) return "f32";
   if (values instanceof Float64Array) return "f64";
   if (values instanceof Int32Array) return "i32";
@@ -83,7 +83,7 @@ export function reductionOf(reduction: Reduction = "sum", op: string, dtype: Dty
 }
 
 /** A new array of the same kind of elements. */
-export function emptyLike<T extends Values>(values: T, length: number): T {
+export function emptyLike<T extends Elements>(values: T, length: number): T {
   return new (values.constructor as new (length: number) => T)(length);
 }
 

@@ -25,20 +25,20 @@ export const OPS = [
 /** A call. */
 export type Op = typeof OPS[number];
 /** Element types and their numbers on the wire. */
-export const DTYPES = ["f32", "f64", "i32", "u32", "f16", "bf16"] as const;
+export const DTYPES: readonly Dtype[] = ["f32", "f64", "i32", "u32", "f16", "bf16"];
 /** An element type. */
-export type Dtype = typeof DTYPES[number];
+export type Dtype = "f32" | "f64" | "i32" | "u32" | "f16" | "bf16";
 /** Algorithms and their numbers on the wire. */
 export const ALGORITHMS = ["ring", "chain", "direct", "one-shot", "two-shot"] as const;
 /** How a collective is scheduled. */
 export type Algorithm = typeof ALGORITHMS[number];
 /** Reductions and their numbers on the wire. */
-export const REDUCTIONS = ["sum", "mean", "max", "min"] as const;
+export const REDUCTIONS: readonly Reduction[] = ["sum", "mean", "max", "min"];
 /**
  * How terms become one. Integers wrap in sums, and have no mean; a NaN among floats makes `max` and `min` NaN, and -0 is
  * less than +0.
  */
-export type Reduction = typeof REDUCTIONS[number];
+export type Reduction = "sum" | "mean" | "max" | "min";
 
 /** Length of a header in bytes. */
 export const HEADER_BYTES = 48;

@@ -9,6 +9,7 @@ import { type AlgorithmTables, parseAlgorithms } from "./algorithm_table.ts";
 import {
   type CallOptions,
   dtypeOf,
+  type Elements,
   emptyLike,
   type ReduceOptions,
   reductionOf,
@@ -17,14 +18,13 @@ import {
   requirePeer,
   requireRoot,
   sum,
-  type Values,
 } from "./arguments.ts";
 import type { GroupHost } from "./blame.ts";
 import { CallRunner, type RunnerParts } from "./call_runner.ts";
 import type { Collective, Memory } from "./engine.ts";
 import type { Algorithm, Dtype } from "./frame.ts";
 
-export type { CallOptions, ReduceOptions, Values } from "./arguments.ts";
+export type { CallOptions, Elements, ReduceOptions } from "./arguments.ts";
 export type { GroupHost } from "./blame.ts";
 
 /** Counts of what a group has moved, for tests and logs. */
@@ -107,7 +107,7 @@ export class ProcessGroup {
   }
 
   /** Replaces `values` by their elementwise sum (or `op`) over all ranks; every rank gets the same bits. */
-  async allReduce(values: Values, options: ReduceOptions = {}): Promise<void> {
+  async allReduce(values: Elements, options: ReduceOptions = {}): Promise<void> {
     const kind = kindOf(values, "allReduce", options);
     const algorithm = this.#choose("allReduce", { bytes: values.byteLength, dtype: kind.dtype });
     await this.#run(
@@ -118,7 +118,7 @@ export class ProcessGroup {
   }
 
   /** Reduces `values` over ranks and returns this rank's part; `counts[r]` elements go to rank r, in order. */
-  async reduceScatter<T extends Values>(
+  async reduceScatter<T extends Elements>(
     values: T,
     counts: readonly number[],
     options: ReduceOptions = {},
@@ -146,7 +146,7 @@ export class ProcessGroup {
   }
 
   /** Returns all ranks' shards one after the other; rank r contributes `counts[r]` elements. */
-  async allGather<T extends Values>(
+  async allGather<T extends Elements>(
     shard: T,
     counts: readonly number[],
     options: CallOptions = {},
@@ -167,7 +167,7 @@ export class ProcessGroup {
   }
 
   /** Replaces `values` by rank `root`'s; `root` is a group rank. */
-  async broadcast(values: Values, root: number, options: CallOptions = {}): Promise<void> {
+  async broadcast(values: Elements, root: number, options: CallOptions = {}): Promise<void> {
     const kind = kindOf(values, "broadcast", options);
     requireRoot(root, this.size, "broadcast");
     const algorithm = this.#choose("broadcast", { bytes: values.byteLength, dtype: kind.dtype });
@@ -179,7 +179,7 @@ export class ProcessGroup {
   }
 
   /** Replaces rank `root`'s values by their elementwise sum (or `op`) over all ranks; others keep theirs. */
-  async reduce(values: Values, root: number, options: ReduceOptions = {}): Promise<void> {
+  async reduce(values: Elements, root: number, options: ReduceOptions = {}): Promise<void> {
     const kind = kindOf(values, "reduce", options);
     requireRoot(root, this.size, "reduce");
     await this.#run(
@@ -190,7 +190,7 @@ export class ProcessGroup {
   }
 
   /** Sends part r of `values` to rank r, and returns the parts that come, in order of rank. */
-  async allToAll<T extends Values>(values: T, options: AllToAllOptions): Promise<T> {
+  async allToAll<T extends Elements>(values: T, options: AllToAllOptions): Promise<T> {
     const kind = kindOf(values, "allToAll", options);
     const { sendCounts, receiveCounts } = options;
     requireCounts(sendCounts, this.size, "allToAll");
@@ -232,12 +232,12 @@ export class ProcessGroup {
    * Sends `values` to group rank `to`, which receives as many. The messages from one rank to another arrive in the order
    * in which they were sent. Resolves when they are on their way.
    */
-  async send(values: Values, to: number, options: CallOptions = {}): Promise<void> {
+  async send(values: Elements, to: number, options: CallOptions = {}): Promise<void> {
     await this.#runner?.send(this.#message("send", values, { peer: to, ...options }));
   }
 
   /** Fills `values` with the next ones that group rank `from` sends to this rank. */
-  async receive(values: Values, from: number, options: CallOptions = {}): Promise<void> {
+  async receive(values: Elements, from: number, options: CallOptions = {}): Promise<void> {
     await this.#runner?.receive(this.#message("receive", values, { peer: from, ...options }));
   }
 
@@ -256,7 +256,7 @@ export class ProcessGroup {
 
   #message(
     op: "send" | "receive",
-    values: Values,
+    values: Elements,
     { peer, dtype, signal }: CallOptions & { readonly peer: number },
   ): Parameters<CallRunner["send"]>[0] {
     signal?.throwIfAborted();
@@ -293,7 +293,7 @@ export class ProcessGroup {
 }
 
 function kindOf(
-  values: Values,
+  values: Elements,
   op: string,
   options: ReduceOptions,
 ): Pick<Collective, "dtype" | "reduction"> {
@@ -301,12 +301,12 @@ function kindOf(
   return { dtype, reduction: reductionOf(options.op, op, dtype) };
 }
 
-function inPlace(values: Values): Memory {
+function inPlace(values: Elements): Memory {
   const bytes = bytesOf(values);
   return { values: bytes, result: bytes };
 }
 
-function bytesOf(values: Values): Uint8Array {
+function bytesOf(values: Elements): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 

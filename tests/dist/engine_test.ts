@@ -4,7 +4,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import fc from "fast-check";
 import { type Collective, Engine, FULL, segmentBytes } from "../../src/dist/engine.ts";
-import type { Values } from "../../src/dist/group.ts";
+import type { Elements } from "../../src/dist/group.ts";
 import { randomBelow } from "./random_below.ts";
 
 const ALL_REDUCE = ["one-shot", "two-shot", "ring"] as const;
@@ -173,7 +173,7 @@ Deno.test("engines come and go without growing the memory", () => {
 });
 
 /** Runs one collective on as many engines as there are inputs; without `results` these are replaced. */
-function simulate<T extends Values>(
+function simulate<T extends Elements>(
   collective: Collective,
   inputs: readonly T[],
   options: { readonly seed: number; readonly longest?: number; readonly results?: readonly T[] },
@@ -231,7 +231,7 @@ function simulate<T extends Values>(
   }
 }
 
-function bytesOf(values: Values): Uint8Array {
+function bytesOf(values: Elements): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
