@@ -188,7 +188,9 @@ async function findMaster(meeting: Meeting): Promise<Connection> {
 }
 
 async function awaitTable(meeting: Meeting, master: Connection): Promise<readonly Address[]> {
-  const close = () => master.close();
+  // Rank 0 gives up at the same moment and knows best who is missing: leaving first would make it count this rank in.
+  let closing: ReturnType<typeof setTimeout> | undefined;
+  const close = () => closing = setTimeout(() => master.close(), REFUSAL_GRACE_MS);
   meeting.signal.addEventListener("abort", close);
   let missing: readonly number[] | undefined;
   try {
@@ -211,6 +213,7 @@ async function awaitTable(meeting: Meeting, master: Connection): Promise<readonl
     );
   } finally {
     meeting.signal.removeEventListener("abort", close);
+    clearTimeout(closing);
   }
 }
 
@@ -292,4 +295,5 @@ function text(error: unknown): string {
 const ANY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 const UNSIGNED =
   "; with TLS, rank 0 drops without a word whoever has no certificate that its authority has signed";
+const REFUSAL_GRACE_MS = 1_000;
 const ATTEMPT_TIMEOUT_MS = 5_000;
