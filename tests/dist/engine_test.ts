@@ -190,15 +190,14 @@ function simulate<T extends Elements>(
     engines.forEach((engine, rank) =>
       engine.begin(collective, { values: bytesOf(values[rank]), result: bytesOf(results[rank]) })
     );
-    for (let idle = 0; idle < 40 * size * size;) {
-      const [rank, peer] = [random(size), random(size)];
-      const limit = 1 + random(longest);
-      const moved = [
-        () => send(rank, peer, limit),
-        () => receive(rank, peer, limit),
-        () => engines[rank].fold(),
-      ][random(3)]();
-      idle = moved ? 0 : idle + 1;
+    // Bad luck in the draws alone must not pass for a collective that has come to rest.
+    for (let idle = 0; idle < 10 * size * size || moveAny(); idle++) {
+      const moved = move(random(3), {
+        rank: random(size),
+        peer: random(size),
+        limit: 1 + random(longest),
+      });
+      if (moved) idle = 0;
     }
     engines.forEach((engine, rank) => {
       for (let peer = 0; peer < size; peer++) {
@@ -209,6 +208,27 @@ function simulate<T extends Elements>(
     return { results, sent };
   } finally {
     for (const engine of engines) engine[Symbol.dispose]();
+  }
+
+  /** Makes the first move that can be made; false if there is none. */
+  function moveAny(): boolean {
+    for (let each = 0; each < 3 * size * size; each++) {
+      const [kind, rank, peer] = [
+        each % 3,
+        Math.floor(each / 3) % size,
+        Math.floor(each / 3 / size),
+      ];
+      if (move(kind, { rank, peer, limit: longest })) return true;
+    }
+    return false;
+  }
+
+  function move(
+    kind: number,
+    { rank, peer, limit }: { readonly rank: number; readonly peer: number; readonly limit: number },
+  ): boolean {
+    if (kind === 0) return send(rank, peer, limit);
+    return kind === 1 ? receive(rank, peer, limit) : engines[rank].fold();
   }
 
   function send(rank: number, peer: number, limit: number): boolean {
