@@ -31,7 +31,7 @@ main() {
   for crate in "${CRATES[@]}"; do build "$crate" "${out:+$out/$crate}"; done
 }
 
-# Sets RUSTC, CARGO_BIN, COMPILER (its version) and EXTRA (what cargo must be told besides).
+# Sets RUSTC, CARGO and their flags, COMPILER (its version) and EXTRA (what cargo must be told besides).
 choose_toolchain() {
   EXTRA=()
   if [ "${WASM_RUST:-}" != debian ] && rustup target list --installed 2>/dev/null | grep -qx "$TARGET"; then

@@ -8,8 +8,8 @@
 // Options turn this into what other implementations compute (optim/presets.ts).
 //
 // Three passes over memory: sums of g^2, sum of u^2, apply (which leaves the next step's sum of p^2). Between them lie
-// two exchanges of sums, empty on one device; everything that differs when parameters are split is in the four
-// protected methods at the end, which DistributedAdaFactor overrides.
+// two exchanges of sums, empty on one device; everything that differs when parameters are split is in the
+// protected methods, which DistributedAdaFactor overrides.
 //
 // A gradient that is not finite: on one device the kernels find out for themselves (a guard word, read once at the end
 // of the step) and leave everything as it was; with several ranks the host sees every sum anyway and stops before

@@ -6,7 +6,8 @@
 //   data-parallel group   1 reduce-scatter of gradients and 1 all-gather of parameters (without ZeRO: 1 all-reduce)
 //   each group            at most 2 all-reduces: A, row sums, column sums and scalars; B, one number per parameter
 //
-// however many parameters there are. ColossalAI's original makes several per tensor, and under ZeRO never adds up
+// however many parameters there are. Two options cost one more all-reduce per group: `cautious` (its number per
+// parameter) and `missingGradients: "skip"` (so that all ranks step the same parameters). ColossalAI's original makes several per tensor, and under ZeRO never adds up
 // column sums over the rows that other ranks own; here sums are reduced before they are averaged.
 
 import type { ProcessGroup } from "../dist/group.ts";
