@@ -2,12 +2,61 @@
 // buffers, on every device. `checkRun` is called by every `Device.run`, so a mistake is an error with names and numbers,
 // never memory corruption. All elements are 4 bytes (f32 or u32).
 
+import { BLOCK_WORDS, NUMBERS_WORDS, STEP_WORDS, storageTypes } from "./block_table.ts";
 import type { Device, DeviceBuffer } from "./device.ts";
 import { type KernelName, type KernelParams, kernels } from "./kernels.ts";
 
 /** Elements needed of each operand of kernel `K`, from its parameters. */
 type Extents<K extends KernelName> = {
   readonly [Operand in keyof (typeof kernels)[K]["bindings"]]: (params: KernelParams<K>) => number;
+};
+
+/** A run of blocks. */
+interface BlockRun {
+  readonly firstBlock: number;
+  readonly numBlocks: number;
+}
+
+function blocksEnd({ firstBlock, numBlocks }: BlockRun): number {
+  return (firstBlock + numBlocks) * BLOCK_WORDS;
+}
+
+function numbersEnd({ firstBlock, numBlocks }: BlockRun): number {
+  return (firstBlock + numBlocks) * NUMBERS_WORDS;
+}
+
+function stepsEnd({ firstBlock, numBlocks }: BlockRun): number {
+  return (firstBlock + numBlocks) * STEP_WORDS;
+}
+
+function partialsEnd({ partialsLength }: { readonly partialsLength: number }): number {
+  return partialsLength;
+}
+
+function gradEnd({ gradType, gradLength }: { gradType: number; gradLength: number }): number {
+  return wordsOf(gradType, gradLength);
+}
+
+function paramEnd({ paramType, paramLength }: { paramType: number; paramLength: number }): number {
+  return wordsOf(paramType, paramLength);
+}
+
+function momentumEnd(
+  { momentumType, momentumLength }: { momentumType: number; momentumLength: number },
+): number {
+  return wordsOf(momentumType, momentumLength);
+}
+
+function wordsOf(type: number, length: number): number {
+  return type === storageTypes.f32 ? length : Math.ceil(length / 2);
+}
+
+const stepOperands = {
+  blocks: blocksEnd,
+  factors: (p: { readonly factorsLength: number }) => p.factorsLength,
+  steps: stepsEnd,
+  guard: () => 1,
+  partials: partialsEnd,
 };
 
 /** Elements needed: kernel -> operand -> count from the parameters. */
@@ -111,6 +160,50 @@ export const extents: { readonly [K in KernelName]: Extents<K> } = {
     momentum: (p) => p.batch * p.rows * p.cols,
     sums: (p) => Math.max(p.updateSquares, p.paramSquares, p.nextParamSquares, p.aligned) + 1,
   },
+  adafactor_tile_sums: { grad: gradEnd, blocks: blocksEnd, partials: partialsEnd },
+  adafactor_join_sums: { blocks: blocksEnd, partials: partialsEnd, sums: (p) => p.sumsLength },
+  adafactor_join_scalar: { blocks: blocksEnd, partials: partialsEnd, sums: (p) => p.sumsLength },
+  adafactor_tile_params: { param: paramEnd, blocks: blocksEnd, partials: partialsEnd },
+  adafactor_scale_gradients: {
+    blocks: blocksEnd,
+    sums: (p) => Math.max(p.slot + 1, p.sumsLength),
+    guard: () => 1,
+  },
+  adafactor_averages: {
+    blocks: blocksEnd,
+    numbers: numbersEnd,
+    sums: (p) => Math.max(p.gradientScale + 1, p.sumsLength),
+    guard: () => 1,
+    moments: (p) => p.momentsLength,
+    factors: (p) => p.factorsLength,
+  },
+  adafactor_tile_updates: {
+    grad: gradEnd,
+    blocks: blocksEnd,
+    factors: (p) => p.factorsLength,
+    partials: partialsEnd,
+  },
+  adafactor_step_sizes: {
+    blocks: blocksEnd,
+    numbers: numbersEnd,
+    sums: (p) => p.sumsLength,
+    steps: stepsEnd,
+  },
+  adafactor_step: { ...stepOperands, grad: gradEnd, param: paramEnd },
+  adafactor_step_momentum: {
+    ...stepOperands,
+    grad: gradEnd,
+    param: paramEnd,
+    momentum: momentumEnd,
+  },
+  adafactor_tile_momentum: { ...stepOperands, grad: gradEnd, momentum: momentumEnd },
+  adafactor_step_cautious: {
+    ...stepOperands,
+    grad: gradEnd,
+    param: paramEnd,
+    momentum: momentumEnd,
+  },
+  came_tile_sums: { ...stepOperands, grad: gradEnd, momentum: momentumEnd },
 };
 
 /**
@@ -211,7 +304,7 @@ function checkFlagsAndRanges(
   kernel: KernelName,
   params: Readonly<Record<string, number | undefined>>,
 ): void {
-  for (const flag of ["accumulate", "scaleParameter", "rateAfterMomentum"]) {
+  for (const flag of ["accumulate", "scaleParameter", "rateAfterMomentum", "stochastic"]) {
     if ((params[flag] ?? 0) > 1) {
       throw new RangeError(`${kernel}: parameter "${flag}" must be 0 or 1, got ${params[flag]}`);
     }

@@ -74,6 +74,23 @@ const apply = {
   absoluteDecay: "f32",
 } as const;
 
+// A run of blocks (block_table.ts), and how many elements of each buffer the kernel may touch.
+const blockRun = { firstBlock: "u32", numBlocks: "u32" } as const;
+const tileRun = { ...blockRun, firstTile: "u32", numTiles: "u32", partialsLength: "u32" } as const;
+const vectorRun = { ...blockRun, firstVector: "u32", numVectors: "u32" } as const;
+// Elements of `grad`; its storage type (`storageTypes`). Likewise for the others.
+const gradOperand = { gradType: "u32", gradLength: "u32" } as const;
+const paramOperand = { paramType: "u32", paramLength: "u32" } as const;
+const momentumOperand = { momentumType: "u32", momentumLength: "u32" } as const;
+const step = {
+  ...tileRun,
+  ...gradOperand,
+  ...paramOperand,
+  factorsLength: "u32",
+  // 1: 16-bit parameters are rounded up or down at random, with probabilities that make the mean exact.
+  stochastic: "u32",
+} as const;
+
 /** Every kernel's operands and parameters, by name. */
 export const kernels = {
   // out[m, n] = a[m, k] b[k, n] + bias[n]
@@ -254,6 +271,149 @@ export const kernels = {
       sums: "write",
     },
     params: { ...apply, rateAfterMomentum: "u32", aligned: "u32" },
+  },
+
+  // The passes of Adafactor over runs of blocks (block_table.ts has the records, their tiles, and the order of sums).
+  // blocks, numbers and steps hold records (u32); sums, partials, moments and factors are f32; grad, param and momentum
+  // have the storage type that the parameters tell. Every sum of squares is taken in f32 or better.
+  //
+  // partials of each tile: per row of the tile sum_j g^2, per column sum_i g^2, and the sum of both (see `partials`)
+  adafactor_tile_sums: {
+    bindings: { grad: "read", blocks: "read", partials: "write" },
+    params: { ...tileRun, ...gradOperand },
+  },
+  // sums[rowSums ..], sums[colSums ..] and sums[totals ..] of each block from the partials of its tiles, parts added as
+  // trees; slots of rows' parts that are not the block's are 0
+  adafactor_join_sums: {
+    bindings: { blocks: "read", partials: "read", sums: "write" },
+    params: { ...vectorRun, partialsLength: "u32", sumsLength: "u32" },
+  },
+  // The slots of one scalar of each block, from its tiles' sums in partials, parts added as trees; slots of parts that are
+  // not the block's are 0. `scalar` says which: 0 gradientSquares, 1 updateSquares, 2 paramSquares, 3 aligned.
+  adafactor_join_scalar: {
+    bindings: { blocks: "read", partials: "read", sums: "write" },
+    params: { ...blockRun, scalar: "u32", partialsLength: "u32", sumsLength: "u32" },
+  },
+  // tiles' sums of p^2
+  adafactor_tile_params: {
+    bindings: { param: "read", blocks: "read", partials: "write" },
+    params: { ...tileRun, ...paramOperand },
+  },
+  // guard[0] = 1 if gradientSquares of any block is NaN or infinite (by its exponent bits), else 0  (u32);
+  // sums[slot] = factor min(1, maxNorm / |factor g|), |g|^2 the sum of all blocks' gradientSquares, in order of blocks
+  adafactor_scale_gradients: {
+    bindings: { blocks: "read", sums: "write", guard: "write" },
+    params: {
+      ...blockRun,
+      slot: "u32",
+      factor: "f32",
+      maxNorm: "f32",
+      sumsLength: "u32",
+    },
+  },
+  // The running averages of each block, from sums over the whole parameter of gradients that count s = sums[gradientScale]
+  // times; keep = 1 - take; nothing is written where guard[0] != 0. A total is the tree over its rowSlots.
+  //   R <- keep R + take (s^2 rowSum / globalCols + eps1)     C <- keep C + take (s^2 colSum / globalRows + eps1)
+  //   M <- keep M + take (s^2 total / (globalRows globalCols) + eps1)
+  //   row factors = s rsqrt(R / max(M, meanFloor)), column factors = rsqrt(C), the cap = s factorCap
+  // (under no root stands less than the smallest normal f32, so that all factors are finite)
+  adafactor_averages: {
+    bindings: {
+      blocks: "read",
+      numbers: "read",
+      sums: "read",
+      guard: "read",
+      moments: "write",
+      factors: "write",
+    },
+    params: {
+      ...vectorRun,
+      gradientScale: "u32",
+      sumsLength: "u32",
+      momentsLength: "u32",
+      factorsLength: "u32",
+    },
+  },
+  // tiles' sums of u^2, u = g min(rowFactor colFactor, cap)
+  adafactor_tile_updates: {
+    bindings: { grad: "read", blocks: "read", factors: "read", partials: "write" },
+    params: { ...tileRun, ...gradOperand, factorsLength: "u32" },
+  },
+  // steps of each block (stepFields), from sums over the whole parameter; a scalar is the tree over its slots
+  adafactor_step_sizes: {
+    bindings: { blocks: "read", numbers: "read", sums: "read", steps: "write" },
+    params: { ...blockRun, sumsLength: "u32" },
+  },
+  // p <- p - decay p - (a / d) u, and tiles' sums of the new p^2, as stored. Nothing of param is changed where
+  // guard[0] != 0; the sums are taken all the same.
+  adafactor_step: {
+    bindings: {
+      grad: "read",
+      blocks: "read",
+      factors: "read",
+      steps: "read",
+      guard: "read",
+      param: "write",
+      partials: "write",
+    },
+    params: step,
+  },
+  // As adafactor_step, with a running average:  momentum <- beta1 momentum + take u,  p <- p - decay p - over momentum
+  // (the momentum as it is before it is rounded to its storage type)
+  adafactor_step_momentum: {
+    bindings: {
+      grad: "read",
+      blocks: "read",
+      factors: "read",
+      steps: "read",
+      guard: "read",
+      param: "write",
+      momentum: "write",
+      partials: "write",
+    },
+    params: { ...step, ...momentumOperand },
+  },
+  // A cautious step in two, as how many elements are aligned must be known before it is taken. First the momentum as in
+  // adafactor_step_momentum, and tiles' counts of its elements (as stored) that have the sign of `take u`;
+  adafactor_tile_momentum: {
+    bindings: {
+      grad: "read",
+      blocks: "read",
+      factors: "read",
+      steps: "read",
+      guard: "read",
+      momentum: "write",
+      partials: "write",
+    },
+    params: { ...tileRun, ...gradOperand, ...momentumOperand, factorsLength: "u32" },
+  },
+  // then as adafactor_step_momentum, but the momentum stays, and counts for nothing where it is not aligned
+  adafactor_step_cautious: {
+    bindings: {
+      grad: "read",
+      blocks: "read",
+      factors: "read",
+      steps: "read",
+      guard: "read",
+      param: "write",
+      momentum: "read",
+      partials: "write",
+    },
+    params: { ...step, ...momentumOperand },
+  },
+  // CAME (Luo et al. 2023):  momentum <- beta1 momentum + take u, and partials of (u / d - momentum)^2 as
+  // adafactor_tile_sums has them of g^2; take and d of `steps`. Where guard[0] != 0 nothing is changed and they are 0.
+  came_tile_sums: {
+    bindings: {
+      grad: "read",
+      blocks: "read",
+      factors: "read",
+      steps: "read",
+      guard: "read",
+      momentum: "write",
+      partials: "write",
+    },
+    params: { ...tileRun, ...gradOperand, ...momentumOperand, factorsLength: "u32" },
   },
 } as const satisfies Record<string, Kernel>;
 
