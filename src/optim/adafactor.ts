@@ -24,6 +24,7 @@ import type { Factoring } from "./factoring.ts";
 import type { Hyperparameters } from "./hyperparameters.ts";
 import { type Plan, planBlocks } from "./adafactor_plan.ts";
 import type { OptimizerState } from "./adafactor_state.ts";
+import { BlockMemory } from "./block_memory.ts";
 import { OptimizerStates, type Owned } from "./optimizer_states.ts";
 import type { GradientBlock } from "./adafactor_passes.ts";
 import { runStep } from "./adafactor_step.ts";
@@ -71,6 +72,9 @@ export class Adafactor implements Disposable {
   readonly #states = new OptimizerStates();
   readonly #guard: DeviceBuffer;
   #plan: Plan | undefined;
+  #memory: BlockMemory | undefined;
+  /** The parameters of the plan, in the order given. */
+  #planned: readonly Parameter[] = [];
   #busy = false;
   #skippedSteps = 0;
 
@@ -90,7 +94,6 @@ export class Adafactor implements Disposable {
     this.#nonFinite = nonFinite;
     this.#maxNorm = maxGradientNorm;
     this.#guard = this.#device.allocate(4);
-    this.#device.write(this.#guard, new Uint32Array(1));
   }
 
   /** The parameters, in the order given. */
@@ -168,7 +171,8 @@ export class Adafactor implements Disposable {
       if (!this.#plan?.isFinished) {
         throw new TypeError("Cannot diagnose as the last step did not take place: step first");
       }
-      return await diagnose(this.#plan, { device: this.#device, groups: this.groups });
+      const { steps } = this.#memory!;
+      return await diagnose(this.#plan, { device: this.#device, steps, groups: this.groups });
     });
   }
 
@@ -225,7 +229,8 @@ export class Adafactor implements Disposable {
   /** To be called when blocks or groups change. */
   protected forgetPlan(): void {
     this.#plan?.sums[Symbol.dispose]();
-    this.#plan = undefined;
+    this.#memory?.[Symbol.dispose]();
+    this.#plan = this.#memory = undefined;
     this.#states.forgetSquares();
   }
 
@@ -248,6 +253,7 @@ export class Adafactor implements Disposable {
     const grads = await this.gradientBlocks(parameters, scope);
     await runStep(plan, {
       device: this.#device,
+      memory: this.#memory!,
       guard: this.#guard,
       grads,
       isAlone: this.groups.length === 0,
@@ -258,18 +264,20 @@ export class Adafactor implements Disposable {
 
   #planFor(parameters: readonly Parameter[]): Plan {
     const plan = this.#plan;
-    const same = plan?.blocks.length === parameters.length &&
-      plan.blocks.every(({ parameter }, index) => parameter === parameters[index]);
-    if (plan !== undefined && same) return plan;
+    if (plan !== undefined && isSameList(this.#planned, parameters)) return plan;
     // Views first: what they refuse leaves the present plan as it is.
-    const owned = this.#owned(parameters);
+    const owned = this.#owned(this.parameters);
     this.forgetPlan();
-    const blocks = owned.map((each) => ({
+    this.#states.makeAll(owned);
+    const active = new Set(parameters);
+    const participants = owned.filter(({ parameter }) => active.has(parameter)).map((each) => ({
       ...each,
       paramOffset: this.offsetOf(each.parameter),
       state: this.#states.of(each),
     }));
-    return this.#plan = planBlocks(this.#device, blocks, this.groups);
+    this.#planned = parameters;
+    this.#memory = new BlockMemory(this.#device, participants.length);
+    return this.#plan = planBlocks(this.#device, participants, this.groups);
   }
 
   #owned(parameters: readonly Parameter[]): Owned[] {
@@ -296,4 +304,8 @@ export class Adafactor implements Disposable {
       throw new TypeError("Cannot step as the last step is not finished: await step()");
     }
   }
+}
+
+function isSameList(one: readonly Parameter[], other: readonly Parameter[]): boolean {
+  return one.length === other.length && one.every((each, index) => each === other[index]);
 }

@@ -1,9 +1,11 @@
-// The kernel calls of one Adafactor step, for one block of one parameter (the equations: src/device/kernels.ts).
+// The kernel calls of one Adafactor step (the equations: src/device/kernels.ts). A kernel that reads gradients or parameters
+// is called once per run of blocks whose tensors lie together, all others once for the whole plan.
 
+import { storageTypes } from "../device/block_table.ts";
 import type { Device, DeviceBuffer } from "../device/device.ts";
-import type { Block } from "./adafactor_plan.ts";
-import type { FactoredView } from "./factored_moment.ts";
-import type { SumSlots } from "./packed_sums.ts";
+import type { Plan } from "./adafactor_plan.ts";
+import type { BlockMemory, Placement } from "./block_memory.ts";
+import { allBlocks, type BlockRun, runsOf, type TileRun, tilesOf } from "./block_runs.ts";
 
 /** Where one parameter's block lies: its gradient's, or its own. */
 export interface GradientBlock {
@@ -13,148 +15,220 @@ export interface GradientBlock {
   readonly offset: number;
 }
 
-/** The numbers of this step. */
-export interface StepNumbers {
-  readonly rate: number;
-  readonly take: number;
-  readonly decay: { readonly timesStep: number; readonly absolute: number };
-}
-
-/** What the passes work with, besides the block. */
-export interface PassOperands {
+/** What the passes work with. */
+export interface PassOperands extends Placement {
   readonly device: Device;
-  /** All sums of all parameters. */
-  readonly sums: DeviceBuffer;
-  /** A u32 that is not 0 once a gradient is not finite. */
+  readonly plan: Plan;
+  readonly memory: BlockMemory;
+  /** A u32 that is not 0 where a gradient is not finite. */
   readonly guard: DeviceBuffer;
-  readonly grad: GradientBlock;
-  /** The block of the parameter itself. */
-  readonly param: GradientBlock;
-  readonly numbers: StepNumbers;
-  /** What gradients are multiplied by. */
-  readonly gradientScale: SumSlots;
+  /** What tiles leave for the sums. */
+  readonly partials: DeviceBuffer;
   /** rsqrt(R / mean R) and rsqrt(C) of this step, and the most that their product counts for. */
   readonly factors: DeviceBuffer;
 }
 
 /** Pass 1: row sums, column sums and sum of g^2; and sum p^2, where the last step has not left it. */
-export function sumStatistics(block: Block, { device, grad, sums }: PassOperands): void {
-  const { parameter, view, state } = block;
-  device.run("adafactor_stats", { grad: grad.buffer, sums }, {
-    gradOffset: grad.offset,
-    ...extent(view),
-    ...statisticsSlots(block),
+export function sumStatistics(operands: PassOperands): void {
+  const { device, plan, memory: { blocks }, partials } = operands;
+  for (const run of gradientRuns(operands)) {
+    const grad = gradOf(run, operands);
+    device.run("adafactor_tile_sums", { ...grad.binding, blocks, partials }, {
+      ...run,
+      ...grad.params,
+    });
+  }
+  device.run("adafactor_join_sums", { blocks, partials, sums: plan.sums }, {
+    ...vectorsOf(plan),
+    partialsLength: plan.partialsLength,
+    sumsLength: lengthOf(plan.sums),
   });
-  if (state.squaresOf === parameter.version) return;
-  device.run("sum_squares", { x: parameter.buffer, sums }, {
-    offset: block.paramOffset,
-    length: view.batch * view.rows * view.cols,
-    slot: block.paramSquares[state.step % 2].offset,
-  });
-  state.squaresOf = parameter.version;
+  joinScalar(operands, allBlocks(plan), "gradientSquares");
+  sumParameters(operands);
 }
 
-/** From the whole parameter's sums to R, C and this step's factors. */
-export function advanceMoments(block: Block, operands: PassOperands): void {
-  const { device, sums, guard, factors, gradientScale, numbers: { take } } = operands;
-  const { view, state, hyper } = block;
-  device.run("adafactor_moments", { sums, guard, moments: state.moments, factors }, {
-    ...extent(view),
-    ...statisticsSlots(block),
-    gradientScale: gradientScale.offset,
-    globalRows: view.globalRows,
-    globalCols: view.globalCols,
-    keep: 1 - take,
-    take,
-    eps1: hyper.eps1,
-    meanFloor: view.factored ? hyper.meanFloor : 0,
-    factorCap: hyper.factorCap,
+/** Whether gradients are finite, and what they are multiplied by. */
+export function scaleGradients(
+  { device, plan, memory: { blocks }, guard }: PassOperands,
+  { divisor, maxNorm }: { readonly divisor: number; readonly maxNorm: number | undefined },
+): void {
+  device.run("adafactor_scale_gradients", { blocks, sums: plan.sums, guard }, {
+    ...allBlocks(plan),
+    slot: plan.gradientScale.offset,
+    factor: 1 / divisor,
+    maxNorm: maxNorm ?? MAX_F32,
+    sumsLength: lengthOf(plan.sums),
+  });
+}
+
+/** From the whole parameters' sums to R, C and this step's factors. */
+export function advanceMoments({ device, plan, memory, guard, factors }: PassOperands): void {
+  const { blocks, numbers } = memory;
+  const { buffer: moments } = plan.blocks[0].state.moments;
+  device.run("adafactor_averages", { blocks, numbers, sums: plan.sums, guard, moments, factors }, {
+    ...vectorsOf(plan),
+    gradientScale: plan.gradientScale.offset,
+    sumsLength: lengthOf(plan.sums),
+    momentsLength: lengthOf(moments),
+    factorsLength: plan.factorsLength,
   });
 }
 
 /** Pass 2: sum of u^2. */
-export function sumUpdates(block: Block, { device, grad, factors, sums }: PassOperands): void {
-  device.run("adafactor_update_squares", { grad: grad.buffer, factors, sums }, {
-    gradOffset: grad.offset,
-    ...extent(block.view),
-    slot: block.updateSquares.offset,
+export function sumUpdates(operands: PassOperands): void {
+  const { device, plan, memory: { blocks }, factors, partials } = operands;
+  for (const run of gradientRuns(operands)) {
+    const grad = gradOf(run, operands);
+    const bindings = { ...grad.binding, blocks, factors, partials };
+    const params = { ...run, ...grad.params, factorsLength: plan.factorsLength };
+    device.run("adafactor_tile_updates", bindings, params);
+  }
+  joinScalar(operands, allBlocks(plan), "updateSquares");
+}
+
+/** How long the steps of `blocks` are, from the whole parameters' sums. */
+export function sizeSteps({ device, plan, memory }: PassOperands, run: BlockRun): void {
+  const { blocks, numbers, steps } = memory;
+  device.run("adafactor_step_sizes", { blocks, numbers, sums: plan.sums, steps }, {
+    ...run,
+    sumsLength: lengthOf(plan.sums),
   });
+}
+
+/** The blocks whose step is cautious; undefined where there are none. */
+export function cautiousBlocks({ blocks }: Plan): BlockRun | undefined {
+  const firstBlock = blocks.findIndex(({ kind }) => kind === "cautious");
+  return firstBlock < 0 ? undefined : { firstBlock, numBlocks: blocks.length - firstBlock };
 }
 
 /** Before pass 3 of a cautious step: the momentum, and how many of its elements are to be applied. */
-export function averageMomentum(block: Block, operands: PassOperands): void {
-  const { device, sums, guard, grad, factors } = operands;
-  const { view, state, hyper } = block;
-  const bindings = { grad: grad.buffer, factors, guard, momentum: state.momentum!, sums };
-  device.run("adafactor_momentum", bindings, {
-    gradOffset: grad.offset,
-    ...extent(view),
-    ...stepSize(block, operands),
-    beta1: hyper.beta1!,
-    rateAfterMomentum: rateAfterMomentum(block),
-    aligned: block.aligned.offset,
-  });
+export function averageMomentum(operands: PassOperands, cautious: BlockRun): void {
+  const { device, plan, memory: { blocks, steps }, factors, guard, partials } = operands;
+  for (const run of stepRuns(operands)) {
+    if (plan.blocks[run.firstBlock].kind !== "cautious") continue;
+    const [grad, momentum] = [gradOf(run, operands), momentumOf(run, operands)];
+    const bindings = {
+      ...grad.binding,
+      ...momentum.binding,
+      blocks,
+      factors,
+      steps,
+      guard,
+      partials,
+    };
+    device.run("adafactor_tile_momentum", bindings, {
+      ...{ ...run, ...grad.params, ...momentum.params },
+      factorsLength: plan.factorsLength,
+    });
+  }
+  joinScalar(operands, cautious, "aligned");
 }
 
-/** Pass 3: the new parameter, and its sum of squares for the next step. */
-export function applyUpdate(block: Block, operands: PassOperands): void {
-  const { device, sums, guard, grad, param, factors, numbers } = operands;
-  const { view, state, hyper } = block;
-  const bindings = { grad: grad.buffer, factors, guard, param: param.buffer, sums };
-  const params = {
-    gradOffset: grad.offset,
-    paramOffset: param.offset,
-    ...extent(view),
-    ...stepSize(block, operands),
-    nextParamSquares: block.paramSquares[(state.step + 1) % 2].offset,
-    weightDecay: signOf(block) * numbers.decay.timesStep,
-    absoluteDecay: numbers.decay.absolute,
+/** Pass 3: the new parameters, and their sums of squares for the next step. */
+export function applyUpdates(operands: PassOperands): void {
+  const { device, plan, memory: { blocks, steps }, factors, guard, partials } = operands;
+  for (const run of stepRuns(operands)) {
+    const [grad, param] = [gradOf(run, operands), paramOf(run, operands)];
+    const bindings = { ...grad.binding, blocks, factors, steps, guard, ...param.binding, partials };
+    const params = {
+      ...{ ...run, ...grad.params, ...param.params },
+      ...{ factorsLength: plan.factorsLength, stochastic: 0 },
+    };
+    const { kind } = plan.blocks[run.firstBlock];
+    if (kind === "plain") {
+      device.run("adafactor_step", bindings, params);
+    } else {
+      const momentum = momentumOf(run, operands);
+      const kernel = kind === "cautious" ? "adafactor_step_cautious" : "adafactor_step_momentum";
+      device.run(kernel, { ...bindings, ...momentum.binding }, { ...params, ...momentum.params });
+    }
+  }
+  joinScalar(operands, allBlocks(plan), "paramSquares");
+}
+
+/** Sum p^2 of the blocks whose parameters have changed since it was last known. */
+function sumParameters(operands: PassOperands): void {
+  const { device, plan, params, memory: { blocks }, partials } = operands;
+  const isKnown = (index: number) => {
+    const { parameter, state } = plan.blocks[index];
+    return state.squaresOf === parameter.version;
   };
-  if (hyper.beta1 === undefined) {
-    device.run("adafactor_apply", bindings, params);
-  } else if (hyper.cautious) {
-    device.run("adafactor_apply_cautious", { ...bindings, momentum: state.momentum! }, {
-      ...params,
-      rateAfterMomentum: rateAfterMomentum(block),
-      aligned: block.aligned.offset,
-    });
-  } else {
-    device.run("adafactor_apply_momentum", { ...bindings, momentum: state.momentum! }, {
-      ...params,
-      beta1: hyper.beta1,
-      rateAfterMomentum: rateAfterMomentum(block),
-    });
+  const all = { from: 0, to: plan.blocks.length };
+  const together = (one: number, next: number) => params[one].buffer === params[next].buffer;
+  const runs = runsOf(all, (one, next) => isKnown(one) === isKnown(next));
+  for (const unknown of runs.filter(({ firstBlock }) => !isKnown(firstBlock))) {
+    const { firstBlock, numBlocks } = unknown;
+    const within = runsOf({ from: firstBlock, to: firstBlock + numBlocks }, together);
+    for (const run of tilesOf(plan, within)) {
+      const param = paramOf(run, operands);
+      const bindings = { ...param.binding, blocks, partials };
+      device.run("adafactor_tile_params", bindings, { ...run, ...param.params });
+    }
+    joinScalar(operands, unknown, "paramSquares");
   }
 }
 
-/** What makes a and d. */
-function stepSize(block: Block, { numbers }: PassOperands) {
-  const { view, state, hyper } = block;
+function joinScalar(
+  { device, plan, memory: { blocks }, partials }: PassOperands,
+  run: BlockRun,
+  scalar: keyof typeof SCALARS,
+): void {
+  device.run("adafactor_join_scalar", { blocks, partials, sums: plan.sums }, {
+    ...run,
+    scalar: SCALARS[scalar],
+    partialsLength: plan.partialsLength,
+    sumsLength: lengthOf(plan.sums),
+  });
+}
+
+/** Runs of blocks whose gradients lie in one buffer. */
+function gradientRuns({ plan, grads }: PassOperands): TileRun[] {
+  const all = { from: 0, to: plan.blocks.length };
+  return tilesOf(plan, runsOf(all, (one, next) => grads[one].buffer === grads[next].buffer));
+}
+
+/** Runs of blocks that one kernel steps: all of one kind, all tensors in the same buffers. */
+function stepRuns({ plan, grads, params }: PassOperands): TileRun[] {
+  const { blocks } = plan;
+  const isSame = (one: number, next: number) =>
+    blocks[one].kind === blocks[next].kind &&
+    grads[one].buffer === grads[next].buffer && params[one].buffer === params[next].buffer &&
+    blocks[one].state.momentum?.buffer === blocks[next].state.momentum?.buffer;
+  return tilesOf(plan, runsOf({ from: 0, to: blocks.length }, isSame));
+}
+
+function gradOf({ firstBlock }: BlockRun, { grads }: PassOperands) {
+  const { buffer } = grads[firstBlock];
   return {
-    updateSquares: block.updateSquares.offset,
-    paramSquares: block.paramSquares[state.step % 2].offset,
-    count: view.globalCount,
-    rate: signOf(block) * numbers.rate,
-    scaleParameter: hyper.scaleParameter ? 1 : 0,
-    scaleFloor: hyper.scaleFloor,
-    scaleCeiling: hyper.scaleCeiling,
-    clipThreshold: hyper.clipThreshold,
+    binding: { grad: buffer },
+    params: { gradType: storageTypes.f32, gradLength: lengthOf(buffer) },
   };
 }
 
-/** Uphill is a negative rate; what decays must not change its sign with it. */
-function signOf({ hyper }: Block): number {
-  return hyper.maximize ? -1 : 1;
+function paramOf({ firstBlock }: BlockRun, { params }: PassOperands) {
+  const { buffer } = params[firstBlock];
+  return {
+    binding: { param: buffer },
+    params: { paramType: storageTypes.f32, paramLength: lengthOf(buffer) },
+  };
 }
 
-function rateAfterMomentum({ hyper }: Block): number {
-  return hyper.momentumOf === "update" ? 1 : 0;
+function momentumOf({ firstBlock }: BlockRun, { plan }: PassOperands) {
+  const { buffer } = plan.blocks[firstBlock].state.momentum!;
+  return {
+    binding: { momentum: buffer },
+    params: { momentumType: storageTypes.f32, momentumLength: lengthOf(buffer) },
+  };
 }
 
-function extent({ batch, rows, cols }: FactoredView<unknown>) {
-  return { batch, rows, cols };
+function vectorsOf(plan: Plan) {
+  return { ...allBlocks(plan), firstVector: 0, numVectors: plan.numVectors };
 }
 
-function statisticsSlots({ rowSums, colSums, total }: Block) {
-  return { rowSums: rowSums.offset, colSums: colSums.offset, total: total.offset };
+function lengthOf({ byteLength }: DeviceBuffer): number {
+  return byteLength / 4;
 }
+
+/** As the kernel adafactor_join_scalar numbers them. */
+const SCALARS = { gradientSquares: 0, updateSquares: 1, paramSquares: 2, aligned: 3 };
+const MAX_F32 = (2 - 2 ** -23) * 2 ** 127;

@@ -1,34 +1,46 @@
 // What one step works on: a block per parameter that takes part, and where its sums lie in the one packed buffer.
+//
+// Blocks are sorted so that those that kernels can take together lie together, by what all meshes agree on: the norm of all
+// gradients is added up in this order.
 
+import { type BlockRecord, partialsLength, tileGrid, vectorLength } from "../device/block_table.ts";
 import type { Device, DeviceBuffer } from "../device/device.ts";
 import type { ProcessGroup } from "../dist/group.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { State } from "./adafactor_state.ts";
+import { geometryOf, settingsOf } from "./block_records.ts";
 import type { FactoredView } from "./factored_moment.ts";
 import type { Hyperparameters } from "./hyperparameters.ts";
-import { type SumsLayout, type SumSlots, SumsPlan } from "./packed_sums.ts";
+import { innerFirst, type SumsLayout, type SumSlots, SumsPlan } from "./packed_sums.ts";
+import { isSmall } from "./small_blocks.ts";
 
-/** One parameter in the present plan. */
-export interface Block {
+/** A parameter that takes part, and this rank's block of it. */
+export interface Participant {
   readonly parameter: Parameter;
   readonly hyper: Hyperparameters;
   readonly view: FactoredView<ProcessGroup>;
   /** First element of this rank's block in the parameter's buffer. */
   readonly paramOffset: number;
   readonly state: State;
-  readonly rowSums: SumSlots;
-  readonly colSums: SumSlots;
-  readonly total: SumSlots;
-  /** Sum g^2 of the whole parameter, where ranks exchange sums. */
-  readonly gradientSquares: SumSlots;
-  /** Sum p^2 before this step and, from `apply`, after it; they take turns. */
-  readonly paramSquares: readonly [SumSlots, SumSlots];
-  readonly updateSquares: SumSlots;
-  /** Elements of momentum that a cautious step applies; empty where it is not cautious. */
-  readonly aligned: SumSlots;
 }
 
-/** The parameters that take part, and one buffer for all their sums. */
+/** How a block's parameter is changed: each has a kernel of its own. */
+export type StepKind = "plain" | "momentum" | "cautious";
+
+/** One parameter in the present plan. */
+export interface Block extends Participant {
+  readonly kind: StepKind;
+  /** Whether its tensors are copied together with others'. */
+  readonly isSmall: boolean;
+  /** What kernels know of it, apart from where its gradient and itself lie. */
+  readonly record: BlockRecord;
+  /** Sum g^2, u^2, p^2 of the whole parameter, in as many slots as `record` says. */
+  readonly gradientSquares: SumSlots;
+  readonly updateSquares: SumSlots;
+  readonly paramSquares: SumSlots;
+}
+
+/** The parameters that take part, and the buffers of what is known of them. */
 export interface Plan {
   readonly blocks: readonly Block[];
   readonly statistics: SumsLayout<ProcessGroup>;
@@ -39,46 +51,97 @@ export interface Plan {
   /** What gradients are multiplied by in this step. */
   readonly gradientScale: SumSlots;
   readonly sums: DeviceBuffer;
+  /** Elements that a step needs for the partial sums and the factors of all blocks. */
+  readonly partialsLength: number;
+  readonly factorsLength: number;
+  /** Tiles and vector elements of all blocks. */
+  readonly numTiles: number;
+  readonly numVectors: number;
   /** Whether the sums are those of a finished step. */
   isFinished: boolean;
 }
 
-/** Lays out the sums of `owned` blocks, which add up over `groups`, and allocates their buffer. */
+/** Lays out the sums of the blocks, which add up over `groups`, and allocates their buffer. */
 export function planBlocks(
   device: Device,
-  owned: readonly Pick<Block, "parameter" | "hyper" | "view" | "paramOffset" | "state">[],
+  participants: readonly Participant[],
   groups: readonly ProcessGroup[],
 ): Plan {
-  const perRank = groups.length === 0 ? 0 : 1;
-  const statistics = new SumsPlan(groups);
-  const updates = new SumsPlan(groups);
-  const alignments = new SumsPlan(groups);
-  const blocks = owned.map((block): Block => {
-    const { batch, rows, cols, rowSumGroups, colSumGroups, groups } = block.view;
+  const sorted = participants.map((each) => ({
+    ...each,
+    kind: kindOf(each.hyper),
+    isSmall: isSmall(each.view),
+  })).sort((a, b) => orderOf(a) - orderOf(b));
+  const inOrder = innerFirst(groups, sorted.map(({ view }) => view));
+  const statistics = new SumsPlan(inOrder);
+  const updates = new SumsPlan(inOrder);
+  const alignments = new SumsPlan(inOrder);
+  const planned = sorted.map((each) => {
+    const { batch, rows, cols, rowSumGroups, colSumGroups, groups } = each.view;
+    const geometry = geometryOf(each.view);
+    const perScalar = geometry.batchSlots * geometry.rowSlots;
     return {
-      ...block,
+      ...{ ...each, geometry },
       rowSums: statistics.add(batch * rows, rowSumGroups),
       colSums: statistics.add(batch * cols, colSumGroups),
-      total: statistics.addWatched(batch, [...rowSumGroups, ...colSumGroups]),
-      gradientSquares: statistics.addWatched(perRank, groups),
-      paramSquares: [statistics.add(1, groups), statistics.add(1, groups)],
-      updateSquares: updates.add(1, groups),
-      aligned: alignments.add(block.hyper.cautious ? 1 : 0, groups),
+      totals: statistics.add(batch * geometry.rowSlots, [...rowSumGroups, ...colSumGroups]),
+      gradientSquares: statistics.addWatched(perScalar, groups),
+      paramSquares: statistics.add(perScalar, groups),
+      updateSquares: updates.add(perScalar, groups),
+      aligned: alignments.add(each.kind === "cautious" ? perScalar : 0, groups),
     };
   });
-  const numNonFinite = statistics.add(perRank * blocks.length, groups);
-  const gradientScale = statistics.addWatched(1, []);
+  const numNonFinite = statistics.add(groups.length === 0 ? 0 : planned.length, groups);
+  const gradientScale = statistics.add(1, []);
   const first = statistics.layOut();
   const second = updates.layOut(first.end);
   const third = alignments.layOut(second.end);
-  const laidOut = { statistics: first, updates: second, alignments: third };
+
+  const end = { firstTile: 0, firstVector: 0, factors: 0, partials: 0 };
+  const blocks = planned.map(({ geometry, rowSums, colSums, totals, aligned, ...each }): Block => {
+    const record: BlockRecord = {
+      ...geometry,
+      ...settingsOf(each.hyper, each.view),
+      ...end,
+      ...{ gradOffset: 0, paramOffset: 0, momentumOffset: each.state.momentum?.offset ?? 0 },
+      moments: each.state.moments.offset,
+      rowSums: rowSums.offset,
+      colSums: colSums.offset,
+      totals: totals.offset,
+      gradientSquares: each.gradientSquares.offset,
+      updateSquares: each.updateSquares.offset,
+      paramSquares: each.paramSquares.offset,
+      aligned: aligned.offset,
+    };
+    end.firstTile += numTilesOf(record);
+    end.firstVector += vectorLength(record);
+    end.factors += record.batch * (record.rows + record.cols) + 1;
+    end.partials += partialsLength(record);
+    return { ...each, record };
+  });
+
   const sums = device.allocate(4 * third.end);
-  device.run("fill", { out: sums }, { offset: 0, length: sums.byteLength / 4, value: 0 });
-  return { blocks, ...laidOut, numNonFinite, gradientScale, sums, isFinished: false };
+  device.run("fill", { out: sums }, { offset: 0, length: third.end, value: 0 });
+  return {
+    ...{ blocks, numNonFinite, gradientScale, sums, isFinished: false },
+    ...{ statistics: first, updates: second, alignments: third },
+    ...{ partialsLength: end.partials, factorsLength: end.factors },
+    ...{ numTiles: end.firstTile, numVectors: end.firstVector },
+  };
 }
 
-/** On one device, where the totals of all blocks lie one after the other: their range. */
-export function totalsOf(blocks: readonly Block[]): { offset: number; length: number } {
-  const length = blocks.reduce((sum, { total }) => sum + total.length, 0);
-  return { offset: blocks[0].total.offset, length };
+/** Tiles of a block. */
+export function numTilesOf(record: BlockRecord): number {
+  const { down, across } = tileGrid(record);
+  return record.batch * down * across;
 }
+
+function kindOf({ beta1, cautious }: Hyperparameters): StepKind {
+  return beta1 === undefined ? "plain" : cautious ? "cautious" : "momentum";
+}
+
+function orderOf({ kind, isSmall }: Pick<Block, "kind" | "isSmall">): number {
+  return 2 * KINDS.indexOf(kind) + (isSmall ? 1 : 0);
+}
+
+const KINDS: readonly StepKind[] = ["plain", "momentum", "cautious"];

@@ -5,21 +5,30 @@
 // Saved: every rank lays its part into zeros, and one all-reduce over each group that cuts the part adds the parts up;
 // as all else is zero that is exact. Loaded: every rank takes its part. So what one mesh saved another loads.
 
-import type { Device, DeviceBuffer } from "../device/device.ts";
+import type { DeviceBuffer } from "../device/device.ts";
 import { blockLength, takeBlock, wholeLength, wholeWith } from "./block_of_whole.ts";
 import type { DimView, FactoredView } from "./factored_moment.ts";
 import type { DimRole } from "./factoring.ts";
-import type { Hyperparameters } from "./hyperparameters.ts";
 import type { SumGroup } from "./packed_sums.ts";
+
+/** Some elements of device memory. */
+export interface Slice {
+  /** The memory that they lie in. */
+  readonly buffer: DeviceBuffer;
+  /** The first. */
+  readonly offset: number;
+  /** How many. */
+  readonly length: number;
+}
 
 /** What lasts from step to step, per parameter. */
 export interface State {
   /** Steps taken. */
   step: number;
-  /** R, C and mean R of this rank's block, f32 (see the kernel adafactor_moments). */
-  readonly moments: DeviceBuffer;
+  /** R, C and mean R of this rank's block, f32 (see the kernel adafactor_averages). */
+  readonly moments: Slice;
   /** Running average of updates, with beta1. */
-  readonly momentum: DeviceBuffer | undefined;
+  readonly momentum: Slice | undefined;
   /** `Parameter.version` whose sum of squares is in the sums; -1 for none. */
   squaresOf: number;
 }
@@ -47,24 +56,13 @@ export interface ParameterState {
 /** State of an optimizer by parameter name: whole parameters, whatever mesh they are spread over. */
 export type OptimizerState = Record<string, ParameterState>;
 
-/** State before the first step. */
-export function freshState(
-  device: Device,
-  { batch, rows, cols }: FactoredView<unknown>,
-  { beta1 }: Hyperparameters,
-): State {
-  const moments = zeros(device, batch * (rows + cols + 1));
-  const momentum = beta1 === undefined ? undefined : zeros(device, batch * rows * cols);
-  return { step: 0, moments, momentum, squaresOf: -1 };
-}
-
 /** The state of the whole parameter; every rank that holds a part must call it and gets the same. */
 export async function saveState(
   { step, moments, momentum }: State,
   view: FactoredView<SumGroup>,
 ): Promise<ParameterState> {
   const { rowDims, colDims, batchDims } = partsOf(view);
-  const values = new Float32Array((await moments.device.read(moments)).buffer);
+  const values = await readSlice(moments);
   const numRows = blockLength(rowDims);
   const numCols = blockLength(colDims);
   const saved: ParameterState = {
@@ -77,8 +75,7 @@ export async function saveState(
     means: await gathered(values.subarray(numRows + numCols), batchDims),
   };
   if (momentum !== undefined) {
-    const block = new Float32Array((await moments.device.read(momentum)).buffer);
-    saved.momentum = await gathered(block, view.dims);
+    saved.momentum = await gathered(await readSlice(momentum), view.dims);
   }
   return saved;
 }
@@ -126,28 +123,23 @@ export function checkFits(
 /** Overwrites this rank's state by its part of `saved`, which fits (`checkFits`). */
 export function loadState(state: State, saved: ParameterState, view: FactoredView<unknown>): void {
   const { rowDims, colDims, batchDims } = partsOf(view);
-  const { device } = state.moments;
+  const { moments: { buffer, offset }, momentum } = state;
   const parts = [
     takeBlock(saved.rowMeans, rowDims),
     takeBlock(saved.colMeans, colDims),
     takeBlock(saved.means, batchDims),
   ];
-  let at = 0;
+  let at = offset;
   for (const part of parts) {
-    device.write(state.moments, part, 4 * at);
+    buffer.device.write(buffer, part, 4 * at);
     at += part.length;
   }
-  if (state.momentum !== undefined) {
-    device.write(state.momentum, takeBlock(saved.momentum!, view.dims));
+  if (momentum !== undefined) {
+    const block = takeBlock(saved.momentum!, view.dims);
+    momentum.buffer.device.write(momentum.buffer, block, 4 * momentum.offset);
   }
   state.step = saved.step;
   state.squaresOf = -1;
-}
-
-/** Gives back a state's device memory. */
-export function disposeState({ moments, momentum }: State): void {
-  moments[Symbol.dispose]();
-  momentum?.[Symbol.dispose]();
 }
 
 /** The dims that R, C and mean R have. */
@@ -167,8 +159,7 @@ async function gathered(
   return whole;
 }
 
-function zeros(device: Device, length: number): DeviceBuffer {
-  const out = device.allocate(4 * length);
-  device.run("fill", { out }, { offset: 0, length, value: 0 });
-  return out;
+async function readSlice({ buffer, offset, length }: Slice): Promise<Float32Array> {
+  const range = { byteOffset: 4 * offset, byteLength: 4 * length };
+  return new Float32Array((await buffer.device.read(buffer, range)).buffer);
 }

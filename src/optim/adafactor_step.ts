@@ -7,32 +7,33 @@
 // Whatever stops the step does so before anything has changed: with several ranks right after exchange A, on one device
 // by the guard word, which makes the kernels write nothing.
 
+import type { NumbersRecord } from "../device/block_table.ts";
 import type { Device, DeviceBuffer } from "../device/device.ts";
 import {
   advanceMoments,
-  applyUpdate,
+  applyUpdates,
   averageMomentum,
+  cautiousBlocks,
   type GradientBlock,
   type PassOperands,
-  type StepNumbers,
+  scaleGradients,
+  sizeSteps,
   sumStatistics,
   sumUpdates,
 } from "./adafactor_passes.ts";
-import type { Plan } from "./adafactor_plan.ts";
-import { batchFirst, putBack } from "./block_order.ts";
-import {
-  type GradientScaling,
-  scaleOnDevice,
-  scaleOnHost,
-  shareSquares,
-} from "./gradient_scale.ts";
-import { guardTotals, markNonFinite, refuseGuarded, refuseNonFinite } from "./non_finite.ts";
+import type { Block, Plan } from "./adafactor_plan.ts";
+import type { BlockMemory } from "./block_memory.ts";
+import { operandsOf, putBack } from "./block_operands.ts";
+import { allBlocks } from "./block_runs.ts";
+import type { GradientScaling } from "./gradient_scale.ts";
+import { markNonFinite, refuseGuarded, refuseNonFinite } from "./non_finite.ts";
 import { exchangeSums } from "./packed_sums.ts";
 
 /** What a step works with, besides the plan. */
 export interface StepInput {
   readonly device: Device;
-  /** A u32, 0 before and after. */
+  readonly memory: BlockMemory;
+  /** A u32. */
   readonly guard: DeviceBuffer;
   /** Gradients of the plan's blocks. */
   readonly grads: readonly GradientBlock[];
@@ -44,61 +45,67 @@ export interface StepInput {
 /** Takes the step. @throws {NonFiniteGradientError} if a gradient is NaN or infinite; nothing was changed */
 export async function runStep(
   plan: Plan,
-  { device, guard, grads, isAlone, scaling }: StepInput,
+  { device, memory, guard, grads, isAlone, scaling }: StepInput,
 ): Promise<void> {
-  const { blocks, statistics, updates, alignments, sums, numNonFinite, gradientScale } = plan;
+  const { blocks, statistics, updates, alignments, sums, numNonFinite } = plan;
   plan.isFinished = false;
-  using scope = new DisposableStack();
   // Schedules first: one that throws leaves everything as it was.
-  const numbers = blocks.map(({ hyper, state: { step } }): StepNumbers => ({
-    rate: hyper.rate(step + 1),
-    take: hyper.take(step + 1),
-    decay: hyper.decay(step + 1),
+  memory.writeNumbers(blocks.map(numbersOf));
+  using scope = new DisposableStack();
+  const sources = blocks.map(({ parameter, paramOffset }): GradientBlock => ({
+    buffer: parameter.buffer,
+    offset: paramOffset,
   }));
-  const params = blocks.map(({ parameter, paramOffset, view }) => ({
-    ...{ device, view },
-    block: { buffer: parameter.buffer, offset: paramOffset },
-  }));
-  const operands = blocks.map(({ view }, index): PassOperands => ({
-    ...{ device, sums, guard, gradientScale },
-    numbers: numbers[index],
-    grad: batchFirst({ device, block: grads[index], view }, scope),
-    param: batchFirst(params[index], scope),
-    factors: scope.use(device.allocate(4 * (view.batch * (view.rows + view.cols) + 1))),
-  }));
+  const placement = {
+    grads: operandsOf(blocks, grads, { device, scope }),
+    params: operandsOf(blocks, sources, { device, scope }),
+  };
+  memory.place(plan, placement);
+  const operands: PassOperands = {
+    ...{ device, plan, memory, guard, ...placement },
+    partials: scope.use(device.allocate(4 * plan.partialsLength)),
+    factors: scope.use(device.allocate(4 * plan.factorsLength)),
+  };
 
-  for (const [index, block] of blocks.entries()) sumStatistics(block, operands[index]);
-  if (isAlone) {
-    guardTotals(blocks, { device, sums, guard });
-    scaleOnDevice(plan, { device, ...scaling });
-  }
+  sumStatistics(operands);
+  // What is exchanged replaces this rank's own sums: were the step to end before it leaves new ones, none would be right.
+  for (const { state } of blocks) state.squaresOf = -1;
   await exchangeSums({ device, buffer: sums }, statistics, {
-    onLocal: (host) => {
-      markNonFinite(blocks, host, numNonFinite);
-      shareSquares(plan, host);
-    },
-    onGlobal: (host) => {
-      refuseNonFinite(blocks, host, numNonFinite);
-      scaleOnHost(plan, host, scaling);
-    },
+    onLocal: (host) => markNonFinite(blocks, host, numNonFinite),
+    onGlobal: (host) => refuseNonFinite(blocks, host, numNonFinite),
   });
 
-  for (const [index, block] of blocks.entries()) {
-    advanceMoments(block, operands[index]);
-    sumUpdates(block, operands[index]);
-  }
+  scaleGradients(operands, scaling);
+  advanceMoments(operands);
+  sumUpdates(operands);
   await exchangeSums({ device, buffer: sums }, updates);
 
-  for (const [index, block] of blocks.entries()) {
-    if (block.hyper.cautious) averageMomentum(block, operands[index]);
+  sizeSteps(operands, allBlocks(plan));
+  const cautious = cautiousBlocks(plan);
+  if (cautious !== undefined) {
+    averageMomentum(operands, cautious);
+    await exchangeSums({ device, buffer: sums }, alignments);
+    sizeSteps(operands, cautious);
   }
-  await exchangeSums({ device, buffer: sums }, alignments);
 
-  for (const [index, block] of blocks.entries()) {
-    applyUpdate(block, operands[index]);
-    putBack(operands[index].param, params[index]);
-  }
+  applyUpdates(operands);
+  putBack(blocks, placement.params, { device, sources });
+  for (const { state, parameter } of blocks) state.squaresOf = parameter.version;
   if (isAlone) await refuseGuarded(blocks, { device, sums, guard });
   for (const { state } of blocks) state.step += 1;
   plan.isFinished = true;
+}
+
+function numbersOf({ hyper, state }: Block): NumbersRecord {
+  const step = state.step + 1;
+  const decay = hyper.decay(step);
+  // Uphill is a negative rate; what decays must not change its sign with it.
+  const sign = hyper.maximize ? -1 : 1;
+  return {
+    take: hyper.take(step),
+    rate: sign * hyper.rate(step),
+    decayTimesStep: sign * decay.timesStep,
+    decayAbsolute: decay.absolute,
+    key: 0,
+  };
 }

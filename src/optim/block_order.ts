@@ -8,31 +8,38 @@ import type { KernelParams } from "../device/kernels.ts";
 import type { GradientBlock } from "./adafactor_passes.ts";
 import type { FactoredView } from "./factored_moment.ts";
 
-/** Where a block lies, and how. */
-interface Placed {
-  readonly device: Device;
+/** A block as the parameter has it, and a copy of it whose batch comes first. */
+export interface BlockCopy {
   readonly block: GradientBlock;
+  readonly copy: GradientBlock;
   readonly view: FactoredView<unknown>;
 }
 
-/** The block itself if its batch comes first, else a copy in which it does; it lives on `scope`. */
-export function batchFirst({ device, block, view }: Placed, scope: DisposableStack): GradientBlock {
-  if (view.order === "batch row col") return block;
-  const { batch, rows, cols } = view;
-  const copy = { buffer: scope.use(device.allocate(4 * batch * rows * cols)), offset: 0 };
-  for (const { inBlock, inCopy, rows, cols } of matricesOf(block, view)) {
+/** Fills the copy. */
+export function copyBatchFirst(device: Device, { block, copy, view }: BlockCopy): void {
+  const { batch, rows, cols, order } = view;
+  if (order === "batch row col") {
+    const length = batch * rows * cols;
+    device.copy(block.buffer, 4 * block.offset, copy.buffer, 4 * copy.offset, 4 * length);
+    return;
+  }
+  for (const { inBlock, inCopy, rows, cols } of matricesOf({ block, copy, view })) {
     device.run("copy_block", { x: block.buffer, out: copy.buffer }, {
       ...{ rows, cols, fromStride: inBlock.stride, fromOffset: inBlock.offset },
       ...{ toStride: inCopy.stride, toOffset: inCopy.offset },
     });
   }
-  return copy;
 }
 
-/** Overwrites the block by `copy`, which `batchFirst` made of it. */
-export function putBack(copy: GradientBlock, { device, block, view }: Placed): void {
-  if (view.order === "batch row col") return;
-  for (const { inBlock, inCopy, rows, cols } of matricesOf(block, view)) {
+/** Overwrites the block by the copy. */
+export function copyBack(device: Device, { block, copy, view }: BlockCopy): void {
+  const { batch, rows, cols, order } = view;
+  if (order === "batch row col") {
+    const length = batch * rows * cols;
+    device.copy(copy.buffer, 4 * copy.offset, block.buffer, 4 * block.offset, 4 * length);
+    return;
+  }
+  for (const { inBlock, inCopy, rows, cols } of matricesOf({ block, copy, view })) {
     device.run("copy_block", { x: copy.buffer, out: block.buffer }, {
       ...{ rows, cols, fromStride: inCopy.stride, fromOffset: inCopy.offset },
       ...{ toStride: inBlock.stride, toOffset: inBlock.offset },
@@ -47,19 +54,20 @@ interface Run {
 
 /** Each matrix of the batch as runs, in the block and in the copy. */
 function matricesOf(
-  { offset }: GradientBlock,
-  { batch, rows, cols, order }: FactoredView<unknown>,
+  { block, copy, view: { batch, rows, cols, order } }: BlockCopy,
 ): (Pick<KernelParams<"copy_block">, "rows" | "cols"> & { inBlock: Run; inCopy: Run })[] {
-  return Array.from({ length: batch }, (_, b) =>
-    order === "row col batch"
+  return Array.from({ length: batch }, (_, b) => {
+    const inCopy = copy.offset + b * rows * cols;
+    return order === "row col batch"
       ? {
         ...{ rows: rows * cols, cols: 1 },
-        inBlock: { stride: batch, offset: offset + b },
-        inCopy: { stride: 1, offset: b * rows * cols },
+        inBlock: { stride: batch, offset: block.offset + b },
+        inCopy: { stride: 1, offset: inCopy },
       }
       : {
         ...{ rows, cols },
-        inBlock: { stride: batch * cols, offset: offset + b * cols },
-        inCopy: { stride: cols, offset: b * rows * cols },
-      });
+        inBlock: { stride: batch * cols, offset: block.offset + b * cols },
+        inCopy: { stride: cols, offset: inCopy },
+      };
+  });
 }

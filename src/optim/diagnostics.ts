@@ -4,11 +4,11 @@
 //
 // All are of the whole parameter, on every rank alike. Zero gradients are counted on the host, where gradients still are.
 
-import type { Device } from "../device/device.ts";
+import { STEP_WORDS, stepFields } from "../device/block_table.ts";
+import type { Device, DeviceBuffer } from "../device/device.ts";
 import type { ProcessGroup } from "../dist/group.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Block, Plan } from "./adafactor_plan.ts";
-import type { SumSlots } from "./packed_sums.ts";
 
 /** What one step did to one parameter. */
 export interface ParameterDiagnostics {
@@ -34,39 +34,46 @@ export interface ParameterDiagnostics {
 /** Every parameter of the plan by name, after a step; all ranks must call it. */
 export async function diagnose(
   { blocks, sums }: Plan,
-  { device, groups }: { readonly device: Device; readonly groups: readonly ProcessGroup[] },
+  { device, steps, groups }: {
+    readonly device: Device;
+    /** What the kernel adafactor_step_sizes left. */
+    readonly steps: DeviceBuffer;
+    readonly groups: readonly ProcessGroup[];
+  },
 ): Promise<Record<string, ParameterDiagnostics>> {
   const values = new Float32Array((await device.read(sums)).buffer);
+  const records = new Float32Array((await device.read(steps)).buffer);
   const zeros = await countZeros(blocks.map(({ parameter }) => parameter), groups);
   return Object.fromEntries(
     blocks.map((block, index) => [
       block.parameter.name,
-      diagnoseBlock(block, { values, zeros: zeros[index] }),
+      diagnoseBlock(block, {
+        values,
+        step: records.subarray(STEP_WORDS * index, STEP_WORDS * (index + 1)),
+        zeros: zeros[index],
+      }),
     ]),
   );
 }
 
 function diagnoseBlock(
-  block: Block,
-  { values, zeros }: { readonly values: Float32Array; readonly zeros: number | undefined },
+  { gradientSquares, state, view: { globalCount } }: Block,
+  { values, step, zeros }: {
+    readonly values: Float32Array;
+    readonly step: Float32Array;
+    readonly zeros: number | undefined;
+  },
 ): ParameterDiagnostics {
-  const { hyper, state: { step }, view: { globalCount } } = block;
-  const rms = ({ offset, length }: SumSlots) => {
-    const squares = values.subarray(offset, offset + length);
-    return Math.sqrt(squares.reduce((sum, each) => sum + each, 0) / globalCount);
-  };
-  // The step count has moved on: its predecessor's slot has the sum before the step.
-  const parameterRms = rms(block.paramSquares[(step - 1) % 2]);
-  const updateRms = rms(block.updateSquares);
-  const scale = Math.min(Math.max(hyper.scaleFloor, parameterRms), hyper.scaleCeiling);
+  const { offset, length } = gradientSquares;
+  const squares = values.subarray(offset, offset + length).reduce((sum, each) => sum + each, 0);
   return {
-    step,
-    stepSize: hyper.rate(step) * (hyper.scaleParameter ? scale : 1),
-    parameterRms,
-    // Where ranks exchange sums, `total` may be one rank's share.
-    gradientRms: rms(block.gradientSquares.length > 0 ? block.gradientSquares : block.total),
-    updateRms,
-    clipFactor: Math.max(1, updateRms / hyper.clipThreshold),
+    step: state.step,
+    // Uphill it is negative.
+    stepSize: Math.abs(step[STEP_FIELDS.indexOf("a")]),
+    parameterRms: step[STEP_FIELDS.indexOf("paramRms")],
+    gradientRms: Math.sqrt(squares / globalCount),
+    updateRms: step[STEP_FIELDS.indexOf("updateRms")],
+    clipFactor: step[STEP_FIELDS.indexOf("d")],
     zeroGradients: zeros === undefined ? undefined : zeros / globalCount,
   };
 }
@@ -91,3 +98,5 @@ async function countZeros(
   }
   return parameters.map(({ grad }, index) => grad === undefined ? undefined : counts[index]);
 }
+
+const STEP_FIELDS = Object.keys(stepFields);

@@ -1,11 +1,11 @@
 // Gradients that are not finite, seen by their sums: a NaN or infinite element makes its matrix's sum of squares so.
 //
 // Several ranks: they tell each other in the first exchange; all of them stop, before anything has changed.
-// One device: nothing is read in mid-step. The kernels leave everything as it was where the guard word is set, and the
-// host learns of it at the end.
+// One device: nothing is read in mid-step. The kernels leave everything as it was where the guard word is set
+// (adafactor_scale_gradients), and the host learns of it at the end.
 
 import type { Device, DeviceBuffer } from "../device/device.ts";
-import { type Block, totalsOf } from "./adafactor_plan.ts";
+import type { Block } from "./adafactor_plan.ts";
 import type { HostSums, SumSlots } from "./packed_sums.ts";
 
 /** A gradient is NaN or infinite, or its square is. The step that found it changed nothing. */
@@ -34,8 +34,8 @@ export function markNonFinite(
   numNonFinite: SumSlots,
 ): void {
   const flags = host.of(numNonFinite);
-  for (const [index, { total }] of blocks.entries()) {
-    flags[index] = allFinite(host.of(total)) ? 0 : 1;
+  for (const [index, { gradientSquares }] of blocks.entries()) {
+    flags[index] = allFinite(host.of(gradientSquares)) ? 0 : 1;
   }
 }
 
@@ -46,8 +46,8 @@ export function refuseNonFinite(
   numNonFinite: SumSlots,
 ): void {
   const flags = host.of(numNonFinite);
-  const bad = blocks.filter(({ total, gradientSquares }, index) =>
-    flags[index] > 0 || !allFinite(host.of(total)) || !allFinite(host.of(gradientSquares))
+  const bad = blocks.filter(({ gradientSquares }, index) =>
+    flags[index] > 0 || !allFinite(host.of(gradientSquares))
   );
   if (bad.length > 0) throw new NonFiniteGradientError(bad.map(({ parameter }) => parameter.name));
 }
@@ -58,21 +58,15 @@ interface Guarded {
   readonly guard: DeviceBuffer;
 }
 
-/** Sets the guard word if any block's gradient is not finite. */
-export function guardTotals(blocks: readonly Block[], { device, sums, guard }: Guarded): void {
-  device.run("adafactor_guard", { sums, guard }, totalsOf(blocks));
-}
-
-/** @throws {NonFiniteGradientError} if the guard word is set; it is reset. */
+/** @throws {NonFiniteGradientError} if the guard word is set. */
 export async function refuseGuarded(
   blocks: readonly Block[],
   { device, sums, guard }: Guarded,
 ): Promise<void> {
   const [word] = new Uint32Array((await device.read(guard)).buffer);
   if (word === 0) return;
-  device.write(guard, new Uint32Array(1));
   const values = new Float32Array((await device.read(sums)).buffer);
-  const bad = blocks.filter(({ total: { offset, length } }) =>
+  const bad = blocks.filter(({ gradientSquares: { offset, length } }) =>
     !allFinite(values.subarray(offset, offset + length))
   );
   throw new NonFiniteGradientError(bad.map(({ parameter }) => parameter.name));

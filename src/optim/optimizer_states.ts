@@ -1,11 +1,10 @@
 // The states of all parameters of one optimizer: made when first needed, saved and loaded by name.
 
+import type { DeviceBuffer } from "../device/device.ts";
 import type { ProcessGroup } from "../dist/group.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import {
   checkFits,
-  disposeState,
-  freshState,
   loadState,
   type OptimizerState,
   saveState,
@@ -13,6 +12,7 @@ import {
 } from "./adafactor_state.ts";
 import type { FactoredView } from "./factored_moment.ts";
 import type { Hyperparameters } from "./hyperparameters.ts";
+import { freshStates } from "./state_memory.ts";
 
 /** A parameter, its options, and the block of it that this rank keeps state for. */
 export interface Owned {
@@ -24,20 +24,26 @@ export interface Owned {
 /** States by parameter. */
 export class OptimizerStates implements Disposable {
   readonly #states = new Map<Parameter, State>();
+  #buffers: readonly DeviceBuffer[] = [];
 
   /** Whether no parameter has a state yet. */
   get isEmpty(): boolean {
     return this.#states.size === 0;
   }
 
-  /** The parameter's state, a fresh one at first. */
-  of({ parameter, hyper, view }: Owned): State {
-    let state = this.#states.get(parameter);
-    if (state === undefined) {
-      state = freshState(parameter.device, view, hyper);
-      this.#states.set(parameter, state);
+  /** Makes the states of all parameters at once, unless that was done before. */
+  makeAll(owned: readonly Owned[]): void {
+    if (!this.isEmpty) return;
+    const { states, buffers } = freshStates(owned[0].parameter.device, owned);
+    this.#buffers = buffers;
+    for (const [index, { parameter }] of owned.entries()) {
+      this.#states.set(parameter, states[index]);
     }
-    return state;
+  }
+
+  /** The parameter's state, which was made. */
+  of({ parameter }: Pick<Owned, "parameter">): State {
+    return this.#states.get(parameter)!;
   }
 
   /** To be called when the sums of p^2 are no longer where they were. */
@@ -48,6 +54,7 @@ export class OptimizerStates implements Disposable {
   /** Whole states by name, the same on all ranks. @throws {TypeError} if two parameters have one name */
   async save(owned: readonly Owned[]): Promise<OptimizerState> {
     requireNames(owned);
+    this.makeAll(owned);
     const saved: OptimizerState = {};
     for (const each of owned) {
       saved[each.parameter.name] = await saveState(this.of(each), each.view);
@@ -69,12 +76,14 @@ export class OptimizerStates implements Disposable {
     for (const { parameter: { name }, hyper, view } of owned) {
       checkFits(name, saved[name], { view, momentum: hyper.beta1 !== undefined });
     }
+    this.makeAll(owned);
     for (const each of owned) loadState(this.of(each), saved[each.parameter.name], each.view);
   }
 
   /** Gives back all device memory. */
   [Symbol.dispose](): void {
-    for (const state of this.#states.values()) disposeState(state);
+    for (const buffer of this.#buffers) buffer[Symbol.dispose]();
+    this.#buffers = [];
     this.#states.clear();
   }
 }

@@ -5,7 +5,8 @@
 //                        not reduced                        <---------- ZeRO's all-reduce -->
 //
 // A sum over several groups is reduced over one after the other, in the order of `groups`: the result is the same on
-// all their ranks, and no group that spans both axes is needed. A section reduced over no group costs nothing.
+// all their ranks, and no group that spans both axes is needed. A section reduced over no group costs nothing. Where two
+// groups cut one dim, the inner cut comes first, so that what is added is a subtree of one rank's sum.
 // Sections are ordered so that what one group reduces is contiguous for up to two groups; with more groups the pieces
 // are copied together and back.
 
@@ -28,6 +29,15 @@ interface PlannedSlots {
   offset: number;
   groups: number;
   watched: boolean;
+}
+
+/** The groups in an order in which, of those that cut one dim, the inner one comes before the outer one. */
+export function innerFirst<Group>(
+  groups: readonly Group[],
+  views: readonly { readonly dims: readonly { readonly groups: readonly Group[] }[] }[],
+): Group[] {
+  const inner = new Set(views.flatMap(({ dims }) => dims.flatMap(({ groups }) => groups.slice(1))));
+  return groups.toSorted((a, b) => Number(inner.has(b)) - Number(inner.has(a)));
 }
 
 /** Collects the slots of one buffer of sums, then lays them out. */

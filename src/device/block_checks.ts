@@ -1,0 +1,126 @@
+// What must hold of block records (block_table.ts) before a kernel reads them: every offset within its buffer, every count
+// as the kernels take it for granted. Kernels find their operands through records, so that `checkRun` cannot see it; a
+// mistake is an error with names and numbers, never memory corruption.
+
+import {
+  type BlockRecord,
+  partialsLength,
+  storageTypes,
+  tileGrid,
+  vectorLength,
+} from "./block_table.ts";
+
+/** A record, and how many elements the tensors that it works on have room for. */
+export interface CheckedBlock {
+  /** What it is a block of, for people. */
+  readonly name: string;
+  readonly record: BlockRecord;
+  readonly grad: TensorRoom;
+  readonly param: TensorRoom;
+  /** Undefined where the kernels that run do without. */
+  readonly momentum: TensorRoom | undefined;
+}
+
+/** A tensor's buffer. */
+export interface TensorRoom {
+  /** One of `storageTypes`. */
+  readonly type: number;
+  /** Elements of the buffer. */
+  readonly length: number;
+}
+
+/** Elements of the buffers that all blocks share. */
+export interface SharedRoom {
+  readonly moments: number;
+  readonly factors: number;
+  readonly partials: number;
+  readonly sums: number;
+}
+
+/** @throws {RangeError} if a record would lead a kernel out of a buffer, or is not as block_table.ts says */
+export function checkBlocks(blocks: readonly CheckedBlock[], room: SharedRoom): void {
+  let firstTile = blocks[0]?.record.firstTile ?? 0;
+  let firstVector = blocks[0]?.record.firstVector ?? 0;
+  for (const block of blocks) {
+    checkCounts(block);
+    checkRoom(block, room);
+    const { record } = block;
+    require(block, record.firstTile === firstTile, `firstTile must be ${firstTile}`);
+    require(block, record.firstVector === firstVector, `firstVector must be ${firstVector}`);
+    const { down, across } = tileGrid(record);
+    firstTile += record.batch * down * across;
+    firstVector += vectorLength(record);
+  }
+}
+
+function checkCounts(block: CheckedBlock): void {
+  const { record } = block;
+  const { batch, rows, cols, partsBatch, partsDown, partsAcross } = record;
+  const { batchSlots, firstBatchSlot, rowSlots, firstRowSlot } = record;
+  const isCut = (length: number, parts: number) => parts >= 1 && length % parts === 0;
+  require(
+    block,
+    isCut(batch, partsBatch) && isCut(rows, partsDown) && isCut(cols, partsAcross),
+    "the block must consist of equal parts",
+  );
+  require(block, record.tileRows >= 1 && record.tileCols >= 1, "tiles must not be empty");
+  require(
+    block,
+    (rowSlots === 1 || firstRowSlot + partsDown <= rowSlots) &&
+      (batchSlots === 1 || firstBatchSlot + partsBatch <= batchSlots) &&
+      rowSlots >= 1 && batchSlots >= 1,
+    "every part must have a slot",
+  );
+}
+
+function checkRoom(block: CheckedBlock, room: SharedRoom): void {
+  const { record, grad, param, momentum } = block;
+  const { batch, rows, cols, batchSlots, rowSlots } = record;
+  const count = batch * rows * cols;
+  const within = (field: keyof BlockRecord, length: number, available: number) => {
+    const end = record[field] + length;
+    require(block, end <= available, `${field} must end by ${available}, not at ${end}`);
+  };
+  within("gradOffset", count, grad.length);
+  within("paramOffset", count, param.length);
+  if (momentum !== undefined) within("momentumOffset", count, momentum.length);
+  checkAlignment(block, "gradOffset", grad.type);
+  checkAlignment(block, "paramOffset", param.type);
+  if (momentum !== undefined) checkAlignment(block, "momentumOffset", momentum.type);
+  within("moments", batch * (rows + cols + 1), room.moments);
+  within("factors", batch * (rows + cols) + 1, room.factors);
+  within("partials", partialsLength(record), room.partials);
+  within("rowSums", batch * rows, room.sums);
+  within("colSums", batch * cols, room.sums);
+  within("totals", batch * rowSlots, room.sums);
+  for (const scalar of ["gradientSquares", "updateSquares", "paramSquares"] as const) {
+    within(scalar, batchSlots * rowSlots, room.sums);
+  }
+  if (record.cautious === 1) within("aligned", batchSlots * rowSlots, room.sums);
+}
+
+function checkAlignment(block: CheckedBlock, field: keyof BlockRecord, type: number): void {
+  if (type === storageTypes.f32) return;
+  require(
+    block,
+    record16Fits(block.record, block.record[field]),
+    `${field} must keep 16-bit rows and parts on whole words`,
+  );
+}
+
+/** Whether a 16-bit tensor of this block that begins at element `offset` keeps to the rule of block_table.ts. */
+export function record16Fits(
+  { batch, rows, cols, partsAcross }: Pick<BlockRecord, "batch" | "rows" | "cols" | "partsAcross">,
+  offset: number,
+): boolean {
+  if (offset % 2 !== 0) return false;
+  const isPartEven = (cols / partsAcross) % 2 === 0;
+  return batch * rows <= 1 ? partsAcross === 1 || isPartEven : cols % 2 === 0 && isPartEven;
+}
+
+function require({ name, record }: CheckedBlock, holds: boolean, wanted: string): void {
+  if (holds) return;
+  throw new RangeError(
+    `Cannot work on the block of ${name} as ${wanted}: ${JSON.stringify(record)}`,
+  );
+}

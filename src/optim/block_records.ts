@@ -1,0 +1,86 @@
+// A parameter's block as the record that kernels read (device/block_table.ts).
+
+import type { BlockRecord } from "../device/block_table.ts";
+import { type BlockParts, partsOf } from "./block_parts.ts";
+import type { DimView, FactoredView } from "./factored_moment.ts";
+import type { DimRole } from "./factoring.ts";
+import type { Hyperparameters } from "./hyperparameters.ts";
+import { tileShape } from "./tile_shape.ts";
+
+/** What a record says of the block alone. */
+export type BlockGeometry = Pick<
+  BlockRecord,
+  | "batch"
+  | "rows"
+  | "cols"
+  | "globalRows"
+  | "globalCols"
+  | "globalCount"
+  | "tileRows"
+  | "tileCols"
+  | "indexRows"
+  | "indexCols"
+  | keyof BlockParts
+  | keyof ReturnType<typeof placeOf>
+>;
+
+/** Shape, parts, tiles, and where elements lie in the whole parameter. */
+export function geometryOf(view: FactoredView<{ size: number }>): BlockGeometry {
+  const { batch, rows, cols, globalRows, globalCols, globalCount } = view;
+  const parts = partsOf(view);
+  const part = { rows: rows / parts.partsDown, cols: cols / parts.partsAcross };
+  return {
+    ...{ batch, rows, cols, globalRows, globalCols, globalCount },
+    ...parts,
+    ...tileShape(part),
+    ...placeOf(view),
+    ...{ indexRows: globalRows, indexCols: globalCols },
+  };
+}
+
+/** What a record says of the options. */
+export function settingsOf(hyper: Hyperparameters, { factored }: FactoredView<unknown>) {
+  return {
+    eps1: hyper.eps1,
+    meanFloor: factored ? hyper.meanFloor : 0,
+    factorCap: hyper.factorCap,
+    scaleParameter: hyper.scaleParameter ? 1 : 0,
+    scaleFloor: hyper.scaleFloor,
+    scaleCeiling: hyper.scaleCeiling,
+    clipThreshold: hyper.clipThreshold,
+    beta1: hyper.beta1 ?? 0,
+    rateAfterMomentum: hyper.momentumOf === "update" ? 1 : 0,
+    cautious: hyper.cautious ? 1 : 0,
+  };
+}
+
+function placeOf({ dims }: FactoredView<unknown>) {
+  const batch = axisPlace(dims, "batch");
+  const row = axisPlace(dims, "row");
+  const col = axisPlace(dims, "col");
+  return {
+    batchBegin: batch.begin,
+    batchInner: batch.inner,
+    batchInnerGlobal: batch.innerGlobal,
+    rowBegin: row.begin,
+    rowInner: row.inner,
+    rowInnerGlobal: row.innerGlobal,
+    colBegin: col.begin,
+    colInner: col.inner,
+    colInnerGlobal: col.innerGlobal,
+  };
+}
+
+/** From an index of the block's axis to that of the whole axis, where at most one of the axis's dims is cut. */
+function axisPlace(dims: readonly DimView<unknown>[], role: DimRole) {
+  const axis = dims.filter((dim) => dim.role === role);
+  const cut = axis.findLastIndex(({ groups }) => groups.length > 0);
+  const stride = axis.slice(cut + 1).reduce((product, { length }) => product * length, 1);
+  if (cut < 0) return { begin: 0, inner: Math.max(1, stride), innerGlobal: Math.max(1, stride) };
+  const { length, range: { begin, end } } = axis[cut];
+  return {
+    begin: begin * stride,
+    inner: Math.max(1, (end - begin) * stride),
+    innerGlobal: length * stride,
+  };
+}
