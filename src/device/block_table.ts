@@ -43,7 +43,7 @@ export const blockFields = {
   // Vector elements of the blocks before: batch (rows + cols + rowSlots) each.
   firstVector: "u32",
   // Where its tensors begin. A 16-bit tensor of more than one row has even cols, cols / partsAcross and offset, one of a
-  // single row an even cols / partsAcross unless partsAcross is 1, and an even offset.
+  // single row an even cols / partsAcross unless partsAcross is 1, and an even offset. tileCols is even then too.
   gradOffset: "u32",
   paramOffset: "u32",
   momentumOffset: "u32",

@@ -374,7 +374,8 @@ export const kernels = {
     params: { ...step, ...momentumOperand },
   },
   // A cautious step in two, as how many elements are aligned must be known before it is taken. First the momentum as in
-  // adafactor_step_momentum, and tiles' counts of its elements (as stored) that have the sign of `take u`;
+  // adafactor_step_momentum, and tiles' counts of its elements (as stored) that have the sign of `take u`; where guard[0] != 0
+  // nothing is changed and the counts are 0;
   adafactor_tile_momentum: {
     bindings: {
       grad: "read",
@@ -402,7 +403,8 @@ export const kernels = {
     params: { ...step, ...momentumOperand },
   },
   // CAME (Luo et al. 2023):  momentum <- beta1 momentum + take u, and partials of (u / d - momentum)^2 as
-  // adafactor_tile_sums has them of g^2; take and d of `steps`. Where guard[0] != 0 nothing is changed and they are 0.
+  // adafactor_tile_sums has them of g^2; take and d of `steps`, the momentum as it is before it is rounded to its storage
+  // type. Where guard[0] != 0 nothing is changed and they are 0.
   came_tile_sums: {
     bindings: {
       grad: "read",
