@@ -6,7 +6,8 @@
 // name and take the bindings as pointers, then the parameters; how WebGPU dispatches a kernel stands in wgsl_stages.ts.
 // "write" operands may also be read by the kernel.
 //
-// Legend: matrices are row-major; [r, c] is r rows of c columns; all data is f32 unless it says u32.
+// Legend: matrices are row-major; [r, c] is r rows of c columns; all data is f32 unless it says u32, or a parameter gives
+// its storage type (storage_types.ts: f32, or f16 and bf16 two to a word).
 
 import type { DeviceBuffer } from "./device.ts";
 
@@ -74,6 +75,12 @@ const apply = {
   absoluteDecay: "f32",
 } as const;
 
+const casting = {
+  bindings: { x: "read", out: "write" },
+  // Storage types by their numbers in storage_types.ts; offsets and length in elements, odd ones too.
+  params: { fromType: "u32", toType: "u32", fromOffset: "u32", toOffset: "u32", length: "u32" },
+} as const;
+
 /** Every kernel's operands and parameters, by name. */
 export const kernels = {
   // out[m, n] = a[m, k] b[k, n] + bias[n]
@@ -100,6 +107,11 @@ export const kernels = {
   accumulate: { bindings: { x: "read", out: "write" }, params: { length: "u32", factor: "f32" } },
   // out[offset .. offset + length] = value
   fill: { bindings: { out: "write" }, params: { offset: "u32", length: "u32", value: "f32" } },
+  // out[toOffset + i] = x[fromOffset + i] for i < length. To 16 bits: rounded to the nearest, ties to even, infinity beyond
+  // the largest, NaN made quiet, subnormals kept; from 16 bits: exact. Between operands stored alike bits are copied.
+  cast: casting,
+  // out[toOffset + i] += x[fromOffset + i] for i < length, summed in f32 and rounded as in cast
+  accumulate_cast: casting,
   // out[r, toOffset + c] = x[r, fromOffset + c] for c < cols; rows of x are fromStride long, rows of out toStride
   copy_block: {
     bindings: { x: "read", out: "write" },

@@ -2,6 +2,7 @@
 
 import type { KernelName } from "../../src/device/kernels.ts";
 import * as adafactor from "./adafactor.ts";
+import { accumulateCast, cast } from "./cast.ts";
 import * as elementwise from "./elementwise.ts";
 import { embedding, embeddingBackward } from "./embedding.ts";
 import { gelu, geluBackward } from "./gelu.ts";
@@ -21,6 +22,8 @@ export const references: { readonly [K in KernelName]: Reference<K> } = {
   scale_by: elementwise.scaleBy,
   accumulate: elementwise.accumulate,
   fill: elementwise.fill,
+  cast,
+  accumulate_cast: accumulateCast,
   copy_block: elementwise.copyBlock,
   gelu,
   gelu_backward: geluBackward,
