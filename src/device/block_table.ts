@@ -139,9 +139,6 @@ export const stepFields = {
 /** Words of one such record. */
 export const STEP_WORDS = Object.keys(stepFields).length;
 
-/** How elements are stored: 16-bit ones two to a word, the first in the low half. */
-export const storageTypes = { f32: 0, f16: 1, bf16: 2 } as const;
-
 /** Records one after the other, as kernels read them. */
 export function encodeRecords<Fields extends Readonly<Record<string, FieldType>>>(
   fields: Fields,

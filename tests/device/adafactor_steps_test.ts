@@ -1,7 +1,7 @@
 // The passes that use the update, and change momentum and parameters, with storage types of every kind: several blocks of
 // different shapes per call, the run beginning at the first or at a later one, with the guard set and not.
 
-import { storageTypes } from "../../src/device/block_table.ts";
+import { storageTypes } from "../../src/device/storage_types.ts";
 import { type BlockTable, blockWords, stepWords, tileRun } from "./block_records.ts";
 import {
   F32,

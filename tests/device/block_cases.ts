@@ -1,7 +1,8 @@
 // Tables of blocks, and operands for them, with which the kernels over blocks are tried: shapes that tiles divide and not,
 // batches, parts, and parts in slots; several in one set of buffers.
 
-import { type NumbersRecord, storageTypes } from "../../src/device/block_table.ts";
+import type { NumbersRecord } from "../../src/device/block_table.ts";
+import { storageTypes } from "../../src/device/storage_types.ts";
 import { type BlockShape, type BlockTable, blockTable } from "./block_records.ts";
 import type { RandomValues } from "./random_values.ts";
 

@@ -4,7 +4,7 @@
 // where a float64 and an f32 lie on two sides of a tie, they are rounded apart.
 
 import assert from "node:assert/strict";
-import { storageTypes } from "../../src/device/block_table.ts";
+import { storageTypes } from "../../src/device/storage_types.ts";
 import type { Device, DeviceBuffer } from "../../src/device/device.ts";
 import {
   type KernelBindings,

@@ -1,6 +1,6 @@
 // Seeded random operands: the same in every run and on every device.
 
-import { storageTypes } from "../../src/device/block_table.ts";
+import { storageTypes } from "../../src/device/storage_types.ts";
 import { nearest } from "../reference/storage.ts";
 
 /** Draws operands; numbers follow from the seed alone. */

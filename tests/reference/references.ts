@@ -4,6 +4,7 @@ import type { KernelName } from "../../src/device/kernels.ts";
 import * as adafactor from "./adafactor.ts";
 import * as blocks from "./adafactor_blocks.ts";
 import * as tiles from "./adafactor_tiles.ts";
+import { accumulateCast, cast } from "./cast.ts";
 import * as elementwise from "./elementwise.ts";
 import { embedding, embeddingBackward } from "./embedding.ts";
 import { gelu, geluBackward } from "./gelu.ts";
@@ -23,6 +24,8 @@ export const references: { readonly [K in KernelName]: Reference<K> } = {
   scale_by: elementwise.scaleBy,
   accumulate: elementwise.accumulate,
   fill: elementwise.fill,
+  cast,
+  accumulate_cast: accumulateCast,
   copy_block: elementwise.copyBlock,
   gelu,
   gelu_backward: geluBackward,

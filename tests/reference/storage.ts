@@ -1,6 +1,6 @@
 // Elements as operands store them: f32 each in a place of its own, 16-bit ones two to a u32 word, the first in the low half.
 
-import { storageTypes } from "../../src/device/block_table.ts";
+import { storageTypes } from "../../src/device/storage_types.ts";
 
 /** Turns a number into the bits of a 16-bit element; `index` counts the operand's elements. */
 export type Rounding = (value: number, index: number) => number;
