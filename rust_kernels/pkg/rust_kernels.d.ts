@@ -3,6 +3,8 @@
 
 export function accumulate(x: number, out: number, length: number, factor: number): void;
 
+export function accumulate_cast(x: number, out: number, from_type: number, to_type: number, from_offset: number, to_offset: number, length: number): void;
+
 export function adafactor_apply(grad: number, factors: number, guard: number, param: number, sums: number, grad_offset: number, param_offset: number, batch: number, rows: number, cols: number, update_squares: number, param_squares: number, next_param_squares: number, count: number, rate: number, scale_parameter: number, scale_floor: number, scale_ceiling: number, clip_threshold: number, weight_decay: number, absolute_decay: number): void;
 
 export function adafactor_apply_cautious(grad: number, factors: number, guard: number, param: number, momentum: number, sums: number, grad_offset: number, param_offset: number, batch: number, rows: number, cols: number, update_squares: number, param_squares: number, next_param_squares: number, count: number, rate: number, scale_parameter: number, scale_floor: number, scale_ceiling: number, clip_threshold: number, weight_decay: number, absolute_decay: number, rate_after_momentum: number, aligned: number): void;
@@ -29,6 +31,8 @@ export function add_row(x: number, bias: number, out: number, rows: number, cols
  * Allocates `bytes` bytes (more than 0), 16-byte aligned; null if there is no memory. Contents are undefined.
  */
 export function allocate(bytes: number): number;
+
+export function cast(x: number, out: number, from_type: number, to_type: number, from_offset: number, to_offset: number, length: number): void;
 
 export function column_sums(x: number, out: number, rows: number, cols: number, accumulate: number): void;
 

@@ -9,6 +9,19 @@ export function accumulate(x, out, length, factor) {
 }
 
 /**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} from_type
+ * @param {number} to_type
+ * @param {number} from_offset
+ * @param {number} to_offset
+ * @param {number} length
+ */
+export function accumulate_cast(x, out, from_type, to_type, from_offset, to_offset, length) {
+    wasm.accumulate_cast(x, out, from_type, to_type, from_offset, to_offset, length);
+}
+
+/**
  * @param {number} grad
  * @param {number} factors
  * @param {number} guard
@@ -225,6 +238,19 @@ export function add_row(x, bias, out, rows, cols) {
 export function allocate(bytes) {
     const ret = wasm.allocate(bytes);
     return ret >>> 0;
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} from_type
+ * @param {number} to_type
+ * @param {number} from_offset
+ * @param {number} to_offset
+ * @param {number} length
+ */
+export function cast(x, out, from_type, to_type, from_offset, to_offset, length) {
+    wasm.cast(x, out, from_type, to_type, from_offset, to_offset, length);
 }
 
 /**

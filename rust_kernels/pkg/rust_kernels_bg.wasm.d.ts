@@ -2,6 +2,7 @@
 /* eslint-disable */
 export const memory: WebAssembly.Memory;
 export const accumulate: (a: number, b: number, c: number, d: number) => void;
+export const accumulate_cast: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => void;
 export const adafactor_apply: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number, t: number, u: number) => void;
 export const adafactor_apply_cautious: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number, t: number, u: number, v: number, w: number, x: number) => void;
 export const adafactor_apply_momentum: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number, t: number, u: number, v: number, w: number, x: number) => void;
@@ -14,6 +15,7 @@ export const adafactor_update_squares: (a: number, b: number, c: number, d: numb
 export const add: (a: number, b: number, c: number, d: number) => void;
 export const add_row: (a: number, b: number, c: number, d: number, e: number) => void;
 export const allocate: (a: number) => number;
+export const cast: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => void;
 export const column_sums: (a: number, b: number, c: number, d: number, e: number) => void;
 export const copy_block: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => void;
 export const embedding: (a: number, b: number, c: number, d: number, e: number, f: number) => void;

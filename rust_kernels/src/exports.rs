@@ -5,8 +5,11 @@
 
 use crate::elementwise::Stripe;
 use crate::matmul::Product;
-use crate::operands::{In, Indices, Out, or_throw, read, read_at, read_below, write, write_at};
-use crate::{elementwise, embedding, gelu, matmul, softmax_cross_entropy, sums};
+use crate::operands::{
+    In, Indices, Out, or_throw, read, read_at, read_below, read_stored, write, write_at,
+    write_stored,
+};
+use crate::{cast, elementwise, embedding, gelu, matmul, softmax_cross_entropy, sums};
 use wasm_bindgen::prelude::*;
 
 macro_rules! export_matmul {
@@ -70,6 +73,26 @@ pub fn accumulate(x: In, out: Out, length: usize, factor: f32) {
 pub fn fill(out: Out, offset: usize, length: usize, value: f32) {
     write_at(out, offset, length).fill(value);
 }
+
+macro_rules! export_cast {
+    ($name:ident) => {
+        #[wasm_bindgen]
+        pub fn $name(
+            x: In,
+            out: Out,
+            from_type: u32,
+            to_type: u32,
+            from_offset: usize,
+            to_offset: usize,
+            length: usize,
+        ) {
+            let x = read_stored(x, from_type, from_offset, length);
+            cast::$name(x, write_stored(out, to_type, to_offset, length));
+        }
+    };
+}
+export_cast!(cast);
+export_cast!(accumulate_cast);
 
 #[wasm_bindgen]
 pub fn copy_block(

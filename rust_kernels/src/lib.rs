@@ -1,4 +1,4 @@
-//! The kernels of src/device/kernels.ts on the CPU: f32, 128-bit WASM SIMD, one thread.
+//! The kernels of src/device/kernels.ts on the CPU: f32 (stored as f16 or bf16 too), 128-bit WASM SIMD, one thread.
 //!
 //! Every kernel is a safe function on slices, judged by tests/reference; `operands` alone turns the pointers of a
 //! call into slices. Sums are taken in short f32 runs that are added up in f64, so their error does not grow with length.
@@ -7,12 +7,15 @@ mod adafactor_apply;
 mod adafactor_moments;
 mod adafactor_stats;
 mod allocation;
+mod bits;
+mod cast;
 mod elementwise;
 mod embedding;
 mod exports;
 mod exports_adafactor;
 mod gelu;
 mod groups;
+mod half;
 mod matmul;
 mod operands;
 mod simd;

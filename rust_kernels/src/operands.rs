@@ -2,6 +2,8 @@
 //! is as long as the call needs and that what is written is bound once (src/device/extents.ts).
 
 use crate::allocation::OutOfMemory;
+use crate::cast::{Stored, StoredMut};
+use crate::half::Half;
 
 pub type In = *const f32;
 pub type Indices = *const u32;
@@ -42,6 +44,40 @@ pub fn write_at<'a>(pointer: Out, offset: usize, length: usize) -> &'a mut [f32]
     }
     // SAFETY: the host bound at least `offset + length` elements, and to no other operand of this call.
     unsafe { core::slice::from_raw_parts_mut(pointer.add(offset), length) }
+}
+
+/// How the elements of an operand are stored, by the numbers of src/device/storage_types.ts; none for f32.
+pub fn half_format(storage: u32) -> Option<Half> {
+    match storage {
+        0 => None,
+        1 => Some(Half::F16),
+        2 => Some(Half::Bf16),
+        _ => wasm_bindgen::throw_str(&format!("No storage type has the number {storage}")),
+    }
+}
+
+/// Elements of any storage type; `offset` and `length` count them.
+pub fn read_stored<'a>(pointer: In, storage: u32, offset: usize, length: usize) -> Stored<'a> {
+    match half_format(storage) {
+        None => Stored::F32(read_at(pointer, offset, length)),
+        Some(half) if length == 0 => Stored::Half(half, &[]),
+        Some(half) => Stored::Half(half, {
+            // SAFETY: the host bound at least `offset + length` elements, and nobody else writes them now.
+            unsafe { core::slice::from_raw_parts(pointer.cast::<u16>().add(offset), length) }
+        }),
+    }
+}
+
+/// Elements of any storage type; `offset` and `length` count them.
+pub fn write_stored<'a>(pointer: Out, storage: u32, offset: usize, length: usize) -> StoredMut<'a> {
+    match half_format(storage) {
+        None => StoredMut::F32(write_at(pointer, offset, length)),
+        Some(half) if length == 0 => StoredMut::Half(half, &mut []),
+        Some(half) => StoredMut::Half(half, {
+            // SAFETY: the host bound at least `offset + length` elements, and to no other operand of this call.
+            unsafe { core::slice::from_raw_parts_mut(pointer.cast::<u16>().add(offset), length) }
+        }),
+    }
 }
 
 /// Whether the guard says that nothing may change.

@@ -9,7 +9,7 @@ pub const LANES: usize = 4;
 
 #[cfg(target_arch = "wasm32")]
 #[derive(Clone, Copy)]
-pub struct F32x4(v128);
+pub struct F32x4(pub(crate) v128);
 
 #[cfg(target_arch = "wasm32")]
 impl F32x4 {
@@ -109,7 +109,7 @@ macro_rules! operator {
 
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Clone, Copy)]
-pub struct F32x4([f32; LANES]);
+pub struct F32x4(pub(crate) [f32; LANES]);
 
 #[cfg(not(target_arch = "wasm32"))]
 impl F32x4 {

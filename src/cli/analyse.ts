@@ -6,13 +6,15 @@
 import { Command } from "commander";
 import { type Dump, parseDump } from "../dist/dump.ts";
 import { findOutOfStep, type OutOfStep } from "../dist/out_of_step.ts";
+import { endAfterUsage } from "./usage.ts";
 
 /** Runs the analyser and returns its exit code: 0 if all ranks are in step, 1 if not, 2 if there is nothing to read. */
 export async function main(args: readonly string[]): Promise<number> {
   const program = new Command("analyse")
     .description("Says which rank of a failed job was first out of step.")
     .argument("<folder>", "where the ranks have left meshfactor-rank-*.json")
-    .showHelpAfterError("(--help explains the options)");
+    .showHelpAfterError("(--help explains the options)")
+    .exitOverride(endAfterUsage);
   program.parse([...args], { from: "user" });
   const [folder] = program.args;
   let dumps: Dump[];

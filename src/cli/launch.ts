@@ -8,10 +8,15 @@
 
 import { Command, InvalidArgumentError, Option } from "commander";
 import { parsePorts } from "../dist/listener.ts";
-import { launchLocalRanks, type RankLine } from "../dist/local_ranks.ts";
+import { addressOfInterface } from "../dist/interfaces.ts";
+import { launchLocalRanks, type RankLine, requireJob } from "../dist/local_ranks.ts";
 import { Interrupt } from "./interrupt.ts";
+import { endAfterUsage, USAGE_CODE } from "./usage.ts";
 
-/** Runs the launcher and returns its exit code: 0, the code of the rank that failed first, or 130 after Ctrl-C. */
+/**
+ * Runs the launcher and returns its exit code: 0, the code of the rank that failed first, or 130 after Ctrl-C. Wrong
+ * arguments end the process with 2.
+ */
 export async function main(args: readonly string[]): Promise<number> {
   const program = new Command("launch")
     .description("Starts a program as several ranks on this machine.")
@@ -22,8 +27,11 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--master-addr <address>", "address of rank 0 (default: 127.0.0.1)")
     .option("--master-port <port>", "port of rank 0 (default: a free one)", portNumber)
     .option("--ports <range>", "ports of the other ranks, such as 29501-29599", portRange)
-    .option("--bind <address>", "address that ranks listen on (default: 127.0.0.1)")
-    .option("--interface <name>", "network interface whose address ranks listen on")
+    .addOption(
+      new Option("--bind <address>", "address that ranks listen on (default: 127.0.0.1)")
+        .conflicts("interface"),
+    )
+    .option("--interface <name>", "network interface whose address ranks listen on", ownInterface)
     .option("--advertise <address>", "address that other hosts reach this one by")
     .addOption(
       new Option("--same-host <transport>", "what ranks of one host talk by (default: unix)")
@@ -33,24 +41,34 @@ export async function main(args: readonly string[]): Promise<number> {
     .argument("<script>", "the program, which calls launchFromEnv()")
     .argument("[args...]", "arguments of the program")
     .passThroughOptions()
-    .showHelpAfterError("(--help explains the options)");
+    .showHelpAfterError("(--help explains the options)")
+    .exitOverride(endAfterUsage);
   program.parse([...args], { from: "user" });
   const [script, ...rest] = program.args;
   const { ranks, nodes, node, masterAddr, masterPort, ...rankOptions } = program.opts<
     NodeOptions & RankOptions
   >();
   const secret = Deno.env.get("MESHFACTOR_SECRET");
-  using interrupt = new Interrupt();
-  const { failure } = await launchLocalRanks({
+  const job = {
     ranks,
-    script,
-    args: rest,
-    env: variablesFor(rankOptions),
     ...(nodes === undefined ? {} : { nodes }),
     ...(node === undefined ? {} : { node }),
     ...(masterAddr === undefined ? {} : { host: masterAddr }),
     ...(masterPort === undefined ? {} : { port: masterPort }),
     ...(secret ? { secret } : {}),
+  };
+  try {
+    requireJob(job);
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    program.error(`error: ${text}`, { exitCode: USAGE_CODE });
+  }
+  using interrupt = new Interrupt();
+  const { failure } = await launchLocalRanks({
+    ...job,
+    script,
+    args: rest,
+    env: variablesFor(rankOptions),
     onLine: print,
     signal: interrupt.signal,
   });
@@ -105,8 +123,17 @@ function wholeNumber(text: string): number {
 }
 
 function portRange(text: string): string {
+  return checked(text, parsePorts);
+}
+
+function ownInterface(text: string): string {
+  return checked(text, addressOfInterface);
+}
+
+/** The text, if `parse` takes it. */
+function checked(text: string, parse: (text: string) => unknown): string {
   try {
-    parsePorts(text);
+    parse(text);
     return text;
   } catch (error) {
     throw new InvalidArgumentError(error instanceof Error ? `${error.message}.` : String(error));

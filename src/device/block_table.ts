@@ -43,7 +43,7 @@ export const blockFields = {
   // Vector elements of the blocks before: batch (rows + cols + rowSlots) each.
   firstVector: "u32",
   // Where its tensors begin. A 16-bit tensor of more than one row has even cols, cols / partsAcross and offset, one of a
-  // single row an even cols / partsAcross unless partsAcross is 1, and an even offset.
+  // single row an even cols / partsAcross unless partsAcross is 1, and an even offset. tileCols is even then too.
   gradOffset: "u32",
   paramOffset: "u32",
   momentumOffset: "u32",
@@ -138,9 +138,6 @@ export const stepFields = {
 
 /** Words of one such record. */
 export const STEP_WORDS = Object.keys(stepFields).length;
-
-/** How elements are stored: 16-bit ones two to a word, the first in the low half. */
-export const storageTypes = { f32: 0, f16: 1, bf16: 2 } as const;
 
 /** Records one after the other, as kernels read them. */
 export function encodeRecords<Fields extends Readonly<Record<string, FieldType>>>(

@@ -1,12 +1,13 @@
-// How many elements of each operand a kernel touches, given its parameters: the one place that keeps a kernel inside its
+// How many words of each operand a kernel touches, given its parameters: the one place that keeps a kernel inside its
 // buffers, on every device. `checkRun` is called by every `Device.run`, so a mistake is an error with names and numbers,
-// never memory corruption. All elements are 4 bytes (f32 or u32).
+// never memory corruption. A word is 4 bytes: an f32, a u32, or two elements stored in 16 bits.
 
-import { BLOCK_WORDS, NUMBERS_WORDS, STEP_WORDS, storageTypes } from "./block_table.ts";
+import { BLOCK_WORDS, NUMBERS_WORDS, STEP_WORDS } from "./block_table.ts";
 import type { Device, DeviceBuffer } from "./device.ts";
 import { type KernelName, type KernelParams, kernels } from "./kernels.ts";
+import { storageTypes, storedWords } from "./storage_types.ts";
 
-/** Elements needed of each operand of kernel `K`, from its parameters. */
+/** Words needed of each operand of kernel `K`, from its parameters. */
 type Extents<K extends KernelName> = {
   readonly [Operand in keyof (typeof kernels)[K]["bindings"]]: (params: KernelParams<K>) => number;
 };
@@ -34,21 +35,17 @@ function partialsEnd({ partialsLength }: { readonly partialsLength: number }): n
 }
 
 function gradEnd({ gradType, gradLength }: { gradType: number; gradLength: number }): number {
-  return wordsOf(gradType, gradLength);
+  return storedWords(gradType, gradLength);
 }
 
 function paramEnd({ paramType, paramLength }: { paramType: number; paramLength: number }): number {
-  return wordsOf(paramType, paramLength);
+  return storedWords(paramType, paramLength);
 }
 
 function momentumEnd(
   { momentumType, momentumLength }: { momentumType: number; momentumLength: number },
 ): number {
-  return wordsOf(momentumType, momentumLength);
-}
-
-function wordsOf(type: number, length: number): number {
-  return type === storageTypes.f32 ? length : Math.ceil(length / 2);
+  return storedWords(momentumType, momentumLength);
 }
 
 const stepOperands = {
@@ -59,7 +56,7 @@ const stepOperands = {
   partials: partialsEnd,
 };
 
-/** Elements needed: kernel -> operand -> count from the parameters. */
+/** Words needed: kernel -> operand -> count from the parameters. */
 export const extents: { readonly [K in KernelName]: Extents<K> } = {
   matmul_nn: {
     a: (p) => p.m * p.k,
@@ -86,6 +83,8 @@ export const extents: { readonly [K in KernelName]: Extents<K> } = {
   scale_by: { x: (p) => p.length, factor: () => 1, out: (p) => p.length },
   accumulate: { x: (p) => p.length, out: (p) => p.length },
   fill: { out: (p) => p.length === 0 ? 0 : p.offset + p.length },
+  cast: { x: castFrom, out: castTo },
+  accumulate_cast: { x: castFrom, out: castTo },
   copy_block: {
     x: (p) => blockEnd(p.rows, p.cols, p.fromStride, p.fromOffset),
     out: (p) => blockEnd(p.rows, p.cols, p.toStride, p.toOffset),
@@ -309,6 +308,15 @@ function checkFlagsAndRanges(
       throw new RangeError(`${kernel}: parameter "${flag}" must be 0 or 1, got ${params[flag]}`);
     }
   }
+  for (const name of ["fromType", "toType"]) {
+    if ((params[name] ?? 0) > LAST_STORAGE_TYPE) {
+      throw new RangeError(
+        `${kernel}: parameter "${name}" must be one of storageTypes, ${
+          JSON.stringify(storageTypes)
+        }, got ${params[name]}`,
+      );
+    }
+  }
   const { m, n, rowBegin, rowEnd, biasLength } = params;
   if (rowBegin === undefined || rowEnd === undefined) return;
   if (rowBegin > rowEnd || rowEnd > m!) {
@@ -342,6 +350,14 @@ function blockEnd(rows: number, cols: number, stride: number, offset: number): n
   return rows === 0 || cols === 0 ? 0 : (rows - 1) * stride + offset + cols;
 }
 
+function castFrom(p: KernelParams<"cast">): number {
+  return p.length === 0 ? 0 : storedWords(p.fromType, p.fromOffset + p.length);
+}
+
+function castTo(p: KernelParams<"cast">): number {
+  return p.length === 0 ? 0 : storedWords(p.toType, p.toOffset + p.length);
+}
+
 function sumsEnd(
   p: {
     batch: number;
@@ -356,4 +372,5 @@ function sumsEnd(
 }
 
 const checksByKernel = new Map<KernelName, Checks>();
+const LAST_STORAGE_TYPE = Math.max(...Object.values(storageTypes));
 const MAX_U32 = 2 ** 32 - 1;

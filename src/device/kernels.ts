@@ -6,7 +6,8 @@
 // name and take the bindings as pointers, then the parameters; how WebGPU dispatches a kernel stands in wgsl_stages.ts.
 // "write" operands may also be read by the kernel.
 //
-// Legend: matrices are row-major; [r, c] is r rows of c columns; all data is f32 unless it says u32.
+// Legend: matrices are row-major; [r, c] is r rows of c columns; all data is f32 unless it says u32, or a parameter gives
+// its storage type (storage_types.ts: f32, or f16 and bf16 two to a word).
 
 import type { DeviceBuffer } from "./device.ts";
 
@@ -78,7 +79,7 @@ const apply = {
 const blockRun = { firstBlock: "u32", numBlocks: "u32" } as const;
 const tileRun = { ...blockRun, firstTile: "u32", numTiles: "u32", partialsLength: "u32" } as const;
 const vectorRun = { ...blockRun, firstVector: "u32", numVectors: "u32" } as const;
-// Elements of `grad`; its storage type (`storageTypes`). Likewise for the others.
+// Elements of `grad`; its storage type (storage_types.ts). Likewise for the others.
 const gradOperand = { gradType: "u32", gradLength: "u32" } as const;
 const paramOperand = { paramType: "u32", paramLength: "u32" } as const;
 const momentumOperand = { momentumType: "u32", momentumLength: "u32" } as const;
@@ -89,6 +90,12 @@ const step = {
   factorsLength: "u32",
   // 1: 16-bit parameters are rounded up or down at random, with probabilities that make the mean exact.
   stochastic: "u32",
+} as const;
+
+const casting = {
+  bindings: { x: "read", out: "write" },
+  // Storage types by their numbers in storage_types.ts; offsets and length in elements, odd ones too.
+  params: { fromType: "u32", toType: "u32", fromOffset: "u32", toOffset: "u32", length: "u32" },
 } as const;
 
 /** Every kernel's operands and parameters, by name. */
@@ -117,6 +124,11 @@ export const kernels = {
   accumulate: { bindings: { x: "read", out: "write" }, params: { length: "u32", factor: "f32" } },
   // out[offset .. offset + length] = value
   fill: { bindings: { out: "write" }, params: { offset: "u32", length: "u32", value: "f32" } },
+  // out[toOffset + i] = x[fromOffset + i] for i < length. To 16 bits: rounded to the nearest, ties to even, infinity beyond
+  // the largest, NaN made quiet, subnormals kept; from 16 bits: exact. Between operands stored alike bits are copied.
+  cast: casting,
+  // out[toOffset + i] += x[fromOffset + i] for i < length, summed in f32 and rounded as in cast
+  accumulate_cast: casting,
   // out[r, toOffset + c] = x[r, fromOffset + c] for c < cols; rows of x are fromStride long, rows of out toStride
   copy_block: {
     bindings: { x: "read", out: "write" },
@@ -374,7 +386,8 @@ export const kernels = {
     params: { ...step, ...momentumOperand },
   },
   // A cautious step in two, as how many elements are aligned must be known before it is taken. First the momentum as in
-  // adafactor_step_momentum, and tiles' counts of its elements (as stored) that have the sign of `take u`;
+  // adafactor_step_momentum, and tiles' counts of its elements (as stored) that have the sign of `take u`; where guard[0] != 0
+  // nothing is changed and the counts are 0;
   adafactor_tile_momentum: {
     bindings: {
       grad: "read",
@@ -402,7 +415,8 @@ export const kernels = {
     params: { ...step, ...momentumOperand },
   },
   // CAME (Luo et al. 2023):  momentum <- beta1 momentum + take u, and partials of (u / d - momentum)^2 as
-  // adafactor_tile_sums has them of g^2; take and d of `steps`. Where guard[0] != 0 nothing is changed and they are 0.
+  // adafactor_tile_sums has them of g^2; take and d of `steps`, the momentum as it is before it is rounded to its storage
+  // type. Where guard[0] != 0 nothing is changed and they are 0.
   came_tile_sums: {
     bindings: {
       grad: "read",

@@ -4348,6 +4348,145 @@ fn main(
 }
 }
 `,
+  cast: `
+fn widen(storage: u32, half: u32) -> u32 {
+  if (storage == 2u) {
+    return half << 16u;
+  }
+  let sign = (half & 0x8000u) << 16u;
+  let exponent = (half >> 10u) & 31u;
+  let fraction = half & 0x3ffu;
+  if (exponent == 31u) {
+    return sign | 0x7f800000u | (fraction << 13u);
+  }
+  if (exponent > 0u) {
+    return sign | ((exponent + 112u) << 23u) | (fraction << 13u);
+  }
+  if (fraction == 0u) {
+    return sign;
+  }
+  let leading = firstLeadingBit(fraction);
+  return sign | (((leading + 102u) << 23u) + (fraction << (23u - leading)));
+}
+fn narrow(storage: u32, bits: u32) -> u32 {
+  let magnitude = bits & 0x7fffffffu;
+  let isNan = magnitude > 0x7f800000u;
+  if (storage == 2u) {
+    return select(bits + 0x7fffu + ((bits >> 16u) & 1u), bits | 0x400000u, isNan) >> 16u;
+  }
+  let sign = (bits >> 16u) & 0x8000u;
+  if (isNan) {
+    return sign | 0x7e00u | ((magnitude >> 13u) & 0x3ffu);
+  }
+  if (magnitude >= 0x47800000u) {
+    return sign | 0x7c00u;
+  }
+  if (magnitude >= 0x38800000u) {
+    return sign | ((magnitude - 0x38000000u + 0xfffu + ((magnitude >> 13u) & 1u)) >> 13u);
+  }
+  let places = min(126u - (magnitude >> 23u), 25u);
+  let whole = (magnitude & 0x7fffffu) | 0x800000u;
+  return sign | ((whole + (1u << (places - 1u)) - 1u + ((whole >> places) & 1u)) >> places);
+}
+override accumulates: bool = false;
+struct Params {
+  fromType: u32,
+  toType: u32,
+  fromOffset: u32,
+  toOffset: u32,
+  length: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<u32>;
+fn renewed(at: u32, old: u32) -> u32 {
+  let i = at - params.toOffset;
+  if (i >= params.length) {
+    return old;
+  }
+  let source = params.fromOffset + i;
+  var bits = 0u;
+  if (params.fromType == 0u) {
+    bits = x[source];
+  } else {
+    bits = extractBits(x[source / 2u], source % 2u * 16u, 16u);
+  }
+  if (params.fromType == params.toType && !accumulates) {
+    return bits;
+  }
+  if (params.fromType != 0u) {
+    bits = widen(params.fromType, bits);
+  }
+  if (accumulates) {
+    var oldBits = old;
+    if (params.toType != 0u) {
+      oldBits = widen(params.toType, old);
+    }
+    bits = bitcast<u32>(bitcast<f32>(oldBits) + bitcast<f32>(bits));
+  }
+  if (params.toType == 0u) {
+    return bits;
+  }
+  return narrow(params.toType, bits);
+}
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let perWord = select(2u, 1u, params.toType == 0u);
+  let first = params.toOffset / perWord + (group.y * groups.x + group.x) * 1024u + lane;
+{
+    let word = first + 0u * 256u;
+    if (word * perWord < params.toOffset + params.length) {
+      let old = out[word];
+      if (perWord == 1u) {
+        out[word] = renewed(word, old);
+      } else {
+        out[word] = renewed(2u * word, old & 0xffffu) |
+          (renewed(2u * word + 1u, old >> 16u) << 16u);
+      }
+    }
+}
+{
+    let word = first + 1u * 256u;
+    if (word * perWord < params.toOffset + params.length) {
+      let old = out[word];
+      if (perWord == 1u) {
+        out[word] = renewed(word, old);
+      } else {
+        out[word] = renewed(2u * word, old & 0xffffu) |
+          (renewed(2u * word + 1u, old >> 16u) << 16u);
+      }
+    }
+}
+{
+    let word = first + 2u * 256u;
+    if (word * perWord < params.toOffset + params.length) {
+      let old = out[word];
+      if (perWord == 1u) {
+        out[word] = renewed(word, old);
+      } else {
+        out[word] = renewed(2u * word, old & 0xffffu) |
+          (renewed(2u * word + 1u, old >> 16u) << 16u);
+      }
+    }
+}
+{
+    let word = first + 3u * 256u;
+    if (word * perWord < params.toOffset + params.length) {
+      let old = out[word];
+      if (perWord == 1u) {
+        out[word] = renewed(word, old);
+      } else {
+        out[word] = renewed(2u * word, old & 0xffffu) |
+          (renewed(2u * word + 1u, old >> 16u) << 16u);
+      }
+    }
+}
+}
+`,
   column_sums: `
 struct Place {
   batch: u32,

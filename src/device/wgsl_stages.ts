@@ -3,6 +3,7 @@
 // point; a count of 0 is skipped.
 
 import type { KernelName, KernelParams } from "./kernels.ts";
+import { storageTypes, storedWords } from "./storage_types.ts";
 import type { wgslSources } from "./wgsl_generated.ts";
 
 /** One dispatch. */
@@ -49,6 +50,8 @@ const plans: Plans = {
   scale_by: (params) => elementwise("scale_by", params.length),
   accumulate: (params) => elementwise("accumulate", params.length),
   fill: (params) => elementwise("fill", params.length),
+  cast: (params) => casting(params, { accumulates: 0 }),
+  accumulate_cast: (params) => casting(params, { accumulates: 1 }),
   copy_block: (params) => elementwise("copy_block", params.rows * params.cols),
   gelu: (params) => elementwise("gelu", params.length),
   gelu_backward: (params) => elementwise("gelu_backward", params.length),
@@ -105,6 +108,16 @@ const plans: Plans = {
 /** Four elements per invocation, 1024 per workgroup. */
 function elementwise(source: Plan["source"], length: number): Plan {
   return { source, stages: [{ entryPoint: "main", workgroups: Math.ceil(length / 1024) }] };
+}
+
+/** A word of what is written per invocation, four in turn. */
+function casting(
+  { toType, toOffset, length }: KernelParams<"cast">,
+  constants: { accumulates: number },
+): Plan {
+  const firstWord = toType === storageTypes.f32 ? toOffset : Math.floor(toOffset / 2);
+  const words = length === 0 ? 0 : storedWords(toType, toOffset + length) - firstWord;
+  return { ...elementwise("cast", words), constants };
 }
 
 /** A row per 32 invocations where rows are short, else per workgroup of 256. */

@@ -5,6 +5,7 @@
 //   the peer's header is none       -> the peer: bytes were corrupted, or it speaks something else
 //   anything else                   -> this rank: the error is its own
 
+import type { Clock } from "./clock.ts";
 import { describeSite, type FailureSite, PeerLostError } from "./failure.ts";
 import { difference, FrameError } from "./frame.ts";
 import { CallMismatch } from "./peer.ts";
@@ -18,6 +19,8 @@ export interface GroupHost {
   readonly failure: AbortSignal;
   /** Milliseconds without a byte moved after which somebody is to blame. */
   readonly stallTimeoutMs: number;
+  /** Measures them. */
+  readonly clock: Clock;
   /** Fails the world. */
   fail(error: PeerLostError): Promise<void>;
   /** A peer's connection ended: fails the world, naming the rank at the root of it. */

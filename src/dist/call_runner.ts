@@ -7,6 +7,7 @@
 import { sum } from "./arguments.ts";
 import { blame, type GroupHost } from "./blame.ts";
 import { CallOrder } from "./call_order.ts";
+import type { Alarm } from "./clock.ts";
 import { runCollective } from "./collective_run.ts";
 import { type Collective, Engine, type Memory } from "./engine.ts";
 import { describeSite, type FailureSite, PeerLostError } from "./failure.ts";
@@ -56,7 +57,7 @@ export class CallRunner {
   readonly #sent: number[];
   readonly #received: number[];
   readonly #messages = new Set<Running>();
-  #watch: ReturnType<typeof setInterval> | undefined;
+  #watch: Alarm | undefined;
   #calls = 0;
   #finished = 0;
   #closed = false;
@@ -109,7 +110,7 @@ export class CallRunner {
       await to.connection.writeAll(to.outgoing.subarray(0, HEADER_BYTES + short.length));
       for (let done = short.length; done < values.length;) {
         done += await to.connection.write(values.subarray(done));
-        this.#parts.progress.movedAt = performance.now();
+        this.#parts.progress.movedAt = this.#parts.host.clock.now();
       }
     });
   }
@@ -122,7 +123,7 @@ export class CallRunner {
       await from.readHeader(header, values.length);
       for (let done = 0; done < values.length;) {
         done += await from.connection.read(values.subarray(done));
-        this.#parts.progress.movedAt = performance.now();
+        this.#parts.progress.movedAt = this.#parts.host.clock.now();
       }
     });
   }
@@ -132,7 +133,7 @@ export class CallRunner {
     if (!this.#closed) {
       this.#closed = true;
       for (const { connection } of this.#peers) connection.close();
-      clearInterval(this.#watch);
+      this.#watch?.stop();
     }
     await this.#order.idle();
     this.#engine[Symbol.dispose]();
@@ -151,7 +152,7 @@ export class CallRunner {
         sum(from.map(({ rank }) => engine.bytesFrom(rank))),
     );
     progress.site = site;
-    progress.movedAt = performance.now();
+    progress.movedAt = this.#parts.host.clock.now();
     this.#startWatch();
     try {
       await runCollective({
@@ -164,7 +165,7 @@ export class CallRunner {
             progress.waitingFor = waitingFor === undefined ? undefined : ranks[waitingFor];
             if (bytes === 0) return;
             recorder.moved(sequence, bytes);
-            progress.movedAt = performance.now();
+            progress.movedAt = this.#parts.host.clock.now();
           },
           failed: (peer, error) => this.#blame(peer, site, error),
         },
@@ -199,7 +200,7 @@ export class CallRunner {
         const running = { site, waitingFor: ranks[peer] };
         this.#messages.add(running);
         this.#show(running);
-        progress.movedAt = performance.now();
+        progress.movedAt = this.#parts.host.clock.now();
         this.#startWatch();
         try {
           await move(this.#peerAt(peer));
@@ -248,10 +249,10 @@ export class CallRunner {
   #startWatch(): void {
     const { progress, host } = this.#parts;
     this.#watch ??= watchForStall(progress, {
+      clock: host.clock,
       timeoutMs: host.stallTimeoutMs,
       stalled: (rank) => host.stalled(rank, { ...progress.site, id: progress.group }),
     });
-    Deno.unrefTimer(this.#watch);
   }
 
   #fingerprint(collective: Collective): Fingerprint {

@@ -20,7 +20,6 @@ export class ControlLink {
   readonly #pump: Promise<void>;
   #listener: ControlListener;
   #lastWrite: Promise<void> = Promise.resolve();
-  #heardAt = performance.now();
   #isBeating = false;
   #closed = false;
 
@@ -28,11 +27,6 @@ export class ControlLink {
     this.#connection = connection;
     this.#listener = listener;
     this.#pump = this.#receiveAll();
-  }
-
-  /** When the last message came, on performance.now()'s clock. */
-  get heardAt(): number {
-    return this.#heardAt;
   }
 
   /** Replaces who is told. */
@@ -82,7 +76,7 @@ export class ControlLink {
     try {
       while (true) {
         const message = await readMessage(this.#connection);
-        this.#heardAt = performance.now();
+        // Only now, as listen() may have been called meanwhile.
         this.#listener.message(message);
       }
     } catch (cause) {

@@ -1,5 +1,7 @@
 // Waiting that ends: a signal with a clock, a sleep, the first of some promises. None leaves a timer behind.
 
+import { type Alarm, type Clock, systemClock } from "./clock.ts";
+
 /** A signal that fires after a time, or with another signal; dispose it to stop the clock. */
 export class Deadline implements Disposable {
   readonly #controller = new AbortController();
@@ -28,15 +30,26 @@ export class Deadline implements Disposable {
   }
 }
 
+/** How to wait. */
+export interface Patience {
+  /** By default this process's. */
+  readonly clock?: Clock;
+  /** Ends the wait. */
+  readonly signal: AbortSignal;
+}
+
 /** Resolves after a time, or when `signal` fires. */
-export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+export function sleep(
+  milliseconds: number,
+  { clock = systemClock, signal }: Patience,
+): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
-      clearTimeout(timer);
+      alarm.stop();
       signal.removeEventListener("abort", done);
       resolve();
     };
-    const timer = setTimeout(done, milliseconds);
+    const alarm = clock.once(milliseconds, done);
     signal.addEventListener("abort", done);
   });
 }
@@ -46,22 +59,22 @@ export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> 
  * counts, as what has arrived meanwhile could not be seen.
  */
 export async function soon<T>(
-  milliseconds: number,
   promises: readonly (Promise<T> | undefined)[],
+  { clock, milliseconds }: { readonly clock: Clock; readonly milliseconds: number },
 ): Promise<T | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let alarm: Alarm | undefined;
   const slice = Math.min(milliseconds, SLICE_MS);
   const timeout = new Promise<undefined>((resolve) => {
     const wait = (left: number) => {
       if (left <= 0) resolve(undefined);
-      else timer = setTimeout(() => wait(left - slice), slice);
+      else alarm = clock.once(slice, () => wait(left - slice));
     };
     wait(milliseconds);
   });
   try {
     return await Promise.race([...promises.filter((each) => each !== undefined), timeout]);
   } finally {
-    clearTimeout(timer);
+    alarm?.stop();
   }
 }
 

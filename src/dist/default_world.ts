@@ -16,6 +16,11 @@ export function defaultWorld(): World {
   return current;
 }
 
+/** The world that this process has joined, if it has. */
+export function joinedWorld(): World | undefined {
+  return current;
+}
+
 /**
  * Makes `world` the default.
  *

@@ -30,7 +30,7 @@ export async function dial(address: Address, options: DialOptions): Promise<Conn
       return await dialOnce(address, options);
     } catch (error) {
       if (!(error instanceof ConnectionClosedError)) throw error;
-      await sleep(RETRY_MS, options.signal);
+      await sleep(RETRY_MS, options);
       if (options.signal.aborted) throw error;
     }
   }

@@ -1,7 +1,9 @@
 // How a process becomes a rank: from explicit options, or from the variables that launchers set.
 
-import { requireNoDefaultWorld, setDefaultWorld } from "./default_world.ts";
+import { systemClock } from "./clock.ts";
+import { joinedWorld, requireNoDefaultWorld, setDefaultWorld } from "./default_world.ts";
 import { requireDenoVersion } from "./deno_version.ts";
+import { LAUNCHER_VARIABLE, watchLauncher } from "./launcher_watch.ts";
 import { World } from "./world.ts";
 import type { WorldOptions } from "./world_options.ts";
 
@@ -36,12 +38,30 @@ export async function launch(options: WorldOptions): Promise<World> {
  * _BIND, _INTERFACE, _ADVERTISE, _PORTS, _SAME_HOST (unix or tcp) and _DUMP (a folder) give the options of these names;
  * _TLS_CERT, _TLS_KEY and _TLS_CA those of `tls`, as paths of PEM files; MESHFACTOR_ALLREDUCE, _REDUCESCATTER,
  * _ALLGATHER and _BROADCAST the algorithms, as `ring` or `one-shot:0-8192;...`.
- * `options` go before the environment.
+ * `options` go before the environment. A process that src/cli/launch.ts or startRanks() has started ends by itself within
+ * seconds if its launcher is killed.
  *
  * @throws {Error} naming the variables that are missing or not numbers, or what `launch` throws.
  */
 export async function launchFromEnv(options: Partial<WorldOptions> = {}): Promise<World> {
+  endWithLauncher();
   return await launch({ ...optionsFromEnv(Deno.env), ...options });
+}
+
+/** Ends this process, and tells the other ranks why, when the launcher that has started it is gone. */
+function endWithLauncher(): void {
+  const launcher = Deno.env.get(LAUNCHER_VARIABLE);
+  if (!launcher) return;
+  watchLauncher(number(Deno.env, LAUNCHER_VARIABLE), {
+    clock: systemClock,
+    gone: async () => {
+      const cause = new Error(`its launcher, process ${launcher}, is gone`);
+      // Nobody may read it any more.
+      console.error(`Process ${Deno.pid} ends as ${cause.message}`);
+      await joinedWorld()?.abort(cause);
+      Deno.exit(ORPHANED_CODE);
+    },
+  });
 }
 
 /**
@@ -119,6 +139,8 @@ function number(env: Environment, name: string): number {
   return Number(text);
 }
 
+/** With it ends a process whose launcher is gone. */
+const ORPHANED_CODE = 1;
 const REQUIRED = ["RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"] as const;
 const TEXTS = {
   secret: "MESHFACTOR_SECRET",

@@ -1,6 +1,7 @@
 // N ranks as processes of this machine, all of a job or one node's part: started together, stopped together when one fails.
 
 import { freePort } from "./free_port.ts";
+import { LAUNCHER_VARIABLE } from "./launcher_watch.ts";
 
 /** One line that a rank has written, without its newline. */
 export interface RankLine {
@@ -63,7 +64,7 @@ export interface LocalRanksResult {
  * Runs a program as `ranks` processes and waits until all have ended. When the first one fails, or `signal` fires, the
  * others are stopped. The failure told is the root one: a rank that only reports a lost peer stands back.
  *
- * @throws {RangeError} if the number of ranks is not a positive integer.
+ * @throws as `requireJob`.
  */
 export async function launchLocalRanks(options: LocalRanksOptions): Promise<LocalRanksResult> {
   const stderr = new Map<number, string[]>();
@@ -118,13 +119,29 @@ export interface RankProcess {
 }
 
 /**
- * Starts a program as `ranks` processes, which live and die on their own.
+ * Starts a program as `ranks` processes, which live and die on their own, but not longer than this one.
  *
- * @throws {RangeError} if the number of ranks or nodes is not a positive integer, or the node is out of range.
- * @throws {TypeError} if there are several nodes but no port of rank 0 or no secret.
+ * @throws as `requireJob`.
  */
 export function startRanks(options: JobOptions): readonly RankProcess[] {
-  const { ranks, nodes = 1, node = 0 } = options;
+  requireJob(options);
+  const job = {
+    ...options,
+    nodes: options.nodes ?? 1,
+    node: options.node ?? 0,
+    host: options.host ?? "127.0.0.1",
+    port: options.port ?? freePort(),
+    secret: options.secret ?? randomSecret(),
+  };
+  return Array.from({ length: options.ranks }, (_, localRank) => startRank(localRank, job));
+}
+
+/**
+ * @throws {RangeError} if the number of ranks or nodes is not a positive integer, or the node or port is out of range.
+ * @throws {TypeError} if there are several nodes but no port of rank 0 or no secret.
+ */
+export function requireJob(options: Omit<JobOptions, "onLine" | "script">): void {
+  const { ranks, nodes = 1, node = 0, port } = options;
   if (!Number.isInteger(ranks) || ranks < 1) {
     throw new RangeError(`The number of ranks must be a positive integer, got ${ranks}`);
   }
@@ -139,15 +156,9 @@ export function startRanks(options: JobOptions): readonly RankProcess[] {
       "A job of several nodes needs rank 0's address and port and a secret, the same on all nodes",
     );
   }
-  const job = {
-    ...options,
-    nodes,
-    node,
-    host: options.host ?? "127.0.0.1",
-    port: options.port ?? freePort(),
-    secret: options.secret ?? randomSecret(),
-  };
-  return Array.from({ length: ranks }, (_, localRank) => startRank(localRank, job));
+  if (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= 65535)) {
+    throw new RangeError(`The port of rank 0 must be from 1 to 65535, got ${port}`);
+  }
 }
 
 type Job = JobOptions & Required<Pick<JobOptions, "nodes" | "node" | "host" | "port" | "secret">>;
@@ -168,6 +179,7 @@ function startRank(localRank: number, job: Job): RankProcess {
       MASTER_ADDR: job.host,
       MASTER_PORT: String(job.port),
       MESHFACTOR_SECRET: job.secret,
+      [LAUNCHER_VARIABLE]: String(Deno.pid),
     },
     stdin: "null",
     stdout: "piped",

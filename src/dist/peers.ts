@@ -5,6 +5,7 @@
 // A rank that fails tells all others first and rejects its own calls then, so that nobody can take the messenger, which
 // may exit right after, for the culprit. Whoever leaves waits a moment until all have what it sent.
 
+import type { Alarm, Clock } from "./clock.ts";
 import type { ControlLink, ControlListener } from "./control_link.ts";
 import { sleep, soon, whenAborted } from "./deadline.ts";
 import { describeSite, type FailureSite, PeerLostError } from "./failure.ts";
@@ -28,6 +29,8 @@ export interface PeersHost {
   readonly rank: number;
   /** Milliseconds without a byte moved after which somebody is to blame. */
   readonly stallTimeoutMs: number;
+  /** What time is told by. */
+  readonly clock: Clock;
   /** All groups of this rank. */
   groups(): Iterable<SharedGroup>;
   /** The world has failed; `failure` has its reason. */
@@ -41,14 +44,17 @@ export class Peers {
   readonly #host: PeersHost;
   readonly #rank: number;
   readonly #stallTimeoutMs: number;
+  readonly #clock: Clock;
   readonly #failure = new AbortController();
   /** Peers that have said goodbye. */
   readonly #departed = new Set<number>();
   #departure = Promise.withResolvers<void>();
   readonly #questions = new Map<number, (here: Here) => void>();
+  /** When the last message of each peer came. */
+  readonly #heardAt = new Map<number, number>();
   #links: ReadonlyMap<number, ControlLink> = new Map();
   #numQuestions = 0;
-  #heartbeat: ReturnType<typeof setInterval> | undefined;
+  #heartbeat: Alarm | undefined;
   #verdict: Verdict | undefined;
   #ending: Promise<void> | undefined;
   #freeing: Promise<void> | undefined;
@@ -58,6 +64,7 @@ export class Peers {
     this.#host = host;
     this.#rank = host.rank;
     this.#stallTimeoutMs = host.stallTimeoutMs;
+    this.#clock = host.clock;
   }
 
   /** Fires when a rank is lost or this one leaves; its reason is what every call rejects with. */
@@ -68,6 +75,7 @@ export class Peers {
   /** Takes the links with all peers over. */
   enter(links: ReadonlyMap<number, ControlLink>): void {
     this.#links = links;
+    for (const peer of links.keys()) this.#heardAt.set(peer, this.#clock.now());
   }
 
   /** From here on proves to all peers, at regular times, that this rank lives; that does not keep the process alive. */
@@ -75,10 +83,9 @@ export class Peers {
     for (const link of this.#links.values()) link.unref();
     if (this.failure.aborted || this.#links.size === 0) return;
     const intervalMs = Math.min(this.#stallTimeoutMs / BEATS_PER_TIMEOUT, MAX_BEAT_MS);
-    this.#heartbeat = setInterval(() => {
+    this.#heartbeat = this.#clock.every(intervalMs, () => {
       for (const link of this.#links.values()) void link.beat();
-    }, intervalMs);
-    Deno.unrefTimer(this.#heartbeat);
+    });
   }
 
   /** Resolves when all is closed. */
@@ -89,7 +96,10 @@ export class Peers {
   /** Who is told what comes on the control link with `peer`. */
   listenTo(peer: number): ControlListener {
     return {
-      message: (message) => this.#message(peer, message),
+      message: (message) => {
+        this.#heardAt.set(peer, this.#clock.now());
+        this.#message(peer, message);
+      },
       ended: (cause) => this.#controlEnded(peer, cause),
     };
   }
@@ -113,7 +123,7 @@ export class Peers {
       case "beat":
         return;
       case "where": {
-        const now = performance.now();
+        const now = this.#clock.now();
         const recentMs = this.#stallTimeoutMs / 2;
         const progress = [...this.#host.groups()].map((each) => each.progress);
         const here = answer(message, progress, { now, recentMs });
@@ -140,7 +150,7 @@ export class Peers {
   async #seeOff(peer: number): Promise<void> {
     const shared = [...this.#host.groups()].filter(({ ranks }) => ranks.includes(peer));
     while (!this.failure.aborted && shared.some(({ progress }) => progress.site !== undefined)) {
-      await sleep(POLL_MS, this.failure);
+      await sleep(POLL_MS, { clock: this.#clock, signal: this.failure });
     }
     await this.#links.get(peer)?.finish();
   }
@@ -152,7 +162,7 @@ export class Peers {
   async groupConnectionEnded(peer: number, site: FailureSite): Promise<void> {
     const failed = whenAborted(this.failure);
     const { promise: departure } = this.#departure;
-    if (!this.#departed.has(peer)) await soon(VERDICT_MS, [failed, departure]);
+    if (!this.#departed.has(peer)) await this.#soon(VERDICT_MS, [failed, departure]);
     const why = this.#departed.has(peer)
       ? "has closed its world"
       : "has closed its connection to the group";
@@ -190,15 +200,15 @@ export class Peers {
     void this.#links.get(rank)?.send({ kind: "where", question, ...call });
     const patience = Math.min(this.#stallTimeoutMs, MAX_PATIENCE_MS);
     const gone = whenAborted(this.failure).then(() => undefined);
-    const here = await soon(patience, [reply.promise, gone]);
+    const here = await this.#soon(patience, [reply.promise, gone]);
     this.#questions.delete(question);
     return here;
   }
 
   /** True if not even a heartbeat has come from this peer for most of the stall timeout. */
   #isSilent(peer: number): boolean {
-    const heardAt = this.#links.get(peer)?.heardAt ?? 0;
-    return performance.now() - heardAt > this.#stallTimeoutMs * SILENT_SHARE;
+    const heardAt = this.#heardAt.get(peer) ?? 0;
+    return this.#clock.now() - heardAt > this.#stallTimeoutMs * SILENT_SHARE;
   }
 
   /** Ends the job on every rank, for what this rank has noticed. */
@@ -210,7 +220,7 @@ export class Peers {
   async #conclude(finding: Finding): Promise<void> {
     if (this.#ending !== undefined && this.#verdict === undefined) return await this.#ending;
     const speakers = [...this.#links.keys()].filter((peer) => !this.#departed.has(peer));
-    const verdict = this.#verdict ??= new Verdict(speakers);
+    const verdict = this.#verdict ??= new Verdict(speakers, this.#clock);
     const told = verdict.add(finding) ? this.#tell(abortMessage(finding)) : undefined;
     this.#ending ??= (async () => {
       await told;
@@ -230,21 +240,30 @@ export class Peers {
 
   /** Rejects all calls with `reason`, and begins to free everything. */
   #end(reason: Error): void {
-    clearInterval(this.#heartbeat);
+    this.#heartbeat?.stop();
     const idle = [...this.#host.groups()].filter(({ progress }) => progress.site === undefined);
     this.#failure.abort(reason);
     if (reason instanceof PeerLostError) this.#host.failed();
     this.#freeing = this.#free(idle.flatMap(({ connections }) => [...connections.values()]));
   }
 
+  #soon<T>(
+    milliseconds: number,
+    promises: readonly (Promise<T> | undefined)[],
+  ): Promise<T | undefined> {
+    return soon(promises, { clock: this.#clock, milliseconds });
+  }
+
   async #tell(news: Message): Promise<void> {
-    await soon(TELL_MS, [Promise.all([...this.#links.values()].map((link) => link.send(news)))]);
+    await this.#soon(TELL_MS, [
+      Promise.all([...this.#links.values()].map((link) => link.send(news))),
+    ]);
   }
 
   /** Closes all that is open, when all peers have what this rank has sent, or too much time has passed. */
   async #free(idle: readonly Connection[]): Promise<void> {
     const drained = idle.map((connection) => connection.finish());
-    await soon(FAREWELL_MS, [
+    await this.#soon(FAREWELL_MS, [
       Promise.all([...this.#links.values()].map((link) => link.finish())).then(() => {}),
     ]);
     await this.#host.release();

@@ -176,7 +176,7 @@ async function findMaster(meeting: Meeting): Promise<Connection> {
       if (cause instanceof RefusedError) throw notAdmitted(meeting, cause);
       last = cause;
     }
-    await sleep(delay, signal);
+    await sleep(delay, { signal });
   }
   throw new Error(
     `Rank ${rank} found no rank 0 at ${where} within ${timeoutMs} ms: start rank 0, or correct ` +

@@ -7,6 +7,7 @@
 //   - has moved bytes a short while ago      -> nobody is to blame yet
 // Every rank that asks ends at the same culprit.
 
+import type { Alarm, Clock } from "./clock.ts";
 import type { FailureSite } from "./failure.ts";
 import type { Here } from "./message.ts";
 
@@ -27,26 +28,27 @@ export interface GroupProgress {
   site: FailureSite | undefined;
   /** Global rank that must act next in it: whose bytes are awaited or, when all have come, who must take ours. */
   waitingFor: number | undefined;
-  /** When bytes moved last in that call, on performance.now()'s clock. */
+  /** When bytes moved last in that call, on the world's clock. */
   movedAt: number;
 }
 
 /**
  * Calls `stalled` whenever no byte has moved in the running call for `timeoutMs`; it is not called again before it has
- * resolved. Counts ticks of a clock, not time: a thread that was busy with other work has not let bytes move. Clear the
- * interval that is returned.
+ * resolved. Counts ticks of the clock, not time: a thread that was busy with other work has not let bytes move. Stop the
+ * alarm that is returned.
  */
 export function watchForStall(
   progress: GroupProgress,
-  { timeoutMs, stalled }: {
+  { clock, timeoutMs, stalled }: {
+    readonly clock: Clock;
     readonly timeoutMs: number;
     readonly stalled: (waitingFor: number) => Promise<void>;
   },
-): ReturnType<typeof setInterval> {
+): Alarm {
   let seenAt = progress.movedAt;
   let quietTicks = 0;
   let isAsking = false;
-  return setInterval(async () => {
+  return clock.every(Math.max(timeoutMs / TICKS_PER_TIMEOUT, 1), async () => {
     quietTicks = progress.movedAt === seenAt ? quietTicks + 1 : 0;
     seenAt = progress.movedAt;
     const { waitingFor } = progress;
@@ -57,7 +59,7 @@ export function watchForStall(
     } finally {
       isAsking = false;
     }
-  }, Math.max(timeoutMs / TICKS_PER_TIMEOUT, 1));
+  });
 }
 
 const TICKS_PER_TIMEOUT = 8;

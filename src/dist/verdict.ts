@@ -4,6 +4,7 @@
 //   when every peer that still lives has spoken, or SETTLE_MS have passed
 //                                             ->  the error noticed by the lowest rank is the one that counts
 
+import type { Clock } from "./clock.ts";
 import { soon } from "./deadline.ts";
 import type { PeerLostError } from "./failure.ts";
 
@@ -20,8 +21,11 @@ export class Verdict {
   readonly #awaited: Set<number>;
   readonly #allHeard = Promise.withResolvers<void>();
 
+  readonly #clock: Clock;
+
   /** `peers` are the global ranks that may still speak. */
-  constructor(peers: Iterable<number>) {
+  constructor(peers: Iterable<number>, clock: Clock) {
+    this.#clock = clock;
     this.#awaited = new Set(peers);
     this.spoken(-1);
   }
@@ -41,7 +45,7 @@ export class Verdict {
 
   /** The error that all survivors agree on. */
   async settle(): Promise<PeerLostError> {
-    await soon(SETTLE_MS, [this.#allHeard.promise]);
+    await soon([this.#allHeard.promise], { clock: this.#clock, milliseconds: SETTLE_MS });
     const [first] = [...this.#findings].sort(([a], [b]) => a - b);
     return first[1];
   }

@@ -1,6 +1,7 @@
 // All ranks of a job as one of them sees it: its groups, its links to the others, and the one failure they share.
 
 import { type Acceptor, connectionKey } from "./acceptor.ts";
+import { systemClock } from "./clock.ts";
 import { Deadline } from "./deadline.ts";
 import { dial } from "./dial.ts";
 import { type Dump, makeDump, writeDump } from "./dump.ts";
@@ -41,6 +42,7 @@ export class World implements AsyncDisposable {
     this.#peers = new Peers({
       rank: options.rank,
       stallTimeoutMs: options.stallTimeoutMs,
+      clock: systemClock,
       groups: () => this.#groups.values(),
       failed: () => this.#writeDump(),
       release: () => this.#release(),
@@ -220,6 +222,7 @@ export class World implements AsyncDisposable {
       rank: this.rank,
       failure: this.#peers.failure,
       stallTimeoutMs: this.#options.stallTimeoutMs,
+      clock: systemClock,
       fail: (error) => this.#peers.fail(error),
       ended: (peer, site) => this.#peers.groupConnectionEnded(peer, site),
       stalled: (peer, site) => this.#peers.stalled(peer, site),

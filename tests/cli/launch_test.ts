@@ -1,6 +1,6 @@
 // The launcher: prefixes, arguments, the first failure last, and no rank left behind.
 
-import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
 import { freePort } from "../../src/dist/free_port.ts";
 
 const LAUNCHER = new URL("../../src/cli/launch.ts", import.meta.url).href;
@@ -61,16 +61,9 @@ Deno.test("a rank that does not heed SIGTERM is killed", async () => {
 
 Deno.test("Ctrl-C stops all ranks", async () => {
   const child = command(["--ranks", "2", PROGRAM, "wait"]).spawn();
-  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  let stdout = "";
-  while (stdout.split("pid").length < 3) {
-    const { value, done } = await reader.read();
-    ok(!done, "the ranks ended before they were asked to");
-    stdout += value;
-  }
+  const stdout = await untilAllSay("pid", child.stdout, 2);
   child.kill("SIGINT");
   const [{ code }, stderr] = await Promise.all([child.status, new Response(child.stderr).text()]);
-  await reader.cancel();
   equal(code, 130, stderr);
   match(stderr, /interrupted: all ranks are stopped/);
   await requireGone(stdout);
@@ -82,6 +75,12 @@ Deno.test("wrong arguments get a clear error and start nothing", async () => {
     [["--ranks", "0", PROGRAM], /A positive integer is needed/],
     [["--ranks", "two", PROGRAM], /A positive integer is needed/],
     [["--ranks", "2", "--master-port", "70000", PROGRAM], /at most 65535/],
+    [["--ranks", "2", "--master-port", "0", PROGRAM], /A positive integer is needed/],
+    [["--ranks", "2", "--interface", "eth99", PROGRAM], /no network interface eth99: it has lo/],
+    [
+      ["--ranks", "2", "--interface", "lo", "--bind", "127.0.0.1", PROGRAM],
+      /'--bind <address>' cannot be used with option '--interface/,
+    ],
     [["--ranks", "2", "--ports", "5-1", PROGRAM], /range of ports such as 29500-29599/],
     [["--ranks", "2", "--same-host", "ipx", PROGRAM], /Allowed choices are unix, tcp/],
     [["--ranks", "2", "--node", "-1", PROGRAM], /whole number/],
@@ -89,12 +88,35 @@ Deno.test("wrong arguments get a clear error and start nothing", async () => {
     [["--ranks", "2", "--nodes", "2", PROGRAM], /several nodes needs rank 0's address and port/],
     [["--ranks", "2"], /missing required argument 'script'/],
     [["--ranks", "2", "--nonsense", PROGRAM], /unknown option '--nonsense'/],
-    [["--ranks", "2", "no_such_program.ts"], /no_such_program\.ts/],
   ];
   for (const [args, expected] of cases) {
-    const { code, stderr } = await launch(args);
-    ok(code !== 0);
+    const { code, stdout, stderr } = await launch(args);
+    equal(code, 2, stderr);
     match(stderr, expected);
+    doesNotMatch(stderr, /\n\s+at /, "a stack says nothing to who has mistyped");
+    equal(stdout, "");
+  }
+});
+
+Deno.test("a program that does not exist is named, and is no wrong argument of the launcher", async () => {
+  const { code, stderr } = await launch(["--ranks", "2", "no_such_program.ts"]);
+  equal(code, 1);
+  match(stderr, /no_such_program\.ts/);
+});
+
+Deno.test("ranks whose launcher is killed end within seconds, idle or waiting for each other", async () => {
+  const port = String(freePort());
+  // With half of the ranks the others wait for the rest to join.
+  const half = ["--nodes", "2", "--master-addr", "127.0.0.1", "--master-port", port];
+  for (const job of [[], half]) {
+    const options = ["--ranks", "2", ...job, PROGRAM, "wait"];
+    const child = command(options, { MESHFACTOR_SECRET: "s" }).spawn();
+    const stdout = await untilAllSay("pid", child.stdout, 2);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    child.kill("SIGKILL");
+    equal((await child.status).signal, "SIGKILL");
+    await child.stderr.cancel();
+    await requireGone(stdout);
   }
 });
 
@@ -123,13 +145,35 @@ async function launch(
   return { code, stdout: text(stdout), stderr: text(stderr) };
 }
 
-/** No process whose id a rank has printed is left. */
+/** What is written until so many lines have `word` in them. */
+async function untilAllSay(
+  word: string,
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  numLines: number,
+): Promise<string> {
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (text.split(word).length <= numLines) {
+    const { value, done } = await reader.read();
+    ok(!done, "the ranks ended before they were asked to");
+    text += value;
+  }
+  await reader.cancel();
+  return text;
+}
+
+/** No process whose id a rank has printed is left, or none will be in a few seconds. */
 async function requireGone(stdout: string): Promise<void> {
   const pids = [...stdout.matchAll(/pid (\d+)/g)].map(([, pid]) => pid);
   ok(pids.length > 0, "the ranks printed their process ids");
   for (const pid of pids) {
-    const { success } = await new Deno.Command("kill", { args: ["-0", pid], stderr: "null" })
-      .output();
-    equal(success, false, `process ${pid} is left`);
+    for (const begin = performance.now(); await isLeft(pid);) {
+      ok(performance.now() - begin < 5000, `process ${pid} is left`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
   }
+}
+
+async function isLeft(pid: string): Promise<boolean> {
+  return (await new Deno.Command("kill", { args: ["-0", pid], stderr: "null" }).output()).success;
 }

@@ -1,5 +1,8 @@
 // Seeded random operands: the same in every run and on every device.
 
+import { storageTypes } from "../../src/device/storage_types.ts";
+import { nearest } from "../reference/storage.ts";
+
 /** Draws operands; numbers follow from the seed alone. */
 export class RandomValues {
   #state: number;
@@ -25,6 +28,15 @@ export class RandomValues {
   /** `length` numbers, uniform in [0.5, 1.5). */
   positive(length: number): Float32Array<ArrayBuffer> {
     return Float32Array.from({ length }, () => 0.5 + this.next());
+  }
+
+  /** `length` elements of a storage type, uniform in [-1, 1); 16-bit ones two to a word. */
+  stored(length: number, type: number): Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
+    const values = this.signed(length);
+    if (type === storageTypes.f32) return values;
+    const halves = new Uint16Array(length + length % 2);
+    values.forEach((value, i) => halves[i] = nearest(value, type));
+    return new Uint32Array(halves.buffer);
   }
 
   /** `length` integers from 0 to `limit` - 1. */

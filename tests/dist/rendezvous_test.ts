@@ -70,6 +70,28 @@ Deno.test("a flood of silent connections does not keep ranks out", async () => {
   for (const conn of flood) conn.close();
 });
 
+Deno.test("strangers that are silent, or say a byte at a time, do not hold up the start", async () => {
+  const job = newJob(4);
+  const rank0 = World.join({ ...job, rank: 0 });
+  await sleep(200);
+  const strangers = await Promise.all(
+    Array.from({ length: 50 }, () => Deno.connect({ hostname: job.host, port: job.port })),
+  );
+  const dribbling = setInterval(() => {
+    for (const conn of strangers.slice(25)) conn.write(new Uint8Array([77])).catch(() => {});
+  }, 20);
+  const began = performance.now();
+  const worlds = await Promise.all([1, 2, 3].map((rank) => World.join({ ...job, rank })));
+  worlds.push(await rank0);
+  const elapsed = performance.now() - began;
+  clearInterval(dribbling);
+  // Each of them is given 5 s to prove itself: to wait for one, or for all in turn, would be seen.
+  ok(elapsed < 2500, `it took ${elapsed} ms`);
+  await requireHealthy(worlds);
+  await closeAll(worlds);
+  for (const conn of strangers) conn.close();
+});
+
 Deno.test("ranks that never come are named, on every rank, within the timeout", async () => {
   const job = { ...newJob(4), timeoutMs: 1500 };
   const began = performance.now();

@@ -6,6 +6,7 @@
 
 import type { AlgorithmOptions } from "../../src/dist/algorithm_table.ts";
 import { parseAlgorithms } from "../../src/dist/algorithm_table.ts";
+import { systemClock } from "../../src/dist/clock.ts";
 import { PeerLostError } from "../../src/dist/failure.ts";
 import { ProcessGroup } from "../../src/dist/group.ts";
 import { CallRecorder } from "../../src/dist/recorder.ts";
@@ -57,6 +58,7 @@ export async function simulateGroup<T>(
           rank,
           failure: failure.signal,
           stallTimeoutMs: 3600_000,
+          clock: systemClock,
           fail,
           ended: (peer) => fail(new PeerLostError(peer, `Rank ${peer} is lost`)),
           stalled: () => Promise.resolve(),

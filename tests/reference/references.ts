@@ -2,6 +2,9 @@
 
 import type { KernelName } from "../../src/device/kernels.ts";
 import * as adafactor from "./adafactor.ts";
+import * as blocks from "./adafactor_blocks.ts";
+import * as tiles from "./adafactor_tiles.ts";
+import { accumulateCast, cast } from "./cast.ts";
 import * as elementwise from "./elementwise.ts";
 import { embedding, embeddingBackward } from "./embedding.ts";
 import { gelu, geluBackward } from "./gelu.ts";
@@ -21,6 +24,8 @@ export const references: { readonly [K in KernelName]: Reference<K> } = {
   scale_by: elementwise.scaleBy,
   accumulate: elementwise.accumulate,
   fill: elementwise.fill,
+  cast,
+  accumulate_cast: accumulateCast,
   copy_block: elementwise.copyBlock,
   gelu,
   gelu_backward: geluBackward,
@@ -39,4 +44,17 @@ export const references: { readonly [K in KernelName]: Reference<K> } = {
   adafactor_apply_momentum: adafactor.adafactorApplyMomentum,
   adafactor_momentum: adafactor.adafactorMomentum,
   adafactor_apply_cautious: adafactor.adafactorApplyCautious,
+  adafactor_tile_sums: tiles.adafactorTileSums,
+  adafactor_join_sums: blocks.adafactorJoinSums,
+  adafactor_join_scalar: blocks.adafactorJoinScalar,
+  adafactor_tile_params: tiles.adafactorTileParams,
+  adafactor_scale_gradients: blocks.adafactorScaleGradients,
+  adafactor_averages: blocks.adafactorAverages,
+  adafactor_tile_updates: tiles.adafactorTileUpdates,
+  adafactor_step_sizes: blocks.adafactorStepSizes,
+  adafactor_step: tiles.adafactorStep,
+  adafactor_step_momentum: tiles.adafactorStepMomentum,
+  adafactor_tile_momentum: tiles.adafactorTileMomentum,
+  adafactor_step_cautious: tiles.adafactorStepCautious,
+  came_tile_sums: tiles.cameTileSums,
 };

@@ -1,0 +1,126 @@
+// The passes that use the update, and change momentum and parameters, with storage types of every kind: several blocks of
+// different shapes per call, the run beginning at the first or at a later one, with the guard set and not.
+
+import { storageTypes } from "../../src/device/storage_types.ts";
+import { type BlockTable, blockWords, stepWords, tileRun } from "./block_records.ts";
+import {
+  F32,
+  factorsOf,
+  gradOperand,
+  gradParams,
+  HALVES,
+  momentumParams,
+  paramOperand,
+  paramParams,
+  stepRecord,
+  tables,
+} from "./block_cases.ts";
+import { judgeKernel, type KernelCase } from "./judged_kernel.ts";
+import type { RandomValues } from "./random_values.ts";
+
+const { f32, bf16 } = storageTypes;
+const ROUNDED = { relative: 1e-6, ofLargest: 1e-6 };
+// A sum of squares of what was rounded, some of it perhaps by one unit the other way.
+const HALF_SUMS = { relative: 1e-2, ofLargest: 1e-6 };
+
+const STEPS = [
+  { about: "with f32", storage: F32, tolerance: ROUNDED, stochastic: 0 },
+  { about: "with elements of 16 bits", storage: HALVES, tolerance: HALF_SUMS, stochastic: 0 },
+  { about: "rounding at random", storage: HALVES, tolerance: HALF_SUMS, stochastic: 1 },
+] as const;
+
+for (const { about, storage, tolerance, stochastic } of STEPS) {
+  const cases = (random: RandomValues): StepCase[] =>
+    [0, 1].flatMap((guard) =>
+      tables(storage).flatMap(({ table, type, firstBlock }) => {
+        const shared = { random, table, firstBlock, guard, stochastic, paramType: type };
+        if (type === f32) return [{ ...shared, gradType: f32, momentumType: f32 }];
+        // Gradients, parameters and momentum each have a type of their own.
+        return [
+          { ...shared, gradType: type, momentumType: bf16 },
+          { ...shared, gradType: f32, momentumType: f32 },
+        ];
+      })
+    );
+  judgeKernel("adafactor_step", {
+    ...{ about, tolerance },
+    cases: (random) => cases(random).map(stepCase),
+  });
+  judgeKernel("adafactor_step_momentum", {
+    ...{ about, tolerance },
+    cases: (random) => cases(random).map(stepMomentumCase),
+  });
+  judgeKernel("adafactor_step_cautious", {
+    ...{ about, tolerance },
+    cases: (random) => cases(random).map(stepMomentumCase),
+  });
+  if (stochastic === 1) continue;
+  judgeKernel("adafactor_tile_momentum", {
+    ...{ about, tolerance: ROUNDED },
+    cases: (random) => cases(random).map(momentumCase),
+  });
+  judgeKernel("came_tile_sums", {
+    ...{ about, tolerance: ROUNDED },
+    cases: (random) => cases(random).map(momentumCase),
+  });
+}
+
+interface StepCase {
+  readonly random: RandomValues;
+  readonly table: BlockTable;
+  readonly firstBlock: number;
+  readonly guard: number;
+  readonly stochastic: number;
+  readonly gradType: number;
+  readonly paramType: number;
+  readonly momentumType: number;
+}
+
+function stepCase(stepCase: StepCase): KernelCase<"adafactor_step"> {
+  const { random, table, gradType, paramType, stochastic } = stepCase;
+  return {
+    operands: { ...sharedOperands(stepCase), ...paramOperand(random, table, paramType) },
+    params: {
+      ...{ ...sharedParams(stepCase), ...gradParams(table, gradType) },
+      ...{ ...paramParams(table, paramType), stochastic },
+    },
+  };
+}
+
+function stepMomentumCase(options: StepCase): KernelCase<"adafactor_step_momentum"> {
+  const { operands, params } = stepCase(options);
+  const { random, table, momentumType } = options;
+  return {
+    operands: { ...operands, momentum: random.stored(table.lengths.momentum, momentumType) },
+    params: { ...params, ...momentumParams(table, momentumType) },
+  };
+}
+
+function momentumCase(options: StepCase): KernelCase<"adafactor_tile_momentum"> {
+  const { random, table, gradType, momentumType } = options;
+  return {
+    operands: {
+      ...sharedOperands(options),
+      momentum: random.stored(table.lengths.momentum, momentumType),
+    },
+    params: {
+      ...{ ...sharedParams(options), ...gradParams(table, gradType) },
+      ...momentumParams(table, momentumType),
+    },
+  };
+}
+
+function sharedOperands({ random, table, gradType, guard }: StepCase) {
+  return {
+    ...gradOperand(random, table, gradType),
+    blocks: blockWords(table),
+    factors: factorsOf(random, table),
+    steps: stepWords(table.records.map(() => stepRecord(random))),
+    guard: Uint32Array.of(guard),
+    partials: random.signed(table.lengths.partials),
+  };
+}
+
+function sharedParams({ table, firstBlock }: StepCase) {
+  return { ...tileRun(table, firstBlock), factorsLength: table.lengths.factors };
+}
