@@ -1,8 +1,8 @@
 // The kernel calls of one Adafactor step (the equations: src/device/kernels.ts). A kernel that reads gradients or parameters
 // is called once per run of blocks whose tensors lie together, all others once for the whole plan.
 
-import { storageTypes } from "../device/block_table.ts";
 import type { Device, DeviceBuffer } from "../device/device.ts";
+import { storageTypes } from "../device/storage_types.ts";
 import type { Plan } from "./adafactor_plan.ts";
 import type { BlockMemory, Placement } from "./block_memory.ts";
 import { allBlocks, type BlockRun, runsOf, type TileRun, tilesOf } from "./block_runs.ts";

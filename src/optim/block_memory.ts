@@ -8,10 +8,10 @@ import {
   NUMBERS_WORDS,
   type NumbersRecord,
   STEP_WORDS,
-  storageTypes,
 } from "../device/block_table.ts";
 import { checkBlocks } from "../device/block_checks.ts";
 import type { Device, DeviceBuffer } from "../device/device.ts";
+import { storageTypes } from "../device/storage_types.ts";
 import type { GradientBlock } from "./adafactor_passes.ts";
 import type { Plan } from "./adafactor_plan.ts";
 
