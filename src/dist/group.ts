@@ -7,12 +7,14 @@
 
 import { type AlgorithmTables, parseAlgorithms } from "./algorithm_table.ts";
 import {
+  type AllToAllOptions,
+  bytesOf,
   type CallOptions,
   dtypeOf,
   type Elements,
   emptyLike,
+  kindOf,
   type ReduceOptions,
-  reductionOf,
   requireCounts,
   requireLength,
   requirePeer,
@@ -24,7 +26,7 @@ import { CallRunner, type RunnerParts } from "./call_runner.ts";
 import type { Collective, Memory } from "./engine.ts";
 import type { Algorithm, Dtype } from "./frame.ts";
 
-export type { CallOptions, Elements, ReduceOptions } from "./arguments.ts";
+export type { AllToAllOptions, CallOptions, Elements, ReduceOptions } from "./arguments.ts";
 export type { GroupHost } from "./blame.ts";
 
 /** Counts of what a group has moved, for tests and logs. */
@@ -41,14 +43,6 @@ export interface GroupCounters {
 export interface GroupParts extends RunnerParts {
   /** Which algorithm runs a call; by default as algorithm_table.ts says. */
   readonly algorithms?: AlgorithmTables;
-}
-
-/** How much an allToAll moves, in elements, to and from each rank. */
-export interface AllToAllOptions extends CallOptions {
-  /** `sendCounts[r]` elements of the values go to rank r, in order. */
-  readonly sendCounts: readonly number[];
-  /** `receiveCounts[r]` elements of the result come from rank r, in order. */
-  readonly receiveCounts: readonly number[];
 }
 
 /**
@@ -292,22 +286,9 @@ export class ProcessGroup {
   }
 }
 
-function kindOf(
-  values: Elements,
-  op: string,
-  options: ReduceOptions,
-): Pick<Collective, "dtype" | "reduction"> {
-  const dtype = dtypeOf(values, op, options.dtype);
-  return { dtype, reduction: reductionOf(options.op, op, dtype) };
-}
-
 function inPlace(values: Elements): Memory {
   const bytes = bytesOf(values);
   return { values: bytes, result: bytes };
-}
-
-function bytesOf(values: Elements): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
 const EMPTY = new Uint8Array();
