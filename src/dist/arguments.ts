@@ -28,6 +28,14 @@ export interface ReduceOptions extends CallOptions {
   readonly op?: Reduction;
 }
 
+/** How much an allToAll moves, in elements, to and from each rank. */
+export interface AllToAllOptions extends CallOptions {
+  /** `sendCounts[r]` elements of the values go to rank r, in order. */
+  readonly sendCounts: readonly number[];
+  /** `receiveCounts[r]` elements of the result come from rank r, in order. */
+  readonly receiveCounts: readonly number[];
+}
+
 /** The sum of all counts. */
 export function sum(counts: readonly number[]): number {
   return counts.reduce((total, count) => total + count, 0);
@@ -80,6 +88,21 @@ export function reductionOf(reduction: Reduction = "sum", op: string, dtype: Dty
     throw new TypeError(`${op}() of ${dtype} has no mean, which is no integer: take the sum`);
   }
   return reduction;
+}
+
+/** What a call's elements are and how they are reduced. Throws what `dtypeOf` and `reductionOf` do. */
+export function kindOf(
+  values: Elements,
+  op: string,
+  options: ReduceOptions,
+): { readonly dtype: Dtype; readonly reduction: Reduction } {
+  const dtype = dtypeOf(values, op, options.dtype);
+  return { dtype, reduction: reductionOf(options.op, op, dtype) };
+}
+
+/** The memory of `values`. */
+export function bytesOf(values: Elements): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
 /** A new array of the same kind of elements. */

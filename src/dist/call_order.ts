@@ -5,22 +5,32 @@
 
 /** Starts each call when those that it must follow have ended; at once if there are none. */
 export class CallOrder {
-  #collective: Promise<void> | undefined;
+  #lastCollective: Promise<void> | undefined;
+  #numCollectives = 0;
   readonly #messages = new Map<string, Promise<void>>();
+  readonly #collectiveEnded = (): void => {
+    if (--this.#numCollectives === 0) this.#lastCollective = undefined;
+  };
+
+  /** True if a collective would start at once. */
+  get isIdle(): boolean {
+    return this.#numCollectives === 0 && this.#messages.size === 0;
+  }
 
   /** Runs `work` after all calls made before. */
   collective(work: () => Promise<void>): Promise<void> {
-    const run = start(work, [this.#collective, ...this.#messages.values()]);
-    const ended = run.then(ignore, ignore).then(() => {
-      if (this.#collective === ended) this.#collective = undefined;
-    });
-    this.#collective = ended;
+    const run = this.isIdle
+      ? work()
+      : afterAll([this.#lastCollective, ...this.#messages.values()], work);
+    this.#numCollectives++;
+    this.#lastCollective = run;
+    run.then(this.#collectiveEnded, this.#collectiveEnded);
     return run;
   }
 
   /** Runs `work` after the collectives made before, and after the messages with the same `key`. */
   message(key: string, work: () => Promise<void>): Promise<void> {
-    const run = start(work, [this.#collective, this.#messages.get(key)]);
+    const run = afterAll([this.#lastCollective, this.#messages.get(key)], work);
     const ended = run.then(ignore, ignore).then(() => {
       if (this.#messages.get(key) === ended) this.#messages.delete(key);
     });
@@ -30,16 +40,17 @@ export class CallOrder {
 
   /** Resolves when all calls made before have ended, well or not. */
   async idle(): Promise<void> {
-    await Promise.all([this.#collective, ...this.#messages.values()]);
+    await Promise.allSettled([this.#lastCollective, ...this.#messages.values()]);
   }
 }
 
-function start(
-  work: () => Promise<void>,
+/** Runs `work` when all of `before` have ended, well or not. */
+function afterAll(
   before: readonly (Promise<void> | undefined)[],
+  work: () => Promise<void>,
 ): Promise<void> {
   const pending = before.filter((each) => each !== undefined);
-  return pending.length === 0 ? work() : Promise.all(pending).then(work);
+  return pending.length === 0 ? work() : Promise.allSettled(pending).then(work);
 }
 
 function ignore(): void {}

@@ -5,177 +5,130 @@
 //   after each read: fold what is whole, wake the senders it has work for, wake the receivers it has made room for
 //
 // All peers are served at the same time. A receiver whose next term has no room yet, as other ranks' terms of the same
-// segment are missing, stands by without a pending read; TCP holds its peer back meanwhile.
+// segment are missing, stands by without a pending read; TCP holds its peer back meanwhile. Short frames that wait for
+// nothing are read one peer after the other, though: when the first has come, the others mostly have too, and are read
+// without falling asleep again (4 ranks, bare sockets: 21 instead of 28 us of CPU per exchange).
+//
+// All of it is made once per group, and a read or write takes one promise: at 8 bytes every allocation counts.
 
-import { type Engine, FULL } from "./engine.ts";
-import { HEADER_BYTES } from "./frame.ts";
-import { type FrameHeader, type Peer, STAGING_BYTES } from "./peer.ts";
+import type { Engine } from "./engine.ts";
+import { type Fingerprint, HEADER_BYTES } from "./frame.ts";
+import { type LaneHost, Receiver, Sender } from "./lanes.ts";
+import { FrameHeader, type Peer, STAGING_BYTES } from "./peer.ts";
 
-/** What a run tells its group. */
+/** What runs tell their group. */
 export interface RunListener {
-  /** So many bytes have moved; the peer that must act next is this one (a group rank), or none at the end. */
-  moved(bytes: number, waitingFor: number | undefined): void;
+  /** So many bytes of payload have moved. */
+  moved(bytes: number): void;
   /** Something went wrong with `peer`: resolves when the world has failed and all connections are closing. */
   failed(peer: number, error: unknown): Promise<void>;
 }
 
-/** What a run is made of. */
-export interface RunParts {
-  readonly engine: Engine;
-  readonly header: FrameHeader;
-  /** Peers that this rank sends to. */
-  readonly to: readonly Peer[];
-  /** Peers that this rank receives from. */
-  readonly from: readonly Peer[];
-  readonly listener: RunListener;
-}
-
-/**
- * Runs the collective that `engine` has begun. Settles when no read or write is pending any more; rejects with the first
- * error.
- */
-export function runCollective(parts: RunParts): Promise<void> {
-  return new CollectiveRun(parts).start();
-}
-
-class CollectiveRun {
+/** Runs the collectives of one group, one at a time. */
+export class CollectiveRun {
   readonly #engine: Engine;
-  readonly #header: FrameHeader;
   readonly #listener: RunListener;
   readonly #senders: readonly Sender[];
   readonly #receivers: readonly Receiver[];
-  readonly #settled = Promise.withResolvers<void>();
-  /** Loops that run now. */
-  #active = 0;
+  readonly #header = new FrameHeader();
+  readonly #ended = (): void => this.#end();
+  #to: readonly Sender[] = [];
+  #from: readonly Receiver[] = [];
+  /** Reads, writes and failures whose end is awaited. */
+  #pending = 0;
+  #resolve: () => void = () => {};
+  #reject: (error: unknown) => void = () => {};
   #failure: { readonly error: unknown } | undefined;
 
-  constructor({ engine, header, to, from, listener }: RunParts) {
+  /** `peers` from the next rank on, round to the one before. */
+  constructor(engine: Engine, peers: readonly Peer[], listener: RunListener) {
     this.#engine = engine;
-    this.#header = header;
     this.#listener = listener;
-    this.#senders = to.map((peer) => ({ peer, left: engine.bytesTo(peer.rank), state: "idle" }));
-    this.#receivers = from.map((peer) => ({ peer, state: "idle" }));
+    const lane: LaneHost = {
+      engine,
+      header: this.#header,
+      began: () => {
+        this.#pending++;
+      },
+      moved: (bytes: number) => listener.moved(bytes),
+      advance: () => this.#advance(),
+      failed: (peer: Peer, error: unknown) => this.#fail(peer, error),
+      ended: this.#ended,
+      stoodBy: () => this.#receiveNext(),
+      hasFailed: () => this.#failure !== undefined,
+    };
+    this.#senders = peers.map((peer) => new Sender(peer, lane));
+    this.#receivers = peers.map((peer) => new Receiver(peer, lane));
   }
 
-  start(): Promise<void> {
-    for (const sender of this.#senders) this.#run(sender, () => this.#sendFirst(sender));
-    for (const receiver of this.#receivers) this.#run(receiver, () => this.#receiveFirst(receiver));
-    this.#listener.moved(0, this.#waitingFor());
-    return this.#settled.promise;
-  }
-
-  /** Runs a loop of one peer; the last one to end settles the call. */
-  #run(end: Sender | Receiver, loop: () => Promise<void>): void {
-    end.state = "running";
-    this.#active++;
-    loop()
-      .catch(async (error) => {
-        this.#failure ??= { error };
-        await this.#listener.failed(end.peer.rank, error);
-      })
-      .then(() => {
-        if (--this.#active === 0) this.#settle();
-      }, this.#settled.reject);
-  }
-
-  #settle(): void {
-    const isOpen = ({ state }: Sender | Receiver) => state !== "done";
-    if (this.#failure !== undefined) return this.#settled.reject(this.#failure.error);
-    if (this.#senders.some(isOpen) || this.#receivers.some(isOpen)) {
-      return this.#settled.reject(new Error("A collective has come to a stop before its end"));
-    }
-    this.#settled.resolve();
-  }
-
-  async #sendFirst(sender: Sender): Promise<void> {
-    const { rank, connection, outgoing } = sender.peer;
-    outgoing.set(this.#header.with(sender.left));
-    const ready = this.#engine.nextSend(rank)?.subarray(0, STAGING_BYTES - HEADER_BYTES);
-    const length = ready?.length ?? 0;
-    if (ready !== undefined) {
-      outgoing.set(ready, HEADER_BYTES);
-      // They are copied, so what lies there may be overwritten.
-      this.#engine.sent(rank, length);
-      sender.left -= length;
-    }
-    await connection.writeAll(outgoing.subarray(0, HEADER_BYTES + length));
-    this.#listener.moved(length, this.#waitingFor());
-    await this.#send(sender);
-  }
-
-  async #send(sender: Sender): Promise<void> {
-    const { rank, connection } = sender.peer;
-    while (sender.left > 0) {
-      const bytes = this.#engine.nextSend(rank);
-      if (bytes === undefined) {
-        sender.state = "idle";
-        return;
+  /**
+   * Runs the collective that the engine has begun. Settles when no read or write is pending any more; rejects with the
+   * first error.
+   */
+  start(fingerprint: Fingerprint): Promise<void> {
+    const { algorithm } = fingerprint;
+    const isNeighbourly = algorithm === "ring" || algorithm === "chain";
+    this.#to = isNeighbourly ? this.#senders.slice(0, 1) : this.#senders;
+    this.#from = isNeighbourly ? this.#receivers.slice(-1) : this.#receivers;
+    this.#failure = undefined;
+    this.#header.write(fingerprint);
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      this.#pending = 1;
+      for (const receiver of this.#from) receiver.prepare();
+      for (const sender of this.#to) sender.start();
+      const isOneRound = algorithm === "one-shot" || algorithm === "direct";
+      const isShort = this.#from.every(({ expected }) => expected <= STAGING_BYTES - HEADER_BYTES);
+      if (isOneRound && isShort) this.#receiveNext();
+      else {
+        for (const receiver of this.#from) if (receiver.state === "prepared") receiver.receive();
       }
-      const written = await connection.write(bytes);
-      this.#engine.sent(rank, written);
-      sender.left -= written;
-      this.#advance(written);
-    }
-    sender.state = "done";
-    this.#listener.moved(0, this.#waitingFor());
+      this.#end();
+    });
   }
 
-  async #receiveFirst(receiver: Receiver): Promise<void> {
-    const { peer } = receiver;
-    await peer.readHeader(this.#header, this.#engine.bytesFrom(peer.rank));
-    await this.#receive(receiver);
+  /** Payload to send and to receive in the collective that has been started. */
+  get bytesExpected(): number {
+    let bytes = 0;
+    for (const { expected } of this.#to) bytes += expected;
+    for (const { expected } of this.#from) bytes += expected;
+    return bytes;
   }
 
-  async #receive(receiver: Receiver): Promise<void> {
-    const { rank, connection } = receiver.peer;
-    let place = this.#engine.nextReceive(rank);
-    while (place !== undefined) {
-      if (place === FULL) {
-        receiver.state = "idle";
-        this.#listener.moved(0, this.#waitingFor());
-        return;
-      }
-      const read = await connection.read(place);
-      this.#engine.received(rank, read);
-      this.#advance(read);
-      place = this.#engine.nextReceive(rank);
-    }
-    receiver.state = "done";
-    this.#listener.moved(0, this.#waitingFor());
+  /** A peer (group rank) whose bytes are awaited or, if there is none, one that must take ours. */
+  get waitingFor(): number | undefined {
+    const receiver = this.#from.find(({ state }) => state === "running");
+    return (receiver ?? this.#to.find(({ state }) => state !== "done"))?.peer.rank;
   }
 
-  /** Bytes have moved: folds what is whole, and starts the loops that have work again. */
-  #advance(bytes: number): void {
+  /** Starts the first receiver that is still to be started. */
+  #receiveNext(): void {
+    this.#from.find(({ state }) => state === "prepared")?.receive();
+  }
+
+  /** Bytes have moved: folds what is whole, and starts those that have work again. */
+  #advance(): void {
     let hasFolded = false;
     while (this.#engine.fold()) hasFolded = true;
-    for (const sender of this.#senders) {
-      if (sender.state === "idle" && this.#engine.nextSend(sender.peer.rank) !== undefined) {
-        this.#run(sender, () => this.#send(sender));
-      }
-    }
-    if (hasFolded) {
-      for (const receiver of this.#receivers) {
-        if (receiver.state === "idle") this.#run(receiver, () => this.#receive(receiver));
-      }
-    }
-    this.#listener.moved(bytes, this.#waitingFor());
+    for (const sender of this.#to) if (sender.state === "idle") sender.send();
+    if (!hasFolded) return;
+    for (const receiver of this.#from) if (receiver.state === "idle") receiver.receive();
   }
 
-  /** A peer whose bytes are awaited or, if there is none, one that must take ours. */
-  #waitingFor(): number | undefined {
-    const receiver = this.#receivers.find(({ state }) => state === "running");
-    return (receiver ?? this.#senders.find(({ state }) => state !== "done"))?.peer.rank;
+  #fail({ rank }: Peer, error: unknown): void {
+    this.#failure ??= { error };
+    this.#pending++;
+    this.#listener.failed(rank, error).then(this.#ended, this.#ended);
   }
-}
 
-interface Sender {
-  readonly peer: Peer;
-  /** Bytes of payload still to be sent. */
-  left: number;
-  state: "idle" | "running" | "done";
-}
-
-interface Receiver {
-  readonly peer: Peer;
-  state: "idle" | "running" | "done";
+  /** Something that was awaited has ended; the last one settles the call. */
+  #end(): void {
+    if (--this.#pending > 0) return;
+    const isOpen = ({ state }: Sender | Receiver) => state !== "done";
+    if (this.#failure !== undefined) this.#reject(this.#failure.error);
+    else if (this.#to.some(isOpen) || this.#from.some(isOpen)) {
+      this.#reject(new Error("A collective has come to a stop before its end"));
+    } else this.#resolve();
+  }
 }

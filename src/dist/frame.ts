@@ -75,33 +75,47 @@ export class FrameError extends Error {
   override readonly name = "FrameError";
 }
 
-/** Writes a header to the first 48 bytes of `target`. */
-export function encodeHeader(header: Header, target: Uint8Array): void {
-  const view = new DataView(target.buffer, target.byteOffset, HEADER_BYTES);
-  view.setUint32(0, MAGIC, true);
-  view.setUint8(4, VERSION);
-  view.setUint8(5, OPS.indexOf(header.op));
-  view.setUint8(6, DTYPES.indexOf(header.dtype));
-  view.setUint8(7, ALGORITHMS.indexOf(header.algorithm));
-  view.setBigUint64(8, header.group, true);
-  view.setUint32(16, header.sequence, true);
-  view.setUint32(20, header.root, true);
-  view.setBigUint64(24, BigInt(header.count), true);
-  view.setUint32(32, header.countsDigest, true);
-  view.setUint32(36, REDUCTIONS.indexOf(header.reduction), true);
-  completeHeader(target, header.payloadBytes);
+/** Writes a header to the first 48 bytes of `target`; one without a length is still to be completed. */
+export function encodeHeader(header: Fingerprint & Partial<Header>, target: Uint8Array): void {
+  putU32(target, 0, MAGIC);
+  target[4] = VERSION;
+  target[5] = OPS.indexOf(header.op);
+  target[6] = DTYPES.indexOf(header.dtype);
+  target[7] = ALGORITHMS.indexOf(header.algorithm);
+  GROUP[0] = header.group;
+  putU32(target, 8, GROUP_HALVES[0]);
+  putU32(target, 12, GROUP_HALVES[1]);
+  putU32(target, 16, header.sequence);
+  putU32(target, 20, header.root);
+  putNumber(target, 24, header.count);
+  putU32(target, 32, header.countsDigest);
+  target[36] = REDUCTIONS.indexOf(header.reduction);
+  completeHeader(target, header.payloadBytes ?? 0);
 }
 
 /** Writes to a header what differs from peer to peer: the length of the payload, and with it the checksum. */
 export function completeHeader(target: Uint8Array, payloadBytes: number): void {
-  const view = new DataView(target.buffer, target.byteOffset, HEADER_BYTES);
-  view.setUint32(40, payloadBytes >>> 0, true);
-  view.setUint32(44, Math.floor(payloadBytes / 2 ** 32), true);
+  putNumber(target, 40, payloadBytes);
   // The checksum is of the header with 0 in its place.
-  const reduction = view.getUint8(36);
-  view.setUint32(36, reduction, true);
-  const sum = checksum(target.subarray(0, HEADER_BYTES)) >>> 8;
-  view.setUint32(36, reduction | sum << 8, true);
+  const reduction = target[36];
+  putU32(target, 36, reduction);
+  const whole = target.length === HEADER_BYTES ? target : target.subarray(0, HEADER_BYTES);
+  const sum = checksum(whole) >>> 8;
+  putU32(target, 36, reduction | sum << 8);
+}
+
+/** A DataView would have to be made for each call, with a buffer outside of V8's heap: a microsecond. */
+function putU32(target: Uint8Array, at: number, value: number): void {
+  target[at] = value;
+  target[at + 1] = value >>> 8;
+  target[at + 2] = value >>> 16;
+  target[at + 3] = value >>> 24;
+}
+
+/** As 64 bits. */
+function putNumber(target: Uint8Array, at: number, value: number): void {
+  putU32(target, at, value >>> 0);
+  putU32(target, at + 4, Math.floor(value / 2 ** 32));
 }
 
 /**
@@ -185,6 +199,9 @@ function safeNumber(value: bigint, what: string): number {
   return Number(value);
 }
 
+/** Halves of a 64-bit number; of equal bytes on every machine, as Deno runs on little-endian ones only. */
+const GROUP = new BigUint64Array(1);
+const GROUP_HALVES = new Uint32Array(GROUP.buffer);
 const COMPARED = [
   "op",
   "sequence",

@@ -7,12 +7,14 @@
 
 import { type AlgorithmTables, parseAlgorithms } from "./algorithm_table.ts";
 import {
+  type AllToAllOptions,
+  bytesOf,
   type CallOptions,
   dtypeOf,
   type Elements,
   emptyLike,
+  kindOf,
   type ReduceOptions,
-  reductionOf,
   requireCounts,
   requireLength,
   requirePeer,
@@ -24,7 +26,7 @@ import { CallRunner, type RunnerParts } from "./call_runner.ts";
 import type { Collective, Memory } from "./engine.ts";
 import type { Algorithm, Dtype } from "./frame.ts";
 
-export type { CallOptions, Elements, ReduceOptions } from "./arguments.ts";
+export type { AllToAllOptions, CallOptions, Elements, ReduceOptions } from "./arguments.ts";
 export type { GroupHost } from "./blame.ts";
 
 /** Counts of what a group has moved, for tests and logs. */
@@ -43,21 +45,15 @@ export interface GroupParts extends RunnerParts {
   readonly algorithms?: AlgorithmTables;
 }
 
-/** How much an allToAll moves, in elements, to and from each rank. */
-export interface AllToAllOptions extends CallOptions {
-  /** `sendCounts[r]` elements of the values go to rank r, in order. */
-  readonly sendCounts: readonly number[];
-  /** `receiveCounts[r]` elements of the result come from rank r, in order. */
-  readonly receiveCounts: readonly number[];
-}
-
 /**
  * A set of ranks that run collectives together. Every rank of the group makes the same calls in the same order; values
  * must stay untouched until the call's promise settles. Several calls may be in flight.
  *
  * Values are a Float32Array, Float64Array, Int32Array, Uint32Array or Float16Array, or a Uint16Array with the option
- * `dtype`. Reductions take the terms in the order of ranks (but for a ring, which very large groups use: ring.rs has its
- * order), 16-bit floats are summed in f32 and rounded once, and every rank gets the same bits.
+ * `dtype`. Sums add the ranks' terms as a balanced tree in the order of ranks, (0+1)+(2+3) on four, so that a power of two
+ * of ranks which each bring such a sum of their own parts gets the bits of the tree over all parts, however many ranks
+ * they lie on (reduce.rs; but for a ring, which very large groups use: ring.rs has its order). 16-bit floats are summed
+ * in f32 and rounded once, and every rank gets the same bits.
  *
  * Every call rejects with one and the same `PeerLostError` once a peer is lost, calls something else, or aborts; and with
  * a RangeError or TypeError, before anything is sent, if its own arguments are wrong.
@@ -292,22 +288,9 @@ export class ProcessGroup {
   }
 }
 
-function kindOf(
-  values: Elements,
-  op: string,
-  options: ReduceOptions,
-): Pick<Collective, "dtype" | "reduction"> {
-  const dtype = dtypeOf(values, op, options.dtype);
-  return { dtype, reduction: reductionOf(options.op, op, dtype) };
-}
-
 function inPlace(values: Elements): Memory {
   const bytes = bytesOf(values);
   return { values: bytes, result: bytes };
-}
-
-function bytesOf(values: Elements): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
 const EMPTY = new Uint8Array();

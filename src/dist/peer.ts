@@ -23,7 +23,8 @@ export class Peer {
   readonly connection: Connection;
   /** A header and a short payload leave in one write from here. */
   readonly outgoing = new Uint8Array(STAGING_BYTES);
-  readonly #incoming = new Uint8Array(HEADER_BYTES);
+  /** Its header of a call is read to here. */
+  readonly incoming = new Uint8Array(HEADER_BYTES);
 
   /** Group rank `rank`, at the other end of `connection`. */
   constructor(rank: number, connection: Connection) {
@@ -31,29 +32,35 @@ export class Peer {
     this.connection = connection;
   }
 
+  /** Reads a header into `incoming`, and throws what `requireHeader` does. */
+  async readHeader(expected: FrameHeader, payloadBytes: number): Promise<void> {
+    await this.connection.readFully(this.incoming);
+    this.requireHeader(expected, payloadBytes);
+  }
+
   /**
-   * Reads a header; `expected` is this rank's own for the same call and payload.
+   * Compares `incoming` with this rank's own header for the same call and payload.
    *
    * @throws {CallMismatch} if the peer's is another.
    * @throws {FrameError} if it is none.
    */
-  async readHeader(expected: FrameHeader, payloadBytes: number): Promise<void> {
-    await this.connection.readFully(this.#incoming);
+  requireHeader(expected: FrameHeader, payloadBytes: number): void {
     const mine = expected.with(payloadBytes);
     for (let i = 0; i < HEADER_BYTES; i++) {
-      if (this.#incoming[i] !== mine[i]) throw new CallMismatch(mine, this.#incoming);
+      if (this.incoming[i] !== mine[i]) throw new CallMismatch(mine, this.incoming);
     }
   }
 }
 
-/** This rank's header of one call, written once and completed for each peer with the length of its payload. */
+/** This rank's header of the call that runs, completed for each peer with the length of its payload. */
 export class FrameHeader {
   readonly #bytes = new Uint8Array(HEADER_BYTES);
   #payloadBytes = 0;
 
-  /** Encodes the call's fingerprint. */
-  constructor(fingerprint: Fingerprint) {
-    encodeHeader({ ...fingerprint, payloadBytes: 0 }, this.#bytes);
+  /** Writes the header of a call in place of the one before. */
+  write(fingerprint: Fingerprint): void {
+    encodeHeader(fingerprint, this.#bytes);
+    this.#payloadBytes = 0;
   }
 
   /** The header for a payload of so many bytes, until the next call. Most peers of a call have payloads of one length. */

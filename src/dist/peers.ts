@@ -138,8 +138,8 @@ export class Peers {
   #controlEnded(peer: number, cause: unknown): void {
     this.#verdict?.spoken(peer);
     if (this.#departed.has(peer)) return;
-    const sites = [...this.#host.groups()].map(({ progress }) => progress.site);
-    const site = { ...sites.find((each) => each !== undefined) };
+    const running = [...this.#host.groups()].map(({ progress }) => progress.running);
+    const site = { ...running.find((each) => each !== undefined)?.site };
     const what = cause instanceof FrameError
       ? `sent what is no message (${cause.message})`
       : "is lost: its process ended without a goodbye";
@@ -149,7 +149,7 @@ export class Peers {
   /** A peer that leaves waits until its link ends here too: when what it has sent to its groups is read. */
   async #seeOff(peer: number): Promise<void> {
     const shared = [...this.#host.groups()].filter(({ ranks }) => ranks.includes(peer));
-    while (!this.failure.aborted && shared.some(({ progress }) => progress.site !== undefined)) {
+    while (!this.failure.aborted && shared.some(({ progress }) => progress.running !== undefined)) {
       await sleep(POLL_MS, { clock: this.#clock, signal: this.failure });
     }
     await this.#links.get(peer)?.finish();
@@ -241,7 +241,7 @@ export class Peers {
   /** Rejects all calls with `reason`, and begins to free everything. */
   #end(reason: Error): void {
     this.#heartbeat?.stop();
-    const idle = [...this.#host.groups()].filter(({ progress }) => progress.site === undefined);
+    const idle = [...this.#host.groups()].filter(({ progress }) => progress.running === undefined);
     this.#failure.abort(reason);
     if (reason instanceof PeerLostError) this.#host.failed();
     this.#freeing = this.#free(idle.flatMap(({ connections }) => [...connections.values()]));

@@ -88,8 +88,15 @@ export class CallRecorder {
   /** Its turn has come; so many bytes of payload are to be received and sent. */
   began(sequence: number, bytesExpected: number): void {
     const slot = sequence % RECORDED_CALLS;
-    this.#state[slot] = CALL_STATES.indexOf("running");
+    this.beganAtOnce(sequence, bytesExpected);
     this.#beganAt[slot] = now();
+  }
+
+  /** It was its turn when it was made: the clock, which costs more than all the rest here, need not be read again. */
+  beganAtOnce(sequence: number, bytesExpected: number): void {
+    const slot = sequence % RECORDED_CALLS;
+    this.#state[slot] = CALL_STATES.indexOf("running");
+    this.#beganAt[slot] = this.#queuedAt[slot];
     this.#bytesExpected[slot] = bytesExpected;
   }
 

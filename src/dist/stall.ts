@@ -25,11 +25,33 @@ export interface GroupProgress {
   /** Number of calls finished. */
   finished: number;
   /** The call that runs, if one does: call `finished`. */
-  site: FailureSite | undefined;
-  /** Global rank that must act next in it: whose bytes are awaited or, when all have come, who must take ours. */
-  waitingFor: number | undefined;
-  /** When bytes moved last in that call, on the world's clock. */
+  running: RunningCall | undefined;
+  /** Goes up whenever a call begins or bytes move. Moves are counted, as reading a clock at each costs more than it. */
+  moves: number;
+  /** The count when it was last looked at, */
+  movesSeen: number;
+  /** and when it was first seen to have gone up to that, on the world's clock. */
   movedAt: number;
+}
+
+/** A call under way. */
+export interface RunningCall {
+  /** Where it is now. */
+  readonly site: FailureSite;
+  /** Global rank that must act next in it: whose bytes are awaited or, when all have come, who must take ours. */
+  readonly waitingFor: number | undefined;
+}
+
+/** The progress of a group that has made no call. */
+export function noProgress(group: string): GroupProgress {
+  return { group, finished: 0, running: undefined, moves: 0, movesSeen: 0, movedAt: 0 };
+}
+
+/** Notes the time if something has moved since it was last looked at. */
+function look(progress: GroupProgress, now: number): void {
+  if (progress.moves === progress.movesSeen) return;
+  progress.movesSeen = progress.moves;
+  progress.movedAt = now;
 }
 
 /**
@@ -45,13 +67,14 @@ export function watchForStall(
     readonly stalled: (waitingFor: number) => Promise<void>;
   },
 ): Alarm {
-  let seenAt = progress.movedAt;
+  let seen = progress.moves;
   let quietTicks = 0;
   let isAsking = false;
   return clock.every(Math.max(timeoutMs / TICKS_PER_TIMEOUT, 1), async () => {
-    quietTicks = progress.movedAt === seenAt ? quietTicks + 1 : 0;
-    seenAt = progress.movedAt;
-    const { waitingFor } = progress;
+    quietTicks = progress.moves === seen ? quietTicks + 1 : 0;
+    seen = progress.moves;
+    look(progress, clock.now());
+    const waitingFor = progress.running?.waitingFor;
     if (isAsking || waitingFor === undefined || quietTicks < TICKS_PER_TIMEOUT) return;
     isAsking = true;
     try {
@@ -77,20 +100,21 @@ export function answer(
   { now, recentMs }: { readonly now: number; readonly recentMs: number },
 ): Omit<Here, "kind" | "question"> {
   const all = [...progress];
+  for (const each of all) look(each, now);
+  const isWaiting = ({ running }: GroupProgress) => running?.waitingFor !== undefined;
   const asked = all.find(({ group }) => group === call.group);
-  const running = asked?.waitingFor === undefined
-    ? all.find(({ waitingFor }) => waitingFor !== undefined)
-    : asked;
+  const stuck = asked !== undefined && isWaiting(asked) ? asked : all.find(isWaiting);
+  const waitingFor = stuck?.running?.waitingFor;
   const nowhere = { waitingFor: -1, group: call.group, sequence: call.sequence };
   if (asked !== undefined && asked.finished > call.sequence) {
     return { state: "passed", ...nowhere };
   }
-  if (running?.waitingFor === undefined) return { state: "absent", ...nowhere };
+  if (stuck === undefined || waitingFor === undefined) return { state: "absent", ...nowhere };
   return {
-    state: now - running.movedAt < recentMs ? "moving" : "waiting",
-    waitingFor: running.waitingFor,
-    group: running.group,
-    sequence: running.finished,
+    state: now - stuck.movedAt < recentMs ? "moving" : "waiting",
+    waitingFor,
+    group: stuck.group,
+    sequence: stuck.finished,
   };
 }
 

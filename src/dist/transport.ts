@@ -5,8 +5,20 @@
 //
 // A socket that is closed while bytes wait to be read resets the connection, and then what it had sent before may never
 // arrive (RFC 1122, 4.2.2.13). An end in order is therefore finish(), which reads on until the peer has ended too.
+//
+// A small frame costs one read: it is read ahead into a buffer, with what follows it. Whoever moves bytes all the time
+// says beginRead and beginWrite, which make no promise of their own, and takes what the buffer holds without waiting.
 
-const BUFFER_BYTES = 4096;
+/** A short frame with its header, and reads of less, go through the buffer. */
+const BUFFER_BYTES = 17 << 10;
+
+/** Is told how a read or a write that was begun has ended. */
+export interface TransferListener {
+  /** So many bytes, one at least, were read to where they were wanted, or were written. */
+  moved(bytes: number): void;
+  /** It has failed; a ConnectionClosedError tells that the stream has ended. */
+  failed(error: unknown): void;
+}
 
 /** The peer has closed the connection, or it was closed here. */
 export class ConnectionClosedError extends Error {
@@ -36,6 +48,10 @@ export class Connection implements Disposable {
   #closed = false;
   #bytesSent = 0;
   #bytesReceived = 0;
+  #reader: TransferListener | undefined;
+  #writer: TransferListener | undefined;
+  /** Where the bytes of the read that was begun go from the buffer; undefined if they are read to there. */
+  #target: Uint8Array | undefined;
 
   constructor(conn: Socket) {
     this.#conn = conn;
@@ -74,15 +90,31 @@ export class Connection implements Disposable {
     if (this.#begin === this.#end && target.length >= BUFFER_BYTES) {
       return this.#count(await this.#receive(target));
     }
-    if (this.#begin === this.#end) {
-      this.#begin = 0;
-      this.#end = 0;
-      this.#end = await this.#receive(this.#buffer);
-    }
+    if (this.#begin === this.#end) this.#filled(await this.#receive(this.#buffer));
+    return this.take(target);
+  }
+
+  /** Moves bytes that have been read ahead to `target` and returns how many; 0 if there are none. */
+  take(target: Uint8Array): number {
     const bytes = Math.min(target.length, this.#end - this.#begin);
+    if (bytes === 0) return 0;
     target.set(this.#buffer.subarray(this.#begin, this.#begin + bytes));
     this.#begin += bytes;
     return this.#count(bytes);
+  }
+
+  /** Begins what `read` does; `take` must have returned 0 just before. */
+  beginRead(target: Uint8Array, reader: TransferListener): void {
+    this.#reader = reader;
+    this.#target = target.length >= BUFFER_BYTES ? undefined : target;
+    this.#conn.read(this.#target === undefined ? target : this.#buffer)
+      .then(this.#readEnded, this.#readFailed);
+  }
+
+  /** Begins what `write` does. */
+  beginWrite(bytes: Uint8Array, writer: TransferListener): void {
+    this.#writer = writer;
+    this.#conn.write(bytes).then(this.#writeEnded, this.#writeFailed);
   }
 
   /**
@@ -154,9 +186,27 @@ export class Connection implements Disposable {
     } catch (cause) {
       throw closedError(cause);
     }
-    if (bytes === null) throw new ConnectionClosedError("The peer closed the connection");
-    if (bytes === 0) throw new Error("A read target was detached or empty: its buffer must stay");
+    if (!bytes) throw nothingRead(bytes);
     return bytes;
+  }
+
+  // Made once, so that a transfer makes no closure.
+  readonly #readEnded = (bytes: number | null): void => {
+    if (!bytes) return this.#reader?.failed(nothingRead(bytes));
+    if (this.#target === undefined) return this.#reader?.moved(this.#count(bytes));
+    this.#filled(bytes);
+    this.#reader?.moved(this.take(this.#target));
+  };
+  readonly #readFailed = (cause: unknown): void => this.#reader?.failed(closedError(cause));
+  readonly #writeEnded = (bytes: number): void => {
+    this.#bytesSent += bytes;
+    this.#writer?.moved(bytes);
+  };
+  readonly #writeFailed = (cause: unknown): void => this.#writer?.failed(closedError(cause));
+
+  #filled(bytes: number): void {
+    this.#begin = 0;
+    this.#end = bytes;
   }
 
   #count(bytes: number): number {
@@ -179,6 +229,13 @@ export function overTcp(conn: Deno.TcpConn): Connection {
 
 function hostnameOf(address: Deno.Addr): string {
   return "hostname" in address ? address.hostname : "";
+}
+
+/** Why a read has given no bytes: the end of the stream, or a target without room. */
+function nothingRead(bytes: number | null): Error {
+  return bytes === null
+    ? new ConnectionClosedError("The peer closed the connection")
+    : new Error("A read target was detached or empty: its buffer must stay");
 }
 
 function closedError(cause: unknown): unknown {

@@ -12,7 +12,7 @@ import { importSecret, type JobKey } from "./handshake.ts";
 import { Peers, type SharedGroup } from "./peers.ts";
 import { rendezvous } from "./rendezvous.ts";
 import { CallRecorder } from "./recorder.ts";
-import type { GroupProgress } from "./stall.ts";
+import { noProgress } from "./stall.ts";
 import type { Address, Connection } from "./transport.ts";
 import { type SettledOptions, withDefaults, type WorldOptions } from "./world_options.ts";
 
@@ -84,13 +84,7 @@ export class World implements AsyncDisposable {
     const ordinal = this.#ordinals.get(name) ?? 0;
     this.#ordinals.set(name, ordinal + 1);
     const id = groupId(ranks, ordinal);
-    const progress: GroupProgress = {
-      group: id.toString(16),
-      finished: 0,
-      site: undefined,
-      waitingFor: undefined,
-      movedAt: 0,
-    };
+    const progress = noProgress(id.toString(16));
     this.#peers.failure.throwIfAborted();
     const recorder = new CallRecorder();
     const entry: GroupEntry = { ranks: [...ranks], progress, recorder, connections: new Map() };

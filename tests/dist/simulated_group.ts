@@ -10,6 +10,7 @@ import { systemClock } from "../../src/dist/clock.ts";
 import { PeerLostError } from "../../src/dist/failure.ts";
 import { ProcessGroup } from "../../src/dist/group.ts";
 import { CallRecorder } from "../../src/dist/recorder.ts";
+import { noProgress } from "../../src/dist/stall.ts";
 import { Connection, type Socket } from "../../src/dist/transport.ts";
 import { randomBelow } from "./random_below.ts";
 
@@ -69,7 +70,7 @@ export async function simulateGroup<T>(
           Array.from({ length: size }, (_, peer) => peer).filter((peer) => peer !== rank)
             .map((peer) => [peer, connect(wires[rank][peer], wires[peer][rank])]),
         ),
-        progress: { group: "7", finished: 0, site: undefined, waitingFor: undefined, movedAt: 0 },
+        progress: noProgress("7"),
         recorder: new CallRecorder(),
         algorithms: parseAlgorithms(
           Array.isArray(options.algorithms) ? options.algorithms[rank] : options.algorithms,

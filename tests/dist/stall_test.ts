@@ -12,15 +12,17 @@ Deno.test("a rank says what it waits for, in that group or in the one it is stuc
   const waits = (group: string, finished: number, movedAt: number) => ({
     group,
     finished,
-    site: undefined,
-    waitingFor: 7,
+    running: { site: {}, waitingFor: 7 },
+    moves: 3,
+    movesSeen: 3,
     movedAt,
   });
   const idle = (group: string, finished: number) => ({
     group,
     finished,
-    site: undefined,
-    waitingFor: undefined,
+    running: undefined,
+    moves: 3,
+    movesSeen: 3,
     movedAt: 0,
   });
   deepEqual(say(), { state: "absent", ...nowhere });
@@ -28,6 +30,9 @@ Deno.test("a rank says what it waits for, in that group or in the one it is stuc
   deepEqual(say(idle("a", 6)), { state: "passed", ...nowhere });
   deepEqual(say(waits("a", 5, 500)), { state: "waiting", waitingFor: 7, ...CALL });
   deepEqual(say(waits("a", 5, 950)), { state: "moving", waitingFor: 7, ...CALL });
+  const hasMovedSince = { ...waits("a", 5, 500), moves: 4 };
+  deepEqual(say(hasMovedSince), { state: "moving", waitingFor: 7, ...CALL });
+  deepEqual([hasMovedSince.movesSeen, hasMovedSince.movedAt], [4, 1000]);
   deepEqual(say(waits("a", 3, 500)), {
     state: "waiting",
     waitingFor: 7,

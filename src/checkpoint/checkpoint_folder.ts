@@ -1,0 +1,120 @@
+// The tensors of a folder as Hugging Face lays it out: one file, or several and an index that says which has what.
+//
+//   model.safetensors
+//   model-00001-of-00002.safetensors ...  model.safetensors.index.json  {"weight_map": {"name": "model-00001-..."}}
+
+import * as v from "valibot";
+import { SafetensorsFile } from "./safetensors_file.ts";
+import { SafetensorsError, type TensorEntry } from "./safetensors_header.ts";
+
+/** Open files of one checkpoint; it owns them. */
+export class CheckpointFolder implements Disposable {
+  readonly #files: readonly SafetensorsFile[];
+  readonly #fileOf: ReadonlyMap<string, SafetensorsFile>;
+
+  private constructor(
+    files: readonly SafetensorsFile[],
+    fileOf: ReadonlyMap<string, SafetensorsFile>,
+  ) {
+    this.#files = files;
+    this.#fileOf = fileOf;
+  }
+
+  /**
+   * Opens all files and checks their headers; no value is read.
+   *
+   * @throws {SafetensorsError} if a file is damaged, or the index and the files contradict each other, naming the tensor.
+   * @throws {Deno.errors.NotFound} if there is neither a file nor an index.
+   */
+  static async open(folder: string): Promise<CheckpointFolder> {
+    using stack = new DisposableStack();
+    const files: SafetensorsFile[] = [];
+    const open = async (name: string) => {
+      const file = stack.use(await SafetensorsFile.open(`${folder}/${name}`));
+      files.push(file);
+      return file;
+    };
+    const index = await readIndex(`${folder}/${INDEX}`);
+    const fileOf = new Map<string, SafetensorsFile>();
+    if (index === undefined) {
+      const file = await open(SINGLE);
+      for (const name of file.tensors.keys()) fileOf.set(name, file);
+    } else {
+      for (const fileName of new Set(index.values())) {
+        const file = await open(fileName);
+        for (const name of file.tensors.keys()) {
+          if (index.get(name) !== fileName) {
+            throw new SafetensorsError(
+              `${folder}/${fileName} holds ${name}, and the index puts it into ${
+                index.get(name) ?? "no file"
+              }`,
+            );
+          }
+          fileOf.set(name, file);
+        }
+      }
+      const missing = [...index.keys()].filter((name) => !fileOf.has(name));
+      if (missing.length > 0) {
+        throw new SafetensorsError(
+          `${folder}/${INDEX} names tensors that no file holds: ${missing.join(", ")}`,
+        );
+      }
+    }
+    const opened = new CheckpointFolder(files, fileOf);
+    stack.move();
+    return opened;
+  }
+
+  /** Names of all tensors. */
+  get names(): readonly string[] {
+    return [...this.#fileOf.keys()];
+  }
+
+  /** What a tensor is; undefined if there is none of that name. */
+  entry(name: string): TensorEntry | undefined {
+    return this.#fileOf.get(name)?.tensors.get(name);
+  }
+
+  /** As {@linkcode SafetensorsFile.read}. */
+  async read(
+    name: string,
+    rows?: { readonly begin: number; readonly end: number },
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const file = this.#fileOf.get(name);
+    if (file === undefined) throw new RangeError(`There is no tensor ${name} in the checkpoint`);
+    return await file.read(name, rows);
+  }
+
+  /** Closes all files. */
+  [Symbol.dispose](): void {
+    for (const file of this.#files) file[Symbol.dispose]();
+  }
+}
+
+const SINGLE = "model.safetensors";
+const INDEX = "model.safetensors.index.json";
+
+// A file's name, not a path that leads elsewhere.
+const fileName = v.pipe(v.string(), v.regex(/^[\w.-]+\.safetensors$/));
+const indexShape = v.object({ weight_map: v.record(v.string(), fileName) });
+
+/** Which file has which tensor; undefined if there is no index. */
+async function readIndex(path: string): Promise<ReadonlyMap<string, string> | undefined> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+  const { output, issues } = v.safeParse(
+    v.pipe(v.string(), v.parseJson(), indexShape),
+    text,
+    { abortEarly: true },
+  );
+  if (issues === undefined) return new Map(Object.entries(output.weight_map));
+  const [issue] = issues;
+  throw new SafetensorsError(
+    `${path}: ${v.getDotPath(issue) ?? "it"} must be ${issue.expected}, got ${issue.received}`,
+  );
+}

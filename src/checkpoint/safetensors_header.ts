@@ -1,0 +1,215 @@
+// The head of a safetensors file, parsed and written: huggingface/safetensors, README "Format".
+//
+//   | length of header u64 | JSON, padded with spaces | values of all tensors, one after the other |
+//   {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ..., "__metadata__": {"format": "pt"}}
+//
+// Offsets count from the end of the header. A file is taken only if its tensors fill it from the first byte to the last,
+// without gaps and overlaps, each as long as its shape and dtype say: so every number in a header that passes has been
+// checked against the file's length, which no header can lie about.
+
+import * as v from "valibot";
+
+/** Bytes of one element, for every element type of the format that is whole bytes long. */
+export const SAFETENSORS_BYTES = {
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U64: 8,
+  U32: 4,
+  U16: 2,
+  U8: 1,
+  BOOL: 1,
+} as const;
+
+/** Element type of a tensor in a file. */
+export type SafetensorsDtype = keyof typeof SAFETENSORS_BYTES;
+
+/** Where a tensor lies in a file, and what it is. */
+export interface TensorEntry {
+  readonly dtype: SafetensorsDtype;
+  readonly shape: readonly number[];
+  /** First byte in the file. */
+  readonly begin: number;
+  /** One past the last byte in the file. */
+  readonly end: number;
+}
+
+/** What a header says. */
+export interface SafetensorsHeader {
+  /** By name, in the order of the header. */
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** Texts that travel with the tensors. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** A file is not what it says it is. */
+export class SafetensorsError extends Error {
+  /** "SafetensorsError" */
+  override readonly name = "SafetensorsError";
+}
+
+/** Bytes before the JSON. */
+export const PREFIX_BYTES = 8;
+
+/**
+ * The length of the JSON, from the first {@linkcode PREFIX_BYTES} bytes of a file of `fileBytes`.
+ *
+ * @throws {SafetensorsError} if the file is too short for it, or it is longer than any real one.
+ */
+export function headerLength(prefix: Uint8Array, fileBytes: number): number {
+  if (prefix.length < PREFIX_BYTES) {
+    throw new SafetensorsError(
+      `The file has ${prefix.length} bytes, a safetensors file has at least ${PREFIX_BYTES}: it is cut off`,
+    );
+  }
+  const view = new DataView(prefix.buffer, prefix.byteOffset, PREFIX_BYTES);
+  const length = view.getBigUint64(0, true);
+  const most = BigInt(Math.min(fileBytes - PREFIX_BYTES, MAX_HEADER_BYTES));
+  if (length > most) {
+    throw new SafetensorsError(
+      `The header says that it is ${length} bytes long, and only ${most} are possible: ` +
+        "the file is cut off, or no safetensors file",
+    );
+  }
+  return Number(length);
+}
+
+/**
+ * Parses the JSON of a file of `fileBytes`.
+ *
+ * @throws {SafetensorsError} naming the tensor, if it is not JSON of the format, or tensors do not fill the file exactly.
+ */
+export function parseHeader(json: Uint8Array, fileBytes: number): SafetensorsHeader {
+  const { __metadata__: metadata = {}, ...entries } = parseJson(json);
+  const begin = PREFIX_BYTES + json.length;
+  const tensors = new Map<string, TensorEntry>();
+  for (const [name, entry] of Object.entries(entries)) {
+    tensors.set(name, parseEntry(name, { entry, begin }));
+  }
+  requireFilled(tensors, { begin, end: fileBytes });
+  return { tensors, metadata };
+}
+
+/** The first bytes of a file that holds `tensors` in the order given, and where each begins. */
+export function encodeHeader(
+  tensors: readonly (Pick<TensorEntry, "dtype" | "shape"> & { readonly name: string })[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array<ArrayBuffer> {
+  const entries = new Map<string, unknown>();
+  if (Object.keys(metadata).length > 0) entries.set(METADATA, metadata);
+  let at = 0;
+  for (const { name, dtype, shape } of tensors) {
+    if (name === METADATA || entries.has(name)) {
+      throw new TypeError(`Cannot write two tensors called ${name}: give each a name of its own`);
+    }
+    const end = at + byteLength({ dtype, shape });
+    entries.set(name, { dtype, shape, data_offsets: [at, end] });
+    at = end;
+  }
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
+  // Values begin at a multiple of 8, so that they can be mapped.
+  const length = Math.ceil(json.length / 8) * 8;
+  const head = new Uint8Array(PREFIX_BYTES + length).fill(SPACE);
+  new DataView(head.buffer).setBigUint64(0, BigInt(length), true);
+  head.set(json, PREFIX_BYTES);
+  return head;
+}
+
+/** Bytes of a tensor's values. */
+export function byteLength({ dtype, shape }: Pick<TensorEntry, "dtype" | "shape">): number {
+  return shape.reduce((product, each) => product * each, SAFETENSORS_BYTES[dtype]);
+}
+
+const METADATA = "__metadata__";
+const SPACE = 0x20;
+/** What the reference implementation allows. */
+const MAX_HEADER_BYTES = 100_000_000;
+
+const length = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const headerShape = v.objectWithRest(
+  { [METADATA]: v.optional(v.record(v.string(), v.string())) },
+  v.strictObject({
+    dtype: v.string(),
+    shape: v.array(length),
+    data_offsets: v.strictTuple([length, length]),
+  }),
+);
+type RawHeader = v.InferOutput<typeof headerShape>;
+type RawEntry = Exclude<RawHeader[string], undefined>;
+
+function parseJson(json: Uint8Array): RawHeader {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(json));
+  } catch (error) {
+    throw new SafetensorsError(
+      `The header is not JSON: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+  const { output, issues } = v.safeParse(headerShape, value, { abortEarly: true });
+  if (issues === undefined) return output as RawHeader;
+  const [issue] = issues;
+  throw new SafetensorsError(
+    `The header's ${
+      v.getDotPath(issue) ?? "value"
+    } must be ${issue.expected}, got ${issue.received}`,
+  );
+}
+
+function parseEntry(
+  name: string,
+  { entry, begin }: { readonly entry: RawEntry; readonly begin: number },
+): TensorEntry {
+  const { dtype, shape, data_offsets: [first, last] } = entry as {
+    dtype: string;
+    shape: number[];
+    data_offsets: [number, number];
+  };
+  if (!isDtype(dtype)) {
+    throw new SafetensorsError(
+      `${name} has the element type ${dtype}: known are ${
+        Object.keys(SAFETENSORS_BYTES).join(", ")
+      }`,
+    );
+  }
+  const wanted = byteLength({ dtype, shape });
+  if (!Number.isSafeInteger(wanted) || last - first !== wanted) {
+    throw new SafetensorsError(
+      `${name} of [${shape}] and ${dtype} takes ${wanted} bytes, and its offsets ${first} to ${last} are ` +
+        `${last - first} apart`,
+    );
+  }
+  return { dtype, shape, begin: begin + first, end: begin + last };
+}
+
+function isDtype(name: string): name is SafetensorsDtype {
+  return Object.hasOwn(SAFETENSORS_BYTES, name);
+}
+
+function requireFilled(
+  tensors: ReadonlyMap<string, TensorEntry>,
+  range: { readonly begin: number; readonly end: number },
+): void {
+  let at = range.begin;
+  const inOrder = [...tensors].toSorted(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  for (const [name, { begin, end }] of inOrder) {
+    if (begin < at) {
+      throw new SafetensorsError(`${name} begins at byte ${begin} within another tensor`);
+    }
+    if (begin > at) {
+      throw new SafetensorsError(`No tensor has bytes ${at} to ${begin}, before ${name}`);
+    }
+    if (end > range.end) {
+      throw new SafetensorsError(
+        `${name} ends at byte ${end}, and the file has ${range.end}: it is cut off`,
+      );
+    }
+    at = end;
+  }
+  if (at < range.end) throw new SafetensorsError(`No tensor has the bytes from ${at} on`);
+}
