@@ -21,7 +21,8 @@ export function runsOf(
   isSame: (one: number, next: number) => boolean,
 ): BlockRun[] {
   const runs: BlockRun[] = [];
-  for (let index = from, first = from; index < to; index++) {
+  let first = from;
+  for (let index = from; index < to; index++) {
     if (index + 1 < to && isSame(index, index + 1)) continue;
     runs.push({ firstBlock: first, numBlocks: index + 1 - first });
     first = index + 1;
