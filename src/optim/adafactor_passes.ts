@@ -38,7 +38,7 @@ export interface PassOperands {
 }
 
 /** Pass 1: row sums, column sums and sum of g^2; and sum p^2, where the last step has not left it. */
-export function sumStatistics(block: Block, { device, grad, sums }: PassOperands): void {
+export function sumStatistics(block: Block, { device, grad, param, sums }: PassOperands): void {
   const { parameter, view, state } = block;
   device.run("adafactor_stats", { grad: grad.buffer, sums }, {
     gradOffset: grad.offset,
@@ -46,8 +46,8 @@ export function sumStatistics(block: Block, { device, grad, sums }: PassOperands
     ...statisticsSlots(block),
   });
   if (state.squaresOf === parameter.version) return;
-  device.run("sum_squares", { x: parameter.buffer, sums }, {
-    offset: block.paramOffset,
+  device.run("sum_squares", { x: param.buffer, sums }, {
+    offset: param.offset,
     length: view.batch * view.rows * view.cols,
     slot: block.paramSquares[state.step % 2].offset,
   });
