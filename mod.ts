@@ -39,6 +39,7 @@ export type { AlgorithmOptions, TabledOp } from "./src/dist/algorithm_table.ts";
 export type { Dtype, Reduction } from "./src/dist/frame.ts";
 export {
   Layout,
+  type LayoutOptions,
   type Range,
   type ShardingGroup,
   shardRange,
@@ -61,6 +62,7 @@ export {
   type AnyTensor,
   backward,
   type GradientFunction,
+  type GradientReceiver,
   type Gradients,
   type GraphNode,
 } from "./src/tensor/autograd.ts";
@@ -103,7 +105,7 @@ export {
   type WarmupOptions,
 } from "./src/optim/schedule.ts";
 export type { DimRole, Factoring, MemoryOrder } from "./src/optim/factoring.ts";
-export type { DimView, FactoredView } from "./src/optim/factored_moment.ts";
+export type { DimView, FactoredView, PaddedRuns } from "./src/optim/factored_moment.ts";
 export type { OptimizerState, ParameterState } from "./src/optim/adafactor_state.ts";
 export {
   type HuggingFaceState,
@@ -112,7 +114,7 @@ export {
   type TorchState,
 } from "./src/optim/import_state.ts";
 export type { GradientBlock } from "./src/optim/adafactor_passes.ts";
-export type { ParameterDiagnostics } from "./src/optim/diagnostics.ts";
+export type { HostGradient, ParameterDiagnostics } from "./src/optim/diagnostics.ts";
 export { NonFiniteGradientError } from "./src/optim/non_finite.ts";
 export {
   DistributedAdaFactor,

@@ -3,7 +3,11 @@
 // A dim of length n over s ranks is cut into contiguous ranges; the first n mod s ranks own one index more:
 //   n = 10, s = 4  ->  [0, 3) [3, 6) [6, 8) [8, 10)
 // A Layout lists, for one tensor, which dims are cut and over which group. Dims that are not listed are whole on every
-// rank. Everything else (padding, how factored statistics add up) follows from the ranges.
+// rank. Everything else (how factored statistics add up) follows from the ranges.
+//
+// A dim may be stored longer than it is, as vocabularies are, so that every rank's shard is equally long: what is cut is
+// the padded length, and the pads lie at the end of the last shards.
+//   n = 5 padded to 8, s = 4  ->  stored 2 2 2 2, of which [0, 2) [2, 4) [4, 5) [5, 5) count
 
 /** Indices `begin <= i < end` of one dim. */
 export interface Range {
@@ -37,24 +41,48 @@ export interface Split<Group extends ShardingGroup = ShardingGroup> {
   readonly group: Group;
 }
 
+/** Options of {@linkcode Layout}. */
+export interface LayoutOptions {
+  /** Shape as it is stored, all shards together: no dim is shorter than in the global shape. Default: that shape. */
+  readonly paddedShape?: readonly number[];
+}
+
 /** How one tensor's dims are cut over process groups. */
 export class Layout<Group extends ShardingGroup = ShardingGroup> {
-  /** Shape of the whole tensor. */
+  /** Shape of the whole tensor, without pads. */
   readonly globalShape: readonly number[];
+  /** Shape of the whole tensor as it is stored: with pads, at the end of dims. */
+  readonly paddedShape: readonly number[];
   /** Cuts, at most one per dim; groups of size 1 are dropped. */
   readonly splits: readonly Split<Group>[];
 
   /**
    * Cuts a tensor of `globalShape`; without splits it is whole on every rank.
    *
-   * @throws {RangeError} if a dim does not exist, is cut twice, or is shorter than its group is large.
+   * @throws {RangeError} if a dim does not exist, is cut twice, is shorter than its group is large, or is padded to less
+   * than its length.
    */
-  constructor(globalShape: readonly number[], splits: readonly Split<Group>[] = []) {
+  constructor(
+    globalShape: readonly number[],
+    splits: readonly Split<Group>[] = [],
+    { paddedShape = globalShape }: LayoutOptions = {},
+  ) {
+    if (
+      paddedShape.length !== globalShape.length ||
+      !paddedShape.every((length, dim) =>
+        Number.isSafeInteger(length) && length >= globalShape[dim]
+      )
+    ) {
+      throw new RangeError(
+        `Cannot pad [${globalShape}] to [${paddedShape}]: give as many dims, each at least as long`,
+      );
+    }
     this.globalShape = [...globalShape];
+    this.paddedShape = [...paddedShape];
     this.splits = splits.filter(({ group }) => group.size > 1);
     const seen = new Set<number>();
     for (const { dim, group } of this.splits) {
-      const length = globalShape[dim];
+      const length = paddedShape[dim];
       if (length === undefined) {
         throw new RangeError(
           `Cannot split dim ${dim} as the shape [${globalShape}] has ${globalShape.length} dims`,
@@ -74,19 +102,25 @@ export class Layout<Group extends ShardingGroup = ShardingGroup> {
     }
   }
 
-  /** The part of `dim` that this rank owns. */
+  /** The indices of `dim` that this rank owns; pads are none. */
   range(dim: number): Range {
-    const split = this.splits.find((each) => each.dim === dim);
-    return split === undefined
-      ? { begin: 0, end: this.globalShape[dim] }
-      : shardRange(this.globalShape[dim], split.group.size, split.group.rank);
+    const length = this.globalShape[dim];
+    const { begin, end } = this.#storedRange(dim);
+    return { begin: Math.min(begin, length), end: Math.min(end, length) };
   }
 
-  /** Shape of this rank's shard. */
+  /** Shape of this rank's shard as it is stored, pads included. */
   get localShape(): number[] {
-    return this.globalShape.map((_, dim) => {
-      const { begin, end } = this.range(dim);
+    return this.paddedShape.map((_, dim) => {
+      const { begin, end } = this.#storedRange(dim);
       return end - begin;
     });
+  }
+
+  #storedRange(dim: number): Range {
+    const split = this.splits.find((each) => each.dim === dim);
+    return split === undefined
+      ? { begin: 0, end: this.paddedShape[dim] }
+      : shardRange(this.paddedShape[dim], split.group.size, split.group.rank);
   }
 }

@@ -5,13 +5,13 @@
 // Where kernels run in the background, dW is one kernel behind dx. Where they run on this thread, nothing would move while
 // dW is computed, so it is computed in slices of rows, with time for the sockets before each until dx has arrived.
 
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ProcessGroup } from "../dist/group.ts";
 import { columnSums } from "../ops/add_row.ts";
 import { inputGradient, linearForward, weightGradient } from "../ops/linear.ts";
 import { multiply } from "../ops/matmul.ts";
 import { allReduce } from "../tensor/exchange.ts";
 import { rowsAndCols } from "../tensor/shape.ts";
+import { letSocketsMove } from "../tensor/socket_turns.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** Operands of a linear map: x [..., I], W [O, I], b [O]. */
@@ -67,14 +67,5 @@ async function weightGradientDuring(
   return dWeight;
 }
 
-/** Lets what has arrived in, and what waits out: 0.1 ms. */
-async function letSocketsMove(): Promise<void> {
-  for (let turn = 0; turn < TURNS_PER_POLL; turn++) await nextTurn();
-}
-
 // 1 to 2 ms of work on one core (10 G multiply-adds per second, less in thin slices).
 const SLICE_MULTIPLY_ADDS = 2 ** 24;
-// Deno's runtime (tokio) looks at its sockets once in 61 turns of a busy event loop; a turn takes under 2 us. Measured on
-// two ranks of one thread, 256 kB: with one turn per slice dx takes 120 slices to arrive, with 64 turns 2. A timeout of 0
-// does it at once too, but sleeps for 2 ms.
-const TURNS_PER_POLL = 64;

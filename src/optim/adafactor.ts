@@ -19,6 +19,7 @@ import type { Device, DeviceBuffer } from "../device/device.ts";
 import type { ProcessGroup } from "../dist/group.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { withoutPads } from "./block_of_whole.ts";
 import { type FactoredView, factoredView } from "./factored_moment.ts";
 import type { Factoring } from "./factoring.ts";
 import type { Hyperparameters } from "./hyperparameters.ts";
@@ -28,7 +29,7 @@ import { BlockMemory } from "./block_memory.ts";
 import { OptimizerStates, type Owned } from "./optimizer_states.ts";
 import type { GradientBlock } from "./adafactor_passes.ts";
 import { runStep } from "./adafactor_step.ts";
-import { diagnose, type ParameterDiagnostics } from "./diagnostics.ts";
+import { diagnose, type HostGradient, type ParameterDiagnostics } from "./diagnostics.ts";
 import { NonFiniteGradientError } from "./non_finite.ts";
 import { checkOptionShape } from "./option_shape.ts";
 import {
@@ -127,8 +128,9 @@ export class Adafactor implements Disposable {
     if (!(gradientDivisor >= 1 && gradientDivisor < Infinity)) {
       throw new RangeError(`gradientDivisor must be >= 1: current value is ${gradientDivisor}`);
     }
-    await this.#alone(async () => {
-      const active = withGradients(this.#hyper);
+    await this.alone(async () => {
+      await this.gatherGradients();
+      const active = withGradients(this.#hyper, (parameter) => this.hasGradient(parameter));
       if (this.#mayLackGradients) await this.agreeOn(active);
       if (active.length === 0) return;
       try {
@@ -146,7 +148,7 @@ export class Adafactor implements Disposable {
    * @throws {TypeError} if two parameters have one name
    */
   async stateDict(): Promise<OptimizerState> {
-    return await this.#alone(() => this.#states.save(this.#owned(this.parameters)));
+    return await this.alone(() => this.#states.save(this.#owned(this.parameters)));
   }
 
   /**
@@ -155,7 +157,7 @@ export class Adafactor implements Disposable {
    * @throws {TypeError} if it is not the state of these parameters with these options; nothing was changed
    */
   loadStateDict(saved: Readonly<OptimizerState>): void {
-    this.#requireIdle();
+    this.requireIdle();
     this.#states.load(saved, this.#owned(this.parameters));
     this.forgetPlan();
   }
@@ -167,12 +169,14 @@ export class Adafactor implements Disposable {
    * @throws {TypeError} before the first step, and after one that was refused or skipped
    */
   async diagnostics(): Promise<Record<string, ParameterDiagnostics>> {
-    return await this.#alone(async () => {
+    return await this.alone(async () => {
       if (!this.#plan?.isFinished) {
         throw new TypeError("Cannot diagnose as the last step did not take place: step first");
       }
-      const { steps } = this.#memory!;
-      return await diagnose(this.#plan, { device: this.#device, steps, groups: this.groups });
+      return await diagnose(this.#plan, {
+        ...{ device: this.#device, steps: this.#memory!.steps, groups: this.groups },
+        gradientOf: (parameter) => this.readGradient(parameter),
+      });
     });
   }
 
@@ -208,6 +212,22 @@ export class Adafactor implements Disposable {
     return 0;
   }
 
+  /** Brings gradients to where `hasGradient` and `gradientBlocks` look for them; the first thing that a step does. */
+  protected gatherGradients(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Whether there is a gradient to step with. */
+  protected hasGradient(parameter: Parameter): boolean {
+    return parameter.grad !== undefined;
+  }
+
+  /** The gradient as this rank holds it, without pads, on the host; undefined if there is none. */
+  protected async readGradient(parameter: Parameter): Promise<HostGradient | undefined> {
+    const { grad, layout } = parameter;
+    return grad && { values: withoutPads(await grad.data(), layout), groups: [] };
+  }
+
   /** The gradients to use, in order of `parameters`; what is pushed on `scope` lives until the step ends. */
   protected gradientBlocks(
     parameters: readonly Parameter[],
@@ -237,6 +257,26 @@ export class Adafactor implements Disposable {
   /** Whether any step was taken. */
   protected get started(): boolean {
     return !this.#states.isEmpty;
+  }
+
+  /** Runs `work` unless something else is under way. */
+  protected async alone<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.requireIdle();
+    this.#busy = true;
+    try {
+      return await work();
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** @throws {TypeError} if something is under way. */
+  protected requireIdle(): void {
+    if (this.#busy) {
+      throw new TypeError(
+        "Cannot start as something else is not finished: await step(), and with ZeRO stage 2 backward()",
+      );
+    }
   }
 
   get #device(): Device {
@@ -286,23 +326,6 @@ export class Adafactor implements Disposable {
       hyper: this.#hyper.get(parameter)!,
       view: this.viewOf(parameter),
     }));
-  }
-
-  /** Runs `work` unless something else is under way. */
-  async #alone<Result>(work: () => Promise<Result>): Promise<Result> {
-    this.#requireIdle();
-    this.#busy = true;
-    try {
-      return await work();
-    } finally {
-      this.#busy = false;
-    }
-  }
-
-  #requireIdle(): void {
-    if (this.#busy) {
-      throw new TypeError("Cannot step as the last step is not finished: await step()");
-    }
   }
 }
 

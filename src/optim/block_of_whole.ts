@@ -4,7 +4,7 @@
 //                                             x x . .   ->  block [2, 2]
 //                                             x x . .
 
-import type { Range } from "../dist/layout.ts";
+import type { Layout, Range } from "../dist/layout.ts";
 
 /** One dim of the whole, and the indices of it that the block has. */
 export interface BlockDim {
@@ -24,6 +24,20 @@ export function wholeWith(block: Float32Array, dims: readonly BlockDim[]): Float
   const whole = new Float32Array(wholeLength(dims));
   forEachRun(dims, (at, from, length) => whole.set(block.subarray(at, at + length), from));
   return whole;
+}
+
+/** `values` of a local shard, or of some rows of it that are no pads, without pads. */
+export function withoutPads(values: Float32Array, layout: Layout): Float32Array {
+  const { localShape } = layout;
+  if (localShape.length === 0) return values;
+  const stride = localShape.slice(1).reduce((product, length) => product * length, 1);
+  const dims = localShape.map((length, dim) => {
+    const { begin, end } = layout.range(dim);
+    return { length, range: { begin: 0, end: end - begin } };
+  });
+  const numRows = Math.min(stride === 0 ? 0 : values.length / stride, dims[0].range.end);
+  dims[0] = { length: numRows, range: { begin: 0, end: numRows } };
+  return takeBlock(values, dims);
 }
 
 /** Elements of the whole. */

@@ -1,11 +1,11 @@
 // Where kernels find the blocks' tensors. A large one they take as it lies; small ones that do not lie in one buffer anyway
-// (as the gradients that ZeRO has packed do) are copied together into one; and one whose batch does not come first is
+// (as the gradients that ZeRO has packed do) are copied together into one; and one that does not lie as kernels want it is
 // copied into that order.
 
 import type { Device, DeviceBuffer } from "../device/device.ts";
 import type { GradientBlock } from "./adafactor_passes.ts";
 import type { Block } from "./adafactor_plan.ts";
-import { copyBack, copyBatchFirst } from "./block_order.ts";
+import { copyBack, copyBatchFirst, isInOrder } from "./block_order.ts";
 import { runsOf } from "./block_runs.ts";
 
 /** Where each block is to be found, in the order of `blocks`; `sources` says where they lie. Copies live on `scope`. */
@@ -24,7 +24,7 @@ export function operandsOf(
     const run = blocks.slice(firstBlock, firstBlock + numBlocks);
     const own = sources.slice(firstBlock, firstBlock + numBlocks);
     const isInPlace = own.every(({ buffer }) => buffer === own[0].buffer) &&
-      run.every(({ view }) => view.order === "batch row col");
+      run.every(({ view }) => isInOrder(view));
     operands.push(...isInPlace ? own : copied(run, own, { device, scope }));
   }
   return operands;

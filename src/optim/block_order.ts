@@ -1,5 +1,6 @@
-// Blocks whose batch does not come first in memory, copied into the order that kernels want, and back.
+// Blocks whose batch does not come first in memory, or that have pads, copied into the order that kernels want, and back.
 //
+//   padded          runs of elements with pads between them
 //   row batch col   [rows, batch, cols]: per matrix, `rows` runs of `cols` elements
 //   row col batch   [rows, cols, batch], a convolution's [out, in, height width]: single elements, `batch` apart
 
@@ -8,18 +9,22 @@ import type { KernelParams } from "../device/kernels.ts";
 import type { GradientBlock } from "./adafactor_passes.ts";
 import type { FactoredView } from "./factored_moment.ts";
 
-/** A block as the parameter has it, and a copy of it whose batch comes first. */
+/** A block as the parameter has it, and a copy of it as kernels want it. */
 export interface BlockCopy {
   readonly block: GradientBlock;
   readonly copy: GradientBlock;
   readonly view: FactoredView<unknown>;
 }
 
+/** Whether a block is one run in memory with its batch first. */
+export function isInOrder({ order, paddedRuns }: FactoredView<unknown>): boolean {
+  return order === "batch row col" && paddedRuns === undefined;
+}
+
 /** Fills the copy. */
 export function copyBatchFirst(device: Device, { block, copy, view }: BlockCopy): void {
-  const { batch, rows, cols, order } = view;
-  if (order === "batch row col") {
-    const length = batch * rows * cols;
+  if (isInOrder(view)) {
+    const length = view.batch * view.rows * view.cols;
     device.copy(block.buffer, 4 * block.offset, copy.buffer, 4 * copy.offset, 4 * length);
     return;
   }
@@ -33,9 +38,8 @@ export function copyBatchFirst(device: Device, { block, copy, view }: BlockCopy)
 
 /** Overwrites the block by the copy. */
 export function copyBack(device: Device, { block, copy, view }: BlockCopy): void {
-  const { batch, rows, cols, order } = view;
-  if (order === "batch row col") {
-    const length = batch * rows * cols;
+  if (isInOrder(view)) {
+    const length = view.batch * view.rows * view.cols;
     device.copy(copy.buffer, 4 * copy.offset, block.buffer, 4 * block.offset, 4 * length);
     return;
   }
@@ -52,10 +56,18 @@ interface Run {
   readonly offset: number;
 }
 
-/** Each matrix of the batch as runs, in the block and in the copy. */
+/** The block as matrices that lie in runs, both in the parameter and in the copy. */
 function matricesOf(
-  { block, copy, view: { batch, rows, cols, order } }: BlockCopy,
+  { block, copy, view: { batch, rows, cols, order, paddedRuns } }: BlockCopy,
 ): (Pick<KernelParams<"copy_block">, "rows" | "cols"> & { inBlock: Run; inCopy: Run })[] {
+  if (paddedRuns !== undefined) {
+    const { count, length, stride } = paddedRuns;
+    return [{
+      ...{ rows: count, cols: length },
+      inBlock: { stride, offset: block.offset },
+      inCopy: { stride: length, offset: copy.offset },
+    }];
+  }
   return Array.from({ length: batch }, (_, b) => {
     const inCopy = copy.offset + b * rows * cols;
     return order === "row col batch"

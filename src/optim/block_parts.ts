@@ -61,8 +61,7 @@ function partsAlong(dims: readonly DimView<{ size: number }>[]): AxisParts {
     return { whole, own: whole, first: 0 };
   }
   const partsIn = ({ begin, end }: Range) => (end - begin) * whole / outermost.length;
-  const sizes = outermost.groups.map(({ size }) => size);
-  const isEven = shardsOf({ begin: 0, end: outermost.length }, sizes).every((shard) => {
+  const isEven = shardsOf(outermost).every((shard) => {
     const own = partsIn(shard);
     return POWERS_OF_TWO.includes(own) && partsIn({ begin: 0, end: shard.begin }) % own === 0;
   });
@@ -71,12 +70,20 @@ function partsAlong(dims: readonly DimView<{ size: number }>[]): AxisParts {
   return { whole, own: partsIn(range), first: partsIn({ begin: 0, end: range.begin }) };
 }
 
-/** The shards of all ranks, where each of `sizes` cuts what the one before it has left. */
-function shardsOf(range: Range, [size, ...inner]: readonly number[]): Range[] {
+/** What each rank owns of a dim. The first group cuts it as it is stored, each further one what counts of a shard. */
+function shardsOf({ length, storedLength, groups }: DimView<{ size: number }>): Range[] {
+  const [first, ...inner] = groups.map(({ size }) => size);
+  const outer = cut({ begin: 0, end: storedLength }, [first])
+    .map(({ begin, end }) => ({ begin: Math.min(begin, length), end: Math.min(end, length) }));
+  return outer.flatMap((range) => cut(range, inner));
+}
+
+/** The shards of a range, where each of `sizes` cuts what the one before it has left. */
+function cut(range: Range, [size, ...inner]: readonly number[]): Range[] {
   if (size === undefined) return [range];
   return Array.from({ length: size }, (_, rank) => {
     const { begin, end } = shardRange(range.end - range.begin, size, rank);
-    return shardsOf({ begin: range.begin + begin, end: range.begin + end }, inner);
+    return cut({ begin: range.begin + begin, end: range.begin + end }, inner);
   }).flat();
 }
 

@@ -9,6 +9,7 @@ import type { Device, DeviceBuffer } from "../device/device.ts";
 import type { ProcessGroup } from "../dist/group.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Block, Plan } from "./adafactor_plan.ts";
+import { distinctNames } from "./parameter_names.ts";
 
 /** What one step did to one parameter. */
 export interface ParameterDiagnostics {
@@ -25,28 +26,41 @@ export interface ParameterDiagnostics {
   /** What the update was divided by: 1 where it was not clipped. */
   readonly clipFactor: number;
   /**
-   * Share of the gradient's elements that are exactly 0, in this data-parallel rank's own part of the batch; undefined
-   * where gradients are already forgotten.
+   * Share of the gradient's elements that are exactly 0, in this data-parallel rank's own part of the batch (with ZeRO
+   * stage 2, where ranks keep no such gradient: of the average over ranks); undefined where gradients are forgotten.
    */
   readonly zeroGradients: number | undefined;
+}
+
+/** A gradient, or this rank's part of one. */
+export interface HostGradient {
+  readonly values: Float32Array;
+  /** Groups whose ranks hold the other parts. */
+  readonly groups: readonly ProcessGroup[];
+}
+
+/** What diagnoses need besides the plan. */
+export interface DiagnosticsInput {
+  readonly device: Device;
+  /** What the kernel adafactor_step_sizes left. */
+  readonly steps: DeviceBuffer;
+  readonly groups: readonly ProcessGroup[];
+  readonly gradientOf: (parameter: Parameter) => Promise<HostGradient | undefined>;
 }
 
 /** Every parameter of the plan by name, after a step; all ranks must call it. */
 export async function diagnose(
   { blocks, sums }: Plan,
-  { device, steps, groups }: {
-    readonly device: Device;
-    /** What the kernel adafactor_step_sizes left. */
-    readonly steps: DeviceBuffer;
-    readonly groups: readonly ProcessGroup[];
-  },
+  { device, steps, ...gradients }: DiagnosticsInput,
 ): Promise<Record<string, ParameterDiagnostics>> {
   const values = new Float32Array((await device.read(sums)).buffer);
   const records = new Float32Array((await device.read(steps)).buffer);
-  const zeros = await countZeros(blocks.map(({ parameter }) => parameter), groups);
+  const parameters = blocks.map(({ parameter }) => parameter);
+  const zeros = await countZeros(parameters, gradients);
+  const names = distinctNames(parameters, parameters);
   return Object.fromEntries(
     blocks.map((block, index) => [
-      block.parameter.name,
+      names[index],
       diagnoseBlock(block, {
         values,
         step: records.subarray(STEP_WORDS * index, STEP_WORDS * (index + 1)),
@@ -78,25 +92,25 @@ function diagnoseBlock(
   };
 }
 
-/** Zeros in each parameter's gradient, all its shards together; undefined where there is no gradient. */
+/** Zeros in each parameter's gradient, all its parts together; undefined where there is no gradient. */
 async function countZeros(
   parameters: readonly Parameter[],
-  groups: readonly ProcessGroup[],
+  { groups, gradientOf }: Pick<DiagnosticsInput, "groups" | "gradientOf">,
 ): Promise<(number | undefined)[]> {
   const counts = new Float32Array(parameters.length);
-  for (const [index, { grad }] of parameters.entries()) {
-    if (grad === undefined) continue;
-    for (const value of await grad.data()) if (value === 0) counts[index] += 1;
+  const cutBy: (readonly ProcessGroup[] | undefined)[] = [];
+  for (const [index, parameter] of parameters.entries()) {
+    const gradient = await gradientOf(parameter);
+    cutBy.push(gradient?.groups);
+    for (const value of gradient?.values ?? []) if (value === 0) counts[index] += 1;
   }
   for (const group of groups) {
-    const isCut = parameters.map(({ layout }) =>
-      layout.splits.some((split) => split.group === group)
-    );
+    const isCut = cutBy.map((groups) => groups?.includes(group) ?? false);
     const shared = counts.map((count, index) => isCut[index] ? count : 0);
     await group.allReduce(shared);
     isCut.forEach((cut, index) => counts[index] = cut ? shared[index] : counts[index]);
   }
-  return parameters.map(({ grad }, index) => grad === undefined ? undefined : counts[index]);
+  return cutBy.map((groups, index) => groups === undefined ? undefined : counts[index]);
 }
 
 const STEP_FIELDS = Object.keys(stepFields);

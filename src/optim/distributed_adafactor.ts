@@ -3,39 +3,35 @@
 // A parameter carries its layout: which dims are cut over which groups. ZeRO cuts dim 0 of the local shard once more
 // (optim/zero.ts). All this class adds to Adafactor is where blocks lie and what crosses the wire per step:
 //
-//   data-parallel group   1 reduce-scatter of gradients and 1 all-gather of parameters (without ZeRO: 1 all-reduce)
-//   each group            at most 2 all-reduces: A, row sums, column sums and scalars; B, one number per parameter
+//   data-parallel group   1 reduce-scatter of gradients and 1 all-gather of parameters; without ZeRO 1 all-reduce; with
+//                         stage 2 a reduce-scatter per bucket, while backward runs (optim/gradient_buckets.ts)
+//   groups of replicas    1 all-reduce of what a rank owns of gradients
+//   groups that cut       at most 2 all-reduces: A, row sums, column sums and scalars; B, one number per parameter
 //
 // however many parameters there are. Two options cost one more all-reduce per group: `cautious` (its number per
-// parameter) and `missingGradients: "skip"` (so that all ranks step the same parameters). ColossalAI's original makes several per tensor, and under ZeRO never adds up
-// column sums over the rows that other ranks own; here sums are reduced before they are averaged.
+// parameter) and `missingGradients: "skip"` (so that all ranks step the same parameters). ColossalAI's original makes
+// several per tensor, and under ZeRO never adds up column sums over the rows that other ranks own; here sums are reduced
+// before they are averaged.
 
 import type { ProcessGroup } from "../dist/group.ts";
 import type { Layout } from "../dist/layout.ts";
+import { backward } from "../tensor/autograd.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { Adafactor, type StepOptions } from "./adafactor.ts";
 import type { GradientBlock } from "./adafactor_passes.ts";
+import { withoutPads } from "./block_of_whole.ts";
+import type { HostGradient } from "./diagnostics.ts";
+import { type DistributedSetup, parseSetup, type Placement } from "./distributed_setup.ts";
 import { type FactoredView, factoredView } from "./factored_moment.ts";
-import {
-  allGatherParameters,
-  averageGradients,
-  ownedRows,
-  reduceScatterGradients,
-} from "./zero.ts";
+import { GradientBuckets } from "./gradient_buckets.ts";
+import { ownedRows, type Placed } from "./packing.ts";
+import { describeParameters } from "./parameter_names.ts";
+import { allGatherParameters, averageGradients, numReplicas } from "./zero.ts";
 
-/** How parameters and batches are spread over ranks. */
-export interface DistributedSetup {
-  /** Ranks that hold different shards of split parameters. */
-  tensorParallelGroup?: ProcessGroup | undefined;
-  /** Ranks that hold the same shards and see different parts of the batch. */
-  dataParallelGroup?: ProcessGroup | undefined;
-  /** For parameters that do not carry their own layout: the parameter whose layout holds for them. */
-  shardToParam?: ReadonlyMap<Parameter, Parameter> | undefined;
-  /** Cut optimizer state by rows over the data-parallel group (ZeRO stage 1). Default true. */
-  useZero?: boolean | undefined;
-}
+export type { DistributedSetup } from "./distributed_setup.ts";
 
-/** What the last `step()` moved over the wire, on this rank. */
+/** What a call moved over the wire, on this rank. */
 export interface StepTraffic {
   /** Collectives, over all groups. */
   readonly collectives: number;
@@ -48,9 +44,9 @@ export interface StepTraffic {
 /**
  * Adafactor for parameters that are split over a process mesh.
  *
- * Every rank of the data-parallel group computes the gradient of its own part of the batch; `step()` averages them.
- * With ZeRO, state is divided by the group's size. The result equals {@linkcode Adafactor}'s on one device up to the
- * rounding of sums, for uneven shards too.
+ * Every rank of the data-parallel group computes the gradient of its own part of the batch; they are averaged, in `step()`
+ * or, with ZeRO stage 2, in `backward()`. With ZeRO, state is divided by the group's size. The result equals
+ * {@linkcode Adafactor}'s on one device up to the rounding of sums, for uneven and padded shards too.
  *
  * @example
  * ```ts
@@ -59,58 +55,39 @@ export interface StepTraffic {
  * optim.setupDistributed({
  *   tensorParallelGroup: await mesh.getGroupAlongAxis(0),
  *   dataParallelGroup: await mesh.getGroupAlongAxis(1),
+ *   zeroStage: 2,
  * });
  * ```
  */
 export class DistributedAdaFactor extends Adafactor {
-  #groups: readonly ProcessGroup[] | undefined;
-  #dataParallel: ProcessGroup | undefined;
-  #shardToParam: ReadonlyMap<Parameter, Parameter> = new Map();
-  #useZero = true;
-  #lastStep: StepTraffic = { collectives: 0, bytesSent: 0, bytesReceived: 0 };
+  #placement: Placement | undefined;
+  /** With stage 2, what `backward` has added up. */
+  #buckets: GradientBuckets | undefined;
+  /** That and what was in `grad` when the last step began, if anything was. */
+  #withGrad: GradientBuckets | undefined;
+  #lastStep: StepTraffic = NO_TRAFFIC;
+  #lastBackward: StepTraffic = NO_TRAFFIC;
 
   /**
    * Says how parameters and batches are spread; must be called before the first step, on every rank alike.
    *
-   * @throws {TypeError} if steps were already taken, or a layout does not fit its parameter
+   * @throws {TypeError} if steps were already taken, options contradict each other, or a layout does not fit its parameter
+   * @throws {RangeError} if `bucketBytes` is not positive
    */
-  setupDistributed(
-    { tensorParallelGroup, dataParallelGroup, shardToParam = new Map(), useZero = true }:
-      DistributedSetup,
-  ): void {
-    if (this.started) {
+  setupDistributed(setup: DistributedSetup): void {
+    this.requireIdle();
+    if (this.started || this.#buckets?.isEmpty === false) {
       throw new TypeError(
-        "Cannot set up after the first step as state is already split: set up before it",
+        "Cannot set up after the first step or backward() as state is already split: set up before it",
       );
     }
-    const oneForBoth = tensorParallelGroup !== undefined &&
-      tensorParallelGroup === dataParallelGroup;
-    if (oneForBoth && tensorParallelGroup.size > 1) {
-      throw new TypeError(
-        "Cannot use one group for both axes: give the mesh two axes, one may have size 1",
-      );
-    }
+    const placement = parseSetup(this.parameters, setup);
     this.forgetPlan();
-    this.#shardToParam = shardToParam;
-    const groups = new Set<ProcessGroup>();
-    for (const group of [tensorParallelGroup, dataParallelGroup]) {
-      if (group !== undefined) groups.add(group);
-    }
-    for (const parameter of this.parameters) {
-      const { localShape, splits } = this.#layoutOf(parameter);
-      if (localShape.join() !== parameter.shape.join()) {
-        throw new TypeError(
-          `Cannot step ${parameter.name} of shape [${parameter.shape}] as its layout says that this rank ` +
-            `holds [${localShape}]: give the layout that it was cut by`,
-        );
-      }
-      for (const { group } of splits) groups.add(group);
-    }
-    this.#dataParallel = dataParallelGroup !== undefined && dataParallelGroup.size > 1
-      ? dataParallelGroup
+    this.#placement = placement;
+    const { zeroStage, dataParallelism, bucketBytes } = placement;
+    this.#buckets = zeroStage === 2 && numReplicas(dataParallelism) > 1
+      ? new GradientBuckets(this.#placed(this.parameters), { ...dataParallelism, bucketBytes })
       : undefined;
-    this.#useZero = useZero;
-    this.#groups = [...groups].filter(({ size }) => size > 1);
   }
 
   /** Collectives and bytes of the last step, on this rank. */
@@ -118,56 +95,129 @@ export class DistributedAdaFactor extends Adafactor {
     return this.#lastStep;
   }
 
-  /** As {@linkcode Adafactor.step}, on all ranks together. @throws {TypeError} before `setupDistributed()`. */
-  override async step(options: StepOptions = {}): Promise<void> {
-    if (this.#groups === undefined) {
-      throw new TypeError("Cannot step before setupDistributed(): call it once, on every rank");
-    }
-    const before = this.#traffic();
-    await super.step(options);
-    const after = this.#traffic();
-    this.#lastStep = {
-      collectives: after.collectives - before.collectives,
-      bytesSent: after.bytesSent - before.bytesSent,
-      bytesReceived: after.bytesReceived - before.bytesReceived,
-    };
+  /** With ZeRO stage 2, collectives and bytes of the last `backward()` over data-parallel groups; else none. */
+  get lastBackward(): StepTraffic {
+    return this.#lastBackward;
   }
 
-  /** Every group that cuts a parameter or the batch. */
+  /**
+   * Computes gradients of `loss`, a scalar; they add to those already there.
+   *
+   * With ZeRO stage 2 all ranks call it together, and gradients are averaged over the data-parallel ranks bucket by bucket
+   * while others are still computed: `parameter.grad` is undefined after it, as a rank keeps its own rows alone. What
+   * `loss.backward()` or anybody else leaves in `parameter.grad` is averaged and added by `step()`, as in stage 1. The
+   * model's own backward must not use the data-parallel groups then.
+   *
+   * @throws {TypeError} with stage 2, on all ranks if only some of them have a gradient of a parameter; nothing was added
+   */
+  override async backward(loss: Tensor): Promise<void> {
+    const buckets = this.#buckets;
+    if (buckets === undefined) return await super.backward(loss);
+    const { shardGroup, replicaGroups } = this.#required.dataParallelism;
+    const groups = shardGroup === undefined ? replicaGroups : [shardGroup, ...replicaGroups];
+    await this.alone(async () => {
+      const before = trafficOf(groups);
+      await buckets.reduceDuring((receiver) => backward(loss, receiver));
+      this.#lastBackward = trafficSince(before, groups);
+    });
+  }
+
+  /** As {@linkcode Adafactor.step}, on all ranks together. @throws {TypeError} before `setupDistributed()`. */
+  override async step(options: StepOptions = {}): Promise<void> {
+    const { allGroups } = this.#required;
+    const before = trafficOf(allGroups);
+    await super.step(options);
+    this.#lastStep = trafficSince(before, allGroups);
+  }
+
+  /** Forgets all gradients. @throws {TypeError} while they are under way. */
+  override zeroGrad(): void {
+    if (this.#buckets !== undefined) this.requireIdle();
+    this.#buckets?.clear();
+    this.#forgetWithGrad();
+    super.zeroGrad();
+  }
+
+  /** Gives back all device memory that the optimizer holds. */
+  override [Symbol.dispose](): void {
+    this.#buckets?.[Symbol.dispose]();
+    this.#forgetWithGrad();
+    super[Symbol.dispose]();
+  }
+
+  /** Every group that cuts a parameter or its state. */
   protected override get groups(): readonly ProcessGroup[] {
-    return this.#groups ?? [];
+    return this.#placement?.sumGroups ?? [];
   }
 
   /** This rank's block: its shard, and of that its rows under ZeRO. */
   protected override viewOf(parameter: Parameter): FactoredView<ProcessGroup> {
-    if (this.#groups === undefined) {
-      throw new TypeError(
-        "Cannot place state before setupDistributed(): call it once, on every rank",
-      );
-    }
+    const { shardGroup: group } = this.#required.dataParallelism;
     const layout = this.#layoutOf(parameter);
     const factoring = this.factoringOf(parameter);
-    const group = this.#zeroGroup;
     if (group === undefined) return factoredView(layout, { factoring });
-    const { rows } = ownedRows(parameter, group);
+    const { rows } = ownedRows(layout, group);
     return factoredView(layout, { factoring, rowCut: { group, rows } });
   }
 
   /** Where this rank's rows begin. */
   protected override offsetOf(parameter: Parameter): number {
-    return this.#zeroGroup === undefined ? 0 : ownedRows(parameter, this.#zeroGroup).elements.begin;
+    const { shardGroup } = this.#required.dataParallelism;
+    if (shardGroup === undefined) return 0;
+    return ownedRows(this.#layoutOf(parameter), shardGroup).elements.begin;
   }
 
-  /** Averages over the data-parallel group; under ZeRO each rank gets its own rows only. */
+  /** With stage 2, averages what came into `grad` otherwise than by the optimizer's `backward`. */
+  protected override async gatherGradients(): Promise<void> {
+    this.#forgetWithGrad();
+    const given = this.parameters.filter(({ grad }) => grad !== undefined);
+    if (this.#buckets === undefined || given.length === 0) return;
+    const sums = this.#buckets.copy();
+    this.#withGrad = sums;
+    await sums.reduceDuring(async (receiver) => {
+      receiver.begin(given);
+      for (const parameter of given.toReversed()) {
+        await receiver.receive(parameter, parameter.grad!);
+      }
+    });
+  }
+
+  /** Whether this rank has a gradient, or with stage 2 rows of one. */
+  protected override hasGradient(parameter: Parameter): boolean {
+    return this.#reduced?.has(parameter) ?? super.hasGradient(parameter);
+  }
+
+  /** With stage 2 this rank's rows. */
+  protected override async readGradient(parameter: Parameter): Promise<HostGradient | undefined> {
+    const layout = this.#layoutOf(parameter);
+    const reduced = this.#reduced;
+    if (reduced === undefined) {
+      const groups = layout.splits.map(({ group }) => group);
+      const { grad } = parameter;
+      return grad && { values: withoutPads(await grad.data(), layout), groups };
+    }
+    if (!reduced.has(parameter)) return undefined;
+    const { buffer, offset, length } = reduced.blockOf(parameter);
+    const bytes = await buffer.device.read(buffer, {
+      byteOffset: 4 * offset,
+      byteLength: 4 * length,
+    });
+    const { groups } = this.viewOf(parameter);
+    return { values: withoutPads(new Float32Array(bytes.buffer), layout), groups };
+  }
+
+  /** Averages over the data-parallel ranks; under ZeRO each rank gets its own rows only. */
   protected override gradientBlocks(
     parameters: readonly Parameter[],
     scope: DisposableStack,
   ): Promise<readonly GradientBlock[]> {
-    const group = this.#dataParallel;
-    if (group === undefined) return super.gradientBlocks(parameters, scope);
-    return this.#useZero
-      ? reduceScatterGradients(parameters, group, scope)
-      : averageGradients(parameters, group, scope);
+    const reduced = this.#reduced;
+    if (reduced !== undefined) {
+      return Promise.resolve(parameters.map((parameter) => reduced.blockOf(parameter)));
+    }
+    const { dataParallelism } = this.#required;
+    if (numReplicas(dataParallelism) === 1) return super.gradientBlocks(parameters, scope);
+    return averageGradients(this.#placed(parameters), dataParallelism, scope);
   }
 
   /** Counts over all ranks. @throws {TypeError} on all of them if only some have a gradient of a parameter */
@@ -177,7 +227,7 @@ export class DistributedAdaFactor extends Adafactor {
       (each) => parameters.includes(each) ? 1 : 0,
     );
     let size = 1;
-    for (const group of this.groups) {
+    for (const group of this.#required.allGroups) {
       await group.allReduce(numRanks);
       size *= group.size;
     }
@@ -185,32 +235,61 @@ export class DistributedAdaFactor extends Adafactor {
     if (torn.length === 0) return;
     throw new TypeError(
       `Cannot step as only some ranks have a gradient of ${
-        torn.map(({ name }) => name).join(", ")
-      }: ` +
-        "every rank must compute it, or none",
+        describeParameters(torn, this.parameters)
+      }: every rank must compute it, or none`,
     );
   }
 
   /** Under ZeRO, gathers all rows. */
   protected override async publish(parameters: readonly Parameter[]): Promise<void> {
-    if (this.#zeroGroup !== undefined) await allGatherParameters(parameters, this.#zeroGroup);
+    const { shardGroup } = this.#required.dataParallelism;
+    if (shardGroup !== undefined) await allGatherParameters(this.#placed(parameters), shardGroup);
   }
 
-  get #zeroGroup(): ProcessGroup | undefined {
-    return this.#useZero ? this.#dataParallel : undefined;
+  get #reduced(): GradientBuckets | undefined {
+    return this.#withGrad ?? this.#buckets;
+  }
+
+  #forgetWithGrad(): void {
+    this.#withGrad?.[Symbol.dispose]();
+    this.#withGrad = undefined;
+  }
+
+  get #required(): Placement {
+    if (this.#placement === undefined) {
+      throw new TypeError(
+        "Cannot step before setupDistributed(): call it once, on every rank, before anything else",
+      );
+    }
+    return this.#placement;
+  }
+
+  #placed(parameters: readonly Parameter[]): Placed[] {
+    return parameters.map((parameter) => ({ parameter, layout: this.#layoutOf(parameter) }));
   }
 
   #layoutOf(parameter: Parameter): Layout<ProcessGroup> {
-    return (this.#shardToParam.get(parameter) ?? parameter).layout;
-  }
-
-  #traffic(): StepTraffic {
-    const total = { collectives: 0, bytesSent: 0, bytesReceived: 0 };
-    for (const { counters } of this.groups) {
-      total.collectives += counters.collectives;
-      total.bytesSent += counters.bytesSent;
-      total.bytesReceived += counters.bytesReceived;
-    }
-    return total;
+    return this.#required.layouts.get(parameter)!;
   }
 }
+
+function trafficOf(groups: readonly ProcessGroup[]): StepTraffic {
+  const total = { collectives: 0, bytesSent: 0, bytesReceived: 0 };
+  for (const { counters } of groups) {
+    total.collectives += counters.collectives;
+    total.bytesSent += counters.bytesSent;
+    total.bytesReceived += counters.bytesReceived;
+  }
+  return total;
+}
+
+function trafficSince(before: StepTraffic, groups: readonly ProcessGroup[]): StepTraffic {
+  const after = trafficOf(groups);
+  return {
+    collectives: after.collectives - before.collectives,
+    bytesSent: after.bytesSent - before.bytesSent,
+    bytesReceived: after.bytesReceived - before.bytesReceived,
+  };
+}
+
+const NO_TRAFFIC: StepTraffic = { collectives: 0, bytesSent: 0, bytesReceived: 0 };

@@ -14,6 +14,9 @@
 //   column sums                 over the groups that cut rows
 //   the whole matrix's sum      over both (it yields mean R = mean C, so that no rank needs another's rows)
 //   sum p^2, sum u^2            over every group that cuts the parameter at all
+//
+// Pads count for nothing: the block has none. At the end of the first dim they lie behind it; elsewhere between its runs,
+// which are brought together (optim/block_order.ts).
 
 import type { Layout, Range, ShardingGroup } from "../dist/layout.ts";
 import { type DimRole, type Factoring, type MemoryOrder, rolesOf } from "./factoring.ts";
@@ -24,10 +27,19 @@ export interface DimView<Group> {
   readonly role: DimRole;
   /** Length of the whole dim. */
   readonly length: number;
+  /** The same with the pads with which it is stored. */
+  readonly storedLength: number;
   /** The indices that this rank owns. */
   readonly range: Range;
   /** Groups that cut the dim. */
   readonly groups: readonly Group[];
+}
+
+/** A block with pads in memory: `count` runs of `length` elements, `stride` apart. */
+export interface PaddedRuns {
+  readonly count: number;
+  readonly length: number;
+  readonly stride: number;
 }
 
 /** This rank's block of one parameter, and over which groups its sums add up. */
@@ -48,6 +60,8 @@ export interface FactoredView<Group> {
   readonly factored: boolean;
   /** How its matrices lie in memory. */
   readonly order: MemoryOrder;
+  /** Where its elements lie if there are pads between them, in memory order. */
+  readonly paddedRuns: PaddedRuns | undefined;
   /** The parameter's dims, first the batch, then rows, then columns; a scalar has one of length 1. */
   readonly dims: readonly DimView<Group>[];
   /** Groups that cut columns: row sums add up over them. */
@@ -77,10 +91,12 @@ export function factoredView<Group extends ShardingGroup>(
   const { roles, order } = rolesOf(globalShape, factoring);
   const dims = globalShape.map((length, dim): DimView<Group> => {
     const groups = splits.filter((split) => split.dim === dim).map(({ group }) => group);
-    return { role: roles[dim], length, range: layout.range(dim), groups };
+    const storedLength = layout.paddedShape[dim];
+    return { role: roles[dim], length, storedLength, range: layout.range(dim), groups };
   });
   if (dims.length === 0) {
-    dims.push({ role: "col", length: 1, range: { begin: 0, end: 1 }, groups: [] });
+    const range = { begin: 0, end: 1 };
+    dims.push({ role: "col", length: 1, storedLength: 1, range, groups: [] });
   }
   if (rowCut !== undefined) {
     const { range, groups } = dims[0];
@@ -88,6 +104,13 @@ export function factoredView<Group extends ShardingGroup>(
     dims[0] = { ...dims[0], range: { begin, end }, groups: [...groups, rowCut.group] };
   }
 
+  const paddedRuns = paddedRunsOf(dims, layout.localShape);
+  if (paddedRuns !== undefined && order !== "batch row col") {
+    throw new TypeError(
+      `Cannot factor [${globalShape}] padded to [${layout.paddedShape}] by [${roles}]: ` +
+        "pad its first dim, or choose a factoring whose batch comes first",
+    );
+  }
   const product = (role: DimRole, lengthOf: (dim: DimView<Group>) => number) =>
     dims.reduce((total, dim) => dim.role === role ? total * lengthOf(dim) : total, 1);
   const local = (role: DimRole) => product(role, ({ range }) => range.end - range.begin);
@@ -103,10 +126,34 @@ export function factoredView<Group extends ShardingGroup>(
     globalCount: whole("batch") * whole("row") * whole("col"),
     factored: roles.includes("row"),
     order,
+    paddedRuns,
     dims: ROLES.flatMap((role) => dims.filter((dim) => dim.role === role)),
     rowSumGroups: cutting((role) => role === "col"),
     colSumGroups: cutting((role) => role === "row"),
     groups: cutting(() => true),
+  };
+}
+
+/** The runs of a block whose dims are stored as `stored` says, where the last padded dim is not the first. */
+function paddedRunsOf(
+  dims: readonly DimView<unknown>[],
+  stored: readonly number[],
+): PaddedRuns | undefined {
+  const lengths = dims.map(({ range: { begin, end } }) => end - begin);
+  const padded = stored.flatMap((length, dim) => dim > 0 && length > lengths[dim] ? [dim] : []);
+  const [dim] = padded;
+  if (dim === undefined) return undefined;
+  if (padded.length > 1) {
+    throw new TypeError(
+      `Cannot step a parameter stored as [${stored}] of which [${lengths}] count: pad one dim besides the first`,
+    );
+  }
+  const product = (some: readonly number[]) => some.reduce((total, length) => total * length, 1);
+  const inner = product(lengths.slice(dim + 1));
+  return {
+    count: product(lengths.slice(0, dim)),
+    length: lengths[dim] * inner,
+    stride: stored[dim] * inner,
   };
 }
 

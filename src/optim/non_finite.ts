@@ -7,12 +7,13 @@
 import type { Device, DeviceBuffer } from "../device/device.ts";
 import type { Block } from "./adafactor_plan.ts";
 import type { HostSums, SumSlots } from "./packed_sums.ts";
+import { distinctNames } from "./parameter_names.ts";
 
 /** A gradient is NaN or infinite, or its square is. The step that found it changed nothing. */
 export class NonFiniteGradientError extends Error {
   /** "NonFiniteGradientError" */
   override readonly name = "NonFiniteGradientError";
-  /** Names of the parameters concerned, as far as this rank knows them. */
+  /** Names of the parameters concerned, as far as this rank knows them; with position and shape where names repeat. */
   readonly parameters: readonly string[];
 
   /** Takes the names of the parameters. */
@@ -49,7 +50,7 @@ export function refuseNonFinite(
   const bad = blocks.filter(({ gradientSquares }, index) =>
     flags[index] > 0 || !allFinite(host.of(gradientSquares))
   );
-  if (bad.length > 0) throw new NonFiniteGradientError(bad.map(({ parameter }) => parameter.name));
+  if (bad.length > 0) throw new NonFiniteGradientError(namesOf(bad, blocks));
 }
 
 interface Guarded {
@@ -69,7 +70,12 @@ export async function refuseGuarded(
   const bad = blocks.filter(({ gradientSquares: { offset, length } }) =>
     !allFinite(values.subarray(offset, offset + length))
   );
-  throw new NonFiniteGradientError(bad.map(({ parameter }) => parameter.name));
+  throw new NonFiniteGradientError(namesOf(bad, blocks));
+}
+
+function namesOf(bad: readonly Block[], blocks: readonly Block[]): string[] {
+  const [of, among] = [bad, blocks].map((some) => some.map(({ parameter }) => parameter));
+  return distinctNames(of, among);
 }
 
 function allFinite(values: Float32Array): boolean {

@@ -7,6 +7,7 @@ import {
   parseHyperparameters,
 } from "./hyperparameters.ts";
 import { checkOptionShape } from "./option_shape.ts";
+import { describeParameters } from "./parameter_names.ts";
 
 /** Options of the optimizer as a whole, and of every parameter whose group does not say otherwise. */
 export interface OptimizerOptions extends AdafactorOptions {
@@ -35,7 +36,10 @@ export function parseGroups(
   const byParameter = new Map<Parameter, Hyperparameters>();
   const add = (parameter: Parameter, hyper: Hyperparameters) => {
     if (byParameter.has(parameter)) {
-      throw new TypeError("Cannot optimize a parameter twice: each must be given once");
+      throw new TypeError(
+        `Cannot optimize a parameter twice: each must be given once, got ${parameter.name} of shape ` +
+          `[${parameter.shape.join(", ")}] again`,
+      );
     }
     byParameter.set(parameter, hyper);
   };
@@ -61,15 +65,19 @@ export function parseGroups(
 }
 
 /** The parameters that take part in a step. @throws {TypeError} if one that must have a gradient has none */
-export function withGradients(hyper: ReadonlyMap<Parameter, Hyperparameters>): Parameter[] {
-  const without = [...hyper].filter(([{ grad }, { missingGradients }]) =>
-    grad === undefined && missingGradients === "error"
+export function withGradients(
+  hyper: ReadonlyMap<Parameter, Hyperparameters>,
+  hasGradient: (parameter: Parameter) => boolean,
+): Parameter[] {
+  const all = [...hyper.keys()];
+  const without = all.filter((parameter) =>
+    hyper.get(parameter)!.missingGradients === "error" && !hasGradient(parameter)
   );
   if (without.length > 0) {
     throw new TypeError(
-      `Cannot step without a gradient of ${without.map(([{ name }]) => name).join(", ")}: ` +
+      `Cannot step without a gradient of ${describeParameters(without, all)}: ` +
         'call backward() first, or set missingGradients: "skip"',
     );
   }
-  return [...hyper.keys()].filter(({ grad }) => grad !== undefined);
+  return all.filter(hasGradient);
 }

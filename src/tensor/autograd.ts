@@ -15,6 +15,9 @@
 // The tensor itself, such as the loss, is its holder's: `using loss = ...`. So two losses over one trunk are added
 // before `backward`, and a value that is wanted later is read before. Using a released tensor throws. A gradient lives
 // until it is used; at the end those of the leaves are added to `leaf.grad`: all, or none if anything threw.
+//
+// A leaf's gradient is complete once every node that uses the leaf has passed its own on. Who wants it then, to send it
+// away while the rest is computed (optim/gradient_buckets.ts), is a `GradientReceiver`.
 
 import type { DType } from "./dtype.ts";
 // Only the type: tensor.ts imports this file for `Tensor.backward`.
@@ -47,25 +50,44 @@ export interface GraphNode {
   readonly saved?: readonly Tensor[];
 }
 
+/** Takes gradients of leaves while `backward` still computes others. What it throws ends `backward`. */
+export interface GradientReceiver {
+  /** Called once, before anything is computed, with every leaf that will get a gradient. */
+  begin(leaves: readonly AnyTensor[]): void;
+  /**
+   * Called when the gradient of `leaf` is complete, in the order in which that happens; `backward` waits for the promise.
+   * True: the receiver has copied what it wants, and the gradient is released. False: it is added to `leaf.grad` at the
+   * end, as without a receiver.
+   */
+  receive(leaf: AnyTensor, gradient: Tensor): Promise<boolean>;
+  /** Called between one node and the next; `backward` waits for the promise. */
+  betweenNodes(): Promise<void> | undefined;
+}
+
 /**
  * Adds d(root)/d(leaf) to `grad` of every leaf that requires it, and releases every intermediate.
  *
  * @param root A scalar (one element) that was computed from such a leaf.
+ * @param receiver Is offered every gradient as soon as it is complete. If `backward` throws, it must forget what it took.
  * @throws {RangeError} if `root` has more than one element.
  * @throws {Error} if nothing that `root` was computed from requires a gradient, or `backward` ran from it before.
  */
-export async function backward(root: Tensor): Promise<void> {
+export async function backward(root: Tensor, receiver?: GradientReceiver): Promise<void> {
   checkRoot(root);
   const order = topologicalOrder(root);
   order.forEach((tensor) => tensor.checkUsable());
   keepMemory(root, order);
   const gradients = new Map<AnyTensor, Tensor>([[root, root.filledLike(1)]]);
+  const leaves = receiver === undefined ? undefined : new LeafGradients(receiver, order);
   try {
     for (const y of order.toReversed()) {
-      if (!y.requiresGrad || y.node === undefined) continue;
-      await passGradient(y as Tensor, y.node, gradients);
+      const { node } = y;
+      if (!y.requiresGrad || node === undefined) continue;
+      await passGradient(y as Tensor, node, gradients);
       if (y !== root) y.release();
+      await leaves?.usedBy(node, gradients);
     }
+    if (root.node === undefined) await leaves?.offer(root, gradients);
     for (const [leaf, gradient] of gradients) {
       gradients.delete(leaf);
       (leaf as Tensor).addGradient(gradient);
@@ -116,6 +138,46 @@ async function passGradient(
     else sum.accumulate(dx);
   }
   if (!separate.includes(dy)) dy.release();
+}
+
+/** Tells a receiver which leaves' gradients are complete. */
+class LeafGradients {
+  readonly #receiver: GradientReceiver;
+  /** How often nodes that have not passed their gradient on yet use the leaf. */
+  readonly #usesLeft = new Map<AnyTensor, number>();
+
+  constructor(receiver: GradientReceiver, order: readonly AnyTensor[]) {
+    this.#receiver = receiver;
+    const leaves = order.filter(({ node, requiresGrad }) => node === undefined && requiresGrad);
+    for (const leaf of leaves) this.#usesLeft.set(leaf, 0);
+    for (const { node, requiresGrad } of order) {
+      if (requiresGrad) node?.inputs.forEach((input) => this.#count(input, 1));
+    }
+    receiver.begin(leaves);
+  }
+
+  /** To be called when `node` has passed its gradient on. */
+  async usedBy({ inputs }: GraphNode, gradients: Map<AnyTensor, Tensor>): Promise<void> {
+    for (const input of inputs) {
+      if (this.#count(input, -1) === 0) await this.offer(input, gradients);
+    }
+    await this.#receiver.betweenNodes();
+  }
+
+  /** To be called when the gradient of `leaf` is complete. */
+  async offer(leaf: AnyTensor, gradients: Map<AnyTensor, Tensor>): Promise<void> {
+    const gradient = gradients.get(leaf)!;
+    if (!await this.#receiver.receive(leaf, gradient)) return;
+    gradients.delete(leaf);
+    gradient.release();
+  }
+
+  #count(input: AnyTensor, change: number): number | undefined {
+    const uses = this.#usesLeft.get(input);
+    if (uses === undefined) return undefined;
+    this.#usesLeft.set(input, uses + change);
+    return uses + change;
+  }
 }
 
 /** Gradients may lie in one memory, as d(a + b) is dy twice: the first of them keeps it, the others become copies. */

@@ -2,15 +2,15 @@ import assert from "node:assert/strict";
 import { Layout, type ShardingGroup } from "../../src/dist/layout.ts";
 import { partsOf } from "../../src/optim/block_parts.ts";
 import { factoredView } from "../../src/optim/factored_moment.ts";
-import { ownedRows } from "../../src/optim/zero.ts";
+import { ownedRows } from "../../src/optim/packing.ts";
 
 /** The parts of rank `tensor.rank` x `zero.rank`'s block of a parameter whose dim `cut` is split, rows further so. */
 function parts(
   shape: readonly number[],
-  { cut, tensor, zero }: { cut?: number; tensor: ShardingGroup; zero: ShardingGroup },
+  { cut, tensor, zero }: { cut?: number | undefined; tensor: ShardingGroup; zero: ShardingGroup },
 ) {
   const layout = new Layout(shape, cut === undefined ? [] : [{ dim: cut, group: tensor }]);
-  const { rows } = ownedRows({ shape: layout.localShape }, zero);
+  const { rows } = ownedRows(layout, zero);
   return partsOf(factoredView(layout, zero.size > 1 ? { rowCut: { group: zero, rows } } : {}));
 }
 

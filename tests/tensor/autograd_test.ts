@@ -214,3 +214,60 @@ function kernelsOf(device: Device): string[] {
   };
   return names;
 }
+
+testOnEachDevice(
+  "a receiver gets each gradient once it is complete, between nodes, and takes over what it wants",
+  async (device) => {
+    using x = leaf(device, [2, 3]);
+    using z = leaf(device, [5, 7]);
+    using constant = Tensor.from(device, [1, 1]);
+    const events: string[] = [];
+    const taken: Float32Array[] = [];
+    const before = device.statistics().liveBytes;
+    using loss = sum(add(mul(x, add(x, z)), add(constant, x)));
+    await backward(loss, {
+      begin: (leaves) => events.push(`begin ${leaves.map((each) => each === x ? "x" : "z")}`),
+      async receive(each, gradient) {
+        events.push(each === x ? "x" : "z");
+        if (each !== x) return false;
+        taken.push(await gradient.data());
+        return true;
+      },
+      betweenNodes() {
+        events.push("-");
+        return undefined;
+      },
+    });
+    // sum; add; add(constant, x); mul; add(x, z), the last that uses either.
+    assert.deepEqual(events, ["begin x,z", "-", "-", "-", "-", "x", "z", "-"]);
+    assert.deepEqual(taken.map((each) => [...each]), [[2 * 2 + 5 + 1, 2 * 3 + 7 + 1]]);
+    assert.equal(x.grad, undefined);
+    assert.deepEqual([...await z.grad!.data()], [2, 3]);
+    // The loss and the gradient of z: what two small buffers take.
+    assert.equal(device.statistics().liveBytes - before, 2 * 256);
+  },
+);
+
+testOnEachDevice(
+  "what a receiver throws ends backward(), and no grad is touched",
+  async (device) => {
+    using x = leaf(device, [2, 3]);
+    using z = leaf(device, [5, 7]);
+    const before = device.statistics().liveBytes;
+    {
+      using loss = sum(mul(x, z));
+      let numReceived = 0;
+      await assert.rejects(
+        backward(loss, {
+          begin: () => {},
+          receive: () =>
+            ++numReceived === 1 ? Promise.resolve(false) : Promise.reject(new Error("no room")),
+          betweenNodes: () => undefined,
+        }),
+        { message: "no room" },
+      );
+    }
+    assert.deepEqual([x.grad, z.grad], [undefined, undefined]);
+    assert.equal(device.statistics().liveBytes, before);
+  },
+);

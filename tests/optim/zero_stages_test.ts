@@ -1,0 +1,152 @@
+// ZeRO stages 0, 1 and 2 on many meshes: each trains as one rank does, and moves what it must and no more.
+
+import assert from "node:assert/strict";
+import type { Parameter } from "../../src/tensor/parameter.ts";
+import type { GradientBlock } from "../../src/optim/adafactor_passes.ts";
+import { DistributedAdaFactor } from "../../src/optim/distributed_adafactor.ts";
+import { assertEqualsOneRank, type Placed, train, type Training } from "./sharded_training.ts";
+
+/** Small enough that these parameters make several buckets, the larger ones alone. */
+const BUCKET_BYTES = 1024;
+const SHAPES = [[33, 17], [7, 3], [2, 66], [16, 8], [3, 4, 6], [65], [5], []];
+
+/** Every shape; every second one cut along its first dim, the others along their last. */
+function placed(tensor: number): Placed[] {
+  return SHAPES.map((shape, index) => {
+    const dim = index % 2 === 0 ? shape.length - 1 : 0;
+    const cut = tensor > 1 && (shape[dim] ?? 0) >= tensor ? dim : undefined;
+    return { name: `[${shape}] cut along dim ${cut}`, shape, cut };
+  });
+}
+
+const MESHES = [[1, 2], [2, 2], [1, 4], [4, 2]] as const;
+
+for (const [tensor, zero] of MESHES) {
+  for (const zeroStage of [0, 1, 2] as const) {
+    Deno.test(`ZeRO stage ${zeroStage} on tensor ${tensor} x data ${zero} equals one rank`, async () => {
+      const training: Training = {
+        ...{ tensor, zero, zeroStage, placed: placed(tensor), steps: 6 },
+        ...{ bucketBytes: BUCKET_BYTES, microBatches: 2 },
+        options: { weightDecay: 0.01, beta1: 0.5, maxGradientNorm: 0.05 },
+      };
+      assertEqualsOneRank(await train(training), { training, totalSteps: 6 });
+    });
+  }
+}
+
+Deno.test("ZeRO stage 2 gives the bits of stage 1, from one backward or from grad", async () => {
+  const common: Training = { tensor: 1, zero: 4, placed: placed(1), steps: 4 };
+  const bits = async (extra: Partial<Training>) =>
+    (await train({ ...common, ...extra })).map(({ values }) => values);
+  const expected = await bits({ zeroStage: 1 });
+  const bucketBytes = BUCKET_BYTES;
+  assert.deepEqual(await bits({ zeroStage: 2, bucketBytes, microBatches: 1 }), expected);
+  assert.deepEqual(await bits({ zeroStage: 2, bucketBytes }), expected);
+});
+
+const MUTANTS: Readonly<Record<string, typeof DistributedAdaFactor>> = {
+  "a bucket that is dropped": class extends DistributedAdaFactor {
+    protected override async gradientBlocks(
+      parameters: readonly Parameter[],
+      scope: DisposableStack,
+    ) {
+      const blocks = await super.gradientBlocks(parameters, scope);
+      const [{ buffer: dropped }] = blocks;
+      const { device, byteLength } = dropped;
+      device.run("fill", { out: dropped }, { offset: 0, length: byteLength / 4, value: 1e-9 });
+      return blocks;
+    }
+  },
+  "rows of the wrong owner": class extends DistributedAdaFactor {
+    protected override offsetOf(parameter: Parameter): number {
+      return parameter.shape.length === 2 ? 0 : super.offsetOf(parameter);
+    }
+  },
+  "a mean that is divided twice": class extends DistributedAdaFactor {
+    protected override async gradientBlocks(
+      parameters: readonly Parameter[],
+      scope: DisposableStack,
+    ) {
+      const blocks = await super.gradientBlocks(parameters, scope);
+      const halved = new Map<GradientBlock["buffer"], GradientBlock["buffer"]>();
+      return blocks.map(({ buffer, offset }) => {
+        const { device, byteLength } = buffer;
+        let half = halved.get(buffer);
+        if (half === undefined) {
+          half = scope.use(device.allocate(byteLength));
+          const params = { length: byteLength / 4, factor: 0.5 };
+          device.run("scale", { x: buffer, out: half }, params);
+          halved.set(buffer, half);
+        }
+        return { buffer: half, offset };
+      });
+    }
+  },
+};
+
+for (const [name, Optimizer] of Object.entries(MUTANTS)) {
+  Deno.test(`${name} fails the test of equality`, async () => {
+    const training: Training = {
+      ...{ tensor: 1, zero: 2, zeroStage: 2, placed: placed(1), steps: 3, Optimizer },
+      ...{ bucketBytes: BUCKET_BYTES, microBatches: 1 },
+      // With a large eps1 the size of gradients shows.
+      options: { eps: [1e-2, 1e-3], clipThreshold: "none" },
+    };
+    const ranks = await train(training);
+    assert.throws(
+      () => assertEqualsOneRank(ranks, { training, totalSteps: 3 }),
+      { name: "AssertionError", message: /differs by/ },
+    );
+    const { Optimizer: _, ...right } = training;
+    assertEqualsOneRank(await train(right), { training: right, totalSteps: 3 });
+  });
+}
+
+Deno.test("hybrid sharding, replicas of ZeRO groups, equals one rank in every stage", async () => {
+  for (const zeroStage of [0, 1, 2] as const) {
+    const training: Training = {
+      ...{ tensor: 1, replicate: 2, zero: 2, zeroStage, placed: placed(1), steps: 5 },
+      ...{ bucketBytes: BUCKET_BYTES, microBatches: 2 },
+    };
+    assertEqualsOneRank(await train(training), { training, totalSteps: 5 });
+  }
+});
+
+Deno.test("parameters cut along two dims over two tensor-parallel axes equal one rank", async () => {
+  const twice: Placed[] = [
+    { name: "cut both ways", shape: [9, 14], cut: 0, secondCut: 1 },
+    { name: "cut both ways, other axes", shape: [6, 5, 8], cut: 2, secondCut: 1 },
+    { name: "cut over the second axis", shape: [8, 3], cut: undefined, secondCut: 0 },
+    { name: "cut over the first axis", shape: [3, 8], cut: 1 },
+    { name: "a vector", shape: [11], cut: undefined, secondCut: 0 },
+    { name: "whole", shape: [4, 6], cut: undefined },
+  ];
+  for (const zeroStage of [0, 1, 2] as const) {
+    const training: Training = {
+      ...{ tensor: 2, secondTensor: 2, zero: 2, zeroStage, placed: twice, steps: 5 },
+      ...{ bucketBytes: 256, microBatches: 1 },
+      options: { weightDecay: 0.01, maxGradientNorm: 0.05 },
+    };
+    assertEqualsOneRank(await train(training), { training, totalSteps: 5 });
+  }
+});
+
+Deno.test("collectives per step and per backward are those of the stage", async () => {
+  const counts = async (zeroStage: 0 | 1 | 2, extra: Partial<Training> = {}) => {
+    const options = { tensor: 1, zero: 2, zeroStage, placed: placed(1), steps: 1 };
+    const ranks = await train({ ...options, microBatches: 1, ...extra });
+    const [{ lastStep, lastBackward }] = ranks;
+    return [lastBackward.collectives, lastStep.collectives];
+  };
+  // One all-reduce. A reduce-scatter, two exchanges and an all-gather. The same with buckets of their own.
+  assert.deepEqual(await counts(0), [0, 1]);
+  assert.deepEqual(await counts(1), [0, 4]);
+  assert.deepEqual(await counts(2), [1, 3]);
+  // From the last: 0, 1 and 5, 65 elements and 72; 128 and 132; 21; 561, as 256 fit.
+  assert.deepEqual(await counts(2, { bucketBytes: BUCKET_BYTES }), [4, 3]);
+  // Over the shards and over the replicas each.
+  const hybrid = { replicate: 2, bucketBytes: BUCKET_BYTES };
+  assert.deepEqual(await counts(2, hybrid), [8, 3]);
+  assert.deepEqual(await counts(1, hybrid), [0, 5]);
+  assert.deepEqual(await counts(0, hybrid), [0, 2]);
+});
