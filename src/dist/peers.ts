@@ -48,6 +48,8 @@ export class Peers {
   readonly #failure = new AbortController();
   /** Peers that have said goodbye. */
   readonly #departed = new Set<number>();
+  /** Peers that have told a finding, and so are about to end. */
+  readonly #accusers = new Set<number>();
   #departure = Promise.withResolvers<void>();
   readonly #questions = new Map<number, (here: Here) => void>();
   /** When the last message of each peer came. */
@@ -107,6 +109,7 @@ export class Peers {
   #message(peer: number, message: Message): void {
     switch (message.kind) {
       case "abort": {
+        this.#accusers.add(peer);
         const { origin, rank, group, op, sequence, bytesDone, bytesExpected } = message;
         const site = op === "" ? {} : { group, op, sequence, bytesDone, bytesExpected };
         void this.#conclude({ origin, error: new PeerLostError(rank, message.message, site) });
@@ -137,7 +140,7 @@ export class Peers {
 
   #controlEnded(peer: number, cause: unknown): void {
     this.#verdict?.spoken(peer);
-    if (this.#departed.has(peer)) return;
+    if (this.#departed.has(peer) || this.#accusers.has(peer)) return;
     const running = [...this.#host.groups()].map(({ progress }) => progress.running);
     const site = { ...running.find((each) => each !== undefined)?.site };
     const what = cause instanceof FrameError
@@ -197,7 +200,8 @@ export class Peers {
     if (this.#isSilent(rank)) return undefined;
     const reply = Promise.withResolvers<Here>();
     this.#questions.set(question, reply.resolve);
-    void this.#links.get(rank)?.send({ kind: "where", question, ...call });
+    const { group, sequence } = call;
+    void this.#links.get(rank)?.send({ kind: "where", question, group, sequence });
     const patience = Math.min(this.#stallTimeoutMs, MAX_PATIENCE_MS);
     const gone = whenAborted(this.failure).then(() => undefined);
     const here = await this.#soon(patience, [reply.promise, gone]);
@@ -218,7 +222,10 @@ export class Peers {
 
   /** Passes a finding on to all peers if it is new; the first one ends this world. */
   async #conclude(finding: Finding): Promise<void> {
-    if (this.#ending !== undefined && this.#verdict === undefined) return await this.#ending;
+    const isOwn = finding.origin === this.#rank;
+    if (this.#ending !== undefined && (isOwn || this.#verdict === undefined)) {
+      return await this.#ending;
+    }
     const speakers = [...this.#links.keys()].filter((peer) => !this.#departed.has(peer));
     const verdict = this.#verdict ??= new Verdict(speakers, this.#clock);
     const told = verdict.add(finding) ? this.#tell(abortMessage(finding)) : undefined;

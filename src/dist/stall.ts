@@ -3,7 +3,7 @@
 // So the suspect is asked what it waits for, then the one it names, and so on, until one
 //   - does not answer                        -> it is stopped, cut off, or dead without a sign: the culprit
 //   - has not made the call, waits nowhere   -> it computes or has gone another way: the culprit
-//   - is asked a second time                 -> ranks wait for each other in a circle; it stands for all of them
+//   - is asked a second time                 -> ranks wait for each other in a circle; the lowest stands for all of them
 //   - has moved bytes a short while ago      -> nobody is to blame yet
 // Every rank that asks ends at the same culprit.
 
@@ -130,12 +130,15 @@ export async function findCulprit(
     ) => Promise<Omit<Here, "kind" | "question"> | undefined>;
   },
 ): Promise<Verdict | undefined> {
-  const visited = new Set([self]);
+  /** Who waits, and in which call, in the order of asking. */
+  const visited = new Map<number, Call>([[self, call]]);
   let rank = suspect;
   let asked = call;
   while (true) {
-    if (visited.has(rank)) return { rank: suspect, reason: circle([...visited]) };
-    visited.add(rank);
+    if (visited.has(rank)) {
+      const begin = [...visited.keys()].indexOf(rank);
+      return circle([...visited].slice(begin));
+    }
     const here = await ask(rank, asked);
     if (here === undefined) return { rank, reason: "it does not answer" };
     if (here.state === "moving") return undefined;
@@ -143,13 +146,17 @@ export async function findCulprit(
     if (here.state === "passed") {
       return { rank, reason: "it has finished that call, but its bytes do not arrive" };
     }
+    visited.set(rank, here);
     rank = here.waitingFor;
     asked = here;
   }
 }
 
-function circle(ranks: readonly number[]): string {
-  return `ranks ${
-    ranks.join(", ")
-  } wait for each other: groups must be used in the same order on all ranks`;
+function circle(waiting: readonly (readonly [rank: number, call: Call])[]): Verdict {
+  const ranks = waiting.map(([rank]) => rank).sort((a, b) => a - b);
+  const [[, first]] = waiting;
+  const why = waiting.every(([, { group }]) => group === first.group)
+    ? "bytes between two of them do not arrive, or none of them has sent any"
+    : "groups must be used in the same order on all ranks";
+  return { rank: ranks[0], reason: `ranks ${ranks.join(", ")} wait for each other: ${why}` };
 }

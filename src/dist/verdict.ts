@@ -1,8 +1,10 @@
 // One error for all survivors. Several ranks may notice a failure at the same moment, each in another call.
 //
 //   whoever notices, or is told by another   ->  tells all peers, once per rank that noticed: every rank hears of all
+//   whoever has been told                    ->  notices nothing of its own any more: the first thing that a rank tells
+//                                                is its own finding, or it has none
 //   when every peer that still lives has spoken, or SETTLE_MS have passed
-//                                             ->  the error noticed by the lowest rank is the one that counts
+//                                            ->  all findings are known, and the one of the lowest rank counts
 
 import type { Clock } from "./clock.ts";
 import { soon } from "./deadline.ts";

@@ -2,14 +2,16 @@
 //
 //   moments of this rank's block   R [batch, rows] | C [batch, cols] | mean R [batch]      momentum [batch, rows, cols]
 //
-// Saved: every rank lays its part into zeros, and one all-reduce over each group that cuts the part adds the parts up;
-// as all else is zero that is exact. Loaded: every rank takes its part. So what one mesh saved another loads.
+// Saved: every rank lays its part into zeros, and a sum over each group that cuts the part puts the whole together; as all
+// else is zero that is exact (optim/summed_parts.ts). Loaded: every rank takes its part. So what one mesh saved another
+// loads.
 
 import type { DeviceBuffer } from "../device/device.ts";
 import { blockLength, takeBlock, wholeLength, wholeWith } from "./block_of_whole.ts";
 import type { DimView, FactoredView } from "./factored_moment.ts";
 import type { DimRole } from "./factoring.ts";
 import type { SumGroup } from "./packed_sums.ts";
+import type { Part } from "./summed_parts.ts";
 
 /** Some elements of device memory. */
 export interface Slice {
@@ -56,28 +58,40 @@ export interface ParameterState {
 /** State of an optimizer by parameter name: whole parameters, whatever mesh they are spread over. */
 export type OptimizerState = Record<string, ParameterState>;
 
-/** The state of the whole parameter; every rank that holds a part must call it and gets the same. */
-export async function saveState(
+/** A whole parameter's state that has this rank's part only, and its arrays, each to be summed over its groups. */
+export interface UnsummedState {
+  readonly saved: ParameterState;
+  readonly parts: readonly Part[];
+}
+
+/** This rank's part of the state of the whole parameter: `sumParts` makes it whole. */
+export async function readState(
   { step, moments, momentum }: State,
   view: FactoredView<SumGroup>,
-): Promise<ParameterState> {
+): Promise<UnsummedState> {
   const { rowDims, colDims, batchDims } = partsOf(view);
-  const values = await readSlice(moments);
   const numRows = blockLength(rowDims);
   const numCols = blockLength(colDims);
+  const parts: Part[] = [];
+  const whole = (block: Float32Array, dims: readonly DimView<SumGroup>[]) => {
+    const values = wholeWith(block, dims);
+    parts.push({ values, groups: dims.flatMap(({ groups }) => groups) });
+    return values;
+  };
+  const values = await readSlice(moments);
   const saved: ParameterState = {
     step,
     batch: wholeLength(batchDims),
     rows: view.globalRows,
     cols: view.globalCols,
-    rowMeans: await gathered(values.subarray(0, numRows), rowDims),
-    colMeans: await gathered(values.subarray(numRows, numRows + numCols), colDims),
-    means: await gathered(values.subarray(numRows + numCols), batchDims),
+    rowMeans: whole(values.subarray(0, numRows), rowDims),
+    colMeans: whole(values.subarray(numRows, numRows + numCols), colDims),
+    means: whole(values.subarray(numRows + numCols), batchDims),
   };
   if (momentum !== undefined) {
-    saved.momentum = await gathered(await readSlice(momentum), view.dims);
+    saved.momentum = whole(await readSlice(momentum), view.dims);
   }
-  return saved;
+  return { saved, parts };
 }
 
 /** @throws {TypeError} if `saved` is not the state of a parameter with this view and, where `momentum`, with momentum */
@@ -146,17 +160,6 @@ export function loadState(state: State, saved: ParameterState, view: FactoredVie
 function partsOf<Group>({ dims }: FactoredView<Group>) {
   const without = (...roles: DimRole[]) => dims.filter(({ role }) => !roles.includes(role));
   return { rowDims: without("col"), colDims: without("row"), batchDims: without("row", "col") };
-}
-
-async function gathered(
-  block: Float32Array,
-  dims: readonly DimView<SumGroup>[],
-): Promise<Float32Array> {
-  const whole = wholeWith(block, dims);
-  for (const { groups } of dims) {
-    for (const group of groups) await group.allReduce(whole);
-  }
-  return whole;
 }
 
 async function readSlice({ buffer, offset, length }: Slice): Promise<Float32Array> {

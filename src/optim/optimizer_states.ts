@@ -7,12 +7,14 @@ import {
   checkFits,
   loadState,
   type OptimizerState,
-  saveState,
+  readState,
   type State,
 } from "./adafactor_state.ts";
 import type { FactoredView } from "./factored_moment.ts";
 import type { Hyperparameters } from "./hyperparameters.ts";
+import { describeParameters } from "./parameter_names.ts";
 import { freshStates } from "./state_memory.ts";
+import { sumParts } from "./summed_parts.ts";
 
 /** A parameter, its options, and the block of it that this rank keeps state for. */
 export interface Owned {
@@ -55,11 +57,11 @@ export class OptimizerStates implements Disposable {
   async save(owned: readonly Owned[]): Promise<OptimizerState> {
     requireNames(owned);
     this.makeAll(owned);
-    const saved: OptimizerState = {};
-    for (const each of owned) {
-      saved[each.parameter.name] = await saveState(this.of(each), each.view);
-    }
-    return saved;
+    const states = await Promise.all(owned.map((each) => readState(this.of(each), each.view)));
+    await sumParts(states.flatMap(({ parts }) => parts));
+    return Object.fromEntries(
+      owned.map(({ parameter: { name } }, index) => [name, states[index].saved]),
+    );
   }
 
   /** Overwrites all states. @throws {TypeError} if `saved` does not fit; nothing was changed */
@@ -89,14 +91,13 @@ export class OptimizerStates implements Disposable {
 }
 
 function requireNames(owned: readonly Owned[]): Set<string> {
-  const seen = new Set<string>();
-  for (const { parameter: { name } } of owned) {
-    if (seen.has(name)) {
-      throw new TypeError(
-        `Cannot tell states apart by name as two parameters are called ${name}: name them`,
-      );
-    }
-    seen.add(name);
-  }
-  return seen;
+  const all = owned.map(({ parameter }) => parameter);
+  const names = new Set(all.map(({ name }) => name));
+  if (names.size === all.length) return names;
+  const alike = all.filter(({ name }) => all.filter((other) => other.name === name).length > 1);
+  throw new TypeError(
+    `Cannot tell states apart by name as several parameters are called alike: ${
+      describeParameters(alike, all)
+    }: call namedParameters() of a module that has them all, or set their names`,
+  );
 }

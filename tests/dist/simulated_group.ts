@@ -1,18 +1,38 @@
-// n ranks of one group in one place, joined by simulated sockets: bytes move when the simulation says so, in a seeded
-// order, as few as one at a time, through buffers of a few bytes; a wire can be cut after any byte, or damaged.
+// n ranks of one group in one place and in virtual time, joined by simulated wires (simulated_wire.ts), one connection of
+// every pair for the group and one for control; and a fault that strikes after any byte.
 //
-// Everything but the sockets and the world is what ships: group, runner, engine in WebAssembly. When nothing can move and
-// yet a call is pending, ranks wait for each other for ever: that is reported, so no test can hang.
+// Everything but the sockets, the clock and the rendezvous is what ships: group, runner, engine in WebAssembly, control
+// links, peers, verdict, stall watch. Virtual time is limited: ranks that wait for each other for ever are reported.
 
+import { setImmediate } from "node:timers";
 import type { AlgorithmOptions } from "../../src/dist/algorithm_table.ts";
 import { parseAlgorithms } from "../../src/dist/algorithm_table.ts";
-import { systemClock } from "../../src/dist/clock.ts";
-import { PeerLostError } from "../../src/dist/failure.ts";
+import type { Clock } from "../../src/dist/clock.ts";
+import { ControlLink } from "../../src/dist/control_link.ts";
 import { ProcessGroup } from "../../src/dist/group.ts";
+import { Peers } from "../../src/dist/peers.ts";
 import { CallRecorder } from "../../src/dist/recorder.ts";
 import { noProgress } from "../../src/dist/stall.ts";
-import { Connection, type Socket } from "../../src/dist/transport.ts";
+import type { Connection } from "../../src/dist/transport.ts";
 import { randomBelow } from "./random_below.ts";
+import { endOf, type Travel, type Wire, wires } from "./simulated_wire.ts";
+import { VirtualClock } from "./virtual_clock.ts";
+
+/** What goes wrong, when `after` bytes have gone from rank `from` to rank `to`. */
+export interface Fault {
+  /**
+   * `close`: that connection ends in both directions. `kill`, `stop`: the process of `from`. `cut`: the cable of `from`.
+   * `silence`: nothing arrives on that connection any more. `dribble`: its bytes arrive one by one, `intervalMs` apart.
+   * `damage`: the next byte is changed on its way.
+   */
+  readonly kind: "close" | "kill" | "stop" | "cut" | "silence" | "dribble" | "damage";
+  readonly from: number;
+  readonly to: number;
+  readonly after: number;
+  /** Which of the two connections of the ranks; by default that of the group. */
+  readonly on?: "group" | "control";
+  readonly intervalMs?: number;
+}
 
 /** What happens on the way. */
 export interface SimulationOptions {
@@ -22,194 +42,267 @@ export interface SimulationOptions {
   readonly algorithms?: AlgorithmOptions | readonly AlgorithmOptions[];
   /** Most bytes that move at a time; by default 9. */
   readonly longest?: number;
-  /** The connection between two ranks is closed when so many bytes have gone from one to the other. */
-  readonly cut?: { readonly from: number; readonly to: number; readonly after: number };
-  /** This byte is changed on its way. */
-  readonly damage?: { readonly from: number; readonly to: number; readonly at: number };
+  /** Most bytes between a writer and a reader; by default 40. */
+  readonly capacity?: number;
+  /** Milliseconds from rank to rank, the same everywhere; by default seeded. */
+  readonly latencyMs?: number;
+  /** By default 60 000. */
+  readonly stallTimeoutMs?: number;
+  /** Virtual milliseconds in which all ranks must have ended; by default 600 000. */
+  readonly limitMs?: number;
+  readonly faults?: readonly Fault[];
 }
+
+/** A rank's part in a simulation. */
+export interface SimulatedRank {
+  readonly group: ProcessGroup;
+  readonly clock: Clock;
+  /** Leaves the job in order. */
+  close(): Promise<void>;
+}
+
+/** How a rank's body has ended, and when; `stopped` if it was killed or stopped before. */
+export type Outcome<T> =
+  & (PromiseSettledResult<T> | { readonly status: "stopped" })
+  & { readonly at: number };
 
 /** How each rank's body ended, and how many bytes went from each rank to each. */
 export interface SimulationResult<T> {
-  readonly outcomes: readonly PromiseSettledResult<T>[];
+  readonly outcomes: readonly Outcome<T>[];
+  /** Bytes of the group from each rank to each, and of control. */
   readonly bytes: readonly (readonly number[])[];
+  readonly controlBytes: readonly (readonly number[])[];
+  /** When the first fault struck. */
+  readonly struckAt: number | undefined;
+  /** What each rank has noted. */
+  readonly recorders: readonly CallRecorder[];
 }
 
-/** Runs `body` on every rank. @throws {Error} if ranks wait for each other for ever. */
+/** Runs `body` on every rank, and closes them. @throws {Error} if ranks do not end within the limit, or leave something open. */
 export async function simulateGroup<T>(
   options: SimulationOptions,
-  body: (group: ProcessGroup) => Promise<T>,
+  body: (group: ProcessGroup, rank: SimulatedRank) => Promise<T>,
 ): Promise<SimulationResult<T>> {
-  const { size, seed, longest = 9 } = options;
-  const random = randomBelow(seed);
-  const wires = Array.from(
-    { length: size },
-    (_, from) => Array.from({ length: size }, (_, to) => new Wire(options, { from, to })),
-  );
-  const failure = new AbortController();
-  const groups: ProcessGroup[] = [];
-  for (let rank = 0; rank < size; rank++) {
-    const fail = (error: PeerLostError) => {
-      if (!failure.signal.aborted) failure.abort(error);
-      for (const group of groups) void group.close();
-      return Promise.resolve();
+  return await new Simulation<T>(options).run(body);
+}
+
+class Simulation<T> {
+  readonly #options: SimulationOptions;
+  readonly #clock = new VirtualClock();
+  readonly #group: readonly (readonly Wire[])[];
+  readonly #control: readonly (readonly Wire[])[];
+  readonly #ranks: readonly Rank[];
+  #struckAt: number | undefined;
+
+  constructor(options: SimulationOptions) {
+    const { size, seed, longest = 9, capacity = 40, latencyMs, faults = [] } = options;
+    this.#options = options;
+    const travel: Travel = {
+      clock: this.#clock,
+      random: randomBelow(seed),
+      longest,
+      capacity,
+      ...(latencyMs === undefined ? {} : { latencyMs }),
     };
-    groups.push(
-      new ProcessGroup({
-        host: {
-          rank,
-          failure: failure.signal,
-          stallTimeoutMs: 3600_000,
-          clock: systemClock,
-          fail,
-          ended: (peer) => fail(new PeerLostError(peer, `Rank ${peer} is lost`)),
-          stalled: () => Promise.resolve(),
+    this.#group = wiresOf(size, travel);
+    this.#control = wiresOf(size, { ...travel, longest: 100, capacity: 4096 });
+    this.#ranks = Array.from({ length: size }, (_, rank) =>
+      new Rank(rank, {
+        ...options,
+        clock: this.#clock,
+        connect: (channel, peer, closed) => {
+          const each = channel === "group" ? this.#group : this.#control;
+          return endOf(each[rank][peer], each[peer][rank], closed);
         },
-        ranks: Array.from({ length: size }, (_, each) => each),
-        id: 7n,
-        connections: new Map(
-          Array.from({ length: size }, (_, peer) => peer).filter((peer) => peer !== rank)
-            .map((peer) => [peer, connect(wires[rank][peer], wires[peer][rank])]),
-        ),
-        progress: noProgress("7"),
-        recorder: new CallRecorder(),
-        algorithms: parseAlgorithms(
-          Array.isArray(options.algorithms) ? options.algorithms[rank] : options.algorithms,
-        ),
-      }),
-    );
+      }));
+    for (const fault of faults) {
+      const wire = (fault.on === "control" ? this.#control : this.#group)[fault.from][fault.to];
+      if (fault.kind === "damage") wire.damage(fault.after);
+      wire.when(fault.after, () => this.#strike(fault, wire));
+    }
   }
-  let pending = size;
-  const running = Promise.allSettled(groups.map(async (group) => {
+
+  async run(
+    body: (group: ProcessGroup, rank: SimulatedRank) => Promise<T>,
+  ): Promise<SimulationResult<T>> {
+    const outcomes: Outcome<T>[] = [];
     try {
-      return await body(group);
+      for (const rank of this.#ranks) {
+        body(rank.group, rank).then(
+          (value) => outcomes[rank.rank] = { status: "fulfilled", value, at: this.#clock.now() },
+          (reason) => outcomes[rank.rank] = { status: "rejected", reason, at: this.#clock.now() },
+        );
+      }
+      await this.#until(({ rank }) => outcomes[rank] !== undefined, "its calls have not ended");
+      for (const rank of this.#ranks) void rank.close();
+      await this.#until((rank) => rank.isFree, "it has not closed all that was open");
     } finally {
-      pending--;
+      for (const rank of this.#ranks) await rank.free();
     }
-  }));
-  const all = wires.flat();
-  while (pending > 0) {
-    for (let turn = 0; turn < 4; turn++) await undefined;
-    if (move(all, random, longest)) continue;
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    if (pending > 0 && !move(all, random, longest)) {
-      for (const group of groups) void group.close();
-      throw new Error(`Ranks wait for each other for ever (seed ${seed})`);
-    }
-  }
-  const outcomes = await running;
-  await Promise.all(groups.map((group) => group.close()));
-  return { outcomes, bytes: wires.map((row) => row.map((wire) => wire.written)) };
-}
-
-/** Serves one of the reads and writes that can go on; false if there is none. */
-function move(
-  wires: readonly Wire[],
-  random: (limit: number) => number,
-  longest: number,
-): boolean {
-  const first = random(wires.length);
-  for (let index = 0; index < wires.length; index++) {
-    const wire = wires[(first + index) % wires.length];
-    const limit = 1 + random(longest);
-    const [one, other] = random(2) === 0 ? ["write", "read"] as const : ["read", "write"] as const;
-    if (wire[one](limit) || wire[other](limit)) return true;
-  }
-  return false;
-}
-
-/** One direction of a connection. */
-class Wire {
-  writing: Pending<number> | undefined;
-  reading: Pending<number | null> | undefined;
-  written = 0;
-  isClosed = false;
-  back: Wire | undefined;
-  readonly #buffer: number[] = [];
-  readonly #cutAfter: number;
-  readonly #damageAt: number;
-
-  constructor(
-    { cut, damage }: SimulationOptions,
-    { from, to }: { readonly from: number; readonly to: number },
-  ) {
-    this.#cutAfter = cut?.from === from && cut.to === to ? cut.after : Infinity;
-    this.#damageAt = damage?.from === from && damage.to === to ? damage.at : -1;
+    return {
+      outcomes: this.#ranks.map(({ rank, isStopped }) =>
+        isStopped ? { status: "stopped", at: this.#clock.now() } : outcomes[rank]
+      ),
+      bytes: bytesOf(this.#group),
+      controlBytes: bytesOf(this.#control),
+      struckAt: this.#struckAt,
+      recorders: this.#ranks.map(({ recorder }) => recorder),
+    };
   }
 
-  /** Takes up to `limit` bytes from the writer; false if nobody writes or there is no room. */
-  write(limit: number): boolean {
-    if (this.#cutAfter <= this.written && !this.isClosed) {
-      this.close();
-      this.back?.close();
-      return true;
+  /** Lets time pass until every rank that lives has come so far. */
+  async #until(hasCome: (rank: Rank) => boolean, otherwise: string): Promise<void> {
+    const { seed, limitMs = 600_000 } = this.#options;
+    const late = () => this.#ranks.filter((rank) => !rank.isStopped && !hasCome(rank));
+    const limit = this.#clock.now() + limitMs;
+    while (true) {
+      // Whatever follows from the last event happens before the next.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (late().length === 0) return;
+      if (this.#clock.now() > limit || !this.#clock.step()) {
+        const ranks = late().map(({ rank }) => rank);
+        throw new Error(`Rank ${ranks.join(", ")}: ${otherwise} (seed ${seed})`);
+      }
     }
-    if (this.writing === undefined) return false;
-    if (this.isClosed) {
-      this.writing.reject(new Deno.errors.BrokenPipe("cut"));
-      this.writing = undefined;
-      return true;
-    }
-    const { bytes, resolve } = this.writing;
-    const room = Math.min(
-      limit,
-      bytes.length,
-      CAPACITY - this.#buffer.length,
-      this.#cutAfter - this.written,
+  }
+
+  #strike({ kind, from, intervalMs }: Fault, wire: Wire): void {
+    this.#struckAt ??= this.#clock.now();
+    const isOf = (peer: number) => peer !== from;
+    const outgoing = [this.#group, this.#control].flatMap((all) =>
+      all[from].filter((_, peer) => isOf(peer))
     );
-    if (room === 0) return false;
-    for (const byte of bytes.subarray(0, room)) {
-      this.#buffer.push(this.written++ === this.#damageAt ? byte ^ 0x55 : byte);
+    switch (kind) {
+      case "close":
+        return wire.cut();
+      case "kill":
+      case "stop":
+        this.#ranks[from].stop();
+        for (const each of outgoing) {
+          each.isWriterStopped = true;
+          each.back.isReaderStopped = true;
+          if (kind === "kill") each.cut();
+        }
+        return;
+      case "cut":
+        for (const each of outgoing) {
+          each.isSilent = true;
+          each.back.isSilent = true;
+        }
+        return;
+      case "silence":
+        wire.isSilent = true;
+        wire.back.isSilent = true;
+        return;
+      case "dribble":
+        wire.dribbleMs = intervalMs;
+        return;
+      case "damage":
+        return;
     }
-    this.writing = undefined;
-    resolve(room);
-    return true;
-  }
-
-  /** Gives up to `limit` bytes to the reader; false if nobody reads or there are none. */
-  read(limit: number): boolean {
-    if (this.reading === undefined || (this.#buffer.length === 0 && !this.isClosed)) return false;
-    const { bytes, resolve } = this.reading;
-    const arrived = this.#buffer.splice(0, Math.min(limit, bytes.length));
-    bytes.set(arrived);
-    this.reading = undefined;
-    resolve(arrived.length === 0 ? null : arrived.length);
-    return true;
-  }
-
-  close(): void {
-    this.isClosed = true;
   }
 }
 
-interface Pending<T> {
-  readonly bytes: Uint8Array;
-  readonly resolve: (result: T) => void;
-  readonly reject: (error: Error) => void;
+/** The wires from each rank to each. */
+function wiresOf(size: number, travel: Travel): readonly (readonly Wire[])[] {
+  const all: Wire[][] = Array.from({ length: size }, () => []);
+  for (let from = 0; from < size; from++) {
+    for (let to = from; to < size; to++) {
+      const [there, back] = wires(travel);
+      all[from][to] = there;
+      if (to !== from) all[to][from] = back;
+    }
+  }
+  return all;
 }
 
-/** This rank's end of a connection. */
-function connect(out: Wire, into: Wire): Connection {
-  out.back = into;
-  into.back = out;
-  const socket: Socket = {
-    read: (bytes) => new Promise((resolve, reject) => (into.reading = { bytes, resolve, reject })),
-    write: (bytes) => new Promise((resolve, reject) => (out.writing = { bytes, resolve, reject })),
-    close() {
-      out.close();
-      into.close();
-      into.reading?.reject(new Deno.errors.Interrupted("closed here"));
-      out.writing?.reject(new Deno.errors.Interrupted("closed here"));
-      into.reading = undefined;
-      out.writing = undefined;
-    },
-    closeWrite: () => Promise.resolve(),
-    ref() {},
-    unref() {},
-    localAddr: { transport: "tcp", hostname: "", port: 0 },
-    remoteAddr: { transport: "tcp", hostname: "", port: 0 },
-  };
-  return new Connection(socket);
+function bytesOf(all: readonly (readonly Wire[])[]): readonly (readonly number[])[] {
+  return all.map((row) => row.map(({ written }) => written));
 }
 
-/** Bytes that lie between a writer and a reader at most. */
-const CAPACITY = 40;
+interface RankParts extends SimulationOptions {
+  readonly clock: VirtualClock;
+  readonly connect: (channel: "group" | "control", peer: number, closed: () => void) => Connection;
+}
+
+/** One rank: what World puts together, on simulated connections. */
+class Rank implements SimulatedRank {
+  readonly rank: number;
+  readonly group: ProcessGroup;
+  readonly clock: Clock;
+  readonly recorder = new CallRecorder();
+  readonly #peers: Peers;
+  readonly #connections: Connection[] = [];
+  #numOpen = 0;
+  #isFreed = false;
+  /** It does not run: nothing rings, reads or writes. */
+  isStopped = false;
+
+  constructor(rank: number, { size, clock, connect, ...options }: RankParts) {
+    this.rank = rank;
+    const { algorithms, stallTimeoutMs = 60_000 } = options;
+    const ranks = Array.from({ length: size }, (_, each) => each);
+    const peers = ranks.filter((peer) => peer !== rank);
+    const open = (channel: "group" | "control", peer: number) => {
+      this.#numOpen++;
+      const connection = connect(channel, peer, () => this.#numOpen--);
+      this.#connections.push(connection);
+      return connection;
+    };
+    this.clock = {
+      now: () => clock.now(),
+      once: (milliseconds, ring) => clock.once(milliseconds, () => this.isStopped || ring()),
+      every: (milliseconds, ring) => clock.every(milliseconds, () => this.isStopped || ring()),
+    };
+    const progress = noProgress("7");
+    const connections = new Map(peers.map((peer) => [peer, open("group", peer)]));
+    const host = { rank, stallTimeoutMs, clock: this.clock };
+    this.#peers = new Peers({
+      ...host,
+      groups: () => [{ ranks, progress, connections }],
+      failed: () => {},
+      release: () => this.group.close(),
+    });
+    this.group = new ProcessGroup({
+      host: {
+        ...host,
+        failure: this.#peers.failure,
+        fail: (error) => this.#peers.fail(error),
+        ended: (peer, site) => this.#peers.groupConnectionEnded(peer, site),
+        stalled: (peer, site) => this.#peers.stalled(peer, site),
+      },
+      ranks,
+      id: 7n,
+      connections,
+      progress,
+      recorder: this.recorder,
+      algorithms: parseAlgorithms(Array.isArray(algorithms) ? algorithms[rank] : algorithms),
+    });
+    const link = (peer: number) =>
+      new ControlLink(open("control", peer), this.#peers.listenTo(peer));
+    this.#peers.enter(new Map(peers.map((peer) => [peer, link(peer)])));
+    this.#peers.beat();
+  }
+
+  /** Closed, with nothing left open. */
+  get isFree(): boolean {
+    return this.#isFreed && this.#numOpen === 0;
+  }
+
+  stop(): void {
+    this.isStopped = true;
+  }
+
+  async close(): Promise<void> {
+    await this.#peers.depart();
+    await this.#peers.freed();
+    this.#isFreed = true;
+  }
+
+  /** Gives back what the engine holds, whatever has become of the rank. */
+  async free(): Promise<void> {
+    const closed = this.group.close();
+    for (const connection of this.#connections) connection.close();
+    await closed;
+  }
+}

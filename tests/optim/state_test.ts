@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
+import type { ProcessGroup } from "../../src/dist/group.ts";
+import { Layout } from "../../src/dist/layout.ts";
+import { ProcessGroupMesh } from "../../src/dist/mesh.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
+import { DistributedAdaFactor } from "../../src/optim/distributed_adafactor.ts";
 import type { OptimizerOptions } from "../../src/optim/parameter_groups.ts";
+import { type Part, sumParts } from "../../src/optim/summed_parts.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { testOnEachDevice } from "../device/on_each_device.ts";
+import { inProcessRanks } from "../dist/in_process_ranks.ts";
 import { gradientAt, initialParameter } from "./golden.ts";
 import { assertEqualsOneRank, placements, train, type Training } from "./sharded_training.ts";
 
@@ -151,5 +157,66 @@ Deno.test("stateDict() refuses two parameters of one name", async () => {
   using one = new Parameter(device, [1], { shape: [1], name: "same" });
   using two = new Parameter(device, [1], { shape: [1], name: "same" });
   using optim = new Adafactor([one, two]);
-  await assert.rejects(optim.stateDict(), /two parameters are called same/);
+  await assert.rejects(
+    optim.stateDict(),
+    /called alike: same \(number 0, \[1\]\), same \(number 1, \[1\]\): call namedParameters/,
+  );
+});
+
+Deno.test("stateDict() makes one all-reduce per group, for any number of parameters", async () => {
+  const counts = await inProcessRanks(4, async (world) => {
+    const mesh = ProcessGroupMesh.over(world, 2, 2);
+    const tensorParallelGroup = await mesh.getGroupAlongAxis(0);
+    const dataParallelGroup = await mesh.getGroupAlongAxis(1);
+    using device = wasmDevice();
+    using scope = new DisposableStack();
+    const parameters = Array.from({ length: 12 }, (_, index) => {
+      const layout = new Layout<ProcessGroup>([6, 10], [
+        { dim: index % 2, group: tensorParallelGroup },
+      ]);
+      const values = new Float32Array(30).fill(1 + index);
+      return scope.use(new Parameter(device, values, { layout, name: `p${index}` }));
+    });
+    const optim = scope.use(new DistributedAdaFactor(parameters, { beta1: 0.9 }));
+    optim.setupDistributed({ tensorParallelGroup, dataParallelGroup });
+    const counted = () => [tensorParallelGroup, dataParallelGroup].map(({ counters }) => counters);
+    const before = counted();
+    const state = await optim.stateDict();
+    const after = counted();
+    optim.loadStateDict(state);
+    assert.deepEqual(counted(), after);
+    return after.map(({ collectives }, k) => collectives - before[k].collectives);
+  });
+  assert.deepEqual(counts, Array.from({ length: 4 }, () => [1, 1]));
+});
+
+Deno.test("sumParts() sums each array over its own groups, in as many chunks as they fill", async () => {
+  /** A group of ranks that all have the same. */
+  const groupOf = (size: number) => ({
+    size,
+    lengths: [] as number[],
+    allReduce(values: Float32Array): Promise<void> {
+      this.lengths.push(values.length);
+      values.forEach((value, k) => values[k] = size * value);
+      return Promise.resolve();
+    },
+  });
+  const [two, three] = [groupOf(2), groupOf(3)];
+  const parts: Part[] = [
+    { values: new Float32Array(3).fill(1), groups: [two] },
+    { values: new Float32Array(9).fill(1), groups: [two, three] },
+    { values: new Float32Array(0), groups: [three] },
+    { values: new Float32Array(2).fill(1), groups: [] },
+    { values: new Float32Array(1).fill(1), groups: [three] },
+  ];
+  await sumParts(parts, { chunkLength: 4 });
+  assert.deepEqual(parts.map(({ values }) => [...values]), [
+    Array(3).fill(2),
+    Array(9).fill(6),
+    [],
+    [1, 1],
+    [3],
+  ]);
+  // 3 | 4 | 4 | 1, and 4 | 4 | 1 and 1.
+  assert.deepEqual([two.lengths, three.lengths], [[3, 4, 4, 1], [4, 4, 2]]);
 });
