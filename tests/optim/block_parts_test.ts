@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { Layout, type ShardingGroup } from "../../src/dist/layout.ts";
+import { Layout, type ShardingGroup, shardRange } from "../../src/dist/layout.ts";
 import { partsOf } from "../../src/optim/block_parts.ts";
 import { factoredView } from "../../src/optim/factored_moment.ts";
-import { ownedRows } from "../../src/optim/packing.ts";
 
 /** The parts of rank `tensor.rank` x `zero.rank`'s block of a parameter whose dim `cut` is split, rows further so. */
 function parts(
@@ -10,7 +9,7 @@ function parts(
   { cut, tensor, zero }: { cut?: number | undefined; tensor: ShardingGroup; zero: ShardingGroup },
 ) {
   const layout = new Layout(shape, cut === undefined ? [] : [{ dim: cut, group: tensor }]);
-  const { rows } = ownedRows(layout, zero);
+  const rows = shardRange(layout.localShape[0] ?? 1, zero.size, zero.rank);
   return partsOf(factoredView(layout, zero.size > 1 ? { rowCut: { group: zero, rows } } : {}));
 }
 
