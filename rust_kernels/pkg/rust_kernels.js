@@ -5,5 +5,5 @@ import { __wbg_set_wasm } from "./rust_kernels_bg.js";
 __wbg_set_wasm(wasm);
 
 export {
-    accumulate, accumulate_cast, adafactor_apply, adafactor_apply_cautious, adafactor_apply_momentum, adafactor_gradient_scale, adafactor_guard, adafactor_moments, adafactor_momentum, adafactor_stats, adafactor_update_squares, add, add_row, allocate, cast, column_sums, copy_block, embedding, embedding_backward, fill, gelu, gelu_backward, matmul_nn, matmul_nt, matmul_tn, mul, release, row_sums, scale, scale_by, softmax_cross_entropy, sum_squares
+    accumulate, accumulate_cast, adafactor_apply, adafactor_apply_cautious, adafactor_apply_momentum, adafactor_averages, adafactor_gradient_scale, adafactor_guard, adafactor_join_scalar, adafactor_join_sums, adafactor_moments, adafactor_momentum, adafactor_scale_gradients, adafactor_stats, adafactor_step, adafactor_step_cautious, adafactor_step_momentum, adafactor_step_sizes, adafactor_tile_momentum, adafactor_tile_params, adafactor_tile_sums, adafactor_tile_updates, adafactor_update_squares, add, add_row, allocate, came_tile_sums, cast, column_sums, copy_block, embedding, embedding_backward, fill, gelu, gelu_backward, matmul_nn, matmul_nt, matmul_tn, mul, release, row_sums, scale, scale_by, softmax_cross_entropy, sum_squares
 } from "./rust_kernels_bg.js";

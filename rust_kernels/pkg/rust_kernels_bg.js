@@ -109,6 +109,19 @@ export function adafactor_apply_momentum(grad, factors, guard, param, momentum, 
 }
 
 /**
+ * @param {number} blocks
+ * @param {number} numbers
+ * @param {number} sums
+ * @param {number} guard
+ * @param {number} moments
+ * @param {number} factors
+ * @param {number} call
+ */
+export function adafactor_averages(blocks, numbers, sums, guard, moments, factors, call) {
+    wasm.adafactor_averages(blocks, numbers, sums, guard, moments, factors, call);
+}
+
+/**
  * @param {number} sums
  * @param {number} offset
  * @param {number} length
@@ -128,6 +141,26 @@ export function adafactor_gradient_scale(sums, offset, length, slot, factor, max
  */
 export function adafactor_guard(sums, guard, offset, length) {
     wasm.adafactor_guard(sums, guard, offset, length);
+}
+
+/**
+ * @param {number} blocks
+ * @param {number} partials
+ * @param {number} sums
+ * @param {number} call
+ */
+export function adafactor_join_scalar(blocks, partials, sums, call) {
+    wasm.adafactor_join_scalar(blocks, partials, sums, call);
+}
+
+/**
+ * @param {number} blocks
+ * @param {number} partials
+ * @param {number} sums
+ * @param {number} call
+ */
+export function adafactor_join_sums(blocks, partials, sums, call) {
+    wasm.adafactor_join_sums(blocks, partials, sums, call);
 }
 
 /**
@@ -181,6 +214,16 @@ export function adafactor_momentum(grad, factors, guard, momentum, sums, grad_of
 }
 
 /**
+ * @param {number} blocks
+ * @param {number} sums
+ * @param {number} guard
+ * @param {number} call
+ */
+export function adafactor_scale_gradients(blocks, sums, guard, call) {
+    wasm.adafactor_scale_gradients(blocks, sums, guard, call);
+}
+
+/**
  * @param {number} grad
  * @param {number} sums
  * @param {number} grad_offset
@@ -193,6 +236,106 @@ export function adafactor_momentum(grad, factors, guard, momentum, sums, grad_of
  */
 export function adafactor_stats(grad, sums, grad_offset, batch, rows, cols, row_sums, col_sums, total) {
     wasm.adafactor_stats(grad, sums, grad_offset, batch, rows, cols, row_sums, col_sums, total);
+}
+
+/**
+ * @param {number} grad
+ * @param {number} blocks
+ * @param {number} factors
+ * @param {number} steps
+ * @param {number} guard
+ * @param {number} param
+ * @param {number} partials
+ * @param {number} call
+ */
+export function adafactor_step(grad, blocks, factors, steps, guard, param, partials, call) {
+    wasm.adafactor_step(grad, blocks, factors, steps, guard, param, partials, call);
+}
+
+/**
+ * @param {number} grad
+ * @param {number} blocks
+ * @param {number} factors
+ * @param {number} steps
+ * @param {number} guard
+ * @param {number} param
+ * @param {number} momentum
+ * @param {number} partials
+ * @param {number} call
+ */
+export function adafactor_step_cautious(grad, blocks, factors, steps, guard, param, momentum, partials, call) {
+    wasm.adafactor_step_cautious(grad, blocks, factors, steps, guard, param, momentum, partials, call);
+}
+
+/**
+ * @param {number} grad
+ * @param {number} blocks
+ * @param {number} factors
+ * @param {number} steps
+ * @param {number} guard
+ * @param {number} param
+ * @param {number} momentum
+ * @param {number} partials
+ * @param {number} call
+ */
+export function adafactor_step_momentum(grad, blocks, factors, steps, guard, param, momentum, partials, call) {
+    wasm.adafactor_step_momentum(grad, blocks, factors, steps, guard, param, momentum, partials, call);
+}
+
+/**
+ * @param {number} blocks
+ * @param {number} numbers
+ * @param {number} sums
+ * @param {number} steps
+ * @param {number} call
+ */
+export function adafactor_step_sizes(blocks, numbers, sums, steps, call) {
+    wasm.adafactor_step_sizes(blocks, numbers, sums, steps, call);
+}
+
+/**
+ * @param {number} grad
+ * @param {number} blocks
+ * @param {number} factors
+ * @param {number} steps
+ * @param {number} guard
+ * @param {number} momentum
+ * @param {number} partials
+ * @param {number} call
+ */
+export function adafactor_tile_momentum(grad, blocks, factors, steps, guard, momentum, partials, call) {
+    wasm.adafactor_tile_momentum(grad, blocks, factors, steps, guard, momentum, partials, call);
+}
+
+/**
+ * @param {number} param
+ * @param {number} blocks
+ * @param {number} partials
+ * @param {number} call
+ */
+export function adafactor_tile_params(param, blocks, partials, call) {
+    wasm.adafactor_tile_params(param, blocks, partials, call);
+}
+
+/**
+ * @param {number} grad
+ * @param {number} blocks
+ * @param {number} partials
+ * @param {number} call
+ */
+export function adafactor_tile_sums(grad, blocks, partials, call) {
+    wasm.adafactor_tile_sums(grad, blocks, partials, call);
+}
+
+/**
+ * @param {number} grad
+ * @param {number} blocks
+ * @param {number} factors
+ * @param {number} partials
+ * @param {number} call
+ */
+export function adafactor_tile_updates(grad, blocks, factors, partials, call) {
+    wasm.adafactor_tile_updates(grad, blocks, factors, partials, call);
 }
 
 /**
@@ -238,6 +381,20 @@ export function add_row(x, bias, out, rows, cols) {
 export function allocate(bytes) {
     const ret = wasm.allocate(bytes);
     return ret >>> 0;
+}
+
+/**
+ * @param {number} grad
+ * @param {number} blocks
+ * @param {number} factors
+ * @param {number} steps
+ * @param {number} guard
+ * @param {number} momentum
+ * @param {number} partials
+ * @param {number} call
+ */
+export function came_tile_sums(grad, blocks, factors, steps, guard, momentum, partials, call) {
+    wasm.came_tile_sums(grad, blocks, factors, steps, guard, momentum, partials, call);
 }
 
 /**

@@ -55,6 +55,13 @@ impl Words {
         return Self([x; 4]);
     }
     #[inline(always)]
+    pub fn from_lanes([a, b, c, d]: [u32; 4]) -> Self {
+        #[cfg(target_arch = "wasm32")]
+        return Self(u32x4(a, b, c, d));
+        #[cfg(not(target_arch = "wasm32"))]
+        return Self([a, b, c, d]);
+    }
+    #[inline(always)]
     pub fn of(x: F32x4) -> Self {
         #[cfg(target_arch = "wasm32")]
         return Self(x.0);
@@ -72,6 +79,8 @@ impl Words {
     binary!(minus, i32x4_sub, u32::wrapping_sub);
     binary!(and, v128_and, |a, b| a & b);
     binary!(or, v128_or, |a, b| a | b);
+    binary!(times, i32x4_mul, u32::wrapping_mul);
+    binary!(xor, v128_xor, |a, b| a ^ b);
     binary!(
         /// The smaller of each pair of numbers below 2^31.
         min, i32x4_min, u32::min

@@ -67,6 +67,11 @@ impl F32x4 {
     pub fn round(self) -> Self {
         Self(f32x4_nearest(self.0))
     }
+    /// The largest integer that is not above.
+    #[inline(always)]
+    pub fn floor(self) -> Self {
+        Self(f32x4_floor(self.0))
+    }
     /// 2^x for integers x from -126 to 127.
     #[inline(always)]
     pub fn exp2_of_integer(self) -> Self {
@@ -140,6 +145,9 @@ impl F32x4 {
     }
     pub fn round(self) -> Self {
         Self(self.0.map(f32::round_ties_even))
+    }
+    pub fn floor(self) -> Self {
+        Self(self.0.map(f32::floor))
     }
     pub fn exp2_of_integer(self) -> Self {
         Self(self.0.map(|x| f32::from_bits(((x as i32 + 127) as u32) << 23)))

@@ -3,8 +3,8 @@
 // A kernel is written twice, as wgsl/<name>.wgsl (the three matmuls share theirs) and in rust_kernels/src, and judged by
 // tests/reference/. `bindings` are whole storage buffers, `params` a block of 32-bit numbers;
 // operands that may lie at an offset say so by an element offset among the parameters. WASM exports carry the kernel's
-// name and take the bindings as pointers, then the parameters; how WebGPU dispatches a kernel stands in wgsl_stages.ts.
-// "write" operands may also be read by the kernel.
+// name and take the bindings as pointers, then the parameters (a pointer to their words, where there is an operand
+// `blocks`); how WebGPU dispatches a kernel stands in wgsl_stages.ts. "write" operands may also be read by the kernel.
 //
 // Legend: matrices are row-major; [r, c] is r rows of c columns; all data is f32 unless it says u32, or a parameter gives
 // its storage type (storage_types.ts: f32, or f16 and bf16 two to a word).

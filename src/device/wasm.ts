@@ -1,7 +1,7 @@
 // The WASM device: kernels in Rust with 128-bit SIMD, on the CPU, where no driver is needed.
 //
 // A buffer is a piece of the one WASM memory; a kernel is a synchronous call with pointers, made from the table in
-// kernels.ts. The memory may grow in any call, which detaches views of it, so a view lives for one statement only.
+// kernels.ts; one that works on a run of blocks takes its parameters by a pointer too. The memory may grow in any call, which detaches views of it, so a view lives for one statement only.
 // It never shrinks and ends at 4 GiB; several devices of one process share it.
 
 import { memory } from "../../rust_kernels/pkg/rust_kernels_bg.wasm";
@@ -23,6 +23,7 @@ class WasmDevice implements Device {
   readonly empty: DeviceBuffer;
   readonly #pool = new BufferPool<number>({ create: allocatePiece, destroy: rust.release });
   readonly #live = new Set<WasmBuffer>();
+  readonly #params: Piece<number>;
   #liveBytes = 0;
   #kernelsRun = 0;
   #disposed = false;
@@ -31,6 +32,7 @@ class WasmDevice implements Device {
     this.description = ["wasm: CPU, 128-bit SIMD, one thread", reason].filter(Boolean).join(": ");
     const piece = this.#pool.take(EMPTY_BYTES);
     bytesAt(piece.memory, EMPTY_BYTES).fill(0);
+    this.#params = this.#pool.take(PARAMS_BYTES);
     this.empty = new WasmBuffer(this, { piece, byteLength: EMPTY_BYTES, release: undefined });
   }
 
@@ -109,7 +111,8 @@ class WasmDevice implements Device {
     const values: Readonly<Record<string, number>> = params;
     const { operands, paramNames } = argumentOrder(kernel);
     for (const operand of operands) args.push((buffers[operand] as WasmBuffer).pointer);
-    for (const name of paramNames) args.push(values[name]!);
+    if ("blocks" in buffers) args.push(this.#writeParams(kernel, values));
+    else for (const name of paramNames) args.push(values[name]!);
     rustKernels[kernel](...args);
     this.#kernelsRun++;
   }
@@ -129,7 +132,19 @@ class WasmDevice implements Device {
     for (const buffer of this.#live) buffer[Symbol.dispose]();
     const empty = this.empty as WasmBuffer;
     this.#pool.give(empty.takePiece());
+    this.#pool.give(this.#params);
     this.#pool.drain();
+  }
+
+  /** Puts a kernel's parameters into the piece kept for them, as words in the order of the table. */
+  #writeParams(kernel: KernelName, values: Readonly<Record<string, number>>): number {
+    const pointer = this.#params.memory;
+    const words = new DataView(memory.buffer, pointer, PARAMS_BYTES);
+    Object.entries(kernels[kernel].params).forEach(([name, type], at) => {
+      if (type === "f32") words.setFloat32(4 * at, values[name]!, true);
+      else words.setUint32(4 * at, values[name]!, true);
+    });
+    return pointer;
   }
 
   /** A pooled piece or a new one; where memory is out, what the pool keeps is freed first. */
@@ -258,4 +273,5 @@ const argumentOrders = new Map<KernelName, ArgumentOrder>();
 /** Checked when compiled: every kernel of the table is an export. */
 const rustKernels: Readonly<Record<KernelName, (...args: number[]) => void>> = rust;
 const EMPTY_BYTES = 256;
+const PARAMS_BYTES = 256;
 const MAX_PIECE_BYTES = 2 ** 31 - 65536;

@@ -21,7 +21,7 @@ const EVEN: readonly BlockShape[] = [
   { batch: 1, rows: 1, cols: 7 },
   { batch: 1, rows: 1, cols: 64, partsAcross: 8 },
   { batch: 2, rows: 33, cols: 66, tileRows: 7, tileCols: 10 },
-  { batch: 1, rows: 131, cols: 1100, tileRows: 100, tileCols: 1060 },
+  { batch: 1, rows: 67, cols: 1100, tileRows: 66, tileCols: 1060 },
   { batch: 1, rows: 24, cols: 72, partsDown: 2, partsAcross: 4, tileRows: 5, tileCols: 8 },
   { batch: 8, rows: 16, cols: 48, partsBatch: 8, partsDown: 8, partsAcross: 8 },
   {
@@ -34,8 +34,8 @@ const EVEN: readonly BlockShape[] = [
   { batch: 6, rows: 4, cols: 4, partsBatch: 2, partsDown: 1, batchSlots: 4, firstBatchSlot: 2 },
 ];
 const LARGER: readonly BlockShape[] = [
-  { batch: 1, rows: 300, cols: 2100, tileRows: 1000, tileCols: 4000 },
-  { batch: 1, rows: 256, cols: 1024, partsDown: 8, partsAcross: 8, tileRows: 64, tileCols: 512 },
+  { batch: 1, rows: 70, cols: 2100, tileRows: 1000, tileCols: 4000 },
+  { batch: 1, rows: 64, cols: 1024, partsDown: 8, partsAcross: 8, tileRows: 64, tileCols: 512 },
 ];
 const { f32, f16, bf16 } = storageTypes;
 export const F32 = [{ type: f32, shapes: [...ODD, ...EVEN] }, { type: f32, shapes: LARGER }];
@@ -48,7 +48,9 @@ export function tables(
 ): { readonly table: BlockTable; readonly type: number; readonly firstBlock: number }[] {
   return storage.flatMap(({ type, shapes }) => {
     const table = blockTable(shapes.map((shape) => ({ ...shape, ...more })));
-    return [{ table, type, firstBlock: 0 }, { table, type, firstBlock: shapes.length > 3 ? 3 : 1 }];
+    return shapes === LARGER
+      ? [{ table, type, firstBlock: 0 }]
+      : [{ table, type, firstBlock: 0 }, { table, type, firstBlock: 3 }];
   });
 }
 

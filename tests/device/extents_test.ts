@@ -22,7 +22,12 @@ Deno.test("run() takes operands of exactly their extent and refuses one element 
       const bindings: Record<string, DeviceBuffer> = {};
       for (const [operand, length] of Object.entries(lengths)) {
         assert.ok(length > 0, `${kernel}.${operand}`);
-        bindings[operand] = stack.use(zeros(device, length - (operand === short ? 1 : 0)));
+        const buffer = stack.use(zeros(device, length - (operand === short ? 1 : 0)));
+        // A record of ones is a block of one element.
+        if (operand === "blocks") {
+          device.write(buffer, new Uint32Array(buffer.byteLength / 4).fill(1));
+        }
+        bindings[operand] = buffer;
       }
       const run = () => device.run(kernel, bindings as KernelBindings<typeof kernel>, params);
       if (short === undefined) run();
@@ -90,6 +95,8 @@ function plausibleParams(kernel: KernelName): KernelParams<KernelName> {
   const special: Record<string, number> = {
     ...{ m: 3, n: 5, k: 7, rowEnd: 3, biasLength: 5 },
     ...{ accumulate: 1, scaleParameter: 1, rateAfterMomentum: 1, fromStride: 9, toStride: 8 },
+    ...{ stochastic: 1, gradLength: 4, paramLength: 4, momentumLength: 4 },
+    ...{ partialsLength: 4, sumsLength: 3, momentsLength: 4, factorsLength: 4 },
   };
   const params: Record<string, number> = {};
   for (const name of Object.keys(kernels[kernel].params)) params[name] = special[name] ?? 2;

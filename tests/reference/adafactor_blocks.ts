@@ -93,11 +93,13 @@ export class TileSums {
   readonly #rows: Float64Array;
   readonly #cols: Float64Array;
   readonly #tiles: Float64Array;
+  readonly #grid: { readonly down: number; readonly across: number };
 
   /** Puts zeros where the block's sums of tiles come or, for "all", those of their rows and columns too. */
   constructor(partials: Float64Array, block: BlockRecord, kind: "tiles" | "all") {
     const { rows, cols, tiles } = partialsOf(partials, block);
     this.#block = block;
+    this.#grid = tileGrid(block);
     this.#rows = kind === "all" ? rows.fill(0) : rows.slice();
     this.#cols = kind === "all" ? cols.fill(0) : cols.slice();
     this.#tiles = tiles.fill(0);
@@ -105,7 +107,7 @@ export class TileSums {
 
   add({ b, i, j, tileRow, tileCol }: Element, value: number): void {
     const { rows, cols } = this.#block;
-    const { down, across } = tileGrid(this.#block);
+    const { down, across } = this.#grid;
     this.#rows[(b * rows + i) * across + tileCol]! += value;
     this.#cols[(b * down + tileRow) * cols + j]! += value;
     this.#tiles[(b * down + tileRow) * across + tileCol]! += value;

@@ -37,14 +37,16 @@ export function storeElements(
 
 /** The value of a 16-bit element. */
 export function widened(bits: number, type: number): number {
-  return type === storageTypes.f16
-    ? new Float16Array(Uint16Array.of(bits).buffer)[0]!
-    : new Float32Array(Uint32Array.of(bits << 16).buffer)[0]!;
+  word[0] = type === storageTypes.f16 ? bits : bits << 16;
+  return type === storageTypes.f16 ? asHalf[0]! : asSingle[0]!;
 }
 
 /** A number's nearest 16-bit element, ties to even. */
 export function nearest(value: number, type: number): number {
-  if (type === storageTypes.f16) return new Uint16Array(Float16Array.of(value).buffer)[0]!;
+  if (type === storageTypes.f16) {
+    asHalf[0] = value;
+    return word[0]! & 0xffff;
+  }
   const bits = bitsOf(value);
   if (Number.isNaN(value)) return bits >>> 16 | 0x40;
   return (bits + 0x7fff + (bits >>> 16 & 1)) >>> 16;
@@ -86,8 +88,14 @@ export function randomBits(index: number, key: number): number {
 }
 
 function bitsOf(value: number): number {
-  return new Uint32Array(Float32Array.of(value).buffer)[0]!;
+  asSingle[0] = value;
+  return word[0]!;
 }
+
+/** One word, seen as numbers of either kind. */
+const word = new Uint32Array(1);
+const asSingle = new Float32Array(word.buffer);
+const asHalf = new Float16Array(word.buffer);
 
 const INFINITE = 0x7f80_0000;
 const SMALLEST_NORMAL_F32 = 0x0080_0000;

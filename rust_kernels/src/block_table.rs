@@ -1,0 +1,188 @@
+//! The records of src/device/block_table.ts, field by field as they lie in memory, and what follows from them: which tiles
+//! a block has, and how parts are added up.
+
+use core::ops::Range;
+
+/// The most parts that an axis has.
+pub const MOST_PARTS: usize = 8;
+
+/// A block [batch, rows, cols]: what its words mean stands in src/device/block_table.ts.
+#[repr(C)]
+pub struct Block {
+    pub batch: u32,
+    pub rows: u32,
+    pub cols: u32,
+    pub global_rows: f32,
+    pub global_cols: f32,
+    pub global_count: f32,
+    pub parts_batch: u32,
+    pub parts_down: u32,
+    pub parts_across: u32,
+    pub tile_rows: u32,
+    pub tile_cols: u32,
+    pub first_tile: u32,
+    pub first_vector: u32,
+    pub grad_offset: u32,
+    pub param_offset: u32,
+    pub momentum_offset: u32,
+    pub moments: u32,
+    pub factors: u32,
+    pub partials: u32,
+    pub row_sums: u32,
+    pub col_sums: u32,
+    pub totals: u32,
+    pub gradient_squares: u32,
+    pub update_squares: u32,
+    pub param_squares: u32,
+    pub aligned: u32,
+    pub batch_slots: u32,
+    pub first_batch_slot: u32,
+    pub row_slots: u32,
+    pub first_row_slot: u32,
+    pub eps1: f32,
+    pub mean_floor: f32,
+    pub factor_cap: f32,
+    pub scale_parameter: u32,
+    pub scale_floor: f32,
+    pub scale_ceiling: f32,
+    pub clip_threshold: f32,
+    pub beta1: f32,
+    pub rate_after_momentum: u32,
+    pub cautious: u32,
+    pub batch_begin: u32,
+    pub batch_inner: u32,
+    pub batch_inner_global: u32,
+    pub row_begin: u32,
+    pub row_inner: u32,
+    pub row_inner_global: u32,
+    pub col_begin: u32,
+    pub col_inner: u32,
+    pub col_inner_global: u32,
+    pub index_rows: u32,
+    pub index_cols: u32,
+}
+
+/// What changes from step to step, per block.
+#[repr(C)]
+pub struct Numbers {
+    pub take: f32,
+    pub rate: f32,
+    pub decay_times_step: f32,
+    pub decay_absolute: f32,
+    pub key: u32,
+}
+
+/// What adafactor_step_sizes makes of them, per block.
+#[repr(C)]
+pub struct Steps {
+    pub a: f32,
+    pub d: f32,
+    pub decay: f32,
+    pub take: f32,
+    pub over: f32,
+    pub share: f32,
+    pub param_rms: f32,
+    pub update_rms: f32,
+    pub key: u32,
+}
+
+/// One axis of a block: equal parts, each cut into tiles, the last of which may be shorter.
+#[derive(Clone, Copy)]
+pub struct Axis {
+    pub length: usize,
+    pub parts: usize,
+    /// Of a tile.
+    pub extent: usize,
+}
+
+impl Axis {
+    fn part_length(&self) -> usize {
+        self.length / self.parts
+    }
+    pub fn tiles_per_part(&self) -> usize {
+        self.part_length().div_ceil(self.extent)
+    }
+    pub fn tiles(&self) -> usize {
+        self.parts * self.tiles_per_part()
+    }
+    /// Where tile `tile` lies.
+    pub fn tile(&self, tile: usize) -> Range<usize> {
+        let part = tile / self.tiles_per_part();
+        let start = part * self.part_length() + tile % self.tiles_per_part() * self.extent;
+        start..(start + self.extent).min((part + 1) * self.part_length())
+    }
+    /// The tiles of part `part`.
+    pub fn tiles_of(&self, part: usize) -> Range<usize> {
+        part * self.tiles_per_part()..(part + 1) * self.tiles_per_part()
+    }
+}
+
+/// Lengths of a block's three pieces of `partials`: sums of tiles' rows, of their columns, and of whole tiles.
+pub struct PartialsLengths {
+    pub rows: usize,
+    pub cols: usize,
+    pub tiles: usize,
+}
+
+impl Block {
+    pub fn batch(&self) -> usize {
+        self.batch as usize
+    }
+    pub fn rows(&self) -> usize {
+        self.rows as usize
+    }
+    pub fn cols(&self) -> usize {
+        self.cols as usize
+    }
+    pub fn count(&self) -> usize {
+        self.batch() * self.rows() * self.cols()
+    }
+    pub fn down(&self) -> Axis {
+        let (parts, extent) = (self.parts_down as usize, self.tile_rows as usize);
+        Axis { length: self.rows(), parts, extent }
+    }
+    pub fn across(&self) -> Axis {
+        let (parts, extent) = (self.parts_across as usize, self.tile_cols as usize);
+        Axis { length: self.cols(), parts, extent }
+    }
+    /// Slots of a scalar.
+    pub fn slots(&self) -> usize {
+        self.batch_slots as usize * self.row_slots as usize
+    }
+    pub fn partials_lengths(&self) -> PartialsLengths {
+        let (batch, down, across) = (self.batch(), self.down().tiles(), self.across().tiles());
+        PartialsLengths {
+            rows: batch * self.rows() * across,
+            cols: batch * down * self.cols(),
+            tiles: batch * down * across,
+        }
+    }
+    /// Where row (b, i) begins in the whole parameter, without what its columns add.
+    pub fn global_row(&self, b: usize, i: usize) -> u32 {
+        let b = global(b, self.batch_begin, self.batch_inner, self.batch_inner_global);
+        let i = global(i, self.row_begin, self.row_inner, self.row_inner_global);
+        b.wrapping_mul(self.index_rows).wrapping_add(i).wrapping_mul(self.index_cols)
+    }
+    /// What column j adds to that, and how many columns from j on follow one after the other.
+    pub fn global_col(&self, j: usize) -> (u32, usize) {
+        let inner = self.col_inner as usize;
+        (global(j, self.col_begin, self.col_inner, self.col_inner_global), inner - j % inner)
+    }
+}
+
+fn global(i: usize, begin: u32, inner: u32, inner_global: u32) -> u32 {
+    let i = i as u32;
+    (i / inner).wrapping_mul(inner_global).wrapping_add(begin).wrapping_add(i % inner)
+}
+
+/// `value(0) .. value(count - 1)` added as a balanced tree, neighbours first.
+pub fn tree(values: Range<usize>, value: &impl Fn(usize) -> f32) -> f32 {
+    match values.len() {
+        0 => 0.0,
+        1 => value(values.start),
+        len => {
+            let middle = values.start + len.div_ceil(2);
+            tree(values.start..middle, value) + tree(middle..values.end, value)
+        }
+    }
+}

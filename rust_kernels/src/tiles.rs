@@ -1,0 +1,121 @@
+//! How a pass goes over a block: panel by panel (the tiles beside each other), in a panel one row after the other, or a few
+//! at once, from the first column to the last, so that memory is read as it lies; in a row run by run. A run lies in one
+//! tile, and what is summed in it goes to that tile alone, so the order in which tiles are visited changes no sum.
+
+use crate::allocation::{OutOfMemory, scratch};
+use crate::block_table::Block;
+use core::ops::Range;
+
+/// Columns of a run, at most: few enough that 16-bit elements widened to f32 stay in the first-level cache.
+pub const RUN: usize = 1024;
+
+/// `count` rows from row i of matrix b on, and columns `cols` of them.
+#[derive(Clone)]
+pub struct Run {
+    pub b: usize,
+    pub i: usize,
+    pub count: usize,
+    pub cols: Range<usize>,
+    /// In the panel.
+    pub tile: usize,
+    /// Where row i's elements lie in the block, and how far it is from row to row.
+    at: usize,
+    stride: usize,
+}
+
+impl Run {
+    /// Where the elements of row i + `row` lie in the block.
+    pub fn range(&self, row: usize) -> Range<usize> {
+        let start = self.at + row * self.stride;
+        start..start + self.cols.len()
+    }
+    /// Row i + `row` alone.
+    pub fn row(&self, row: usize) -> Self {
+        let (i, at) = (self.i + row, self.at + row * self.stride);
+        Self { i, at, count: 1, cols: self.cols.clone(), ..*self }
+    }
+    pub fn len(&self) -> usize {
+        self.cols.len()
+    }
+}
+
+/// Tiles beside each other: tile row `tile_row` of matrix b, which has `rows` of it.
+pub struct Panel {
+    pub b: usize,
+    pub tile_row: usize,
+    pub rows: Range<usize>,
+}
+
+/// The runs in which every row of a block is taken.
+pub struct Runs<'a> {
+    block: &'a Block,
+    /// A tile and some of its columns each.
+    runs: Vec<(usize, Range<usize>)>,
+}
+
+impl<'a> Runs<'a> {
+    pub fn of(block: &'a Block) -> Result<Self, OutOfMemory> {
+        let across = block.across();
+        let mut runs = Vec::new();
+        for tile in 0..across.tiles() {
+            let cols = across.tile(tile);
+            for start in cols.clone().step_by(RUN) {
+                let bytes = size_of::<(usize, Range<usize>)>() * (runs.len() + 1);
+                runs.try_reserve(1).map_err(|_| OutOfMemory { bytes })?;
+                runs.push((tile, start..cols.end.min(start + RUN)));
+            }
+        }
+        Ok(Self { block, runs })
+    }
+
+    pub fn panels(&self) -> impl Iterator<Item = Panel> + use<> {
+        let (batch, down) = (self.block.batch(), self.block.down());
+        (0..batch).flat_map(move |b| {
+            (0..down.tiles()).map(move |tile_row| Panel { b, tile_row, rows: down.tile(tile_row) })
+        })
+    }
+
+    /// All runs of these rows of matrix b, `ABREAST` rows at a time while there are as many, then one.
+    #[inline(always)]
+    pub fn visit<const ABREAST: usize>(
+        &self,
+        b: usize,
+        rows: Range<usize>,
+        mut f: impl FnMut(&Run),
+    ) {
+        let stride = self.block.cols();
+        let mut i = rows.start;
+        while i < rows.end {
+            let count = if rows.end - i < ABREAST { 1 } else { ABREAST };
+            let row = (b * self.block.rows() + i) * stride;
+            for (tile, cols) in &self.runs {
+                let (tile, cols, at) = (*tile, cols.clone(), row + cols.start);
+                f(&Run { b, i, count, cols, tile, at, stride });
+            }
+            i += count;
+        }
+    }
+}
+
+/// tiles[b, tile row, tile] = the sum of what `f` gives for the tile's runs, each `ABREAST` rows or one.
+#[inline(always)]
+pub fn sum_tiles<const ABREAST: usize>(
+    block: &Block,
+    tiles: &mut [f32],
+    mut f: impl FnMut(&Run) -> f32,
+) -> Result<(), OutOfMemory> {
+    let across = block.across().tiles();
+    if across == 0 {
+        return Ok(());
+    }
+    let runs = Runs::of(block)?;
+    let mut sums = scratch::<f64>(across)?;
+    for (panel, out) in runs.panels().zip(tiles.chunks_exact_mut(across)) {
+        sums.fill(0.0);
+        runs.visit::<ABREAST>(panel.b, panel.rows, |run| sums[run.tile] += f64::from(f(run)));
+        for (out, &sum) in out.iter_mut().zip(&sums) {
+            *out = sum as f32;
+        }
+    }
+    Ok(())
+}

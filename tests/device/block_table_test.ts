@@ -1,0 +1,26 @@
+// The records as Rust reads them are the records as TypeScript writes them.
+
+import assert from "node:assert/strict";
+import { blockFields, numberFields, stepFields } from "../../src/device/block_table.ts";
+
+const RUST = await Deno.readTextFile(
+  new URL("../../rust_kernels/src/block_table.rs", import.meta.url),
+);
+
+Deno.test("Rust has the fields of every record in the order of block_table.ts", () => {
+  for (
+    const [name, fields] of [["Block", blockFields], ["Numbers", numberFields], [
+      "Steps",
+      stepFields,
+    ]] as const
+  ) {
+    const body = RUST.match(new RegExp(`#\\[repr\\(C\\)\\]\npub struct ${name} {([^}]*)}`))![1]!;
+    const inRust = [...body.matchAll(/pub (\w+): (\w+),/g)].map(([, field, type]) => [field, type]);
+    const inTypeScript = Object.entries(fields).map(([field, type]) => [snakeCase(field), type]);
+    assert.deepEqual(inRust, inTypeScript, name);
+  }
+});
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
