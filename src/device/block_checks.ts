@@ -88,10 +88,9 @@ function checkRoom(block: CheckedBlock, room: SharedRoom): void {
   within("rowSums", batch * rows, room.sums);
   within("colSums", batch * cols, room.sums);
   within("totals", batch * rowSlots, room.sums);
-  for (const scalar of ["gradientSquares", "updateSquares", "paramSquares"] as const) {
+  for (const scalar of ["gradientSquares", "updateSquares", "paramSquares", "aligned"] as const) {
     within(scalar, batchSlots * rowSlots, room.sums);
   }
-  if (record.cautious === 1) within("aligned", batchSlots * rowSlots, room.sums);
 }
 
 function checkAlignment(block: CheckedBlock, field: keyof BlockRecord, type: number): void {

@@ -111,7 +111,8 @@ export function planBlocks(
       gradientSquares: each.gradientSquares.offset,
       updateSquares: each.updateSquares.offset,
       paramSquares: each.paramSquares.offset,
-      aligned: aligned.offset,
+      // Where nothing is counted it must lie within the buffer all the same.
+      aligned: each.kind === "cautious" ? aligned.offset : each.updateSquares.offset,
     };
     end.firstTile += numTilesOf(record);
     end.firstVector += vectorLength(record);
