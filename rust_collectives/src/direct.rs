@@ -10,9 +10,10 @@
 //! all-to-all          1    all that is not its own
 //! ```
 //!
-//! A fold takes the terms of ranks 0, 1, ..., p-1 in that order wherever an element lies, so its bits do not depend on
-//! what else shares the buffer, and 16-bit floats are rounded once. One-shot gives the same bits on every rank because
-//! all compute the same expression; the others because the result is copied.
+//! A fold adds the terms of ranks 0, 1, ..., p-1 as the same tree (reduce.rs) wherever an element lies, so its bits do not
+//! depend on what else shares the buffer, nor on how a power of two of parts lies on ranks, and 16-bit floats are rounded
+//! once. One-shot gives the same bits on every rank because all compute the same expression; the others because the
+//! result is copied.
 //!
 //! Rank r begins with r + 1, so that not all send to the same rank at first.
 

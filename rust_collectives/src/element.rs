@@ -1,9 +1,13 @@
-//! What the elements of a collective are, and how two of them become one.
+//! What the elements of a collective are, and how they are added and compared.
 //!
-//! A reduction widens every term to its sum type, combines the terms in a given order, finishes (a mean divides by their
-//! number) and narrows once. 16-bit floats are summed in f32, so the only rounding to 16 bits is the last.
+//! 16-bit floats are summed in f32 and rounded once, two at a time: in words of 32 bits like their sums, so that no lane
+//! of SIMD changes its width. Nothing is rounded in a maximum, so it is taken of integers that are in the same order:
+//!
+//! ```text
+//! key(bits) = bits, all but the sign inverted if that is set     -inf < ... < -0 < +0 < ... < +inf
+//! ```
 
-use crate::half;
+use std::ops::Add;
 
 /// Element types, numbered as on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,169 +56,79 @@ impl Reduction {
     pub const ALL: [Self; 4] = [Self::Sum, Self::Mean, Self::Max, Self::Min];
 }
 
-/// An element in memory. Any bit pattern is a valid value, which is why bytes may be viewed as elements.
-pub trait Element: Copy {
-    type Sum: Number;
-    fn widen(self) -> Self::Sum;
-    fn narrow(sum: Self::Sum) -> Self;
-}
-
-/// What elements are summed in.
-pub trait Number: Copy + Default {
-    fn add(self, other: Self) -> Self;
-    fn max(self, other: Self) -> Self;
-    fn min(self, other: Self) -> Self;
-    fn divide(self, terms: u32) -> Self;
-}
-
-/// Two half precision floats, as their bits: in words of 32 bits like the sums, so that no lane changes its width.
+/// The sums of two elements that share a word.
 #[derive(Clone, Copy)]
-#[repr(transparent)]
-pub struct F16Pair(u32);
-
-/// Two bf16, the upper halves of an f32 each, as their bits.
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-pub struct Bf16Pair(u32);
-
-/// The sums of a pair.
-#[derive(Clone, Copy, Default)]
 pub struct Two {
-    low: f32,
-    high: f32,
+    pub low: f32,
+    pub high: f32,
 }
 
-impl Element for F16Pair {
-    type Sum = Two;
-    #[inline(always)]
-    fn widen(self) -> Two {
-        Two {
-            low: half::f16_to_f32(self.0 & 0xffff),
-            high: half::f16_to_f32(self.0 >> 16),
-        }
-    }
-    #[inline(always)]
-    fn narrow(sum: Two) -> Self {
-        Self(half::f32_to_f16(sum.low) | half::f32_to_f16(sum.high) << 16)
-    }
-}
+impl Add for Two {
+    type Output = Self;
 
-impl Element for Bf16Pair {
-    type Sum = Two;
-    #[inline(always)]
-    fn widen(self) -> Two {
-        Two {
-            low: half::bf16_to_f32(self.0 & 0xffff),
-            high: half::bf16_to_f32(self.0 >> 16),
-        }
-    }
-    #[inline(always)]
-    fn narrow(sum: Two) -> Self {
-        Self(half::f32_to_bf16(sum.low) | half::f32_to_bf16(sum.high) << 16)
-    }
-}
-
-impl Number for Two {
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        self.with(other, Number::add)
-    }
-    #[inline(always)]
-    fn max(self, other: Self) -> Self {
-        self.with(other, Number::max)
-    }
-    #[inline(always)]
-    fn min(self, other: Self) -> Self {
-        self.with(other, Number::min)
-    }
-    #[inline(always)]
-    fn divide(self, terms: u32) -> Self {
         Self {
-            low: self.low.divide(terms),
-            high: self.high.divide(terms),
+            low: self.low + other.low,
+            high: self.high + other.high,
         }
     }
 }
 
 impl Two {
     #[inline(always)]
-    fn with(self, other: Self, combine: impl Fn(f32, f32) -> f32) -> Self {
+    pub fn map(self, f: impl Fn(f32) -> f32) -> Self {
         Self {
-            low: combine(self.low, other.low),
-            high: combine(self.high, other.high),
+            low: f(self.low),
+            high: f(self.high),
         }
     }
 }
 
-macro_rules! float {
-    ($float:ty) => {
-        impl Element for $float {
-            type Sum = Self;
-            #[inline(always)]
-            fn widen(self) -> Self {
-                self
-            }
-            #[inline(always)]
-            fn narrow(sum: Self) -> Self {
-                sum
-            }
-        }
-
-        impl Number for $float {
-            #[inline(always)]
-            fn add(self, other: Self) -> Self {
-                self + other
-            }
-            #[inline(always)]
-            fn max(self, other: Self) -> Self {
-                // Equal numbers differ in the sign of a zero at most.
-                let equal = Self::from_bits(self.to_bits() & other.to_bits());
-                let unequal = if self > other { self } else { other };
-                ordered(self, other, if self == other { equal } else { unequal })
-            }
-            #[inline(always)]
-            fn min(self, other: Self) -> Self {
-                let equal = Self::from_bits(self.to_bits() | other.to_bits());
-                let unequal = if self < other { self } else { other };
-                ordered(self, other, if self == other { equal } else { unequal })
-            }
-            #[inline(always)]
-            fn divide(self, terms: u32) -> Self {
-                self / terms as Self
-            }
-        }
-    };
+/// The integer that stands for the bits of a 16-bit float; `nan` for a NaN of either sign.
+#[inline(always)]
+pub fn key(bits: u16, infinity: u16, nan: i16) -> i16 {
+    if (bits & 0x7fff).cast_signed() > infinity.cast_signed() {
+        nan
+    } else {
+        from_key(bits.cast_signed()).cast_signed()
+    }
 }
 
-macro_rules! integer {
-    ($integer:ty) => {
-        impl Element for $integer {
-            type Sum = Self;
-            #[inline(always)]
-            fn widen(self) -> Self {
-                self
-            }
-            #[inline(always)]
-            fn narrow(sum: Self) -> Self {
-                sum
-            }
-        }
+/// The bits of a key; those of the least and of the greatest are NaN.
+#[inline(always)]
+pub fn from_key(key: i16) -> u16 {
+    let all_or_none = (key >> 15).cast_unsigned();
+    key.cast_unsigned() ^ (all_or_none >> 1)
+}
 
-        impl Number for $integer {
+macro_rules! float {
+    ($float:ident) => {
+        /// As JavaScript compares them: of NaN and a number NaN, of zeros the positive one greater.
+        pub mod $float {
             #[inline(always)]
-            fn add(self, other: Self) -> Self {
-                self.wrapping_add(other)
+            pub fn max(a: $float, b: $float) -> $float {
+                // Equal numbers differ in the sign of a zero at most.
+                let equal = $float::from_bits(a.to_bits() & b.to_bits());
+                let unequal = if a > b { a } else { b };
+                ordered(a, b, if a == b { equal } else { unequal })
             }
+
             #[inline(always)]
-            fn max(self, other: Self) -> Self {
-                Ord::max(self, other)
+            pub fn min(a: $float, b: $float) -> $float {
+                let equal = $float::from_bits(a.to_bits() | b.to_bits());
+                let unequal = if a < b { a } else { b };
+                ordered(a, b, if a == b { equal } else { unequal })
             }
+
+            /// `choice`, or NaN if one of the two is.
             #[inline(always)]
-            fn min(self, other: Self) -> Self {
-                Ord::min(self, other)
-            }
-            fn divide(self, _terms: u32) -> Self {
-                panic!("the mean of integers is no integer");
+            fn ordered(a: $float, b: $float, choice: $float) -> $float {
+                if a.is_nan() | b.is_nan() {
+                    a + b
+                } else {
+                    choice
+                }
             }
         }
     };
@@ -222,12 +136,3 @@ macro_rules! integer {
 
 float!(f32);
 float!(f64);
-integer!(i32);
-integer!(u32);
-
-/// `choice`, or NaN if one of the two is.
-#[inline(always)]
-fn ordered<T: PartialOrd + std::ops::Add<Output = T> + Copy>(a: T, b: T, choice: T) -> T {
-    let has_nan = a.partial_cmp(&a).is_none() | b.partial_cmp(&b).is_none();
-    if has_nan { a + b } else { choice }
-}

@@ -96,6 +96,8 @@ pub struct Executor {
     folding: usize,
     operand: Vec<u64>,
     folded: Vec<u64>,
+    /// Where a fold keeps its partial sums.
+    scratch: Vec<u64>,
 }
 
 impl Executor {
@@ -124,6 +126,7 @@ impl Executor {
             folding: 0,
             operand: vec![0; words],
             folded: vec![0; words],
+            scratch: vec![0; reduce::scratch_words(ranks)],
         }
     }
 
@@ -332,15 +335,15 @@ impl Executor {
                 slot => &landing[slot * words..(slot + 1) * words],
             }
         };
-        let out = (&mut self.folded[..], bytes as usize);
+        let memory = (&mut self.scratch[..], &mut self.folded[..], bytes as usize);
         match fold.terms {
-            Terms::AllRanks => reduce::reduce(self.kind, (0..size).map(from), out),
+            Terms::AllRanks => reduce::reduce(self.kind, (0..size).map(from), memory),
             Terms::Peer(peer) => {
                 let mut kind = self.kind;
                 if !fold.last && kind.reduction == Reduction::Mean {
                     kind.reduction = Reduction::Sum;
                 }
-                reduce::reduce(kind, [peer as usize, rank].into_iter().map(from), out);
+                reduce::reduce(kind, [peer as usize, rank].into_iter().map(from), memory);
             }
         }
         self.schedule.folds[self.folding].done += bytes;

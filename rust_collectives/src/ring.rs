@@ -11,8 +11,8 @@
 //! A rank sends 2 (p-1)/p of the values in an all-reduce, the least possible, over 2 (p-1) rounds. All ranks end with
 //! the same bits, as each sum is finished on one rank and copied from there. Its terms are added in the order
 //! c+1, c+2, ..., c for chunk c: an element's bits depend on the chunk that it lies in, so on what else shares the
-//! buffer. The direct algorithms have no such dependence. Partial sums travel in the element type: 16-bit floats would
-//! be rounded at every hop, so they take another algorithm.
+//! buffer. The direct algorithms add in one order, that of a tree; a ring can only add one term after the other. Partial
+//! sums travel in the element type: 16-bit floats would be rounded at every hop, so they take another algorithm.
 
 use crate::schedule::{Schedule, Terms};
 

@@ -34,7 +34,7 @@ pub enum Action {
 /// Whose terms a fold combines, and in which order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Terms {
-    /// Those of ranks 0, 1, ..., p-1; this rank's own are one of them.
+    /// Those of ranks 0, 1, ..., p-1, as a tree; this rank's own are one of them.
     AllRanks,
     /// First what came from this peer, then this rank's own.
     Peer(u32),

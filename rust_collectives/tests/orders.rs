@@ -1,5 +1,5 @@
-//! The order of terms: all ranks get the same bits, and the direct algorithms those of a sum in rank order, whatever else
-//! lies in the buffer.
+//! The order of terms: all ranks get the same bits, and the direct algorithms those of the tree of ranks, whatever else lies
+//! in the buffer.
 
 mod group;
 
@@ -17,7 +17,7 @@ fn big_minus_big_and_tiny_at_every_pair_of_ranks_give_all_ranks_the_same_bits() 
                 _ if rank == minus_big => -1e30,
                 _ => 1e-7 * (rank + 1) as f32,
             };
-            let in_order = (1..size).fold(term(0), |sum, rank| sum + term(rank));
+            let terms: Vec<f32> = (0..size).map(term).collect();
             for algorithm in ALL_REDUCE {
                 let inputs = (0..size).map(|rank| bytes_of([term(rank); 29]));
                 let mut group = Group::new(inputs.collect());
@@ -26,7 +26,11 @@ fn big_minus_big_and_tiny_at_every_pair_of_ranks_give_all_ranks_the_same_bits() 
                     assert_eq!(group.values[rank], group.values[0], "{algorithm:?}");
                 }
                 if algorithm != Algorithm::Ring {
-                    assert_eq!(group.values[0], bytes_of([in_order; 29]), "{algorithm:?}");
+                    assert_eq!(
+                        group.values[0],
+                        bytes_of([tree(&terms); 29]),
+                        "{algorithm:?}"
+                    );
                 }
             }
         }
@@ -81,11 +85,7 @@ fn sixteen_bit_floats_are_summed_in_f32_and_rounded_once() {
                 .collect();
             for (reduction, divisor) in [(Reduction::Sum, 1.0), (Reduction::Mean, size as f32)] {
                 let expected: Vec<u8> = (0..45)
-                    .map(|i| {
-                        inputs[1..]
-                            .iter()
-                            .fold(widen(inputs[0][i]), |sum, each| sum + widen(each[i]))
-                    })
+                    .map(|i| tree(&inputs.iter().map(|each| widen(each[i])).collect::<Vec<_>>()))
                     .flat_map(|sum| narrow(sum / divisor).to_le_bytes())
                     .collect();
                 for algorithm in [Algorithm::OneShot, Algorithm::TwoShot] {

@@ -21,7 +21,7 @@
 //   16 MiB                  21616     14448  34086                 47653     23285  29664
 //
 // Ring is ahead at 64 KiB on 4 ranks, as its fewer messages suit two busy cores; two-shot was ahead in the best runs (195
-// to 336), adds in rank order, and is chosen up to 16 ranks. That ring and chain win beyond those is computed, not
+// to 336), adds in the same order whatever shares the buffer, and is chosen up to 16 ranks. That ring and chain win beyond those is computed, not
 // measured: they need the speed of one connection where direct algorithms send to all at once. So is the limit of
 // broadcast, for which both took the same time here (1 MiB: 1150 direct, 1173 by a chain; 16 MiB: 16276 and 18544).
 

@@ -2,7 +2,7 @@
 //
 //   what arrives to be copied    ->  read straight into the result
 //   the terms of a reduction     ->  read into the landing zone in WASM memory, a segment per peer; when all peers' are
-//                                    whole: operand = values[a..b]; folded = terms in order; result[c..d] = folded
+//                                    whole: operand = values[a..b]; folded = tree of terms; result[c..d] = folded
 //
 // A segment is small enough for the cache, so the two copies cost little, and a group's WASM memory is bounded whatever
 // the length of the values. It must not grow while a read into a landing zone is pending, as the view would be detached:
@@ -27,8 +27,8 @@ const MAX_SEGMENT_BYTES = 256 << 10;
 const LANDING_BYTES = 512 << 10;
 /** Groups that one process can have at a time. */
 const MAX_ENGINES = 256;
-/** Beside its landing zone and two segments an engine needs room for its schedule. */
-const RESERVED_BYTES = MAX_ENGINES * (LANDING_BYTES + 2 * MAX_SEGMENT_BYTES + (64 << 10));
+/** Beside its landing zone and two segments an engine needs room for its schedule and for partial sums. */
+const RESERVED_BYTES = MAX_ENGINES * (LANDING_BYTES + 2 * MAX_SEGMENT_BYTES + (128 << 10));
 
 reserve(RESERVED_BYTES);
 let engines = 0;

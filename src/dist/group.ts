@@ -50,8 +50,10 @@ export interface GroupParts extends RunnerParts {
  * must stay untouched until the call's promise settles. Several calls may be in flight.
  *
  * Values are a Float32Array, Float64Array, Int32Array, Uint32Array or Float16Array, or a Uint16Array with the option
- * `dtype`. Reductions take the terms in the order of ranks (but for a ring, which very large groups use: ring.rs has its
- * order), 16-bit floats are summed in f32 and rounded once, and every rank gets the same bits.
+ * `dtype`. Sums add the ranks' terms as a balanced tree in the order of ranks, (0+1)+(2+3) on four, so that a power of two
+ * of ranks which each bring such a sum of their own parts gets the bits of the tree over all parts, however many ranks
+ * they lie on (reduce.rs; but for a ring, which very large groups use: ring.rs has its order). 16-bit floats are summed
+ * in f32 and rounded once, and every rank gets the same bits.
  *
  * Every call rejects with one and the same `PeerLostError` once a peer is lost, calls something else, or aborts; and with
  * a RangeError or TypeError, before anything is sent, if its own arguments are wrong.

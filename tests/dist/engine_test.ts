@@ -96,7 +96,7 @@ Deno.test("sums longer than a segment are folded segment by segment", () => {
   }
 });
 
-Deno.test("big, minus big and tiny at every pair of ranks: the same bits everywhere, those of a sum in rank order", () => {
+Deno.test("big, minus big and tiny at every pair of ranks: the same bits everywhere, those of the tree of ranks", () => {
   for (const size of [2, 3, 5, 8]) {
     for (let pair = 0; pair < size * size; pair++) {
       const [big, minusBig] = [pair % size, Math.floor(pair / size)];
@@ -111,6 +111,25 @@ Deno.test("big, minus big and tiny at every pair of ranks: the same bits everywh
         if (algorithm !== "ring") deepEqual(results[0], sumOf(inputs));
       }
     }
+  }
+});
+
+Deno.test("a sum over 2, 4 or 8 ranks of each rank's own sums has the bits of the sum over 16", () => {
+  const random = randomBelow(5);
+  const inputs = Array.from(
+    { length: 16 },
+    () => Float32Array.from({ length: 33 }, () => (random(1 << 24) - 8e6) * 1.1),
+  );
+  const call = { ...SUM, op: "allReduce", algorithm: "two-shot", count: 33 } as const;
+  const sum = (terms: readonly Float32Array[]) => simulate(call, terms, { seed: 1 }).results[0];
+  const whole = sum(inputs);
+  for (const ranks of [2, 4, 8]) {
+    const own = 16 / ranks;
+    const sums = Array.from(
+      { length: ranks },
+      (_, rank) => sum(inputs.slice(rank * own, (rank + 1) * own)),
+    );
+    deepEqual(sum(sums), whole);
   }
 });
 
@@ -259,11 +278,12 @@ function ramp(rank: number, count: number): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: count }, (_, index) => (rank + 1) * (index % 100 + 1));
 }
 
-/** The sums in rank order, each rounded to f32. */
+/** The sums as a tree of the ranks, split at the largest power of two below their number; each rounded to f32. */
 function sumOf(inputs: readonly Float32Array[]): Float32Array {
-  return inputs[0].map((first, i) =>
-    inputs.slice(1).reduce((sum, each) => Math.fround(sum + each[i]), first)
-  );
+  if (inputs.length === 1) return inputs[0];
+  const half = 2 ** Math.ceil(Math.log2(inputs.length) - 1);
+  const [left, right] = [sumOf(inputs.slice(0, half)), sumOf(inputs.slice(half))];
+  return left.map((sum, i) => Math.fround(sum + right[i]));
 }
 
 function toBf16(value: number): number {

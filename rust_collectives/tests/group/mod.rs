@@ -249,6 +249,17 @@ pub fn uneven(size: usize) -> Vec<Vec<u32>> {
         .collect()
 }
 
+/// The terms added as a tree in their order, split at the largest power of two below their number.
+pub fn tree<T: Copy + std::ops::Add<Output = T>>(terms: &[T]) -> T {
+    match terms {
+        [term] => *term,
+        _ => {
+            let (left, right) = terms.split_at(terms.len().next_power_of_two() / 2);
+            tree(left) + tree(right)
+        }
+    }
+}
+
 pub fn term(rank: usize, index: usize) -> f32 {
     ((rank + 1) * (index % 100 + 1)) as f32
 }
