@@ -13,7 +13,7 @@ import { DistributedAdaFactor } from "../../src/optim/distributed_adafactor.ts";
 import type { DistributedSetup } from "../../src/optim/distributed_setup.ts";
 import type { OptimizerOptions } from "../../src/optim/parameter_groups.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
-import { Tensor } from "../../src/tensor/tensor.ts";
+import { type FloatTensor, Tensor } from "../../src/tensor/tensor.ts";
 import { inProcessRanks } from "../dist/in_process_ranks.ts";
 import { backwardOf } from "./sharded_training.ts";
 
@@ -70,7 +70,7 @@ Deno.test("after backward() with ZeRO stage 2 a rank keeps its own rows of gradi
 });
 
 /** x itself; `onGradient` is called when backward passes by. */
-function probe(x: Tensor, onGradient: () => void): Tensor {
+function probe(x: FloatTensor, onGradient: () => void): FloatTensor {
   return x.alias(x.shape).computedBy({
     op: "probe",
     inputs: [x],
@@ -85,7 +85,7 @@ function probe(x: Tensor, onGradient: () => void): Tensor {
 function sumOfSquares(
   parameters: readonly Parameter[],
   probes: Readonly<Record<number, () => void>> = {},
-): Tensor {
+): FloatTensor {
   const terms = parameters.map((parameter, index) =>
     probe(sum(mul(parameter, parameter)), probes[index] ?? (() => {}))
   );
