@@ -54,9 +54,8 @@ export {
   requestDevice,
   type RequestDeviceOptions,
 } from "./src/device/request_device.ts";
-export type { DType, HostArray, HostArrays } from "./src/tensor/dtype.ts";
-export type { Values } from "./src/tensor/memory.ts";
-export { Tensor, type TensorOptions } from "./src/tensor/tensor.ts";
+export type { DType, FloatType, HostArray, HostArrays, Values } from "./src/tensor/dtype.ts";
+export { type FloatTensor, Tensor, type TensorOptions } from "./src/tensor/tensor.ts";
 export { Parameter, type ParameterOptions } from "./src/tensor/parameter.ts";
 export {
   type AnyTensor,
@@ -70,6 +69,7 @@ export {
 // Differentiable ops.
 export { add } from "./src/ops/add.ts";
 export { addRow } from "./src/ops/add_row.ts";
+export { cast } from "./src/ops/cast.ts";
 export { crossEntropy } from "./src/ops/cross_entropy.ts";
 export { embedding } from "./src/ops/embedding.ts";
 export { gelu } from "./src/ops/gelu.ts";

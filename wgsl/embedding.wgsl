@@ -1,16 +1,19 @@
-// out[t, d] = table[indices[t], d], indices u32 < numRows.
+// out[t, d] = table[indices[t], d], indices u32 < numRows; table is stored as tableType.
 // A workgroup does 1024 elements, four per invocation and 256 apart, so that neighbours read neighbours.
+
+// include: storage_types
 
 struct Params {
   count: u32,
   width: u32,
   numRows: u32,
+  tableType: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> table: array<f32>;
+@group(0) @binding(1) var<storage, read> table: array<u32>;
 @group(0) @binding(2) var<storage, read> indices: array<u32>;
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<storage, read_write> out: array<u32>;
 
 @compute @workgroup_size(256)
 fn main(
@@ -24,7 +27,12 @@ fn main(
     if (i < params.count * params.width) {
       let t = i / params.width;
       let d = i % params.width;
-      out[i] = table[indices[t] * params.width + d];
+      let at = indices[t] * params.width + d;
+      if (params.tableType == 0u) {
+        out[i] = table[at];
+      } else {
+        out[i] = widen(params.tableType, extractBits(table[at / 2u], at % 2u * 16u, 16u));
+      }
     }
   }
 }

@@ -64,7 +64,7 @@ export function column_sums(x: number, out: number, rows: number, cols: number, 
 
 export function copy_block(x: number, out: number, rows: number, cols: number, from_stride: number, from_offset: number, to_stride: number, to_offset: number): void;
 
-export function embedding(table: number, indices: number, out: number, count: number, width: number, num_rows: number): void;
+export function embedding(table: number, indices: number, out: number, count: number, width: number, num_rows: number, table_type: number): void;
 
 export function embedding_backward(indices: number, dy: number, dtable: number, count: number, width: number, num_rows: number): void;
 

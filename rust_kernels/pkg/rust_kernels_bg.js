@@ -442,9 +442,10 @@ export function copy_block(x, out, rows, cols, from_stride, from_offset, to_stri
  * @param {number} count
  * @param {number} width
  * @param {number} num_rows
+ * @param {number} table_type
  */
-export function embedding(table, indices, out, count, width, num_rows) {
-    wasm.embedding(table, indices, out, count, width, num_rows);
+export function embedding(table, indices, out, count, width, num_rows, table_type) {
+    wasm.embedding(table, indices, out, count, width, num_rows, table_type);
 }
 
 /**

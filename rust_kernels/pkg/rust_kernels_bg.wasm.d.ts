@@ -31,7 +31,7 @@ export const came_tile_sums: (a: number, b: number, c: number, d: number, e: num
 export const cast: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => void;
 export const column_sums: (a: number, b: number, c: number, d: number, e: number) => void;
 export const copy_block: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => void;
-export const embedding: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
+export const embedding: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => void;
 export const embedding_backward: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
 export const fill: (a: number, b: number, c: number, d: number) => void;
 export const gelu: (a: number, b: number, c: number) => void;

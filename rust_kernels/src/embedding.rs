@@ -1,11 +1,17 @@
 //! Rows of a table by index, and the gradient: rows added up by index, in the order of the tokens, so that the result
 //! does not depend on the device.
 
+use crate::cast::Stored;
+use crate::half::widen_run;
+
 /// out[t, :] = table[indices[t], :]
-pub fn embedding(table: &[f32], indices: &[u32], width: usize, out: &mut [f32]) {
+pub fn embedding(table: Stored, indices: &[u32], width: usize, out: &mut [f32]) {
     for (out, &index) in out.chunks_exact_mut(width.max(1)).zip(indices) {
         let from = index as usize * width;
-        out.copy_from_slice(&table[from..from + width]);
+        match table {
+            Stored::F32(table) => out.copy_from_slice(&table[from..from + width]),
+            Stored::Half(half, table) => widen_run(half, &table[from..from + width], out),
+        }
     }
 }
 

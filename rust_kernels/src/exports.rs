@@ -132,9 +132,11 @@ pub fn embedding(
     count: usize,
     width: usize,
     num_rows: usize,
+    table_type: u32,
 ) {
     let indices = read_below("embedding", indices, count, num_rows);
-    embedding::embedding(read(table, num_rows * width), indices, width, write(out, count * width));
+    let table = read_stored(table, table_type, 0, num_rows * width);
+    embedding::embedding(table, indices, width, write(out, count * width));
 }
 
 #[wasm_bindgen]

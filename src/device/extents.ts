@@ -92,7 +92,7 @@ export const extents: { readonly [K in KernelName]: Extents<K> } = {
   gelu: { x: (p) => p.length, out: (p) => p.length },
   gelu_backward: { x: (p) => p.length, dy: (p) => p.length, dx: (p) => p.length },
   embedding: {
-    table: (p) => p.numRows * p.width,
+    table: (p) => storedWords(p.tableType, p.numRows * p.width),
     indices: (p) => p.count,
     out: (p) => p.count * p.width,
   },
@@ -308,7 +308,7 @@ function checkFlagsAndRanges(
       throw new RangeError(`${kernel}: parameter "${flag}" must be 0 or 1, got ${params[flag]}`);
     }
   }
-  for (const name of ["fromType", "toType"]) {
+  for (const name of ["fromType", "toType", "tableType"]) {
     if ((params[name] ?? 0) > LAST_STORAGE_TYPE) {
       throw new RangeError(
         `${kernel}: parameter "${name}" must be one of storageTypes, ${

@@ -147,10 +147,10 @@ export const kernels = {
   // dx = dy (Phi(x) + x phi(x))
   gelu_backward: { bindings: { x: "read", dy: "read", dx: "write" }, params: { length: "u32" } },
 
-  // out[t, d] = table[indices[t], d]; indices are u32 < numRows (checked on the host)
+  // out[t, d] = table[indices[t], d]; indices are u32 < numRows (checked on the host); table is stored as tableType
   embedding: {
     bindings: { table: "read", indices: "read", out: "write" },
-    params: { count: "u32", width: "u32", numRows: "u32" },
+    params: { count: "u32", width: "u32", numRows: "u32", tableType: "u32" },
   },
   // dtable[v, d] += sum of dy[t, d] over t with indices[t] = v, in the order of t on every device
   embedding_backward: {

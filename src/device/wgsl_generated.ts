@@ -4845,15 +4845,55 @@ fn main(
 }
 `,
   embedding: `
+fn widen(storage: u32, half: u32) -> u32 {
+  if (storage == 2u) {
+    return half << 16u;
+  }
+  let sign = (half & 0x8000u) << 16u;
+  let exponent = (half >> 10u) & 31u;
+  let fraction = half & 0x3ffu;
+  if (exponent == 31u) {
+    return sign | 0x7f800000u | (fraction << 13u);
+  }
+  if (exponent > 0u) {
+    return sign | ((exponent + 112u) << 23u) | (fraction << 13u);
+  }
+  if (fraction == 0u) {
+    return sign;
+  }
+  let leading = firstLeadingBit(fraction);
+  return sign | (((leading + 102u) << 23u) + (fraction << (23u - leading)));
+}
+fn narrow(storage: u32, bits: u32) -> u32 {
+  let magnitude = bits & 0x7fffffffu;
+  let isNan = magnitude > 0x7f800000u;
+  if (storage == 2u) {
+    return select(bits + 0x7fffu + ((bits >> 16u) & 1u), bits | 0x400000u, isNan) >> 16u;
+  }
+  let sign = (bits >> 16u) & 0x8000u;
+  if (isNan) {
+    return sign | 0x7e00u | ((magnitude >> 13u) & 0x3ffu);
+  }
+  if (magnitude >= 0x47800000u) {
+    return sign | 0x7c00u;
+  }
+  if (magnitude >= 0x38800000u) {
+    return sign | ((magnitude - 0x38000000u + 0xfffu + ((magnitude >> 13u) & 1u)) >> 13u);
+  }
+  let places = min(126u - (magnitude >> 23u), 25u);
+  let whole = (magnitude & 0x7fffffu) | 0x800000u;
+  return sign | ((whole + (1u << (places - 1u)) - 1u + ((whole >> places) & 1u)) >> places);
+}
 struct Params {
   count: u32,
   width: u32,
   numRows: u32,
+  tableType: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> table: array<f32>;
+@group(0) @binding(1) var<storage, read> table: array<u32>;
 @group(0) @binding(2) var<storage, read> indices: array<u32>;
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<storage, read_write> out: array<u32>;
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -4866,7 +4906,12 @@ fn main(
     if (i < params.count * params.width) {
       let t = i / params.width;
       let d = i % params.width;
-      out[i] = table[indices[t] * params.width + d];
+      let at = indices[t] * params.width + d;
+      if (params.tableType == 0u) {
+        out[i] = table[at];
+      } else {
+        out[i] = widen(params.tableType, extractBits(table[at / 2u], at % 2u * 16u, 16u));
+      }
     }
 }
 {
@@ -4874,7 +4919,12 @@ fn main(
     if (i < params.count * params.width) {
       let t = i / params.width;
       let d = i % params.width;
-      out[i] = table[indices[t] * params.width + d];
+      let at = indices[t] * params.width + d;
+      if (params.tableType == 0u) {
+        out[i] = table[at];
+      } else {
+        out[i] = widen(params.tableType, extractBits(table[at / 2u], at % 2u * 16u, 16u));
+      }
     }
 }
 {
@@ -4882,7 +4932,12 @@ fn main(
     if (i < params.count * params.width) {
       let t = i / params.width;
       let d = i % params.width;
-      out[i] = table[indices[t] * params.width + d];
+      let at = indices[t] * params.width + d;
+      if (params.tableType == 0u) {
+        out[i] = table[at];
+      } else {
+        out[i] = widen(params.tableType, extractBits(table[at / 2u], at % 2u * 16u, 16u));
+      }
     }
 }
 {
@@ -4890,7 +4945,12 @@ fn main(
     if (i < params.count * params.width) {
       let t = i / params.width;
       let d = i % params.width;
-      out[i] = table[indices[t] * params.width + d];
+      let at = indices[t] * params.width + d;
+      if (params.tableType == 0u) {
+        out[i] = table[at];
+      } else {
+        out[i] = widen(params.tableType, extractBits(table[at / 2u], at % 2u * 16u, 16u));
+      }
     }
 }
 }

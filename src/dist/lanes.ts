@@ -80,8 +80,12 @@ export class Sender implements TransferListener {
   moved(written: number): void {
     try {
       if (this.#staged === undefined) this.#sent(written);
-      else if (written < this.#writing.length) this.#write(this.#writing.subarray(written));
-      else this.#stagedSent(this.#staged);
+      else if (written === this.#writing.length) this.#stagedSent(this.#staged);
+      else {
+        // No payload for sure, but the peer takes bytes.
+        this.#host.moved(0);
+        this.#write(this.#writing.subarray(written));
+      }
     } catch (error) {
       this.#host.failed(this.peer, error);
     }
@@ -183,6 +187,8 @@ export class Receiver implements TransferListener {
   #arrived(bytes: number): void {
     if (this.#headerBytes < HEADER_BYTES) {
       this.#headerBytes += bytes;
+      // No payload, but the peer sends bytes.
+      this.#host.moved(0);
       if (this.#headerBytes < HEADER_BYTES) return;
       return this.peer.requireHeader(this.#host.header, this.expected);
     }

@@ -127,7 +127,7 @@ export class Peers {
         return;
       case "where": {
         const now = this.#clock.now();
-        const recentMs = this.#stallTimeoutMs / 2;
+        const recentMs = this.#stallTimeoutMs;
         const progress = [...this.#host.groups()].map((each) => each.progress);
         const here = answer(message, progress, { now, recentMs });
         void this.#links.get(peer)?.send({ kind: "here", question: message.question, ...here });

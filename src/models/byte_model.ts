@@ -11,6 +11,7 @@ import { Module } from "../nn/module.ts";
 import type { RandomSource } from "../nn/philox.ts";
 import { gelu } from "../ops/gelu.ts";
 import { reshape } from "../ops/reshape.ts";
+import type { FloatType } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Bytes have this many values. */
@@ -28,6 +29,17 @@ export interface ByteModelSizes {
   readonly bottleneck: number;
 }
 
+/** How a {@linkcode ByteModel} begins. */
+export interface ByteModelOptions {
+  readonly sizes: ByteModelSizes;
+  /** Where initial values come from. */
+  readonly random: RandomSource;
+  /** How parameters are stored. Default: f32. */
+  readonly dtype?: FloatType;
+  /** How their gradients are stored. Default: as the parameters are. */
+  readonly gradientDtype?: FloatType;
+}
+
 /** A layer in any placement. */
 type Layer = Module<Tensor>;
 
@@ -39,19 +51,18 @@ export class ByteModel extends Module<Tensor<"u32">> {
   down: Layer;
   output: Layer;
 
-  constructor(
-    device: Device,
-    { sizes, random }: { readonly sizes: ByteModelSizes; readonly random: RandomSource },
-  ) {
+  constructor(device: Device, options: ByteModelOptions) {
     super();
+    const { sizes, random, dtype = "f32", gradientDtype = dtype } = options;
+    const made = { random, dtype, gradientDtype };
     const { context, embedding, hidden, bottleneck } = sizes;
     const linear = (inFeatures: number, outFeatures: number) =>
-      new Linear(device, { inFeatures, outFeatures, random });
+      new Linear(device, { inFeatures, outFeatures, ...made });
     this.sizes = sizes;
     this.embedding = new Embedding(device, {
       numEmbeddings: NUM_BYTES,
       embeddingDim: embedding,
-      random,
+      ...made,
     });
     this.up = linear(context * embedding, hidden);
     this.down = linear(hidden, bottleneck);

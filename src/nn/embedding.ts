@@ -3,6 +3,7 @@
 import type { Device } from "../device/device.ts";
 import { Layout } from "../dist/layout.ts";
 import { embedding } from "../ops/embedding.ts";
+import type { FloatType } from "../tensor/dtype.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { normalValues } from "./initial_values.ts";
@@ -17,6 +18,10 @@ export interface EmbeddingOptions {
   readonly embeddingDim: number;
   /** Where initial values come from: one stream. */
   readonly random: RandomSource;
+  /** How the table is stored. Default: f32. */
+  readonly dtype?: FloatType;
+  /** How its gradient is stored. Default: as the table is. */
+  readonly gradientDtype?: FloatType;
 }
 
 /** A row of a table for every index. */
@@ -25,15 +30,17 @@ export class Embedding extends Module<Tensor<"u32">> {
   readonly weight: Parameter;
 
   /** A new table of V rows. @throws {RangeError} if V or D is not a positive integer. */
-  constructor(device: Device, { numEmbeddings, embeddingDim, random }: EmbeddingOptions) {
+  constructor(device: Device, options: EmbeddingOptions) {
     super();
+    const { numEmbeddings, embeddingDim, random, dtype = "f32", gradientDtype = dtype } = options;
     for (const [name, value] of Object.entries({ numEmbeddings, embeddingDim })) {
       if (!Number.isInteger(value) || value < 1) {
         throw new RangeError(`Embedding wants ${name} to be a positive integer, got ${value}`);
       }
     }
     const layout = new Layout<never>([numEmbeddings, embeddingDim]);
-    this.weight = new Parameter(device, normalValues(layout, random.stream()), { layout });
+    const values = normalValues(layout, random.stream());
+    this.weight = new Parameter(device, values, { layout, dtype, gradientDtype });
   }
 
   /** indices [...] -> [..., D]. @throws {RangeError} if an index is not under V. */

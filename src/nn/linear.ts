@@ -3,7 +3,7 @@
 import type { Device } from "../device/device.ts";
 import { linear } from "../ops/linear.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { initialParameters, type LinearOptions } from "./linear_parameters.ts";
 import { Module } from "./module.ts";
 
@@ -15,7 +15,7 @@ import { Module } from "./module.ts";
  * using y = await layer.forward(x);
  * ```
  */
-export class Linear extends Module {
+export class Linear extends Module<FloatTensor> {
   /** W [O, I]. */
   readonly weight: Parameter;
   /** b [O]. */
@@ -30,7 +30,7 @@ export class Linear extends Module {
   }
 
   /** x [..., I] -> [..., O]. @throws {RangeError} if the last dim of `x` is not I. */
-  override forward(x: Tensor): Promise<Tensor> {
+  override forward(x: FloatTensor): Promise<Tensor> {
     return Promise.try(linear, x, this.weight, this.bias);
   }
 }

@@ -8,9 +8,10 @@
 
 import type { Device } from "../device/device.ts";
 import type { ProcessGroup } from "../dist/group.ts";
+import { asF32 } from "../ops/cast.ts";
 import { linear } from "../ops/linear.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { copyToGroup, gatherFromGroup } from "./group_exchanges.ts";
 import type { Linear } from "./linear.ts";
 import {
@@ -34,7 +35,7 @@ export interface Linear1DColOptions {
 }
 
 /** A linear layer with its output features split over ranks. */
-export class Linear1DCol extends Module {
+export class Linear1DCol extends Module<FloatTensor> {
   /** W_r [O_r, I]: dim 0 split over the group. */
   readonly weight: Parameter;
   /** b_r [O_r]: split over the group. */
@@ -59,11 +60,11 @@ export class Linear1DCol extends Module {
   }
 
   /** x [..., I], equal on every rank, -> [..., O_r], or [..., O] with `gatherOutput`. */
-  override async forward(x: Tensor): Promise<Tensor> {
+  override async forward(x: FloatTensor): Promise<Tensor> {
     const { processGroup: group, gatherOutput = false, overlap = true } = this.#options;
     const y = overlap
       ? overlappedLinear({ x, weight: this.weight, bias: this.bias }, group)
-      : linear(copyToGroup(x, group), this.weight, this.bias);
+      : linear(copyToGroup(asF32(x), group), this.weight, this.bias);
     if (!gatherOutput) return y;
     return await gatherFromGroup(y, { group, numCols: this.weight.layout.globalShape[0] });
   }

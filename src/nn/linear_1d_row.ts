@@ -10,10 +10,11 @@
 import type { Device } from "../device/device.ts";
 import type { ProcessGroup } from "../dist/group.ts";
 import { addRow } from "../ops/add_row.ts";
+import { asF32 } from "../ops/cast.ts";
 import { linear } from "../ops/linear.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { formatShape } from "../tensor/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { reduceFromGroup, splitToGroup } from "./group_exchanges.ts";
 import type { Linear } from "./linear.ts";
 import {
@@ -34,7 +35,7 @@ export interface Linear1DRowOptions {
 }
 
 /** A linear layer with its input features split over ranks. */
-export class Linear1DRow extends Module {
+export class Linear1DRow extends Module<FloatTensor> {
   /** W_r [O, I_r]: dim 1 split over the group. */
   readonly weight: Parameter;
   /** b [O], whole. */
@@ -64,14 +65,14 @@ export class Linear1DRow extends Module {
   }
 
   /** x [..., I_r], or [..., I] without `parallelInput`, -> [..., O], equal on every rank. */
-  override async forward(x: Tensor): Promise<Tensor> {
+  override async forward(x: FloatTensor): Promise<Tensor> {
     const ownInput = this.#isInputParallel ? x : this.#ownPart(x);
     const y = await reduceFromGroup(linear(ownInput, this.weight), this.#group);
     return this.bias === undefined ? y : addRow(y, this.bias);
   }
 
   /** Checked whole, so that all ranks refuse a wrong input alike and none waits for the others. */
-  #ownPart(x: Tensor): Tensor {
+  #ownPart(x: FloatTensor): Tensor {
     const inFeatures = this.weight.layout.globalShape[1];
     if (x.shape.at(-1) !== inFeatures) {
       throw new RangeError(
@@ -80,7 +81,7 @@ export class Linear1DRow extends Module {
         }`,
       );
     }
-    return splitToGroup(x, this.#group);
+    return splitToGroup(asF32(x), this.#group);
   }
 }
 

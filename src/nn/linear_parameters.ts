@@ -3,9 +3,11 @@
 import type { Device } from "../device/device.ts";
 import type { ProcessGroup } from "../dist/group.ts";
 import { Layout, type Split } from "../dist/layout.ts";
-import { Memory } from "../tensor/memory.ts";
+import { inF32 } from "../ops/operands.ts";
+import type { FloatType } from "../tensor/dtype.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { uniformValues } from "./initial_values.ts";
 import type { RandomSource } from "./philox.ts";
 
@@ -19,6 +21,10 @@ export interface LinearOptions {
   readonly random: RandomSource;
   /** Add a bias. Default: true. */
   readonly bias?: boolean;
+  /** How parameters are stored. Default: f32. */
+  readonly dtype?: FloatType;
+  /** How their gradients are stored. Default: as the parameters are. */
+  readonly gradientDtype?: FloatType;
 }
 
 /** W [O, I] and b [O], or a rank's part of them. */
@@ -40,14 +46,17 @@ export interface LinearSplits {
  */
 export function initialParameters(
   device: Device,
-  { inFeatures, outFeatures, random, bias: hasBias = true }: LinearOptions,
+  options: LinearOptions,
   splits: LinearSplits = {},
 ): LinearParameters {
+  const { inFeatures, outFeatures, random, bias: hasBias = true } = options;
+  const { dtype = "f32", gradientDtype = dtype } = options;
   checkFeatures({ inFeatures, outFeatures });
   const bound = 1 / Math.sqrt(inFeatures);
   const initial = (shape: readonly number[], split: Split<ProcessGroup> | undefined) => {
     const layout = new Layout(shape, split === undefined ? [] : [split]);
-    return new Parameter(device, uniformValues(layout, random.stream(), bound), { layout });
+    const values = uniformValues(layout, random.stream(), bound);
+    return new Parameter(device, values, { layout, dtype, gradientDtype });
   };
   return {
     weight: initial([outFeatures, inFeatures], splits.weight),
@@ -91,17 +100,22 @@ function shardOf(whole: Parameter, split: Split<ProcessGroup> | undefined): Para
     );
   }
   const layout = new Layout(whole.shape, split === undefined ? [] : [split]);
-  const memory = new Memory(whole.device, layout.localShape);
+  const { device, dtype, gradientDtype, name } = whole;
   const begins = whole.shape.map((_, dim) => layout.range(dim).begin);
   const stride = whole.shape.at(-1)!;
   const { rows, cols } = rowsAndCols(layout.localShape);
-  whole.device.run("copy_block", { x: whole.buffer, out: memory.buffer }, {
-    rows,
-    cols,
-    fromStride: stride,
-    fromOffset: (begins.at(-2) ?? 0) * stride + begins.at(-1)!,
-    toStride: cols,
-    toOffset: 0,
+  const block = Tensor.empty(device, layout.localShape);
+  inF32([whole], (x) => {
+    device.run("copy_block", { x: x.buffer, out: block.buffer }, {
+      rows,
+      cols,
+      fromStride: stride,
+      fromOffset: (begins.at(-2) ?? 0) * stride + begins.at(-1)!,
+      toStride: cols,
+      toOffset: 0,
+    });
   });
-  return new Parameter(whole.device, memory, { layout, name: whole.name });
+  const shard = new Parameter(device, block.copyMemory(dtype), { layout, name, gradientDtype });
+  block.release();
+  return shard;
 }

@@ -7,25 +7,27 @@
 
 import type { ProcessGroup } from "../dist/group.ts";
 import { columnSums } from "../ops/add_row.ts";
+import { asF32 } from "../ops/cast.ts";
 import { inputGradient, linearForward, weightGradient } from "../ops/linear.ts";
 import { multiply } from "../ops/matmul.ts";
 import { allReduce } from "../tensor/exchange.ts";
 import { rowsAndCols } from "../tensor/shape.ts";
 import { letSocketsMove } from "../tensor/socket_turns.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 
 /** Operands of a linear map: x [..., I], W [O, I], b [O]. */
 export interface LinearOperands {
-  readonly x: Tensor;
-  readonly weight: Tensor;
-  readonly bias: Tensor | undefined;
+  readonly x: FloatTensor;
+  readonly weight: FloatTensor;
+  readonly bias: FloatTensor | undefined;
 }
 
 /** linear(copyToGroup(x), weight, bias), but dW and db are computed while dx is on the wire. */
 export function overlappedLinear(
-  { x, weight, bias }: LinearOperands,
+  { x: input, weight, bias }: LinearOperands,
   group: ProcessGroup,
 ): Tensor {
+  const x = asF32(input);
   return linearForward(x, weight, bias).computedBy({
     op: "linear",
     inputs: bias === undefined ? [x, weight] : [x, weight, bias],

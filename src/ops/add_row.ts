@@ -1,15 +1,15 @@
 // y[r, c] = x[r, c] + bias[c], r over all leading dims.        dx = dy, dbias[c] = sum_r dy[r, c]
 
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
-import { checkSameDevice } from "./operands.ts";
+import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { checkSameDevice, inF32 } from "./operands.ts";
 
 /**
  * Adds `bias` [C] to every row of `x` [..., C].
  *
  * @throws {RangeError} if `bias` is not as long as the last dim of `x`.
  */
-export function addRow(x: Tensor, bias: Tensor): Tensor {
+export function addRow(x: FloatTensor, bias: FloatTensor): Tensor {
   checkSameDevice("addRow", x, bias);
   const { rows, cols } = rowsAndCols(x.shape);
   if (x.shape.length === 0 || bias.shape.length !== 1 || bias.length !== cols) {
@@ -19,7 +19,9 @@ export function addRow(x: Tensor, bias: Tensor): Tensor {
     );
   }
   const y = Tensor.empty(x.device, x.shape);
-  x.device.run("add_row", { x: x.buffer, bias: bias.buffer, out: y.buffer }, { rows, cols });
+  inF32([x, bias], (x, bias) => {
+    x.device.run("add_row", { x: x.buffer, bias: bias.buffer, out: y.buffer }, { rows, cols });
+  });
   return y.computedBy({
     op: "addRow",
     inputs: [x, bias],

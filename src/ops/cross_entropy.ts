@@ -4,9 +4,9 @@
 // The kernel computes both in one pass over the logits, so dlogits is kept from forward to backward.
 
 import { formatShape, rowsAndCols, sameShape } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { checkIndices } from "./embedding.ts";
-import { checkSameDevice } from "./operands.ts";
+import { checkSameDevice, inF32 } from "./operands.ts";
 import { scaled } from "./scale.ts";
 import { scaledBy } from "./scale_by.ts";
 import { total } from "./sum.ts";
@@ -16,7 +16,7 @@ import { total } from "./sum.ts";
  *
  * @throws {RangeError} if the shapes do not fit, a target is not under C, or there are no rows.
  */
-export function crossEntropy(logits: Tensor, targets: Tensor<"u32">): Tensor {
+export function crossEntropy(logits: FloatTensor, targets: Tensor<"u32">): Tensor {
   checkSameDevice("crossEntropy", logits, targets);
   const { rows, cols } = rowsAndCols(logits.shape);
   if (logits.shape.length === 0 || !sameShape(targets.shape, logits.shape.slice(0, -1))) {
@@ -34,16 +34,18 @@ export function crossEntropy(logits: Tensor, targets: Tensor<"u32">): Tensor {
   }
   const losses = Tensor.empty(logits.device, [rows]);
   const dLogits = Tensor.empty(logits.device, logits.shape);
-  logits.device.run(
-    "softmax_cross_entropy",
-    {
-      logits: logits.buffer,
-      targets: targets.buffer,
-      losses: losses.buffer,
-      dlogits: dLogits.buffer,
-    },
-    { rows, cols, gradScale: 1 / rows },
-  );
+  inF32([logits], (logits) => {
+    logits.device.run(
+      "softmax_cross_entropy",
+      {
+        logits: logits.buffer,
+        targets: targets.buffer,
+        losses: losses.buffer,
+        dlogits: dLogits.buffer,
+      },
+      { rows, cols, gradScale: 1 / rows },
+    );
+  });
   const sumOfLosses = total(losses);
   const loss = scaled(sumOfLosses, 1 / rows);
   losses.release();

@@ -1,7 +1,10 @@
 // y[t, :] = table[indices[t], :].        dtable[v, :] = sum of dy[t, :] over t with indices[t] = v, in the order of t
+//
+// The table may be stored in 16 bits: only the rows that are looked up are widened.
 
+import { storageTypes } from "../device/storage_types.ts";
 import { formatShape } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { checkSameDevice } from "./operands.ts";
 
 /**
@@ -9,7 +12,7 @@ import { checkSameDevice } from "./operands.ts";
  *
  * @throws {RangeError} if `table` is no matrix, or an index is not under V.
  */
-export function embedding(table: Tensor, indices: Tensor<"u32">): Tensor {
+export function embedding(table: FloatTensor, indices: Tensor<"u32">): Tensor {
   checkSameDevice("embedding", table, indices);
   if (table.shape.length !== 2) {
     throw new RangeError(`embedding() wants a table of [V, D], got ${formatShape(table.shape)}`);
@@ -21,7 +24,7 @@ export function embedding(table: Tensor, indices: Tensor<"u32">): Tensor {
   table.device.run(
     "embedding",
     { table: table.buffer, indices: indices.buffer, out: y.buffer },
-    { count, width, numRows },
+    { count, width, numRows, tableType: storageTypes[table.dtype] },
   );
   return y.computedBy({
     op: "embedding",

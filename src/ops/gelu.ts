@@ -2,21 +2,23 @@
 //
 // The exact GELU of Hendrycks and Gimpel 2016, not the tanh approximation.
 
-import { Tensor } from "../tensor/tensor.ts";
+import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { inF32 } from "./operands.ts";
 
 /** Gaussian error linear unit, elementwise. */
-export function gelu(x: Tensor): Tensor {
+export function gelu(x: FloatTensor): Tensor {
   const y = Tensor.empty(x.device, x.shape);
-  x.device.run("gelu", { x: x.buffer, out: y.buffer }, { length: x.length });
+  inF32([x], (x) => {
+    x.device.run("gelu", { x: x.buffer, out: y.buffer }, { length: x.length });
+  });
   return y.computedBy({ op: "gelu", inputs: [x], gradient: (dy) => [geluGradient(x, dy)] });
 }
 
-function geluGradient(x: Tensor, dy: Tensor): Tensor {
+function geluGradient(x: FloatTensor, dy: Tensor): Tensor {
   const dx = Tensor.empty(x.device, x.shape);
-  x.device.run(
-    "gelu_backward",
-    { x: x.buffer, dy: dy.buffer, dx: dx.buffer },
-    { length: x.length },
-  );
+  inF32([x], (x) => {
+    const operands = { x: x.buffer, dy: dy.buffer, dx: dx.buffer };
+    x.device.run("gelu_backward", operands, { length: x.length });
+  });
   return dx;
 }

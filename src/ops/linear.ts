@@ -4,17 +4,17 @@
 // own, as tensor-parallel layers compute them at different times.
 
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { columnSums } from "./add_row.ts";
 import { multiply } from "./matmul.ts";
-import { checkSameDevice } from "./operands.ts";
+import { checkSameDevice, inF32 } from "./operands.ts";
 
 /**
  * Affine map of the last dim: `x` [..., I], `weight` [O, I], `bias` [O] -> [..., O].
  *
  * @throws {RangeError} if the shapes do not fit.
  */
-export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+export function linear(x: FloatTensor, weight: FloatTensor, bias?: FloatTensor): Tensor {
   return linearForward(x, weight, bias).computedBy({
     op: "linear",
     inputs: bias === undefined ? [x, weight] : [x, weight, bias],
@@ -27,34 +27,38 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
 }
 
 /** Unrecorded {@linkcode linear}. */
-export function linearForward(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+export function linearForward(x: FloatTensor, weight: FloatTensor, bias?: FloatTensor): Tensor {
   checkShapes(x, weight, bias);
   const { rows: m, cols: k } = rowsAndCols(x.shape);
   const n = weight.shape[0];
   const y = Tensor.empty(x.device, [...x.shape.slice(0, -1), n]);
-  multiply("matmul_nt", { a: x, b: weight, bias, out: y }, { m, n, k });
+  inF32([x, weight, bias], (x, weight, bias) => {
+    multiply("matmul_nt", { a: x, b: weight, bias, out: y }, { m, n, k });
+  });
   return y;
 }
 
 /** dx [..., I] of dy [..., O]; unrecorded. */
-export function inputGradient(dy: Tensor, weight: Tensor): Tensor {
+export function inputGradient(dy: Tensor, weight: FloatTensor): Tensor {
   const { rows: m, cols: k } = rowsAndCols(dy.shape);
   const n = weight.shape[1];
   const dx = Tensor.empty(dy.device, [...dy.shape.slice(0, -1), n]);
-  multiply("matmul_nn", { a: dy, b: weight, out: dx }, { m, n, k });
+  inF32([weight], (weight) => {
+    multiply("matmul_nn", { a: dy, b: weight, out: dx }, { m, n, k });
+  });
   return dx;
 }
 
 /** dW [O, I] of dy [..., O] and x [..., I]; unrecorded. */
-export function weightGradient(dy: Tensor, x: Tensor): Tensor {
+export function weightGradient(dy: Tensor, x: FloatTensor): Tensor {
   const { rows: k, cols: m } = rowsAndCols(dy.shape);
   const n = x.shape.at(-1)!;
   const dWeight = Tensor.empty(dy.device, [m, n]);
-  multiply("matmul_tn", { a: dy, b: x, out: dWeight }, { m, n, k });
+  inF32([x], (x) => multiply("matmul_tn", { a: dy, b: x, out: dWeight }, { m, n, k }));
   return dWeight;
 }
 
-function checkShapes(x: Tensor, weight: Tensor, bias?: Tensor): void {
+function checkShapes(x: FloatTensor, weight: FloatTensor, bias?: FloatTensor): void {
   checkSameDevice("linear", x, weight, ...(bias === undefined ? [] : [bias]));
   if (x.shape.length === 0 || weight.shape.length !== 2 || weight.shape[1] !== x.shape.at(-1)) {
     throw new RangeError(

@@ -4,15 +4,15 @@
 
 import type { Device } from "../device/device.ts";
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
-import { checkSameDevice } from "./operands.ts";
+import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { checkSameDevice, inF32 } from "./operands.ts";
 
 /**
  * Matrix product of `a` [..., K] and `b` [K, N]: [..., N].
  *
  * @throws {RangeError} if the shapes do not fit.
  */
-export function matmul(a: Tensor, b: Tensor): Tensor {
+export function matmul(a: FloatTensor, b: FloatTensor): Tensor {
   checkSameDevice("matmul", a, b);
   const { rows: m, cols: k } = rowsAndCols(a.shape);
   if (a.shape.length === 0 || b.shape.length !== 2 || b.shape[0] !== k) {
@@ -23,15 +23,15 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   }
   const n = b.shape[1];
   const y = Tensor.empty(a.device, [...a.shape.slice(0, -1), n]);
-  multiply("matmul_nn", { a, b, out: y }, { m, n, k });
+  inF32([a, b], (a, b) => multiply("matmul_nn", { a, b, out: y }, { m, n, k }));
   return y.computedBy({
     op: "matmul",
     inputs: [a, b],
     gradient(dy, [wantsA, wantsB]) {
       const da = wantsA ? Tensor.empty(a.device, a.shape) : undefined;
       const db = wantsB ? Tensor.empty(b.device, b.shape) : undefined;
-      if (da) multiply("matmul_nt", { a: dy, b, out: da }, { m, n: k, k: n });
-      if (db) multiply("matmul_tn", { a, b: dy, out: db }, { m: k, n, k: m });
+      if (da) inF32([b], (b) => multiply("matmul_nt", { a: dy, b, out: da }, { m, n: k, k: n }));
+      if (db) inF32([a], (a) => multiply("matmul_tn", { a, b: dy, out: db }, { m: k, n, k: m }));
       return [da, db];
     },
   });

@@ -1,12 +1,12 @@
 // y = sum of all elements of x / their number.        dx = dy / their number, everywhere
 
 import { formatShape } from "../tensor/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { scale } from "./scale.ts";
 import { sum } from "./sum.ts";
 
 /** Mean of all elements: a tensor of shape []. @throws {RangeError} if there is no element. */
-export function mean(x: Tensor): Tensor {
+export function mean(x: FloatTensor): Tensor {
   if (x.length === 0) {
     throw new RangeError(`mean() wants at least one element, the shape is ${formatShape(x.shape)}`);
   }

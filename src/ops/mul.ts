@@ -1,10 +1,10 @@
 // y = a * b, elementwise.        da = dy * b, db = dy * a
 
-import { Tensor } from "../tensor/tensor.ts";
-import { checkSameShape } from "./operands.ts";
+import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { checkSameShape, inF32 } from "./operands.ts";
 
 /** Elementwise product. @throws {RangeError} if the shapes differ. */
-export function mul(a: Tensor, b: Tensor): Tensor {
+export function mul(a: FloatTensor, b: FloatTensor): Tensor {
   checkSameShape("mul", a, b);
   return product(a, b).computedBy({
     op: "mul",
@@ -16,8 +16,10 @@ export function mul(a: Tensor, b: Tensor): Tensor {
   });
 }
 
-function product(a: Tensor, b: Tensor): Tensor {
+function product(a: FloatTensor, b: FloatTensor): Tensor {
   const y = Tensor.empty(a.device, a.shape);
-  a.device.run("mul", { a: a.buffer, b: b.buffer, out: y.buffer }, { length: y.length });
+  inF32([a, b], (a, b) => {
+    a.device.run("mul", { a: a.buffer, b: b.buffer, out: y.buffer }, { length: y.length });
+  });
   return y;
 }

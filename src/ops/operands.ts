@@ -1,8 +1,9 @@
-// What every op asks of its operands before it calls a kernel.
+// What every op asks of its operands before it calls a kernel; and operands as kernels take them, in f32. Results of ops
+// are f32, however the operands are stored.
 
 import type { DType } from "../tensor/dtype.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 
 /** @throws {TypeError} if the operands of `op` live on different devices. */
 export function checkSameDevice(
@@ -21,7 +22,7 @@ export function checkSameDevice(
 }
 
 /** @throws {RangeError} if the operands of `op` differ in shape, or {TypeError} in device. */
-export function checkSameShape(op: string, a: Tensor, b: Tensor): void {
+export function checkSameShape(op: string, a: FloatTensor, b: FloatTensor): void {
   checkSameDevice(op, a, b);
   if (!sameShape(a.shape, b.shape)) {
     throw new RangeError(
@@ -31,3 +32,30 @@ export function checkSameShape(op: string, a: Tensor, b: Tensor): void {
     );
   }
 }
+
+/**
+ * Calls `compute` with the operands in f32. One that is stored in 16 bits is widened for this call only, and once more for
+ * the gradient: what lasts from forward to backward is half as large.
+ */
+export function inF32<Operands extends readonly (FloatTensor | undefined)[], Result>(
+  operands: readonly [...Operands],
+  compute: (...f32: InF32<Operands>) => Result,
+): Result {
+  const temporary: Tensor[] = [];
+  const f32 = operands.map((x) => {
+    if (x === undefined || x.dtype === "f32") return x;
+    const widened = x.copyAs("f32");
+    temporary.push(widened);
+    return widened;
+  });
+  try {
+    return compute(...f32 as InF32<Operands>);
+  } finally {
+    for (const widened of temporary) widened.release();
+  }
+}
+
+/** The same operands, as f32; absent ones stay absent. */
+type InF32<Operands extends readonly (FloatTensor | undefined)[]> = {
+  [I in keyof Operands]: undefined extends Operands[I] ? Tensor | undefined : Tensor;
+};

@@ -1,9 +1,10 @@
 // y = factor x, factor a number.        dx = factor dy
 
-import { Tensor } from "../tensor/tensor.ts";
+import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { inF32 } from "./operands.ts";
 
 /** Every element times `factor`. */
-export function scale(x: Tensor, factor: number): Tensor {
+export function scale(x: FloatTensor, factor: number): Tensor {
   return scaled(x, factor).computedBy({
     op: "scale",
     inputs: [x],
@@ -12,8 +13,10 @@ export function scale(x: Tensor, factor: number): Tensor {
 }
 
 /** Unrecorded {@linkcode scale}. */
-export function scaled(x: Tensor, factor: number): Tensor {
+export function scaled(x: FloatTensor, factor: number): Tensor {
   const y = Tensor.empty(x.device, x.shape);
-  x.device.run("scale", { x: x.buffer, out: y.buffer }, { length: x.length, factor });
+  inF32([x], (x) => {
+    x.device.run("scale", { x: x.buffer, out: y.buffer }, { length: x.length, factor });
+  });
   return y;
 }

@@ -3,20 +3,21 @@
 // Rows first, then the row sums, so that a large x is not one row for one thread.
 
 import { rowsAndCols } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { inF32 } from "./operands.ts";
 import { scaledBy } from "./scale_by.ts";
 
 /** Sum of all elements: a tensor of shape []. */
-export function sum(x: Tensor): Tensor {
+export function sum(x: FloatTensor): Tensor {
   return total(x).computedBy({ op: "sum", inputs: [x], gradient: (dy) => [sumGradient(x, dy)] });
 }
 
 /** Unrecorded {@linkcode sum}. */
-export function total(x: Tensor): Tensor {
+export function total(x: FloatTensor): Tensor {
   const { rows, cols } = rowsAndCols(x.shape);
   const ofRows = Tensor.empty(x.device, [rows]);
   const y = Tensor.empty(x.device, []);
-  addRows(x, ofRows, { rows, cols });
+  inF32([x], (x) => addRows(x, ofRows, { rows, cols }));
   addRows(ofRows, y, { rows: 1, cols: rows });
   ofRows.release();
   return y;
@@ -26,7 +27,7 @@ function addRows(x: Tensor, out: Tensor, shape: { rows: number; cols: number }):
   x.device.run("row_sums", { x: x.buffer, out: out.buffer }, { ...shape, accumulate: 0 });
 }
 
-function sumGradient(x: Tensor, dy: Tensor): Tensor {
+function sumGradient(x: FloatTensor, dy: Tensor): Tensor {
   const ones = x.filledLike(1);
   const dx = scaledBy(ones, dy);
   ones.release();

@@ -18,7 +18,7 @@
 import type { Device, DeviceBuffer } from "../device/device.ts";
 import type { ProcessGroup } from "../dist/group.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import type { FloatTensor } from "../tensor/tensor.ts";
 import { withoutPads } from "./block_of_whole.ts";
 import { type FactoredView, factoredView } from "./factored_moment.ts";
 import type { Factoring } from "./factoring.ts";
@@ -108,7 +108,7 @@ export class Adafactor implements Disposable {
   }
 
   /** Computes gradients of `loss`, a scalar; they add to those already there. */
-  async backward(loss: Tensor): Promise<void> {
+  async backward(loss: FloatTensor): Promise<void> {
     await loss.backward();
   }
 

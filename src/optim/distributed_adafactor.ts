@@ -17,7 +17,7 @@ import type { ProcessGroup } from "../dist/group.ts";
 import type { Layout } from "../dist/layout.ts";
 import { backward } from "../tensor/autograd.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import type { FloatTensor } from "../tensor/tensor.ts";
 import { Adafactor, type StepOptions } from "./adafactor.ts";
 import type { GradientBlock } from "./adafactor_passes.ts";
 import { withoutPads } from "./block_of_whole.ts";
@@ -110,7 +110,7 @@ export class DistributedAdaFactor extends Adafactor {
    *
    * @throws {TypeError} with stage 2, on all ranks if only some of them have a gradient of a parameter; nothing was added
    */
-  override async backward(loss: Tensor): Promise<void> {
+  override async backward(loss: FloatTensor): Promise<void> {
     const buckets = this.#buckets;
     if (buckets === undefined) return await super.backward(loss);
     const { shardGroup, replicaGroups } = this.#required.dataParallelism;
@@ -177,7 +177,8 @@ export class DistributedAdaFactor extends Adafactor {
     await sums.reduceDuring(async (receiver) => {
       receiver.begin(given);
       for (const parameter of given.toReversed()) {
-        await receiver.receive(parameter, parameter.grad!);
+        const gradient = parameter.grad!.copyAs("f32");
+        await receiver.receive(parameter, gradient).finally(() => gradient.release());
       }
     });
   }

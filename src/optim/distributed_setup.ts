@@ -137,4 +137,9 @@ function requireFit(parameter: Parameter, { localShape }: Layout<ProcessGroup>):
   );
 }
 
+/**
+ * Measured on 2 processes of 2 cores, 10 layers of 768 x 768 (24 MB of gradients) on the CPU, best of 5 backwards and steps:
+ * 0.25 MiB 646 ms, 1 MiB 651, 2.3 MiB (a layer) 607, 4 MiB 610, 8 MiB 622, 25 MiB (nothing left to overlap with) 878;
+ * stage 1 takes 625 ms.
+ */
 const DEFAULT_BUCKET_BYTES = 4 * 2 ** 20;

@@ -16,12 +16,14 @@
 // before `backward`, and a value that is wanted later is read before. Using a released tensor throws. A gradient lives
 // until it is used; at the end those of the leaves are added to `leaf.grad`: all, or none if anything threw.
 //
+// Gradients are f32 on their way, however the tensors are stored; a leaf's is rounded when it is added to `leaf.grad`.
+//
 // A leaf's gradient is complete once every node that uses the leaf has passed its own on. Who wants it then, to send it
 // away while the rest is computed (optim/gradient_buckets.ts), is a `GradientReceiver`.
 
 import type { DType } from "./dtype.ts";
 // Only the type: tensor.ts imports this file for `Tensor.backward`.
-import type { Tensor } from "./tensor.ts";
+import type { FloatTensor, Tensor } from "./tensor.ts";
 
 /** A tensor of any element type. */
 export type AnyTensor = Tensor<DType>;
@@ -72,7 +74,7 @@ export interface GradientReceiver {
  * @throws {RangeError} if `root` has more than one element.
  * @throws {Error} if nothing that `root` was computed from requires a gradient, or `backward` ran from it before.
  */
-export async function backward(root: Tensor, receiver?: GradientReceiver): Promise<void> {
+export async function backward(root: FloatTensor, receiver?: GradientReceiver): Promise<void> {
   checkRoot(root);
   const order = topologicalOrder(root);
   order.forEach((tensor) => tensor.checkUsable());
@@ -105,7 +107,7 @@ export function releaseIntermediates(root: AnyTensor): void {
   releaseBelow(root, order);
 }
 
-function checkRoot(root: Tensor): void {
+function checkRoot(root: FloatTensor): void {
   if (root.length !== 1) {
     throw new RangeError(
       `backward() wants a scalar, got a tensor of shape [${root.shape}]: take its sum() or mean() first`,

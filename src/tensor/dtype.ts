@@ -1,9 +1,18 @@
-// Element types of tensors. Compute is f32; u32 holds indices and class numbers and has no gradient.
+// Element types of tensors. Compute is f32. f16 and bf16 are ways to store numbers in half the memory (two to a word of 32
+// bits: src/device/storage_types.ts); the host sees the values of both as f32, which holds each exactly. u32 holds indices
+// and class numbers and has no gradient.
 
-/** The host array that holds elements of each type. */
+import { type StorageType, storageTypes, storedWords } from "../device/storage_types.ts";
+import { fromBfloat16, toBfloat16 } from "./bfloat16.ts";
+
+/** The host array that holds the values of elements of each type. */
 export interface HostArrays {
-  /** Numbers. */
+  /** Numbers of 24 significant bits. */
   f32: Float32Array<ArrayBuffer>;
+  /** Numbers of 11 significant bits, at most 65504. */
+  f16: Float32Array<ArrayBuffer>;
+  /** Numbers of 8 significant bits, as large as f32's. */
+  bf16: Float32Array<ArrayBuffer>;
   /** Indices. */
   u32: Uint32Array<ArrayBuffer>;
 }
@@ -11,42 +20,78 @@ export interface HostArrays {
 /** Element type of a tensor. */
 export type DType = keyof HostArrays;
 
+/** Element type of numbers, which can have a gradient. */
+export type FloatType = StorageType;
+
 /** The host array for elements of type `D`. */
 export type HostArray<D extends DType> = HostArrays[D];
 
-/** Bytes of one element, whatever the type. */
-export const BYTES_PER_ELEMENT = 4;
+/** Elements from the host. */
+export type Values = Float32Array | Float16Array | Uint32Array | readonly number[];
 
-/** Sees bytes read from a device as elements of type `dtype`, without copying. */
+/** True if elements of type `dtype` are numbers. */
+export function isFloatType(dtype: DType): dtype is FloatType {
+  return Object.hasOwn(storageTypes, dtype);
+}
+
+/** Bytes of one element: 4, or 2 for f16 and bf16. */
+export function bytesPerElement(dtype: DType): number {
+  return dtype === "f16" || dtype === "bf16" ? 2 : 4;
+}
+
+/** Bytes of device memory for `count` elements: whole words. */
+export function storedBytes(dtype: DType, count: number): number {
+  return isFloatType(dtype) ? 4 * storedWords(storageTypes[dtype], count) : 4 * count;
+}
+
+/** The values of bytes that hold elements of type `dtype`; f32 and u32 without copying. */
 export function viewBytes<D extends DType>(bytes: Uint8Array<ArrayBuffer>, dtype: D): HostArray<D> {
-  const length = bytes.byteLength / BYTES_PER_ELEMENT;
-  return new hostArrays[dtype](bytes.buffer, bytes.byteOffset, length);
+  const { buffer, byteOffset } = bytes;
+  return hostArrays[dtype](buffer, byteOffset, bytes.byteLength / bytesPerElement(dtype));
 }
 
 /**
- * Turns plain numbers into elements of type `dtype`.
+ * The bytes of `values` as elements of type `dtype`, rounded to the nearest, ties to even; without copying where they are
+ * such elements already.
  *
- * @throws {RangeError} if a u32 element is not an integer from 0 to 2^32 - 1.
+ * @throws {TypeError} if indices are given for numbers, or an array of numbers for indices.
+ * @throws {RangeError} if a plain number for u32 is not an integer from 0 to 2^32 - 1.
  */
-export function packNumbers<D extends DType>(values: readonly number[], dtype: D): HostArray<D> {
-  if (dtype === "u32") {
-    const at = values.findIndex((value) => value !== value >>> 0);
-    if (at !== -1) {
-      throw new RangeError(
-        `Cannot store ${
-          values[at]
-        } (at position ${at}) as u32: it holds integers from 0 to 4294967295`,
-      );
-    }
+export function bytesOf(values: Values, dtype: DType): Uint8Array {
+  const isTyped = !Array.isArray(values);
+  if (isTyped && values instanceof Uint32Array !== (dtype === "u32")) {
+    throw new TypeError(`A tensor of ${dtype} cannot take a ${values.constructor.name}`);
   }
-  return hostArrays[dtype].from(values);
+  const { buffer, byteOffset, byteLength } = elements[dtype](values);
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
-type Constructors = {
-  readonly [D in DType]: {
-    new (buffer: ArrayBuffer, byteOffset: number, length: number): HostArrays[D];
-    from(values: readonly number[]): HostArrays[D];
-  };
+type Decoders = {
+  readonly [D in DType]: (buffer: ArrayBuffer, begin: number, length: number) => HostArrays[D];
 };
 
-const hostArrays: Constructors = { f32: Float32Array, u32: Uint32Array };
+const hostArrays: Decoders = {
+  f32: (buffer, begin, length) => new Float32Array(buffer, begin, length),
+  f16: (buffer, begin, length) => Float32Array.from(new Float16Array(buffer, begin, length)),
+  bf16: (buffer, begin, length) => fromBfloat16(new Uint16Array(buffer, begin, length)),
+  u32: (buffer, begin, length) => new Uint32Array(buffer, begin, length),
+};
+
+const elements: { readonly [D in DType]: (values: Values) => ArrayBufferView } = {
+  f32: (values) => values instanceof Float32Array ? values : Float32Array.from(values),
+  f16: (values) => values instanceof Float16Array ? values : Float16Array.from(values),
+  bf16: (values) => toBfloat16(values),
+  u32: (values) => values instanceof Uint32Array ? values : indicesOf(values),
+};
+
+function indicesOf(values: Exclude<Values, Uint32Array>): Uint32Array {
+  const at = values.findIndex((value) => value !== value >>> 0);
+  if (at !== -1) {
+    throw new RangeError(
+      `Cannot store ${
+        values[at]
+      } (at position ${at}) as u32: it holds integers from 0 to 4294967295`,
+    );
+  }
+  return Uint32Array.from(values);
+}

@@ -1,25 +1,27 @@
 // Where device memory meets the wire: elements are read back, exchanged by the process group, and written again. Only
 // what must cross is read, and nothing at all where the group has one rank. Ranks get the same bits from the group, so
-// what is equal before stays equal.
+// what is equal before stays equal. 16-bit elements cross as they are, and are summed in f32 and rounded once.
 //
 // A tensor is a range of its own memory: `await allReduce(dx, group)`.
 
 import type { DeviceBuffer } from "../device/device.ts";
+import { storageTypes } from "../device/storage_types.ts";
 import type { ProcessGroup } from "../dist/group.ts";
-import { BYTES_PER_ELEMENT, viewBytes } from "./dtype.ts";
+import { bytesPerElement, type DType, type FloatType } from "./dtype.ts";
 
-/** `length` elements of f32 in device memory, from element `offset` (default 0). */
+/** `length` elements of type `dtype` (default f32) in device memory, from element `offset` (default 0). */
 export interface DeviceRange {
   readonly buffer: DeviceBuffer;
   readonly length: number;
   readonly offset?: number;
+  readonly dtype?: DType;
 }
 
 /** Replaces the elements by their sums over all ranks. */
 export async function allReduce(range: DeviceRange, group: ProcessGroup): Promise<void> {
   if (group.size === 1) return;
   const values = await readRange(range);
-  await group.allReduce(values);
+  await group.allReduce(values, dtypeOf(range));
   writeRange(range, values);
 }
 
@@ -30,7 +32,7 @@ export async function broadcast(
 ): Promise<void> {
   if (group.size === 1) return;
   const values = await readRange(range);
-  await group.broadcast(values, root);
+  await group.broadcast(values, root, dtypeOf(range));
   if (group.rank !== root) writeRange(range, values);
 }
 
@@ -47,7 +49,7 @@ export async function allGather(
 ): Promise<void> {
   if (group.size === 1) return;
   const shard = await readRange(ownPart(range, { group, counts }));
-  writeRange(range, await group.allGather(shard, counts));
+  writeRange(range, await group.allGather(shard, counts, dtypeOf(range)));
 }
 
 /** Replaces this rank's part by its sums over all ranks; the other parts stay. */
@@ -57,7 +59,7 @@ export async function reduceScatter(
 ): Promise<void> {
   if (group.size === 1) return;
   const own = ownPart(range, { group, counts });
-  writeRange(own, await group.reduceScatter(await readRange(range), counts));
+  writeRange(own, await group.reduceScatter(await readRange(range), counts, dtypeOf(range)));
 }
 
 /** @throws {RangeError} if the parts do not fill the range. */
@@ -69,18 +71,64 @@ function ownPart(range: DeviceRange, { group, counts }: PartsOptions): DeviceRan
     );
   }
   const before = counts.slice(0, group.rank).reduce((sum, count) => sum + count, 0);
-  const { buffer, offset = 0 } = range;
-  return { buffer, offset: offset + before, length: counts[group.rank] };
+  const { buffer, offset = 0, dtype = "f32" } = range;
+  return { buffer, dtype, offset: offset + before, length: counts[group.rank] };
 }
 
-async function readRange({ buffer, length, offset = 0 }: DeviceRange): Promise<Float32Array> {
+/** Elements as the group takes them. */
+type WireValues = Float32Array | Uint32Array | Uint16Array;
+
+function dtypeOf({ dtype = "f32" }: DeviceRange): { readonly dtype: DType } {
+  return { dtype };
+}
+
+async function readRange(range: DeviceRange): Promise<WireValues> {
+  const { buffer, length, offset = 0, dtype = "f32" } = range;
+  const perWord = 4 / bytesPerElement(dtype);
+  const firstWord = Math.floor(offset / perWord);
+  const endWord = Math.max(Math.ceil((offset + length) / perWord), firstWord);
   const bytes = await buffer.device.read(buffer, {
-    byteOffset: offset * BYTES_PER_ELEMENT,
-    byteLength: length * BYTES_PER_ELEMENT,
+    byteOffset: 4 * firstWord,
+    byteLength: 4 * (endWord - firstWord),
   });
-  return viewBytes(bytes, "f32");
+  if (dtype === "f32") return new Float32Array(bytes.buffer, bytes.byteOffset, length);
+  if (dtype === "u32") return new Uint32Array(bytes.buffer, bytes.byteOffset, length);
+  const skipped = offset - perWord * firstWord;
+  return new Uint16Array(bytes.buffer, bytes.byteOffset, skipped + length).subarray(skipped);
 }
 
-function writeRange({ buffer, offset = 0 }: DeviceRange, values: Float32Array): void {
-  buffer.device.write(buffer, values, offset * BYTES_PER_ELEMENT);
+function writeRange(range: DeviceRange, values: WireValues): void {
+  const { buffer, offset = 0 } = range;
+  if (!(values instanceof Uint16Array)) {
+    buffer.device.write(buffer, values, 4 * offset);
+  } else if (offset % 2 === 0 && values.length % 2 === 0) {
+    buffer.device.write(buffer, wordsOf(values), 2 * offset);
+  } else {
+    writeHalfWords(range, values);
+  }
+}
+
+/** The device puts halves of words in their place: what lies in the other halves may have changed since it was read. */
+function writeHalfWords({ buffer, offset = 0, dtype }: DeviceRange, values: Uint16Array): void {
+  const { device } = buffer;
+  const words = wordsOf(values);
+  using uploaded = device.allocate(words.byteLength);
+  device.write(uploaded, words);
+  const type = storageTypes[dtype as FloatType];
+  device.run("cast", { x: uploaded, out: buffer }, {
+    fromType: type,
+    toType: type,
+    fromOffset: 0,
+    toOffset: offset,
+    length: values.length,
+  });
+}
+
+/** The bytes of 16-bit values, filled up to whole words. */
+function wordsOf(values: Uint16Array): Uint8Array {
+  const { buffer, byteOffset, byteLength, length } = values;
+  if (length % 2 === 0) return new Uint8Array(buffer, byteOffset, byteLength);
+  const padded = new Uint16Array(length + 1);
+  padded.set(values);
+  return new Uint8Array(padded.buffer);
 }

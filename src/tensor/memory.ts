@@ -4,22 +4,88 @@
 // collector finds it: a safety net, not the rule.
 
 import type { Device, DeviceBuffer } from "../device/device.ts";
-import { BYTES_PER_ELEMENT, type DType, type HostArray, packNumbers, viewBytes } from "./dtype.ts";
+import type { KernelParams } from "../device/kernels.ts";
+import { storageTypes } from "../device/storage_types.ts";
+import {
+  bytesOf,
+  bytesPerElement,
+  type DType,
+  type FloatType,
+  storedBytes,
+  type Values,
+} from "./dtype.ts";
 import { checkShape, elementCount, formatShape } from "./shape.ts";
+
+/** How elements are to be seen. */
+export interface Format {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
 
 /** Elements on a device, shared by all tensors that look at them. */
 export class Memory {
   readonly buffer: DeviceBuffer;
+  /** Type of the elements. */
+  readonly dtype: DType;
+  /** Number of elements. */
+  readonly length: number;
   /** The tensor that gives the memory back when it is released. */
   owner: object | undefined;
   /** The largest element, where it is known: in u32 written by the host. */
   largest: number | undefined;
 
-  /** @throws {RangeError} if `shape` is none. */
-  constructor(device: Device, shape: readonly number[]) {
+  /** Elements that are undefined until they are written. @throws {RangeError} if `shape` is none. */
+  constructor(device: Device, { shape, dtype }: Format) {
     checkShape(shape);
-    this.buffer = device.allocate(elementCount(shape) * BYTES_PER_ELEMENT);
+    this.length = elementCount(shape);
+    this.dtype = dtype;
+    this.buffer = device.allocate(storedBytes(dtype, this.length));
     dropped.register(this, this.buffer, this);
+  }
+
+  /** Elements for a kernel to write; only the half word beyond an odd number of 16-bit elements is defined, and 0. */
+  static empty(device: Device, format: Format): Memory {
+    const memory = new Memory(device, format);
+    const { buffer, dtype } = memory;
+    const usedBytes = memory.length * bytesPerElement(dtype);
+    if (usedBytes < buffer.byteLength) {
+      const offset = buffer.byteLength / 4 - 1;
+      device.run("fill", { out: buffer }, { offset, length: 1, value: 0 });
+    }
+    return memory;
+  }
+
+  /**
+   * Memory with a copy of `values`, rounded to `dtype`.
+   *
+   * @throws {RangeError} if the number of values is not that of `shape`, or a value does not fit `dtype`.
+   * @throws {TypeError} if `values` are indices and `dtype` is not u32, or the other way round.
+   */
+  static from(device: Device, values: Values, format: Format): Memory {
+    checkLength(values, format);
+    // First, as it may throw.
+    const bytes = bytesOf(values, format.dtype);
+    const memory = new Memory(device, format);
+    memory.#write(bytes);
+    return memory;
+  }
+
+  /**
+   * Memory with a copy of elements as they lie in memory: little-endian, without gaps.
+   *
+   * @throws {RangeError} if their number is not that of `shape`.
+   */
+  static fromBytes(device: Device, bytes: Uint8Array, format: Format): Memory {
+    const wanted = elementCount(format.shape) * bytesPerElement(format.dtype);
+    if (bytes.byteLength !== wanted) {
+      throw new RangeError(
+        `A ${format.dtype} tensor of shape ${formatShape(format.shape)} wants ${wanted} bytes, ` +
+          `got ${bytes.byteLength}`,
+      );
+    }
+    const memory = new Memory(device, format);
+    memory.#write(bytes);
+    return memory;
   }
 
   /** Gives the memory back if it is `tensor`'s to give. */
@@ -29,59 +95,78 @@ export class Memory {
     this.buffer[Symbol.dispose]();
   }
 
-  /**
-   * Memory with a copy of `values`.
-   *
-   * @throws {RangeError} if the number of values is not that of `shape`, or a value does not fit `dtype`.
-   * @throws {TypeError} if `values` is a typed array of another type.
-   */
-  static from(device: Device, values: Values, format: Format): Memory {
-    const packed = pack(values, format);
-    const memory = new Memory(device, format.shape);
-    memory.#write(packed);
-    return memory;
-  }
-
   /** Overwrites all elements; throws as {@linkcode Memory.from}. */
-  write(values: Values, format: Format): void {
-    this.#write(pack(values, format));
+  write(values: Values, shape: readonly number[]): void {
+    checkLength(values, { shape, dtype: this.dtype });
+    this.#write(bytesOf(values, this.dtype));
   }
 
-  /** Copies all elements to the host. */
-  async read<D extends DType>(dtype: D): Promise<HostArray<D>> {
-    return viewBytes(await this.buffer.device.read(this.buffer), dtype);
+  /** Copies all elements to the host, as they lie in memory. */
+  async read(): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = await this.buffer.device.read(this.buffer);
+    return bytes.subarray(0, this.length * bytesPerElement(this.dtype));
   }
 
-  #write(packed: Float32Array | Uint32Array): void {
-    if (packed instanceof Uint32Array) {
-      this.largest = packed.reduce((largest, value) => Math.max(largest, value), 0);
+  /** Memory with the same numbers as another type: rounded to the nearest, ties to even. */
+  copyAs(dtype: FloatType): Memory {
+    const { device } = this.buffer;
+    const copy = Memory.empty(device, { shape: [this.length], dtype });
+    device.run("cast", { x: this.buffer, out: copy.buffer }, castOf(this, copy));
+    return copy;
+  }
+
+  /** this += other, elementwise, summed in f32 and rounded to this type. Both hold as many numbers. */
+  accumulate(other: Memory): void {
+    const { device } = this.buffer;
+    const operands = { x: other.buffer, out: this.buffer };
+    if (this.dtype === "f32" && other.dtype === "f32") {
+      device.run("accumulate", operands, { length: this.length, factor: 1 });
+    } else {
+      device.run("accumulate_cast", operands, castOf(other, this));
     }
-    this.buffer.device.write(this.buffer, packed);
+  }
+
+  /** `bytes` are those of all elements. */
+  #write(bytes: Uint8Array): void {
+    if (this.dtype === "u32") this.largest = largestOf(bytes);
+    const { buffer } = this;
+    buffer.device.write(buffer, inWholeWords(bytes, buffer.byteLength));
   }
 }
 
-/** Elements from the host. */
-export type Values = Float32Array | Uint32Array | readonly number[];
-
-/** How elements are to be seen. */
-export interface Format {
-  readonly shape: readonly number[];
-  readonly dtype: DType;
+/** From all of one memory to all of another; indices are no storage type, which the device refuses. */
+function castOf(from: Memory, to: Memory): KernelParams<"cast"> {
+  return {
+    fromType: storageTypes[from.dtype as FloatType],
+    toType: storageTypes[to.dtype as FloatType],
+    fromOffset: 0,
+    toOffset: 0,
+    length: to.length,
+  };
 }
 
-function pack(values: Values, { shape, dtype }: Format): Float32Array | Uint32Array {
+function checkLength(values: Values, { shape }: Format): void {
   const wanted = elementCount(shape);
   if (values.length !== wanted) {
     throw new RangeError(
       `A tensor of shape ${formatShape(shape)} wants ${wanted} values, got ${values.length}`,
     );
   }
-  const isTyped = values instanceof Float32Array || values instanceof Uint32Array;
-  const packed = isTyped ? values : packNumbers(values, dtype);
-  if (packed instanceof Uint32Array !== (dtype === "u32")) {
-    throw new TypeError(`A tensor of ${dtype} cannot take a ${packed.constructor.name}`);
-  }
-  return packed;
+}
+
+/** `bytes`, with zeros up to `byteLength`. */
+function inWholeWords(bytes: Uint8Array, byteLength: number): Uint8Array {
+  if (bytes.byteLength === byteLength) return bytes;
+  const padded = new Uint8Array(byteLength);
+  padded.set(bytes);
+  return padded;
+}
+
+/** The largest u32; 0 if there is none. Bytes need not be aligned. */
+function largestOf(bytes: Uint8Array): number {
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  const indices = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
+  return indices.reduce((largest, index) => Math.max(largest, index), 0);
 }
 
 const dropped = new FinalizationRegistry<DeviceBuffer>((buffer) => buffer[Symbol.dispose]());

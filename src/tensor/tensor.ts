@@ -8,8 +8,15 @@
 
 import type { Device, DeviceBuffer } from "../device/device.ts";
 import { backward, type GraphNode, releaseIntermediates } from "./autograd.ts";
-import type { DType, HostArray } from "./dtype.ts";
-import { Memory, type Values } from "./memory.ts";
+import {
+  type DType,
+  type FloatType,
+  type HostArray,
+  isFloatType,
+  type Values,
+  viewBytes,
+} from "./dtype.ts";
+import { Memory } from "./memory.ts";
 import { elementCount, formatShape, sameShape } from "./shape.ts";
 
 /** What a tensor made from data looks like. */
@@ -18,9 +25,12 @@ export interface TensorOptions<D extends DType = "f32"> {
   readonly shape?: readonly number[];
   /** Element type. Default: that of the typed array, f32 for plain numbers. */
   readonly dtype?: D;
-  /** Collect a gradient in `grad` (f32 only). Default: false. */
+  /** Collect a gradient in `grad` (not for indices). Default: false. */
   readonly requiresGrad?: boolean;
 }
+
+/** A tensor of numbers, in any storage. */
+export type FloatTensor = Tensor<FloatType>;
 
 /** An array of elements on one device. Disposing it releases it and every intermediate it was computed from. */
 export class Tensor<D extends DType = "f32"> implements Disposable {
@@ -35,7 +45,7 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
   readonly #memory: Memory;
   #requiresGrad: boolean;
   #node: GraphNode | undefined;
-  #grad: Tensor | undefined;
+  #grad: FloatTensor | undefined;
   #isReleased = false;
   #madeBy = "tensor";
 
@@ -51,43 +61,67 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
   }
 
   /**
-   * Copies data from the host into a new leaf.
+   * Copies data from the host into a new leaf. Numbers are rounded to the nearest that `dtype` holds, ties to even;
+   * beyond the largest they become infinity.
    *
-   * @throws {RangeError} if the number of values is not that of the shape, or a value does not fit the type.
-   * @throws {TypeError} if the typed array is of another type than `dtype`, or a u32 tensor should collect a gradient.
+   * @throws {RangeError} if the number of values is not that of the shape, or an index is none.
+   * @throws {TypeError} if an array of numbers is given for indices, or the other way round, or a u32 tensor should
+   *   collect a gradient.
    */
-  static from(
+  static from<D extends FloatType = "f32">(
     device: Device,
     data: Float32Array | readonly number[],
-    options?: TensorOptions<"f32">,
-  ): Tensor;
+    options?: TensorOptions<D>,
+  ): Tensor<D>;
+  /** As above, of f16 unless another type is asked for. */
+  static from<D extends FloatType = "f16">(
+    device: Device,
+    data: Float16Array,
+    options?: TensorOptions<D>,
+  ): Tensor<D>;
   /** As above, of indices. */
   static from(
     device: Device,
     data: Uint32Array | readonly number[],
     options?: TensorOptions<"u32">,
   ): Tensor<"u32">;
-  static from(
+  static from(device: Device, data: Values, options: TensorOptions<DType> = {}): Tensor<DType> {
+    const { shape = [data.length], dtype = naturalDtype(data), requiresGrad = false } = options;
+    checkOptions(dtype, requiresGrad);
+    return new Tensor(Memory.from(device, data, { shape, dtype }), { shape, dtype, requiresGrad });
+  }
+
+  /**
+   * Copies elements as they lie in memory and in files (little-endian, without gaps) into a new leaf: 4 bytes each, or 2
+   * for f16 and bf16. What {@linkcode Tensor.bytes} gives.
+   *
+   * @throws {RangeError} if there are not as many bytes as the shape wants.
+   * @throws {TypeError} if a u32 tensor should collect a gradient.
+   */
+  static fromBytes<D extends DType>(
     device: Device,
-    data: Float32Array | Uint32Array | readonly number[],
-    options: TensorOptions<DType> = {},
-  ): Tensor<DType> {
-    const shape = options.shape ?? [data.length];
-    const dtype = options.dtype ?? (data instanceof Uint32Array ? "u32" : "f32");
-    if (dtype !== "f32" && dtype !== "u32") {
-      throw new TypeError(`Wanted a tensor of f32 or u32, got ${dtype}`);
-    }
-    const requiresGrad = options.requiresGrad ?? false;
-    if (requiresGrad && dtype !== "f32") {
-      throw new TypeError(`Only f32 tensors collect a gradient, got ${dtype}`);
-    }
-    const memory = Memory.from(device, data, { shape, dtype });
+    bytes: Uint8Array,
+    options: TensorOptions<D> & { readonly shape: readonly number[]; readonly dtype: D },
+  ): Tensor<D> {
+    const { shape, dtype, requiresGrad = false } = options;
+    checkOptions(dtype, requiresGrad);
+    const memory = Memory.fromBytes(device, bytes, { shape, dtype });
     return new Tensor(memory, { shape, dtype, requiresGrad });
   }
 
-  /** A leaf of f32 for a kernel to write: its values are undefined until then. */
-  static empty(device: Device, shape: readonly number[]): Tensor {
-    return new Tensor(new Memory(device, shape), { shape, dtype: "f32", requiresGrad: false });
+  /** A leaf for a kernel to write, of f32 unless another type is asked for: its values are undefined until then. */
+  static empty<D extends FloatType = "f32">(
+    device: Device,
+    shape: readonly number[],
+    options: { readonly dtype?: D } = {},
+  ): Tensor<D> {
+    // Without the option D is its default.
+    const { dtype = "f32" as D } = options;
+    return new Tensor(Memory.empty(device, { shape, dtype }), {
+      shape,
+      dtype,
+      requiresGrad: false,
+    });
   }
 
   /** The memory, for kernels. @throws {Error} if the tensor was released. */
@@ -101,10 +135,15 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     return this.#memory.largest;
   }
 
-  /** Copies the elements to the host, in row-major order. */
+  /** Copies the values to the host, in row-major order: a Float32Array of numbers, however stored, or a Uint32Array. */
   async data(): Promise<HostArray<D>> {
+    return viewBytes(await this.bytes(), this.dtype);
+  }
+
+  /** Copies the elements to the host as they lie in memory: little-endian, 4 bytes each, or 2 for f16 and bf16. */
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
     this.checkUsable();
-    return await this.#memory.read(this.dtype);
+    return await this.#memory.read();
   }
 
   /** The value of a tensor of one element. @throws {RangeError} if it has more or none. */
@@ -116,12 +155,16 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
   }
 
   /** The gradient collected by {@linkcode backward} so far; only leaves that require one have it. */
-  get grad(): Tensor | undefined {
+  get grad(): FloatTensor | undefined {
     return this.#grad;
   }
 
-  /** Takes the new gradient over and releases the one before. @throws {RangeError} if its shape is another. */
-  set grad(gradient: Tensor | undefined) {
+  /**
+   * Takes the new gradient over, of any float type, and releases the one before; further ones are added to it.
+   *
+   * @throws {RangeError} if its shape is another.
+   */
+  set grad(gradient: FloatTensor | undefined) {
     if (gradient === this.#grad) return;
     if (gradient !== undefined && !sameShape(gradient.shape, this.shape)) {
       throw new RangeError(
@@ -133,13 +176,18 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     this.#grad = gradient;
   }
 
+  /** Type of the gradient that {@linkcode backward} makes: that of the elements, to which it is rounded when it is added. */
+  get gradientDtype(): FloatType {
+    return isFloatType(this.dtype) ? this.dtype : "f32";
+  }
+
   /** True for leaves that collect a gradient and for all that is computed from them. */
   get requiresGrad(): boolean {
     return this.#requiresGrad;
   }
 
   /** Adds d(this)/d(leaf) to every leaf's `grad` and releases every intermediate: see {@linkcode backward}. */
-  async backward(this: Tensor): Promise<void> {
+  async backward(this: FloatTensor): Promise<void> {
     await backward(this);
   }
 
@@ -153,7 +201,7 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
   /** Overwrites all elements. @throws {RangeError} if there are not as many values as the shape wants. */
   protected overwrite(values: Values): void {
     this.checkUsable();
-    this.#memory.write(values, this);
+    this.#memory.write(values, this.shape);
   }
 
   // What follows is for ops and autograd.
@@ -188,7 +236,7 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     this.#memory.owner = this;
   }
 
-  /** A leaf of the same shape with `value` everywhere. */
+  /** A leaf of f32 of the same shape with `value` everywhere. */
   filledLike(value: number): Tensor {
     const out = Tensor.empty(this.device, this.shape);
     this.device.run("fill", { out: out.buffer }, { offset: 0, length: this.length, value });
@@ -196,26 +244,40 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
   }
 
   /** A leaf with a copy of the values. */
-  copy(this: Tensor): Tensor {
-    const out = Tensor.empty(this.device, this.shape);
-    this.device.copy(this.buffer, 0, out.buffer, 0, this.buffer.byteLength);
-    return out;
+  copy<F extends FloatType>(this: Tensor<F>): Tensor<F> {
+    return this.copyAs(this.dtype);
   }
 
-  /** this += other, elementwise; releases `other`. */
-  accumulate(other: Tensor): void {
-    this.device.run(
-      "accumulate",
-      { x: other.buffer, out: this.buffer },
-      { length: this.length, factor: 1 },
-    );
+  /** A leaf with the values in another type: rounded to the nearest, ties to even. */
+  copyAs<F extends FloatType>(this: FloatTensor, dtype: F): Tensor<F> {
+    const { shape } = this;
+    return new Tensor(this.copyMemory(dtype), { shape, dtype, requiresGrad: false });
+  }
+
+  /** As {@linkcode copyAs}, for a tensor of another kind to take over. */
+  copyMemory(this: FloatTensor, dtype: FloatType): Memory {
+    this.checkUsable();
+    return this.#memory.copyAs(dtype);
+  }
+
+  /** this += other, elementwise, summed in f32 and rounded to this type; releases `other`. */
+  accumulate(this: FloatTensor, other: FloatTensor): void {
+    this.checkUsable();
+    other.checkUsable();
+    this.#memory.accumulate(other.#memory);
     other.release();
   }
 
-  /** grad += gradient; takes `gradient` over. */
+  /** grad += gradient, in the gradient's own type; takes `gradient` over. */
   addGradient(gradient: Tensor): void {
-    if (this.#grad === undefined) this.grad = gradient;
-    else this.#grad.accumulate(gradient);
+    if (this.#grad !== undefined) {
+      this.#grad.accumulate(gradient);
+    } else if (this.gradientDtype === "f32") {
+      this.grad = gradient;
+    } else {
+      this.grad = gradient.copyAs(this.gradientDtype);
+      gradient.release();
+    }
   }
 
   /** Turns a result into a leaf that needs no gradient. */
@@ -242,5 +304,19 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
       } as it was released: it was disposed of, or ` +
         "backward() ran from, or somebody disposed of, a tensor computed from it; read it before, or compute it again",
     );
+  }
+}
+
+function naturalDtype(data: Values): DType {
+  if (data instanceof Uint32Array) return "u32";
+  return data instanceof Float16Array ? "f16" : "f32";
+}
+
+function checkOptions(dtype: DType, requiresGrad: boolean): void {
+  if (dtype !== "u32" && !isFloatType(dtype)) {
+    throw new TypeError(`Wanted a tensor of f32, f16, bf16 or u32, got ${dtype}`);
+  }
+  if (requiresGrad && dtype === "u32") {
+    throw new TypeError("Only tensors of f32, f16 and bf16 collect a gradient, got u32");
   }
 }

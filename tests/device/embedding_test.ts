@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
+import { storageTypes } from "../../src/device/storage_types.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+import { decode, encode } from "../reference/cast.ts";
 import { judgeKernel } from "./judged_kernel.ts";
+import { testOnEachDevice } from "./on_each_device.ts";
+import { RandomValues } from "./random_values.ts";
 
 // [count, width, numRows]: many tokens on few rows, so that gradients add up.
 const SIZES = [[0, 5, 3], [1, 1, 1], [7, 3, 11], [65, 63, 2], [64, 16, 256], [131, 65, 5]] as const;
@@ -14,9 +19,34 @@ judgeKernel("embedding", {
         indices: random.indices(count, numRows),
         out: random.signed(count * width),
       },
-      params: { count, width, numRows },
+      params: { count, width, numRows, tableType: storageTypes.f32 },
     })),
 });
+
+for (const type of ["f16", "bf16"] as const) {
+  const tableType = storageTypes[type];
+  testOnEachDevice(`embedding widens the rows of a table of ${type}`, async (device) => {
+    const random = new RandomValues(1);
+    for (const [count, width, numRows] of SIZES) {
+      const values = random.signed(numRows * width).map((x) =>
+        decode(encode(x, tableType), tableType)
+      );
+      const table = Tensor.from(device, values, { dtype: type });
+      const indices = random.indices(count, numRows);
+      const x = Tensor.from(device, indices);
+      const out = Tensor.empty(device, [count, width]);
+      device.run("embedding", { table: table.buffer, indices: x.buffer, out: out.buffer }, {
+        ...{ count, width, numRows, tableType },
+      });
+      const want = Float32Array.from(
+        { length: count * width },
+        (_, i) => values[indices[Math.floor(i / width)]! * width + i % width]!,
+      );
+      assert.deepEqual(await out.data(), want);
+      for (const tensor of [table, x, out]) tensor[Symbol.dispose]();
+    }
+  });
+}
 
 judgeKernel("embedding_backward", {
   tolerance: { ofLargest: 2e-6 },

@@ -44,7 +44,8 @@ export class Wire {
   #hasEndArrived = false;
   #isReset = false;
   #isReaderClosed = false;
-  #watch: { readonly at: number; readonly then: () => void } | undefined;
+  /** What to call when so many bytes have been written, the fewest first. */
+  #watches: { readonly at: number; readonly then: () => void }[] = [];
   #damageAt = -1;
   /** Bytes that its writer has written. */
   written = 0;
@@ -66,7 +67,7 @@ export class Wire {
 
   /** Calls `then` when `at` bytes have been written. */
   when(at: number, then: () => void): void {
-    this.#watch = { at, then };
+    this.#watches = [...this.#watches, { at, then }].sort((a, b) => a.at - b.at);
     this.#notice();
   }
 
@@ -155,7 +156,8 @@ export class Wire {
       1 + random(longest),
       writing.bytes.length,
       capacity - this.#held,
-      (this.#watch?.at ?? Infinity) - this.written,
+      (this.#watches[0]?.at ?? Infinity) - this.written,
+      this.dribbleMs === undefined ? Infinity : 1,
     );
     if (room === 0) return;
     const piece = writing.bytes.slice(0, room);
@@ -175,7 +177,8 @@ export class Wire {
     const { clock, random, latencyMs } = this.#travel;
     const jitter = latencyMs === undefined ? this.#latencyMs * random(10) / 10 : 0;
     const earliest = clock.now() + this.#latencyMs + jitter;
-    this.#lastArrival = Math.max(earliest, this.#lastArrival) + bytes * (this.dribbleMs ?? 0);
+    this.#lastArrival = Math.max(earliest, this.#lastArrival) +
+      (bytes > 0 ? this.dribbleMs ?? 0 : 0);
     clock.at(this.#lastArrival, () => {
       if (this.isSilent) return;
       what();
@@ -206,10 +209,7 @@ export class Wire {
   }
 
   #notice(): void {
-    if (this.#watch === undefined || this.written < this.#watch.at) return;
-    const { then } = this.#watch;
-    this.#watch = undefined;
-    then();
+    while (this.written >= (this.#watches[0]?.at ?? Infinity)) this.#watches.shift()?.then();
   }
 }
 

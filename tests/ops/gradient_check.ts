@@ -5,20 +5,25 @@
 
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
+import { storageTypes } from "../../src/device/storage_types.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
 import { mul } from "../../src/ops/mul.ts";
 import { sum } from "../../src/ops/sum.ts";
+import type { FloatType } from "../../src/tensor/dtype.ts";
 import { elementCount } from "../../src/tensor/shape.ts";
-import { Tensor } from "../../src/tensor/tensor.ts";
+import { type FloatTensor, Tensor } from "../../src/tensor/tensor.ts";
+import { decode, encode } from "../reference/cast.ts";
 
 /** An op and the slow version that judges it. */
 export interface GradientCheck {
   /** Shapes of the operands that have a gradient. */
   readonly shapes: readonly (readonly number[])[];
   /** The op under test, of tensors of these shapes. */
-  readonly op: (...inputs: Tensor[]) => Tensor;
+  readonly op: (...inputs: FloatTensor[]) => Tensor;
   /** The same in float64, of row-major values. */
   readonly reference: (...inputs: number[][]) => number[];
+  /** How each operand is stored; its gradient is rounded alike. Default: f32. */
+  readonly dtypes?: readonly FloatType[];
   /** Largest error allowed, relative to the largest value compared with. Default: 2e-6. */
   readonly tolerance?: number;
 }
@@ -26,13 +31,17 @@ export interface GradientCheck {
 /** @throws {AssertionError} if a value or a gradient of the op differs from the reference's. */
 export async function checkGradients(device: Device, check: GradientCheck): Promise<void> {
   const { shapes, op, reference, tolerance = 2e-6 } = check;
+  const dtypes = shapes.map((_, i) => check.dtypes?.[i] ?? "f32");
   const random = new RandomSource(7);
-  const values = shapes.map((shape) => randomValues(elementCount(shape), random));
+  const values = shapes.map((shape, i) =>
+    randomValues(elementCount(shape), random).map((value) => stored(value, dtypes[i]))
+  );
   const inputs = values.map((each, i) =>
-    Tensor.from(device, each, { shape: shapes[i], requiresGrad: true })
+    Tensor.from(device, each, { shape: shapes[i], dtype: dtypes[i], requiresGrad: true })
   );
   const y = op(...inputs);
   const expected = reference(...values);
+  assert.equal(y.dtype, "f32");
   assertClose(await y.data(), expected, { tolerance, what: "y" });
   const weights = randomValues(y.length, random);
   using w = Tensor.from(device, weights, { shape: y.shape });
@@ -41,10 +50,19 @@ export async function checkGradients(device: Device, check: GradientCheck): Prom
   const lossOf = (changed: number[][]) =>
     reference(...changed).reduce((total, value, i) => total + value * weights[i], 0);
   for (const [i, input] of inputs.entries()) {
-    const what = `gradient of operand ${i}`;
-    assertClose(await input.grad!.data(), differences(lossOf, values, i), { tolerance, what });
+    const gradient = input.grad!;
+    assert.equal(gradient.dtype, dtypes[i]);
+    assertClose(await gradient.data(), differences(lossOf, values, i), {
+      tolerance: tolerance + largestRounding[dtypes[i]],
+      what: `gradient of operand ${i}`,
+    });
     input[Symbol.dispose]();
   }
+}
+
+/** The number nearest to `value` among those that `dtype` holds. */
+function stored(value: number, dtype: FloatType): number {
+  return decode(encode(value, storageTypes[dtype]), storageTypes[dtype]);
 }
 
 /** `count` numbers in [-2, 2), exact in f32. */
@@ -84,3 +102,10 @@ function differences(
     return (lossOf(shifted(h)) - lossOf(shifted(-h))) / (2 * h);
   });
 }
+
+/** Of a stored gradient, relative to itself. */
+const largestRounding: Readonly<Record<FloatType, number>> = {
+  f32: 0,
+  f16: 2 ** -11,
+  bf16: 2 ** -8,
+};

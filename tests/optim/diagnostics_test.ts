@@ -66,37 +66,40 @@ Deno.test("diagnostics() tells what the last step did", async () => {
   assert.deepEqual(found.map(({ zeroGradients }) => zeroGradients), [0, 1 / 3]);
 });
 
-Deno.test("diagnostics() are those of the whole parameter, on every rank of a mesh", async () => {
-  const { found } = await oneRank();
-  const ranks = await inProcessRanks(4, async (world) => {
-    const mesh = ProcessGroupMesh.over(world, 2, 2);
-    const tensorParallelGroup = await mesh.getGroupAlongAxis(0);
-    using device = wasmDevice();
-    const layout = new Layout<ProcessGroup>(SHAPE, [{ dim: 0, group: tensorParallelGroup }]);
-    const start = shardOf(initialParameter({ shape: SHAPE }), layout);
-    using parameter = new Parameter(device, start, { layout, name: "p" });
-    using optim = new DistributedAdaFactor([parameter], OPTIONS);
-    optim.setupDistributed({
-      tensorParallelGroup,
-      dataParallelGroup: await mesh.getGroupAlongAxis(1),
+for (const zeroStage of [0, 1, 2] as const) {
+  Deno.test(`diagnostics() are those of the whole parameter on every rank of a mesh, ZeRO stage ${zeroStage}`, async () => {
+    const { found } = await oneRank();
+    const ranks = await inProcessRanks(4, async (world) => {
+      const mesh = ProcessGroupMesh.over(world, 2, 2);
+      const tensorParallelGroup = await mesh.getGroupAlongAxis(0);
+      using device = wasmDevice();
+      const layout = new Layout<ProcessGroup>(SHAPE, [{ dim: 0, group: tensorParallelGroup }]);
+      const start = shardOf(initialParameter({ shape: SHAPE }), layout);
+      using parameter = new Parameter(device, start, { layout, name: "p" });
+      using optim = new DistributedAdaFactor([parameter], OPTIONS);
+      optim.setupDistributed({
+        tensorParallelGroup,
+        dataParallelGroup: await mesh.getGroupAlongAxis(1),
+        zeroStage,
+      });
+      const told = [];
+      for (const gradient of GRADIENTS) {
+        const shard = shardOf(gradient, layout);
+        parameter.grad = Tensor.from(device, shard, { shape: parameter.shape });
+        await optim.step();
+        told.push((await optim.diagnostics()).p);
+      }
+      return told;
     });
-    const told = [];
-    for (const gradient of GRADIENTS) {
-      const shard = shardOf(gradient, layout);
-      parameter.grad = Tensor.from(device, shard, { shape: parameter.shape });
-      await optim.step();
-      told.push((await optim.diagnostics()).p);
-    }
-    return told;
-  });
-  for (const told of ranks) {
-    assert.deepEqual(told, ranks[0]);
-    for (const [index, each] of told.entries()) {
-      for (const [key, value] of Object.entries(each)) {
-        const expected = found[index][key as keyof typeof each]!;
-        if (expected === 0) assert.equal(value, 0);
-        else near(value, expected);
+    for (const told of ranks) {
+      assert.deepEqual(told, ranks[0]);
+      for (const [index, each] of told.entries()) {
+        for (const [key, value] of Object.entries(each)) {
+          const expected = found[index][key as keyof typeof each]!;
+          if (expected === 0) assert.equal(value, 0);
+          else near(value, expected);
+        }
       }
     }
-  }
-});
+  });
+}

@@ -13,7 +13,8 @@ import { DistributedAdaFactor } from "../../src/optim/distributed_adafactor.ts";
 import type { DistributedSetup } from "../../src/optim/distributed_setup.ts";
 import type { OptimizerOptions } from "../../src/optim/parameter_groups.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
-import { Tensor } from "../../src/tensor/tensor.ts";
+import { type FloatTensor, Tensor } from "../../src/tensor/tensor.ts";
+import { testOnEachDevice } from "../device/on_each_device.ts";
 import { inProcessRanks } from "../dist/in_process_ranks.ts";
 import { backwardOf } from "./sharded_training.ts";
 
@@ -70,7 +71,7 @@ Deno.test("after backward() with ZeRO stage 2 a rank keeps its own rows of gradi
 });
 
 /** x itself; `onGradient` is called when backward passes by. */
-function probe(x: Tensor, onGradient: () => void): Tensor {
+function probe(x: FloatTensor, onGradient: () => void): FloatTensor {
   return x.alias(x.shape).computedBy({
     op: "probe",
     inputs: [x],
@@ -85,7 +86,7 @@ function probe(x: Tensor, onGradient: () => void): Tensor {
 function sumOfSquares(
   parameters: readonly Parameter[],
   probes: Readonly<Record<number, () => void>> = {},
-): Tensor {
+): FloatTensor {
   const terms = parameters.map((parameter, index) =>
     probe(sum(mul(parameter, parameter)), probes[index] ?? (() => {}))
   );
@@ -345,4 +346,34 @@ Deno.test("a setup that contradicts itself is refused", async () => {
     optim.setupDistributed({ dataParallelGroup: group, zeroStage: 0, useZero: false });
     return Promise.resolve();
   });
+});
+
+testOnEachDevice("ZeRO stage 2 gives the bits of stage 1 on each device", async (device) => {
+  const shapes = [[5, 6], [9], [4, 3, 2], [17]];
+  const train = (zeroStage: 1 | 2) =>
+    inProcessRanks(2, async ({ group, rank }) => {
+      using scope = new DisposableStack();
+      const parameters = shapes.map((shape, index) => {
+        const values = Float32Array.from(
+          { length: shape.reduce((a, b) => a * b) },
+          (_, k) => k + 1,
+        );
+        return scope.use(new Parameter(device, values, { shape, name: `p${index}` }));
+      });
+      using optim = new DistributedAdaFactor(parameters);
+      optim.setupDistributed({ dataParallelGroup: group, zeroStage, bucketBytes: 128 });
+      for (let step = 0; step < 3; step++) {
+        const gradients = parameters.map(({ length }) =>
+          Float32Array.from({ length }, (_, k) => Math.sin(1 + k + 10 * step + 100 * rank))
+        );
+        optim.zeroGrad();
+        await backwardOf(optim, { gradients });
+        await optim.step();
+      }
+      optim.zeroGrad();
+      return await Promise.all(parameters.map((parameter) => parameter.data()));
+    });
+  const expected = await train(1);
+  assert.deepEqual(await train(2), expected);
+  assert.deepEqual(expected[0], expected[1]);
 });

@@ -1,8 +1,20 @@
 import assert from "node:assert/strict";
+import type { DeviceKind } from "../../src/device/device.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
-import { allGather, allReduce, broadcast, reduceScatter } from "../../src/tensor/exchange.ts";
+import type { ProcessGroup } from "../../src/dist/group.ts";
+import {
+  allGather,
+  allReduce,
+  broadcast,
+  type DeviceRange,
+  reduceScatter,
+} from "../../src/tensor/exchange.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
+import { requestDevice } from "../../src/device/request_device.ts";
+import { storageTypes } from "../../src/device/storage_types.ts";
+import { webgpuTest } from "../device/webgpu_adapter.ts";
 import { inProcessRanks } from "../dist/in_process_ranks.ts";
+import { decode, encode } from "../reference/cast.ts";
 
 Deno.test("allReduce() of a range sums it over ranks and leaves its surroundings alone", async () => {
   await inProcessRanks(3, async ({ group }) => {
@@ -54,6 +66,62 @@ Deno.test("exchanges refuse parts that do not fill the range, before anything is
     assert.equal(group.counters.collectives, 0);
   });
 });
+
+for (const dtype of ["f16", "bf16"] as const) {
+  Deno.test(`exchanges of ${dtype} sum in f32, round once and leave their surroundings alone`, async () => {
+    await inProcessRanks(3, ({ group }) => exchangeHalves({ group, dtype, kind: "wasm" }));
+  });
+}
+webgpuTest("exchanges of bf16 work on webgpu too", async () => {
+  await inProcessRanks(2, ({ group }) => exchangeHalves({ group, dtype: "bf16", kind: "webgpu" }));
+});
+
+/** Every exchange of ranges that begin and end in either half of a word. */
+async function exchangeHalves(
+  { group, dtype, kind }: {
+    readonly group: ProcessGroup;
+    readonly dtype: "f16" | "bf16";
+    readonly kind: DeviceKind;
+  },
+): Promise<void> {
+  using device = await requestDevice({ kind });
+  const { rank, size } = group;
+  const type = storageTypes[dtype];
+  const stored = (value: number) => decode(encode(value, type), type);
+  for (const [offset, length, total] of [[0, 7, 7], [1, 4, 7], [1, 5, 6], [2, 4, 6], [2, 3, 6]]) {
+    // Values that fill all bits, so that sums must be rounded.
+    const valueOf = (of: number, i: number) => stored(1.01 * (i + 1) + 0.37 * of);
+    const begin = (of: number) => Array.from({ length: total }, (_, i) => valueOf(of, i));
+    const within = (i: number) => i >= offset && i < offset + length;
+    const ranks = group.ranks.map((_, of) => of);
+    const summed = (i: number) =>
+      stored(ranks.reduce((sum, of) => Math.fround(sum + valueOf(of, i)), 0));
+    const counts = ranks.map((of) => of === 0 ? length - (size - 1) : 1);
+    const ownerOf = (i: number) => Math.max(0, i - offset - counts[0] + 1);
+    const expectAfter = async (
+      exchange: (range: DeviceRange) => Promise<void>,
+      expected: (i: number) => number,
+    ) => {
+      using x = Tensor.from(device, begin(rank), { dtype });
+      await exchange({ buffer: x.buffer, offset, length, dtype });
+      const want = begin(rank).map((value, i) => within(i) ? expected(i) : value);
+      assert.deepEqual([...await x.data()], want);
+    };
+    await expectAfter((range) => allReduce(range, group), summed);
+    await expectAfter((range) => broadcast(range, { group, root: 1 }), (i) => valueOf(1, i));
+    await expectAfter(
+      (range) => allGather(range, { group, counts }),
+      (i) => valueOf(ownerOf(i), i),
+    );
+    await expectAfter(
+      (range) => reduceScatter(range, { group, counts }),
+      (i) => ownerOf(i) === rank ? summed(i) : valueOf(rank, i),
+    );
+  }
+  using whole = Tensor.from(device, [1, 2, 3], { dtype });
+  await allReduce(whole, group);
+  assert.deepEqual([...await whole.data()], [size, 2 * size, 3 * size]);
+}
 
 Deno.test("a group of one rank reads nothing back", async () => {
   await inProcessRanks(1, async ({ group }) => {

@@ -43,7 +43,7 @@ Deno.test("Tensor.from() refuses data that does not fit, and takes no memory the
   );
   assert.throws(() => Tensor.from(device, [1], { dtype: "u32", requiresGrad: true }), {
     name: "TypeError",
-    message: /Only f32 tensors collect a gradient/,
+    message: /Only tensors of f32, f16 and bf16 collect a gradient, got u32/,
   });
   assert.equal(device.statistics().liveBytes, liveBytes);
 });

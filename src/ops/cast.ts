@@ -1,0 +1,28 @@
+// y = x, stored as another type: rounded to the nearest, ties to even, infinity beyond the largest.        dx = dy
+//
+// Gradients are f32 on their way, so casting down and up again passes them on unrounded.
+
+import { type FloatType, isFloatType } from "../tensor/dtype.ts";
+import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
+
+/**
+ * `x` stored as f32, f16 or bf16.
+ *
+ * @throws {TypeError} if either type is another one.
+ */
+export function cast<F extends FloatType>(x: FloatTensor, dtype: F): Tensor<F> {
+  if (!isFloatType(dtype) || !isFloatType(x.dtype)) {
+    throw new TypeError(`cast() wants f32, f16 or bf16, got ${x.dtype} to be cast to ${dtype}`);
+  }
+  const y = isStoredAs(x, dtype) ? x.alias(x.shape) : x.copyAs(dtype);
+  return y.computedBy({ op: "cast", inputs: [x], gradient: (dy) => [dy] });
+}
+
+/** `x` itself where it is f32, else cast to it. */
+export function asF32(x: FloatTensor): Tensor {
+  return isStoredAs(x, "f32") ? x : cast(x, "f32");
+}
+
+function isStoredAs<F extends FloatType>(x: FloatTensor, dtype: F): x is Tensor<F> {
+  return x.dtype === dtype;
+}

@@ -1,0 +1,121 @@
+// Layers whose parameters are stored in 16 bits: the same initial values, rounded; and, split over ranks, the same outputs
+// and gradients as whole ones.
+
+import assert from "node:assert/strict";
+import type { Device } from "../../src/device/device.ts";
+import { wasmDevice } from "../../src/device/wasm.ts";
+import { ByteModel } from "../../src/models/byte_model.ts";
+import { Embedding } from "../../src/nn/embedding.ts";
+import { Linear } from "../../src/nn/linear.ts";
+import { Linear1DCol } from "../../src/nn/linear_1d_col.ts";
+import { Linear1DRow } from "../../src/nn/linear_1d_row.ts";
+import { RandomSource } from "../../src/nn/philox.ts";
+import { cast } from "../../src/ops/cast.ts";
+import { sum } from "../../src/ops/sum.ts";
+import type { FloatType } from "../../src/tensor/dtype.ts";
+import { type FloatTensor, Tensor } from "../../src/tensor/tensor.ts";
+import { inProcessRanks } from "../dist/in_process_ranks.ts";
+import { assertClose } from "../ops/gradient_check.ts";
+
+const IN = 5;
+const OUT = 7;
+
+Deno.test("layers start with the same values in 16 bits, rounded", async () => {
+  using device = wasmDevice();
+  for (const dtype of ["f16", "bf16"] as const) {
+    const make = (dtype: FloatType) => {
+      const random = new RandomSource(3);
+      return [
+        new Linear(device, { inFeatures: IN, outFeatures: OUT, random, dtype }),
+        new Embedding(device, { numEmbeddings: IN, embeddingDim: OUT, random, dtype }),
+      ];
+    };
+    const [whole, stored] = [make("f32"), make(dtype)];
+    for (const [at, layer] of stored.entries()) {
+      const originals = whole[at].parameters();
+      for (const [k, parameter] of layer.parameters().entries()) {
+        assert.deepEqual([parameter.dtype, parameter.gradientDtype], [dtype, dtype]);
+        using rounded = cast(originals[k], dtype);
+        assert.deepEqual(await parameter.bytes(), await rounded.bytes());
+      }
+    }
+    for (const layer of [...whole, ...stored]) layer[Symbol.dispose]();
+  }
+});
+
+for (const dtype of ["f16", "bf16"] as const) {
+  for (const size of [2, 3]) {
+    Deno.test(`parallel layers of ${dtype} on ${size} ranks give what a whole one gives`, async () => {
+      await inProcessRanks(size, async ({ group: processGroup }) => {
+        using device = wasmDevice();
+        const options = { inFeatures: IN, outFeatures: OUT, dtype, gradientDtype: "f32" } as const;
+        const whole = () => new Linear(device, { ...options, random: new RandomSource(3) });
+        using native = whole();
+        const expected = await outcomeOf(device, native);
+        for (
+          const make of [
+            () => Linear1DCol.fromNativeModule(whole(), { processGroup, gatherOutput: true }),
+            () =>
+              Linear1DCol.fromNativeModule(whole(), {
+                ...{ processGroup, gatherOutput: true, overlap: false },
+              }),
+            () => Linear1DRow.fromNativeModule(whole(), { processGroup, parallelInput: false }),
+          ]
+        ) {
+          using layer = make();
+          assert.deepEqual([layer.weight.dtype, layer.weight.gradientDtype], [dtype, "f32"]);
+          const { layout } = layer.weight;
+          const [rows, cols] = [layout.range(0), layout.range(1)];
+          const own = (_: unknown, at: number) => {
+            const [row, col] = [Math.floor(at / IN), at % IN];
+            return row >= rows.begin && row < rows.end && col >= cols.begin && col < cols.end;
+          };
+          const got = await outcomeOf(device, layer);
+          assert.deepEqual(
+            await layer.weight.data(),
+            (await native.weight.data()).filter(own),
+          );
+          const tolerance = 2e-6;
+          assertClose(got.y, expected.y, { tolerance, what: "y" });
+          assertClose(got.dx, expected.dx, { tolerance, what: "dx" });
+          assertClose(got.dWeight, expected.dWeight.filter(own), { tolerance, what: "dWeight" });
+        }
+      });
+    });
+  }
+}
+
+Deno.test("a ByteModel of bf16 has half the bytes, and gradients in the type asked for", async () => {
+  using device = wasmDevice();
+  const sizes = { context: 2, embedding: 4, hidden: 8, bottleneck: 6 };
+  const made = { sizes, dtype: "bf16", gradientDtype: "f32" } as const;
+  using model = new ByteModel(device, { ...made, random: new RandomSource(1) });
+  using contexts = Tensor.from(device, [1, 2, 3, 4], { shape: [2, 2], dtype: "u32" });
+  using loss = sum(await model.forward(contexts));
+  await loss.backward();
+  for (const parameter of model.parameters()) {
+    assert.equal(parameter.buffer.byteLength, 4 * Math.ceil(parameter.length / 2));
+    assert.deepEqual([parameter.dtype, parameter.grad!.dtype], ["bf16", "f32"]);
+  }
+});
+
+interface Outcome {
+  readonly y: Float32Array;
+  readonly dx: Float32Array;
+  readonly dWeight: Float32Array;
+}
+
+/** Output and gradients for an input that is stored in 16 bits too. */
+async function outcomeOf(
+  device: Device,
+  layer: Linear | Linear1DCol | Linear1DRow,
+): Promise<Outcome> {
+  const values = Array.from({ length: 3 * IN }, (_, i) => (i * 7 % 11 - 5) / 4);
+  const options = { shape: [3, IN], requiresGrad: true } as const;
+  using x: FloatTensor = Tensor.from(device, values, { ...options, dtype: "bf16" });
+  const y = await layer.forward(x);
+  const yValues = await y.data();
+  using loss = sum(y);
+  await loss.backward();
+  return { y: yValues, dx: await x.grad!.data(), dWeight: await layer.weight.grad!.data() };
+}
