@@ -92,7 +92,8 @@ export async function runOnDevice<K extends KernelName>(
   return after;
 }
 
-function runReference<K extends KernelName>(
+/** Every operand after the reference, as float64. */
+export function runReference<K extends KernelName>(
   kernel: K,
   kernelCase: KernelCase<K>,
 ): Record<string, Float64Array> {
