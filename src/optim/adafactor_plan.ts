@@ -78,7 +78,7 @@ export function planBlocks(
   const alignments = new SumsPlan(inOrder);
   const planned = sorted.map((each) => {
     const { batch, rows, cols, rowSumGroups, colSumGroups, groups } = each.view;
-    const geometry = geometryOf(each.view);
+    const geometry = geometryOf(each.view, device.kind);
     const perScalar = geometry.batchSlots * geometry.rowSlots;
     return {
       ...{ ...each, geometry },

@@ -1,11 +1,12 @@
 // A parameter's block as the record that kernels read (device/block_table.ts).
 
 import type { BlockRecord } from "../device/block_table.ts";
+import type { DeviceKind } from "../device/device.ts";
+import { tileShape } from "../device/tile_shape.ts";
 import { type BlockParts, partsOf } from "./block_parts.ts";
 import type { DimView, FactoredView } from "./factored_moment.ts";
 import type { DimRole } from "./factoring.ts";
 import type { Hyperparameters } from "./hyperparameters.ts";
-import { tileShape } from "./tile_shape.ts";
 
 /** What a record says of the block alone. */
 export type BlockGeometry = Pick<
@@ -25,14 +26,14 @@ export type BlockGeometry = Pick<
 >;
 
 /** Shape, parts, tiles, and where elements lie in the whole parameter. */
-export function geometryOf(view: FactoredView<{ size: number }>): BlockGeometry {
+export function geometryOf(view: FactoredView<{ size: number }>, kind: DeviceKind): BlockGeometry {
   const { batch, rows, cols, globalRows, globalCols, globalCount } = view;
   const parts = partsOf(view);
   const part = { rows: rows / parts.partsDown, cols: cols / parts.partsAcross };
   return {
     ...{ batch, rows, cols, globalRows, globalCols, globalCount },
     ...parts,
-    ...tileShape(part),
+    ...tileShape(kind, part),
     ...placeOf(view),
     ...{ indexRows: globalRows, indexCols: globalCols },
   };

@@ -7,7 +7,7 @@ import { blockTable } from "./block_records.ts";
 const { f32, f16 } = storageTypes;
 
 /** Two blocks in one set of buffers, the second of them changed. */
-function checked(changes: Partial<BlockRecord> = {}, { type = f32 } = {}) {
+function checked(changes: Partial<BlockRecord> = {}, { type = f32 }: { type?: number } = {}) {
   const { records, lengths } = blockTable([
     { batch: 1, rows: 6, cols: 10 },
     { batch: 2, rows: 8, cols: 12, partsDown: 4, partsAcross: 2, rowSlots: 4, tileCols: 4 },
