@@ -5,5 +5,5 @@ import { __wbg_set_wasm } from "./rust_kernels_bg.js";
 __wbg_set_wasm(wasm);
 
 export {
-    accumulate, accumulate_cast, adafactor_apply, adafactor_apply_cautious, adafactor_apply_momentum, adafactor_gradient_scale, adafactor_guard, adafactor_moments, adafactor_momentum, adafactor_stats, adafactor_update_squares, add, add_row, allocate, cast, column_sums, copy_block, embedding, embedding_backward, fill, gelu, gelu_backward, matmul_nn, matmul_nt, matmul_tn, mul, release, row_sums, scale, scale_by, softmax_cross_entropy, sum_squares
+    accumulate, accumulate_cast, adafactor_apply, adafactor_apply_cautious, adafactor_apply_momentum, adafactor_gradient_scale, adafactor_guard, adafactor_moments, adafactor_momentum, adafactor_stats, adafactor_update_squares, add, add_row, allocate, cast, column_sums, copy_block, dropout, embedding, embedding_backward, fill, gelu, gelu_backward, gelu_tanh, gelu_tanh_backward, hyperbolic_tangent, hyperbolic_tangent_backward, matmul_nn, matmul_nt, matmul_tn, mul, norm, norm_backward, norm_weight_backward, permute, release, relu, relu_backward, rotary, row_sums, scale, scale_by, silu, silu_backward, softmax_cross_entropy, sum_squares
 } from "./rust_kernels_bg.js";

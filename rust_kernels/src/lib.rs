@@ -3,12 +3,14 @@
 //! Every kernel is a safe function on slices, judged by tests/reference; `operands` alone turns the pointers of a
 //! call into slices. Sums are taken in short f32 runs that are added up in f64, so their error does not grow with length.
 
+mod activations;
 mod adafactor_apply;
 mod adafactor_moments;
 mod adafactor_stats;
 mod allocation;
 mod bits;
 mod cast;
+mod dropout;
 mod elementwise;
 mod embedding;
 mod exports;
@@ -17,7 +19,10 @@ mod gelu;
 mod groups;
 mod half;
 mod matmul;
+mod norm;
 mod operands;
+mod permute;
+mod rotary;
 mod simd;
 mod softmax_cross_entropy;
 mod sums;
