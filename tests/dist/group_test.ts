@@ -253,18 +253,6 @@ Deno.test("calls in flight on one group run in call order", async () => {
   });
 });
 
-Deno.test("a stalled group does not hold up another group of the same ranks", async () => {
-  await inProcessRanks(2, async (world) => {
-    const other = await world.createGroup([1, 0]);
-    const gate = world.rank === 0 ? undefined : world.group.barrier();
-    const values = Float32Array.of(world.rank + 1);
-    await other.allReduce(values);
-    equal(values[0], 3);
-    equal(other.rank, 1 - world.rank, "the order of the ranks is kept");
-    await (gate ?? world.group.barrier());
-  });
-});
-
 Deno.test("a group of some ranks needs only these", async () => {
   await inProcessRanks(4, async (world) => {
     if (world.rank === 1) return;
