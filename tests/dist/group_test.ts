@@ -305,6 +305,30 @@ Deno.test("closing again does nothing, and calls after it reject", async () => {
   });
 });
 
+Deno.test("the record of a group is given back when it is closed, and kept when the world has failed", async () => {
+  await inProcessRanks(2, async (world) => {
+    for (let round = 0; round < 20; round++) {
+      const group = await world.createGroup([0, 1]);
+      await group.barrier();
+      await group.close();
+    }
+    equal(world.dump().groups.length, 1, "that of the world");
+    const last = await world.createGroup([0, 1]);
+    if (world.rank === 0) await last.send(Int32Array.of(1), 1);
+    else await last.receive(new Int32Array(1), 0);
+    await last.barrier();
+    await world.abort(new Error("enough"));
+    await last.close();
+    const { groups } = world.dump();
+    equal(groups.length, 2);
+    deepEqual(groups[1].calls.map(({ op, state }) => [op, state]), [["barrier", "finished"]]);
+    deepEqual(
+      groups[1].messages.map(({ op, peer, state, bytesDone }) => [op, peer, state, bytesDone]),
+      [[world.rank === 0 ? "send" : "receive", 1 - world.rank, "finished", 4]],
+    );
+  });
+});
+
 function term(rank: number, count: number): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: count }, (_, index) => (rank + 1) * (index % 1000 + 1));
 }
