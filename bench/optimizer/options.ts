@@ -1,6 +1,7 @@
 // The command line of the optimizer's benchmark.
 
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
+import { integerFrom, listOf, oneOf } from "../flag_values.ts";
 
 /** What can be measured, in this order. */
 export const PARTS = ["device", "tensors", "table", "scale"] as const;
@@ -77,23 +78,3 @@ type Flags = Omit<Options, "parts" | "dtypes" | "format"> & {
   readonly dtype: readonly Dtype[];
   readonly json?: boolean;
 };
-
-function listOf<T>(parse: (text: string) => T): (text: string) => readonly T[] {
-  return (text) => text.split(",").map(parse);
-}
-
-function oneOf<T extends string>(names: readonly T[]): (text: string) => T {
-  return (text) => {
-    const name = names.find((each) => each === text);
-    if (name === undefined) throw new InvalidArgumentError(`Known are ${names.join(", ")}.`);
-    return name;
-  };
-}
-
-function integerFrom(least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value >= least && text.trim() !== "") return value;
-    throw new InvalidArgumentError(`An integer from ${least} on is needed.`);
-  };
-}
