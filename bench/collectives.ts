@@ -7,6 +7,7 @@
 // columns mean.
 
 import type { Contestant } from "./collectives/contestant.ts";
+import { Exchange } from "./collectives/exchange.ts";
 import { type Options, parseOptions, type PeerName } from "./collectives/options.ts";
 import { startOurs } from "./collectives/ours.ts";
 import { type Reporter, reporterFor } from "./collectives/reporter.ts";
@@ -76,13 +77,15 @@ async function sweep(
   }
 }
 
-/** Ours in each way, and the peers that can be had; `stack` owns them. */
+/** Ours in each way, bare exchanges, and the peers that can be had; `stack` owns them. */
 async function startAll(
   ranks: number,
   { options, report, signal, stack }: Run & { readonly stack: AsyncDisposableStack },
 ): Promise<Omit<Contestants, "sockets">> {
   const ours: Contestants["ours"][number][] = [];
+  const exchanges = new Map<Transport, Exchange>();
   for (const transport of options.transports) {
+    exchanges.set(transport, stack.use(await Exchange.start(ranks, { transport, signal })));
     for (const algorithms of options.algorithms) {
       const variant = { transport, algorithms };
       const contestant = stack.use(await startOurs(ranks, { ...variant, signal }));
@@ -102,7 +105,7 @@ async function startAll(
       report.note(`${name} is left out: ${messageOf(error)}`);
     }
   }
-  return { ours, peers };
+  return { exchanges, ours, peers };
 }
 
 function messageOf(error: unknown): string {

@@ -1,8 +1,13 @@
 // How fast a collective could be at best over Deno's sockets on one machine.
 //
+//   exchange     rounds x a bare exchange among p ranks, where every rank sends to every other in a round
+//
+// is measured with messages of the same number and length, so what a call takes beyond it is ours: headers, fingerprints,
+// folds, order. Rounds may overlap, so a long two-shot can be faster. Of other algorithms (ring, chain, a broadcast) it is
+// computed from two processes' sockets, as the larger of
+//
 //   latency      rounds x a round trip                           rounds: messages that must wait for one another
 //   bandwidth    W / (B min(cores, p) / 2)                       W: bytes that all ranks together must send
-//   limit        the larger of both
 //
 // A round takes a whole round trip, not half of one: each rank sends and then sleeps until the other's message wakes it,
 // and two ranks that send to each other at the same moment wait as long (measured with nothing of ours in between).
@@ -10,6 +15,7 @@
 // pair of cores moves, whichever processes run on it, and p ranks on fewer cores than p share what the cores can do.
 // W = 2 (p-1) S for allReduce, (p-1) S for the others. A one-shot allReduce sends more, for the sake of fewer rounds.
 
+import { HEADER_BYTES } from "../../src/dist/frame.ts";
 import { type Measured, quantile } from "./figures.ts";
 import type { Op } from "./sweep.ts";
 
@@ -31,15 +37,20 @@ export type SocketTest = typeof SOCKET_TESTS[number];
 /** The least time that a call can take, and why. */
 export interface Limit {
   readonly microseconds: number;
-  readonly by: "latency" | "bandwidth";
+  readonly by: "exchange" | "latency" | "bandwidth";
 }
 
-/** The limit of a call that takes `rounds` rounds. */
+/** The limit of a call that takes `rounds` rounds; `exchange` is what one takes without us, where it was measured. */
 export function limitOf(
   measured: Measured & { readonly rounds: number },
-  { socket, cores }: { readonly socket: SocketLimit; readonly cores: number },
+  { socket, exchange, cores }: {
+    readonly socket: SocketLimit;
+    readonly exchange: number | undefined;
+    readonly cores: number;
+  },
 ): Limit {
   const { op, ranks, bytes, rounds } = measured;
+  if (exchange !== undefined) return { microseconds: rounds * exchange, by: "exchange" };
   const latency = rounds * socket.roundTrip;
   const wireBytes = (op === "allReduce" ? 2 : 1) * (ranks - 1) * bytes;
   const pair = Math.max(socket.oneWay, socket.bothWays) * 1e3;
@@ -47,6 +58,16 @@ export function limitOf(
   return latency >= bandwidth
     ? { microseconds: latency, by: "latency" }
     : { microseconds: bandwidth, by: "bandwidth" };
+}
+
+/** Bytes that each rank sends to each other in every round; undefined if not all send to all. */
+export function messageBytesOf(
+  { op, ranks, bytes }: Measured,
+  algorithm: string,
+): number | undefined {
+  if (algorithm === "one-shot") return HEADER_BYTES + bytes;
+  const isInParts = algorithm === "two-shot" || (algorithm === "direct" && op !== "broadcast");
+  return isInParts ? HEADER_BYTES + bytes / ranks : undefined;
 }
 
 /** Messages that must wait for one another in `op`; undefined if the algorithm is not known here. */

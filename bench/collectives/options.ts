@@ -1,6 +1,7 @@
 // The command line of the benchmark of collectives.
 
 import { Command, InvalidArgumentError, Option } from "commander";
+import { integerFrom, listOf, oneOf } from "../flag_values.ts";
 import { type AlgorithmOptions, parseAlgorithms } from "../../src/dist/algorithm_table.ts";
 import { type Transport, TRANSPORTS } from "./sockets.ts";
 import { type Op, OPS, parseSize } from "./sweep.ts";
@@ -116,26 +117,6 @@ type Flags =
 
 function ops(text: string): readonly Op[] {
   return text === "all" ? OPS : listOf(oneOf(OPS))(text);
-}
-
-function listOf<T>(parse: (text: string) => T): (text: string) => readonly T[] {
-  return (text) => text.split(",").map(parse);
-}
-
-function oneOf<T extends string>(names: readonly T[]): (text: string) => T {
-  return (text) => {
-    const name = names.find((each) => each === text);
-    if (name === undefined) throw new InvalidArgumentError(`Known are ${names.join(", ")}.`);
-    return name;
-  };
-}
-
-function integerFrom(least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value >= least && text.trim() !== "") return value;
-    throw new InvalidArgumentError(`An integer from ${least} on is needed.`);
-  };
 }
 
 function size(text: string): number {

@@ -1,12 +1,14 @@
 // One size of one collective: all contestants take turns at it.
 //
-//   turn 1    sockets, ours, peers      turn 2    peers, ours, sockets      turn 3    sockets, ours, peers ...
+//   turn 1    sockets, (a bare exchange, ours) in each way, peers       turn 2    the same from back to front       ...
 //
 // What else the machine does then hits all alike, and no one always comes after another who has heated the caches.
 
 import type { Contestant } from "./contestant.ts";
-import { type Figures, figuresOf, joinSamples, type Measured } from "./figures.ts";
-import { limitOf, roundsOf } from "./limits.ts";
+import { type Figures, figuresOf, joinSamples, type Measured, quantile } from "./figures.ts";
+import { parseAlgorithms } from "../../src/dist/algorithm_table.ts";
+import type { Exchange } from "./exchange.ts";
+import { limitOf, messageBytesOf, roundsOf } from "./limits.ts";
 import type { Options, PeerName } from "./options.ts";
 import type { Variant } from "./ours.ts";
 import { RankError, type Turn } from "./protocol.ts";
@@ -18,6 +20,8 @@ import type { Row } from "./table.ts";
 export interface Contestants {
   /** By kind; those that ours use. */
   readonly sockets: ReadonlyMap<Transport, Sockets>;
+  /** Bare exchanges among as many ranks, over the same sockets. */
+  readonly exchanges: ReadonlyMap<Transport, Exchange>;
   /** Ours, in each way that is measured. */
   readonly ours: readonly (Variant & { readonly contestant: Contestant })[];
   /** Peers that end are taken out. */
@@ -40,14 +44,22 @@ export interface SizeOptions {
  */
 export async function measureSize(
   size: Measured,
-  { sockets, ours, peers, options, note, signal }: Contestants & SizeOptions,
+  { sockets, exchanges, ours, peers, options, note, signal }: Contestants & SizeOptions,
 ): Promise<Row[]> {
-  const samples = ours.map((each) => ({ ...each, turns: [] as Sampled[] }));
+  const samples = ours.map((each) => {
+    const algorithm = parseAlgorithms(each.algorithms)[size.op].choose(size.ranks, size.bytes);
+    const message = messageBytesOf(size, algorithm);
+    return { ...each, message, turns: [] as Sampled[], exchanges: [] as number[] };
+  });
   const peerSamples = new Map([...peers.keys()].map((name) => [name, [] as Sampled[]]));
   for (const [index, turn] of turnsFor(size, options).entries()) {
     const steps = [
       ...[...sockets.values()].map((each) => () => each.measure()),
       ...samples.map((each) => async () => {
+        const exchange = exchanges.get(each.transport);
+        if (each.message !== undefined && exchange !== undefined) {
+          each.exchanges.push(...await exchange.measure(each.message, turn));
+        }
         each.turns.push(await each.contestant.measure(turn));
       }),
       ...[...peerSamples].map(([name, turns]) => async () => {
@@ -67,10 +79,11 @@ export async function measureSize(
   const limits = new Map([...sockets].map(([transport, each]) => [transport, each.take()]));
   const peerFigures = [...peerSamples].map(([name, turns]) => [name, figures(size, turns)]);
   const cores = navigator.hardwareConcurrency;
-  return samples.map(({ transport, turns }) => {
+  return samples.map(({ transport, turns, exchanges }) => {
     const [{ algorithm }] = turns;
     const rounds = roundsOf(size.op, algorithm, size.ranks);
     const socket = limits.get(transport)!;
+    const exchange = exchanges.length > 0 ? quantile(exchanges, 0.5) : undefined;
     return {
       ...size,
       count: size.bytes / BYTES_PER_ELEMENT,
@@ -79,7 +92,9 @@ export async function measureSize(
       algorithm,
       ...figures(size, turns),
       socket,
-      limit: rounds === undefined ? undefined : limitOf({ ...size, rounds }, { socket, cores }),
+      limit: rounds === undefined
+        ? undefined
+        : limitOf({ ...size, rounds }, { socket, exchange, cores }),
       peers: Object.fromEntries(peerFigures),
     };
   });

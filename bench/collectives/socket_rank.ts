@@ -11,12 +11,11 @@
 import { LineChannel } from "./line_channel.ts";
 import { PING_BYTES, SOCKET_TESTS, type SocketTest, STREAM_BYTES } from "./limits.ts";
 import { formatTimes, parseTurn } from "./protocol.ts";
-import { readFully, writeAll } from "./raw_socket.ts";
+import { dial, readFully, writeAll } from "./raw_socket.ts";
 
 /** Lengths of writes that were the fastest of 64 KiB to 16 MiB. */
 const WRITE_BYTES = { tcp: 16 << 20, unix: 1 << 20 };
 const READ_BYTES = 1 << 20;
-const [DIALS, DIAL_EVERY_MS] = [200, 50];
 
 async function main([port, token, transport, path]: readonly string[]): Promise<void> {
   if (transport !== "tcp" && transport !== "unix") throw new TypeError(`No socket: ${transport}`);
@@ -91,18 +90,6 @@ async function meetUnix(rank: number, path: string): Promise<Deno.Conn> {
 async function acceptOne<T>(listener: Disposable & { accept(): Promise<T> }): Promise<T> {
   using only = listener;
   return await only.accept();
-}
-
-/** Dials until somebody listens. */
-async function dial<T>(connect: () => Promise<T>): Promise<T> {
-  for (let attempt = 0;; attempt++) {
-    try {
-      return await connect();
-    } catch (error) {
-      if (attempt === DIALS) throw error;
-      await new Promise((resolve) => setTimeout(resolve, DIAL_EVERY_MS));
-    }
-  }
 }
 
 if (import.meta.main) await main(Deno.args);

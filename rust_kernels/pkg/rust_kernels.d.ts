@@ -64,6 +64,8 @@ export function column_sums(x: number, out: number, rows: number, cols: number, 
 
 export function copy_block(x: number, out: number, rows: number, cols: number, from_stride: number, from_offset: number, to_stride: number, to_offset: number): void;
 
+export function dropout(x: number, out: number, length: number, seed_low: number, seed_high: number, first: number, threshold: number, scale: number): void;
+
 export function embedding(table: number, indices: number, out: number, count: number, width: number, num_rows: number, table_type: number): void;
 
 export function embedding_backward(indices: number, dy: number, dtable: number, count: number, width: number, num_rows: number): void;
@@ -74,6 +76,14 @@ export function gelu(x: number, out: number, length: number): void;
 
 export function gelu_backward(x: number, dy: number, dx: number, length: number): void;
 
+export function gelu_tanh(x: number, out: number, length: number): void;
+
+export function gelu_tanh_backward(x: number, dy: number, dx: number, length: number): void;
+
+export function hyperbolic_tangent(x: number, out: number, length: number): void;
+
+export function hyperbolic_tangent_backward(x: number, dy: number, dx: number, length: number): void;
+
 export function matmul_nn(a: number, b: number, bias: number, out: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
 
 export function matmul_nt(a: number, b: number, bias: number, out: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
@@ -82,16 +92,34 @@ export function matmul_tn(a: number, b: number, bias: number, out: number, m: nu
 
 export function mul(a: number, b: number, out: number, length: number): void;
 
+export function norm(x: number, weight: number, bias: number, out: number, moments: number, rows: number, cols: number, bias_length: number, eps: number, centred: number): void;
+
+export function norm_backward(x: number, weight: number, dy: number, moments: number, dx: number, rows: number, cols: number, centred: number): void;
+
+export function norm_weight_backward(x: number, dy: number, moments: number, dweight: number, rows: number, cols: number): void;
+
+export function permute(x: number, out: number, dim0: number, dim1: number, dim2: number, dim3: number, stride0: number, stride1: number, stride2: number, stride3: number): void;
+
 /**
  * Frees what `allocate(bytes)` gave.
  */
 export function release(pointer: number, bytes: number): void;
+
+export function relu(x: number, out: number, length: number): void;
+
+export function relu_backward(x: number, dy: number, dx: number, length: number): void;
+
+export function rotary(x: number, cos: number, sin: number, out: number, rows: number, heads: number, positions: number, dim: number, rotary_dim: number, interleaved: number, sign: number): void;
 
 export function row_sums(x: number, out: number, rows: number, cols: number, accumulate: number): void;
 
 export function scale(x: number, out: number, length: number, factor: number): void;
 
 export function scale_by(x: number, factor: number, out: number, length: number): void;
+
+export function silu(x: number, out: number, length: number): void;
+
+export function silu_backward(x: number, dy: number, dx: number, length: number): void;
 
 export function softmax_cross_entropy(logits: number, targets: number, losses: number, dlogits: number, rows: number, cols: number, grad_scale: number): void;
 

@@ -436,6 +436,20 @@ export function copy_block(x, out, rows, cols, from_stride, from_offset, to_stri
 }
 
 /**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ * @param {number} seed_low
+ * @param {number} seed_high
+ * @param {number} first
+ * @param {number} threshold
+ * @param {number} scale
+ */
+export function dropout(x, out, length, seed_low, seed_high, first, threshold, scale) {
+    wasm.dropout(x, out, length, seed_low, seed_high, first, threshold, scale);
+}
+
+/**
  * @param {number} table
  * @param {number} indices
  * @param {number} out
@@ -487,6 +501,44 @@ export function gelu(x, out, length) {
  */
 export function gelu_backward(x, dy, dx, length) {
     wasm.gelu_backward(x, dy, dx, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ */
+export function gelu_tanh(x, out, length) {
+    wasm.gelu_tanh(x, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} length
+ */
+export function gelu_tanh_backward(x, dy, dx, length) {
+    wasm.gelu_tanh_backward(x, dy, dx, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ */
+export function hyperbolic_tangent(x, out, length) {
+    wasm.hyperbolic_tangent(x, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} length
+ */
+export function hyperbolic_tangent_backward(x, dy, dx, length) {
+    wasm.hyperbolic_tangent_backward(x, dy, dx, length);
 }
 
 /**
@@ -551,12 +603,106 @@ export function mul(a, b, out, length) {
 }
 
 /**
+ * @param {number} x
+ * @param {number} weight
+ * @param {number} bias
+ * @param {number} out
+ * @param {number} moments
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} bias_length
+ * @param {number} eps
+ * @param {number} centred
+ */
+export function norm(x, weight, bias, out, moments, rows, cols, bias_length, eps, centred) {
+    wasm.norm(x, weight, bias, out, moments, rows, cols, bias_length, eps, centred);
+}
+
+/**
+ * @param {number} x
+ * @param {number} weight
+ * @param {number} dy
+ * @param {number} moments
+ * @param {number} dx
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} centred
+ */
+export function norm_backward(x, weight, dy, moments, dx, rows, cols, centred) {
+    wasm.norm_backward(x, weight, dy, moments, dx, rows, cols, centred);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} moments
+ * @param {number} dweight
+ * @param {number} rows
+ * @param {number} cols
+ */
+export function norm_weight_backward(x, dy, moments, dweight, rows, cols) {
+    wasm.norm_weight_backward(x, dy, moments, dweight, rows, cols);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} stride0
+ * @param {number} stride1
+ * @param {number} stride2
+ * @param {number} stride3
+ */
+export function permute(x, out, dim0, dim1, dim2, dim3, stride0, stride1, stride2, stride3) {
+    wasm.permute(x, out, dim0, dim1, dim2, dim3, stride0, stride1, stride2, stride3);
+}
+
+/**
  * Frees what `allocate(bytes)` gave.
  * @param {number} pointer
  * @param {number} bytes
  */
 export function release(pointer, bytes) {
     wasm.release(pointer, bytes);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ */
+export function relu(x, out, length) {
+    wasm.relu(x, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} length
+ */
+export function relu_backward(x, dy, dx, length) {
+    wasm.relu_backward(x, dy, dx, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} cos
+ * @param {number} sin
+ * @param {number} out
+ * @param {number} rows
+ * @param {number} heads
+ * @param {number} positions
+ * @param {number} dim
+ * @param {number} rotary_dim
+ * @param {number} interleaved
+ * @param {number} sign
+ */
+export function rotary(x, cos, sin, out, rows, heads, positions, dim, rotary_dim, interleaved, sign) {
+    wasm.rotary(x, cos, sin, out, rows, heads, positions, dim, rotary_dim, interleaved, sign);
 }
 
 /**
@@ -588,6 +734,25 @@ export function scale(x, out, length, factor) {
  */
 export function scale_by(x, factor, out, length) {
     wasm.scale_by(x, factor, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ */
+export function silu(x, out, length) {
+    wasm.silu(x, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} length
+ */
+export function silu_backward(x, dy, dx, length) {
+    wasm.silu_backward(x, dy, dx, length);
 }
 
 /**

@@ -5,11 +5,17 @@
 
 use crate::elementwise::Stripe;
 use crate::matmul::Product;
+use crate::norm::{Moments, Norm};
 use crate::operands::{
     In, Indices, Out, or_throw, read, read_at, read_below, read_stored, write, write_at,
     write_stored,
 };
-use crate::{cast, elementwise, embedding, gelu, matmul, softmax_cross_entropy, sums};
+use crate::permute::Order;
+use crate::rotary::Rotation;
+use crate::{
+    activations, cast, dropout, elementwise, embedding, gelu, matmul, norm, permute, rotary,
+    softmax_cross_entropy, sums,
+};
 use wasm_bindgen::prelude::*;
 
 macro_rules! export_matmul {
@@ -122,6 +128,122 @@ pub fn gelu(x: In, out: Out, length: usize) {
 #[wasm_bindgen]
 pub fn gelu_backward(x: In, dy: In, dx: Out, length: usize) {
     gelu::gelu_backward(read(x, length), read(dy, length), write(dx, length));
+}
+
+macro_rules! export_activation {
+    ($name:ident, $backward:ident) => {
+        #[wasm_bindgen]
+        pub fn $name(x: In, out: Out, length: usize) {
+            activations::$name(read(x, length), write(out, length));
+        }
+
+        #[wasm_bindgen]
+        pub fn $backward(x: In, dy: In, dx: Out, length: usize) {
+            activations::$backward(read(x, length), read(dy, length), write(dx, length));
+        }
+    };
+}
+export_activation!(relu, relu_backward);
+export_activation!(silu, silu_backward);
+export_activation!(gelu_tanh, gelu_tanh_backward);
+export_activation!(hyperbolic_tangent, hyperbolic_tangent_backward);
+
+#[wasm_bindgen]
+pub fn norm(
+    x: In,
+    weight: In,
+    bias: In,
+    out: Out,
+    moments: Out,
+    rows: usize,
+    cols: usize,
+    bias_length: usize,
+    eps: f32,
+    centred: u32,
+) {
+    let (x, out) = (read(x, rows * cols), write(out, rows * cols));
+    let moments: &mut [Moments] = write(moments, 2 * rows).as_chunks_mut().0;
+    let rule = Norm { eps, centred: centred != 0 };
+    norm::norm(x, read(weight, cols), read(bias, bias_length), &rule, out, moments);
+}
+
+#[wasm_bindgen]
+pub fn norm_backward(
+    x: In,
+    weight: In,
+    dy: In,
+    moments: In,
+    dx: Out,
+    rows: usize,
+    cols: usize,
+    centred: u32,
+) {
+    let (x, dy) = (read(x, rows * cols), read(dy, rows * cols));
+    let moments: &[Moments] = read(moments, 2 * rows).as_chunks().0;
+    let dx = write(dx, rows * cols);
+    norm::norm_backward(x, read(weight, cols), dy, moments, centred != 0, dx);
+}
+
+#[wasm_bindgen]
+pub fn norm_weight_backward(x: In, dy: In, moments: In, dweight: Out, rows: usize, cols: usize) {
+    let (x, dy) = (read(x, rows * cols), read(dy, rows * cols));
+    let moments: &[Moments] = read(moments, 2 * rows).as_chunks().0;
+    or_throw(norm::norm_weight_backward(x, dy, moments, write(dweight, cols)));
+}
+
+#[wasm_bindgen]
+pub fn rotary(
+    x: In,
+    cos: In,
+    sin: In,
+    out: Out,
+    rows: usize,
+    heads: usize,
+    positions: usize,
+    dim: usize,
+    rotary_dim: usize,
+    interleaved: u32,
+    sign: f32,
+) {
+    let angles = positions * (rotary_dim / 2);
+    let interleaved = interleaved != 0;
+    let rotation = Rotation { heads, positions, dim, rotary_dim, interleaved, sign };
+    let (x, out) = (read(x, rows * dim), write(out, rows * dim));
+    rotary::rotary(x, read(cos, angles), read(sin, angles), &rotation, out);
+}
+
+#[wasm_bindgen]
+pub fn permute(
+    x: In,
+    out: Out,
+    dim0: usize,
+    dim1: usize,
+    dim2: usize,
+    dim3: usize,
+    stride0: usize,
+    stride1: usize,
+    stride2: usize,
+    stride3: usize,
+) {
+    let dims = [dim0, dim1, dim2, dim3];
+    let length = dims.iter().product();
+    let strides = [stride0, stride1, stride2, stride3];
+    permute::permute(read(x, length), &Order { dims, strides }, write(out, length));
+}
+
+#[wasm_bindgen]
+pub fn dropout(
+    x: In,
+    out: Out,
+    length: usize,
+    seed_low: u32,
+    seed_high: u32,
+    first: u32,
+    threshold: u32,
+    scale: f32,
+) {
+    let (x, out) = (read(x, length), write(out, length));
+    dropout::dropout(x, [seed_low, seed_high], first, threshold, scale, out);
 }
 
 #[wasm_bindgen]

@@ -3,6 +3,7 @@
 //! Every kernel is a safe function on slices, judged by tests/reference; `operands` alone turns the pointers of a
 //! call into slices. Sums are taken in short f32 runs that are added up in f64, so their error does not grow with length.
 
+mod activations;
 mod adafactor_apply;
 mod adafactor_moments;
 mod adafactor_stats;
@@ -12,6 +13,7 @@ mod bits;
 mod block_calls;
 mod block_table;
 mod cast;
+mod dropout;
 mod elementwise;
 mod embedding;
 mod exports;
@@ -22,7 +24,10 @@ mod groups;
 mod half;
 mod joined_sums;
 mod matmul;
+mod norm;
 mod operands;
+mod permute;
+mod rotary;
 mod simd;
 mod softmax_cross_entropy;
 mod stochastic;

@@ -6,6 +6,7 @@
 import { Command } from "commander";
 import { type Dump, parseDump } from "../dist/dump.ts";
 import { findOutOfStep, type OutOfStep } from "../dist/out_of_step.ts";
+import { findUnmatchedMessages } from "../dist/unmatched_messages.ts";
 import { endAfterUsage } from "./usage.ts";
 
 /** Runs the analyser and returns its exit code: 0 if all ranks are in step, 1 if not, 2 if there is nothing to read. */
@@ -25,7 +26,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   for (const line of report(dumps)) console.log(line);
-  return findOutOfStep(dumps).length === 0 ? 0 : 1;
+  return findAll(dumps).length === 0 ? 0 : 1;
 }
 
 /** What the dumps say, line by line. */
@@ -38,7 +39,7 @@ export function report(dumps: readonly Dump[]): string[] {
   for (const { rank, error } of dumps) {
     if (error !== null) lines.push(`rank ${rank} was told: ${error.message}`);
   }
-  const [first, ...rest] = findOutOfStep(dumps);
+  const [first, ...rest] = findAll(dumps);
   if (first === undefined) return [...lines, "all calls that were made agree and have ended"];
   return [
     ...lines,
@@ -47,9 +48,14 @@ export function report(dumps: readonly Dump[]): string[] {
   ];
 }
 
-function sentence({ ranks, group, sequence, reason }: OutOfStep): string {
+/** Collectives and messages, the earliest first. */
+function findAll(dumps: readonly Dump[]): OutOfStep[] {
+  return [...findOutOfStep(dumps), ...findUnmatchedMessages(dumps)].sort((a, b) => a.at - b.at);
+}
+
+function sentence({ ranks, group, what, reason }: OutOfStep): string {
   const who = ranks.length === 1 ? `rank ${ranks[0]}` : `ranks ${ranks.join(", ")}`;
-  return `${who}, at call ${sequence} of group [${group.join(", ")}]: ${reason}`;
+  return `${who}, at ${what} of group [${group.join(", ")}]: ${reason}`;
 }
 
 async function readDumps(folder: string): Promise<Dump[]> {

@@ -56,6 +56,13 @@ const stepOperands = {
   partials: partialsEnd,
 };
 
+const activation: Extents<"relu"> = { x: (p) => p.length, out: (p) => p.length };
+const activationBackward: Extents<"relu_backward"> = {
+  x: (p) => p.length,
+  dy: (p) => p.length,
+  dx: (p) => p.length,
+};
+
 /** Words needed: kernel -> operand -> count from the parameters. */
 export const extents: { readonly [K in KernelName]: Extents<K> } = {
   matmul_nn: {
@@ -107,6 +114,42 @@ export const extents: { readonly [K in KernelName]: Extents<K> } = {
     losses: (p) => p.rows,
     dlogits: (p) => p.rows * p.cols,
   },
+  relu: activation,
+  relu_backward: activationBackward,
+  silu: activation,
+  silu_backward: activationBackward,
+  gelu_tanh: activation,
+  gelu_tanh_backward: activationBackward,
+  hyperbolic_tangent: activation,
+  hyperbolic_tangent_backward: activationBackward,
+  norm: {
+    x: (p) => p.rows * p.cols,
+    weight: (p) => p.cols,
+    bias: (p) => p.biasLength,
+    out: (p) => p.rows * p.cols,
+    moments: (p) => 2 * p.rows,
+  },
+  norm_backward: {
+    x: (p) => p.rows * p.cols,
+    weight: (p) => p.cols,
+    dy: (p) => p.rows * p.cols,
+    moments: (p) => 2 * p.rows,
+    dx: (p) => p.rows * p.cols,
+  },
+  norm_weight_backward: {
+    x: (p) => p.rows * p.cols,
+    dy: (p) => p.rows * p.cols,
+    moments: (p) => 2 * p.rows,
+    dweight: (p) => p.cols,
+  },
+  rotary: {
+    x: (p) => p.rows * p.dim,
+    cos: (p) => p.positions * Math.floor(p.rotaryDim / 2),
+    sin: (p) => p.positions * Math.floor(p.rotaryDim / 2),
+    out: (p) => p.rows * p.dim,
+  },
+  permute: { x: permutedLength, out: permutedLength },
+  dropout: { x: (p) => p.length, out: (p) => p.length },
   row_sums: { x: (p) => p.rows * p.cols, out: (p) => p.rows },
   column_sums: { x: (p) => p.rows * p.cols, out: (p) => p.cols },
   sum_squares: { x: (p) => p.length === 0 ? 0 : p.offset + p.length, sums: (p) => p.slot + 1 },
@@ -303,7 +346,7 @@ function checkFlagsAndRanges(
   kernel: KernelName,
   params: Readonly<Record<string, number | undefined>>,
 ): void {
-  for (const flag of ["accumulate", "scaleParameter", "rateAfterMomentum", "stochastic"]) {
+  for (const flag of FLAGS) {
     if ((params[flag] ?? 0) > 1) {
       throw new RangeError(`${kernel}: parameter "${flag}" must be 0 or 1, got ${params[flag]}`);
     }
@@ -317,16 +360,25 @@ function checkFlagsAndRanges(
       );
     }
   }
-  const { m, n, rowBegin, rowEnd, biasLength } = params;
-  if (rowBegin === undefined || rowEnd === undefined) return;
-  if (rowBegin > rowEnd || rowEnd > m!) {
+  const { biasLength } = params;
+  const [name, width] = params.n === undefined ? ["cols", params.cols] : ["n", params.n];
+  if (biasLength !== undefined && biasLength !== 0 && biasLength !== width) {
+    throw new RangeError(
+      `${kernel}: biasLength must be 0 or ${name} = ${width}, got ${biasLength}`,
+    );
+  }
+  const { m, rowBegin, rowEnd } = params;
+  if (rowBegin !== undefined && (rowBegin > rowEnd! || rowEnd! > m!)) {
     throw new RangeError(
       `${kernel}: rows must satisfy 0 <= rowBegin <= rowEnd <= m, got ${rowBegin}, ${rowEnd}, m = ${m}`,
     );
   }
-  if (biasLength !== 0 && biasLength !== n) {
+  const { dim, rotaryDim, heads, positions } = params;
+  if (rotaryDim === undefined) return;
+  if (rotaryDim % 2 !== 0 || rotaryDim > dim! || heads === 0 || positions === 0) {
     throw new RangeError(
-      `${kernel}: biasLength must be 0 or n = ${n}, got ${biasLength}`,
+      `${kernel}: rotaryDim must be even and at most dim, heads and positions above 0, got ${rotaryDim}, ` +
+        `${dim}, ${heads} and ${positions}`,
     );
   }
 }
@@ -358,6 +410,10 @@ function castTo(p: KernelParams<"cast">): number {
   return p.length === 0 ? 0 : storedWords(p.toType, p.toOffset + p.length);
 }
 
+function permutedLength({ dim0, dim1, dim2, dim3 }: KernelParams<"permute">): number {
+  return dim0 * dim1 * dim2 * dim3;
+}
+
 function sumsEnd(
   p: {
     batch: number;
@@ -373,4 +429,12 @@ function sumsEnd(
 
 const checksByKernel = new Map<KernelName, Checks>();
 const LAST_STORAGE_TYPE = Math.max(...Object.values(storageTypes));
+const FLAGS = [
+  "accumulate",
+  "scaleParameter",
+  "rateAfterMomentum",
+  "centred",
+  "interleaved",
+  "stochastic",
+];
 const MAX_U32 = 2 ** 32 - 1;

@@ -48,6 +48,12 @@ const sums = {
   params: { rows: "u32", cols: "u32", accumulate: "u32" },
 } as const;
 
+const activation = { bindings: { x: "read", out: "write" }, params: { length: "u32" } } as const;
+const activationBackward = {
+  bindings: { x: "read", dy: "read", dx: "write" },
+  params: { length: "u32" },
+} as const;
+
 const stepSize = {
   // Elements of the whole parameter, over all ranks.
   count: "f32",
@@ -146,6 +152,79 @@ export const kernels = {
   gelu: { bindings: { x: "read", out: "write" }, params: { length: "u32" } },
   // dx = dy (Phi(x) + x phi(x))
   gelu_backward: { bindings: { x: "read", dy: "read", dx: "write" }, params: { length: "u32" } },
+
+  // out = max(x, 0);  dx = dy where x > 0
+  relu: activation,
+  relu_backward: activationBackward,
+  // out = x s(x), s(x) = 1 / (1 + e^-x);  dx = dy s (1 + x (1 - s))
+  silu: activation,
+  silu_backward: activationBackward,
+  // out = x s(z), z = 2 sqrt(2 / pi) (x + 0.044715 x^3) (GELU by tanh);  dx = dy (s + x s (1 - s) dz/dx)
+  gelu_tanh: activation,
+  gelu_tanh_backward: activationBackward,
+  // out = tanh x;  dx = dy (1 - tanh^2 x)
+  hyperbolic_tangent: activation,
+  hyperbolic_tangent_backward: activationBackward,
+
+  // Of each row of x[rows, cols], with mean = mean_c x where centred, else 0, and rstd = 1 / sqrt(mean_c (x - mean)^2 + eps):
+  //   out = (x - mean) rstd weight[cols] + bias[cols],  moments[r] = (mean, rstd)
+  norm: {
+    bindings: { x: "read", weight: "read", bias: "read", out: "write", moments: "write" },
+    // biasLength is cols, or 0 for none (bind `device.empty`).
+    params: { rows: "u32", cols: "u32", biasLength: "u32", eps: "f32", centred: "u32" },
+  },
+  // With h = (x - mean) rstd, g = dy weight:  dx = rstd (g - mean_c g - h mean_c (g h)), the first mean only where centred
+  norm_backward: {
+    bindings: { x: "read", weight: "read", dy: "read", moments: "read", dx: "write" },
+    params: { rows: "u32", cols: "u32", centred: "u32" },
+  },
+  // dweight[cols] = sum over rows of dy (x - mean) rstd
+  norm_weight_backward: {
+    bindings: { x: "read", dy: "read", moments: "read", dweight: "write" },
+    params: { rows: "u32", cols: "u32" },
+  },
+
+  // x[rows, dim], row r at position r / heads % positions; of each row the first rotaryDim features turn in pairs (a, b),
+  // which are (i, i + rotaryDim / 2), or (2 i, 2 i + 1) where interleaved, by the angles [positions, rotaryDim / 2]:
+  //   out = (a cos - b sign sin, a sign sin + b cos); sign -1 turns back
+  rotary: {
+    bindings: { x: "read", cos: "read", sin: "read", out: "write" },
+    params: {
+      rows: "u32",
+      heads: "u32",
+      positions: "u32",
+      dim: "u32",
+      rotaryDim: "u32",
+      interleaved: "u32",
+      sign: "f32",
+    },
+  },
+  // out[i0, i1, i2, i3] = x[i0 stride0 + i1 stride1 + i2 stride2 + i3 stride3], out of [dim0, dim1, dim2, dim3]
+  permute: {
+    bindings: { x: "read", out: "write" },
+    params: {
+      dim0: "u32",
+      dim1: "u32",
+      dim2: "u32",
+      dim3: "u32",
+      stride0: "u32",
+      stride1: "u32",
+      stride2: "u32",
+      stride3: "u32",
+    },
+  },
+  // out[i] = scale x[i] where mix(mix((first + i) ^ seedLow) ^ seedHigh) >= threshold, else 0; mix is lowbias32
+  dropout: {
+    bindings: { x: "read", out: "write" },
+    params: {
+      length: "u32",
+      seedLow: "u32",
+      seedHigh: "u32",
+      first: "u32",
+      threshold: "u32",
+      scale: "f32",
+    },
+  },
 
   // out[t, d] = table[indices[t], d]; indices are u32 < numRows (checked on the host); table is stored as tableType
   embedding: {

@@ -44,6 +44,164 @@ fn main(
 }
 }
 `,
+  activation: `
+fn expAccurate(exponent: f32) -> f32 {
+  let x = clamp(exponent, -104.0, 89.0);
+  let n = round(x * 1.44269504);
+  let r = fma(n, 2.12194440e-4, fma(n, -0.693359375, x));
+  var p = 1.3888889e-3;
+  p = fma(p, r, 8.3333333e-3);
+  p = fma(p, r, 4.1666667e-2);
+  p = fma(p, r, 0.16666667);
+  p = fma(p, r, 0.5);
+  p = fma(p, r, 1.0);
+  p = fma(p, r, 1.0);
+  let half = i32(n) / 2;
+  return p * powerOfTwo(half) * powerOfTwo(i32(n) - half);
+}
+fn powerOfTwo(n: i32) -> f32 {
+  return bitcast<f32>((n + 127) << 23u);
+}
+fn logistic(z: f32) -> f32 {
+  return 1.0 / (1.0 + expAccurate(-z));
+}
+override which: u32;
+struct Params {
+  length: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let first = (group.y * groups.x + group.x) * 1024u + lane;
+{
+    let i = first + 0u * 256u;
+    if (i < params.length) {
+      out[i] = activation(x[i]);
+    }
+}
+{
+    let i = first + 1u * 256u;
+    if (i < params.length) {
+      out[i] = activation(x[i]);
+    }
+}
+{
+    let i = first + 2u * 256u;
+    if (i < params.length) {
+      out[i] = activation(x[i]);
+    }
+}
+{
+    let i = first + 3u * 256u;
+    if (i < params.length) {
+      out[i] = activation(x[i]);
+    }
+}
+}
+fn activation(x: f32) -> f32 {
+  switch which {
+    case 0u: {
+      return max(x, 0.0);
+    }
+    case 1u: {
+      return x * logistic(x);
+    }
+    case 2u: {
+      return x * logistic(1.5957691 * (x + 0.044715 * x * x * x));
+    }
+    default: {
+      return 2.0 * logistic(2.0 * x) - 1.0;
+    }
+  }
+}
+`,
+  activation_backward: `
+fn expAccurate(exponent: f32) -> f32 {
+  let x = clamp(exponent, -104.0, 89.0);
+  let n = round(x * 1.44269504);
+  let r = fma(n, 2.12194440e-4, fma(n, -0.693359375, x));
+  var p = 1.3888889e-3;
+  p = fma(p, r, 8.3333333e-3);
+  p = fma(p, r, 4.1666667e-2);
+  p = fma(p, r, 0.16666667);
+  p = fma(p, r, 0.5);
+  p = fma(p, r, 1.0);
+  p = fma(p, r, 1.0);
+  let half = i32(n) / 2;
+  return p * powerOfTwo(half) * powerOfTwo(i32(n) - half);
+}
+fn powerOfTwo(n: i32) -> f32 {
+  return bitcast<f32>((n + 127) << 23u);
+}
+fn logistic(z: f32) -> f32 {
+  return 1.0 / (1.0 + expAccurate(-z));
+}
+override which: u32;
+struct Params {
+  length: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let first = (group.y * groups.x + group.x) * 1024u + lane;
+{
+    let i = first + 0u * 256u;
+    if (i < params.length) {
+      dx[i] = dy[i] * derivative(x[i]);
+    }
+}
+{
+    let i = first + 1u * 256u;
+    if (i < params.length) {
+      dx[i] = dy[i] * derivative(x[i]);
+    }
+}
+{
+    let i = first + 2u * 256u;
+    if (i < params.length) {
+      dx[i] = dy[i] * derivative(x[i]);
+    }
+}
+{
+    let i = first + 3u * 256u;
+    if (i < params.length) {
+      dx[i] = dy[i] * derivative(x[i]);
+    }
+}
+}
+fn derivative(x: f32) -> f32 {
+  switch which {
+    case 0u: {
+      return select(0.0, 1.0, x > 0.0);
+    }
+    case 1u: {
+      let s = logistic(x);
+      return s * (1.0 + x * (1.0 - s));
+    }
+    case 2u: {
+      let s = logistic(1.5957691 * (x + 0.044715 * x * x * x));
+      return s + x * s * (1.0 - s) * (1.5957691 * (1.0 + 0.134145 * x * x));
+    }
+    default: {
+      let t = 2.0 * logistic(2.0 * x) - 1.0;
+      return 1.0 - t * t;
+    }
+  }
+}
+`,
   adafactor_apply: `
 struct Place {
   batch: u32,
@@ -11011,6 +11169,61 @@ fn main(
 }
 }
 `,
+  dropout: `
+struct Params {
+  length: u32,
+  seedLow: u32,
+  seedHigh: u32,
+  first: u32,
+  threshold: u32,
+  scale: f32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let first = (group.y * groups.x + group.x) * 1024u + lane;
+{
+    let i = first + 0u * 256u;
+    if (i < params.length) {
+      let random = mix(mix((params.first + i) ^ params.seedLow) ^ params.seedHigh);
+      out[i] = select(0.0, params.scale * x[i], random >= params.threshold);
+    }
+}
+{
+    let i = first + 1u * 256u;
+    if (i < params.length) {
+      let random = mix(mix((params.first + i) ^ params.seedLow) ^ params.seedHigh);
+      out[i] = select(0.0, params.scale * x[i], random >= params.threshold);
+    }
+}
+{
+    let i = first + 2u * 256u;
+    if (i < params.length) {
+      let random = mix(mix((params.first + i) ^ params.seedLow) ^ params.seedHigh);
+      out[i] = select(0.0, params.scale * x[i], random >= params.threshold);
+    }
+}
+{
+    let i = first + 3u * 256u;
+    if (i < params.length) {
+      let random = mix(mix((params.first + i) ^ params.seedLow) ^ params.seedHigh);
+      out[i] = select(0.0, params.scale * x[i], random >= params.threshold);
+    }
+}
+}
+fn mix(value: u32) -> u32 {
+  var x = value;
+  x = (x ^ (x >> 16u)) * 0x7feb352du;
+  x = (x ^ (x >> 15u)) * 0x846ca68bu;
+  return x ^ (x >> 16u);
+}
+`,
   embedding: `
 fn widen(storage: u32, half: u32) -> u32 {
   if (storage == 2u) {
@@ -12394,6 +12607,624 @@ fn main(
     let i = first + 3u * 256u;
     if (i < params.length) {
       out[i] = a[i] * b[i];
+    }
+}
+}
+`,
+  norm: `
+var<workgroup> laneSums: array<f32, 256>;
+fn rowSum(lane: u32, value: f32) -> f32 {
+  laneSums[lane] = value;
+  for (var half = lanes / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane % lanes < half) {
+      laneSums[lane] += laneSums[lane + half];
+    }
+  }
+  workgroupBarrier();
+  let sum = laneSums[lane - lane % lanes];
+  workgroupBarrier();
+  return sum;
+}
+override lanes: u32;
+struct Params {
+  rows: u32,
+  cols: u32,
+  biasLength: u32,
+  eps: f32,
+  centred: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> weight: array<f32>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read_write> out: array<f32>;
+@group(0) @binding(5) var<storage, read_write> moments: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = (group.y * groups.x + group.x) * (256u / lanes) + lane / lanes;
+  let begin = row * params.cols;
+  let count = select(0u, params.cols, row < params.rows);
+  let rowLane = lane % lanes;
+  var sum = 0.0;
+  for (var c = rowLane; c < count; c += lanes) {
+    sum += x[begin + c];
+  }
+  let mean = select(0.0, rowSum(lane, sum) / f32(params.cols), params.centred != 0u);
+  sum = 0.0;
+  for (var c = rowLane; c < count; c += lanes) {
+    let h = x[begin + c] - mean;
+    sum += h * h;
+  }
+  let rstd = 1.0 / sqrt(rowSum(lane, sum) / f32(params.cols) + params.eps);
+  for (var c = rowLane; c < count; c += lanes) {
+    var y = (x[begin + c] - mean) * rstd * weight[c];
+    if (params.biasLength != 0u) {
+      y += bias[c];
+    }
+    out[begin + c] = y;
+  }
+  if (rowLane == 0u && row < params.rows) {
+    moments[2u * row] = mean;
+    moments[2u * row + 1u] = rstd;
+  }
+}
+`,
+  norm_backward: `
+var<workgroup> laneSums: array<f32, 256>;
+fn rowSum(lane: u32, value: f32) -> f32 {
+  laneSums[lane] = value;
+  for (var half = lanes / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane % lanes < half) {
+      laneSums[lane] += laneSums[lane + half];
+    }
+  }
+  workgroupBarrier();
+  let sum = laneSums[lane - lane % lanes];
+  workgroupBarrier();
+  return sum;
+}
+override lanes: u32;
+struct Params {
+  rows: u32,
+  cols: u32,
+  centred: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> weight: array<f32>;
+@group(0) @binding(3) var<storage, read> dy: array<f32>;
+@group(0) @binding(4) var<storage, read> moments: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dx: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = (group.y * groups.x + group.x) * (256u / lanes) + lane / lanes;
+  let begin = row * params.cols;
+  let count = select(0u, params.cols, row < params.rows);
+  let rowLane = lane % lanes;
+  let inside = min(row, params.rows - 1u);
+  let mean = moments[2u * inside];
+  let rstd = moments[2u * inside + 1u];
+  var sum = 0.0;
+  var along = 0.0;
+  for (var c = rowLane; c < count; c += lanes) {
+    let g = dy[begin + c] * weight[c];
+    sum += g;
+    along += g * ((x[begin + c] - mean) * rstd);
+  }
+  let shift = select(0.0, rowSum(lane, sum) / f32(params.cols), params.centred != 0u);
+  along = rowSum(lane, along) / f32(params.cols);
+  for (var c = rowLane; c < count; c += lanes) {
+    let h = (x[begin + c] - mean) * rstd;
+    dx[begin + c] = rstd * (dy[begin + c] * weight[c] - shift - h * along);
+  }
+}
+`,
+  norm_weight_backward: `
+struct Place {
+  batch: u32,
+  row: u32,
+  col: u32,
+  rowTile: u32,
+  colTile: u32,
+}
+fn tilesDown(rows: u32) -> u32 {
+  return (rows + 31u) / 32u;
+}
+fn tilesAcross(cols: u32) -> u32 {
+  return (cols + 255u) / 256u;
+}
+fn placeInTile(tile: u32, lane: u32) -> Place {
+  let across = tilesAcross(params.cols);
+  let down = tilesDown(params.rows);
+  let colTile = tile % across;
+  let rowTile = tile / across % down;
+  return Place(
+    tile / across / down,
+    rowTile * 32u + lane / 64u,
+    colTile * 256u + lane % 64u,
+    rowTile,
+    colTile,
+  );
+}
+var<workgroup> partSums: array<f32, 256>;
+fn stridedSum(lane: u32, first: u32, step: u32, count: u32) -> f32 {
+  var sum = 0.0;
+  for (var part = lane / 8u; part < count; part += 32u) {
+    sum += scratch[first + part * step];
+  }
+  partSums[lane] = sum;
+  for (var half = 128u; half >= 8u; half /= 2u) {
+    workgroupBarrier();
+    if (lane < half) {
+      partSums[lane] += partSums[lane + half];
+    }
+  }
+  return partSums[lane];
+}
+struct Params {
+  rows: u32,
+  cols: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read> moments: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dweight: array<f32>;
+@group(0) @binding(5) var<storage, read_write> scratch: array<f32>;
+var<workgroup> laneSums: array<vec4f, 256>;
+@compute @workgroup_size(256)
+fn tiles(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let place = placeInTile(group.y * groups.x + group.x, lane);
+  if (place.batch > 0u) {
+    return;
+  }
+  var sums = vec4f();
+{
+    let row = place.row + 0u * 4u;
+{
+      let col = place.col + 0u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[0u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 1u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[1u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 2u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[2u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 3u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[3u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+}
+{
+    let row = place.row + 1u * 4u;
+{
+      let col = place.col + 0u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[0u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 1u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[1u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 2u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[2u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 3u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[3u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+}
+{
+    let row = place.row + 2u * 4u;
+{
+      let col = place.col + 0u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[0u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 1u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[1u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 2u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[2u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 3u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[3u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+}
+{
+    let row = place.row + 3u * 4u;
+{
+      let col = place.col + 0u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[0u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 1u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[1u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 2u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[2u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 3u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[3u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+}
+{
+    let row = place.row + 4u * 4u;
+{
+      let col = place.col + 0u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[0u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 1u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[1u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 2u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[2u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 3u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[3u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+}
+{
+    let row = place.row + 5u * 4u;
+{
+      let col = place.col + 0u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[0u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 1u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[1u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 2u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[2u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 3u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[3u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+}
+{
+    let row = place.row + 6u * 4u;
+{
+      let col = place.col + 0u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[0u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 1u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[1u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 2u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[2u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 3u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[3u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+}
+{
+    let row = place.row + 7u * 4u;
+{
+      let col = place.col + 0u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[0u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 1u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[1u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 2u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[2u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+{
+      let col = place.col + 3u * 64u;
+      if (row < params.rows && col < params.cols) {
+        let at = row * params.cols + col;
+        sums[3u] += dy[at] * ((x[at] - moments[2u * row]) * moments[2u * row + 1u]);
+      }
+}
+}
+  laneSums[lane] = sums;
+  workgroupBarrier();
+  let col = place.colTile * 256u + lane;
+  let c = lane % 64u;
+  let j = lane / 64u;
+  if (col < params.cols) {
+    scratch[place.rowTile * params.cols + col] =
+      (laneSums[c][j] + laneSums[c + 64u][j]) + (laneSums[c + 128u][j] + laneSums[c + 192u][j]);
+  }
+}
+@compute @workgroup_size(256)
+fn finish(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let col = (group.y * groups.x + group.x) * 8u + lane % 8u;
+  let count = select(0u, tilesDown(params.rows), col < params.cols);
+  let sum = stridedSum(lane, col, params.cols, count);
+  if (lane < 8u && col < params.cols) {
+    dweight[col] = sum;
+  }
+}
+`,
+  permute: `
+struct Params {
+  dim0: u32,
+  dim1: u32,
+  dim2: u32,
+  dim3: u32,
+  stride0: u32,
+  stride1: u32,
+  stride2: u32,
+  stride3: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let first = (group.y * groups.x + group.x) * 1024u + lane;
+{
+    let i = first + 0u * 256u;
+    if (i < params.dim0 * params.dim1 * params.dim2 * params.dim3) {
+      let i3 = i % params.dim3;
+      let i2 = i / params.dim3 % params.dim2;
+      let i1 = i / params.dim3 / params.dim2 % params.dim1;
+      let i0 = i / params.dim3 / params.dim2 / params.dim1;
+      out[i] = x[i0 * params.stride0 + i1 * params.stride1 + i2 * params.stride2 + i3 * params.stride3];
+    }
+}
+{
+    let i = first + 1u * 256u;
+    if (i < params.dim0 * params.dim1 * params.dim2 * params.dim3) {
+      let i3 = i % params.dim3;
+      let i2 = i / params.dim3 % params.dim2;
+      let i1 = i / params.dim3 / params.dim2 % params.dim1;
+      let i0 = i / params.dim3 / params.dim2 / params.dim1;
+      out[i] = x[i0 * params.stride0 + i1 * params.stride1 + i2 * params.stride2 + i3 * params.stride3];
+    }
+}
+{
+    let i = first + 2u * 256u;
+    if (i < params.dim0 * params.dim1 * params.dim2 * params.dim3) {
+      let i3 = i % params.dim3;
+      let i2 = i / params.dim3 % params.dim2;
+      let i1 = i / params.dim3 / params.dim2 % params.dim1;
+      let i0 = i / params.dim3 / params.dim2 / params.dim1;
+      out[i] = x[i0 * params.stride0 + i1 * params.stride1 + i2 * params.stride2 + i3 * params.stride3];
+    }
+}
+{
+    let i = first + 3u * 256u;
+    if (i < params.dim0 * params.dim1 * params.dim2 * params.dim3) {
+      let i3 = i % params.dim3;
+      let i2 = i / params.dim3 % params.dim2;
+      let i1 = i / params.dim3 / params.dim2 % params.dim1;
+      let i0 = i / params.dim3 / params.dim2 / params.dim1;
+      out[i] = x[i0 * params.stride0 + i1 * params.stride1 + i2 * params.stride2 + i3 * params.stride3];
+    }
+}
+}
+`,
+  rotary: `
+struct Params {
+  rows: u32,
+  heads: u32,
+  positions: u32,
+  dim: u32,
+  rotaryDim: u32,
+  interleaved: u32,
+  sign: f32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> cos: array<f32>;
+@group(0) @binding(3) var<storage, read> sin: array<f32>;
+@group(0) @binding(4) var<storage, read_write> out: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let half = params.rotaryDim / 2u;
+  let first = (group.y * groups.x + group.x) * 1024u + lane;
+{
+    let i = first + 0u * 256u;
+    if (i < params.rows * params.dim) {
+      let row = i / params.dim;
+      let feature = i % params.dim;
+      if (feature >= params.rotaryDim) {
+        out[i] = x[i];
+      } else {
+        let interleaved = params.interleaved != 0u;
+        let pair = select(feature % half, feature / 2u, interleaved);
+        let isFirst = select(feature < half, feature % 2u == 0u, interleaved);
+        let distance = select(half, 1u, interleaved);
+        let partner = select(i - distance, i + distance, isFirst);
+        let angle = row / params.heads % params.positions * half + pair;
+        let turn = params.sign * sin[angle];
+        out[i] = x[i] * cos[angle] + select(turn, -turn, isFirst) * x[partner];
+      }
+    }
+}
+{
+    let i = first + 1u * 256u;
+    if (i < params.rows * params.dim) {
+      let row = i / params.dim;
+      let feature = i % params.dim;
+      if (feature >= params.rotaryDim) {
+        out[i] = x[i];
+      } else {
+        let interleaved = params.interleaved != 0u;
+        let pair = select(feature % half, feature / 2u, interleaved);
+        let isFirst = select(feature < half, feature % 2u == 0u, interleaved);
+        let distance = select(half, 1u, interleaved);
+        let partner = select(i - distance, i + distance, isFirst);
+        let angle = row / params.heads % params.positions * half + pair;
+        let turn = params.sign * sin[angle];
+        out[i] = x[i] * cos[angle] + select(turn, -turn, isFirst) * x[partner];
+      }
+    }
+}
+{
+    let i = first + 2u * 256u;
+    if (i < params.rows * params.dim) {
+      let row = i / params.dim;
+      let feature = i % params.dim;
+      if (feature >= params.rotaryDim) {
+        out[i] = x[i];
+      } else {
+        let interleaved = params.interleaved != 0u;
+        let pair = select(feature % half, feature / 2u, interleaved);
+        let isFirst = select(feature < half, feature % 2u == 0u, interleaved);
+        let distance = select(half, 1u, interleaved);
+        let partner = select(i - distance, i + distance, isFirst);
+        let angle = row / params.heads % params.positions * half + pair;
+        let turn = params.sign * sin[angle];
+        out[i] = x[i] * cos[angle] + select(turn, -turn, isFirst) * x[partner];
+      }
+    }
+}
+{
+    let i = first + 3u * 256u;
+    if (i < params.rows * params.dim) {
+      let row = i / params.dim;
+      let feature = i % params.dim;
+      if (feature >= params.rotaryDim) {
+        out[i] = x[i];
+      } else {
+        let interleaved = params.interleaved != 0u;
+        let pair = select(feature % half, feature / 2u, interleaved);
+        let isFirst = select(feature < half, feature % 2u == 0u, interleaved);
+        let distance = select(half, 1u, interleaved);
+        let partner = select(i - distance, i + distance, isFirst);
+        let angle = row / params.heads % params.positions * half + pair;
+        let turn = params.sign * sin[angle];
+        out[i] = x[i] * cos[angle] + select(turn, -turn, isFirst) * x[partner];
+      }
     }
 }
 }

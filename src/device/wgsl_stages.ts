@@ -55,6 +55,20 @@ const plans: Plans = {
   copy_block: (params) => elementwise("copy_block", params.rows * params.cols),
   gelu: (params) => elementwise("gelu", params.length),
   gelu_backward: (params) => elementwise("gelu_backward", params.length),
+  relu: (params) => activation("activation", params.length, RELU),
+  relu_backward: (params) => activation("activation_backward", params.length, RELU),
+  silu: (params) => activation("activation", params.length, SILU),
+  silu_backward: (params) => activation("activation_backward", params.length, SILU),
+  gelu_tanh: (params) => activation("activation", params.length, GELU_TANH),
+  gelu_tanh_backward: (params) => activation("activation_backward", params.length, GELU_TANH),
+  hyperbolic_tangent: (params) => activation("activation", params.length, TANH),
+  hyperbolic_tangent_backward: (params) => activation("activation_backward", params.length, TANH),
+  norm: (params) => rowwise("norm", params),
+  norm_backward: (params) => rowwise("norm_backward", params),
+  norm_weight_backward: (params) => downColumns("norm_weight_backward", params),
+  rotary: ({ rows, dim }) => elementwise("rotary", rows * dim),
+  permute: ({ dim0, dim1, dim2, dim3 }) => elementwise("permute", dim0 * dim1 * dim2 * dim3),
+  dropout: (params) => elementwise("dropout", params.length),
   embedding: (params) => elementwise("embedding", params.count * params.width),
   embedding_backward: ({ count, width, numRows }) => ({
     source: "embedding_backward",
@@ -65,14 +79,7 @@ const plans: Plans = {
   }),
   softmax_cross_entropy: (params) => rowwise("softmax_cross_entropy", params),
   row_sums: (params) => rowwise("row_sums", params),
-  column_sums: ({ rows, cols }) => ({
-    source: "column_sums",
-    stages: [
-      { entryPoint: "tiles", workgroups: numTiles({ batch: 1, rows, cols }) },
-      { entryPoint: "finish", workgroups: Math.ceil(cols / 8) },
-    ],
-    scratchLength: Math.ceil(rows / 32) * cols,
-  }),
+  column_sums: (params) => downColumns("column_sums", params),
   sum_squares: ({ length }) => overChunks("sum_squares", { length, entryPoint: "squares" }),
   adafactor_stats: ({ batch, rows, cols }) => {
     const across = Math.ceil(cols / 256);
@@ -152,6 +159,28 @@ function casting(
   const firstWord = toType === storageTypes.f32 ? toOffset : Math.floor(toOffset / 2);
   const words = length === 0 ? 0 : storedWords(toType, toOffset + length) - firstWord;
   return { ...elementwise("cast", words), constants };
+}
+
+/** The functions of wgsl/activation.wgsl, by its numbers. */
+const [RELU, SILU, GELU_TANH, TANH] = [0, 1, 2, 3];
+
+function activation(source: Plan["source"], length: number, which: number): Plan {
+  return { ...elementwise(source, length), constants: { which } };
+}
+
+/** Sums down columns: tiles of 32 x 256, then 8 columns per workgroup. */
+function downColumns(
+  source: Plan["source"],
+  { rows, cols }: { rows: number; cols: number },
+): Plan {
+  return {
+    source,
+    stages: [
+      { entryPoint: "tiles", workgroups: numTiles({ batch: 1, rows, cols }) },
+      { entryPoint: "finish", workgroups: Math.ceil(cols / 8) },
+    ],
+    scratchLength: Math.ceil(rows / 32) * cols,
+  };
 }
 
 /** A row per 32 invocations where rows are short, else per workgroup of 256. */

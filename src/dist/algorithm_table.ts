@@ -10,20 +10,22 @@
 // Sections cover every number of ranks and ranges every length, so a table always has an answer. All ranks must have the
 // same tables: the algorithm is part of every call's fingerprint, so others are an error that shows both.
 //
-// The defaults are crossovers of medians, measured with `./run bench collectives --algorithm one-shot two-shot ring` over
-// Unix sockets on a machine of 2 busy cores (Xeon, Deno 2.9.6), f32, in microseconds:
+// The defaults are crossovers, measured with `./run bench collectives --algorithm one-shot two-shot ring` on a machine of 2
+// busy cores (Xeon, Deno 2.9.6), f32: medians of the best of several turns, in microseconds, over Unix sockets and TCP
 //
-//   allReduce   2 ranks: one-shot  two-shot   ring     4 ranks: one-shot  two-shot   ring
-//   16 KiB                     63        69     73                   467       587    486
-//   64 KiB                     88        93     93                   704       710    533
-//   256 KiB                   346       246    251                  1027       892    775
-//   4 MiB                    4017      3436   6822                 12253      5274   6902
-//   16 MiB                  21616     14448  34086                 47653     23285  29664
+//   allReduce   2 ranks: one-shot   two-shot   ring     4 ranks: one-shot   two-shot   ring
+//   16 KiB               34   39    40   58   48   59           219   241   261   322  309  298
+//   32 KiB               44   49    45   63   53   64           315   336   274   328  324  332
+//   64 KiB               75   88    59   73   68   76           522   562   401   489  379  394
+//   256 KiB             234  196   175  177  180  190          1419  1210   797   889  791  775
+//   1 MiB               911        741       746               5483        2786       3044
+//   4 MiB              3355       2787      2842              24409       11194      11804
 //
-// Ring is ahead at 64 KiB on 4 ranks, as its fewer messages suit two busy cores; two-shot was ahead in the best runs (195
-// to 336), adds in the same order whatever shares the buffer, and is chosen up to 16 ranks. That ring and chain win beyond those is computed, not
-// measured: they need the speed of one connection where direct algorithms send to all at once. So is the limit of
-// broadcast, for which both took the same time here (1 MiB: 1150 direct, 1173 by a chain; 16 MiB: 16276 and 18544).
+// and for 8 ranks 1214 to 1623 (16 KiB), 1531 to 1642 (32 KiB) and 2374 to 1821 (64 KiB) with one-shot and two-shot. With 2
+// ranks both send the same bytes; one-shot has a round less, and folds and copies twice as much. Ring is as fast as two-shot
+// here, but what it adds first depends on what shares the buffer; two-shot is chosen up to 16 ranks. That ring and chain win
+// beyond those is computed, not measured: they need the speed of one connection where direct algorithms send to all at
+// once. So is the limit of broadcast, for which both took the same time here (1 MiB: 1150 direct, 1173 by a chain).
 
 import type { Algorithm } from "./frame.ts";
 
@@ -134,8 +136,9 @@ const CHOICES = {
 } as const satisfies { readonly [op in TabledOp]: readonly Algorithm[] };
 
 const DEFAULTS: { readonly [op in TabledOp]: string } = {
-  allReduce: "2=one-shot:0-98304;two-shot:98305-max|" +
-    "3-16=one-shot:0-32768;two-shot:32769-max|" +
+  allReduce: "2=one-shot:0-49152;two-shot:49153-max|" +
+    "3-4=one-shot:0-24576;two-shot:24577-max|" +
+    "5-16=one-shot:0-49152;two-shot:49153-max|" +
     "17-max=two-shot:0-1048576;ring:1048577-max",
   reduceScatter: "2-16=direct|17-max=direct:0-1048576;ring:1048577-max",
   allGather: "2-16=direct|17-max=direct:0-1048576;ring:1048577-max",

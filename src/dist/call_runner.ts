@@ -66,6 +66,7 @@ export class CallRunner {
       progress,
       order: this.#order,
       guard: this.#guard,
+      recorder: parts.recorder.messages,
       place: () => this.#calls,
     });
     this.#run = new CollectiveRun(this.#engine, peers, {

@@ -78,9 +78,9 @@ export class CollectiveRun {
       this.#pending = 1;
       for (const receiver of this.#from) receiver.prepare();
       for (const sender of this.#to) sender.start();
-      const isOneRound = algorithm === "one-shot" || algorithm === "direct";
+      // Of a two-shot, the terms, after which a receiver stands by; the other half comes to all when these are folded.
       const isShort = this.#from.every(({ expected }) => expected <= STAGING_BYTES - HEADER_BYTES);
-      if (isOneRound && isShort) this.#receiveNext();
+      if (isShort && !isNeighbourly) this.#receiveNext();
       else {
         for (const receiver of this.#from) if (receiver.state === "prepared") receiver.receive();
       }

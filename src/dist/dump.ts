@@ -4,6 +4,7 @@
 // no business writing files elsewhere. src/cli/analyse.ts reads the files of all ranks.
 
 import type { PeerLostError } from "./failure.ts";
+import type { MessageRecord } from "./message_recorder.ts";
 import type { CallRecord } from "./recorder.ts";
 
 /** One group's calls on one rank. */
@@ -14,12 +15,14 @@ export interface GroupDump {
   readonly ranks: readonly number[];
   /** The last calls, oldest first. */
   readonly calls: readonly CallRecord[];
+  /** The last messages sent and received point to point, in the order of the calls. */
+  readonly messages: readonly MessageRecord[];
 }
 
 /** One rank's file. */
 export interface Dump {
   /** Of this format. */
-  readonly version: 1;
+  readonly version: 2;
   /** Global rank that has written it. */
   readonly rank: number;
   /** Number of ranks of the job. */
@@ -41,7 +44,7 @@ export function makeDump(
   },
 ): Dump {
   return {
-    version: 1,
+    version: 2,
     rank,
     worldSize,
     time: new Date().toISOString(),
@@ -71,7 +74,7 @@ export function parseDump(text: string): Dump {
 
 function isDump(value: unknown): value is Dump {
   return hasFields(value, { rank: "number", worldSize: "number", time: "string" }) &&
-    "version" in value && value.version === 1 &&
+    "version" in value && value.version === 2 &&
     "groups" in value && Array.isArray(value.groups) && value.groups.every(isGroupDump);
 }
 
@@ -80,7 +83,9 @@ function isGroupDump(value: unknown): value is GroupDump {
     "ranks" in value && Array.isArray(value.ranks) &&
     value.ranks.every((rank) => typeof rank === "number") &&
     "calls" in value && Array.isArray(value.calls) &&
-    value.calls.every((call) => hasFields(call, CALL_FIELDS));
+    value.calls.every((call) => hasFields(call, CALL_FIELDS)) &&
+    "messages" in value && Array.isArray(value.messages) &&
+    value.messages.every((message) => hasFields(message, MESSAGE_FIELDS));
 }
 
 function hasFields(value: unknown, fields: Readonly<Record<string, string>>): value is object {
@@ -99,6 +104,18 @@ const CALL_FIELDS = {
   root: "number",
   count: "number",
   countsDigest: "number",
+  state: "string",
+  queuedAt: "number",
+  bytesDone: "number",
+  bytesExpected: "number",
+};
+
+const MESSAGE_FIELDS = {
+  op: "string",
+  peer: "number",
+  sequence: "number",
+  dtype: "string",
+  count: "number",
   state: "string",
   queuedAt: "number",
   bytesDone: "number",

@@ -22,7 +22,7 @@ import {
 } from "./frame.ts";
 
 /** Longest segment. */
-const MAX_SEGMENT_BYTES = 256 << 10;
+const MAX_SEGMENT_BYTES = 64 << 10;
 /** Landing zone of one group: a segment for each peer. */
 const LANDING_BYTES = 512 << 10;
 /** Groups that one process can have at a time. */

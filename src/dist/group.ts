@@ -43,6 +43,8 @@ export interface GroupCounters {
 export interface GroupParts extends RunnerParts {
   /** Which algorithm runs a call; by default as algorithm_table.ts says. */
   readonly algorithms?: AlgorithmTables;
+  /** Is told when the group is closed, with nothing of it left open. */
+  readonly closed?: () => void;
 }
 
 /**
@@ -75,6 +77,7 @@ export class ProcessGroup {
   readonly #host: GroupHost;
   readonly #connections: GroupParts["connections"];
   readonly #runner: CallRunner | undefined;
+  readonly #whenClosed: (() => void) | undefined;
   readonly #algorithms: AlgorithmTables;
   readonly #countedBefore: { readonly sent: number; readonly received: number };
   #closed = false;
@@ -87,6 +90,7 @@ export class ProcessGroup {
     this.size = ranks.length;
     this.#host = host;
     this.#connections = connections;
+    this.#whenClosed = parts.closed;
     this.#algorithms = algorithms ?? parseAlgorithms();
     this.#runner = this.size > 1 ? new CallRunner(parts) : undefined;
     this.#countedBefore = this.#bytes();
@@ -241,6 +245,7 @@ export class ProcessGroup {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#runner?.close();
+    this.#whenClosed?.();
   }
 
   async #run(call: Collective, memory: Memory, { signal }: CallOptions): Promise<void> {

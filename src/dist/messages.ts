@@ -8,6 +8,7 @@ import type { CallGuard } from "./call_guard.ts";
 import type { CallOrder } from "./call_order.ts";
 import type { FailureSite } from "./failure.ts";
 import { type Dtype, HEADER_BYTES } from "./frame.ts";
+import type { MessageRecorder, RunningMessage } from "./message_recorder.ts";
 import { FrameHeader, type Peer, STAGING_BYTES } from "./peer.ts";
 import type { GroupProgress, RunningCall } from "./stall.ts";
 
@@ -32,6 +33,7 @@ export interface MessagesParts {
   readonly order: CallOrder;
   readonly guard: CallGuard;
   readonly progress: GroupProgress;
+  readonly recorder: MessageRecorder;
   /** The number of the collective that is called next: what a rank that is asked about a message can compare. */
   readonly place: () => number;
 }
@@ -53,14 +55,16 @@ export class Messages {
   /** Queues a message to a peer, behind the collectives and the messages to it made before. */
   send(message: Message): Promise<void> {
     const { peer, values } = message;
-    const header = this.#header(message, this.#sent[peer]++);
-    return this.#run(`to ${peer}`, { ...message, op: "send" }, async (to) => {
+    const sequence = this.#sent[peer]++;
+    const header = this.#header(message, sequence);
+    return this.#run(`to ${peer}`, { ...message, op: "send", sequence }, async (to, record) => {
       const short = values.subarray(0, STAGING_BYTES - HEADER_BYTES);
       to.outgoing.set(header.with(values.length));
       to.outgoing.set(short, HEADER_BYTES);
       await to.connection.writeAll(to.outgoing.subarray(0, HEADER_BYTES + short.length));
-      for (let done = short.length; done < values.length;) {
-        done += await to.connection.write(values.subarray(done));
+      record.moved(short.length);
+      while (record.bytesDone < values.length) {
+        record.moved(await to.connection.write(values.subarray(record.bytesDone)));
         this.#parts.progress.moves++;
       }
     });
@@ -69,11 +73,13 @@ export class Messages {
   /** Queues the receipt of a message from a peer, behind the collectives and the messages from it made before. */
   receive(message: Message): Promise<void> {
     const { peer, values } = message;
-    const header = this.#header(message, this.#received[peer]++);
-    return this.#run(`from ${peer}`, { ...message, op: "receive" }, async (from) => {
+    const sequence = this.#received[peer]++;
+    const header = this.#header(message, sequence);
+    const call = { ...message, op: "receive", sequence } as const;
+    return this.#run(`from ${peer}`, call, async (from, record) => {
       await from.readHeader(header, values.length);
-      for (let done = 0; done < values.length;) {
-        done += await from.connection.read(values.subarray(done));
+      while (record.bytesDone < values.length) {
+        record.moved(await from.connection.read(values.subarray(record.bytesDone)));
         this.#parts.progress.moves++;
       }
     });
@@ -81,19 +87,33 @@ export class Messages {
 
   #run(
     key: string,
-    { peer, op, signal }: Message & { readonly op: "send" | "receive" },
-    move: (peer: Peer) => Promise<void>,
+    message: Message & { readonly op: "send" | "receive"; readonly sequence: number },
+    move: (peer: Peer, record: RunningMessage) => Promise<void>,
   ): Promise<void> {
-    const { ranks, order, guard, progress } = this.#parts;
-    const site: FailureSite = { group: ranks, op, sequence: this.#parts.place() };
+    const { ranks, order, guard, progress, recorder } = this.#parts;
+    const { peer, op, signal, dtype, count, sequence, values } = message;
+    const place = this.#parts.place();
+    const site: FailureSite = { group: ranks, op, sequence: place };
+    const record = recorder.queued({
+      op,
+      peer: ranks[peer],
+      sequence,
+      place,
+      dtype,
+      count,
+      bytesExpected: values.length,
+    });
     const call = order.message(key, async () => {
       guard.requireOpen();
       const running = { site, waitingFor: ranks[peer] };
       this.#running.add(running);
       guard.begin(running);
+      record.began();
       try {
-        await move(this.#peerAt(peer));
+        await move(this.#peerAt(peer), record);
+        record.ended("finished");
       } catch (error) {
+        record.ended("failed");
         await guard.blame(peer, site, error);
         throw guard.reasonFor(error);
       } finally {

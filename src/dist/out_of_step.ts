@@ -17,6 +17,8 @@ export interface OutOfStep {
   /** Global ranks of the group, in group order. */
   readonly group: readonly number[];
   readonly sequence: number;
+  /** What is out of step, such as `call 5`. */
+  readonly what: string;
   /** What is wrong, as a sentence. */
   readonly reason: string;
   /** When the first rank made that call, in milliseconds since 1970. */
@@ -62,7 +64,7 @@ function inGroup(group: readonly number[], members: readonly Member[]): OutOfSte
       unfinished(sequence, members, silent);
     if (found === undefined) continue;
     const times = members.flatMap(({ calls }) => calls.get(sequence)?.queuedAt ?? []);
-    return { ...found, group, sequence, at: Math.min(...times) };
+    return { ...found, group, sequence, what: `call ${sequence}`, at: Math.min(...times) };
   }
   return undefined;
 }

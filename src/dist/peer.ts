@@ -13,7 +13,7 @@ import {
 import type { Connection } from "./transport.ts";
 
 /** Short payloads travel in one write with their header. */
-export const STAGING_BYTES = 16 << 10;
+export const STAGING_BYTES = (32 << 10) + HEADER_BYTES;
 
 /** A peer as its group talks to it, with buffers that serve every call. */
 export class Peer {

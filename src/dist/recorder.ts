@@ -5,6 +5,7 @@
 // src/cli/analyse.ts finds the first where they do not.
 
 import { ALGORITHMS, DTYPES, type Fingerprint, OPS, REDUCTIONS } from "./frame.ts";
+import { MessageRecorder } from "./message_recorder.ts";
 
 /** How far a call has come. */
 export type CallState = "queued" | "running" | "finished" | "failed";
@@ -51,6 +52,8 @@ export const RECORDED_CALLS = 1024;
 
 /** Notes the calls of one group. Call numbers go up by one, from 0. */
 export class CallRecorder {
+  /** What was sent and received point to point. */
+  readonly messages: MessageRecorder = new MessageRecorder();
   readonly #sequence = new Float64Array(RECORDED_CALLS).fill(-1);
   readonly #op = new Uint8Array(RECORDED_CALLS);
   readonly #dtype = new Uint8Array(RECORDED_CALLS);

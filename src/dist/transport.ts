@@ -10,7 +10,7 @@
 // says beginRead and beginWrite, which make no promise of their own, and takes what the buffer holds without waiting.
 
 /** A short frame with its header, and reads of less, go through the buffer. */
-const BUFFER_BYTES = 17 << 10;
+const BUFFER_BYTES = 33 << 10;
 
 /** Is told how a read or a write that was begun has ended. */
 export interface TransferListener {

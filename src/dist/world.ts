@@ -101,6 +101,10 @@ export class World implements AsyncDisposable {
         progress,
         algorithms: this.#options.algorithms,
         recorder,
+        closed: () => {
+          // What a failed world has to tell is kept.
+          if (!this.#peers.failure.aborted) this.#groups.delete(progress.group);
+        },
       });
       return entry.group;
     } catch (error) {
@@ -118,6 +122,7 @@ export class World implements AsyncDisposable {
         id,
         ranks,
         calls: recorder.records(),
+        messages: recorder.messages.records(),
       })),
     });
   }

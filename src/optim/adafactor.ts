@@ -305,6 +305,10 @@ export class Adafactor implements Disposable {
   #planFor(parameters: readonly Parameter[]): Plan {
     const plan = this.#plan;
     if (plan !== undefined && isSameList(this.#planned, parameters)) return plan;
+    const half = parameters.find(({ dtype }) => dtype !== "f32");
+    if (half !== undefined) {
+      throw new TypeError(`Cannot step ${half.name} of type ${half.dtype}: make it f32`);
+    }
     // Views first: what they refuse leaves the present plan as it is.
     const owned = this.#owned(this.parameters);
     this.forgetPlan();

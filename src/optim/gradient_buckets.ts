@@ -4,7 +4,7 @@
 //              (optim/bucket_flight.ts), then released: of g [rows, cols] a rank keeps [rows / size, cols]
 //   commit     owned += sum / numRanks, once all buckets of this backward have landed: all of it or nothing
 //
-// Several backwards add up, as they do in `grad`. Order and contents of buckets are a pure function of the parameters, so
+// Gradients travel and add up in f32, however parameters are stored. Several backwards add up, as they do in `grad`. Order and contents of buckets are a pure function of the parameters, so
 // ranks agree on them; a model uses its parameters about in the order in which it lists them, so backward completes the
 // last ones first.
 

@@ -5,8 +5,11 @@
 // Rank z of a group owns a run of dim 0 of every local shard (of the elements, for vectors). Runs may be uneven, and
 // empty where a shard has fewer rows than there are ranks; pads at the end of dim 0 are nobody's and never move.
 
+import { storageTypes } from "../device/storage_types.ts";
 import type { ProcessGroup } from "../dist/group.ts";
 import { type Layout, type Range, shardRange } from "../dist/layout.ts";
+import type { DeviceBuffer } from "../device/device.ts";
+import type { FloatType } from "../tensor/dtype.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 
 /** A parameter, and how it is cut. */
@@ -72,4 +75,28 @@ export function packByOwner(
   });
   const counts = begins.map((begin, rank) => (begins[rank + 1] ?? length) - begin);
   return { runs, begins, counts, length };
+}
+
+/** Elements of one buffer, from element `offset` on. */
+export interface StoredRun {
+  readonly buffer: DeviceBuffer;
+  readonly dtype: FloatType;
+  readonly offset: number;
+}
+
+/** Copies `length` elements, stored as each place has them. */
+export function copyRun(from: StoredRun, to: StoredRun, length: number): void {
+  if (length === 0) return;
+  const { device } = from.buffer;
+  if (from.dtype === "f32" && to.dtype === "f32") {
+    device.copy(from.buffer, 4 * from.offset, to.buffer, 4 * to.offset, 4 * length);
+  } else {
+    device.run("cast", { x: from.buffer, out: to.buffer }, {
+      fromType: storageTypes[from.dtype],
+      toType: storageTypes[to.dtype],
+      fromOffset: from.offset,
+      toOffset: to.offset,
+      length,
+    });
+  }
 }

@@ -13,9 +13,10 @@
 
 import type { DeviceBuffer } from "../device/device.ts";
 import type { ProcessGroup } from "../dist/group.ts";
+import { bytesPerElement, type FloatType } from "../tensor/dtype.ts";
 import { allGather, allReduce, reduceScatter } from "../tensor/exchange.ts";
 import type { GradientBlock } from "./adafactor_passes.ts";
-import { packByOwner, type Packing, type Placed } from "./packing.ts";
+import { copyRun, packByOwner, type Packing, type Placed, type Run } from "./packing.ts";
 
 /** Ranks that see different parts of the batch. */
 export interface DataParallelism {
@@ -55,28 +56,45 @@ export async function averageGradients(
   return runs[rank].map(({ at }) => ({ buffer, offset: at - own.offset }));
 }
 
-/** Gives every rank of the group all rows of every parameter, each from its owner. */
+/** Gives every rank of the group all rows of every parameter, each from its owner: one all-gather per element type. */
 export async function allGatherParameters(
   placed: readonly Placed[],
   group: ProcessGroup,
 ): Promise<void> {
+  const byType = Map.groupBy(placed, ({ parameter }) => parameter.dtype);
+  for (const [dtype, alike] of byType) await allGatherAlike(alike, { group, dtype });
+}
+
+async function allGatherAlike(
+  placed: readonly Placed[],
+  { group, dtype }: { readonly group: ProcessGroup; readonly dtype: FloatType },
+): Promise<void> {
   const [{ parameter: { device } }] = placed;
   const { runs, counts, length } = packByOwner(placed, { size: group.size });
-  using packed = device.allocate(4 * length);
-  for (const { parameter, begin, length, at } of runs[group.rank]) {
-    device.copy(parameter.buffer, 4 * begin, packed, 4 * at, 4 * length);
+  using packed = device.allocate(4 * Math.ceil(length * bytesPerElement(dtype) / 4));
+  const place = ({ parameter: { buffer }, begin, at }: Run) => ({
+    inParameter: { buffer, dtype, offset: begin },
+    inPacked: { buffer: packed, dtype, offset: at },
+  });
+  for (const run of runs[group.rank]) {
+    const { inParameter, inPacked } = place(run);
+    copyRun(inParameter, inPacked, run.length);
   }
-  await allGather({ buffer: packed, length }, { group, counts });
-  for (const { parameter, begin, length, at } of runs.toSpliced(group.rank, 1).flat()) {
-    device.copy(packed, 4 * at, parameter.buffer, 4 * begin, 4 * length);
+  await allGather({ buffer: packed, length, dtype }, { group, counts });
+  for (const run of runs.toSpliced(group.rank, 1).flat()) {
+    const { inParameter, inPacked } = place(run);
+    copyRun(inPacked, inParameter, run.length);
   }
 }
 
+/** Whole gradients as f32, whatever they are stored as: a mean over ranks is not rounded on the way. */
 function packGradients(placed: readonly Placed[], { runs, length }: Packing): DeviceBuffer {
   const [{ parameter: { device } }] = placed;
   const packed = device.allocate(4 * length);
   for (const { parameter, begin, length, at } of runs.flat()) {
-    device.copy(parameter.grad!.buffer, 4 * begin, packed, 4 * at, 4 * length);
+    const { buffer, dtype } = parameter.grad!;
+    const from = { buffer, dtype, offset: begin };
+    copyRun(from, { buffer: packed, dtype: "f32", offset: at }, length);
   }
   return packed;
 }

@@ -52,10 +52,11 @@ Deno.test("./run bench collectives verifies and measures every collective at eve
   const rows = lines.slice(3);
   const wanted = OPS.flatMap((op) => [4, 128, 4096].map((bytes) => [op, 3, bytes, bytes / 4]));
   assert.deepEqual(rows.map(({ op, ranks, bytes, count }) => [op, ranks, bytes, count]), wanted);
-  for (const { min, p50, p99, algbw, limit, peers, transport, socket } of rows) {
+  for (const { op, min, p50, p99, algbw, limit, peers, transport, socket } of rows) {
     assert.ok(0 < min && min <= p50 && p50 <= p99 && algbw > 0);
     assert.ok(transport === "unix" && socket.roundTrip > 0 && socket.oneWay > 0);
     assert.ok(limit.microseconds > 0);
+    assert.equal(limit.by === "exchange", op !== "broadcast");
     assert.deepEqual(peers, {});
   }
 });

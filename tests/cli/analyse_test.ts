@@ -3,7 +3,9 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { findOutOfStep } from "../../src/dist/out_of_step.ts";
 import { type Dump, parseDump } from "../../src/dist/dump.ts";
+import { MessageRecorder, RECORDED_MESSAGES } from "../../src/dist/message_recorder.ts";
 import { CallRecorder, RECORDED_CALLS } from "../../src/dist/recorder.ts";
+import { findUnmatchedMessages } from "../../src/dist/unmatched_messages.ts";
 import { runRanks } from "../dist/run_ranks.ts";
 
 const PROGRAM = new URL("../dist/programs/astray.ts", import.meta.url);
@@ -26,6 +28,10 @@ const ASTRAY: [how: string, expected: RegExp][] = [
   [
     "absent",
     /^first out of step: rank 1, at call 5 .*: rank 1 never made the call; ranks 0, 2 called allReduce of 105 /,
+  ],
+  [
+    "message",
+    /^first out of step: rank 1, at message 1 from rank 1 to rank 0 of group \[0, 1, 2\]: rank 1 never sent it: 4 f32/,
   ],
 ];
 
@@ -121,9 +127,57 @@ Deno.test("a call that was left out or put in is told from another one by those 
   deepEqual(tie.ranks, [0, 1]);
 });
 
+Deno.test("a message of another count, or with one half only, names who is out of step", () => {
+  const message = { peer: 0, place: 0, dtype: "f32", count: 5, bytesExpected: 20 } as const;
+  const dump = (rank: number, ...messages: Parameters<MessageRecorder["queued"]>[0][]): Dump => {
+    const recorder = new MessageRecorder();
+    for (const each of messages) recorder.queued(each).began();
+    const group = { id: "a", ranks: [0, 1], calls: [], messages: recorder.records() };
+    return { version: 2, rank, worldSize: 2, time: "", error: null, groups: [group] };
+  };
+  const sends = { ...message, op: "send", peer: 1 } as const;
+  const receives = { ...message, op: "receive" } as const;
+  const find = (...dumps: Dump[]) =>
+    findUnmatchedMessages(dumps).map(({ ranks, what, reason }) => [ranks, what, reason]);
+  deepEqual(find(dump(0, { ...sends, sequence: 0 }), dump(1, { ...receives, sequence: 0 })), []);
+  deepEqual(
+    find(dump(0, { ...sends, sequence: 7 }), dump(1, { ...receives, sequence: 7, count: 6 })),
+    [[[0, 1], "message 7 from rank 0 to rank 1", "rank 0 sent 5 f32, rank 1 receives 6 f32"]],
+  );
+  deepEqual(find(dump(0, { ...sends, sequence: 0 }), dump(1)), [
+    [[1], "message 0 from rank 0 to rank 1", "rank 1 never received it: 5 f32"],
+  ]);
+  deepEqual(find(dump(0, { ...sends, sequence: 0 })), [], "rank 1 has left nothing behind");
+});
+
+Deno.test("a recorder keeps the last 1,024 messages, in the order of the calls", () => {
+  const recorder = new MessageRecorder();
+  for (let sequence = 0; sequence < 3000; sequence++) {
+    const message = recorder.queued({
+      op: "send",
+      peer: 1,
+      sequence,
+      place: 0,
+      dtype: "f32",
+      count: 2,
+      bytesExpected: 8,
+    });
+    message.began();
+    message.moved(sequence === 2999 ? 5 : 8);
+    if (sequence < 2999) message.ended("finished");
+  }
+  const records = recorder.records();
+  equal(records.length, RECORDED_MESSAGES);
+  deepEqual(records.map(({ sequence }) => sequence), records.map((_, index) => 1976 + index));
+  deepEqual(records.slice(-2).map(({ state, bytesDone }) => [state, bytesDone]), [
+    ["finished", 8],
+    ["running", 5],
+  ]);
+});
+
 Deno.test("text that is no dump is refused", () => {
   for (
-    const wrong of ["{}", "[]", "null", '{"version":2}', '{"version":1,"rank":0,"groups":[1]}']
+    const wrong of ["{}", "[]", "null", '{"version":2}', '{"version":2,"rank":0,"groups":[1]}']
   ) {
     let error: unknown;
     try {
@@ -151,8 +205,8 @@ function dumpOf(rank: number, counts: readonly number[]): Dump {
     });
     recorder.ended(sequence, "finished");
   }
-  const groups = [{ id: "a", ranks: [0, 1, 2], calls: recorder.records() }];
-  return { version: 1, rank, worldSize: 3, time: "", error: null, groups };
+  const groups = [{ id: "a", ranks: [0, 1, 2], calls: recorder.records(), messages: [] }];
+  return { version: 2, rank, worldSize: 3, time: "", error: null, groups };
 }
 
 async function analyse(

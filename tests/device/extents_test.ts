@@ -94,13 +94,22 @@ Deno.test("matmul refuses rows beyond m, a bias that is not n long and flags oth
 function plausibleParams(kernel: KernelName): KernelParams<KernelName> {
   const special: Record<string, number> = {
     ...{ m: 3, n: 5, k: 7, rowEnd: 3, biasLength: 5 },
-    ...{ accumulate: 1, scaleParameter: 1, rateAfterMomentum: 1, fromStride: 9, toStride: 8 },
+    ...{
+      accumulate: 1,
+      scaleParameter: 1,
+      rateAfterMomentum: 1,
+      centred: 1,
+      interleaved: 1,
+      fromStride: 9,
+      toStride: 8,
+    },
     ...{ stochastic: 1, gradLength: 4, paramLength: 4, momentumLength: 4 },
     ...{ partialsLength: 4, sumsLength: 3, momentsLength: 4, factorsLength: 4 },
   };
   const params: Record<string, number> = {};
   for (const name of Object.keys(kernels[kernel].params)) params[name] = special[name] ?? 2;
   if ("rowBegin" in params) params.rowBegin = 1;
+  if (kernel === "norm") params.biasLength = params.cols!;
   return params as unknown as KernelParams<KernelName>;
 }
 

@@ -253,18 +253,6 @@ Deno.test("calls in flight on one group run in call order", async () => {
   });
 });
 
-Deno.test("a stalled group does not hold up another group of the same ranks", async () => {
-  await inProcessRanks(2, async (world) => {
-    const other = await world.createGroup([1, 0]);
-    const gate = world.rank === 0 ? undefined : world.group.barrier();
-    const values = Float32Array.of(world.rank + 1);
-    await other.allReduce(values);
-    equal(values[0], 3);
-    equal(other.rank, 1 - world.rank, "the order of the ranks is kept");
-    await (gate ?? world.group.barrier());
-  });
-});
-
 Deno.test("a group of some ranks needs only these", async () => {
   await inProcessRanks(4, async (world) => {
     if (world.rank === 1) return;
@@ -314,6 +302,30 @@ Deno.test("closing again does nothing, and calls after it reject", async () => {
     await world.close();
     await rejects(world.group.barrier(), new RegExp(`world of rank ${world.rank} is closed`));
     await rejects(world.createGroup([0, 1]), /is closed/);
+  });
+});
+
+Deno.test("the record of a group is given back when it is closed, and kept when the world has failed", async () => {
+  await inProcessRanks(2, async (world) => {
+    for (let round = 0; round < 20; round++) {
+      const group = await world.createGroup([0, 1]);
+      await group.barrier();
+      await group.close();
+    }
+    equal(world.dump().groups.length, 1, "that of the world");
+    const last = await world.createGroup([0, 1]);
+    if (world.rank === 0) await last.send(Int32Array.of(1), 1);
+    else await last.receive(new Int32Array(1), 0);
+    await last.barrier();
+    await world.abort(new Error("enough"));
+    await last.close();
+    const { groups } = world.dump();
+    equal(groups.length, 2);
+    deepEqual(groups[1].calls.map(({ op, state }) => [op, state]), [["barrier", "finished"]]);
+    deepEqual(
+      groups[1].messages.map(({ op, peer, state, bytesDone }) => [op, peer, state, bytesDone]),
+      [[world.rank === 0 ? "send" : "receive", 1 - world.rank, "finished", 4]],
+    );
   });
 });
 

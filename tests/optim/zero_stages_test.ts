@@ -1,9 +1,20 @@
 // ZeRO stages 0, 1 and 2 on many meshes: each trains as one rank does, and moves what it must and no more.
 
 import assert from "node:assert/strict";
+import { wasmDevice } from "../../src/device/wasm.ts";
 import type { ProcessGroup } from "../../src/dist/group.ts";
+import { ProcessGroupMesh } from "../../src/dist/mesh.ts";
+import { Linear } from "../../src/nn/linear.ts";
+import { Linear1DCol } from "../../src/nn/linear_1d_col.ts";
+import { Linear1DRow } from "../../src/nn/linear_1d_row.ts";
+import { RandomSource } from "../../src/nn/philox.ts";
+import { gelu } from "../../src/ops/gelu.ts";
+import { mean } from "../../src/ops/mean.ts";
+import { mul } from "../../src/ops/mul.ts";
 import { DistributedAdaFactor } from "../../src/optim/distributed_adafactor.ts";
 import type { DistributedSetup } from "../../src/optim/distributed_setup.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+import { inProcessRanks } from "../dist/in_process_ranks.ts";
 import { assertEqualsOneRank, type Placed, train, type Training } from "./sharded_training.ts";
 
 /** Small enough that these parameters make several buckets, the larger ones alone. */
@@ -159,9 +170,62 @@ Deno.test("collectives per step and per backward are those of the stage", async 
   assert.deepEqual(await counts(2), [1, 3]);
   // From the last: 0, 1 and 5, 65 elements and 72; 128 and 132; 21; 561, as 256 fit.
   assert.deepEqual(await counts(2, { bucketBytes: BUCKET_BYTES }), [4, 3]);
+  // Two exchanges more over the tensor-parallel group.
+  const wide = { tensor: 2, placed: placed(2) };
+  assert.deepEqual(await counts(0, wide), [0, 3]);
+  assert.deepEqual(await counts(1, wide), [0, 6]);
+  assert.deepEqual(await counts(2, wide), [1, 5]);
   // Over the shards and over the replicas each.
   const hybrid = { replicate: 2, bucketBytes: BUCKET_BYTES };
   assert.deepEqual(await counts(2, hybrid), [8, 3]);
   assert.deepEqual(await counts(1, hybrid), [0, 5]);
   assert.deepEqual(await counts(0, hybrid), [0, 2]);
+});
+
+Deno.test("parallel layers train alike in every stage, their own exchanges beside the buckets", async () => {
+  const train = (zeroStage: 0 | 1 | 2) =>
+    inProcessRanks(4, async (world) => {
+      const mesh = ProcessGroupMesh.over(world, 2, 2);
+      const tensorParallelGroup = await mesh.getGroupAlongAxis(0);
+      const dataParallelGroup = await mesh.getGroupAlongAxis(1);
+      using device = wasmDevice();
+      using scope = new DisposableStack();
+      const random = new RandomSource(1);
+      const layers = Array.from({ length: 3 }, () => {
+        const up = new Linear(device, { inFeatures: 6, outFeatures: 10, random });
+        const down = new Linear(device, { inFeatures: 10, outFeatures: 6, random });
+        const options = { processGroup: tensorParallelGroup };
+        return [
+          scope.use(Linear1DCol.fromNativeModule(up, options)),
+          scope.use(Linear1DRow.fromNativeModule(down, options)),
+        ] as const;
+      });
+      const parameters = layers.flat().flatMap((layer) => layer.parameters());
+      using optim = new DistributedAdaFactor(parameters, { lr: 0.1 });
+      const setup = { tensorParallelGroup, dataParallelGroup, zeroStage, bucketBytes: 256 };
+      optim.setupDistributed(setup);
+      const starts = await Promise.all(parameters.map((parameter) => parameter.data()));
+      for (let step = 0; step < 3; step++) {
+        const batch = Float32Array.from(
+          { length: 30 },
+          (_, k) => Math.sin(k + 100 * step + 10 * dataParallelGroup.rank),
+        );
+        using x = Tensor.from(device, batch, { shape: [5, 6] });
+        let y = x;
+        for (const [up, down] of layers) y = await down.forward(gelu(await up.forward(y)));
+        using loss = mean(mul(y, y));
+        await optim.backward(loss);
+        await optim.step();
+        optim.zeroGrad();
+      }
+      const values = await Promise.all(parameters.map((parameter) => parameter.data()));
+      values.forEach((each, index) => assert.notDeepEqual(each, starts[index]));
+      return values;
+    });
+  const [whole, state, gradients] = [await train(0), await train(1), await train(2)];
+  assert.deepEqual(gradients, state);
+  for (const [rank, values] of whole.flat().entries()) {
+    const others = state.flat()[rank];
+    values.forEach((value, k) => assert.ok(Math.abs(value - others[k]) < 1e-5, `${value}`));
+  }
 });

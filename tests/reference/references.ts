@@ -1,15 +1,20 @@
 // Every kernel's reference by the kernel's name.
 
 import type { KernelName } from "../../src/device/kernels.ts";
+import * as activations from "./activations.ts";
 import * as adafactor from "./adafactor.ts";
 import * as blocks from "./adafactor_blocks.ts";
 import * as tiles from "./adafactor_tiles.ts";
 import { accumulateCast, cast } from "./cast.ts";
+import { dropout } from "./dropout.ts";
 import * as elementwise from "./elementwise.ts";
 import { embedding, embeddingBackward } from "./embedding.ts";
 import { gelu, geluBackward } from "./gelu.ts";
 import { matmulNn, matmulNt, matmulTn } from "./matmul.ts";
+import { norm, normBackward, normWeightBackward } from "./norm.ts";
+import { permute } from "./permute.ts";
 import type { Reference } from "./reference.ts";
+import { rotary } from "./rotary.ts";
 import { softmaxCrossEntropy } from "./softmax_cross_entropy.ts";
 import { columnSums, rowSums, sumSquares } from "./sums.ts";
 
@@ -29,6 +34,20 @@ export const references: { readonly [K in KernelName]: Reference<K> } = {
   copy_block: elementwise.copyBlock,
   gelu,
   gelu_backward: geluBackward,
+  relu: activations.relu,
+  relu_backward: activations.reluBackward,
+  silu: activations.silu,
+  silu_backward: activations.siluBackward,
+  gelu_tanh: activations.geluTanh,
+  gelu_tanh_backward: activations.geluTanhBackward,
+  hyperbolic_tangent: activations.hyperbolicTangent,
+  hyperbolic_tangent_backward: activations.hyperbolicTangentBackward,
+  norm,
+  norm_backward: normBackward,
+  norm_weight_backward: normWeightBackward,
+  rotary,
+  permute,
+  dropout,
   embedding,
   embedding_backward: embeddingBackward,
   softmax_cross_entropy: softmaxCrossEntropy,

@@ -1,0 +1,73 @@
+// Parameters with gradients, and the optimizer that steps them: what every part of the benchmark times.
+
+import {
+  Adafactor,
+  type AdafactorOptions,
+  type Device,
+  Parameter,
+  RandomSource,
+  Tensor,
+} from "../../mod.ts";
+import type { Dtype } from "./options.ts";
+
+/** What is stepped. */
+export interface WorkloadOptions {
+  readonly shapes: readonly (readonly number[])[];
+  readonly dtype: Dtype;
+  /** By default the paper's. */
+  readonly options?: AdafactorOptions;
+}
+
+/** Parameters of the given shapes with random values and gradients, and an optimizer of them. */
+export class Workload implements Disposable {
+  readonly parameters: readonly Parameter[];
+  readonly optimizer: Adafactor;
+
+  /** Allocates everything on `device`. */
+  constructor(device: Device, { shapes, dtype, options }: WorkloadOptions) {
+    this.parameters = shapes.map((shape, index) =>
+      randomParameter(device, { shape, dtype, index })
+    );
+    this.optimizer = new Adafactor(this.parameters, options);
+  }
+
+  /** Gives back all device memory. */
+  [Symbol.dispose](): void {
+    this.optimizer[Symbol.dispose]();
+    for (const parameter of this.parameters) parameter[Symbol.dispose]();
+  }
+}
+
+/** A parameter with a gradient; both are random, and small enough for every format. */
+export function randomParameter(
+  device: Device,
+  { shape, dtype, index }: {
+    readonly shape: readonly number[];
+    readonly dtype: Dtype;
+    /** Different parameters have different values. */
+    readonly index: number;
+  },
+): Parameter {
+  const length = shape.reduce((product, each) => product * each, 1);
+  const parameter = new Parameter(device, noise(length, 2 * index), {
+    ...{ shape, dtype, name: `parameter${index}` },
+  });
+  parameter.grad = Tensor.from(device, noise(length, 2 * index + 1), { shape, dtype });
+  return parameter;
+}
+
+/** Repeated from a period of primes, as a billion normal numbers would take longer than what is measured. */
+function noise(length: number, seed: number): Float32Array {
+  const stream = new RandomSource(seed).stream();
+  const period = Float32Array.from({ length: Math.min(length, PERIOD) }, (_, k) => {
+    return 0.02 * stream.normal(k);
+  });
+  if (length <= PERIOD) return period;
+  const values = new Float32Array(length);
+  for (let at = 0; at < length; at += PERIOD) {
+    values.set(period.subarray(0, Math.min(PERIOD, length - at)), at);
+  }
+  return values;
+}
+
+const PERIOD = 65_537;

@@ -1,0 +1,53 @@
+"""PyTorch's and transformers' Adafactor beside ours: steps on request, one JSON line per answer.
+
+    torch_adafactor.py <rows> <columns> f32|f16|bf16 <threads>
+
+Reads lines `NAME ITERATIONS`, NAME one of torch, torch-foreach, transformers; writes {"times": [milliseconds]} or
+{"error": "..."}.
+"""
+
+import json
+import sys
+import time
+
+import torch
+import transformers
+
+DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
+
+
+def main():
+    rows, columns, dtype, threads = sys.argv[1:]
+    torch.set_num_threads(int(threads))
+    torch.manual_seed(0)
+    weight = torch.nn.Parameter((0.02 * torch.randn(int(rows), int(columns))).to(DTYPES[dtype]))
+    weight.grad = (0.02 * torch.randn(int(rows), int(columns))).to(DTYPES[dtype])
+    makers = {
+        "torch": lambda: torch.optim.Adafactor([weight], foreach=False),
+        "torch-foreach": lambda: torch.optim.Adafactor([weight], foreach=True),
+        "transformers": lambda: transformers.Adafactor([weight]),
+    }
+    optimizers = {}
+    print(json.dumps({"torch": torch.__version__, "transformers": transformers.__version__}), flush=True)
+    for line in sys.stdin:
+        name, iterations = line.split()
+        try:
+            if name not in optimizers:
+                optimizers[name] = makers[name]()
+            answer = {"times": steps(optimizers[name], int(iterations))}
+        except (RuntimeError, ValueError, TypeError) as error:
+            answer = {"error": " ".join(str(error).split())}
+        print(json.dumps(answer), flush=True)
+
+
+def steps(optimizer, iterations):
+    optimizer.step()
+    times = []
+    for _ in range(iterations):
+        start = time.perf_counter()
+        optimizer.step()
+        times.append(1e3 * (time.perf_counter() - start))
+    return times
+
+
+main()

@@ -1,0 +1,31 @@
+//! out[i0, i1, i2, i3] = x[i0 s0 + i1 s1 + i2 s2 + i3 s3]: dims in another order, by the strides that they have in x.
+
+/// Dims of the result, and the strides in x.
+pub struct Order {
+    pub dims: [usize; 4],
+    pub strides: [usize; 4],
+}
+
+/// Copies in the result's order.
+pub fn permute(x: &[f32], order: &Order, out: &mut [f32]) {
+    let Order { dims: [d0, d1, d2, d3], strides: [s0, s1, s2, s3] } = *order;
+    if d3 == 0 {
+        return;
+    }
+    let mut rows = out.chunks_exact_mut(d3);
+    for i0 in 0..d0 {
+        for i1 in 0..d1 {
+            for i2 in 0..d2 {
+                let first = i0 * s0 + i1 * s1 + i2 * s2;
+                let row = rows.next().expect("the host checked the result's length");
+                if s3 == 1 {
+                    row.copy_from_slice(&x[first..first + d3]);
+                } else {
+                    for (i3, out) in row.iter_mut().enumerate() {
+                        *out = x[first + i3 * s3];
+                    }
+                }
+            }
+        }
+    }
+}

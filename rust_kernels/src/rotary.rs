@@ -1,0 +1,38 @@
+//! Rotary position embedding: pairs of a head's features are turned by an angle that grows with the position.
+//!
+//! (a, b) -> (a cos - b sin, a sin + b cos); pairs are (i, i + R / 2), or (2 i, 2 i + 1) where interleaved; features from R
+//! on stay. Turning back (`sign` -1) is the gradient.
+
+/// Heads in rows: which row has which position, and which features turn.
+pub struct Rotation {
+    /// Rows of one position.
+    pub heads: usize,
+    /// Positions, after which they start anew.
+    pub positions: usize,
+    /// Features of a head.
+    pub dim: usize,
+    /// R: features that turn.
+    pub rotary_dim: usize,
+    pub interleaved: bool,
+    pub sign: f32,
+}
+
+/// Turns rows of `dim` features; `cos` and `sin` are [positions, R / 2].
+pub fn rotary(x: &[f32], cos: &[f32], sin: &[f32], rotation: &Rotation, out: &mut [f32]) {
+    let &Rotation { heads, positions, dim, rotary_dim, interleaved, sign } = rotation;
+    if dim == 0 {
+        return;
+    }
+    let half = rotary_dim / 2;
+    for (row, (x, out)) in x.chunks_exact(dim).zip(out.chunks_exact_mut(dim)).enumerate() {
+        let position = row / heads % positions;
+        let angles = position * half..(position + 1) * half;
+        for (i, (&cos, &sin)) in cos[angles.clone()].iter().zip(&sin[angles]).enumerate() {
+            let (a, b) = if interleaved { (2 * i, 2 * i + 1) } else { (i, i + half) };
+            let sin = sign * sin;
+            out[a] = x[a] * cos - x[b] * sin;
+            out[b] = x[a] * sin + x[b] * cos;
+        }
+        out[rotary_dim..].copy_from_slice(&x[rotary_dim..]);
+    }
+}

@@ -1,0 +1,145 @@
+// Norms of rows, the last dim of x [..., C]:
+//
+//   layerNorm   y = (x - mean) / sqrt(var + eps) weight + bias      (Ba et al. 2016)
+//   rmsNorm     y = x / sqrt(mean_c x^2 + eps) weight               (Zhang & Sennrich 2019)
+//
+// Kept for backward are x and two numbers per row. With h = (x - mean) rstd and g = dy weight:
+//   dx = rstd (g - mean_c g - h mean_c (g h)), the first mean for layerNorm only;  dweight = sum_r dy h;  dbias = sum_r dy
+
+import { formatShape, rowsAndCols } from "../tensor/shape.ts";
+import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { columnSums } from "./add_row.ts";
+import { checkSameDevice, inF32 } from "./operands.ts";
+
+/** Operands of {@linkcode layerNorm}. */
+export interface LayerNormOptions {
+  /** [C] */
+  readonly weight: FloatTensor;
+  /** [C] */
+  readonly bias: FloatTensor;
+  /** Added to the variance. */
+  readonly eps: number;
+}
+
+/** Operands of {@linkcode rmsNorm}. */
+export interface RmsNormOptions {
+  /** [C] */
+  readonly weight: FloatTensor;
+  /** Added to the mean square. */
+  readonly eps: number;
+}
+
+/** Layer norm of the last dim of `x` [..., C]. @throws {RangeError} if the shapes do not fit, or eps is not above 0 */
+export function layerNorm(x: FloatTensor, { weight, bias, eps }: LayerNormOptions): Tensor {
+  checkOperands("layerNorm", x, { vectors: [weight, bias], eps });
+  const { y, moments } = normalize(x, { weight, bias, eps });
+  return y.computedBy({
+    op: "layerNorm",
+    inputs: [x, weight, bias],
+    saved: [moments],
+    gradient: (dy, [wantsX, wantsWeight, wantsBias]) => [
+      wantsX ? inputGradient(x, { weight, dy, moments, centred: 1 }) : undefined,
+      wantsWeight ? weightGradient(x, { weight, dy, moments }) : undefined,
+      wantsBias ? columnSums(dy) : undefined,
+    ],
+  });
+}
+
+/** RMS norm of the last dim of `x` [..., C]. @throws {RangeError} if the shapes do not fit, or eps is not above 0 */
+export function rmsNorm(x: FloatTensor, { weight, eps }: RmsNormOptions): Tensor {
+  checkOperands("rmsNorm", x, { vectors: [weight], eps });
+  const { y, moments } = normalize(x, { weight, bias: undefined, eps });
+  return y.computedBy({
+    op: "rmsNorm",
+    inputs: [x, weight],
+    saved: [moments],
+    gradient: (dy, [wantsX, wantsWeight]) => [
+      wantsX ? inputGradient(x, { weight, dy, moments, centred: 0 }) : undefined,
+      wantsWeight ? weightGradient(x, { weight, dy, moments }) : undefined,
+    ],
+  });
+}
+
+/** Centred where there is a bias. */
+function normalize(
+  x: FloatTensor,
+  { weight, bias, eps }: {
+    readonly weight: FloatTensor;
+    readonly bias: FloatTensor | undefined;
+    readonly eps: number;
+  },
+): { readonly y: Tensor; readonly moments: Tensor } {
+  const { device } = x;
+  const { rows, cols } = rowsAndCols(x.shape);
+  const y = Tensor.empty(device, x.shape);
+  const moments = Tensor.empty(device, [rows, 2]);
+  inF32([x, weight, bias], (x, weight, bias) => {
+    device.run("norm", {
+      x: x.buffer,
+      weight: weight.buffer,
+      bias: bias?.buffer ?? device.empty,
+      out: y.buffer,
+      moments: moments.buffer,
+    }, {
+      ...{ rows, cols, eps },
+      biasLength: bias === undefined ? 0 : cols,
+      centred: bias === undefined ? 0 : 1,
+    });
+  });
+  return { y, moments };
+}
+
+interface Saved {
+  readonly weight: FloatTensor;
+  readonly dy: Tensor;
+  readonly moments: Tensor;
+}
+
+function inputGradient(
+  x: FloatTensor,
+  { weight, dy, moments, centred }: Saved & { readonly centred: 0 | 1 },
+): Tensor {
+  const { rows, cols } = rowsAndCols(x.shape);
+  const dx = Tensor.empty(x.device, x.shape);
+  inF32([x, weight], (x, weight) => {
+    x.device.run("norm_backward", {
+      x: x.buffer,
+      weight: weight.buffer,
+      dy: dy.buffer,
+      moments: moments.buffer,
+      dx: dx.buffer,
+    }, { rows, cols, centred });
+  });
+  return dx;
+}
+
+function weightGradient(x: FloatTensor, { weight, dy, moments }: Saved): Tensor {
+  const { rows, cols } = rowsAndCols(x.shape);
+  const dWeight = Tensor.empty(x.device, weight.shape);
+  inF32([x], (x) => {
+    x.device.run("norm_weight_backward", {
+      x: x.buffer,
+      dy: dy.buffer,
+      moments: moments.buffer,
+      dweight: dWeight.buffer,
+    }, { rows, cols });
+  });
+  return dWeight;
+}
+
+function checkOperands(
+  op: string,
+  x: FloatTensor,
+  { vectors, eps }: { readonly vectors: readonly FloatTensor[]; readonly eps: number },
+): void {
+  checkSameDevice(op, x, ...vectors);
+  const cols = x.shape.at(-1);
+  if (cols === undefined || vectors.some(({ shape }) => shape.length !== 1 || shape[0] !== cols)) {
+    throw new RangeError(
+      `${op}() wants x of [..., C] and vectors of [C], got ${formatShape(x.shape)} and ` +
+        vectors.map(({ shape }) => formatShape(shape)).join(" and "),
+    );
+  }
+  // Without it a row of zeros has no norm.
+  if (!(eps > 0 && eps < Infinity)) throw new RangeError(`${op}() wants eps > 0, got ${eps}`);
+}

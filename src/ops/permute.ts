@@ -1,0 +1,44 @@
+// y[i_order[0], i_order[1], ...] = x[i_0, i_1, ...]: dims in another order.        dx = dy in the order before
+
+import { formatShape } from "../tensor/shape.ts";
+import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { inF32 } from "./operands.ts";
+
+/**
+ * Dims of `x` (at most 4) in another order: dim k of the result is dim `order[k]` of `x`.
+ *
+ * @throws {RangeError} if `order` does not name every dim once, or there are more than 4.
+ */
+export function permute(x: FloatTensor, order: readonly number[]): Tensor {
+  const dims = x.shape.map((_, dim) => dim);
+  if (x.shape.length > 4 || order.toSorted((a, b) => a - b).join() !== dims.join()) {
+    throw new RangeError(
+      `permute() wants every one of at most 4 dims once, got the order [${order.join(", ")}] for ` +
+        formatShape(x.shape),
+    );
+  }
+  const back = dims.map((dim) => order.indexOf(dim));
+  return permuted(x, order).computedBy({
+    op: "permute",
+    inputs: [x],
+    gradient: (dy) => [permuted(dy, back)],
+  });
+}
+
+function permuted(x: FloatTensor, order: readonly number[]): Tensor {
+  const strides = x.shape.map((_, dim) => x.shape.slice(dim + 1).reduce((a, b) => a * b, 1));
+  const shape = order.map((dim) => x.shape[dim]);
+  const missing = new Array<number>(4 - shape.length);
+  const [dim0, dim1, dim2, dim3] = [...missing.fill(1), ...shape];
+  const [stride0, stride1, stride2, stride3] = [
+    ...missing.fill(0),
+    ...order.map((dim) => strides[dim]),
+  ];
+  const out = Tensor.empty(x.device, shape);
+  inF32([x], (x) => {
+    x.device.run("permute", { x: x.buffer, out: out.buffer }, {
+      ...{ dim0, dim1, dim2, dim3, stride0, stride1, stride2, stride3 },
+    });
+  });
+  return out;
+}

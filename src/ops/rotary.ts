@@ -1,0 +1,99 @@
+// Rotary position embedding (Su et al. 2021): at position t pair k of a head's features turns by t f_k, so that the product
+// of a query and a key depends on their distance.
+//
+//   (a, b) -> (a cos - b sin, a sin + b cos)        the gradient turns back
+//
+// Pairs are (i, i + R / 2) as in Llama, or (2 i, 2 i + 1) as in the paper; features from R on stay.
+
+import type { Device } from "../device/device.ts";
+import { formatShape } from "../tensor/shape.ts";
+import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { inF32 } from "./operands.ts";
+
+/** Cosines and sines of every position; shared by all layers of a model. */
+export class RotaryAngles implements Disposable {
+  /** [T, R / 2] */
+  readonly cos: Tensor;
+  /** [T, R / 2] */
+  readonly sin: Tensor;
+
+  /**
+   * For positions 0 ... `positions` - 1 and `frequencies` f_k in radians per position, from which R = 2 times their number
+   * follows; `scale` multiplies all of them.
+   */
+  constructor(
+    device: Device,
+    { positions, frequencies, scale = 1 }: {
+      readonly positions: number;
+      readonly frequencies: readonly number[];
+      readonly scale?: number;
+    },
+  ) {
+    const half = frequencies.length;
+    const table = (f: (angle: number) => number) =>
+      Tensor.from(
+        device,
+        Float32Array.from(
+          { length: positions * half },
+          (_, at) => scale * f(Math.floor(at / half) * frequencies[at % half]),
+        ),
+        { shape: [positions, half] },
+      );
+    this.cos = table(Math.cos);
+    this.sin = table(Math.sin);
+  }
+
+  /** Gives back the tables. */
+  [Symbol.dispose](): void {
+    this.cos[Symbol.dispose]();
+    this.sin[Symbol.dispose]();
+  }
+}
+
+/** Options of {@linkcode rotary}. */
+export interface RotaryOptions {
+  readonly angles: RotaryAngles;
+  /** Which features make a pair: i and i + R / 2 (default), or neighbours. */
+  readonly pairs?: "halves" | "neighbours";
+}
+
+/**
+ * Turns queries or keys `x` [B, T, H, D] by their positions 0 ... T - 1.
+ *
+ * @throws {RangeError} if there are more positions than angles, or fewer features than turn.
+ */
+export function rotary(x: FloatTensor, { angles, pairs = "halves" }: RotaryOptions): Tensor {
+  const [, positions, , dim] = x.shape;
+  const [known, half] = angles.cos.shape;
+  if (x.shape.length !== 4 || positions > known || dim < 2 * half) {
+    throw new RangeError(
+      `rotary() wants x of [B, T, H, D] with T <= ${known} and D >= ${2 * half}, got ${
+        formatShape(x.shape)
+      }`,
+    );
+  }
+  const turn = (from: FloatTensor, sign: 1 | -1) => turned(from, { angles, pairs, sign });
+  return turn(x, 1).computedBy({ op: "rotary", inputs: [x], gradient: (dy) => [turn(dy, -1)] });
+}
+
+function turned(
+  x: FloatTensor,
+  { angles, pairs, sign }: Required<RotaryOptions> & { readonly sign: 1 | -1 },
+): Tensor {
+  const [batch, positions, heads, dim] = x.shape;
+  const out = Tensor.empty(x.device, x.shape);
+  if (x.length === 0) return out;
+  inF32([x], (x) => {
+    x.device.run("rotary", {
+      x: x.buffer,
+      cos: angles.cos.buffer,
+      sin: angles.sin.buffer,
+      out: out.buffer,
+    }, {
+      ...{ rows: batch * positions * heads, heads, positions, dim, sign },
+      rotaryDim: 2 * angles.cos.shape[1],
+      interleaved: pairs === "neighbours" ? 1 : 0,
+    });
+  });
+  return out;
+}

@@ -1,0 +1,101 @@
+// Parts of a tensor along one dim, and tensors joined along one dim. Seen as [outer, length, inner] both are copies of a
+// block of columns; the gradient of one is the other.
+
+import { formatShape, sameShape } from "../tensor/shape.ts";
+import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { checkSameDevice, inF32 } from "./operands.ts";
+
+/** Which part {@linkcode slice} takes. */
+export interface SliceRange {
+  readonly dim: number;
+  /** First index. */
+  readonly begin: number;
+  /** One past the last index. */
+  readonly end: number;
+}
+
+/** Indices `begin` to `end` of one dim of `x`. @throws {RangeError} if there are no such indices */
+export function slice(x: FloatTensor, range: SliceRange): Tensor {
+  const { dim, begin, end } = range;
+  const length = x.shape[dim];
+  if (length === undefined || !(0 <= begin && begin <= end && end <= length)) {
+    throw new RangeError(
+      `slice() wants indices within dim ${dim} of ${formatShape(x.shape)}, got ${begin} to ${end}`,
+    );
+  }
+  const y = Tensor.empty(x.device, x.shape.with(dim, end - begin));
+  copyPart(x, y, { dim, fromBegin: begin, toBegin: 0, count: end - begin });
+  return y.computedBy({
+    op: "slice",
+    inputs: [x],
+    gradient: (dy) => {
+      const dx = Tensor.empty(x.device, x.shape);
+      x.device.run("fill", { out: dx.buffer }, { offset: 0, length: dx.length, value: 0 });
+      copyPart(dy, dx, { dim, fromBegin: 0, toBegin: begin, count: end - begin });
+      return [dx];
+    },
+  });
+}
+
+/** Tensors one after the other along `dim`. @throws {RangeError} if they differ in another dim, or there is none */
+export function concat(parts: readonly FloatTensor[], { dim }: { readonly dim: number }): Tensor {
+  const [first, ...others] = parts;
+  if (first === undefined || first.shape[dim] === undefined) {
+    throw new RangeError(`concat() wants at least one tensor that has the dim ${dim}`);
+  }
+  checkSameDevice("concat", first, ...others);
+  const rest = ({ shape }: FloatTensor) => shape.toSpliced(dim, 1);
+  const odd = others.find((each) =>
+    each.shape.length !== first.shape.length || !sameShape(rest(each), rest(first))
+  );
+  if (odd !== undefined) {
+    throw new RangeError(
+      `concat() along dim ${dim} wants tensors that are alike in all others, got ${
+        formatShape(first.shape)
+      } and ${formatShape(odd.shape)}`,
+    );
+  }
+  const length = parts.reduce((sum, { shape }) => sum + shape[dim], 0);
+  const y = Tensor.empty(first.device, first.shape.with(dim, length));
+  const begins: number[] = [];
+  let at = 0;
+  for (const part of parts) {
+    begins.push(at);
+    copyPart(part, y, { dim, fromBegin: 0, toBegin: at, count: part.shape[dim] });
+    at += part.shape[dim];
+  }
+  return y.computedBy({
+    op: "concat",
+    inputs: parts,
+    gradient: (dy, wanted) =>
+      parts.map((part, k) => {
+        if (!wanted[k]) return undefined;
+        const dPart = Tensor.empty(part.device, part.shape);
+        copyPart(dy, dPart, { dim, fromBegin: begins[k], toBegin: 0, count: part.shape[dim] });
+        return dPart;
+      }),
+  });
+}
+
+function copyPart(
+  from: FloatTensor,
+  to: Tensor,
+  { dim, fromBegin, toBegin, count }: {
+    readonly dim: number;
+    readonly fromBegin: number;
+    readonly toBegin: number;
+    readonly count: number;
+  },
+): void {
+  const product = (lengths: readonly number[]) => lengths.reduce((a, b) => a * b, 1);
+  const inner = product(from.shape.slice(dim + 1));
+  const rows = product(from.shape.slice(0, dim));
+  if (rows * count * inner === 0) return;
+  inF32([from], (from) => {
+    from.device.run("copy_block", { x: from.buffer, out: to.buffer }, {
+      ...{ rows, cols: count * inner },
+      ...{ fromStride: from.shape[dim] * inner, fromOffset: fromBegin * inner },
+      ...{ toStride: to.shape[dim] * inner, toOffset: toBegin * inner },
+    });
+  });
+}

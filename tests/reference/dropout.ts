@@ -1,0 +1,18 @@
+// Dropout by counter, as the comment in src/device/kernels.ts defines it.
+
+import type { Reference } from "./reference.ts";
+
+export const dropout: Reference<"dropout"> = ({ x, out }, params) => {
+  const { length, seedLow, seedHigh, first, threshold, scale } = params;
+  for (let i = 0; i < length; i++) {
+    const random = mix((mix(((first + i) ^ seedLow) >>> 0) ^ seedHigh) >>> 0);
+    out[i] = random >= threshold ? scale * x[i]! : 0;
+  }
+};
+
+/** lowbias32, Chris Wellons 2018. */
+function mix(x: number): number {
+  x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
+  x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
+  return (x ^ (x >>> 16)) >>> 0;
+}

@@ -1,0 +1,18 @@
+// Rotary position embedding, as the comment in src/device/kernels.ts defines it.
+
+import type { Reference } from "./reference.ts";
+
+export const rotary: Reference<"rotary"> = ({ x, cos, sin, out }, params) => {
+  const { rows, heads, positions, dim, rotaryDim, interleaved, sign } = params;
+  const half = rotaryDim / 2;
+  for (let r = 0; r < rows; r++) {
+    const position = Math.floor(r / heads) % positions;
+    for (let i = rotaryDim; i < dim; i++) out[r * dim + i] = x[r * dim + i]!;
+    for (let i = 0; i < half; i++) {
+      const [a, b] = interleaved ? [2 * i, 2 * i + 1] : [i, i + half];
+      const [c, s] = [cos[position * half + i]!, sign * sin[position * half + i]!];
+      out[r * dim + a] = x[r * dim + a]! * c - x[r * dim + b]! * s;
+      out[r * dim + b] = x[r * dim + a]! * s + x[r * dim + b]! * c;
+    }
+  }
+};

@@ -1,0 +1,39 @@
+// out = scale x where hash(index) >= threshold, else 0; the first element has the index `first`. The hash is that of
+// rust_kernels/src/dropout.rs: an element's fate is the same on every device.
+// A workgroup does 1024 elements, four per invocation and 256 apart, so that neighbours read neighbours.
+
+struct Params {
+  length: u32,
+  seedLow: u32,
+  seedHigh: u32,
+  first: u32,
+  threshold: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let first = (group.y * groups.x + group.x) * 1024u + lane;
+  for (var j = 0u; j < 4u; j++) { // unroll
+    let i = first + j * 256u;
+    if (i < params.length) {
+      let random = mix(mix((params.first + i) ^ params.seedLow) ^ params.seedHigh);
+      out[i] = select(0.0, params.scale * x[i], random >= params.threshold);
+    }
+  }
+}
+
+fn mix(value: u32) -> u32 {
+  var x = value;
+  x = (x ^ (x >> 16u)) * 0x7feb352du;
+  x = (x ^ (x >> 15u)) * 0x846ca68bu;
+  return x ^ (x >> 16u);
+}

@@ -1,0 +1,49 @@
+// Rotary position embedding of rows of `dim` features, the first rotaryDim of which turn in pairs (a, b):
+//   (a, b) -> (a cos - b sign sin, a sign sin + b cos),   pairs (i, i + rotaryDim / 2), or (2 i, 2 i + 1) where interleaved
+// Row r has the position r / heads % positions. cos and sin are [positions, rotaryDim / 2].
+// A workgroup does 1024 elements, four per invocation and 256 apart, so that neighbours read neighbours.
+
+struct Params {
+  rows: u32,
+  heads: u32,
+  positions: u32,
+  dim: u32,
+  rotaryDim: u32,
+  interleaved: u32,
+  sign: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> cos: array<f32>;
+@group(0) @binding(3) var<storage, read> sin: array<f32>;
+@group(0) @binding(4) var<storage, read_write> out: array<f32>;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let half = params.rotaryDim / 2u;
+  let first = (group.y * groups.x + group.x) * 1024u + lane;
+  for (var j = 0u; j < 4u; j++) { // unroll
+    let i = first + j * 256u;
+    if (i < params.rows * params.dim) {
+      let row = i / params.dim;
+      let feature = i % params.dim;
+      if (feature >= params.rotaryDim) {
+        out[i] = x[i];
+      } else {
+        let interleaved = params.interleaved != 0u;
+        let pair = select(feature % half, feature / 2u, interleaved);
+        let isFirst = select(feature < half, feature % 2u == 0u, interleaved);
+        let distance = select(half, 1u, interleaved);
+        let partner = select(i - distance, i + distance, isFirst);
+        let angle = row / params.heads % params.positions * half + pair;
+        let turn = params.sign * sin[angle];
+        out[i] = x[i] * cos[angle] + select(turn, -turn, isFirst) * x[partner];
+      }
+    }
+  }
+}
