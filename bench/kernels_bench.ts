@@ -1,4 +1,4 @@
-// Speed of the kernels: matmuls in GFLOP/s, the Adafactor passes on a 4096 x 4096 parameter in ms and GB/s.
+// Speed of the kernels: matmuls in GFLOP/s, elementwise ones in GB/s. Adafactor has benchmarks of its own.
 //
 //   deno bench -P=test bench/kernels_bench.ts
 //
@@ -35,7 +35,6 @@ for (const device of devices) {
       });
     }
   }
-  measureAdafactor(device);
   measureGelu(device);
 }
 
@@ -46,62 +45,6 @@ addEventListener("unload", () => {
     console.log(`${name.padEnd(50)} ${milliseconds.toFixed(3).padStart(9)} ms ${rate} ${unit}`);
   }
 });
-
-/** The three passes of a step: 20 bytes per parameter, each alone and together. */
-function measureAdafactor(device: Device): void {
-  const [rows, cols] = [4096, 4096];
-  const count = rows * cols;
-  const block = { gradOffset: 0, batch: 1, rows, cols };
-  const slots = { rowSums: 0, colSums: rows, total: rows + cols };
-  const [updateSquares, paramSquares] = [rows + cols + 1, rows + cols + 2];
-  const grad = random(device, count);
-  const param = random(device, count);
-  const gradientScale = rows + cols + 3;
-  const sums = random(device, rows + cols + 4);
-  const moments = random(device, rows + cols + 1);
-  const factors = random(device, rows + cols + 1);
-  const guard = device.allocate(4);
-  device.write(guard, Uint32Array.of(0));
-
-  const stats = () => device.run("adafactor_stats", { grad, sums }, { ...block, ...slots });
-  const advance = () => {
-    const { gradOffset: _, ...size } = block;
-    device.run("adafactor_moments", { sums, guard, moments, factors }, {
-      ...{ ...size, ...slots, globalRows: rows, globalCols: cols, keep: 0.9, take: 0.1 },
-      ...{ eps1: 1e-30, meanFloor: 0, factorCap: 1e38, gradientScale },
-    });
-  };
-  const squares = () =>
-    device.run("adafactor_update_squares", { grad, factors, sums }, {
-      ...block,
-      slot: updateSquares,
-    });
-  const apply = () =>
-    device.run("adafactor_apply", { grad, factors, guard, param, sums }, {
-      ...{ ...block, paramOffset: 0, updateSquares, paramSquares, nextParamSquares: paramSquares },
-      ...{ count, rate: 0.01, scaleParameter: 1, scaleFloor: 1e-3, clipThreshold: 1 },
-      ...{ scaleCeiling: 1e38, weightDecay: 0, absoluteDecay: 0 },
-    });
-  const step = () => {
-    stats();
-    advance();
-    squares();
-    apply();
-  };
-  step();
-  const passes = [
-    ["adafactor_stats", stats, 4],
-    ["adafactor_update_squares", squares, 4],
-    ["adafactor_apply", apply, 12],
-    ["adafactor: a whole step", step, 20],
-  ] as const;
-  for (const [name, run, bytesPerParameter] of passes) {
-    measure(`${name} ${rows} x ${cols}`, {
-      ...{ device, group: "adafactor", run, result: sums },
-      work: { bytes: bytesPerParameter * count },
-    });
-  }
-}
 
 function measureGelu(device: Device): void {
   const length = 2 ** 20;

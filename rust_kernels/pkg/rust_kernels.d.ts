@@ -5,29 +5,13 @@ export function accumulate(x: number, out: number, length: number, factor: numbe
 
 export function accumulate_cast(x: number, out: number, from_type: number, to_type: number, from_offset: number, to_offset: number, length: number): void;
 
-export function adafactor_apply(grad: number, factors: number, guard: number, param: number, sums: number, grad_offset: number, param_offset: number, batch: number, rows: number, cols: number, update_squares: number, param_squares: number, next_param_squares: number, count: number, rate: number, scale_parameter: number, scale_floor: number, scale_ceiling: number, clip_threshold: number, weight_decay: number, absolute_decay: number): void;
-
-export function adafactor_apply_cautious(grad: number, factors: number, guard: number, param: number, momentum: number, sums: number, grad_offset: number, param_offset: number, batch: number, rows: number, cols: number, update_squares: number, param_squares: number, next_param_squares: number, count: number, rate: number, scale_parameter: number, scale_floor: number, scale_ceiling: number, clip_threshold: number, weight_decay: number, absolute_decay: number, rate_after_momentum: number, aligned: number): void;
-
-export function adafactor_apply_momentum(grad: number, factors: number, guard: number, param: number, momentum: number, sums: number, grad_offset: number, param_offset: number, batch: number, rows: number, cols: number, update_squares: number, param_squares: number, next_param_squares: number, count: number, rate: number, scale_parameter: number, scale_floor: number, scale_ceiling: number, clip_threshold: number, weight_decay: number, absolute_decay: number, beta1: number, rate_after_momentum: number): void;
-
 export function adafactor_averages(blocks: number, numbers: number, sums: number, guard: number, moments: number, factors: number, call: number): void;
-
-export function adafactor_gradient_scale(sums: number, offset: number, length: number, slot: number, factor: number, max_norm: number): void;
-
-export function adafactor_guard(sums: number, guard: number, offset: number, length: number): void;
 
 export function adafactor_join_scalar(blocks: number, partials: number, sums: number, call: number): void;
 
 export function adafactor_join_sums(blocks: number, partials: number, sums: number, call: number): void;
 
-export function adafactor_moments(sums: number, guard: number, moments: number, factors: number, batch: number, rows: number, cols: number, row_sums: number, col_sums: number, total: number, gradient_scale: number, global_rows: number, global_cols: number, keep: number, take: number, eps1: number, mean_floor: number, factor_cap: number): void;
-
-export function adafactor_momentum(grad: number, factors: number, guard: number, momentum: number, sums: number, grad_offset: number, batch: number, rows: number, cols: number, update_squares: number, param_squares: number, aligned: number, count: number, rate: number, scale_parameter: number, scale_floor: number, scale_ceiling: number, clip_threshold: number, beta1: number, rate_after_momentum: number): void;
-
 export function adafactor_scale_gradients(blocks: number, sums: number, guard: number, call: number): void;
-
-export function adafactor_stats(grad: number, sums: number, grad_offset: number, batch: number, rows: number, cols: number, row_sums: number, col_sums: number, total: number): void;
 
 export function adafactor_step(grad: number, blocks: number, factors: number, steps: number, guard: number, param: number, partials: number, call: number): void;
 
@@ -44,8 +28,6 @@ export function adafactor_tile_params(param: number, blocks: number, partials: n
 export function adafactor_tile_sums(grad: number, blocks: number, partials: number, call: number): void;
 
 export function adafactor_tile_updates(grad: number, blocks: number, factors: number, partials: number, call: number): void;
-
-export function adafactor_update_squares(grad: number, factors: number, sums: number, grad_offset: number, batch: number, rows: number, cols: number, slot: number): void;
 
 export function add(a: number, b: number, out: number, length: number): void;
 
@@ -122,5 +104,3 @@ export function silu(x: number, out: number, length: number): void;
 export function silu_backward(x: number, dy: number, dx: number, length: number): void;
 
 export function softmax_cross_entropy(logits: number, targets: number, losses: number, dlogits: number, rows: number, cols: number, grad_scale: number): void;
-
-export function sum_squares(x: number, sums: number, offset: number, length: number, slot: number): void;

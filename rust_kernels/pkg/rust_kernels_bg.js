@@ -22,93 +22,6 @@ export function accumulate_cast(x, out, from_type, to_type, from_offset, to_offs
 }
 
 /**
- * @param {number} grad
- * @param {number} factors
- * @param {number} guard
- * @param {number} param
- * @param {number} sums
- * @param {number} grad_offset
- * @param {number} param_offset
- * @param {number} batch
- * @param {number} rows
- * @param {number} cols
- * @param {number} update_squares
- * @param {number} param_squares
- * @param {number} next_param_squares
- * @param {number} count
- * @param {number} rate
- * @param {number} scale_parameter
- * @param {number} scale_floor
- * @param {number} scale_ceiling
- * @param {number} clip_threshold
- * @param {number} weight_decay
- * @param {number} absolute_decay
- */
-export function adafactor_apply(grad, factors, guard, param, sums, grad_offset, param_offset, batch, rows, cols, update_squares, param_squares, next_param_squares, count, rate, scale_parameter, scale_floor, scale_ceiling, clip_threshold, weight_decay, absolute_decay) {
-    wasm.adafactor_apply(grad, factors, guard, param, sums, grad_offset, param_offset, batch, rows, cols, update_squares, param_squares, next_param_squares, count, rate, scale_parameter, scale_floor, scale_ceiling, clip_threshold, weight_decay, absolute_decay);
-}
-
-/**
- * @param {number} grad
- * @param {number} factors
- * @param {number} guard
- * @param {number} param
- * @param {number} momentum
- * @param {number} sums
- * @param {number} grad_offset
- * @param {number} param_offset
- * @param {number} batch
- * @param {number} rows
- * @param {number} cols
- * @param {number} update_squares
- * @param {number} param_squares
- * @param {number} next_param_squares
- * @param {number} count
- * @param {number} rate
- * @param {number} scale_parameter
- * @param {number} scale_floor
- * @param {number} scale_ceiling
- * @param {number} clip_threshold
- * @param {number} weight_decay
- * @param {number} absolute_decay
- * @param {number} rate_after_momentum
- * @param {number} aligned
- */
-export function adafactor_apply_cautious(grad, factors, guard, param, momentum, sums, grad_offset, param_offset, batch, rows, cols, update_squares, param_squares, next_param_squares, count, rate, scale_parameter, scale_floor, scale_ceiling, clip_threshold, weight_decay, absolute_decay, rate_after_momentum, aligned) {
-    wasm.adafactor_apply_cautious(grad, factors, guard, param, momentum, sums, grad_offset, param_offset, batch, rows, cols, update_squares, param_squares, next_param_squares, count, rate, scale_parameter, scale_floor, scale_ceiling, clip_threshold, weight_decay, absolute_decay, rate_after_momentum, aligned);
-}
-
-/**
- * @param {number} grad
- * @param {number} factors
- * @param {number} guard
- * @param {number} param
- * @param {number} momentum
- * @param {number} sums
- * @param {number} grad_offset
- * @param {number} param_offset
- * @param {number} batch
- * @param {number} rows
- * @param {number} cols
- * @param {number} update_squares
- * @param {number} param_squares
- * @param {number} next_param_squares
- * @param {number} count
- * @param {number} rate
- * @param {number} scale_parameter
- * @param {number} scale_floor
- * @param {number} scale_ceiling
- * @param {number} clip_threshold
- * @param {number} weight_decay
- * @param {number} absolute_decay
- * @param {number} beta1
- * @param {number} rate_after_momentum
- */
-export function adafactor_apply_momentum(grad, factors, guard, param, momentum, sums, grad_offset, param_offset, batch, rows, cols, update_squares, param_squares, next_param_squares, count, rate, scale_parameter, scale_floor, scale_ceiling, clip_threshold, weight_decay, absolute_decay, beta1, rate_after_momentum) {
-    wasm.adafactor_apply_momentum(grad, factors, guard, param, momentum, sums, grad_offset, param_offset, batch, rows, cols, update_squares, param_squares, next_param_squares, count, rate, scale_parameter, scale_floor, scale_ceiling, clip_threshold, weight_decay, absolute_decay, beta1, rate_after_momentum);
-}
-
-/**
  * @param {number} blocks
  * @param {number} numbers
  * @param {number} sums
@@ -119,28 +32,6 @@ export function adafactor_apply_momentum(grad, factors, guard, param, momentum, 
  */
 export function adafactor_averages(blocks, numbers, sums, guard, moments, factors, call) {
     wasm.adafactor_averages(blocks, numbers, sums, guard, moments, factors, call);
-}
-
-/**
- * @param {number} sums
- * @param {number} offset
- * @param {number} length
- * @param {number} slot
- * @param {number} factor
- * @param {number} max_norm
- */
-export function adafactor_gradient_scale(sums, offset, length, slot, factor, max_norm) {
-    wasm.adafactor_gradient_scale(sums, offset, length, slot, factor, max_norm);
-}
-
-/**
- * @param {number} sums
- * @param {number} guard
- * @param {number} offset
- * @param {number} length
- */
-export function adafactor_guard(sums, guard, offset, length) {
-    wasm.adafactor_guard(sums, guard, offset, length);
 }
 
 /**
@@ -164,56 +55,6 @@ export function adafactor_join_sums(blocks, partials, sums, call) {
 }
 
 /**
- * @param {number} sums
- * @param {number} guard
- * @param {number} moments
- * @param {number} factors
- * @param {number} batch
- * @param {number} rows
- * @param {number} cols
- * @param {number} row_sums
- * @param {number} col_sums
- * @param {number} total
- * @param {number} gradient_scale
- * @param {number} global_rows
- * @param {number} global_cols
- * @param {number} keep
- * @param {number} take
- * @param {number} eps1
- * @param {number} mean_floor
- * @param {number} factor_cap
- */
-export function adafactor_moments(sums, guard, moments, factors, batch, rows, cols, row_sums, col_sums, total, gradient_scale, global_rows, global_cols, keep, take, eps1, mean_floor, factor_cap) {
-    wasm.adafactor_moments(sums, guard, moments, factors, batch, rows, cols, row_sums, col_sums, total, gradient_scale, global_rows, global_cols, keep, take, eps1, mean_floor, factor_cap);
-}
-
-/**
- * @param {number} grad
- * @param {number} factors
- * @param {number} guard
- * @param {number} momentum
- * @param {number} sums
- * @param {number} grad_offset
- * @param {number} batch
- * @param {number} rows
- * @param {number} cols
- * @param {number} update_squares
- * @param {number} param_squares
- * @param {number} aligned
- * @param {number} count
- * @param {number} rate
- * @param {number} scale_parameter
- * @param {number} scale_floor
- * @param {number} scale_ceiling
- * @param {number} clip_threshold
- * @param {number} beta1
- * @param {number} rate_after_momentum
- */
-export function adafactor_momentum(grad, factors, guard, momentum, sums, grad_offset, batch, rows, cols, update_squares, param_squares, aligned, count, rate, scale_parameter, scale_floor, scale_ceiling, clip_threshold, beta1, rate_after_momentum) {
-    wasm.adafactor_momentum(grad, factors, guard, momentum, sums, grad_offset, batch, rows, cols, update_squares, param_squares, aligned, count, rate, scale_parameter, scale_floor, scale_ceiling, clip_threshold, beta1, rate_after_momentum);
-}
-
-/**
  * @param {number} blocks
  * @param {number} sums
  * @param {number} guard
@@ -221,21 +62,6 @@ export function adafactor_momentum(grad, factors, guard, momentum, sums, grad_of
  */
 export function adafactor_scale_gradients(blocks, sums, guard, call) {
     wasm.adafactor_scale_gradients(blocks, sums, guard, call);
-}
-
-/**
- * @param {number} grad
- * @param {number} sums
- * @param {number} grad_offset
- * @param {number} batch
- * @param {number} rows
- * @param {number} cols
- * @param {number} row_sums
- * @param {number} col_sums
- * @param {number} total
- */
-export function adafactor_stats(grad, sums, grad_offset, batch, rows, cols, row_sums, col_sums, total) {
-    wasm.adafactor_stats(grad, sums, grad_offset, batch, rows, cols, row_sums, col_sums, total);
 }
 
 /**
@@ -336,20 +162,6 @@ export function adafactor_tile_sums(grad, blocks, partials, call) {
  */
 export function adafactor_tile_updates(grad, blocks, factors, partials, call) {
     wasm.adafactor_tile_updates(grad, blocks, factors, partials, call);
-}
-
-/**
- * @param {number} grad
- * @param {number} factors
- * @param {number} sums
- * @param {number} grad_offset
- * @param {number} batch
- * @param {number} rows
- * @param {number} cols
- * @param {number} slot
- */
-export function adafactor_update_squares(grad, factors, sums, grad_offset, batch, rows, cols, slot) {
-    wasm.adafactor_update_squares(grad, factors, sums, grad_offset, batch, rows, cols, slot);
 }
 
 /**
@@ -766,17 +578,6 @@ export function silu_backward(x, dy, dx, length) {
  */
 export function softmax_cross_entropy(logits, targets, losses, dlogits, rows, cols, grad_scale) {
     wasm.softmax_cross_entropy(logits, targets, losses, dlogits, rows, cols, grad_scale);
-}
-
-/**
- * @param {number} x
- * @param {number} sums
- * @param {number} offset
- * @param {number} length
- * @param {number} slot
- */
-export function sum_squares(x, sums, offset, length, slot) {
-    wasm.sum_squares(x, sums, offset, length, slot);
 }
 export function __wbg___wbindgen_throw_be289d5034ed271b(arg0, arg1) {
     throw new Error(getStringFromWasm0(arg0, arg1));

@@ -303,7 +303,3 @@ pub fn column_sums(x: In, out: Out, rows: usize, cols: usize, accumulate: u32) {
     or_throw(sums::column_sums(read(x, rows * cols), accumulate != 0, write(out, cols)));
 }
 
-#[wasm_bindgen]
-pub fn sum_squares(x: In, sums: Out, offset: usize, length: usize, slot: usize) {
-    write_at(sums, slot, 1)[0] = sums::sum_squares(read_at(x, offset, length));
-}

@@ -4,9 +4,6 @@
 //! call into slices. Sums are taken in short f32 runs that are added up in f64, so their error does not grow with length.
 
 mod activations;
-mod adafactor_apply;
-mod adafactor_moments;
-mod adafactor_stats;
 mod allocation;
 mod averages;
 mod bits;
@@ -17,7 +14,6 @@ mod dropout;
 mod elementwise;
 mod embedding;
 mod exports;
-mod exports_adafactor;
 mod exports_blocks;
 mod gelu;
 mod groups;

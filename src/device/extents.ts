@@ -152,56 +152,6 @@ export const extents: { readonly [K in KernelName]: Extents<K> } = {
   dropout: { x: (p) => p.length, out: (p) => p.length },
   row_sums: { x: (p) => p.rows * p.cols, out: (p) => p.rows },
   column_sums: { x: (p) => p.rows * p.cols, out: (p) => p.cols },
-  sum_squares: { x: (p) => p.length === 0 ? 0 : p.offset + p.length, sums: (p) => p.slot + 1 },
-  adafactor_stats: {
-    grad: (p) => p.gradOffset + p.batch * p.rows * p.cols,
-    sums: sumsEnd,
-  },
-  adafactor_guard: { sums: (p) => p.length === 0 ? 0 : p.offset + p.length, guard: () => 1 },
-  adafactor_gradient_scale: {
-    sums: (p) => Math.max(p.slot + 1, p.length === 0 ? 0 : p.offset + p.length),
-  },
-  adafactor_moments: {
-    sums: (p) => Math.max(sumsEnd(p), p.gradientScale + 1),
-    guard: () => 1,
-    moments: (p) => p.batch * (p.rows + p.cols + 1),
-    factors: (p) => p.batch * (p.rows + p.cols) + 1,
-  },
-  adafactor_update_squares: {
-    grad: (p) => p.gradOffset + p.batch * p.rows * p.cols,
-    factors: (p) => p.batch * (p.rows + p.cols) + 1,
-    sums: (p) => p.slot + 1,
-  },
-  adafactor_apply: {
-    grad: (p) => p.gradOffset + p.batch * p.rows * p.cols,
-    factors: (p) => p.batch * (p.rows + p.cols) + 1,
-    guard: () => 1,
-    param: (p) => p.paramOffset + p.batch * p.rows * p.cols,
-    sums: (p) => Math.max(p.updateSquares, p.paramSquares, p.nextParamSquares) + 1,
-  },
-  adafactor_apply_momentum: {
-    grad: (p) => p.gradOffset + p.batch * p.rows * p.cols,
-    factors: (p) => p.batch * (p.rows + p.cols) + 1,
-    guard: () => 1,
-    param: (p) => p.paramOffset + p.batch * p.rows * p.cols,
-    momentum: (p) => p.batch * p.rows * p.cols,
-    sums: (p) => Math.max(p.updateSquares, p.paramSquares, p.nextParamSquares) + 1,
-  },
-  adafactor_momentum: {
-    grad: (p) => p.gradOffset + p.batch * p.rows * p.cols,
-    factors: (p) => p.batch * (p.rows + p.cols) + 1,
-    guard: () => 1,
-    momentum: (p) => p.batch * p.rows * p.cols,
-    sums: (p) => Math.max(p.updateSquares, p.paramSquares, p.aligned) + 1,
-  },
-  adafactor_apply_cautious: {
-    grad: (p) => p.gradOffset + p.batch * p.rows * p.cols,
-    factors: (p) => p.batch * (p.rows + p.cols) + 1,
-    guard: () => 1,
-    param: (p) => p.paramOffset + p.batch * p.rows * p.cols,
-    momentum: (p) => p.batch * p.rows * p.cols,
-    sums: (p) => Math.max(p.updateSquares, p.paramSquares, p.nextParamSquares, p.aligned) + 1,
-  },
   adafactor_tile_sums: { grad: gradEnd, blocks: blocksEnd, partials: partialsEnd },
   adafactor_join_sums: { blocks: blocksEnd, partials: partialsEnd, sums: (p) => p.sumsLength },
   adafactor_join_scalar: { blocks: blocksEnd, partials: partialsEnd, sums: (p) => p.sumsLength },
@@ -414,25 +364,10 @@ function permutedLength({ dim0, dim1, dim2, dim3 }: KernelParams<"permute">): nu
   return dim0 * dim1 * dim2 * dim3;
 }
 
-function sumsEnd(
-  p: {
-    batch: number;
-    rows: number;
-    cols: number;
-    rowSums: number;
-    colSums: number;
-    total: number;
-  },
-): number {
-  return Math.max(p.rowSums + p.batch * p.rows, p.colSums + p.batch * p.cols, p.total + p.batch);
-}
-
 const checksByKernel = new Map<KernelName, Checks>();
 const LAST_STORAGE_TYPE = Math.max(...Object.values(storageTypes));
 const FLAGS = [
   "accumulate",
-  "scaleParameter",
-  "rateAfterMomentum",
   "centred",
   "interleaved",
   "stochastic",

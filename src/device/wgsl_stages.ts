@@ -80,36 +80,6 @@ const plans: Plans = {
   softmax_cross_entropy: (params) => rowwise("softmax_cross_entropy", params),
   row_sums: (params) => rowwise("row_sums", params),
   column_sums: (params) => downColumns("column_sums", params),
-  sum_squares: ({ length }) => overChunks("sum_squares", { length, entryPoint: "squares" }),
-  adafactor_stats: ({ batch, rows, cols }) => {
-    const across = Math.ceil(cols / 256);
-    const down = Math.ceil(rows / 32);
-    return {
-      source: "adafactor_stats",
-      stages: [
-        { entryPoint: "tiles", workgroups: batch * down * across },
-        { entryPoint: "finish", workgroups: Math.ceil(batch * (rows + cols + 1) / 8) },
-      ],
-      scratchLength: batch * (rows * across + down * cols + down * across),
-    };
-  },
-  adafactor_guard: ({ length }) => overChunks("adafactor_guard", { length, entryPoint: "look" }),
-  adafactor_gradient_scale: () => ({
-    source: "adafactor_gradient_scale",
-    stages: [{ entryPoint: "main", workgroups: 1 }],
-  }),
-  adafactor_moments: ({ batch, rows, cols }) => ({
-    source: "adafactor_moments",
-    stages: [
-      { entryPoint: "means", workgroups: Math.ceil(batch / 256) },
-      { entryPoint: "vectors", workgroups: Math.ceil((batch * (rows + cols) + 1) / 256) },
-    ],
-  }),
-  adafactor_update_squares: (params) => overTiles("adafactor_update_squares", params),
-  adafactor_apply: (params) => overTiles("adafactor_apply", params),
-  adafactor_apply_momentum: (params) => overTiles("adafactor_apply_momentum", params),
-  adafactor_momentum: (params) => overTiles("adafactor_momentum", params),
-  adafactor_apply_cautious: (params) => overTiles("adafactor_apply_cautious", params),
   adafactor_tile_sums: (params) => overRun("adafactor_tile_sums", params, storageOf(params)),
   adafactor_join_sums: ({ numVectors }) => ({
     source: "adafactor_join_sums",
@@ -176,7 +146,7 @@ function downColumns(
   return {
     source,
     stages: [
-      { entryPoint: "tiles", workgroups: numTiles({ batch: 1, rows, cols }) },
+      { entryPoint: "tiles", workgroups: Math.ceil(rows / 32) * Math.ceil(cols / 256) },
       { entryPoint: "finish", workgroups: Math.ceil(cols / 8) },
     ],
     scratchLength: Math.ceil(rows / 32) * cols,
@@ -190,32 +160,6 @@ function rowwise(source: Plan["source"], { rows, cols }: { rows: number; cols: n
     source,
     constants: { lanes },
     stages: [{ entryPoint: "main", workgroups: Math.ceil(rows / (256 / lanes)) }],
-  };
-}
-
-/** Contiguous chunks of at least 4096 elements on at most 1024 workgroups, then one that joins them. */
-function overChunks(
-  source: Plan["source"],
-  { length, entryPoint }: { length: number; entryPoint: string },
-): Plan {
-  const chunks = Math.min(Math.max(Math.ceil(length / 4096), 1), 1024);
-  return {
-    source,
-    stages: [{ entryPoint, workgroups: chunks }, { entryPoint: "finish", workgroups: 1 }],
-    scratchLength: chunks,
-  };
-}
-
-/** Tiles of 32 x 256 of a block, then one workgroup that adds what they left: see wgsl/fragments/block_tile.wgsl. */
-function overTiles(source: Plan["source"], block: Block): Plan {
-  const tiles = numTiles(block);
-  return {
-    source,
-    stages: [
-      { entryPoint: "tiles", workgroups: tiles },
-      { entryPoint: "finish", workgroups: 1 },
-    ],
-    scratchLength: tiles,
   };
 }
 
@@ -234,16 +178,6 @@ function storageOf(params: Readonly<Record<string, number>>): Readonly<Record<st
   return Object.fromEntries(
     names.filter((name) => name in params).map((name) => [name, params[name]]),
   );
-}
-
-interface Block {
-  readonly batch: number;
-  readonly rows: number;
-  readonly cols: number;
-}
-
-function numTiles({ batch, rows, cols }: Block): number {
-  return batch * Math.ceil(rows / 32) * Math.ceil(cols / 256);
 }
 
 /** Tiles of 64 x 64, or on the CPU 64 blocks of 8 x 4 per workgroup. */

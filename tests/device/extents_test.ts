@@ -96,8 +96,6 @@ function plausibleParams(kernel: KernelName): KernelParams<KernelName> {
     ...{ m: 3, n: 5, k: 7, rowEnd: 3, biasLength: 5 },
     ...{
       accumulate: 1,
-      scaleParameter: 1,
-      rateAfterMomentum: 1,
       centred: 1,
       interleaved: 1,
       fromStride: 9,

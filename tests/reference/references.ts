@@ -2,7 +2,6 @@
 
 import type { KernelName } from "../../src/device/kernels.ts";
 import * as activations from "./activations.ts";
-import * as adafactor from "./adafactor.ts";
 import * as blocks from "./adafactor_blocks.ts";
 import * as tiles from "./adafactor_tiles.ts";
 import { accumulateCast, cast } from "./cast.ts";
@@ -16,7 +15,7 @@ import { permute } from "./permute.ts";
 import type { Reference } from "./reference.ts";
 import { rotary } from "./rotary.ts";
 import { softmaxCrossEntropy } from "./softmax_cross_entropy.ts";
-import { columnSums, rowSums, sumSquares } from "./sums.ts";
+import { columnSums, rowSums } from "./sums.ts";
 
 export const references: { readonly [K in KernelName]: Reference<K> } = {
   matmul_nn: matmulNn,
@@ -53,16 +52,6 @@ export const references: { readonly [K in KernelName]: Reference<K> } = {
   softmax_cross_entropy: softmaxCrossEntropy,
   row_sums: rowSums,
   column_sums: columnSums,
-  sum_squares: sumSquares,
-  adafactor_stats: adafactor.adafactorStats,
-  adafactor_guard: adafactor.adafactorGuard,
-  adafactor_gradient_scale: adafactor.adafactorGradientScale,
-  adafactor_moments: adafactor.adafactorMoments,
-  adafactor_update_squares: adafactor.adafactorUpdateSquares,
-  adafactor_apply: adafactor.adafactorApply,
-  adafactor_apply_momentum: adafactor.adafactorApplyMomentum,
-  adafactor_momentum: adafactor.adafactorMomentum,
-  adafactor_apply_cautious: adafactor.adafactorApplyCautious,
   adafactor_tile_sums: tiles.adafactorTileSums,
   adafactor_join_sums: blocks.adafactorJoinSums,
   adafactor_join_scalar: blocks.adafactorJoinScalar,

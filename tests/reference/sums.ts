@@ -17,9 +17,3 @@ export const columnSums: Reference<"column_sums"> = ({ x, out }, { rows, cols, a
     out[c] = sum;
   }
 };
-
-export const sumSquares: Reference<"sum_squares"> = ({ x, sums }, { offset, length, slot }) => {
-  let sum = 0;
-  for (let i = offset; i < offset + length; i++) sum += x[i]! ** 2;
-  sums[slot] = sum;
-};
