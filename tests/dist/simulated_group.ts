@@ -58,7 +58,7 @@ export interface SimulatedRank {
   readonly group: ProcessGroup;
   readonly clock: Clock;
   /** Leaves the job in order. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** How a rank's body has ended, and when; `stopped` if it was killed or stopped before. */
@@ -293,11 +293,11 @@ class Rank implements SimulatedRank {
     this.isStopped = true;
   }
 
-  async close(): Promise<void> {
+  readonly close = async (): Promise<void> => {
     await this.#peers.depart();
     await this.#peers.freed();
     this.#isFreed = true;
-  }
+  };
 
   /** Gives back what the engine holds, whatever has become of the rank. */
   async free(): Promise<void> {
