@@ -5,6 +5,7 @@ import { PeerLostError } from "../../src/dist/failure.ts";
 import { World } from "../../src/dist/world.ts";
 import { FaultProxy } from "./fault_proxy.ts";
 import { freePort } from "../../src/dist/free_port.ts";
+import { randomBelow } from "./random_below.ts";
 
 const STALL_TIMEOUT_MS = 2_000;
 
@@ -62,6 +63,30 @@ Deno.test("one damaged header of a frame is named as damage, not as another call
       /^Rank [02] sent bytes that are no frame in allReduce .* damaged on its way$/,
     );
   }
+});
+
+Deno.test("sums are right over a network with seeded delays and stalls, and nobody is blamed", async () => {
+  const { worlds, proxies } = await startBehindProxies(STALL_TIMEOUT_MS);
+  for (const [index, proxy] of proxies.entries()) {
+    const random = randomBelow(index + 1);
+    // Some milliseconds each; now and then a stall of a good part of the stall timeout.
+    proxy.delay(() => random(60) === 0 ? STALL_TIMEOUT_MS / 4 : random(6));
+  }
+  let bytesSent = 0;
+  await Promise.all(worlds.map(async ({ group, rank }) => {
+    for (const count of [1, 9, 1_000, 100_003]) {
+      const values = new Float32Array(count).fill(rank + 1);
+      await group.allReduce(values);
+      ok(values.every((value) => value === 6));
+      const [gathered] = (await group.allGather(Int32Array.of(rank), [1, 1, 1])).slice(-1);
+      equal(gathered, 2);
+      await group.barrier();
+    }
+    bytesSent += group.counters.bytesSent;
+  }));
+  ok(bytesSent > 4 * 100_003 * 3);
+  await Promise.all(worlds.map((world) => world.close()));
+  for (const proxy of proxies) await proxy[Symbol.asyncDispose]();
 });
 
 Deno.test("idle time has no limit: ranks that make no call for long go on", async () => {
