@@ -77,6 +77,10 @@ impl Words {
         min, i32x4_min, u32::min
     );
     binary!(
+        /// The larger of each pair of numbers below 2^31.
+        max, i32x4_max, u32::max
+    );
+    binary!(
         /// All ones where `self > other`, both below 2^31; else zeros.
         above, i32x4_gt, |a, b| if a > b { u32::MAX } else { 0 }
     );

@@ -23,16 +23,15 @@ impl Format for F16 {
     fn widen(halves: Words) -> F32x4 {
         let magnitude = halves.and(Words::splat(0x7fff)).up::<13>();
         let sign = halves.and(Words::splat(0x8000)).up::<16>();
-        let normal = magnitude.plus(Words::splat(REBIAS));
         // Infinity and NaN: the exponent of f32 is all ones too.
-        let special = normal.plus(Words::splat(REBIAS));
+        let special = magnitude.above(Words::splat((0x7c00 << 13) - 1)).and(Words::splat(REBIAS));
         // A subnormal is a fraction of 2^-14: put it under that power's own leading one, and take the one away. (To multiply
         // it by 2^112 would be shorter, but subnormal operands cost a hundred cycles each.)
-        let one = Words::splat(SMALLEST_NORMAL);
-        let subnormal = Words::of(magnitude.plus(one).as_f32() - one.as_f32());
-        let finite = Words::splat(1 << 23).above(magnitude).select(subnormal, normal);
-        let is_special = magnitude.above(Words::splat((0x7c00 << 13) - 1));
-        is_special.select(special, finite).or(sign).as_f32()
+        let is_subnormal = Words::splat(1 << 23).above(magnitude);
+        let leading = is_subnormal.and(Words::splat(SMALLEST_NORMAL));
+        let rebias = Words::splat(REBIAS).plus(is_subnormal.and(Words::splat(1 << 23)));
+        let number = magnitude.plus(rebias).as_f32() - leading.as_f32();
+        Words::of(number).plus(special).or(sign).as_f32()
     }
 
     #[inline(always)]
@@ -40,14 +39,14 @@ impl Format for F16 {
         let bits = Words::of(x);
         let magnitude = bits.and(Words::splat(0x7fff_ffff));
         let sign = bits.down::<16>().and(Words::splat(0x8000));
-        // From 2^16 on all is infinity. The bits to drop are rounded by a carry, which may go up to the exponent.
+        // From 2^16 on all is infinity.
         let held = magnitude.min(Words::splat(TOO_LARGE));
-        let odd = held.down::<13>().and(Words::splat(1));
-        let normal = held.minus(Words::splat(REBIAS - 0xfff)).plus(odd).down::<13>();
-        // One half added puts a subnormal's bits at the lower end of the sum, rounded by the addition itself.
-        let half = Words::splat(ONE_HALF);
-        let subnormal = Words::of(held.as_f32() + half.as_f32()).minus(half);
-        let number = Words::splat(SMALLEST_NORMAL).above(magnitude).select(subnormal, normal);
+        // With 2^13 times the power of two below it added, a number's last bit is the last that f16 keeps, and the addition
+        // itself rounds; below 2^-14 as if that were the power of two.
+        let exponent = held.and(Words::splat(0x7f80_0000)).max(Words::splat(SMALLEST_NORMAL));
+        let added = exponent.plus(Words::splat(13 << 23));
+        let significand = Words::of(held.as_f32() + added.as_f32()).minus(added);
+        let number = exponent.minus(Words::splat(SMALLEST_NORMAL)).down::<13>().plus(significand);
         // A NaN was held to infinity's bits: what makes it a NaN is its fraction.
         let fraction = magnitude.down::<13>().and(Words::splat(0x3ff)).or(Words::splat(0x200));
         number.or(is_nan(magnitude).and(fraction)).or(sign)
@@ -147,7 +146,6 @@ const REBIAS: u32 = (127 - 15) << 23;
 const SMALLEST_NORMAL: u32 = (127 - 14) << 23;
 /// 2^16, as f32: narrowing it gives infinity's bits.
 const TOO_LARGE: u32 = (127 + 16) << 23;
-const ONE_HALF: u32 = (127 - 1) << 23;
 
 #[cfg(test)]
 mod tests {
@@ -170,7 +168,7 @@ mod tests {
         for half in 0..=u16::MAX {
             let bits = widen(half).to_bits();
             // Halfway in either format, subnormal f16 too, is one of these steps beyond.
-            for step in (0..24).map(|i| 1 << i).chain([0]) {
+            for step in (0..24).map(|i| 1_u32 << i).chain([0]) {
                 for offset in [step.wrapping_sub(1), step, step + 1] {
                     values.push(f32::from_bits(bits.wrapping_add(offset)));
                 }
