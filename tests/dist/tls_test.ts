@@ -69,7 +69,7 @@ tlsTest(
     const [tls, other] = [await makeIdentity(), await makeIdentity()];
     const job = newJob(freePort());
     const rank0 = World.join({ ...job, rank: 0, tls });
-    const intruder = { ...job, rank: 1, timeoutMs: 1500 };
+    const intruder = { ...job, rank: 1, timeoutMs: 3000 };
     await rejects(
       World.join({ ...intruder, tls: other }),
       /Rank 1 found no rank 0 at .*invalid peer certificate/,
