@@ -62,7 +62,36 @@ impl Checksum {
 }
 
 impl Sums {
-    #[inline(always)]
+    /// The compiler makes no SIMD of sums that wait for each other.
+    #[cfg(target_arch = "wasm32")]
+    fn with(self, words: &[[u8; WORD]]) -> Self {
+        use core::arch::wasm32::{i64x2_add, u64x2, u64x2_extract_lane, u64x2_shr, v128_load};
+        let simd = |[low, high]: [u64; 2]| u64x2(low, high);
+        let (mut a, mut b) = (simd(self.a), simd(self.b));
+        let (mut weighted_a, mut weighted_b) = (simd(self.weighted_a), simd(self.weighted_b));
+        for word in words {
+            // SAFETY: a word has the 16 bytes that are loaded, which needs no alignment.
+            let x = unsafe { v128_load(word.as_ptr().cast()) };
+            a = i64x2_add(a, x);
+            b = i64x2_add(b, u64x2_shr(x, 32));
+            weighted_a = i64x2_add(weighted_a, a);
+            weighted_b = i64x2_add(weighted_b, b);
+        }
+        let [a, b, weighted_a, weighted_b] = [a, b, weighted_a, weighted_b].map(|lanes| {
+            [
+                u64x2_extract_lane::<0>(lanes),
+                u64x2_extract_lane::<1>(lanes),
+            ]
+        });
+        Self {
+            a,
+            b,
+            weighted_a,
+            weighted_b,
+        }
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
     fn with(mut self, words: &[[u8; WORD]]) -> Self {
         for word in words {
             let x = u128::from_le_bytes(*word);
@@ -76,7 +105,7 @@ impl Sums {
     }
 }
 
-#[inline(always)]
+#[cfg(not(target_arch = "wasm32"))]
 fn add([a, b]: [u64; 2], [c, d]: [u64; 2]) -> [u64; 2] {
     [a.wrapping_add(c), b.wrapping_add(d)]
 }

@@ -54,7 +54,7 @@ export async function listenTls(
     }));
   return {
     address: { hostname: options.hostname, port },
-    accept: async () => new Connection(new PulledSocket(await arrivals.next())),
+    accept: async () => new Connection(new PulledSocket(await arrivals.next()), "encrypted"),
     close: () => {
       server.close();
       strangers.close();
@@ -82,7 +82,7 @@ export async function connectTls(
     const conn = await Promise.race([connecting, given.promise]);
     // The handshake belongs to connecting: what is wrong with a certificate is told here.
     await Promise.race([conn.handshake(), given.promise]);
-    return new Connection(conn);
+    return new Connection(conn, "encrypted");
   } catch (error) {
     connecting.then((conn) => conn.close(), () => {});
     throw error;

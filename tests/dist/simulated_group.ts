@@ -40,6 +40,8 @@ export interface SimulationOptions {
   readonly seed: number;
   /** Per rank, or for all. */
   readonly algorithms?: AlgorithmOptions | readonly AlgorithmOptions[];
+  /** By default unix: what crosses tcp is followed by sums. */
+  readonly transport?: "tcp" | "unix";
   /** Most bytes that move at a time; by default 9. */
   readonly longest?: number;
   /** Most bytes between a writer and a reader; by default 40. */
@@ -96,6 +98,7 @@ class Simulation<T> {
 
   constructor(options: SimulationOptions) {
     const { size, seed, longest = 9, capacity = 40, latencyMs, faults = [] } = options;
+    const { transport = "unix" } = options;
     this.#options = options;
     const travel: Travel = {
       clock: this.#clock,
@@ -112,7 +115,7 @@ class Simulation<T> {
         clock: this.#clock,
         connect: (channel, peer, closed) => {
           const each = channel === "group" ? this.#group : this.#control;
-          return endOf(each[rank][peer], each[peer][rank], closed);
+          return endOf([each[rank][peer], each[peer][rank]], { closed, transport });
         },
       }));
     for (const fault of faults) {

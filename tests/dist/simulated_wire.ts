@@ -226,7 +226,13 @@ export function wires(travel: Travel): readonly [there: Wire, back: Wire] {
 }
 
 /** One end of a connection; `closed` is told when it is closed. */
-export function endOf(out: Wire, into: Wire, closed: () => void): Connection {
+export function endOf(
+  [out, into]: readonly [Wire, Wire],
+  { closed, transport }: { readonly closed: () => void; readonly transport: "tcp" | "unix" },
+): Connection {
+  const address = transport === "tcp"
+    ? { transport, hostname: "", port: 0 } as const
+    : { transport, path: "" } as const;
   const socket: Socket = {
     read: (bytes) => into.read(bytes),
     write: (bytes) => out.write(bytes),
@@ -241,8 +247,8 @@ export function endOf(out: Wire, into: Wire, closed: () => void): Connection {
     },
     ref() {},
     unref() {},
-    localAddr: { transport: "tcp", hostname: "", port: 0 },
-    remoteAddr: { transport: "tcp", hostname: "", port: 0 },
+    localAddr: address,
+    remoteAddr: address,
   };
   return new Connection(socket);
 }
