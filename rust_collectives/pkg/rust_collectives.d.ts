@@ -14,6 +14,10 @@ export class Engine {
     bytes_from(peer: number): number;
     bytes_to(peer: number): number;
     /**
+     * Has sums follow the moves from and to `peer`.
+     */
+    check(peer: number): void;
+    /**
      * Address of the elements per rank, `size` u32.
      */
     counts_address(): number;
@@ -22,10 +26,19 @@ export class Engine {
      * Address of what is folded, one segment.
      */
     folded_address(): number;
+    is_damaged(): boolean;
     /**
      * Address of the landing zone, `size - 1` segments.
      */
     landing_address(): number;
+    /**
+     * Ends a message from `peer`; returns where in the trailers lies what must follow it.
+     */
+    message_received(peer: number): number;
+    /**
+     * Ends a message to `peer`; returns where in the trailers its sums lie.
+     */
+    message_sent(peer: number): number;
     constructor(rank: number, size: number, segment: number);
     /**
      * True if a segment can be folded: copy the values from `own` on to the operand, `fold`, and copy what is folded to
@@ -34,11 +47,11 @@ export class Engine {
     next_fold(): boolean;
     /**
      * 0: all has come from `peer`; 1: the next bytes go to `begin..end` of the landing zone; 2: of the result; 3: to
-     * nowhere before the next fold.
+     * nowhere before the next fold; 4: to `begin..end` of the trailers.
      */
     next_receive(peer: number): number;
     /**
-     * 0: nothing for `peer` now; 1: the values at `begin..end`; 2: the result at `begin..end`.
+     * 0: nothing for `peer` now; else what is at `begin..end` of 1: the values; 2: the result; 3: the trailers.
      */
     next_send(peer: number): number;
     /**
@@ -51,6 +64,18 @@ export class Engine {
      */
     result_counts_address(): number;
     sent(peer: number, bytes: number): void;
+    /**
+     * Adds the first `length` bytes of the operand to the sums of what comes from `peer`.
+     */
+    sum_received(peer: number, length: number): void;
+    /**
+     * Adds the first `length` bytes of the operand to the sums of what goes to `peer`.
+     */
+    sum_sent(peer: number, length: number): void;
+    /**
+     * Address of the trailers.
+     */
+    trailers_address(): number;
     readonly begin: number;
     readonly end: number;
     readonly own: number;

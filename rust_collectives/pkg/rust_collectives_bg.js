@@ -48,6 +48,13 @@ export class Engine {
         return ret;
     }
     /**
+     * Has sums follow the moves from and to `peer`.
+     * @param {number} peer
+     */
+    check(peer) {
+        wasm.engine_check(this.__wbg_ptr, peer);
+    }
+    /**
      * Address of the elements per rank, `size` u32.
      * @returns {number}
      */
@@ -74,11 +81,36 @@ export class Engine {
         return ret >>> 0;
     }
     /**
+     * @returns {boolean}
+     */
+    is_damaged() {
+        const ret = wasm.engine_is_damaged(this.__wbg_ptr);
+        return ret !== 0;
+    }
+    /**
      * Address of the landing zone, `size - 1` segments.
      * @returns {number}
      */
     landing_address() {
         const ret = wasm.engine_landing_address(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
+     * Ends a message from `peer`; returns where in the trailers lies what must follow it.
+     * @param {number} peer
+     * @returns {number}
+     */
+    message_received(peer) {
+        const ret = wasm.engine_message_received(this.__wbg_ptr, peer);
+        return ret >>> 0;
+    }
+    /**
+     * Ends a message to `peer`; returns where in the trailers its sums lie.
+     * @param {number} peer
+     * @returns {number}
+     */
+    message_sent(peer) {
+        const ret = wasm.engine_message_sent(this.__wbg_ptr, peer);
         return ret >>> 0;
     }
     /**
@@ -103,7 +135,7 @@ export class Engine {
     }
     /**
      * 0: all has come from `peer`; 1: the next bytes go to `begin..end` of the landing zone; 2: of the result; 3: to
-     * nowhere before the next fold.
+     * nowhere before the next fold; 4: to `begin..end` of the trailers.
      * @param {number} peer
      * @returns {number}
      */
@@ -112,7 +144,7 @@ export class Engine {
         return ret;
     }
     /**
-     * 0: nothing for `peer` now; 1: the values at `begin..end`; 2: the result at `begin..end`.
+     * 0: nothing for `peer` now; else what is at `begin..end` of 1: the values; 2: the result; 3: the trailers.
      * @param {number} peer
      * @returns {number}
      */
@@ -156,6 +188,30 @@ export class Engine {
      */
     sent(peer, bytes) {
         wasm.engine_sent(this.__wbg_ptr, peer, bytes);
+    }
+    /**
+     * Adds the first `length` bytes of the operand to the sums of what comes from `peer`.
+     * @param {number} peer
+     * @param {number} length
+     */
+    sum_received(peer, length) {
+        wasm.engine_sum_received(this.__wbg_ptr, peer, length);
+    }
+    /**
+     * Adds the first `length` bytes of the operand to the sums of what goes to `peer`.
+     * @param {number} peer
+     * @param {number} length
+     */
+    sum_sent(peer, length) {
+        wasm.engine_sum_sent(this.__wbg_ptr, peer, length);
+    }
+    /**
+     * Address of the trailers.
+     * @returns {number}
+     */
+    trailers_address() {
+        const ret = wasm.engine_trailers_address(this.__wbg_ptr);
+        return ret >>> 0;
     }
 }
 if (Symbol.dispose) Engine.prototype[Symbol.dispose] = Engine.prototype.free;

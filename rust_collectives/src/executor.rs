@@ -4,8 +4,13 @@
 //! fold land here first, a segment of each peer at a time; once all of a segment's terms are whole, the driver copies
 //! its own to `operand`, calls `fold`, and copies `folded` to the result: all of it stays in the cache.
 //!
+//! The moves from and to a peer that is `checked` are followed by their sums (checksum.rs) on the wire. A rank adds them to
+//! what it passes on only when those of all that went into it have come and were right. So bytes flow without waiting, and
+//! yet no rank is done before everything that its result was made of has been verified, on whatever ranks.
+//!
 //! Everything is allocated by `new`; a collective of any length then runs without allocation.
 
+use crate::checksum::{self, Checksum};
 use crate::element::{Dtype, Reduction};
 use crate::reduce::{self, Kind};
 use crate::schedule::{Action, Fold, Receive, Schedule, Source, Terms};
@@ -55,6 +60,17 @@ impl Algorithm {
     ];
 }
 
+/// Where the bytes of the next send are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// In the values, at `begin..end`.
+    Own { begin: u64, end: u64 },
+    /// In the result, at `begin..end`.
+    Result { begin: u64, end: u64 },
+    /// In the trailers, at `begin..end`.
+    Trailer { begin: usize, end: usize },
+}
+
 /// Where the bytes of the next receive go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -62,6 +78,8 @@ pub enum Target {
     Result { begin: u64, end: u64 },
     /// Into the landing zone, at `begin..end`.
     Landing { begin: usize, end: usize },
+    /// Into the trailers, at `begin..end`.
+    Trailer { begin: usize, end: usize },
     /// Nowhere until the next fold has made room.
     Full,
 }
@@ -98,6 +116,21 @@ pub struct Executor {
     folded: Vec<u64>,
     /// Where a fold keeps its partial sums.
     scratch: Vec<u64>,
+    checked: Vec<bool>,
+    /// Per peer, what has gone to it and what has come from it.
+    outgoing: Vec<Guard>,
+    incoming: Vec<Guard>,
+    /// Per peer, the sums for it and those from it.
+    trailers: Vec<u64>,
+    is_damaged: bool,
+}
+
+/// The sums of the move that runs.
+#[derive(Clone, Copy, Default)]
+struct Guard {
+    sums: Checksum,
+    /// Once it is whole: its number, and how much of its trailer has moved.
+    trailer: Option<(usize, usize)>,
 }
 
 impl Executor {
@@ -127,6 +160,11 @@ impl Executor {
             operand: vec![0; words],
             folded: vec![0; words],
             scratch: vec![0; reduce::scratch_words(ranks)],
+            checked: vec![false; ranks],
+            outgoing: vec![Guard::default(); ranks],
+            incoming: vec![Guard::default(); ranks],
+            trailers: vec![0; 2 * ranks * TRAILER / 8],
+            is_damaged: false,
         }
     }
 
@@ -157,6 +195,9 @@ impl Executor {
         self.landed.fill(0);
         self.whole = 0;
         self.folding = 0;
+        self.outgoing.fill(Guard::default());
+        self.incoming.fill(Guard::default());
+        self.is_damaged = false;
         if self.size > 1 {
             self.plan(collective, algorithm);
         }
@@ -217,22 +258,44 @@ impl Executor {
         }
     }
 
-    /// Bytes that this collective sends to `peer`, all moves together.
-    pub fn bytes_to(&self, peer: u32) -> u64 {
-        let to_peer = self.schedule.sends.iter().filter(|send| send.peer == peer);
-        to_peer.map(|send| send.end - send.begin).sum()
+    /// Has sums follow the moves from and to `peer`, as it does on its side.
+    pub fn check(&mut self, peer: u32) {
+        self.checked[peer as usize] = true;
     }
 
-    /// Bytes that this collective receives from `peer`, all moves together.
+    /// True once sums were not those of the bytes before them.
+    pub fn is_damaged(&self) -> bool {
+        self.is_damaged
+    }
+
+    /// Bytes that this collective sends to `peer`, all moves and their trailers together.
+    pub fn bytes_to(&self, peer: u32) -> u64 {
+        let to_peer = self.schedule.sends.iter().filter(|send| send.peer == peer);
+        let lengths = to_peer.map(|send| send.end - send.begin);
+        lengths.map(|length| self.on_the_wire(peer, length)).sum()
+    }
+
+    /// Bytes that this collective receives from `peer`, all moves and their trailers together.
     pub fn bytes_from(&self, peer: u32) -> u64 {
         let receives = self.schedule.receives.iter();
         let from_peer = receives.filter(|receive| receive.peer == peer);
-        from_peer.map(|receive| receive.end - receive.begin).sum()
+        let lengths = from_peer.map(|receive| receive.end - receive.begin);
+        lengths.map(|length| self.on_the_wire(peer, length)).sum()
     }
 
-    /// The bytes that may go to `peer` now, and what they are part of; `None` if the next ones are not there yet or none
-    /// are left.
-    pub fn next_send(&mut self, peer: u32) -> Option<(Source, u64, u64)> {
+    fn on_the_wire(&self, peer: u32, length: u64) -> u64 {
+        let has_trailer = length > 0 && self.checked[peer as usize];
+        length + if has_trailer { TRAILER as u64 } else { 0 }
+    }
+
+    /// The bytes that may go to `peer` now; `None` if the next ones are not there yet or none are left.
+    pub fn next_send(&mut self, peer: u32) -> Option<Offer> {
+        if let Some((index, done)) = self.outgoing[peer as usize].trailer {
+            let begin = trailer_to(peer) + done;
+            let end = trailer_to(peer) + TRAILER;
+            let is_verified = self.is_verified(self.schedule.sends[index].source);
+            return is_verified.then_some(Offer::Trailer { begin, end });
+        }
         let index = self.current_send(peer)?;
         let send = self.schedule.sends[index];
         let ready = match send.source {
@@ -240,22 +303,91 @@ impl Executor {
             Source::Receive(index) => send.begin + self.schedule.receives[index].done,
             Source::Fold(index) => send.begin + self.schedule.folds[index].done,
         };
-        let begin = send.begin + send.done;
-        (begin < ready).then_some((send.source, begin, ready))
+        let (begin, end) = (send.begin + send.done, ready);
+        (begin < end).then_some(match send.source {
+            Source::Own => Offer::Own { begin, end },
+            _ => Offer::Result { begin, end },
+        })
+    }
+
+    /// True if nothing that went into it may be damaged.
+    fn is_verified(&self, source: Source) -> bool {
+        let is_right = |receive: &Receive| {
+            receive.is_verified
+                || receive.begin == receive.end
+                || !self.checked[receive.peer as usize]
+        };
+        let mut receives = self.schedule.receives.iter();
+        match source {
+            Source::Own => true,
+            Source::Receive(index) => is_right(&self.schedule.receives[index]),
+            Source::Fold(fold) => {
+                receives.all(|receive| receive.action != Action::Term(fold) || is_right(receive))
+            }
+        }
+    }
+
+    /// Takes note of payload for a checked `peer` that `sent` will tell of next: the first bytes of the operand.
+    pub fn sum_sent(&mut self, peer: u32, length: usize) {
+        let sums = &mut self.outgoing[peer as usize].sums;
+        sums.add(&as_bytes(&self.operand)[..length]);
+    }
+
+    /// Ends a message to `peer`, whose bytes were noted by `sum_sent`; returns where in the trailers its sums lie.
+    pub fn message_sent(&mut self, peer: u32) -> usize {
+        let guard = std::mem::take(&mut self.outgoing[peer as usize]);
+        self.put_trailer(trailer_to(peer), guard.sums)
+    }
+
+    /// Ends a message from `peer`, whose bytes were noted by `sum_received`; returns where in the trailers lies what must
+    /// follow it.
+    pub fn message_received(&mut self, peer: u32) -> usize {
+        let guard = std::mem::take(&mut self.incoming[peer as usize]);
+        self.put_trailer(trailer_from(peer), guard.sums)
+    }
+
+    fn put_trailer(&mut self, begin: usize, sums: Checksum) -> usize {
+        self.trailers[begin / 8..(begin + TRAILER) / 8].copy_from_slice(&sums.finish());
+        begin
     }
 
     /// `bytes` of what `next_send` offered have been written.
     pub fn sent(&mut self, peer: u32, bytes: u64) {
-        let (_, begin, end) = self
+        let offer = self
             .next_send(peer)
             .expect("bytes were sent that were not offered");
-        assert!(bytes <= end - begin, "more bytes were sent than offered");
+        let space = match offer {
+            Offer::Own { begin, end } | Offer::Result { begin, end } => end - begin,
+            Offer::Trailer { begin, end } => (end - begin) as u64,
+        };
+        assert!(bytes <= space, "more bytes were sent than offered");
+        let guard = &mut self.outgoing[peer as usize];
+        if let Some((_, done)) = &mut guard.trailer {
+            *done += bytes as usize;
+            if *done == TRAILER {
+                *guard = Guard::default();
+            }
+            return;
+        }
         let index = self.current_send(peer).expect("next_send found it");
-        self.schedule.sends[index].done += bytes;
+        let send = &mut self.schedule.sends[index];
+        send.done += bytes;
+        if send.begin + send.done == send.end && self.checked[peer as usize] {
+            let guard = &mut self.outgoing[peer as usize];
+            guard.trailer = Some((index, 0));
+            let sums = guard.sums;
+            self.put_trailer(trailer_to(peer), sums);
+        }
     }
 
     /// Where the next bytes from `peer` go; `None` once all have come.
     pub fn next_receive(&mut self, peer: u32) -> Option<Target> {
+        if let Some((_, done)) = self.incoming[peer as usize].trailer {
+            return Some(Target::Trailer {
+                begin: trailer_from(peer) + done,
+                end: trailer_from(peer) + TRAILER,
+            });
+        }
         let index = self.current_receive(peer)?;
         let receive = self.schedule.receives[index];
         let Action::Term(fold) = receive.action else {
@@ -277,6 +409,13 @@ impl Executor {
         })
     }
 
+    /// Takes note of payload from a checked `peer` in the result, that `received` will tell of next: the first bytes of
+    /// the operand.
+    pub fn sum_received(&mut self, peer: u32, length: usize) {
+        let sums = &mut self.incoming[peer as usize].sums;
+        sums.add(&as_bytes(&self.operand)[..length]);
+    }
+
     /// `bytes` have been read to where `next_receive` said.
     pub fn received(&mut self, peer: u32, bytes: u64) {
         let target = self
@@ -284,20 +423,53 @@ impl Executor {
             .expect("bytes were received that were not asked for");
         let space = match target {
             Target::Result { begin, end } => end - begin,
-            Target::Landing { begin, end } => (end - begin) as u64,
+            Target::Landing { begin, end } | Target::Trailer { begin, end } => (end - begin) as u64,
             Target::Full => 0,
         };
         assert!(bytes <= space, "more bytes were received than asked for");
+        if let Target::Trailer { begin, .. } = target {
+            return self.trailer_received(peer, begin - trailer_from(peer) + bytes as usize);
+        }
         let index = self.current_receive(peer).expect("next_receive found it");
-        match self.schedule.receives[index].action {
-            Action::Copy => self.schedule.receives[index].done += bytes,
+        let receive = &mut self.schedule.receives[index];
+        let mut arrived = receive.done + bytes;
+        match receive.action {
+            Action::Copy => receive.done += bytes,
             Action::Term(fold) => {
                 let slot = self.slot(peer);
+                arrived += self.landed[slot];
                 self.landed[slot] += bytes;
                 self.whole += u32::from(bytes == space);
                 self.folding = fold;
             }
         }
+        if !self.checked[peer as usize] {
+            return;
+        }
+        let guard = &mut self.incoming[peer as usize];
+        if let Target::Landing { begin, .. } = target {
+            guard
+                .sums
+                .add(&as_bytes(&self.landing)[begin..begin + bytes as usize]);
+        }
+        let Receive { begin, end, .. } = self.schedule.receives[index];
+        if begin + arrived == end {
+            guard.trailer = Some((index, 0));
+        }
+    }
+
+    fn trailer_received(&mut self, peer: u32, done: usize) {
+        let guard = &mut self.incoming[peer as usize];
+        let (index, so_far) = guard.trailer.as_mut().expect("a trailer is awaited");
+        *so_far = done;
+        if done < TRAILER {
+            return;
+        }
+        let words = trailer_from(peer) / 8;
+        let is_right = self.trailers[words..words + TRAILER / 8] == guard.sums.finish();
+        self.schedule.receives[*index].is_verified = is_right;
+        self.is_damaged |= !is_right;
+        *guard = Guard::default();
     }
 
     /// The segment that can be folded now: all its terms are here, and what it overwrites has been sent.
@@ -354,6 +526,11 @@ impl Executor {
         }
         self.landed.fill(0);
         self.whole = 0;
+    }
+
+    /// The trailers of all peers, in words of 8 bytes.
+    pub fn trailers(&mut self) -> &mut [u64] {
+        &mut self.trailers
     }
 
     /// The landing zone, in words of 8 bytes.
@@ -418,3 +595,19 @@ fn cut(offsets: &mut [u64], lengths: impl Iterator<Item = u64>, unit: u64) {
         offsets[part + 1] = offsets[part] + length * unit;
     }
 }
+
+fn trailer_to(peer: u32) -> usize {
+    2 * peer as usize * TRAILER
+}
+
+fn trailer_from(peer: u32) -> usize {
+    trailer_to(peer) + TRAILER
+}
+
+fn as_bytes(words: &[u64]) -> &[u8] {
+    // SAFETY: every bit pattern is a valid u8, and the lengths in bytes agree.
+    unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), size_of_val(words)) }
+}
+
+/// Bytes of a trailer.
+const TRAILER: usize = checksum::BYTES;

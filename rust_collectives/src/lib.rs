@@ -11,6 +11,7 @@
 //! landed terms are folded (reduce.rs, over the elements of element.rs). A new algorithm is one more file like ring.rs.
 
 pub mod chain;
+pub mod checksum;
 pub mod direct;
 pub mod element;
 pub mod executor;

@@ -58,6 +58,8 @@ pub struct Receive {
     pub begin: u64,
     pub end: u64,
     pub action: Action,
+    /// True once it is known to be what was sent.
+    pub is_verified: bool,
     /// Bytes in place, or folded, so far.
     pub done: u64,
 }
@@ -126,6 +128,7 @@ impl Schedule {
             begin,
             end,
             action: Action::Copy,
+            is_verified: false,
             done: 0,
         });
     }
@@ -151,6 +154,7 @@ impl Schedule {
             begin,
             end,
             action: Action::Term(index),
+            is_verified: false,
             done: 0,
         });
     }

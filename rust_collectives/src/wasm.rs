@@ -1,8 +1,7 @@
 //! What JavaScript sees: the executor with plain numbers. Byte positions are f64, exact up to 2^53.
 
 use crate::element::{Dtype, Reduction};
-use crate::executor::{Algorithm, Collective, Executor, Target};
-use crate::schedule::Source;
+use crate::executor::{Algorithm, Collective, Executor, Offer, Target};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Makes the heap at least `bytes` large, so that later allocations up to that sum do not grow the memory. Growing it
@@ -72,13 +71,16 @@ impl Engine {
         self.executor.bytes_from(peer) as f64
     }
 
-    /// 0: nothing for `peer` now; 1: the values at `begin..end`; 2: the result at `begin..end`.
+    /// 0: nothing for `peer` now; else what is at `begin..end` of 1: the values; 2: the result; 3: the trailers.
     pub fn next_send(&mut self, peer: u32) -> u8 {
-        let Some((source, begin, end)) = self.executor.next_send(peer) else {
-            return 0;
+        let (place, begin, end) = match self.executor.next_send(peer) {
+            None => return 0,
+            Some(Offer::Own { begin, end }) => (1, begin, end),
+            Some(Offer::Result { begin, end }) => (2, begin, end),
+            Some(Offer::Trailer { begin, end }) => (3, begin as u64, end as u64),
         };
         (self.begin, self.end) = (begin as f64, end as f64);
-        if source == Source::Own { 1 } else { 2 }
+        place
     }
 
     pub fn sent(&mut self, peer: u32, bytes: f64) {
@@ -86,7 +88,7 @@ impl Engine {
     }
 
     /// 0: all has come from `peer`; 1: the next bytes go to `begin..end` of the landing zone; 2: of the result; 3: to
-    /// nowhere before the next fold.
+    /// nowhere before the next fold; 4: to `begin..end` of the trailers.
     pub fn next_receive(&mut self, peer: u32) -> u8 {
         match self.executor.next_receive(peer) {
             None => 0,
@@ -97,6 +99,10 @@ impl Engine {
             Some(Target::Result { begin, end }) => {
                 (self.begin, self.end) = (begin as f64, end as f64);
                 2
+            }
+            Some(Target::Trailer { begin, end }) => {
+                (self.begin, self.end) = (begin as f64, end as f64);
+                4
             }
             Some(Target::Full) => 3,
         }
@@ -145,6 +151,40 @@ impl Engine {
     /// Address of the elements of an all-to-all's result per rank, `size` u32.
     pub fn result_counts_address(&mut self) -> usize {
         self.executor.result_counts().as_ptr() as usize
+    }
+
+    /// Has sums follow the moves from and to `peer`.
+    pub fn check(&mut self, peer: u32) {
+        self.executor.check(peer);
+    }
+
+    pub fn is_damaged(&self) -> bool {
+        self.executor.is_damaged()
+    }
+
+    /// Adds the first `length` bytes of the operand to the sums of what goes to `peer`.
+    pub fn sum_sent(&mut self, peer: u32, length: usize) {
+        self.executor.sum_sent(peer, length);
+    }
+
+    /// Adds the first `length` bytes of the operand to the sums of what comes from `peer`.
+    pub fn sum_received(&mut self, peer: u32, length: usize) {
+        self.executor.sum_received(peer, length);
+    }
+
+    /// Ends a message to `peer`; returns where in the trailers its sums lie.
+    pub fn message_sent(&mut self, peer: u32) -> usize {
+        self.executor.message_sent(peer)
+    }
+
+    /// Ends a message from `peer`; returns where in the trailers lies what must follow it.
+    pub fn message_received(&mut self, peer: u32) -> usize {
+        self.executor.message_received(peer)
+    }
+
+    /// Address of the trailers.
+    pub fn trailers_address(&mut self) -> usize {
+        self.executor.trailers().as_ptr() as usize
     }
 
     /// Address of the landing zone, `size - 1` segments.

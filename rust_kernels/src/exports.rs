@@ -7,8 +7,7 @@ use crate::elementwise::Stripe;
 use crate::matmul::Product;
 use crate::norm::{Moments, Norm};
 use crate::operands::{
-    In, Indices, Out, or_throw, read, read_at, read_below, read_stored, write, write_at,
-    write_stored,
+    In, Indices, Out, or_throw, read, read_below, read_stored, write, write_at, write_stored,
 };
 use crate::permute::Order;
 use crate::rotary::Rotation;
@@ -302,4 +301,3 @@ pub fn row_sums(x: In, out: Out, rows: usize, cols: usize, accumulate: u32) {
 pub fn column_sums(x: In, out: Out, rows: usize, cols: usize, accumulate: u32) {
     or_throw(sums::column_sums(read(x, rows * cols), accumulate != 0, write(out, cols)));
 }
-

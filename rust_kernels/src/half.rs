@@ -7,67 +7,121 @@
 use crate::bits::{HALF_LANES, Words};
 use crate::simd::{F32x4, LANES};
 
-/// How an element is stored in 16 bits.
-pub trait Format {
+/// How an element is stored in 16 bits; a value has the constants that conversions need.
+pub trait Format: Copy {
+    /// `constant` gives a number in all lanes: `Words::keep` for a loop, else `Words::splat`.
+    fn new(constant: impl Fn(u32) -> Words) -> Self;
     /// Four elements, each in the lower half of a word, as f32.
-    fn widen(halves: Words) -> F32x4;
+    fn widen(self, halves: Words) -> F32x4;
     /// Four f32 as elements, each in the lower half of a word.
-    fn narrow(x: F32x4) -> Words;
+    fn narrow(self, x: F32x4) -> Words;
 }
 
-pub struct F16;
-pub struct Bf16;
+#[derive(Clone, Copy)]
+pub struct F16 {
+    magnitude: Words,
+    sign: Words,
+    largest: Words,
+    subnormal_end: Words,
+    smallest_normal: Words,
+    rebias: Words,
+    f32_magnitude: Words,
+    infinity: Words,
+    too_large: Words,
+    dropped_bits: Words,
+    fraction: Words,
+    quiet: Words,
+}
 
 impl Format for F16 {
     #[inline(always)]
-    fn widen(halves: Words) -> F32x4 {
-        let magnitude = halves.and(Words::splat(0x7fff)).up::<13>();
-        let sign = halves.and(Words::splat(0x8000)).up::<16>();
-        let normal = magnitude.plus(Words::splat(REBIAS));
-        // Infinity and NaN: the exponent of f32 is all ones too.
-        let special = normal.plus(Words::splat(REBIAS));
-        // A subnormal is a fraction of 2^-14: put it under that power's own leading one, and take the one away. (To multiply
-        // it by 2^112 would be shorter, but subnormal operands cost a hundred cycles each.)
-        let one = Words::splat(SMALLEST_NORMAL);
-        let subnormal = Words::of(magnitude.plus(one).as_f32() - one.as_f32());
-        let finite = Words::splat(1 << 23).above(magnitude).select(subnormal, normal);
-        let is_special = magnitude.above(Words::splat((0x7c00 << 13) - 1));
-        is_special.select(special, finite).or(sign).as_f32()
+    fn new(constant: impl Fn(u32) -> Words) -> Self {
+        Self {
+            magnitude: constant(0x7fff),
+            sign: constant(0x8000),
+            largest: constant((0x7c00 << 13) - 1),
+            subnormal_end: constant(1 << 23),
+            // 2^-14, as f32.
+            smallest_normal: constant((127 - 14) << 23),
+            // What an f16's exponent lacks to an f32's.
+            rebias: constant((127 - 15) << 23),
+            f32_magnitude: constant(F32_MAGNITUDE),
+            infinity: constant(F32_INFINITY),
+            // 2^16, as f32: from there on all is infinity.
+            too_large: constant((127 + 16) << 23),
+            dropped_bits: constant(13 << 23),
+            fraction: constant(0x3ff),
+            quiet: constant(0x200),
+        }
     }
 
     #[inline(always)]
-    fn narrow(x: F32x4) -> Words {
-        let bits = Words::of(x);
-        let magnitude = bits.and(Words::splat(0x7fff_ffff));
-        let sign = bits.down::<16>().and(Words::splat(0x8000));
-        // From 2^16 on all is infinity. The bits to drop are rounded by a carry, which may go up to the exponent.
-        let held = magnitude.min(Words::splat(TOO_LARGE));
-        let odd = held.down::<13>().and(Words::splat(1));
-        let normal = held.minus(Words::splat(REBIAS - 0xfff)).plus(odd).down::<13>();
-        // One half added puts a subnormal's bits at the lower end of the sum, rounded by the addition itself.
-        let half = Words::splat(ONE_HALF);
-        let subnormal = Words::of(held.as_f32() + half.as_f32()).minus(half);
-        let number = Words::splat(SMALLEST_NORMAL).above(magnitude).select(subnormal, normal);
-        // A NaN was held to infinity's bits: what makes it a NaN is its fraction.
-        let fraction = magnitude.down::<13>().and(Words::splat(0x3ff)).or(Words::splat(0x200));
-        number.or(is_nan(magnitude).and(fraction)).or(sign)
+    fn widen(self, halves: Words) -> F32x4 {
+        let magnitude = halves.and(self.magnitude).up::<13>();
+        let sign = halves.and(self.sign).up::<16>();
+        // Infinity and NaN: the exponent of f32 is all ones too.
+        let special = magnitude.above(self.largest).and(self.rebias);
+        // A subnormal is a fraction of 2^-14: put it under that power's own leading one, and take the one away. (To multiply
+        // it by 2^112 would be shorter, but subnormal operands cost a hundred cycles each.)
+        let is_subnormal = self.subnormal_end.above(magnitude);
+        let leading = is_subnormal.and(self.smallest_normal);
+        let rebias = self.rebias.plus(is_subnormal.and(self.subnormal_end));
+        let number = magnitude.plus(rebias).as_f32() - leading.as_f32();
+        Words::of(number).plus(special).or(sign).as_f32()
     }
+
+    #[inline(always)]
+    fn narrow(self, x: F32x4) -> Words {
+        let bits = Words::of(x);
+        let magnitude = bits.and(self.f32_magnitude);
+        let sign = bits.down::<16>().and(self.sign);
+        let held = magnitude.min(self.too_large);
+        // With 2^13 times the power of two below it added, a number's last bit is the last that f16 keeps, and the addition
+        // itself rounds; below 2^-14 as if that were the power of two.
+        let exponent = held.and(self.infinity).max(self.smallest_normal);
+        let added = exponent.plus(self.dropped_bits);
+        let significand = Words::of(held.as_f32() + added.as_f32()).minus(added);
+        let number = exponent.minus(self.smallest_normal).down::<13>().plus(significand);
+        // A NaN was held to infinity's bits: what makes it a NaN is its fraction.
+        let fraction = magnitude.down::<13>().and(self.fraction).or(self.quiet);
+        number.or(magnitude.above(self.infinity).and(fraction)).or(sign)
+    }
+}
+
+#[derive(Clone, Copy)]
+pub struct Bf16 {
+    one: Words,
+    below_half: Words,
+    f32_magnitude: Words,
+    infinity: Words,
+    quiet: Words,
 }
 
 impl Format for Bf16 {
     #[inline(always)]
-    fn widen(halves: Words) -> F32x4 {
+    fn new(constant: impl Fn(u32) -> Words) -> Self {
+        Self {
+            one: constant(1),
+            below_half: constant(0x7fff),
+            f32_magnitude: constant(F32_MAGNITUDE),
+            infinity: constant(F32_INFINITY),
+            quiet: constant(0x0040_0000),
+        }
+    }
+
+    #[inline(always)]
+    fn widen(self, halves: Words) -> F32x4 {
         halves.up::<16>().as_f32()
     }
 
     #[inline(always)]
-    fn narrow(x: F32x4) -> Words {
+    fn narrow(self, x: F32x4) -> Words {
         let bits = Words::of(x);
-        let odd = bits.down::<16>().and(Words::splat(1));
-        let rounded = bits.plus(Words::splat(0x7fff)).plus(odd);
+        let odd = bits.down::<16>().and(self.one);
+        let rounded = bits.plus(self.below_half).plus(odd);
         // Rounding could carry a NaN over into zero: it is made quiet instead.
-        let quiet = bits.or(Words::splat(0x0040_0000));
-        is_nan(bits.and(Words::splat(0x7fff_ffff))).select(quiet, rounded).down::<16>()
+        let is_nan = bits.and(self.f32_magnitude).above(self.infinity);
+        is_nan.select(bits.or(self.quiet), rounded).down::<16>()
     }
 }
 
@@ -97,12 +151,13 @@ pub fn narrow_run(to: Half, x: &[f32], out: &mut [u16]) {
 fn widen_all<F: Format>(x: &[u16], out: &mut [f32]) {
     assert_eq!(x.len(), out.len());
     let whole = x.len() / HALF_LANES * HALF_LANES;
+    let format = F::new(Words::keep);
     let widen = |x: &[u16], out: &mut [f32], at: usize| {
         // SAFETY: the callers below see to at + 8 <= len, and both slices are that long.
         unsafe {
             let [low, high] = Words::load_halves(x, at);
-            F::widen(low).store(out, at);
-            F::widen(high).store(out, at + LANES);
+            format.widen(low).store(out, at);
+            format.widen(high).store(out, at + LANES);
         }
     };
     for at in (0..whole).step_by(HALF_LANES) {
@@ -118,11 +173,12 @@ fn widen_all<F: Format>(x: &[u16], out: &mut [f32]) {
 fn narrow_all<F: Format>(x: &[f32], out: &mut [u16]) {
     assert_eq!(x.len(), out.len());
     let whole = x.len() / HALF_LANES * HALF_LANES;
+    let format = F::new(Words::keep);
     let narrow = |x: &[f32], out: &mut [u16], at: usize| {
         // SAFETY: the callers below see to at + 8 <= len, and both slices are that long.
         unsafe {
-            let low = F::narrow(F32x4::load(x, at));
-            let high = F::narrow(F32x4::load(x, at + LANES));
+            let low = format.narrow(F32x4::load(x, at));
+            let high = format.narrow(F32x4::load(x, at + LANES));
             Words::store_halves([low, high], out, at);
         }
     };
@@ -136,18 +192,8 @@ fn narrow_all<F: Format>(x: &[f32], out: &mut [u16]) {
     out[whole..].copy_from_slice(&narrowed[..rest]);
 }
 
-#[inline(always)]
-fn is_nan(magnitude: Words) -> Words {
-    magnitude.above(Words::splat(0x7f80_0000))
-}
-
-/// What an f16's exponent lacks to an f32's.
-const REBIAS: u32 = (127 - 15) << 23;
-/// 2^-14, the smallest normal f16, as f32.
-const SMALLEST_NORMAL: u32 = (127 - 14) << 23;
-/// 2^16, as f32: narrowing it gives infinity's bits.
-const TOO_LARGE: u32 = (127 + 16) << 23;
-const ONE_HALF: u32 = (127 - 1) << 23;
+const F32_MAGNITUDE: u32 = 0x7fff_ffff;
+const F32_INFINITY: u32 = 0x7f80_0000;
 
 #[cfg(test)]
 mod tests {
@@ -170,7 +216,7 @@ mod tests {
         for half in 0..=u16::MAX {
             let bits = widen(half).to_bits();
             // Halfway in either format, subnormal f16 too, is one of these steps beyond.
-            for step in (0..24).map(|i| 1 << i).chain([0]) {
+            for step in (0..24).map(|i| 1_u32 << i).chain([0]) {
                 for offset in [step.wrapping_sub(1), step, step + 1] {
                     values.push(f32::from_bits(bits.wrapping_add(offset)));
                 }

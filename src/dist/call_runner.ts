@@ -58,8 +58,12 @@ export class CallRunner {
     const peers = peersOf(parts);
     this.#parts = parts;
     this.#engine = new Engine(ranks.indexOf(host.rank), ranks.length);
+    for (const { rank, connection } of peers) {
+      if (connection.isUnprotected) this.#engine.check(rank);
+    }
     this.#guard = new CallGuard(host, ranks, progress);
     this.#messages = new Messages({
+      engine: this.#engine,
       ranks,
       id,
       peers,

@@ -1,5 +1,5 @@
 // FNV-1a, 32 bits: h <- (h xor byte) * 16777619. Names a damaged header or message for what it is; it keeps nobody out,
-// that is what the proof and TLS are for. Payload has only TCP's checksum, or TLS's.
+// that is what the proof and TLS are for. Payload that crosses a plain network is followed by sums of its own (checksum.rs).
 
 /** The checksum of `bytes`. */
 export function checksum(bytes: Uint8Array): number {

@@ -4,6 +4,9 @@
 //   the terms of a reduction     ->  read into the landing zone in WASM memory, a segment per peer; when all peers' are
 //                                    whole: operand = values[a..b]; folded = tree of terms; result[c..d] = folded
 //
+// What crosses a plain network is followed by its sums, move by move (executor.rs): those of bytes that lie in JavaScript's
+// memory are taken of a copy in the operand, which is free between two folds.
+//
 // A segment is small enough for the cache, so the two copies cost little, and a group's WASM memory is bounded whatever
 // the length of the values. It must not grow while a read into a landing zone is pending, as the view would be detached:
 // the heap is made large enough for all groups here, before the first read.
@@ -15,6 +18,7 @@ import {
   ALGORITHMS,
   type Dtype,
   DTYPES,
+  FrameError,
   type Op,
   OPS,
   type Reduction,
@@ -25,6 +29,10 @@ import {
 const MAX_SEGMENT_BYTES = 64 << 10;
 /** Landing zone of one group: a segment for each peer. */
 const LANDING_BYTES = 512 << 10;
+/** Sums of a move, or of a message, on the wire. */
+export const TRAILER_BYTES = 32;
+/** Bytes that are copied at a time to be summed: they stay in the first-level cache. */
+const COPY_BYTES = 16 << 10;
 /** Groups that one process can have at a time. */
 const MAX_ENGINES = 256;
 /** Beside its landing zone and two segments an engine needs room for its schedule and for partial sums. */
@@ -64,8 +72,10 @@ export class Engine implements Disposable {
   readonly #landing: Uint8Array;
   readonly #operand: Uint8Array;
   readonly #folded: Uint8Array;
+  readonly #trailers: Uint8Array;
   readonly #counts: Uint32Array;
   readonly #resultCounts: Uint32Array;
+  readonly #checked: boolean[];
   #values: Uint8Array = new Uint8Array();
   #result: Uint8Array = new Uint8Array();
   #freed = false;
@@ -91,8 +101,22 @@ export class Engine implements Disposable {
     this.#landing = new Uint8Array(before, engine.landing_address(), (size - 1) * segment);
     this.#operand = new Uint8Array(before, engine.operand_address(), segment);
     this.#folded = new Uint8Array(before, engine.folded_address(), segment);
+    const trailers = 2 * size * TRAILER_BYTES;
+    this.#trailers = new Uint8Array(before, engine.trailers_address(), trailers);
+    this.#checked = Array.from({ length: size }, () => false);
     this.#counts = new Uint32Array(before, engine.counts_address(), size);
     this.#resultCounts = new Uint32Array(before, engine.result_counts_address(), size);
+  }
+
+  /** Has sums follow what goes to and comes from `peer`, from the next collective on; so it must there. */
+  check(peer: number): void {
+    this.#checked[peer] = true;
+    this.#engine.check(peer);
+  }
+
+  /** True if sums follow what goes to and comes from `peer`. */
+  checks(peer: number): boolean {
+    return this.#checked[peer];
   }
 
   /** Starts a collective; its memory must stay untouched until it ends. */
@@ -111,12 +135,12 @@ export class Engine implements Disposable {
     );
   }
 
-  /** Bytes that go to `peer` in this collective. */
+  /** Bytes that go to `peer` in this collective, with their sums. */
   bytesTo(peer: number): number {
     return this.#engine.bytes_to(peer);
   }
 
-  /** Bytes that come from `peer` in this collective. */
+  /** Bytes that come from `peer` in this collective, with their sums. */
   bytesFrom(peer: number): number {
     return this.#engine.bytes_from(peer);
   }
@@ -125,12 +149,21 @@ export class Engine implements Disposable {
   nextSend(peer: number): Uint8Array | undefined {
     const place = this.#engine.next_send(peer);
     if (place === 0) return undefined;
-    const from = place === 1 ? this.#values : this.#result;
-    return from.subarray(this.#engine.begin, this.#engine.end);
+    return this.#source(place).subarray(this.#engine.begin, this.#engine.end);
+  }
+
+  #source(place: number): Uint8Array {
+    if (place === 3) return this.#trailers;
+    return place === 1 ? this.#values : this.#result;
   }
 
   /** The first `bytes` of `nextSend(peer)` have been written, or copied. */
   sent(peer: number, bytes: number): void {
+    if (this.#checked[peer]) {
+      const place = this.#engine.next_send(peer);
+      const { begin } = this.#engine;
+      if (place !== 3) this.sumSent(peer, this.#source(place).subarray(begin, begin + bytes));
+    }
     this.#engine.sent(peer, bytes);
   }
 
@@ -139,13 +172,59 @@ export class Engine implements Disposable {
     const place = this.#engine.next_receive(peer);
     if (place === 0) return undefined;
     if (place === 3) return FULL;
-    const into = place === 1 ? this.#landing : this.#result;
+    const into = place === 1 ? this.#landing : place === 2 ? this.#result : this.#trailers;
     return into.subarray(this.#engine.begin, this.#engine.end);
   }
 
-  /** The first `bytes` of `nextReceive(peer)` have been filled. */
+  /**
+   * The first `bytes` of `nextReceive(peer)` have been filled.
+   *
+   * @throws {FrameError} if they end the sums of what has come before, and do not agree with it.
+   */
   received(peer: number, bytes: number): void {
+    if (!this.#checked[peer]) return this.#engine.received(peer, bytes);
+    const place = this.#engine.next_receive(peer);
+    const { begin } = this.#engine;
+    if (place === 2) this.sumReceived(peer, this.#result.subarray(begin, begin + bytes));
     this.#engine.received(peer, bytes);
+    if (place === 4 && this.#engine.is_damaged()) throw damaged();
+  }
+
+  /** Adds bytes of a message to the sums of what goes to `peer`; none may run between both. */
+  sumSent(peer: number, bytes: Uint8Array): void {
+    this.#eachPart(bytes, (length) => this.#engine.sum_sent(peer, length));
+  }
+
+  /** Adds bytes of a message to the sums of what comes from `peer`. */
+  sumReceived(peer: number, bytes: Uint8Array): void {
+    this.#eachPart(bytes, (length) => this.#engine.sum_received(peer, length));
+  }
+
+  /** Ends a message to `peer`: the sums that are to follow it, until the next one. */
+  trailerOfSent(peer: number): Uint8Array {
+    const begin = this.#engine.message_sent(peer);
+    return this.#trailers.subarray(begin, begin + TRAILER_BYTES);
+  }
+
+  /**
+   * Ends a message from `peer`, which these sums have followed.
+   *
+   * @throws {FrameError} if they do not agree with it.
+   */
+  requireTrailer(peer: number, trailer: Uint8Array): void {
+    const begin = this.#engine.message_received(peer);
+    for (let i = 0; i < TRAILER_BYTES; i++) {
+      if (this.#trailers[begin + i] !== trailer[i]) throw damaged();
+    }
+  }
+
+  #eachPart(bytes: Uint8Array, add: (length: number) => void): void {
+    const longest = Math.min(this.#operand.length, COPY_BYTES);
+    for (let begin = 0; begin < bytes.length; begin += longest) {
+      const part = bytes.subarray(begin, begin + longest);
+      this.#operand.set(part);
+      add(part.length);
+    }
   }
 
   /** Folds a segment if all its terms are here; true if it has. */
@@ -166,6 +245,10 @@ export class Engine implements Disposable {
     engines--;
     this.#engine.free();
   }
+}
+
+function damaged(): FrameError {
+  return new FrameError("A payload was damaged on its way");
 }
 
 /** Bytes that are folded at a time in a group of `size` ranks, a multiple of every element's size. */

@@ -7,7 +7,8 @@
 // Little-endian. The header is the fingerprint of the call: a receiver compares it with its own call before it takes a
 // byte of payload, so ranks that call different collectives get an error that shows the difference, not a hang or a
 // wrong sum; the checksum (24 bits, of the other 45 bytes) tells damage from difference. There is one frame per call,
-// peer and direction, as the schedule already tells what is in it.
+// peer and direction, as the schedule already tells what is in it. Over plain TCP each move in it, such as a rank's term or
+// the sum of a chunk, is followed by 32 bytes of sums (checksum.rs), which belong to the payload.
 
 import { checksum } from "./checksum.ts";
 

@@ -55,11 +55,18 @@ export class Sender implements TransferListener {
     this.expected = engine.bytesTo(rank);
     this.#left = this.expected;
     outgoing.set(header.with(this.expected));
-    const ready = engine.nextSend(rank);
-    const staged = Math.min(ready?.length ?? 0, STAGING_BYTES - HEADER_BYTES);
-    if (ready !== undefined) {
-      outgoing.set(staged === ready.length ? ready : ready.subarray(0, staged), HEADER_BYTES);
-      engine.sent(rank, staged);
+    let staged = 0;
+    // Twice, where sums follow.
+    while (this.#left > staged && staged < STAGING_BYTES - HEADER_BYTES) {
+      const ready = engine.nextSend(rank);
+      if (ready === undefined) break;
+      const length = Math.min(ready.length, STAGING_BYTES - HEADER_BYTES - staged);
+      outgoing.set(
+        length === ready.length ? ready : ready.subarray(0, length),
+        HEADER_BYTES + staged,
+      );
+      engine.sent(rank, length);
+      staged += length;
     }
     this.#left -= staged;
     this.#staged = staged;

@@ -2,11 +2,12 @@
 //
 //   send      header and a short payload in one write, then the rest      receive   header, compared, then the values
 //
-// The frames of a pair share the connection with its collectives, so call_order.ts puts both in one order.
+// Where a plain network is crossed, the sums of the values follow them (engine.ts). The frames of a pair share the connection with its collectives, so call_order.ts puts both in one order.
 
 import type { CallGuard } from "./call_guard.ts";
 import type { CallOrder } from "./call_order.ts";
 import type { FailureSite } from "./failure.ts";
+import { type Engine, TRAILER_BYTES } from "./engine.ts";
 import { type Dtype, HEADER_BYTES } from "./frame.ts";
 import type { MessageRecorder, RunningMessage } from "./message_recorder.ts";
 import { FrameHeader, type Peer, STAGING_BYTES } from "./peer.ts";
@@ -25,6 +26,8 @@ export interface Message {
 
 /** What messages run on. */
 export interface MessagesParts {
+  /** Takes the sums; no collective runs beside a message. */
+  readonly engine: Engine;
   /** The group's id on the wire. */
   readonly id: bigint;
   /** Global ranks, in group order. */
@@ -58,8 +61,9 @@ export class Messages {
     const sequence = this.#sent[peer]++;
     const header = this.#header(message, sequence);
     return this.#run(`to ${peer}`, { ...message, op: "send", sequence }, async (to, record) => {
+      const { engine } = this.#parts;
       const short = values.subarray(0, STAGING_BYTES - HEADER_BYTES);
-      to.outgoing.set(header.with(values.length));
+      to.outgoing.set(header.with(values.length + this.#trailerBytes(peer)));
       to.outgoing.set(short, HEADER_BYTES);
       await to.connection.writeAll(to.outgoing.subarray(0, HEADER_BYTES + short.length));
       record.moved(short.length);
@@ -67,6 +71,9 @@ export class Messages {
         record.moved(await to.connection.write(values.subarray(record.bytesDone)));
         this.#parts.progress.moves++;
       }
+      if (!engine.checks(peer)) return;
+      engine.sumSent(peer, values);
+      await to.connection.writeAll(engine.trailerOfSent(peer));
     });
   }
 
@@ -77,11 +84,17 @@ export class Messages {
     const header = this.#header(message, sequence);
     const call = { ...message, op: "receive", sequence } as const;
     return this.#run(`from ${peer}`, call, async (from, record) => {
-      await from.readHeader(header, values.length);
+      const { engine } = this.#parts;
+      await from.readHeader(header, values.length + this.#trailerBytes(peer));
       while (record.bytesDone < values.length) {
         record.moved(await from.connection.read(values.subarray(record.bytesDone)));
         this.#parts.progress.moves++;
       }
+      if (!engine.checks(peer)) return;
+      const trailer = new Uint8Array(TRAILER_BYTES);
+      await from.connection.readFully(trailer);
+      engine.sumReceived(peer, values);
+      engine.requireTrailer(peer, trailer);
     });
   }
 
@@ -122,6 +135,10 @@ export class Messages {
       }
     });
     return signal === undefined ? call : guard.abortable(call, { signal, site: () => site });
+  }
+
+  #trailerBytes(peer: number): number {
+    return this.#parts.engine.checks(peer) ? TRAILER_BYTES : 0;
   }
 
   #header({ dtype, count }: Message, sequence: number): FrameHeader {

@@ -42,6 +42,7 @@ export type Socket = Pick<
 /** A connection to one peer. At most one read and one write may be pending at a time. */
 export class Connection implements Disposable {
   readonly #conn: Socket;
+  readonly #protection: "none" | "encrypted";
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
   #begin = 0;
   #end = 0;
@@ -53,8 +54,18 @@ export class Connection implements Disposable {
   /** Where the bytes of the read that was begun go from the buffer; undefined if they are read to there. */
   #target: Uint8Array | undefined;
 
-  constructor(conn: Socket) {
+  /** What runs on `conn`, which may be `encrypted`. */
+  constructor(conn: Socket, protection: "none" | "encrypted" = "none") {
     this.#conn = conn;
+    this.#protection = protection;
+  }
+
+  /**
+   * True if bytes may be damaged on the way without an error: over plain TCP, whose own checksum has 16 bits. A Unix socket
+   * is memory of one machine, and what is encrypted is authenticated too.
+   */
+  get isUnprotected(): boolean {
+    return this.#protection === "none" && this.transport === "tcp";
   }
 
   /** `unix` between ranks of one host, else `tcp`. */

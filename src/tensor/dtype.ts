@@ -34,6 +34,25 @@ export function isFloatType(dtype: DType): dtype is FloatType {
   return Object.hasOwn(storageTypes, dtype);
 }
 
+/** The type of elements that `values` have without being asked for another: f32 for plain numbers. */
+export function naturalDtype(values: Values): DType {
+  if (values instanceof Uint32Array) return "u32";
+  return values instanceof Float16Array ? "f16" : "f32";
+}
+
+/** @throws {TypeError} if there is no such type, or it has no gradient and one is wanted. */
+export function checkDtype(
+  dtype: DType,
+  { requiresGrad }: { readonly requiresGrad: boolean },
+): void {
+  if (dtype !== "u32" && !isFloatType(dtype)) {
+    throw new TypeError(`Wanted a tensor of f32, f16, bf16 or u32, got ${dtype}`);
+  }
+  if (requiresGrad && dtype === "u32") {
+    throw new TypeError("Only tensors of f32, f16 and bf16 collect a gradient, got u32");
+  }
+}
+
 /** Bytes of one element: 4, or 2 for f16 and bf16. */
 export function bytesPerElement(dtype: DType): number {
   return dtype === "f16" || dtype === "bf16" ? 2 : 4;

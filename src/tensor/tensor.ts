@@ -8,14 +8,8 @@
 
 import type { Device, DeviceBuffer } from "../device/device.ts";
 import { backward, type GraphNode, releaseIntermediates } from "./autograd.ts";
-import {
-  type DType,
-  type FloatType,
-  type HostArray,
-  isFloatType,
-  type Values,
-  viewBytes,
-} from "./dtype.ts";
+import { checkDtype, isFloatType, naturalDtype, viewBytes } from "./dtype.ts";
+import type { DType, FloatType, HostArray, Values } from "./dtype.ts";
 import { Memory } from "./memory.ts";
 import { elementCount, formatShape, sameShape } from "./shape.ts";
 
@@ -87,7 +81,7 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
   ): Tensor<"u32">;
   static from(device: Device, data: Values, options: TensorOptions<DType> = {}): Tensor<DType> {
     const { shape = [data.length], dtype = naturalDtype(data), requiresGrad = false } = options;
-    checkOptions(dtype, requiresGrad);
+    checkDtype(dtype, { requiresGrad });
     return new Tensor(Memory.from(device, data, { shape, dtype }), { shape, dtype, requiresGrad });
   }
 
@@ -104,7 +98,7 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     options: TensorOptions<D> & { readonly shape: readonly number[]; readonly dtype: D },
   ): Tensor<D> {
     const { shape, dtype, requiresGrad = false } = options;
-    checkOptions(dtype, requiresGrad);
+    checkDtype(dtype, { requiresGrad });
     const memory = Memory.fromBytes(device, bytes, { shape, dtype });
     return new Tensor(memory, { shape, dtype, requiresGrad });
   }
@@ -304,19 +298,5 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
       } as it was released: it was disposed of, or ` +
         "backward() ran from, or somebody disposed of, a tensor computed from it; read it before, or compute it again",
     );
-  }
-}
-
-function naturalDtype(data: Values): DType {
-  if (data instanceof Uint32Array) return "u32";
-  return data instanceof Float16Array ? "f16" : "f32";
-}
-
-function checkOptions(dtype: DType, requiresGrad: boolean): void {
-  if (dtype !== "u32" && !isFloatType(dtype)) {
-    throw new TypeError(`Wanted a tensor of f32, f16, bf16 or u32, got ${dtype}`);
-  }
-  if (requiresGrad && dtype === "u32") {
-    throw new TypeError("Only tensors of f32, f16 and bf16 collect a gradient, got u32");
   }
 }

@@ -1,4 +1,5 @@
-// A network that misbehaves on demand, between real sockets: forwards TCP, and can damage what passes or fall silent.
+// A network that misbehaves on demand, between real sockets: forwards TCP, and can damage or delay what passes or fall
+// silent. Delay and stalls stand for what `tc netem` would do where the kernel has it not.
 
 /** Forwards every connection to its port on 127.0.0.1 to another. */
 export class FaultProxy implements AsyncDisposable {
@@ -8,6 +9,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #tasks: Promise<void>[] = [];
   #isCut = false;
   #damage: ((chunk: Uint8Array) => void) | undefined;
+  #delay: (() => number) | undefined;
   #closed = false;
 
   /** Forwards to 127.0.0.1:`target`. */
@@ -28,6 +30,11 @@ export class FaultProxy implements AsyncDisposable {
   /** From now on `damage` may change what passes. */
   damage(damage: (chunk: Uint8Array) => void): void {
     this.#damage = damage;
+  }
+
+  /** From now on every piece, of both directions, is held for so many milliseconds before it goes on, in order. */
+  delay(milliseconds: () => number): void {
+    this.#delay = milliseconds;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -63,6 +70,10 @@ export class FaultProxy implements AsyncDisposable {
         if (this.#isCut) continue;
         const chunk = buffer.subarray(0, bytes);
         this.#damage?.(chunk);
+        if (this.#delay !== undefined) {
+          const milliseconds = this.#delay();
+          await new Promise((resolve) => setTimeout(resolve, milliseconds));
+        }
         for (let done = 0; done < bytes;) done += await to.write(chunk.subarray(done));
       }
       await to.closeWrite();

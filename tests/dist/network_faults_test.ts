@@ -5,6 +5,7 @@ import { PeerLostError } from "../../src/dist/failure.ts";
 import { World } from "../../src/dist/world.ts";
 import { FaultProxy } from "./fault_proxy.ts";
 import { freePort } from "../../src/dist/free_port.ts";
+import { randomBelow } from "./random_below.ts";
 
 const STALL_TIMEOUT_MS = 2_000;
 
@@ -64,6 +65,54 @@ Deno.test("one damaged header of a frame is named as damage, not as another call
   }
 });
 
+Deno.test("sums are right over a network with seeded delays and stalls, and nobody is blamed", async () => {
+  const { worlds, proxies } = await startBehindProxies(STALL_TIMEOUT_MS);
+  for (const [index, proxy] of proxies.entries()) {
+    const random = randomBelow(index + 1);
+    // Some milliseconds each; now and then a stall of a good part of the stall timeout.
+    proxy.delay(() => random(60) === 0 ? STALL_TIMEOUT_MS / 4 : random(6));
+  }
+  let bytesSent = 0;
+  await Promise.all(worlds.map(async ({ group, rank }) => {
+    for (const count of [1, 9, 1_000, 100_003]) {
+      const values = new Float32Array(count).fill(rank + 1);
+      await group.allReduce(values);
+      ok(values.every((value) => value === 6));
+      const [gathered] = (await group.allGather(Int32Array.of(rank), [1, 1, 1])).slice(-1);
+      equal(gathered, 2);
+      await group.barrier();
+    }
+    bytesSent += group.counters.bytesSent;
+  }));
+  ok(bytesSent > 4 * 100_003 * 3);
+  await Promise.all(worlds.map((world) => world.close()));
+  for (const proxy of proxies) await proxy[Symbol.asyncDispose]();
+});
+
+for (const [length, seed] of [[10_000, 1], [10_000, 2], [300, 3], [40_000, 4]] as const) {
+  Deno.test(`one flipped bit of ${4 * length} bytes of payload is named on all ranks, seed ${seed}`, async () => {
+    const random = randomBelow(seed);
+    const { errors } = await rank2BehindProxies(([, toRank1]) => {
+      let skipped = random(3);
+      let isDone = false;
+      toRank1.damage((chunk) => {
+        // Large chunks are payload beyond their first bytes.
+        const begin = chunk.length < 200 ? -1 : 100;
+        if (isDone || begin < 0 || skipped-- > 0) return;
+        isDone = true;
+        chunk[begin + random(100)] ^= 1 << random(8);
+      });
+    }, length);
+    for (const error of errors) {
+      equal(error.message, errors[0].message);
+      match(
+        error.message,
+        /^Rank [12] sent bytes that are no frame in allReduce \d+ of group .* after \d+ of \d+ bytes: A payload was damaged/,
+      );
+    }
+  });
+}
+
 Deno.test("idle time has no limit: ranks that make no call for long go on", async () => {
   const { worlds, proxies } = await startBehindProxies(300);
   await new Promise((resolve) => setTimeout(resolve, 1500));
@@ -75,13 +124,14 @@ Deno.test("idle time has no limit: ranks that make no call for long go on", asyn
 /** Three ranks sum for ever; what goes to and from rank 2 passes two proxies, which `fault` disturbs. */
 async function rank2BehindProxies(
   fault: (proxies: readonly FaultProxy[]) => void,
+  length = 10_000,
 ): Promise<{ readonly errors: readonly PeerLostError[]; readonly elapsed: number }> {
   const { worlds, proxies } = await startBehindProxies(STALL_TIMEOUT_MS);
   let began = 0;
   const errors = await Promise.all(worlds.map(async (world) => {
     try {
       for (let step = 0;; step++) {
-        await world.group.allReduce(new Float32Array(10_000));
+        await world.group.allReduce(new Float32Array(length));
         if (step === 5 && world.rank === 2) {
           began = performance.now();
           fault(proxies);

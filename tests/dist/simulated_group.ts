@@ -40,6 +40,8 @@ export interface SimulationOptions {
   readonly seed: number;
   /** Per rank, or for all. */
   readonly algorithms?: AlgorithmOptions | readonly AlgorithmOptions[];
+  /** By default unix: what crosses tcp is followed by sums. */
+  readonly transport?: "tcp" | "unix";
   /** Most bytes that move at a time; by default 9. */
   readonly longest?: number;
   /** Most bytes between a writer and a reader; by default 40. */
@@ -58,7 +60,7 @@ export interface SimulatedRank {
   readonly group: ProcessGroup;
   readonly clock: Clock;
   /** Leaves the job in order. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** How a rank's body has ended, and when; `stopped` if it was killed or stopped before. */
@@ -96,6 +98,7 @@ class Simulation<T> {
 
   constructor(options: SimulationOptions) {
     const { size, seed, longest = 9, capacity = 40, latencyMs, faults = [] } = options;
+    const { transport = "unix" } = options;
     this.#options = options;
     const travel: Travel = {
       clock: this.#clock,
@@ -112,7 +115,7 @@ class Simulation<T> {
         clock: this.#clock,
         connect: (channel, peer, closed) => {
           const each = channel === "group" ? this.#group : this.#control;
-          return endOf(each[rank][peer], each[peer][rank], closed);
+          return endOf([each[rank][peer], each[peer][rank]], { closed, transport });
         },
       }));
     for (const fault of faults) {
@@ -293,11 +296,11 @@ class Rank implements SimulatedRank {
     this.isStopped = true;
   }
 
-  async close(): Promise<void> {
+  readonly close = async (): Promise<void> => {
     await this.#peers.depart();
     await this.#peers.freed();
     this.#isFreed = true;
-  }
+  };
 
   /** Gives back what the engine holds, whatever has become of the rank. */
   async free(): Promise<void> {

@@ -44,6 +44,7 @@ export class Wire {
   #hasEndArrived = false;
   #isReset = false;
   #isReaderClosed = false;
+  #isWriterClosed = false;
   /** What to call when so many bytes have been written, the fewest first. */
   #watches: { readonly at: number; readonly then: () => void }[] = [];
   #damageAt = -1;
@@ -84,6 +85,7 @@ export class Wire {
 
   write(bytes: Uint8Array): Promise<number> {
     return new Promise((resolve, reject) => {
+      if (this.#isWriterClosed) return reject(new Deno.errors.BadResource("closed here before"));
       this.#writing = { bytes, resolve, reject };
       this.#accept();
     });
@@ -91,6 +93,7 @@ export class Wire {
 
   read(bytes: Uint8Array): Promise<number | null> {
     return new Promise((resolve, reject) => {
+      if (this.#isReaderClosed) return reject(new Deno.errors.BadResource("closed here before"));
       this.#reading = { bytes, resolve, reject };
       this.#deliver();
     });
@@ -106,6 +109,7 @@ export class Wire {
 
   /** Its writer's socket is closed. */
   closeWriter(): void {
+    this.#isWriterClosed = true;
     this.end();
     this.#writing?.reject(new Deno.errors.Interrupted("closed here"));
     this.#writing = undefined;
@@ -222,7 +226,13 @@ export function wires(travel: Travel): readonly [there: Wire, back: Wire] {
 }
 
 /** One end of a connection; `closed` is told when it is closed. */
-export function endOf(out: Wire, into: Wire, closed: () => void): Connection {
+export function endOf(
+  [out, into]: readonly [Wire, Wire],
+  { closed, transport }: { readonly closed: () => void; readonly transport: "tcp" | "unix" },
+): Connection {
+  const address = transport === "tcp"
+    ? { transport, hostname: "", port: 0 } as const
+    : { transport, path: "" } as const;
   const socket: Socket = {
     read: (bytes) => into.read(bytes),
     write: (bytes) => out.write(bytes),
@@ -237,8 +247,8 @@ export function endOf(out: Wire, into: Wire, closed: () => void): Connection {
     },
     ref() {},
     unref() {},
-    localAddr: { transport: "tcp", hostname: "", port: 0 },
-    remoteAddr: { transport: "tcp", hostname: "", port: 0 },
+    localAddr: address,
+    remoteAddr: address,
   };
   return new Connection(socket);
 }

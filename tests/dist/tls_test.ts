@@ -41,13 +41,35 @@ tlsTest(
   },
 );
 
+tlsTest("strangers that begin no handshake do not hold up the start, and are dropped", async () => {
+  const tls = await makeIdentity();
+  const job = { ...newJob(freePort()), tls };
+  const rank0 = World.join({ ...job, rank: 0 });
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const strangers = await Promise.all(
+    Array.from({ length: 100 }, () => Deno.connect({ hostname: "127.0.0.1", port: job.port })),
+  );
+  const began = performance.now();
+  const worlds = await Promise.all([rank0, World.join({ ...job, rank: 1 })]);
+  const elapsed = performance.now() - began;
+  // Each of them would be given 5 s.
+  ok(elapsed < 2500, `it took ${elapsed} ms`);
+  // More than 64 at a time are too many: the first have gone, the last may stay.
+  equal(await strangers[0].read(new Uint8Array(1)).catch(() => null), null);
+  await Promise.all(worlds.map((world) => world.close()));
+  for (const conn of strangers) {
+    equal(await conn.read(new Uint8Array(1)).catch(() => null), null);
+    conn.close();
+  }
+});
+
 tlsTest(
   "a rank with a certificate of another authority is kept out, and the job goes on",
   async () => {
     const [tls, other] = [await makeIdentity(), await makeIdentity()];
     const job = newJob(freePort());
     const rank0 = World.join({ ...job, rank: 0, tls });
-    const intruder = { ...job, rank: 1, timeoutMs: 1500 };
+    const intruder = { ...job, rank: 1, timeoutMs: 3000 };
     await rejects(
       World.join({ ...intruder, tls: other }),
       /Rank 1 found no rank 0 at .*invalid peer certificate/,

@@ -4,8 +4,7 @@
 #![allow(dead_code)] // Each test file uses its part.
 
 use rust_collectives::element::{Dtype, Reduction};
-use rust_collectives::executor::{Algorithm, Collective, Executor, Target};
-use rust_collectives::schedule::Source;
+use rust_collectives::executor::{Algorithm, Collective, Executor, Offer, Target};
 use std::collections::VecDeque;
 
 pub const SEGMENT: usize = 24;
@@ -53,7 +52,8 @@ pub struct Group {
     /// `None` where the result replaces the values.
     results: Vec<Option<Vec<u8>>>,
     /// `wires[from][to]`: bytes on their way.
-    wires: Vec<Vec<VecDeque<u8>>>,
+    pub wires: Vec<Vec<VecDeque<u8>>>,
+    checked: Vec<Vec<bool>>,
     pub sent: Vec<u64>,
 }
 
@@ -71,6 +71,7 @@ impl Group {
             results: vec![None; size],
             values,
             wires: vec![vec![VecDeque::new(); size]; size],
+            checked: vec![vec![false; size]; size],
             sent: vec![0; size],
         }
     }
@@ -108,6 +109,12 @@ impl Group {
 
     pub fn run(&mut self, call: &Call, random: &mut Random) {
         self.begin(call);
+        self.run_on(random, |_| {});
+        self.assert_finished(call);
+    }
+
+    /// Moves in any order until nothing moves for long; `between` is called after each try.
+    pub fn run_on(&mut self, random: &mut Random, mut between: impl FnMut(&mut Self)) {
         let size = self.executors.len();
         let mut idle = 0;
         while idle < 64 * size * size {
@@ -119,8 +126,8 @@ impl Group {
                 _ => self.fold(rank),
             };
             idle = if moved { 0 } else { idle + 1 };
+            between(self);
         }
-        self.assert_finished(call);
     }
 
     /// Runs in rounds, in each of which all is sent that was there before it; returns how many had bytes in them.
@@ -160,18 +167,45 @@ impl Group {
         }
     }
 
+    /// Has sums follow the moves between these ranks.
+    pub fn check(&mut self, one: usize, other: usize) {
+        self.checked[one][other] = true;
+        self.checked[other][one] = true;
+        self.executors[one].check(other as u32);
+        self.executors[other].check(one as u32);
+    }
+
     pub fn send(&mut self, rank: usize, peer: usize, limit: u64) -> bool {
-        let Some((source, begin, end)) = self.executors[rank].next_send(peer as u32) else {
+        let executor = &mut self.executors[rank];
+        let Some(offer) = executor.next_send(peer as u32) else {
             return false;
         };
-        let bytes = limit.min(end - begin);
-        let from = match source {
-            Source::Own => &self.values[rank],
-            _ => self.results[rank].as_ref().unwrap_or(&self.values[rank]),
+        let (begin, end, from) = match offer {
+            Offer::Own { begin, end } => (begin as usize, end as usize, &self.values[rank]),
+            Offer::Result { begin, end } => {
+                let result = self.results[rank].as_ref();
+                let from = result.unwrap_or(&self.values[rank]);
+                (begin as usize, end as usize, from)
+            }
+            Offer::Trailer { begin, end } => {
+                let bytes = limit.min((end - begin) as u64) as usize;
+                let from = &as_bytes(executor.trailers())[begin..begin + bytes];
+                self.wires[rank][peer].extend(from);
+                executor.sent(peer as u32, bytes as u64);
+                return true;
+            }
         };
-        self.wires[rank][peer].extend(&from[begin as usize..(begin + bytes) as usize]);
-        self.executors[rank].sent(peer as u32, bytes);
-        self.sent[rank] += bytes;
+        let bytes = limit.min((end - begin) as u64) as usize;
+        let from = &from[begin..begin + bytes];
+        self.wires[rank][peer].extend(from);
+        if self.checked[rank][peer] {
+            for part in from.chunks(SEGMENT) {
+                as_bytes(executor.operand())[..part.len()].copy_from_slice(part);
+                executor.sum_sent(peer as u32, part.len());
+            }
+        }
+        executor.sent(peer as u32, bytes as u64);
+        self.sent[rank] += bytes as u64;
         true
     }
 
@@ -183,7 +217,7 @@ impl Group {
         };
         let (begin, end) = match target {
             Target::Result { begin, end } => (begin as usize, end as usize),
-            Target::Landing { begin, end } => (begin, end),
+            Target::Landing { begin, end } | Target::Trailer { begin, end } => (begin, end),
             Target::Full => return false,
         };
         let bytes = limit.min((end - begin) as u64).min(wire.len() as u64) as usize;
@@ -193,11 +227,18 @@ impl Group {
         let arrived: Vec<u8> = wire.drain(..bytes).collect();
         let place = match target {
             Target::Landing { .. } => as_bytes(executor.landing()),
+            Target::Trailer { .. } => as_bytes(executor.trailers()),
             _ => self.results[rank]
                 .as_mut()
                 .unwrap_or(&mut self.values[rank]),
         };
         place[begin..begin + bytes].copy_from_slice(&arrived);
+        if self.checked[rank][peer] && matches!(target, Target::Result { .. }) {
+            for part in arrived.chunks(SEGMENT) {
+                as_bytes(executor.operand())[..part.len()].copy_from_slice(part);
+                executor.sum_received(peer as u32, part.len());
+            }
+        }
         executor.received(peer as u32, bytes as u64);
         true
     }
