@@ -5,6 +5,7 @@
 //
 // Two directives, so that the files stay readable WGSL:
 //   // include: NAME                                       the text of wgsl/fragments/NAME.wgsl
+//   // include: tensor_NAME for OPERAND                    the same with OPERAND for `tensor` and Operand for `Tensor`
 //   for (var j = 0u; j < 4u; j++) { // unroll              four copies of the body, with 0u, 1u, 2u, 3u for j
 // Loops are unrolled here as naga guards every loop with a 64-bit counter, which costs an inner loop up to five times.
 // Comments and blank lines are left out.
@@ -34,10 +35,11 @@ export function expand(lines: readonly string[]): string[] {
   const output: string[] = [];
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at];
-    const include = line.match(/^\/\/ include: (\w+)$/);
+    const include = line.match(/^\/\/ include: (?<name>\w+)(?: for (?<operand>\w+))?$/);
     const loop = line.match(UNROLLED_LOOP);
     if (include !== null) {
-      output.push(...expand(readLines(`fragments/${include[1]}`)));
+      const { name, operand } = include.groups!;
+      output.push(...expand(forOperand(readLines(`fragments/${name}`), operand)));
     } else if (loop !== null) {
       const end = closingLine(lines, at);
       output.push(
@@ -53,6 +55,13 @@ export function expand(lines: readonly string[]): string[] {
     }
   }
   return output;
+}
+
+/** The lines of a fragment that is written for any `tensor`, for one operand. */
+function forOperand(lines: readonly string[], operand: string | undefined): readonly string[] {
+  if (operand === undefined) return lines;
+  const capitalized = operand[0].toUpperCase() + operand.slice(1);
+  return lines.map((line) => line.replaceAll("tensor", operand).replaceAll("Tensor", capitalized));
 }
 
 function readLines(stem: string): string[] {

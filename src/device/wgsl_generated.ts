@@ -2266,6 +2266,270 @@ fn finish(@builtin(local_invocation_index) lane: u32) {
   }
 }
 `,
+  adafactor_averages: `
+struct Block {
+  batch: u32,
+  rows: u32,
+  cols: u32,
+  globalRows: f32,
+  globalCols: f32,
+  globalCount: f32,
+  partsBatch: u32,
+  partsDown: u32,
+  partsAcross: u32,
+  tileRows: u32,
+  tileCols: u32,
+  firstTile: u32,
+  firstVector: u32,
+  gradOffset: u32,
+  paramOffset: u32,
+  momentumOffset: u32,
+  moments: u32,
+  factors: u32,
+  partials: u32,
+  rowSums: u32,
+  colSums: u32,
+  totals: u32,
+  gradientSquares: u32,
+  updateSquares: u32,
+  paramSquares: u32,
+  aligned: u32,
+  batchSlots: u32,
+  firstBatchSlot: u32,
+  rowSlots: u32,
+  firstRowSlot: u32,
+  eps1: f32,
+  meanFloor: f32,
+  factorCap: f32,
+  scaleParameter: u32,
+  scaleFloor: f32,
+  scaleCeiling: f32,
+  clipThreshold: f32,
+  beta1: f32,
+  rateAfterMomentum: u32,
+  cautious: u32,
+  batchBegin: u32,
+  batchInner: u32,
+  batchInnerGlobal: u32,
+  rowBegin: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  colBegin: u32,
+  colInner: u32,
+  colInnerGlobal: u32,
+  indexRows: u32,
+  indexCols: u32,
+}
+struct Numbers {
+  take: f32,
+  rate: f32,
+  decayTimesStep: f32,
+  decayAbsolute: f32,
+  key: u32,
+}
+struct Step {
+  a: f32,
+  d: f32,
+  decay: f32,
+  take: f32,
+  over: f32,
+  share: f32,
+  paramRms: f32,
+  updateRms: f32,
+  key: u32,
+}
+fn tilesOfPart(block: u32) -> vec2u {
+  let tile = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  return (vec2u(blocks[block].rows, blocks[block].cols) / parts + tile - 1u) / tile;
+}
+fn blockOfVector(number: u32) -> u32 {
+  var block = params.firstBlock;
+  var end = block + params.numBlocks;
+  while (end - block > 1u) {
+    let middle = (block + end) / 2u;
+    if (blocks[middle].firstVector <= number) {
+      block = middle;
+    } else {
+      end = middle;
+    }
+  }
+  return block;
+}
+fn treeOfSlots(first: u32, batchSlots: u32, rowSlots: u32) -> f32 {
+  var leaves: array<f32, 8>;
+{
+    if (0u < batchSlots) {
+      leaves[0u] = treeOfRowSlots(first + 0u * rowSlots, rowSlots);
+    }
+}
+{
+    if (1u < batchSlots) {
+      leaves[1u] = treeOfRowSlots(first + 1u * rowSlots, rowSlots);
+    }
+}
+{
+    if (2u < batchSlots) {
+      leaves[2u] = treeOfRowSlots(first + 2u * rowSlots, rowSlots);
+    }
+}
+{
+    if (3u < batchSlots) {
+      leaves[3u] = treeOfRowSlots(first + 3u * rowSlots, rowSlots);
+    }
+}
+{
+    if (4u < batchSlots) {
+      leaves[4u] = treeOfRowSlots(first + 4u * rowSlots, rowSlots);
+    }
+}
+{
+    if (5u < batchSlots) {
+      leaves[5u] = treeOfRowSlots(first + 5u * rowSlots, rowSlots);
+    }
+}
+{
+    if (6u < batchSlots) {
+      leaves[6u] = treeOfRowSlots(first + 6u * rowSlots, rowSlots);
+    }
+}
+{
+    if (7u < batchSlots) {
+      leaves[7u] = treeOfRowSlots(first + 7u * rowSlots, rowSlots);
+    }
+}
+  return ((leaves[0] + leaves[1]) + (leaves[2] + leaves[3])) +
+    ((leaves[4] + leaves[5]) + (leaves[6] + leaves[7]));
+}
+fn treeOfRowSlots(first: u32, rowSlots: u32) -> f32 {
+  var leaves: array<f32, 8>;
+{
+    if (0u < rowSlots) {
+      leaves[0u] = sums[first + 0u];
+    }
+}
+{
+    if (1u < rowSlots) {
+      leaves[1u] = sums[first + 1u];
+    }
+}
+{
+    if (2u < rowSlots) {
+      leaves[2u] = sums[first + 2u];
+    }
+}
+{
+    if (3u < rowSlots) {
+      leaves[3u] = sums[first + 3u];
+    }
+}
+{
+    if (4u < rowSlots) {
+      leaves[4u] = sums[first + 4u];
+    }
+}
+{
+    if (5u < rowSlots) {
+      leaves[5u] = sums[first + 5u];
+    }
+}
+{
+    if (6u < rowSlots) {
+      leaves[6u] = sums[first + 6u];
+    }
+}
+{
+    if (7u < rowSlots) {
+      leaves[7u] = sums[first + 7u];
+    }
+}
+  return ((leaves[0] + leaves[1]) + (leaves[2] + leaves[3])) +
+    ((leaves[4] + leaves[5]) + (leaves[6] + leaves[7]));
+}
+struct Params {
+  firstBlock: u32,
+  numBlocks: u32,
+  firstVector: u32,
+  numVectors: u32,
+  gradientScale: u32,
+  sumsLength: u32,
+  momentsLength: u32,
+  factorsLength: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> blocks: array<Block>;
+@group(0) @binding(2) var<storage, read> numbers: array<Numbers>;
+@group(0) @binding(3) var<storage, read> sums: array<f32>;
+@group(0) @binding(4) var<storage, read> guard: array<u32>;
+@group(0) @binding(5) var<storage, read_write> moments: array<f32>;
+@group(0) @binding(6) var<storage, read_write> factors: array<f32>;
+const TINY = 1.17549435e-38;
+@compute @workgroup_size(256)
+fn means(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.y * groups.x + group.x;
+  if (index >= params.numBlocks || guard[0] != 0u) {
+    return;
+  }
+  let block = params.firstBlock + index;
+  let batch = blocks[block].batch;
+  let vectors = batch * (blocks[block].rows + blocks[block].cols);
+  let rowSlots = blocks[block].rowSlots;
+  for (var b = lane; b < batch; b += 256u) {
+    let total = treeOfRowSlots(blocks[block].totals + b * rowSlots, rowSlots);
+    let mean = total / blocks[block].globalRows / blocks[block].globalCols;
+    let slot = blocks[block].moments + vectors + b;
+    moments[slot] = averageOf(block, moments[slot], mean);
+  }
+  if (lane == 0u) {
+    factors[blocks[block].factors + vectors] =
+      sums[params.gradientScale] * blocks[block].factorCap;
+  }
+}
+@compute @workgroup_size(256)
+fn vectors(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = (group.y * groups.x + group.x) * 256u + lane;
+  if (index >= params.numVectors || guard[0] != 0u) {
+    return;
+  }
+  let number = params.firstVector + index;
+  let block = blockOfVector(number);
+  let at = number - blocks[block].firstVector;
+  let rows = blocks[block].rows;
+  let numRows = blocks[block].batch * rows;
+  let numCols = blocks[block].batch * blocks[block].cols;
+  if (at >= numRows + numCols) {
+    return;
+  }
+  let slot = blocks[block].moments + at;
+  if (at < numRows) {
+    let mean = sums[blocks[block].rowSums + at] / blocks[block].globalCols;
+    let r = averageOf(block, moments[slot], mean);
+    moments[slot] = r;
+    let m = moments[blocks[block].moments + numRows + numCols + at / rows];
+    let floored = max(m, max(blocks[block].meanFloor, TINY));
+    factors[blocks[block].factors + at] =
+      sums[params.gradientScale] * inverseSqrt(max(r / floored, TINY));
+  } else {
+    let mean = sums[blocks[block].colSums + at - numRows] / blocks[block].globalRows;
+    let c = averageOf(block, moments[slot], mean);
+    moments[slot] = c;
+    factors[blocks[block].factors + at] = inverseSqrt(max(c, TINY));
+  }
+}
+fn averageOf(block: u32, before: f32, now: f32) -> f32 {
+  let take = numbers[block].take;
+  let scale = sums[params.gradientScale];
+  return fma(take, fma(scale * now, scale, blocks[block].eps1), (1.0 - take) * before);
+}
+`,
   adafactor_gradient_scale: `
 var<workgroup> laneSums: array<f32, 256>;
 fn workgroupSum(lane: u32, value: f32) -> f32 {
@@ -2450,6 +2714,642 @@ fn anyInWorkgroup(lane: u32, seen: u32) -> u32 {
   }
   workgroupBarrier();
   return atomicLoad(&found);
+}
+`,
+  adafactor_join_scalar: `
+struct Block {
+  batch: u32,
+  rows: u32,
+  cols: u32,
+  globalRows: f32,
+  globalCols: f32,
+  globalCount: f32,
+  partsBatch: u32,
+  partsDown: u32,
+  partsAcross: u32,
+  tileRows: u32,
+  tileCols: u32,
+  firstTile: u32,
+  firstVector: u32,
+  gradOffset: u32,
+  paramOffset: u32,
+  momentumOffset: u32,
+  moments: u32,
+  factors: u32,
+  partials: u32,
+  rowSums: u32,
+  colSums: u32,
+  totals: u32,
+  gradientSquares: u32,
+  updateSquares: u32,
+  paramSquares: u32,
+  aligned: u32,
+  batchSlots: u32,
+  firstBatchSlot: u32,
+  rowSlots: u32,
+  firstRowSlot: u32,
+  eps1: f32,
+  meanFloor: f32,
+  factorCap: f32,
+  scaleParameter: u32,
+  scaleFloor: f32,
+  scaleCeiling: f32,
+  clipThreshold: f32,
+  beta1: f32,
+  rateAfterMomentum: u32,
+  cautious: u32,
+  batchBegin: u32,
+  batchInner: u32,
+  batchInnerGlobal: u32,
+  rowBegin: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  colBegin: u32,
+  colInner: u32,
+  colInnerGlobal: u32,
+  indexRows: u32,
+  indexCols: u32,
+}
+struct Numbers {
+  take: f32,
+  rate: f32,
+  decayTimesStep: f32,
+  decayAbsolute: f32,
+  key: u32,
+}
+struct Step {
+  a: f32,
+  d: f32,
+  decay: f32,
+  take: f32,
+  over: f32,
+  share: f32,
+  paramRms: f32,
+  updateRms: f32,
+  key: u32,
+}
+fn tilesOfPart(block: u32) -> vec2u {
+  let tile = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  return (vec2u(blocks[block].rows, blocks[block].cols) / parts + tile - 1u) / tile;
+}
+struct Parts {
+  first: u32,
+  partsBatch: u32,
+  partsDown: u32,
+  partsAcross: u32,
+  matrices: u32,
+  down: u32,
+  across: u32,
+  rowStride: u32,
+  matrixStride: u32,
+}
+var<workgroup> lanesOfParts: array<f32, 2304>;
+var<workgroup> treeSums: array<f32, 640>;
+const ROWS = 512u;
+const BATCHES = 576u;
+fn sumParts(parts: Parts, lane: u32) {
+  let count = parts.partsBatch * parts.partsDown * parts.partsAcross;
+  let tiles = parts.matrices * parts.down * parts.across;
+  for (var begin = 0u; begin < count; begin += 64u) {
+    workgroupBarrier();
+    for (var part = begin + lane / 32u; part < min(begin + 64u, count); part += 8u) {
+      let j = part % parts.partsAcross * parts.across;
+      let i = part / parts.partsAcross % parts.partsDown * parts.down;
+      let b = part / parts.partsAcross / parts.partsDown * parts.matrices;
+      let first = parts.first + b * parts.matrixStride + i * parts.rowStride + j;
+      var sum = 0.0;
+      for (var tile = lane % 32u; tile < tiles; tile += 32u) {
+        let matrix = tile / parts.across / parts.down;
+        sum += partials[first + matrix * parts.matrixStride +
+          tile / parts.across % parts.down * parts.rowStride + tile % parts.across];
+      }
+      lanesOfParts[(part - begin) * 36u + lane % 32u] = sum;
+    }
+    workgroupBarrier();
+    let first = lane / 4u * 36u + lane % 4u;
+    if (begin + lane / 4u < count) {
+      var sum = lanesOfParts[first];
+{
+        sum += lanesOfParts[first + 4u * (0u + 1u)];
+}
+{
+        sum += lanesOfParts[first + 4u * (1u + 1u)];
+}
+{
+        sum += lanesOfParts[first + 4u * (2u + 1u)];
+}
+{
+        sum += lanesOfParts[first + 4u * (3u + 1u)];
+}
+{
+        sum += lanesOfParts[first + 4u * (4u + 1u)];
+}
+{
+        sum += lanesOfParts[first + 4u * (5u + 1u)];
+}
+{
+        sum += lanesOfParts[first + 4u * (6u + 1u)];
+}
+      lanesOfParts[first] = sum;
+    }
+    workgroupBarrier();
+    if (lane < 64u && begin + lane < count) {
+      let four = lane * 36u;
+      treeSums[begin + lane] = (lanesOfParts[four] + lanesOfParts[four + 1u]) +
+        (lanesOfParts[four + 2u] + lanesOfParts[four + 3u]);
+    }
+  }
+  workgroupBarrier();
+  if (lane < parts.partsBatch * parts.partsDown) {
+    treeSums[ROWS + lane] = treeOf(lane * parts.partsAcross, 1u, parts.partsAcross);
+  }
+  workgroupBarrier();
+}
+fn treeOf(first: u32, step: u32, count: u32) -> f32 {
+  var leaves: array<f32, 8>;
+{
+    if (0u < count) {
+      leaves[0u] = treeSums[first + 0u * step];
+    }
+}
+{
+    if (1u < count) {
+      leaves[1u] = treeSums[first + 1u * step];
+    }
+}
+{
+    if (2u < count) {
+      leaves[2u] = treeSums[first + 2u * step];
+    }
+}
+{
+    if (3u < count) {
+      leaves[3u] = treeSums[first + 3u * step];
+    }
+}
+{
+    if (4u < count) {
+      leaves[4u] = treeSums[first + 4u * step];
+    }
+}
+{
+    if (5u < count) {
+      leaves[5u] = treeSums[first + 5u * step];
+    }
+}
+{
+    if (6u < count) {
+      leaves[6u] = treeSums[first + 6u * step];
+    }
+}
+{
+    if (7u < count) {
+      leaves[7u] = treeSums[first + 7u * step];
+    }
+}
+  return ((leaves[0] + leaves[1]) + (leaves[2] + leaves[3])) +
+    ((leaves[4] + leaves[5]) + (leaves[6] + leaves[7]));
+}
+struct Params {
+  firstBlock: u32,
+  numBlocks: u32,
+  scalar: u32,
+  partialsLength: u32,
+  sumsLength: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> blocks: array<Block>;
+@group(0) @binding(2) var<storage, read> partials: array<f32>;
+@group(0) @binding(3) var<storage, read_write> sums: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.y * groups.x + group.x;
+  if (index >= params.numBlocks) {
+    return;
+  }
+  let block = params.firstBlock + index;
+  let batch = blocks[block].batch;
+  let partsBatch = blocks[block].partsBatch;
+  let partsDown = blocks[block].partsDown;
+  let partsAcross = blocks[block].partsAcross;
+  let ofPart = tilesOfPart(block);
+  let tiles = ofPart * vec2u(partsDown, partsAcross);
+  let vectors = blocks[block].rows * tiles.y + tiles.x * blocks[block].cols;
+  let parts = Parts(
+    blocks[block].partials + batch * vectors,
+    partsBatch,
+    partsDown,
+    partsAcross,
+    batch / partsBatch,
+    ofPart.x,
+    ofPart.y,
+    tiles.y,
+    tiles.x * tiles.y,
+  );
+  sumParts(parts, lane);
+  let rowSlots = blocks[block].rowSlots;
+  if (lane < partsBatch * rowSlots) {
+    let first = ROWS + lane / rowSlots * partsDown;
+    let part = lane % rowSlots - blocks[block].firstRowSlot;
+    var sum = 0.0;
+    if (rowSlots == 1u) {
+      sum = treeOf(first, 1u, partsDown);
+    } else if (part < partsDown) {
+      sum = treeSums[first + part];
+    }
+    treeSums[BATCHES + lane] = sum;
+  }
+  workgroupBarrier();
+  let batchSlots = blocks[block].batchSlots;
+  if (lane < batchSlots * rowSlots) {
+    let part = lane / rowSlots - blocks[block].firstBatchSlot;
+    var sum = 0.0;
+    if (batchSlots == 1u) {
+      sum = treeOf(BATCHES + lane, rowSlots, partsBatch);
+    } else if (part < partsBatch) {
+      sum = treeSums[BATCHES + part * rowSlots + lane % rowSlots];
+    }
+    sums[slotsOf(block) + lane] = sum;
+  }
+}
+fn slotsOf(block: u32) -> u32 {
+  switch (params.scalar) {
+    case 0u: {
+      return blocks[block].gradientSquares;
+    }
+    case 1u: {
+      return blocks[block].updateSquares;
+    }
+    case 2u: {
+      return blocks[block].paramSquares;
+    }
+    default: {
+      return blocks[block].aligned;
+    }
+  }
+}
+`,
+  adafactor_join_sums: `
+struct Block {
+  batch: u32,
+  rows: u32,
+  cols: u32,
+  globalRows: f32,
+  globalCols: f32,
+  globalCount: f32,
+  partsBatch: u32,
+  partsDown: u32,
+  partsAcross: u32,
+  tileRows: u32,
+  tileCols: u32,
+  firstTile: u32,
+  firstVector: u32,
+  gradOffset: u32,
+  paramOffset: u32,
+  momentumOffset: u32,
+  moments: u32,
+  factors: u32,
+  partials: u32,
+  rowSums: u32,
+  colSums: u32,
+  totals: u32,
+  gradientSquares: u32,
+  updateSquares: u32,
+  paramSquares: u32,
+  aligned: u32,
+  batchSlots: u32,
+  firstBatchSlot: u32,
+  rowSlots: u32,
+  firstRowSlot: u32,
+  eps1: f32,
+  meanFloor: f32,
+  factorCap: f32,
+  scaleParameter: u32,
+  scaleFloor: f32,
+  scaleCeiling: f32,
+  clipThreshold: f32,
+  beta1: f32,
+  rateAfterMomentum: u32,
+  cautious: u32,
+  batchBegin: u32,
+  batchInner: u32,
+  batchInnerGlobal: u32,
+  rowBegin: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  colBegin: u32,
+  colInner: u32,
+  colInnerGlobal: u32,
+  indexRows: u32,
+  indexCols: u32,
+}
+struct Numbers {
+  take: f32,
+  rate: f32,
+  decayTimesStep: f32,
+  decayAbsolute: f32,
+  key: u32,
+}
+struct Step {
+  a: f32,
+  d: f32,
+  decay: f32,
+  take: f32,
+  over: f32,
+  share: f32,
+  paramRms: f32,
+  updateRms: f32,
+  key: u32,
+}
+fn tilesOfPart(block: u32) -> vec2u {
+  let tile = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  return (vec2u(blocks[block].rows, blocks[block].cols) / parts + tile - 1u) / tile;
+}
+fn blockOfVector(number: u32) -> u32 {
+  var block = params.firstBlock;
+  var end = block + params.numBlocks;
+  while (end - block > 1u) {
+    let middle = (block + end) / 2u;
+    if (blocks[middle].firstVector <= number) {
+      block = middle;
+    } else {
+      end = middle;
+    }
+  }
+  return block;
+}
+struct Parts {
+  first: u32,
+  partsBatch: u32,
+  partsDown: u32,
+  partsAcross: u32,
+  matrices: u32,
+  down: u32,
+  across: u32,
+  rowStride: u32,
+  matrixStride: u32,
+}
+var<workgroup> lanesOfParts: array<f32, 2304>;
+var<workgroup> treeSums: array<f32, 640>;
+const ROWS = 512u;
+const BATCHES = 576u;
+fn sumParts(parts: Parts, lane: u32) {
+  let count = parts.partsBatch * parts.partsDown * parts.partsAcross;
+  let tiles = parts.matrices * parts.down * parts.across;
+  for (var begin = 0u; begin < count; begin += 64u) {
+    workgroupBarrier();
+    for (var part = begin + lane / 32u; part < min(begin + 64u, count); part += 8u) {
+      let j = part % parts.partsAcross * parts.across;
+      let i = part / parts.partsAcross % parts.partsDown * parts.down;
+      let b = part / parts.partsAcross / parts.partsDown * parts.matrices;
+      let first = parts.first + b * parts.matrixStride + i * parts.rowStride + j;
+      var sum = 0.0;
+      for (var tile = lane % 32u; tile < tiles; tile += 32u) {
+        let matrix = tile / parts.across / parts.down;
+        sum += partials[first + matrix * parts.matrixStride +
+          tile / parts.across % parts.down * parts.rowStride + tile % parts.across];
+      }
+      lanesOfParts[(part - begin) * 36u + lane % 32u] = sum;
+    }
+    workgroupBarrier();
+    let first = lane / 4u * 36u + lane % 4u;
+    if (begin + lane / 4u < count) {
+      var sum = lanesOfParts[first];
+{
+        sum += lanesOfParts[first + 4u * (0u + 1u)];
+}
+{
+        sum += lanesOfParts[first + 4u * (1u + 1u)];
+}
+{
+        sum += lanesOfParts[first + 4u * (2u + 1u)];
+}
+{
+        sum += lanesOfParts[first + 4u * (3u + 1u)];
+}
+{
+        sum += lanesOfParts[first + 4u * (4u + 1u)];
+}
+{
+        sum += lanesOfParts[first + 4u * (5u + 1u)];
+}
+{
+        sum += lanesOfParts[first + 4u * (6u + 1u)];
+}
+      lanesOfParts[first] = sum;
+    }
+    workgroupBarrier();
+    if (lane < 64u && begin + lane < count) {
+      let four = lane * 36u;
+      treeSums[begin + lane] = (lanesOfParts[four] + lanesOfParts[four + 1u]) +
+        (lanesOfParts[four + 2u] + lanesOfParts[four + 3u]);
+    }
+  }
+  workgroupBarrier();
+  if (lane < parts.partsBatch * parts.partsDown) {
+    treeSums[ROWS + lane] = treeOf(lane * parts.partsAcross, 1u, parts.partsAcross);
+  }
+  workgroupBarrier();
+}
+fn treeOf(first: u32, step: u32, count: u32) -> f32 {
+  var leaves: array<f32, 8>;
+{
+    if (0u < count) {
+      leaves[0u] = treeSums[first + 0u * step];
+    }
+}
+{
+    if (1u < count) {
+      leaves[1u] = treeSums[first + 1u * step];
+    }
+}
+{
+    if (2u < count) {
+      leaves[2u] = treeSums[first + 2u * step];
+    }
+}
+{
+    if (3u < count) {
+      leaves[3u] = treeSums[first + 3u * step];
+    }
+}
+{
+    if (4u < count) {
+      leaves[4u] = treeSums[first + 4u * step];
+    }
+}
+{
+    if (5u < count) {
+      leaves[5u] = treeSums[first + 5u * step];
+    }
+}
+{
+    if (6u < count) {
+      leaves[6u] = treeSums[first + 6u * step];
+    }
+}
+{
+    if (7u < count) {
+      leaves[7u] = treeSums[first + 7u * step];
+    }
+}
+  return ((leaves[0] + leaves[1]) + (leaves[2] + leaves[3])) +
+    ((leaves[4] + leaves[5]) + (leaves[6] + leaves[7]));
+}
+struct Params {
+  firstBlock: u32,
+  numBlocks: u32,
+  firstVector: u32,
+  numVectors: u32,
+  partialsLength: u32,
+  sumsLength: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> blocks: array<Block>;
+@group(0) @binding(2) var<storage, read> partials: array<f32>;
+@group(0) @binding(3) var<storage, read_write> sums: array<f32>;
+var<workgroup> partSums: array<f32, 256>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let begin = (group.y * groups.x + group.x) * 32u;
+  if (begin >= params.numVectors) {
+    return;
+  }
+  let first = params.firstVector + begin;
+  let end = params.firstVector + min(begin + 32u, params.numVectors);
+  let number = first + lane % 32u;
+  var element = Element();
+  if (number < end) {
+    element = elementAt(number);
+  }
+  partSums[lane] = sumOfPart(element, lane / 32u);
+  workgroupBarrier();
+  if (lane < 32u && element.isVector) {
+    var parts: array<f32, 8>;
+{
+      parts[0u] = partSums[lane + 32u * 0u];
+}
+{
+      parts[1u] = partSums[lane + 32u * 1u];
+}
+{
+      parts[2u] = partSums[lane + 32u * 2u];
+}
+{
+      parts[3u] = partSums[lane + 32u * 3u];
+}
+{
+      parts[4u] = partSums[lane + 32u * 4u];
+}
+{
+      parts[5u] = partSums[lane + 32u * 5u];
+}
+{
+      parts[6u] = partSums[lane + 32u * 6u];
+}
+{
+      parts[7u] = partSums[lane + 32u * 7u];
+}
+    sums[element.slot] = ((parts[0] + parts[1]) + (parts[2] + parts[3])) +
+      ((parts[4] + parts[5]) + (parts[6] + parts[7]));
+  }
+  let lastBlock = params.firstBlock + params.numBlocks;
+  for (var block = blockOfVector(first); block < lastBlock; block++) {
+    if (blocks[block].firstVector >= end) {
+      break;
+    }
+    let batch = blocks[block].batch;
+    let rowSlots = blocks[block].rowSlots;
+    let totals = blocks[block].firstVector + batch * (blocks[block].rows + blocks[block].cols);
+    for (var at = max(first, totals); at < min(end, totals + batch * rowSlots); at++) {
+      sumTotal(block, at - totals, lane);
+    }
+  }
+}
+struct Element {
+  isVector: bool,
+  slot: u32,
+  first: u32,
+  step: u32,
+  numParts: u32,
+  tilesOfPart: u32,
+}
+fn elementAt(number: u32) -> Element {
+  let block = blockOfVector(number);
+  let at = number - blocks[block].firstVector;
+  let cols = blocks[block].cols;
+  let numRows = blocks[block].batch * blocks[block].rows;
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  let ofPart = tilesOfPart(block);
+  let tiles = parts * ofPart;
+  let partials = blocks[block].partials;
+  if (at < numRows) {
+    let first = partials + at * tiles.y;
+    return Element(true, blocks[block].rowSums + at, first, 1u, parts.y, ofPart.y);
+  }
+  let column = at - numRows;
+  if (column >= blocks[block].batch * cols) {
+    return Element();
+  }
+  let first = partials + numRows * tiles.y + column / cols * tiles.x * cols + column % cols;
+  return Element(true, blocks[block].colSums + column, first, cols, parts.x, ofPart.x);
+}
+fn sumOfPart(element: Element, part: u32) -> f32 {
+  var sum = 0.0;
+  if (!element.isVector || part >= element.numParts) {
+    return sum;
+  }
+  var at = element.first + part * element.tilesOfPart * element.step;
+  let end = at + element.tilesOfPart * element.step;
+  let step = element.step;
+  for (; end - at >= 4u * step; at += 4u * step) {
+    let four = vec4f(partials[at], partials[at + step], partials[at + 2u * step], partials[at + 3u * step]);
+    sum = (((sum + four.x) + four.y) + four.z) + four.w;
+  }
+  for (; at < end; at += step) {
+    sum += partials[at];
+  }
+  return sum;
+}
+fn sumTotal(block: u32, total: u32, lane: u32) {
+  let rowSlots = blocks[block].rowSlots;
+  let slot = total % rowSlots;
+  let matrix = total / rowSlots;
+  let ofPart = tilesOfPart(block);
+  let tiles = ofPart * vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  let vectors = blocks[block].rows * tiles.y + tiles.x * blocks[block].cols;
+  let first = blocks[block].partials + blocks[block].batch * vectors + matrix * tiles.x * tiles.y;
+  let part = select(0u, slot - blocks[block].firstRowSlot, rowSlots > 1u);
+  let partsDown = select(blocks[block].partsDown, 1u, rowSlots > 1u);
+  var sum = 0.0;
+  if (part < blocks[block].partsDown) {
+    let parts = Parts(
+      first + part * ofPart.x * tiles.y,
+      1u,
+      partsDown,
+      blocks[block].partsAcross,
+      1u,
+      ofPart.x,
+      ofPart.y,
+      tiles.y,
+      tiles.x * tiles.y,
+    );
+    sumParts(parts, lane);
+    sum = treeOf(ROWS, 1u, partsDown);
+  }
+  if (lane == 0u) {
+    sums[blocks[block].totals + total] = sum;
+  }
 }
 `,
   adafactor_moments: `
@@ -3192,6 +4092,325 @@ fn finish(@builtin(local_invocation_index) lane: u32) {
   }
 }
 `,
+  adafactor_scale_gradients: `
+struct Block {
+  batch: u32,
+  rows: u32,
+  cols: u32,
+  globalRows: f32,
+  globalCols: f32,
+  globalCount: f32,
+  partsBatch: u32,
+  partsDown: u32,
+  partsAcross: u32,
+  tileRows: u32,
+  tileCols: u32,
+  firstTile: u32,
+  firstVector: u32,
+  gradOffset: u32,
+  paramOffset: u32,
+  momentumOffset: u32,
+  moments: u32,
+  factors: u32,
+  partials: u32,
+  rowSums: u32,
+  colSums: u32,
+  totals: u32,
+  gradientSquares: u32,
+  updateSquares: u32,
+  paramSquares: u32,
+  aligned: u32,
+  batchSlots: u32,
+  firstBatchSlot: u32,
+  rowSlots: u32,
+  firstRowSlot: u32,
+  eps1: f32,
+  meanFloor: f32,
+  factorCap: f32,
+  scaleParameter: u32,
+  scaleFloor: f32,
+  scaleCeiling: f32,
+  clipThreshold: f32,
+  beta1: f32,
+  rateAfterMomentum: u32,
+  cautious: u32,
+  batchBegin: u32,
+  batchInner: u32,
+  batchInnerGlobal: u32,
+  rowBegin: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  colBegin: u32,
+  colInner: u32,
+  colInnerGlobal: u32,
+  indexRows: u32,
+  indexCols: u32,
+}
+struct Numbers {
+  take: f32,
+  rate: f32,
+  decayTimesStep: f32,
+  decayAbsolute: f32,
+  key: u32,
+}
+struct Step {
+  a: f32,
+  d: f32,
+  decay: f32,
+  take: f32,
+  over: f32,
+  share: f32,
+  paramRms: f32,
+  updateRms: f32,
+  key: u32,
+}
+fn tilesOfPart(block: u32) -> vec2u {
+  let tile = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  return (vec2u(blocks[block].rows, blocks[block].cols) / parts + tile - 1u) / tile;
+}
+fn treeOfSlots(first: u32, batchSlots: u32, rowSlots: u32) -> f32 {
+  var leaves: array<f32, 8>;
+{
+    if (0u < batchSlots) {
+      leaves[0u] = treeOfRowSlots(first + 0u * rowSlots, rowSlots);
+    }
+}
+{
+    if (1u < batchSlots) {
+      leaves[1u] = treeOfRowSlots(first + 1u * rowSlots, rowSlots);
+    }
+}
+{
+    if (2u < batchSlots) {
+      leaves[2u] = treeOfRowSlots(first + 2u * rowSlots, rowSlots);
+    }
+}
+{
+    if (3u < batchSlots) {
+      leaves[3u] = treeOfRowSlots(first + 3u * rowSlots, rowSlots);
+    }
+}
+{
+    if (4u < batchSlots) {
+      leaves[4u] = treeOfRowSlots(first + 4u * rowSlots, rowSlots);
+    }
+}
+{
+    if (5u < batchSlots) {
+      leaves[5u] = treeOfRowSlots(first + 5u * rowSlots, rowSlots);
+    }
+}
+{
+    if (6u < batchSlots) {
+      leaves[6u] = treeOfRowSlots(first + 6u * rowSlots, rowSlots);
+    }
+}
+{
+    if (7u < batchSlots) {
+      leaves[7u] = treeOfRowSlots(first + 7u * rowSlots, rowSlots);
+    }
+}
+  return ((leaves[0] + leaves[1]) + (leaves[2] + leaves[3])) +
+    ((leaves[4] + leaves[5]) + (leaves[6] + leaves[7]));
+}
+fn treeOfRowSlots(first: u32, rowSlots: u32) -> f32 {
+  var leaves: array<f32, 8>;
+{
+    if (0u < rowSlots) {
+      leaves[0u] = sums[first + 0u];
+    }
+}
+{
+    if (1u < rowSlots) {
+      leaves[1u] = sums[first + 1u];
+    }
+}
+{
+    if (2u < rowSlots) {
+      leaves[2u] = sums[first + 2u];
+    }
+}
+{
+    if (3u < rowSlots) {
+      leaves[3u] = sums[first + 3u];
+    }
+}
+{
+    if (4u < rowSlots) {
+      leaves[4u] = sums[first + 4u];
+    }
+}
+{
+    if (5u < rowSlots) {
+      leaves[5u] = sums[first + 5u];
+    }
+}
+{
+    if (6u < rowSlots) {
+      leaves[6u] = sums[first + 6u];
+    }
+}
+{
+    if (7u < rowSlots) {
+      leaves[7u] = sums[first + 7u];
+    }
+}
+  return ((leaves[0] + leaves[1]) + (leaves[2] + leaves[3])) +
+    ((leaves[4] + leaves[5]) + (leaves[6] + leaves[7]));
+}
+var<workgroup> laneSums: array<f32, 256>;
+fn workgroupSum(lane: u32, value: f32) -> f32 {
+  laneSums[lane] = value;
+  workgroupBarrier();
+  if (lane < 16u) {
+    var sum = 0.0;
+{
+      sum += laneSums[0u * 16u + lane];
+}
+{
+      sum += laneSums[1u * 16u + lane];
+}
+{
+      sum += laneSums[2u * 16u + lane];
+}
+{
+      sum += laneSums[3u * 16u + lane];
+}
+{
+      sum += laneSums[4u * 16u + lane];
+}
+{
+      sum += laneSums[5u * 16u + lane];
+}
+{
+      sum += laneSums[6u * 16u + lane];
+}
+{
+      sum += laneSums[7u * 16u + lane];
+}
+{
+      sum += laneSums[8u * 16u + lane];
+}
+{
+      sum += laneSums[9u * 16u + lane];
+}
+{
+      sum += laneSums[10u * 16u + lane];
+}
+{
+      sum += laneSums[11u * 16u + lane];
+}
+{
+      sum += laneSums[12u * 16u + lane];
+}
+{
+      sum += laneSums[13u * 16u + lane];
+}
+{
+      sum += laneSums[14u * 16u + lane];
+}
+{
+      sum += laneSums[15u * 16u + lane];
+}
+    laneSums[lane] = sum;
+  }
+  workgroupBarrier();
+  var total = 0.0;
+  if (lane == 0u) {
+{
+      total += laneSums[0u];
+}
+{
+      total += laneSums[1u];
+}
+{
+      total += laneSums[2u];
+}
+{
+      total += laneSums[3u];
+}
+{
+      total += laneSums[4u];
+}
+{
+      total += laneSums[5u];
+}
+{
+      total += laneSums[6u];
+}
+{
+      total += laneSums[7u];
+}
+{
+      total += laneSums[8u];
+}
+{
+      total += laneSums[9u];
+}
+{
+      total += laneSums[10u];
+}
+{
+      total += laneSums[11u];
+}
+{
+      total += laneSums[12u];
+}
+{
+      total += laneSums[13u];
+}
+{
+      total += laneSums[14u];
+}
+{
+      total += laneSums[15u];
+}
+  }
+  return total;
+}
+struct Params {
+  firstBlock: u32,
+  numBlocks: u32,
+  slot: u32,
+  factor: f32,
+  maxNorm: f32,
+  sumsLength: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> blocks: array<Block>;
+@group(0) @binding(2) var<storage, read_write> sums: array<f32>;
+@group(0) @binding(3) var<storage, read_write> guard: array<u32>;
+var<workgroup> notFinite: atomic<u32>;
+@compute @workgroup_size(256)
+fn main(@builtin(local_invocation_index) lane: u32) {
+  if (lane == 0u) {
+    atomicStore(&notFinite, 0u);
+  }
+  var part = 0.0;
+  var seen = false;
+  for (var i = lane; i < params.numBlocks; i += 256u) {
+    let block = params.firstBlock + i;
+    let squares = treeOfSlots(
+      blocks[block].gradientSquares,
+      blocks[block].batchSlots,
+      blocks[block].rowSlots,
+    );
+    seen |= (bitcast<u32>(squares) & 0x7f800000u) == 0x7f800000u;
+    part += squares * 0x1p-40;
+  }
+  workgroupBarrier();
+  if (seen) {
+    atomicOr(&notFinite, 1u);
+  }
+  let total = workgroupSum(lane, part);
+  if (lane == 0u) {
+    guard[0] = atomicLoad(&notFinite);
+    let norm = params.factor * sqrt(total) * 0x1p20;
+    sums[params.slot] = params.factor * select(1.0, params.maxNorm / norm, norm > params.maxNorm);
+  }
+}
+`,
   adafactor_stats: `
 struct Place {
   batch: u32,
@@ -3759,6 +4978,4220 @@ fn finish(
   let sum = stridedSum(lane, first, step, count);
   if (lane < 8u && output < numRows + numCols + params.batch) {
     sums[slot] = sum;
+  }
+}
+`,
+  adafactor_step: `
+struct Block {
+  batch: u32,
+  rows: u32,
+  cols: u32,
+  globalRows: f32,
+  globalCols: f32,
+  globalCount: f32,
+  partsBatch: u32,
+  partsDown: u32,
+  partsAcross: u32,
+  tileRows: u32,
+  tileCols: u32,
+  firstTile: u32,
+  firstVector: u32,
+  gradOffset: u32,
+  paramOffset: u32,
+  momentumOffset: u32,
+  moments: u32,
+  factors: u32,
+  partials: u32,
+  rowSums: u32,
+  colSums: u32,
+  totals: u32,
+  gradientSquares: u32,
+  updateSquares: u32,
+  paramSquares: u32,
+  aligned: u32,
+  batchSlots: u32,
+  firstBatchSlot: u32,
+  rowSlots: u32,
+  firstRowSlot: u32,
+  eps1: f32,
+  meanFloor: f32,
+  factorCap: f32,
+  scaleParameter: u32,
+  scaleFloor: f32,
+  scaleCeiling: f32,
+  clipThreshold: f32,
+  beta1: f32,
+  rateAfterMomentum: u32,
+  cautious: u32,
+  batchBegin: u32,
+  batchInner: u32,
+  batchInnerGlobal: u32,
+  rowBegin: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  colBegin: u32,
+  colInner: u32,
+  colInnerGlobal: u32,
+  indexRows: u32,
+  indexCols: u32,
+}
+struct Numbers {
+  take: f32,
+  rate: f32,
+  decayTimesStep: f32,
+  decayAbsolute: f32,
+  key: u32,
+}
+struct Step {
+  a: f32,
+  d: f32,
+  decay: f32,
+  take: f32,
+  over: f32,
+  share: f32,
+  paramRms: f32,
+  updateRms: f32,
+  key: u32,
+}
+fn tilesOfPart(block: u32) -> vec2u {
+  let tile = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  return (vec2u(blocks[block].rows, blocks[block].cols) / parts + tile - 1u) / tile;
+}
+struct Tile {
+  block: u32,
+  matrix: u32,
+  rowBegin: u32,
+  rowEnd: u32,
+  colBegin: u32,
+  colEnd: u32,
+  down: u32,
+  across: u32,
+  numDown: u32,
+  numAcross: u32,
+}
+fn tileAt(number: u32) -> Tile {
+  var block = params.firstBlock;
+  var lastBlock = block + params.numBlocks;
+  while (lastBlock - block > 1u) {
+    let middle = (block + lastBlock) / 2u;
+    if (blocks[middle].firstTile <= number) {
+      block = middle;
+    } else {
+      lastBlock = middle;
+    }
+  }
+  let ofPart = tilesOfPart(block);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  let tiles = parts * ofPart;
+  let within = number - blocks[block].firstTile;
+  let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
+  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let partBegin = place / ofPart * partSize;
+  let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let begin = partBegin + place % ofPart * tileSize;
+  let end = min(begin + tileSize, partBegin + partSize);
+  return Tile(
+    block,
+    within / tiles.y / tiles.x,
+    begin.x,
+    end.x,
+    begin.y,
+    end.y,
+    place.x,
+    place.y,
+    tiles.x,
+    tiles.y,
+  );
+}
+struct Lane {
+  shift: u32,
+  x: u32,
+  y: u32,
+  lanesY: u32,
+  col: u32,
+  count: u32,
+  colBegin: u32,
+}
+fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
+  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
+  let x = lane & ((1u << shift) - 1u);
+  let col = colBegin + 4u * x;
+  let count = min(max(tile.colEnd, col) - col, 4u);
+  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+}
+fn isAligned(tile: Tile, offset: u32) -> bool {
+  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+}
+fn rowStart(tile: Tile, row: u32) -> u32 {
+  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+}
+fn tilePartial(tile: Tile) -> u32 {
+  let batch = blocks[tile.block].batch;
+  let vectors = blocks[tile.block].rows * tile.numAcross + tile.numDown * blocks[tile.block].cols;
+  let index = (tile.matrix * tile.numDown + tile.down) * tile.numAcross + tile.across;
+  return blocks[tile.block].partials + batch * vectors + index;
+}
+var<workgroup> laneSums: array<f32, 256>;
+fn workgroupSum(lane: u32, value: f32) -> f32 {
+  laneSums[lane] = value;
+  workgroupBarrier();
+  if (lane < 16u) {
+    var sum = 0.0;
+{
+      sum += laneSums[0u * 16u + lane];
+}
+{
+      sum += laneSums[1u * 16u + lane];
+}
+{
+      sum += laneSums[2u * 16u + lane];
+}
+{
+      sum += laneSums[3u * 16u + lane];
+}
+{
+      sum += laneSums[4u * 16u + lane];
+}
+{
+      sum += laneSums[5u * 16u + lane];
+}
+{
+      sum += laneSums[6u * 16u + lane];
+}
+{
+      sum += laneSums[7u * 16u + lane];
+}
+{
+      sum += laneSums[8u * 16u + lane];
+}
+{
+      sum += laneSums[9u * 16u + lane];
+}
+{
+      sum += laneSums[10u * 16u + lane];
+}
+{
+      sum += laneSums[11u * 16u + lane];
+}
+{
+      sum += laneSums[12u * 16u + lane];
+}
+{
+      sum += laneSums[13u * 16u + lane];
+}
+{
+      sum += laneSums[14u * 16u + lane];
+}
+{
+      sum += laneSums[15u * 16u + lane];
+}
+    laneSums[lane] = sum;
+  }
+  workgroupBarrier();
+  var total = 0.0;
+  if (lane == 0u) {
+{
+      total += laneSums[0u];
+}
+{
+      total += laneSums[1u];
+}
+{
+      total += laneSums[2u];
+}
+{
+      total += laneSums[3u];
+}
+{
+      total += laneSums[4u];
+}
+{
+      total += laneSums[5u];
+}
+{
+      total += laneSums[6u];
+}
+{
+      total += laneSums[7u];
+}
+{
+      total += laneSums[8u];
+}
+{
+      total += laneSums[9u];
+}
+{
+      total += laneSums[10u];
+}
+{
+      total += laneSums[11u];
+}
+{
+      total += laneSums[12u];
+}
+{
+      total += laneSums[13u];
+}
+{
+      total += laneSums[14u];
+}
+{
+      total += laneSums[15u];
+}
+  }
+  return total;
+}
+fn quadOfWords(storage: u32, words: vec4u) -> vec4f {
+  if (storage == 0u) {
+    return bitcast<vec4f>(words);
+  }
+  let halves = vec4u(words.x, words.x >> 16u, words.y, words.y >> 16u) & vec4u(0xffffu);
+  if (storage == 2u) {
+    return bitcast<vec4f>(halves << vec4u(16u));
+  }
+  let magnitude = (halves & vec4u(0x7fffu)) << vec4u(13u);
+  let exponent = magnitude & vec4u(0x0f800000u);
+  let small = bitcast<vec4u>(bitcast<vec4f>(magnitude + 0x38800000u) - vec4f(0x1p-14));
+  let large = magnitude +
+    select(vec4u(0x38000000u), vec4u(0x70000000u), exponent == vec4u(0x0f800000u));
+  let bits = select(large, small, exponent == vec4u(0u));
+  return bitcast<vec4f>(bits | ((halves & vec4u(0x8000u)) << vec4u(16u)));
+}
+fn wordsOfQuad(storage: u32, quad: vec4f) -> vec4u {
+  let bits = bitcast<vec4u>(quad);
+  if (storage == 0u) {
+    return bits;
+  }
+  return packed(nearest(storage, bits));
+}
+fn nearest(storage: u32, bits: vec4u) -> vec4u {
+  let magnitude = bits & vec4u(0x7fffffffu);
+  let isNan = magnitude > vec4u(0x7f800000u);
+  if (storage == 2u) {
+    let rounded = bits + 0x7fffu + ((bits >> vec4u(16u)) & vec4u(1u));
+    return select(rounded, bits | vec4u(0x400000u), isNan) >> vec4u(16u);
+  }
+  let within = min(magnitude, vec4u(0x47800000u));
+  let large = (within - 0x38000000u + 0xfffu + ((within >> vec4u(13u)) & vec4u(1u))) >> vec4u(13u);
+  let places = min(vec4u(126u) - min(magnitude >> vec4u(23u), vec4u(125u)), vec4u(25u));
+  let whole = (magnitude & vec4u(0x7fffffu)) | vec4u(0x800000u);
+  let half = vec4u(1u) << (places - 1u);
+  let small = (whole + half - 1u + ((whole >> places) & vec4u(1u))) >> places;
+  let quiet = vec4u(0x7e00u) | ((magnitude >> vec4u(13u)) & vec4u(0x3ffu));
+  let rounded = select(select(large, small, magnitude < vec4u(0x38800000u)), quiet, isNan);
+  return rounded | ((bits >> vec4u(16u)) & vec4u(0x8000u));
+}
+fn packed(halves: vec4u) -> vec4u {
+  return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
+}
+override gradType: u32 = 0u;
+fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
+  if (count == 0u) {
+    return vec4u();
+  }
+  if (gradType == 0u) {
+    if (aligned) {
+      return grad[at / 4u];
+    }
+    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
+    if (count > 1u) {
+      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
+    }
+    if (count > 2u) {
+      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
+    }
+    if (count > 3u) {
+      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
+    }
+    return words;
+  }
+  let word = at / 2u;
+  if (aligned) {
+    let both = grad[word / 4u];
+    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
+  }
+  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
+  if (count > 2u) {
+    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
+  }
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+}
+override paramType: u32 = 0u;
+fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
+  if (count == 0u) {
+    return vec4u();
+  }
+  if (paramType == 0u) {
+    if (aligned) {
+      return param[at / 4u];
+    }
+    var words = vec4u(param[at / 4u][at % 4u], 0u, 0u, 0u);
+    if (count > 1u) {
+      words.y = param[(at + 1u) / 4u][(at + 1u) % 4u];
+    }
+    if (count > 2u) {
+      words.z = param[(at + 2u) / 4u][(at + 2u) % 4u];
+    }
+    if (count > 3u) {
+      words.w = param[(at + 3u) / 4u][(at + 3u) % 4u];
+    }
+    return words;
+  }
+  let word = at / 2u;
+  if (aligned) {
+    let both = param[word / 4u];
+    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
+  }
+  var words = vec4u(param[word / 4u][word % 4u], 0u, 0u, 0u);
+  if (count > 2u) {
+    words.y = param[(word + 1u) / 4u][(word + 1u) % 4u];
+  }
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+}
+fn storeParam(at: u32, count: u32, aligned: bool, words: vec4u) {
+  if (count == 0u) {
+    return;
+  }
+  if (paramType == 0u) {
+    if (aligned) {
+      param[at / 4u] = words;
+      return;
+    }
+    param[at / 4u][at % 4u] = words.x;
+    if (count > 1u) {
+      param[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
+    }
+    if (count > 2u) {
+      param[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
+    }
+    if (count > 3u) {
+      param[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
+    }
+    return;
+  }
+  storeParamWord(at / 2u, count, words.x);
+  if (count > 2u) {
+    storeParamWord(at / 2u + 1u, count - 2u, words.y);
+  }
+}
+fn storeParamWord(word: u32, count: u32, bits: u32) {
+  if (count > 1u) {
+    param[word / 4u][word % 4u] = bits;
+  } else {
+    let old = param[word / 4u][word % 4u];
+    param[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
+  }
+}
+struct Factors {
+  rows: u32,
+  cols: vec4f,
+  cap: f32,
+}
+fn factorsOf(tile: Tile, place: Lane) -> Factors {
+  let first = blocks[tile.block].factors;
+  let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
+  let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  var cols = vec4f();
+{
+    if (0u < place.count) {
+      cols[0u] = factors[at + 0u];
+    }
+}
+{
+    if (1u < place.count) {
+      cols[1u] = factors[at + 1u];
+    }
+}
+{
+    if (2u < place.count) {
+      cols[2u] = factors[at + 2u];
+    }
+}
+{
+    if (3u < place.count) {
+      cols[3u] = factors[at + 3u];
+    }
+}
+  let rows = first + tile.matrix * blocks[tile.block].rows;
+  return Factors(rows, cols, factors[first + numRows + numCols]);
+}
+fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
+  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+  return grad * min(rowFactor * by.cols, vec4f(by.cap));
+}
+fn globalCols(block: u32, col: u32) -> vec4u {
+  let cols = vec4u(col) + vec4u(0u, 1u, 2u, 3u);
+  let inner = vec4u(max(blocks[block].colInner, 1u));
+  return cols / inner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % inner;
+}
+fn globalRowStart(tile: Tile, row: u32) -> u32 {
+  let block = tile.block;
+  let batchInner = max(blocks[block].batchInner, 1u);
+  let rowInner = max(blocks[block].rowInner, 1u);
+  let globalMatrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
+    blocks[block].batchBegin + tile.matrix % batchInner;
+  let globalRow = row / rowInner * blocks[block].rowInnerGlobal + blocks[block].rowBegin +
+    row % rowInner;
+  return (globalMatrix * blocks[block].indexRows + globalRow) * blocks[block].indexCols;
+}
+fn randomBits(index: vec4u, key: u32) -> vec4u {
+  var x = index ^ vec4u(key);
+  x = (x ^ (x >> vec4u(16u))) * 0x7feb352du;
+  x = (x ^ (x >> vec4u(15u))) * 0x846ca68bu;
+  return x ^ (x >> vec4u(16u));
+}
+fn wordsAtRandom(storage: u32, quad: vec4f, random: vec4u) -> vec4u {
+  let bits = bitcast<vec4u>(quad);
+  let magnitude = bits & vec4u(0x7fffffffu);
+  let sign = (bits >> vec4u(16u)) & vec4u(0x8000u);
+  let low = random & vec4u(0xffffu);
+  var rounded: vec4u;
+  if (storage == 2u) {
+    rounded = min((magnitude + low) >> vec4u(16u), vec4u(0x7f7fu));
+  } else {
+    let large = (magnitude - 0x38000000u + (random & vec4u(0x1fffu))) >> vec4u(13u);
+    let scaled = bitcast<vec4f>(min(magnitude, vec4u(0x38800000u))) * 0x1p24;
+    let whole = floor(scaled);
+    let isUp = (scaled - whole) * 65536.0 > vec4f(low);
+    let small = vec4u(whole) + select(vec4u(0u), vec4u(1u), isUp);
+    rounded = min(select(large, small, magnitude < vec4u(0x38800000u)), vec4u(0x7bffu));
+  }
+  let isFinite = magnitude < vec4u(0x7f800000u);
+  return packed(select(nearest(storage, bits), rounded | sign, isFinite));
+}
+override stochastic: bool = false;
+fn roundedParams(tile: Tile, place: Lane, row: u32, quad: vec4f) -> vec4u {
+  if (paramType == 0u || !stochastic) {
+    return wordsOfQuad(paramType, quad);
+  }
+  let index = globalRowStart(tile, row) + globalCols(tile.block, place.col);
+  return wordsAtRandom(paramType, quad, randomBits(index, steps[tile.block].key));
+}
+struct Params {
+  firstBlock: u32,
+  numBlocks: u32,
+  firstTile: u32,
+  numTiles: u32,
+  partialsLength: u32,
+  gradType: u32,
+  gradLength: u32,
+  paramType: u32,
+  paramLength: u32,
+  factorsLength: u32,
+  stochastic: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(2) var<storage, read> blocks: array<Block>;
+@group(0) @binding(3) var<storage, read> factors: array<f32>;
+@group(0) @binding(4) var<storage, read> steps: array<Step>;
+@group(0) @binding(5) var<storage, read> guard: array<u32>;
+@group(0) @binding(6) var<storage, read_write> param: array<vec4u>;
+@group(0) @binding(7) var<storage, read_write> partials: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.y * groups.x + group.x;
+  if (index >= params.numTiles) {
+    return;
+  }
+  let tile = tileAt(params.firstTile + index);
+  let changing = guard[0] == 0u;
+  let gradOffset = blocks[tile.block].gradOffset;
+  let gradAligned = isAligned(tile, gradOffset);
+  let paramOffset = blocks[tile.block].paramOffset;
+  let paramAligned = isAligned(tile, paramOffset);
+  let rate = steps[tile.block].a / steps[tile.block].d;
+  let decay = steps[tile.block].decay;
+  var squares = vec4f();
+  for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
+    let place = laneOf(tile, lane, colBegin);
+    let by = factorsOf(tile, place);
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+      var gradWords: array<vec4u, 4>;
+      var paramWords: array<vec4u, 4>;
+{
+        let row = band + 0u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
+        paramWords[0u] = loadParam(paramOffset + at, count, paramAligned);
+}
+{
+        let row = band + 1u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
+        paramWords[1u] = loadParam(paramOffset + at, count, paramAligned);
+}
+{
+        let row = band + 2u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
+        paramWords[2u] = loadParam(paramOffset + at, count, paramAligned);
+}
+{
+        let row = band + 3u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
+        paramWords[3u] = loadParam(paramOffset + at, count, paramAligned);
+}
+{
+        let row = band + 0u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        var p = quadOfWords(paramType, paramWords[0u]);
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
+          let words = roundedParams(tile, place, row, p);
+          storeParam(paramOffset + at, count, paramAligned, words);
+          p = quadOfWords(paramType, words);
+        }
+        squares = fma(p, p, squares);
+}
+{
+        let row = band + 1u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        var p = quadOfWords(paramType, paramWords[1u]);
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+          p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
+          let words = roundedParams(tile, place, row, p);
+          storeParam(paramOffset + at, count, paramAligned, words);
+          p = quadOfWords(paramType, words);
+        }
+        squares = fma(p, p, squares);
+}
+{
+        let row = band + 2u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        var p = quadOfWords(paramType, paramWords[2u]);
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+          p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
+          let words = roundedParams(tile, place, row, p);
+          storeParam(paramOffset + at, count, paramAligned, words);
+          p = quadOfWords(paramType, words);
+        }
+        squares = fma(p, p, squares);
+}
+{
+        let row = band + 3u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        var p = quadOfWords(paramType, paramWords[3u]);
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+          p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
+          let words = roundedParams(tile, place, row, p);
+          storeParam(paramOffset + at, count, paramAligned, words);
+          p = quadOfWords(paramType, words);
+        }
+        squares = fma(p, p, squares);
+}
+    }
+  }
+  let sum = workgroupSum(lane, (squares.x + squares.y) + (squares.z + squares.w));
+  if (lane == 0u) {
+    partials[tilePartial(tile)] = sum;
+  }
+}
+`,
+  adafactor_step_cautious: `
+struct Block {
+  batch: u32,
+  rows: u32,
+  cols: u32,
+  globalRows: f32,
+  globalCols: f32,
+  globalCount: f32,
+  partsBatch: u32,
+  partsDown: u32,
+  partsAcross: u32,
+  tileRows: u32,
+  tileCols: u32,
+  firstTile: u32,
+  firstVector: u32,
+  gradOffset: u32,
+  paramOffset: u32,
+  momentumOffset: u32,
+  moments: u32,
+  factors: u32,
+  partials: u32,
+  rowSums: u32,
+  colSums: u32,
+  totals: u32,
+  gradientSquares: u32,
+  updateSquares: u32,
+  paramSquares: u32,
+  aligned: u32,
+  batchSlots: u32,
+  firstBatchSlot: u32,
+  rowSlots: u32,
+  firstRowSlot: u32,
+  eps1: f32,
+  meanFloor: f32,
+  factorCap: f32,
+  scaleParameter: u32,
+  scaleFloor: f32,
+  scaleCeiling: f32,
+  clipThreshold: f32,
+  beta1: f32,
+  rateAfterMomentum: u32,
+  cautious: u32,
+  batchBegin: u32,
+  batchInner: u32,
+  batchInnerGlobal: u32,
+  rowBegin: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  colBegin: u32,
+  colInner: u32,
+  colInnerGlobal: u32,
+  indexRows: u32,
+  indexCols: u32,
+}
+struct Numbers {
+  take: f32,
+  rate: f32,
+  decayTimesStep: f32,
+  decayAbsolute: f32,
+  key: u32,
+}
+struct Step {
+  a: f32,
+  d: f32,
+  decay: f32,
+  take: f32,
+  over: f32,
+  share: f32,
+  paramRms: f32,
+  updateRms: f32,
+  key: u32,
+}
+fn tilesOfPart(block: u32) -> vec2u {
+  let tile = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  return (vec2u(blocks[block].rows, blocks[block].cols) / parts + tile - 1u) / tile;
+}
+struct Tile {
+  block: u32,
+  matrix: u32,
+  rowBegin: u32,
+  rowEnd: u32,
+  colBegin: u32,
+  colEnd: u32,
+  down: u32,
+  across: u32,
+  numDown: u32,
+  numAcross: u32,
+}
+fn tileAt(number: u32) -> Tile {
+  var block = params.firstBlock;
+  var lastBlock = block + params.numBlocks;
+  while (lastBlock - block > 1u) {
+    let middle = (block + lastBlock) / 2u;
+    if (blocks[middle].firstTile <= number) {
+      block = middle;
+    } else {
+      lastBlock = middle;
+    }
+  }
+  let ofPart = tilesOfPart(block);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  let tiles = parts * ofPart;
+  let within = number - blocks[block].firstTile;
+  let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
+  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let partBegin = place / ofPart * partSize;
+  let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let begin = partBegin + place % ofPart * tileSize;
+  let end = min(begin + tileSize, partBegin + partSize);
+  return Tile(
+    block,
+    within / tiles.y / tiles.x,
+    begin.x,
+    end.x,
+    begin.y,
+    end.y,
+    place.x,
+    place.y,
+    tiles.x,
+    tiles.y,
+  );
+}
+struct Lane {
+  shift: u32,
+  x: u32,
+  y: u32,
+  lanesY: u32,
+  col: u32,
+  count: u32,
+  colBegin: u32,
+}
+fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
+  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
+  let x = lane & ((1u << shift) - 1u);
+  let col = colBegin + 4u * x;
+  let count = min(max(tile.colEnd, col) - col, 4u);
+  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+}
+fn isAligned(tile: Tile, offset: u32) -> bool {
+  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+}
+fn rowStart(tile: Tile, row: u32) -> u32 {
+  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+}
+fn tilePartial(tile: Tile) -> u32 {
+  let batch = blocks[tile.block].batch;
+  let vectors = blocks[tile.block].rows * tile.numAcross + tile.numDown * blocks[tile.block].cols;
+  let index = (tile.matrix * tile.numDown + tile.down) * tile.numAcross + tile.across;
+  return blocks[tile.block].partials + batch * vectors + index;
+}
+var<workgroup> laneSums: array<f32, 256>;
+fn workgroupSum(lane: u32, value: f32) -> f32 {
+  laneSums[lane] = value;
+  workgroupBarrier();
+  if (lane < 16u) {
+    var sum = 0.0;
+{
+      sum += laneSums[0u * 16u + lane];
+}
+{
+      sum += laneSums[1u * 16u + lane];
+}
+{
+      sum += laneSums[2u * 16u + lane];
+}
+{
+      sum += laneSums[3u * 16u + lane];
+}
+{
+      sum += laneSums[4u * 16u + lane];
+}
+{
+      sum += laneSums[5u * 16u + lane];
+}
+{
+      sum += laneSums[6u * 16u + lane];
+}
+{
+      sum += laneSums[7u * 16u + lane];
+}
+{
+      sum += laneSums[8u * 16u + lane];
+}
+{
+      sum += laneSums[9u * 16u + lane];
+}
+{
+      sum += laneSums[10u * 16u + lane];
+}
+{
+      sum += laneSums[11u * 16u + lane];
+}
+{
+      sum += laneSums[12u * 16u + lane];
+}
+{
+      sum += laneSums[13u * 16u + lane];
+}
+{
+      sum += laneSums[14u * 16u + lane];
+}
+{
+      sum += laneSums[15u * 16u + lane];
+}
+    laneSums[lane] = sum;
+  }
+  workgroupBarrier();
+  var total = 0.0;
+  if (lane == 0u) {
+{
+      total += laneSums[0u];
+}
+{
+      total += laneSums[1u];
+}
+{
+      total += laneSums[2u];
+}
+{
+      total += laneSums[3u];
+}
+{
+      total += laneSums[4u];
+}
+{
+      total += laneSums[5u];
+}
+{
+      total += laneSums[6u];
+}
+{
+      total += laneSums[7u];
+}
+{
+      total += laneSums[8u];
+}
+{
+      total += laneSums[9u];
+}
+{
+      total += laneSums[10u];
+}
+{
+      total += laneSums[11u];
+}
+{
+      total += laneSums[12u];
+}
+{
+      total += laneSums[13u];
+}
+{
+      total += laneSums[14u];
+}
+{
+      total += laneSums[15u];
+}
+  }
+  return total;
+}
+fn quadOfWords(storage: u32, words: vec4u) -> vec4f {
+  if (storage == 0u) {
+    return bitcast<vec4f>(words);
+  }
+  let halves = vec4u(words.x, words.x >> 16u, words.y, words.y >> 16u) & vec4u(0xffffu);
+  if (storage == 2u) {
+    return bitcast<vec4f>(halves << vec4u(16u));
+  }
+  let magnitude = (halves & vec4u(0x7fffu)) << vec4u(13u);
+  let exponent = magnitude & vec4u(0x0f800000u);
+  let small = bitcast<vec4u>(bitcast<vec4f>(magnitude + 0x38800000u) - vec4f(0x1p-14));
+  let large = magnitude +
+    select(vec4u(0x38000000u), vec4u(0x70000000u), exponent == vec4u(0x0f800000u));
+  let bits = select(large, small, exponent == vec4u(0u));
+  return bitcast<vec4f>(bits | ((halves & vec4u(0x8000u)) << vec4u(16u)));
+}
+fn wordsOfQuad(storage: u32, quad: vec4f) -> vec4u {
+  let bits = bitcast<vec4u>(quad);
+  if (storage == 0u) {
+    return bits;
+  }
+  return packed(nearest(storage, bits));
+}
+fn nearest(storage: u32, bits: vec4u) -> vec4u {
+  let magnitude = bits & vec4u(0x7fffffffu);
+  let isNan = magnitude > vec4u(0x7f800000u);
+  if (storage == 2u) {
+    let rounded = bits + 0x7fffu + ((bits >> vec4u(16u)) & vec4u(1u));
+    return select(rounded, bits | vec4u(0x400000u), isNan) >> vec4u(16u);
+  }
+  let within = min(magnitude, vec4u(0x47800000u));
+  let large = (within - 0x38000000u + 0xfffu + ((within >> vec4u(13u)) & vec4u(1u))) >> vec4u(13u);
+  let places = min(vec4u(126u) - min(magnitude >> vec4u(23u), vec4u(125u)), vec4u(25u));
+  let whole = (magnitude & vec4u(0x7fffffu)) | vec4u(0x800000u);
+  let half = vec4u(1u) << (places - 1u);
+  let small = (whole + half - 1u + ((whole >> places) & vec4u(1u))) >> places;
+  let quiet = vec4u(0x7e00u) | ((magnitude >> vec4u(13u)) & vec4u(0x3ffu));
+  let rounded = select(select(large, small, magnitude < vec4u(0x38800000u)), quiet, isNan);
+  return rounded | ((bits >> vec4u(16u)) & vec4u(0x8000u));
+}
+fn packed(halves: vec4u) -> vec4u {
+  return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
+}
+override gradType: u32 = 0u;
+fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
+  if (count == 0u) {
+    return vec4u();
+  }
+  if (gradType == 0u) {
+    if (aligned) {
+      return grad[at / 4u];
+    }
+    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
+    if (count > 1u) {
+      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
+    }
+    if (count > 2u) {
+      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
+    }
+    if (count > 3u) {
+      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
+    }
+    return words;
+  }
+  let word = at / 2u;
+  if (aligned) {
+    let both = grad[word / 4u];
+    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
+  }
+  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
+  if (count > 2u) {
+    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
+  }
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+}
+override paramType: u32 = 0u;
+fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
+  if (count == 0u) {
+    return vec4u();
+  }
+  if (paramType == 0u) {
+    if (aligned) {
+      return param[at / 4u];
+    }
+    var words = vec4u(param[at / 4u][at % 4u], 0u, 0u, 0u);
+    if (count > 1u) {
+      words.y = param[(at + 1u) / 4u][(at + 1u) % 4u];
+    }
+    if (count > 2u) {
+      words.z = param[(at + 2u) / 4u][(at + 2u) % 4u];
+    }
+    if (count > 3u) {
+      words.w = param[(at + 3u) / 4u][(at + 3u) % 4u];
+    }
+    return words;
+  }
+  let word = at / 2u;
+  if (aligned) {
+    let both = param[word / 4u];
+    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
+  }
+  var words = vec4u(param[word / 4u][word % 4u], 0u, 0u, 0u);
+  if (count > 2u) {
+    words.y = param[(word + 1u) / 4u][(word + 1u) % 4u];
+  }
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+}
+fn storeParam(at: u32, count: u32, aligned: bool, words: vec4u) {
+  if (count == 0u) {
+    return;
+  }
+  if (paramType == 0u) {
+    if (aligned) {
+      param[at / 4u] = words;
+      return;
+    }
+    param[at / 4u][at % 4u] = words.x;
+    if (count > 1u) {
+      param[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
+    }
+    if (count > 2u) {
+      param[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
+    }
+    if (count > 3u) {
+      param[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
+    }
+    return;
+  }
+  storeParamWord(at / 2u, count, words.x);
+  if (count > 2u) {
+    storeParamWord(at / 2u + 1u, count - 2u, words.y);
+  }
+}
+fn storeParamWord(word: u32, count: u32, bits: u32) {
+  if (count > 1u) {
+    param[word / 4u][word % 4u] = bits;
+  } else {
+    let old = param[word / 4u][word % 4u];
+    param[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
+  }
+}
+override momentumType: u32 = 0u;
+fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
+  if (count == 0u) {
+    return vec4u();
+  }
+  if (momentumType == 0u) {
+    if (aligned) {
+      return momentum[at / 4u];
+    }
+    var words = vec4u(momentum[at / 4u][at % 4u], 0u, 0u, 0u);
+    if (count > 1u) {
+      words.y = momentum[(at + 1u) / 4u][(at + 1u) % 4u];
+    }
+    if (count > 2u) {
+      words.z = momentum[(at + 2u) / 4u][(at + 2u) % 4u];
+    }
+    if (count > 3u) {
+      words.w = momentum[(at + 3u) / 4u][(at + 3u) % 4u];
+    }
+    return words;
+  }
+  let word = at / 2u;
+  if (aligned) {
+    let both = momentum[word / 4u];
+    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
+  }
+  var words = vec4u(momentum[word / 4u][word % 4u], 0u, 0u, 0u);
+  if (count > 2u) {
+    words.y = momentum[(word + 1u) / 4u][(word + 1u) % 4u];
+  }
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+}
+struct Factors {
+  rows: u32,
+  cols: vec4f,
+  cap: f32,
+}
+fn factorsOf(tile: Tile, place: Lane) -> Factors {
+  let first = blocks[tile.block].factors;
+  let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
+  let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  var cols = vec4f();
+{
+    if (0u < place.count) {
+      cols[0u] = factors[at + 0u];
+    }
+}
+{
+    if (1u < place.count) {
+      cols[1u] = factors[at + 1u];
+    }
+}
+{
+    if (2u < place.count) {
+      cols[2u] = factors[at + 2u];
+    }
+}
+{
+    if (3u < place.count) {
+      cols[3u] = factors[at + 3u];
+    }
+}
+  let rows = first + tile.matrix * blocks[tile.block].rows;
+  return Factors(rows, cols, factors[first + numRows + numCols]);
+}
+fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
+  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+  return grad * min(rowFactor * by.cols, vec4f(by.cap));
+}
+fn globalCols(block: u32, col: u32) -> vec4u {
+  let cols = vec4u(col) + vec4u(0u, 1u, 2u, 3u);
+  let inner = vec4u(max(blocks[block].colInner, 1u));
+  return cols / inner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % inner;
+}
+fn globalRowStart(tile: Tile, row: u32) -> u32 {
+  let block = tile.block;
+  let batchInner = max(blocks[block].batchInner, 1u);
+  let rowInner = max(blocks[block].rowInner, 1u);
+  let globalMatrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
+    blocks[block].batchBegin + tile.matrix % batchInner;
+  let globalRow = row / rowInner * blocks[block].rowInnerGlobal + blocks[block].rowBegin +
+    row % rowInner;
+  return (globalMatrix * blocks[block].indexRows + globalRow) * blocks[block].indexCols;
+}
+fn randomBits(index: vec4u, key: u32) -> vec4u {
+  var x = index ^ vec4u(key);
+  x = (x ^ (x >> vec4u(16u))) * 0x7feb352du;
+  x = (x ^ (x >> vec4u(15u))) * 0x846ca68bu;
+  return x ^ (x >> vec4u(16u));
+}
+fn wordsAtRandom(storage: u32, quad: vec4f, random: vec4u) -> vec4u {
+  let bits = bitcast<vec4u>(quad);
+  let magnitude = bits & vec4u(0x7fffffffu);
+  let sign = (bits >> vec4u(16u)) & vec4u(0x8000u);
+  let low = random & vec4u(0xffffu);
+  var rounded: vec4u;
+  if (storage == 2u) {
+    rounded = min((magnitude + low) >> vec4u(16u), vec4u(0x7f7fu));
+  } else {
+    let large = (magnitude - 0x38000000u + (random & vec4u(0x1fffu))) >> vec4u(13u);
+    let scaled = bitcast<vec4f>(min(magnitude, vec4u(0x38800000u))) * 0x1p24;
+    let whole = floor(scaled);
+    let isUp = (scaled - whole) * 65536.0 > vec4f(low);
+    let small = vec4u(whole) + select(vec4u(0u), vec4u(1u), isUp);
+    rounded = min(select(large, small, magnitude < vec4u(0x38800000u)), vec4u(0x7bffu));
+  }
+  let isFinite = magnitude < vec4u(0x7f800000u);
+  return packed(select(nearest(storage, bits), rounded | sign, isFinite));
+}
+override stochastic: bool = false;
+fn roundedParams(tile: Tile, place: Lane, row: u32, quad: vec4f) -> vec4u {
+  if (paramType == 0u || !stochastic) {
+    return wordsOfQuad(paramType, quad);
+  }
+  let index = globalRowStart(tile, row) + globalCols(tile.block, place.col);
+  return wordsAtRandom(paramType, quad, randomBits(index, steps[tile.block].key));
+}
+fn haveOneSign(a: vec4f, b: vec4f) -> vec4<bool> {
+  return ((a > vec4f()) & (b > vec4f())) | ((a < vec4f()) & (b < vec4f()));
+}
+struct Params {
+  firstBlock: u32,
+  numBlocks: u32,
+  firstTile: u32,
+  numTiles: u32,
+  partialsLength: u32,
+  gradType: u32,
+  gradLength: u32,
+  paramType: u32,
+  paramLength: u32,
+  factorsLength: u32,
+  stochastic: u32,
+  momentumType: u32,
+  momentumLength: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(2) var<storage, read> blocks: array<Block>;
+@group(0) @binding(3) var<storage, read> factors: array<f32>;
+@group(0) @binding(4) var<storage, read> steps: array<Step>;
+@group(0) @binding(5) var<storage, read> guard: array<u32>;
+@group(0) @binding(6) var<storage, read_write> param: array<vec4u>;
+@group(0) @binding(7) var<storage, read> momentum: array<vec4u>;
+@group(0) @binding(8) var<storage, read_write> partials: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.y * groups.x + group.x;
+  if (index >= params.numTiles) {
+    return;
+  }
+  let tile = tileAt(params.firstTile + index);
+  let changing = guard[0] == 0u;
+  let gradOffset = blocks[tile.block].gradOffset;
+  let gradAligned = isAligned(tile, gradOffset);
+  let paramOffset = blocks[tile.block].paramOffset;
+  let paramAligned = isAligned(tile, paramOffset);
+  let momentumOffset = blocks[tile.block].momentumOffset;
+  let momentumAligned = isAligned(tile, momentumOffset);
+  let take = steps[tile.block].take;
+  let over = steps[tile.block].over;
+  let decay = steps[tile.block].decay;
+  var squares = vec4f();
+  for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
+    let place = laneOf(tile, lane, colBegin);
+    let by = factorsOf(tile, place);
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+      var gradWords: array<vec4u, 4>;
+      var paramWords: array<vec4u, 4>;
+      var momentumWords: array<vec4u, 4>;
+{
+        let row = band + 0u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
+        paramWords[0u] = loadParam(paramOffset + at, count, paramAligned);
+        momentumWords[0u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+}
+{
+        let row = band + 1u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
+        paramWords[1u] = loadParam(paramOffset + at, count, paramAligned);
+        momentumWords[1u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+}
+{
+        let row = band + 2u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
+        paramWords[2u] = loadParam(paramOffset + at, count, paramAligned);
+        momentumWords[2u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+}
+{
+        let row = band + 3u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
+        paramWords[3u] = loadParam(paramOffset + at, count, paramAligned);
+        momentumWords[3u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+}
+{
+        let row = band + 0u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        var p = quadOfWords(paramType, paramWords[0u]);
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          let m = quadOfWords(momentumType, momentumWords[0u]);
+          p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
+          let words = roundedParams(tile, place, row, p);
+          storeParam(paramOffset + at, count, paramAligned, words);
+          p = quadOfWords(paramType, words);
+        }
+        squares = fma(p, p, squares);
+}
+{
+        let row = band + 1u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        var p = quadOfWords(paramType, paramWords[1u]);
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+          let m = quadOfWords(momentumType, momentumWords[1u]);
+          p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
+          let words = roundedParams(tile, place, row, p);
+          storeParam(paramOffset + at, count, paramAligned, words);
+          p = quadOfWords(paramType, words);
+        }
+        squares = fma(p, p, squares);
+}
+{
+        let row = band + 2u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        var p = quadOfWords(paramType, paramWords[2u]);
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+          let m = quadOfWords(momentumType, momentumWords[2u]);
+          p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
+          let words = roundedParams(tile, place, row, p);
+          storeParam(paramOffset + at, count, paramAligned, words);
+          p = quadOfWords(paramType, words);
+        }
+        squares = fma(p, p, squares);
+}
+{
+        let row = band + 3u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        var p = quadOfWords(paramType, paramWords[3u]);
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+          let m = quadOfWords(momentumType, momentumWords[3u]);
+          p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
+          let words = roundedParams(tile, place, row, p);
+          storeParam(paramOffset + at, count, paramAligned, words);
+          p = quadOfWords(paramType, words);
+        }
+        squares = fma(p, p, squares);
+}
+    }
+  }
+  let sum = workgroupSum(lane, (squares.x + squares.y) + (squares.z + squares.w));
+  if (lane == 0u) {
+    partials[tilePartial(tile)] = sum;
+  }
+}
+`,
+  adafactor_step_momentum: `
+struct Block {
+  batch: u32,
+  rows: u32,
+  cols: u32,
+  globalRows: f32,
+  globalCols: f32,
+  globalCount: f32,
+  partsBatch: u32,
+  partsDown: u32,
+  partsAcross: u32,
+  tileRows: u32,
+  tileCols: u32,
+  firstTile: u32,
+  firstVector: u32,
+  gradOffset: u32,
+  paramOffset: u32,
+  momentumOffset: u32,
+  moments: u32,
+  factors: u32,
+  partials: u32,
+  rowSums: u32,
+  colSums: u32,
+  totals: u32,
+  gradientSquares: u32,
+  updateSquares: u32,
+  paramSquares: u32,
+  aligned: u32,
+  batchSlots: u32,
+  firstBatchSlot: u32,
+  rowSlots: u32,
+  firstRowSlot: u32,
+  eps1: f32,
+  meanFloor: f32,
+  factorCap: f32,
+  scaleParameter: u32,
+  scaleFloor: f32,
+  scaleCeiling: f32,
+  clipThreshold: f32,
+  beta1: f32,
+  rateAfterMomentum: u32,
+  cautious: u32,
+  batchBegin: u32,
+  batchInner: u32,
+  batchInnerGlobal: u32,
+  rowBegin: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  colBegin: u32,
+  colInner: u32,
+  colInnerGlobal: u32,
+  indexRows: u32,
+  indexCols: u32,
+}
+struct Numbers {
+  take: f32,
+  rate: f32,
+  decayTimesStep: f32,
+  decayAbsolute: f32,
+  key: u32,
+}
+struct Step {
+  a: f32,
+  d: f32,
+  decay: f32,
+  take: f32,
+  over: f32,
+  share: f32,
+  paramRms: f32,
+  updateRms: f32,
+  key: u32,
+}
+fn tilesOfPart(block: u32) -> vec2u {
+  let tile = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  return (vec2u(blocks[block].rows, blocks[block].cols) / parts + tile - 1u) / tile;
+}
+struct Tile {
+  block: u32,
+  matrix: u32,
+  rowBegin: u32,
+  rowEnd: u32,
+  colBegin: u32,
+  colEnd: u32,
+  down: u32,
+  across: u32,
+  numDown: u32,
+  numAcross: u32,
+}
+fn tileAt(number: u32) -> Tile {
+  var block = params.firstBlock;
+  var lastBlock = block + params.numBlocks;
+  while (lastBlock - block > 1u) {
+    let middle = (block + lastBlock) / 2u;
+    if (blocks[middle].firstTile <= number) {
+      block = middle;
+    } else {
+      lastBlock = middle;
+    }
+  }
+  let ofPart = tilesOfPart(block);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  let tiles = parts * ofPart;
+  let within = number - blocks[block].firstTile;
+  let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
+  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let partBegin = place / ofPart * partSize;
+  let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let begin = partBegin + place % ofPart * tileSize;
+  let end = min(begin + tileSize, partBegin + partSize);
+  return Tile(
+    block,
+    within / tiles.y / tiles.x,
+    begin.x,
+    end.x,
+    begin.y,
+    end.y,
+    place.x,
+    place.y,
+    tiles.x,
+    tiles.y,
+  );
+}
+struct Lane {
+  shift: u32,
+  x: u32,
+  y: u32,
+  lanesY: u32,
+  col: u32,
+  count: u32,
+  colBegin: u32,
+}
+fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
+  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
+  let x = lane & ((1u << shift) - 1u);
+  let col = colBegin + 4u * x;
+  let count = min(max(tile.colEnd, col) - col, 4u);
+  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+}
+fn isAligned(tile: Tile, offset: u32) -> bool {
+  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+}
+fn rowStart(tile: Tile, row: u32) -> u32 {
+  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+}
+fn tilePartial(tile: Tile) -> u32 {
+  let batch = blocks[tile.block].batch;
+  let vectors = blocks[tile.block].rows * tile.numAcross + tile.numDown * blocks[tile.block].cols;
+  let index = (tile.matrix * tile.numDown + tile.down) * tile.numAcross + tile.across;
+  return blocks[tile.block].partials + batch * vectors + index;
+}
+var<workgroup> laneSums: array<f32, 256>;
+fn workgroupSum(lane: u32, value: f32) -> f32 {
+  laneSums[lane] = value;
+  workgroupBarrier();
+  if (lane < 16u) {
+    var sum = 0.0;
+{
+      sum += laneSums[0u * 16u + lane];
+}
+{
+      sum += laneSums[1u * 16u + lane];
+}
+{
+      sum += laneSums[2u * 16u + lane];
+}
+{
+      sum += laneSums[3u * 16u + lane];
+}
+{
+      sum += laneSums[4u * 16u + lane];
+}
+{
+      sum += laneSums[5u * 16u + lane];
+}
+{
+      sum += laneSums[6u * 16u + lane];
+}
+{
+      sum += laneSums[7u * 16u + lane];
+}
+{
+      sum += laneSums[8u * 16u + lane];
+}
+{
+      sum += laneSums[9u * 16u + lane];
+}
+{
+      sum += laneSums[10u * 16u + lane];
+}
+{
+      sum += laneSums[11u * 16u + lane];
+}
+{
+      sum += laneSums[12u * 16u + lane];
+}
+{
+      sum += laneSums[13u * 16u + lane];
+}
+{
+      sum += laneSums[14u * 16u + lane];
+}
+{
+      sum += laneSums[15u * 16u + lane];
+}
+    laneSums[lane] = sum;
+  }
+  workgroupBarrier();
+  var total = 0.0;
+  if (lane == 0u) {
+{
+      total += laneSums[0u];
+}
+{
+      total += laneSums[1u];
+}
+{
+      total += laneSums[2u];
+}
+{
+      total += laneSums[3u];
+}
+{
+      total += laneSums[4u];
+}
+{
+      total += laneSums[5u];
+}
+{
+      total += laneSums[6u];
+}
+{
+      total += laneSums[7u];
+}
+{
+      total += laneSums[8u];
+}
+{
+      total += laneSums[9u];
+}
+{
+      total += laneSums[10u];
+}
+{
+      total += laneSums[11u];
+}
+{
+      total += laneSums[12u];
+}
+{
+      total += laneSums[13u];
+}
+{
+      total += laneSums[14u];
+}
+{
+      total += laneSums[15u];
+}
+  }
+  return total;
+}
+fn quadOfWords(storage: u32, words: vec4u) -> vec4f {
+  if (storage == 0u) {
+    return bitcast<vec4f>(words);
+  }
+  let halves = vec4u(words.x, words.x >> 16u, words.y, words.y >> 16u) & vec4u(0xffffu);
+  if (storage == 2u) {
+    return bitcast<vec4f>(halves << vec4u(16u));
+  }
+  let magnitude = (halves & vec4u(0x7fffu)) << vec4u(13u);
+  let exponent = magnitude & vec4u(0x0f800000u);
+  let small = bitcast<vec4u>(bitcast<vec4f>(magnitude + 0x38800000u) - vec4f(0x1p-14));
+  let large = magnitude +
+    select(vec4u(0x38000000u), vec4u(0x70000000u), exponent == vec4u(0x0f800000u));
+  let bits = select(large, small, exponent == vec4u(0u));
+  return bitcast<vec4f>(bits | ((halves & vec4u(0x8000u)) << vec4u(16u)));
+}
+fn wordsOfQuad(storage: u32, quad: vec4f) -> vec4u {
+  let bits = bitcast<vec4u>(quad);
+  if (storage == 0u) {
+    return bits;
+  }
+  return packed(nearest(storage, bits));
+}
+fn nearest(storage: u32, bits: vec4u) -> vec4u {
+  let magnitude = bits & vec4u(0x7fffffffu);
+  let isNan = magnitude > vec4u(0x7f800000u);
+  if (storage == 2u) {
+    let rounded = bits + 0x7fffu + ((bits >> vec4u(16u)) & vec4u(1u));
+    return select(rounded, bits | vec4u(0x400000u), isNan) >> vec4u(16u);
+  }
+  let within = min(magnitude, vec4u(0x47800000u));
+  let large = (within - 0x38000000u + 0xfffu + ((within >> vec4u(13u)) & vec4u(1u))) >> vec4u(13u);
+  let places = min(vec4u(126u) - min(magnitude >> vec4u(23u), vec4u(125u)), vec4u(25u));
+  let whole = (magnitude & vec4u(0x7fffffu)) | vec4u(0x800000u);
+  let half = vec4u(1u) << (places - 1u);
+  let small = (whole + half - 1u + ((whole >> places) & vec4u(1u))) >> places;
+  let quiet = vec4u(0x7e00u) | ((magnitude >> vec4u(13u)) & vec4u(0x3ffu));
+  let rounded = select(select(large, small, magnitude < vec4u(0x38800000u)), quiet, isNan);
+  return rounded | ((bits >> vec4u(16u)) & vec4u(0x8000u));
+}
+fn packed(halves: vec4u) -> vec4u {
+  return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
+}
+override gradType: u32 = 0u;
+fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
+  if (count == 0u) {
+    return vec4u();
+  }
+  if (gradType == 0u) {
+    if (aligned) {
+      return grad[at / 4u];
+    }
+    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
+    if (count > 1u) {
+      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
+    }
+    if (count > 2u) {
+      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
+    }
+    if (count > 3u) {
+      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
+    }
+    return words;
+  }
+  let word = at / 2u;
+  if (aligned) {
+    let both = grad[word / 4u];
+    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
+  }
+  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
+  if (count > 2u) {
+    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
+  }
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+}
+override paramType: u32 = 0u;
+fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
+  if (count == 0u) {
+    return vec4u();
+  }
+  if (paramType == 0u) {
+    if (aligned) {
+      return param[at / 4u];
+    }
+    var words = vec4u(param[at / 4u][at % 4u], 0u, 0u, 0u);
+    if (count > 1u) {
+      words.y = param[(at + 1u) / 4u][(at + 1u) % 4u];
+    }
+    if (count > 2u) {
+      words.z = param[(at + 2u) / 4u][(at + 2u) % 4u];
+    }
+    if (count > 3u) {
+      words.w = param[(at + 3u) / 4u][(at + 3u) % 4u];
+    }
+    return words;
+  }
+  let word = at / 2u;
+  if (aligned) {
+    let both = param[word / 4u];
+    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
+  }
+  var words = vec4u(param[word / 4u][word % 4u], 0u, 0u, 0u);
+  if (count > 2u) {
+    words.y = param[(word + 1u) / 4u][(word + 1u) % 4u];
+  }
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+}
+fn storeParam(at: u32, count: u32, aligned: bool, words: vec4u) {
+  if (count == 0u) {
+    return;
+  }
+  if (paramType == 0u) {
+    if (aligned) {
+      param[at / 4u] = words;
+      return;
+    }
+    param[at / 4u][at % 4u] = words.x;
+    if (count > 1u) {
+      param[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
+    }
+    if (count > 2u) {
+      param[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
+    }
+    if (count > 3u) {
+      param[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
+    }
+    return;
+  }
+  storeParamWord(at / 2u, count, words.x);
+  if (count > 2u) {
+    storeParamWord(at / 2u + 1u, count - 2u, words.y);
+  }
+}
+fn storeParamWord(word: u32, count: u32, bits: u32) {
+  if (count > 1u) {
+    param[word / 4u][word % 4u] = bits;
+  } else {
+    let old = param[word / 4u][word % 4u];
+    param[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
+  }
+}
+override momentumType: u32 = 0u;
+fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
+  if (count == 0u) {
+    return vec4u();
+  }
+  if (momentumType == 0u) {
+    if (aligned) {
+      return momentum[at / 4u];
+    }
+    var words = vec4u(momentum[at / 4u][at % 4u], 0u, 0u, 0u);
+    if (count > 1u) {
+      words.y = momentum[(at + 1u) / 4u][(at + 1u) % 4u];
+    }
+    if (count > 2u) {
+      words.z = momentum[(at + 2u) / 4u][(at + 2u) % 4u];
+    }
+    if (count > 3u) {
+      words.w = momentum[(at + 3u) / 4u][(at + 3u) % 4u];
+    }
+    return words;
+  }
+  let word = at / 2u;
+  if (aligned) {
+    let both = momentum[word / 4u];
+    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
+  }
+  var words = vec4u(momentum[word / 4u][word % 4u], 0u, 0u, 0u);
+  if (count > 2u) {
+    words.y = momentum[(word + 1u) / 4u][(word + 1u) % 4u];
+  }
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+}
+fn storeMomentum(at: u32, count: u32, aligned: bool, words: vec4u) {
+  if (count == 0u) {
+    return;
+  }
+  if (momentumType == 0u) {
+    if (aligned) {
+      momentum[at / 4u] = words;
+      return;
+    }
+    momentum[at / 4u][at % 4u] = words.x;
+    if (count > 1u) {
+      momentum[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
+    }
+    if (count > 2u) {
+      momentum[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
+    }
+    if (count > 3u) {
+      momentum[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
+    }
+    return;
+  }
+  storeMomentumWord(at / 2u, count, words.x);
+  if (count > 2u) {
+    storeMomentumWord(at / 2u + 1u, count - 2u, words.y);
+  }
+}
+fn storeMomentumWord(word: u32, count: u32, bits: u32) {
+  if (count > 1u) {
+    momentum[word / 4u][word % 4u] = bits;
+  } else {
+    let old = momentum[word / 4u][word % 4u];
+    momentum[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
+  }
+}
+struct Factors {
+  rows: u32,
+  cols: vec4f,
+  cap: f32,
+}
+fn factorsOf(tile: Tile, place: Lane) -> Factors {
+  let first = blocks[tile.block].factors;
+  let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
+  let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  var cols = vec4f();
+{
+    if (0u < place.count) {
+      cols[0u] = factors[at + 0u];
+    }
+}
+{
+    if (1u < place.count) {
+      cols[1u] = factors[at + 1u];
+    }
+}
+{
+    if (2u < place.count) {
+      cols[2u] = factors[at + 2u];
+    }
+}
+{
+    if (3u < place.count) {
+      cols[3u] = factors[at + 3u];
+    }
+}
+  let rows = first + tile.matrix * blocks[tile.block].rows;
+  return Factors(rows, cols, factors[first + numRows + numCols]);
+}
+fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
+  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+  return grad * min(rowFactor * by.cols, vec4f(by.cap));
+}
+fn globalCols(block: u32, col: u32) -> vec4u {
+  let cols = vec4u(col) + vec4u(0u, 1u, 2u, 3u);
+  let inner = vec4u(max(blocks[block].colInner, 1u));
+  return cols / inner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % inner;
+}
+fn globalRowStart(tile: Tile, row: u32) -> u32 {
+  let block = tile.block;
+  let batchInner = max(blocks[block].batchInner, 1u);
+  let rowInner = max(blocks[block].rowInner, 1u);
+  let globalMatrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
+    blocks[block].batchBegin + tile.matrix % batchInner;
+  let globalRow = row / rowInner * blocks[block].rowInnerGlobal + blocks[block].rowBegin +
+    row % rowInner;
+  return (globalMatrix * blocks[block].indexRows + globalRow) * blocks[block].indexCols;
+}
+fn randomBits(index: vec4u, key: u32) -> vec4u {
+  var x = index ^ vec4u(key);
+  x = (x ^ (x >> vec4u(16u))) * 0x7feb352du;
+  x = (x ^ (x >> vec4u(15u))) * 0x846ca68bu;
+  return x ^ (x >> vec4u(16u));
+}
+fn wordsAtRandom(storage: u32, quad: vec4f, random: vec4u) -> vec4u {
+  let bits = bitcast<vec4u>(quad);
+  let magnitude = bits & vec4u(0x7fffffffu);
+  let sign = (bits >> vec4u(16u)) & vec4u(0x8000u);
+  let low = random & vec4u(0xffffu);
+  var rounded: vec4u;
+  if (storage == 2u) {
+    rounded = min((magnitude + low) >> vec4u(16u), vec4u(0x7f7fu));
+  } else {
+    let large = (magnitude - 0x38000000u + (random & vec4u(0x1fffu))) >> vec4u(13u);
+    let scaled = bitcast<vec4f>(min(magnitude, vec4u(0x38800000u))) * 0x1p24;
+    let whole = floor(scaled);
+    let isUp = (scaled - whole) * 65536.0 > vec4f(low);
+    let small = vec4u(whole) + select(vec4u(0u), vec4u(1u), isUp);
+    rounded = min(select(large, small, magnitude < vec4u(0x38800000u)), vec4u(0x7bffu));
+  }
+  let isFinite = magnitude < vec4u(0x7f800000u);
+  return packed(select(nearest(storage, bits), rounded | sign, isFinite));
+}
+override stochastic: bool = false;
+fn roundedParams(tile: Tile, place: Lane, row: u32, quad: vec4f) -> vec4u {
+  if (paramType == 0u || !stochastic) {
+    return wordsOfQuad(paramType, quad);
+  }
+  let index = globalRowStart(tile, row) + globalCols(tile.block, place.col);
+  return wordsAtRandom(paramType, quad, randomBits(index, steps[tile.block].key));
+}
+struct Params {
+  firstBlock: u32,
+  numBlocks: u32,
+  firstTile: u32,
+  numTiles: u32,
+  partialsLength: u32,
+  gradType: u32,
+  gradLength: u32,
+  paramType: u32,
+  paramLength: u32,
+  factorsLength: u32,
+  stochastic: u32,
+  momentumType: u32,
+  momentumLength: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(2) var<storage, read> blocks: array<Block>;
+@group(0) @binding(3) var<storage, read> factors: array<f32>;
+@group(0) @binding(4) var<storage, read> steps: array<Step>;
+@group(0) @binding(5) var<storage, read> guard: array<u32>;
+@group(0) @binding(6) var<storage, read_write> param: array<vec4u>;
+@group(0) @binding(7) var<storage, read_write> momentum: array<vec4u>;
+@group(0) @binding(8) var<storage, read_write> partials: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.y * groups.x + group.x;
+  if (index >= params.numTiles) {
+    return;
+  }
+  let tile = tileAt(params.firstTile + index);
+  let changing = guard[0] == 0u;
+  let gradOffset = blocks[tile.block].gradOffset;
+  let gradAligned = isAligned(tile, gradOffset);
+  let paramOffset = blocks[tile.block].paramOffset;
+  let paramAligned = isAligned(tile, paramOffset);
+  let momentumOffset = blocks[tile.block].momentumOffset;
+  let momentumAligned = isAligned(tile, momentumOffset);
+  let beta1 = blocks[tile.block].beta1;
+  let take = steps[tile.block].take;
+  let over = steps[tile.block].over;
+  let decay = steps[tile.block].decay;
+  var squares = vec4f();
+  for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
+    let place = laneOf(tile, lane, colBegin);
+    let by = factorsOf(tile, place);
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+      var gradWords: array<vec4u, 4>;
+      var paramWords: array<vec4u, 4>;
+      var momentumWords: array<vec4u, 4>;
+{
+        let row = band + 0u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
+        paramWords[0u] = loadParam(paramOffset + at, count, paramAligned);
+        momentumWords[0u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+}
+{
+        let row = band + 1u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
+        paramWords[1u] = loadParam(paramOffset + at, count, paramAligned);
+        momentumWords[1u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+}
+{
+        let row = band + 2u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
+        paramWords[2u] = loadParam(paramOffset + at, count, paramAligned);
+        momentumWords[2u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+}
+{
+        let row = band + 3u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
+        paramWords[3u] = loadParam(paramOffset + at, count, paramAligned);
+        momentumWords[3u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+}
+{
+        let row = band + 0u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        var p = quadOfWords(paramType, paramWords[0u]);
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[0u]));
+          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
+          let words = roundedParams(tile, place, row, p);
+          storeParam(paramOffset + at, count, paramAligned, words);
+          p = quadOfWords(paramType, words);
+        }
+        squares = fma(p, p, squares);
+}
+{
+        let row = band + 1u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        var p = quadOfWords(paramType, paramWords[1u]);
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[1u]));
+          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
+          let words = roundedParams(tile, place, row, p);
+          storeParam(paramOffset + at, count, paramAligned, words);
+          p = quadOfWords(paramType, words);
+        }
+        squares = fma(p, p, squares);
+}
+{
+        let row = band + 2u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        var p = quadOfWords(paramType, paramWords[2u]);
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[2u]));
+          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
+          let words = roundedParams(tile, place, row, p);
+          storeParam(paramOffset + at, count, paramAligned, words);
+          p = quadOfWords(paramType, words);
+        }
+        squares = fma(p, p, squares);
+}
+{
+        let row = band + 3u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        var p = quadOfWords(paramType, paramWords[3u]);
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[3u]));
+          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
+          let words = roundedParams(tile, place, row, p);
+          storeParam(paramOffset + at, count, paramAligned, words);
+          p = quadOfWords(paramType, words);
+        }
+        squares = fma(p, p, squares);
+}
+    }
+  }
+  let sum = workgroupSum(lane, (squares.x + squares.y) + (squares.z + squares.w));
+  if (lane == 0u) {
+    partials[tilePartial(tile)] = sum;
+  }
+}
+`,
+  adafactor_step_sizes: `
+struct Block {
+  batch: u32,
+  rows: u32,
+  cols: u32,
+  globalRows: f32,
+  globalCols: f32,
+  globalCount: f32,
+  partsBatch: u32,
+  partsDown: u32,
+  partsAcross: u32,
+  tileRows: u32,
+  tileCols: u32,
+  firstTile: u32,
+  firstVector: u32,
+  gradOffset: u32,
+  paramOffset: u32,
+  momentumOffset: u32,
+  moments: u32,
+  factors: u32,
+  partials: u32,
+  rowSums: u32,
+  colSums: u32,
+  totals: u32,
+  gradientSquares: u32,
+  updateSquares: u32,
+  paramSquares: u32,
+  aligned: u32,
+  batchSlots: u32,
+  firstBatchSlot: u32,
+  rowSlots: u32,
+  firstRowSlot: u32,
+  eps1: f32,
+  meanFloor: f32,
+  factorCap: f32,
+  scaleParameter: u32,
+  scaleFloor: f32,
+  scaleCeiling: f32,
+  clipThreshold: f32,
+  beta1: f32,
+  rateAfterMomentum: u32,
+  cautious: u32,
+  batchBegin: u32,
+  batchInner: u32,
+  batchInnerGlobal: u32,
+  rowBegin: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  colBegin: u32,
+  colInner: u32,
+  colInnerGlobal: u32,
+  indexRows: u32,
+  indexCols: u32,
+}
+struct Numbers {
+  take: f32,
+  rate: f32,
+  decayTimesStep: f32,
+  decayAbsolute: f32,
+  key: u32,
+}
+struct Step {
+  a: f32,
+  d: f32,
+  decay: f32,
+  take: f32,
+  over: f32,
+  share: f32,
+  paramRms: f32,
+  updateRms: f32,
+  key: u32,
+}
+fn tilesOfPart(block: u32) -> vec2u {
+  let tile = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  return (vec2u(blocks[block].rows, blocks[block].cols) / parts + tile - 1u) / tile;
+}
+fn treeOfSlots(first: u32, batchSlots: u32, rowSlots: u32) -> f32 {
+  var leaves: array<f32, 8>;
+{
+    if (0u < batchSlots) {
+      leaves[0u] = treeOfRowSlots(first + 0u * rowSlots, rowSlots);
+    }
+}
+{
+    if (1u < batchSlots) {
+      leaves[1u] = treeOfRowSlots(first + 1u * rowSlots, rowSlots);
+    }
+}
+{
+    if (2u < batchSlots) {
+      leaves[2u] = treeOfRowSlots(first + 2u * rowSlots, rowSlots);
+    }
+}
+{
+    if (3u < batchSlots) {
+      leaves[3u] = treeOfRowSlots(first + 3u * rowSlots, rowSlots);
+    }
+}
+{
+    if (4u < batchSlots) {
+      leaves[4u] = treeOfRowSlots(first + 4u * rowSlots, rowSlots);
+    }
+}
+{
+    if (5u < batchSlots) {
+      leaves[5u] = treeOfRowSlots(first + 5u * rowSlots, rowSlots);
+    }
+}
+{
+    if (6u < batchSlots) {
+      leaves[6u] = treeOfRowSlots(first + 6u * rowSlots, rowSlots);
+    }
+}
+{
+    if (7u < batchSlots) {
+      leaves[7u] = treeOfRowSlots(first + 7u * rowSlots, rowSlots);
+    }
+}
+  return ((leaves[0] + leaves[1]) + (leaves[2] + leaves[3])) +
+    ((leaves[4] + leaves[5]) + (leaves[6] + leaves[7]));
+}
+fn treeOfRowSlots(first: u32, rowSlots: u32) -> f32 {
+  var leaves: array<f32, 8>;
+{
+    if (0u < rowSlots) {
+      leaves[0u] = sums[first + 0u];
+    }
+}
+{
+    if (1u < rowSlots) {
+      leaves[1u] = sums[first + 1u];
+    }
+}
+{
+    if (2u < rowSlots) {
+      leaves[2u] = sums[first + 2u];
+    }
+}
+{
+    if (3u < rowSlots) {
+      leaves[3u] = sums[first + 3u];
+    }
+}
+{
+    if (4u < rowSlots) {
+      leaves[4u] = sums[first + 4u];
+    }
+}
+{
+    if (5u < rowSlots) {
+      leaves[5u] = sums[first + 5u];
+    }
+}
+{
+    if (6u < rowSlots) {
+      leaves[6u] = sums[first + 6u];
+    }
+}
+{
+    if (7u < rowSlots) {
+      leaves[7u] = sums[first + 7u];
+    }
+}
+  return ((leaves[0] + leaves[1]) + (leaves[2] + leaves[3])) +
+    ((leaves[4] + leaves[5]) + (leaves[6] + leaves[7]));
+}
+struct Params {
+  firstBlock: u32,
+  numBlocks: u32,
+  sumsLength: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> blocks: array<Block>;
+@group(0) @binding(2) var<storage, read> numbers: array<Numbers>;
+@group(0) @binding(3) var<storage, read> sums: array<f32>;
+@group(0) @binding(4) var<storage, read_write> steps: array<Step>;
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = (group.y * groups.x + group.x) * 64u + lane;
+  if (index >= params.numBlocks) {
+    return;
+  }
+  let block = params.firstBlock + index;
+  let paramRms = sqrt(meanOf(block, blocks[block].paramSquares));
+  let updateRms = sqrt(meanOf(block, blocks[block].updateSquares));
+  let size = clamp(paramRms, blocks[block].scaleFloor, blocks[block].scaleCeiling);
+  let a = numbers[block].rate * select(1.0, size, blocks[block].scaleParameter != 0u);
+  let d = max(1.0, updateRms / blocks[block].clipThreshold);
+  let decay = fma(a, numbers[block].decayTimesStep, numbers[block].decayAbsolute);
+  var share = 1.0;
+  if (blocks[block].cautious != 0u) {
+    share = max(meanOf(block, blocks[block].aligned), 1e-3);
+  }
+  let isRateAfter = blocks[block].rateAfterMomentum != 0u;
+  let take = (1.0 - blocks[block].beta1) * select(a, 1.0, isRateAfter) / d;
+  let over = select(1.0, a, isRateAfter) / share;
+  steps[block] = Step(a, d, decay, take, over, share, paramRms, updateRms, numbers[block].key);
+}
+fn meanOf(block: u32, first: u32) -> f32 {
+  let sum = treeOfSlots(first, blocks[block].batchSlots, blocks[block].rowSlots);
+  return sum / blocks[block].globalCount;
+}
+`,
+  adafactor_tile_momentum: `
+struct Block {
+  batch: u32,
+  rows: u32,
+  cols: u32,
+  globalRows: f32,
+  globalCols: f32,
+  globalCount: f32,
+  partsBatch: u32,
+  partsDown: u32,
+  partsAcross: u32,
+  tileRows: u32,
+  tileCols: u32,
+  firstTile: u32,
+  firstVector: u32,
+  gradOffset: u32,
+  paramOffset: u32,
+  momentumOffset: u32,
+  moments: u32,
+  factors: u32,
+  partials: u32,
+  rowSums: u32,
+  colSums: u32,
+  totals: u32,
+  gradientSquares: u32,
+  updateSquares: u32,
+  paramSquares: u32,
+  aligned: u32,
+  batchSlots: u32,
+  firstBatchSlot: u32,
+  rowSlots: u32,
+  firstRowSlot: u32,
+  eps1: f32,
+  meanFloor: f32,
+  factorCap: f32,
+  scaleParameter: u32,
+  scaleFloor: f32,
+  scaleCeiling: f32,
+  clipThreshold: f32,
+  beta1: f32,
+  rateAfterMomentum: u32,
+  cautious: u32,
+  batchBegin: u32,
+  batchInner: u32,
+  batchInnerGlobal: u32,
+  rowBegin: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  colBegin: u32,
+  colInner: u32,
+  colInnerGlobal: u32,
+  indexRows: u32,
+  indexCols: u32,
+}
+struct Numbers {
+  take: f32,
+  rate: f32,
+  decayTimesStep: f32,
+  decayAbsolute: f32,
+  key: u32,
+}
+struct Step {
+  a: f32,
+  d: f32,
+  decay: f32,
+  take: f32,
+  over: f32,
+  share: f32,
+  paramRms: f32,
+  updateRms: f32,
+  key: u32,
+}
+fn tilesOfPart(block: u32) -> vec2u {
+  let tile = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  return (vec2u(blocks[block].rows, blocks[block].cols) / parts + tile - 1u) / tile;
+}
+struct Tile {
+  block: u32,
+  matrix: u32,
+  rowBegin: u32,
+  rowEnd: u32,
+  colBegin: u32,
+  colEnd: u32,
+  down: u32,
+  across: u32,
+  numDown: u32,
+  numAcross: u32,
+}
+fn tileAt(number: u32) -> Tile {
+  var block = params.firstBlock;
+  var lastBlock = block + params.numBlocks;
+  while (lastBlock - block > 1u) {
+    let middle = (block + lastBlock) / 2u;
+    if (blocks[middle].firstTile <= number) {
+      block = middle;
+    } else {
+      lastBlock = middle;
+    }
+  }
+  let ofPart = tilesOfPart(block);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  let tiles = parts * ofPart;
+  let within = number - blocks[block].firstTile;
+  let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
+  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let partBegin = place / ofPart * partSize;
+  let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let begin = partBegin + place % ofPart * tileSize;
+  let end = min(begin + tileSize, partBegin + partSize);
+  return Tile(
+    block,
+    within / tiles.y / tiles.x,
+    begin.x,
+    end.x,
+    begin.y,
+    end.y,
+    place.x,
+    place.y,
+    tiles.x,
+    tiles.y,
+  );
+}
+struct Lane {
+  shift: u32,
+  x: u32,
+  y: u32,
+  lanesY: u32,
+  col: u32,
+  count: u32,
+  colBegin: u32,
+}
+fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
+  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
+  let x = lane & ((1u << shift) - 1u);
+  let col = colBegin + 4u * x;
+  let count = min(max(tile.colEnd, col) - col, 4u);
+  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+}
+fn isAligned(tile: Tile, offset: u32) -> bool {
+  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+}
+fn rowStart(tile: Tile, row: u32) -> u32 {
+  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+}
+fn tilePartial(tile: Tile) -> u32 {
+  let batch = blocks[tile.block].batch;
+  let vectors = blocks[tile.block].rows * tile.numAcross + tile.numDown * blocks[tile.block].cols;
+  let index = (tile.matrix * tile.numDown + tile.down) * tile.numAcross + tile.across;
+  return blocks[tile.block].partials + batch * vectors + index;
+}
+var<workgroup> laneSums: array<f32, 256>;
+fn workgroupSum(lane: u32, value: f32) -> f32 {
+  laneSums[lane] = value;
+  workgroupBarrier();
+  if (lane < 16u) {
+    var sum = 0.0;
+{
+      sum += laneSums[0u * 16u + lane];
+}
+{
+      sum += laneSums[1u * 16u + lane];
+}
+{
+      sum += laneSums[2u * 16u + lane];
+}
+{
+      sum += laneSums[3u * 16u + lane];
+}
+{
+      sum += laneSums[4u * 16u + lane];
+}
+{
+      sum += laneSums[5u * 16u + lane];
+}
+{
+      sum += laneSums[6u * 16u + lane];
+}
+{
+      sum += laneSums[7u * 16u + lane];
+}
+{
+      sum += laneSums[8u * 16u + lane];
+}
+{
+      sum += laneSums[9u * 16u + lane];
+}
+{
+      sum += laneSums[10u * 16u + lane];
+}
+{
+      sum += laneSums[11u * 16u + lane];
+}
+{
+      sum += laneSums[12u * 16u + lane];
+}
+{
+      sum += laneSums[13u * 16u + lane];
+}
+{
+      sum += laneSums[14u * 16u + lane];
+}
+{
+      sum += laneSums[15u * 16u + lane];
+}
+    laneSums[lane] = sum;
+  }
+  workgroupBarrier();
+  var total = 0.0;
+  if (lane == 0u) {
+{
+      total += laneSums[0u];
+}
+{
+      total += laneSums[1u];
+}
+{
+      total += laneSums[2u];
+}
+{
+      total += laneSums[3u];
+}
+{
+      total += laneSums[4u];
+}
+{
+      total += laneSums[5u];
+}
+{
+      total += laneSums[6u];
+}
+{
+      total += laneSums[7u];
+}
+{
+      total += laneSums[8u];
+}
+{
+      total += laneSums[9u];
+}
+{
+      total += laneSums[10u];
+}
+{
+      total += laneSums[11u];
+}
+{
+      total += laneSums[12u];
+}
+{
+      total += laneSums[13u];
+}
+{
+      total += laneSums[14u];
+}
+{
+      total += laneSums[15u];
+}
+  }
+  return total;
+}
+fn quadOfWords(storage: u32, words: vec4u) -> vec4f {
+  if (storage == 0u) {
+    return bitcast<vec4f>(words);
+  }
+  let halves = vec4u(words.x, words.x >> 16u, words.y, words.y >> 16u) & vec4u(0xffffu);
+  if (storage == 2u) {
+    return bitcast<vec4f>(halves << vec4u(16u));
+  }
+  let magnitude = (halves & vec4u(0x7fffu)) << vec4u(13u);
+  let exponent = magnitude & vec4u(0x0f800000u);
+  let small = bitcast<vec4u>(bitcast<vec4f>(magnitude + 0x38800000u) - vec4f(0x1p-14));
+  let large = magnitude +
+    select(vec4u(0x38000000u), vec4u(0x70000000u), exponent == vec4u(0x0f800000u));
+  let bits = select(large, small, exponent == vec4u(0u));
+  return bitcast<vec4f>(bits | ((halves & vec4u(0x8000u)) << vec4u(16u)));
+}
+fn wordsOfQuad(storage: u32, quad: vec4f) -> vec4u {
+  let bits = bitcast<vec4u>(quad);
+  if (storage == 0u) {
+    return bits;
+  }
+  return packed(nearest(storage, bits));
+}
+fn nearest(storage: u32, bits: vec4u) -> vec4u {
+  let magnitude = bits & vec4u(0x7fffffffu);
+  let isNan = magnitude > vec4u(0x7f800000u);
+  if (storage == 2u) {
+    let rounded = bits + 0x7fffu + ((bits >> vec4u(16u)) & vec4u(1u));
+    return select(rounded, bits | vec4u(0x400000u), isNan) >> vec4u(16u);
+  }
+  let within = min(magnitude, vec4u(0x47800000u));
+  let large = (within - 0x38000000u + 0xfffu + ((within >> vec4u(13u)) & vec4u(1u))) >> vec4u(13u);
+  let places = min(vec4u(126u) - min(magnitude >> vec4u(23u), vec4u(125u)), vec4u(25u));
+  let whole = (magnitude & vec4u(0x7fffffu)) | vec4u(0x800000u);
+  let half = vec4u(1u) << (places - 1u);
+  let small = (whole + half - 1u + ((whole >> places) & vec4u(1u))) >> places;
+  let quiet = vec4u(0x7e00u) | ((magnitude >> vec4u(13u)) & vec4u(0x3ffu));
+  let rounded = select(select(large, small, magnitude < vec4u(0x38800000u)), quiet, isNan);
+  return rounded | ((bits >> vec4u(16u)) & vec4u(0x8000u));
+}
+fn packed(halves: vec4u) -> vec4u {
+  return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
+}
+override gradType: u32 = 0u;
+fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
+  if (count == 0u) {
+    return vec4u();
+  }
+  if (gradType == 0u) {
+    if (aligned) {
+      return grad[at / 4u];
+    }
+    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
+    if (count > 1u) {
+      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
+    }
+    if (count > 2u) {
+      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
+    }
+    if (count > 3u) {
+      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
+    }
+    return words;
+  }
+  let word = at / 2u;
+  if (aligned) {
+    let both = grad[word / 4u];
+    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
+  }
+  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
+  if (count > 2u) {
+    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
+  }
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+}
+override momentumType: u32 = 0u;
+fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
+  if (count == 0u) {
+    return vec4u();
+  }
+  if (momentumType == 0u) {
+    if (aligned) {
+      return momentum[at / 4u];
+    }
+    var words = vec4u(momentum[at / 4u][at % 4u], 0u, 0u, 0u);
+    if (count > 1u) {
+      words.y = momentum[(at + 1u) / 4u][(at + 1u) % 4u];
+    }
+    if (count > 2u) {
+      words.z = momentum[(at + 2u) / 4u][(at + 2u) % 4u];
+    }
+    if (count > 3u) {
+      words.w = momentum[(at + 3u) / 4u][(at + 3u) % 4u];
+    }
+    return words;
+  }
+  let word = at / 2u;
+  if (aligned) {
+    let both = momentum[word / 4u];
+    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
+  }
+  var words = vec4u(momentum[word / 4u][word % 4u], 0u, 0u, 0u);
+  if (count > 2u) {
+    words.y = momentum[(word + 1u) / 4u][(word + 1u) % 4u];
+  }
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+}
+fn storeMomentum(at: u32, count: u32, aligned: bool, words: vec4u) {
+  if (count == 0u) {
+    return;
+  }
+  if (momentumType == 0u) {
+    if (aligned) {
+      momentum[at / 4u] = words;
+      return;
+    }
+    momentum[at / 4u][at % 4u] = words.x;
+    if (count > 1u) {
+      momentum[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
+    }
+    if (count > 2u) {
+      momentum[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
+    }
+    if (count > 3u) {
+      momentum[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
+    }
+    return;
+  }
+  storeMomentumWord(at / 2u, count, words.x);
+  if (count > 2u) {
+    storeMomentumWord(at / 2u + 1u, count - 2u, words.y);
+  }
+}
+fn storeMomentumWord(word: u32, count: u32, bits: u32) {
+  if (count > 1u) {
+    momentum[word / 4u][word % 4u] = bits;
+  } else {
+    let old = momentum[word / 4u][word % 4u];
+    momentum[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
+  }
+}
+struct Factors {
+  rows: u32,
+  cols: vec4f,
+  cap: f32,
+}
+fn factorsOf(tile: Tile, place: Lane) -> Factors {
+  let first = blocks[tile.block].factors;
+  let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
+  let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  var cols = vec4f();
+{
+    if (0u < place.count) {
+      cols[0u] = factors[at + 0u];
+    }
+}
+{
+    if (1u < place.count) {
+      cols[1u] = factors[at + 1u];
+    }
+}
+{
+    if (2u < place.count) {
+      cols[2u] = factors[at + 2u];
+    }
+}
+{
+    if (3u < place.count) {
+      cols[3u] = factors[at + 3u];
+    }
+}
+  let rows = first + tile.matrix * blocks[tile.block].rows;
+  return Factors(rows, cols, factors[first + numRows + numCols]);
+}
+fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
+  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+  return grad * min(rowFactor * by.cols, vec4f(by.cap));
+}
+fn haveOneSign(a: vec4f, b: vec4f) -> vec4<bool> {
+  return ((a > vec4f()) & (b > vec4f())) | ((a < vec4f()) & (b < vec4f()));
+}
+struct Params {
+  firstBlock: u32,
+  numBlocks: u32,
+  firstTile: u32,
+  numTiles: u32,
+  partialsLength: u32,
+  gradType: u32,
+  gradLength: u32,
+  momentumType: u32,
+  momentumLength: u32,
+  factorsLength: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(2) var<storage, read> blocks: array<Block>;
+@group(0) @binding(3) var<storage, read> factors: array<f32>;
+@group(0) @binding(4) var<storage, read> steps: array<Step>;
+@group(0) @binding(5) var<storage, read> guard: array<u32>;
+@group(0) @binding(6) var<storage, read_write> momentum: array<vec4u>;
+@group(0) @binding(7) var<storage, read_write> partials: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.y * groups.x + group.x;
+  if (index >= params.numTiles) {
+    return;
+  }
+  let tile = tileAt(params.firstTile + index);
+  let changing = guard[0] == 0u;
+  let gradOffset = blocks[tile.block].gradOffset;
+  let gradAligned = isAligned(tile, gradOffset);
+  let momentumOffset = blocks[tile.block].momentumOffset;
+  let momentumAligned = isAligned(tile, momentumOffset);
+  let beta1 = blocks[tile.block].beta1;
+  let take = steps[tile.block].take;
+  var counts = vec4f();
+  for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
+    let place = laneOf(tile, lane, colBegin);
+    let by = factorsOf(tile, place);
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+      var gradWords: array<vec4u, 4>;
+      var momentumWords: array<vec4u, 4>;
+{
+        let row = band + 0u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
+        momentumWords[0u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+}
+{
+        let row = band + 1u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
+        momentumWords[1u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+}
+{
+        let row = band + 2u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
+        momentumWords[2u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+}
+{
+        let row = band + 3u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
+        momentumWords[3u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+}
+{
+        let row = band + 0u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[0u]));
+          let words = wordsOfQuad(momentumType, m);
+          storeMomentum(momentumOffset + at, count, momentumAligned, words);
+          let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
+          counts += select(vec4f(), vec4f(1.0), isAlike);
+        }
+}
+{
+        let row = band + 1u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[1u]));
+          let words = wordsOfQuad(momentumType, m);
+          storeMomentum(momentumOffset + at, count, momentumAligned, words);
+          let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
+          counts += select(vec4f(), vec4f(1.0), isAlike);
+        }
+}
+{
+        let row = band + 2u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[2u]));
+          let words = wordsOfQuad(momentumType, m);
+          storeMomentum(momentumOffset + at, count, momentumAligned, words);
+          let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
+          counts += select(vec4f(), vec4f(1.0), isAlike);
+        }
+}
+{
+        let row = band + 3u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[3u]));
+          let words = wordsOfQuad(momentumType, m);
+          storeMomentum(momentumOffset + at, count, momentumAligned, words);
+          let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
+          counts += select(vec4f(), vec4f(1.0), isAlike);
+        }
+}
+    }
+  }
+  let sum = workgroupSum(lane, (counts.x + counts.y) + (counts.z + counts.w));
+  if (lane == 0u) {
+    partials[tilePartial(tile)] = sum;
+  }
+}
+`,
+  adafactor_tile_params: `
+struct Block {
+  batch: u32,
+  rows: u32,
+  cols: u32,
+  globalRows: f32,
+  globalCols: f32,
+  globalCount: f32,
+  partsBatch: u32,
+  partsDown: u32,
+  partsAcross: u32,
+  tileRows: u32,
+  tileCols: u32,
+  firstTile: u32,
+  firstVector: u32,
+  gradOffset: u32,
+  paramOffset: u32,
+  momentumOffset: u32,
+  moments: u32,
+  factors: u32,
+  partials: u32,
+  rowSums: u32,
+  colSums: u32,
+  totals: u32,
+  gradientSquares: u32,
+  updateSquares: u32,
+  paramSquares: u32,
+  aligned: u32,
+  batchSlots: u32,
+  firstBatchSlot: u32,
+  rowSlots: u32,
+  firstRowSlot: u32,
+  eps1: f32,
+  meanFloor: f32,
+  factorCap: f32,
+  scaleParameter: u32,
+  scaleFloor: f32,
+  scaleCeiling: f32,
+  clipThreshold: f32,
+  beta1: f32,
+  rateAfterMomentum: u32,
+  cautious: u32,
+  batchBegin: u32,
+  batchInner: u32,
+  batchInnerGlobal: u32,
+  rowBegin: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  colBegin: u32,
+  colInner: u32,
+  colInnerGlobal: u32,
+  indexRows: u32,
+  indexCols: u32,
+}
+struct Numbers {
+  take: f32,
+  rate: f32,
+  decayTimesStep: f32,
+  decayAbsolute: f32,
+  key: u32,
+}
+struct Step {
+  a: f32,
+  d: f32,
+  decay: f32,
+  take: f32,
+  over: f32,
+  share: f32,
+  paramRms: f32,
+  updateRms: f32,
+  key: u32,
+}
+fn tilesOfPart(block: u32) -> vec2u {
+  let tile = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  return (vec2u(blocks[block].rows, blocks[block].cols) / parts + tile - 1u) / tile;
+}
+struct Tile {
+  block: u32,
+  matrix: u32,
+  rowBegin: u32,
+  rowEnd: u32,
+  colBegin: u32,
+  colEnd: u32,
+  down: u32,
+  across: u32,
+  numDown: u32,
+  numAcross: u32,
+}
+fn tileAt(number: u32) -> Tile {
+  var block = params.firstBlock;
+  var lastBlock = block + params.numBlocks;
+  while (lastBlock - block > 1u) {
+    let middle = (block + lastBlock) / 2u;
+    if (blocks[middle].firstTile <= number) {
+      block = middle;
+    } else {
+      lastBlock = middle;
+    }
+  }
+  let ofPart = tilesOfPart(block);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  let tiles = parts * ofPart;
+  let within = number - blocks[block].firstTile;
+  let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
+  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let partBegin = place / ofPart * partSize;
+  let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let begin = partBegin + place % ofPart * tileSize;
+  let end = min(begin + tileSize, partBegin + partSize);
+  return Tile(
+    block,
+    within / tiles.y / tiles.x,
+    begin.x,
+    end.x,
+    begin.y,
+    end.y,
+    place.x,
+    place.y,
+    tiles.x,
+    tiles.y,
+  );
+}
+struct Lane {
+  shift: u32,
+  x: u32,
+  y: u32,
+  lanesY: u32,
+  col: u32,
+  count: u32,
+  colBegin: u32,
+}
+fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
+  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
+  let x = lane & ((1u << shift) - 1u);
+  let col = colBegin + 4u * x;
+  let count = min(max(tile.colEnd, col) - col, 4u);
+  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+}
+fn isAligned(tile: Tile, offset: u32) -> bool {
+  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+}
+fn rowStart(tile: Tile, row: u32) -> u32 {
+  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+}
+fn tilePartial(tile: Tile) -> u32 {
+  let batch = blocks[tile.block].batch;
+  let vectors = blocks[tile.block].rows * tile.numAcross + tile.numDown * blocks[tile.block].cols;
+  let index = (tile.matrix * tile.numDown + tile.down) * tile.numAcross + tile.across;
+  return blocks[tile.block].partials + batch * vectors + index;
+}
+var<workgroup> laneSums: array<f32, 256>;
+fn workgroupSum(lane: u32, value: f32) -> f32 {
+  laneSums[lane] = value;
+  workgroupBarrier();
+  if (lane < 16u) {
+    var sum = 0.0;
+{
+      sum += laneSums[0u * 16u + lane];
+}
+{
+      sum += laneSums[1u * 16u + lane];
+}
+{
+      sum += laneSums[2u * 16u + lane];
+}
+{
+      sum += laneSums[3u * 16u + lane];
+}
+{
+      sum += laneSums[4u * 16u + lane];
+}
+{
+      sum += laneSums[5u * 16u + lane];
+}
+{
+      sum += laneSums[6u * 16u + lane];
+}
+{
+      sum += laneSums[7u * 16u + lane];
+}
+{
+      sum += laneSums[8u * 16u + lane];
+}
+{
+      sum += laneSums[9u * 16u + lane];
+}
+{
+      sum += laneSums[10u * 16u + lane];
+}
+{
+      sum += laneSums[11u * 16u + lane];
+}
+{
+      sum += laneSums[12u * 16u + lane];
+}
+{
+      sum += laneSums[13u * 16u + lane];
+}
+{
+      sum += laneSums[14u * 16u + lane];
+}
+{
+      sum += laneSums[15u * 16u + lane];
+}
+    laneSums[lane] = sum;
+  }
+  workgroupBarrier();
+  var total = 0.0;
+  if (lane == 0u) {
+{
+      total += laneSums[0u];
+}
+{
+      total += laneSums[1u];
+}
+{
+      total += laneSums[2u];
+}
+{
+      total += laneSums[3u];
+}
+{
+      total += laneSums[4u];
+}
+{
+      total += laneSums[5u];
+}
+{
+      total += laneSums[6u];
+}
+{
+      total += laneSums[7u];
+}
+{
+      total += laneSums[8u];
+}
+{
+      total += laneSums[9u];
+}
+{
+      total += laneSums[10u];
+}
+{
+      total += laneSums[11u];
+}
+{
+      total += laneSums[12u];
+}
+{
+      total += laneSums[13u];
+}
+{
+      total += laneSums[14u];
+}
+{
+      total += laneSums[15u];
+}
+  }
+  return total;
+}
+fn quadOfWords(storage: u32, words: vec4u) -> vec4f {
+  if (storage == 0u) {
+    return bitcast<vec4f>(words);
+  }
+  let halves = vec4u(words.x, words.x >> 16u, words.y, words.y >> 16u) & vec4u(0xffffu);
+  if (storage == 2u) {
+    return bitcast<vec4f>(halves << vec4u(16u));
+  }
+  let magnitude = (halves & vec4u(0x7fffu)) << vec4u(13u);
+  let exponent = magnitude & vec4u(0x0f800000u);
+  let small = bitcast<vec4u>(bitcast<vec4f>(magnitude + 0x38800000u) - vec4f(0x1p-14));
+  let large = magnitude +
+    select(vec4u(0x38000000u), vec4u(0x70000000u), exponent == vec4u(0x0f800000u));
+  let bits = select(large, small, exponent == vec4u(0u));
+  return bitcast<vec4f>(bits | ((halves & vec4u(0x8000u)) << vec4u(16u)));
+}
+fn wordsOfQuad(storage: u32, quad: vec4f) -> vec4u {
+  let bits = bitcast<vec4u>(quad);
+  if (storage == 0u) {
+    return bits;
+  }
+  return packed(nearest(storage, bits));
+}
+fn nearest(storage: u32, bits: vec4u) -> vec4u {
+  let magnitude = bits & vec4u(0x7fffffffu);
+  let isNan = magnitude > vec4u(0x7f800000u);
+  if (storage == 2u) {
+    let rounded = bits + 0x7fffu + ((bits >> vec4u(16u)) & vec4u(1u));
+    return select(rounded, bits | vec4u(0x400000u), isNan) >> vec4u(16u);
+  }
+  let within = min(magnitude, vec4u(0x47800000u));
+  let large = (within - 0x38000000u + 0xfffu + ((within >> vec4u(13u)) & vec4u(1u))) >> vec4u(13u);
+  let places = min(vec4u(126u) - min(magnitude >> vec4u(23u), vec4u(125u)), vec4u(25u));
+  let whole = (magnitude & vec4u(0x7fffffu)) | vec4u(0x800000u);
+  let half = vec4u(1u) << (places - 1u);
+  let small = (whole + half - 1u + ((whole >> places) & vec4u(1u))) >> places;
+  let quiet = vec4u(0x7e00u) | ((magnitude >> vec4u(13u)) & vec4u(0x3ffu));
+  let rounded = select(select(large, small, magnitude < vec4u(0x38800000u)), quiet, isNan);
+  return rounded | ((bits >> vec4u(16u)) & vec4u(0x8000u));
+}
+fn packed(halves: vec4u) -> vec4u {
+  return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
+}
+override paramType: u32 = 0u;
+fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
+  if (count == 0u) {
+    return vec4u();
+  }
+  if (paramType == 0u) {
+    if (aligned) {
+      return param[at / 4u];
+    }
+    var words = vec4u(param[at / 4u][at % 4u], 0u, 0u, 0u);
+    if (count > 1u) {
+      words.y = param[(at + 1u) / 4u][(at + 1u) % 4u];
+    }
+    if (count > 2u) {
+      words.z = param[(at + 2u) / 4u][(at + 2u) % 4u];
+    }
+    if (count > 3u) {
+      words.w = param[(at + 3u) / 4u][(at + 3u) % 4u];
+    }
+    return words;
+  }
+  let word = at / 2u;
+  if (aligned) {
+    let both = param[word / 4u];
+    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
+  }
+  var words = vec4u(param[word / 4u][word % 4u], 0u, 0u, 0u);
+  if (count > 2u) {
+    words.y = param[(word + 1u) / 4u][(word + 1u) % 4u];
+  }
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+}
+struct Params {
+  firstBlock: u32,
+  numBlocks: u32,
+  firstTile: u32,
+  numTiles: u32,
+  partialsLength: u32,
+  paramType: u32,
+  paramLength: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> param: array<vec4u>;
+@group(0) @binding(2) var<storage, read> blocks: array<Block>;
+@group(0) @binding(3) var<storage, read_write> partials: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.y * groups.x + group.x;
+  if (index >= params.numTiles) {
+    return;
+  }
+  let tile = tileAt(params.firstTile + index);
+  let paramOffset = blocks[tile.block].paramOffset;
+  let paramAligned = isAligned(tile, paramOffset);
+  var squares = vec4f();
+  for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
+    let place = laneOf(tile, lane, colBegin);
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+      var paramWords: array<vec4u, 4>;
+{
+        let row = band + 0u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        paramWords[0u] = loadParam(paramOffset + at, count, paramAligned);
+}
+{
+        let row = band + 1u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        paramWords[1u] = loadParam(paramOffset + at, count, paramAligned);
+}
+{
+        let row = band + 2u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        paramWords[2u] = loadParam(paramOffset + at, count, paramAligned);
+}
+{
+        let row = band + 3u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        paramWords[3u] = loadParam(paramOffset + at, count, paramAligned);
+}
+{
+        let p = quadOfWords(paramType, paramWords[0u]);
+        squares = fma(p, p, squares);
+}
+{
+        let p = quadOfWords(paramType, paramWords[1u]);
+        squares = fma(p, p, squares);
+}
+{
+        let p = quadOfWords(paramType, paramWords[2u]);
+        squares = fma(p, p, squares);
+}
+{
+        let p = quadOfWords(paramType, paramWords[3u]);
+        squares = fma(p, p, squares);
+}
+    }
+  }
+  let sum = workgroupSum(lane, (squares.x + squares.y) + (squares.z + squares.w));
+  if (lane == 0u) {
+    partials[tilePartial(tile)] = sum;
+  }
+}
+`,
+  adafactor_tile_sums: `
+struct Block {
+  batch: u32,
+  rows: u32,
+  cols: u32,
+  globalRows: f32,
+  globalCols: f32,
+  globalCount: f32,
+  partsBatch: u32,
+  partsDown: u32,
+  partsAcross: u32,
+  tileRows: u32,
+  tileCols: u32,
+  firstTile: u32,
+  firstVector: u32,
+  gradOffset: u32,
+  paramOffset: u32,
+  momentumOffset: u32,
+  moments: u32,
+  factors: u32,
+  partials: u32,
+  rowSums: u32,
+  colSums: u32,
+  totals: u32,
+  gradientSquares: u32,
+  updateSquares: u32,
+  paramSquares: u32,
+  aligned: u32,
+  batchSlots: u32,
+  firstBatchSlot: u32,
+  rowSlots: u32,
+  firstRowSlot: u32,
+  eps1: f32,
+  meanFloor: f32,
+  factorCap: f32,
+  scaleParameter: u32,
+  scaleFloor: f32,
+  scaleCeiling: f32,
+  clipThreshold: f32,
+  beta1: f32,
+  rateAfterMomentum: u32,
+  cautious: u32,
+  batchBegin: u32,
+  batchInner: u32,
+  batchInnerGlobal: u32,
+  rowBegin: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  colBegin: u32,
+  colInner: u32,
+  colInnerGlobal: u32,
+  indexRows: u32,
+  indexCols: u32,
+}
+struct Numbers {
+  take: f32,
+  rate: f32,
+  decayTimesStep: f32,
+  decayAbsolute: f32,
+  key: u32,
+}
+struct Step {
+  a: f32,
+  d: f32,
+  decay: f32,
+  take: f32,
+  over: f32,
+  share: f32,
+  paramRms: f32,
+  updateRms: f32,
+  key: u32,
+}
+fn tilesOfPart(block: u32) -> vec2u {
+  let tile = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  return (vec2u(blocks[block].rows, blocks[block].cols) / parts + tile - 1u) / tile;
+}
+struct Tile {
+  block: u32,
+  matrix: u32,
+  rowBegin: u32,
+  rowEnd: u32,
+  colBegin: u32,
+  colEnd: u32,
+  down: u32,
+  across: u32,
+  numDown: u32,
+  numAcross: u32,
+}
+fn tileAt(number: u32) -> Tile {
+  var block = params.firstBlock;
+  var lastBlock = block + params.numBlocks;
+  while (lastBlock - block > 1u) {
+    let middle = (block + lastBlock) / 2u;
+    if (blocks[middle].firstTile <= number) {
+      block = middle;
+    } else {
+      lastBlock = middle;
+    }
+  }
+  let ofPart = tilesOfPart(block);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  let tiles = parts * ofPart;
+  let within = number - blocks[block].firstTile;
+  let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
+  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let partBegin = place / ofPart * partSize;
+  let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let begin = partBegin + place % ofPart * tileSize;
+  let end = min(begin + tileSize, partBegin + partSize);
+  return Tile(
+    block,
+    within / tiles.y / tiles.x,
+    begin.x,
+    end.x,
+    begin.y,
+    end.y,
+    place.x,
+    place.y,
+    tiles.x,
+    tiles.y,
+  );
+}
+struct Lane {
+  shift: u32,
+  x: u32,
+  y: u32,
+  lanesY: u32,
+  col: u32,
+  count: u32,
+  colBegin: u32,
+}
+fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
+  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
+  let x = lane & ((1u << shift) - 1u);
+  let col = colBegin + 4u * x;
+  let count = min(max(tile.colEnd, col) - col, 4u);
+  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+}
+fn isAligned(tile: Tile, offset: u32) -> bool {
+  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+}
+fn rowStart(tile: Tile, row: u32) -> u32 {
+  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+}
+fn tilePartial(tile: Tile) -> u32 {
+  let batch = blocks[tile.block].batch;
+  let vectors = blocks[tile.block].rows * tile.numAcross + tile.numDown * blocks[tile.block].cols;
+  let index = (tile.matrix * tile.numDown + tile.down) * tile.numAcross + tile.across;
+  return blocks[tile.block].partials + batch * vectors + index;
+}
+var<workgroup> laneSums: array<f32, 256>;
+fn workgroupSum(lane: u32, value: f32) -> f32 {
+  laneSums[lane] = value;
+  workgroupBarrier();
+  if (lane < 16u) {
+    var sum = 0.0;
+{
+      sum += laneSums[0u * 16u + lane];
+}
+{
+      sum += laneSums[1u * 16u + lane];
+}
+{
+      sum += laneSums[2u * 16u + lane];
+}
+{
+      sum += laneSums[3u * 16u + lane];
+}
+{
+      sum += laneSums[4u * 16u + lane];
+}
+{
+      sum += laneSums[5u * 16u + lane];
+}
+{
+      sum += laneSums[6u * 16u + lane];
+}
+{
+      sum += laneSums[7u * 16u + lane];
+}
+{
+      sum += laneSums[8u * 16u + lane];
+}
+{
+      sum += laneSums[9u * 16u + lane];
+}
+{
+      sum += laneSums[10u * 16u + lane];
+}
+{
+      sum += laneSums[11u * 16u + lane];
+}
+{
+      sum += laneSums[12u * 16u + lane];
+}
+{
+      sum += laneSums[13u * 16u + lane];
+}
+{
+      sum += laneSums[14u * 16u + lane];
+}
+{
+      sum += laneSums[15u * 16u + lane];
+}
+    laneSums[lane] = sum;
+  }
+  workgroupBarrier();
+  var total = 0.0;
+  if (lane == 0u) {
+{
+      total += laneSums[0u];
+}
+{
+      total += laneSums[1u];
+}
+{
+      total += laneSums[2u];
+}
+{
+      total += laneSums[3u];
+}
+{
+      total += laneSums[4u];
+}
+{
+      total += laneSums[5u];
+}
+{
+      total += laneSums[6u];
+}
+{
+      total += laneSums[7u];
+}
+{
+      total += laneSums[8u];
+}
+{
+      total += laneSums[9u];
+}
+{
+      total += laneSums[10u];
+}
+{
+      total += laneSums[11u];
+}
+{
+      total += laneSums[12u];
+}
+{
+      total += laneSums[13u];
+}
+{
+      total += laneSums[14u];
+}
+{
+      total += laneSums[15u];
+}
+  }
+  return total;
+}
+fn quadOfWords(storage: u32, words: vec4u) -> vec4f {
+  if (storage == 0u) {
+    return bitcast<vec4f>(words);
+  }
+  let halves = vec4u(words.x, words.x >> 16u, words.y, words.y >> 16u) & vec4u(0xffffu);
+  if (storage == 2u) {
+    return bitcast<vec4f>(halves << vec4u(16u));
+  }
+  let magnitude = (halves & vec4u(0x7fffu)) << vec4u(13u);
+  let exponent = magnitude & vec4u(0x0f800000u);
+  let small = bitcast<vec4u>(bitcast<vec4f>(magnitude + 0x38800000u) - vec4f(0x1p-14));
+  let large = magnitude +
+    select(vec4u(0x38000000u), vec4u(0x70000000u), exponent == vec4u(0x0f800000u));
+  let bits = select(large, small, exponent == vec4u(0u));
+  return bitcast<vec4f>(bits | ((halves & vec4u(0x8000u)) << vec4u(16u)));
+}
+fn wordsOfQuad(storage: u32, quad: vec4f) -> vec4u {
+  let bits = bitcast<vec4u>(quad);
+  if (storage == 0u) {
+    return bits;
+  }
+  return packed(nearest(storage, bits));
+}
+fn nearest(storage: u32, bits: vec4u) -> vec4u {
+  let magnitude = bits & vec4u(0x7fffffffu);
+  let isNan = magnitude > vec4u(0x7f800000u);
+  if (storage == 2u) {
+    let rounded = bits + 0x7fffu + ((bits >> vec4u(16u)) & vec4u(1u));
+    return select(rounded, bits | vec4u(0x400000u), isNan) >> vec4u(16u);
+  }
+  let within = min(magnitude, vec4u(0x47800000u));
+  let large = (within - 0x38000000u + 0xfffu + ((within >> vec4u(13u)) & vec4u(1u))) >> vec4u(13u);
+  let places = min(vec4u(126u) - min(magnitude >> vec4u(23u), vec4u(125u)), vec4u(25u));
+  let whole = (magnitude & vec4u(0x7fffffu)) | vec4u(0x800000u);
+  let half = vec4u(1u) << (places - 1u);
+  let small = (whole + half - 1u + ((whole >> places) & vec4u(1u))) >> places;
+  let quiet = vec4u(0x7e00u) | ((magnitude >> vec4u(13u)) & vec4u(0x3ffu));
+  let rounded = select(select(large, small, magnitude < vec4u(0x38800000u)), quiet, isNan);
+  return rounded | ((bits >> vec4u(16u)) & vec4u(0x8000u));
+}
+fn packed(halves: vec4u) -> vec4u {
+  return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
+}
+var<workgroup> rowLanes: array<f32, 2304>;
+var<workgroup> columnLanes: array<vec4f, 256>;
+fn leaveRow(place: Lane, i: u32, quad: vec4f) {
+  let sum = fma(quad.x, quad.x, fma(quad.y, quad.y, fma(quad.z, quad.z, quad.w * quad.w)));
+  rowLanes[((i * place.lanesY + place.y) * 9u << (place.shift - 3u)) + place.x] = sum;
+}
+fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
+  let shift = place.shift - 3u;
+  let lanesPerRow = 1u << shift;
+  let first = ((lane >> shift) * 9u << shift) + (lane & (lanesPerRow - 1u));
+  var part = rowLanes[first];
+{
+    part += rowLanes[first + ((0u + 1u) << shift)];
+}
+{
+    part += rowLanes[first + ((1u + 1u) << shift)];
+}
+{
+    part += rowLanes[first + ((2u + 1u) << shift)];
+}
+{
+    part += rowLanes[first + ((3u + 1u) << shift)];
+}
+{
+    part += rowLanes[first + ((4u + 1u) << shift)];
+}
+{
+    part += rowLanes[first + ((5u + 1u) << shift)];
+}
+{
+    part += rowLanes[first + ((6u + 1u) << shift)];
+}
+  rowLanes[first] = part;
+  workgroupBarrier();
+  let row = bandBegin + lane;
+  if (lane < 8u * place.lanesY && row < tile.rowEnd) {
+    let begin = lane * 9u << shift;
+    var sum = rowLanes[begin];
+    for (var j = 1u; j < lanesPerRow; j++) {
+      sum += rowLanes[begin + j];
+    }
+    let block = tile.block;
+    let at = blocks[block].partials +
+      (tile.matrix * blocks[block].rows + row) * tile.numAcross + tile.across;
+    if (place.colBegin > tile.colBegin) {
+      sum += partials[at];
+    }
+    partials[at] = sum;
+  }
+  workgroupBarrier();
+}
+fn joinColumns(tile: Tile, place: Lane, lane: u32, sums: vec4f) {
+  columnLanes[lane] = sums;
+  workgroupBarrier();
+  let block = tile.block;
+  let rows = blocks[block].partials + blocks[block].batch * blocks[block].rows * tile.numAcross;
+  let start = rows + (tile.matrix * tile.numDown + tile.down) * blocks[block].cols + place.colBegin;
+  let width = min(tile.colEnd - place.colBegin, 1024u);
+  for (var col = lane; col < width; col += 256u) {
+    var sum = columnLanes[col / 4u][col % 4u];
+    for (var y = 1u; y < place.lanesY; y++) {
+      sum += columnLanes[(y << place.shift) + col / 4u][col % 4u];
+    }
+    partials[start + col] = sum;
+  }
+}
+override gradType: u32 = 0u;
+fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
+  if (count == 0u) {
+    return vec4u();
+  }
+  if (gradType == 0u) {
+    if (aligned) {
+      return grad[at / 4u];
+    }
+    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
+    if (count > 1u) {
+      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
+    }
+    if (count > 2u) {
+      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
+    }
+    if (count > 3u) {
+      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
+    }
+    return words;
+  }
+  let word = at / 2u;
+  if (aligned) {
+    let both = grad[word / 4u];
+    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
+  }
+  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
+  if (count > 2u) {
+    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
+  }
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+}
+struct Params {
+  firstBlock: u32,
+  numBlocks: u32,
+  firstTile: u32,
+  numTiles: u32,
+  partialsLength: u32,
+  gradType: u32,
+  gradLength: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(2) var<storage, read> blocks: array<Block>;
+@group(0) @binding(3) var<storage, read_write> partials: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.y * groups.x + group.x;
+  if (index >= params.numTiles) {
+    return;
+  }
+  let tile = tileAt(params.firstTile + index);
+  let gradOffset = blocks[tile.block].gradOffset;
+  let gradAligned = isAligned(tile, gradOffset);
+  var squares = vec4f();
+  for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
+    let place = laneOf(tile, lane, colBegin);
+    var columns = vec4f();
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * place.lanesY) {
+      var gradWords: array<vec4u, 8>;
+{
+        let row = band + 0u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
+}
+{
+        let row = band + 1u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
+}
+{
+        let row = band + 2u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
+}
+{
+        let row = band + 3u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
+}
+{
+        let row = band + 4u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[4u] = loadGrad(gradOffset + at, count, gradAligned);
+}
+{
+        let row = band + 5u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[5u] = loadGrad(gradOffset + at, count, gradAligned);
+}
+{
+        let row = band + 6u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[6u] = loadGrad(gradOffset + at, count, gradAligned);
+}
+{
+        let row = band + 7u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[7u] = loadGrad(gradOffset + at, count, gradAligned);
+}
+{
+        let g = quadOfWords(gradType, gradWords[0u]);
+        columns = fma(g, g, columns);
+        leaveRow(place, 0u, g);
+}
+{
+        let g = quadOfWords(gradType, gradWords[1u]);
+        columns = fma(g, g, columns);
+        leaveRow(place, 1u, g);
+}
+{
+        let g = quadOfWords(gradType, gradWords[2u]);
+        columns = fma(g, g, columns);
+        leaveRow(place, 2u, g);
+}
+{
+        let g = quadOfWords(gradType, gradWords[3u]);
+        columns = fma(g, g, columns);
+        leaveRow(place, 3u, g);
+}
+{
+        let g = quadOfWords(gradType, gradWords[4u]);
+        columns = fma(g, g, columns);
+        leaveRow(place, 4u, g);
+}
+{
+        let g = quadOfWords(gradType, gradWords[5u]);
+        columns = fma(g, g, columns);
+        leaveRow(place, 5u, g);
+}
+{
+        let g = quadOfWords(gradType, gradWords[6u]);
+        columns = fma(g, g, columns);
+        leaveRow(place, 6u, g);
+}
+{
+        let g = quadOfWords(gradType, gradWords[7u]);
+        columns = fma(g, g, columns);
+        leaveRow(place, 7u, g);
+}
+      workgroupBarrier();
+      joinRows(tile, place, lane, band);
+    }
+    joinColumns(tile, place, lane, columns);
+    squares += columns;
+  }
+  let sum = workgroupSum(lane, (squares.x + squares.y) + (squares.z + squares.w));
+  if (lane == 0u) {
+    partials[tilePartial(tile)] = sum;
+  }
+}
+`,
+  adafactor_tile_updates: `
+struct Block {
+  batch: u32,
+  rows: u32,
+  cols: u32,
+  globalRows: f32,
+  globalCols: f32,
+  globalCount: f32,
+  partsBatch: u32,
+  partsDown: u32,
+  partsAcross: u32,
+  tileRows: u32,
+  tileCols: u32,
+  firstTile: u32,
+  firstVector: u32,
+  gradOffset: u32,
+  paramOffset: u32,
+  momentumOffset: u32,
+  moments: u32,
+  factors: u32,
+  partials: u32,
+  rowSums: u32,
+  colSums: u32,
+  totals: u32,
+  gradientSquares: u32,
+  updateSquares: u32,
+  paramSquares: u32,
+  aligned: u32,
+  batchSlots: u32,
+  firstBatchSlot: u32,
+  rowSlots: u32,
+  firstRowSlot: u32,
+  eps1: f32,
+  meanFloor: f32,
+  factorCap: f32,
+  scaleParameter: u32,
+  scaleFloor: f32,
+  scaleCeiling: f32,
+  clipThreshold: f32,
+  beta1: f32,
+  rateAfterMomentum: u32,
+  cautious: u32,
+  batchBegin: u32,
+  batchInner: u32,
+  batchInnerGlobal: u32,
+  rowBegin: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  colBegin: u32,
+  colInner: u32,
+  colInnerGlobal: u32,
+  indexRows: u32,
+  indexCols: u32,
+}
+struct Numbers {
+  take: f32,
+  rate: f32,
+  decayTimesStep: f32,
+  decayAbsolute: f32,
+  key: u32,
+}
+struct Step {
+  a: f32,
+  d: f32,
+  decay: f32,
+  take: f32,
+  over: f32,
+  share: f32,
+  paramRms: f32,
+  updateRms: f32,
+  key: u32,
+}
+fn tilesOfPart(block: u32) -> vec2u {
+  let tile = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  return (vec2u(blocks[block].rows, blocks[block].cols) / parts + tile - 1u) / tile;
+}
+struct Tile {
+  block: u32,
+  matrix: u32,
+  rowBegin: u32,
+  rowEnd: u32,
+  colBegin: u32,
+  colEnd: u32,
+  down: u32,
+  across: u32,
+  numDown: u32,
+  numAcross: u32,
+}
+fn tileAt(number: u32) -> Tile {
+  var block = params.firstBlock;
+  var lastBlock = block + params.numBlocks;
+  while (lastBlock - block > 1u) {
+    let middle = (block + lastBlock) / 2u;
+    if (blocks[middle].firstTile <= number) {
+      block = middle;
+    } else {
+      lastBlock = middle;
+    }
+  }
+  let ofPart = tilesOfPart(block);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  let tiles = parts * ofPart;
+  let within = number - blocks[block].firstTile;
+  let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
+  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let partBegin = place / ofPart * partSize;
+  let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let begin = partBegin + place % ofPart * tileSize;
+  let end = min(begin + tileSize, partBegin + partSize);
+  return Tile(
+    block,
+    within / tiles.y / tiles.x,
+    begin.x,
+    end.x,
+    begin.y,
+    end.y,
+    place.x,
+    place.y,
+    tiles.x,
+    tiles.y,
+  );
+}
+struct Lane {
+  shift: u32,
+  x: u32,
+  y: u32,
+  lanesY: u32,
+  col: u32,
+  count: u32,
+  colBegin: u32,
+}
+fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
+  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
+  let x = lane & ((1u << shift) - 1u);
+  let col = colBegin + 4u * x;
+  let count = min(max(tile.colEnd, col) - col, 4u);
+  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+}
+fn isAligned(tile: Tile, offset: u32) -> bool {
+  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+}
+fn rowStart(tile: Tile, row: u32) -> u32 {
+  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+}
+fn tilePartial(tile: Tile) -> u32 {
+  let batch = blocks[tile.block].batch;
+  let vectors = blocks[tile.block].rows * tile.numAcross + tile.numDown * blocks[tile.block].cols;
+  let index = (tile.matrix * tile.numDown + tile.down) * tile.numAcross + tile.across;
+  return blocks[tile.block].partials + batch * vectors + index;
+}
+var<workgroup> laneSums: array<f32, 256>;
+fn workgroupSum(lane: u32, value: f32) -> f32 {
+  laneSums[lane] = value;
+  workgroupBarrier();
+  if (lane < 16u) {
+    var sum = 0.0;
+{
+      sum += laneSums[0u * 16u + lane];
+}
+{
+      sum += laneSums[1u * 16u + lane];
+}
+{
+      sum += laneSums[2u * 16u + lane];
+}
+{
+      sum += laneSums[3u * 16u + lane];
+}
+{
+      sum += laneSums[4u * 16u + lane];
+}
+{
+      sum += laneSums[5u * 16u + lane];
+}
+{
+      sum += laneSums[6u * 16u + lane];
+}
+{
+      sum += laneSums[7u * 16u + lane];
+}
+{
+      sum += laneSums[8u * 16u + lane];
+}
+{
+      sum += laneSums[9u * 16u + lane];
+}
+{
+      sum += laneSums[10u * 16u + lane];
+}
+{
+      sum += laneSums[11u * 16u + lane];
+}
+{
+      sum += laneSums[12u * 16u + lane];
+}
+{
+      sum += laneSums[13u * 16u + lane];
+}
+{
+      sum += laneSums[14u * 16u + lane];
+}
+{
+      sum += laneSums[15u * 16u + lane];
+}
+    laneSums[lane] = sum;
+  }
+  workgroupBarrier();
+  var total = 0.0;
+  if (lane == 0u) {
+{
+      total += laneSums[0u];
+}
+{
+      total += laneSums[1u];
+}
+{
+      total += laneSums[2u];
+}
+{
+      total += laneSums[3u];
+}
+{
+      total += laneSums[4u];
+}
+{
+      total += laneSums[5u];
+}
+{
+      total += laneSums[6u];
+}
+{
+      total += laneSums[7u];
+}
+{
+      total += laneSums[8u];
+}
+{
+      total += laneSums[9u];
+}
+{
+      total += laneSums[10u];
+}
+{
+      total += laneSums[11u];
+}
+{
+      total += laneSums[12u];
+}
+{
+      total += laneSums[13u];
+}
+{
+      total += laneSums[14u];
+}
+{
+      total += laneSums[15u];
+}
+  }
+  return total;
+}
+fn quadOfWords(storage: u32, words: vec4u) -> vec4f {
+  if (storage == 0u) {
+    return bitcast<vec4f>(words);
+  }
+  let halves = vec4u(words.x, words.x >> 16u, words.y, words.y >> 16u) & vec4u(0xffffu);
+  if (storage == 2u) {
+    return bitcast<vec4f>(halves << vec4u(16u));
+  }
+  let magnitude = (halves & vec4u(0x7fffu)) << vec4u(13u);
+  let exponent = magnitude & vec4u(0x0f800000u);
+  let small = bitcast<vec4u>(bitcast<vec4f>(magnitude + 0x38800000u) - vec4f(0x1p-14));
+  let large = magnitude +
+    select(vec4u(0x38000000u), vec4u(0x70000000u), exponent == vec4u(0x0f800000u));
+  let bits = select(large, small, exponent == vec4u(0u));
+  return bitcast<vec4f>(bits | ((halves & vec4u(0x8000u)) << vec4u(16u)));
+}
+fn wordsOfQuad(storage: u32, quad: vec4f) -> vec4u {
+  let bits = bitcast<vec4u>(quad);
+  if (storage == 0u) {
+    return bits;
+  }
+  return packed(nearest(storage, bits));
+}
+fn nearest(storage: u32, bits: vec4u) -> vec4u {
+  let magnitude = bits & vec4u(0x7fffffffu);
+  let isNan = magnitude > vec4u(0x7f800000u);
+  if (storage == 2u) {
+    let rounded = bits + 0x7fffu + ((bits >> vec4u(16u)) & vec4u(1u));
+    return select(rounded, bits | vec4u(0x400000u), isNan) >> vec4u(16u);
+  }
+  let within = min(magnitude, vec4u(0x47800000u));
+  let large = (within - 0x38000000u + 0xfffu + ((within >> vec4u(13u)) & vec4u(1u))) >> vec4u(13u);
+  let places = min(vec4u(126u) - min(magnitude >> vec4u(23u), vec4u(125u)), vec4u(25u));
+  let whole = (magnitude & vec4u(0x7fffffu)) | vec4u(0x800000u);
+  let half = vec4u(1u) << (places - 1u);
+  let small = (whole + half - 1u + ((whole >> places) & vec4u(1u))) >> places;
+  let quiet = vec4u(0x7e00u) | ((magnitude >> vec4u(13u)) & vec4u(0x3ffu));
+  let rounded = select(select(large, small, magnitude < vec4u(0x38800000u)), quiet, isNan);
+  return rounded | ((bits >> vec4u(16u)) & vec4u(0x8000u));
+}
+fn packed(halves: vec4u) -> vec4u {
+  return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
+}
+override gradType: u32 = 0u;
+fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
+  if (count == 0u) {
+    return vec4u();
+  }
+  if (gradType == 0u) {
+    if (aligned) {
+      return grad[at / 4u];
+    }
+    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
+    if (count > 1u) {
+      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
+    }
+    if (count > 2u) {
+      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
+    }
+    if (count > 3u) {
+      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
+    }
+    return words;
+  }
+  let word = at / 2u;
+  if (aligned) {
+    let both = grad[word / 4u];
+    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
+  }
+  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
+  if (count > 2u) {
+    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
+  }
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+}
+struct Factors {
+  rows: u32,
+  cols: vec4f,
+  cap: f32,
+}
+fn factorsOf(tile: Tile, place: Lane) -> Factors {
+  let first = blocks[tile.block].factors;
+  let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
+  let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  var cols = vec4f();
+{
+    if (0u < place.count) {
+      cols[0u] = factors[at + 0u];
+    }
+}
+{
+    if (1u < place.count) {
+      cols[1u] = factors[at + 1u];
+    }
+}
+{
+    if (2u < place.count) {
+      cols[2u] = factors[at + 2u];
+    }
+}
+{
+    if (3u < place.count) {
+      cols[3u] = factors[at + 3u];
+    }
+}
+  let rows = first + tile.matrix * blocks[tile.block].rows;
+  return Factors(rows, cols, factors[first + numRows + numCols]);
+}
+fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
+  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+  return grad * min(rowFactor * by.cols, vec4f(by.cap));
+}
+struct Params {
+  firstBlock: u32,
+  numBlocks: u32,
+  firstTile: u32,
+  numTiles: u32,
+  partialsLength: u32,
+  gradType: u32,
+  gradLength: u32,
+  factorsLength: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(2) var<storage, read> blocks: array<Block>;
+@group(0) @binding(3) var<storage, read> factors: array<f32>;
+@group(0) @binding(4) var<storage, read_write> partials: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.y * groups.x + group.x;
+  if (index >= params.numTiles) {
+    return;
+  }
+  let tile = tileAt(params.firstTile + index);
+  let gradOffset = blocks[tile.block].gradOffset;
+  let gradAligned = isAligned(tile, gradOffset);
+  var squares = vec4f();
+  for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
+    let place = laneOf(tile, lane, colBegin);
+    let by = factorsOf(tile, place);
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+      var gradWords: array<vec4u, 4>;
+{
+        let row = band + 0u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
+}
+{
+        let row = band + 1u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
+}
+{
+        let row = band + 2u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
+}
+{
+        let row = band + 3u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
+}
+{
+        let row = band + 0u * place.lanesY + place.y;
+        let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+        squares = fma(u, u, squares);
+}
+{
+        let row = band + 1u * place.lanesY + place.y;
+        let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+        squares = fma(u, u, squares);
+}
+{
+        let row = band + 2u * place.lanesY + place.y;
+        let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+        squares = fma(u, u, squares);
+}
+{
+        let row = band + 3u * place.lanesY + place.y;
+        let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+        squares = fma(u, u, squares);
+}
+    }
+  }
+  let sum = workgroupSum(lane, (squares.x + squares.y) + (squares.z + squares.w));
+  if (lane == 0u) {
+    partials[tilePartial(tile)] = sum;
   }
 }
 `,
@@ -4346,6 +9779,740 @@ fn main(
       out[i] = x[i] + bias[i % params.cols];
     }
 }
+}
+`,
+  came_tile_sums: `
+struct Block {
+  batch: u32,
+  rows: u32,
+  cols: u32,
+  globalRows: f32,
+  globalCols: f32,
+  globalCount: f32,
+  partsBatch: u32,
+  partsDown: u32,
+  partsAcross: u32,
+  tileRows: u32,
+  tileCols: u32,
+  firstTile: u32,
+  firstVector: u32,
+  gradOffset: u32,
+  paramOffset: u32,
+  momentumOffset: u32,
+  moments: u32,
+  factors: u32,
+  partials: u32,
+  rowSums: u32,
+  colSums: u32,
+  totals: u32,
+  gradientSquares: u32,
+  updateSquares: u32,
+  paramSquares: u32,
+  aligned: u32,
+  batchSlots: u32,
+  firstBatchSlot: u32,
+  rowSlots: u32,
+  firstRowSlot: u32,
+  eps1: f32,
+  meanFloor: f32,
+  factorCap: f32,
+  scaleParameter: u32,
+  scaleFloor: f32,
+  scaleCeiling: f32,
+  clipThreshold: f32,
+  beta1: f32,
+  rateAfterMomentum: u32,
+  cautious: u32,
+  batchBegin: u32,
+  batchInner: u32,
+  batchInnerGlobal: u32,
+  rowBegin: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  colBegin: u32,
+  colInner: u32,
+  colInnerGlobal: u32,
+  indexRows: u32,
+  indexCols: u32,
+}
+struct Numbers {
+  take: f32,
+  rate: f32,
+  decayTimesStep: f32,
+  decayAbsolute: f32,
+  key: u32,
+}
+struct Step {
+  a: f32,
+  d: f32,
+  decay: f32,
+  take: f32,
+  over: f32,
+  share: f32,
+  paramRms: f32,
+  updateRms: f32,
+  key: u32,
+}
+fn tilesOfPart(block: u32) -> vec2u {
+  let tile = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  return (vec2u(blocks[block].rows, blocks[block].cols) / parts + tile - 1u) / tile;
+}
+struct Tile {
+  block: u32,
+  matrix: u32,
+  rowBegin: u32,
+  rowEnd: u32,
+  colBegin: u32,
+  colEnd: u32,
+  down: u32,
+  across: u32,
+  numDown: u32,
+  numAcross: u32,
+}
+fn tileAt(number: u32) -> Tile {
+  var block = params.firstBlock;
+  var lastBlock = block + params.numBlocks;
+  while (lastBlock - block > 1u) {
+    let middle = (block + lastBlock) / 2u;
+    if (blocks[middle].firstTile <= number) {
+      block = middle;
+    } else {
+      lastBlock = middle;
+    }
+  }
+  let ofPart = tilesOfPart(block);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  let tiles = parts * ofPart;
+  let within = number - blocks[block].firstTile;
+  let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
+  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let partBegin = place / ofPart * partSize;
+  let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let begin = partBegin + place % ofPart * tileSize;
+  let end = min(begin + tileSize, partBegin + partSize);
+  return Tile(
+    block,
+    within / tiles.y / tiles.x,
+    begin.x,
+    end.x,
+    begin.y,
+    end.y,
+    place.x,
+    place.y,
+    tiles.x,
+    tiles.y,
+  );
+}
+struct Lane {
+  shift: u32,
+  x: u32,
+  y: u32,
+  lanesY: u32,
+  col: u32,
+  count: u32,
+  colBegin: u32,
+}
+fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
+  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
+  let x = lane & ((1u << shift) - 1u);
+  let col = colBegin + 4u * x;
+  let count = min(max(tile.colEnd, col) - col, 4u);
+  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+}
+fn isAligned(tile: Tile, offset: u32) -> bool {
+  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+}
+fn rowStart(tile: Tile, row: u32) -> u32 {
+  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+}
+fn tilePartial(tile: Tile) -> u32 {
+  let batch = blocks[tile.block].batch;
+  let vectors = blocks[tile.block].rows * tile.numAcross + tile.numDown * blocks[tile.block].cols;
+  let index = (tile.matrix * tile.numDown + tile.down) * tile.numAcross + tile.across;
+  return blocks[tile.block].partials + batch * vectors + index;
+}
+var<workgroup> laneSums: array<f32, 256>;
+fn workgroupSum(lane: u32, value: f32) -> f32 {
+  laneSums[lane] = value;
+  workgroupBarrier();
+  if (lane < 16u) {
+    var sum = 0.0;
+{
+      sum += laneSums[0u * 16u + lane];
+}
+{
+      sum += laneSums[1u * 16u + lane];
+}
+{
+      sum += laneSums[2u * 16u + lane];
+}
+{
+      sum += laneSums[3u * 16u + lane];
+}
+{
+      sum += laneSums[4u * 16u + lane];
+}
+{
+      sum += laneSums[5u * 16u + lane];
+}
+{
+      sum += laneSums[6u * 16u + lane];
+}
+{
+      sum += laneSums[7u * 16u + lane];
+}
+{
+      sum += laneSums[8u * 16u + lane];
+}
+{
+      sum += laneSums[9u * 16u + lane];
+}
+{
+      sum += laneSums[10u * 16u + lane];
+}
+{
+      sum += laneSums[11u * 16u + lane];
+}
+{
+      sum += laneSums[12u * 16u + lane];
+}
+{
+      sum += laneSums[13u * 16u + lane];
+}
+{
+      sum += laneSums[14u * 16u + lane];
+}
+{
+      sum += laneSums[15u * 16u + lane];
+}
+    laneSums[lane] = sum;
+  }
+  workgroupBarrier();
+  var total = 0.0;
+  if (lane == 0u) {
+{
+      total += laneSums[0u];
+}
+{
+      total += laneSums[1u];
+}
+{
+      total += laneSums[2u];
+}
+{
+      total += laneSums[3u];
+}
+{
+      total += laneSums[4u];
+}
+{
+      total += laneSums[5u];
+}
+{
+      total += laneSums[6u];
+}
+{
+      total += laneSums[7u];
+}
+{
+      total += laneSums[8u];
+}
+{
+      total += laneSums[9u];
+}
+{
+      total += laneSums[10u];
+}
+{
+      total += laneSums[11u];
+}
+{
+      total += laneSums[12u];
+}
+{
+      total += laneSums[13u];
+}
+{
+      total += laneSums[14u];
+}
+{
+      total += laneSums[15u];
+}
+  }
+  return total;
+}
+fn quadOfWords(storage: u32, words: vec4u) -> vec4f {
+  if (storage == 0u) {
+    return bitcast<vec4f>(words);
+  }
+  let halves = vec4u(words.x, words.x >> 16u, words.y, words.y >> 16u) & vec4u(0xffffu);
+  if (storage == 2u) {
+    return bitcast<vec4f>(halves << vec4u(16u));
+  }
+  let magnitude = (halves & vec4u(0x7fffu)) << vec4u(13u);
+  let exponent = magnitude & vec4u(0x0f800000u);
+  let small = bitcast<vec4u>(bitcast<vec4f>(magnitude + 0x38800000u) - vec4f(0x1p-14));
+  let large = magnitude +
+    select(vec4u(0x38000000u), vec4u(0x70000000u), exponent == vec4u(0x0f800000u));
+  let bits = select(large, small, exponent == vec4u(0u));
+  return bitcast<vec4f>(bits | ((halves & vec4u(0x8000u)) << vec4u(16u)));
+}
+fn wordsOfQuad(storage: u32, quad: vec4f) -> vec4u {
+  let bits = bitcast<vec4u>(quad);
+  if (storage == 0u) {
+    return bits;
+  }
+  return packed(nearest(storage, bits));
+}
+fn nearest(storage: u32, bits: vec4u) -> vec4u {
+  let magnitude = bits & vec4u(0x7fffffffu);
+  let isNan = magnitude > vec4u(0x7f800000u);
+  if (storage == 2u) {
+    let rounded = bits + 0x7fffu + ((bits >> vec4u(16u)) & vec4u(1u));
+    return select(rounded, bits | vec4u(0x400000u), isNan) >> vec4u(16u);
+  }
+  let within = min(magnitude, vec4u(0x47800000u));
+  let large = (within - 0x38000000u + 0xfffu + ((within >> vec4u(13u)) & vec4u(1u))) >> vec4u(13u);
+  let places = min(vec4u(126u) - min(magnitude >> vec4u(23u), vec4u(125u)), vec4u(25u));
+  let whole = (magnitude & vec4u(0x7fffffu)) | vec4u(0x800000u);
+  let half = vec4u(1u) << (places - 1u);
+  let small = (whole + half - 1u + ((whole >> places) & vec4u(1u))) >> places;
+  let quiet = vec4u(0x7e00u) | ((magnitude >> vec4u(13u)) & vec4u(0x3ffu));
+  let rounded = select(select(large, small, magnitude < vec4u(0x38800000u)), quiet, isNan);
+  return rounded | ((bits >> vec4u(16u)) & vec4u(0x8000u));
+}
+fn packed(halves: vec4u) -> vec4u {
+  return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
+}
+var<workgroup> rowLanes: array<f32, 2304>;
+var<workgroup> columnLanes: array<vec4f, 256>;
+fn leaveRow(place: Lane, i: u32, quad: vec4f) {
+  let sum = fma(quad.x, quad.x, fma(quad.y, quad.y, fma(quad.z, quad.z, quad.w * quad.w)));
+  rowLanes[((i * place.lanesY + place.y) * 9u << (place.shift - 3u)) + place.x] = sum;
+}
+fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
+  let shift = place.shift - 3u;
+  let lanesPerRow = 1u << shift;
+  let first = ((lane >> shift) * 9u << shift) + (lane & (lanesPerRow - 1u));
+  var part = rowLanes[first];
+{
+    part += rowLanes[first + ((0u + 1u) << shift)];
+}
+{
+    part += rowLanes[first + ((1u + 1u) << shift)];
+}
+{
+    part += rowLanes[first + ((2u + 1u) << shift)];
+}
+{
+    part += rowLanes[first + ((3u + 1u) << shift)];
+}
+{
+    part += rowLanes[first + ((4u + 1u) << shift)];
+}
+{
+    part += rowLanes[first + ((5u + 1u) << shift)];
+}
+{
+    part += rowLanes[first + ((6u + 1u) << shift)];
+}
+  rowLanes[first] = part;
+  workgroupBarrier();
+  let row = bandBegin + lane;
+  if (lane < 8u * place.lanesY && row < tile.rowEnd) {
+    let begin = lane * 9u << shift;
+    var sum = rowLanes[begin];
+    for (var j = 1u; j < lanesPerRow; j++) {
+      sum += rowLanes[begin + j];
+    }
+    let block = tile.block;
+    let at = blocks[block].partials +
+      (tile.matrix * blocks[block].rows + row) * tile.numAcross + tile.across;
+    if (place.colBegin > tile.colBegin) {
+      sum += partials[at];
+    }
+    partials[at] = sum;
+  }
+  workgroupBarrier();
+}
+fn joinColumns(tile: Tile, place: Lane, lane: u32, sums: vec4f) {
+  columnLanes[lane] = sums;
+  workgroupBarrier();
+  let block = tile.block;
+  let rows = blocks[block].partials + blocks[block].batch * blocks[block].rows * tile.numAcross;
+  let start = rows + (tile.matrix * tile.numDown + tile.down) * blocks[block].cols + place.colBegin;
+  let width = min(tile.colEnd - place.colBegin, 1024u);
+  for (var col = lane; col < width; col += 256u) {
+    var sum = columnLanes[col / 4u][col % 4u];
+    for (var y = 1u; y < place.lanesY; y++) {
+      sum += columnLanes[(y << place.shift) + col / 4u][col % 4u];
+    }
+    partials[start + col] = sum;
+  }
+}
+override gradType: u32 = 0u;
+fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
+  if (count == 0u) {
+    return vec4u();
+  }
+  if (gradType == 0u) {
+    if (aligned) {
+      return grad[at / 4u];
+    }
+    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
+    if (count > 1u) {
+      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
+    }
+    if (count > 2u) {
+      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
+    }
+    if (count > 3u) {
+      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
+    }
+    return words;
+  }
+  let word = at / 2u;
+  if (aligned) {
+    let both = grad[word / 4u];
+    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
+  }
+  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
+  if (count > 2u) {
+    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
+  }
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+}
+override momentumType: u32 = 0u;
+fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
+  if (count == 0u) {
+    return vec4u();
+  }
+  if (momentumType == 0u) {
+    if (aligned) {
+      return momentum[at / 4u];
+    }
+    var words = vec4u(momentum[at / 4u][at % 4u], 0u, 0u, 0u);
+    if (count > 1u) {
+      words.y = momentum[(at + 1u) / 4u][(at + 1u) % 4u];
+    }
+    if (count > 2u) {
+      words.z = momentum[(at + 2u) / 4u][(at + 2u) % 4u];
+    }
+    if (count > 3u) {
+      words.w = momentum[(at + 3u) / 4u][(at + 3u) % 4u];
+    }
+    return words;
+  }
+  let word = at / 2u;
+  if (aligned) {
+    let both = momentum[word / 4u];
+    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
+  }
+  var words = vec4u(momentum[word / 4u][word % 4u], 0u, 0u, 0u);
+  if (count > 2u) {
+    words.y = momentum[(word + 1u) / 4u][(word + 1u) % 4u];
+  }
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+}
+fn storeMomentum(at: u32, count: u32, aligned: bool, words: vec4u) {
+  if (count == 0u) {
+    return;
+  }
+  if (momentumType == 0u) {
+    if (aligned) {
+      momentum[at / 4u] = words;
+      return;
+    }
+    momentum[at / 4u][at % 4u] = words.x;
+    if (count > 1u) {
+      momentum[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
+    }
+    if (count > 2u) {
+      momentum[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
+    }
+    if (count > 3u) {
+      momentum[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
+    }
+    return;
+  }
+  storeMomentumWord(at / 2u, count, words.x);
+  if (count > 2u) {
+    storeMomentumWord(at / 2u + 1u, count - 2u, words.y);
+  }
+}
+fn storeMomentumWord(word: u32, count: u32, bits: u32) {
+  if (count > 1u) {
+    momentum[word / 4u][word % 4u] = bits;
+  } else {
+    let old = momentum[word / 4u][word % 4u];
+    momentum[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
+  }
+}
+struct Factors {
+  rows: u32,
+  cols: vec4f,
+  cap: f32,
+}
+fn factorsOf(tile: Tile, place: Lane) -> Factors {
+  let first = blocks[tile.block].factors;
+  let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
+  let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  var cols = vec4f();
+{
+    if (0u < place.count) {
+      cols[0u] = factors[at + 0u];
+    }
+}
+{
+    if (1u < place.count) {
+      cols[1u] = factors[at + 1u];
+    }
+}
+{
+    if (2u < place.count) {
+      cols[2u] = factors[at + 2u];
+    }
+}
+{
+    if (3u < place.count) {
+      cols[3u] = factors[at + 3u];
+    }
+}
+  let rows = first + tile.matrix * blocks[tile.block].rows;
+  return Factors(rows, cols, factors[first + numRows + numCols]);
+}
+fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
+  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+  return grad * min(rowFactor * by.cols, vec4f(by.cap));
+}
+struct Params {
+  firstBlock: u32,
+  numBlocks: u32,
+  firstTile: u32,
+  numTiles: u32,
+  partialsLength: u32,
+  gradType: u32,
+  gradLength: u32,
+  momentumType: u32,
+  momentumLength: u32,
+  factorsLength: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(2) var<storage, read> blocks: array<Block>;
+@group(0) @binding(3) var<storage, read> factors: array<f32>;
+@group(0) @binding(4) var<storage, read> steps: array<Step>;
+@group(0) @binding(5) var<storage, read> guard: array<u32>;
+@group(0) @binding(6) var<storage, read_write> momentum: array<vec4u>;
+@group(0) @binding(7) var<storage, read_write> partials: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.y * groups.x + group.x;
+  if (index >= params.numTiles) {
+    return;
+  }
+  let tile = tileAt(params.firstTile + index);
+  let changing = guard[0] == 0u;
+  let gradOffset = blocks[tile.block].gradOffset;
+  let gradAligned = isAligned(tile, gradOffset);
+  let momentumOffset = blocks[tile.block].momentumOffset;
+  let momentumAligned = isAligned(tile, momentumOffset);
+  let beta1 = blocks[tile.block].beta1;
+  let take = steps[tile.block].take;
+  let d = steps[tile.block].d;
+  var squares = vec4f();
+  for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
+    let place = laneOf(tile, lane, colBegin);
+    let by = factorsOf(tile, place);
+    var columns = vec4f();
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * place.lanesY) {
+      var gradWords: array<vec4u, 8>;
+      var momentumWords: array<vec4u, 8>;
+{
+        let row = band + 0u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
+        momentumWords[0u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+}
+{
+        let row = band + 1u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
+        momentumWords[1u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+}
+{
+        let row = band + 2u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
+        momentumWords[2u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+}
+{
+        let row = band + 3u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
+        momentumWords[3u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+}
+{
+        let row = band + 4u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[4u] = loadGrad(gradOffset + at, count, gradAligned);
+        momentumWords[4u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+}
+{
+        let row = band + 5u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[5u] = loadGrad(gradOffset + at, count, gradAligned);
+        momentumWords[5u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+}
+{
+        let row = band + 6u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[6u] = loadGrad(gradOffset + at, count, gradAligned);
+        momentumWords[6u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+}
+{
+        let row = band + 7u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[7u] = loadGrad(gradOffset + at, count, gradAligned);
+        momentumWords[7u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+}
+{
+        let row = band + 0u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        var strayed = vec4f();
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[0u]));
+          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          strayed = u / d - m;
+        }
+        columns = fma(strayed, strayed, columns);
+        leaveRow(place, 0u, strayed);
+}
+{
+        let row = band + 1u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        var strayed = vec4f();
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[1u]));
+          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          strayed = u / d - m;
+        }
+        columns = fma(strayed, strayed, columns);
+        leaveRow(place, 1u, strayed);
+}
+{
+        let row = band + 2u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        var strayed = vec4f();
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[2u]));
+          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          strayed = u / d - m;
+        }
+        columns = fma(strayed, strayed, columns);
+        leaveRow(place, 2u, strayed);
+}
+{
+        let row = band + 3u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        var strayed = vec4f();
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[3u]));
+          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          strayed = u / d - m;
+        }
+        columns = fma(strayed, strayed, columns);
+        leaveRow(place, 3u, strayed);
+}
+{
+        let row = band + 4u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        var strayed = vec4f();
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[4u]));
+          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[4u]));
+          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          strayed = u / d - m;
+        }
+        columns = fma(strayed, strayed, columns);
+        leaveRow(place, 4u, strayed);
+}
+{
+        let row = band + 5u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        var strayed = vec4f();
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[5u]));
+          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[5u]));
+          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          strayed = u / d - m;
+        }
+        columns = fma(strayed, strayed, columns);
+        leaveRow(place, 5u, strayed);
+}
+{
+        let row = band + 6u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        var strayed = vec4f();
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[6u]));
+          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[6u]));
+          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          strayed = u / d - m;
+        }
+        columns = fma(strayed, strayed, columns);
+        leaveRow(place, 6u, strayed);
+}
+{
+        let row = band + 7u * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        var strayed = vec4f();
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[7u]));
+          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[7u]));
+          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          strayed = u / d - m;
+        }
+        columns = fma(strayed, strayed, columns);
+        leaveRow(place, 7u, strayed);
+}
+      workgroupBarrier();
+      joinRows(tile, place, lane, band);
+    }
+    joinColumns(tile, place, lane, columns);
+    squares += columns;
+  }
+  let sum = workgroupSum(lane, (squares.x + squares.y) + (squares.z + squares.w));
+  if (lane == 0u) {
+    partials[tilePartial(tile)] = sum;
+  }
 }
 `,
   cast: `

@@ -103,6 +103,40 @@ const plans: Plans = {
   adafactor_apply_momentum: (params) => overTiles("adafactor_apply_momentum", params),
   adafactor_momentum: (params) => overTiles("adafactor_momentum", params),
   adafactor_apply_cautious: (params) => overTiles("adafactor_apply_cautious", params),
+  adafactor_tile_sums: (params) => overRun("adafactor_tile_sums", params, storageOf(params)),
+  adafactor_join_sums: ({ numVectors }) => ({
+    source: "adafactor_join_sums",
+    stages: [{ entryPoint: "main", workgroups: Math.ceil(numVectors / 32) }],
+  }),
+  adafactor_join_scalar: ({ numBlocks }) => ({
+    source: "adafactor_join_scalar",
+    stages: [{ entryPoint: "main", workgroups: numBlocks }],
+  }),
+  adafactor_tile_params: (params) => overRun("adafactor_tile_params", params, storageOf(params)),
+  adafactor_scale_gradients: () => ({
+    source: "adafactor_scale_gradients",
+    stages: [{ entryPoint: "main", workgroups: 1 }],
+  }),
+  adafactor_averages: ({ numBlocks, numVectors }) => ({
+    source: "adafactor_averages",
+    stages: [
+      { entryPoint: "means", workgroups: numBlocks },
+      { entryPoint: "vectors", workgroups: Math.ceil(numVectors / 256) },
+    ],
+  }),
+  adafactor_tile_updates: (params) => overRun("adafactor_tile_updates", params, storageOf(params)),
+  adafactor_step_sizes: ({ numBlocks }) => ({
+    source: "adafactor_step_sizes",
+    stages: [{ entryPoint: "main", workgroups: Math.ceil(numBlocks / 64) }],
+  }),
+  adafactor_step: (params) => overRun("adafactor_step", params, storageOf(params)),
+  adafactor_step_momentum: (params) =>
+    overRun("adafactor_step_momentum", params, storageOf(params)),
+  adafactor_tile_momentum: (params) =>
+    overRun("adafactor_tile_momentum", params, storageOf(params)),
+  adafactor_step_cautious: (params) =>
+    overRun("adafactor_step_cautious", params, storageOf(params)),
+  came_tile_sums: (params) => overRun("came_tile_sums", params, storageOf(params)),
 };
 
 /** Four elements per invocation, 1024 per workgroup. */
@@ -154,6 +188,23 @@ function overTiles(source: Plan["source"], block: Block): Plan {
     ],
     scratchLength: tiles,
   };
+}
+
+/** One workgroup per tile of a run of blocks (block_table.ts). */
+function overRun(
+  source: Plan["source"],
+  { numTiles }: { readonly numTiles: number },
+  constants: Readonly<Record<string, number>>,
+): Plan {
+  return { source, constants, stages: [{ entryPoint: "main", workgroups: numTiles }] };
+}
+
+/** Those of the parameters that a shader is compiled for: how its tensors are stored and rounded. */
+function storageOf(params: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  const names = ["gradType", "paramType", "momentumType", "stochastic"];
+  return Object.fromEntries(
+    names.filter((name) => name in params).map((name) => [name, params[name]]),
+  );
 }
 
 interface Block {

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { expand, generateModule } from "../../scripts/generate_wgsl.ts";
+import { blockFields, numberFields, stepFields } from "../../src/device/block_table.ts";
 import { type KernelName, type KernelParams, kernels } from "../../src/device/kernels.ts";
 import { wgslSources } from "../../src/device/wgsl_generated.ts";
 import { type Plan, planKernel } from "../../src/device/wgsl_stages.ts";
@@ -58,6 +59,29 @@ Deno.test("expand() writes an unrolled loop's body once per value, nested ones t
 Deno.test("expand() refuses an unrolled loop that it cannot read", () => {
   assert.throws(() => expand(["for (var i = n; i < 2u; i++) { // unroll", "}"]), /Cannot unroll/);
   assert.throws(() => expand(["for (var i = 0u; i < 2u; i++) { // unroll", " }"]), /No closing/);
+});
+
+Deno.test("expand() writes a fragment that is for any tensor for one operand", () => {
+  const text = expand(["// include: tensor_quads for grad"]).join("\n");
+  assert.match(text, /^override gradType: u32 = 0u;$/m);
+  assert.match(text, /^fn loadGrad\(/m);
+  assert.doesNotMatch(text, /tensor/i);
+});
+
+Deno.test("the records' structs in WGSL have the fields of block_table.ts, in order", () => {
+  const text = wgslSources.adafactor_step_sizes;
+  for (
+    const [name, fields] of [["Block", blockFields], ["Numbers", numberFields], [
+      "Step",
+      stepFields,
+    ]] as const
+  ) {
+    const declared = text.match(new RegExp(`struct ${name} \\{\n([^}]*)\\}`))![1]!;
+    assert.deepEqual(
+      [...declared.matchAll(/\w+: \w+/g)].map(String),
+      Object.entries(fields).map(([field, type]) => `${field}: ${type}`),
+    );
+  }
 });
 
 for (const { name, plan } of allPlans()) {

@@ -1,0 +1,56 @@
+// Tiles of a part (block_table.ts): how one workgroup, or one pass of a CPU core, cuts up what it goes over. They depend on
+// the part's shape and on the kind of device alone, never on how the parameter is cut. A tile leaves its row sums and column
+// sums, elements / tileCols + elements / tileRows in all, so large tiles leave little to be joined.
+//
+//   wasm     64 x 512: rows of a tile are long runs of memory, its column sums stay in the first-level cache
+//   webgpu   256 lanes with 4 columns x 8 rows each, 128 columns wide where nothing speaks against it (laid out by
+//            wgsl/fragments/tile.wgsl); many more tiles than a GPU has cores, at most 64 down and 64 across a part
+
+import type { DeviceKind } from "./device.ts";
+
+/** Rows and columns of one part. */
+export interface PartShape {
+  readonly rows: number;
+  readonly cols: number;
+}
+
+/** Rows and columns of its tiles. */
+export interface TileShape {
+  readonly tileRows: number;
+  readonly tileCols: number;
+}
+
+/** How parts of this shape are cut into tiles on this kind of device. */
+export function tileShape(kind: DeviceKind, part: PartShape): TileShape {
+  return kind === "wasm" ? runs(part) : lanes(part);
+}
+
+function runs({ rows, cols }: PartShape): TileShape {
+  return {
+    tileRows: Math.max(1, Math.min(rows, 64)),
+    tileCols: Math.max(1, Math.min(cols, 512)),
+  };
+}
+
+function lanes({ rows, cols }: PartShape): TileShape {
+  const lanesDown = [1, 2, 4].find((count) => count >= rows) ?? 8;
+  let tileCols = narrowed(COLS_OF_ALL_LANES / lanesDown, cols);
+  while (cols > MAX_TILES * tileCols) tileCols *= 2;
+  const band = ROWS_PER_LANE * Math.max(1, COLS_OF_ALL_LANES / tileCols);
+  return { tileRows: band * Math.max(1, Math.ceil(rows / band / MAX_TILES)), tileCols };
+}
+
+/** The widest tiles of which at most an eighth lies beyond the part's end, or else those of which the least does. */
+function narrowed(widest: number, cols: number): number {
+  const widths: number[] = [];
+  for (let width = widest; width >= NARROWEST; width /= 2) widths.push(width);
+  const covered = (width: number) => Math.ceil(cols / width) * width;
+  const least = Math.min(...widths.map(covered));
+  return widths.find((width) => covered(width) <= Math.max(least, 1.125 * cols))!;
+}
+
+/** 256 lanes of 4 columns. */
+const COLS_OF_ALL_LANES = 1024;
+const ROWS_PER_LANE = 8;
+const NARROWEST = 32;
+const MAX_TILES = 64;

@@ -1,0 +1,101 @@
+// The running averages of each block and the factors made from them, for gradients that count s = sums[gradientScale] times;
+// nothing is written where guard[0] != 0.
+//   R <- keep R + take (s^2 rowSum / globalCols + eps1)     C <- keep C + take (s^2 colSum / globalRows + eps1)
+//   M <- keep M + take (s^2 total / (globalRows globalCols) + eps1)
+//   row factors = s rsqrt(R / max(M, meanFloor)), column factors = rsqrt(C), the cap = s factorCap
+// Under no root stands less than TINY, the smallest normal number: a row without gradients gets a finite factor.
+// Every row factor needs the new M of its matrix, so `means` makes those, a block per workgroup, before `vectors` does the
+// rest, an element per lane.
+
+// include: block
+// include: vector_search
+// include: slot_trees
+
+struct Params {
+  firstBlock: u32,
+  numBlocks: u32,
+  firstVector: u32,
+  numVectors: u32,
+  gradientScale: u32,
+  sumsLength: u32,
+  momentsLength: u32,
+  factorsLength: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> blocks: array<Block>;
+@group(0) @binding(2) var<storage, read> numbers: array<Numbers>;
+@group(0) @binding(3) var<storage, read> sums: array<f32>;
+@group(0) @binding(4) var<storage, read> guard: array<u32>;
+@group(0) @binding(5) var<storage, read_write> moments: array<f32>;
+@group(0) @binding(6) var<storage, read_write> factors: array<f32>;
+
+const TINY = 1.17549435e-38;
+
+@compute @workgroup_size(256)
+fn means(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.y * groups.x + group.x;
+  if (index >= params.numBlocks || guard[0] != 0u) {
+    return;
+  }
+  let block = params.firstBlock + index;
+  let batch = blocks[block].batch;
+  let vectors = batch * (blocks[block].rows + blocks[block].cols);
+  let rowSlots = blocks[block].rowSlots;
+  for (var b = lane; b < batch; b += 256u) {
+    let total = treeOfRowSlots(blocks[block].totals + b * rowSlots, rowSlots);
+    let mean = total / blocks[block].globalRows / blocks[block].globalCols;
+    let slot = blocks[block].moments + vectors + b;
+    moments[slot] = averageOf(block, moments[slot], mean);
+  }
+  if (lane == 0u) {
+    factors[blocks[block].factors + vectors] =
+      sums[params.gradientScale] * blocks[block].factorCap;
+  }
+}
+
+@compute @workgroup_size(256)
+fn vectors(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = (group.y * groups.x + group.x) * 256u + lane;
+  if (index >= params.numVectors || guard[0] != 0u) {
+    return;
+  }
+  let number = params.firstVector + index;
+  let block = blockOfVector(number);
+  let at = number - blocks[block].firstVector;
+  let rows = blocks[block].rows;
+  let numRows = blocks[block].batch * rows;
+  let numCols = blocks[block].batch * blocks[block].cols;
+  if (at >= numRows + numCols) {
+    return;
+  }
+  let slot = blocks[block].moments + at;
+  if (at < numRows) {
+    let mean = sums[blocks[block].rowSums + at] / blocks[block].globalCols;
+    let r = averageOf(block, moments[slot], mean);
+    moments[slot] = r;
+    let m = moments[blocks[block].moments + numRows + numCols + at / rows];
+    let floored = max(m, max(blocks[block].meanFloor, TINY));
+    factors[blocks[block].factors + at] =
+      sums[params.gradientScale] * inverseSqrt(max(r / floored, TINY));
+  } else {
+    let mean = sums[blocks[block].colSums + at - numRows] / blocks[block].globalRows;
+    let c = averageOf(block, moments[slot], mean);
+    moments[slot] = c;
+    factors[blocks[block].factors + at] = inverseSqrt(max(c, TINY));
+  }
+}
+
+fn averageOf(block: u32, before: f32, now: f32) -> f32 {
+  let take = numbers[block].take;
+  let scale = sums[params.gradientScale];
+  return fma(take, fma(scale * now, scale, blocks[block].eps1), (1.0 - take) * before);
+}

@@ -1,0 +1,87 @@
+// momentum <- beta1 momentum + take u, and tiles' counts of its elements (as stored) that have the sign of take u. Where
+// guard[0] != 0 nothing is changed and the counts are 0.
+
+// include: block
+// include: tile
+// include: workgroup_sum
+// include: storage_quads
+// include: tensor_quads for grad
+// include: tensor_quads for momentum
+// include: tensor_quad_stores for momentum
+// include: update_quads
+// include: aligned_quads
+
+struct Params {
+  firstBlock: u32,
+  numBlocks: u32,
+  firstTile: u32,
+  numTiles: u32,
+  partialsLength: u32,
+  gradType: u32,
+  gradLength: u32,
+  momentumType: u32,
+  momentumLength: u32,
+  factorsLength: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(2) var<storage, read> blocks: array<Block>;
+@group(0) @binding(3) var<storage, read> factors: array<f32>;
+@group(0) @binding(4) var<storage, read> steps: array<Step>;
+@group(0) @binding(5) var<storage, read> guard: array<u32>;
+@group(0) @binding(6) var<storage, read_write> momentum: array<vec4u>;
+@group(0) @binding(7) var<storage, read_write> partials: array<f32>;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.y * groups.x + group.x;
+  if (index >= params.numTiles) {
+    return;
+  }
+  let tile = tileAt(params.firstTile + index);
+  let changing = guard[0] == 0u;
+  let gradOffset = blocks[tile.block].gradOffset;
+  let gradAligned = isAligned(tile, gradOffset);
+  let momentumOffset = blocks[tile.block].momentumOffset;
+  let momentumAligned = isAligned(tile, momentumOffset);
+  let beta1 = blocks[tile.block].beta1;
+  let take = steps[tile.block].take;
+  var counts = vec4f();
+  for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
+    let place = laneOf(tile, lane, colBegin);
+    let by = factorsOf(tile, place);
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+      var gradWords: array<vec4u, 4>;
+      var momentumWords: array<vec4u, 4>;
+      for (var i = 0u; i < 4u; i++) { // unroll
+        let row = band + i * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[i] = loadGrad(gradOffset + at, count, gradAligned);
+        momentumWords[i] = loadMomentum(momentumOffset + at, count, momentumAligned);
+      }
+      for (var i = 0u; i < 4u; i++) { // unroll
+        let row = band + i * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        if (changing) {
+          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[i]));
+          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[i]));
+          let words = wordsOfQuad(momentumType, m);
+          storeMomentum(momentumOffset + at, count, momentumAligned, words);
+          let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
+          counts += select(vec4f(), vec4f(1.0), isAlike);
+        }
+      }
+    }
+  }
+  let sum = workgroupSum(lane, (counts.x + counts.y) + (counts.z + counts.w));
+  if (lane == 0u) {
+    partials[tilePartial(tile)] = sum;
+  }
+}

@@ -1,0 +1,58 @@
+// Tiles' sums of p^2.
+
+// include: block
+// include: tile
+// include: workgroup_sum
+// include: storage_quads
+// include: tensor_quads for param
+
+struct Params {
+  firstBlock: u32,
+  numBlocks: u32,
+  firstTile: u32,
+  numTiles: u32,
+  partialsLength: u32,
+  paramType: u32,
+  paramLength: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> param: array<vec4u>;
+@group(0) @binding(2) var<storage, read> blocks: array<Block>;
+@group(0) @binding(3) var<storage, read_write> partials: array<f32>;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.y * groups.x + group.x;
+  if (index >= params.numTiles) {
+    return;
+  }
+  let tile = tileAt(params.firstTile + index);
+  let paramOffset = blocks[tile.block].paramOffset;
+  let paramAligned = isAligned(tile, paramOffset);
+  var squares = vec4f();
+  for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
+    let place = laneOf(tile, lane, colBegin);
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+      var paramWords: array<vec4u, 4>;
+      for (var i = 0u; i < 4u; i++) { // unroll
+        let row = band + i * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        paramWords[i] = loadParam(paramOffset + at, count, paramAligned);
+      }
+      for (var i = 0u; i < 4u; i++) { // unroll
+        let p = quadOfWords(paramType, paramWords[i]);
+        squares = fma(p, p, squares);
+      }
+    }
+  }
+  let sum = workgroupSum(lane, (squares.x + squares.y) + (squares.z + squares.w));
+  if (lane == 0u) {
+    partials[tilePartial(tile)] = sum;
+  }
+}

@@ -1,0 +1,63 @@
+// Tiles' sums of u^2, u = g min(rowFactor colFactor, cap).
+
+// include: block
+// include: tile
+// include: workgroup_sum
+// include: storage_quads
+// include: tensor_quads for grad
+// include: update_quads
+
+struct Params {
+  firstBlock: u32,
+  numBlocks: u32,
+  firstTile: u32,
+  numTiles: u32,
+  partialsLength: u32,
+  gradType: u32,
+  gradLength: u32,
+  factorsLength: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(2) var<storage, read> blocks: array<Block>;
+@group(0) @binding(3) var<storage, read> factors: array<f32>;
+@group(0) @binding(4) var<storage, read_write> partials: array<f32>;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.y * groups.x + group.x;
+  if (index >= params.numTiles) {
+    return;
+  }
+  let tile = tileAt(params.firstTile + index);
+  let gradOffset = blocks[tile.block].gradOffset;
+  let gradAligned = isAligned(tile, gradOffset);
+  var squares = vec4f();
+  for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
+    let place = laneOf(tile, lane, colBegin);
+    let by = factorsOf(tile, place);
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+      var gradWords: array<vec4u, 4>;
+      for (var i = 0u; i < 4u; i++) { // unroll
+        let row = band + i * place.lanesY + place.y;
+        let count = select(0u, place.count, row < tile.rowEnd);
+        let at = rowStart(tile, row) + place.col;
+        gradWords[i] = loadGrad(gradOffset + at, count, gradAligned);
+      }
+      for (var i = 0u; i < 4u; i++) { // unroll
+        let row = band + i * place.lanesY + place.y;
+        let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[i]));
+        squares = fma(u, u, squares);
+      }
+    }
+  }
+  let sum = workgroupSum(lane, (squares.x + squares.y) + (squares.z + squares.w));
+  if (lane == 0u) {
+    partials[tilePartial(tile)] = sum;
+  }
+}

@@ -1,0 +1,51 @@
+// Rounding up or down to 16 bits with probabilities that make the mean exact: random bits are added below the last place
+// that stays. They follow from the element's index in the whole parameter and from the step's key alone, so every mesh
+// rounds alike. A finite number never becomes infinite. Needs the fragments storage_quads and tile.
+
+// Where the 4 columns from `col` on lie in the whole parameter.
+fn globalCols(block: u32, col: u32) -> vec4u {
+  let cols = vec4u(col) + vec4u(0u, 1u, 2u, 3u);
+  let inner = vec4u(max(blocks[block].colInner, 1u));
+  return cols / inner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % inner;
+}
+
+// The index in the whole parameter at which the row begins.
+fn globalRowStart(tile: Tile, row: u32) -> u32 {
+  let block = tile.block;
+  let batchInner = max(blocks[block].batchInner, 1u);
+  let rowInner = max(blocks[block].rowInner, 1u);
+  let globalMatrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
+    blocks[block].batchBegin + tile.matrix % batchInner;
+  let globalRow = row / rowInner * blocks[block].rowInnerGlobal + blocks[block].rowBegin +
+    row % rowInner;
+  return (globalMatrix * blocks[block].indexRows + globalRow) * blocks[block].indexCols;
+}
+
+// The public hash "lowbias32".
+fn randomBits(index: vec4u, key: u32) -> vec4u {
+  var x = index ^ vec4u(key);
+  x = (x ^ (x >> vec4u(16u))) * 0x7feb352du;
+  x = (x ^ (x >> vec4u(15u))) * 0x846ca68bu;
+  return x ^ (x >> vec4u(16u));
+}
+
+fn wordsAtRandom(storage: u32, quad: vec4f, random: vec4u) -> vec4u {
+  let bits = bitcast<vec4u>(quad);
+  let magnitude = bits & vec4u(0x7fffffffu);
+  let sign = (bits >> vec4u(16u)) & vec4u(0x8000u);
+  let low = random & vec4u(0xffffu);
+  var rounded: vec4u;
+  if (storage == 2u) {
+    rounded = min((magnitude + low) >> vec4u(16u), vec4u(0x7f7fu));
+  } else {
+    let large = (magnitude - 0x38000000u + (random & vec4u(0x1fffu))) >> vec4u(13u);
+    // Below 2^-14, in units of 2^-24.
+    let scaled = bitcast<vec4f>(min(magnitude, vec4u(0x38800000u))) * 0x1p24;
+    let whole = floor(scaled);
+    let isUp = (scaled - whole) * 65536.0 > vec4f(low);
+    let small = vec4u(whole) + select(vec4u(0u), vec4u(1u), isUp);
+    rounded = min(select(large, small, magnitude < vec4u(0x38800000u)), vec4u(0x7bffu));
+  }
+  let isFinite = magnitude < vec4u(0x7f800000u);
+  return packed(select(nearest(storage, bits), rounded | sign, isFinite));
+}

@@ -1,0 +1,96 @@
+// One workgroup of 256 has one tile: the last block that begins at or before it, then its place in the block. Tiles run
+// over matrices, then down, then across; a part's last ones are smaller. Needs the fragment block.
+//
+// Lanes lie on the tile as lanesX x lanesY, each with a quad of 4 neighbouring columns: lanesX is the power of two from
+// 8 to 256 that covers tileCols, and neighbours read neighbouring quads. A lane goes down the rows rowBegin + y, + lanesY,
+// ...; where a tile is wider than 1024, all go over it again, 1024 columns further. So what a lane sums, and in which order,
+// follows from the tile's shape alone.
+
+struct Tile {
+  block: u32,
+  matrix: u32,
+  rowBegin: u32,
+  rowEnd: u32,
+  colBegin: u32,
+  colEnd: u32,
+  // Which tile of its matrix, and of how many.
+  down: u32,
+  across: u32,
+  numDown: u32,
+  numAcross: u32,
+}
+
+fn tileAt(number: u32) -> Tile {
+  var block = params.firstBlock;
+  var lastBlock = block + params.numBlocks;
+  while (lastBlock - block > 1u) {
+    let middle = (block + lastBlock) / 2u;
+    if (blocks[middle].firstTile <= number) {
+      block = middle;
+    } else {
+      lastBlock = middle;
+    }
+  }
+  let ofPart = tilesOfPart(block);
+  let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
+  let tiles = parts * ofPart;
+  let within = number - blocks[block].firstTile;
+  let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
+  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let partBegin = place / ofPart * partSize;
+  let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
+  let begin = partBegin + place % ofPart * tileSize;
+  let end = min(begin + tileSize, partBegin + partSize);
+  return Tile(
+    block,
+    within / tiles.y / tiles.x,
+    begin.x,
+    end.x,
+    begin.y,
+    end.y,
+    place.x,
+    place.y,
+    tiles.x,
+    tiles.y,
+  );
+}
+
+// A lane's place on its tile.
+struct Lane {
+  // log2 of lanesX
+  shift: u32,
+  x: u32,
+  y: u32,
+  lanesY: u32,
+  // Its first column in the matrix, how many of its 4 columns are in the tile, and where all lanes' columns begin.
+  col: u32,
+  count: u32,
+  colBegin: u32,
+}
+
+fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
+  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
+  let x = lane & ((1u << shift) - 1u);
+  let col = colBegin + 4u * x;
+  let count = min(max(tile.colEnd, col) - col, 4u);
+  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+}
+
+// True where every quad of the tile that is there at all is whole and begins at a multiple of 4, in a tensor at `offset`.
+fn isAligned(tile: Tile, offset: u32) -> bool {
+  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+}
+
+// The element of the block's tensors in which a row of its matrix begins.
+fn rowStart(tile: Tile, row: u32) -> u32 {
+  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+}
+
+// Where the tile's sum stands in `partials`, behind those of rows and columns.
+fn tilePartial(tile: Tile) -> u32 {
+  let batch = blocks[tile.block].batch;
+  let vectors = blocks[tile.block].rows * tile.numAcross + tile.numDown * blocks[tile.block].cols;
+  let index = (tile.matrix * tile.numDown + tile.down) * tile.numAcross + tile.across;
+  return blocks[tile.block].partials + batch * vectors + index;
+}
