@@ -86,6 +86,10 @@ impl Words {
         min, i32x4_min, u32::min
     );
     binary!(
+        /// The larger of each pair of numbers below 2^31.
+        max, i32x4_max, u32::max
+    );
+    binary!(
         /// All ones where `self > other`, both below 2^31; else zeros.
         above, i32x4_gt, |a, b| if a > b { u32::MAX } else { 0 }
     );
@@ -98,6 +102,22 @@ impl Words {
         return Self(v128_bitselect(then.0, otherwise.0, self.0));
         #[cfg(not(target_arch = "wasm32"))]
         return self.and(then).or(Self(self.0.map(|x| !x)).and(otherwise));
+    }
+    /// Whether any bit is set.
+    #[inline(always)]
+    pub fn any(self) -> bool {
+        #[cfg(target_arch = "wasm32")]
+        return v128_any_true(self.0);
+        #[cfg(not(target_arch = "wasm32"))]
+        return self.0 != [0; 4];
+    }
+    /// `self` shifted down by 3 bits as a signed number.
+    #[inline(always)]
+    pub fn signed_down_3(self) -> Self {
+        #[cfg(target_arch = "wasm32")]
+        return Self(i32x4_shr(self.0, 3));
+        #[cfg(not(target_arch = "wasm32"))]
+        return Self(self.0.map(|x| ((x as i32) >> 3) as u32));
     }
     /// Loads `slice[at..at + 8]`, the first four and the next.
     ///

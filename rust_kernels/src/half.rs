@@ -13,6 +13,16 @@ pub trait Format {
     fn widen(halves: Words) -> F32x4;
     /// Four f32 as elements, each in the lower half of a word.
     fn narrow(x: F32x4) -> Words;
+    /// `widen` of eight; shorter where all are ordinary numbers.
+    #[inline(always)]
+    fn widen_pair([low, high]: [Words; 2]) -> [F32x4; 2] {
+        [Self::widen(low), Self::widen(high)]
+    }
+    /// `narrow` of eight; shorter where all are ordinary numbers.
+    #[inline(always)]
+    fn narrow_pair([low, high]: [F32x4; 2]) -> [Words; 2] {
+        [Self::narrow(low), Self::narrow(high)]
+    }
 }
 
 pub struct F16;
@@ -52,6 +62,35 @@ impl Format for F16 {
         let fraction = magnitude.down::<13>().and(Words::splat(0x3ff)).or(Words::splat(0x200));
         number.or(is_nan(magnitude).and(fraction)).or(sign)
     }
+
+    #[inline(always)]
+    fn widen_pair([low, high]: [Words; 2]) -> [F32x4; 2] {
+        // Exponents of 0 and of all ones are those that need more: they are 1 and 0 (of 32) after 1 is added, in place.
+        let next = |halves: Words| halves.plus(Words::splat(0x400)).and(Words::splat(0x7c00));
+        if Words::splat(0x401).above(next(low).min(next(high))).any() {
+            return [Self::widen(low), Self::widen(high)];
+        }
+        [low, high].map(|halves| {
+            let moved = halves.up::<16>().signed_down_3().and(Words::splat(0x8fff_e000));
+            moved.plus(Words::splat(REBIAS)).as_f32()
+        })
+    }
+
+    #[inline(always)]
+    fn narrow_pair([low, high]: [F32x4; 2]) -> [Words; 2] {
+        let magnitude = |x: F32x4| Words::of(x).and(Words::splat(0x7fff_ffff));
+        let (a, b) = (magnitude(low), magnitude(high));
+        let too_small = Words::splat(SMALLEST_NORMAL).above(a.min(b));
+        if too_small.or(a.max(b).above(Words::splat(TOO_LARGE - 1))).any() {
+            return [Self::narrow(low), Self::narrow(high)];
+        }
+        [(low, a), (high, b)].map(|(x, magnitude)| {
+            let sign = Words::of(x).down::<16>().and(Words::splat(0x8000));
+            let odd = magnitude.down::<13>().and(Words::splat(1));
+            let rounded = magnitude.minus(Words::splat(REBIAS - 0xfff)).plus(odd);
+            rounded.down::<13>().or(sign)
+        })
+    }
 }
 
 impl Format for Bf16 {
@@ -68,6 +107,19 @@ impl Format for Bf16 {
         // Rounding could carry a NaN over into zero: it is made quiet instead.
         let quiet = bits.or(Words::splat(0x0040_0000));
         is_nan(bits.and(Words::splat(0x7fff_ffff))).select(quiet, rounded).down::<16>()
+    }
+
+    #[inline(always)]
+    fn narrow_pair([low, high]: [F32x4; 2]) -> [Words; 2] {
+        let magnitude = |x: F32x4| Words::of(x).and(Words::splat(0x7fff_ffff));
+        if is_nan(magnitude(low).max(magnitude(high))).any() {
+            return [Self::narrow(low), Self::narrow(high)];
+        }
+        [low, high].map(|x| {
+            let bits = Words::of(x);
+            let odd = bits.down::<16>().and(Words::splat(1));
+            bits.plus(Words::splat(0x7fff)).plus(odd).down::<16>()
+        })
     }
 }
 
@@ -94,15 +146,53 @@ pub fn narrow_run(to: Half, x: &[f32], out: &mut [u16]) {
     }
 }
 
+/// out[i] = x[i], rounded, and x[i] becomes what that is. The slices have one length.
+pub fn round_run(to: Half, x: &mut [f32], out: &mut [u16]) {
+    match to {
+        Half::F16 => round_all::<F16>(x, out, |pair, _| F16::narrow_pair(pair)),
+        Half::Bf16 => round_all::<Bf16>(x, out, |pair, _| Bf16::narrow_pair(pair)),
+    }
+}
+
+/// `round_run` by `narrow`, which gets eight elements and the place of the first.
+#[inline(always)]
+pub fn round_all<F: Format>(
+    x: &mut [f32],
+    out: &mut [u16],
+    narrow: impl Fn([F32x4; 2], usize) -> [Words; 2],
+) {
+    assert_eq!(x.len(), out.len());
+    let whole = x.len() / HALF_LANES * HALF_LANES;
+    let round = |x: &mut [f32], out: &mut [u16], at: usize, place: usize| {
+        // SAFETY: the callers below see to at + 8 <= len, and both slices are that long.
+        unsafe {
+            let narrowed = narrow([F32x4::load(x, at), F32x4::load(x, at + LANES)], place);
+            Words::store_halves(narrowed, out, at);
+            let [low, high] = F::widen_pair(narrowed);
+            low.store(x, at);
+            high.store(x, at + LANES);
+        }
+    };
+    for at in (0..whole).step_by(HALF_LANES) {
+        round(x, out, at, at);
+    }
+    let (mut last, mut narrowed) = ([0.0; HALF_LANES], [0; HALF_LANES]);
+    let rest = x.len() - whole;
+    last[..rest].copy_from_slice(&x[whole..]);
+    round(&mut last, &mut narrowed, 0, whole);
+    out[whole..].copy_from_slice(&narrowed[..rest]);
+    x[whole..].copy_from_slice(&last[..rest]);
+}
+
 fn widen_all<F: Format>(x: &[u16], out: &mut [f32]) {
     assert_eq!(x.len(), out.len());
     let whole = x.len() / HALF_LANES * HALF_LANES;
     let widen = |x: &[u16], out: &mut [f32], at: usize| {
         // SAFETY: the callers below see to at + 8 <= len, and both slices are that long.
         unsafe {
-            let [low, high] = Words::load_halves(x, at);
-            F::widen(low).store(out, at);
-            F::widen(high).store(out, at + LANES);
+            let [low, high] = F::widen_pair(Words::load_halves(x, at));
+            low.store(out, at);
+            high.store(out, at + LANES);
         }
     };
     for at in (0..whole).step_by(HALF_LANES) {
@@ -121,9 +211,8 @@ fn narrow_all<F: Format>(x: &[f32], out: &mut [u16]) {
     let narrow = |x: &[f32], out: &mut [u16], at: usize| {
         // SAFETY: the callers below see to at + 8 <= len, and both slices are that long.
         unsafe {
-            let low = F::narrow(F32x4::load(x, at));
-            let high = F::narrow(F32x4::load(x, at + LANES));
-            Words::store_halves([low, high], out, at);
+            let pair = [F32x4::load(x, at), F32x4::load(x, at + LANES)];
+            Words::store_halves(F::narrow_pair(pair), out, at);
         }
     };
     for at in (0..whole).step_by(HALF_LANES) {
