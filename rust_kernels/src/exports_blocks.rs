@@ -10,8 +10,9 @@ use crate::block_table::{Block, Numbers, Steps};
 use crate::joined_sums::{add_slots, join_cols, join_rows, join_scalar, join_totals};
 use crate::operands::{In, Indices, Out, is_set, read_at, write_at};
 use crate::stored_runs::Rounding;
-use crate::tile_steps::{self, Param, Residuals, Update};
+use crate::tile_steps::{self, Param, Residuals};
 use crate::tile_sums::tile_sums;
+use crate::updates::Update;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
@@ -215,8 +216,8 @@ pub fn adafactor_step_momentum(
     let operands = StepOperands { grad, blocks, factors, steps, guard, param, partials };
     operands.run(&call.step, |update, steps, param, tiles| {
         let block = update.block;
-        let mut momentum = call.momentum.write(momentum, block.momentum_offset, block.count());
-        tile_steps::step_momentum(update, steps, param, &mut momentum, tiles)
+        let momentum = call.momentum.write(momentum, block.momentum_offset, block.count());
+        tile_steps::step_momentum(update, steps, param, momentum, tiles)
     });
 }
 
@@ -260,8 +261,8 @@ pub fn adafactor_tile_momentum(
             return Ok(());
         }
         let update = update(block, grad, &call.grad, factors, call.factors_length);
-        let mut momentum = call.momentum.write(momentum, block.momentum_offset, block.count());
-        tile_steps::tile_momentum(&update, record(steps, index), &mut momentum, tiles)
+        let momentum = call.momentum.write(momentum, block.momentum_offset, block.count());
+        tile_steps::tile_momentum(&update, record(steps, index), momentum, tiles)
     });
 }
 
@@ -285,11 +286,9 @@ pub fn came_tile_sums(
             partials.tiles.fill(0.0);
             return Ok(());
         }
-        let mut residuals = Residuals {
-            update: update(block, grad, &call.grad, factors, call.factors_length),
-            steps: record(steps, index),
-            momentum: call.momentum.write(momentum, block.momentum_offset, block.count()),
-        };
+        let update = update(block, grad, &call.grad, factors, call.factors_length);
+        let momentum = call.momentum.write(momentum, block.momentum_offset, block.count());
+        let mut residuals = Residuals::of(update, record(steps, index), momentum);
         tile_sums(block, &mut residuals, partials)
     });
 }
@@ -310,7 +309,7 @@ impl StepOperands {
     fn run(
         &self,
         call: &calls::Step,
-        mut step: impl FnMut(&Update, &Steps, &mut Param, &mut [f32]) -> Result<(), OutOfMemory>,
+        mut step: impl FnMut(&Update, &Steps, Param, &mut [f32]) -> Result<(), OutOfMemory>,
     ) {
         for_each_block(self.blocks, &call.run.blocks, |block, index| {
             let tiles = call.run.partials(self.partials, block).tiles;
@@ -319,7 +318,7 @@ impl StepOperands {
                 return tile_steps::tile_squares(block, param, tiles);
             }
             let steps = record(self.steps, index);
-            let mut param = Param {
+            let param = Param {
                 values: call.param.write(self.param, block.param_offset, block.count()),
                 rounding: match call.stochastic {
                     0 => Rounding::ToNearest,
@@ -327,7 +326,7 @@ impl StepOperands {
                 },
             };
             let update = update(block, self.grad, &call.grad, self.factors, call.factors_length);
-            step(&update, steps, &mut param, tiles)
+            step(&update, steps, param, tiles)
         });
     }
 }
@@ -341,9 +340,6 @@ fn update<'a>(
 ) -> Update<'a> {
     let factors = Vector { name: "factors", pointer: factors, length: factors_length };
     let length = block.batch() * (block.rows() + block.cols()) + 1;
-    Update {
-        grad: operand.read(grad, block.grad_offset, block.count()),
-        factors: factors.read(block.factors, length),
-        block,
-    }
+    let grad = operand.read(grad, block.grad_offset, block.count());
+    Update::of(block, grad, factors.read(block.factors, length))
 }

@@ -50,6 +50,46 @@ pub fn for_each_group<const READS: usize, const WRITES: usize>(
     }
 }
 
+/// Walks `ROWS` rows side by side, four columns at a time: `f` gets the number of the row, four elements of `column`, which
+/// all rows share, and those of the row in all that is read and written, and returns what to write. All slices have the
+/// length of `column`; beyond their end the lanes are 0 and not written.
+#[inline(always)]
+pub fn for_each_column<const ROWS: usize, const READS: usize, const WRITES: usize>(
+    column: &[f32],
+    reads: [[&[f32]; ROWS]; READS],
+    mut writes: [[&mut [f32]; ROWS]; WRITES],
+    mut f: impl FnMut(usize, F32x4, [F32x4; READS], [F32x4; WRITES]) -> [F32x4; WRITES],
+) {
+    let len = column.len();
+    assert!(reads.iter().flatten().all(|read| read.len() == len));
+    assert!(writes.iter().flatten().all(|write| write.len() == len));
+    let whole = len / LANES * LANES;
+    for at in (0..whole).step_by(LANES) {
+        // SAFETY: at + 4 <= whole <= the length of every slice.
+        unsafe {
+            let shared = F32x4::load(column, at);
+            for row in 0..ROWS {
+                let read = core::array::from_fn(|k| F32x4::load(reads[k][row], at));
+                let old = core::array::from_fn(|k| F32x4::load(writes[k][row], at));
+                let new = f(row, shared, read, old);
+                for (write, value) in writes.iter_mut().zip(new) {
+                    value.store(write[row], at);
+                }
+            }
+        }
+    }
+    if whole < len {
+        let shared = F32x4::load_partial(&column[whole..]);
+        for row in 0..ROWS {
+            let read = reads.map(|rows| F32x4::load_partial(&rows[row][whole..]));
+            let old = core::array::from_fn(|k| F32x4::load_partial(&writes[k][row][whole..]));
+            for (write, value) in writes.iter_mut().zip(f(row, shared, read, old)) {
+                write[row][whole..].copy_from_slice(&value.lanes()[..len - whole]);
+            }
+        }
+    }
+}
+
 /// The sum of all lanes of sums taken side by side.
 #[inline(always)]
 pub fn total([a, b, c, d]: [F32x4; ABREAST]) -> f32 {
@@ -66,4 +106,20 @@ pub fn map(x: &[f32], out: &mut [f32], f: impl Fn(F32x4) -> F32x4) {
 #[inline(always)]
 pub fn zip(x: &[f32], y: &[f32], out: &mut [f32], f: impl Fn(F32x4, F32x4) -> F32x4) {
     for_each_group([x, y], [out], |[x, y], _, _| [f(x, y)]);
+}
+
+/// The largest element, NaN if there is one.
+pub fn largest(x: &[f32]) -> f32 {
+    let mut lanes = F32x4::splat(f32::NEG_INFINITY);
+    let whole = x.len() / LANES * LANES;
+    for at in (0..whole).step_by(LANES) {
+        // SAFETY: at + 4 <= whole <= x.len().
+        lanes = lanes.max(unsafe { F32x4::load(x, at) });
+    }
+    let max = |a: f32, b: f32| if a.is_nan() || a > b { a } else { b };
+    lanes
+        .lanes()
+        .into_iter()
+        .chain(x[whole..].iter().copied())
+        .fold(f32::NEG_INFINITY, |a, b| max(b, a))
 }

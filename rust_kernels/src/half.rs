@@ -148,6 +148,50 @@ pub fn narrow_run(to: Half, x: &[f32], out: &mut [u16]) {
     }
 }
 
+/// out[i] = x[i], rounded, and x[i] becomes what that is. The slices have one length.
+pub fn round_run(to: Half, x: &mut [f32], out: &mut [u16]) {
+    match to {
+        Half::F16 => round_nearest::<F16>(x, out),
+        Half::Bf16 => round_nearest::<Bf16>(x, out),
+    }
+}
+
+fn round_nearest<F: Format>(x: &mut [f32], out: &mut [u16]) {
+    let format = F::new(Words::keep);
+    round_all::<F>(x, out, |pair, _| pair.map(|x| format.narrow(x)));
+}
+
+/// `round_run` by `narrow`, which gets eight elements and the place of the first.
+#[inline(always)]
+pub fn round_all<F: Format>(
+    x: &mut [f32],
+    out: &mut [u16],
+    narrow: impl Fn([F32x4; 2], usize) -> [Words; 2],
+) {
+    assert_eq!(x.len(), out.len());
+    let whole = x.len() / HALF_LANES * HALF_LANES;
+    let format = F::new(Words::keep);
+    let round = |x: &mut [f32], out: &mut [u16], at: usize, place: usize| {
+        // SAFETY: the callers below see to at + 8 <= len, and both slices are that long.
+        unsafe {
+            let narrowed = narrow([F32x4::load(x, at), F32x4::load(x, at + LANES)], place);
+            Words::store_halves(narrowed, out, at);
+            let [low, high] = narrowed.map(|halves| format.widen(halves));
+            low.store(x, at);
+            high.store(x, at + LANES);
+        }
+    };
+    for at in (0..whole).step_by(HALF_LANES) {
+        round(x, out, at, at);
+    }
+    let (mut last, mut narrowed) = ([0.0; HALF_LANES], [0; HALF_LANES]);
+    let rest = x.len() - whole;
+    last[..rest].copy_from_slice(&x[whole..]);
+    round(&mut last, &mut narrowed, 0, whole);
+    out[whole..].copy_from_slice(&narrowed[..rest]);
+    x[whole..].copy_from_slice(&last[..rest]);
+}
+
 fn widen_all<F: Format>(x: &[u16], out: &mut [f32]) {
     assert_eq!(x.len(), out.len());
     let whole = x.len() / HALF_LANES * HALF_LANES;

@@ -32,3 +32,4 @@ mod sums;
 mod tile_steps;
 mod tile_sums;
 mod tiles;
+mod updates;

@@ -3,8 +3,8 @@
 //! With m = max_c x[c] and S = sum_c e^(x[c] - m):  loss = ln S + m - x[target],
 //! dx[c] = scale (e^(x[c] - m) / S - [c = target]). S is summed in f64 over runs of f32 sums.
 
-use crate::groups::map;
-use crate::simd::{F32x4, LANES};
+use crate::groups::{largest, map};
+use crate::simd::F32x4;
 use crate::sums::sum_by;
 
 /// logits[rows, cols] -> losses[rows], dlogits[rows, cols]; every target is below `cols`.
@@ -30,20 +30,4 @@ pub fn softmax_cross_entropy(
         }
         dx[target] -= scale;
     }
-}
-
-/// The largest element, NaN if there is one.
-fn largest(x: &[f32]) -> f32 {
-    let mut lanes = F32x4::splat(f32::NEG_INFINITY);
-    let whole = x.len() / LANES * LANES;
-    for at in (0..whole).step_by(LANES) {
-        // SAFETY: at + 4 <= whole <= x.len().
-        lanes = lanes.max(unsafe { F32x4::load(x, at) });
-    }
-    let max = |a: f32, b: f32| if a.is_nan() || a > b { a } else { b };
-    lanes
-        .lanes()
-        .into_iter()
-        .chain(x[whole..].iter().copied())
-        .fold(f32::NEG_INFINITY, |a, b| max(b, a))
 }

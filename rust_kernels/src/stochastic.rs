@@ -7,15 +7,16 @@
 //!
 //! A finite number never becomes infinite; a subnormal f32 counts as 0 for f16. The hash is Chris Wellon's "lowbias32".
 
-use crate::bits::{HALF_LANES, Words};
-use crate::half::{Bf16, F16, Format, Half};
-use crate::simd::{F32x4, LANES};
+use crate::bits::Words;
+use crate::half::{Bf16, F16, Format, Half, round_all};
+use crate::simd::F32x4;
 
-/// out[i] = x[i], rounded with the random bits of index `first` + i. The slices have one length.
-pub fn narrow_stochastic(to: Half, x: &[f32], (first, key): (u32, u32), out: &mut [u16]) {
+/// out[i] = x[i], rounded with the random bits of index `first` + i, and x[i] becomes what that is. The slices have one
+/// length.
+pub fn round_stochastic(to: Half, x: &mut [f32], (first, key): (u32, u32), out: &mut [u16]) {
     match to {
-        Half::F16 => narrow_all::<F16>(x, (first, key), out),
-        Half::Bf16 => narrow_all::<Bf16>(x, (first, key), out),
+        Half::F16 => round_by::<F16>(x, (first, key), out),
+        Half::Bf16 => round_by::<Bf16>(x, (first, key), out),
     }
 }
 
@@ -49,27 +50,13 @@ impl Stochastic for F16 {
     }
 }
 
-fn narrow_all<F: Stochastic>(x: &[f32], (first, key): (u32, u32), out: &mut [u16]) {
-    assert_eq!(x.len(), out.len());
+fn round_by<F: Stochastic>(x: &mut [f32], (first, key): (u32, u32), out: &mut [u16]) {
     let lanes = [Words::from_lanes([0, 1, 2, 3]), Words::from_lanes([4, 5, 6, 7])];
-    let narrow = |x: &[f32], at: usize, index: u32, out: &mut [u16], to: usize| {
-        // SAFETY: the callers below see to 8 elements from `at` and from `to` on.
-        unsafe {
-            let index = Words::splat(index);
-            let low = narrow_words::<F>(F32x4::load(x, at), index.plus(lanes[0]), key);
-            let high = narrow_words::<F>(F32x4::load(x, at + LANES), index.plus(lanes[1]), key);
-            Words::store_halves([low, high], out, to);
-        }
-    };
-    let whole = x.len() / HALF_LANES * HALF_LANES;
-    for at in (0..whole).step_by(HALF_LANES) {
-        narrow(x, at, first.wrapping_add(at as u32), out, at);
-    }
-    let (mut last, mut narrowed) = ([0.0; HALF_LANES], [0; HALF_LANES]);
-    let rest = x.len() - whole;
-    last[..rest].copy_from_slice(&x[whole..]);
-    narrow(&last, 0, first.wrapping_add(whole as u32), &mut narrowed, 0);
-    out[whole..].copy_from_slice(&narrowed[..rest]);
+    round_all::<F>(x, out, |[low, high], at| {
+        let index = Words::splat(first.wrapping_add(at as u32));
+        [(low, lanes[0]), (high, lanes[1])]
+            .map(|(x, lanes)| narrow_words::<F>(x, index.plus(lanes), key))
+    });
 }
 
 #[inline(always)]
@@ -78,7 +65,7 @@ fn narrow_words<F: Stochastic>(x: F32x4, index: Words, key: u32) -> Words {
     let magnitude = bits.and(Words::splat(0x7fff_ffff));
     let sign = bits.down::<16>().and(Words::splat(0x8000));
     let rounded = F::round(magnitude, hash(index.xor(Words::splat(key)))).or(sign);
-    magnitude.above(Words::splat(0x7f7f_ffff)).select(F::narrow(x), rounded)
+    magnitude.above(Words::splat(0x7f7f_ffff)).select(F::new(Words::splat).narrow(x), rounded)
 }
 
 #[inline(always)]

@@ -3,40 +3,57 @@
 
 use crate::block_table::Block;
 use crate::cast::{Stored, StoredMut};
-use crate::half::{narrow_run, widen_run};
-use crate::stochastic::narrow_stochastic;
-use crate::tiles::{RUN, Run};
-use core::ops::Range;
+use crate::half::{round_run, widen_run};
+use crate::stochastic::round_stochastic;
+use crate::tiles::{ABREAST, RUN, Run};
 
-/// Room for one run.
+/// Room for one row of a run, and for all of its rows.
 pub type Buffer = [f32; RUN];
+pub type Buffers = [Buffer; ABREAST];
 
-/// The elements in `range`.
+pub const fn buffers() -> Buffers {
+    [[0.0; RUN]; ABREAST]
+}
+
+/// The run's rows, of which there are `ROWS`.
 #[inline(always)]
-pub fn read_run<'a>(stored: Stored<'a>, range: Range<usize>, buffer: &'a mut Buffer) -> &'a [f32] {
+pub fn read_rows<'a, const ROWS: usize>(
+    stored: Stored<'a>,
+    run: &Run,
+    buffers: &'a mut Buffers,
+) -> [&'a [f32]; ROWS] {
     match stored {
-        Stored::F32(x) => &x[range],
+        Stored::F32(x) => core::array::from_fn(|row| &x[run.range(row)]),
         Stored::Half(format, x) => {
-            let run = &mut buffer[..range.len()];
-            widen_run(format, &x[range], run);
-            run
+            for (row, buffer) in buffers[..ROWS].iter_mut().enumerate() {
+                widen_run(format, &x[run.range(row)], &mut buffer[..run.len()]);
+            }
+            let buffers: &'a Buffers = buffers;
+            core::array::from_fn(|row| &buffers[row][..run.len()])
         }
     }
 }
 
-/// The elements in `range`, to be changed; `close_run` puts them back.
+/// The run's rows, of which there are `ROWS`, to be changed; `close_rows` puts them back.
 #[inline(always)]
-pub fn open_run<'a>(
+pub fn open_rows<'a, const ROWS: usize>(
     stored: &'a mut StoredMut,
-    range: Range<usize>,
-    buffer: &'a mut Buffer,
-) -> &'a mut [f32] {
+    run: &Run,
+    buffers: &'a mut Buffers,
+) -> [&'a mut [f32]; ROWS] {
     match stored {
-        StoredMut::F32(x) => &mut x[range],
+        StoredMut::F32(x) => {
+            let all = &mut x[run.range(0).start..run.range(ROWS - 1).end];
+            let mut rows = all.chunks_mut(run.stride());
+            core::array::from_fn(|_| &mut rows.next().expect("ROWS rows")[..run.len()])
+        }
         StoredMut::Half(format, x) => {
-            let run = &mut buffer[..range.len()];
-            widen_run(*format, &x[range], run);
-            run
+            let mut rows = buffers.iter_mut();
+            core::array::from_fn(|row| {
+                let buffer = &mut rows.next().expect("ROWS buffers")[..run.len()];
+                widen_run(*format, &x[run.range(row)], buffer);
+                buffer
+            })
         }
     }
 }
@@ -51,30 +68,37 @@ pub enum Rounding<'a> {
     },
 }
 
-/// Puts back what `open_run` gave. If it was rounded, the result is what it is now.
+/// Puts back what `open_rows` gave. Where elements are of 16 bits it was rounded, and the result is what it is now.
 #[inline(always)]
-pub fn close_run<'a>(
+pub fn close_rows<'a, const ROWS: usize>(
     stored: &mut StoredMut,
     run: &Run,
-    buffer: &'a mut Buffer,
+    buffers: &'a mut Buffers,
     rounding: &Rounding,
-) -> Option<&'a mut [f32]> {
+) -> Option<[&'a [f32]; ROWS]> {
     let StoredMut::Half(format, x) = stored else { return None };
-    let (values, out) = (&mut buffer[..run.len()], &mut x[run.range(0)]);
-    match *rounding {
-        Rounding::ToNearest => narrow_run(*format, values, out),
-        Rounding::Stochastic { key, block } => {
-            let row = block.global_row(run.b, run.i);
-            let mut at = 0;
-            while at < run.len() {
-                let (col, following) = block.global_col(run.cols.start + at);
-                let end = run.len().min(at + following);
-                let first = row.wrapping_add(col);
-                narrow_stochastic(*format, &values[at..end], (first, key), &mut out[at..end]);
-                at = end;
+    for (row, buffer) in buffers[..ROWS].iter_mut().enumerate() {
+        let (values, out) = (&mut buffer[..run.len()], &mut x[run.range(row)]);
+        match *rounding {
+            Rounding::ToNearest => round_run(*format, values, out),
+            Rounding::Stochastic { key, block } => {
+                let row = block.global_row(run.b, run.i + row);
+                let mut at = 0;
+                while at < run.len() {
+                    let (col, following) = block.global_col(run.cols.start + at);
+                    let end = run.len().min(at + following);
+                    let first = row.wrapping_add(col);
+                    round_stochastic(
+                        *format,
+                        &mut values[at..end],
+                        (first, key),
+                        &mut out[at..end],
+                    );
+                    at = end;
+                }
             }
         }
     }
-    widen_run(*format, out, values);
-    Some(values)
+    let buffers: &'a Buffers = buffers;
+    Some(core::array::from_fn(|row| &buffers[row][..run.len()]))
 }

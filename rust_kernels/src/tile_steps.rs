@@ -4,68 +4,60 @@
 use crate::allocation::OutOfMemory;
 use crate::block_table::{Block, Steps};
 use crate::cast::{Stored, StoredMut};
-use crate::groups::{ABREAST, for_each_group, total};
+use crate::groups::for_each_column;
 use crate::simd::F32x4;
-use crate::stored_runs::{Buffer, Rounding, close_run, open_run, read_run};
+use crate::stored_runs::{Buffers, Rounding, buffers, close_rows, open_rows, read_rows};
 use crate::sums::sum_squares;
 use crate::tile_sums::Rows;
-use crate::tiles::{RUN, Run, sum_tiles};
+use crate::tiles::{ABREAST, Run, sum_tiles};
+use crate::updates::Update;
 
-/// Gradients [batch, rows, cols] with the factors that make them the update.
-pub struct Update<'a> {
-    pub grad: Stored<'a>,
-    /// [batch, rows], [batch, cols], the cap
-    pub factors: &'a [f32],
-    pub block: &'a Block,
+/// A pass over a block.
+trait Pass {
+    /// What a run of `ROWS` rows, whose factors may reach the cap, gives to its tile's sum.
+    fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32;
 }
 
-/// What a row's gradients are multiplied by.
-struct Factors<'a> {
-    row: F32x4,
-    cols: &'a [f32],
-    cap: F32x4,
-}
-
-impl Factors<'_> {
-    #[inline(always)]
-    fn update(&self, grad: F32x4, col_factor: F32x4) -> F32x4 {
-        grad * (self.row * col_factor).min(self.cap)
-    }
-}
-
-impl Update<'_> {
-    #[inline(always)]
-    fn factors(&self, run: &Run, row: usize) -> Factors<'_> {
-        let (batch, rows, cols) = (self.block.batch(), self.block.rows(), self.block.cols());
-        let start = batch * rows + run.b * cols + run.cols.start;
-        Factors {
-            row: F32x4::splat(self.factors[run.b * rows + run.i + row]),
-            cols: &self.factors[start..start + run.len()],
-            cap: F32x4::splat(self.factors[batch * (rows + cols)]),
-        }
-    }
+fn sum_pass(update: &Update, tiles: &mut [f32], mut pass: impl Pass) -> Result<(), OutOfMemory> {
+    sum_tiles(update.block, tiles, |run| match (run.count, update.reaches_cap(run)) {
+        (1, true) => pass.run::<1, true>(update, run),
+        (1, false) => pass.run::<1, false>(update, run),
+        (_, true) => pass.run::<ABREAST, true>(update, run),
+        (_, false) => pass.run::<ABREAST, false>(update, run),
+    })
 }
 
 /// Tiles' sums of x^2.
 pub fn tile_squares(block: &Block, x: Stored, tiles: &mut [f32]) -> Result<(), OutOfMemory> {
-    let mut buffer = [0.0; RUN];
-    sum_tiles::<1>(block, tiles, |run| sum_squares(read_run(x, run.range(0), &mut buffer)))
+    let mut buffers = buffers();
+    sum_tiles(block, tiles, |run| match run.count {
+        1 => squares(read_rows::<1>(x, run, &mut buffers)),
+        _ => squares(read_rows::<ABREAST>(x, run, &mut buffers)),
+    })
 }
 
 /// Tiles' sums of u^2.
 pub fn tile_updates(update: &Update, tiles: &mut [f32]) -> Result<(), OutOfMemory> {
-    let mut buffer = [0.0; RUN];
-    sum_tiles::<1>(update.block, tiles, |run| {
-        let factors = update.factors(run, 0);
-        let grad = read_run(update.grad, run.range(0), &mut buffer);
-        let mut sums = [F32x4::splat(0.0); ABREAST];
-        for_each_group([grad, factors.cols], [], |[grad, col_factor], [], i| {
-            let u = factors.update(grad, col_factor);
-            sums[i] += u * u;
+    sum_pass(update, tiles, UpdateSquares { grads: buffers() })
+}
+
+struct UpdateSquares {
+    grads: Buffers,
+}
+
+impl Pass for UpdateSquares {
+    #[inline(always)]
+    fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
+        let factors = update.factors::<ROWS, CAPPED>(run);
+        let grads = read_rows::<ROWS>(update.grad, run, &mut self.grads);
+        let mut sums = [F32x4::splat(0.0); ROWS];
+        for_each_column(factors.cols, [grads], [], |row, col_factor, [grad], []| {
+            let u = factors.update(row, grad, col_factor);
+            sums[row] += u * u;
             []
         });
         total(sums)
-    })
+    }
 }
 
 /// A parameter, and how it is rounded where it is stored in 16 bits.
@@ -78,149 +70,229 @@ pub struct Param<'a> {
 pub fn step(
     update: &Update,
     steps: &Steps,
-    param: &mut Param,
+    param: Param,
     tiles: &mut [f32],
 ) -> Result<(), OutOfMemory> {
-    let (decay, over) = (F32x4::splat(steps.decay), F32x4::splat(steps.a / steps.d));
-    let (mut grads, mut params) = ([0.0; RUN], [0.0; RUN]);
-    sum_tiles::<1>(update.block, tiles, |run| {
-        let factors = update.factors(run, 0);
-        let grad = read_run(update.grad, run.range(0), &mut grads);
-        let p = open_run(&mut param.values, run.range(0), &mut params);
-        let mut sums = [F32x4::splat(0.0); ABREAST];
-        for_each_group([grad, factors.cols], [p], |[grad, col_factor], [p], i| {
-            let u = factors.update(grad, col_factor);
+    sum_pass(update, tiles, PlainStep { steps, param, grads: buffers(), params: buffers() })
+}
+
+struct PlainStep<'a> {
+    steps: &'a Steps,
+    param: Param<'a>,
+    grads: Buffers,
+    params: Buffers,
+}
+
+impl Pass for PlainStep<'_> {
+    #[inline(always)]
+    fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
+        let &Steps { a, d, decay, .. } = self.steps;
+        let (decay, over) = (F32x4::splat(decay), F32x4::splat(a / d));
+        let factors = update.factors::<ROWS, CAPPED>(run);
+        let grads = read_rows::<ROWS>(update.grad, run, &mut self.grads);
+        let params = open_rows::<ROWS>(&mut self.param.values, run, &mut self.params);
+        let mut sums = [F32x4::splat(0.0); ROWS];
+        for_each_column(factors.cols, [grads], [params], |row, col_factor, [grad], [p]| {
+            let u = factors.update(row, grad, col_factor);
             let p = p - decay * p - over * u;
-            sums[i] += p * p;
+            sums[row] += p * p;
             [p]
         });
-        close_param(param, run, &mut params).unwrap_or(total(sums))
-    })
+        close_param::<ROWS>(&mut self.param, run, &mut self.params).unwrap_or(total(sums))
+    }
 }
 
 /// momentum <- beta1 momentum + take u,  p <- p - decay p - over momentum, and tiles' sums of the new p^2.
 pub fn step_momentum(
     update: &Update,
     steps: &Steps,
-    param: &mut Param,
-    momentum: &mut StoredMut,
+    param: Param,
+    momentum: StoredMut,
     tiles: &mut [f32],
 ) -> Result<(), OutOfMemory> {
-    let (decay, over) = (F32x4::splat(steps.decay), F32x4::splat(steps.over));
-    let (keep, take) = (F32x4::splat(update.block.beta1), F32x4::splat(steps.take));
-    let (mut grads, mut params, mut momenta) = ([0.0; RUN], [0.0; RUN], [0.0; RUN]);
-    sum_tiles::<1>(update.block, tiles, |run| {
-        let factors = update.factors(run, 0);
-        let grad = read_run(update.grad, run.range(0), &mut grads);
-        let p = open_run(&mut param.values, run.range(0), &mut params);
-        let m = open_run(momentum, run.range(0), &mut momenta);
-        let mut sums = [F32x4::splat(0.0); ABREAST];
-        for_each_group([grad, factors.cols], [p, m], |[grad, col_factor], [p, m], i| {
-            let u = factors.update(grad, col_factor);
+    let (grads, params, momenta) = (buffers(), buffers(), buffers());
+    sum_pass(update, tiles, MomentumStep { steps, param, momentum, grads, params, momenta })
+}
+
+struct MomentumStep<'a> {
+    steps: &'a Steps,
+    param: Param<'a>,
+    momentum: StoredMut<'a>,
+    grads: Buffers,
+    params: Buffers,
+    momenta: Buffers,
+}
+
+impl Pass for MomentumStep<'_> {
+    #[inline(always)]
+    fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
+        let &Steps { decay, take, over, .. } = self.steps;
+        let (decay, over) = (F32x4::splat(decay), F32x4::splat(over));
+        let (keep, take) = (F32x4::splat(update.block.beta1), F32x4::splat(take));
+        let factors = update.factors::<ROWS, CAPPED>(run);
+        let grads = read_rows::<ROWS>(update.grad, run, &mut self.grads);
+        let params = open_rows::<ROWS>(&mut self.param.values, run, &mut self.params);
+        let momenta = open_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta);
+        let mut sums = [F32x4::splat(0.0); ROWS];
+        let writes = [params, momenta];
+        for_each_column(factors.cols, [grads], writes, |row, col_factor, [grad], [p, m]| {
+            let u = factors.update(row, grad, col_factor);
             let m = keep * m + take * u;
             let p = p - decay * p - over * m;
-            sums[i] += p * p;
+            sums[row] += p * p;
             [p, m]
         });
-        close_run(momentum, run, &mut momenta, &Rounding::ToNearest);
-        close_param(param, run, &mut params).unwrap_or(total(sums))
-    })
+        close_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta, &Rounding::ToNearest);
+        close_param::<ROWS>(&mut self.param, run, &mut self.params).unwrap_or(total(sums))
+    }
 }
 
 /// momentum <- beta1 momentum + take u, and how many elements of it in each tile have, as stored, the sign of take u.
 pub fn tile_momentum(
     update: &Update,
     steps: &Steps,
-    momentum: &mut StoredMut,
+    momentum: StoredMut,
     tiles: &mut [f32],
 ) -> Result<(), OutOfMemory> {
-    let (keep, take) = (F32x4::splat(update.block.beta1), F32x4::splat(steps.take));
-    let (mut grads, mut momenta) = ([0.0; RUN], [0.0; RUN]);
-    sum_tiles::<1>(update.block, tiles, |run| {
-        let factors = update.factors(run, 0);
-        let grad = read_run(update.grad, run.range(0), &mut grads);
-        let m = open_run(momentum, run.range(0), &mut momenta);
-        let mut counts = [F32x4::splat(0.0); ABREAST];
-        for_each_group([grad, factors.cols], [m], |[grad, col_factor], [m], i| {
-            let taken = take * factors.update(grad, col_factor);
+    sum_pass(update, tiles, Momentum { steps, momentum, grads: buffers(), momenta: buffers() })
+}
+
+struct Momentum<'a> {
+    steps: &'a Steps,
+    momentum: StoredMut<'a>,
+    grads: Buffers,
+    momenta: Buffers,
+}
+
+impl Pass for Momentum<'_> {
+    #[inline(always)]
+    fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
+        let (keep, take) = (F32x4::splat(update.block.beta1), F32x4::splat(self.steps.take));
+        let one = F32x4::splat(1.0);
+        let factors = update.factors::<ROWS, CAPPED>(run);
+        let grads = read_rows::<ROWS>(update.grad, run, &mut self.grads);
+        let momenta = open_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta);
+        let mut counts = [F32x4::splat(0.0); ROWS];
+        for_each_column(factors.cols, [grads], [momenta], |row, col_factor, [grad], [m]| {
+            let taken = take * factors.update(row, grad, col_factor);
             let m = keep * m + taken;
-            counts[i] += where_aligned(m, taken, F32x4::splat(1.0));
+            counts[row] += where_aligned(m, taken, one);
             [m]
         });
-        let Some(stored) = close_run(momentum, run, &mut momenta, &Rounding::ToNearest) else {
-            return total(counts);
-        };
-        let mut counts = [F32x4::splat(0.0); ABREAST];
-        for_each_group([grad, factors.cols, stored], [], |[grad, col_factor, m], [], i| {
-            let taken = take * factors.update(grad, col_factor);
-            counts[i] += where_aligned(m, taken, F32x4::splat(1.0));
+        let rounding = &Rounding::ToNearest;
+        let closed = close_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta, rounding);
+        let Some(stored) = closed else { return total(counts) };
+        let mut counts = [F32x4::splat(0.0); ROWS];
+        for_each_column(factors.cols, [grads, stored], [], |row, col_factor, [grad, m], []| {
+            let taken = take * factors.update(row, grad, col_factor);
+            counts[row] += where_aligned(m, taken, one);
             []
         });
         total(counts)
-    })
+    }
 }
 
 /// p <- p - decay p - over momentum, momentum only where it has the sign of take u, and tiles' sums of the new p^2.
 pub fn step_cautious(
     update: &Update,
     steps: &Steps,
-    param: &mut Param,
+    param: Param,
     momentum: Stored,
     tiles: &mut [f32],
 ) -> Result<(), OutOfMemory> {
-    let (decay, over) = (F32x4::splat(steps.decay), F32x4::splat(steps.over));
-    let take = F32x4::splat(steps.take);
-    let (mut grads, mut params, mut momenta) = ([0.0; RUN], [0.0; RUN], [0.0; RUN]);
-    sum_tiles::<1>(update.block, tiles, |run| {
-        let factors = update.factors(run, 0);
-        let grad = read_run(update.grad, run.range(0), &mut grads);
-        let p = open_run(&mut param.values, run.range(0), &mut params);
-        let m = read_run(momentum, run.range(0), &mut momenta);
-        let mut sums = [F32x4::splat(0.0); ABREAST];
-        for_each_group([grad, factors.cols, m], [p], |[grad, col_factor, m], [p], i| {
-            let taken = take * factors.update(grad, col_factor);
-            let p = p - decay * p - where_aligned(m, taken, over * m);
-            sums[i] += p * p;
-            [p]
-        });
-        close_param(param, run, &mut params).unwrap_or(total(sums))
-    })
+    let (grads, params, momenta) = (buffers(), buffers(), buffers());
+    sum_pass(update, tiles, CautiousStep { steps, param, momentum, grads, params, momenta })
 }
 
-/// CAME's residuals u / d - momentum, row by row, while momentum <- beta1 momentum + take u.
+struct CautiousStep<'a> {
+    steps: &'a Steps,
+    param: Param<'a>,
+    momentum: Stored<'a>,
+    grads: Buffers,
+    params: Buffers,
+    momenta: Buffers,
+}
+
+impl Pass for CautiousStep<'_> {
+    #[inline(always)]
+    fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
+        let &Steps { decay, take, over, .. } = self.steps;
+        let [decay, take, over] = [decay, take, over].map(F32x4::splat);
+        let factors = update.factors::<ROWS, CAPPED>(run);
+        let reads = [
+            read_rows::<ROWS>(update.grad, run, &mut self.grads),
+            read_rows::<ROWS>(self.momentum, run, &mut self.momenta),
+        ];
+        let params = open_rows::<ROWS>(&mut self.param.values, run, &mut self.params);
+        let mut sums = [F32x4::splat(0.0); ROWS];
+        for_each_column(factors.cols, reads, [params], |row, col_factor, [grad, m], [p]| {
+            let taken = take * factors.update(row, grad, col_factor);
+            let p = p - decay * p - where_aligned(m, taken, over * m);
+            sums[row] += p * p;
+            [p]
+        });
+        close_param::<ROWS>(&mut self.param, run, &mut self.params).unwrap_or(total(sums))
+    }
+}
+
+/// CAME's residuals u / d - momentum, run by run, while momentum <- beta1 momentum + take u.
 pub struct Residuals<'a> {
-    pub update: Update<'a>,
-    pub steps: &'a Steps,
-    pub momentum: StoredMut<'a>,
+    update: Update<'a>,
+    steps: &'a Steps,
+    momentum: StoredMut<'a>,
+    grads: Buffers,
+    momenta: Buffers,
+}
+
+impl<'a> Residuals<'a> {
+    pub fn of(update: Update<'a>, steps: &'a Steps, momentum: StoredMut<'a>) -> Self {
+        Self { update, steps, momentum, grads: buffers(), momenta: buffers() }
+    }
 }
 
 impl Rows for Residuals<'_> {
-    fn make(&mut self, run: &Run, row: usize, buffer: &mut Buffer) {
-        let (keep, take) = (self.update.block.beta1, self.steps.take);
-        let (keep, take) = (F32x4::splat(keep), F32x4::splat(take));
-        let share = F32x4::splat(1.0 / self.steps.d);
-        let (mut grads, mut momenta) = ([0.0; RUN], [0.0; RUN]);
-        let run = &run.row(row);
-        let factors = self.update.factors(run, 0);
-        let grad = read_run(self.update.grad, run.range(0), &mut grads);
-        let m = open_run(&mut self.momentum, run.range(0), &mut momenta);
-        let residuals = &mut buffer[..run.len()];
-        for_each_group([grad, factors.cols], [m, residuals], |[grad, col_factor], [m, _], _| {
-            let u = factors.update(grad, col_factor);
-            let m = keep * m + take * u;
-            [m, share * u - m]
-        });
-        close_run(&mut self.momentum, run, &mut momenta, &Rounding::ToNearest);
-    }
-    fn row<'a>(&'a self, run: &Run, _row: usize, buffer: &'a Buffer) -> &'a [f32] {
-        &buffer[..run.len()]
+    fn rows<'a, const ROWS: usize>(
+        &'a mut self,
+        run: &Run,
+        residuals: &'a mut Buffers,
+    ) -> [&'a [f32]; ROWS] {
+        let keep = F32x4::splat(self.update.block.beta1);
+        let (take, share) = (F32x4::splat(self.steps.take), F32x4::splat(1.0 / self.steps.d));
+        let factors = self.update.factors::<ROWS, true>(run);
+        let grads = read_rows::<ROWS>(self.update.grad, run, &mut self.grads);
+        {
+            let momenta = open_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta);
+            let mut rows = residuals.iter_mut();
+            let rows =
+                core::array::from_fn(|_| &mut rows.next().expect("ROWS buffers")[..run.len()]);
+            let writes = [momenta, rows];
+            for_each_column(factors.cols, [grads], writes, |row, col_factor, [grad], [m, _]| {
+                let u = factors.update(row, grad, col_factor);
+                let m = keep * m + take * u;
+                [m, share * u - m]
+            });
+        }
+        close_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta, &Rounding::ToNearest);
+        core::array::from_fn(|row| &residuals[row][..run.len()])
     }
 }
 
-/// The sum of squares of a run that was stored in 16 bits, as it is now.
+/// The sum of squares of what was stored in 16 bits, as it is now.
 #[inline(always)]
-fn close_param(param: &mut Param, run: &Run, buffer: &mut Buffer) -> Option<f32> {
-    close_run(&mut param.values, run, buffer, &param.rounding).map(|stored| sum_squares(stored))
+fn close_param<const ROWS: usize>(
+    param: &mut Param,
+    run: &Run,
+    buffers: &mut Buffers,
+) -> Option<f32> {
+    close_rows::<ROWS>(&mut param.values, run, buffers, &param.rounding).map(squares)
+}
+
+fn squares<const ROWS: usize>(rows: [&[f32]; ROWS]) -> f32 {
+    rows.map(sum_squares).iter().sum()
+}
+
+fn total<const ROWS: usize>(sums: [F32x4; ROWS]) -> f32 {
+    sums.map(F32x4::sum).iter().sum()
 }
 
 /// `value` in the lanes where a and b have one sign, else 0.

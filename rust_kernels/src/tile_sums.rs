@@ -6,36 +6,29 @@
 use crate::allocation::{OutOfMemory, scratch};
 use crate::block_table::Block;
 use crate::cast::Stored;
-use crate::half::widen_run;
 use crate::simd::{F32x4, LANES};
-use crate::stored_runs::Buffer;
+use crate::stored_runs::{Buffers, buffers, read_rows};
 use crate::sums::RUN_ROWS;
-use crate::tiles::{RUN, Run, Runs};
+use crate::tiles::{ABREAST, RUN, Run, Runs};
 
-/// Rows read side by side.
-const ABREAST: usize = 4;
-
-/// What is squared: rows of f32 that lie in memory, or that are made in a buffer.
+/// What is squared.
 pub trait Rows {
-    /// Makes row i + `row` of the run in `buffer`, unless it lies in memory.
-    fn make(&mut self, run: &Run, row: usize, buffer: &mut Buffer);
-    /// Row i + `row` of the run, after `make`.
-    fn row<'a>(&'a self, run: &Run, row: usize, buffer: &'a Buffer) -> &'a [f32];
+    /// The run's rows, of which there are `ROWS`, where they lie in memory or made in `buffers`.
+    fn rows<'a, const ROWS: usize>(
+        &'a mut self,
+        run: &Run,
+        buffers: &'a mut Buffers,
+    ) -> [&'a [f32]; ROWS];
 }
 
 impl Rows for Stored<'_> {
     #[inline(always)]
-    fn make(&mut self, run: &Run, row: usize, buffer: &mut Buffer) {
-        if let Stored::Half(format, x) = self {
-            widen_run(*format, &x[run.range(row)], &mut buffer[..run.len()]);
-        }
-    }
-    #[inline(always)]
-    fn row<'a>(&'a self, run: &Run, row: usize, buffer: &'a Buffer) -> &'a [f32] {
-        match self {
-            Stored::F32(x) => &x[run.range(row)],
-            Stored::Half(..) => &buffer[..run.len()],
-        }
+    fn rows<'a, const ROWS: usize>(
+        &'a mut self,
+        run: &Run,
+        buffers: &'a mut Buffers,
+    ) -> [&'a [f32]; ROWS] {
+        read_rows(*self, run, buffers)
     }
 }
 
@@ -53,7 +46,7 @@ pub fn tile_sums(block: &Block, x: &mut impl Rows, partials: Partials) -> Result
     let runs = Runs::of(block)?;
     let mut column_run = scratch::<f32>(cols)?;
     let mut totals = scratch::<f64>(across)?;
-    let mut buffers = [[0.0; RUN]; ABREAST];
+    let mut buffers = buffers();
     for panel in runs.panels() {
         let tile_row = panel.b * down + panel.tile_row;
         let columns = &mut partials.cols[tile_row * cols..][..cols];
@@ -65,17 +58,13 @@ pub fn tile_sums(block: &Block, x: &mut impl Rows, partials: Partials) -> Result
             let is_first = first == panel.rows.start;
             let sums_of_rows = if is_first { &mut *columns } else { &mut column_run[..] };
             sums_of_rows.fill(0.0);
-            runs.visit::<ABREAST>(panel.b, first..last, |run| {
-                for (row, buffer) in buffers[..run.count].iter_mut().enumerate() {
-                    x.make(run, row, buffer);
-                }
+            runs.visit(panel.b, first..last, |run| {
                 let columns = &mut sums_of_rows[run.cols.clone()];
                 let mut sums = [0.0; ABREAST];
                 if run.count == ABREAST {
-                    let rows = core::array::from_fn(|row| x.row(run, row, &buffers[row]));
-                    sums = squares::<ABREAST>(rows, columns);
+                    sums = squares(x.rows::<ABREAST>(run, &mut buffers), columns);
                 } else {
-                    [sums[0]] = squares([x.row(run, 0, &buffers[0])], columns);
+                    [sums[0]] = squares(x.rows::<1>(run, &mut buffers), columns);
                 }
                 for (row, sum) in sums[..run.count].iter().enumerate() {
                     let out = &mut row_sums[(run.i + row) * across + run.tile];

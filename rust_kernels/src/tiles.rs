@@ -9,7 +9,10 @@ use core::ops::Range;
 /// Columns of a run, at most: few enough that 16-bit elements widened to f32 stay in the first-level cache.
 pub const RUN: usize = 1024;
 
-/// `count` rows from row i of matrix b on, and columns `cols` of them.
+/// Rows taken at once, while there are as many.
+pub const ABREAST: usize = 4;
+
+/// `count` rows (ABREAST or 1) from row i of matrix b on, and columns `cols` of them.
 #[derive(Clone)]
 pub struct Run {
     pub b: usize,
@@ -29,10 +32,9 @@ impl Run {
         let start = self.at + row * self.stride;
         start..start + self.cols.len()
     }
-    /// Row i + `row` alone.
-    pub fn row(&self, row: usize) -> Self {
-        let (i, at) = (self.i + row, self.at + row * self.stride);
-        Self { i, at, count: 1, cols: self.cols.clone(), ..*self }
+    /// From row to row.
+    pub fn stride(&self) -> usize {
+        self.stride
     }
     pub fn len(&self) -> usize {
         self.cols.len()
@@ -75,14 +77,9 @@ impl<'a> Runs<'a> {
         })
     }
 
-    /// All runs of these rows of matrix b, `ABREAST` rows at a time while there are as many, then one.
+    /// All runs of these rows of matrix b.
     #[inline(always)]
-    pub fn visit<const ABREAST: usize>(
-        &self,
-        b: usize,
-        rows: Range<usize>,
-        mut f: impl FnMut(&Run),
-    ) {
+    pub fn visit(&self, b: usize, rows: Range<usize>, mut f: impl FnMut(&Run)) {
         let stride = self.block.cols();
         let mut i = rows.start;
         while i < rows.end {
@@ -97,9 +94,9 @@ impl<'a> Runs<'a> {
     }
 }
 
-/// tiles[b, tile row, tile] = the sum of what `f` gives for the tile's runs, each `ABREAST` rows or one.
+/// tiles[b, tile row, tile] = the sum of what `f` gives for the tile's runs.
 #[inline(always)]
-pub fn sum_tiles<const ABREAST: usize>(
+pub fn sum_tiles(
     block: &Block,
     tiles: &mut [f32],
     mut f: impl FnMut(&Run) -> f32,
@@ -112,7 +109,7 @@ pub fn sum_tiles<const ABREAST: usize>(
     let mut sums = scratch::<f64>(across)?;
     for (panel, out) in runs.panels().zip(tiles.chunks_exact_mut(across)) {
         sums.fill(0.0);
-        runs.visit::<ABREAST>(panel.b, panel.rows, |run| sums[run.tile] += f64::from(f(run)));
+        runs.visit(panel.b, panel.rows, |run| sums[run.tile] += f64::from(f(run)));
         for (out, &sum) in out.iter_mut().zip(&sums) {
             *out = sum as f32;
         }

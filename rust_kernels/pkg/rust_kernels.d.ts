@@ -1,0 +1,106 @@
+/* tslint:disable */
+/* eslint-disable */
+
+export function accumulate(x: number, out: number, length: number, factor: number): void;
+
+export function accumulate_cast(x: number, out: number, from_type: number, to_type: number, from_offset: number, to_offset: number, length: number): void;
+
+export function adafactor_averages(blocks: number, numbers: number, sums: number, guard: number, moments: number, factors: number, call: number): void;
+
+export function adafactor_join_scalar(blocks: number, partials: number, sums: number, call: number): void;
+
+export function adafactor_join_sums(blocks: number, partials: number, sums: number, call: number): void;
+
+export function adafactor_scale_gradients(blocks: number, sums: number, guard: number, call: number): void;
+
+export function adafactor_step(grad: number, blocks: number, factors: number, steps: number, guard: number, param: number, partials: number, call: number): void;
+
+export function adafactor_step_cautious(grad: number, blocks: number, factors: number, steps: number, guard: number, param: number, momentum: number, partials: number, call: number): void;
+
+export function adafactor_step_momentum(grad: number, blocks: number, factors: number, steps: number, guard: number, param: number, momentum: number, partials: number, call: number): void;
+
+export function adafactor_step_sizes(blocks: number, numbers: number, sums: number, steps: number, call: number): void;
+
+export function adafactor_tile_momentum(grad: number, blocks: number, factors: number, steps: number, guard: number, momentum: number, partials: number, call: number): void;
+
+export function adafactor_tile_params(param: number, blocks: number, partials: number, call: number): void;
+
+export function adafactor_tile_sums(grad: number, blocks: number, partials: number, call: number): void;
+
+export function adafactor_tile_updates(grad: number, blocks: number, factors: number, partials: number, call: number): void;
+
+export function add(a: number, b: number, out: number, length: number): void;
+
+export function add_row(x: number, bias: number, out: number, rows: number, cols: number): void;
+
+/**
+ * Allocates `bytes` bytes (more than 0), 16-byte aligned; null if there is no memory. Contents are undefined.
+ */
+export function allocate(bytes: number): number;
+
+export function came_tile_sums(grad: number, blocks: number, factors: number, steps: number, guard: number, momentum: number, partials: number, call: number): void;
+
+export function cast(x: number, out: number, from_type: number, to_type: number, from_offset: number, to_offset: number, length: number): void;
+
+export function column_sums(x: number, out: number, rows: number, cols: number, accumulate: number): void;
+
+export function copy_block(x: number, out: number, rows: number, cols: number, from_stride: number, from_offset: number, to_stride: number, to_offset: number): void;
+
+export function dropout(x: number, out: number, length: number, seed_low: number, seed_high: number, first: number, threshold: number, scale: number): void;
+
+export function embedding(table: number, indices: number, out: number, count: number, width: number, num_rows: number, table_type: number): void;
+
+export function embedding_backward(indices: number, dy: number, dtable: number, count: number, width: number, num_rows: number): void;
+
+export function fill(out: number, offset: number, length: number, value: number): void;
+
+export function gelu(x: number, out: number, length: number): void;
+
+export function gelu_backward(x: number, dy: number, dx: number, length: number): void;
+
+export function gelu_tanh(x: number, out: number, length: number): void;
+
+export function gelu_tanh_backward(x: number, dy: number, dx: number, length: number): void;
+
+export function hyperbolic_tangent(x: number, out: number, length: number): void;
+
+export function hyperbolic_tangent_backward(x: number, dy: number, dx: number, length: number): void;
+
+export function matmul_nn(a: number, b: number, bias: number, out: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
+
+export function matmul_nt(a: number, b: number, bias: number, out: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
+
+export function matmul_tn(a: number, b: number, bias: number, out: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
+
+export function mul(a: number, b: number, out: number, length: number): void;
+
+export function norm(x: number, weight: number, bias: number, out: number, moments: number, rows: number, cols: number, bias_length: number, eps: number, centred: number): void;
+
+export function norm_backward(x: number, weight: number, dy: number, moments: number, dx: number, rows: number, cols: number, centred: number): void;
+
+export function norm_weight_backward(x: number, dy: number, moments: number, dweight: number, rows: number, cols: number): void;
+
+export function permute(x: number, out: number, dim0: number, dim1: number, dim2: number, dim3: number, stride0: number, stride1: number, stride2: number, stride3: number): void;
+
+/**
+ * Frees what `allocate(bytes)` gave.
+ */
+export function release(pointer: number, bytes: number): void;
+
+export function relu(x: number, out: number, length: number): void;
+
+export function relu_backward(x: number, dy: number, dx: number, length: number): void;
+
+export function rotary(x: number, cos: number, sin: number, out: number, rows: number, heads: number, positions: number, dim: number, rotary_dim: number, interleaved: number, sign: number): void;
+
+export function row_sums(x: number, out: number, rows: number, cols: number, accumulate: number): void;
+
+export function scale(x: number, out: number, length: number, factor: number): void;
+
+export function scale_by(x: number, factor: number, out: number, length: number): void;
+
+export function silu(x: number, out: number, length: number): void;
+
+export function silu_backward(x: number, dy: number, dx: number, length: number): void;
+
+export function softmax_cross_entropy(logits: number, targets: number, losses: number, dlogits: number, rows: number, cols: number, grad_scale: number): void;

@@ -1,0 +1,616 @@
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ * @param {number} factor
+ */
+export function accumulate(x, out, length, factor) {
+    wasm.accumulate(x, out, length, factor);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} from_type
+ * @param {number} to_type
+ * @param {number} from_offset
+ * @param {number} to_offset
+ * @param {number} length
+ */
+export function accumulate_cast(x, out, from_type, to_type, from_offset, to_offset, length) {
+    wasm.accumulate_cast(x, out, from_type, to_type, from_offset, to_offset, length);
+}
+
+/**
+ * @param {number} blocks
+ * @param {number} numbers
+ * @param {number} sums
+ * @param {number} guard
+ * @param {number} moments
+ * @param {number} factors
+ * @param {number} call
+ */
+export function adafactor_averages(blocks, numbers, sums, guard, moments, factors, call) {
+    wasm.adafactor_averages(blocks, numbers, sums, guard, moments, factors, call);
+}
+
+/**
+ * @param {number} blocks
+ * @param {number} partials
+ * @param {number} sums
+ * @param {number} call
+ */
+export function adafactor_join_scalar(blocks, partials, sums, call) {
+    wasm.adafactor_join_scalar(blocks, partials, sums, call);
+}
+
+/**
+ * @param {number} blocks
+ * @param {number} partials
+ * @param {number} sums
+ * @param {number} call
+ */
+export function adafactor_join_sums(blocks, partials, sums, call) {
+    wasm.adafactor_join_sums(blocks, partials, sums, call);
+}
+
+/**
+ * @param {number} blocks
+ * @param {number} sums
+ * @param {number} guard
+ * @param {number} call
+ */
+export function adafactor_scale_gradients(blocks, sums, guard, call) {
+    wasm.adafactor_scale_gradients(blocks, sums, guard, call);
+}
+
+/**
+ * @param {number} grad
+ * @param {number} blocks
+ * @param {number} factors
+ * @param {number} steps
+ * @param {number} guard
+ * @param {number} param
+ * @param {number} partials
+ * @param {number} call
+ */
+export function adafactor_step(grad, blocks, factors, steps, guard, param, partials, call) {
+    wasm.adafactor_step(grad, blocks, factors, steps, guard, param, partials, call);
+}
+
+/**
+ * @param {number} grad
+ * @param {number} blocks
+ * @param {number} factors
+ * @param {number} steps
+ * @param {number} guard
+ * @param {number} param
+ * @param {number} momentum
+ * @param {number} partials
+ * @param {number} call
+ */
+export function adafactor_step_cautious(grad, blocks, factors, steps, guard, param, momentum, partials, call) {
+    wasm.adafactor_step_cautious(grad, blocks, factors, steps, guard, param, momentum, partials, call);
+}
+
+/**
+ * @param {number} grad
+ * @param {number} blocks
+ * @param {number} factors
+ * @param {number} steps
+ * @param {number} guard
+ * @param {number} param
+ * @param {number} momentum
+ * @param {number} partials
+ * @param {number} call
+ */
+export function adafactor_step_momentum(grad, blocks, factors, steps, guard, param, momentum, partials, call) {
+    wasm.adafactor_step_momentum(grad, blocks, factors, steps, guard, param, momentum, partials, call);
+}
+
+/**
+ * @param {number} blocks
+ * @param {number} numbers
+ * @param {number} sums
+ * @param {number} steps
+ * @param {number} call
+ */
+export function adafactor_step_sizes(blocks, numbers, sums, steps, call) {
+    wasm.adafactor_step_sizes(blocks, numbers, sums, steps, call);
+}
+
+/**
+ * @param {number} grad
+ * @param {number} blocks
+ * @param {number} factors
+ * @param {number} steps
+ * @param {number} guard
+ * @param {number} momentum
+ * @param {number} partials
+ * @param {number} call
+ */
+export function adafactor_tile_momentum(grad, blocks, factors, steps, guard, momentum, partials, call) {
+    wasm.adafactor_tile_momentum(grad, blocks, factors, steps, guard, momentum, partials, call);
+}
+
+/**
+ * @param {number} param
+ * @param {number} blocks
+ * @param {number} partials
+ * @param {number} call
+ */
+export function adafactor_tile_params(param, blocks, partials, call) {
+    wasm.adafactor_tile_params(param, blocks, partials, call);
+}
+
+/**
+ * @param {number} grad
+ * @param {number} blocks
+ * @param {number} partials
+ * @param {number} call
+ */
+export function adafactor_tile_sums(grad, blocks, partials, call) {
+    wasm.adafactor_tile_sums(grad, blocks, partials, call);
+}
+
+/**
+ * @param {number} grad
+ * @param {number} blocks
+ * @param {number} factors
+ * @param {number} partials
+ * @param {number} call
+ */
+export function adafactor_tile_updates(grad, blocks, factors, partials, call) {
+    wasm.adafactor_tile_updates(grad, blocks, factors, partials, call);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} out
+ * @param {number} length
+ */
+export function add(a, b, out, length) {
+    wasm.add(a, b, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} bias
+ * @param {number} out
+ * @param {number} rows
+ * @param {number} cols
+ */
+export function add_row(x, bias, out, rows, cols) {
+    wasm.add_row(x, bias, out, rows, cols);
+}
+
+/**
+ * Allocates `bytes` bytes (more than 0), 16-byte aligned; null if there is no memory. Contents are undefined.
+ * @param {number} bytes
+ * @returns {number}
+ */
+export function allocate(bytes) {
+    const ret = wasm.allocate(bytes);
+    return ret >>> 0;
+}
+
+/**
+ * @param {number} grad
+ * @param {number} blocks
+ * @param {number} factors
+ * @param {number} steps
+ * @param {number} guard
+ * @param {number} momentum
+ * @param {number} partials
+ * @param {number} call
+ */
+export function came_tile_sums(grad, blocks, factors, steps, guard, momentum, partials, call) {
+    wasm.came_tile_sums(grad, blocks, factors, steps, guard, momentum, partials, call);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} from_type
+ * @param {number} to_type
+ * @param {number} from_offset
+ * @param {number} to_offset
+ * @param {number} length
+ */
+export function cast(x, out, from_type, to_type, from_offset, to_offset, length) {
+    wasm.cast(x, out, from_type, to_type, from_offset, to_offset, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} accumulate
+ */
+export function column_sums(x, out, rows, cols, accumulate) {
+    wasm.column_sums(x, out, rows, cols, accumulate);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} from_stride
+ * @param {number} from_offset
+ * @param {number} to_stride
+ * @param {number} to_offset
+ */
+export function copy_block(x, out, rows, cols, from_stride, from_offset, to_stride, to_offset) {
+    wasm.copy_block(x, out, rows, cols, from_stride, from_offset, to_stride, to_offset);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ * @param {number} seed_low
+ * @param {number} seed_high
+ * @param {number} first
+ * @param {number} threshold
+ * @param {number} scale
+ */
+export function dropout(x, out, length, seed_low, seed_high, first, threshold, scale) {
+    wasm.dropout(x, out, length, seed_low, seed_high, first, threshold, scale);
+}
+
+/**
+ * @param {number} table
+ * @param {number} indices
+ * @param {number} out
+ * @param {number} count
+ * @param {number} width
+ * @param {number} num_rows
+ * @param {number} table_type
+ */
+export function embedding(table, indices, out, count, width, num_rows, table_type) {
+    wasm.embedding(table, indices, out, count, width, num_rows, table_type);
+}
+
+/**
+ * @param {number} indices
+ * @param {number} dy
+ * @param {number} dtable
+ * @param {number} count
+ * @param {number} width
+ * @param {number} num_rows
+ */
+export function embedding_backward(indices, dy, dtable, count, width, num_rows) {
+    wasm.embedding_backward(indices, dy, dtable, count, width, num_rows);
+}
+
+/**
+ * @param {number} out
+ * @param {number} offset
+ * @param {number} length
+ * @param {number} value
+ */
+export function fill(out, offset, length, value) {
+    wasm.fill(out, offset, length, value);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ */
+export function gelu(x, out, length) {
+    wasm.gelu(x, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} length
+ */
+export function gelu_backward(x, dy, dx, length) {
+    wasm.gelu_backward(x, dy, dx, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ */
+export function gelu_tanh(x, out, length) {
+    wasm.gelu_tanh(x, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} length
+ */
+export function gelu_tanh_backward(x, dy, dx, length) {
+    wasm.gelu_tanh_backward(x, dy, dx, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ */
+export function hyperbolic_tangent(x, out, length) {
+    wasm.hyperbolic_tangent(x, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} length
+ */
+export function hyperbolic_tangent_backward(x, dy, dx, length) {
+    wasm.hyperbolic_tangent_backward(x, dy, dx, length);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} bias
+ * @param {number} out
+ * @param {number} m
+ * @param {number} n
+ * @param {number} k
+ * @param {number} row_begin
+ * @param {number} row_end
+ * @param {number} bias_length
+ * @param {number} accumulate
+ */
+export function matmul_nn(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate) {
+    wasm.matmul_nn(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} bias
+ * @param {number} out
+ * @param {number} m
+ * @param {number} n
+ * @param {number} k
+ * @param {number} row_begin
+ * @param {number} row_end
+ * @param {number} bias_length
+ * @param {number} accumulate
+ */
+export function matmul_nt(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate) {
+    wasm.matmul_nt(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} bias
+ * @param {number} out
+ * @param {number} m
+ * @param {number} n
+ * @param {number} k
+ * @param {number} row_begin
+ * @param {number} row_end
+ * @param {number} bias_length
+ * @param {number} accumulate
+ */
+export function matmul_tn(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate) {
+    wasm.matmul_tn(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} out
+ * @param {number} length
+ */
+export function mul(a, b, out, length) {
+    wasm.mul(a, b, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} weight
+ * @param {number} bias
+ * @param {number} out
+ * @param {number} moments
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} bias_length
+ * @param {number} eps
+ * @param {number} centred
+ */
+export function norm(x, weight, bias, out, moments, rows, cols, bias_length, eps, centred) {
+    wasm.norm(x, weight, bias, out, moments, rows, cols, bias_length, eps, centred);
+}
+
+/**
+ * @param {number} x
+ * @param {number} weight
+ * @param {number} dy
+ * @param {number} moments
+ * @param {number} dx
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} centred
+ */
+export function norm_backward(x, weight, dy, moments, dx, rows, cols, centred) {
+    wasm.norm_backward(x, weight, dy, moments, dx, rows, cols, centred);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} moments
+ * @param {number} dweight
+ * @param {number} rows
+ * @param {number} cols
+ */
+export function norm_weight_backward(x, dy, moments, dweight, rows, cols) {
+    wasm.norm_weight_backward(x, dy, moments, dweight, rows, cols);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} stride0
+ * @param {number} stride1
+ * @param {number} stride2
+ * @param {number} stride3
+ */
+export function permute(x, out, dim0, dim1, dim2, dim3, stride0, stride1, stride2, stride3) {
+    wasm.permute(x, out, dim0, dim1, dim2, dim3, stride0, stride1, stride2, stride3);
+}
+
+/**
+ * Frees what `allocate(bytes)` gave.
+ * @param {number} pointer
+ * @param {number} bytes
+ */
+export function release(pointer, bytes) {
+    wasm.release(pointer, bytes);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ */
+export function relu(x, out, length) {
+    wasm.relu(x, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} length
+ */
+export function relu_backward(x, dy, dx, length) {
+    wasm.relu_backward(x, dy, dx, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} cos
+ * @param {number} sin
+ * @param {number} out
+ * @param {number} rows
+ * @param {number} heads
+ * @param {number} positions
+ * @param {number} dim
+ * @param {number} rotary_dim
+ * @param {number} interleaved
+ * @param {number} sign
+ */
+export function rotary(x, cos, sin, out, rows, heads, positions, dim, rotary_dim, interleaved, sign) {
+    wasm.rotary(x, cos, sin, out, rows, heads, positions, dim, rotary_dim, interleaved, sign);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} accumulate
+ */
+export function row_sums(x, out, rows, cols, accumulate) {
+    wasm.row_sums(x, out, rows, cols, accumulate);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ * @param {number} factor
+ */
+export function scale(x, out, length, factor) {
+    wasm.scale(x, out, length, factor);
+}
+
+/**
+ * @param {number} x
+ * @param {number} factor
+ * @param {number} out
+ * @param {number} length
+ */
+export function scale_by(x, factor, out, length) {
+    wasm.scale_by(x, factor, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ */
+export function silu(x, out, length) {
+    wasm.silu(x, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} length
+ */
+export function silu_backward(x, dy, dx, length) {
+    wasm.silu_backward(x, dy, dx, length);
+}
+
+/**
+ * @param {number} logits
+ * @param {number} targets
+ * @param {number} losses
+ * @param {number} dlogits
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} grad_scale
+ */
+export function softmax_cross_entropy(logits, targets, losses, dlogits, rows, cols, grad_scale) {
+    wasm.softmax_cross_entropy(logits, targets, losses, dlogits, rows, cols, grad_scale);
+}
+export function __wbg___wbindgen_throw_be289d5034ed271b(arg0, arg1) {
+    throw new Error(getStringFromWasm0(arg0, arg1));
+}
+function getStringFromWasm0(ptr, len) {
+    ptr = ptr >>> 0;
+    return decodeText(ptr, len);
+}
+
+let cachedUint8ArrayMemory0 = null;
+function getUint8ArrayMemory0() {
+    if (cachedUint8ArrayMemory0 === null || cachedUint8ArrayMemory0.byteLength === 0) {
+        cachedUint8ArrayMemory0 = new Uint8Array(wasm.memory.buffer);
+    }
+    return cachedUint8ArrayMemory0;
+}
+
+let cachedTextDecoder = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
+cachedTextDecoder.decode();
+const MAX_SAFARI_DECODE_BYTES = 2146435072;
+let numBytesDecoded = 0;
+function decodeText(ptr, len) {
+    numBytesDecoded += len;
+    if (numBytesDecoded >= MAX_SAFARI_DECODE_BYTES) {
+        cachedTextDecoder = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
+        cachedTextDecoder.decode();
+        numBytesDecoded = len;
+    }
+    return cachedTextDecoder.decode(getUint8ArrayMemory0().subarray(ptr, ptr + len));
+}
+
+
+let wasm;
+export function __wbg_set_wasm(val) {
+    wasm = val;
+}
