@@ -27,7 +27,7 @@
 // beyond those is computed, not measured: they need the speed of one connection where direct algorithms send to all at
 // once. So is the limit of broadcast, for which both took the same time here (1 MiB: 1150 direct, 1173 by a chain).
 
-import type { Algorithm } from "./frame.ts";
+import type { Algorithm, Dtype } from "./frame.ts";
 
 /** Collectives with a choice of algorithms. */
 export type TabledOp = "allReduce" | "reduceScatter" | "allGather" | "broadcast";
@@ -86,6 +86,21 @@ export class AlgorithmTable {
     if (range === undefined) throw new RangeError(`No algorithm for ${size} ranks, ${bytes} bytes`);
     return range.algorithm;
   }
+}
+
+/**
+ * What `table` says of a call of `op`. A ring would round 16-bit partial sums at every hop, so where it says ring, these take
+ * the direct form.
+ */
+export function algorithmFor(
+  op: TabledOp,
+  table: AlgorithmTable,
+  { size, bytes, dtype }: { readonly size: number; readonly bytes: number; readonly dtype: Dtype },
+): Algorithm {
+  const algorithm = table.choose(size, bytes);
+  const is16Bit = dtype === "f16" || dtype === "bf16";
+  if (algorithm !== "ring" || !is16Bit || op === "allGather") return algorithm;
+  return op === "allReduce" ? "two-shot" : "direct";
 }
 
 interface Span {

@@ -5,7 +5,7 @@
 // Calls run one after the other in the order they were made; groups run beside each other. A group of one rank has
 // nothing to move: its result is its values.
 
-import { type AlgorithmTables, parseAlgorithms } from "./algorithm_table.ts";
+import { algorithmFor, type AlgorithmTables, parseAlgorithms } from "./algorithm_table.ts";
 import {
   type AllToAllOptions,
   bytesOf,
@@ -182,11 +182,9 @@ export class ProcessGroup {
   async reduce(values: Elements, root: number, options: ReduceOptions = {}): Promise<void> {
     const kind = kindOf(values, "reduce", options);
     requireRoot(root, this.size, "reduce");
-    await this.#run(
-      { ...kind, op: "reduce", algorithm: "direct", count: values.length, root },
-      inPlace(values),
-      options,
-    );
+    const count = values.length;
+    const call = { ...kind, op: "reduce", algorithm: "direct", count, root } as const;
+    await this.#run(call, inPlace(values), options);
   }
 
   /** Sends part r of `values` to rank r, and returns the parts that come, in order of rank. */
@@ -221,11 +219,8 @@ export class ProcessGroup {
   /** Waits until every rank has called it. */
   async barrier(options: Pick<CallOptions, "signal"> = {}): Promise<void> {
     const kind = { dtype: "f32", reduction: "sum" } as const;
-    await this.#run(
-      { ...kind, op: "barrier", algorithm: "direct", count: 0, root: 0 },
-      { values: EMPTY, result: EMPTY },
-      options,
-    );
+    const call = { ...kind, op: "barrier", algorithm: "direct", count: 0, root: 0 } as const;
+    await this.#run(call, { values: EMPTY, result: EMPTY }, options);
   }
 
   /**
@@ -271,16 +266,12 @@ export class ProcessGroup {
     };
   }
 
-  /** A ring would round 16-bit partial sums at every hop, so where a table says ring, they take the direct form. */
   #choose(
     op: keyof AlgorithmTables,
     { bytes, dtype }: { readonly bytes: number; readonly dtype: Dtype },
   ): Algorithm {
     if (this.size === 1) return "direct";
-    const algorithm = this.#algorithms[op].choose(this.size, bytes);
-    const is16Bit = dtype === "f16" || dtype === "bf16";
-    if (algorithm !== "ring" || !is16Bit || op === "allGather") return algorithm;
-    return op === "allReduce" ? "two-shot" : "direct";
+    return algorithmFor(op, this.#algorithms[op], { size: this.size, bytes, dtype });
   }
 
   #bytes(): { readonly sent: number; readonly received: number } {
