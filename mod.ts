@@ -67,18 +67,24 @@ export {
 } from "./src/tensor/autograd.ts";
 
 // Differentiable ops.
+export { geluTanh, relu, silu, tanh } from "./src/ops/activation.ts";
 export { add } from "./src/ops/add.ts";
 export { addRow } from "./src/ops/add_row.ts";
 export { cast } from "./src/ops/cast.ts";
-export { crossEntropy } from "./src/ops/cross_entropy.ts";
+export { crossEntropy, type CrossEntropyOptions, IGNORED } from "./src/ops/cross_entropy.ts";
+export { dropout, type DropoutOptions } from "./src/ops/dropout.ts";
 export { embedding } from "./src/ops/embedding.ts";
 export { gelu } from "./src/ops/gelu.ts";
 export { linear } from "./src/ops/linear.ts";
 export { matmul } from "./src/ops/matmul.ts";
 export { mean } from "./src/ops/mean.ts";
 export { mul } from "./src/ops/mul.ts";
+export { layerNorm, type LayerNormOptions, rmsNorm, type RmsNormOptions } from "./src/ops/norm.ts";
+export { permute } from "./src/ops/permute.ts";
 export { reshape } from "./src/ops/reshape.ts";
+export { rotary, RotaryAngles, type RotaryOptions } from "./src/ops/rotary.ts";
 export { scale } from "./src/ops/scale.ts";
+export { concat, slice, type SliceRange } from "./src/ops/slice.ts";
 export { sum } from "./src/ops/sum.ts";
 
 // Layers.

@@ -2,6 +2,7 @@
 //
 // `lanes` invocations share a row (32 where rows are short, else 256), and look at it three times: for its largest logit,
 // for the sum of exp(logit - largest), which then neither overflows nor loses the big ones, and to write the gradient.
+// A row whose target is `ignored` has neither loss nor gradient, whatever its logits.
 
 // include: exp_accurate
 
@@ -11,6 +12,7 @@ struct Params {
   rows: u32,
   cols: u32,
   gradScale: f32,
+  ignored: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -63,13 +65,16 @@ fn main(
   sum = laneValues[lane - rowLane];
 
   if (row < params.rows) {
-    let answer = begin + targets[row];
+    let answerClass = targets[row];
+    let counts = answerClass != params.ignored;
+    let answer = begin + select(0u, answerClass, counts);
     for (var i = begin + rowLane; i < end; i += lanes) {
       let probability = expOrNan(logits[i] - largest) / sum;
-      dlogits[i] = params.gradScale * (probability - select(0.0, 1.0, i == answer));
+      let gradient = params.gradScale * (probability - select(0.0, 1.0, i == answer));
+      dlogits[i] = select(0.0, gradient, counts);
     }
     if (rowLane == 0u) {
-      losses[row] = log(sum) + (largest - logits[answer]);
+      losses[row] = select(0.0, log(sum) + (largest - logits[answer]), counts);
     }
   }
 }

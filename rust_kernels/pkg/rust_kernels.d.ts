@@ -103,4 +103,4 @@ export function silu(x: number, out: number, length: number): void;
 
 export function silu_backward(x: number, dy: number, dx: number, length: number): void;
 
-export function softmax_cross_entropy(logits: number, targets: number, losses: number, dlogits: number, rows: number, cols: number, grad_scale: number): void;
+export function softmax_cross_entropy(logits: number, targets: number, losses: number, dlogits: number, rows: number, cols: number, grad_scale: number, ignored: number): void;

@@ -575,9 +575,10 @@ export function silu_backward(x, dy, dx, length) {
  * @param {number} rows
  * @param {number} cols
  * @param {number} grad_scale
+ * @param {number} ignored
  */
-export function softmax_cross_entropy(logits, targets, losses, dlogits, rows, cols, grad_scale) {
-    wasm.softmax_cross_entropy(logits, targets, losses, dlogits, rows, cols, grad_scale);
+export function softmax_cross_entropy(logits, targets, losses, dlogits, rows, cols, grad_scale, ignored) {
+    wasm.softmax_cross_entropy(logits, targets, losses, dlogits, rows, cols, grad_scale, ignored);
 }
 export function __wbg___wbindgen_throw_be289d5034ed271b(arg0, arg1) {
     throw new Error(getStringFromWasm0(arg0, arg1));

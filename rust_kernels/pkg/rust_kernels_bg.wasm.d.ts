@@ -49,4 +49,4 @@ export const scale: (a: number, b: number, c: number, d: number) => void;
 export const scale_by: (a: number, b: number, c: number, d: number) => void;
 export const silu: (a: number, b: number, c: number) => void;
 export const silu_backward: (a: number, b: number, c: number, d: number) => void;
-export const softmax_cross_entropy: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => void;
+export const softmax_cross_entropy: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => void;

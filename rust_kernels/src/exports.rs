@@ -7,7 +7,8 @@ use crate::elementwise::Stripe;
 use crate::matmul::Product;
 use crate::norm::{Moments, Norm};
 use crate::operands::{
-    In, Indices, Out, or_throw, read, read_below, read_stored, write, write_at, write_stored,
+    In, Indices, Out, or_throw, read, read_below, read_below_or, read_stored, write, write_at,
+    write_stored,
 };
 use crate::permute::Order;
 use crate::rotary::Rotation;
@@ -283,12 +284,13 @@ pub fn softmax_cross_entropy(
     rows: usize,
     cols: usize,
     grad_scale: f32,
+    ignored: u32,
 ) {
     let (logits, dlogits) = (read(logits, rows * cols), write(dlogits, rows * cols));
-    let targets = read_below("softmax_cross_entropy", targets, rows, cols);
+    let targets = read_below_or("softmax_cross_entropy", targets, rows, cols, ignored);
     let losses = write(losses, rows);
     softmax_cross_entropy::softmax_cross_entropy(
-        logits, targets, cols, grad_scale, losses, dlogits,
+        logits, targets, cols, grad_scale, ignored, losses, dlogits,
     );
 }
 

@@ -11,9 +11,31 @@ pub type Out = *mut f32;
 
 /// `count` indices, all below `limit`; else an error, before anything is written.
 pub fn read_below<'a>(kernel: &str, indices: Indices, count: usize, limit: usize) -> &'a [u32] {
+    checked_indices(kernel, indices, count, |index| (index as usize) < limit, limit)
+}
+
+/// `count` indices, all below `limit` or `other`; else an error, before anything is written.
+pub fn read_below_or<'a>(
+    kernel: &str,
+    indices: Indices,
+    count: usize,
+    limit: usize,
+    other: u32,
+) -> &'a [u32] {
+    let fits = |index| (index as usize) < limit || index == other;
+    checked_indices(kernel, indices, count, fits, limit)
+}
+
+fn checked_indices<'a>(
+    kernel: &str,
+    indices: Indices,
+    count: usize,
+    fits: impl Fn(u32) -> bool,
+    limit: usize,
+) -> &'a [u32] {
     // SAFETY: the host bound at least `count` elements.
     let indices = unsafe { core::slice::from_raw_parts(indices, count) };
-    if let Some(index) = indices.iter().find(|&&index| index as usize >= limit) {
+    if let Some(index) = indices.iter().find(|&&index| !fits(index)) {
         wasm_bindgen::throw_str(&format!(
             "{kernel}: wanted indices below {limit}, got {index}: check them before they go to the device"
         ));

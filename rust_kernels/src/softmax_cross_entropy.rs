@@ -7,17 +7,24 @@ use crate::groups::{largest, map};
 use crate::simd::F32x4;
 use crate::sums::sum_by;
 
-/// logits[rows, cols] -> losses[rows], dlogits[rows, cols]; every target is below `cols`.
+/// logits[rows, cols] -> losses[rows], dlogits[rows, cols]; every target is below `cols`, or it is `ignored`: such rows
+/// have neither loss nor gradient.
 pub fn softmax_cross_entropy(
     logits: &[f32],
     targets: &[u32],
     cols: usize,
     scale: f32,
+    ignored: u32,
     losses: &mut [f32],
     dlogits: &mut [f32],
 ) {
     let rows = logits.chunks_exact(cols.max(1)).zip(dlogits.chunks_exact_mut(cols.max(1)));
     for (((x, dx), &target), loss) in rows.zip(targets).zip(losses) {
+        if target == ignored {
+            *loss = 0.0;
+            dx.fill(0.0);
+            continue;
+        }
         let max = largest(x);
         let shift = F32x4::splat(max);
         map(x, dx, |x| (x - shift).exp());

@@ -210,10 +210,11 @@ export const kernels = {
     params: { count: "u32", width: "u32", numRows: "u32" },
   },
 
-  // losses[r] = logsumexp(logits[r, :]) - logits[r, targets[r]];  dlogits = gradScale (softmax(logits) - onehot)
+  // losses[r] = logsumexp(logits[r, :]) - logits[r, targets[r]];  dlogits = gradScale (softmax(logits) - onehot);
+  // both 0 in rows whose target is `ignored`
   softmax_cross_entropy: {
     bindings: { logits: "read", targets: "read", losses: "write", dlogits: "write" },
-    params: { rows: "u32", cols: "u32", gradScale: "f32" },
+    params: { rows: "u32", cols: "u32", gradScale: "f32", ignored: "u32" },
   },
 
   // out[rows] (+)= sum over columns of x[rows, cols]

@@ -9155,6 +9155,7 @@ struct Params {
   rows: u32,
   cols: u32,
   gradScale: f32,
+  ignored: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> logits: array<f32>;
@@ -9200,13 +9201,16 @@ fn main(
   workgroupBarrier();
   sum = laneValues[lane - rowLane];
   if (row < params.rows) {
-    let answer = begin + targets[row];
+    let answerClass = targets[row];
+    let counts = answerClass != params.ignored;
+    let answer = begin + select(0u, answerClass, counts);
     for (var i = begin + rowLane; i < end; i += lanes) {
       let probability = expOrNan(logits[i] - largest) / sum;
-      dlogits[i] = params.gradScale * (probability - select(0.0, 1.0, i == answer));
+      let gradient = params.gradScale * (probability - select(0.0, 1.0, i == answer));
+      dlogits[i] = select(0.0, gradient, counts);
     }
     if (rowLane == 0u) {
-      losses[row] = log(sum) + (largest - logits[answer]);
+      losses[row] = select(0.0, log(sum) + (largest - logits[answer]), counts);
     }
   }
 }

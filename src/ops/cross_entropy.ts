@@ -1,22 +1,38 @@
-// loss = mean over rows r of  logsumexp(logits[r, :]) - logits[r, targets[r]]
-// dlogits = dloss (softmax(logits) - onehot(targets)) / rows
+// loss = mean over rows r that count of  logsumexp(logits[r, :]) - logits[r, targets[r]]
+// dlogits = dloss (softmax(logits) - onehot(targets)) / (number of rows that count), 0 in the others
 //
-// The kernel computes both in one pass over the logits, so dlogits is kept from forward to backward.
+// A row counts unless its target is the ignored class. How many do is known on the host, which made the targets. The kernel
+// computes both in one pass over the logits, so dlogits is kept from forward to backward.
 
 import { formatShape, rowsAndCols, sameShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { checkIndices } from "./embedding.ts";
+import { checkIndices, indicesOf } from "./embedding.ts";
 import { checkSameDevice, inF32 } from "./operands.ts";
 import { scaled } from "./scale.ts";
 import { scaledBy } from "./scale_by.ts";
 import { total } from "./sum.ts";
 
+/** A target that no class has, for rows that do not count (padding, prompts): -100, as PyTorch has it, does not fit u32. */
+export const IGNORED = 0xffffffff;
+
+/** Options of {@linkcode crossEntropy}. */
+export interface CrossEntropyOptions {
+  /** Rows with this target do not count: {@linkcode IGNORED}, or any class. Default: all rows count. */
+  readonly ignored?: number;
+}
+
 /**
- * Mean cross-entropy, in nats, of `logits` [..., C] against the right classes `targets` [...]: a tensor of shape [].
+ * Mean cross-entropy, in nats, of `logits` [..., C] against the right classes `targets` [...]: a tensor of shape []. The
+ * mean is over the rows that count; the others have no gradient, whatever their logits. If none counts the loss is NaN,
+ * as the mean of nothing, and all gradients are 0, so that such a batch does no harm; PyTorch gives the same.
  *
- * @throws {RangeError} if the shapes do not fit, a target is not under C, or there are no rows.
+ * @throws {RangeError} if the shapes do not fit, a target that counts is not under C, or there are no rows.
  */
-export function crossEntropy(logits: FloatTensor, targets: Tensor<"u32">): Tensor {
+export function crossEntropy(
+  logits: FloatTensor,
+  targets: Tensor<"u32">,
+  { ignored }: CrossEntropyOptions = {},
+): Tensor {
   checkSameDevice("crossEntropy", logits, targets);
   const { rows, cols } = rowsAndCols(logits.shape);
   if (logits.shape.length === 0 || !sameShape(targets.shape, logits.shape.slice(0, -1))) {
@@ -26,7 +42,7 @@ export function crossEntropy(logits: FloatTensor, targets: Tensor<"u32">): Tenso
       } and ${formatShape(targets.shape)}`,
     );
   }
-  checkIndices("crossEntropy", targets, cols);
+  const counting = targetsThatCount(targets, { numClasses: cols, ignored });
   if (rows === 0) {
     throw new RangeError(
       `crossEntropy() wants at least one row, the shape is ${formatShape(logits.shape)}`,
@@ -43,11 +59,12 @@ export function crossEntropy(logits: FloatTensor, targets: Tensor<"u32">): Tenso
         losses: losses.buffer,
         dlogits: dLogits.buffer,
       },
-      { rows, cols, gradScale: 1 / rows },
+      // Where all rows count no target is so large.
+      { rows, cols, gradScale: counting === 0 ? 0 : 1 / counting, ignored: ignored ?? IGNORED },
     );
   });
   const sumOfLosses = total(losses);
-  const loss = scaled(sumOfLosses, 1 / rows);
+  const loss = counting === 0 ? sumOfLosses.filledLike(NaN) : scaled(sumOfLosses, 1 / counting);
   losses.release();
   sumOfLosses.release();
   return loss.computedBy({
@@ -56,4 +73,23 @@ export function crossEntropy(logits: FloatTensor, targets: Tensor<"u32">): Tenso
     saved: [dLogits],
     gradient: (dLoss) => [scaledBy(dLogits, dLoss)],
   });
+}
+
+/** How many targets are not `ignored`. @throws {RangeError} if one of them is not under `numClasses` */
+function targetsThatCount(
+  targets: Tensor<"u32">,
+  { numClasses, ignored }: { readonly numClasses: number; readonly ignored: number | undefined },
+): number {
+  if (ignored === undefined) {
+    checkIndices("crossEntropy", targets, numClasses);
+    return targets.length;
+  }
+  const counting = indicesOf("crossEntropy", targets).filter((target) => target !== ignored);
+  const wrong = counting.find((target) => target >= numClasses);
+  if (wrong !== undefined) {
+    throw new RangeError(
+      `crossEntropy() wants targets under ${numClasses}, or ${ignored} in rows that do not count, got ${wrong}`,
+    );
+  }
+  return counting.length;
 }

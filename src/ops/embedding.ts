@@ -43,11 +43,16 @@ export function embedding(table: FloatTensor, indices: Tensor<"u32">): Tensor {
 
 /** @throws {RangeError} if an index is not under `limit`. */
 export function checkIndices(op: string, indices: Tensor<"u32">, limit: number): void {
-  const { largest } = indices;
-  if (largest === undefined) {
+  const { length } = indicesOf(op, indices);
+  if (length > 0 && indices.largest! >= limit) {
+    throw new RangeError(`${op}() wants indices under ${limit}, got ${indices.largest}`);
+  }
+}
+
+/** The elements of `indices` on the host. @throws {TypeError} if it is no tensor of indices that the host made */
+export function indicesOf(op: string, indices: Tensor<"u32">): Uint32Array {
+  if (indices.indices === undefined) {
     throw new TypeError(`${op}() wants indices made by Tensor.from() as u32, got ${indices.dtype}`);
   }
-  if (indices.length > 0 && largest >= limit) {
-    throw new RangeError(`${op}() wants indices under ${limit}, got ${largest}`);
-  }
+  return indices.indices;
 }

@@ -31,7 +31,9 @@ export class Memory {
   readonly length: number;
   /** The tensor that gives the memory back when it is released. */
   owner: object | undefined;
-  /** The largest element, where it is known: in u32 written by the host. */
+  /** The elements, where the host knows them: u32 that it wrote. */
+  indices: Uint32Array | undefined;
+  /** The largest of `indices`; 0 if there are none. */
   largest: number | undefined;
 
   /** Elements that are undefined until they are written. @throws {RangeError} if `shape` is none. */
@@ -128,7 +130,11 @@ export class Memory {
 
   /** `bytes` are those of all elements. */
   #write(bytes: Uint8Array): void {
-    if (this.dtype === "u32") this.largest = largestOf(bytes);
+    if (this.dtype === "u32") {
+      // A copy, as `bytes` are the caller's, and begin at a multiple of 4 then.
+      this.indices = new Uint32Array(bytes.slice().buffer);
+      this.largest = this.indices.reduce((largest, index) => Math.max(largest, index), 0);
+    }
     const { buffer } = this;
     buffer.device.write(buffer, inWholeWords(bytes, buffer.byteLength));
   }
@@ -160,13 +166,6 @@ function inWholeWords(bytes: Uint8Array, byteLength: number): Uint8Array {
   const padded = new Uint8Array(byteLength);
   padded.set(bytes);
   return padded;
-}
-
-/** The largest u32; 0 if there is none. Bytes need not be aligned. */
-function largestOf(bytes: Uint8Array): number {
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
-  const indices = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
-  return indices.reduce((largest, index) => Math.max(largest, index), 0);
 }
 
 const dropped = new FinalizationRegistry<DeviceBuffer>((buffer) => buffer[Symbol.dispose]());

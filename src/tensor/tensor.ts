@@ -129,6 +129,11 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     return this.#memory.largest;
   }
 
+  /** The elements of a tensor of indices, known on the host for ops to count and check; undefined for f32. Read only. */
+  get indices(): Uint32Array | undefined {
+    return this.#memory.indices;
+  }
+
   /** Copies the values to the host, in row-major order: a Float32Array of numbers, however stored, or a Uint32Array. */
   async data(): Promise<HostArray<D>> {
     return viewBytes(await this.bytes(), this.dtype);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { crossEntropy } from "../../src/ops/cross_entropy.ts";
+import { crossEntropy, IGNORED } from "../../src/ops/cross_entropy.ts";
 import { scale } from "../../src/ops/scale.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { testOnEachDevice } from "../device/on_each_device.ts";
@@ -40,6 +40,55 @@ testOnEachDevice("crossEntropy() stays finite for logits of a thousand", async (
   assert.equal(second, -1);
 });
 
+for (
+  const [ignored, targets] of [[IGNORED, [2, IGNORED, IGNORED, 0]], [1, [1, 2, 0, 1]]] as const
+) {
+  testOnEachDevice(
+    `crossEntropy() is the mean over the rows whose target is not ${ignored}`,
+    async (device) => {
+      using t = Tensor.from(device, [...targets], { shape: [2, 2], dtype: "u32" });
+      await checkGradients(device, {
+        shapes: [[2, 2, 3]],
+        op: (logits) => scale(crossEntropy(logits, t, { ignored }), 10),
+        reference: (logits) => {
+          const counting = targets.flatMap((target, r) => target === ignored ? [] : [r]);
+          const rows = counting.flatMap((r) => logits.slice(3 * r, 3 * r + 3));
+          return [10 * meanLoss(rows, counting.map((r) => targets[r]))];
+        },
+      });
+    },
+  );
+}
+
+testOnEachDevice(
+  "crossEntropy() gives exact zeros to rows that do not count, even where their logits are NaN",
+  async (device) => {
+    using logits = Tensor.from(device, [NaN, Infinity, 1, 2], {
+      shape: [2, 2],
+      requiresGrad: true,
+    });
+    using targets = Tensor.from(device, [IGNORED, 1], { dtype: "u32" });
+    using loss = crossEntropy(logits, targets, { ignored: IGNORED });
+    await loss.backward();
+    assert.ok(Math.abs(await loss.item() - Math.log1p(Math.exp(-1))) < 1e-6);
+    const gradient = await logits.grad!.data();
+    assert.deepEqual([...gradient.subarray(0, 2)], [0, 0]);
+    assert.ok(gradient[3] < -0.2);
+  },
+);
+
+testOnEachDevice(
+  "crossEntropy() is NaN, with gradients of 0, where no row counts",
+  async (device) => {
+    using logits = Tensor.from(device, [5, 6, 1, 2], { shape: [2, 2], requiresGrad: true });
+    using targets = Tensor.from(device, [IGNORED, IGNORED], { dtype: "u32" });
+    using loss = crossEntropy(logits, targets, { ignored: IGNORED });
+    await loss.backward();
+    assert.ok(Number.isNaN(await loss.item()));
+    assert.deepEqual([...await logits.grad!.data()], [0, 0, 0, 0]);
+  },
+);
+
 testOnEachDevice("crossEntropy() refuses targets that do not fit the logits", async (device) => {
   await Promise.resolve();
   using logits = Tensor.from(device, [1, 2, 3, 4, 5, 6], { shape: [2, 3] });
@@ -52,6 +101,12 @@ testOnEachDevice("crossEntropy() refuses targets that do not fit the logits", as
   assert.throws(() => crossEntropy(logits, tooLarge), {
     name: "RangeError",
     message: /indices under 3, got 3/,
+  });
+  using odd = Tensor.from(device, [0, IGNORED], { dtype: "u32" });
+  assert.throws(() => crossEntropy(logits, odd), /indices under 3, got 4294967295/);
+  assert.throws(() => crossEntropy(logits, tooLarge, { ignored: IGNORED }), {
+    name: "RangeError",
+    message: /targets under 3, or 4294967295 .*, got 3/,
   });
   using none = Tensor.from(device, [], { shape: [0, 3] });
   using noTargets = Tensor.from(device, [], { dtype: "u32" });
