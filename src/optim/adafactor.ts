@@ -233,7 +233,10 @@ export class Adafactor implements Disposable {
     parameters: readonly Parameter[],
     _scope: DisposableStack,
   ): Promise<readonly GradientBlock[]> {
-    return Promise.resolve(parameters.map(({ grad }) => ({ buffer: grad!.buffer, offset: 0 })));
+    return Promise.resolve(parameters.map(({ grad }) => {
+      const { buffer, dtype } = grad!;
+      return { buffer, offset: 0, dtype };
+    }));
   }
 
   /** Makes sure that all ranks step the same parameters, where some may lack a gradient. */
@@ -305,16 +308,13 @@ export class Adafactor implements Disposable {
   #planFor(parameters: readonly Parameter[]): Plan {
     const plan = this.#plan;
     if (plan !== undefined && isSameList(this.#planned, parameters)) return plan;
-    const half = parameters.find(({ dtype }) => dtype !== "f32");
-    if (half !== undefined) {
-      throw new TypeError(`Cannot step ${half.name} of type ${half.dtype}: make it f32`);
-    }
     // Views first: what they refuse leaves the present plan as it is.
     const owned = this.#owned(this.parameters);
     this.forgetPlan();
     this.#states.makeAll(owned);
     const active = new Set(parameters);
-    const participants = owned.filter(({ parameter }) => active.has(parameter)).map((each) => ({
+    const indexed = owned.map((each, index) => ({ ...each, index }));
+    const participants = indexed.filter(({ parameter }) => active.has(parameter)).map((each) => ({
       ...each,
       paramOffset: this.offsetOf(each.parameter),
       state: this.#states.of(each),

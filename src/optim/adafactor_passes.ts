@@ -2,9 +2,9 @@
 // is called once per run of blocks whose tensors lie together, all others once for the whole plan.
 
 import type { Device, DeviceBuffer } from "../device/device.ts";
-import { storageTypes } from "../device/storage_types.ts";
+import type { FloatType } from "../tensor/dtype.ts";
 import type { Plan } from "./adafactor_plan.ts";
-import type { BlockMemory, Placement } from "./block_memory.ts";
+import { type BlockMemory, type Placement, roomOf } from "./block_memory.ts";
 import { allBlocks, type BlockRun, runsOf, type TileRun, tilesOf } from "./block_runs.ts";
 
 /** Where one parameter's block lies: its gradient's, or its own. */
@@ -13,6 +13,8 @@ export interface GradientBlock {
   readonly buffer: DeviceBuffer;
   /** First element. */
   readonly offset: number;
+  /** Type of the elements. Default f32. */
+  readonly dtype?: FloatType;
 }
 
 /** What the passes work with. */
@@ -132,7 +134,8 @@ export function applyUpdates(operands: PassOperands): void {
     const bindings = { ...grad.binding, blocks, factors, steps, guard, ...param.binding, partials };
     const params = {
       ...{ ...run, ...grad.params, ...param.params },
-      ...{ factorsLength: plan.factorsLength, stochastic: 0 },
+      factorsLength: plan.factorsLength,
+      stochastic: plan.blocks[run.firstBlock].hyper.rounding === "stochastic" ? 1 : 0,
     };
     const { kind } = plan.blocks[run.firstBlock];
     if (kind === "plain") {
@@ -188,36 +191,37 @@ function gradientRuns({ plan, grads }: PassOperands): TileRun[] {
 }
 
 /** Runs of blocks that one kernel steps: all of one kind, all tensors in the same buffers. */
-function stepRuns({ plan, grads, params }: PassOperands): TileRun[] {
+function stepRuns({ plan, grads, params, momenta }: PassOperands): TileRun[] {
   const { blocks } = plan;
   const isSame = (one: number, next: number) =>
     blocks[one].kind === blocks[next].kind &&
+    blocks[one].hyper.rounding === blocks[next].hyper.rounding &&
     grads[one].buffer === grads[next].buffer && params[one].buffer === params[next].buffer &&
-    blocks[one].state.momentum?.buffer === blocks[next].state.momentum?.buffer;
+    momenta[one]?.buffer === momenta[next]?.buffer;
   return tilesOf(plan, runsOf({ from: 0, to: blocks.length }, isSame));
 }
 
 function gradOf({ firstBlock }: BlockRun, { grads }: PassOperands) {
-  const { buffer } = grads[firstBlock];
+  const { type, length } = roomOf(grads[firstBlock]);
   return {
-    binding: { grad: buffer },
-    params: { gradType: storageTypes.f32, gradLength: lengthOf(buffer) },
+    binding: { grad: grads[firstBlock].buffer },
+    params: { gradType: type, gradLength: length },
   };
 }
 
 function paramOf({ firstBlock }: BlockRun, { params }: PassOperands) {
-  const { buffer } = params[firstBlock];
+  const { type, length } = roomOf(params[firstBlock]);
   return {
-    binding: { param: buffer },
-    params: { paramType: storageTypes.f32, paramLength: lengthOf(buffer) },
+    binding: { param: params[firstBlock].buffer },
+    params: { paramType: type, paramLength: length },
   };
 }
 
-function momentumOf({ firstBlock }: BlockRun, { plan }: PassOperands) {
-  const { buffer } = plan.blocks[firstBlock].state.momentum!;
+function momentumOf({ firstBlock }: BlockRun, { momenta }: PassOperands) {
+  const { type, length } = roomOf(momenta[firstBlock]!);
   return {
-    binding: { momentum: buffer },
-    params: { momentumType: storageTypes.f32, momentumLength: lengthOf(buffer) },
+    binding: { momentum: momenta[firstBlock]!.buffer },
+    params: { momentumType: type, momentumLength: length },
   };
 }
 

@@ -5,6 +5,7 @@
 
 import { type BlockRecord, partialsLength, tileGrid, vectorLength } from "../device/block_table.ts";
 import type { Device, DeviceBuffer } from "../device/device.ts";
+import { storageTypes } from "../device/storage_types.ts";
 import type { ProcessGroup } from "../dist/group.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { State } from "./adafactor_state.ts";
@@ -19,6 +20,8 @@ export interface Participant {
   readonly parameter: Parameter;
   readonly hyper: Hyperparameters;
   readonly view: FactoredView<ProcessGroup>;
+  /** Which of the optimizer's parameters it is. */
+  readonly index: number;
   /** First element of this rank's block in the parameter's buffer. */
   readonly paramOffset: number;
   readonly state: State;
@@ -78,7 +81,7 @@ export function planBlocks(
   const alignments = new SumsPlan(inOrder);
   const planned = sorted.map((each) => {
     const { batch, rows, cols, rowSumGroups, colSumGroups, groups } = each.view;
-    const geometry = geometryOf(each.view, device.kind);
+    const geometry = geometryOf(each.view, { kind: device.kind, even: hasHalves(each) });
     const perScalar = geometry.batchSlots * geometry.rowSlots;
     return {
       ...{ ...each, geometry },
@@ -141,8 +144,21 @@ function kindOf({ beta1, cautious }: Hyperparameters): StepKind {
   return beta1 === undefined ? "plain" : cautious ? "cautious" : "momentum";
 }
 
-function orderOf({ kind, isSmall }: Pick<Block, "kind" | "isSmall">): number {
-  return 2 * KINDS.indexOf(kind) + (isSmall ? 1 : 0);
+/** By kind, then by size, then by what tensors are stored as. */
+function orderOf({ kind, isSmall, parameter, hyper }: Omit<Block, Computed>): number {
+  const { dtype, gradientDtype } = parameter;
+  const stored = [dtype, gradientDtype, hyper.momentumDtype].map((type) => storageTypes[type]);
+  const size = [KINDS.indexOf(kind), isSmall ? 1 : 0, hyper.rounding === "nearest" ? 0 : 1];
+  return [...size, ...stored].reduce((order, digit) => 3 * order + digit, 0);
 }
+
+/** Whether some tensor of the parameter is stored in 16 bits. */
+function hasHalves({ parameter, hyper }: Participant): boolean {
+  const { dtype, gradientDtype } = parameter;
+  return [dtype, gradientDtype, hyper.momentumDtype].some((type) => type !== "f32");
+}
+
+/** What a plan finds out of a block. */
+type Computed = "record" | "gradientSquares" | "updateSquares" | "paramSquares";
 
 const KINDS: readonly StepKind[] = ["plain", "momentum", "cautious"];

@@ -7,10 +7,12 @@
 // loads.
 
 import type { DeviceBuffer } from "../device/device.ts";
+import type { FloatType } from "../tensor/dtype.ts";
 import { blockLength, takeBlock, wholeLength, wholeWith } from "./block_of_whole.ts";
 import type { DimView, FactoredView } from "./factored_moment.ts";
 import type { DimRole } from "./factoring.ts";
 import type { SumGroup } from "./packed_sums.ts";
+import { copyRun } from "./packing.ts";
 import type { Part } from "./summed_parts.ts";
 
 /** Some elements of device memory. */
@@ -21,6 +23,8 @@ export interface Slice {
   readonly offset: number;
   /** How many. */
   readonly length: number;
+  /** How they are stored. */
+  readonly dtype: FloatType;
 }
 
 /** What lasts from step to step, per parameter. */
@@ -31,6 +35,10 @@ export interface State {
   readonly moments: Slice;
   /** Running average of updates, with beta1. */
   readonly momentum: Slice | undefined;
+  /** The block itself in f32, as kernels want it, with `masterWeights` and a 16-bit parameter. */
+  readonly master: Slice | undefined;
+  /** `Parameter.version` that the master was made from; -1 for none. */
+  masterOf: number;
   /** `Parameter.version` whose sum of squares is in the sums; -1 for none. */
   squaresOf: number;
 }
@@ -53,6 +61,8 @@ export interface ParameterState {
   means: Float32Array;
   /** Running average of updates, [batch, rows, cols], where there is one. */
   momentum?: Float32Array;
+  /** The parameter in f32, [batch, rows, cols], where it is stored in 16 bits and there are master weights. */
+  master?: Float32Array;
 }
 
 /** State of an optimizer by parameter name: whole parameters, whatever mesh they are spread over. */
@@ -66,7 +76,7 @@ export interface UnsummedState {
 
 /** This rank's part of the state of the whole parameter: `sumParts` makes it whole. */
 export async function readState(
-  { step, moments, momentum }: State,
+  { step, moments, momentum, master, masterOf }: State,
   view: FactoredView<SumGroup>,
 ): Promise<UnsummedState> {
   const { rowDims, colDims, batchDims } = partsOf(view);
@@ -91,6 +101,10 @@ export async function readState(
   if (momentum !== undefined) {
     saved.momentum = whole(await readSlice(momentum), view.dims);
   }
+  // Before it is made from the parameter there is nothing to save.
+  if (master !== undefined && masterOf >= 0) {
+    saved.master = whole(await readSlice(master), view.dims);
+  }
   return { saved, parts };
 }
 
@@ -98,7 +112,11 @@ export async function readState(
 export function checkFits(
   name: string,
   saved: ParameterState,
-  { view, momentum }: { readonly view: FactoredView<unknown>; readonly momentum: boolean },
+  { view, momentum, master }: {
+    readonly view: FactoredView<unknown>;
+    readonly momentum: boolean;
+    readonly master: boolean;
+  },
 ): void {
   const { globalRows: rows, globalCols: cols, dims } = view;
   const count = wholeLength(dims);
@@ -115,11 +133,17 @@ export function checkFits(
         `${momentum ? "leave out" : "give"} beta1`,
     );
   }
+  if (saved.master !== undefined && !master) {
+    throw new TypeError(
+      `Cannot load state of ${name}: it was saved with master weights: set masterWeights, and store it in 16 bits`,
+    );
+  }
   const lengths: readonly (readonly [keyof ParameterState, number])[] = [
     ["rowMeans", batch * rows],
     ["colMeans", batch * cols],
     ["means", batch],
     ...(momentum ? [["momentum", count] as const] : []),
+    ...(saved.master === undefined ? [] : [["master", count] as const]),
   ];
   for (const [key, length] of lengths) {
     const values = saved[key];
@@ -134,8 +158,12 @@ export function checkFits(
   }
 }
 
-/** Overwrites this rank's state by its part of `saved`, which fits (`checkFits`). */
-export function loadState(state: State, saved: ParameterState, view: FactoredView<unknown>): void {
+/** Overwrites this rank's state by its part of `saved`, which fits (`checkFits`); `version` is the parameter's. */
+export function loadState(
+  state: State,
+  saved: ParameterState,
+  { view, version }: { readonly view: FactoredView<unknown>; readonly version: number },
+): void {
   const { rowDims, colDims, batchDims } = partsOf(view);
   const { moments: { buffer, offset }, momentum } = state;
   const parts = [
@@ -148,9 +176,11 @@ export function loadState(state: State, saved: ParameterState, view: FactoredVie
     buffer.device.write(buffer, part, 4 * at);
     at += part.length;
   }
-  if (momentum !== undefined) {
-    const block = takeBlock(saved.momentum!, view.dims);
-    momentum.buffer.device.write(momentum.buffer, block, 4 * momentum.offset);
+  if (momentum !== undefined) writeSlice(momentum, takeBlock(saved.momentum!, view.dims));
+  state.masterOf = -1;
+  if (state.master !== undefined && saved.master !== undefined) {
+    writeSlice(state.master, takeBlock(saved.master, view.dims));
+    state.masterOf = version;
   }
   state.step = saved.step;
   state.squaresOf = -1;
@@ -162,7 +192,19 @@ function partsOf<Group>({ dims }: FactoredView<Group>) {
   return { rowDims: without("col"), colDims: without("row"), batchDims: without("row", "col") };
 }
 
-async function readSlice({ buffer, offset, length }: Slice): Promise<Float32Array> {
-  const range = { byteOffset: 4 * offset, byteLength: 4 * length };
-  return new Float32Array((await buffer.device.read(buffer, range)).buffer);
+/** The elements as f32. */
+async function readSlice(slice: Slice): Promise<Float32Array> {
+  const { buffer, length } = slice;
+  const { device } = buffer;
+  using values = device.allocate(4 * length);
+  copyRun(slice, { buffer: values, offset: 0, dtype: "f32" }, length);
+  return new Float32Array((await device.read(values)).buffer);
+}
+
+/** Overwrites the elements, rounded. */
+function writeSlice(slice: Slice, values: Float32Array): void {
+  const { device } = slice.buffer;
+  using staged = device.allocate(4 * values.length);
+  device.write(staged, values);
+  copyRun({ buffer: staged, offset: 0, dtype: "f32" }, slice, values.length);
 }

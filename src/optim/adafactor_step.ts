@@ -22,12 +22,13 @@ import {
   sumUpdates,
 } from "./adafactor_passes.ts";
 import type { Block, Plan } from "./adafactor_plan.ts";
-import type { BlockMemory } from "./block_memory.ts";
-import { operandsOf, putBack } from "./block_operands.ts";
+import type { BlockMemory, Placement } from "./block_memory.ts";
+import { momentaOf, operandsOf, putBack, steppedParameters } from "./block_operands.ts";
 import { allBlocks } from "./block_runs.ts";
 import type { GradientScaling } from "./gradient_scale.ts";
 import { markNonFinite, refuseGuarded, refuseNonFinite } from "./non_finite.ts";
 import { exchangeSums } from "./packed_sums.ts";
+import { roundingKey } from "./rounding_key.ts";
 
 /** What a step works with, besides the plan. */
 export interface StepInput {
@@ -53,12 +54,14 @@ export async function runStep(
   memory.writeNumbers(blocks.map(numbersOf));
   using scope = new DisposableStack();
   const sources = blocks.map(({ parameter, paramOffset }): GradientBlock => ({
-    buffer: parameter.buffer,
-    offset: paramOffset,
+    ...{ buffer: parameter.buffer, offset: paramOffset, dtype: parameter.dtype },
   }));
-  const placement = {
+  const params = steppedParameters(blocks, sources, { device, scope });
+  const momenta = momentaOf(blocks, { device, scope });
+  const placement: Placement = {
     grads: operandsOf(blocks, grads, { device, scope }),
-    params: operandsOf(blocks, sources, { device, scope }),
+    params,
+    momenta: momenta.operands,
   };
   memory.place(plan, placement);
   const operands: PassOperands = {
@@ -89,14 +92,15 @@ export async function runStep(
   }
 
   applyUpdates(operands);
-  putBack(blocks, placement.params, { device, sources });
+  putBack(blocks, params, { device, sources });
+  momenta.putBack();
   for (const { state, parameter } of blocks) state.squaresOf = parameter.version;
   if (isAlone) await refuseGuarded(blocks, { device, sums, guard });
   for (const { state } of blocks) state.step += 1;
   plan.isFinished = true;
 }
 
-function numbersOf({ hyper, state }: Block): NumbersRecord {
+function numbersOf({ hyper, state, index }: Block): NumbersRecord {
   const step = state.step + 1;
   const decay = hyper.decay(step);
   // Uphill is a negative rate; what decays must not change its sign with it.
@@ -106,6 +110,6 @@ function numbersOf({ hyper, state }: Block): NumbersRecord {
     rate: sign * hyper.rate(step),
     decayTimesStep: sign * decay.timesStep,
     decayAbsolute: decay.absolute,
-    key: 0,
+    key: roundingKey({ seed: hyper.seed, index, step }),
   };
 }

@@ -9,9 +9,10 @@ import {
   type NumbersRecord,
   STEP_WORDS,
 } from "../device/block_table.ts";
-import { checkBlocks } from "../device/block_checks.ts";
+import { checkBlocks, type TensorRoom } from "../device/block_checks.ts";
 import type { Device, DeviceBuffer } from "../device/device.ts";
 import { storageTypes } from "../device/storage_types.ts";
+import { bytesPerElement } from "../tensor/dtype.ts";
 import type { GradientBlock } from "./adafactor_passes.ts";
 import type { Plan } from "./adafactor_plan.ts";
 
@@ -19,6 +20,8 @@ import type { Plan } from "./adafactor_plan.ts";
 export interface Placement {
   readonly grads: readonly GradientBlock[];
   readonly params: readonly GradientBlock[];
+  /** Undefined where there is no momentum. */
+  readonly momenta: readonly (GradientBlock | undefined)[];
 }
 
 /** The buffers of a plan's records, on which kernels work. */
@@ -42,22 +45,24 @@ export class BlockMemory implements Disposable {
   }
 
   /** Makes the records say where everything lies. @throws {RangeError} if a block ends beyond its buffer */
-  place(plan: Plan, { grads, params }: Placement): void {
-    const moved = this.#placed === undefined ||
-      grads.some((each, index) => !isAt(each, this.#placed!.grads[index])) ||
-      params.some((each, index) => !isAt(each, this.#placed!.params[index]));
-    if (!moved) return;
+  place(plan: Plan, placement: Placement): void {
+    const { grads, params, momenta } = placement;
+    const before = this.#placed;
+    const isPlaced = before !== undefined && areAt(grads, before.grads) &&
+      areAt(params, before.params) && areAt(momenta, before.momenta);
+    if (isPlaced) return;
     const records = plan.blocks.map(({ record }, index) => ({
       ...record,
       gradOffset: grads[index].offset,
       paramOffset: params[index].offset,
+      momentumOffset: momenta[index]?.offset ?? 0,
     }));
     checkBlocks(
-      plan.blocks.map(({ parameter: { name }, state: { momentum } }, index) => ({
+      plan.blocks.map(({ parameter: { name } }, index) => ({
         ...{ name, record: records[index] },
         grad: roomOf(grads[index]),
         param: roomOf(params[index]),
-        momentum: momentum === undefined ? undefined : roomOf(momentum),
+        momentum: momenta[index] && roomOf(momenta[index]),
       })),
       {
         moments: plan.blocks[0].state.moments.buffer.byteLength / 4,
@@ -67,7 +72,7 @@ export class BlockMemory implements Disposable {
       },
     );
     this.#device.write(this.blocks, encodeRecords(blockFields, records));
-    this.#placed = { grads, params };
+    this.#placed = placement;
   }
 
   /** Writes what holds for this step. */
@@ -81,11 +86,22 @@ export class BlockMemory implements Disposable {
   }
 }
 
-/** Whether a block still ends within its buffer if the other did. */
-function isAt({ buffer, offset }: GradientBlock, before: GradientBlock): boolean {
-  return offset === before.offset && buffer.byteLength === before.buffer.byteLength;
+/** How an operand is stored, and how many elements its buffer has room for. */
+export function roomOf({ buffer, dtype = "f32" }: GradientBlock): TensorRoom {
+  return {
+    type: storageTypes[dtype],
+    length: Math.floor(buffer.byteLength / bytesPerElement(dtype)),
+  };
 }
 
-function roomOf({ buffer }: { readonly buffer: DeviceBuffer }) {
-  return { type: storageTypes.f32, length: buffer.byteLength / 4 };
+/** Whether blocks are where they were, in buffers as large: then they end within them as before. */
+function areAt(
+  blocks: readonly (GradientBlock | undefined)[],
+  before: readonly (GradientBlock | undefined)[],
+): boolean {
+  return blocks.every((each, index) => {
+    const other = before[index];
+    return each?.offset === other?.offset && each?.dtype === other?.dtype &&
+      each?.buffer.byteLength === other?.buffer.byteLength;
+  });
 }

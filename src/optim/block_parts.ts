@@ -22,14 +22,17 @@ export interface BlockParts {
   readonly firstRowSlot: number;
 }
 
-/** How the block of `view` is cut into parts. */
-export function partsOf(view: Pick<FactoredView<{ size: number }>, "dims">): BlockParts {
+/** How the block of `view` is cut into parts; `even` makes its columns' parts so, as 16-bit elements need them. */
+export function partsOf(
+  view: Pick<FactoredView<{ size: number }>, "dims">,
+  { even = false }: { readonly even?: boolean } = {},
+): BlockParts {
   const axis = (role: DimRole) => view.dims.filter((dim) => dim.role === role);
   const isCut = (role: DimRole) => axis(role).some(({ groups }) => groups.length > 0);
   const [batch, rows, cols] = [
-    partsAlong(axis("batch")),
-    partsAlong(axis("row")),
-    partsAlong(axis("col")),
+    partsAlong(axis("batch"), 1),
+    partsAlong(axis("row"), 1),
+    partsAlong(axis("col"), even ? 2 : 1),
   ];
   // What is added up over ranks must be so before anything outside of it is added up.
   const [hasRowSlots, hasBatchSlots] = [isCut("col"), isCut("col") || isCut("row")];
@@ -51,10 +54,11 @@ interface AxisParts {
   readonly first: number;
 }
 
-function partsAlong(dims: readonly DimView<{ size: number }>[]): AxisParts {
+/** Parts whose length is a multiple of `unit`; one part where none is. */
+function partsAlong(dims: readonly DimView<{ size: number }>[], unit: number): AxisParts {
   const long = dims.filter(({ length }) => length !== 1);
   const length = long.reduce((product, dim) => product * dim.length, 1);
-  const whole = MOST_PARTS.find((parts) => length % parts === 0)!;
+  const whole = MOST_PARTS.find((parts) => length % (unit * parts) === 0) ?? 1;
   const [outermost, ...inner] = long;
   if (inner.some(({ groups }) => groups.length > 0)) return ONE_PART;
   if (outermost === undefined || outermost.groups.length === 0) {

@@ -25,15 +25,19 @@ export type BlockGeometry = Pick<
   | keyof ReturnType<typeof placeOf>
 >;
 
-/** Shape, parts, tiles, and where elements lie in the whole parameter. */
-export function geometryOf(view: FactoredView<{ size: number }>, kind: DeviceKind): BlockGeometry {
+/** Shape, parts, tiles, and where elements lie in the whole parameter; `even` where a tensor has 16-bit elements. */
+export function geometryOf(
+  view: FactoredView<{ size: number }>,
+  { kind, even }: { readonly kind: DeviceKind; readonly even: boolean },
+): BlockGeometry {
   const { batch, rows, cols, globalRows, globalCols, globalCount } = view;
-  const parts = partsOf(view);
+  const parts = partsOf(view, { even });
   const part = { rows: rows / parts.partsDown, cols: cols / parts.partsAcross };
+  const { tileRows, tileCols } = tileShape(kind, part);
   return {
     ...{ batch, rows, cols, globalRows, globalCols, globalCount },
     ...parts,
-    ...tileShape(kind, part),
+    ...{ tileRows, tileCols: even ? tileCols + tileCols % 2 : tileCols },
     ...placeOf(view),
     ...{ indexRows: globalRows, indexCols: globalCols },
   };

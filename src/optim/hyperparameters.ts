@@ -48,6 +48,8 @@ export interface AdafactorOptions {
    * `"update"`: the update before its step size, as big_vision and CAME do, so that a step size acts at once.
    */
   momentumOf?: "step" | "update";
+  /** How the average is stored; it is applied before it is rounded. Default `"f32"`. */
+  momentumDtype?: "f32" | "bf16";
   /** Decoupled weight decay. Default 0. */
   weightDecay?: number;
   /** What weight decay is multiplied by. Default `"step"`. */
@@ -70,6 +72,18 @@ export interface AdafactorOptions {
   maximize?: boolean;
   /** Which dims of a parameter share statistics. Default `"lastTwo"`. */
   factoring?: Factoring;
+  /**
+   * Keep an f32 copy of a 16-bit parameter, step that, and round it to the parameter: small steps add up. It costs 4 bytes
+   * an element, divided over ranks by ZeRO. Default false: the parameter itself is stepped in f32 and rounded.
+   */
+  masterWeights?: boolean;
+  /**
+   * How stepped 16-bit parameters are rounded: to the nearest, or up or down at random such that the mean is exact, so that
+   * steps smaller than the distance to the next number count too. Default `"nearest"`.
+   */
+  rounding?: "nearest" | "stochastic";
+  /** What random rounding begins with; the same on all ranks. Default 0. */
+  seed?: number;
   /** What `step()` does with a parameter that has no gradient. Default `"error"`. */
   missingGradients?: "error" | "skip";
 }
@@ -93,6 +107,10 @@ export interface Hyperparameters {
   readonly clipThreshold: number;
   readonly beta1: number | undefined;
   readonly momentumOf: "step" | "update";
+  readonly momentumDtype: "f32" | "bf16";
+  readonly masterWeights: boolean;
+  readonly rounding: "nearest" | "stochastic";
+  readonly seed: number;
   readonly scaleParameter: boolean;
   readonly cautious: boolean;
   readonly maximize: boolean;
@@ -113,6 +131,10 @@ export function parseHyperparameters(options: AdafactorOptions): Hyperparameters
     clipThreshold = 1,
     beta1,
     momentumOf = "step",
+    momentumDtype = "f32",
+    masterWeights = false,
+    rounding = "nearest",
+    seed = 0,
     scaleParameter = true,
     scaleCeiling = MAX_F32,
     cautious = false,
@@ -125,6 +147,15 @@ export function parseHyperparameters(options: AdafactorOptions): Hyperparameters
   within("scaleCeiling", scaleCeiling, { least: eps2 });
   if (clipThreshold !== "none") within("clipThreshold", clipThreshold, { above: 0 });
   if (beta1 !== undefined) within("beta1", beta1, { least: 0, below: 1 });
+  within("seed", seed, { least: 0, most: 2 ** 32 - 1 });
+  if (!Number.isInteger(seed)) {
+    throw new RangeError(`seed must be an integer: current value is ${seed}`);
+  }
+  if (masterWeights && rounding === "stochastic") {
+    throw new TypeError(
+      "Cannot round stochastically with master weights, which lose nothing by rounding: leave one of them out",
+    );
+  }
   if (cautious && beta1 === undefined) {
     throw new TypeError("Cannot be cautious without momentum: give beta1, or leave cautious out");
   }
@@ -141,6 +172,10 @@ export function parseHyperparameters(options: AdafactorOptions): Hyperparameters
     clipThreshold: clipThreshold === "none" ? MAX_F32 : clipThreshold,
     beta1,
     momentumOf,
+    momentumDtype,
+    masterWeights,
+    rounding,
+    seed,
     scaleParameter,
     cautious,
     maximize,

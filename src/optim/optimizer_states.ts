@@ -13,7 +13,7 @@ import {
 import type { FactoredView } from "./factored_moment.ts";
 import type { Hyperparameters } from "./hyperparameters.ts";
 import { describeParameters } from "./parameter_names.ts";
-import { freshStates } from "./state_memory.ts";
+import { freshStates, needsMaster } from "./state_memory.ts";
 import { sumParts } from "./summed_parts.ts";
 
 /** A parameter, its options, and the block of it that this rank keeps state for. */
@@ -75,11 +75,16 @@ export class OptimizerStates implements Disposable {
           `[${stray}]: give one entry for each`,
       );
     }
-    for (const { parameter: { name }, hyper, view } of owned) {
-      checkFits(name, saved[name], { view, momentum: hyper.beta1 !== undefined });
+    for (const { parameter, hyper, view } of owned) {
+      const { name } = parameter;
+      const master = needsMaster(parameter, hyper);
+      checkFits(name, saved[name], { view, momentum: hyper.beta1 !== undefined, master });
     }
     this.makeAll(owned);
-    for (const each of owned) loadState(this.of(each), saved[each.parameter.name], each.view);
+    for (const { parameter, view } of owned) {
+      const { name, version } = parameter;
+      loadState(this.of({ parameter }), saved[name], { view, version });
+    }
   }
 
   /** Gives back all device memory. */

@@ -19,6 +19,7 @@ const PARAMETER_OPTIONS = {
   beta2: v.optional(schedule),
   beta1: number,
   momentumOf: v.optional(v.picklist(["step", "update"])),
+  momentumDtype: v.optional(v.picklist(["f32", "bf16"])),
   weightDecay: number,
   weightDecayBy: v.optional(v.union([
     v.picklist(["step", "lr", "absolute"]),
@@ -37,6 +38,9 @@ const PARAMETER_OPTIONS = {
     v.strictObject({ largestTwo: v.number() }),
     v.array(v.picklist(["row", "col", "batch"])),
   ])),
+  masterWeights: boolean,
+  rounding: v.optional(v.picklist(["nearest", "stochastic"])),
+  seed: number,
   missingGradients: v.optional(v.picklist(["error", "skip"])),
 };
 

@@ -9,7 +9,7 @@ import { storageTypes } from "../device/storage_types.ts";
 import type { ProcessGroup } from "../dist/group.ts";
 import { type Layout, type Range, shardRange } from "../dist/layout.ts";
 import type { DeviceBuffer } from "../device/device.ts";
-import type { FloatType } from "../tensor/dtype.ts";
+import { bytesPerElement, type FloatType } from "../tensor/dtype.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 
 /** A parameter, and how it is cut. */
@@ -88,8 +88,11 @@ export interface StoredRun {
 export function copyRun(from: StoredRun, to: StoredRun, length: number): void {
   if (length === 0) return;
   const { device } = from.buffer;
-  if (from.dtype === "f32" && to.dtype === "f32") {
-    device.copy(from.buffer, 4 * from.offset, to.buffer, 4 * to.offset, 4 * length);
+  const bytes = bytesPerElement(from.dtype);
+  const isWords = [from.offset, to.offset, length].every((count) => bytes * count % 4 === 0);
+  if (from.dtype === to.dtype && isWords) {
+    const [begin, end] = [bytes * from.offset, bytes * to.offset];
+    device.copy(from.buffer, begin, to.buffer, end, bytes * length);
   } else {
     device.run("cast", { x: from.buffer, out: to.buffer }, {
       fromType: storageTypes[from.dtype],

@@ -53,7 +53,7 @@ export const presets = {
   },
   /**
    * big_vision's `scale_by_adafactor` (Zhai et al. 2021): b2 at most 0.999, momentum of updates, no clipping, no scale.
-   * Momentum is kept in f32. Weight decay follows the schedule but not the base rate: give `weightDecayBy` the schedule.
+   * Momentum is kept in bf16. Weight decay follows the schedule but not the base rate: give `weightDecayBy` the schedule.
    */
   bigVision: {
     ...paper,
@@ -62,6 +62,7 @@ export const presets = {
     beta2Cap: 0.999,
     beta1: 0.9,
     momentumOf: "update",
+    momentumDtype: "bf16",
     scaleParameter: false,
     factoring: { largestTwo: 32 },
     weightDecayBy: "absolute",

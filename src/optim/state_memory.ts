@@ -1,7 +1,9 @@
 // Where optimizer state lies: all moments in one buffer, the momentum of small parameters in another, and that of every
-// large one in a buffer of its own, so that kernels reach many parameters at once.
+// large one in a buffer of its own, so that kernels reach many parameters at once. Master weights likewise.
 
 import type { Device, DeviceBuffer } from "../device/device.ts";
+import { bytesPerElement, type FloatType } from "../tensor/dtype.ts";
+import type { Parameter } from "../tensor/parameter.ts";
 import type { Slice, State } from "./adafactor_state.ts";
 import type { FactoredView } from "./factored_moment.ts";
 import type { Hyperparameters } from "./hyperparameters.ts";
@@ -9,8 +11,17 @@ import { isSmall } from "./small_blocks.ts";
 
 /** A block that needs state. */
 interface Stateful {
-  readonly hyper: Pick<Hyperparameters, "beta1">;
+  readonly parameter: Pick<Parameter, "dtype">;
+  readonly hyper: Hyperparameters;
   readonly view: FactoredView<unknown>;
+}
+
+/** Whether an f32 copy of the parameter is stepped. */
+export function needsMaster(
+  { dtype }: Pick<Parameter, "dtype">,
+  { masterWeights }: Pick<Hyperparameters, "masterWeights">,
+): boolean {
+  return masterWeights && dtype !== "f32";
 }
 
 /** States before the first step, in the order of `blocks`, and the memory that they share. */
@@ -18,48 +29,70 @@ export function freshStates(
   device: Device,
   blocks: readonly Stateful[],
 ): { readonly states: State[]; readonly buffers: DeviceBuffer[] } {
-  const momentsAt = runningTotals(blocks.map(({ view }) => momentsLength(view)));
-  const small = blocks.map(({ hyper, view }) =>
-    hyper.beta1 !== undefined && isSmall(view) ? elements(view) : 0
+  const moments = slices(
+    device,
+    blocks.map(({ view: { batch, rows, cols } }) => ({
+      ...{ length: batch * (rows + cols + 1), dtype: "f32", isShared: true },
+    })),
   );
-  const momentumAt = runningTotals(small);
-  const moments = zeros(device, momentsAt.at(-1)!);
-  const shared = zeros(device, momentumAt.at(-1)!);
-  const buffers = [moments, shared];
-  const momentumOf = ({ hyper, view }: Stateful, index: number): Slice | undefined => {
-    if (hyper.beta1 === undefined) return undefined;
-    const length = elements(view);
-    if (isSmall(view)) return { buffer: shared, offset: momentumAt[index], length };
-    const buffer = zeros(device, length);
-    buffers.push(buffer);
-    return { buffer, offset: 0, length };
-  };
-  const states = blocks.map((block, index): State => ({
+  const momenta = slices(
+    device,
+    blocks.map(({ hyper, view }) =>
+      hyper.beta1 === undefined ? undefined : tensorLike(view, hyper.momentumDtype)
+    ),
+  );
+  const masters = slices(
+    device,
+    blocks.map(({ parameter, hyper, view }) =>
+      needsMaster(parameter, hyper) ? tensorLike(view, "f32") : undefined
+    ),
+  );
+  const states = blocks.map((_, index): State => ({
     step: 0,
-    moments: { buffer: moments, offset: momentsAt[index], length: momentsLength(block.view) },
-    momentum: momentumOf(block, index),
-    squaresOf: -1,
+    moments: moments.slices[index]!,
+    momentum: momenta.slices[index],
+    master: masters.slices[index],
+    ...{ masterOf: -1, squaresOf: -1 },
   }));
-  return { states, buffers };
+  return { states, buffers: [moments, momenta, masters].flatMap(({ buffers }) => buffers) };
 }
 
-function momentsLength({ batch, rows, cols }: FactoredView<unknown>): number {
-  return batch * (rows + cols + 1);
+/** Elements that are wanted, in a buffer with others or in one of their own. */
+interface Wanted {
+  readonly length: number;
+  readonly dtype: FloatType;
+  readonly isShared: boolean;
 }
 
-function elements({ batch, rows, cols }: FactoredView<unknown>): number {
-  return batch * rows * cols;
+function tensorLike(view: FactoredView<unknown>, dtype: FloatType): Wanted {
+  return { length: view.batch * view.rows * view.cols, dtype, isShared: isSmall(view) };
 }
 
-/** 0, then the sum of the first, of the first two, ... */
-function runningTotals(lengths: readonly number[]): number[] {
-  const totals = [0];
-  for (const length of lengths) totals.push(totals.at(-1)! + length);
-  return totals;
+/** Zeros for each, undefined where nothing is wanted; what is shared lies together by type, each from a whole word on. */
+function slices(device: Device, wanted: readonly (Wanted | undefined)[]) {
+  const ends = new Map<FloatType, number>();
+  const offsets = wanted.map((each) => {
+    if (!each?.isShared) return 0;
+    const offset = ends.get(each.dtype) ?? 0;
+    ends.set(each.dtype, offset + each.length + each.length % 2);
+    return offset;
+  });
+  const shared = new Map([...ends].map(([dtype, length]) => [dtype, zeros(device, dtype, length)]));
+  const buffers = [...shared.values()];
+  const given = wanted.map((each, index): Slice | undefined => {
+    if (each === undefined) return undefined;
+    const { dtype, length } = each;
+    if (each.isShared) return { buffer: shared.get(dtype)!, offset: offsets[index], length, dtype };
+    const buffer = zeros(device, dtype, length);
+    buffers.push(buffer);
+    return { buffer, offset: 0, length, dtype };
+  });
+  return { slices: given, buffers };
 }
 
-function zeros(device: Device, length: number): DeviceBuffer {
-  const out = device.allocate(4 * length);
-  device.run("fill", { out }, { offset: 0, length, value: 0 });
+function zeros(device: Device, dtype: FloatType, length: number): DeviceBuffer {
+  const words = Math.ceil(bytesPerElement(dtype) * length / 4);
+  const out = device.allocate(4 * words);
+  device.run("fill", { out }, { offset: 0, length: words, value: 0 });
   return out;
 }

@@ -12,6 +12,7 @@ import type { FactoredView } from "../../src/optim/factored_moment.ts";
 import type { OptimizerOptions } from "../../src/optim/parameter_groups.ts";
 import { presets } from "../../src/optim/presets.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
+import type { FloatType } from "../../src/tensor/dtype.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { inProcessRanks } from "../dist/in_process_ranks.ts";
 import { webgpuTest } from "../device/webgpu_adapter.ts";
@@ -39,6 +40,8 @@ interface Run {
   readonly options: OptimizerOptions;
   readonly kind?: DeviceKind;
   readonly steps?: number;
+  /** How parameters and gradients are stored, by their number. */
+  readonly typeOf?: (index: number) => FloatType;
   readonly Optimizer?: typeof DistributedAdaFactor;
 }
 
@@ -46,18 +49,19 @@ interface Run {
 async function train(
   { tensor, zero, useZero = true, placed, options, kind = "wasm", ...rest }: Run,
 ) {
-  const { steps = 6, Optimizer = DistributedAdaFactor } = rest;
+  const { steps = 6, Optimizer = DistributedAdaFactor, typeOf = () => "f32" } = rest;
   return await inProcessRanks(tensor * zero, async (world) => {
     const mesh = ProcessGroupMesh.over(world, tensor, zero);
     const tensorParallelGroup = await mesh.getGroupAlongAxis(0);
     const dataParallelGroup = await mesh.getGroupAlongAxis(1);
     using device: Device = await requestDevice({ kind });
     using scope = new DisposableStack();
-    const parameters = placed.map(({ name, shape, cut }) => {
+    const parameters = placed.map(({ name, shape, cut }, index) => {
       const splits = cut === undefined ? [] : [{ dim: cut, group: tensorParallelGroup }];
       const layout = new Layout<ProcessGroup>(shape, splits);
       const values = shardOf(Float32Array.from(initialParameter({ shape })), layout);
-      return scope.use(new Parameter(device, values, { layout, name }));
+      const dtype = typeOf(index);
+      return scope.use(new Parameter(device, values, { layout, name, dtype }));
     });
     const optim = scope.use(new Optimizer(parameters, options));
     optim.setupDistributed({ tensorParallelGroup, dataParallelGroup, useZero });
@@ -68,7 +72,8 @@ async function train(
           gradientAt(step, { shape, gradientScale: 10 ** (-3 + index % 3) }),
         );
         const gradient = shardOf(whole, parameter.layout);
-        parameter.grad = Tensor.from(device, gradient, { shape: parameter.shape });
+        const { shape: localShape, dtype } = parameter;
+        parameter.grad = Tensor.from(device, gradient, { shape: localShape, dtype });
       }
       await optim.step();
     }
@@ -92,7 +97,10 @@ async function numDiffering(run: Run): Promise<number> {
         Float32Array.from(initialParameter(run.placed[index])),
         layouts[index],
       );
-      assert.ok(shard.length === 0 || shard.some((value, k) => value !== start[k]));
+      assert.ok(
+        shard.length === 0 || shard.some((value, k) => value !== start[k]),
+        "nothing moved",
+      );
       shard.forEach((value, k) => differing += Object.is(value, expected[k]) ? 0 : 1);
     }
   }
@@ -132,6 +140,42 @@ for (const [name, options] of Object.entries(OTHERS)) {
     );
     assert.equal(await numDiffering({ tensor: 2, zero: 2, placed, options }), 0);
   });
+}
+
+const STORED: Readonly<Record<string, OptimizerOptions>> = {
+  "rounding to the nearest": OPTIONS,
+  "rounding at random": { ...OPTIONS, rounding: "stochastic", seed: 7 },
+  "master weights": { ...OPTIONS, masterWeights: true, momentumDtype: "f32" },
+  "no momentum": { lr: 0.01 },
+};
+/** f32, f16 and bf16 in one optimizer. */
+const typeOf = (index: number) => (["bf16", "f16", "f32"] as const)[index % 3];
+
+for (const [name, options] of Object.entries(STORED)) {
+  for (const [tensor, zero] of [[2, 2], [8, 1], [1, 4]]) {
+    Deno.test(`16-bit parameters on tensor ${tensor} x ZeRO ${zero} have the bits of one rank with ${name}`, async () => {
+      // Rows of 16-bit elements must keep to whole words, on each rank too.
+      const placed = placements(tensor, [...SHAPES.slice(0, -1), [64, 24]]).filter(
+        ({ shape, cut }) => cut !== shape.length - 1 || shape[cut] / tensor % 2 === 0,
+      );
+      const run = { tensor, zero, placed, typeOf };
+      assert.equal(
+        await numDiffering({ ...run, options: { momentumDtype: "bf16", ...options } }),
+        0,
+      );
+    });
+  }
+  webgpuTest(
+    `16-bit parameters on tensor 2 x ZeRO 2 have the bits of one rank with ${name} (webgpu)`,
+    async () => {
+      const placed = placements(2, [[64, 48], [8, 16, 24], [192]]);
+      const run = { tensor: 2, zero: 2, placed, typeOf, steps: 5, kind: "webgpu" } as const;
+      assert.equal(
+        await numDiffering({ ...run, options: { momentumDtype: "bf16", ...options } }),
+        0,
+      );
+    },
+  );
 }
 
 Deno.test("tensor 2 x data-parallel 2 without ZeRO gives the bits of one rank", async () => {

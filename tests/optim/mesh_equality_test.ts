@@ -38,7 +38,8 @@ const OPTIONS: Readonly<Record<string, OptimizerOptions>> = {
     factoring: { largestTwo: 32 },
     lr: 0.01,
   },
-  "big_vision's": { ...presets.bigVision, lr: 1e-3 },
+  // The reference keeps no bf16.
+  "big_vision's": { ...presets.bigVision, momentumDtype: "f32", lr: 1e-3 },
   "no factoring": { factoring: "none" },
   "caution, uphill": { cautious: true, beta1: 0.9, maximize: true, weightDecay: 0.01 },
   "caution of updates": { cautious: true, beta1: 0.5, momentumOf: "update", lr: 0.01 },
