@@ -25,6 +25,7 @@ export type { WorldOptions } from "./src/dist/world_options.ts";
 export type { TlsIdentity } from "./src/dist/tls.ts";
 export type { Dump, GroupDump } from "./src/dist/dump.ts";
 export type { CallRecord, CallState } from "./src/dist/recorder.ts";
+export type { MessageRecord } from "./src/dist/message_recorder.ts";
 export { PeerLostError } from "./src/dist/failure.ts";
 export { type Axes, type Indices, ProcessGroupMesh, type RavelMode } from "./src/dist/mesh.ts";
 export type {
@@ -73,7 +74,7 @@ export { addRow } from "./src/ops/add_row.ts";
 export { cast } from "./src/ops/cast.ts";
 export { crossEntropy, type CrossEntropyOptions, IGNORED } from "./src/ops/cross_entropy.ts";
 export { dropout, type DropoutOptions } from "./src/ops/dropout.ts";
-export { embedding } from "./src/ops/embedding.ts";
+export { embedding, type EmbeddingLookup } from "./src/ops/embedding.ts";
 export { gelu } from "./src/ops/gelu.ts";
 export { linear } from "./src/ops/linear.ts";
 export { matmul } from "./src/ops/matmul.ts";

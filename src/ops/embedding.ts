@@ -1,24 +1,38 @@
 // y[t, :] = table[indices[t], :].        dtable[v, :] = sum of dy[t, :] over t with indices[t] = v, in the order of t
 //
-// The table may be stored in 16 bits: only the rows that are looked up are widened.
+// The table may be stored in 16 bits: only the rows that are looked up are widened. A padding row gives its values, but takes
+// no gradient.
 
 import { storageTypes } from "../device/storage_types.ts";
 import { formatShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { checkSameDevice } from "./operands.ts";
 
+/** Options of {@linkcode embedding}. */
+export interface EmbeddingLookup {
+  /** A row that learns nothing here: what stands for no token. Default: none. */
+  readonly paddingIndex?: number | undefined;
+}
+
 /**
  * Rows of `table` [V, D] by `indices` [...]: [..., D].
  *
  * @throws {RangeError} if `table` is no matrix, or an index is not under V.
  */
-export function embedding(table: FloatTensor, indices: Tensor<"u32">): Tensor {
+export function embedding(
+  table: FloatTensor,
+  indices: Tensor<"u32">,
+  { paddingIndex }: EmbeddingLookup = {},
+): Tensor {
   checkSameDevice("embedding", table, indices);
   if (table.shape.length !== 2) {
     throw new RangeError(`embedding() wants a table of [V, D], got ${formatShape(table.shape)}`);
   }
   const [numRows, width] = table.shape;
   checkIndices("embedding", indices, numRows);
+  if (paddingIndex !== undefined && !isIndex(paddingIndex, numRows)) {
+    throw new RangeError(`embedding() wants a padding index under ${numRows}, got ${paddingIndex}`);
+  }
   const count = indices.length;
   const y = Tensor.empty(table.device, [...indices.shape, width]);
   table.device.run(
@@ -36,6 +50,10 @@ export function embedding(table: FloatTensor, indices: Tensor<"u32">): Tensor {
         { indices: indices.buffer, dy: dy.buffer, dtable: dTable.buffer },
         { count, width, numRows },
       );
+      if (paddingIndex !== undefined) {
+        const row = { offset: paddingIndex * width, length: width, value: 0 };
+        table.device.run("fill", { out: dTable.buffer }, row);
+      }
       return [dTable];
     },
   });
@@ -55,4 +73,8 @@ export function indicesOf(op: string, indices: Tensor<"u32">): Uint32Array {
     throw new TypeError(`${op}() wants indices made by Tensor.from() as u32, got ${indices.dtype}`);
   }
   return indices.indices;
+}
+
+function isIndex(index: number, limit: number): boolean {
+  return Number.isInteger(index) && index >= 0 && index < limit;
 }

@@ -52,6 +52,7 @@ export class RotaryAngles implements Disposable {
 
 /** Options of {@linkcode rotary}. */
 export interface RotaryOptions {
+  /** Cosines and sines of the positions. */
   readonly angles: RotaryAngles;
   /** Which features make a pair: i and i + R / 2 (default), or neighbours. */
   readonly pairs?: "halves" | "neighbours";

@@ -7,6 +7,7 @@ import { checkSameDevice, inF32 } from "./operands.ts";
 
 /** Which part {@linkcode slice} takes. */
 export interface SliceRange {
+  /** Which dim, from 0. */
   readonly dim: number;
   /** First index. */
   readonly begin: number;

@@ -273,7 +273,7 @@ export class Adafactor implements Disposable {
     }
   }
 
-  /** @throws {TypeError} if something is under way. */
+  /** Does nothing where no step or backward is under way. @throws {TypeError} if one is */
   protected requireIdle(): void {
     if (this.#busy) {
       throw new TypeError(

@@ -34,6 +34,7 @@ export interface ParameterDiagnostics {
 
 /** A gradient, or this rank's part of one. */
 export interface HostGradient {
+  /** Its elements. */
   readonly values: Float32Array;
   /** Groups whose ranks hold the other parts. */
   readonly groups: readonly ProcessGroup[];

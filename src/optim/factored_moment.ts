@@ -37,8 +37,11 @@ export interface DimView<Group> {
 
 /** A block with pads in memory: `count` runs of `length` elements, `stride` apart. */
 export interface PaddedRuns {
+  /** How many. */
   readonly count: number;
+  /** Elements of each that are no pads. */
   readonly length: number;
+  /** Elements from the begin of one to that of the next. */
   readonly stride: number;
 }
 

@@ -253,7 +253,11 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     return new Tensor(this.copyMemory(dtype), { shape, dtype, requiresGrad: false });
   }
 
-  /** As {@linkcode copyAs}, for a tensor of another kind to take over. */
+  /**
+   * As {@linkcode copyAs}, for a tensor of another kind to take over.
+   *
+   * @internal
+   */
   copyMemory(this: FloatTensor, dtype: FloatType): Memory {
     this.checkUsable();
     return this.#memory.copyAs(dtype);

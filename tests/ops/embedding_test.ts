@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { embedding } from "../../src/ops/embedding.ts";
+import { sum } from "../../src/ops/sum.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { testOnEachDevice } from "../device/on_each_device.ts";
 import { checkGradients } from "./gradient_check.ts";
@@ -41,4 +42,20 @@ testOnEachDevice("embedding() refuses an index beyond the table", async (device)
     name: "RangeError",
     message: /indices under 2, got 2/,
   });
+});
+
+testOnEachDevice("embedding() gives a padding row its values and no gradient", async (device) => {
+  using table = Tensor.from(device, [1, 2, 3, 4, 5, 6], { shape: [3, 2], requiresGrad: true });
+  using indices = Tensor.from(device, [1, 0, 1, 2], { dtype: "u32" });
+  using y = embedding(table, indices, { paddingIndex: 1 });
+  assert.deepEqual([...await y.data()], [3, 4, 1, 2, 3, 4, 5, 6]);
+  using total = sum(y);
+  await total.backward();
+  assert.deepEqual([...await table.grad!.data()], [1, 1, 0, 0, 1, 1]);
+  for (const paddingIndex of [3, -1, 0.5]) {
+    assert.throws(() => embedding(table, indices, { paddingIndex }), {
+      name: "RangeError",
+      message: `embedding() wants a padding index under 3, got ${paddingIndex}`,
+    });
+  }
 });
