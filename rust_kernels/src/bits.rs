@@ -99,7 +99,6 @@ impl Words {
         /// All ones where `self > other`, both below 2^31; else zeros.
         above, i32x4_gt, |a, b| if a > b { u32::MAX } else { 0 }
     );
-    shift!(up, i32x4_shl, |x, bits| x << bits);
     shift!(down, u32x4_shr, |x, bits| x >> bits);
     /// The bits of `then` where `self` has ones, those of `otherwise` where it has zeros.
     #[inline(always)]
@@ -109,35 +108,121 @@ impl Words {
         #[cfg(not(target_arch = "wasm32"))]
         return self.and(then).or(Self(self.0.map(|x| !x)).and(otherwise));
     }
-    /// Loads `slice[at..at + 8]`, the first four and the next.
+    /// Whether any bit is set.
+    #[inline(always)]
+    pub fn any(self) -> bool {
+        #[cfg(target_arch = "wasm32")]
+        return v128_any_true(self.0);
+        #[cfg(not(target_arch = "wasm32"))]
+        return self.0 != [0; 4];
+    }
+    /// The upper halves of these words and those.
+    #[inline(always)]
+    pub fn upper_halves(pair: [Self; 2]) -> Halves {
+        Halves::of(pair.map(|words| words.down::<16>()))
+    }
+}
+
+/// Eight halves of words.
+#[cfg(target_arch = "wasm32")]
+#[derive(Clone, Copy)]
+pub struct Halves(v128);
+
+/// Eight halves of words.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Clone, Copy)]
+pub struct Halves([u16; HALF_LANES]);
+
+impl Halves {
+    /// A number in all lanes, to be used in a loop before which this is called: see `Words::keep`.
+    #[inline(always)]
+    pub fn keep(x: u16) -> Self {
+        let x = core::hint::black_box(x);
+        #[cfg(target_arch = "wasm32")]
+        return Self(u16x8_splat(x));
+        #[cfg(not(target_arch = "wasm32"))]
+        return Self([x; HALF_LANES]);
+    }
+    #[inline(always)]
+    pub fn zero() -> Self {
+        #[cfg(target_arch = "wasm32")]
+        return Self(u16x8_splat(0));
+        #[cfg(not(target_arch = "wasm32"))]
+        return Self([0; HALF_LANES]);
+    }
+    binary!(plus, i16x8_add, u16::wrapping_add);
+    binary!(and, v128_and, |a, b| a & b);
+    binary!(or, v128_or, |a, b| a | b);
+    binary!(xor, v128_xor, |a, b| a ^ b);
+    binary!(
+        /// All ones where `self > other`, both below 2^15; else zeros.
+        above, i16x8_gt, |a, b| if a > b { u16::MAX } else { 0 }
+    );
+    binary!(
+        /// The larger of each pair of numbers below 2^15.
+        max, i16x8_max, u16::max
+    );
+    shift!(up, i16x8_shl, |x, bits| x << bits);
+    shift!(down, u16x8_shr, |x, bits| x >> bits);
+    /// The bits of `then` where `self` has ones, those of `otherwise` where it has zeros.
+    #[inline(always)]
+    pub fn select(self, then: Self, otherwise: Self) -> Self {
+        then.xor(otherwise).and(self).xor(otherwise)
+    }
+    /// Words with `self` as their upper halves: the first four, and the next.
+    #[inline(always)]
+    pub fn above_low(self, low: Self) -> [Words; 2] {
+        #[cfg(target_arch = "wasm32")]
+        return [
+            Words(i16x8_shuffle::<0, 8, 1, 9, 2, 10, 3, 11>(low.0, self.0)),
+            Words(i16x8_shuffle::<4, 12, 5, 13, 6, 14, 7, 15>(low.0, self.0)),
+        ];
+        #[cfg(not(target_arch = "wasm32"))]
+        return [0, 4].map(|skip| {
+            let word = |i| u32::from(self.0[skip + i]) << 16 | u32::from(low.0[skip + i]);
+            Words(core::array::from_fn(word))
+        });
+    }
+    /// Whether any bit is set.
+    #[inline(always)]
+    pub fn any(self) -> bool {
+        #[cfg(target_arch = "wasm32")]
+        return v128_any_true(self.0);
+        #[cfg(not(target_arch = "wasm32"))]
+        return self.0 != [0; HALF_LANES];
+    }
+    /// The lower halves of words below 2^16.
+    #[inline(always)]
+    pub fn of([low, high]: [Words; 2]) -> Self {
+        #[cfg(target_arch = "wasm32")]
+        return Self(u16x8_narrow_i32x4(low.0, high.0));
+        #[cfg(not(target_arch = "wasm32"))]
+        return Self(core::array::from_fn(|i| [low.0, high.0].concat()[i].try_into().unwrap()));
+    }
+    /// Loads `slice[at..at + 8]`.
     ///
     /// # Safety
     /// `at + 8 <= slice.len()`.
     #[inline(always)]
-    pub unsafe fn load_halves(slice: &[u16], at: usize) -> [Self; 2] {
+    pub unsafe fn load(slice: &[u16], at: usize) -> Self {
         debug_assert!(at + HALF_LANES <= slice.len());
         #[cfg(target_arch = "wasm32")]
-        {
-            let halves = unsafe { v128_load(slice.as_ptr().add(at).cast()) };
-            [Self(u32x4_extend_low_u16x8(halves)), Self(u32x4_extend_high_u16x8(halves))]
-        }
+        return Self(unsafe { v128_load(slice.as_ptr().add(at).cast()) });
         #[cfg(not(target_arch = "wasm32"))]
-        [0, 4].map(|skip| Self(core::array::from_fn(|i| slice[at + skip + i].into())))
+        return Self(core::array::from_fn(|i| slice[at + i]));
     }
-    /// Stores words below 2^16 to `slice[at..at + 8]`.
+    /// Stores to `slice[at..at + 8]`.
     ///
     /// # Safety
     /// `at + 8 <= slice.len()`.
     #[inline(always)]
-    pub unsafe fn store_halves([low, high]: [Self; 2], slice: &mut [u16], at: usize) {
+    pub unsafe fn store(self, slice: &mut [u16], at: usize) {
         debug_assert!(at + HALF_LANES <= slice.len());
         #[cfg(target_arch = "wasm32")]
         unsafe {
-            v128_store(slice.as_mut_ptr().add(at).cast(), u16x8_narrow_i32x4(low.0, high.0))
+            v128_store(slice.as_mut_ptr().add(at).cast(), self.0)
         }
         #[cfg(not(target_arch = "wasm32"))]
-        for (i, word) in low.0.into_iter().chain(high.0).enumerate() {
-            slice[at + i] = word.try_into().unwrap();
-        }
+        slice[at..at + HALF_LANES].copy_from_slice(&self.0);
     }
 }

@@ -1,33 +1,43 @@
 //! Elements stored in 16 bits: f16 (IEEE 754 half: 5 bits of exponent, 10 of fraction) and bf16 (the upper half of an f32).
 //!
 //! Widening is exact, and keeps the payload of a NaN. Narrowing rounds to the nearest, ties to even, beyond the largest to
-//! infinity; a NaN stays one, made quiet. Integer arithmetic on lanes, without branches (after F. Giesen's public domain
+//! infinity; a NaN stays one, made quiet. Arithmetic on lanes, without branches (after F. Giesen's public domain
 //! half_to_float_fast4 and float_to_half_fast3_rtne).
 
-use crate::bits::{HALF_LANES, Words};
+use crate::bits::{HALF_LANES, Halves, Words};
 use crate::simd::{F32x4, LANES};
 
-/// How an element is stored in 16 bits; a value has the constants that conversions need.
+/// How an element is stored in 16 bits; a value has the constants that conversions in a loop need.
 pub trait Format: Copy {
-    /// `constant` gives a number in all lanes: `Words::keep` for a loop, else `Words::splat`.
-    fn new(constant: impl Fn(u32) -> Words) -> Self;
-    /// Four elements, each in the lower half of a word, as f32.
-    fn widen(self, halves: Words) -> F32x4;
+    fn new() -> Self;
+    fn widen(self, halves: Halves) -> [F32x4; 2];
+    /// As `widen`, of finite elements, and perhaps without their signs.
+    fn widen_magnitudes(self, halves: Halves) -> [F32x4; 2];
+    /// Whether `widen_magnitudes` cannot be had of any of these.
+    fn any_unbounded<const N: usize>(self, halves: [Halves; N]) -> bool;
+    fn narrow(self, x: [F32x4; 2]) -> Halves {
+        Halves::of(x.map(|x| self.narrow_words(x)))
+    }
     /// Four f32 as elements, each in the lower half of a word.
-    fn narrow(self, x: F32x4) -> Words;
+    fn narrow_words(self, x: F32x4) -> Words;
+    /// As `narrow`, and the numbers that come of it, perhaps without their signs: in fewer instructions, but right only where
+    /// no bit of `unfit` gets set.
+    fn round(self, x: [F32x4; 2], unfit: &mut Words) -> (Halves, [F32x4; 2]);
 }
 
 #[derive(Clone, Copy)]
 pub struct F16 {
-    magnitude: Words,
-    sign: Words,
-    largest: Words,
+    magnitude: Halves,
+    largest: Halves,
+    rebias: Halves,
+    infinity: Halves,
     subnormal_end: Words,
     smallest_normal: Words,
-    rebias: Words,
+    sign: Words,
     f32_magnitude: Words,
-    infinity: Words,
+    f32_infinity: Words,
     too_large: Words,
+    largest_rounded: Words,
     dropped_bits: Words,
     fraction: Words,
     quiet: Words,
@@ -35,56 +45,101 @@ pub struct F16 {
 
 impl Format for F16 {
     #[inline(always)]
-    fn new(constant: impl Fn(u32) -> Words) -> Self {
+    fn new() -> Self {
         Self {
-            magnitude: constant(0x7fff),
-            sign: constant(0x8000),
-            largest: constant((0x7c00 << 13) - 1),
-            subnormal_end: constant(1 << 23),
+            magnitude: Halves::keep(0x7fff),
+            largest: Halves::keep(0x7bff),
+            // What an f16's exponent lacks to an f32's, in the upper half of a word.
+            rebias: Halves::keep((127 - 15) << 7),
+            infinity: Halves::keep(0x7f80),
+            subnormal_end: Words::keep(1 << 23),
             // 2^-14, as f32.
-            smallest_normal: constant((127 - 14) << 23),
-            // What an f16's exponent lacks to an f32's.
-            rebias: constant((127 - 15) << 23),
-            f32_magnitude: constant(F32_MAGNITUDE),
-            infinity: constant(F32_INFINITY),
+            smallest_normal: Words::keep((127 - 14) << 23),
+            sign: Words::keep(0x8000),
+            f32_magnitude: Words::keep(F32_MAGNITUDE),
+            f32_infinity: Words::keep(F32_INFINITY),
             // 2^16, as f32: from there on all is infinity.
-            too_large: constant((127 + 16) << 23),
-            dropped_bits: constant(13 << 23),
-            fraction: constant(0x3ff),
-            quiet: constant(0x200),
+            too_large: Words::keep((127 + 16) << 23),
+            // 65520, from where on numbers are rounded to infinity, less the last bit.
+            largest_rounded: Words::keep(0x477f_efff),
+            dropped_bits: Words::keep(13 << 23),
+            fraction: Words::keep(0x3ff),
+            quiet: Words::keep(0x200),
         }
     }
 
     #[inline(always)]
-    fn widen(self, halves: Words) -> F32x4 {
-        let magnitude = halves.and(self.magnitude).up::<13>();
-        let sign = halves.and(self.sign).up::<16>();
+    fn widen(self, halves: Halves) -> [F32x4; 2] {
+        let magnitude = halves.and(self.magnitude);
+        let sign = halves.xor(magnitude);
         // Infinity and NaN: the exponent of f32 is all ones too.
-        let special = magnitude.above(self.largest).and(self.rebias);
-        // A subnormal is a fraction of 2^-14: put it under that power's own leading one, and take the one away. (To multiply
-        // it by 2^112 would be shorter, but subnormal operands cost a hundred cycles each.)
-        let is_subnormal = self.subnormal_end.above(magnitude);
-        let leading = is_subnormal.and(self.smallest_normal);
-        let rebias = self.rebias.plus(is_subnormal.and(self.subnormal_end));
-        let number = magnitude.plus(rebias).as_f32() - leading.as_f32();
-        Words::of(number).plus(special).or(sign).as_f32()
+        let special = sign.or(magnitude.above(self.largest).and(self.infinity));
+        let [low, high] = special.above_low(Halves::zero());
+        let [number_low, number_high] = self.number(magnitude);
+        [number_low.or(low).as_f32(), number_high.or(high).as_f32()]
     }
 
     #[inline(always)]
-    fn narrow(self, x: F32x4) -> Words {
+    fn widen_magnitudes(self, halves: Halves) -> [F32x4; 2] {
+        self.number(halves.and(self.magnitude)).map(Words::as_f32)
+    }
+
+    #[inline(always)]
+    fn any_unbounded<const N: usize>(self, halves: [Halves; N]) -> bool {
+        let magnitudes = halves.map(|halves| halves.and(self.magnitude));
+        magnitudes.into_iter().fold(Halves::zero(), Halves::max).above(self.largest).any()
+    }
+
+    #[inline(always)]
+    fn narrow_words(self, x: F32x4) -> Words {
         let bits = Words::of(x);
         let magnitude = bits.and(self.f32_magnitude);
         let sign = bits.down::<16>().and(self.sign);
-        let held = magnitude.min(self.too_large);
-        // With 2^13 times the power of two below it added, a number's last bit is the last that f16 keeps, and the addition
-        // itself rounds; below 2^-14 as if that were the power of two.
-        let exponent = held.and(self.infinity).max(self.smallest_normal);
-        let added = exponent.plus(self.dropped_bits);
-        let significand = Words::of(held.as_f32() + added.as_f32()).minus(added);
-        let number = exponent.minus(self.smallest_normal).down::<13>().plus(significand);
+        let (number, _) = self.round_magnitude(magnitude.min(self.too_large));
         // A NaN was held to infinity's bits: what makes it a NaN is its fraction.
         let fraction = magnitude.down::<13>().and(self.fraction).or(self.quiet);
-        number.or(magnitude.above(self.infinity).and(fraction)).or(sign)
+        number.or(magnitude.above(self.f32_infinity).and(fraction)).or(sign)
+    }
+
+    #[inline(always)]
+    fn round(self, x: [F32x4; 2], unfit: &mut Words) -> (Halves, [F32x4; 2]) {
+        let [low, high] = x.map(|x| {
+            let bits = Words::of(x);
+            let magnitude = bits.and(self.f32_magnitude);
+            let sign = bits.xor(magnitude);
+            *unfit = unfit.or(magnitude.above(self.largest_rounded));
+            let (number, rounded) = self.round_magnitude(magnitude);
+            (number.or(sign.down::<16>()), rounded)
+        });
+        (Halves::of([low.0, high.0]), [low.1, high.1])
+    }
+}
+
+impl F16 {
+    /// Finite magnitudes as f32.
+    #[inline(always)]
+    fn number(self, magnitude: Halves) -> [Words; 2] {
+        let normal = magnitude.down::<3>().plus(self.rebias).above_low(magnitude.up::<13>());
+        normal.map(|normal| {
+            // A subnormal is a fraction of 2^-14: with the exponent of that power, and the power's own leading one taken
+            // away, it is right; a normal number is then too large, by itself less 2^-14. The smaller of both is the number.
+            // (To multiply by 2^112 would be shorter, but subnormal operands cost a hundred cycles each.)
+            let next = normal.plus(self.subnormal_end).as_f32() - self.smallest_normal.as_f32();
+            normal.min(Words::of(next))
+        })
+    }
+
+    /// A magnitude up to 2^16 as an element, in the lower half of a word, and as the number that this is.
+    #[inline(always)]
+    fn round_magnitude(self, magnitude: Words) -> (Words, F32x4) {
+        // With 2^13 times the power of two below it added, a number's last bit is the last that f16 keeps, and the addition
+        // itself rounds; below 2^-14 as if that were the power of two.
+        let exponent = magnitude.and(self.f32_infinity).max(self.smallest_normal);
+        let added = exponent.plus(self.dropped_bits);
+        let sum = magnitude.as_f32() + added.as_f32();
+        let significand = Words::of(sum).minus(added);
+        let number = exponent.minus(self.smallest_normal).down::<13>().plus(significand);
+        (number, sum - added.as_f32())
     }
 }
 
@@ -99,30 +154,132 @@ pub struct Bf16 {
 
 impl Format for Bf16 {
     #[inline(always)]
-    fn new(constant: impl Fn(u32) -> Words) -> Self {
+    fn new() -> Self {
         Self {
-            one: constant(1),
-            below_half: constant(0x7fff),
-            f32_magnitude: constant(F32_MAGNITUDE),
-            infinity: constant(F32_INFINITY),
-            quiet: constant(0x0040_0000),
+            one: Words::keep(1),
+            below_half: Words::keep(0x7fff),
+            f32_magnitude: Words::keep(F32_MAGNITUDE),
+            infinity: Words::keep(F32_INFINITY),
+            quiet: Words::keep(0x0040_0000),
         }
     }
 
     #[inline(always)]
-    fn widen(self, halves: Words) -> F32x4 {
-        halves.up::<16>().as_f32()
+    fn widen(self, halves: Halves) -> [F32x4; 2] {
+        halves.above_low(Halves::zero()).map(Words::as_f32)
     }
 
     #[inline(always)]
-    fn narrow(self, x: F32x4) -> Words {
+    fn widen_magnitudes(self, halves: Halves) -> [F32x4; 2] {
+        self.widen(halves)
+    }
+
+    #[inline(always)]
+    fn any_unbounded<const N: usize>(self, _: [Halves; N]) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    fn narrow_words(self, x: F32x4) -> Words {
         let bits = Words::of(x);
-        let odd = bits.down::<16>().and(self.one);
-        let rounded = bits.plus(self.below_half).plus(odd);
         // Rounding could carry a NaN over into zero: it is made quiet instead.
         let is_nan = bits.and(self.f32_magnitude).above(self.infinity);
-        is_nan.select(bits.or(self.quiet), rounded).down::<16>()
+        is_nan.select(bits.or(self.quiet), self.carried(bits)).down::<16>()
     }
+
+    #[inline(always)]
+    fn round(self, [low, high]: [F32x4; 2], unfit: &mut Words) -> (Halves, [F32x4; 2]) {
+        // A NaN, or infinities that make one.
+        *unfit = unfit.or((low + high).is_nan());
+        let halves = Words::upper_halves([low, high].map(|x| self.carried(Words::of(x))));
+        (halves, self.widen(halves))
+    }
+}
+
+impl Bf16 {
+    /// The bits of a number, whose upper halves are those of the nearest element.
+    #[inline(always)]
+    fn carried(self, bits: Words) -> Words {
+        let odd = bits.down::<16>().and(self.one);
+        bits.plus(self.below_half).plus(odd)
+    }
+}
+
+/// How elements are read, eight at a time as f32; a value has the constants that a loop needs.
+pub trait Reader: Copy {
+    type Stored: Copy + Default;
+    fn reader() -> Self;
+    /// `slice[at..at + 8]`.
+    ///
+    /// # Safety
+    /// `at + 8 <= slice.len()`.
+    unsafe fn load(self, slice: &[Self::Stored], at: usize) -> [F32x4; 2];
+    /// `row[at..at + 8]` of each row, perhaps without the signs.
+    ///
+    /// # Safety
+    /// `at + 8 <= row.len()` of every row.
+    unsafe fn load_magnitudes<const ROWS: usize>(
+        self,
+        rows: [&[Self::Stored]; ROWS],
+        at: usize,
+    ) -> [[F32x4; 2]; ROWS];
+}
+
+impl<F: Format> Reader for F {
+    type Stored = u16;
+    #[inline(always)]
+    fn reader() -> Self {
+        F::new()
+    }
+    #[inline(always)]
+    unsafe fn load(self, slice: &[u16], at: usize) -> [F32x4; 2] {
+        self.widen(unsafe { Halves::load(slice, at) })
+    }
+    #[inline(always)]
+    unsafe fn load_magnitudes<const ROWS: usize>(
+        self,
+        rows: [&[u16]; ROWS],
+        at: usize,
+    ) -> [[F32x4; 2]; ROWS] {
+        let halves = rows.map(|row| unsafe { Halves::load(row, at) });
+        if self.any_unbounded(halves) {
+            halves.map(|halves| self.widen(halves))
+        } else {
+            halves.map(|halves| self.widen_magnitudes(halves))
+        }
+    }
+}
+
+/// f32 as it lies in memory.
+#[derive(Clone, Copy)]
+pub struct Plain;
+
+impl Reader for Plain {
+    type Stored = f32;
+    #[inline(always)]
+    fn reader() -> Self {
+        Self
+    }
+    #[inline(always)]
+    unsafe fn load(self, slice: &[f32], at: usize) -> [F32x4; 2] {
+        unsafe { [F32x4::load(slice, at), F32x4::load(slice, at + LANES)] }
+    }
+    #[inline(always)]
+    unsafe fn load_magnitudes<const ROWS: usize>(
+        self,
+        rows: [&[f32]; ROWS],
+        at: usize,
+    ) -> [[F32x4; 2]; ROWS] {
+        rows.map(|row| unsafe { self.load(row, at) })
+    }
+}
+
+/// The first elements of some, the rest 0.
+#[inline(always)]
+pub fn padded<T: Copy + Default, const LENGTH: usize>(slice: &[T]) -> [T; LENGTH] {
+    let mut all = [T::default(); LENGTH];
+    all[..slice.len()].copy_from_slice(slice);
+    all
 }
 
 /// The 16-bit formats by value, for calls that learn theirs at run time.
@@ -157,8 +314,8 @@ pub fn round_run(to: Half, x: &mut [f32], out: &mut [u16]) {
 }
 
 fn round_nearest<F: Format>(x: &mut [f32], out: &mut [u16]) {
-    let format = F::new(Words::keep);
-    round_all::<F>(x, out, |pair, _| pair.map(|x| format.narrow(x)));
+    let format = F::new();
+    round_all::<F>(x, out, |pair, _| format.narrow(pair));
 }
 
 /// `round_run` by `narrow`, which gets eight elements and the place of the first.
@@ -166,17 +323,17 @@ fn round_nearest<F: Format>(x: &mut [f32], out: &mut [u16]) {
 pub fn round_all<F: Format>(
     x: &mut [f32],
     out: &mut [u16],
-    narrow: impl Fn([F32x4; 2], usize) -> [Words; 2],
+    narrow: impl Fn([F32x4; 2], usize) -> Halves,
 ) {
     assert_eq!(x.len(), out.len());
     let whole = x.len() / HALF_LANES * HALF_LANES;
-    let format = F::new(Words::keep);
+    let format = F::new();
     let round = |x: &mut [f32], out: &mut [u16], at: usize, place: usize| {
         // SAFETY: the callers below see to at + 8 <= len, and both slices are that long.
         unsafe {
             let narrowed = narrow([F32x4::load(x, at), F32x4::load(x, at + LANES)], place);
-            Words::store_halves(narrowed, out, at);
-            let [low, high] = narrowed.map(|halves| format.widen(halves));
+            narrowed.store(out, at);
+            let [low, high] = format.widen(narrowed);
             low.store(x, at);
             high.store(x, at + LANES);
         }
@@ -195,13 +352,13 @@ pub fn round_all<F: Format>(
 fn widen_all<F: Format>(x: &[u16], out: &mut [f32]) {
     assert_eq!(x.len(), out.len());
     let whole = x.len() / HALF_LANES * HALF_LANES;
-    let format = F::new(Words::keep);
+    let format = F::new();
     let widen = |x: &[u16], out: &mut [f32], at: usize| {
         // SAFETY: the callers below see to at + 8 <= len, and both slices are that long.
         unsafe {
-            let [low, high] = Words::load_halves(x, at);
-            format.widen(low).store(out, at);
-            format.widen(high).store(out, at + LANES);
+            let [low, high] = format.widen(Halves::load(x, at));
+            low.store(out, at);
+            high.store(out, at + LANES);
         }
     };
     for at in (0..whole).step_by(HALF_LANES) {
@@ -217,13 +374,11 @@ fn widen_all<F: Format>(x: &[u16], out: &mut [f32]) {
 fn narrow_all<F: Format>(x: &[f32], out: &mut [u16]) {
     assert_eq!(x.len(), out.len());
     let whole = x.len() / HALF_LANES * HALF_LANES;
-    let format = F::new(Words::keep);
+    let format = F::new();
     let narrow = |x: &[f32], out: &mut [u16], at: usize| {
         // SAFETY: the callers below see to at + 8 <= len, and both slices are that long.
         unsafe {
-            let low = format.narrow(F32x4::load(x, at));
-            let high = format.narrow(F32x4::load(x, at + LANES));
-            Words::store_halves([low, high], out, at);
+            format.narrow([F32x4::load(x, at), F32x4::load(x, at + LANES)]).store(out, at);
         }
     };
     for at in (0..whole).step_by(HALF_LANES) {

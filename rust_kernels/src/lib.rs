@@ -10,6 +10,7 @@ mod bits;
 mod block_calls;
 mod block_table;
 mod cast;
+mod changed_rows;
 mod dropout;
 mod elementwise;
 mod embedding;

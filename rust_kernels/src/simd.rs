@@ -1,5 +1,6 @@
 //! Four f32 lanes: WASM's v128, and plain arrays where the crate is tested natively.
 
+use crate::bits::Words;
 use core::ops::{Add, AddAssign, Div, Mul, Sub};
 
 #[cfg(target_arch = "wasm32")]
@@ -83,6 +84,11 @@ impl F32x4 {
     pub fn where_ge(self, bound: Self, then: Self, otherwise: Self) -> Self {
         Self(v128_bitselect(then.0, otherwise.0, f32x4_ge(self.0, bound.0)))
     }
+    /// All ones in the lanes that are NaN, else zeros.
+    #[inline(always)]
+    pub fn is_nan(self) -> Words {
+        Words::of(Self(f32x4_ne(self.0, self.0)))
+    }
     /// Turns four rows of four into four columns of four.
     #[inline(always)]
     pub fn transpose([a, b, c, d]: [Self; 4]) -> [Self; 4] {
@@ -155,6 +161,9 @@ impl F32x4 {
     pub fn where_ge(self, bound: Self, then: Self, otherwise: Self) -> Self {
         let lane = |i: usize| if self.0[i] >= bound.0[i] { then.0[i] } else { otherwise.0[i] };
         Self([lane(0), lane(1), lane(2), lane(3)])
+    }
+    pub fn is_nan(self) -> Words {
+        Words::from_lanes(self.0.map(|x| if x.is_nan() { u32::MAX } else { 0 }))
     }
     pub fn transpose(rows: [Self; 4]) -> [Self; 4] {
         [0, 1, 2, 3].map(|j| Self([rows[0].0[j], rows[1].0[j], rows[2].0[j], rows[3].0[j]]))

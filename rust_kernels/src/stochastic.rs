@@ -7,7 +7,7 @@
 //!
 //! A finite number never becomes infinite; a subnormal f32 counts as 0 for f16. The hash is Chris Wellon's "lowbias32".
 
-use crate::bits::Words;
+use crate::bits::{Halves, Words};
 use crate::half::{Bf16, F16, Format, Half, round_all};
 use crate::simd::F32x4;
 
@@ -20,64 +20,178 @@ pub fn round_stochastic(to: Half, x: &mut [f32], (first, key): (u32, u32), out: 
     }
 }
 
-trait Stochastic: Format {
-    /// The magnitude of a finite number as an element's.
-    fn round(magnitude: Words, random: Words) -> Words;
+/// How a format is rounded at random.
+pub trait Stochastic: Format {
+    /// What is needed in a loop.
+    type Constants: Copy;
+    fn constants() -> Self::Constants;
+    /// Magnitudes of finite numbers as elements'.
+    fn round_magnitudes(
+        constants: Self::Constants,
+        magnitudes: [Words; 2],
+        random: [Words; 2],
+    ) -> [Words; 2];
+}
+
+#[derive(Clone, Copy)]
+pub struct Bf16Constants {
+    dropped_bits: Words,
+    largest: Words,
 }
 
 impl Stochastic for Bf16 {
+    type Constants = Bf16Constants;
     #[inline(always)]
-    fn round(magnitude: Words, random: Words) -> Words {
-        magnitude.plus(random.and(Words::splat(0xffff))).down::<16>().min(Words::splat(0x7f7f))
+    fn constants() -> Bf16Constants {
+        Bf16Constants { dropped_bits: Words::keep(0xffff), largest: Words::keep(0x7f7f) }
+    }
+    #[inline(always)]
+    fn round_magnitudes(
+        constants: Bf16Constants,
+        magnitudes: [Words; 2],
+        random: [Words; 2],
+    ) -> [Words; 2] {
+        [0, 1].map(|i| {
+            let random = random[i].and(constants.dropped_bits);
+            magnitudes[i].plus(random).down::<16>().min(constants.largest)
+        })
     }
 }
 
+#[derive(Clone, Copy)]
+pub struct F16Constants {
+    dropped_bits: Words,
+    rebias: Words,
+    largest: Words,
+    random_bits: Words,
+    two_to_23: Words,
+    largest_subnormal: Words,
+    smallest_normal: Words,
+    two_to_24: Words,
+    two_to_16: Words,
+    one: Words,
+}
+
 impl Stochastic for F16 {
+    type Constants = F16Constants;
     #[inline(always)]
-    fn round(magnitude: Words, random: Words) -> Words {
-        let normal = magnitude.plus(random.and(Words::splat(0x1fff)));
-        let normal = normal.minus(Words::splat(REBIAS)).down::<13>().min(Words::splat(0x7bff));
+    fn constants() -> F16Constants {
+        F16Constants {
+            dropped_bits: Words::keep(0x1fff),
+            // What an f16's exponent lacks to an f32's.
+            rebias: Words::keep((127 - 15) << 23),
+            largest: Words::keep(0x7bff),
+            random_bits: Words::keep(0xffff),
+            // As f32: its fraction counts by ones.
+            two_to_23: Words::keep((127 + 23) << 23),
+            // Of f32.
+            largest_subnormal: Words::keep(0x007f_ffff),
+            // 2^-14, the smallest normal f16, as f32.
+            smallest_normal: Words::keep((127 - 14) << 23),
+            two_to_24: Words::keep((127 + 24) << 23),
+            two_to_16: Words::keep((127 + 16) << 23),
+            one: Words::keep(127 << 23),
+        }
+    }
+    #[inline(always)]
+    fn round_magnitudes(
+        constants: F16Constants,
+        magnitudes: [Words; 2],
+        random: [Words; 2],
+    ) -> [Words; 2] {
+        let normal = [0, 1].map(|i| {
+            let carried = magnitudes[i].plus(random[i].and(constants.dropped_bits));
+            carried.minus(constants.rebias).down::<13>().min(constants.largest)
+        });
+        let is_subnormal = magnitudes.map(|magnitude| constants.smallest_normal.above(magnitude));
+        if !is_subnormal[0].or(is_subnormal[1]).any() {
+            return normal;
+        }
+        [0, 1].map(|i| {
+            is_subnormal[i].select(constants.subnormal(magnitudes[i], random[i]), normal[i])
+        })
+    }
+}
+
+impl F16Constants {
+    /// Magnitudes below 2^-14 as elements'.
+    #[inline(always)]
+    fn subnormal(self, magnitude: Words, random: Words) -> Words {
         // Numbers below 2^23 as f32 and back: 2^23's bits with them in the fraction.
-        let magic = Words::splat(TWO_TO_23);
-        let random = random.and(Words::splat(0xffff)).or(magic).as_f32() - magic.as_f32();
-        let is_number = magnitude.above(Words::splat(0x007f_ffff));
-        let scaled = magnitude.and(is_number).as_f32() * F32x4::splat((1u32 << 24) as f32);
+        let magic = self.two_to_23;
+        let random = random.and(self.random_bits).or(magic).as_f32() - magic.as_f32();
+        let is_number = magnitude.above(self.largest_subnormal);
+        let scaled = magnitude.and(is_number).as_f32() * self.two_to_24.as_f32();
         let floor = scaled.floor();
-        let threshold = (scaled - floor) * F32x4::splat(65536.0);
-        let rounded = random.where_ge(threshold, floor, floor + F32x4::splat(1.0));
-        let subnormal = Words::of(rounded + magic.as_f32()).minus(magic);
-        Words::splat(SMALLEST_NORMAL).above(magnitude).select(subnormal, normal)
+        let threshold = (scaled - floor) * self.two_to_16.as_f32();
+        let rounded = random.where_ge(threshold, floor, floor + self.one.as_f32());
+        Words::of(rounded + magic.as_f32()).minus(magic)
+    }
+}
+
+/// Rounds numbers at random; has the constants that this needs in a loop.
+#[derive(Clone, Copy)]
+pub struct Dice<F: Stochastic> {
+    constants: F::Constants,
+    pub format: F,
+    lanes: [Words; 2],
+    key: Words,
+    multipliers: [Words; 2],
+    magnitude: Words,
+    sign: Words,
+    largest: Words,
+}
+
+impl<F: Stochastic> Dice<F> {
+    #[inline(always)]
+    pub fn new(key: u32) -> Self {
+        Self {
+            constants: F::constants(),
+            format: F::new(),
+            lanes: [[0, 1, 2, 3], [4, 5, 6, 7]]
+                .map(|lanes| Words::from_lanes(core::hint::black_box(lanes))),
+            key: Words::keep(key),
+            multipliers: [Words::keep(0x7feb_352d), Words::keep(0x846c_a68b)],
+            magnitude: Words::keep(0x7fff_ffff),
+            sign: Words::keep(0x8000),
+            largest: Words::keep(0x7f7f_ffff),
+        }
+    }
+
+    /// Numbers as elements, the first with the random bits of `index`. Of what is not finite a bit of `unfit` gets set.
+    #[inline(always)]
+    pub fn round(self, x: [F32x4; 2], index: u32, unfit: &mut Words) -> Halves {
+        let index = Words::splat(index);
+        let random = self.lanes.map(|lanes| self.hash(index.plus(lanes).xor(self.key)));
+        let magnitudes = x.map(|x| Words::of(x).and(self.magnitude));
+        let signs = x.map(|x| Words::of(x).down::<16>().and(self.sign));
+        for magnitude in magnitudes {
+            *unfit = unfit.or(magnitude.above(self.largest));
+        }
+        let rounded = F::round_magnitudes(self.constants, magnitudes, random);
+        Halves::of([0, 1].map(|i| rounded[i].or(signs[i])))
+    }
+
+    /// All ones in the lanes that are infinite or NaN, else zeros.
+    #[inline(always)]
+    fn unbounded(self, x: F32x4) -> Words {
+        Words::of(x).and(self.magnitude).above(self.largest)
+    }
+
+    #[inline(always)]
+    fn hash(self, x: Words) -> Words {
+        let x = x.xor(x.down::<16>()).times(self.multipliers[0]);
+        let x = x.xor(x.down::<15>()).times(self.multipliers[1]);
+        x.xor(x.down::<16>())
     }
 }
 
 fn round_by<F: Stochastic>(x: &mut [f32], (first, key): (u32, u32), out: &mut [u16]) {
-    let lanes = [Words::from_lanes([0, 1, 2, 3]), Words::from_lanes([4, 5, 6, 7])];
-    round_all::<F>(x, out, |[low, high], at| {
-        let index = Words::splat(first.wrapping_add(at as u32));
-        [(low, lanes[0]), (high, lanes[1])]
-            .map(|(x, lanes)| narrow_words::<F>(x, index.plus(lanes), key))
+    let dice = Dice::<F>::new(key);
+    round_all::<F>(x, out, |x, at| {
+        let halves = dice.round(x, first.wrapping_add(at as u32), &mut Words::splat(0));
+        // What is not finite has no neighbours to choose from.
+        let unbounded = Words::upper_halves(x.map(|x| dice.unbounded(x)));
+        unbounded.select(dice.format.narrow(x), halves)
     });
 }
-
-#[inline(always)]
-fn narrow_words<F: Stochastic>(x: F32x4, index: Words, key: u32) -> Words {
-    let bits = Words::of(x);
-    let magnitude = bits.and(Words::splat(0x7fff_ffff));
-    let sign = bits.down::<16>().and(Words::splat(0x8000));
-    let rounded = F::round(magnitude, hash(index.xor(Words::splat(key)))).or(sign);
-    magnitude.above(Words::splat(0x7f7f_ffff)).select(F::new(Words::splat).narrow(x), rounded)
-}
-
-#[inline(always)]
-fn hash(x: Words) -> Words {
-    let x = x.xor(x.down::<16>()).times(Words::splat(0x7feb_352d));
-    let x = x.xor(x.down::<15>()).times(Words::splat(0x846c_a68b));
-    x.xor(x.down::<16>())
-}
-
-/// What an f16's exponent lacks to an f32's.
-const REBIAS: u32 = (127 - 15) << 23;
-/// 2^-14, the smallest normal f16, as f32.
-const SMALLEST_NORMAL: u32 = (127 - 14) << 23;
-/// 2^23 as f32, whose fraction counts by ones.
-const TWO_TO_23: u32 = (127 + 23) << 23;

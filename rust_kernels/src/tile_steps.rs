@@ -2,15 +2,18 @@
 //! the momentum made of it, and the step. Each is one loop over f32; `stored_runs` sees to the types that are stored.
 
 use crate::allocation::OutOfMemory;
+use crate::bits::HALF_LANES;
 use crate::block_table::{Block, Steps};
 use crate::cast::{Stored, StoredMut};
+use crate::changed_rows::{Change, Row};
 use crate::groups::for_each_column;
+use crate::half::{Bf16, F16, Half, Plain, Reader, padded};
 use crate::simd::F32x4;
 use crate::stored_runs::{Buffers, Rounding, buffers, close_rows, open_rows, read_rows};
 use crate::sums::sum_squares;
-use crate::tile_sums::Rows;
-use crate::tiles::{ABREAST, Run, sum_tiles};
-use crate::updates::Update;
+use crate::tile_sums::{Rows, squares_of_rows};
+use crate::tiles::{ABREAST, RUN, Run, sum_tiles};
+use crate::updates::{Factors, Update};
 
 /// A pass over a block.
 trait Pass {
@@ -38,26 +41,56 @@ pub fn tile_squares(block: &Block, x: Stored, tiles: &mut [f32]) -> Result<(), O
 
 /// Tiles' sums of u^2.
 pub fn tile_updates(update: &Update, tiles: &mut [f32]) -> Result<(), OutOfMemory> {
-    sum_pass(update, tiles, UpdateSquares { grads: buffers() })
+    sum_pass(update, tiles, UpdateSquares)
 }
 
-struct UpdateSquares {
-    grads: Buffers,
-}
+struct UpdateSquares;
 
 impl Pass for UpdateSquares {
     #[inline(always)]
     fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
         let factors = update.factors::<ROWS, CAPPED>(run);
-        let grads = read_rows::<ROWS>(update.grad, run, &mut self.grads);
-        let mut sums = [F32x4::splat(0.0); ROWS];
-        for_each_column(factors.cols, [grads], [], |row, col_factor, [grad], []| {
-            let u = factors.update(row, grad, col_factor);
-            sums[row] += u * u;
-            []
-        });
-        total(sums)
+        match update.grad {
+            Stored::F32(x) => update_squares::<Plain, ROWS, CAPPED>(&factors, run.rows(x)),
+            Stored::Half(Half::F16, x) => {
+                update_squares::<F16, ROWS, CAPPED>(&factors, run.rows(x))
+            }
+            Stored::Half(Half::Bf16, x) => {
+                update_squares::<Bf16, ROWS, CAPPED>(&factors, run.rows(x))
+            }
+        }
     }
+}
+
+#[inline(always)]
+fn update_squares<R: Reader, const ROWS: usize, const CAPPED: bool>(
+    factors: &Factors<ROWS, CAPPED>,
+    grads: [&[R::Stored]; ROWS],
+) -> f32 {
+    let reader = R::reader();
+    let mut sums = [F32x4::splat(0.0); ROWS];
+    let mut eight = |cols: &[f32], grads: [&[R::Stored]; ROWS], at: usize| {
+        // SAFETY: the callers below see to at + 8 <= the length of every slice.
+        let (cols, grads) = unsafe { (Plain.load(cols, at), reader.load_magnitudes(grads, at)) };
+        for (row, grads) in grads.into_iter().enumerate() {
+            for (grad, col_factor) in grads.into_iter().zip(cols) {
+                let u = factors.update(row, grad, col_factor);
+                sums[row] += u * u;
+            }
+        }
+    };
+    let cols = factors.cols;
+    assert!(grads.iter().all(|row| row.len() == cols.len()));
+    let whole = cols.len() / HALF_LANES * HALF_LANES;
+    for at in (0..whole).step_by(HALF_LANES) {
+        eight(cols, grads, at);
+    }
+    if whole < cols.len() {
+        let last = grads.map(|row| padded::<_, HALF_LANES>(&row[whole..]));
+        let last = last.each_ref().map(|row| &row[..]);
+        eight(&padded::<_, HALF_LANES>(&cols[whole..]), last, 0);
+    }
+    total(sums)
 }
 
 /// A parameter, and how it is rounded where it is stored in 16 bits.
@@ -73,7 +106,8 @@ pub fn step(
     param: Param,
     tiles: &mut [f32],
 ) -> Result<(), OutOfMemory> {
-    sum_pass(update, tiles, PlainStep { steps, param, grads: buffers(), params: buffers() })
+    let rows = [[0; RUN]];
+    sum_pass(update, tiles, PlainStep { steps, param, grads: buffers(), params: buffers(), rows })
 }
 
 struct PlainStep<'a> {
@@ -81,24 +115,75 @@ struct PlainStep<'a> {
     param: Param<'a>,
     grads: Buffers,
     params: Buffers,
+    rows: [Row; 1],
 }
 
 impl Pass for PlainStep<'_> {
     #[inline(always)]
     fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
-        let &Steps { a, d, decay, .. } = self.steps;
-        let (decay, over) = (F32x4::splat(decay), F32x4::splat(a / d));
+        match self.param.values {
+            StoredMut::F32(_) => self.take::<ROWS, CAPPED>(update, run),
+            StoredMut::Half(..) => {
+                let sums: [f32; ROWS] = core::array::from_fn(|row| self.row(update, &run.row(row)));
+                sums.iter().sum()
+            }
+        }
+    }
+}
+
+impl PlainStep<'_> {
+    /// A row in 16 bits.
+    #[inline(never)]
+    fn row(&mut self, update: &Update, run: &Run) -> f32 {
+        let change = self.change();
+        let factors = update.factors::<1, true>(run);
+        let change = |factor, grad, [p]: [F32x4; 1]| [change(factors.update(0, grad, factor), p)];
+        let Param { values, rounding } = &mut self.param;
+        let StoredMut::Half(format, p) = values else { unreachable!() };
+        let (change, p, new) = (
+            Change { run, column: factors.cols, rounding, change },
+            [&mut p[run.range(0)]],
+            &mut self.rows,
+        );
+        let sum = match (*format, update.grad) {
+            (Half::F16, Stored::Half(Half::F16, g)) => {
+                change.rows::<F16, F16, _>(&g[run.range(0)], p, new)
+            }
+            (Half::Bf16, Stored::Half(Half::Bf16, g)) => {
+                change.rows::<Bf16, Bf16, _>(&g[run.range(0)], p, new)
+            }
+            (format, grad) => {
+                let [grad] = read_rows(grad, run, &mut self.grads);
+                match format {
+                    Half::F16 => change.rows::<F16, Plain, _>(grad, p, new),
+                    Half::Bf16 => change.rows::<Bf16, Plain, _>(grad, p, new),
+                }
+            }
+        };
+        sum.unwrap_or_else(|| self.take::<1, true>(update, run))
+    }
+
+    #[inline(always)]
+    fn take<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
+        let change = self.change();
         let factors = update.factors::<ROWS, CAPPED>(run);
         let grads = read_rows::<ROWS>(update.grad, run, &mut self.grads);
         let params = open_rows::<ROWS>(&mut self.param.values, run, &mut self.params);
         let mut sums = [F32x4::splat(0.0); ROWS];
-        for_each_column(factors.cols, [grads], [params], |row, col_factor, [grad], [p]| {
-            let u = factors.update(row, grad, col_factor);
-            let p = p - decay * p - over * u;
+        let (reads, writes) = ([grads], [params]);
+        for_each_column(factors.cols, reads, writes, |row, factor, [grad], [p]| {
+            let p = change(factors.update(row, grad, factor), p);
             sums[row] += p * p;
             [p]
         });
         close_param::<ROWS>(&mut self.param, run, &mut self.params).unwrap_or(total(sums))
+    }
+
+    #[inline(always)]
+    fn change(&self) -> impl Fn(F32x4, F32x4) -> F32x4 + Copy + use<> {
+        let &Steps { a, d, decay, .. } = self.steps;
+        let (decay, over) = (F32x4::splat(decay), F32x4::splat(a / d));
+        move |u, p| p - decay * p - over * u
     }
 }
 
@@ -111,7 +196,8 @@ pub fn step_momentum(
     tiles: &mut [f32],
 ) -> Result<(), OutOfMemory> {
     let (grads, params, momenta) = (buffers(), buffers(), buffers());
-    sum_pass(update, tiles, MomentumStep { steps, param, momentum, grads, params, momenta })
+    let rows = [[0; RUN]; 2];
+    sum_pass(update, tiles, MomentumStep { steps, param, momentum, grads, params, momenta, rows })
 }
 
 struct MomentumStep<'a> {
@@ -121,29 +207,78 @@ struct MomentumStep<'a> {
     grads: Buffers,
     params: Buffers,
     momenta: Buffers,
+    rows: [Row; 2],
 }
 
 impl Pass for MomentumStep<'_> {
     #[inline(always)]
     fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
-        let &Steps { decay, take, over, .. } = self.steps;
-        let (decay, over) = (F32x4::splat(decay), F32x4::splat(over));
-        let (keep, take) = (F32x4::splat(update.block.beta1), F32x4::splat(take));
+        match self.param.values {
+            StoredMut::F32(_) => self.take::<ROWS, CAPPED>(update, run),
+            StoredMut::Half(..) => {
+                let sums: [f32; ROWS] = core::array::from_fn(|row| self.row(update, &run.row(row)));
+                sums.iter().sum()
+            }
+        }
+    }
+}
+
+impl MomentumStep<'_> {
+    /// A row in 16 bits.
+    #[inline(never)]
+    fn row(&mut self, update: &Update, run: &Run) -> f32 {
+        let change = self.change(update);
+        let factors = update.factors::<1, true>(run);
+        let change =
+            |factor, grad, [p, m]: [F32x4; 2]| change(factors.update(0, grad, factor), [p, m]);
+        let Param { values, rounding } = &mut self.param;
+        let (new, at) = (&mut self.rows, run.range(0));
+        let change = Change { run, column: factors.cols, rounding, change };
+        let sum = match (values, &mut self.momentum, update.grad) {
+            (
+                StoredMut::Half(Half::F16, p),
+                StoredMut::Half(Half::F16, m),
+                Stored::Half(Half::F16, g),
+            ) => change.rows::<F16, F16, _>(&g[at.clone()], [&mut p[at.clone()], &mut m[at]], new),
+            (
+                StoredMut::Half(Half::Bf16, p),
+                StoredMut::Half(Half::Bf16, m),
+                Stored::Half(Half::Bf16, g),
+            ) => {
+                change.rows::<Bf16, Bf16, _>(&g[at.clone()], [&mut p[at.clone()], &mut m[at]], new)
+            }
+            _ => None,
+        };
+        sum.unwrap_or_else(|| self.take::<1, true>(update, run))
+    }
+
+    #[inline(always)]
+    fn take<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
+        let change = self.change(update);
         let factors = update.factors::<ROWS, CAPPED>(run);
         let grads = read_rows::<ROWS>(update.grad, run, &mut self.grads);
         let params = open_rows::<ROWS>(&mut self.param.values, run, &mut self.params);
         let momenta = open_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta);
         let mut sums = [F32x4::splat(0.0); ROWS];
-        let writes = [params, momenta];
-        for_each_column(factors.cols, [grads], writes, |row, col_factor, [grad], [p, m]| {
-            let u = factors.update(row, grad, col_factor);
-            let m = keep * m + take * u;
-            let p = p - decay * p - over * m;
+        let (reads, writes) = ([grads], [params, momenta]);
+        for_each_column(factors.cols, reads, writes, |row, factor, [grad], old| {
+            let [p, m] = change(factors.update(row, grad, factor), old);
             sums[row] += p * p;
             [p, m]
         });
         close_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta, &Rounding::ToNearest);
         close_param::<ROWS>(&mut self.param, run, &mut self.params).unwrap_or(total(sums))
+    }
+
+    #[inline(always)]
+    fn change(&self, update: &Update) -> impl Fn(F32x4, [F32x4; 2]) -> [F32x4; 2] + Copy + use<> {
+        let &Steps { decay, take, over, .. } = self.steps;
+        let (decay, over) = (F32x4::splat(decay), F32x4::splat(over));
+        let (keep, take) = (F32x4::splat(update.block.beta1), F32x4::splat(take));
+        move |u, [p, m]| {
+            let m = keep * m + take * u;
+            [p - decay * p - over * m, m]
+        }
     }
 }
 
@@ -242,38 +377,34 @@ pub struct Residuals<'a> {
     momentum: StoredMut<'a>,
     grads: Buffers,
     momenta: Buffers,
+    residuals: Buffers,
 }
 
 impl<'a> Residuals<'a> {
     pub fn of(update: Update<'a>, steps: &'a Steps, momentum: StoredMut<'a>) -> Self {
-        Self { update, steps, momentum, grads: buffers(), momenta: buffers() }
+        let (grads, momenta, residuals) = (buffers(), buffers(), buffers());
+        Self { update, steps, momentum, grads, momenta, residuals }
     }
 }
 
 impl Rows for Residuals<'_> {
-    fn rows<'a, const ROWS: usize>(
-        &'a mut self,
-        run: &Run,
-        residuals: &'a mut Buffers,
-    ) -> [&'a [f32]; ROWS] {
+    fn squares<const ROWS: usize>(&mut self, run: &Run, columns: &mut [f32]) -> [f32; ROWS] {
         let keep = F32x4::splat(self.update.block.beta1);
         let (take, share) = (F32x4::splat(self.steps.take), F32x4::splat(1.0 / self.steps.d));
         let factors = self.update.factors::<ROWS, true>(run);
         let grads = read_rows::<ROWS>(self.update.grad, run, &mut self.grads);
-        {
-            let momenta = open_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta);
-            let mut rows = residuals.iter_mut();
-            let rows =
-                core::array::from_fn(|_| &mut rows.next().expect("ROWS buffers")[..run.len()]);
-            let writes = [momenta, rows];
-            for_each_column(factors.cols, [grads], writes, |row, col_factor, [grad], [m, _]| {
-                let u = factors.update(row, grad, col_factor);
-                let m = keep * m + take * u;
-                [m, share * u - m]
-            });
-        }
+        let momenta = open_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta);
+        let mut rows = self.residuals.iter_mut();
+        let rows = core::array::from_fn(|_| &mut rows.next().expect("ROWS buffers")[..run.len()]);
+        let (reads, writes) = ([grads], [momenta, rows]);
+        for_each_column(factors.cols, reads, writes, |row, factor, [grad], [m, _]| {
+            let u = factors.update(row, grad, factor);
+            let m = keep * m + take * u;
+            [m, share * u - m]
+        });
         close_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta, &Rounding::ToNearest);
-        core::array::from_fn(|row| &residuals[row][..run.len()])
+        let rows = core::array::from_fn(|row| &self.residuals[row][..run.len()]);
+        squares_of_rows::<Plain, ROWS>(rows, columns)
     }
 }
 

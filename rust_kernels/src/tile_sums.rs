@@ -4,31 +4,28 @@
 //! is taken in f32 over a run, a column's over `RUN_ROWS` rows, a tile's in f64.
 
 use crate::allocation::{OutOfMemory, scratch};
+use crate::bits::HALF_LANES;
 use crate::block_table::Block;
 use crate::cast::Stored;
+use crate::half::{Bf16, F16, Half, Plain, Reader, padded};
 use crate::simd::{F32x4, LANES};
-use crate::stored_runs::{Buffers, buffers, read_rows};
 use crate::sums::RUN_ROWS;
 use crate::tiles::{ABREAST, RUN, Run, Runs};
 
 /// What is squared.
 pub trait Rows {
-    /// The run's rows, of which there are `ROWS`, where they lie in memory or made in `buffers`.
-    fn rows<'a, const ROWS: usize>(
-        &'a mut self,
-        run: &Run,
-        buffers: &'a mut Buffers,
-    ) -> [&'a [f32]; ROWS];
+    /// Sums of the squares of the run's rows, of which there are `ROWS`; the columns' sums are added to `columns`.
+    fn squares<const ROWS: usize>(&mut self, run: &Run, columns: &mut [f32]) -> [f32; ROWS];
 }
 
 impl Rows for Stored<'_> {
     #[inline(always)]
-    fn rows<'a, const ROWS: usize>(
-        &'a mut self,
-        run: &Run,
-        buffers: &'a mut Buffers,
-    ) -> [&'a [f32]; ROWS] {
-        read_rows(*self, run, buffers)
+    fn squares<const ROWS: usize>(&mut self, run: &Run, columns: &mut [f32]) -> [f32; ROWS] {
+        match *self {
+            Stored::F32(x) => squares_of_rows::<Plain, ROWS>(run.rows(x), columns),
+            Stored::Half(Half::F16, x) => squares_of_rows::<F16, ROWS>(run.rows(x), columns),
+            Stored::Half(Half::Bf16, x) => squares_of_rows::<Bf16, ROWS>(run.rows(x), columns),
+        }
     }
 }
 
@@ -46,7 +43,6 @@ pub fn tile_sums(block: &Block, x: &mut impl Rows, partials: Partials) -> Result
     let runs = Runs::of(block)?;
     let mut column_run = scratch::<f32>(cols)?;
     let mut totals = scratch::<f64>(across)?;
-    let mut buffers = buffers();
     for panel in runs.panels() {
         let tile_row = panel.b * down + panel.tile_row;
         let columns = &mut partials.cols[tile_row * cols..][..cols];
@@ -62,9 +58,9 @@ pub fn tile_sums(block: &Block, x: &mut impl Rows, partials: Partials) -> Result
                 let columns = &mut sums_of_rows[run.cols.clone()];
                 let mut sums = [0.0; ABREAST];
                 if run.count == ABREAST {
-                    sums = squares(x.rows::<ABREAST>(run, &mut buffers), columns);
+                    sums = x.squares::<ABREAST>(run, columns);
                 } else {
-                    [sums[0]] = squares(x.rows::<1>(run, &mut buffers), columns);
+                    [sums[0]] = x.squares::<1>(run, columns);
                 }
                 for (row, sum) in sums[..run.count].iter().enumerate() {
                     let out = &mut row_sums[(run.i + row) * across + run.tile];
@@ -91,29 +87,44 @@ fn starts_tile(block: &Block, run: &Run) -> bool {
 }
 
 /// Row sums of the squares of N rows; the columns' sums are added to `columns`.
-#[inline(always)]
-fn squares<const N: usize>(rows: [&[f32]; N], columns: &mut [f32]) -> [f32; N] {
+pub fn squares_of_rows<R: Reader, const N: usize>(
+    rows: [&[R::Stored]; N],
+    columns: &mut [f32],
+) -> [f32; N] {
     assert!(rows.iter().all(|row| row.len() == columns.len()));
+    let reader = R::reader();
     let mut sums = [F32x4::splat(0.0); N];
-    let whole = columns.len() / LANES * LANES;
-    for at in (0..whole).step_by(LANES) {
-        // SAFETY: at + 4 <= whole <= the length of each row and of columns.
+    let whole = columns.len() / HALF_LANES * HALF_LANES;
+    for at in (0..whole).step_by(HALF_LANES) {
+        // SAFETY: at + 8 <= whole <= the length of each row and of columns.
         unsafe {
-            let mut column = F32x4::load(columns, at);
-            for (row, sum) in rows.iter().zip(&mut sums) {
-                let x = F32x4::load(row, at);
-                let square = x * x;
-                *sum += square;
-                column += square;
+            let [mut low_column, mut high_column] = Plain.load(columns, at);
+            for (x, sum) in reader.load_magnitudes(rows, at).iter().zip(&mut sums) {
+                let [low, high] = x.map(|x| x * x);
+                *sum += low;
+                *sum += high;
+                low_column += low;
+                high_column += high;
             }
-            column.store(columns, at);
+            low_column.store(columns, at);
+            high_column.store(columns, at + LANES);
         }
     }
+    let columns = &mut columns[whole..];
+    let rest = rows.map(|row| {
+        // SAFETY: the slice has eight elements.
+        unsafe { reader.load(&padded::<_, HALF_LANES>(&row[whole..]), 0) }.map(|x| x * x)
+    });
+    let fours = columns.len() / LANES;
+    for ([low, _], sum) in rest.iter().zip(&mut sums).take(N * fours) {
+        *sum += *low;
+    }
     let mut sums = sums.map(F32x4::sum);
-    for (row, sum) in rows.iter().zip(&mut sums) {
-        for (x, column) in row[whole..].iter().zip(&mut columns[whole..]) {
-            *sum += x * x;
-            *column += x * x;
+    for ([low, high], sum) in rest.iter().zip(&mut sums) {
+        let squares = low.lanes().into_iter().chain(high.lanes());
+        for (i, (square, column)) in squares.zip(columns.iter_mut()).enumerate() {
+            *column += square;
+            *sum += if i < fours * LANES { 0.0 } else { square };
         }
     }
     sums
