@@ -67,7 +67,9 @@ fn main(
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
+    let rounding = roundingOf(tile, place);
     for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+      var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var paramWords: array<vec4u, 4>;
       var momentumWords: array<vec4u, 4>;
@@ -75,6 +77,7 @@ fn main(
         let row = band + i * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[i] = rowFactorOf(tile, by, row);
         gradWords[i] = loadGrad(gradOffset + at, count, gradAligned);
         paramWords[i] = loadParam(paramOffset + at, count, paramAligned);
         momentumWords[i] = loadMomentum(momentumOffset + at, count, momentumAligned);
@@ -85,11 +88,11 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[i]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[i]));
+          let u = updateOf(by, rowFactors[i], quadOfWords(gradType, gradWords[i]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[i]));
           storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
+          let words = roundedParams(rounding, row, p);
           storeParam(paramOffset + at, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }

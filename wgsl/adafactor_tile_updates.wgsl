@@ -42,16 +42,17 @@ fn main(
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
     for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+      var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       for (var i = 0u; i < 4u; i++) { // unroll
         let row = band + i * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[i] = rowFactorOf(tile, by, row);
         gradWords[i] = loadGrad(gradOffset + at, count, gradAligned);
       }
       for (var i = 0u; i < 4u; i++) { // unroll
-        let row = band + i * place.lanesY + place.y;
-        let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[i]));
+        let u = updateOf(by, rowFactors[i], quadOfWords(gradType, gradWords[i]));
         squares = fma(u, u, squares);
       }
     }

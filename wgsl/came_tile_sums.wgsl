@@ -59,12 +59,14 @@ fn main(
     let by = factorsOf(tile, place);
     var columns = vec4f();
     for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * place.lanesY) {
+      var rowFactors: array<f32, 8>;
       var gradWords: array<vec4u, 8>;
       var momentumWords: array<vec4u, 8>;
       for (var i = 0u; i < 8u; i++) { // unroll
         let row = band + i * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[i] = rowFactorOf(tile, by, row);
         gradWords[i] = loadGrad(gradOffset + at, count, gradAligned);
         momentumWords[i] = loadMomentum(momentumOffset + at, count, momentumAligned);
       }
@@ -74,7 +76,7 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[i]));
+          let u = updateOf(by, rowFactors[i], quadOfWords(gradType, gradWords[i]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[i]));
           storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
           strayed = u / d - m;

@@ -5069,6 +5069,8 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -5081,19 +5083,21 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -5102,6 +5106,8 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
   );
 }
 struct Lane {
@@ -5122,10 +5128,10 @@ fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
   return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
 }
 fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+  return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -5418,24 +5424,37 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let rows = first + tile.matrix * blocks[tile.block].rows;
   return Factors(rows, cols, factors[first + numRows + numCols]);
 }
-fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
-  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+fn rowFactorOf(tile: Tile, by: Factors, row: u32) -> f32 {
+  return factors[by.rows + min(row, tile.rowEnd - 1u)];
+}
+fn updateOf(by: Factors, rowFactor: f32, grad: vec4f) -> vec4f {
   return grad * min(rowFactor * by.cols, vec4f(by.cap));
 }
-fn globalCols(block: u32, col: u32) -> vec4u {
-  let cols = vec4u(col) + vec4u(0u, 1u, 2u, 3u);
-  let inner = vec4u(max(blocks[block].colInner, 1u));
-  return cols / inner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % inner;
+struct GlobalPlace {
+  firstRow: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  indexCols: u32,
+  cols: vec4u,
 }
-fn globalRowStart(tile: Tile, row: u32) -> u32 {
+fn globalPlaceOf(tile: Tile, place: Lane) -> GlobalPlace {
   let block = tile.block;
   let batchInner = max(blocks[block].batchInner, 1u);
-  let rowInner = max(blocks[block].rowInner, 1u);
-  let globalMatrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
+  let matrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
     blocks[block].batchBegin + tile.matrix % batchInner;
-  let globalRow = row / rowInner * blocks[block].rowInnerGlobal + blocks[block].rowBegin +
-    row % rowInner;
-  return (globalMatrix * blocks[block].indexRows + globalRow) * blocks[block].indexCols;
+  let cols = vec4u(place.col) + vec4u(0u, 1u, 2u, 3u);
+  let colInner = vec4u(max(blocks[block].colInner, 1u));
+  return GlobalPlace(
+    matrix * blocks[block].indexRows + blocks[block].rowBegin,
+    max(blocks[block].rowInner, 1u),
+    blocks[block].rowInnerGlobal,
+    blocks[block].indexCols,
+    cols / colInner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % colInner,
+  );
+}
+fn globalIndexOf(place: GlobalPlace, row: u32) -> vec4u {
+  let globalRow = place.firstRow + row / place.rowInner * place.rowInnerGlobal + row % place.rowInner;
+  return globalRow * place.indexCols + place.cols;
 }
 fn randomBits(index: vec4u, key: u32) -> vec4u {
   var x = index ^ vec4u(key);
@@ -5463,12 +5482,22 @@ fn wordsAtRandom(storage: u32, quad: vec4f, random: vec4u) -> vec4u {
   return packed(select(nearest(storage, bits), rounded | sign, isFinite));
 }
 override stochastic: bool = false;
-fn roundedParams(tile: Tile, place: Lane, row: u32, quad: vec4f) -> vec4u {
+struct Rounding {
+  place: GlobalPlace,
+  key: u32,
+}
+fn roundingOf(tile: Tile, place: Lane) -> Rounding {
+  if (paramType == 0u || !stochastic) {
+    return Rounding();
+  }
+  return Rounding(globalPlaceOf(tile, place), steps[tile.block].key);
+}
+fn roundedParams(rounding: Rounding, row: u32, quad: vec4f) -> vec4u {
   if (paramType == 0u || !stochastic) {
     return wordsOfQuad(paramType, quad);
   }
-  let index = globalRowStart(tile, row) + globalCols(tile.block, place.col);
-  return wordsAtRandom(paramType, quad, randomBits(index, steps[tile.block].key));
+  let random = randomBits(globalIndexOf(rounding.place, row), rounding.key);
+  return wordsAtRandom(paramType, quad, random);
 }
 struct Params {
   firstBlock: u32,
@@ -5513,13 +5542,16 @@ fn main(
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
+    let rounding = roundingOf(tile, place);
     for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+      var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var paramWords: array<vec4u, 4>;
 {
         let row = band + 0u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[0u] = rowFactorOf(tile, by, row);
         gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
         paramWords[0u] = loadParam(paramOffset + at, count, paramAligned);
 }
@@ -5527,6 +5559,7 @@ fn main(
         let row = band + 1u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[1u] = rowFactorOf(tile, by, row);
         gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
         paramWords[1u] = loadParam(paramOffset + at, count, paramAligned);
 }
@@ -5534,6 +5567,7 @@ fn main(
         let row = band + 2u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[2u] = rowFactorOf(tile, by, row);
         gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
         paramWords[2u] = loadParam(paramOffset + at, count, paramAligned);
 }
@@ -5541,6 +5575,7 @@ fn main(
         let row = band + 3u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[3u] = rowFactorOf(tile, by, row);
         gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
         paramWords[3u] = loadParam(paramOffset + at, count, paramAligned);
 }
@@ -5550,9 +5585,9 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[0u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
+          let words = roundedParams(rounding, row, p);
           storeParam(paramOffset + at, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
@@ -5564,9 +5599,9 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[1u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+          let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
+          let words = roundedParams(rounding, row, p);
           storeParam(paramOffset + at, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
@@ -5578,9 +5613,9 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[2u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+          let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
+          let words = roundedParams(rounding, row, p);
           storeParam(paramOffset + at, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
@@ -5592,9 +5627,9 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[3u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+          let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
+          let words = roundedParams(rounding, row, p);
           storeParam(paramOffset + at, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
@@ -5696,6 +5731,8 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -5708,19 +5745,21 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -5729,6 +5768,8 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
   );
 }
 struct Lane {
@@ -5749,10 +5790,10 @@ fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
   return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
 }
 fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+  return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -6077,24 +6118,37 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let rows = first + tile.matrix * blocks[tile.block].rows;
   return Factors(rows, cols, factors[first + numRows + numCols]);
 }
-fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
-  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+fn rowFactorOf(tile: Tile, by: Factors, row: u32) -> f32 {
+  return factors[by.rows + min(row, tile.rowEnd - 1u)];
+}
+fn updateOf(by: Factors, rowFactor: f32, grad: vec4f) -> vec4f {
   return grad * min(rowFactor * by.cols, vec4f(by.cap));
 }
-fn globalCols(block: u32, col: u32) -> vec4u {
-  let cols = vec4u(col) + vec4u(0u, 1u, 2u, 3u);
-  let inner = vec4u(max(blocks[block].colInner, 1u));
-  return cols / inner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % inner;
+struct GlobalPlace {
+  firstRow: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  indexCols: u32,
+  cols: vec4u,
 }
-fn globalRowStart(tile: Tile, row: u32) -> u32 {
+fn globalPlaceOf(tile: Tile, place: Lane) -> GlobalPlace {
   let block = tile.block;
   let batchInner = max(blocks[block].batchInner, 1u);
-  let rowInner = max(blocks[block].rowInner, 1u);
-  let globalMatrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
+  let matrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
     blocks[block].batchBegin + tile.matrix % batchInner;
-  let globalRow = row / rowInner * blocks[block].rowInnerGlobal + blocks[block].rowBegin +
-    row % rowInner;
-  return (globalMatrix * blocks[block].indexRows + globalRow) * blocks[block].indexCols;
+  let cols = vec4u(place.col) + vec4u(0u, 1u, 2u, 3u);
+  let colInner = vec4u(max(blocks[block].colInner, 1u));
+  return GlobalPlace(
+    matrix * blocks[block].indexRows + blocks[block].rowBegin,
+    max(blocks[block].rowInner, 1u),
+    blocks[block].rowInnerGlobal,
+    blocks[block].indexCols,
+    cols / colInner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % colInner,
+  );
+}
+fn globalIndexOf(place: GlobalPlace, row: u32) -> vec4u {
+  let globalRow = place.firstRow + row / place.rowInner * place.rowInnerGlobal + row % place.rowInner;
+  return globalRow * place.indexCols + place.cols;
 }
 fn randomBits(index: vec4u, key: u32) -> vec4u {
   var x = index ^ vec4u(key);
@@ -6122,12 +6176,22 @@ fn wordsAtRandom(storage: u32, quad: vec4f, random: vec4u) -> vec4u {
   return packed(select(nearest(storage, bits), rounded | sign, isFinite));
 }
 override stochastic: bool = false;
-fn roundedParams(tile: Tile, place: Lane, row: u32, quad: vec4f) -> vec4u {
+struct Rounding {
+  place: GlobalPlace,
+  key: u32,
+}
+fn roundingOf(tile: Tile, place: Lane) -> Rounding {
+  if (paramType == 0u || !stochastic) {
+    return Rounding();
+  }
+  return Rounding(globalPlaceOf(tile, place), steps[tile.block].key);
+}
+fn roundedParams(rounding: Rounding, row: u32, quad: vec4f) -> vec4u {
   if (paramType == 0u || !stochastic) {
     return wordsOfQuad(paramType, quad);
   }
-  let index = globalRowStart(tile, row) + globalCols(tile.block, place.col);
-  return wordsAtRandom(paramType, quad, randomBits(index, steps[tile.block].key));
+  let random = randomBits(globalIndexOf(rounding.place, row), rounding.key);
+  return wordsAtRandom(paramType, quad, random);
 }
 fn haveOneSign(a: vec4f, b: vec4f) -> vec4<bool> {
   return ((a > vec4f()) & (b > vec4f())) | ((a < vec4f()) & (b < vec4f()));
@@ -6181,7 +6245,9 @@ fn main(
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
+    let rounding = roundingOf(tile, place);
     for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+      var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var paramWords: array<vec4u, 4>;
       var momentumWords: array<vec4u, 4>;
@@ -6189,6 +6255,7 @@ fn main(
         let row = band + 0u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[0u] = rowFactorOf(tile, by, row);
         gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
         paramWords[0u] = loadParam(paramOffset + at, count, paramAligned);
         momentumWords[0u] = loadMomentum(momentumOffset + at, count, momentumAligned);
@@ -6197,6 +6264,7 @@ fn main(
         let row = band + 1u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[1u] = rowFactorOf(tile, by, row);
         gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
         paramWords[1u] = loadParam(paramOffset + at, count, paramAligned);
         momentumWords[1u] = loadMomentum(momentumOffset + at, count, momentumAligned);
@@ -6205,6 +6273,7 @@ fn main(
         let row = band + 2u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[2u] = rowFactorOf(tile, by, row);
         gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
         paramWords[2u] = loadParam(paramOffset + at, count, paramAligned);
         momentumWords[2u] = loadMomentum(momentumOffset + at, count, momentumAligned);
@@ -6213,6 +6282,7 @@ fn main(
         let row = band + 3u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[3u] = rowFactorOf(tile, by, row);
         gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
         paramWords[3u] = loadParam(paramOffset + at, count, paramAligned);
         momentumWords[3u] = loadMomentum(momentumOffset + at, count, momentumAligned);
@@ -6223,10 +6293,10 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[0u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           let m = quadOfWords(momentumType, momentumWords[0u]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
+          let words = roundedParams(rounding, row, p);
           storeParam(paramOffset + at, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
@@ -6238,10 +6308,10 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[1u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+          let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           let m = quadOfWords(momentumType, momentumWords[1u]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
+          let words = roundedParams(rounding, row, p);
           storeParam(paramOffset + at, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
@@ -6253,10 +6323,10 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[2u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+          let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           let m = quadOfWords(momentumType, momentumWords[2u]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
+          let words = roundedParams(rounding, row, p);
           storeParam(paramOffset + at, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
@@ -6268,10 +6338,10 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[3u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+          let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           let m = quadOfWords(momentumType, momentumWords[3u]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
+          let words = roundedParams(rounding, row, p);
           storeParam(paramOffset + at, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
@@ -6373,6 +6443,8 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -6385,19 +6457,21 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -6406,6 +6480,8 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
   );
 }
 struct Lane {
@@ -6426,10 +6502,10 @@ fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
   return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
 }
 fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+  return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -6788,24 +6864,37 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let rows = first + tile.matrix * blocks[tile.block].rows;
   return Factors(rows, cols, factors[first + numRows + numCols]);
 }
-fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
-  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+fn rowFactorOf(tile: Tile, by: Factors, row: u32) -> f32 {
+  return factors[by.rows + min(row, tile.rowEnd - 1u)];
+}
+fn updateOf(by: Factors, rowFactor: f32, grad: vec4f) -> vec4f {
   return grad * min(rowFactor * by.cols, vec4f(by.cap));
 }
-fn globalCols(block: u32, col: u32) -> vec4u {
-  let cols = vec4u(col) + vec4u(0u, 1u, 2u, 3u);
-  let inner = vec4u(max(blocks[block].colInner, 1u));
-  return cols / inner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % inner;
+struct GlobalPlace {
+  firstRow: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  indexCols: u32,
+  cols: vec4u,
 }
-fn globalRowStart(tile: Tile, row: u32) -> u32 {
+fn globalPlaceOf(tile: Tile, place: Lane) -> GlobalPlace {
   let block = tile.block;
   let batchInner = max(blocks[block].batchInner, 1u);
-  let rowInner = max(blocks[block].rowInner, 1u);
-  let globalMatrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
+  let matrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
     blocks[block].batchBegin + tile.matrix % batchInner;
-  let globalRow = row / rowInner * blocks[block].rowInnerGlobal + blocks[block].rowBegin +
-    row % rowInner;
-  return (globalMatrix * blocks[block].indexRows + globalRow) * blocks[block].indexCols;
+  let cols = vec4u(place.col) + vec4u(0u, 1u, 2u, 3u);
+  let colInner = vec4u(max(blocks[block].colInner, 1u));
+  return GlobalPlace(
+    matrix * blocks[block].indexRows + blocks[block].rowBegin,
+    max(blocks[block].rowInner, 1u),
+    blocks[block].rowInnerGlobal,
+    blocks[block].indexCols,
+    cols / colInner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % colInner,
+  );
+}
+fn globalIndexOf(place: GlobalPlace, row: u32) -> vec4u {
+  let globalRow = place.firstRow + row / place.rowInner * place.rowInnerGlobal + row % place.rowInner;
+  return globalRow * place.indexCols + place.cols;
 }
 fn randomBits(index: vec4u, key: u32) -> vec4u {
   var x = index ^ vec4u(key);
@@ -6833,12 +6922,22 @@ fn wordsAtRandom(storage: u32, quad: vec4f, random: vec4u) -> vec4u {
   return packed(select(nearest(storage, bits), rounded | sign, isFinite));
 }
 override stochastic: bool = false;
-fn roundedParams(tile: Tile, place: Lane, row: u32, quad: vec4f) -> vec4u {
+struct Rounding {
+  place: GlobalPlace,
+  key: u32,
+}
+fn roundingOf(tile: Tile, place: Lane) -> Rounding {
+  if (paramType == 0u || !stochastic) {
+    return Rounding();
+  }
+  return Rounding(globalPlaceOf(tile, place), steps[tile.block].key);
+}
+fn roundedParams(rounding: Rounding, row: u32, quad: vec4f) -> vec4u {
   if (paramType == 0u || !stochastic) {
     return wordsOfQuad(paramType, quad);
   }
-  let index = globalRowStart(tile, row) + globalCols(tile.block, place.col);
-  return wordsAtRandom(paramType, quad, randomBits(index, steps[tile.block].key));
+  let random = randomBits(globalIndexOf(rounding.place, row), rounding.key);
+  return wordsAtRandom(paramType, quad, random);
 }
 struct Params {
   firstBlock: u32,
@@ -6890,7 +6989,9 @@ fn main(
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
+    let rounding = roundingOf(tile, place);
     for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+      var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var paramWords: array<vec4u, 4>;
       var momentumWords: array<vec4u, 4>;
@@ -6898,6 +6999,7 @@ fn main(
         let row = band + 0u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[0u] = rowFactorOf(tile, by, row);
         gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
         paramWords[0u] = loadParam(paramOffset + at, count, paramAligned);
         momentumWords[0u] = loadMomentum(momentumOffset + at, count, momentumAligned);
@@ -6906,6 +7008,7 @@ fn main(
         let row = band + 1u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[1u] = rowFactorOf(tile, by, row);
         gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
         paramWords[1u] = loadParam(paramOffset + at, count, paramAligned);
         momentumWords[1u] = loadMomentum(momentumOffset + at, count, momentumAligned);
@@ -6914,6 +7017,7 @@ fn main(
         let row = band + 2u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[2u] = rowFactorOf(tile, by, row);
         gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
         paramWords[2u] = loadParam(paramOffset + at, count, paramAligned);
         momentumWords[2u] = loadMomentum(momentumOffset + at, count, momentumAligned);
@@ -6922,6 +7026,7 @@ fn main(
         let row = band + 3u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[3u] = rowFactorOf(tile, by, row);
         gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
         paramWords[3u] = loadParam(paramOffset + at, count, paramAligned);
         momentumWords[3u] = loadMomentum(momentumOffset + at, count, momentumAligned);
@@ -6932,11 +7037,11 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[0u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[0u]));
           storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
+          let words = roundedParams(rounding, row, p);
           storeParam(paramOffset + at, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
@@ -6948,11 +7053,11 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[1u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+          let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[1u]));
           storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
+          let words = roundedParams(rounding, row, p);
           storeParam(paramOffset + at, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
@@ -6964,11 +7069,11 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[2u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+          let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[2u]));
           storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
+          let words = roundedParams(rounding, row, p);
           storeParam(paramOffset + at, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
@@ -6980,11 +7085,11 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[3u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+          let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[3u]));
           storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
+          let words = roundedParams(rounding, row, p);
           storeParam(paramOffset + at, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
@@ -7294,6 +7399,8 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -7306,19 +7413,21 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -7327,6 +7436,8 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
   );
 }
 struct Lane {
@@ -7347,10 +7458,10 @@ fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
   return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
 }
 fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+  return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -7643,8 +7754,10 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let rows = first + tile.matrix * blocks[tile.block].rows;
   return Factors(rows, cols, factors[first + numRows + numCols]);
 }
-fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
-  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+fn rowFactorOf(tile: Tile, by: Factors, row: u32) -> f32 {
+  return factors[by.rows + min(row, tile.rowEnd - 1u)];
+}
+fn updateOf(by: Factors, rowFactor: f32, grad: vec4f) -> vec4f {
   return grad * min(rowFactor * by.cols, vec4f(by.cap));
 }
 fn haveOneSign(a: vec4f, b: vec4f) -> vec4<bool> {
@@ -7693,12 +7806,14 @@ fn main(
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
     for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+      var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var momentumWords: array<vec4u, 4>;
 {
         let row = band + 0u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[0u] = rowFactorOf(tile, by, row);
         gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
         momentumWords[0u] = loadMomentum(momentumOffset + at, count, momentumAligned);
 }
@@ -7706,6 +7821,7 @@ fn main(
         let row = band + 1u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[1u] = rowFactorOf(tile, by, row);
         gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
         momentumWords[1u] = loadMomentum(momentumOffset + at, count, momentumAligned);
 }
@@ -7713,6 +7829,7 @@ fn main(
         let row = band + 2u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[2u] = rowFactorOf(tile, by, row);
         gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
         momentumWords[2u] = loadMomentum(momentumOffset + at, count, momentumAligned);
 }
@@ -7720,6 +7837,7 @@ fn main(
         let row = band + 3u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[3u] = rowFactorOf(tile, by, row);
         gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
         momentumWords[3u] = loadMomentum(momentumOffset + at, count, momentumAligned);
 }
@@ -7728,7 +7846,7 @@ fn main(
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[0u]));
           let words = wordsOfQuad(momentumType, m);
           storeMomentum(momentumOffset + at, count, momentumAligned, words);
@@ -7741,7 +7859,7 @@ fn main(
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+          let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[1u]));
           let words = wordsOfQuad(momentumType, m);
           storeMomentum(momentumOffset + at, count, momentumAligned, words);
@@ -7754,7 +7872,7 @@ fn main(
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+          let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[2u]));
           let words = wordsOfQuad(momentumType, m);
           storeMomentum(momentumOffset + at, count, momentumAligned, words);
@@ -7767,7 +7885,7 @@ fn main(
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+          let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[3u]));
           let words = wordsOfQuad(momentumType, m);
           storeMomentum(momentumOffset + at, count, momentumAligned, words);
@@ -7871,6 +7989,8 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -7883,19 +8003,21 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -7904,6 +8026,8 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
   );
 }
 struct Lane {
@@ -7924,10 +8048,10 @@ fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
   return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
 }
 fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+  return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -8287,6 +8411,8 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -8299,19 +8425,21 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -8320,6 +8448,8 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
   );
 }
 struct Lane {
@@ -8340,10 +8470,10 @@ fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
   return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
 }
 fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+  return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -8822,6 +8952,8 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -8834,19 +8966,21 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -8855,6 +8989,8 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
   );
 }
 struct Lane {
@@ -8875,10 +9011,10 @@ fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
   return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
 }
 fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+  return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -9105,8 +9241,10 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let rows = first + tile.matrix * blocks[tile.block].rows;
   return Factors(rows, cols, factors[first + numRows + numCols]);
 }
-fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
-  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+fn rowFactorOf(tile: Tile, by: Factors, row: u32) -> f32 {
+  return factors[by.rows + min(row, tile.rowEnd - 1u)];
+}
+fn updateOf(by: Factors, rowFactor: f32, grad: vec4f) -> vec4f {
   return grad * min(rowFactor * by.cols, vec4f(by.cap));
 }
 struct Params {
@@ -9142,49 +9280,50 @@ fn main(
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
     for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+      var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
 {
         let row = band + 0u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[0u] = rowFactorOf(tile, by, row);
         gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
 }
 {
         let row = band + 1u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[1u] = rowFactorOf(tile, by, row);
         gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
 }
 {
         let row = band + 2u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[2u] = rowFactorOf(tile, by, row);
         gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
 }
 {
         let row = band + 3u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[3u] = rowFactorOf(tile, by, row);
         gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
 }
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+        let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
         squares = fma(u, u, squares);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+        let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
         squares = fma(u, u, squares);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+        let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
         squares = fma(u, u, squares);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+        let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
         squares = fma(u, u, squares);
 }
     }
@@ -9869,6 +10008,8 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -9881,19 +10022,21 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -9902,6 +10045,8 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
   );
 }
 struct Lane {
@@ -9922,10 +10067,10 @@ fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
   return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
 }
 fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+  return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -10284,8 +10429,10 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let rows = first + tile.matrix * blocks[tile.block].rows;
   return Factors(rows, cols, factors[first + numRows + numCols]);
 }
-fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
-  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+fn rowFactorOf(tile: Tile, by: Factors, row: u32) -> f32 {
+  return factors[by.rows + min(row, tile.rowEnd - 1u)];
+}
+fn updateOf(by: Factors, rowFactor: f32, grad: vec4f) -> vec4f {
   return grad * min(rowFactor * by.cols, vec4f(by.cap));
 }
 struct Params {
@@ -10333,12 +10480,14 @@ fn main(
     let by = factorsOf(tile, place);
     var columns = vec4f();
     for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * place.lanesY) {
+      var rowFactors: array<f32, 8>;
       var gradWords: array<vec4u, 8>;
       var momentumWords: array<vec4u, 8>;
 {
         let row = band + 0u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[0u] = rowFactorOf(tile, by, row);
         gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
         momentumWords[0u] = loadMomentum(momentumOffset + at, count, momentumAligned);
 }
@@ -10346,6 +10495,7 @@ fn main(
         let row = band + 1u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[1u] = rowFactorOf(tile, by, row);
         gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
         momentumWords[1u] = loadMomentum(momentumOffset + at, count, momentumAligned);
 }
@@ -10353,6 +10503,7 @@ fn main(
         let row = band + 2u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[2u] = rowFactorOf(tile, by, row);
         gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
         momentumWords[2u] = loadMomentum(momentumOffset + at, count, momentumAligned);
 }
@@ -10360,6 +10511,7 @@ fn main(
         let row = band + 3u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[3u] = rowFactorOf(tile, by, row);
         gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
         momentumWords[3u] = loadMomentum(momentumOffset + at, count, momentumAligned);
 }
@@ -10367,6 +10519,7 @@ fn main(
         let row = band + 4u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[4u] = rowFactorOf(tile, by, row);
         gradWords[4u] = loadGrad(gradOffset + at, count, gradAligned);
         momentumWords[4u] = loadMomentum(momentumOffset + at, count, momentumAligned);
 }
@@ -10374,6 +10527,7 @@ fn main(
         let row = band + 5u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[5u] = rowFactorOf(tile, by, row);
         gradWords[5u] = loadGrad(gradOffset + at, count, gradAligned);
         momentumWords[5u] = loadMomentum(momentumOffset + at, count, momentumAligned);
 }
@@ -10381,6 +10535,7 @@ fn main(
         let row = band + 6u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[6u] = rowFactorOf(tile, by, row);
         gradWords[6u] = loadGrad(gradOffset + at, count, gradAligned);
         momentumWords[6u] = loadMomentum(momentumOffset + at, count, momentumAligned);
 }
@@ -10388,6 +10543,7 @@ fn main(
         let row = band + 7u * place.lanesY + place.y;
         let count = select(0u, place.count, row < tile.rowEnd);
         let at = rowStart(tile, row) + place.col;
+        rowFactors[7u] = rowFactorOf(tile, by, row);
         gradWords[7u] = loadGrad(gradOffset + at, count, gradAligned);
         momentumWords[7u] = loadMomentum(momentumOffset + at, count, momentumAligned);
 }
@@ -10397,7 +10553,7 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[0u]));
           storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
@@ -10411,7 +10567,7 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+          let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[1u]));
           storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
@@ -10425,7 +10581,7 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+          let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[2u]));
           storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
@@ -10439,7 +10595,7 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+          let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[3u]));
           storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
@@ -10453,7 +10609,7 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[4u]));
+          let u = updateOf(by, rowFactors[4u], quadOfWords(gradType, gradWords[4u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[4u]));
           storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
@@ -10467,7 +10623,7 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[5u]));
+          let u = updateOf(by, rowFactors[5u], quadOfWords(gradType, gradWords[5u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[5u]));
           storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
@@ -10481,7 +10637,7 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[6u]));
+          let u = updateOf(by, rowFactors[6u], quadOfWords(gradType, gradWords[6u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[6u]));
           storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
@@ -10495,7 +10651,7 @@ fn main(
         let at = rowStart(tile, row) + place.col;
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[7u]));
+          let u = updateOf(by, rowFactors[7u], quadOfWords(gradType, gradWords[7u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[7u]));
           storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
           strayed = u / d - m;

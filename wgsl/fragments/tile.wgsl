@@ -18,6 +18,9 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  // The element of the block's tensors in which its matrix begins, and elements of a row.
+  first: u32,
+  cols: u32,
 }
 
 fn tileAt(number: u32) -> Tile {
@@ -31,19 +34,21 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -52,6 +57,8 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
   );
 }
 
@@ -79,12 +86,12 @@ fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
 
 // True where every quad of the tile that is there at all is whole and begins at a multiple of 4, in a tensor at `offset`.
 fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+  return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
 }
 
-// The element of the block's tensors in which a row of its matrix begins.
+// The element of the block's tensors in which a row of the tile's matrix begins.
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 
 // Where the tile's sum stands in `partials`, behind those of rows and columns.

@@ -25,7 +25,10 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
 }
 
 // A row beyond the tile's end has the last one's factor, for gradients that are 0.
-fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
-  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+fn rowFactorOf(tile: Tile, by: Factors, row: u32) -> f32 {
+  return factors[by.rows + min(row, tile.rowEnd - 1u)];
+}
+
+fn updateOf(by: Factors, rowFactor: f32, grad: vec4f) -> vec4f {
   return grad * min(rowFactor * by.cols, vec4f(by.cap));
 }
