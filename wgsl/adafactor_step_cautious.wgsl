@@ -67,31 +67,41 @@ fn main(
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
     let rounding = roundingOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
       var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var paramWords: array<vec4u, 4>;
       var momentumWords: array<vec4u, 4>;
+      let isWhole = gradAligned && paramAligned && momentumAligned && isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y) + place.col;
+      let step = tile.lanesY * tile.cols;
       for (var i = 0u; i < 4u; i++) { // unroll
-        let row = band + i * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[i] = rowFactorOf(tile, by, row);
-        gradWords[i] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[i] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[i] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[i] = rowFactorOf(tile, by, band + place.y + i * tile.lanesY);
+      }
+      if (isWhole) {
+        for (var i = 0u; i < 4u; i++) { // unroll
+          gradWords[i] = wholeGrad(gradOffset + start + i * step);
+          paramWords[i] = wholeParam(paramOffset + start + i * step);
+          momentumWords[i] = wholeMomentum(momentumOffset + start + i * step);
+        }
+      } else {
+        for (var i = 0u; i < 4u; i++) { // unroll
+          let count = select(0u, place.count, band + place.y + i * tile.lanesY < tile.rowEnd);
+          gradWords[i] = loadGrad(gradOffset + start + i * step, count, gradAligned);
+          paramWords[i] = loadParam(paramOffset + start + i * step, count, paramAligned);
+          momentumWords[i] = loadMomentum(momentumOffset + start + i * step, count, momentumAligned);
+        }
       }
       for (var i = 0u; i < 4u; i++) { // unroll
-        let row = band + i * place.lanesY + place.y;
+        let row = band + place.y + i * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[i]);
         if (changing) {
           let u = updateOf(by, rowFactors[i], quadOfWords(gradType, gradWords[i]));
           let m = quadOfWords(momentumType, momentumWords[i]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          storeParam(paramOffset + start + i * step, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);

@@ -55,27 +55,36 @@ fn main(
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
       var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var momentumWords: array<vec4u, 4>;
+      let isWhole = gradAligned && momentumAligned && isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y) + place.col;
+      let step = tile.lanesY * tile.cols;
       for (var i = 0u; i < 4u; i++) { // unroll
-        let row = band + i * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[i] = rowFactorOf(tile, by, row);
-        gradWords[i] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[i] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[i] = rowFactorOf(tile, by, band + place.y + i * tile.lanesY);
+      }
+      if (isWhole) {
+        for (var i = 0u; i < 4u; i++) { // unroll
+          gradWords[i] = wholeGrad(gradOffset + start + i * step);
+          momentumWords[i] = wholeMomentum(momentumOffset + start + i * step);
+        }
+      } else {
+        for (var i = 0u; i < 4u; i++) { // unroll
+          let count = select(0u, place.count, band + place.y + i * tile.lanesY < tile.rowEnd);
+          gradWords[i] = loadGrad(gradOffset + start + i * step, count, gradAligned);
+          momentumWords[i] = loadMomentum(momentumOffset + start + i * step, count, momentumAligned);
+        }
       }
       for (var i = 0u; i < 4u; i++) { // unroll
-        let row = band + i * place.lanesY + place.y;
+        let row = band + place.y + i * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         if (changing) {
           let u = updateOf(by, rowFactors[i], quadOfWords(gradType, gradWords[i]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[i]));
           let words = wordsOfQuad(momentumType, m);
-          storeMomentum(momentumOffset + at, count, momentumAligned, words);
+          storeMomentum(momentumOffset + start + i * step, count, momentumAligned, words);
           let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
           counts += select(vec4f(), vec4f(1.0), isAlike);
         }

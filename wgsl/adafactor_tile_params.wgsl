@@ -37,13 +37,20 @@ fn main(
   var squares = vec4f();
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
       var paramWords: array<vec4u, 4>;
-      for (var i = 0u; i < 4u; i++) { // unroll
-        let row = band + i * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        paramWords[i] = loadParam(paramOffset + at, count, paramAligned);
+      let isWhole = paramAligned && isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y) + place.col;
+      let step = tile.lanesY * tile.cols;
+      if (isWhole) {
+        for (var i = 0u; i < 4u; i++) { // unroll
+          paramWords[i] = wholeParam(paramOffset + start + i * step);
+        }
+      } else {
+        for (var i = 0u; i < 4u; i++) { // unroll
+          let count = select(0u, place.count, band + place.y + i * tile.lanesY < tile.rowEnd);
+          paramWords[i] = loadParam(paramOffset + start + i * step, count, paramAligned);
+        }
       }
       for (var i = 0u; i < 4u; i++) { // unroll
         let p = quadOfWords(paramType, paramWords[i]);

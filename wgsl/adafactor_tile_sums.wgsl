@@ -40,18 +40,25 @@ fn main(
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     var columns = vec4f();
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * tile.lanesY) {
       var gradWords: array<vec4u, 8>;
-      for (var i = 0u; i < 8u; i++) { // unroll
-        let row = band + i * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[i] = loadGrad(gradOffset + at, count, gradAligned);
+      let isWhole = gradAligned && isFull(tile, colBegin, band, 8u);
+      let start = rowStart(tile, band + place.y) + place.col;
+      let step = tile.lanesY * tile.cols;
+      if (isWhole) {
+        for (var i = 0u; i < 8u; i++) { // unroll
+          gradWords[i] = wholeGrad(gradOffset + start + i * step);
+        }
+      } else {
+        for (var i = 0u; i < 8u; i++) { // unroll
+          let count = select(0u, place.count, band + place.y + i * tile.lanesY < tile.rowEnd);
+          gradWords[i] = loadGrad(gradOffset + start + i * step, count, gradAligned);
+        }
       }
       for (var i = 0u; i < 8u; i++) { // unroll
         let g = quadOfWords(gradType, gradWords[i]);
         columns = fma(g, g, columns);
-        leaveRow(place, i, g);
+        leaveRow(tile, place, i, g);
       }
       workgroupBarrier();
       joinRows(tile, place, lane, band);

@@ -5071,6 +5071,8 @@ struct Tile {
   numAcross: u32,
   first: u32,
   cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -5095,6 +5097,8 @@ fn tileAt(number: u32) -> Tile {
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
     matrix,
@@ -5108,27 +5112,27 @@ fn tileAt(number: u32) -> Tile {
     tiles.y,
     matrix * shape.x * shape.y,
     shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
   col: u32,
   count: u32,
   colBegin: u32,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
+  let x = lane & ((1u << tile.shift) - 1u);
   let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  return Lane(x, lane >> tile.shift, col, min(max(tile.colEnd, col) - col, 4u), colBegin);
 }
 fn isAligned(tile: Tile, offset: u32) -> bool {
   return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
   return tile.first + row * tile.cols;
@@ -5293,14 +5297,21 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override gradType: u32 = 0u;
+fn wholeGrad(at: u32) -> vec4u {
+  if (gradType == 0u) {
+    return grad[at / 4u];
+  }
+  let both = grad[at / 8u];
+  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+}
 fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
   if (count == 0u) {
     return vec4u();
   }
+  if (aligned) {
+    return wholeGrad(at);
+  }
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
     var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
     if (count > 1u) {
       words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
@@ -5314,25 +5325,28 @@ fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
     return words;
   }
   let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
   var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
   if (count > 2u) {
     words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
   }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
 }
 override paramType: u32 = 0u;
+fn wholeParam(at: u32) -> vec4u {
+  if (paramType == 0u) {
+    return param[at / 4u];
+  }
+  let both = param[at / 8u];
+  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+}
 fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
   if (count == 0u) {
     return vec4u();
   }
+  if (aligned) {
+    return wholeParam(at);
+  }
   if (paramType == 0u) {
-    if (aligned) {
-      return param[at / 4u];
-    }
     var words = vec4u(param[at / 4u][at % 4u], 0u, 0u, 0u);
     if (count > 1u) {
       words.y = param[(at + 1u) / 4u][(at + 1u) % 4u];
@@ -5346,15 +5360,11 @@ fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
     return words;
   }
   let word = at / 2u;
-  if (aligned) {
-    let both = param[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
   var words = vec4u(param[word / 4u][word % 4u], 0u, 0u, 0u);
   if (count > 2u) {
     words.y = param[(word + 1u) / 4u][(word + 1u) % 4u];
   }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
 }
 fn storeParam(at: u32, count: u32, aligned: bool, words: vec4u) {
   if (count == 0u) {
@@ -5543,94 +5553,112 @@ fn main(
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
     let rounding = roundingOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
       var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var paramWords: array<vec4u, 4>;
+      let isWhole = gradAligned && paramAligned && isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y) + place.col;
+      let step = tile.lanesY * tile.cols;
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[0u] = rowFactorOf(tile, by, row);
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[0u] = loadParam(paramOffset + at, count, paramAligned);
+        rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[1u] = rowFactorOf(tile, by, row);
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[1u] = loadParam(paramOffset + at, count, paramAligned);
+        rowFactors[1u] = rowFactorOf(tile, by, band + place.y + 1u * tile.lanesY);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[2u] = rowFactorOf(tile, by, row);
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[2u] = loadParam(paramOffset + at, count, paramAligned);
+        rowFactors[2u] = rowFactorOf(tile, by, band + place.y + 2u * tile.lanesY);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[3u] = rowFactorOf(tile, by, row);
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[3u] = loadParam(paramOffset + at, count, paramAligned);
+        rowFactors[3u] = rowFactorOf(tile, by, band + place.y + 3u * tile.lanesY);
+}
+      if (isWhole) {
+{
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step);
+          paramWords[0u] = wholeParam(paramOffset + start + 0u * step);
 }
 {
-        let row = band + 0u * place.lanesY + place.y;
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step);
+          paramWords[1u] = wholeParam(paramOffset + start + 1u * step);
+}
+{
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step);
+          paramWords[2u] = wholeParam(paramOffset + start + 2u * step);
+}
+{
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step);
+          paramWords[3u] = wholeParam(paramOffset + start + 3u * step);
+}
+      } else {
+{
+          let count = select(0u, place.count, band + place.y + 0u * tile.lanesY < tile.rowEnd);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, count, gradAligned);
+          paramWords[0u] = loadParam(paramOffset + start + 0u * step, count, paramAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 1u * tile.lanesY < tile.rowEnd);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, count, gradAligned);
+          paramWords[1u] = loadParam(paramOffset + start + 1u * step, count, paramAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 2u * tile.lanesY < tile.rowEnd);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, count, gradAligned);
+          paramWords[2u] = loadParam(paramOffset + start + 2u * step, count, paramAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 3u * tile.lanesY < tile.rowEnd);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, count, gradAligned);
+          paramWords[3u] = loadParam(paramOffset + start + 3u * step, count, paramAligned);
+}
+      }
+{
+        let row = band + place.y + 0u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[0u]);
         if (changing) {
           let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          storeParam(paramOffset + start + 0u * step, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
+        let row = band + place.y + 1u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[1u]);
         if (changing) {
           let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          storeParam(paramOffset + start + 1u * step, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
+        let row = band + place.y + 2u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[2u]);
         if (changing) {
           let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          storeParam(paramOffset + start + 2u * step, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
+        let row = band + place.y + 3u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[3u]);
         if (changing) {
           let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          storeParam(paramOffset + start + 3u * step, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
@@ -5733,6 +5761,8 @@ struct Tile {
   numAcross: u32,
   first: u32,
   cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -5757,6 +5787,8 @@ fn tileAt(number: u32) -> Tile {
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
     matrix,
@@ -5770,27 +5802,27 @@ fn tileAt(number: u32) -> Tile {
     tiles.y,
     matrix * shape.x * shape.y,
     shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
   col: u32,
   count: u32,
   colBegin: u32,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
+  let x = lane & ((1u << tile.shift) - 1u);
   let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  return Lane(x, lane >> tile.shift, col, min(max(tile.colEnd, col) - col, 4u), colBegin);
 }
 fn isAligned(tile: Tile, offset: u32) -> bool {
   return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
   return tile.first + row * tile.cols;
@@ -5955,14 +5987,21 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override gradType: u32 = 0u;
+fn wholeGrad(at: u32) -> vec4u {
+  if (gradType == 0u) {
+    return grad[at / 4u];
+  }
+  let both = grad[at / 8u];
+  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+}
 fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
   if (count == 0u) {
     return vec4u();
   }
+  if (aligned) {
+    return wholeGrad(at);
+  }
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
     var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
     if (count > 1u) {
       words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
@@ -5976,25 +6015,28 @@ fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
     return words;
   }
   let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
   var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
   if (count > 2u) {
     words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
   }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
 }
 override paramType: u32 = 0u;
+fn wholeParam(at: u32) -> vec4u {
+  if (paramType == 0u) {
+    return param[at / 4u];
+  }
+  let both = param[at / 8u];
+  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+}
 fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
   if (count == 0u) {
     return vec4u();
   }
+  if (aligned) {
+    return wholeParam(at);
+  }
   if (paramType == 0u) {
-    if (aligned) {
-      return param[at / 4u];
-    }
     var words = vec4u(param[at / 4u][at % 4u], 0u, 0u, 0u);
     if (count > 1u) {
       words.y = param[(at + 1u) / 4u][(at + 1u) % 4u];
@@ -6008,15 +6050,11 @@ fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
     return words;
   }
   let word = at / 2u;
-  if (aligned) {
-    let both = param[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
   var words = vec4u(param[word / 4u][word % 4u], 0u, 0u, 0u);
   if (count > 2u) {
     words.y = param[(word + 1u) / 4u][(word + 1u) % 4u];
   }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
 }
 fn storeParam(at: u32, count: u32, aligned: bool, words: vec4u) {
   if (count == 0u) {
@@ -6053,14 +6091,21 @@ fn storeParamWord(word: u32, count: u32, bits: u32) {
   }
 }
 override momentumType: u32 = 0u;
+fn wholeMomentum(at: u32) -> vec4u {
+  if (momentumType == 0u) {
+    return momentum[at / 4u];
+  }
+  let both = momentum[at / 8u];
+  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+}
 fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
   if (count == 0u) {
     return vec4u();
   }
+  if (aligned) {
+    return wholeMomentum(at);
+  }
   if (momentumType == 0u) {
-    if (aligned) {
-      return momentum[at / 4u];
-    }
     var words = vec4u(momentum[at / 4u][at % 4u], 0u, 0u, 0u);
     if (count > 1u) {
       words.y = momentum[(at + 1u) / 4u][(at + 1u) % 4u];
@@ -6074,15 +6119,11 @@ fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
     return words;
   }
   let word = at / 2u;
-  if (aligned) {
-    let both = momentum[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
   var words = vec4u(momentum[word / 4u][word % 4u], 0u, 0u, 0u);
   if (count > 2u) {
     words.y = momentum[(word + 1u) / 4u][(word + 1u) % 4u];
   }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
 }
 struct Factors {
   rows: u32,
@@ -6246,103 +6287,125 @@ fn main(
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
     let rounding = roundingOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
       var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var paramWords: array<vec4u, 4>;
       var momentumWords: array<vec4u, 4>;
+      let isWhole = gradAligned && paramAligned && momentumAligned && isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y) + place.col;
+      let step = tile.lanesY * tile.cols;
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[0u] = rowFactorOf(tile, by, row);
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[0u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[0u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[1u] = rowFactorOf(tile, by, row);
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[1u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[1u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[1u] = rowFactorOf(tile, by, band + place.y + 1u * tile.lanesY);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[2u] = rowFactorOf(tile, by, row);
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[2u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[2u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[2u] = rowFactorOf(tile, by, band + place.y + 2u * tile.lanesY);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[3u] = rowFactorOf(tile, by, row);
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[3u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[3u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[3u] = rowFactorOf(tile, by, band + place.y + 3u * tile.lanesY);
+}
+      if (isWhole) {
+{
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step);
+          paramWords[0u] = wholeParam(paramOffset + start + 0u * step);
+          momentumWords[0u] = wholeMomentum(momentumOffset + start + 0u * step);
 }
 {
-        let row = band + 0u * place.lanesY + place.y;
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step);
+          paramWords[1u] = wholeParam(paramOffset + start + 1u * step);
+          momentumWords[1u] = wholeMomentum(momentumOffset + start + 1u * step);
+}
+{
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step);
+          paramWords[2u] = wholeParam(paramOffset + start + 2u * step);
+          momentumWords[2u] = wholeMomentum(momentumOffset + start + 2u * step);
+}
+{
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step);
+          paramWords[3u] = wholeParam(paramOffset + start + 3u * step);
+          momentumWords[3u] = wholeMomentum(momentumOffset + start + 3u * step);
+}
+      } else {
+{
+          let count = select(0u, place.count, band + place.y + 0u * tile.lanesY < tile.rowEnd);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, count, gradAligned);
+          paramWords[0u] = loadParam(paramOffset + start + 0u * step, count, paramAligned);
+          momentumWords[0u] = loadMomentum(momentumOffset + start + 0u * step, count, momentumAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 1u * tile.lanesY < tile.rowEnd);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, count, gradAligned);
+          paramWords[1u] = loadParam(paramOffset + start + 1u * step, count, paramAligned);
+          momentumWords[1u] = loadMomentum(momentumOffset + start + 1u * step, count, momentumAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 2u * tile.lanesY < tile.rowEnd);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, count, gradAligned);
+          paramWords[2u] = loadParam(paramOffset + start + 2u * step, count, paramAligned);
+          momentumWords[2u] = loadMomentum(momentumOffset + start + 2u * step, count, momentumAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 3u * tile.lanesY < tile.rowEnd);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, count, gradAligned);
+          paramWords[3u] = loadParam(paramOffset + start + 3u * step, count, paramAligned);
+          momentumWords[3u] = loadMomentum(momentumOffset + start + 3u * step, count, momentumAligned);
+}
+      }
+{
+        let row = band + place.y + 0u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[0u]);
         if (changing) {
           let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           let m = quadOfWords(momentumType, momentumWords[0u]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          storeParam(paramOffset + start + 0u * step, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
+        let row = band + place.y + 1u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[1u]);
         if (changing) {
           let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           let m = quadOfWords(momentumType, momentumWords[1u]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          storeParam(paramOffset + start + 1u * step, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
+        let row = band + place.y + 2u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[2u]);
         if (changing) {
           let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           let m = quadOfWords(momentumType, momentumWords[2u]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          storeParam(paramOffset + start + 2u * step, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
+        let row = band + place.y + 3u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[3u]);
         if (changing) {
           let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           let m = quadOfWords(momentumType, momentumWords[3u]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          storeParam(paramOffset + start + 3u * step, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
@@ -6445,6 +6508,8 @@ struct Tile {
   numAcross: u32,
   first: u32,
   cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -6469,6 +6534,8 @@ fn tileAt(number: u32) -> Tile {
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
     matrix,
@@ -6482,27 +6549,27 @@ fn tileAt(number: u32) -> Tile {
     tiles.y,
     matrix * shape.x * shape.y,
     shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
   col: u32,
   count: u32,
   colBegin: u32,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
+  let x = lane & ((1u << tile.shift) - 1u);
   let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  return Lane(x, lane >> tile.shift, col, min(max(tile.colEnd, col) - col, 4u), colBegin);
 }
 fn isAligned(tile: Tile, offset: u32) -> bool {
   return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
   return tile.first + row * tile.cols;
@@ -6667,14 +6734,21 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override gradType: u32 = 0u;
+fn wholeGrad(at: u32) -> vec4u {
+  if (gradType == 0u) {
+    return grad[at / 4u];
+  }
+  let both = grad[at / 8u];
+  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+}
 fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
   if (count == 0u) {
     return vec4u();
   }
+  if (aligned) {
+    return wholeGrad(at);
+  }
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
     var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
     if (count > 1u) {
       words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
@@ -6688,25 +6762,28 @@ fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
     return words;
   }
   let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
   var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
   if (count > 2u) {
     words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
   }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
 }
 override paramType: u32 = 0u;
+fn wholeParam(at: u32) -> vec4u {
+  if (paramType == 0u) {
+    return param[at / 4u];
+  }
+  let both = param[at / 8u];
+  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+}
 fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
   if (count == 0u) {
     return vec4u();
   }
+  if (aligned) {
+    return wholeParam(at);
+  }
   if (paramType == 0u) {
-    if (aligned) {
-      return param[at / 4u];
-    }
     var words = vec4u(param[at / 4u][at % 4u], 0u, 0u, 0u);
     if (count > 1u) {
       words.y = param[(at + 1u) / 4u][(at + 1u) % 4u];
@@ -6720,15 +6797,11 @@ fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
     return words;
   }
   let word = at / 2u;
-  if (aligned) {
-    let both = param[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
   var words = vec4u(param[word / 4u][word % 4u], 0u, 0u, 0u);
   if (count > 2u) {
     words.y = param[(word + 1u) / 4u][(word + 1u) % 4u];
   }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
 }
 fn storeParam(at: u32, count: u32, aligned: bool, words: vec4u) {
   if (count == 0u) {
@@ -6765,14 +6838,21 @@ fn storeParamWord(word: u32, count: u32, bits: u32) {
   }
 }
 override momentumType: u32 = 0u;
+fn wholeMomentum(at: u32) -> vec4u {
+  if (momentumType == 0u) {
+    return momentum[at / 4u];
+  }
+  let both = momentum[at / 8u];
+  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+}
 fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
   if (count == 0u) {
     return vec4u();
   }
+  if (aligned) {
+    return wholeMomentum(at);
+  }
   if (momentumType == 0u) {
-    if (aligned) {
-      return momentum[at / 4u];
-    }
     var words = vec4u(momentum[at / 4u][at % 4u], 0u, 0u, 0u);
     if (count > 1u) {
       words.y = momentum[(at + 1u) / 4u][(at + 1u) % 4u];
@@ -6786,15 +6866,11 @@ fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
     return words;
   }
   let word = at / 2u;
-  if (aligned) {
-    let both = momentum[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
   var words = vec4u(momentum[word / 4u][word % 4u], 0u, 0u, 0u);
   if (count > 2u) {
     words.y = momentum[(word + 1u) / 4u][(word + 1u) % 4u];
   }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
 }
 fn storeMomentum(at: u32, count: u32, aligned: bool, words: vec4u) {
   if (count == 0u) {
@@ -6990,107 +7066,129 @@ fn main(
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
     let rounding = roundingOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
       var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var paramWords: array<vec4u, 4>;
       var momentumWords: array<vec4u, 4>;
+      let isWhole = gradAligned && paramAligned && momentumAligned && isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y) + place.col;
+      let step = tile.lanesY * tile.cols;
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[0u] = rowFactorOf(tile, by, row);
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[0u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[0u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[1u] = rowFactorOf(tile, by, row);
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[1u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[1u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[1u] = rowFactorOf(tile, by, band + place.y + 1u * tile.lanesY);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[2u] = rowFactorOf(tile, by, row);
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[2u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[2u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[2u] = rowFactorOf(tile, by, band + place.y + 2u * tile.lanesY);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[3u] = rowFactorOf(tile, by, row);
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[3u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[3u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[3u] = rowFactorOf(tile, by, band + place.y + 3u * tile.lanesY);
+}
+      if (isWhole) {
+{
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step);
+          paramWords[0u] = wholeParam(paramOffset + start + 0u * step);
+          momentumWords[0u] = wholeMomentum(momentumOffset + start + 0u * step);
 }
 {
-        let row = band + 0u * place.lanesY + place.y;
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step);
+          paramWords[1u] = wholeParam(paramOffset + start + 1u * step);
+          momentumWords[1u] = wholeMomentum(momentumOffset + start + 1u * step);
+}
+{
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step);
+          paramWords[2u] = wholeParam(paramOffset + start + 2u * step);
+          momentumWords[2u] = wholeMomentum(momentumOffset + start + 2u * step);
+}
+{
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step);
+          paramWords[3u] = wholeParam(paramOffset + start + 3u * step);
+          momentumWords[3u] = wholeMomentum(momentumOffset + start + 3u * step);
+}
+      } else {
+{
+          let count = select(0u, place.count, band + place.y + 0u * tile.lanesY < tile.rowEnd);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, count, gradAligned);
+          paramWords[0u] = loadParam(paramOffset + start + 0u * step, count, paramAligned);
+          momentumWords[0u] = loadMomentum(momentumOffset + start + 0u * step, count, momentumAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 1u * tile.lanesY < tile.rowEnd);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, count, gradAligned);
+          paramWords[1u] = loadParam(paramOffset + start + 1u * step, count, paramAligned);
+          momentumWords[1u] = loadMomentum(momentumOffset + start + 1u * step, count, momentumAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 2u * tile.lanesY < tile.rowEnd);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, count, gradAligned);
+          paramWords[2u] = loadParam(paramOffset + start + 2u * step, count, paramAligned);
+          momentumWords[2u] = loadMomentum(momentumOffset + start + 2u * step, count, momentumAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 3u * tile.lanesY < tile.rowEnd);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, count, gradAligned);
+          paramWords[3u] = loadParam(paramOffset + start + 3u * step, count, paramAligned);
+          momentumWords[3u] = loadMomentum(momentumOffset + start + 3u * step, count, momentumAligned);
+}
+      }
+{
+        let row = band + place.y + 0u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[0u]);
         if (changing) {
           let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[0u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 0u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          storeParam(paramOffset + start + 0u * step, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
+        let row = band + place.y + 1u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[1u]);
         if (changing) {
           let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[1u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 1u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          storeParam(paramOffset + start + 1u * step, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
+        let row = band + place.y + 2u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[2u]);
         if (changing) {
           let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[2u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 2u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          storeParam(paramOffset + start + 2u * step, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
+        let row = band + place.y + 3u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var p = quadOfWords(paramType, paramWords[3u]);
         if (changing) {
           let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[3u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 3u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          storeParam(paramOffset + start + 3u * step, count, paramAligned, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
@@ -7401,6 +7499,8 @@ struct Tile {
   numAcross: u32,
   first: u32,
   cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -7425,6 +7525,8 @@ fn tileAt(number: u32) -> Tile {
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
     matrix,
@@ -7438,27 +7540,27 @@ fn tileAt(number: u32) -> Tile {
     tiles.y,
     matrix * shape.x * shape.y,
     shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
   col: u32,
   count: u32,
   colBegin: u32,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
+  let x = lane & ((1u << tile.shift) - 1u);
   let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  return Lane(x, lane >> tile.shift, col, min(max(tile.colEnd, col) - col, 4u), colBegin);
 }
 fn isAligned(tile: Tile, offset: u32) -> bool {
   return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
   return tile.first + row * tile.cols;
@@ -7623,14 +7725,21 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override gradType: u32 = 0u;
+fn wholeGrad(at: u32) -> vec4u {
+  if (gradType == 0u) {
+    return grad[at / 4u];
+  }
+  let both = grad[at / 8u];
+  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+}
 fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
   if (count == 0u) {
     return vec4u();
   }
+  if (aligned) {
+    return wholeGrad(at);
+  }
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
     var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
     if (count > 1u) {
       words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
@@ -7644,25 +7753,28 @@ fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
     return words;
   }
   let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
   var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
   if (count > 2u) {
     words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
   }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
 }
 override momentumType: u32 = 0u;
+fn wholeMomentum(at: u32) -> vec4u {
+  if (momentumType == 0u) {
+    return momentum[at / 4u];
+  }
+  let both = momentum[at / 8u];
+  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+}
 fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
   if (count == 0u) {
     return vec4u();
   }
+  if (aligned) {
+    return wholeMomentum(at);
+  }
   if (momentumType == 0u) {
-    if (aligned) {
-      return momentum[at / 4u];
-    }
     var words = vec4u(momentum[at / 4u][at % 4u], 0u, 0u, 0u);
     if (count > 1u) {
       words.y = momentum[(at + 1u) / 4u][(at + 1u) % 4u];
@@ -7676,15 +7788,11 @@ fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
     return words;
   }
   let word = at / 2u;
-  if (aligned) {
-    let both = momentum[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
   var words = vec4u(momentum[word / 4u][word % 4u], 0u, 0u, 0u);
   if (count > 2u) {
     words.y = momentum[(word + 1u) / 4u][(word + 1u) % 4u];
   }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
 }
 fn storeMomentum(at: u32, count: u32, aligned: bool, words: vec4u) {
   if (count == 0u) {
@@ -7805,90 +7913,108 @@ fn main(
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
       var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var momentumWords: array<vec4u, 4>;
+      let isWhole = gradAligned && momentumAligned && isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y) + place.col;
+      let step = tile.lanesY * tile.cols;
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[0u] = rowFactorOf(tile, by, row);
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[0u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[1u] = rowFactorOf(tile, by, row);
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[1u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[1u] = rowFactorOf(tile, by, band + place.y + 1u * tile.lanesY);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[2u] = rowFactorOf(tile, by, row);
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[2u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[2u] = rowFactorOf(tile, by, band + place.y + 2u * tile.lanesY);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[3u] = rowFactorOf(tile, by, row);
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[3u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[3u] = rowFactorOf(tile, by, band + place.y + 3u * tile.lanesY);
+}
+      if (isWhole) {
+{
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step);
+          momentumWords[0u] = wholeMomentum(momentumOffset + start + 0u * step);
 }
 {
-        let row = band + 0u * place.lanesY + place.y;
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step);
+          momentumWords[1u] = wholeMomentum(momentumOffset + start + 1u * step);
+}
+{
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step);
+          momentumWords[2u] = wholeMomentum(momentumOffset + start + 2u * step);
+}
+{
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step);
+          momentumWords[3u] = wholeMomentum(momentumOffset + start + 3u * step);
+}
+      } else {
+{
+          let count = select(0u, place.count, band + place.y + 0u * tile.lanesY < tile.rowEnd);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, count, gradAligned);
+          momentumWords[0u] = loadMomentum(momentumOffset + start + 0u * step, count, momentumAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 1u * tile.lanesY < tile.rowEnd);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, count, gradAligned);
+          momentumWords[1u] = loadMomentum(momentumOffset + start + 1u * step, count, momentumAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 2u * tile.lanesY < tile.rowEnd);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, count, gradAligned);
+          momentumWords[2u] = loadMomentum(momentumOffset + start + 2u * step, count, momentumAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 3u * tile.lanesY < tile.rowEnd);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, count, gradAligned);
+          momentumWords[3u] = loadMomentum(momentumOffset + start + 3u * step, count, momentumAligned);
+}
+      }
+{
+        let row = band + place.y + 0u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         if (changing) {
           let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[0u]));
           let words = wordsOfQuad(momentumType, m);
-          storeMomentum(momentumOffset + at, count, momentumAligned, words);
+          storeMomentum(momentumOffset + start + 0u * step, count, momentumAligned, words);
           let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
           counts += select(vec4f(), vec4f(1.0), isAlike);
         }
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
+        let row = band + place.y + 1u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         if (changing) {
           let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[1u]));
           let words = wordsOfQuad(momentumType, m);
-          storeMomentum(momentumOffset + at, count, momentumAligned, words);
+          storeMomentum(momentumOffset + start + 1u * step, count, momentumAligned, words);
           let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
           counts += select(vec4f(), vec4f(1.0), isAlike);
         }
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
+        let row = band + place.y + 2u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         if (changing) {
           let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[2u]));
           let words = wordsOfQuad(momentumType, m);
-          storeMomentum(momentumOffset + at, count, momentumAligned, words);
+          storeMomentum(momentumOffset + start + 2u * step, count, momentumAligned, words);
           let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
           counts += select(vec4f(), vec4f(1.0), isAlike);
         }
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
+        let row = band + place.y + 3u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         if (changing) {
           let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[3u]));
           let words = wordsOfQuad(momentumType, m);
-          storeMomentum(momentumOffset + at, count, momentumAligned, words);
+          storeMomentum(momentumOffset + start + 3u * step, count, momentumAligned, words);
           let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
           counts += select(vec4f(), vec4f(1.0), isAlike);
         }
@@ -7991,6 +8117,8 @@ struct Tile {
   numAcross: u32,
   first: u32,
   cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -8015,6 +8143,8 @@ fn tileAt(number: u32) -> Tile {
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
     matrix,
@@ -8028,27 +8158,27 @@ fn tileAt(number: u32) -> Tile {
     tiles.y,
     matrix * shape.x * shape.y,
     shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
   col: u32,
   count: u32,
   colBegin: u32,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
+  let x = lane & ((1u << tile.shift) - 1u);
   let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  return Lane(x, lane >> tile.shift, col, min(max(tile.colEnd, col) - col, 4u), colBegin);
 }
 fn isAligned(tile: Tile, offset: u32) -> bool {
   return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
   return tile.first + row * tile.cols;
@@ -8213,14 +8343,21 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override paramType: u32 = 0u;
+fn wholeParam(at: u32) -> vec4u {
+  if (paramType == 0u) {
+    return param[at / 4u];
+  }
+  let both = param[at / 8u];
+  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+}
 fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
   if (count == 0u) {
     return vec4u();
   }
+  if (aligned) {
+    return wholeParam(at);
+  }
   if (paramType == 0u) {
-    if (aligned) {
-      return param[at / 4u];
-    }
     var words = vec4u(param[at / 4u][at % 4u], 0u, 0u, 0u);
     if (count > 1u) {
       words.y = param[(at + 1u) / 4u][(at + 1u) % 4u];
@@ -8234,15 +8371,11 @@ fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
     return words;
   }
   let word = at / 2u;
-  if (aligned) {
-    let both = param[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
   var words = vec4u(param[word / 4u][word % 4u], 0u, 0u, 0u);
   if (count > 2u) {
     words.y = param[(word + 1u) / 4u][(word + 1u) % 4u];
   }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
 }
 struct Params {
   firstBlock: u32,
@@ -8273,32 +8406,42 @@ fn main(
   var squares = vec4f();
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
       var paramWords: array<vec4u, 4>;
+      let isWhole = paramAligned && isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y) + place.col;
+      let step = tile.lanesY * tile.cols;
+      if (isWhole) {
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        paramWords[0u] = loadParam(paramOffset + at, count, paramAligned);
+          paramWords[0u] = wholeParam(paramOffset + start + 0u * step);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        paramWords[1u] = loadParam(paramOffset + at, count, paramAligned);
+          paramWords[1u] = wholeParam(paramOffset + start + 1u * step);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        paramWords[2u] = loadParam(paramOffset + at, count, paramAligned);
+          paramWords[2u] = wholeParam(paramOffset + start + 2u * step);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        paramWords[3u] = loadParam(paramOffset + at, count, paramAligned);
+          paramWords[3u] = wholeParam(paramOffset + start + 3u * step);
 }
+      } else {
+{
+          let count = select(0u, place.count, band + place.y + 0u * tile.lanesY < tile.rowEnd);
+          paramWords[0u] = loadParam(paramOffset + start + 0u * step, count, paramAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 1u * tile.lanesY < tile.rowEnd);
+          paramWords[1u] = loadParam(paramOffset + start + 1u * step, count, paramAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 2u * tile.lanesY < tile.rowEnd);
+          paramWords[2u] = loadParam(paramOffset + start + 2u * step, count, paramAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 3u * tile.lanesY < tile.rowEnd);
+          paramWords[3u] = loadParam(paramOffset + start + 3u * step, count, paramAligned);
+}
+      }
 {
         let p = quadOfWords(paramType, paramWords[0u]);
         squares = fma(p, p, squares);
@@ -8413,6 +8556,8 @@ struct Tile {
   numAcross: u32,
   first: u32,
   cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -8437,6 +8582,8 @@ fn tileAt(number: u32) -> Tile {
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
     matrix,
@@ -8450,27 +8597,27 @@ fn tileAt(number: u32) -> Tile {
     tiles.y,
     matrix * shape.x * shape.y,
     shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
   col: u32,
   count: u32,
   colBegin: u32,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
+  let x = lane & ((1u << tile.shift) - 1u);
   let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  return Lane(x, lane >> tile.shift, col, min(max(tile.colEnd, col) - col, 4u), colBegin);
 }
 fn isAligned(tile: Tile, offset: u32) -> bool {
   return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
   return tile.first + row * tile.cols;
@@ -8636,12 +8783,12 @@ fn packed(halves: vec4u) -> vec4u {
 }
 var<workgroup> rowLanes: array<f32, 2304>;
 var<workgroup> columnLanes: array<vec4f, 256>;
-fn leaveRow(place: Lane, i: u32, quad: vec4f) {
+fn leaveRow(tile: Tile, place: Lane, i: u32, quad: vec4f) {
   let sum = fma(quad.x, quad.x, fma(quad.y, quad.y, fma(quad.z, quad.z, quad.w * quad.w)));
-  rowLanes[((i * place.lanesY + place.y) * 9u << (place.shift - 3u)) + place.x] = sum;
+  rowLanes[((i * tile.lanesY + place.y) * 9u << (tile.shift - 3u)) + place.x] = sum;
 }
 fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
-  let shift = place.shift - 3u;
+  let shift = tile.shift - 3u;
   let lanesPerRow = 1u << shift;
   let first = ((lane >> shift) * 9u << shift) + (lane & (lanesPerRow - 1u));
   var part = rowLanes[first];
@@ -8669,7 +8816,7 @@ fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   rowLanes[first] = part;
   workgroupBarrier();
   let row = bandBegin + lane;
-  if (lane < 8u * place.lanesY && row < tile.rowEnd) {
+  if (lane < 8u * tile.lanesY && row < tile.rowEnd) {
     let begin = lane * 9u << shift;
     var sum = rowLanes[begin];
     for (var j = 1u; j < lanesPerRow; j++) {
@@ -8694,21 +8841,28 @@ fn joinColumns(tile: Tile, place: Lane, lane: u32, sums: vec4f) {
   let width = min(tile.colEnd - place.colBegin, 1024u);
   for (var col = lane; col < width; col += 256u) {
     var sum = columnLanes[col / 4u][col % 4u];
-    for (var y = 1u; y < place.lanesY; y++) {
-      sum += columnLanes[(y << place.shift) + col / 4u][col % 4u];
+    for (var y = 1u; y < tile.lanesY; y++) {
+      sum += columnLanes[(y << tile.shift) + col / 4u][col % 4u];
     }
     partials[start + col] = sum;
   }
 }
 override gradType: u32 = 0u;
+fn wholeGrad(at: u32) -> vec4u {
+  if (gradType == 0u) {
+    return grad[at / 4u];
+  }
+  let both = grad[at / 8u];
+  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+}
 fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
   if (count == 0u) {
     return vec4u();
   }
+  if (aligned) {
+    return wholeGrad(at);
+  }
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
     var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
     if (count > 1u) {
       words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
@@ -8722,15 +8876,11 @@ fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
     return words;
   }
   let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
   var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
   if (count > 2u) {
     words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
   }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
 }
 struct Params {
   firstBlock: u32,
@@ -8762,95 +8912,109 @@ fn main(
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     var columns = vec4f();
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * tile.lanesY) {
       var gradWords: array<vec4u, 8>;
+      let isWhole = gradAligned && isFull(tile, colBegin, band, 8u);
+      let start = rowStart(tile, band + place.y) + place.col;
+      let step = tile.lanesY * tile.cols;
+      if (isWhole) {
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step);
 }
 {
-        let row = band + 4u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[4u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[4u] = wholeGrad(gradOffset + start + 4u * step);
 }
 {
-        let row = band + 5u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[5u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[5u] = wholeGrad(gradOffset + start + 5u * step);
 }
 {
-        let row = band + 6u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[6u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[6u] = wholeGrad(gradOffset + start + 6u * step);
 }
 {
-        let row = band + 7u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[7u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[7u] = wholeGrad(gradOffset + start + 7u * step);
 }
+      } else {
+{
+          let count = select(0u, place.count, band + place.y + 0u * tile.lanesY < tile.rowEnd);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, count, gradAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 1u * tile.lanesY < tile.rowEnd);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, count, gradAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 2u * tile.lanesY < tile.rowEnd);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, count, gradAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 3u * tile.lanesY < tile.rowEnd);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, count, gradAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 4u * tile.lanesY < tile.rowEnd);
+          gradWords[4u] = loadGrad(gradOffset + start + 4u * step, count, gradAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 5u * tile.lanesY < tile.rowEnd);
+          gradWords[5u] = loadGrad(gradOffset + start + 5u * step, count, gradAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 6u * tile.lanesY < tile.rowEnd);
+          gradWords[6u] = loadGrad(gradOffset + start + 6u * step, count, gradAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 7u * tile.lanesY < tile.rowEnd);
+          gradWords[7u] = loadGrad(gradOffset + start + 7u * step, count, gradAligned);
+}
+      }
 {
         let g = quadOfWords(gradType, gradWords[0u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 0u, g);
+        leaveRow(tile, place, 0u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[1u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 1u, g);
+        leaveRow(tile, place, 1u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[2u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 2u, g);
+        leaveRow(tile, place, 2u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[3u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 3u, g);
+        leaveRow(tile, place, 3u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[4u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 4u, g);
+        leaveRow(tile, place, 4u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[5u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 5u, g);
+        leaveRow(tile, place, 5u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[6u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 6u, g);
+        leaveRow(tile, place, 6u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[7u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 7u, g);
+        leaveRow(tile, place, 7u, g);
 }
       workgroupBarrier();
       joinRows(tile, place, lane, band);
@@ -8954,6 +9118,8 @@ struct Tile {
   numAcross: u32,
   first: u32,
   cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -8978,6 +9144,8 @@ fn tileAt(number: u32) -> Tile {
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
     matrix,
@@ -8991,27 +9159,27 @@ fn tileAt(number: u32) -> Tile {
     tiles.y,
     matrix * shape.x * shape.y,
     shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
   col: u32,
   count: u32,
   colBegin: u32,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
+  let x = lane & ((1u << tile.shift) - 1u);
   let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  return Lane(x, lane >> tile.shift, col, min(max(tile.colEnd, col) - col, 4u), colBegin);
 }
 fn isAligned(tile: Tile, offset: u32) -> bool {
   return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
   return tile.first + row * tile.cols;
@@ -9176,14 +9344,21 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override gradType: u32 = 0u;
+fn wholeGrad(at: u32) -> vec4u {
+  if (gradType == 0u) {
+    return grad[at / 4u];
+  }
+  let both = grad[at / 8u];
+  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+}
 fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
   if (count == 0u) {
     return vec4u();
   }
+  if (aligned) {
+    return wholeGrad(at);
+  }
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
     var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
     if (count > 1u) {
       words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
@@ -9197,15 +9372,11 @@ fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
     return words;
   }
   let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
   var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
   if (count > 2u) {
     words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
   }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
 }
 struct Factors {
   rows: u32,
@@ -9279,37 +9450,55 @@ fn main(
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
       var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
+      let isWhole = gradAligned && isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y) + place.col;
+      let step = tile.lanesY * tile.cols;
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[0u] = rowFactorOf(tile, by, row);
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
+        rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[1u] = rowFactorOf(tile, by, row);
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
+        rowFactors[1u] = rowFactorOf(tile, by, band + place.y + 1u * tile.lanesY);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[2u] = rowFactorOf(tile, by, row);
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
+        rowFactors[2u] = rowFactorOf(tile, by, band + place.y + 2u * tile.lanesY);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[3u] = rowFactorOf(tile, by, row);
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
+        rowFactors[3u] = rowFactorOf(tile, by, band + place.y + 3u * tile.lanesY);
 }
+      if (isWhole) {
+{
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step);
+}
+{
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step);
+}
+{
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step);
+}
+{
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step);
+}
+      } else {
+{
+          let count = select(0u, place.count, band + place.y + 0u * tile.lanesY < tile.rowEnd);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, count, gradAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 1u * tile.lanesY < tile.rowEnd);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, count, gradAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 2u * tile.lanesY < tile.rowEnd);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, count, gradAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 3u * tile.lanesY < tile.rowEnd);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, count, gradAligned);
+}
+      }
 {
         let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
         squares = fma(u, u, squares);
@@ -10010,6 +10199,8 @@ struct Tile {
   numAcross: u32,
   first: u32,
   cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -10034,6 +10225,8 @@ fn tileAt(number: u32) -> Tile {
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
     matrix,
@@ -10047,27 +10240,27 @@ fn tileAt(number: u32) -> Tile {
     tiles.y,
     matrix * shape.x * shape.y,
     shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
   col: u32,
   count: u32,
   colBegin: u32,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
+  let x = lane & ((1u << tile.shift) - 1u);
   let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  return Lane(x, lane >> tile.shift, col, min(max(tile.colEnd, col) - col, 4u), colBegin);
 }
 fn isAligned(tile: Tile, offset: u32) -> bool {
   return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
   return tile.first + row * tile.cols;
@@ -10233,12 +10426,12 @@ fn packed(halves: vec4u) -> vec4u {
 }
 var<workgroup> rowLanes: array<f32, 2304>;
 var<workgroup> columnLanes: array<vec4f, 256>;
-fn leaveRow(place: Lane, i: u32, quad: vec4f) {
+fn leaveRow(tile: Tile, place: Lane, i: u32, quad: vec4f) {
   let sum = fma(quad.x, quad.x, fma(quad.y, quad.y, fma(quad.z, quad.z, quad.w * quad.w)));
-  rowLanes[((i * place.lanesY + place.y) * 9u << (place.shift - 3u)) + place.x] = sum;
+  rowLanes[((i * tile.lanesY + place.y) * 9u << (tile.shift - 3u)) + place.x] = sum;
 }
 fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
-  let shift = place.shift - 3u;
+  let shift = tile.shift - 3u;
   let lanesPerRow = 1u << shift;
   let first = ((lane >> shift) * 9u << shift) + (lane & (lanesPerRow - 1u));
   var part = rowLanes[first];
@@ -10266,7 +10459,7 @@ fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   rowLanes[first] = part;
   workgroupBarrier();
   let row = bandBegin + lane;
-  if (lane < 8u * place.lanesY && row < tile.rowEnd) {
+  if (lane < 8u * tile.lanesY && row < tile.rowEnd) {
     let begin = lane * 9u << shift;
     var sum = rowLanes[begin];
     for (var j = 1u; j < lanesPerRow; j++) {
@@ -10291,21 +10484,28 @@ fn joinColumns(tile: Tile, place: Lane, lane: u32, sums: vec4f) {
   let width = min(tile.colEnd - place.colBegin, 1024u);
   for (var col = lane; col < width; col += 256u) {
     var sum = columnLanes[col / 4u][col % 4u];
-    for (var y = 1u; y < place.lanesY; y++) {
-      sum += columnLanes[(y << place.shift) + col / 4u][col % 4u];
+    for (var y = 1u; y < tile.lanesY; y++) {
+      sum += columnLanes[(y << tile.shift) + col / 4u][col % 4u];
     }
     partials[start + col] = sum;
   }
 }
 override gradType: u32 = 0u;
+fn wholeGrad(at: u32) -> vec4u {
+  if (gradType == 0u) {
+    return grad[at / 4u];
+  }
+  let both = grad[at / 8u];
+  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+}
 fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
   if (count == 0u) {
     return vec4u();
   }
+  if (aligned) {
+    return wholeGrad(at);
+  }
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
     var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
     if (count > 1u) {
       words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
@@ -10319,25 +10519,28 @@ fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
     return words;
   }
   let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
   var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
   if (count > 2u) {
     words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
   }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
 }
 override momentumType: u32 = 0u;
+fn wholeMomentum(at: u32) -> vec4u {
+  if (momentumType == 0u) {
+    return momentum[at / 4u];
+  }
+  let both = momentum[at / 8u];
+  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+}
 fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
   if (count == 0u) {
     return vec4u();
   }
+  if (aligned) {
+    return wholeMomentum(at);
+  }
   if (momentumType == 0u) {
-    if (aligned) {
-      return momentum[at / 4u];
-    }
     var words = vec4u(momentum[at / 4u][at % 4u], 0u, 0u, 0u);
     if (count > 1u) {
       words.y = momentum[(at + 1u) / 4u][(at + 1u) % 4u];
@@ -10351,15 +10554,11 @@ fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
     return words;
   }
   let word = at / 2u;
-  if (aligned) {
-    let both = momentum[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
   var words = vec4u(momentum[word / 4u][word % 4u], 0u, 0u, 0u);
   if (count > 2u) {
     words.y = momentum[(word + 1u) / 4u][(word + 1u) % 4u];
   }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
 }
 fn storeMomentum(at: u32, count: u32, aligned: bool, words: vec4u) {
   if (count == 0u) {
@@ -10479,185 +10678,215 @@ fn main(
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
     var columns = vec4f();
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * tile.lanesY) {
       var rowFactors: array<f32, 8>;
       var gradWords: array<vec4u, 8>;
       var momentumWords: array<vec4u, 8>;
+      let isWhole = gradAligned && momentumAligned && isFull(tile, colBegin, band, 8u);
+      let start = rowStart(tile, band + place.y) + place.col;
+      let step = tile.lanesY * tile.cols;
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[0u] = rowFactorOf(tile, by, row);
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[0u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[1u] = rowFactorOf(tile, by, row);
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[1u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[1u] = rowFactorOf(tile, by, band + place.y + 1u * tile.lanesY);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[2u] = rowFactorOf(tile, by, row);
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[2u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[2u] = rowFactorOf(tile, by, band + place.y + 2u * tile.lanesY);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[3u] = rowFactorOf(tile, by, row);
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[3u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[3u] = rowFactorOf(tile, by, band + place.y + 3u * tile.lanesY);
 }
 {
-        let row = band + 4u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[4u] = rowFactorOf(tile, by, row);
-        gradWords[4u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[4u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[4u] = rowFactorOf(tile, by, band + place.y + 4u * tile.lanesY);
 }
 {
-        let row = band + 5u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[5u] = rowFactorOf(tile, by, row);
-        gradWords[5u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[5u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[5u] = rowFactorOf(tile, by, band + place.y + 5u * tile.lanesY);
 }
 {
-        let row = band + 6u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[6u] = rowFactorOf(tile, by, row);
-        gradWords[6u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[6u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[6u] = rowFactorOf(tile, by, band + place.y + 6u * tile.lanesY);
 }
 {
-        let row = band + 7u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        rowFactors[7u] = rowFactorOf(tile, by, row);
-        gradWords[7u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[7u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[7u] = rowFactorOf(tile, by, band + place.y + 7u * tile.lanesY);
+}
+      if (isWhole) {
+{
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step);
+          momentumWords[0u] = wholeMomentum(momentumOffset + start + 0u * step);
 }
 {
-        let row = band + 0u * place.lanesY + place.y;
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step);
+          momentumWords[1u] = wholeMomentum(momentumOffset + start + 1u * step);
+}
+{
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step);
+          momentumWords[2u] = wholeMomentum(momentumOffset + start + 2u * step);
+}
+{
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step);
+          momentumWords[3u] = wholeMomentum(momentumOffset + start + 3u * step);
+}
+{
+          gradWords[4u] = wholeGrad(gradOffset + start + 4u * step);
+          momentumWords[4u] = wholeMomentum(momentumOffset + start + 4u * step);
+}
+{
+          gradWords[5u] = wholeGrad(gradOffset + start + 5u * step);
+          momentumWords[5u] = wholeMomentum(momentumOffset + start + 5u * step);
+}
+{
+          gradWords[6u] = wholeGrad(gradOffset + start + 6u * step);
+          momentumWords[6u] = wholeMomentum(momentumOffset + start + 6u * step);
+}
+{
+          gradWords[7u] = wholeGrad(gradOffset + start + 7u * step);
+          momentumWords[7u] = wholeMomentum(momentumOffset + start + 7u * step);
+}
+      } else {
+{
+          let count = select(0u, place.count, band + place.y + 0u * tile.lanesY < tile.rowEnd);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, count, gradAligned);
+          momentumWords[0u] = loadMomentum(momentumOffset + start + 0u * step, count, momentumAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 1u * tile.lanesY < tile.rowEnd);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, count, gradAligned);
+          momentumWords[1u] = loadMomentum(momentumOffset + start + 1u * step, count, momentumAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 2u * tile.lanesY < tile.rowEnd);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, count, gradAligned);
+          momentumWords[2u] = loadMomentum(momentumOffset + start + 2u * step, count, momentumAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 3u * tile.lanesY < tile.rowEnd);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, count, gradAligned);
+          momentumWords[3u] = loadMomentum(momentumOffset + start + 3u * step, count, momentumAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 4u * tile.lanesY < tile.rowEnd);
+          gradWords[4u] = loadGrad(gradOffset + start + 4u * step, count, gradAligned);
+          momentumWords[4u] = loadMomentum(momentumOffset + start + 4u * step, count, momentumAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 5u * tile.lanesY < tile.rowEnd);
+          gradWords[5u] = loadGrad(gradOffset + start + 5u * step, count, gradAligned);
+          momentumWords[5u] = loadMomentum(momentumOffset + start + 5u * step, count, momentumAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 6u * tile.lanesY < tile.rowEnd);
+          gradWords[6u] = loadGrad(gradOffset + start + 6u * step, count, gradAligned);
+          momentumWords[6u] = loadMomentum(momentumOffset + start + 6u * step, count, momentumAligned);
+}
+{
+          let count = select(0u, place.count, band + place.y + 7u * tile.lanesY < tile.rowEnd);
+          gradWords[7u] = loadGrad(gradOffset + start + 7u * step, count, gradAligned);
+          momentumWords[7u] = loadMomentum(momentumOffset + start + 7u * step, count, momentumAligned);
+}
+      }
+{
+        let row = band + place.y + 0u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var strayed = vec4f();
         if (changing) {
           let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[0u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 0u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 0u, strayed);
+        leaveRow(tile, place, 0u, strayed);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
+        let row = band + place.y + 1u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var strayed = vec4f();
         if (changing) {
           let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[1u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 1u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 1u, strayed);
+        leaveRow(tile, place, 1u, strayed);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
+        let row = band + place.y + 2u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var strayed = vec4f();
         if (changing) {
           let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[2u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 2u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 2u, strayed);
+        leaveRow(tile, place, 2u, strayed);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
+        let row = band + place.y + 3u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var strayed = vec4f();
         if (changing) {
           let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[3u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 3u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 3u, strayed);
+        leaveRow(tile, place, 3u, strayed);
 }
 {
-        let row = band + 4u * place.lanesY + place.y;
+        let row = band + place.y + 4u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var strayed = vec4f();
         if (changing) {
           let u = updateOf(by, rowFactors[4u], quadOfWords(gradType, gradWords[4u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[4u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 4u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 4u, strayed);
+        leaveRow(tile, place, 4u, strayed);
 }
 {
-        let row = band + 5u * place.lanesY + place.y;
+        let row = band + place.y + 5u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var strayed = vec4f();
         if (changing) {
           let u = updateOf(by, rowFactors[5u], quadOfWords(gradType, gradWords[5u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[5u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 5u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 5u, strayed);
+        leaveRow(tile, place, 5u, strayed);
 }
 {
-        let row = band + 6u * place.lanesY + place.y;
+        let row = band + place.y + 6u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var strayed = vec4f();
         if (changing) {
           let u = updateOf(by, rowFactors[6u], quadOfWords(gradType, gradWords[6u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[6u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 6u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 6u, strayed);
+        leaveRow(tile, place, 6u, strayed);
 }
 {
-        let row = band + 7u * place.lanesY + place.y;
+        let row = band + place.y + 7u * tile.lanesY;
         let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
         var strayed = vec4f();
         if (changing) {
           let u = updateOf(by, rowFactors[7u], quadOfWords(gradType, gradWords[7u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[7u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 7u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 7u, strayed);
+        leaveRow(tile, place, 7u, strayed);
 }
       workgroupBarrier();
       joinRows(tile, place, lane, band);

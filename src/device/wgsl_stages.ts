@@ -103,7 +103,7 @@ const plans: Plans = {
   adafactor_apply_momentum: (params) => overTiles("adafactor_apply_momentum", params),
   adafactor_momentum: (params) => overTiles("adafactor_momentum", params),
   adafactor_apply_cautious: (params) => overTiles("adafactor_apply_cautious", params),
-  adafactor_tile_sums: (params) => overRun("adafactor_tile_sums", params, storageOf(params)),
+  adafactor_tile_sums: (params) => overRun("adafactor_tile_sums", params),
   adafactor_join_sums: ({ numVectors }) => ({
     source: "adafactor_join_sums",
     stages: [{ entryPoint: "main", workgroups: Math.ceil(numVectors / 32) }],
@@ -112,7 +112,7 @@ const plans: Plans = {
     source: "adafactor_join_scalar",
     stages: [{ entryPoint: "main", workgroups: numBlocks }],
   }),
-  adafactor_tile_params: (params) => overRun("adafactor_tile_params", params, storageOf(params)),
+  adafactor_tile_params: (params) => overRun("adafactor_tile_params", params),
   adafactor_scale_gradients: () => ({
     source: "adafactor_scale_gradients",
     stages: [{ entryPoint: "main", workgroups: 1 }],
@@ -124,19 +124,16 @@ const plans: Plans = {
       { entryPoint: "vectors", workgroups: Math.ceil(numVectors / 256) },
     ],
   }),
-  adafactor_tile_updates: (params) => overRun("adafactor_tile_updates", params, storageOf(params)),
+  adafactor_tile_updates: (params) => overRun("adafactor_tile_updates", params),
   adafactor_step_sizes: ({ numBlocks }) => ({
     source: "adafactor_step_sizes",
     stages: [{ entryPoint: "main", workgroups: Math.ceil(numBlocks / 64) }],
   }),
-  adafactor_step: (params) => overRun("adafactor_step", params, storageOf(params)),
-  adafactor_step_momentum: (params) =>
-    overRun("adafactor_step_momentum", params, storageOf(params)),
-  adafactor_tile_momentum: (params) =>
-    overRun("adafactor_tile_momentum", params, storageOf(params)),
-  adafactor_step_cautious: (params) =>
-    overRun("adafactor_step_cautious", params, storageOf(params)),
-  came_tile_sums: (params) => overRun("came_tile_sums", params, storageOf(params)),
+  adafactor_step: (params) => overRun("adafactor_step", params),
+  adafactor_step_momentum: (params) => overRun("adafactor_step_momentum", params),
+  adafactor_tile_momentum: (params) => overRun("adafactor_tile_momentum", params),
+  adafactor_step_cautious: (params) => overRun("adafactor_step_cautious", params),
+  came_tile_sums: (params) => overRun("came_tile_sums", params),
 };
 
 /** Four elements per invocation, 1024 per workgroup. */
@@ -190,22 +187,18 @@ function overTiles(source: Plan["source"], block: Block): Plan {
   };
 }
 
-/** One workgroup per tile of a run of blocks (block_table.ts). */
+/** One workgroup per tile of a run of blocks (block_table.ts), compiled for how its tensors are stored and rounded. */
 function overRun(
   source: Plan["source"],
-  { numTiles }: { readonly numTiles: number },
-  constants: Readonly<Record<string, number>>,
+  params: Readonly<Record<string, number>> & { readonly numTiles: number },
 ): Plan {
-  return { source, constants, stages: [{ entryPoint: "main", workgroups: numTiles }] };
+  const constants = Object.fromEntries(
+    STORAGE_PARAMS.filter((name) => name in params).map((name) => [name, params[name]]),
+  );
+  return { source, constants, stages: [{ entryPoint: "main", workgroups: params.numTiles }] };
 }
 
-/** Those of the parameters that a shader is compiled for: how its tensors are stored and rounded. */
-function storageOf(params: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
-  const names = ["gradType", "paramType", "momentumType", "stochastic"];
-  return Object.fromEntries(
-    names.filter((name) => name in params).map((name) => [name, params[name]]),
-  );
-}
+const STORAGE_PARAMS = ["gradType", "paramType", "momentumType", "stochastic"];
 
 interface Block {
   readonly batch: number;

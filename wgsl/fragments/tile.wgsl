@@ -21,6 +21,9 @@ struct Tile {
   // The element of the block's tensors in which its matrix begins, and elements of a row.
   first: u32,
   cols: u32,
+  // How lanes lie on it: log2 of lanesX, and lanesY.
+  shift: u32,
+  lanesY: u32,
 }
 
 fn tileAt(number: u32) -> Tile {
@@ -46,6 +49,8 @@ fn tileAt(number: u32) -> Tile {
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
     matrix,
@@ -59,16 +64,15 @@ fn tileAt(number: u32) -> Tile {
     tiles.y,
     matrix * shape.x * shape.y,
     shape.y,
+    shift,
+    256u >> shift,
   );
 }
 
 // A lane's place on its tile.
 struct Lane {
-  // log2 of lanesX
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
   // Its first column in the matrix, how many of its 4 columns are in the tile, and where all lanes' columns begin.
   col: u32,
   count: u32,
@@ -76,17 +80,19 @@ struct Lane {
 }
 
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
+  let x = lane & ((1u << tile.shift) - 1u);
   let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  return Lane(x, lane >> tile.shift, col, min(max(tile.colEnd, col) - col, 4u), colBegin);
 }
 
 // True where every quad of the tile that is there at all is whole and begins at a multiple of 4, in a tensor at `offset`.
 fn isAligned(tile: Tile, offset: u32) -> bool {
   return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+}
+
+// True where all lanes have all of their columns, and all of `numRows` rows each from the one at `band` on.
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 
 // The element of the block's tensors in which a row of the tile's matrix begins.

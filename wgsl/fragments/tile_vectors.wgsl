@@ -8,15 +8,15 @@ var<workgroup> rowLanes: array<f32, 2304>;
 var<workgroup> columnLanes: array<vec4f, 256>;
 
 // `i` counts the lane's rows in the band, from 0 to 7.
-fn leaveRow(place: Lane, i: u32, quad: vec4f) {
+fn leaveRow(tile: Tile, place: Lane, i: u32, quad: vec4f) {
   let sum = fma(quad.x, quad.x, fma(quad.y, quad.y, fma(quad.z, quad.z, quad.w * quad.w)));
-  rowLanes[((i * place.lanesY + place.y) * 9u << (place.shift - 3u)) + place.x] = sum;
+  rowLanes[((i * tile.lanesY + place.y) * 9u << (tile.shift - 3u)) + place.x] = sum;
 }
 
 // Needs all lanes, after a barrier; ends with all lanes past it.
 fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   // lanesX / 8 lanes per row add 8 values each, then one adds those.
-  let shift = place.shift - 3u;
+  let shift = tile.shift - 3u;
   let lanesPerRow = 1u << shift;
   let first = ((lane >> shift) * 9u << shift) + (lane & (lanesPerRow - 1u));
   var part = rowLanes[first];
@@ -26,7 +26,7 @@ fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   rowLanes[first] = part;
   workgroupBarrier();
   let row = bandBegin + lane;
-  if (lane < 8u * place.lanesY && row < tile.rowEnd) {
+  if (lane < 8u * tile.lanesY && row < tile.rowEnd) {
     let begin = lane * 9u << shift;
     var sum = rowLanes[begin];
     for (var j = 1u; j < lanesPerRow; j++) {
@@ -53,8 +53,8 @@ fn joinColumns(tile: Tile, place: Lane, lane: u32, sums: vec4f) {
   let width = min(tile.colEnd - place.colBegin, 1024u);
   for (var col = lane; col < width; col += 256u) {
     var sum = columnLanes[col / 4u][col % 4u];
-    for (var y = 1u; y < place.lanesY; y++) {
-      sum += columnLanes[(y << place.shift) + col / 4u][col % 4u];
+    for (var y = 1u; y < tile.lanesY; y++) {
+      sum += columnLanes[(y << tile.shift) + col / 4u][col % 4u];
     }
     partials[start + col] = sum;
   }
