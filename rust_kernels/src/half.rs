@@ -18,11 +18,8 @@ pub trait Format {
     fn widen_pair([low, high]: [Words; 2]) -> [F32x4; 2] {
         [Self::widen(low), Self::widen(high)]
     }
-    /// `narrow` of eight; shorter where all are ordinary numbers.
-    #[inline(always)]
-    fn narrow_pair([low, high]: [F32x4; 2]) -> [Words; 2] {
-        [Self::narrow(low), Self::narrow(high)]
-    }
+    /// `narrow` of eight, and what that widens to again; shorter where all are ordinary numbers.
+    fn round_pair(pair: [F32x4; 2]) -> ([Words; 2], [F32x4; 2]);
 }
 
 pub struct F16;
@@ -77,19 +74,25 @@ impl Format for F16 {
     }
 
     #[inline(always)]
-    fn narrow_pair([low, high]: [F32x4; 2]) -> [Words; 2] {
+    fn round_pair([low, high]: [F32x4; 2]) -> ([Words; 2], [F32x4; 2]) {
         let magnitude = |x: F32x4| Words::of(x).and(Words::splat(0x7fff_ffff));
         let (a, b) = (magnitude(low), magnitude(high));
         let too_small = Words::splat(SMALLEST_NORMAL).above(a.min(b));
-        if too_small.or(a.max(b).above(Words::splat(TOO_LARGE - 1))).any() {
-            return [Self::narrow(low), Self::narrow(high)];
+        if too_small.or(a.max(b).above(Words::splat(LARGEST))).any() {
+            let narrowed = [Self::narrow(low), Self::narrow(high)];
+            return (narrowed, narrowed.map(Self::widen));
         }
-        [(low, a), (high, b)].map(|(x, magnitude)| {
-            let sign = Words::of(x).down::<16>().and(Words::splat(0x8000));
-            let odd = magnitude.down::<13>().and(Words::splat(1));
-            let rounded = magnitude.minus(Words::splat(REBIAS - 0xfff)).plus(odd);
-            rounded.down::<13>().or(sign)
-        })
+        // The sign is in no carry's way.
+        let rounded = [low, high].map(|x| {
+            let bits = Words::of(x);
+            let odd = bits.down::<13>().and(Words::splat(1));
+            bits.plus(odd).plus(Words::splat(0xfff)).and(Words::splat(0xffff_e000))
+        });
+        let narrowed = rounded.map(|bits| {
+            let sign = bits.down::<16>().and(Words::splat(0x8000));
+            bits.minus(Words::splat(REBIAS)).down::<13>().and(Words::splat(0x7fff)).or(sign)
+        });
+        (narrowed, rounded.map(Words::as_f32))
     }
 }
 
@@ -110,16 +113,18 @@ impl Format for Bf16 {
     }
 
     #[inline(always)]
-    fn narrow_pair([low, high]: [F32x4; 2]) -> [Words; 2] {
+    fn round_pair([low, high]: [F32x4; 2]) -> ([Words; 2], [F32x4; 2]) {
         let magnitude = |x: F32x4| Words::of(x).and(Words::splat(0x7fff_ffff));
         if is_nan(magnitude(low).max(magnitude(high))).any() {
-            return [Self::narrow(low), Self::narrow(high)];
+            let narrowed = [Self::narrow(low), Self::narrow(high)];
+            return (narrowed, narrowed.map(Self::widen));
         }
-        [low, high].map(|x| {
+        let narrowed = [low, high].map(|x| {
             let bits = Words::of(x);
             let odd = bits.down::<16>().and(Words::splat(1));
             bits.plus(Words::splat(0x7fff)).plus(odd).down::<16>()
-        })
+        });
+        (narrowed, narrowed.map(Self::widen))
     }
 }
 
@@ -131,6 +136,7 @@ pub enum Half {
 }
 
 /// out[i] = x[i], widened. The slices have one length.
+#[inline(never)]
 pub fn widen_run(from: Half, x: &[u16], out: &mut [f32]) {
     match from {
         Half::F16 => widen_all::<F16>(x, out),
@@ -139,6 +145,7 @@ pub fn widen_run(from: Half, x: &[u16], out: &mut [f32]) {
 }
 
 /// out[i] = x[i], rounded. The slices have one length.
+#[inline(never)]
 pub fn narrow_run(to: Half, x: &[f32], out: &mut [u16]) {
     match to {
         Half::F16 => narrow_all::<F16>(x, out),
@@ -146,83 +153,90 @@ pub fn narrow_run(to: Half, x: &[f32], out: &mut [u16]) {
     }
 }
 
-/// out[i] = x[i], rounded, and x[i] becomes what that is. The slices have one length.
-pub fn round_run(to: Half, x: &mut [f32], out: &mut [u16]) {
+/// out[i] = x[i], rounded, and x[i] becomes what that is; returns the sum of its squares. The slices have one length.
+#[inline(never)]
+pub fn round_run(to: Half, x: &mut [f32], out: &mut [u16]) -> f32 {
     match to {
-        Half::F16 => round_all::<F16>(x, out, |pair, _| F16::narrow_pair(pair)),
-        Half::Bf16 => round_all::<Bf16>(x, out, |pair, _| Bf16::narrow_pair(pair)),
+        Half::F16 => round_all(x, out, |pair, _| F16::round_pair(pair)),
+        Half::Bf16 => round_all(x, out, |pair, _| Bf16::round_pair(pair)),
     }
 }
 
-/// `round_run` by `narrow`, which gets eight elements and the place of the first.
-#[inline(always)]
-pub fn round_all<F: Format>(
-    x: &mut [f32],
-    out: &mut [u16],
-    narrow: impl Fn([F32x4; 2], usize) -> [Words; 2],
-) {
-    assert_eq!(x.len(), out.len());
-    let whole = x.len() / HALF_LANES * HALF_LANES;
-    let round = |x: &mut [f32], out: &mut [u16], at: usize, place: usize| {
-        // SAFETY: the callers below see to at + 8 <= len, and both slices are that long.
-        unsafe {
-            let narrowed = narrow([F32x4::load(x, at), F32x4::load(x, at + LANES)], place);
-            Words::store_halves(narrowed, out, at);
-            let [low, high] = F::widen_pair(narrowed);
-            low.store(x, at);
-            high.store(x, at + LANES);
-        }
-    };
-    for at in (0..whole).step_by(HALF_LANES) {
-        round(x, out, at, at);
-    }
-    let (mut last, mut narrowed) = ([0.0; HALF_LANES], [0; HALF_LANES]);
-    let rest = x.len() - whole;
-    last[..rest].copy_from_slice(&x[whole..]);
-    round(&mut last, &mut narrowed, 0, whole);
-    out[whole..].copy_from_slice(&narrowed[..rest]);
-    x[whole..].copy_from_slice(&last[..rest]);
-}
+// In each of these the last elements go through the loop in a second turn, in arrays of eight: with one place where eight
+// are converted the compiler puts the conversion there, and calls nothing.
 
 fn widen_all<F: Format>(x: &[u16], out: &mut [f32]) {
     assert_eq!(x.len(), out.len());
     let whole = x.len() / HALF_LANES * HALF_LANES;
-    let widen = |x: &[u16], out: &mut [f32], at: usize| {
-        // SAFETY: the callers below see to at + 8 <= len, and both slices are that long.
-        unsafe {
-            let [low, high] = F::widen_pair(Words::load_halves(x, at));
-            low.store(out, at);
-            high.store(out, at + LANES);
-        }
-    };
-    for at in (0..whole).step_by(HALF_LANES) {
-        widen(x, out, at);
-    }
     let (mut last, mut widened) = ([0; HALF_LANES], [0.0; HALF_LANES]);
     let rest = x.len() - whole;
     last[..rest].copy_from_slice(&x[whole..]);
-    widen(&last, &mut widened, 0);
+    for (x, out) in [(&x[..whole], &mut out[..whole]), (&last, &mut widened[..])] {
+        for at in (0..x.len()).step_by(HALF_LANES) {
+            // SAFETY: both slices have one length, a multiple of 8.
+            unsafe {
+                let [low, high] = F::widen_pair(Words::load_halves(x, at));
+                low.store(out, at);
+                high.store(out, at + LANES);
+            }
+        }
+    }
     out[whole..].copy_from_slice(&widened[..rest]);
 }
 
 fn narrow_all<F: Format>(x: &[f32], out: &mut [u16]) {
     assert_eq!(x.len(), out.len());
     let whole = x.len() / HALF_LANES * HALF_LANES;
-    let narrow = |x: &[f32], out: &mut [u16], at: usize| {
-        // SAFETY: the callers below see to at + 8 <= len, and both slices are that long.
-        unsafe {
-            let pair = [F32x4::load(x, at), F32x4::load(x, at + LANES)];
-            Words::store_halves(F::narrow_pair(pair), out, at);
-        }
-    };
-    for at in (0..whole).step_by(HALF_LANES) {
-        narrow(x, out, at);
-    }
     let (mut last, mut narrowed) = ([0.0; HALF_LANES], [0; HALF_LANES]);
     let rest = x.len() - whole;
     last[..rest].copy_from_slice(&x[whole..]);
-    narrow(&last, &mut narrowed, 0);
+    for (x, out) in [(&x[..whole], &mut out[..whole]), (&last, &mut narrowed[..])] {
+        for at in (0..x.len()).step_by(HALF_LANES) {
+            // SAFETY: both slices have one length, a multiple of 8.
+            unsafe {
+                let pair = [F32x4::load(x, at), F32x4::load(x, at + LANES)];
+                Words::store_halves(F::round_pair(pair).0, out, at);
+            }
+        }
+    }
     out[whole..].copy_from_slice(&narrowed[..rest]);
+}
+
+/// `round_run` by `round`, which gets eight elements and the place of the first.
+#[inline(always)]
+pub fn round_all(
+    x: &mut [f32],
+    out: &mut [u16],
+    round: impl Fn([F32x4; 2], usize) -> ([Words; 2], [F32x4; 2]),
+) -> f32 {
+    assert_eq!(x.len(), out.len());
+    let whole = x.len() / HALF_LANES * HALF_LANES;
+    let (mut last, mut narrowed) = ([0.0; HALF_LANES], [0; HALF_LANES]);
+    let rest = x.len() - whole;
+    last[..rest].copy_from_slice(&x[whole..]);
+    let mut sums = [F32x4::splat(0.0); 2];
+    let padded = if rest == 0 { 0 } else { HALF_LANES };
+    let turns = [
+        (&mut x[..whole], &mut out[..whole], 0),
+        (&mut last[..padded], &mut narrowed[..padded], whole),
+    ];
+    for (x, out, place) in turns {
+        for at in (0..x.len()).step_by(HALF_LANES) {
+            // SAFETY: both slices have one length, a multiple of 8.
+            unsafe {
+                let pair = [F32x4::load(x, at), F32x4::load(x, at + LANES)];
+                let (halves, [low, high]) = round(pair, place + at);
+                Words::store_halves(halves, out, at);
+                low.store(x, at);
+                high.store(x, at + LANES);
+                sums[0] += low * low;
+                sums[1] += high * high;
+            }
+        }
+    }
+    out[whole..].copy_from_slice(&narrowed[..rest]);
+    x[whole..].copy_from_slice(&last[..rest]);
+    (sums[0] + sums[1]).sum()
 }
 
 #[inline(always)]
@@ -234,6 +248,8 @@ fn is_nan(magnitude: Words) -> Words {
 const REBIAS: u32 = (127 - 15) << 23;
 /// 2^-14, the smallest normal f16, as f32.
 const SMALLEST_NORMAL: u32 = (127 - 14) << 23;
+/// 65504, the largest f16, as f32.
+const LARGEST: u32 = 0x477f_e000;
 /// 2^16, as f32: narrowing it gives infinity's bits.
 const TOO_LARGE: u32 = (127 + 16) << 23;
 const ONE_HALF: u32 = (127 - 1) << 23;
@@ -259,7 +275,7 @@ mod tests {
         for half in 0..=u16::MAX {
             let bits = widen(half).to_bits();
             // Halfway in either format, subnormal f16 too, is one of these steps beyond.
-            for step in (0..24).map(|i| 1 << i).chain([0]) {
+            for step in (0..24).map(|i| 1u32 << i).chain([0]) {
                 for offset in [step.wrapping_sub(1), step, step + 1] {
                     values.push(f32::from_bits(bits.wrapping_add(offset)));
                 }
