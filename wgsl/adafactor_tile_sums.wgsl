@@ -19,9 +19,14 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read_write> partials: array<f32>;
+
+// Whether two elements may share a word.
+fn isPaired() -> bool {
+  return gradType != 0u;
+}
 
 @compute @workgroup_size(256)
 fn main(
@@ -35,24 +40,23 @@ fn main(
   }
   let tile = tileAt(params.firstTile + index);
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   var squares = vec4f();
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     var columns = vec4f();
     for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * tile.lanesY) {
       var gradWords: array<vec4u, 8>;
-      let isWhole = gradAligned && isFull(tile, colBegin, band, 8u);
-      let start = rowStart(tile, band + place.y) + place.col;
+      let isWhole = isFull(tile, colBegin, band, 8u);
+      let start = rowStart(tile, band + place.y);
       let step = tile.lanesY * tile.cols;
       if (isWhole) {
         for (var i = 0u; i < 8u; i++) { // unroll
-          gradWords[i] = wholeGrad(gradOffset + start + i * step);
+          gradWords[i] = wholeGrad(gradOffset + start + i * step, place.cols);
         }
       } else {
         for (var i = 0u; i < 8u; i++) { // unroll
-          let count = select(0u, place.count, band + place.y + i * tile.lanesY < tile.rowEnd);
-          gradWords[i] = loadGrad(gradOffset + start + i * step, count, gradAligned);
+          let isIn = insideOf(tile, place, band + place.y + i * tile.lanesY);
+          gradWords[i] = loadGrad(gradOffset + start + i * step, place.cols, isIn);
         }
       }
       for (var i = 0u; i < 8u; i++) { // unroll

@@ -5119,17 +5119,22 @@ fn tileAt(number: u32) -> Tile {
 struct Lane {
   x: u32,
   y: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let x = lane & ((1u << tile.shift) - 1u);
-  let col = colBegin + 4u * x;
-  return Lane(x, lane >> tile.shift, col, min(max(tile.colEnd, col) - col, 4u), colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
 }
 fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
   return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
@@ -5297,108 +5302,147 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override gradType: u32 = 0u;
-fn wholeGrad(at: u32) -> vec4u {
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    return grad[at / 4u];
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
   }
-  let both = grad[at / 8u];
-  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
 }
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
-  if (aligned) {
-    return wholeGrad(at);
-  }
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
   if (gradType == 0u) {
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 override paramType: u32 = 0u;
-fn wholeParam(at: u32) -> vec4u {
+fn wholeParam(row: u32, cols: vec4u) -> vec4u {
   if (paramType == 0u) {
-    return param[at / 4u];
+    return vec4u(
+      param[row + cols.x],
+      param[row + cols.y],
+      param[row + cols.z],
+      param[row + cols.w],
+    );
   }
-  let both = param[at / 8u];
-  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+  return vec4u(param[(row + cols.x) / 2u], param[(row + cols.z) / 2u], 0u, 0u);
 }
-fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
-  if (aligned) {
-    return wholeParam(at);
-  }
+fn loadParam(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
   if (paramType == 0u) {
-    var words = vec4u(param[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = param[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = param[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = param[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+{
+      if (isIn[0u]) {
+        words[0u] = param[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = param[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = param[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = param[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  var words = vec4u(param[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = param[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = param[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
 }
-fn storeParam(at: u32, count: u32, aligned: bool, words: vec4u) {
-  if (count == 0u) {
-    return;
-  }
+{
+    if (isIn[2u * 1u]) {
+      let word = param[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
+}
+fn storeParam(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {
   if (paramType == 0u) {
-    if (aligned) {
-      param[at / 4u] = words;
-      return;
-    }
-    param[at / 4u][at % 4u] = words.x;
-    if (count > 1u) {
-      param[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
-    }
-    if (count > 2u) {
-      param[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
-    }
-    if (count > 3u) {
-      param[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
-    }
+{
+      if (isIn[0u]) {
+        param[row + cols[0u]] = words[0u];
+      }
+}
+{
+      if (isIn[1u]) {
+        param[row + cols[1u]] = words[1u];
+      }
+}
+{
+      if (isIn[2u]) {
+        param[row + cols[2u]] = words[2u];
+      }
+}
+{
+      if (isIn[3u]) {
+        param[row + cols[3u]] = words[3u];
+      }
+}
     return;
   }
-  storeParamWord(at / 2u, count, words.x);
-  if (count > 2u) {
-    storeParamWord(at / 2u + 1u, count - 2u, words.y);
-  }
+{
+    let at = (row + cols[2u * 0u]) / 2u;
+    if (isIn[2u * 0u + 1u]) {
+      param[at] = words[0u];
+    } else if (isIn[2u * 0u]) {
+      param[at] = (param[at] & 0xffff0000u) | (words[0u] & 0xffffu);
+    }
 }
-fn storeParamWord(word: u32, count: u32, bits: u32) {
-  if (count > 1u) {
-    param[word / 4u][word % 4u] = bits;
-  } else {
-    let old = param[word / 4u][word % 4u];
-    param[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
-  }
+{
+    let at = (row + cols[2u * 1u]) / 2u;
+    if (isIn[2u * 1u + 1u]) {
+      param[at] = words[1u];
+    } else if (isIn[2u * 1u]) {
+      param[at] = (param[at] & 0xffff0000u) | (words[1u] & 0xffffu);
+    }
+}
 }
 struct Factors {
   rows: u32,
@@ -5409,26 +5453,26 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let first = blocks[tile.block].factors;
   let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
   let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
-  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols;
   var cols = vec4f();
 {
-    if (0u < place.count) {
-      cols[0u] = factors[at + 0u];
+    if (place.isIn[0u]) {
+      cols[0u] = factors[at + place.cols[0u]];
     }
 }
 {
-    if (1u < place.count) {
-      cols[1u] = factors[at + 1u];
+    if (place.isIn[1u]) {
+      cols[1u] = factors[at + place.cols[1u]];
     }
 }
 {
-    if (2u < place.count) {
-      cols[2u] = factors[at + 2u];
+    if (place.isIn[2u]) {
+      cols[2u] = factors[at + place.cols[2u]];
     }
 }
 {
-    if (3u < place.count) {
-      cols[3u] = factors[at + 3u];
+    if (place.isIn[3u]) {
+      cols[3u] = factors[at + place.cols[3u]];
     }
 }
   let rows = first + tile.matrix * blocks[tile.block].rows;
@@ -5452,14 +5496,14 @@ fn globalPlaceOf(tile: Tile, place: Lane) -> GlobalPlace {
   let batchInner = max(blocks[block].batchInner, 1u);
   let matrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
     blocks[block].batchBegin + tile.matrix % batchInner;
-  let cols = vec4u(place.col) + vec4u(0u, 1u, 2u, 3u);
   let colInner = vec4u(max(blocks[block].colInner, 1u));
   return GlobalPlace(
     matrix * blocks[block].indexRows + blocks[block].rowBegin,
     max(blocks[block].rowInner, 1u),
     blocks[block].rowInnerGlobal,
     blocks[block].indexCols,
-    cols / colInner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % colInner,
+    place.cols / colInner * blocks[block].colInnerGlobal + blocks[block].colBegin +
+      place.cols % colInner,
   );
 }
 fn globalIndexOf(place: GlobalPlace, row: u32) -> vec4u {
@@ -5523,13 +5567,16 @@ struct Params {
   stochastic: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read> factors: array<f32>;
 @group(0) @binding(4) var<storage, read> steps: array<Step>;
 @group(0) @binding(5) var<storage, read> guard: array<u32>;
-@group(0) @binding(6) var<storage, read_write> param: array<vec4u>;
+@group(0) @binding(6) var<storage, read_write> param: array<u32>;
 @group(0) @binding(7) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u || paramType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -5543,9 +5590,7 @@ fn main(
   let tile = tileAt(params.firstTile + index);
   let changing = guard[0] == 0u;
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   let paramOffset = blocks[tile.block].paramOffset;
-  let paramAligned = isAligned(tile, paramOffset);
   let rate = steps[tile.block].a / steps[tile.block].d;
   let decay = steps[tile.block].decay;
   var squares = vec4f();
@@ -5557,8 +5602,8 @@ fn main(
       var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var paramWords: array<vec4u, 4>;
-      let isWhole = gradAligned && paramAligned && isFull(tile, colBegin, band, 4u);
-      let start = rowStart(tile, band + place.y) + place.col;
+      let isWhole = isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y);
       let step = tile.lanesY * tile.cols;
 {
         rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
@@ -5574,91 +5619,91 @@ fn main(
 }
       if (isWhole) {
 {
-          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step);
-          paramWords[0u] = wholeParam(paramOffset + start + 0u * step);
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
+          paramWords[0u] = wholeParam(paramOffset + start + 0u * step, place.cols);
 }
 {
-          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step);
-          paramWords[1u] = wholeParam(paramOffset + start + 1u * step);
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
+          paramWords[1u] = wholeParam(paramOffset + start + 1u * step, place.cols);
 }
 {
-          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step);
-          paramWords[2u] = wholeParam(paramOffset + start + 2u * step);
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
+          paramWords[2u] = wholeParam(paramOffset + start + 2u * step, place.cols);
 }
 {
-          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step);
-          paramWords[3u] = wholeParam(paramOffset + start + 3u * step);
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
+          paramWords[3u] = wholeParam(paramOffset + start + 3u * step, place.cols);
 }
       } else {
 {
-          let count = select(0u, place.count, band + place.y + 0u * tile.lanesY < tile.rowEnd);
-          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, count, gradAligned);
-          paramWords[0u] = loadParam(paramOffset + start + 0u * step, count, paramAligned);
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
+          paramWords[0u] = loadParam(paramOffset + start + 0u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 1u * tile.lanesY < tile.rowEnd);
-          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, count, gradAligned);
-          paramWords[1u] = loadParam(paramOffset + start + 1u * step, count, paramAligned);
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
+          paramWords[1u] = loadParam(paramOffset + start + 1u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 2u * tile.lanesY < tile.rowEnd);
-          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, count, gradAligned);
-          paramWords[2u] = loadParam(paramOffset + start + 2u * step, count, paramAligned);
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
+          paramWords[2u] = loadParam(paramOffset + start + 2u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 3u * tile.lanesY < tile.rowEnd);
-          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, count, gradAligned);
-          paramWords[3u] = loadParam(paramOffset + start + 3u * step, count, paramAligned);
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
+          paramWords[3u] = loadParam(paramOffset + start + 3u * step, place.cols, isIn);
 }
       }
 {
         let row = band + place.y + 0u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[0u]);
         if (changing) {
           let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + start + 0u * step, count, paramAligned, words);
+          storeParam(paramOffset + start + 0u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
         let row = band + place.y + 1u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[1u]);
         if (changing) {
           let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + start + 1u * step, count, paramAligned, words);
+          storeParam(paramOffset + start + 1u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
         let row = band + place.y + 2u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[2u]);
         if (changing) {
           let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + start + 2u * step, count, paramAligned, words);
+          storeParam(paramOffset + start + 2u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
         let row = band + place.y + 3u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[3u]);
         if (changing) {
           let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + start + 3u * step, count, paramAligned, words);
+          storeParam(paramOffset + start + 3u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
@@ -5809,17 +5854,22 @@ fn tileAt(number: u32) -> Tile {
 struct Lane {
   x: u32,
   y: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let x = lane & ((1u << tile.shift) - 1u);
-  let col = colBegin + 4u * x;
-  return Lane(x, lane >> tile.shift, col, min(max(tile.colEnd, col) - col, 4u), colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
 }
 fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
   return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
@@ -5987,143 +6037,198 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override gradType: u32 = 0u;
-fn wholeGrad(at: u32) -> vec4u {
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    return grad[at / 4u];
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
   }
-  let both = grad[at / 8u];
-  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
 }
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
-  if (aligned) {
-    return wholeGrad(at);
-  }
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
   if (gradType == 0u) {
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 override paramType: u32 = 0u;
-fn wholeParam(at: u32) -> vec4u {
+fn wholeParam(row: u32, cols: vec4u) -> vec4u {
   if (paramType == 0u) {
-    return param[at / 4u];
+    return vec4u(
+      param[row + cols.x],
+      param[row + cols.y],
+      param[row + cols.z],
+      param[row + cols.w],
+    );
   }
-  let both = param[at / 8u];
-  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+  return vec4u(param[(row + cols.x) / 2u], param[(row + cols.z) / 2u], 0u, 0u);
 }
-fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
-  if (aligned) {
-    return wholeParam(at);
-  }
+fn loadParam(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
   if (paramType == 0u) {
-    var words = vec4u(param[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = param[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = param[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = param[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+{
+      if (isIn[0u]) {
+        words[0u] = param[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = param[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = param[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = param[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  var words = vec4u(param[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = param[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = param[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
 }
-fn storeParam(at: u32, count: u32, aligned: bool, words: vec4u) {
-  if (count == 0u) {
-    return;
-  }
+{
+    if (isIn[2u * 1u]) {
+      let word = param[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
+}
+fn storeParam(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {
   if (paramType == 0u) {
-    if (aligned) {
-      param[at / 4u] = words;
-      return;
-    }
-    param[at / 4u][at % 4u] = words.x;
-    if (count > 1u) {
-      param[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
-    }
-    if (count > 2u) {
-      param[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
-    }
-    if (count > 3u) {
-      param[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
-    }
+{
+      if (isIn[0u]) {
+        param[row + cols[0u]] = words[0u];
+      }
+}
+{
+      if (isIn[1u]) {
+        param[row + cols[1u]] = words[1u];
+      }
+}
+{
+      if (isIn[2u]) {
+        param[row + cols[2u]] = words[2u];
+      }
+}
+{
+      if (isIn[3u]) {
+        param[row + cols[3u]] = words[3u];
+      }
+}
     return;
   }
-  storeParamWord(at / 2u, count, words.x);
-  if (count > 2u) {
-    storeParamWord(at / 2u + 1u, count - 2u, words.y);
-  }
+{
+    let at = (row + cols[2u * 0u]) / 2u;
+    if (isIn[2u * 0u + 1u]) {
+      param[at] = words[0u];
+    } else if (isIn[2u * 0u]) {
+      param[at] = (param[at] & 0xffff0000u) | (words[0u] & 0xffffu);
+    }
 }
-fn storeParamWord(word: u32, count: u32, bits: u32) {
-  if (count > 1u) {
-    param[word / 4u][word % 4u] = bits;
-  } else {
-    let old = param[word / 4u][word % 4u];
-    param[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
-  }
+{
+    let at = (row + cols[2u * 1u]) / 2u;
+    if (isIn[2u * 1u + 1u]) {
+      param[at] = words[1u];
+    } else if (isIn[2u * 1u]) {
+      param[at] = (param[at] & 0xffff0000u) | (words[1u] & 0xffffu);
+    }
+}
 }
 override momentumType: u32 = 0u;
-fn wholeMomentum(at: u32) -> vec4u {
+fn wholeMomentum(row: u32, cols: vec4u) -> vec4u {
   if (momentumType == 0u) {
-    return momentum[at / 4u];
+    return vec4u(
+      momentum[row + cols.x],
+      momentum[row + cols.y],
+      momentum[row + cols.z],
+      momentum[row + cols.w],
+    );
   }
-  let both = momentum[at / 8u];
-  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+  return vec4u(momentum[(row + cols.x) / 2u], momentum[(row + cols.z) / 2u], 0u, 0u);
 }
-fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
-  if (aligned) {
-    return wholeMomentum(at);
-  }
+fn loadMomentum(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
   if (momentumType == 0u) {
-    var words = vec4u(momentum[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = momentum[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = momentum[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = momentum[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+{
+      if (isIn[0u]) {
+        words[0u] = momentum[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = momentum[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = momentum[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = momentum[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  var words = vec4u(momentum[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = momentum[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = momentum[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = momentum[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 struct Factors {
   rows: u32,
@@ -6134,26 +6239,26 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let first = blocks[tile.block].factors;
   let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
   let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
-  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols;
   var cols = vec4f();
 {
-    if (0u < place.count) {
-      cols[0u] = factors[at + 0u];
+    if (place.isIn[0u]) {
+      cols[0u] = factors[at + place.cols[0u]];
     }
 }
 {
-    if (1u < place.count) {
-      cols[1u] = factors[at + 1u];
+    if (place.isIn[1u]) {
+      cols[1u] = factors[at + place.cols[1u]];
     }
 }
 {
-    if (2u < place.count) {
-      cols[2u] = factors[at + 2u];
+    if (place.isIn[2u]) {
+      cols[2u] = factors[at + place.cols[2u]];
     }
 }
 {
-    if (3u < place.count) {
-      cols[3u] = factors[at + 3u];
+    if (place.isIn[3u]) {
+      cols[3u] = factors[at + place.cols[3u]];
     }
 }
   let rows = first + tile.matrix * blocks[tile.block].rows;
@@ -6177,14 +6282,14 @@ fn globalPlaceOf(tile: Tile, place: Lane) -> GlobalPlace {
   let batchInner = max(blocks[block].batchInner, 1u);
   let matrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
     blocks[block].batchBegin + tile.matrix % batchInner;
-  let cols = vec4u(place.col) + vec4u(0u, 1u, 2u, 3u);
   let colInner = vec4u(max(blocks[block].colInner, 1u));
   return GlobalPlace(
     matrix * blocks[block].indexRows + blocks[block].rowBegin,
     max(blocks[block].rowInner, 1u),
     blocks[block].rowInnerGlobal,
     blocks[block].indexCols,
-    cols / colInner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % colInner,
+    place.cols / colInner * blocks[block].colInnerGlobal + blocks[block].colBegin +
+      place.cols % colInner,
   );
 }
 fn globalIndexOf(place: GlobalPlace, row: u32) -> vec4u {
@@ -6253,14 +6358,17 @@ struct Params {
   momentumLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read> factors: array<f32>;
 @group(0) @binding(4) var<storage, read> steps: array<Step>;
 @group(0) @binding(5) var<storage, read> guard: array<u32>;
-@group(0) @binding(6) var<storage, read_write> param: array<vec4u>;
-@group(0) @binding(7) var<storage, read> momentum: array<vec4u>;
+@group(0) @binding(6) var<storage, read_write> param: array<u32>;
+@group(0) @binding(7) var<storage, read> momentum: array<u32>;
 @group(0) @binding(8) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u || paramType != 0u || momentumType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -6274,11 +6382,8 @@ fn main(
   let tile = tileAt(params.firstTile + index);
   let changing = guard[0] == 0u;
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   let paramOffset = blocks[tile.block].paramOffset;
-  let paramAligned = isAligned(tile, paramOffset);
   let momentumOffset = blocks[tile.block].momentumOffset;
-  let momentumAligned = isAligned(tile, momentumOffset);
   let take = steps[tile.block].take;
   let over = steps[tile.block].over;
   let decay = steps[tile.block].decay;
@@ -6292,8 +6397,8 @@ fn main(
       var gradWords: array<vec4u, 4>;
       var paramWords: array<vec4u, 4>;
       var momentumWords: array<vec4u, 4>;
-      let isWhole = gradAligned && paramAligned && momentumAligned && isFull(tile, colBegin, band, 4u);
-      let start = rowStart(tile, band + place.y) + place.col;
+      let isWhole = isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y);
       let step = tile.lanesY * tile.cols;
 {
         rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
@@ -6309,103 +6414,103 @@ fn main(
 }
       if (isWhole) {
 {
-          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step);
-          paramWords[0u] = wholeParam(paramOffset + start + 0u * step);
-          momentumWords[0u] = wholeMomentum(momentumOffset + start + 0u * step);
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
+          paramWords[0u] = wholeParam(paramOffset + start + 0u * step, place.cols);
+          momentumWords[0u] = wholeMomentum(momentumOffset + start + 0u * step, place.cols);
 }
 {
-          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step);
-          paramWords[1u] = wholeParam(paramOffset + start + 1u * step);
-          momentumWords[1u] = wholeMomentum(momentumOffset + start + 1u * step);
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
+          paramWords[1u] = wholeParam(paramOffset + start + 1u * step, place.cols);
+          momentumWords[1u] = wholeMomentum(momentumOffset + start + 1u * step, place.cols);
 }
 {
-          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step);
-          paramWords[2u] = wholeParam(paramOffset + start + 2u * step);
-          momentumWords[2u] = wholeMomentum(momentumOffset + start + 2u * step);
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
+          paramWords[2u] = wholeParam(paramOffset + start + 2u * step, place.cols);
+          momentumWords[2u] = wholeMomentum(momentumOffset + start + 2u * step, place.cols);
 }
 {
-          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step);
-          paramWords[3u] = wholeParam(paramOffset + start + 3u * step);
-          momentumWords[3u] = wholeMomentum(momentumOffset + start + 3u * step);
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
+          paramWords[3u] = wholeParam(paramOffset + start + 3u * step, place.cols);
+          momentumWords[3u] = wholeMomentum(momentumOffset + start + 3u * step, place.cols);
 }
       } else {
 {
-          let count = select(0u, place.count, band + place.y + 0u * tile.lanesY < tile.rowEnd);
-          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, count, gradAligned);
-          paramWords[0u] = loadParam(paramOffset + start + 0u * step, count, paramAligned);
-          momentumWords[0u] = loadMomentum(momentumOffset + start + 0u * step, count, momentumAligned);
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
+          paramWords[0u] = loadParam(paramOffset + start + 0u * step, place.cols, isIn);
+          momentumWords[0u] = loadMomentum(momentumOffset + start + 0u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 1u * tile.lanesY < tile.rowEnd);
-          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, count, gradAligned);
-          paramWords[1u] = loadParam(paramOffset + start + 1u * step, count, paramAligned);
-          momentumWords[1u] = loadMomentum(momentumOffset + start + 1u * step, count, momentumAligned);
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
+          paramWords[1u] = loadParam(paramOffset + start + 1u * step, place.cols, isIn);
+          momentumWords[1u] = loadMomentum(momentumOffset + start + 1u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 2u * tile.lanesY < tile.rowEnd);
-          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, count, gradAligned);
-          paramWords[2u] = loadParam(paramOffset + start + 2u * step, count, paramAligned);
-          momentumWords[2u] = loadMomentum(momentumOffset + start + 2u * step, count, momentumAligned);
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
+          paramWords[2u] = loadParam(paramOffset + start + 2u * step, place.cols, isIn);
+          momentumWords[2u] = loadMomentum(momentumOffset + start + 2u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 3u * tile.lanesY < tile.rowEnd);
-          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, count, gradAligned);
-          paramWords[3u] = loadParam(paramOffset + start + 3u * step, count, paramAligned);
-          momentumWords[3u] = loadMomentum(momentumOffset + start + 3u * step, count, momentumAligned);
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
+          paramWords[3u] = loadParam(paramOffset + start + 3u * step, place.cols, isIn);
+          momentumWords[3u] = loadMomentum(momentumOffset + start + 3u * step, place.cols, isIn);
 }
       }
 {
         let row = band + place.y + 0u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[0u]);
         if (changing) {
           let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           let m = quadOfWords(momentumType, momentumWords[0u]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + start + 0u * step, count, paramAligned, words);
+          storeParam(paramOffset + start + 0u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
         let row = band + place.y + 1u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[1u]);
         if (changing) {
           let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           let m = quadOfWords(momentumType, momentumWords[1u]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + start + 1u * step, count, paramAligned, words);
+          storeParam(paramOffset + start + 1u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
         let row = band + place.y + 2u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[2u]);
         if (changing) {
           let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           let m = quadOfWords(momentumType, momentumWords[2u]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + start + 2u * step, count, paramAligned, words);
+          storeParam(paramOffset + start + 2u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
         let row = band + place.y + 3u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[3u]);
         if (changing) {
           let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           let m = quadOfWords(momentumType, momentumWords[3u]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + start + 3u * step, count, paramAligned, words);
+          storeParam(paramOffset + start + 3u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
@@ -6556,17 +6661,22 @@ fn tileAt(number: u32) -> Tile {
 struct Lane {
   x: u32,
   y: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let x = lane & ((1u << tile.shift) - 1u);
-  let col = colBegin + 4u * x;
-  return Lane(x, lane >> tile.shift, col, min(max(tile.colEnd, col) - col, 4u), colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
 }
 fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
   return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
@@ -6734,177 +6844,239 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override gradType: u32 = 0u;
-fn wholeGrad(at: u32) -> vec4u {
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    return grad[at / 4u];
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
   }
-  let both = grad[at / 8u];
-  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
 }
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
-  if (aligned) {
-    return wholeGrad(at);
-  }
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
   if (gradType == 0u) {
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 override paramType: u32 = 0u;
-fn wholeParam(at: u32) -> vec4u {
+fn wholeParam(row: u32, cols: vec4u) -> vec4u {
   if (paramType == 0u) {
-    return param[at / 4u];
+    return vec4u(
+      param[row + cols.x],
+      param[row + cols.y],
+      param[row + cols.z],
+      param[row + cols.w],
+    );
   }
-  let both = param[at / 8u];
-  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+  return vec4u(param[(row + cols.x) / 2u], param[(row + cols.z) / 2u], 0u, 0u);
 }
-fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
-  if (aligned) {
-    return wholeParam(at);
-  }
+fn loadParam(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
   if (paramType == 0u) {
-    var words = vec4u(param[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = param[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = param[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = param[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+{
+      if (isIn[0u]) {
+        words[0u] = param[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = param[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = param[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = param[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  var words = vec4u(param[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = param[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = param[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
 }
-fn storeParam(at: u32, count: u32, aligned: bool, words: vec4u) {
-  if (count == 0u) {
-    return;
-  }
+{
+    if (isIn[2u * 1u]) {
+      let word = param[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
+}
+fn storeParam(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {
   if (paramType == 0u) {
-    if (aligned) {
-      param[at / 4u] = words;
-      return;
-    }
-    param[at / 4u][at % 4u] = words.x;
-    if (count > 1u) {
-      param[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
-    }
-    if (count > 2u) {
-      param[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
-    }
-    if (count > 3u) {
-      param[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
-    }
+{
+      if (isIn[0u]) {
+        param[row + cols[0u]] = words[0u];
+      }
+}
+{
+      if (isIn[1u]) {
+        param[row + cols[1u]] = words[1u];
+      }
+}
+{
+      if (isIn[2u]) {
+        param[row + cols[2u]] = words[2u];
+      }
+}
+{
+      if (isIn[3u]) {
+        param[row + cols[3u]] = words[3u];
+      }
+}
     return;
   }
-  storeParamWord(at / 2u, count, words.x);
-  if (count > 2u) {
-    storeParamWord(at / 2u + 1u, count - 2u, words.y);
-  }
+{
+    let at = (row + cols[2u * 0u]) / 2u;
+    if (isIn[2u * 0u + 1u]) {
+      param[at] = words[0u];
+    } else if (isIn[2u * 0u]) {
+      param[at] = (param[at] & 0xffff0000u) | (words[0u] & 0xffffu);
+    }
 }
-fn storeParamWord(word: u32, count: u32, bits: u32) {
-  if (count > 1u) {
-    param[word / 4u][word % 4u] = bits;
-  } else {
-    let old = param[word / 4u][word % 4u];
-    param[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
-  }
+{
+    let at = (row + cols[2u * 1u]) / 2u;
+    if (isIn[2u * 1u + 1u]) {
+      param[at] = words[1u];
+    } else if (isIn[2u * 1u]) {
+      param[at] = (param[at] & 0xffff0000u) | (words[1u] & 0xffffu);
+    }
+}
 }
 override momentumType: u32 = 0u;
-fn wholeMomentum(at: u32) -> vec4u {
+fn wholeMomentum(row: u32, cols: vec4u) -> vec4u {
   if (momentumType == 0u) {
-    return momentum[at / 4u];
+    return vec4u(
+      momentum[row + cols.x],
+      momentum[row + cols.y],
+      momentum[row + cols.z],
+      momentum[row + cols.w],
+    );
   }
-  let both = momentum[at / 8u];
-  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+  return vec4u(momentum[(row + cols.x) / 2u], momentum[(row + cols.z) / 2u], 0u, 0u);
 }
-fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
-  if (aligned) {
-    return wholeMomentum(at);
-  }
+fn loadMomentum(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
   if (momentumType == 0u) {
-    var words = vec4u(momentum[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = momentum[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = momentum[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = momentum[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+{
+      if (isIn[0u]) {
+        words[0u] = momentum[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = momentum[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = momentum[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = momentum[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  var words = vec4u(momentum[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = momentum[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = momentum[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
 }
-fn storeMomentum(at: u32, count: u32, aligned: bool, words: vec4u) {
-  if (count == 0u) {
-    return;
-  }
+{
+    if (isIn[2u * 1u]) {
+      let word = momentum[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
+}
+fn storeMomentum(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {
   if (momentumType == 0u) {
-    if (aligned) {
-      momentum[at / 4u] = words;
-      return;
-    }
-    momentum[at / 4u][at % 4u] = words.x;
-    if (count > 1u) {
-      momentum[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
-    }
-    if (count > 2u) {
-      momentum[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
-    }
-    if (count > 3u) {
-      momentum[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
-    }
+{
+      if (isIn[0u]) {
+        momentum[row + cols[0u]] = words[0u];
+      }
+}
+{
+      if (isIn[1u]) {
+        momentum[row + cols[1u]] = words[1u];
+      }
+}
+{
+      if (isIn[2u]) {
+        momentum[row + cols[2u]] = words[2u];
+      }
+}
+{
+      if (isIn[3u]) {
+        momentum[row + cols[3u]] = words[3u];
+      }
+}
     return;
   }
-  storeMomentumWord(at / 2u, count, words.x);
-  if (count > 2u) {
-    storeMomentumWord(at / 2u + 1u, count - 2u, words.y);
-  }
+{
+    let at = (row + cols[2u * 0u]) / 2u;
+    if (isIn[2u * 0u + 1u]) {
+      momentum[at] = words[0u];
+    } else if (isIn[2u * 0u]) {
+      momentum[at] = (momentum[at] & 0xffff0000u) | (words[0u] & 0xffffu);
+    }
 }
-fn storeMomentumWord(word: u32, count: u32, bits: u32) {
-  if (count > 1u) {
-    momentum[word / 4u][word % 4u] = bits;
-  } else {
-    let old = momentum[word / 4u][word % 4u];
-    momentum[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
-  }
+{
+    let at = (row + cols[2u * 1u]) / 2u;
+    if (isIn[2u * 1u + 1u]) {
+      momentum[at] = words[1u];
+    } else if (isIn[2u * 1u]) {
+      momentum[at] = (momentum[at] & 0xffff0000u) | (words[1u] & 0xffffu);
+    }
+}
 }
 struct Factors {
   rows: u32,
@@ -6915,26 +7087,26 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let first = blocks[tile.block].factors;
   let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
   let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
-  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols;
   var cols = vec4f();
 {
-    if (0u < place.count) {
-      cols[0u] = factors[at + 0u];
+    if (place.isIn[0u]) {
+      cols[0u] = factors[at + place.cols[0u]];
     }
 }
 {
-    if (1u < place.count) {
-      cols[1u] = factors[at + 1u];
+    if (place.isIn[1u]) {
+      cols[1u] = factors[at + place.cols[1u]];
     }
 }
 {
-    if (2u < place.count) {
-      cols[2u] = factors[at + 2u];
+    if (place.isIn[2u]) {
+      cols[2u] = factors[at + place.cols[2u]];
     }
 }
 {
-    if (3u < place.count) {
-      cols[3u] = factors[at + 3u];
+    if (place.isIn[3u]) {
+      cols[3u] = factors[at + place.cols[3u]];
     }
 }
   let rows = first + tile.matrix * blocks[tile.block].rows;
@@ -6958,14 +7130,14 @@ fn globalPlaceOf(tile: Tile, place: Lane) -> GlobalPlace {
   let batchInner = max(blocks[block].batchInner, 1u);
   let matrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
     blocks[block].batchBegin + tile.matrix % batchInner;
-  let cols = vec4u(place.col) + vec4u(0u, 1u, 2u, 3u);
   let colInner = vec4u(max(blocks[block].colInner, 1u));
   return GlobalPlace(
     matrix * blocks[block].indexRows + blocks[block].rowBegin,
     max(blocks[block].rowInner, 1u),
     blocks[block].rowInnerGlobal,
     blocks[block].indexCols,
-    cols / colInner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % colInner,
+    place.cols / colInner * blocks[block].colInnerGlobal + blocks[block].colBegin +
+      place.cols % colInner,
   );
 }
 fn globalIndexOf(place: GlobalPlace, row: u32) -> vec4u {
@@ -7031,14 +7203,17 @@ struct Params {
   momentumLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read> factors: array<f32>;
 @group(0) @binding(4) var<storage, read> steps: array<Step>;
 @group(0) @binding(5) var<storage, read> guard: array<u32>;
-@group(0) @binding(6) var<storage, read_write> param: array<vec4u>;
-@group(0) @binding(7) var<storage, read_write> momentum: array<vec4u>;
+@group(0) @binding(6) var<storage, read_write> param: array<u32>;
+@group(0) @binding(7) var<storage, read_write> momentum: array<u32>;
 @group(0) @binding(8) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u || paramType != 0u || momentumType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -7052,11 +7227,8 @@ fn main(
   let tile = tileAt(params.firstTile + index);
   let changing = guard[0] == 0u;
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   let paramOffset = blocks[tile.block].paramOffset;
-  let paramAligned = isAligned(tile, paramOffset);
   let momentumOffset = blocks[tile.block].momentumOffset;
-  let momentumAligned = isAligned(tile, momentumOffset);
   let beta1 = blocks[tile.block].beta1;
   let take = steps[tile.block].take;
   let over = steps[tile.block].over;
@@ -7071,8 +7243,8 @@ fn main(
       var gradWords: array<vec4u, 4>;
       var paramWords: array<vec4u, 4>;
       var momentumWords: array<vec4u, 4>;
-      let isWhole = gradAligned && paramAligned && momentumAligned && isFull(tile, colBegin, band, 4u);
-      let start = rowStart(tile, band + place.y) + place.col;
+      let isWhole = isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y);
       let step = tile.lanesY * tile.cols;
 {
         rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
@@ -7088,107 +7260,107 @@ fn main(
 }
       if (isWhole) {
 {
-          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step);
-          paramWords[0u] = wholeParam(paramOffset + start + 0u * step);
-          momentumWords[0u] = wholeMomentum(momentumOffset + start + 0u * step);
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
+          paramWords[0u] = wholeParam(paramOffset + start + 0u * step, place.cols);
+          momentumWords[0u] = wholeMomentum(momentumOffset + start + 0u * step, place.cols);
 }
 {
-          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step);
-          paramWords[1u] = wholeParam(paramOffset + start + 1u * step);
-          momentumWords[1u] = wholeMomentum(momentumOffset + start + 1u * step);
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
+          paramWords[1u] = wholeParam(paramOffset + start + 1u * step, place.cols);
+          momentumWords[1u] = wholeMomentum(momentumOffset + start + 1u * step, place.cols);
 }
 {
-          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step);
-          paramWords[2u] = wholeParam(paramOffset + start + 2u * step);
-          momentumWords[2u] = wholeMomentum(momentumOffset + start + 2u * step);
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
+          paramWords[2u] = wholeParam(paramOffset + start + 2u * step, place.cols);
+          momentumWords[2u] = wholeMomentum(momentumOffset + start + 2u * step, place.cols);
 }
 {
-          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step);
-          paramWords[3u] = wholeParam(paramOffset + start + 3u * step);
-          momentumWords[3u] = wholeMomentum(momentumOffset + start + 3u * step);
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
+          paramWords[3u] = wholeParam(paramOffset + start + 3u * step, place.cols);
+          momentumWords[3u] = wholeMomentum(momentumOffset + start + 3u * step, place.cols);
 }
       } else {
 {
-          let count = select(0u, place.count, band + place.y + 0u * tile.lanesY < tile.rowEnd);
-          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, count, gradAligned);
-          paramWords[0u] = loadParam(paramOffset + start + 0u * step, count, paramAligned);
-          momentumWords[0u] = loadMomentum(momentumOffset + start + 0u * step, count, momentumAligned);
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
+          paramWords[0u] = loadParam(paramOffset + start + 0u * step, place.cols, isIn);
+          momentumWords[0u] = loadMomentum(momentumOffset + start + 0u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 1u * tile.lanesY < tile.rowEnd);
-          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, count, gradAligned);
-          paramWords[1u] = loadParam(paramOffset + start + 1u * step, count, paramAligned);
-          momentumWords[1u] = loadMomentum(momentumOffset + start + 1u * step, count, momentumAligned);
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
+          paramWords[1u] = loadParam(paramOffset + start + 1u * step, place.cols, isIn);
+          momentumWords[1u] = loadMomentum(momentumOffset + start + 1u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 2u * tile.lanesY < tile.rowEnd);
-          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, count, gradAligned);
-          paramWords[2u] = loadParam(paramOffset + start + 2u * step, count, paramAligned);
-          momentumWords[2u] = loadMomentum(momentumOffset + start + 2u * step, count, momentumAligned);
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
+          paramWords[2u] = loadParam(paramOffset + start + 2u * step, place.cols, isIn);
+          momentumWords[2u] = loadMomentum(momentumOffset + start + 2u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 3u * tile.lanesY < tile.rowEnd);
-          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, count, gradAligned);
-          paramWords[3u] = loadParam(paramOffset + start + 3u * step, count, paramAligned);
-          momentumWords[3u] = loadMomentum(momentumOffset + start + 3u * step, count, momentumAligned);
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
+          paramWords[3u] = loadParam(paramOffset + start + 3u * step, place.cols, isIn);
+          momentumWords[3u] = loadMomentum(momentumOffset + start + 3u * step, place.cols, isIn);
 }
       }
 {
         let row = band + place.y + 0u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[0u]);
         if (changing) {
           let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[0u]));
-          storeMomentum(momentumOffset + start + 0u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 0u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + start + 0u * step, count, paramAligned, words);
+          storeParam(paramOffset + start + 0u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
         let row = band + place.y + 1u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[1u]);
         if (changing) {
           let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[1u]));
-          storeMomentum(momentumOffset + start + 1u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 1u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + start + 1u * step, count, paramAligned, words);
+          storeParam(paramOffset + start + 1u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
         let row = band + place.y + 2u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[2u]);
         if (changing) {
           let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[2u]));
-          storeMomentum(momentumOffset + start + 2u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 2u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + start + 2u * step, count, paramAligned, words);
+          storeParam(paramOffset + start + 2u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
         let row = band + place.y + 3u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[3u]);
         if (changing) {
           let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[3u]));
-          storeMomentum(momentumOffset + start + 3u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 3u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
           let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + start + 3u * step, count, paramAligned, words);
+          storeParam(paramOffset + start + 3u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
@@ -7547,17 +7719,22 @@ fn tileAt(number: u32) -> Tile {
 struct Lane {
   x: u32,
   y: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let x = lane & ((1u << tile.shift) - 1u);
-  let col = colBegin + 4u * x;
-  return Lane(x, lane >> tile.shift, col, min(max(tile.colEnd, col) - col, 4u), colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
 }
 fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
   return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
@@ -7725,108 +7902,147 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override gradType: u32 = 0u;
-fn wholeGrad(at: u32) -> vec4u {
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    return grad[at / 4u];
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
   }
-  let both = grad[at / 8u];
-  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
 }
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
-  if (aligned) {
-    return wholeGrad(at);
-  }
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
   if (gradType == 0u) {
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 override momentumType: u32 = 0u;
-fn wholeMomentum(at: u32) -> vec4u {
+fn wholeMomentum(row: u32, cols: vec4u) -> vec4u {
   if (momentumType == 0u) {
-    return momentum[at / 4u];
+    return vec4u(
+      momentum[row + cols.x],
+      momentum[row + cols.y],
+      momentum[row + cols.z],
+      momentum[row + cols.w],
+    );
   }
-  let both = momentum[at / 8u];
-  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+  return vec4u(momentum[(row + cols.x) / 2u], momentum[(row + cols.z) / 2u], 0u, 0u);
 }
-fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
-  if (aligned) {
-    return wholeMomentum(at);
-  }
+fn loadMomentum(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
   if (momentumType == 0u) {
-    var words = vec4u(momentum[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = momentum[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = momentum[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = momentum[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+{
+      if (isIn[0u]) {
+        words[0u] = momentum[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = momentum[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = momentum[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = momentum[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  var words = vec4u(momentum[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = momentum[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = momentum[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
 }
-fn storeMomentum(at: u32, count: u32, aligned: bool, words: vec4u) {
-  if (count == 0u) {
-    return;
-  }
+{
+    if (isIn[2u * 1u]) {
+      let word = momentum[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
+}
+fn storeMomentum(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {
   if (momentumType == 0u) {
-    if (aligned) {
-      momentum[at / 4u] = words;
-      return;
-    }
-    momentum[at / 4u][at % 4u] = words.x;
-    if (count > 1u) {
-      momentum[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
-    }
-    if (count > 2u) {
-      momentum[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
-    }
-    if (count > 3u) {
-      momentum[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
-    }
+{
+      if (isIn[0u]) {
+        momentum[row + cols[0u]] = words[0u];
+      }
+}
+{
+      if (isIn[1u]) {
+        momentum[row + cols[1u]] = words[1u];
+      }
+}
+{
+      if (isIn[2u]) {
+        momentum[row + cols[2u]] = words[2u];
+      }
+}
+{
+      if (isIn[3u]) {
+        momentum[row + cols[3u]] = words[3u];
+      }
+}
     return;
   }
-  storeMomentumWord(at / 2u, count, words.x);
-  if (count > 2u) {
-    storeMomentumWord(at / 2u + 1u, count - 2u, words.y);
-  }
+{
+    let at = (row + cols[2u * 0u]) / 2u;
+    if (isIn[2u * 0u + 1u]) {
+      momentum[at] = words[0u];
+    } else if (isIn[2u * 0u]) {
+      momentum[at] = (momentum[at] & 0xffff0000u) | (words[0u] & 0xffffu);
+    }
 }
-fn storeMomentumWord(word: u32, count: u32, bits: u32) {
-  if (count > 1u) {
-    momentum[word / 4u][word % 4u] = bits;
-  } else {
-    let old = momentum[word / 4u][word % 4u];
-    momentum[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
-  }
+{
+    let at = (row + cols[2u * 1u]) / 2u;
+    if (isIn[2u * 1u + 1u]) {
+      momentum[at] = words[1u];
+    } else if (isIn[2u * 1u]) {
+      momentum[at] = (momentum[at] & 0xffff0000u) | (words[1u] & 0xffffu);
+    }
+}
 }
 struct Factors {
   rows: u32,
@@ -7837,26 +8053,26 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let first = blocks[tile.block].factors;
   let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
   let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
-  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols;
   var cols = vec4f();
 {
-    if (0u < place.count) {
-      cols[0u] = factors[at + 0u];
+    if (place.isIn[0u]) {
+      cols[0u] = factors[at + place.cols[0u]];
     }
 }
 {
-    if (1u < place.count) {
-      cols[1u] = factors[at + 1u];
+    if (place.isIn[1u]) {
+      cols[1u] = factors[at + place.cols[1u]];
     }
 }
 {
-    if (2u < place.count) {
-      cols[2u] = factors[at + 2u];
+    if (place.isIn[2u]) {
+      cols[2u] = factors[at + place.cols[2u]];
     }
 }
 {
-    if (3u < place.count) {
-      cols[3u] = factors[at + 3u];
+    if (place.isIn[3u]) {
+      cols[3u] = factors[at + place.cols[3u]];
     }
 }
   let rows = first + tile.matrix * blocks[tile.block].rows;
@@ -7884,13 +8100,16 @@ struct Params {
   factorsLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read> factors: array<f32>;
 @group(0) @binding(4) var<storage, read> steps: array<Step>;
 @group(0) @binding(5) var<storage, read> guard: array<u32>;
-@group(0) @binding(6) var<storage, read_write> momentum: array<vec4u>;
+@group(0) @binding(6) var<storage, read_write> momentum: array<u32>;
 @group(0) @binding(7) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u || momentumType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -7904,9 +8123,7 @@ fn main(
   let tile = tileAt(params.firstTile + index);
   let changing = guard[0] == 0u;
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   let momentumOffset = blocks[tile.block].momentumOffset;
-  let momentumAligned = isAligned(tile, momentumOffset);
   let beta1 = blocks[tile.block].beta1;
   let take = steps[tile.block].take;
   var counts = vec4f();
@@ -7917,8 +8134,8 @@ fn main(
       var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var momentumWords: array<vec4u, 4>;
-      let isWhole = gradAligned && momentumAligned && isFull(tile, colBegin, band, 4u);
-      let start = rowStart(tile, band + place.y) + place.col;
+      let isWhole = isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y);
       let step = tile.lanesY * tile.cols;
 {
         rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
@@ -7934,87 +8151,87 @@ fn main(
 }
       if (isWhole) {
 {
-          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step);
-          momentumWords[0u] = wholeMomentum(momentumOffset + start + 0u * step);
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
+          momentumWords[0u] = wholeMomentum(momentumOffset + start + 0u * step, place.cols);
 }
 {
-          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step);
-          momentumWords[1u] = wholeMomentum(momentumOffset + start + 1u * step);
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
+          momentumWords[1u] = wholeMomentum(momentumOffset + start + 1u * step, place.cols);
 }
 {
-          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step);
-          momentumWords[2u] = wholeMomentum(momentumOffset + start + 2u * step);
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
+          momentumWords[2u] = wholeMomentum(momentumOffset + start + 2u * step, place.cols);
 }
 {
-          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step);
-          momentumWords[3u] = wholeMomentum(momentumOffset + start + 3u * step);
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
+          momentumWords[3u] = wholeMomentum(momentumOffset + start + 3u * step, place.cols);
 }
       } else {
 {
-          let count = select(0u, place.count, band + place.y + 0u * tile.lanesY < tile.rowEnd);
-          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, count, gradAligned);
-          momentumWords[0u] = loadMomentum(momentumOffset + start + 0u * step, count, momentumAligned);
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
+          momentumWords[0u] = loadMomentum(momentumOffset + start + 0u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 1u * tile.lanesY < tile.rowEnd);
-          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, count, gradAligned);
-          momentumWords[1u] = loadMomentum(momentumOffset + start + 1u * step, count, momentumAligned);
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
+          momentumWords[1u] = loadMomentum(momentumOffset + start + 1u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 2u * tile.lanesY < tile.rowEnd);
-          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, count, gradAligned);
-          momentumWords[2u] = loadMomentum(momentumOffset + start + 2u * step, count, momentumAligned);
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
+          momentumWords[2u] = loadMomentum(momentumOffset + start + 2u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 3u * tile.lanesY < tile.rowEnd);
-          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, count, gradAligned);
-          momentumWords[3u] = loadMomentum(momentumOffset + start + 3u * step, count, momentumAligned);
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
+          momentumWords[3u] = loadMomentum(momentumOffset + start + 3u * step, place.cols, isIn);
 }
       }
 {
         let row = band + place.y + 0u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         if (changing) {
           let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[0u]));
           let words = wordsOfQuad(momentumType, m);
-          storeMomentum(momentumOffset + start + 0u * step, count, momentumAligned, words);
+          storeMomentum(momentumOffset + start + 0u * step, place.cols, isIn, words);
           let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
           counts += select(vec4f(), vec4f(1.0), isAlike);
         }
 }
 {
         let row = band + place.y + 1u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         if (changing) {
           let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[1u]));
           let words = wordsOfQuad(momentumType, m);
-          storeMomentum(momentumOffset + start + 1u * step, count, momentumAligned, words);
+          storeMomentum(momentumOffset + start + 1u * step, place.cols, isIn, words);
           let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
           counts += select(vec4f(), vec4f(1.0), isAlike);
         }
 }
 {
         let row = band + place.y + 2u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         if (changing) {
           let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[2u]));
           let words = wordsOfQuad(momentumType, m);
-          storeMomentum(momentumOffset + start + 2u * step, count, momentumAligned, words);
+          storeMomentum(momentumOffset + start + 2u * step, place.cols, isIn, words);
           let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
           counts += select(vec4f(), vec4f(1.0), isAlike);
         }
 }
 {
         let row = band + place.y + 3u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         if (changing) {
           let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[3u]));
           let words = wordsOfQuad(momentumType, m);
-          storeMomentum(momentumOffset + start + 3u * step, count, momentumAligned, words);
+          storeMomentum(momentumOffset + start + 3u * step, place.cols, isIn, words);
           let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
           counts += select(vec4f(), vec4f(1.0), isAlike);
         }
@@ -8165,17 +8382,22 @@ fn tileAt(number: u32) -> Tile {
 struct Lane {
   x: u32,
   y: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let x = lane & ((1u << tile.shift) - 1u);
-  let col = colBegin + 4u * x;
-  return Lane(x, lane >> tile.shift, col, min(max(tile.colEnd, col) - col, 4u), colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
 }
 fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
   return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
@@ -8343,39 +8565,55 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override paramType: u32 = 0u;
-fn wholeParam(at: u32) -> vec4u {
+fn wholeParam(row: u32, cols: vec4u) -> vec4u {
   if (paramType == 0u) {
-    return param[at / 4u];
+    return vec4u(
+      param[row + cols.x],
+      param[row + cols.y],
+      param[row + cols.z],
+      param[row + cols.w],
+    );
   }
-  let both = param[at / 8u];
-  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+  return vec4u(param[(row + cols.x) / 2u], param[(row + cols.z) / 2u], 0u, 0u);
 }
-fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
-  if (aligned) {
-    return wholeParam(at);
-  }
+fn loadParam(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
   if (paramType == 0u) {
-    var words = vec4u(param[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = param[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = param[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = param[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+{
+      if (isIn[0u]) {
+        words[0u] = param[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = param[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = param[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = param[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  var words = vec4u(param[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = param[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = param[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = param[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 struct Params {
   firstBlock: u32,
@@ -8387,9 +8625,12 @@ struct Params {
   paramLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> param: array<vec4u>;
+@group(0) @binding(1) var<storage, read> param: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return paramType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -8402,44 +8643,43 @@ fn main(
   }
   let tile = tileAt(params.firstTile + index);
   let paramOffset = blocks[tile.block].paramOffset;
-  let paramAligned = isAligned(tile, paramOffset);
   var squares = vec4f();
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
       var paramWords: array<vec4u, 4>;
-      let isWhole = paramAligned && isFull(tile, colBegin, band, 4u);
-      let start = rowStart(tile, band + place.y) + place.col;
+      let isWhole = isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y);
       let step = tile.lanesY * tile.cols;
       if (isWhole) {
 {
-          paramWords[0u] = wholeParam(paramOffset + start + 0u * step);
+          paramWords[0u] = wholeParam(paramOffset + start + 0u * step, place.cols);
 }
 {
-          paramWords[1u] = wholeParam(paramOffset + start + 1u * step);
+          paramWords[1u] = wholeParam(paramOffset + start + 1u * step, place.cols);
 }
 {
-          paramWords[2u] = wholeParam(paramOffset + start + 2u * step);
+          paramWords[2u] = wholeParam(paramOffset + start + 2u * step, place.cols);
 }
 {
-          paramWords[3u] = wholeParam(paramOffset + start + 3u * step);
+          paramWords[3u] = wholeParam(paramOffset + start + 3u * step, place.cols);
 }
       } else {
 {
-          let count = select(0u, place.count, band + place.y + 0u * tile.lanesY < tile.rowEnd);
-          paramWords[0u] = loadParam(paramOffset + start + 0u * step, count, paramAligned);
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          paramWords[0u] = loadParam(paramOffset + start + 0u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 1u * tile.lanesY < tile.rowEnd);
-          paramWords[1u] = loadParam(paramOffset + start + 1u * step, count, paramAligned);
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          paramWords[1u] = loadParam(paramOffset + start + 1u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 2u * tile.lanesY < tile.rowEnd);
-          paramWords[2u] = loadParam(paramOffset + start + 2u * step, count, paramAligned);
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          paramWords[2u] = loadParam(paramOffset + start + 2u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 3u * tile.lanesY < tile.rowEnd);
-          paramWords[3u] = loadParam(paramOffset + start + 3u * step, count, paramAligned);
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          paramWords[3u] = loadParam(paramOffset + start + 3u * step, place.cols, isIn);
 }
       }
 {
@@ -8604,17 +8844,22 @@ fn tileAt(number: u32) -> Tile {
 struct Lane {
   x: u32,
   y: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let x = lane & ((1u << tile.shift) - 1u);
-  let col = colBegin + 4u * x;
-  return Lane(x, lane >> tile.shift, col, min(max(tile.colEnd, col) - col, 4u), colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
 }
 fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
   return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
@@ -8782,7 +9027,7 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 var<workgroup> rowLanes: array<f32, 2304>;
-var<workgroup> columnLanes: array<vec4f, 256>;
+var<workgroup> columnLanes: array<f32, 1024>;
 fn leaveRow(tile: Tile, place: Lane, i: u32, quad: vec4f) {
   let sum = fma(quad.x, quad.x, fma(quad.y, quad.y, fma(quad.z, quad.z, quad.w * quad.w)));
   rowLanes[((i * tile.lanesY + place.y) * 9u << (tile.shift - 3u)) + place.x] = sum;
@@ -8833,54 +9078,88 @@ fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   workgroupBarrier();
 }
 fn joinColumns(tile: Tile, place: Lane, lane: u32, sums: vec4f) {
-  columnLanes[lane] = sums;
+{
+    columnLanes[0u * 256u + lane] = sums[0u];
+}
+{
+    columnLanes[1u * 256u + lane] = sums[1u];
+}
+{
+    columnLanes[2u * 256u + lane] = sums[2u];
+}
+{
+    columnLanes[3u * 256u + lane] = sums[3u];
+}
   workgroupBarrier();
   let block = tile.block;
   let rows = blocks[block].partials + blocks[block].batch * blocks[block].rows * tile.numAcross;
-  let start = rows + (tile.matrix * tile.numDown + tile.down) * blocks[block].cols + place.colBegin;
+  let start = rows + (tile.matrix * tile.numDown + tile.down) * tile.cols + place.colBegin;
   let width = min(tile.colEnd - place.colBegin, 1024u);
   for (var col = lane; col < width; col += 256u) {
-    var sum = columnLanes[col / 4u][col % 4u];
+    var x = col;
+    var j = x >> tile.shift;
+    if (isPaired()) {
+      x = col / 2u;
+      j = 2u * (x >> tile.shift) + col % 2u;
+    }
+    let first = j * 256u + (x & ((1u << tile.shift) - 1u));
+    var sum = columnLanes[first];
     for (var y = 1u; y < tile.lanesY; y++) {
-      sum += columnLanes[(y << tile.shift) + col / 4u][col % 4u];
+      sum += columnLanes[first + (y << tile.shift)];
     }
     partials[start + col] = sum;
   }
 }
 override gradType: u32 = 0u;
-fn wholeGrad(at: u32) -> vec4u {
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    return grad[at / 4u];
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
   }
-  let both = grad[at / 8u];
-  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
 }
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
-  if (aligned) {
-    return wholeGrad(at);
-  }
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
   if (gradType == 0u) {
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 struct Params {
   firstBlock: u32,
@@ -8892,9 +9171,12 @@ struct Params {
   gradLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -8907,73 +9189,72 @@ fn main(
   }
   let tile = tileAt(params.firstTile + index);
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   var squares = vec4f();
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     var columns = vec4f();
     for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * tile.lanesY) {
       var gradWords: array<vec4u, 8>;
-      let isWhole = gradAligned && isFull(tile, colBegin, band, 8u);
-      let start = rowStart(tile, band + place.y) + place.col;
+      let isWhole = isFull(tile, colBegin, band, 8u);
+      let start = rowStart(tile, band + place.y);
       let step = tile.lanesY * tile.cols;
       if (isWhole) {
 {
-          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step);
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
 }
 {
-          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step);
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
 }
 {
-          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step);
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
 }
 {
-          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step);
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
 }
 {
-          gradWords[4u] = wholeGrad(gradOffset + start + 4u * step);
+          gradWords[4u] = wholeGrad(gradOffset + start + 4u * step, place.cols);
 }
 {
-          gradWords[5u] = wholeGrad(gradOffset + start + 5u * step);
+          gradWords[5u] = wholeGrad(gradOffset + start + 5u * step, place.cols);
 }
 {
-          gradWords[6u] = wholeGrad(gradOffset + start + 6u * step);
+          gradWords[6u] = wholeGrad(gradOffset + start + 6u * step, place.cols);
 }
 {
-          gradWords[7u] = wholeGrad(gradOffset + start + 7u * step);
+          gradWords[7u] = wholeGrad(gradOffset + start + 7u * step, place.cols);
 }
       } else {
 {
-          let count = select(0u, place.count, band + place.y + 0u * tile.lanesY < tile.rowEnd);
-          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, count, gradAligned);
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 1u * tile.lanesY < tile.rowEnd);
-          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, count, gradAligned);
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 2u * tile.lanesY < tile.rowEnd);
-          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, count, gradAligned);
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 3u * tile.lanesY < tile.rowEnd);
-          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, count, gradAligned);
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 4u * tile.lanesY < tile.rowEnd);
-          gradWords[4u] = loadGrad(gradOffset + start + 4u * step, count, gradAligned);
+          let isIn = insideOf(tile, place, band + place.y + 4u * tile.lanesY);
+          gradWords[4u] = loadGrad(gradOffset + start + 4u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 5u * tile.lanesY < tile.rowEnd);
-          gradWords[5u] = loadGrad(gradOffset + start + 5u * step, count, gradAligned);
+          let isIn = insideOf(tile, place, band + place.y + 5u * tile.lanesY);
+          gradWords[5u] = loadGrad(gradOffset + start + 5u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 6u * tile.lanesY < tile.rowEnd);
-          gradWords[6u] = loadGrad(gradOffset + start + 6u * step, count, gradAligned);
+          let isIn = insideOf(tile, place, band + place.y + 6u * tile.lanesY);
+          gradWords[6u] = loadGrad(gradOffset + start + 6u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 7u * tile.lanesY < tile.rowEnd);
-          gradWords[7u] = loadGrad(gradOffset + start + 7u * step, count, gradAligned);
+          let isIn = insideOf(tile, place, band + place.y + 7u * tile.lanesY);
+          gradWords[7u] = loadGrad(gradOffset + start + 7u * step, place.cols, isIn);
 }
       }
 {
@@ -9166,17 +9447,22 @@ fn tileAt(number: u32) -> Tile {
 struct Lane {
   x: u32,
   y: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let x = lane & ((1u << tile.shift) - 1u);
-  let col = colBegin + 4u * x;
-  return Lane(x, lane >> tile.shift, col, min(max(tile.colEnd, col) - col, 4u), colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
 }
 fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
   return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
@@ -9344,39 +9630,55 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override gradType: u32 = 0u;
-fn wholeGrad(at: u32) -> vec4u {
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    return grad[at / 4u];
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
   }
-  let both = grad[at / 8u];
-  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
 }
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
-  if (aligned) {
-    return wholeGrad(at);
-  }
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
   if (gradType == 0u) {
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 struct Factors {
   rows: u32,
@@ -9387,26 +9689,26 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let first = blocks[tile.block].factors;
   let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
   let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
-  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols;
   var cols = vec4f();
 {
-    if (0u < place.count) {
-      cols[0u] = factors[at + 0u];
+    if (place.isIn[0u]) {
+      cols[0u] = factors[at + place.cols[0u]];
     }
 }
 {
-    if (1u < place.count) {
-      cols[1u] = factors[at + 1u];
+    if (place.isIn[1u]) {
+      cols[1u] = factors[at + place.cols[1u]];
     }
 }
 {
-    if (2u < place.count) {
-      cols[2u] = factors[at + 2u];
+    if (place.isIn[2u]) {
+      cols[2u] = factors[at + place.cols[2u]];
     }
 }
 {
-    if (3u < place.count) {
-      cols[3u] = factors[at + 3u];
+    if (place.isIn[3u]) {
+      cols[3u] = factors[at + place.cols[3u]];
     }
 }
   let rows = first + tile.matrix * blocks[tile.block].rows;
@@ -9429,10 +9731,13 @@ struct Params {
   factorsLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read> factors: array<f32>;
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -9445,7 +9750,6 @@ fn main(
   }
   let tile = tileAt(params.firstTile + index);
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   var squares = vec4f();
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
@@ -9453,8 +9757,8 @@ fn main(
     for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
       var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
-      let isWhole = gradAligned && isFull(tile, colBegin, band, 4u);
-      let start = rowStart(tile, band + place.y) + place.col;
+      let isWhole = isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y);
       let step = tile.lanesY * tile.cols;
 {
         rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
@@ -9470,33 +9774,33 @@ fn main(
 }
       if (isWhole) {
 {
-          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step);
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
 }
 {
-          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step);
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
 }
 {
-          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step);
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
 }
 {
-          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step);
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
 }
       } else {
 {
-          let count = select(0u, place.count, band + place.y + 0u * tile.lanesY < tile.rowEnd);
-          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, count, gradAligned);
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 1u * tile.lanesY < tile.rowEnd);
-          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, count, gradAligned);
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 2u * tile.lanesY < tile.rowEnd);
-          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, count, gradAligned);
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 3u * tile.lanesY < tile.rowEnd);
-          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, count, gradAligned);
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
 }
       }
 {
@@ -10247,17 +10551,22 @@ fn tileAt(number: u32) -> Tile {
 struct Lane {
   x: u32,
   y: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let x = lane & ((1u << tile.shift) - 1u);
-  let col = colBegin + 4u * x;
-  return Lane(x, lane >> tile.shift, col, min(max(tile.colEnd, col) - col, 4u), colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
 }
 fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
   return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
@@ -10425,7 +10734,7 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 var<workgroup> rowLanes: array<f32, 2304>;
-var<workgroup> columnLanes: array<vec4f, 256>;
+var<workgroup> columnLanes: array<f32, 1024>;
 fn leaveRow(tile: Tile, place: Lane, i: u32, quad: vec4f) {
   let sum = fma(quad.x, quad.x, fma(quad.y, quad.y, fma(quad.z, quad.z, quad.w * quad.w)));
   rowLanes[((i * tile.lanesY + place.y) * 9u << (tile.shift - 3u)) + place.x] = sum;
@@ -10476,123 +10785,180 @@ fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   workgroupBarrier();
 }
 fn joinColumns(tile: Tile, place: Lane, lane: u32, sums: vec4f) {
-  columnLanes[lane] = sums;
+{
+    columnLanes[0u * 256u + lane] = sums[0u];
+}
+{
+    columnLanes[1u * 256u + lane] = sums[1u];
+}
+{
+    columnLanes[2u * 256u + lane] = sums[2u];
+}
+{
+    columnLanes[3u * 256u + lane] = sums[3u];
+}
   workgroupBarrier();
   let block = tile.block;
   let rows = blocks[block].partials + blocks[block].batch * blocks[block].rows * tile.numAcross;
-  let start = rows + (tile.matrix * tile.numDown + tile.down) * blocks[block].cols + place.colBegin;
+  let start = rows + (tile.matrix * tile.numDown + tile.down) * tile.cols + place.colBegin;
   let width = min(tile.colEnd - place.colBegin, 1024u);
   for (var col = lane; col < width; col += 256u) {
-    var sum = columnLanes[col / 4u][col % 4u];
+    var x = col;
+    var j = x >> tile.shift;
+    if (isPaired()) {
+      x = col / 2u;
+      j = 2u * (x >> tile.shift) + col % 2u;
+    }
+    let first = j * 256u + (x & ((1u << tile.shift) - 1u));
+    var sum = columnLanes[first];
     for (var y = 1u; y < tile.lanesY; y++) {
-      sum += columnLanes[(y << tile.shift) + col / 4u][col % 4u];
+      sum += columnLanes[first + (y << tile.shift)];
     }
     partials[start + col] = sum;
   }
 }
 override gradType: u32 = 0u;
-fn wholeGrad(at: u32) -> vec4u {
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    return grad[at / 4u];
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
   }
-  let both = grad[at / 8u];
-  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
 }
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
-  if (aligned) {
-    return wholeGrad(at);
-  }
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
   if (gradType == 0u) {
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 override momentumType: u32 = 0u;
-fn wholeMomentum(at: u32) -> vec4u {
+fn wholeMomentum(row: u32, cols: vec4u) -> vec4u {
   if (momentumType == 0u) {
-    return momentum[at / 4u];
+    return vec4u(
+      momentum[row + cols.x],
+      momentum[row + cols.y],
+      momentum[row + cols.z],
+      momentum[row + cols.w],
+    );
   }
-  let both = momentum[at / 8u];
-  return vec4u(select(both.xy, both.zw, (at & 4u) != 0u), 0u, 0u);
+  return vec4u(momentum[(row + cols.x) / 2u], momentum[(row + cols.z) / 2u], 0u, 0u);
 }
-fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
-  if (aligned) {
-    return wholeMomentum(at);
-  }
+fn loadMomentum(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
   if (momentumType == 0u) {
-    var words = vec4u(momentum[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = momentum[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = momentum[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = momentum[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+{
+      if (isIn[0u]) {
+        words[0u] = momentum[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = momentum[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = momentum[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = momentum[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  var words = vec4u(momentum[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = momentum[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(1u, 3u, 5u, 7u) == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = momentum[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
 }
-fn storeMomentum(at: u32, count: u32, aligned: bool, words: vec4u) {
-  if (count == 0u) {
-    return;
-  }
+{
+    if (isIn[2u * 1u]) {
+      let word = momentum[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
+}
+fn storeMomentum(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {
   if (momentumType == 0u) {
-    if (aligned) {
-      momentum[at / 4u] = words;
-      return;
-    }
-    momentum[at / 4u][at % 4u] = words.x;
-    if (count > 1u) {
-      momentum[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
-    }
-    if (count > 2u) {
-      momentum[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
-    }
-    if (count > 3u) {
-      momentum[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
-    }
+{
+      if (isIn[0u]) {
+        momentum[row + cols[0u]] = words[0u];
+      }
+}
+{
+      if (isIn[1u]) {
+        momentum[row + cols[1u]] = words[1u];
+      }
+}
+{
+      if (isIn[2u]) {
+        momentum[row + cols[2u]] = words[2u];
+      }
+}
+{
+      if (isIn[3u]) {
+        momentum[row + cols[3u]] = words[3u];
+      }
+}
     return;
   }
-  storeMomentumWord(at / 2u, count, words.x);
-  if (count > 2u) {
-    storeMomentumWord(at / 2u + 1u, count - 2u, words.y);
-  }
+{
+    let at = (row + cols[2u * 0u]) / 2u;
+    if (isIn[2u * 0u + 1u]) {
+      momentum[at] = words[0u];
+    } else if (isIn[2u * 0u]) {
+      momentum[at] = (momentum[at] & 0xffff0000u) | (words[0u] & 0xffffu);
+    }
 }
-fn storeMomentumWord(word: u32, count: u32, bits: u32) {
-  if (count > 1u) {
-    momentum[word / 4u][word % 4u] = bits;
-  } else {
-    let old = momentum[word / 4u][word % 4u];
-    momentum[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
-  }
+{
+    let at = (row + cols[2u * 1u]) / 2u;
+    if (isIn[2u * 1u + 1u]) {
+      momentum[at] = words[1u];
+    } else if (isIn[2u * 1u]) {
+      momentum[at] = (momentum[at] & 0xffff0000u) | (words[1u] & 0xffffu);
+    }
+}
 }
 struct Factors {
   rows: u32,
@@ -10603,26 +10969,26 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let first = blocks[tile.block].factors;
   let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
   let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
-  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols;
   var cols = vec4f();
 {
-    if (0u < place.count) {
-      cols[0u] = factors[at + 0u];
+    if (place.isIn[0u]) {
+      cols[0u] = factors[at + place.cols[0u]];
     }
 }
 {
-    if (1u < place.count) {
-      cols[1u] = factors[at + 1u];
+    if (place.isIn[1u]) {
+      cols[1u] = factors[at + place.cols[1u]];
     }
 }
 {
-    if (2u < place.count) {
-      cols[2u] = factors[at + 2u];
+    if (place.isIn[2u]) {
+      cols[2u] = factors[at + place.cols[2u]];
     }
 }
 {
-    if (3u < place.count) {
-      cols[3u] = factors[at + 3u];
+    if (place.isIn[3u]) {
+      cols[3u] = factors[at + place.cols[3u]];
     }
 }
   let rows = first + tile.matrix * blocks[tile.block].rows;
@@ -10647,13 +11013,16 @@ struct Params {
   factorsLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read> factors: array<f32>;
 @group(0) @binding(4) var<storage, read> steps: array<Step>;
 @group(0) @binding(5) var<storage, read> guard: array<u32>;
-@group(0) @binding(6) var<storage, read_write> momentum: array<vec4u>;
+@group(0) @binding(6) var<storage, read_write> momentum: array<u32>;
 @group(0) @binding(7) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u || momentumType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -10667,9 +11036,7 @@ fn main(
   let tile = tileAt(params.firstTile + index);
   let changing = guard[0] == 0u;
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   let momentumOffset = blocks[tile.block].momentumOffset;
-  let momentumAligned = isAligned(tile, momentumOffset);
   let beta1 = blocks[tile.block].beta1;
   let take = steps[tile.block].take;
   let d = steps[tile.block].d;
@@ -10682,8 +11049,8 @@ fn main(
       var rowFactors: array<f32, 8>;
       var gradWords: array<vec4u, 8>;
       var momentumWords: array<vec4u, 8>;
-      let isWhole = gradAligned && momentumAligned && isFull(tile, colBegin, band, 8u);
-      let start = rowStart(tile, band + place.y) + place.col;
+      let isWhole = isFull(tile, colBegin, band, 8u);
+      let start = rowStart(tile, band + place.y);
       let step = tile.lanesY * tile.cols;
 {
         rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
@@ -10711,87 +11078,87 @@ fn main(
 }
       if (isWhole) {
 {
-          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step);
-          momentumWords[0u] = wholeMomentum(momentumOffset + start + 0u * step);
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
+          momentumWords[0u] = wholeMomentum(momentumOffset + start + 0u * step, place.cols);
 }
 {
-          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step);
-          momentumWords[1u] = wholeMomentum(momentumOffset + start + 1u * step);
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
+          momentumWords[1u] = wholeMomentum(momentumOffset + start + 1u * step, place.cols);
 }
 {
-          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step);
-          momentumWords[2u] = wholeMomentum(momentumOffset + start + 2u * step);
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
+          momentumWords[2u] = wholeMomentum(momentumOffset + start + 2u * step, place.cols);
 }
 {
-          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step);
-          momentumWords[3u] = wholeMomentum(momentumOffset + start + 3u * step);
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
+          momentumWords[3u] = wholeMomentum(momentumOffset + start + 3u * step, place.cols);
 }
 {
-          gradWords[4u] = wholeGrad(gradOffset + start + 4u * step);
-          momentumWords[4u] = wholeMomentum(momentumOffset + start + 4u * step);
+          gradWords[4u] = wholeGrad(gradOffset + start + 4u * step, place.cols);
+          momentumWords[4u] = wholeMomentum(momentumOffset + start + 4u * step, place.cols);
 }
 {
-          gradWords[5u] = wholeGrad(gradOffset + start + 5u * step);
-          momentumWords[5u] = wholeMomentum(momentumOffset + start + 5u * step);
+          gradWords[5u] = wholeGrad(gradOffset + start + 5u * step, place.cols);
+          momentumWords[5u] = wholeMomentum(momentumOffset + start + 5u * step, place.cols);
 }
 {
-          gradWords[6u] = wholeGrad(gradOffset + start + 6u * step);
-          momentumWords[6u] = wholeMomentum(momentumOffset + start + 6u * step);
+          gradWords[6u] = wholeGrad(gradOffset + start + 6u * step, place.cols);
+          momentumWords[6u] = wholeMomentum(momentumOffset + start + 6u * step, place.cols);
 }
 {
-          gradWords[7u] = wholeGrad(gradOffset + start + 7u * step);
-          momentumWords[7u] = wholeMomentum(momentumOffset + start + 7u * step);
+          gradWords[7u] = wholeGrad(gradOffset + start + 7u * step, place.cols);
+          momentumWords[7u] = wholeMomentum(momentumOffset + start + 7u * step, place.cols);
 }
       } else {
 {
-          let count = select(0u, place.count, band + place.y + 0u * tile.lanesY < tile.rowEnd);
-          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, count, gradAligned);
-          momentumWords[0u] = loadMomentum(momentumOffset + start + 0u * step, count, momentumAligned);
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
+          momentumWords[0u] = loadMomentum(momentumOffset + start + 0u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 1u * tile.lanesY < tile.rowEnd);
-          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, count, gradAligned);
-          momentumWords[1u] = loadMomentum(momentumOffset + start + 1u * step, count, momentumAligned);
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
+          momentumWords[1u] = loadMomentum(momentumOffset + start + 1u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 2u * tile.lanesY < tile.rowEnd);
-          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, count, gradAligned);
-          momentumWords[2u] = loadMomentum(momentumOffset + start + 2u * step, count, momentumAligned);
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
+          momentumWords[2u] = loadMomentum(momentumOffset + start + 2u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 3u * tile.lanesY < tile.rowEnd);
-          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, count, gradAligned);
-          momentumWords[3u] = loadMomentum(momentumOffset + start + 3u * step, count, momentumAligned);
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
+          momentumWords[3u] = loadMomentum(momentumOffset + start + 3u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 4u * tile.lanesY < tile.rowEnd);
-          gradWords[4u] = loadGrad(gradOffset + start + 4u * step, count, gradAligned);
-          momentumWords[4u] = loadMomentum(momentumOffset + start + 4u * step, count, momentumAligned);
+          let isIn = insideOf(tile, place, band + place.y + 4u * tile.lanesY);
+          gradWords[4u] = loadGrad(gradOffset + start + 4u * step, place.cols, isIn);
+          momentumWords[4u] = loadMomentum(momentumOffset + start + 4u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 5u * tile.lanesY < tile.rowEnd);
-          gradWords[5u] = loadGrad(gradOffset + start + 5u * step, count, gradAligned);
-          momentumWords[5u] = loadMomentum(momentumOffset + start + 5u * step, count, momentumAligned);
+          let isIn = insideOf(tile, place, band + place.y + 5u * tile.lanesY);
+          gradWords[5u] = loadGrad(gradOffset + start + 5u * step, place.cols, isIn);
+          momentumWords[5u] = loadMomentum(momentumOffset + start + 5u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 6u * tile.lanesY < tile.rowEnd);
-          gradWords[6u] = loadGrad(gradOffset + start + 6u * step, count, gradAligned);
-          momentumWords[6u] = loadMomentum(momentumOffset + start + 6u * step, count, momentumAligned);
+          let isIn = insideOf(tile, place, band + place.y + 6u * tile.lanesY);
+          gradWords[6u] = loadGrad(gradOffset + start + 6u * step, place.cols, isIn);
+          momentumWords[6u] = loadMomentum(momentumOffset + start + 6u * step, place.cols, isIn);
 }
 {
-          let count = select(0u, place.count, band + place.y + 7u * tile.lanesY < tile.rowEnd);
-          gradWords[7u] = loadGrad(gradOffset + start + 7u * step, count, gradAligned);
-          momentumWords[7u] = loadMomentum(momentumOffset + start + 7u * step, count, momentumAligned);
+          let isIn = insideOf(tile, place, band + place.y + 7u * tile.lanesY);
+          gradWords[7u] = loadGrad(gradOffset + start + 7u * step, place.cols, isIn);
+          momentumWords[7u] = loadMomentum(momentumOffset + start + 7u * step, place.cols, isIn);
 }
       }
 {
         let row = band + place.y + 0u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
           let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[0u]));
-          storeMomentum(momentumOffset + start + 0u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 0u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
@@ -10799,12 +11166,12 @@ fn main(
 }
 {
         let row = band + place.y + 1u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
           let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[1u]));
-          storeMomentum(momentumOffset + start + 1u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 1u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
@@ -10812,12 +11179,12 @@ fn main(
 }
 {
         let row = band + place.y + 2u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
           let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[2u]));
-          storeMomentum(momentumOffset + start + 2u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 2u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
@@ -10825,12 +11192,12 @@ fn main(
 }
 {
         let row = band + place.y + 3u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
           let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[3u]));
-          storeMomentum(momentumOffset + start + 3u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 3u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
@@ -10838,12 +11205,12 @@ fn main(
 }
 {
         let row = band + place.y + 4u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
           let u = updateOf(by, rowFactors[4u], quadOfWords(gradType, gradWords[4u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[4u]));
-          storeMomentum(momentumOffset + start + 4u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 4u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
@@ -10851,12 +11218,12 @@ fn main(
 }
 {
         let row = band + place.y + 5u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
           let u = updateOf(by, rowFactors[5u], quadOfWords(gradType, gradWords[5u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[5u]));
-          storeMomentum(momentumOffset + start + 5u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 5u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
@@ -10864,12 +11231,12 @@ fn main(
 }
 {
         let row = band + place.y + 6u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
           let u = updateOf(by, rowFactors[6u], quadOfWords(gradType, gradWords[6u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[6u]));
-          storeMomentum(momentumOffset + start + 6u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 6u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
@@ -10877,12 +11244,12 @@ fn main(
 }
 {
         let row = band + place.y + 7u * tile.lanesY;
-        let count = select(0u, place.count, row < tile.rowEnd);
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
           let u = updateOf(by, rowFactors[7u], quadOfWords(gradType, gradWords[7u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[7u]));
-          storeMomentum(momentumOffset + start + 7u * step, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 7u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);

@@ -1,6 +1,6 @@
 // A parameter in one block, and the same cut into 2, 4 and 8 along its rows or columns: what the blocks sum, added pairwise in
 // their order, and the parameters that they step to must have the same bits. The blocks' tensors begin elsewhere than the
-// whole one's, so that vectors of memory are loaded whole here and element by element there.
+// whole one's.
 
 import assert from "node:assert/strict";
 import { blockFields, type BlockRecord, encodeRecords } from "../../src/device/block_table.ts";

@@ -1,5 +1,4 @@
-// Where a block's tensors begin must not change a bit, though a GPU loads 4 elements at a time where they begin at a multiple
-// of 4, and one by one elsewhere (and the cases of adafactor_blocks_test.ts begin elsewhere).
+// Where a block's tensors begin in their buffers must not change a bit of what the passes leave, whether tiles are full or not.
 
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";

@@ -18,14 +18,14 @@ fn globalPlaceOf(tile: Tile, place: Lane) -> GlobalPlace {
   let batchInner = max(blocks[block].batchInner, 1u);
   let matrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
     blocks[block].batchBegin + tile.matrix % batchInner;
-  let cols = vec4u(place.col) + vec4u(0u, 1u, 2u, 3u);
   let colInner = vec4u(max(blocks[block].colInner, 1u));
   return GlobalPlace(
     matrix * blocks[block].indexRows + blocks[block].rowBegin,
     max(blocks[block].rowInner, 1u),
     blocks[block].rowInnerGlobal,
     blocks[block].indexCols,
-    cols / colInner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % colInner,
+    place.cols / colInner * blocks[block].colInnerGlobal + blocks[block].colBegin +
+      place.cols % colInner,
   );
 }
 

@@ -1,10 +1,14 @@
 // One workgroup of 256 has one tile: the last block that begins at or before it, then its place in the block. Tiles run
 // over matrices, then down, then across; a part's last ones are smaller. Needs the fragment block.
 //
-// Lanes lie on the tile as lanesX x lanesY, each with a quad of 4 neighbouring columns: lanesX is the power of two from
-// 8 to 256 that covers tileCols, and neighbours read neighbouring quads. A lane goes down the rows rowBegin + y, + lanesY,
-// ...; where a tile is wider than 1024, all go over it again, 1024 columns further. So what a lane sums, and in which order,
-// follows from the tile's shape alone.
+// Lanes lie on the tile as lanesX x lanesY; lanesX is the power of two from 8 to 256 of which 4 times as many columns cover
+// tileCols. A lane has 4 columns, so that neighbours read neighbouring words (a quad of what follows is one row of them):
+//
+//   x, x + lanesX, x + 2 lanesX, x + 3 lanesX     or, where a tensor has two elements to a word (`isPaired`),
+//   2 x, 2 x + 1, 2 (x + lanesX), 2 (x + lanesX) + 1
+//
+// and goes down the rows rowBegin + y, + lanesY, ...; where a tile is wider than 1024, all go over it again, 1024 columns
+// further. So what a lane sums, and in which order, follows from the tile's shape alone.
 
 struct Tile {
   block: u32,
@@ -73,21 +77,26 @@ fn tileAt(number: u32) -> Tile {
 struct Lane {
   x: u32,
   y: u32,
-  // Its first column in the matrix, how many of its 4 columns are in the tile, and where all lanes' columns begin.
-  col: u32,
-  count: u32,
+  // Where all lanes' columns begin, its own in the matrix, and which of them are in the tile.
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let x = lane & ((1u << tile.shift) - 1u);
-  let col = colBegin + 4u * x;
-  return Lane(x, lane >> tile.shift, col, min(max(tile.colEnd, col) - col, 4u), colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
 
-// True where every quad of the tile that is there at all is whole and begins at a multiple of 4, in a tensor at `offset`.
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | tile.cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+// Which of a lane's columns are there in a row.
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
 }
 
 // True where all lanes have all of their columns, and all of `numRows` rows each from the one at `band` on.

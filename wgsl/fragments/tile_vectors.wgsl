@@ -4,8 +4,8 @@
 
 // [rows of the band, lanesX], rows 9/8 lanesX apart to spread over the banks.
 var<workgroup> rowLanes: array<f32, 2304>;
-// [lanesY, lanesX]
-var<workgroup> columnLanes: array<vec4f, 256>;
+// [4 columns of each lane, lanesY, lanesX]
+var<workgroup> columnLanes: array<f32, 1024>;
 
 // `i` counts the lane's rows in the band, from 0 to 7.
 fn leaveRow(tile: Tile, place: Lane, i: u32, quad: vec4f) {
@@ -45,16 +45,26 @@ fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
 
 // The columns' sums over the tile; needs all lanes.
 fn joinColumns(tile: Tile, place: Lane, lane: u32, sums: vec4f) {
-  columnLanes[lane] = sums;
+  for (var j = 0u; j < 4u; j++) { // unroll
+    columnLanes[j * 256u + lane] = sums[j];
+  }
   workgroupBarrier();
   let block = tile.block;
   let rows = blocks[block].partials + blocks[block].batch * blocks[block].rows * tile.numAcross;
-  let start = rows + (tile.matrix * tile.numDown + tile.down) * blocks[block].cols + place.colBegin;
+  let start = rows + (tile.matrix * tile.numDown + tile.down) * tile.cols + place.colBegin;
   let width = min(tile.colEnd - place.colBegin, 1024u);
   for (var col = lane; col < width; col += 256u) {
-    var sum = columnLanes[col / 4u][col % 4u];
+    // Which lane has it, and as which of its 4.
+    var x = col;
+    var j = x >> tile.shift;
+    if (isPaired()) {
+      x = col / 2u;
+      j = 2u * (x >> tile.shift) + col % 2u;
+    }
+    let first = j * 256u + (x & ((1u << tile.shift) - 1u));
+    var sum = columnLanes[first];
     for (var y = 1u; y < tile.lanesY; y++) {
-      sum += columnLanes[(y << tile.shift) + col / 4u][col % 4u];
+      sum += columnLanes[first + (y << tile.shift)];
     }
     partials[start + col] = sum;
   }

@@ -13,11 +13,11 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let first = blocks[tile.block].factors;
   let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
   let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
-  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols;
   var cols = vec4f();
   for (var j = 0u; j < 4u; j++) { // unroll
-    if (j < place.count) {
-      cols[j] = factors[at + j];
+    if (place.isIn[j]) {
+      cols[j] = factors[at + place.cols[j]];
     }
   }
   let rows = first + tile.matrix * blocks[tile.block].rows;
