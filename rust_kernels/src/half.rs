@@ -114,8 +114,8 @@ impl Format for Bf16 {
 
     #[inline(always)]
     fn round_pair([low, high]: [F32x4; 2]) -> ([Words; 2], [F32x4; 2]) {
-        let magnitude = |x: F32x4| Words::of(x).and(Words::splat(0x7fff_ffff));
-        if is_nan(magnitude(low).max(magnitude(high))).any() {
+        // Infinities of two signs go the longer way too, unharmed.
+        if (low + high).has_nan() {
             let narrowed = [Self::narrow(low), Self::narrow(high)];
             return (narrowed, narrowed.map(Self::widen));
         }
@@ -153,9 +153,9 @@ pub fn narrow_run(to: Half, x: &[f32], out: &mut [u16]) {
     }
 }
 
-/// out[i] = x[i], rounded, and x[i] becomes what that is; returns the sum of its squares. The slices have one length.
+/// out[i] = x[i], rounded; returns the sum of the squares of what that is. The slices have one length.
 #[inline(never)]
-pub fn round_run(to: Half, x: &mut [f32], out: &mut [u16]) -> f32 {
+pub fn round_run(to: Half, x: &[f32], out: &mut [u16]) -> f32 {
     match to {
         Half::F16 => round_all(x, out, |pair, _| F16::round_pair(pair)),
         Half::Bf16 => round_all(x, out, |pair, _| Bf16::round_pair(pair)),
@@ -205,7 +205,7 @@ fn narrow_all<F: Format>(x: &[f32], out: &mut [u16]) {
 /// `round_run` by `round`, which gets eight elements and the place of the first.
 #[inline(always)]
 pub fn round_all(
-    x: &mut [f32],
+    x: &[f32],
     out: &mut [u16],
     round: impl Fn([F32x4; 2], usize) -> ([Words; 2], [F32x4; 2]),
 ) -> f32 {
@@ -216,10 +216,8 @@ pub fn round_all(
     last[..rest].copy_from_slice(&x[whole..]);
     let mut sums = [F32x4::splat(0.0); 2];
     let padded = if rest == 0 { 0 } else { HALF_LANES };
-    let turns = [
-        (&mut x[..whole], &mut out[..whole], 0),
-        (&mut last[..padded], &mut narrowed[..padded], whole),
-    ];
+    let turns =
+        [(&x[..whole], &mut out[..whole], 0), (&last[..padded], &mut narrowed[..padded], whole)];
     for (x, out, place) in turns {
         for at in (0..x.len()).step_by(HALF_LANES) {
             // SAFETY: both slices have one length, a multiple of 8.
@@ -227,15 +225,12 @@ pub fn round_all(
                 let pair = [F32x4::load(x, at), F32x4::load(x, at + LANES)];
                 let (halves, [low, high]) = round(pair, place + at);
                 Words::store_halves(halves, out, at);
-                low.store(x, at);
-                high.store(x, at + LANES);
                 sums[0] += low * low;
                 sums[1] += high * high;
             }
         }
     }
     out[whole..].copy_from_slice(&narrowed[..rest]);
-    x[whole..].copy_from_slice(&last[..rest]);
     (sums[0] + sums[1]).sum()
 }
 

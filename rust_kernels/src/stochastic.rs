@@ -11,10 +11,10 @@ use crate::bits::Words;
 use crate::half::{Bf16, F16, Format, Half, round_all};
 use crate::simd::F32x4;
 
-/// out[i] = x[i], rounded with the random bits of index `first` + i, and x[i] becomes what that is; returns the sum
-/// of its squares. The slices have one length.
+/// out[i] = x[i], rounded with the random bits of index `first` + i; returns the sum of the
+/// squares of what that is. The slices have one length.
 #[inline(never)]
-pub fn round_stochastic(to: Half, x: &mut [f32], (first, key): (u32, u32), out: &mut [u16]) -> f32 {
+pub fn round_stochastic(to: Half, x: &[f32], (first, key): (u32, u32), out: &mut [u16]) -> f32 {
     match to {
         Half::F16 => round_by::<F16>(x, (first, key), out),
         Half::Bf16 => round_by::<Bf16>(x, (first, key), out),
@@ -51,7 +51,7 @@ impl Stochastic for F16 {
     }
 }
 
-fn round_by<F: Stochastic>(x: &mut [f32], (first, key): (u32, u32), out: &mut [u16]) -> f32 {
+fn round_by<F: Stochastic>(x: &[f32], (first, key): (u32, u32), out: &mut [u16]) -> f32 {
     let lanes = [Words::from_lanes([0, 1, 2, 3]), Words::from_lanes([4, 5, 6, 7])];
     round_all(x, out, |[low, high], at| {
         let index = Words::splat(first.wrapping_add(at as u32));

@@ -68,24 +68,18 @@ pub enum Rounding<'a> {
     },
 }
 
-/// What 16-bit elements are now, and the sum of their squares.
-pub struct Rounded<'a, const ROWS: usize> {
-    pub rows: [&'a [f32]; ROWS],
-    pub squares: f32,
-}
-
-/// Puts back what `open_rows` gave; says what it was rounded to, where elements are of 16 bits.
+/// Puts back what `open_rows` gave. Where elements are of 16 bits, the result is the sum of squares of what is stored now.
 #[inline(always)]
-pub fn close_rows<'a, const ROWS: usize>(
+pub fn close_rows<const ROWS: usize>(
     stored: &mut StoredMut,
     run: &Run,
-    buffers: &'a mut Buffers,
+    buffers: &Buffers,
     rounding: &Rounding,
-) -> Option<Rounded<'a, ROWS>> {
+) -> Option<f32> {
     let StoredMut::Half(format, x) = stored else { return None };
     let mut squares = 0.0;
-    for (row, buffer) in buffers[..ROWS].iter_mut().enumerate() {
-        let (values, out) = (&mut buffer[..run.len()], &mut x[run.range(row)]);
+    for (row, buffer) in buffers[..ROWS].iter().enumerate() {
+        let (values, out) = (&buffer[..run.len()], &mut x[run.range(row)]);
         match *rounding {
             Rounding::ToNearest => squares += round_run(*format, values, out),
             Rounding::Stochastic { key, block } => {
@@ -95,13 +89,12 @@ pub fn close_rows<'a, const ROWS: usize>(
                     let (col, following) = block.global_col(run.cols.start + at);
                     let end = run.len().min(at + following);
                     let key = (row.wrapping_add(col), key);
-                    let (values, out) = (&mut values[at..end], &mut out[at..end]);
+                    let (values, out) = (&values[at..end], &mut out[at..end]);
                     squares += round_stochastic(*format, values, key, out);
                     at = end;
                 }
             }
         }
     }
-    let buffers: &'a Buffers = buffers;
-    Some(Rounded { rows: core::array::from_fn(|row| &buffers[row][..run.len()]), squares })
+    Some(squares)
 }

@@ -6,7 +6,7 @@ use crate::block_table::{Block, Steps};
 use crate::cast::{Stored, StoredMut};
 use crate::groups::for_each_column;
 use crate::simd::F32x4;
-use crate::stored_runs::{Buffers, Rounded, Rounding, buffers, close_rows, open_rows, read_rows};
+use crate::stored_runs::{Buffers, Rounding, buffers, close_rows, open_rows, read_rows};
 use crate::tile_sums::Rows;
 use crate::tiles::{ABREAST, Run, sum_tiles};
 use crate::updates::Update;
@@ -97,7 +97,7 @@ impl Pass for PlainStep<'_> {
             sums[row] += p * p;
             [p]
         });
-        close_param::<ROWS>(&mut self.param, run, &mut self.params).unwrap_or(total(sums))
+        close_param::<ROWS>(&mut self.param, run, &self.params).unwrap_or(total(sums))
     }
 }
 
@@ -141,8 +141,8 @@ impl Pass for MomentumStep<'_> {
             sums[row] += p * p;
             [p, m]
         });
-        close_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta, &Rounding::ToNearest);
-        close_param::<ROWS>(&mut self.param, run, &mut self.params).unwrap_or(total(sums))
+        close_rows::<ROWS>(&mut self.momentum, run, &self.momenta, &Rounding::ToNearest);
+        close_param::<ROWS>(&mut self.param, run, &self.params).unwrap_or(total(sums))
     }
 }
 
@@ -178,9 +178,13 @@ impl Pass for Momentum<'_> {
             counts[row] += where_aligned(m, taken, one);
             [m]
         });
-        let rounding = &Rounding::ToNearest;
-        let closed = close_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta, rounding);
-        let Some(Rounded { rows: stored, .. }) = closed else { return total(counts) };
+        let closed =
+            close_rows::<ROWS>(&mut self.momentum, run, &self.momenta, &Rounding::ToNearest);
+        if closed.is_none() {
+            return total(counts);
+        }
+        let stored = open_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta);
+        let stored = stored.map(|row| &*row);
         let mut counts = [F32x4::splat(0.0); ROWS];
         for_each_column(factors.cols, [grads, stored], [], |row, col_factor, [grad, m], []| {
             let taken = take * factors.update(row, grad, col_factor);
@@ -230,7 +234,7 @@ impl Pass for CautiousStep<'_> {
             sums[row] += p * p;
             [p]
         });
-        close_param::<ROWS>(&mut self.param, run, &mut self.params).unwrap_or(total(sums))
+        close_param::<ROWS>(&mut self.param, run, &self.params).unwrap_or(total(sums))
     }
 }
 
@@ -271,20 +275,15 @@ impl Rows for Residuals<'_> {
                 [m, share * u - m]
             });
         }
-        close_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta, &Rounding::ToNearest);
+        close_rows::<ROWS>(&mut self.momentum, run, &self.momenta, &Rounding::ToNearest);
         core::array::from_fn(|row| &residuals[row][..run.len()])
     }
 }
 
 /// The sum of squares of what was stored in 16 bits, as it is now.
 #[inline(always)]
-fn close_param<const ROWS: usize>(
-    param: &mut Param,
-    run: &Run,
-    buffers: &mut Buffers,
-) -> Option<f32> {
+fn close_param<const ROWS: usize>(param: &mut Param, run: &Run, buffers: &Buffers) -> Option<f32> {
     close_rows::<ROWS>(&mut param.values, run, buffers, &param.rounding)
-        .map(|rounded| rounded.squares)
 }
 
 fn squares<const ROWS: usize>(rows: [&[f32]; ROWS]) -> f32 {
