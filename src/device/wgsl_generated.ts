@@ -9030,12 +9030,12 @@ var<workgroup> rowLanes: array<f32, 2304>;
 var<workgroup> columnLanes: array<f32, 1024>;
 fn leaveRow(tile: Tile, place: Lane, i: u32, quad: vec4f) {
   let sum = fma(quad.x, quad.x, fma(quad.y, quad.y, fma(quad.z, quad.z, quad.w * quad.w)));
-  rowLanes[((i * tile.lanesY + place.y) * 9u << (tile.shift - 3u)) + place.x] = sum;
+  rowLanes[(((i * tile.lanesY + place.y) * 9u) << (tile.shift - 3u)) + place.x] = sum;
 }
 fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   let shift = tile.shift - 3u;
   let lanesPerRow = 1u << shift;
-  let first = ((lane >> shift) * 9u << shift) + (lane & (lanesPerRow - 1u));
+  let first = (((lane >> shift) * 9u) << shift) + (lane & (lanesPerRow - 1u));
   var part = rowLanes[first];
 {
     part += rowLanes[first + ((0u + 1u) << shift)];
@@ -9062,7 +9062,7 @@ fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   workgroupBarrier();
   let row = bandBegin + lane;
   if (lane < 8u * tile.lanesY && row < tile.rowEnd) {
-    let begin = lane * 9u << shift;
+    let begin = (lane * 9u) << shift;
     var sum = rowLanes[begin];
     for (var j = 1u; j < lanesPerRow; j++) {
       sum += rowLanes[begin + j];
@@ -10737,12 +10737,12 @@ var<workgroup> rowLanes: array<f32, 2304>;
 var<workgroup> columnLanes: array<f32, 1024>;
 fn leaveRow(tile: Tile, place: Lane, i: u32, quad: vec4f) {
   let sum = fma(quad.x, quad.x, fma(quad.y, quad.y, fma(quad.z, quad.z, quad.w * quad.w)));
-  rowLanes[((i * tile.lanesY + place.y) * 9u << (tile.shift - 3u)) + place.x] = sum;
+  rowLanes[(((i * tile.lanesY + place.y) * 9u) << (tile.shift - 3u)) + place.x] = sum;
 }
 fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   let shift = tile.shift - 3u;
   let lanesPerRow = 1u << shift;
-  let first = ((lane >> shift) * 9u << shift) + (lane & (lanesPerRow - 1u));
+  let first = (((lane >> shift) * 9u) << shift) + (lane & (lanesPerRow - 1u));
   var part = rowLanes[first];
 {
     part += rowLanes[first + ((0u + 1u) << shift)];
@@ -10769,7 +10769,7 @@ fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   workgroupBarrier();
   let row = bandBegin + lane;
   if (lane < 8u * tile.lanesY && row < tile.rowEnd) {
-    let begin = lane * 9u << shift;
+    let begin = (lane * 9u) << shift;
     var sum = rowLanes[begin];
     for (var j = 1u; j < lanesPerRow; j++) {
       sum += rowLanes[begin + j];

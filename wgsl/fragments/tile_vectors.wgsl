@@ -10,7 +10,7 @@ var<workgroup> columnLanes: array<f32, 1024>;
 // `i` counts the lane's rows in the band, from 0 to 7.
 fn leaveRow(tile: Tile, place: Lane, i: u32, quad: vec4f) {
   let sum = fma(quad.x, quad.x, fma(quad.y, quad.y, fma(quad.z, quad.z, quad.w * quad.w)));
-  rowLanes[((i * tile.lanesY + place.y) * 9u << (tile.shift - 3u)) + place.x] = sum;
+  rowLanes[(((i * tile.lanesY + place.y) * 9u) << (tile.shift - 3u)) + place.x] = sum;
 }
 
 // Needs all lanes, after a barrier; ends with all lanes past it.
@@ -18,7 +18,7 @@ fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   // lanesX / 8 lanes per row add 8 values each, then one adds those.
   let shift = tile.shift - 3u;
   let lanesPerRow = 1u << shift;
-  let first = ((lane >> shift) * 9u << shift) + (lane & (lanesPerRow - 1u));
+  let first = (((lane >> shift) * 9u) << shift) + (lane & (lanesPerRow - 1u));
   var part = rowLanes[first];
   for (var j = 0u; j < 7u; j++) { // unroll
     part += rowLanes[first + ((j + 1u) << shift)];
@@ -27,7 +27,7 @@ fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   workgroupBarrier();
   let row = bandBegin + lane;
   if (lane < 8u * tile.lanesY && row < tile.rowEnd) {
-    let begin = lane * 9u << shift;
+    let begin = (lane * 9u) << shift;
     var sum = rowLanes[begin];
     for (var j = 1u; j < lanesPerRow; j++) {
       sum += rowLanes[begin + j];
