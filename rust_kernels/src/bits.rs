@@ -54,12 +54,6 @@ impl Words {
         #[cfg(not(target_arch = "wasm32"))]
         return Self([x; 4]);
     }
-    /// As `splat`, for use in a loop before which it is called. V8 builds a constant that it knows anew at every use, in four
-    /// instructions, which halves the speed of a loop full of them; this one it does not know, and keeps in a register.
-    #[inline(always)]
-    pub fn keep(x: u32) -> Self {
-        Self::splat(core::hint::black_box(x))
-    }
     #[inline(always)]
     pub fn from_lanes([a, b, c, d]: [u32; 4]) -> Self {
         #[cfg(target_arch = "wasm32")]
@@ -108,6 +102,22 @@ impl Words {
         return Self(v128_bitselect(then.0, otherwise.0, self.0));
         #[cfg(not(target_arch = "wasm32"))]
         return self.and(then).or(Self(self.0.map(|x| !x)).and(otherwise));
+    }
+    /// Whether any bit is set.
+    #[inline(always)]
+    pub fn any(self) -> bool {
+        #[cfg(target_arch = "wasm32")]
+        return v128_any_true(self.0);
+        #[cfg(not(target_arch = "wasm32"))]
+        return self.0 != [0; 4];
+    }
+    /// `self` shifted down by 3 bits as a signed number.
+    #[inline(always)]
+    pub fn signed_down_3(self) -> Self {
+        #[cfg(target_arch = "wasm32")]
+        return Self(i32x4_shr(self.0, 3));
+        #[cfg(not(target_arch = "wasm32"))]
+        return Self(self.0.map(|x| ((x as i32) >> 3) as u32));
     }
     /// Loads `slice[at..at + 8]`, the first four and the next.
     ///

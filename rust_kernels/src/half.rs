@@ -7,121 +7,124 @@
 use crate::bits::{HALF_LANES, Words};
 use crate::simd::{F32x4, LANES};
 
-/// How an element is stored in 16 bits; a value has the constants that conversions need.
-pub trait Format: Copy {
-    /// `constant` gives a number in all lanes: `Words::keep` for a loop, else `Words::splat`.
-    fn new(constant: impl Fn(u32) -> Words) -> Self;
+/// How an element is stored in 16 bits.
+pub trait Format {
     /// Four elements, each in the lower half of a word, as f32.
-    fn widen(self, halves: Words) -> F32x4;
+    fn widen(halves: Words) -> F32x4;
     /// Four f32 as elements, each in the lower half of a word.
-    fn narrow(self, x: F32x4) -> Words;
+    fn narrow(x: F32x4) -> Words;
+    /// `widen` of eight; shorter where all are ordinary numbers.
+    #[inline(always)]
+    fn widen_pair([low, high]: [Words; 2]) -> [F32x4; 2] {
+        [Self::widen(low), Self::widen(high)]
+    }
+    /// `narrow` of eight, and what that widens to again; shorter where all are ordinary numbers.
+    fn round_pair(pair: [F32x4; 2]) -> ([Words; 2], [F32x4; 2]);
 }
 
-#[derive(Clone, Copy)]
-pub struct F16 {
-    magnitude: Words,
-    sign: Words,
-    largest: Words,
-    subnormal_end: Words,
-    smallest_normal: Words,
-    rebias: Words,
-    f32_magnitude: Words,
-    infinity: Words,
-    too_large: Words,
-    dropped_bits: Words,
-    fraction: Words,
-    quiet: Words,
-}
+pub struct F16;
+pub struct Bf16;
 
 impl Format for F16 {
     #[inline(always)]
-    fn new(constant: impl Fn(u32) -> Words) -> Self {
-        Self {
-            magnitude: constant(0x7fff),
-            sign: constant(0x8000),
-            largest: constant((0x7c00 << 13) - 1),
-            subnormal_end: constant(1 << 23),
-            // 2^-14, as f32.
-            smallest_normal: constant((127 - 14) << 23),
-            // What an f16's exponent lacks to an f32's.
-            rebias: constant((127 - 15) << 23),
-            f32_magnitude: constant(F32_MAGNITUDE),
-            infinity: constant(F32_INFINITY),
-            // 2^16, as f32: from there on all is infinity.
-            too_large: constant((127 + 16) << 23),
-            dropped_bits: constant(13 << 23),
-            fraction: constant(0x3ff),
-            quiet: constant(0x200),
-        }
-    }
-
-    #[inline(always)]
-    fn widen(self, halves: Words) -> F32x4 {
-        let magnitude = halves.and(self.magnitude).up::<13>();
-        let sign = halves.and(self.sign).up::<16>();
+    fn widen(halves: Words) -> F32x4 {
+        let magnitude = halves.and(Words::splat(0x7fff)).up::<13>();
+        let sign = halves.and(Words::splat(0x8000)).up::<16>();
+        let normal = magnitude.plus(Words::splat(REBIAS));
         // Infinity and NaN: the exponent of f32 is all ones too.
-        let special = magnitude.above(self.largest).and(self.rebias);
+        let special = normal.plus(Words::splat(REBIAS));
         // A subnormal is a fraction of 2^-14: put it under that power's own leading one, and take the one away. (To multiply
         // it by 2^112 would be shorter, but subnormal operands cost a hundred cycles each.)
-        let is_subnormal = self.subnormal_end.above(magnitude);
-        let leading = is_subnormal.and(self.smallest_normal);
-        let rebias = self.rebias.plus(is_subnormal.and(self.subnormal_end));
-        let number = magnitude.plus(rebias).as_f32() - leading.as_f32();
-        Words::of(number).plus(special).or(sign).as_f32()
+        let one = Words::splat(SMALLEST_NORMAL);
+        let subnormal = Words::of(magnitude.plus(one).as_f32() - one.as_f32());
+        let finite = Words::splat(1 << 23).above(magnitude).select(subnormal, normal);
+        let is_special = magnitude.above(Words::splat((0x7c00 << 13) - 1));
+        is_special.select(special, finite).or(sign).as_f32()
     }
 
     #[inline(always)]
-    fn narrow(self, x: F32x4) -> Words {
+    fn narrow(x: F32x4) -> Words {
         let bits = Words::of(x);
-        let magnitude = bits.and(self.f32_magnitude);
-        let sign = bits.down::<16>().and(self.sign);
-        let held = magnitude.min(self.too_large);
-        // With 2^13 times the power of two below it added, a number's last bit is the last that f16 keeps, and the addition
-        // itself rounds; below 2^-14 as if that were the power of two.
-        let exponent = held.and(self.infinity).max(self.smallest_normal);
-        let added = exponent.plus(self.dropped_bits);
-        let significand = Words::of(held.as_f32() + added.as_f32()).minus(added);
-        let number = exponent.minus(self.smallest_normal).down::<13>().plus(significand);
+        let magnitude = bits.and(Words::splat(0x7fff_ffff));
+        let sign = bits.down::<16>().and(Words::splat(0x8000));
+        // From 2^16 on all is infinity. The bits to drop are rounded by a carry, which may go up to the exponent.
+        let held = magnitude.min(Words::splat(TOO_LARGE));
+        let odd = held.down::<13>().and(Words::splat(1));
+        let normal = held.minus(Words::splat(REBIAS - 0xfff)).plus(odd).down::<13>();
+        // One half added puts a subnormal's bits at the lower end of the sum, rounded by the addition itself.
+        let half = Words::splat(ONE_HALF);
+        let subnormal = Words::of(held.as_f32() + half.as_f32()).minus(half);
+        let number = Words::splat(SMALLEST_NORMAL).above(magnitude).select(subnormal, normal);
         // A NaN was held to infinity's bits: what makes it a NaN is its fraction.
-        let fraction = magnitude.down::<13>().and(self.fraction).or(self.quiet);
-        number.or(magnitude.above(self.infinity).and(fraction)).or(sign)
+        let fraction = magnitude.down::<13>().and(Words::splat(0x3ff)).or(Words::splat(0x200));
+        number.or(is_nan(magnitude).and(fraction)).or(sign)
     }
-}
 
-#[derive(Clone, Copy)]
-pub struct Bf16 {
-    one: Words,
-    below_half: Words,
-    f32_magnitude: Words,
-    infinity: Words,
-    quiet: Words,
+    #[inline(always)]
+    fn widen_pair([low, high]: [Words; 2]) -> [F32x4; 2] {
+        // Exponents of 0 and of all ones are those that need more: they are 1 and 0 (of 32) after 1 is added, in place.
+        let next = |halves: Words| halves.plus(Words::splat(0x400)).and(Words::splat(0x7c00));
+        if Words::splat(0x401).above(next(low).min(next(high))).any() {
+            return [Self::widen(low), Self::widen(high)];
+        }
+        [low, high].map(|halves| {
+            let moved = halves.up::<16>().signed_down_3().and(Words::splat(0x8fff_e000));
+            moved.plus(Words::splat(REBIAS)).as_f32()
+        })
+    }
+
+    #[inline(always)]
+    fn round_pair([low, high]: [F32x4; 2]) -> ([Words; 2], [F32x4; 2]) {
+        let magnitude = |x: F32x4| Words::of(x).and(Words::splat(0x7fff_ffff));
+        let (a, b) = (magnitude(low), magnitude(high));
+        let too_small = Words::splat(SMALLEST_NORMAL).above(a.min(b));
+        if too_small.or(a.max(b).above(Words::splat(LARGEST))).any() {
+            let narrowed = [Self::narrow(low), Self::narrow(high)];
+            return (narrowed, narrowed.map(Self::widen));
+        }
+        // The sign is in no carry's way.
+        let rounded = [low, high].map(|x| {
+            let bits = Words::of(x);
+            let odd = bits.down::<13>().and(Words::splat(1));
+            bits.plus(odd).plus(Words::splat(0xfff)).and(Words::splat(0xffff_e000))
+        });
+        let narrowed = rounded.map(|bits| {
+            let sign = bits.down::<16>().and(Words::splat(0x8000));
+            bits.minus(Words::splat(REBIAS)).down::<13>().and(Words::splat(0x7fff)).or(sign)
+        });
+        (narrowed, rounded.map(Words::as_f32))
+    }
 }
 
 impl Format for Bf16 {
     #[inline(always)]
-    fn new(constant: impl Fn(u32) -> Words) -> Self {
-        Self {
-            one: constant(1),
-            below_half: constant(0x7fff),
-            f32_magnitude: constant(F32_MAGNITUDE),
-            infinity: constant(F32_INFINITY),
-            quiet: constant(0x0040_0000),
-        }
-    }
-
-    #[inline(always)]
-    fn widen(self, halves: Words) -> F32x4 {
+    fn widen(halves: Words) -> F32x4 {
         halves.up::<16>().as_f32()
     }
 
     #[inline(always)]
-    fn narrow(self, x: F32x4) -> Words {
+    fn narrow(x: F32x4) -> Words {
         let bits = Words::of(x);
-        let odd = bits.down::<16>().and(self.one);
-        let rounded = bits.plus(self.below_half).plus(odd);
+        let odd = bits.down::<16>().and(Words::splat(1));
+        let rounded = bits.plus(Words::splat(0x7fff)).plus(odd);
         // Rounding could carry a NaN over into zero: it is made quiet instead.
-        let is_nan = bits.and(self.f32_magnitude).above(self.infinity);
-        is_nan.select(bits.or(self.quiet), rounded).down::<16>()
+        let quiet = bits.or(Words::splat(0x0040_0000));
+        is_nan(bits.and(Words::splat(0x7fff_ffff))).select(quiet, rounded).down::<16>()
+    }
+
+    #[inline(always)]
+    fn round_pair([low, high]: [F32x4; 2]) -> ([Words; 2], [F32x4; 2]) {
+        // Infinities of two signs go the longer way too, unharmed.
+        if (low + high).has_nan() {
+            let narrowed = [Self::narrow(low), Self::narrow(high)];
+            return (narrowed, narrowed.map(Self::widen));
+        }
+        let narrowed = [low, high].map(|x| {
+            let bits = Words::of(x);
+            let odd = bits.down::<16>().and(Words::splat(1));
+            bits.plus(Words::splat(0x7fff)).plus(odd).down::<16>()
+        });
+        (narrowed, narrowed.map(Self::widen))
     }
 }
 
@@ -133,6 +136,7 @@ pub enum Half {
 }
 
 /// out[i] = x[i], widened. The slices have one length.
+#[inline(never)]
 pub fn widen_run(from: Half, x: &[u16], out: &mut [f32]) {
     match from {
         Half::F16 => widen_all::<F16>(x, out),
@@ -141,6 +145,7 @@ pub fn widen_run(from: Half, x: &[u16], out: &mut [f32]) {
 }
 
 /// out[i] = x[i], rounded. The slices have one length.
+#[inline(never)]
 pub fn narrow_run(to: Half, x: &[f32], out: &mut [u16]) {
     match to {
         Half::F16 => narrow_all::<F16>(x, out),
@@ -148,96 +153,101 @@ pub fn narrow_run(to: Half, x: &[f32], out: &mut [u16]) {
     }
 }
 
-/// out[i] = x[i], rounded, and x[i] becomes what that is. The slices have one length.
-pub fn round_run(to: Half, x: &mut [f32], out: &mut [u16]) {
+/// out[i] = x[i], rounded; returns the sum of the squares of what that is. The slices have one length.
+#[inline(never)]
+pub fn round_run(to: Half, x: &[f32], out: &mut [u16]) -> f32 {
     match to {
-        Half::F16 => round_nearest::<F16>(x, out),
-        Half::Bf16 => round_nearest::<Bf16>(x, out),
+        Half::F16 => round_all(x, out, |pair, _| F16::round_pair(pair)),
+        Half::Bf16 => round_all(x, out, |pair, _| Bf16::round_pair(pair)),
     }
 }
 
-fn round_nearest<F: Format>(x: &mut [f32], out: &mut [u16]) {
-    let format = F::new(Words::keep);
-    round_all::<F>(x, out, |pair, _| pair.map(|x| format.narrow(x)));
-}
-
-/// `round_run` by `narrow`, which gets eight elements and the place of the first.
-#[inline(always)]
-pub fn round_all<F: Format>(
-    x: &mut [f32],
-    out: &mut [u16],
-    narrow: impl Fn([F32x4; 2], usize) -> [Words; 2],
-) {
-    assert_eq!(x.len(), out.len());
-    let whole = x.len() / HALF_LANES * HALF_LANES;
-    let format = F::new(Words::keep);
-    let round = |x: &mut [f32], out: &mut [u16], at: usize, place: usize| {
-        // SAFETY: the callers below see to at + 8 <= len, and both slices are that long.
-        unsafe {
-            let narrowed = narrow([F32x4::load(x, at), F32x4::load(x, at + LANES)], place);
-            Words::store_halves(narrowed, out, at);
-            let [low, high] = narrowed.map(|halves| format.widen(halves));
-            low.store(x, at);
-            high.store(x, at + LANES);
-        }
-    };
-    for at in (0..whole).step_by(HALF_LANES) {
-        round(x, out, at, at);
-    }
-    let (mut last, mut narrowed) = ([0.0; HALF_LANES], [0; HALF_LANES]);
-    let rest = x.len() - whole;
-    last[..rest].copy_from_slice(&x[whole..]);
-    round(&mut last, &mut narrowed, 0, whole);
-    out[whole..].copy_from_slice(&narrowed[..rest]);
-    x[whole..].copy_from_slice(&last[..rest]);
-}
+// In each of these the last elements go through the loop in a second turn, in arrays of eight: with one place where eight
+// are converted the compiler puts the conversion there, and calls nothing.
 
 fn widen_all<F: Format>(x: &[u16], out: &mut [f32]) {
     assert_eq!(x.len(), out.len());
     let whole = x.len() / HALF_LANES * HALF_LANES;
-    let format = F::new(Words::keep);
-    let widen = |x: &[u16], out: &mut [f32], at: usize| {
-        // SAFETY: the callers below see to at + 8 <= len, and both slices are that long.
-        unsafe {
-            let [low, high] = Words::load_halves(x, at);
-            format.widen(low).store(out, at);
-            format.widen(high).store(out, at + LANES);
-        }
-    };
-    for at in (0..whole).step_by(HALF_LANES) {
-        widen(x, out, at);
-    }
     let (mut last, mut widened) = ([0; HALF_LANES], [0.0; HALF_LANES]);
     let rest = x.len() - whole;
     last[..rest].copy_from_slice(&x[whole..]);
-    widen(&last, &mut widened, 0);
+    for (x, out) in [(&x[..whole], &mut out[..whole]), (&last, &mut widened[..])] {
+        for at in (0..x.len()).step_by(HALF_LANES) {
+            // SAFETY: both slices have one length, a multiple of 8.
+            unsafe {
+                let [low, high] = F::widen_pair(Words::load_halves(x, at));
+                low.store(out, at);
+                high.store(out, at + LANES);
+            }
+        }
+    }
     out[whole..].copy_from_slice(&widened[..rest]);
 }
 
 fn narrow_all<F: Format>(x: &[f32], out: &mut [u16]) {
     assert_eq!(x.len(), out.len());
     let whole = x.len() / HALF_LANES * HALF_LANES;
-    let format = F::new(Words::keep);
-    let narrow = |x: &[f32], out: &mut [u16], at: usize| {
-        // SAFETY: the callers below see to at + 8 <= len, and both slices are that long.
-        unsafe {
-            let low = format.narrow(F32x4::load(x, at));
-            let high = format.narrow(F32x4::load(x, at + LANES));
-            Words::store_halves([low, high], out, at);
-        }
-    };
-    for at in (0..whole).step_by(HALF_LANES) {
-        narrow(x, out, at);
-    }
     let (mut last, mut narrowed) = ([0.0; HALF_LANES], [0; HALF_LANES]);
     let rest = x.len() - whole;
     last[..rest].copy_from_slice(&x[whole..]);
-    narrow(&last, &mut narrowed, 0);
+    for (x, out) in [(&x[..whole], &mut out[..whole]), (&last, &mut narrowed[..])] {
+        for at in (0..x.len()).step_by(HALF_LANES) {
+            // SAFETY: both slices have one length, a multiple of 8.
+            unsafe {
+                let pair = [F32x4::load(x, at), F32x4::load(x, at + LANES)];
+                Words::store_halves(F::round_pair(pair).0, out, at);
+            }
+        }
+    }
     out[whole..].copy_from_slice(&narrowed[..rest]);
 }
 
-const F32_MAGNITUDE: u32 = 0x7fff_ffff;
-const F32_INFINITY: u32 = 0x7f80_0000;
+/// `round_run` by `round`, which gets eight elements and the place of the first.
+#[inline(always)]
+pub fn round_all(
+    x: &[f32],
+    out: &mut [u16],
+    round: impl Fn([F32x4; 2], usize) -> ([Words; 2], [F32x4; 2]),
+) -> f32 {
+    assert_eq!(x.len(), out.len());
+    let whole = x.len() / HALF_LANES * HALF_LANES;
+    let (mut last, mut narrowed) = ([0.0; HALF_LANES], [0; HALF_LANES]);
+    let rest = x.len() - whole;
+    last[..rest].copy_from_slice(&x[whole..]);
+    let mut sums = [F32x4::splat(0.0); 2];
+    let padded = if rest == 0 { 0 } else { HALF_LANES };
+    let turns =
+        [(&x[..whole], &mut out[..whole], 0), (&last[..padded], &mut narrowed[..padded], whole)];
+    for (x, out, place) in turns {
+        for at in (0..x.len()).step_by(HALF_LANES) {
+            // SAFETY: both slices have one length, a multiple of 8.
+            unsafe {
+                let pair = [F32x4::load(x, at), F32x4::load(x, at + LANES)];
+                let (halves, [low, high]) = round(pair, place + at);
+                Words::store_halves(halves, out, at);
+                sums[0] += low * low;
+                sums[1] += high * high;
+            }
+        }
+    }
+    out[whole..].copy_from_slice(&narrowed[..rest]);
+    (sums[0] + sums[1]).sum()
+}
+
+#[inline(always)]
+fn is_nan(magnitude: Words) -> Words {
+    magnitude.above(Words::splat(0x7f80_0000))
+}
+
+/// What an f16's exponent lacks to an f32's.
+const REBIAS: u32 = (127 - 15) << 23;
+/// 2^-14, the smallest normal f16, as f32.
+const SMALLEST_NORMAL: u32 = (127 - 14) << 23;
+/// 65504, the largest f16, as f32.
+const LARGEST: u32 = 0x477f_e000;
+/// 2^16, as f32: narrowing it gives infinity's bits.
+const TOO_LARGE: u32 = (127 + 16) << 23;
+const ONE_HALF: u32 = (127 - 1) << 23;
 
 #[cfg(test)]
 mod tests {
@@ -260,7 +270,7 @@ mod tests {
         for half in 0..=u16::MAX {
             let bits = widen(half).to_bits();
             // Halfway in either format, subnormal f16 too, is one of these steps beyond.
-            for step in (0..24).map(|i| 1_u32 << i).chain([0]) {
+            for step in (0..24).map(|i| 1u32 << i).chain([0]) {
                 for offset in [step.wrapping_sub(1), step, step + 1] {
                     values.push(f32::from_bits(bits.wrapping_add(offset)));
                 }

@@ -62,6 +62,11 @@ impl F32x4 {
         // pmax and pmin are one instruction each; with self first they give back a NaN.
         Self(f32x4_pmin(f32x4_pmax(self.0, f32x4_splat(low)), f32x4_splat(high)))
     }
+    /// Whether a lane is NaN.
+    #[inline(always)]
+    pub fn has_nan(self) -> bool {
+        v128_any_true(f32x4_ne(self.0, self.0))
+    }
     /// Rounds to the nearest integer, ties to even.
     #[inline(always)]
     pub fn round(self) -> Self {
@@ -142,6 +147,9 @@ impl F32x4 {
     }
     pub fn clamp(self, low: f32, high: f32) -> Self {
         Self(self.0.map(|x| x.clamp(low, high)))
+    }
+    pub fn has_nan(self) -> bool {
+        self.0.iter().any(|x| x.is_nan())
     }
     pub fn round(self) -> Self {
         Self(self.0.map(f32::round_ties_even))

@@ -11,9 +11,10 @@ use crate::bits::Words;
 use crate::half::{Bf16, F16, Format, Half, round_all};
 use crate::simd::F32x4;
 
-/// out[i] = x[i], rounded with the random bits of index `first` + i, and x[i] becomes what that is. The slices have one
-/// length.
-pub fn round_stochastic(to: Half, x: &mut [f32], (first, key): (u32, u32), out: &mut [u16]) {
+/// out[i] = x[i], rounded with the random bits of index `first` + i; returns the sum of the
+/// squares of what that is. The slices have one length.
+#[inline(never)]
+pub fn round_stochastic(to: Half, x: &[f32], (first, key): (u32, u32), out: &mut [u16]) -> f32 {
     match to {
         Half::F16 => round_by::<F16>(x, (first, key), out),
         Half::Bf16 => round_by::<Bf16>(x, (first, key), out),
@@ -50,13 +51,14 @@ impl Stochastic for F16 {
     }
 }
 
-fn round_by<F: Stochastic>(x: &mut [f32], (first, key): (u32, u32), out: &mut [u16]) {
+fn round_by<F: Stochastic>(x: &[f32], (first, key): (u32, u32), out: &mut [u16]) -> f32 {
     let lanes = [Words::from_lanes([0, 1, 2, 3]), Words::from_lanes([4, 5, 6, 7])];
-    round_all::<F>(x, out, |[low, high], at| {
+    round_all(x, out, |[low, high], at| {
         let index = Words::splat(first.wrapping_add(at as u32));
-        [(low, lanes[0]), (high, lanes[1])]
-            .map(|(x, lanes)| narrow_words::<F>(x, index.plus(lanes), key))
-    });
+        let narrowed = [(low, lanes[0]), (high, lanes[1])]
+            .map(|(x, lanes)| narrow_words::<F>(x, index.plus(lanes), key));
+        (narrowed, F::widen_pair(narrowed))
+    })
 }
 
 #[inline(always)]
@@ -65,7 +67,7 @@ fn narrow_words<F: Stochastic>(x: F32x4, index: Words, key: u32) -> Words {
     let magnitude = bits.and(Words::splat(0x7fff_ffff));
     let sign = bits.down::<16>().and(Words::splat(0x8000));
     let rounded = F::round(magnitude, hash(index.xor(Words::splat(key)))).or(sign);
-    magnitude.above(Words::splat(0x7f7f_ffff)).select(F::new(Words::splat).narrow(x), rounded)
+    magnitude.above(Words::splat(0x7f7f_ffff)).select(F::narrow(x), rounded)
 }
 
 #[inline(always)]

@@ -7,12 +7,12 @@ use crate::half::{round_run, widen_run};
 use crate::stochastic::round_stochastic;
 use crate::tiles::{ABREAST, RUN, Run};
 
-/// Room for one row of a run, and for all of its rows.
-pub type Buffer = [f32; RUN];
-pub type Buffers = [Buffer; ABREAST];
+/// Room for all rows of a run. Rows lie no multiple of 4096 bytes apart, as a load from such a distance would wait for the
+/// store before it.
+pub type Buffers = [[f32; RUN + 144]; ABREAST];
 
 pub const fn buffers() -> Buffers {
-    [[0.0; RUN]; ABREAST]
+    [[0.0; RUN + 144]; ABREAST]
 }
 
 /// The run's rows, of which there are `ROWS`.
@@ -68,37 +68,33 @@ pub enum Rounding<'a> {
     },
 }
 
-/// Puts back what `open_rows` gave. Where elements are of 16 bits it was rounded, and the result is what it is now.
+/// Puts back what `open_rows` gave. Where elements are of 16 bits, the result is the sum of squares of what is stored now.
 #[inline(always)]
-pub fn close_rows<'a, const ROWS: usize>(
+pub fn close_rows<const ROWS: usize>(
     stored: &mut StoredMut,
     run: &Run,
-    buffers: &'a mut Buffers,
+    buffers: &Buffers,
     rounding: &Rounding,
-) -> Option<[&'a [f32]; ROWS]> {
+) -> Option<f32> {
     let StoredMut::Half(format, x) = stored else { return None };
-    for (row, buffer) in buffers[..ROWS].iter_mut().enumerate() {
-        let (values, out) = (&mut buffer[..run.len()], &mut x[run.range(row)]);
+    let mut squares = 0.0;
+    for (row, buffer) in buffers[..ROWS].iter().enumerate() {
+        let (values, out) = (&buffer[..run.len()], &mut x[run.range(row)]);
         match *rounding {
-            Rounding::ToNearest => round_run(*format, values, out),
+            Rounding::ToNearest => squares += round_run(*format, values, out),
             Rounding::Stochastic { key, block } => {
                 let row = block.global_row(run.b, run.i + row);
                 let mut at = 0;
                 while at < run.len() {
                     let (col, following) = block.global_col(run.cols.start + at);
                     let end = run.len().min(at + following);
-                    let first = row.wrapping_add(col);
-                    round_stochastic(
-                        *format,
-                        &mut values[at..end],
-                        (first, key),
-                        &mut out[at..end],
-                    );
+                    let key = (row.wrapping_add(col), key);
+                    let (values, out) = (&values[at..end], &mut out[at..end]);
+                    squares += round_stochastic(*format, values, key, out);
                     at = end;
                 }
             }
         }
     }
-    let buffers: &'a Buffers = buffers;
-    Some(core::array::from_fn(|row| &buffers[row][..run.len()]))
+    Some(squares)
 }

@@ -26,11 +26,6 @@ fn run_sum(run: &[f32], f: &impl Fn(F32x4) -> F32x4) -> f32 {
     total(sums)
 }
 
-/// Sum of x^2.
-pub fn sum_squares(x: &[f32]) -> f32 {
-    sum_by(x, |x| x * x) as f32
-}
-
 /// out[r] (+)= sum over c of x[r, c]
 pub fn row_sums(x: &[f32], cols: usize, accumulate: bool, out: &mut [f32]) {
     for (r, out) in out.iter_mut().enumerate() {

@@ -7,7 +7,6 @@ use crate::cast::{Stored, StoredMut};
 use crate::groups::for_each_column;
 use crate::simd::F32x4;
 use crate::stored_runs::{Buffers, Rounding, buffers, close_rows, open_rows, read_rows};
-use crate::sums::sum_squares;
 use crate::tile_sums::Rows;
 use crate::tiles::{ABREAST, Run, sum_tiles};
 use crate::updates::Update;
@@ -46,7 +45,7 @@ struct UpdateSquares {
 }
 
 impl Pass for UpdateSquares {
-    #[inline(always)]
+    #[inline(never)]
     fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
         let factors = update.factors::<ROWS, CAPPED>(run);
         let grads = read_rows::<ROWS>(update.grad, run, &mut self.grads);
@@ -84,7 +83,7 @@ struct PlainStep<'a> {
 }
 
 impl Pass for PlainStep<'_> {
-    #[inline(always)]
+    #[inline(never)]
     fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
         let &Steps { a, d, decay, .. } = self.steps;
         let (decay, over) = (F32x4::splat(decay), F32x4::splat(a / d));
@@ -98,7 +97,7 @@ impl Pass for PlainStep<'_> {
             sums[row] += p * p;
             [p]
         });
-        close_param::<ROWS>(&mut self.param, run, &mut self.params).unwrap_or(total(sums))
+        close_param::<ROWS>(&mut self.param, run, &self.params).unwrap_or(total(sums))
     }
 }
 
@@ -124,7 +123,7 @@ struct MomentumStep<'a> {
 }
 
 impl Pass for MomentumStep<'_> {
-    #[inline(always)]
+    #[inline(never)]
     fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
         let &Steps { decay, take, over, .. } = self.steps;
         let (decay, over) = (F32x4::splat(decay), F32x4::splat(over));
@@ -142,8 +141,8 @@ impl Pass for MomentumStep<'_> {
             sums[row] += p * p;
             [p, m]
         });
-        close_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta, &Rounding::ToNearest);
-        close_param::<ROWS>(&mut self.param, run, &mut self.params).unwrap_or(total(sums))
+        close_rows::<ROWS>(&mut self.momentum, run, &self.momenta, &Rounding::ToNearest);
+        close_param::<ROWS>(&mut self.param, run, &self.params).unwrap_or(total(sums))
     }
 }
 
@@ -165,7 +164,7 @@ struct Momentum<'a> {
 }
 
 impl Pass for Momentum<'_> {
-    #[inline(always)]
+    #[inline(never)]
     fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
         let (keep, take) = (F32x4::splat(update.block.beta1), F32x4::splat(self.steps.take));
         let one = F32x4::splat(1.0);
@@ -179,9 +178,13 @@ impl Pass for Momentum<'_> {
             counts[row] += where_aligned(m, taken, one);
             [m]
         });
-        let rounding = &Rounding::ToNearest;
-        let closed = close_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta, rounding);
-        let Some(stored) = closed else { return total(counts) };
+        let closed =
+            close_rows::<ROWS>(&mut self.momentum, run, &self.momenta, &Rounding::ToNearest);
+        if closed.is_none() {
+            return total(counts);
+        }
+        let stored = open_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta);
+        let stored = stored.map(|row| &*row);
         let mut counts = [F32x4::splat(0.0); ROWS];
         for_each_column(factors.cols, [grads, stored], [], |row, col_factor, [grad, m], []| {
             let taken = take * factors.update(row, grad, col_factor);
@@ -214,7 +217,7 @@ struct CautiousStep<'a> {
 }
 
 impl Pass for CautiousStep<'_> {
-    #[inline(always)]
+    #[inline(never)]
     fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
         let &Steps { decay, take, over, .. } = self.steps;
         let [decay, take, over] = [decay, take, over].map(F32x4::splat);
@@ -231,7 +234,7 @@ impl Pass for CautiousStep<'_> {
             sums[row] += p * p;
             [p]
         });
-        close_param::<ROWS>(&mut self.param, run, &mut self.params).unwrap_or(total(sums))
+        close_param::<ROWS>(&mut self.param, run, &self.params).unwrap_or(total(sums))
     }
 }
 
@@ -272,23 +275,24 @@ impl Rows for Residuals<'_> {
                 [m, share * u - m]
             });
         }
-        close_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta, &Rounding::ToNearest);
+        close_rows::<ROWS>(&mut self.momentum, run, &self.momenta, &Rounding::ToNearest);
         core::array::from_fn(|row| &residuals[row][..run.len()])
     }
 }
 
 /// The sum of squares of what was stored in 16 bits, as it is now.
 #[inline(always)]
-fn close_param<const ROWS: usize>(
-    param: &mut Param,
-    run: &Run,
-    buffers: &mut Buffers,
-) -> Option<f32> {
-    close_rows::<ROWS>(&mut param.values, run, buffers, &param.rounding).map(squares)
+fn close_param<const ROWS: usize>(param: &mut Param, run: &Run, buffers: &Buffers) -> Option<f32> {
+    close_rows::<ROWS>(&mut param.values, run, buffers, &param.rounding)
 }
 
 fn squares<const ROWS: usize>(rows: [&[f32]; ROWS]) -> f32 {
-    rows.map(sum_squares).iter().sum()
+    let mut sums = [F32x4::splat(0.0); ROWS];
+    for_each_column(rows[0], [rows], [], |row, _, [x], []| {
+        sums[row] += x * x;
+        []
+    });
+    total(sums)
 }
 
 fn total<const ROWS: usize>(sums: [F32x4; ROWS]) -> f32 {

@@ -1509,6 +1509,10 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -1521,19 +1525,23 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -1542,30 +1550,37 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
-  let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -1727,102 +1742,147 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override gradType: u32 = 0u;
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
+  }
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (gradType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 override paramType: u32 = 0u;
-fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeParam(row: u32, cols: vec4u) -> vec4u {
   if (paramType == 0u) {
-    if (aligned) {
-      return param[at / 4u];
-    }
-    var words = vec4u(param[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = param[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = param[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = param[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      param[row + cols.x],
+      param[row + cols.y],
+      param[row + cols.z],
+      param[row + cols.w],
+    );
+  }
+  return vec4u(param[(row + cols.x) / 2u], param[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadParam(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (paramType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = param[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = param[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = param[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = param[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = param[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(param[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = param[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = param[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
 }
-fn storeParam(at: u32, count: u32, aligned: bool, words: vec4u) {
-  if (count == 0u) {
-    return;
-  }
+{
+    if (isIn[2u * 1u]) {
+      let word = param[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
+}
+fn storeParam(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {
   if (paramType == 0u) {
-    if (aligned) {
-      param[at / 4u] = words;
-      return;
-    }
-    param[at / 4u][at % 4u] = words.x;
-    if (count > 1u) {
-      param[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
-    }
-    if (count > 2u) {
-      param[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
-    }
-    if (count > 3u) {
-      param[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
-    }
+{
+      if (isIn[0u]) {
+        param[row + cols[0u]] = words[0u];
+      }
+}
+{
+      if (isIn[1u]) {
+        param[row + cols[1u]] = words[1u];
+      }
+}
+{
+      if (isIn[2u]) {
+        param[row + cols[2u]] = words[2u];
+      }
+}
+{
+      if (isIn[3u]) {
+        param[row + cols[3u]] = words[3u];
+      }
+}
     return;
   }
-  storeParamWord(at / 2u, count, words.x);
-  if (count > 2u) {
-    storeParamWord(at / 2u + 1u, count - 2u, words.y);
-  }
+{
+    let at = (row + cols[2u * 0u]) / 2u;
+    if (isIn[2u * 0u + 1u]) {
+      param[at] = words[0u];
+    } else if (isIn[2u * 0u]) {
+      param[at] = (param[at] & 0xffff0000u) | (words[0u] & 0xffffu);
+    }
 }
-fn storeParamWord(word: u32, count: u32, bits: u32) {
-  if (count > 1u) {
-    param[word / 4u][word % 4u] = bits;
-  } else {
-    let old = param[word / 4u][word % 4u];
-    param[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
-  }
+{
+    let at = (row + cols[2u * 1u]) / 2u;
+    if (isIn[2u * 1u + 1u]) {
+      param[at] = words[1u];
+    } else if (isIn[2u * 1u]) {
+      param[at] = (param[at] & 0xffff0000u) | (words[1u] & 0xffffu);
+    }
+}
 }
 struct Factors {
   rows: u32,
@@ -1833,49 +1893,62 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let first = blocks[tile.block].factors;
   let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
   let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
-  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols;
   var cols = vec4f();
 {
-    if (0u < place.count) {
-      cols[0u] = factors[at + 0u];
+    if (place.isIn[0u]) {
+      cols[0u] = factors[at + place.cols[0u]];
     }
 }
 {
-    if (1u < place.count) {
-      cols[1u] = factors[at + 1u];
+    if (place.isIn[1u]) {
+      cols[1u] = factors[at + place.cols[1u]];
     }
 }
 {
-    if (2u < place.count) {
-      cols[2u] = factors[at + 2u];
+    if (place.isIn[2u]) {
+      cols[2u] = factors[at + place.cols[2u]];
     }
 }
 {
-    if (3u < place.count) {
-      cols[3u] = factors[at + 3u];
+    if (place.isIn[3u]) {
+      cols[3u] = factors[at + place.cols[3u]];
     }
 }
   let rows = first + tile.matrix * blocks[tile.block].rows;
   return Factors(rows, cols, factors[first + numRows + numCols]);
 }
-fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
-  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+fn rowFactorOf(tile: Tile, by: Factors, row: u32) -> f32 {
+  return factors[by.rows + min(row, tile.rowEnd - 1u)];
+}
+fn updateOf(by: Factors, rowFactor: f32, grad: vec4f) -> vec4f {
   return grad * min(rowFactor * by.cols, vec4f(by.cap));
 }
-fn globalCols(block: u32, col: u32) -> vec4u {
-  let cols = vec4u(col) + vec4u(0u, 1u, 2u, 3u);
-  let inner = vec4u(max(blocks[block].colInner, 1u));
-  return cols / inner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % inner;
+struct GlobalPlace {
+  firstRow: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  indexCols: u32,
+  cols: vec4u,
 }
-fn globalRowStart(tile: Tile, row: u32) -> u32 {
+fn globalPlaceOf(tile: Tile, place: Lane) -> GlobalPlace {
   let block = tile.block;
   let batchInner = max(blocks[block].batchInner, 1u);
-  let rowInner = max(blocks[block].rowInner, 1u);
-  let globalMatrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
+  let matrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
     blocks[block].batchBegin + tile.matrix % batchInner;
-  let globalRow = row / rowInner * blocks[block].rowInnerGlobal + blocks[block].rowBegin +
-    row % rowInner;
-  return (globalMatrix * blocks[block].indexRows + globalRow) * blocks[block].indexCols;
+  let colInner = vec4u(max(blocks[block].colInner, 1u));
+  return GlobalPlace(
+    matrix * blocks[block].indexRows + blocks[block].rowBegin,
+    max(blocks[block].rowInner, 1u),
+    blocks[block].rowInnerGlobal,
+    blocks[block].indexCols,
+    place.cols / colInner * blocks[block].colInnerGlobal + blocks[block].colBegin +
+      place.cols % colInner,
+  );
+}
+fn globalIndexOf(place: GlobalPlace, row: u32) -> vec4u {
+  let globalRow = place.firstRow + row / place.rowInner * place.rowInnerGlobal + row % place.rowInner;
+  return globalRow * place.indexCols + place.cols;
 }
 fn randomBits(index: vec4u, key: u32) -> vec4u {
   var x = index ^ vec4u(key);
@@ -1903,12 +1976,22 @@ fn wordsAtRandom(storage: u32, quad: vec4f, random: vec4u) -> vec4u {
   return packed(select(nearest(storage, bits), rounded | sign, isFinite));
 }
 override stochastic: bool = false;
-fn roundedParams(tile: Tile, place: Lane, row: u32, quad: vec4f) -> vec4u {
+struct Rounding {
+  place: GlobalPlace,
+  key: u32,
+}
+fn roundingOf(tile: Tile, place: Lane) -> Rounding {
+  if (paramType == 0u || !stochastic) {
+    return Rounding();
+  }
+  return Rounding(globalPlaceOf(tile, place), steps[tile.block].key);
+}
+fn roundedParams(rounding: Rounding, row: u32, quad: vec4f) -> vec4u {
   if (paramType == 0u || !stochastic) {
     return wordsOfQuad(paramType, quad);
   }
-  let index = globalRowStart(tile, row) + globalCols(tile.block, place.col);
-  return wordsAtRandom(paramType, quad, randomBits(index, steps[tile.block].key));
+  let random = randomBits(globalIndexOf(rounding.place, row), rounding.key);
+  return wordsAtRandom(paramType, quad, random);
 }
 struct Params {
   firstBlock: u32,
@@ -1924,13 +2007,16 @@ struct Params {
   stochastic: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read> factors: array<f32>;
 @group(0) @binding(4) var<storage, read> steps: array<Step>;
 @group(0) @binding(5) var<storage, read> guard: array<u32>;
-@group(0) @binding(6) var<storage, read_write> param: array<vec4u>;
+@group(0) @binding(6) var<storage, read_write> param: array<u32>;
 @group(0) @binding(7) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u || paramType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -1944,98 +2030,120 @@ fn main(
   let tile = tileAt(params.firstTile + index);
   let changing = guard[0] == 0u;
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   let paramOffset = blocks[tile.block].paramOffset;
-  let paramAligned = isAligned(tile, paramOffset);
   let rate = steps[tile.block].a / steps[tile.block].d;
   let decay = steps[tile.block].decay;
   var squares = vec4f();
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    let rounding = roundingOf(tile, place);
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
+      var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var paramWords: array<vec4u, 4>;
+      let isWhole = isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y);
+      let step = tile.lanesY * tile.cols;
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[0u] = loadParam(paramOffset + at, count, paramAligned);
+        rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[1u] = loadParam(paramOffset + at, count, paramAligned);
+        rowFactors[1u] = rowFactorOf(tile, by, band + place.y + 1u * tile.lanesY);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[2u] = loadParam(paramOffset + at, count, paramAligned);
+        rowFactors[2u] = rowFactorOf(tile, by, band + place.y + 2u * tile.lanesY);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[3u] = loadParam(paramOffset + at, count, paramAligned);
+        rowFactors[3u] = rowFactorOf(tile, by, band + place.y + 3u * tile.lanesY);
+}
+      if (isWhole) {
+{
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
+          paramWords[0u] = wholeParam(paramOffset + start + 0u * step, place.cols);
 }
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
+          paramWords[1u] = wholeParam(paramOffset + start + 1u * step, place.cols);
+}
+{
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
+          paramWords[2u] = wholeParam(paramOffset + start + 2u * step, place.cols);
+}
+{
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
+          paramWords[3u] = wholeParam(paramOffset + start + 3u * step, place.cols);
+}
+      } else {
+{
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
+          paramWords[0u] = loadParam(paramOffset + start + 0u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
+          paramWords[1u] = loadParam(paramOffset + start + 1u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
+          paramWords[2u] = loadParam(paramOffset + start + 2u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
+          paramWords[3u] = loadParam(paramOffset + start + 3u * step, place.cols, isIn);
+}
+      }
+{
+        let row = band + place.y + 0u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[0u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 0u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 1u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[1u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+          let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 1u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 2u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[2u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+          let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 2u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 3u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[3u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+          let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 3u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
@@ -2136,6 +2244,10 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -2148,19 +2260,23 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -2169,30 +2285,37 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
-  let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -2354,134 +2477,198 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override gradType: u32 = 0u;
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
+  }
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (gradType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 override paramType: u32 = 0u;
-fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeParam(row: u32, cols: vec4u) -> vec4u {
   if (paramType == 0u) {
-    if (aligned) {
-      return param[at / 4u];
-    }
-    var words = vec4u(param[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = param[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = param[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = param[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      param[row + cols.x],
+      param[row + cols.y],
+      param[row + cols.z],
+      param[row + cols.w],
+    );
+  }
+  return vec4u(param[(row + cols.x) / 2u], param[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadParam(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (paramType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = param[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = param[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = param[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = param[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = param[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(param[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = param[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = param[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
 }
-fn storeParam(at: u32, count: u32, aligned: bool, words: vec4u) {
-  if (count == 0u) {
-    return;
-  }
+{
+    if (isIn[2u * 1u]) {
+      let word = param[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
+}
+fn storeParam(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {
   if (paramType == 0u) {
-    if (aligned) {
-      param[at / 4u] = words;
-      return;
-    }
-    param[at / 4u][at % 4u] = words.x;
-    if (count > 1u) {
-      param[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
-    }
-    if (count > 2u) {
-      param[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
-    }
-    if (count > 3u) {
-      param[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
-    }
+{
+      if (isIn[0u]) {
+        param[row + cols[0u]] = words[0u];
+      }
+}
+{
+      if (isIn[1u]) {
+        param[row + cols[1u]] = words[1u];
+      }
+}
+{
+      if (isIn[2u]) {
+        param[row + cols[2u]] = words[2u];
+      }
+}
+{
+      if (isIn[3u]) {
+        param[row + cols[3u]] = words[3u];
+      }
+}
     return;
   }
-  storeParamWord(at / 2u, count, words.x);
-  if (count > 2u) {
-    storeParamWord(at / 2u + 1u, count - 2u, words.y);
-  }
+{
+    let at = (row + cols[2u * 0u]) / 2u;
+    if (isIn[2u * 0u + 1u]) {
+      param[at] = words[0u];
+    } else if (isIn[2u * 0u]) {
+      param[at] = (param[at] & 0xffff0000u) | (words[0u] & 0xffffu);
+    }
 }
-fn storeParamWord(word: u32, count: u32, bits: u32) {
-  if (count > 1u) {
-    param[word / 4u][word % 4u] = bits;
-  } else {
-    let old = param[word / 4u][word % 4u];
-    param[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
-  }
+{
+    let at = (row + cols[2u * 1u]) / 2u;
+    if (isIn[2u * 1u + 1u]) {
+      param[at] = words[1u];
+    } else if (isIn[2u * 1u]) {
+      param[at] = (param[at] & 0xffff0000u) | (words[1u] & 0xffffu);
+    }
+}
 }
 override momentumType: u32 = 0u;
-fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeMomentum(row: u32, cols: vec4u) -> vec4u {
   if (momentumType == 0u) {
-    if (aligned) {
-      return momentum[at / 4u];
-    }
-    var words = vec4u(momentum[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = momentum[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = momentum[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = momentum[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      momentum[row + cols.x],
+      momentum[row + cols.y],
+      momentum[row + cols.z],
+      momentum[row + cols.w],
+    );
+  }
+  return vec4u(momentum[(row + cols.x) / 2u], momentum[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadMomentum(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (momentumType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = momentum[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = momentum[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = momentum[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = momentum[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = momentum[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(momentum[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = momentum[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = momentum[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = momentum[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 struct Factors {
   rows: u32,
@@ -2492,49 +2679,62 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let first = blocks[tile.block].factors;
   let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
   let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
-  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols;
   var cols = vec4f();
 {
-    if (0u < place.count) {
-      cols[0u] = factors[at + 0u];
+    if (place.isIn[0u]) {
+      cols[0u] = factors[at + place.cols[0u]];
     }
 }
 {
-    if (1u < place.count) {
-      cols[1u] = factors[at + 1u];
+    if (place.isIn[1u]) {
+      cols[1u] = factors[at + place.cols[1u]];
     }
 }
 {
-    if (2u < place.count) {
-      cols[2u] = factors[at + 2u];
+    if (place.isIn[2u]) {
+      cols[2u] = factors[at + place.cols[2u]];
     }
 }
 {
-    if (3u < place.count) {
-      cols[3u] = factors[at + 3u];
+    if (place.isIn[3u]) {
+      cols[3u] = factors[at + place.cols[3u]];
     }
 }
   let rows = first + tile.matrix * blocks[tile.block].rows;
   return Factors(rows, cols, factors[first + numRows + numCols]);
 }
-fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
-  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+fn rowFactorOf(tile: Tile, by: Factors, row: u32) -> f32 {
+  return factors[by.rows + min(row, tile.rowEnd - 1u)];
+}
+fn updateOf(by: Factors, rowFactor: f32, grad: vec4f) -> vec4f {
   return grad * min(rowFactor * by.cols, vec4f(by.cap));
 }
-fn globalCols(block: u32, col: u32) -> vec4u {
-  let cols = vec4u(col) + vec4u(0u, 1u, 2u, 3u);
-  let inner = vec4u(max(blocks[block].colInner, 1u));
-  return cols / inner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % inner;
+struct GlobalPlace {
+  firstRow: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  indexCols: u32,
+  cols: vec4u,
 }
-fn globalRowStart(tile: Tile, row: u32) -> u32 {
+fn globalPlaceOf(tile: Tile, place: Lane) -> GlobalPlace {
   let block = tile.block;
   let batchInner = max(blocks[block].batchInner, 1u);
-  let rowInner = max(blocks[block].rowInner, 1u);
-  let globalMatrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
+  let matrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
     blocks[block].batchBegin + tile.matrix % batchInner;
-  let globalRow = row / rowInner * blocks[block].rowInnerGlobal + blocks[block].rowBegin +
-    row % rowInner;
-  return (globalMatrix * blocks[block].indexRows + globalRow) * blocks[block].indexCols;
+  let colInner = vec4u(max(blocks[block].colInner, 1u));
+  return GlobalPlace(
+    matrix * blocks[block].indexRows + blocks[block].rowBegin,
+    max(blocks[block].rowInner, 1u),
+    blocks[block].rowInnerGlobal,
+    blocks[block].indexCols,
+    place.cols / colInner * blocks[block].colInnerGlobal + blocks[block].colBegin +
+      place.cols % colInner,
+  );
+}
+fn globalIndexOf(place: GlobalPlace, row: u32) -> vec4u {
+  let globalRow = place.firstRow + row / place.rowInner * place.rowInnerGlobal + row % place.rowInner;
+  return globalRow * place.indexCols + place.cols;
 }
 fn randomBits(index: vec4u, key: u32) -> vec4u {
   var x = index ^ vec4u(key);
@@ -2562,12 +2762,22 @@ fn wordsAtRandom(storage: u32, quad: vec4f, random: vec4u) -> vec4u {
   return packed(select(nearest(storage, bits), rounded | sign, isFinite));
 }
 override stochastic: bool = false;
-fn roundedParams(tile: Tile, place: Lane, row: u32, quad: vec4f) -> vec4u {
+struct Rounding {
+  place: GlobalPlace,
+  key: u32,
+}
+fn roundingOf(tile: Tile, place: Lane) -> Rounding {
+  if (paramType == 0u || !stochastic) {
+    return Rounding();
+  }
+  return Rounding(globalPlaceOf(tile, place), steps[tile.block].key);
+}
+fn roundedParams(rounding: Rounding, row: u32, quad: vec4f) -> vec4u {
   if (paramType == 0u || !stochastic) {
     return wordsOfQuad(paramType, quad);
   }
-  let index = globalRowStart(tile, row) + globalCols(tile.block, place.col);
-  return wordsAtRandom(paramType, quad, randomBits(index, steps[tile.block].key));
+  let random = randomBits(globalIndexOf(rounding.place, row), rounding.key);
+  return wordsAtRandom(paramType, quad, random);
 }
 fn haveOneSign(a: vec4f, b: vec4f) -> vec4<bool> {
   return ((a > vec4f()) & (b > vec4f())) | ((a < vec4f()) & (b < vec4f()));
@@ -2588,14 +2798,17 @@ struct Params {
   momentumLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read> factors: array<f32>;
 @group(0) @binding(4) var<storage, read> steps: array<Step>;
 @group(0) @binding(5) var<storage, read> guard: array<u32>;
-@group(0) @binding(6) var<storage, read_write> param: array<vec4u>;
-@group(0) @binding(7) var<storage, read> momentum: array<vec4u>;
+@group(0) @binding(6) var<storage, read_write> param: array<u32>;
+@group(0) @binding(7) var<storage, read> momentum: array<u32>;
 @group(0) @binding(8) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u || paramType != 0u || momentumType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -2609,11 +2822,8 @@ fn main(
   let tile = tileAt(params.firstTile + index);
   let changing = guard[0] == 0u;
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   let paramOffset = blocks[tile.block].paramOffset;
-  let paramAligned = isAligned(tile, paramOffset);
   let momentumOffset = blocks[tile.block].momentumOffset;
-  let momentumAligned = isAligned(tile, momentumOffset);
   let take = steps[tile.block].take;
   let over = steps[tile.block].over;
   let decay = steps[tile.block].decay;
@@ -2621,98 +2831,126 @@ fn main(
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    let rounding = roundingOf(tile, place);
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
+      var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var paramWords: array<vec4u, 4>;
       var momentumWords: array<vec4u, 4>;
+      let isWhole = isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y);
+      let step = tile.lanesY * tile.cols;
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[0u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[0u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[1u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[1u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[1u] = rowFactorOf(tile, by, band + place.y + 1u * tile.lanesY);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[2u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[2u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[2u] = rowFactorOf(tile, by, band + place.y + 2u * tile.lanesY);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[3u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[3u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[3u] = rowFactorOf(tile, by, band + place.y + 3u * tile.lanesY);
+}
+      if (isWhole) {
+{
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
+          paramWords[0u] = wholeParam(paramOffset + start + 0u * step, place.cols);
+          momentumWords[0u] = wholeMomentum(momentumOffset + start + 0u * step, place.cols);
 }
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
+          paramWords[1u] = wholeParam(paramOffset + start + 1u * step, place.cols);
+          momentumWords[1u] = wholeMomentum(momentumOffset + start + 1u * step, place.cols);
+}
+{
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
+          paramWords[2u] = wholeParam(paramOffset + start + 2u * step, place.cols);
+          momentumWords[2u] = wholeMomentum(momentumOffset + start + 2u * step, place.cols);
+}
+{
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
+          paramWords[3u] = wholeParam(paramOffset + start + 3u * step, place.cols);
+          momentumWords[3u] = wholeMomentum(momentumOffset + start + 3u * step, place.cols);
+}
+      } else {
+{
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
+          paramWords[0u] = loadParam(paramOffset + start + 0u * step, place.cols, isIn);
+          momentumWords[0u] = loadMomentum(momentumOffset + start + 0u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
+          paramWords[1u] = loadParam(paramOffset + start + 1u * step, place.cols, isIn);
+          momentumWords[1u] = loadMomentum(momentumOffset + start + 1u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
+          paramWords[2u] = loadParam(paramOffset + start + 2u * step, place.cols, isIn);
+          momentumWords[2u] = loadMomentum(momentumOffset + start + 2u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
+          paramWords[3u] = loadParam(paramOffset + start + 3u * step, place.cols, isIn);
+          momentumWords[3u] = loadMomentum(momentumOffset + start + 3u * step, place.cols, isIn);
+}
+      }
+{
+        let row = band + place.y + 0u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[0u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           let m = quadOfWords(momentumType, momentumWords[0u]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 0u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 1u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[1u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+          let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           let m = quadOfWords(momentumType, momentumWords[1u]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 1u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 2u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[2u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+          let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           let m = quadOfWords(momentumType, momentumWords[2u]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 2u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 3u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[3u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+          let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           let m = quadOfWords(momentumType, momentumWords[3u]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 3u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
@@ -2813,6 +3051,10 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -2825,19 +3067,23 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -2846,30 +3092,37 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
-  let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -3031,168 +3284,239 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override gradType: u32 = 0u;
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
+  }
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (gradType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 override paramType: u32 = 0u;
-fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeParam(row: u32, cols: vec4u) -> vec4u {
   if (paramType == 0u) {
-    if (aligned) {
-      return param[at / 4u];
-    }
-    var words = vec4u(param[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = param[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = param[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = param[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      param[row + cols.x],
+      param[row + cols.y],
+      param[row + cols.z],
+      param[row + cols.w],
+    );
+  }
+  return vec4u(param[(row + cols.x) / 2u], param[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadParam(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (paramType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = param[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = param[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = param[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = param[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = param[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(param[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = param[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = param[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
 }
-fn storeParam(at: u32, count: u32, aligned: bool, words: vec4u) {
-  if (count == 0u) {
-    return;
-  }
+{
+    if (isIn[2u * 1u]) {
+      let word = param[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
+}
+fn storeParam(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {
   if (paramType == 0u) {
-    if (aligned) {
-      param[at / 4u] = words;
-      return;
-    }
-    param[at / 4u][at % 4u] = words.x;
-    if (count > 1u) {
-      param[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
-    }
-    if (count > 2u) {
-      param[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
-    }
-    if (count > 3u) {
-      param[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
-    }
+{
+      if (isIn[0u]) {
+        param[row + cols[0u]] = words[0u];
+      }
+}
+{
+      if (isIn[1u]) {
+        param[row + cols[1u]] = words[1u];
+      }
+}
+{
+      if (isIn[2u]) {
+        param[row + cols[2u]] = words[2u];
+      }
+}
+{
+      if (isIn[3u]) {
+        param[row + cols[3u]] = words[3u];
+      }
+}
     return;
   }
-  storeParamWord(at / 2u, count, words.x);
-  if (count > 2u) {
-    storeParamWord(at / 2u + 1u, count - 2u, words.y);
-  }
+{
+    let at = (row + cols[2u * 0u]) / 2u;
+    if (isIn[2u * 0u + 1u]) {
+      param[at] = words[0u];
+    } else if (isIn[2u * 0u]) {
+      param[at] = (param[at] & 0xffff0000u) | (words[0u] & 0xffffu);
+    }
 }
-fn storeParamWord(word: u32, count: u32, bits: u32) {
-  if (count > 1u) {
-    param[word / 4u][word % 4u] = bits;
-  } else {
-    let old = param[word / 4u][word % 4u];
-    param[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
-  }
+{
+    let at = (row + cols[2u * 1u]) / 2u;
+    if (isIn[2u * 1u + 1u]) {
+      param[at] = words[1u];
+    } else if (isIn[2u * 1u]) {
+      param[at] = (param[at] & 0xffff0000u) | (words[1u] & 0xffffu);
+    }
+}
 }
 override momentumType: u32 = 0u;
-fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeMomentum(row: u32, cols: vec4u) -> vec4u {
   if (momentumType == 0u) {
-    if (aligned) {
-      return momentum[at / 4u];
-    }
-    var words = vec4u(momentum[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = momentum[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = momentum[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = momentum[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      momentum[row + cols.x],
+      momentum[row + cols.y],
+      momentum[row + cols.z],
+      momentum[row + cols.w],
+    );
+  }
+  return vec4u(momentum[(row + cols.x) / 2u], momentum[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadMomentum(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (momentumType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = momentum[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = momentum[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = momentum[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = momentum[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = momentum[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(momentum[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = momentum[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = momentum[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
 }
-fn storeMomentum(at: u32, count: u32, aligned: bool, words: vec4u) {
-  if (count == 0u) {
-    return;
-  }
+{
+    if (isIn[2u * 1u]) {
+      let word = momentum[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
+}
+fn storeMomentum(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {
   if (momentumType == 0u) {
-    if (aligned) {
-      momentum[at / 4u] = words;
-      return;
-    }
-    momentum[at / 4u][at % 4u] = words.x;
-    if (count > 1u) {
-      momentum[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
-    }
-    if (count > 2u) {
-      momentum[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
-    }
-    if (count > 3u) {
-      momentum[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
-    }
+{
+      if (isIn[0u]) {
+        momentum[row + cols[0u]] = words[0u];
+      }
+}
+{
+      if (isIn[1u]) {
+        momentum[row + cols[1u]] = words[1u];
+      }
+}
+{
+      if (isIn[2u]) {
+        momentum[row + cols[2u]] = words[2u];
+      }
+}
+{
+      if (isIn[3u]) {
+        momentum[row + cols[3u]] = words[3u];
+      }
+}
     return;
   }
-  storeMomentumWord(at / 2u, count, words.x);
-  if (count > 2u) {
-    storeMomentumWord(at / 2u + 1u, count - 2u, words.y);
-  }
+{
+    let at = (row + cols[2u * 0u]) / 2u;
+    if (isIn[2u * 0u + 1u]) {
+      momentum[at] = words[0u];
+    } else if (isIn[2u * 0u]) {
+      momentum[at] = (momentum[at] & 0xffff0000u) | (words[0u] & 0xffffu);
+    }
 }
-fn storeMomentumWord(word: u32, count: u32, bits: u32) {
-  if (count > 1u) {
-    momentum[word / 4u][word % 4u] = bits;
-  } else {
-    let old = momentum[word / 4u][word % 4u];
-    momentum[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
-  }
+{
+    let at = (row + cols[2u * 1u]) / 2u;
+    if (isIn[2u * 1u + 1u]) {
+      momentum[at] = words[1u];
+    } else if (isIn[2u * 1u]) {
+      momentum[at] = (momentum[at] & 0xffff0000u) | (words[1u] & 0xffffu);
+    }
+}
 }
 struct Factors {
   rows: u32,
@@ -3203,49 +3527,62 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let first = blocks[tile.block].factors;
   let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
   let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
-  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols;
   var cols = vec4f();
 {
-    if (0u < place.count) {
-      cols[0u] = factors[at + 0u];
+    if (place.isIn[0u]) {
+      cols[0u] = factors[at + place.cols[0u]];
     }
 }
 {
-    if (1u < place.count) {
-      cols[1u] = factors[at + 1u];
+    if (place.isIn[1u]) {
+      cols[1u] = factors[at + place.cols[1u]];
     }
 }
 {
-    if (2u < place.count) {
-      cols[2u] = factors[at + 2u];
+    if (place.isIn[2u]) {
+      cols[2u] = factors[at + place.cols[2u]];
     }
 }
 {
-    if (3u < place.count) {
-      cols[3u] = factors[at + 3u];
+    if (place.isIn[3u]) {
+      cols[3u] = factors[at + place.cols[3u]];
     }
 }
   let rows = first + tile.matrix * blocks[tile.block].rows;
   return Factors(rows, cols, factors[first + numRows + numCols]);
 }
-fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
-  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+fn rowFactorOf(tile: Tile, by: Factors, row: u32) -> f32 {
+  return factors[by.rows + min(row, tile.rowEnd - 1u)];
+}
+fn updateOf(by: Factors, rowFactor: f32, grad: vec4f) -> vec4f {
   return grad * min(rowFactor * by.cols, vec4f(by.cap));
 }
-fn globalCols(block: u32, col: u32) -> vec4u {
-  let cols = vec4u(col) + vec4u(0u, 1u, 2u, 3u);
-  let inner = vec4u(max(blocks[block].colInner, 1u));
-  return cols / inner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % inner;
+struct GlobalPlace {
+  firstRow: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  indexCols: u32,
+  cols: vec4u,
 }
-fn globalRowStart(tile: Tile, row: u32) -> u32 {
+fn globalPlaceOf(tile: Tile, place: Lane) -> GlobalPlace {
   let block = tile.block;
   let batchInner = max(blocks[block].batchInner, 1u);
-  let rowInner = max(blocks[block].rowInner, 1u);
-  let globalMatrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
+  let matrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
     blocks[block].batchBegin + tile.matrix % batchInner;
-  let globalRow = row / rowInner * blocks[block].rowInnerGlobal + blocks[block].rowBegin +
-    row % rowInner;
-  return (globalMatrix * blocks[block].indexRows + globalRow) * blocks[block].indexCols;
+  let colInner = vec4u(max(blocks[block].colInner, 1u));
+  return GlobalPlace(
+    matrix * blocks[block].indexRows + blocks[block].rowBegin,
+    max(blocks[block].rowInner, 1u),
+    blocks[block].rowInnerGlobal,
+    blocks[block].indexCols,
+    place.cols / colInner * blocks[block].colInnerGlobal + blocks[block].colBegin +
+      place.cols % colInner,
+  );
+}
+fn globalIndexOf(place: GlobalPlace, row: u32) -> vec4u {
+  let globalRow = place.firstRow + row / place.rowInner * place.rowInnerGlobal + row % place.rowInner;
+  return globalRow * place.indexCols + place.cols;
 }
 fn randomBits(index: vec4u, key: u32) -> vec4u {
   var x = index ^ vec4u(key);
@@ -3273,12 +3610,22 @@ fn wordsAtRandom(storage: u32, quad: vec4f, random: vec4u) -> vec4u {
   return packed(select(nearest(storage, bits), rounded | sign, isFinite));
 }
 override stochastic: bool = false;
-fn roundedParams(tile: Tile, place: Lane, row: u32, quad: vec4f) -> vec4u {
+struct Rounding {
+  place: GlobalPlace,
+  key: u32,
+}
+fn roundingOf(tile: Tile, place: Lane) -> Rounding {
+  if (paramType == 0u || !stochastic) {
+    return Rounding();
+  }
+  return Rounding(globalPlaceOf(tile, place), steps[tile.block].key);
+}
+fn roundedParams(rounding: Rounding, row: u32, quad: vec4f) -> vec4u {
   if (paramType == 0u || !stochastic) {
     return wordsOfQuad(paramType, quad);
   }
-  let index = globalRowStart(tile, row) + globalCols(tile.block, place.col);
-  return wordsAtRandom(paramType, quad, randomBits(index, steps[tile.block].key));
+  let random = randomBits(globalIndexOf(rounding.place, row), rounding.key);
+  return wordsAtRandom(paramType, quad, random);
 }
 struct Params {
   firstBlock: u32,
@@ -3296,14 +3643,17 @@ struct Params {
   momentumLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read> factors: array<f32>;
 @group(0) @binding(4) var<storage, read> steps: array<Step>;
 @group(0) @binding(5) var<storage, read> guard: array<u32>;
-@group(0) @binding(6) var<storage, read_write> param: array<vec4u>;
-@group(0) @binding(7) var<storage, read_write> momentum: array<vec4u>;
+@group(0) @binding(6) var<storage, read_write> param: array<u32>;
+@group(0) @binding(7) var<storage, read_write> momentum: array<u32>;
 @group(0) @binding(8) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u || paramType != 0u || momentumType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -3317,11 +3667,8 @@ fn main(
   let tile = tileAt(params.firstTile + index);
   let changing = guard[0] == 0u;
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   let paramOffset = blocks[tile.block].paramOffset;
-  let paramAligned = isAligned(tile, paramOffset);
   let momentumOffset = blocks[tile.block].momentumOffset;
-  let momentumAligned = isAligned(tile, momentumOffset);
   let beta1 = blocks[tile.block].beta1;
   let take = steps[tile.block].take;
   let over = steps[tile.block].over;
@@ -3330,102 +3677,130 @@ fn main(
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    let rounding = roundingOf(tile, place);
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
+      var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var paramWords: array<vec4u, 4>;
       var momentumWords: array<vec4u, 4>;
+      let isWhole = isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y);
+      let step = tile.lanesY * tile.cols;
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[0u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[0u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[1u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[1u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[1u] = rowFactorOf(tile, by, band + place.y + 1u * tile.lanesY);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[2u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[2u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[2u] = rowFactorOf(tile, by, band + place.y + 2u * tile.lanesY);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[3u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[3u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[3u] = rowFactorOf(tile, by, band + place.y + 3u * tile.lanesY);
+}
+      if (isWhole) {
+{
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
+          paramWords[0u] = wholeParam(paramOffset + start + 0u * step, place.cols);
+          momentumWords[0u] = wholeMomentum(momentumOffset + start + 0u * step, place.cols);
 }
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
+          paramWords[1u] = wholeParam(paramOffset + start + 1u * step, place.cols);
+          momentumWords[1u] = wholeMomentum(momentumOffset + start + 1u * step, place.cols);
+}
+{
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
+          paramWords[2u] = wholeParam(paramOffset + start + 2u * step, place.cols);
+          momentumWords[2u] = wholeMomentum(momentumOffset + start + 2u * step, place.cols);
+}
+{
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
+          paramWords[3u] = wholeParam(paramOffset + start + 3u * step, place.cols);
+          momentumWords[3u] = wholeMomentum(momentumOffset + start + 3u * step, place.cols);
+}
+      } else {
+{
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
+          paramWords[0u] = loadParam(paramOffset + start + 0u * step, place.cols, isIn);
+          momentumWords[0u] = loadMomentum(momentumOffset + start + 0u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
+          paramWords[1u] = loadParam(paramOffset + start + 1u * step, place.cols, isIn);
+          momentumWords[1u] = loadMomentum(momentumOffset + start + 1u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
+          paramWords[2u] = loadParam(paramOffset + start + 2u * step, place.cols, isIn);
+          momentumWords[2u] = loadMomentum(momentumOffset + start + 2u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
+          paramWords[3u] = loadParam(paramOffset + start + 3u * step, place.cols, isIn);
+          momentumWords[3u] = loadMomentum(momentumOffset + start + 3u * step, place.cols, isIn);
+}
+      }
+{
+        let row = band + place.y + 0u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[0u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[0u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 0u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 0u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 1u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[1u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+          let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[1u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 1u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 1u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 2u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[2u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+          let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[2u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 2u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 2u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 3u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[3u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+          let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[3u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 3u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 3u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
@@ -3734,6 +4109,10 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -3746,19 +4125,23 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -3767,30 +4150,37 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
-  let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -3952,102 +4342,147 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override gradType: u32 = 0u;
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
+  }
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (gradType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 override momentumType: u32 = 0u;
-fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeMomentum(row: u32, cols: vec4u) -> vec4u {
   if (momentumType == 0u) {
-    if (aligned) {
-      return momentum[at / 4u];
-    }
-    var words = vec4u(momentum[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = momentum[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = momentum[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = momentum[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      momentum[row + cols.x],
+      momentum[row + cols.y],
+      momentum[row + cols.z],
+      momentum[row + cols.w],
+    );
+  }
+  return vec4u(momentum[(row + cols.x) / 2u], momentum[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadMomentum(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (momentumType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = momentum[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = momentum[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = momentum[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = momentum[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = momentum[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(momentum[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = momentum[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = momentum[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
 }
-fn storeMomentum(at: u32, count: u32, aligned: bool, words: vec4u) {
-  if (count == 0u) {
-    return;
-  }
+{
+    if (isIn[2u * 1u]) {
+      let word = momentum[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
+}
+fn storeMomentum(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {
   if (momentumType == 0u) {
-    if (aligned) {
-      momentum[at / 4u] = words;
-      return;
-    }
-    momentum[at / 4u][at % 4u] = words.x;
-    if (count > 1u) {
-      momentum[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
-    }
-    if (count > 2u) {
-      momentum[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
-    }
-    if (count > 3u) {
-      momentum[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
-    }
+{
+      if (isIn[0u]) {
+        momentum[row + cols[0u]] = words[0u];
+      }
+}
+{
+      if (isIn[1u]) {
+        momentum[row + cols[1u]] = words[1u];
+      }
+}
+{
+      if (isIn[2u]) {
+        momentum[row + cols[2u]] = words[2u];
+      }
+}
+{
+      if (isIn[3u]) {
+        momentum[row + cols[3u]] = words[3u];
+      }
+}
     return;
   }
-  storeMomentumWord(at / 2u, count, words.x);
-  if (count > 2u) {
-    storeMomentumWord(at / 2u + 1u, count - 2u, words.y);
-  }
+{
+    let at = (row + cols[2u * 0u]) / 2u;
+    if (isIn[2u * 0u + 1u]) {
+      momentum[at] = words[0u];
+    } else if (isIn[2u * 0u]) {
+      momentum[at] = (momentum[at] & 0xffff0000u) | (words[0u] & 0xffffu);
+    }
 }
-fn storeMomentumWord(word: u32, count: u32, bits: u32) {
-  if (count > 1u) {
-    momentum[word / 4u][word % 4u] = bits;
-  } else {
-    let old = momentum[word / 4u][word % 4u];
-    momentum[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
-  }
+{
+    let at = (row + cols[2u * 1u]) / 2u;
+    if (isIn[2u * 1u + 1u]) {
+      momentum[at] = words[1u];
+    } else if (isIn[2u * 1u]) {
+      momentum[at] = (momentum[at] & 0xffff0000u) | (words[1u] & 0xffffu);
+    }
+}
 }
 struct Factors {
   rows: u32,
@@ -4058,33 +4493,35 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let first = blocks[tile.block].factors;
   let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
   let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
-  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols;
   var cols = vec4f();
 {
-    if (0u < place.count) {
-      cols[0u] = factors[at + 0u];
+    if (place.isIn[0u]) {
+      cols[0u] = factors[at + place.cols[0u]];
     }
 }
 {
-    if (1u < place.count) {
-      cols[1u] = factors[at + 1u];
+    if (place.isIn[1u]) {
+      cols[1u] = factors[at + place.cols[1u]];
     }
 }
 {
-    if (2u < place.count) {
-      cols[2u] = factors[at + 2u];
+    if (place.isIn[2u]) {
+      cols[2u] = factors[at + place.cols[2u]];
     }
 }
 {
-    if (3u < place.count) {
-      cols[3u] = factors[at + 3u];
+    if (place.isIn[3u]) {
+      cols[3u] = factors[at + place.cols[3u]];
     }
 }
   let rows = first + tile.matrix * blocks[tile.block].rows;
   return Factors(rows, cols, factors[first + numRows + numCols]);
 }
-fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
-  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+fn rowFactorOf(tile: Tile, by: Factors, row: u32) -> f32 {
+  return factors[by.rows + min(row, tile.rowEnd - 1u)];
+}
+fn updateOf(by: Factors, rowFactor: f32, grad: vec4f) -> vec4f {
   return grad * min(rowFactor * by.cols, vec4f(by.cap));
 }
 fn haveOneSign(a: vec4f, b: vec4f) -> vec4<bool> {
@@ -4103,13 +4540,16 @@ struct Params {
   factorsLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read> factors: array<f32>;
 @group(0) @binding(4) var<storage, read> steps: array<Step>;
 @group(0) @binding(5) var<storage, read> guard: array<u32>;
-@group(0) @binding(6) var<storage, read_write> momentum: array<vec4u>;
+@group(0) @binding(6) var<storage, read_write> momentum: array<u32>;
 @group(0) @binding(7) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u || momentumType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -4123,94 +4563,115 @@ fn main(
   let tile = tileAt(params.firstTile + index);
   let changing = guard[0] == 0u;
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   let momentumOffset = blocks[tile.block].momentumOffset;
-  let momentumAligned = isAligned(tile, momentumOffset);
   let beta1 = blocks[tile.block].beta1;
   let take = steps[tile.block].take;
   var counts = vec4f();
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
+      var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var momentumWords: array<vec4u, 4>;
+      let isWhole = isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y);
+      let step = tile.lanesY * tile.cols;
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[0u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[1u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[1u] = rowFactorOf(tile, by, band + place.y + 1u * tile.lanesY);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[2u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[2u] = rowFactorOf(tile, by, band + place.y + 2u * tile.lanesY);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[3u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[3u] = rowFactorOf(tile, by, band + place.y + 3u * tile.lanesY);
+}
+      if (isWhole) {
+{
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
+          momentumWords[0u] = wholeMomentum(momentumOffset + start + 0u * step, place.cols);
 }
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
+          momentumWords[1u] = wholeMomentum(momentumOffset + start + 1u * step, place.cols);
+}
+{
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
+          momentumWords[2u] = wholeMomentum(momentumOffset + start + 2u * step, place.cols);
+}
+{
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
+          momentumWords[3u] = wholeMomentum(momentumOffset + start + 3u * step, place.cols);
+}
+      } else {
+{
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
+          momentumWords[0u] = loadMomentum(momentumOffset + start + 0u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
+          momentumWords[1u] = loadMomentum(momentumOffset + start + 1u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
+          momentumWords[2u] = loadMomentum(momentumOffset + start + 2u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
+          momentumWords[3u] = loadMomentum(momentumOffset + start + 3u * step, place.cols, isIn);
+}
+      }
+{
+        let row = band + place.y + 0u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[0u]));
           let words = wordsOfQuad(momentumType, m);
-          storeMomentum(momentumOffset + at, count, momentumAligned, words);
+          storeMomentum(momentumOffset + start + 0u * step, place.cols, isIn, words);
           let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
           counts += select(vec4f(), vec4f(1.0), isAlike);
         }
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 1u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+          let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[1u]));
           let words = wordsOfQuad(momentumType, m);
-          storeMomentum(momentumOffset + at, count, momentumAligned, words);
+          storeMomentum(momentumOffset + start + 1u * step, place.cols, isIn, words);
           let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
           counts += select(vec4f(), vec4f(1.0), isAlike);
         }
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 2u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+          let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[2u]));
           let words = wordsOfQuad(momentumType, m);
-          storeMomentum(momentumOffset + at, count, momentumAligned, words);
+          storeMomentum(momentumOffset + start + 2u * step, place.cols, isIn, words);
           let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
           counts += select(vec4f(), vec4f(1.0), isAlike);
         }
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 3u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+          let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[3u]));
           let words = wordsOfQuad(momentumType, m);
-          storeMomentum(momentumOffset + at, count, momentumAligned, words);
+          storeMomentum(momentumOffset + start + 3u * step, place.cols, isIn, words);
           let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
           counts += select(vec4f(), vec4f(1.0), isAlike);
         }
@@ -4311,6 +4772,10 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -4323,19 +4788,23 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -4344,30 +4813,37 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
-  let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -4529,36 +5005,55 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override paramType: u32 = 0u;
-fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeParam(row: u32, cols: vec4u) -> vec4u {
   if (paramType == 0u) {
-    if (aligned) {
-      return param[at / 4u];
-    }
-    var words = vec4u(param[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = param[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = param[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = param[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      param[row + cols.x],
+      param[row + cols.y],
+      param[row + cols.z],
+      param[row + cols.w],
+    );
+  }
+  return vec4u(param[(row + cols.x) / 2u], param[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadParam(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (paramType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = param[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = param[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = param[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = param[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = param[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(param[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = param[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = param[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = param[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 struct Params {
   firstBlock: u32,
@@ -4570,9 +5065,12 @@ struct Params {
   paramLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> param: array<vec4u>;
+@group(0) @binding(1) var<storage, read> param: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return paramType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -4585,36 +5083,45 @@ fn main(
   }
   let tile = tileAt(params.firstTile + index);
   let paramOffset = blocks[tile.block].paramOffset;
-  let paramAligned = isAligned(tile, paramOffset);
   var squares = vec4f();
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
       var paramWords: array<vec4u, 4>;
+      let isWhole = isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y);
+      let step = tile.lanesY * tile.cols;
+      if (isWhole) {
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        paramWords[0u] = loadParam(paramOffset + at, count, paramAligned);
+          paramWords[0u] = wholeParam(paramOffset + start + 0u * step, place.cols);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        paramWords[1u] = loadParam(paramOffset + at, count, paramAligned);
+          paramWords[1u] = wholeParam(paramOffset + start + 1u * step, place.cols);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        paramWords[2u] = loadParam(paramOffset + at, count, paramAligned);
+          paramWords[2u] = wholeParam(paramOffset + start + 2u * step, place.cols);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        paramWords[3u] = loadParam(paramOffset + at, count, paramAligned);
+          paramWords[3u] = wholeParam(paramOffset + start + 3u * step, place.cols);
 }
+      } else {
+{
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          paramWords[0u] = loadParam(paramOffset + start + 0u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          paramWords[1u] = loadParam(paramOffset + start + 1u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          paramWords[2u] = loadParam(paramOffset + start + 2u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          paramWords[3u] = loadParam(paramOffset + start + 3u * step, place.cols, isIn);
+}
+      }
 {
         let p = quadOfWords(paramType, paramWords[0u]);
         squares = fma(p, p, squares);
@@ -4727,6 +5234,10 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -4739,19 +5250,23 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -4760,30 +5275,37 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
-  let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -4945,15 +5467,15 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 var<workgroup> rowLanes: array<f32, 2304>;
-var<workgroup> columnLanes: array<vec4f, 256>;
-fn leaveRow(place: Lane, i: u32, quad: vec4f) {
+var<workgroup> columnLanes: array<f32, 1024>;
+fn leaveRow(tile: Tile, place: Lane, i: u32, quad: vec4f) {
   let sum = fma(quad.x, quad.x, fma(quad.y, quad.y, fma(quad.z, quad.z, quad.w * quad.w)));
-  rowLanes[((i * place.lanesY + place.y) * 9u << (place.shift - 3u)) + place.x] = sum;
+  rowLanes[(((i * tile.lanesY + place.y) * 9u) << (tile.shift - 3u)) + place.x] = sum;
 }
 fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
-  let shift = place.shift - 3u;
+  let shift = tile.shift - 3u;
   let lanesPerRow = 1u << shift;
-  let first = ((lane >> shift) * 9u << shift) + (lane & (lanesPerRow - 1u));
+  let first = (((lane >> shift) * 9u) << shift) + (lane & (lanesPerRow - 1u));
   var part = rowLanes[first];
 {
     part += rowLanes[first + ((0u + 1u) << shift)];
@@ -4979,8 +5501,8 @@ fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   rowLanes[first] = part;
   workgroupBarrier();
   let row = bandBegin + lane;
-  if (lane < 8u * place.lanesY && row < tile.rowEnd) {
-    let begin = lane * 9u << shift;
+  if (lane < 8u * tile.lanesY && row < tile.rowEnd) {
+    let begin = (lane * 9u) << shift;
     var sum = rowLanes[begin];
     for (var j = 1u; j < lanesPerRow; j++) {
       sum += rowLanes[begin + j];
@@ -4996,51 +5518,88 @@ fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   workgroupBarrier();
 }
 fn joinColumns(tile: Tile, place: Lane, lane: u32, sums: vec4f) {
-  columnLanes[lane] = sums;
+{
+    columnLanes[0u * 256u + lane] = sums[0u];
+}
+{
+    columnLanes[1u * 256u + lane] = sums[1u];
+}
+{
+    columnLanes[2u * 256u + lane] = sums[2u];
+}
+{
+    columnLanes[3u * 256u + lane] = sums[3u];
+}
   workgroupBarrier();
   let block = tile.block;
   let rows = blocks[block].partials + blocks[block].batch * blocks[block].rows * tile.numAcross;
-  let start = rows + (tile.matrix * tile.numDown + tile.down) * blocks[block].cols + place.colBegin;
+  let start = rows + (tile.matrix * tile.numDown + tile.down) * tile.cols + place.colBegin;
   let width = min(tile.colEnd - place.colBegin, 1024u);
   for (var col = lane; col < width; col += 256u) {
-    var sum = columnLanes[col / 4u][col % 4u];
-    for (var y = 1u; y < place.lanesY; y++) {
-      sum += columnLanes[(y << place.shift) + col / 4u][col % 4u];
+    var x = col;
+    var j = x >> tile.shift;
+    if (isPaired()) {
+      x = col / 2u;
+      j = 2u * (x >> tile.shift) + col % 2u;
+    }
+    let first = j * 256u + (x & ((1u << tile.shift) - 1u));
+    var sum = columnLanes[first];
+    for (var y = 1u; y < tile.lanesY; y++) {
+      sum += columnLanes[first + (y << tile.shift)];
     }
     partials[start + col] = sum;
   }
 }
 override gradType: u32 = 0u;
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
+  }
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (gradType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 struct Params {
   firstBlock: u32,
@@ -5052,9 +5611,12 @@ struct Params {
   gradLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -5067,100 +5629,113 @@ fn main(
   }
   let tile = tileAt(params.firstTile + index);
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   var squares = vec4f();
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     var columns = vec4f();
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * tile.lanesY) {
       var gradWords: array<vec4u, 8>;
+      let isWhole = isFull(tile, colBegin, band, 8u);
+      let start = rowStart(tile, band + place.y);
+      let step = tile.lanesY * tile.cols;
+      if (isWhole) {
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
 }
 {
-        let row = band + 4u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[4u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[4u] = wholeGrad(gradOffset + start + 4u * step, place.cols);
 }
 {
-        let row = band + 5u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[5u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[5u] = wholeGrad(gradOffset + start + 5u * step, place.cols);
 }
 {
-        let row = band + 6u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[6u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[6u] = wholeGrad(gradOffset + start + 6u * step, place.cols);
 }
 {
-        let row = band + 7u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[7u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[7u] = wholeGrad(gradOffset + start + 7u * step, place.cols);
 }
+      } else {
+{
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 4u * tile.lanesY);
+          gradWords[4u] = loadGrad(gradOffset + start + 4u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 5u * tile.lanesY);
+          gradWords[5u] = loadGrad(gradOffset + start + 5u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 6u * tile.lanesY);
+          gradWords[6u] = loadGrad(gradOffset + start + 6u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 7u * tile.lanesY);
+          gradWords[7u] = loadGrad(gradOffset + start + 7u * step, place.cols, isIn);
+}
+      }
 {
         let g = quadOfWords(gradType, gradWords[0u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 0u, g);
+        leaveRow(tile, place, 0u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[1u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 1u, g);
+        leaveRow(tile, place, 1u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[2u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 2u, g);
+        leaveRow(tile, place, 2u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[3u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 3u, g);
+        leaveRow(tile, place, 3u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[4u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 4u, g);
+        leaveRow(tile, place, 4u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[5u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 5u, g);
+        leaveRow(tile, place, 5u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[6u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 6u, g);
+        leaveRow(tile, place, 6u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[7u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 7u, g);
+        leaveRow(tile, place, 7u, g);
 }
       workgroupBarrier();
       joinRows(tile, place, lane, band);
@@ -5262,6 +5837,10 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -5274,19 +5853,23 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -5295,30 +5878,37 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
-  let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -5480,36 +6070,55 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override gradType: u32 = 0u;
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
+  }
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (gradType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 struct Factors {
   rows: u32,
@@ -5520,33 +6129,35 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let first = blocks[tile.block].factors;
   let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
   let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
-  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols;
   var cols = vec4f();
 {
-    if (0u < place.count) {
-      cols[0u] = factors[at + 0u];
+    if (place.isIn[0u]) {
+      cols[0u] = factors[at + place.cols[0u]];
     }
 }
 {
-    if (1u < place.count) {
-      cols[1u] = factors[at + 1u];
+    if (place.isIn[1u]) {
+      cols[1u] = factors[at + place.cols[1u]];
     }
 }
 {
-    if (2u < place.count) {
-      cols[2u] = factors[at + 2u];
+    if (place.isIn[2u]) {
+      cols[2u] = factors[at + place.cols[2u]];
     }
 }
 {
-    if (3u < place.count) {
-      cols[3u] = factors[at + 3u];
+    if (place.isIn[3u]) {
+      cols[3u] = factors[at + place.cols[3u]];
     }
 }
   let rows = first + tile.matrix * blocks[tile.block].rows;
   return Factors(rows, cols, factors[first + numRows + numCols]);
 }
-fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
-  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+fn rowFactorOf(tile: Tile, by: Factors, row: u32) -> f32 {
+  return factors[by.rows + min(row, tile.rowEnd - 1u)];
+}
+fn updateOf(by: Factors, rowFactor: f32, grad: vec4f) -> vec4f {
   return grad * min(rowFactor * by.cols, vec4f(by.cap));
 }
 struct Params {
@@ -5560,10 +6171,13 @@ struct Params {
   factorsLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read> factors: array<f32>;
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -5576,55 +6190,73 @@ fn main(
   }
   let tile = tileAt(params.firstTile + index);
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   var squares = vec4f();
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
+      var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
+      let isWhole = isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y);
+      let step = tile.lanesY * tile.cols;
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
+        rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
+        rowFactors[1u] = rowFactorOf(tile, by, band + place.y + 1u * tile.lanesY);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
+        rowFactors[2u] = rowFactorOf(tile, by, band + place.y + 2u * tile.lanesY);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
+        rowFactors[3u] = rowFactorOf(tile, by, band + place.y + 3u * tile.lanesY);
+}
+      if (isWhole) {
+{
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
 }
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
+}
+{
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
+}
+{
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
+}
+      } else {
+{
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
+}
+      }
+{
+        let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
         squares = fma(u, u, squares);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+        let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
         squares = fma(u, u, squares);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+        let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
         squares = fma(u, u, squares);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+        let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
         squares = fma(u, u, squares);
 }
     }
@@ -5806,6 +6438,10 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -5818,19 +6454,23 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -5839,30 +6479,37 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
-  let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -6024,15 +6671,15 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 var<workgroup> rowLanes: array<f32, 2304>;
-var<workgroup> columnLanes: array<vec4f, 256>;
-fn leaveRow(place: Lane, i: u32, quad: vec4f) {
+var<workgroup> columnLanes: array<f32, 1024>;
+fn leaveRow(tile: Tile, place: Lane, i: u32, quad: vec4f) {
   let sum = fma(quad.x, quad.x, fma(quad.y, quad.y, fma(quad.z, quad.z, quad.w * quad.w)));
-  rowLanes[((i * place.lanesY + place.y) * 9u << (place.shift - 3u)) + place.x] = sum;
+  rowLanes[(((i * tile.lanesY + place.y) * 9u) << (tile.shift - 3u)) + place.x] = sum;
 }
 fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
-  let shift = place.shift - 3u;
+  let shift = tile.shift - 3u;
   let lanesPerRow = 1u << shift;
-  let first = ((lane >> shift) * 9u << shift) + (lane & (lanesPerRow - 1u));
+  let first = (((lane >> shift) * 9u) << shift) + (lane & (lanesPerRow - 1u));
   var part = rowLanes[first];
 {
     part += rowLanes[first + ((0u + 1u) << shift)];
@@ -6058,8 +6705,8 @@ fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   rowLanes[first] = part;
   workgroupBarrier();
   let row = bandBegin + lane;
-  if (lane < 8u * place.lanesY && row < tile.rowEnd) {
-    let begin = lane * 9u << shift;
+  if (lane < 8u * tile.lanesY && row < tile.rowEnd) {
+    let begin = (lane * 9u) << shift;
     var sum = rowLanes[begin];
     for (var j = 1u; j < lanesPerRow; j++) {
       sum += rowLanes[begin + j];
@@ -6075,117 +6722,180 @@ fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   workgroupBarrier();
 }
 fn joinColumns(tile: Tile, place: Lane, lane: u32, sums: vec4f) {
-  columnLanes[lane] = sums;
+{
+    columnLanes[0u * 256u + lane] = sums[0u];
+}
+{
+    columnLanes[1u * 256u + lane] = sums[1u];
+}
+{
+    columnLanes[2u * 256u + lane] = sums[2u];
+}
+{
+    columnLanes[3u * 256u + lane] = sums[3u];
+}
   workgroupBarrier();
   let block = tile.block;
   let rows = blocks[block].partials + blocks[block].batch * blocks[block].rows * tile.numAcross;
-  let start = rows + (tile.matrix * tile.numDown + tile.down) * blocks[block].cols + place.colBegin;
+  let start = rows + (tile.matrix * tile.numDown + tile.down) * tile.cols + place.colBegin;
   let width = min(tile.colEnd - place.colBegin, 1024u);
   for (var col = lane; col < width; col += 256u) {
-    var sum = columnLanes[col / 4u][col % 4u];
-    for (var y = 1u; y < place.lanesY; y++) {
-      sum += columnLanes[(y << place.shift) + col / 4u][col % 4u];
+    var x = col;
+    var j = x >> tile.shift;
+    if (isPaired()) {
+      x = col / 2u;
+      j = 2u * (x >> tile.shift) + col % 2u;
+    }
+    let first = j * 256u + (x & ((1u << tile.shift) - 1u));
+    var sum = columnLanes[first];
+    for (var y = 1u; y < tile.lanesY; y++) {
+      sum += columnLanes[first + (y << tile.shift)];
     }
     partials[start + col] = sum;
   }
 }
 override gradType: u32 = 0u;
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
+  }
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (gradType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 override momentumType: u32 = 0u;
-fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeMomentum(row: u32, cols: vec4u) -> vec4u {
   if (momentumType == 0u) {
-    if (aligned) {
-      return momentum[at / 4u];
-    }
-    var words = vec4u(momentum[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = momentum[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = momentum[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = momentum[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      momentum[row + cols.x],
+      momentum[row + cols.y],
+      momentum[row + cols.z],
+      momentum[row + cols.w],
+    );
+  }
+  return vec4u(momentum[(row + cols.x) / 2u], momentum[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadMomentum(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (momentumType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = momentum[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = momentum[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = momentum[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = momentum[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = momentum[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(momentum[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = momentum[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = momentum[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
 }
-fn storeMomentum(at: u32, count: u32, aligned: bool, words: vec4u) {
-  if (count == 0u) {
-    return;
-  }
+{
+    if (isIn[2u * 1u]) {
+      let word = momentum[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
+}
+fn storeMomentum(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {
   if (momentumType == 0u) {
-    if (aligned) {
-      momentum[at / 4u] = words;
-      return;
-    }
-    momentum[at / 4u][at % 4u] = words.x;
-    if (count > 1u) {
-      momentum[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
-    }
-    if (count > 2u) {
-      momentum[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
-    }
-    if (count > 3u) {
-      momentum[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
-    }
+{
+      if (isIn[0u]) {
+        momentum[row + cols[0u]] = words[0u];
+      }
+}
+{
+      if (isIn[1u]) {
+        momentum[row + cols[1u]] = words[1u];
+      }
+}
+{
+      if (isIn[2u]) {
+        momentum[row + cols[2u]] = words[2u];
+      }
+}
+{
+      if (isIn[3u]) {
+        momentum[row + cols[3u]] = words[3u];
+      }
+}
     return;
   }
-  storeMomentumWord(at / 2u, count, words.x);
-  if (count > 2u) {
-    storeMomentumWord(at / 2u + 1u, count - 2u, words.y);
-  }
+{
+    let at = (row + cols[2u * 0u]) / 2u;
+    if (isIn[2u * 0u + 1u]) {
+      momentum[at] = words[0u];
+    } else if (isIn[2u * 0u]) {
+      momentum[at] = (momentum[at] & 0xffff0000u) | (words[0u] & 0xffffu);
+    }
 }
-fn storeMomentumWord(word: u32, count: u32, bits: u32) {
-  if (count > 1u) {
-    momentum[word / 4u][word % 4u] = bits;
-  } else {
-    let old = momentum[word / 4u][word % 4u];
-    momentum[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
-  }
+{
+    let at = (row + cols[2u * 1u]) / 2u;
+    if (isIn[2u * 1u + 1u]) {
+      momentum[at] = words[1u];
+    } else if (isIn[2u * 1u]) {
+      momentum[at] = (momentum[at] & 0xffff0000u) | (words[1u] & 0xffffu);
+    }
+}
 }
 struct Factors {
   rows: u32,
@@ -6196,33 +6906,35 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let first = blocks[tile.block].factors;
   let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
   let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
-  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols;
   var cols = vec4f();
 {
-    if (0u < place.count) {
-      cols[0u] = factors[at + 0u];
+    if (place.isIn[0u]) {
+      cols[0u] = factors[at + place.cols[0u]];
     }
 }
 {
-    if (1u < place.count) {
-      cols[1u] = factors[at + 1u];
+    if (place.isIn[1u]) {
+      cols[1u] = factors[at + place.cols[1u]];
     }
 }
 {
-    if (2u < place.count) {
-      cols[2u] = factors[at + 2u];
+    if (place.isIn[2u]) {
+      cols[2u] = factors[at + place.cols[2u]];
     }
 }
 {
-    if (3u < place.count) {
-      cols[3u] = factors[at + 3u];
+    if (place.isIn[3u]) {
+      cols[3u] = factors[at + place.cols[3u]];
     }
 }
   let rows = first + tile.matrix * blocks[tile.block].rows;
   return Factors(rows, cols, factors[first + numRows + numCols]);
 }
-fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
-  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+fn rowFactorOf(tile: Tile, by: Factors, row: u32) -> f32 {
+  return factors[by.rows + min(row, tile.rowEnd - 1u)];
+}
+fn updateOf(by: Factors, rowFactor: f32, grad: vec4f) -> vec4f {
   return grad * min(rowFactor * by.cols, vec4f(by.cap));
 }
 struct Params {
@@ -6238,13 +6950,16 @@ struct Params {
   factorsLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read> factors: array<f32>;
 @group(0) @binding(4) var<storage, read> steps: array<Step>;
 @group(0) @binding(5) var<storage, read> guard: array<u32>;
-@group(0) @binding(6) var<storage, read_write> momentum: array<vec4u>;
+@group(0) @binding(6) var<storage, read_write> momentum: array<u32>;
 @group(0) @binding(7) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u || momentumType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -6258,9 +6973,7 @@ fn main(
   let tile = tileAt(params.firstTile + index);
   let changing = guard[0] == 0u;
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   let momentumOffset = blocks[tile.block].momentumOffset;
-  let momentumAligned = isAligned(tile, momentumOffset);
   let beta1 = blocks[tile.block].beta1;
   let take = steps[tile.block].take;
   let d = steps[tile.block].d;
@@ -6269,176 +6982,215 @@ fn main(
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
     var columns = vec4f();
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * tile.lanesY) {
+      var rowFactors: array<f32, 8>;
       var gradWords: array<vec4u, 8>;
       var momentumWords: array<vec4u, 8>;
+      let isWhole = isFull(tile, colBegin, band, 8u);
+      let start = rowStart(tile, band + place.y);
+      let step = tile.lanesY * tile.cols;
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[0u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[1u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[1u] = rowFactorOf(tile, by, band + place.y + 1u * tile.lanesY);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[2u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[2u] = rowFactorOf(tile, by, band + place.y + 2u * tile.lanesY);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[3u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[3u] = rowFactorOf(tile, by, band + place.y + 3u * tile.lanesY);
 }
 {
-        let row = band + 4u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[4u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[4u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[4u] = rowFactorOf(tile, by, band + place.y + 4u * tile.lanesY);
 }
 {
-        let row = band + 5u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[5u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[5u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[5u] = rowFactorOf(tile, by, band + place.y + 5u * tile.lanesY);
 }
 {
-        let row = band + 6u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[6u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[6u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[6u] = rowFactorOf(tile, by, band + place.y + 6u * tile.lanesY);
 }
 {
-        let row = band + 7u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[7u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[7u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[7u] = rowFactorOf(tile, by, band + place.y + 7u * tile.lanesY);
+}
+      if (isWhole) {
+{
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
+          momentumWords[0u] = wholeMomentum(momentumOffset + start + 0u * step, place.cols);
 }
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
+          momentumWords[1u] = wholeMomentum(momentumOffset + start + 1u * step, place.cols);
+}
+{
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
+          momentumWords[2u] = wholeMomentum(momentumOffset + start + 2u * step, place.cols);
+}
+{
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
+          momentumWords[3u] = wholeMomentum(momentumOffset + start + 3u * step, place.cols);
+}
+{
+          gradWords[4u] = wholeGrad(gradOffset + start + 4u * step, place.cols);
+          momentumWords[4u] = wholeMomentum(momentumOffset + start + 4u * step, place.cols);
+}
+{
+          gradWords[5u] = wholeGrad(gradOffset + start + 5u * step, place.cols);
+          momentumWords[5u] = wholeMomentum(momentumOffset + start + 5u * step, place.cols);
+}
+{
+          gradWords[6u] = wholeGrad(gradOffset + start + 6u * step, place.cols);
+          momentumWords[6u] = wholeMomentum(momentumOffset + start + 6u * step, place.cols);
+}
+{
+          gradWords[7u] = wholeGrad(gradOffset + start + 7u * step, place.cols);
+          momentumWords[7u] = wholeMomentum(momentumOffset + start + 7u * step, place.cols);
+}
+      } else {
+{
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
+          momentumWords[0u] = loadMomentum(momentumOffset + start + 0u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
+          momentumWords[1u] = loadMomentum(momentumOffset + start + 1u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
+          momentumWords[2u] = loadMomentum(momentumOffset + start + 2u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
+          momentumWords[3u] = loadMomentum(momentumOffset + start + 3u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 4u * tile.lanesY);
+          gradWords[4u] = loadGrad(gradOffset + start + 4u * step, place.cols, isIn);
+          momentumWords[4u] = loadMomentum(momentumOffset + start + 4u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 5u * tile.lanesY);
+          gradWords[5u] = loadGrad(gradOffset + start + 5u * step, place.cols, isIn);
+          momentumWords[5u] = loadMomentum(momentumOffset + start + 5u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 6u * tile.lanesY);
+          gradWords[6u] = loadGrad(gradOffset + start + 6u * step, place.cols, isIn);
+          momentumWords[6u] = loadMomentum(momentumOffset + start + 6u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 7u * tile.lanesY);
+          gradWords[7u] = loadGrad(gradOffset + start + 7u * step, place.cols, isIn);
+          momentumWords[7u] = loadMomentum(momentumOffset + start + 7u * step, place.cols, isIn);
+}
+      }
+{
+        let row = band + place.y + 0u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[0u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 0u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 0u, strayed);
+        leaveRow(tile, place, 0u, strayed);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 1u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+          let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[1u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 1u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 1u, strayed);
+        leaveRow(tile, place, 1u, strayed);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 2u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+          let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[2u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 2u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 2u, strayed);
+        leaveRow(tile, place, 2u, strayed);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 3u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+          let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[3u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 3u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 3u, strayed);
+        leaveRow(tile, place, 3u, strayed);
 }
 {
-        let row = band + 4u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 4u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[4u]));
+          let u = updateOf(by, rowFactors[4u], quadOfWords(gradType, gradWords[4u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[4u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 4u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 4u, strayed);
+        leaveRow(tile, place, 4u, strayed);
 }
 {
-        let row = band + 5u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 5u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[5u]));
+          let u = updateOf(by, rowFactors[5u], quadOfWords(gradType, gradWords[5u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[5u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 5u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 5u, strayed);
+        leaveRow(tile, place, 5u, strayed);
 }
 {
-        let row = band + 6u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 6u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[6u]));
+          let u = updateOf(by, rowFactors[6u], quadOfWords(gradType, gradWords[6u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[6u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 6u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 6u, strayed);
+        leaveRow(tile, place, 6u, strayed);
 }
 {
-        let row = band + 7u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 7u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[7u]));
+          let u = updateOf(by, rowFactors[7u], quadOfWords(gradType, gradWords[7u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[7u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 7u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 7u, strayed);
+        leaveRow(tile, place, 7u, strayed);
 }
       workgroupBarrier();
       joinRows(tile, place, lane, band);

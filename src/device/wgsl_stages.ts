@@ -80,7 +80,7 @@ const plans: Plans = {
   softmax_cross_entropy: (params) => rowwise("softmax_cross_entropy", params),
   row_sums: (params) => rowwise("row_sums", params),
   column_sums: (params) => downColumns("column_sums", params),
-  adafactor_tile_sums: (params) => overRun("adafactor_tile_sums", params, storageOf(params)),
+  adafactor_tile_sums: (params) => overRun("adafactor_tile_sums", params),
   adafactor_join_sums: ({ numVectors }) => ({
     source: "adafactor_join_sums",
     stages: [{ entryPoint: "main", workgroups: Math.ceil(numVectors / 32) }],
@@ -89,7 +89,7 @@ const plans: Plans = {
     source: "adafactor_join_scalar",
     stages: [{ entryPoint: "main", workgroups: numBlocks }],
   }),
-  adafactor_tile_params: (params) => overRun("adafactor_tile_params", params, storageOf(params)),
+  adafactor_tile_params: (params) => overRun("adafactor_tile_params", params),
   adafactor_scale_gradients: () => ({
     source: "adafactor_scale_gradients",
     stages: [{ entryPoint: "main", workgroups: 1 }],
@@ -101,19 +101,16 @@ const plans: Plans = {
       { entryPoint: "vectors", workgroups: Math.ceil(numVectors / 256) },
     ],
   }),
-  adafactor_tile_updates: (params) => overRun("adafactor_tile_updates", params, storageOf(params)),
+  adafactor_tile_updates: (params) => overRun("adafactor_tile_updates", params),
   adafactor_step_sizes: ({ numBlocks }) => ({
     source: "adafactor_step_sizes",
     stages: [{ entryPoint: "main", workgroups: Math.ceil(numBlocks / 64) }],
   }),
-  adafactor_step: (params) => overRun("adafactor_step", params, storageOf(params)),
-  adafactor_step_momentum: (params) =>
-    overRun("adafactor_step_momentum", params, storageOf(params)),
-  adafactor_tile_momentum: (params) =>
-    overRun("adafactor_tile_momentum", params, storageOf(params)),
-  adafactor_step_cautious: (params) =>
-    overRun("adafactor_step_cautious", params, storageOf(params)),
-  came_tile_sums: (params) => overRun("came_tile_sums", params, storageOf(params)),
+  adafactor_step: (params) => overRun("adafactor_step", params),
+  adafactor_step_momentum: (params) => overRun("adafactor_step_momentum", params),
+  adafactor_tile_momentum: (params) => overRun("adafactor_tile_momentum", params),
+  adafactor_step_cautious: (params) => overRun("adafactor_step_cautious", params),
+  came_tile_sums: (params) => overRun("came_tile_sums", params),
 };
 
 /** Four elements per invocation, 1024 per workgroup. */
@@ -163,22 +160,18 @@ function rowwise(source: Plan["source"], { rows, cols }: { rows: number; cols: n
   };
 }
 
-/** One workgroup per tile of a run of blocks (block_table.ts). */
+/** One workgroup per tile of a run of blocks (block_table.ts), compiled for how its tensors are stored and rounded. */
 function overRun(
   source: Plan["source"],
-  { numTiles }: { readonly numTiles: number },
-  constants: Readonly<Record<string, number>>,
+  params: Readonly<Record<string, number>> & { readonly numTiles: number },
 ): Plan {
-  return { source, constants, stages: [{ entryPoint: "main", workgroups: numTiles }] };
+  const constants = Object.fromEntries(
+    STORAGE_PARAMS.filter((name) => name in params).map((name) => [name, params[name]]),
+  );
+  return { source, constants, stages: [{ entryPoint: "main", workgroups: params.numTiles }] };
 }
 
-/** Those of the parameters that a shader is compiled for: how its tensors are stored and rounded. */
-function storageOf(params: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
-  const names = ["gradType", "paramType", "momentumType", "stochastic"];
-  return Object.fromEntries(
-    names.filter((name) => name in params).map((name) => [name, params[name]]),
-  );
-}
+const STORAGE_PARAMS = ["gradType", "paramType", "momentumType", "stochastic"];
 
 /** Tiles of 64 x 64, or on the CPU 64 blocks of 8 x 4 per workgroup. */
 function matmul(
