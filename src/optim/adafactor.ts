@@ -26,6 +26,7 @@ import type { Hyperparameters } from "./hyperparameters.ts";
 import { type Plan, planBlocks } from "./adafactor_plan.ts";
 import type { OptimizerState } from "./adafactor_state.ts";
 import { BlockMemory } from "./block_memory.ts";
+import { confidenceMemory } from "./confidence_step.ts";
 import { OptimizerStates, type Owned } from "./optimizer_states.ts";
 import type { GradientBlock } from "./adafactor_passes.ts";
 import { runStep } from "./adafactor_step.ts";
@@ -51,7 +52,7 @@ export interface StepOptions {
 /**
  * Adafactor on one device: keeps a row and a column of statistics per matrix instead of the whole second moment.
  *
- * Parameters are f32 of any shape; by default the last two dims are factored; vectors and scalars keep the full moment.
+ * Parameters are f32, f16 or bf16 of any shape; by default the last two dims are factored; vectors and scalars keep the full moment.
  * State: (rows + cols + 1) floats per matrix.
  *
  * Source: Shazeer & Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost" (2018), algorithms 4-6;
@@ -74,13 +75,14 @@ export class Adafactor implements Disposable {
   readonly #guard: DeviceBuffer;
   #plan: Plan | undefined;
   #memory: BlockMemory | undefined;
+  #confidence: BlockMemory | undefined;
   /** The parameters of the plan, in the order given. */
   #planned: readonly Parameter[] = [];
   #busy = false;
   #skippedSteps = 0;
 
   /**
-   * Optimizes `parameters`, all f32 on one device: parameters, or groups of them with options of their own.
+   * Optimizes `parameters`, all on one device: parameters, or groups of them with options of their own.
    *
    * @throws {TypeError} if an option does not exist, options exclude each other, or parameters are given twice or on several devices
    * @throws {RangeError} if a number is outside its range, or there is no parameter
@@ -253,7 +255,8 @@ export class Adafactor implements Disposable {
   protected forgetPlan(): void {
     this.#plan?.sums[Symbol.dispose]();
     this.#memory?.[Symbol.dispose]();
-    this.#plan = this.#memory = undefined;
+    this.#confidence?.[Symbol.dispose]();
+    this.#plan = this.#memory = this.#confidence = undefined;
     this.#states.forgetSquares();
   }
 
@@ -297,6 +300,7 @@ export class Adafactor implements Disposable {
     await runStep(plan, {
       device: this.#device,
       memory: this.#memory!,
+      confidence: this.#confidence,
       guard: this.#guard,
       grads,
       isAlone: this.groups.length === 0,
@@ -321,7 +325,9 @@ export class Adafactor implements Disposable {
     }));
     this.#planned = parameters;
     this.#memory = new BlockMemory(this.#device, participants.length);
-    return this.#plan = planBlocks(this.#device, participants, this.groups);
+    const planned = planBlocks(this.#device, participants, this.groups);
+    this.#confidence = confidenceMemory(this.#device, planned);
+    return this.#plan = planned;
   }
 
   #owned(parameters: readonly Parameter[]): Owned[] {

@@ -35,6 +35,8 @@ export interface State {
   readonly moments: Slice;
   /** Running average of updates, with beta1. */
   readonly momentum: Slice | undefined;
+  /** CAME's averages of squared differences, as `moments`. */
+  readonly confidence: Slice | undefined;
   /** The block itself in f32, as kernels want it, with `masterWeights` and a 16-bit parameter. */
   readonly master: Slice | undefined;
   /** `Parameter.version` that the master was made from; -1 for none. */
@@ -61,6 +63,12 @@ export interface ParameterState {
   means: Float32Array;
   /** Running average of updates, [batch, rows, cols], where there is one. */
   momentum?: Float32Array;
+  /** CAME's running average of squared differences of updates and momentum over columns, [batch, rows], where factored. */
+  confidenceRowMeans?: Float32Array;
+  /** The same over rows, [batch, cols]. */
+  confidenceColMeans?: Float32Array;
+  /** The same over both, [batch]. */
+  confidenceMeans?: Float32Array;
   /** The parameter in f32, [batch, rows, cols], where it is stored in 16 bits and there are master weights. */
   master?: Float32Array;
 }
@@ -76,7 +84,7 @@ export interface UnsummedState {
 
 /** This rank's part of the state of the whole parameter: `sumParts` makes it whole. */
 export async function readState(
-  { step, moments, momentum, master, masterOf }: State,
+  { step, moments, momentum, confidence, master, masterOf }: State,
   view: FactoredView<SumGroup>,
 ): Promise<UnsummedState> {
   const { rowDims, colDims, batchDims } = partsOf(view);
@@ -88,18 +96,24 @@ export async function readState(
     parts.push({ values, groups: dims.flatMap(({ groups }) => groups) });
     return values;
   };
-  const values = await readSlice(moments);
-  const saved: ParameterState = {
-    step,
-    batch: wholeLength(batchDims),
-    rows: view.globalRows,
-    cols: view.globalCols,
-    rowMeans: whole(values.subarray(0, numRows), rowDims),
-    colMeans: whole(values.subarray(numRows, numRows + numCols), colDims),
-    means: whole(values.subarray(numRows + numCols), batchDims),
+  const wholeMoments = async (slice: Slice) => {
+    const values = await readSlice(slice);
+    return {
+      rowMeans: whole(values.subarray(0, numRows), rowDims),
+      colMeans: whole(values.subarray(numRows, numRows + numCols), colDims),
+      means: whole(values.subarray(numRows + numCols), batchDims),
+    };
   };
+  const size = { batch: wholeLength(batchDims), rows: view.globalRows, cols: view.globalCols };
+  const saved: ParameterState = { step, ...size, ...await wholeMoments(moments) };
   if (momentum !== undefined) {
     saved.momentum = whole(await readSlice(momentum), view.dims);
+  }
+  if (confidence !== undefined) {
+    const { rowMeans, colMeans, means } = await wholeMoments(confidence);
+    saved.confidenceRowMeans = rowMeans;
+    saved.confidenceColMeans = colMeans;
+    saved.confidenceMeans = means;
   }
   // Before it is made from the parameter there is nothing to save.
   if (master !== undefined && masterOf >= 0) {
@@ -112,9 +126,10 @@ export async function readState(
 export function checkFits(
   name: string,
   saved: ParameterState,
-  { view, momentum, master }: {
+  { view, momentum, confidence, master }: {
     readonly view: FactoredView<unknown>;
     readonly momentum: boolean;
+    readonly confidence: boolean;
     readonly master: boolean;
   },
 ): void {
@@ -133,6 +148,13 @@ export function checkFits(
         `${momentum ? "leave out" : "give"} beta1`,
     );
   }
+  if ((saved.confidenceMeans !== undefined) !== confidence) {
+    throw new TypeError(
+      `Cannot load state of ${name}: it was saved by ${
+        confidence ? "Adafactor" : "CAME"
+      }: set algorithm so`,
+    );
+  }
   if (saved.master !== undefined && !master) {
     throw new TypeError(
       `Cannot load state of ${name}: it was saved with master weights: set masterWeights, and store it in 16 bits`,
@@ -143,6 +165,13 @@ export function checkFits(
     ["colMeans", batch * cols],
     ["means", batch],
     ...(momentum ? [["momentum", count] as const] : []),
+    ...(confidence
+      ? [
+        ["confidenceRowMeans", batch * rows] as const,
+        ["confidenceColMeans", batch * cols] as const,
+        ["confidenceMeans", batch] as const,
+      ]
+      : []),
     ...(saved.master === undefined ? [] : [["master", count] as const]),
   ];
   for (const [key, length] of lengths) {
@@ -165,16 +194,19 @@ export function loadState(
   { view, version }: { readonly view: FactoredView<unknown>; readonly version: number },
 ): void {
   const { rowDims, colDims, batchDims } = partsOf(view);
-  const { moments: { buffer, offset }, momentum } = state;
-  const parts = [
-    takeBlock(saved.rowMeans, rowDims),
-    takeBlock(saved.colMeans, colDims),
-    takeBlock(saved.means, batchDims),
-  ];
-  let at = offset;
-  for (const part of parts) {
-    buffer.device.write(buffer, part, 4 * at);
-    at += part.length;
+  const { momentum } = state;
+  const writeMoments = ({ buffer, offset }: Slice, [rows, cols, both]: readonly Float32Array[]) => {
+    let at = offset;
+    const parts = [takeBlock(rows, rowDims), takeBlock(cols, colDims), takeBlock(both, batchDims)];
+    for (const part of parts) {
+      buffer.device.write(buffer, part, 4 * at);
+      at += part.length;
+    }
+  };
+  writeMoments(state.moments, [saved.rowMeans, saved.colMeans, saved.means]);
+  if (state.confidence !== undefined) {
+    const { confidenceRowMeans, confidenceColMeans, confidenceMeans } = saved;
+    writeMoments(state.confidence, [confidenceRowMeans!, confidenceColMeans!, confidenceMeans!]);
   }
   if (momentum !== undefined) writeSlice(momentum, takeBlock(saved.momentum!, view.dims));
   state.masterOf = -1;

@@ -2,15 +2,14 @@
 //
 //   sums of g^2  ->  exchange A  ->  moments, sums of u^2  ->  exchange B  ->  apply
 //
-// With cautious parameters an average of momentum and a third exchange come before apply.
+// With cautious parameters an average of momentum and a third exchange come before apply; with CAME a second half after it.
 //
 // Whatever stops the step does so before anything has changed: with several ranks right after exchange A, on one device
 // by the guard word, which makes the kernels write nothing.
 
-import type { NumbersRecord } from "../device/block_table.ts";
 import type { Device, DeviceBuffer } from "../device/device.ts";
 import {
-  advanceMoments,
+  advanceAverages,
   applyUpdates,
   averageMomentum,
   cautiousBlocks,
@@ -21,19 +20,22 @@ import {
   sumStatistics,
   sumUpdates,
 } from "./adafactor_passes.ts";
-import type { Block, Plan } from "./adafactor_plan.ts";
+import type { Plan } from "./adafactor_plan.ts";
 import type { BlockMemory, Placement } from "./block_memory.ts";
 import { momentaOf, operandsOf, putBack, steppedParameters } from "./block_operands.ts";
 import { allBlocks } from "./block_runs.ts";
 import type { GradientScaling } from "./gradient_scale.ts";
 import { markNonFinite, refuseGuarded, refuseNonFinite } from "./non_finite.ts";
+import { stepByConfidence } from "./confidence_step.ts";
 import { exchangeSums } from "./packed_sums.ts";
-import { roundingKey } from "./rounding_key.ts";
+import { numbersOf } from "./step_numbers.ts";
 
 /** What a step works with, besides the plan. */
 export interface StepInput {
   readonly device: Device;
   readonly memory: BlockMemory;
+  /** Where there is CAME. */
+  readonly confidence: BlockMemory | undefined;
   /** A u32. */
   readonly guard: DeviceBuffer;
   /** Gradients of the plan's blocks. */
@@ -46,7 +48,7 @@ export interface StepInput {
 /** Takes the step. @throws {NonFiniteGradientError} if a gradient is NaN or infinite; nothing was changed */
 export async function runStep(
   plan: Plan,
-  { device, memory, guard, grads, isAlone, scaling }: StepInput,
+  { device, memory, confidence, guard, grads, isAlone, scaling }: StepInput,
 ): Promise<void> {
   const { blocks, statistics, updates, alignments, sums, numNonFinite } = plan;
   plan.isFinished = false;
@@ -62,6 +64,7 @@ export async function runStep(
     grads: operandsOf(blocks, grads, { device, scope }),
     params,
     momenta: momenta.operands,
+    moments: blocks[0].state.moments.buffer,
   };
   memory.place(plan, placement);
   const operands: PassOperands = {
@@ -79,7 +82,7 @@ export async function runStep(
   });
 
   scaleGradients(operands, scaling);
-  advanceMoments(operands);
+  advanceAverages(operands, plan.gradientScale);
   sumUpdates(operands);
   await exchangeSums({ device, buffer: sums }, updates);
 
@@ -92,24 +95,11 @@ export async function runStep(
   }
 
   applyUpdates(operands);
+  if (confidence !== undefined) await stepByConfidence(operands, confidence);
   putBack(blocks, params, { device, sources });
   momenta.putBack();
   for (const { state, parameter } of blocks) state.squaresOf = parameter.version;
   if (isAlone) await refuseGuarded(blocks, { device, sums, guard });
   for (const { state } of blocks) state.step += 1;
   plan.isFinished = true;
-}
-
-function numbersOf({ hyper, state, index }: Block): NumbersRecord {
-  const step = state.step + 1;
-  const decay = hyper.decay(step);
-  // Uphill is a negative rate; what decays must not change its sign with it.
-  const sign = hyper.maximize ? -1 : 1;
-  return {
-    take: hyper.take(step),
-    rate: sign * hyper.rate(step),
-    decayTimesStep: sign * decay.timesStep,
-    decayAbsolute: decay.absolute,
-    key: roundingKey({ seed: hyper.seed, index, step }),
-  };
 }

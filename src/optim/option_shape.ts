@@ -9,6 +9,7 @@ const boolean = v.optional(v.boolean());
 
 /** Options of a parameter, alone or in a group. */
 const PARAMETER_OPTIONS = {
+  algorithm: v.optional(v.picklist(["adafactor", "came"])),
   lr: v.optional(v.union([v.number(), schedule])),
   eps: v.optional(v.strictTuple([v.number(), v.number()])),
   epsMode: v.optional(v.picklist(["inside", "clamp"])),
@@ -18,6 +19,7 @@ const PARAMETER_OPTIONS = {
   beta2Cap: number,
   beta2: v.optional(schedule),
   beta1: number,
+  beta3: number,
   momentumOf: v.optional(v.picklist(["step", "update"])),
   momentumDtype: v.optional(v.picklist(["f32", "bf16"])),
   weightDecay: number,

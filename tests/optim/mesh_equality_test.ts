@@ -43,6 +43,7 @@ const OPTIONS: Readonly<Record<string, OptimizerOptions>> = {
   "no factoring": { factoring: "none" },
   "caution, uphill": { cautious: true, beta1: 0.9, maximize: true, weightDecay: 0.01 },
   "caution of updates": { cautious: true, beta1: 0.5, momentumOf: "update", lr: 0.01 },
+  CAME: { ...presets.came, lr: 0.003, weightDecay: 0.1 },
   "a global norm": { maxGradientNorm: 0.05, eps: [1e-6, 1e-3] },
   "a ceiling of the scale": { scaleCeiling: 0.02, clipThreshold: 0.5 },
 };
