@@ -69,7 +69,7 @@ export function crossEntropy(
   sumOfLosses.release();
   return loss.computedBy({
     op: "crossEntropy",
-    inputs: [logits, targets],
+    inputs: [logits],
     saved: [dLogits],
     gradient: (dLoss) => [scaledBy(dLogits, dLoss)],
   });

@@ -24,6 +24,24 @@ export function embedding(
   indices: Tensor<"u32">,
   { paddingIndex }: EmbeddingLookup = {},
 ): Tensor {
+  return lookUp(table, indices, { paddingIndex, saved: [] });
+}
+
+/** As {@linkcode embedding}, by indices that the host computed: [...shape, D]. */
+export function embeddingAt(
+  table: FloatTensor,
+  indices: Uint32Array,
+  { shape }: { readonly shape: readonly number[] },
+): Tensor {
+  const onDevice = Tensor.from(table.device, indices, { shape });
+  return lookUp(table, onDevice, { paddingIndex: undefined, saved: [onDevice] });
+}
+
+function lookUp(
+  table: FloatTensor,
+  indices: Tensor<"u32">,
+  { paddingIndex, saved }: EmbeddingLookup & { readonly saved: readonly Tensor<"u32">[] },
+): Tensor {
   checkSameDevice("embedding", table, indices);
   if (table.shape.length !== 2) {
     throw new RangeError(`embedding() wants a table of [V, D], got ${formatShape(table.shape)}`);
@@ -43,6 +61,7 @@ export function embedding(
   return y.computedBy({
     op: "embedding",
     inputs: [table, indices],
+    saved,
     gradient(dy) {
       const dTable = table.filledLike(0);
       table.device.run(
