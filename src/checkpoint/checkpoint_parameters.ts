@@ -9,7 +9,7 @@ import { Memory } from "../tensor/memory.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { CheckpointFolder } from "./checkpoint_folder.ts";
-import { byteLength, SafetensorsError, type TensorEntry } from "./safetensors_header.ts";
+import { SafetensorsError, type TensorEntry } from "./safetensors_header.ts";
 
 /** How {@linkcode CheckpointParameters} are stored on the device. */
 export interface StorageOptions {
@@ -82,14 +82,17 @@ export class CheckpointParameters implements ParameterSource {
     for (const parameter of this.#taken.values()) parameter[Symbol.dispose]();
   }
 
-  /** The name that the file has for `name`, with or without the prefix of models with a head. */
+  /** The name that the file has for `name`: as it is, an older one, or either without the prefix of models with a head. */
   #inFile(name: string): string | undefined {
-    const { basePrefix } = this.#names;
-    const names = [name];
-    if (basePrefix !== undefined && name.startsWith(basePrefix)) {
-      names.push(name.slice(basePrefix.length));
-    }
-    return names.find((each) => this.#folder.entry(each) !== undefined);
+    const { basePrefix, olderEndings = {} } = this.#names;
+    const older = Object.entries(olderEndings).flatMap(([ending, before]) =>
+      name.endsWith(ending) ? [name.slice(0, -ending.length) + before] : []
+    );
+    const full = [name, ...older];
+    const short = full.flatMap((each) =>
+      basePrefix !== undefined && each.startsWith(basePrefix) ? [each.slice(basePrefix.length)] : []
+    );
+    return [...full, ...short].find((each) => this.#folder.holds(each));
   }
 
   async #refuseSurplus(): Promise<void> {
@@ -108,27 +111,13 @@ export class CheckpointParameters implements ParameterSource {
     }
   }
 
-  /** Compares a few rows at a time. */
   async #requireEqual(name: string, twin: string): Promise<void> {
-    const entries = [name, twin].map((each) => this.#folder.entry(each)!);
-    const [{ shape: [numRows] }] = entries;
-    const rowBytes = Math.max(1, byteLength(entries[0]) / numRows);
-    const rows = Math.ceil(COMPARED_BYTES / rowBytes);
-    let same = entries[0].dtype === entries[1].dtype &&
-      sameShape(entries[0].shape, entries[1].shape);
-    for (let begin = 0; same && begin < numRows; begin += rows) {
-      const range = { begin, end: Math.min(begin + rows, numRows) };
-      const other = await this.#folder.read(twin, range);
-      same = (await this.#folder.read(name, range)).every((byte, at) => byte === other[at]);
-    }
-    if (same) return;
+    if (await this.#folder.equal(name, twin)) return;
     throw new SafetensorsError(
       `${name} differs from ${twin}, and config.json ties them: set tie_word_embeddings to false`,
     );
   }
 }
-
-const COMPARED_BYTES = 2 ** 24;
 
 function storedAs(name: string, { dtype }: TensorEntry): FloatType {
   const known = FLOAT_TYPES[dtype];

@@ -39,8 +39,9 @@ export async function loadPretrained<Model extends PretrainedModel = PretrainedM
   const { model: wanted, ...storage } = options;
   const where = `${folder}/${CONFIG}`;
   const config = new ModelConfig(await Deno.readTextFile(where), { where });
-  const plan = architectureOf(config).plan(config);
+  const architecture = architectureOf(config);
   using files = await CheckpointFolder.open(folder);
+  const plan = await architecture.plan(config, files);
   const source = new CheckpointParameters(device, { folder: files, names: plan.names, storage });
   let model: PretrainedModel | undefined;
   try {

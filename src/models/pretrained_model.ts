@@ -30,8 +30,20 @@ export interface Architecture {
   readonly name: string;
   /** As config.json has it under `model_type`, such as `llama`. */
   readonly modelType: string;
-  /** Reads a config. @throws {TypeError} naming a setting that is missing, wrong or not supported */
-  plan(config: ModelConfig): ModelPlan;
+  /**
+   * Reads a config, and what the files hold where it leaves something open.
+   *
+   * @throws {TypeError} naming a setting that is missing, wrong or not supported
+   */
+  plan(config: ModelConfig, stored?: StoredTensors): ModelPlan | Promise<ModelPlan>;
+}
+
+/** The tensors of a checkpoint. */
+export interface StoredTensors {
+  /** Whether there is one of that name. */
+  holds(name: string): boolean;
+  /** Whether two have the same type, shape and values. */
+  equal(name: string, other: string): Promise<boolean>;
 }
 
 /** A model that can be made. */

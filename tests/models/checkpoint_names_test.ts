@@ -6,12 +6,14 @@ const names = {
     "tokens": "model.wte",
     "blocks.*.attention.qkv": "model.h.*.attn.c_attn",
     "experts.*.layers.*": "model.*.e.*",
+    "classToken": "embeddings.cls_token",
   },
 };
 
 Deno.test("nameOf() follows the table, number by number", () => {
   assert.equal(nameOf("tokens.weight", names), "model.wte.weight");
   assert.equal(nameOf("blocks.12.attention.qkv.bias", names), "model.h.12.attn.c_attn.bias");
+  assert.equal(nameOf("classToken", names), "embeddings.cls_token");
   assert.equal(nameOf("experts.3.layers.4.weight", names), "model.3.e.4.weight");
 });
 
