@@ -14,6 +14,9 @@ export interface EmbeddingLookup {
   readonly paddingIndex?: number | undefined;
 }
 
+/** An index that has no row in the table of {@linkcode partialEmbedding}. */
+export const NO_ROW = 0xffffffff;
+
 /**
  * Rows of `table` [V, D] by `indices` [...]: [..., D].
  *
@@ -22,9 +25,10 @@ export interface EmbeddingLookup {
 export function embedding(
   table: FloatTensor,
   indices: Tensor<"u32">,
-  { paddingIndex }: EmbeddingLookup = {},
+  options: EmbeddingLookup = {},
 ): Tensor {
-  return lookUp(table, indices, { paddingIndex, saved: [] });
+  checkIndices("embedding", indices, rowsOf(table));
+  return lookUp(table, indices, { ...options, saved: [] });
 }
 
 /** As {@linkcode embedding}, by indices that the host computed: [...shape, D]. */
@@ -34,7 +38,28 @@ export function embeddingAt(
   { shape }: { readonly shape: readonly number[] },
 ): Tensor {
   const onDevice = Tensor.from(table.device, indices, { shape });
-  return lookUp(table, onDevice, { paddingIndex: undefined, saved: [onDevice] });
+  checkIndices("embedding", onDevice, rowsOf(table));
+  return lookUp(table, onDevice, { saved: [onDevice] });
+}
+
+/**
+ * As {@linkcode embedding} by indices that the host computed, for a table that has some rows only: the index
+ * {@linkcode NO_ROW} gives zeros, and no gradient.
+ */
+export function partialEmbeddingAt(
+  table: FloatTensor,
+  indices: Uint32Array,
+  { shape, ...options }: EmbeddingLookup & { readonly shape: readonly number[] },
+): Tensor {
+  const numRows = rowsOf(table);
+  const wrong = indices.find((index) => index >= numRows && index !== NO_ROW);
+  if (wrong !== undefined) {
+    throw new RangeError(
+      `partialEmbeddingAt() wants indices under ${numRows}, or ${NO_ROW}, got ${wrong}`,
+    );
+  }
+  const onDevice = Tensor.from(table.device, indices, { shape });
+  return lookUp(table, onDevice, { ...options, saved: [onDevice] });
 }
 
 function lookUp(
@@ -43,11 +68,7 @@ function lookUp(
   { paddingIndex, saved }: EmbeddingLookup & { readonly saved: readonly Tensor<"u32">[] },
 ): Tensor {
   checkSameDevice("embedding", table, indices);
-  if (table.shape.length !== 2) {
-    throw new RangeError(`embedding() wants a table of [V, D], got ${formatShape(table.shape)}`);
-  }
   const [numRows, width] = table.shape;
-  checkIndices("embedding", indices, numRows);
   if (paddingIndex !== undefined && !isIndex(paddingIndex, numRows)) {
     throw new RangeError(`embedding() wants a padding index under ${numRows}, got ${paddingIndex}`);
   }
@@ -76,6 +97,14 @@ function lookUp(
       return [dTable];
     },
   });
+}
+
+/** @throws {RangeError} if `table` is no matrix. */
+function rowsOf(table: FloatTensor): number {
+  if (table.shape.length !== 2) {
+    throw new RangeError(`embedding() wants a table of [V, D], got ${formatShape(table.shape)}`);
+  }
+  return table.shape[0];
 }
 
 /** @throws {RangeError} if an index is not under `limit`. */
