@@ -45,6 +45,7 @@ export {
   type ShardingGroup,
   shardRange,
   type Split,
+  unitRange,
 } from "./src/dist/layout.ts";
 
 // Devices and tensors.
@@ -95,6 +96,15 @@ export { Linear } from "./src/nn/linear.ts";
 export type { LinearOptions } from "./src/nn/linear_parameters.ts";
 export { Linear1DCol, type Linear1DColOptions } from "./src/nn/linear_1d_col.ts";
 export { Linear1DRow, type Linear1DRowOptions } from "./src/nn/linear_1d_row.ts";
+export {
+  VocabParallelEmbedding,
+  type VocabParallelOptions,
+} from "./src/nn/vocab_parallel_embedding.ts";
+export { VocabParallelHead, type VocabParallelHeadOptions } from "./src/nn/vocab_parallel_head.ts";
+export {
+  vocabParallelCrossEntropy,
+  type VocabParallelCrossEntropyOptions,
+} from "./src/nn/vocab_parallel_cross_entropy.ts";
 export { RandomSource, RandomStream } from "./src/nn/philox.ts";
 
 // Optimizers.

@@ -580,6 +580,38 @@ export function silu_backward(x, dy, dx, length) {
 export function softmax_cross_entropy(logits, targets, losses, dlogits, rows, cols, grad_scale, ignored) {
     wasm.softmax_cross_entropy(logits, targets, losses, dlogits, rows, cols, grad_scale, ignored);
 }
+
+/**
+ * @param {number} statistics
+ * @param {number} targets
+ * @param {number} losses
+ * @param {number} dlogits
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} first_class
+ * @param {number} num_classes
+ * @param {number} rank
+ * @param {number} ranks
+ * @param {number} grad_scale
+ * @param {number} ignored
+ */
+export function split_cross_entropy(statistics, targets, losses, dlogits, rows, cols, first_class, num_classes, rank, ranks, grad_scale, ignored) {
+    wasm.split_cross_entropy(statistics, targets, losses, dlogits, rows, cols, first_class, num_classes, rank, ranks, grad_scale, ignored);
+}
+
+/**
+ * @param {number} logits
+ * @param {number} targets
+ * @param {number} exps
+ * @param {number} statistics
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} first_class
+ * @param {number} num_classes
+ */
+export function split_softmax(logits, targets, exps, statistics, rows, cols, first_class, num_classes) {
+    wasm.split_softmax(logits, targets, exps, statistics, rows, cols, first_class, num_classes);
+}
 export function __wbg___wbindgen_throw_be289d5034ed271b(arg0, arg1) {
     throw new Error(getStringFromWasm0(arg0, arg1));
 }

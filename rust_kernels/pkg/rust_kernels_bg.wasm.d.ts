@@ -50,3 +50,5 @@ export const scale_by: (a: number, b: number, c: number, d: number) => void;
 export const silu: (a: number, b: number, c: number) => void;
 export const silu_backward: (a: number, b: number, c: number, d: number) => void;
 export const softmax_cross_entropy: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => void;
+export const split_cross_entropy: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number) => void;
+export const split_softmax: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => void;

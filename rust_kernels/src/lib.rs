@@ -26,6 +26,7 @@ mod permute;
 mod rotary;
 mod simd;
 mod softmax_cross_entropy;
+mod split_cross_entropy;
 mod stochastic;
 mod stored_runs;
 mod sums;

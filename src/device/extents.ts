@@ -114,6 +114,18 @@ export const extents: { readonly [K in KernelName]: Extents<K> } = {
     losses: (p) => p.rows,
     dlogits: (p) => p.rows * p.cols,
   },
+  split_softmax: {
+    logits: (p) => p.rows * p.cols,
+    targets: (p) => p.rows,
+    exps: (p) => p.rows * p.cols,
+    statistics: (p) => 3 * p.rows,
+  },
+  split_cross_entropy: {
+    statistics: (p) => 3 * p.ranks * p.rows,
+    targets: (p) => p.rows,
+    losses: (p) => p.rows,
+    dlogits: (p) => p.rows * p.cols,
+  },
   relu: activation,
   relu_backward: activationBackward,
   silu: activation,
@@ -322,6 +334,15 @@ function checkFlagsAndRanges(
     throw new RangeError(
       `${kernel}: rows must satisfy 0 <= rowBegin <= rowEnd <= m, got ${rowBegin}, ${rowEnd}, m = ${m}`,
     );
+  }
+  const { cols, numClasses, rank, ranks } = params;
+  if (numClasses !== undefined && numClasses > cols!) {
+    throw new RangeError(
+      `${kernel}: numClasses must be at most cols = ${cols}, got ${numClasses}`,
+    );
+  }
+  if (rank !== undefined && rank >= ranks!) {
+    throw new RangeError(`${kernel}: rank must be below ranks = ${ranks}, got ${rank}`);
   }
   const { dim, rotaryDim, heads, positions } = params;
   if (rotaryDim === undefined) return;

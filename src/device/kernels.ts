@@ -199,7 +199,8 @@ export const kernels = {
     },
   },
 
-  // out[t, d] = table[indices[t], d]; indices are u32 < numRows (checked on the host); table is stored as tableType
+  // out[t, d] = table[indices[t], d]; indices are u32 < numRows (checked on the host), or 0xffffffff for a row of zeros that
+  // gets no gradient; table is stored as tableType
   embedding: {
     bindings: { table: "read", indices: "read", out: "write" },
     params: { count: "u32", width: "u32", numRows: "u32", tableType: "u32" },
@@ -215,6 +216,30 @@ export const kernels = {
   softmax_cross_entropy: {
     bindings: { logits: "read", targets: "read", losses: "write", dlogits: "write" },
     params: { rows: "u32", cols: "u32", gradScale: "f32", ignored: "u32" },
+  },
+
+  // The same where the classes are split over ranks; this one has classes firstClass .. firstClass + numClasses as its first
+  // columns, and pads behind them. statistics[rows, 3] = m, the largest of its logits; s, the sum of exps; and the target's
+  // logit, 0 where it is not here.
+  //   exps = exp(logits - m), 0 in pads
+  split_softmax: {
+    bindings: { logits: "read", targets: "read", exps: "write", statistics: "write" },
+    params: { rows: "u32", cols: "u32", firstClass: "u32", numClasses: "u32" },
+  },
+  // statistics[ranks, rows, 3] of all ranks, M = the largest m, S = sum of s exp(m - M); dlogits holds exps and is overwritten:
+  //   losses = log S + M - the target's logit;  dlogits = gradScale (exps exp(m - M) / S - onehot)
+  split_cross_entropy: {
+    bindings: { statistics: "read", targets: "read", losses: "write", dlogits: "write" },
+    params: {
+      rows: "u32",
+      cols: "u32",
+      firstClass: "u32",
+      numClasses: "u32",
+      rank: "u32",
+      ranks: "u32",
+      gradScale: "f32",
+      ignored: "u32",
+    },
   },
 
   // out[rows] (+)= sum over columns of x[rows, cols]

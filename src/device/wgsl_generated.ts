@@ -7818,7 +7818,9 @@ fn main(
       let t = i / params.width;
       let d = i % params.width;
       let at = indices[t] * params.width + d;
-      if (params.tableType == 0u) {
+      if (indices[t] >= params.numRows) {
+        out[i] = 0u;
+      } else if (params.tableType == 0u) {
         out[i] = table[at];
       } else {
         out[i] = widen(params.tableType, extractBits(table[at / 2u], at % 2u * 16u, 16u));
@@ -7831,7 +7833,9 @@ fn main(
       let t = i / params.width;
       let d = i % params.width;
       let at = indices[t] * params.width + d;
-      if (params.tableType == 0u) {
+      if (indices[t] >= params.numRows) {
+        out[i] = 0u;
+      } else if (params.tableType == 0u) {
         out[i] = table[at];
       } else {
         out[i] = widen(params.tableType, extractBits(table[at / 2u], at % 2u * 16u, 16u));
@@ -7844,7 +7848,9 @@ fn main(
       let t = i / params.width;
       let d = i % params.width;
       let at = indices[t] * params.width + d;
-      if (params.tableType == 0u) {
+      if (indices[t] >= params.numRows) {
+        out[i] = 0u;
+      } else if (params.tableType == 0u) {
         out[i] = table[at];
       } else {
         out[i] = widen(params.tableType, extractBits(table[at / 2u], at % 2u * 16u, 16u));
@@ -7857,7 +7863,9 @@ fn main(
       let t = i / params.width;
       let d = i % params.width;
       let at = indices[t] * params.width + d;
-      if (params.tableType == 0u) {
+      if (indices[t] >= params.numRows) {
+        out[i] = 0u;
+      } else if (params.tableType == 0u) {
         out[i] = table[at];
       } else {
         out[i] = widen(params.tableType, extractBits(table[at / 2u], at % 2u * 16u, 16u));
@@ -9964,6 +9972,169 @@ fn main(
     if (rowLane == 0u) {
       losses[row] = select(0.0, log(sum) + (largest - logits[answer]), counts);
     }
+  }
+}
+fn expOrNan(x: f32) -> f32 {
+  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+  return select(expAccurate(x), x, isNan);
+}
+`,
+  split_cross_entropy: `
+fn expAccurate(exponent: f32) -> f32 {
+  let x = clamp(exponent, -104.0, 89.0);
+  let n = round(x * 1.44269504);
+  let r = fma(n, 2.12194440e-4, fma(n, -0.693359375, x));
+  var p = 1.3888889e-3;
+  p = fma(p, r, 8.3333333e-3);
+  p = fma(p, r, 4.1666667e-2);
+  p = fma(p, r, 0.16666667);
+  p = fma(p, r, 0.5);
+  p = fma(p, r, 1.0);
+  p = fma(p, r, 1.0);
+  let half = i32(n) / 2;
+  return p * powerOfTwo(half) * powerOfTwo(i32(n) - half);
+}
+fn powerOfTwo(n: i32) -> f32 {
+  return bitcast<f32>((n + 127) << 23u);
+}
+override lanes: u32;
+struct Params {
+  rows: u32,
+  cols: u32,
+  firstClass: u32,
+  numClasses: u32,
+  rank: u32,
+  ranks: u32,
+  gradScale: f32,
+  ignored: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> statistics: array<f32>;
+@group(0) @binding(2) var<storage, read> targets: array<u32>;
+@group(0) @binding(3) var<storage, read_write> losses: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dlogits: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = (group.y * groups.x + group.x) * (256u / lanes) + lane / lanes;
+  let rowLane = lane % lanes;
+  if (row >= params.rows) {
+    return;
+  }
+  var largest = -3.4028235e38;
+  for (var rank = 0u; rank < params.ranks; rank++) {
+    largest = max(largest, statistics[3u * (rank * params.rows + row)]);
+  }
+  var sum = 0.0;
+  var targetLogit = 0.0;
+  for (var rank = 0u; rank < params.ranks; rank++) {
+    let at = 3u * (rank * params.rows + row);
+    sum += statistics[at + 1u] * expOrNan(statistics[at] - largest);
+    targetLogit += statistics[at + 2u];
+  }
+  let counts = targets[row] != params.ignored;
+  if (rowLane == 0u) {
+    losses[row] = select(0.0, log(sum) + (largest - targetLogit), counts);
+  }
+  let ownLargest = statistics[3u * (params.rank * params.rows + row)];
+  let factor = expOrNan(ownLargest - largest) / sum;
+  let column = targets[row] - params.firstClass;
+  for (var c = rowLane; c < params.cols; c += lanes) {
+    let i = row * params.cols + c;
+    let gradient = params.gradScale * (dlogits[i] * factor - select(0.0, 1.0, c == column));
+    dlogits[i] = select(0.0, gradient, counts && c < params.numClasses);
+  }
+}
+fn expOrNan(x: f32) -> f32 {
+  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+  return select(expAccurate(x), x, isNan);
+}
+`,
+  split_softmax: `
+fn expAccurate(exponent: f32) -> f32 {
+  let x = clamp(exponent, -104.0, 89.0);
+  let n = round(x * 1.44269504);
+  let r = fma(n, 2.12194440e-4, fma(n, -0.693359375, x));
+  var p = 1.3888889e-3;
+  p = fma(p, r, 8.3333333e-3);
+  p = fma(p, r, 4.1666667e-2);
+  p = fma(p, r, 0.16666667);
+  p = fma(p, r, 0.5);
+  p = fma(p, r, 1.0);
+  p = fma(p, r, 1.0);
+  let half = i32(n) / 2;
+  return p * powerOfTwo(half) * powerOfTwo(i32(n) - half);
+}
+fn powerOfTwo(n: i32) -> f32 {
+  return bitcast<f32>((n + 127) << 23u);
+}
+override lanes: u32;
+struct Params {
+  rows: u32,
+  cols: u32,
+  firstClass: u32,
+  numClasses: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> logits: array<f32>;
+@group(0) @binding(2) var<storage, read> targets: array<u32>;
+@group(0) @binding(3) var<storage, read_write> exps: array<f32>;
+@group(0) @binding(4) var<storage, read_write> statistics: array<f32>;
+var<workgroup> laneValues: array<f32, 256>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = (group.y * groups.x + group.x) * (256u / lanes) + lane / lanes;
+  let begin = row * params.cols;
+  let end = select(begin, begin + params.cols, row < params.rows);
+  let endOfClasses = min(begin + params.numClasses, end);
+  let rowLane = lane % lanes;
+  var largest = -3.4028235e38;
+  for (var i = begin + rowLane; i < endOfClasses; i += lanes) {
+    largest = max(largest, logits[i]);
+  }
+  laneValues[lane] = largest;
+  for (var half = lanes / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (rowLane < half) {
+      laneValues[lane] = max(laneValues[lane], laneValues[lane + half]);
+    }
+  }
+  workgroupBarrier();
+  largest = laneValues[lane - rowLane];
+  workgroupBarrier();
+  var sum = 0.0;
+  for (var i = begin + rowLane; i < end; i += lanes) {
+    var value = 0.0;
+    if (i < endOfClasses) {
+      value = expOrNan(logits[i] - largest);
+    }
+    exps[i] = value;
+    sum += value;
+  }
+  laneValues[lane] = sum;
+  for (var half = lanes / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (rowLane < half) {
+      laneValues[lane] += laneValues[lane + half];
+    }
+  }
+  workgroupBarrier();
+  if (row < params.rows && rowLane == 0u) {
+    let column = targets[row] - params.firstClass;
+    statistics[3u * row] = largest;
+    statistics[3u * row + 1u] = laneValues[lane];
+    var targetLogit = 0.0;
+    if (column < params.numClasses) {
+      targetLogit = logits[begin + column];
+    }
+    statistics[3u * row + 2u] = targetLogit;
   }
 }
 fn expOrNan(x: f32) -> f32 {

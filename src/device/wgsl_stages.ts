@@ -78,6 +78,8 @@ const plans: Plans = {
     }],
   }),
   softmax_cross_entropy: (params) => rowwise("softmax_cross_entropy", params),
+  split_softmax: (params) => rowwise("split_softmax", params),
+  split_cross_entropy: (params) => rowwise("split_cross_entropy", params),
   row_sums: (params) => rowwise("row_sums", params),
   column_sums: (params) => downColumns("column_sums", params),
   adafactor_tile_sums: (params) => overRun("adafactor_tile_sums", params),

@@ -3,13 +3,11 @@
 import type { Device } from "../device/device.ts";
 import type { ProcessGroup } from "../dist/group.ts";
 import { Layout, type Split } from "../dist/layout.ts";
-import { inF32 } from "../ops/operands.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import { Parameter } from "../tensor/parameter.ts";
-import { formatShape, rowsAndCols } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
 import { uniformValues } from "./initial_values.ts";
 import type { RandomSource } from "./philox.ts";
+import { shardOf } from "./shard_of.ts";
 
 /** Sizes and initial values of a linear layer. */
 export interface LinearOptions {
@@ -54,7 +52,7 @@ export function initialParameters(
   checkFeatures({ inFeatures, outFeatures });
   const bound = 1 / Math.sqrt(inFeatures);
   const initial = (shape: readonly number[], split: Split<ProcessGroup> | undefined) => {
-    const layout = new Layout(shape, split === undefined ? [] : [split]);
+    const layout = layoutOf(shape, split);
     const values = uniformValues(layout, random.stream(), bound);
     return new Parameter(device, values, { layout, dtype, gradientDtype });
   };
@@ -75,12 +73,16 @@ export function takeShards(whole: LinearParameters, splits: LinearSplits): Linea
   weight.checkUsable();
   bias?.checkUsable();
   const shards = {
-    weight: shardOf(weight, splits.weight),
-    bias: bias === undefined ? undefined : shardOf(bias, splits.bias),
+    weight: shardOf(weight, layoutOf(weight.shape, splits.weight)),
+    bias: bias === undefined ? undefined : shardOf(bias, layoutOf(bias.shape, splits.bias)),
   };
   weight[Symbol.dispose]();
   bias?.[Symbol.dispose]();
   return shards;
+}
+
+function layoutOf(shape: readonly number[], split: Split<ProcessGroup> | undefined) {
+  return new Layout(shape, split === undefined ? [] : [split]);
 }
 
 function checkFeatures(features: Readonly<Record<string, number>>): void {
@@ -89,33 +91,4 @@ function checkFeatures(features: Readonly<Record<string, number>>): void {
       throw new RangeError(`Wanted ${name} to be an integer from 1, got ${value}`);
     }
   }
-}
-
-/** Copies this rank's block of a whole vector or matrix, on the device. */
-function shardOf(whole: Parameter, split: Split<ProcessGroup> | undefined): Parameter {
-  if (whole.layout.splits.length > 0) {
-    throw new RangeError(
-      `Cannot split ${whole.name} of shape ${formatShape(whole.layout.globalShape)} again: ` +
-        "make parallel layers from whole ones",
-    );
-  }
-  const layout = new Layout(whole.shape, split === undefined ? [] : [split]);
-  const { device, dtype, gradientDtype, name } = whole;
-  const begins = whole.shape.map((_, dim) => layout.range(dim).begin);
-  const stride = whole.shape.at(-1)!;
-  const { rows, cols } = rowsAndCols(layout.localShape);
-  const block = Tensor.empty(device, layout.localShape);
-  inF32([whole], (x) => {
-    device.run("copy_block", { x: x.buffer, out: block.buffer }, {
-      rows,
-      cols,
-      fromStride: stride,
-      fromOffset: (begins.at(-2) ?? 0) * stride + begins.at(-1)!,
-      toStride: cols,
-      toOffset: 0,
-    });
-  });
-  const shard = new Parameter(device, block.copyMemory(dtype), { layout, name, gradientDtype });
-  block.release();
-  return shard;
 }

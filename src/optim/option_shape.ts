@@ -9,8 +9,8 @@ const boolean = v.optional(v.boolean());
 
 /** Options of a parameter, alone or in a group. */
 const PARAMETER_OPTIONS = {
-  algorithm: v.optional(v.picklist(["adafactor", "came"])),
   lr: v.optional(v.union([v.number(), schedule])),
+  algorithm: v.optional(v.picklist(["adafactor", "came"])),
   eps: v.optional(v.strictTuple([v.number(), v.number()])),
   epsMode: v.optional(v.picklist(["inside", "clamp"])),
   clipThreshold: v.optional(v.union([v.number(), v.literal("none")])),

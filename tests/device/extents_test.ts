@@ -100,6 +100,7 @@ function plausibleParams(kernel: KernelName): KernelParams<KernelName> {
       interleaved: 1,
       fromStride: 9,
       toStride: 8,
+      rank: 1,
     },
     ...{ stochastic: 1, gradLength: 4, paramLength: 4, momentumLength: 4 },
     ...{ partialsLength: 4, sumsLength: 3, momentsLength: 4, factorsLength: 4 },

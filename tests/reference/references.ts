@@ -15,6 +15,7 @@ import { permute } from "./permute.ts";
 import type { Reference } from "./reference.ts";
 import { rotary } from "./rotary.ts";
 import { softmaxCrossEntropy } from "./softmax_cross_entropy.ts";
+import { splitCrossEntropy, splitSoftmax } from "./split_cross_entropy.ts";
 import { columnSums, rowSums } from "./sums.ts";
 
 export const references: { readonly [K in KernelName]: Reference<K> } = {
@@ -50,6 +51,8 @@ export const references: { readonly [K in KernelName]: Reference<K> } = {
   embedding,
   embedding_backward: embeddingBackward,
   softmax_cross_entropy: softmaxCrossEntropy,
+  split_softmax: splitSoftmax,
+  split_cross_entropy: splitCrossEntropy,
   row_sums: rowSums,
   column_sums: columnSums,
   adafactor_tile_sums: tiles.adafactorTileSums,
