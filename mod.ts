@@ -72,6 +72,7 @@ export {
 export { geluTanh, relu, silu, tanh } from "./src/ops/activation.ts";
 export { add } from "./src/ops/add.ts";
 export { addRow } from "./src/ops/add_row.ts";
+export { attention, type AttentionOptions } from "./src/ops/attention.ts";
 export { cast } from "./src/ops/cast.ts";
 export { crossEntropy, type CrossEntropyOptions, IGNORED } from "./src/ops/cross_entropy.ts";
 export { dropout, type DropoutOptions } from "./src/ops/dropout.ts";

@@ -196,6 +196,99 @@ export function allocate(bytes) {
 }
 
 /**
+ * @param {number} q
+ * @param {number} k
+ * @param {number} v
+ * @param {number} key_mask
+ * @param {number} bias
+ * @param {number} out
+ * @param {number} lse
+ * @param {number} batch
+ * @param {number} queries
+ * @param {number} keys
+ * @param {number} heads
+ * @param {number} key_heads
+ * @param {number} dim
+ * @param {number} value_dim
+ * @param {number} causal
+ * @param {number} window
+ * @param {number} masked
+ * @param {number} biased
+ * @param {number} scale
+ */
+export function attention(q, k, v, key_mask, bias, out, lse, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale) {
+    wasm.attention(q, k, v, key_mask, bias, out, lse, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale);
+}
+
+/**
+ * @param {number} q
+ * @param {number} k
+ * @param {number} v
+ * @param {number} key_mask
+ * @param {number} bias
+ * @param {number} dout
+ * @param {number} moments
+ * @param {number} dq
+ * @param {number} dk
+ * @param {number} dv
+ * @param {number} batch
+ * @param {number} queries
+ * @param {number} keys
+ * @param {number} heads
+ * @param {number} key_heads
+ * @param {number} dim
+ * @param {number} value_dim
+ * @param {number} causal
+ * @param {number} window
+ * @param {number} masked
+ * @param {number} biased
+ * @param {number} scale
+ */
+export function attention_backward(q, k, v, key_mask, bias, dout, moments, dq, dk, dv, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale) {
+    wasm.attention_backward(q, k, v, key_mask, bias, dout, moments, dq, dk, dv, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale);
+}
+
+/**
+ * @param {number} q
+ * @param {number} k
+ * @param {number} v
+ * @param {number} key_mask
+ * @param {number} bias
+ * @param {number} dout
+ * @param {number} moments
+ * @param {number} dbias
+ * @param {number} batch
+ * @param {number} queries
+ * @param {number} keys
+ * @param {number} heads
+ * @param {number} key_heads
+ * @param {number} dim
+ * @param {number} value_dim
+ * @param {number} causal
+ * @param {number} window
+ * @param {number} masked
+ * @param {number} biased
+ * @param {number} scale
+ */
+export function attention_bias_backward(q, k, v, key_mask, bias, dout, moments, dbias, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale) {
+    wasm.attention_bias_backward(q, k, v, key_mask, bias, dout, moments, dbias, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale);
+}
+
+/**
+ * @param {number} dout
+ * @param {number} out
+ * @param {number} lse
+ * @param {number} moments
+ * @param {number} batch
+ * @param {number} queries
+ * @param {number} heads
+ * @param {number} value_dim
+ */
+export function attention_delta(dout, out, lse, moments, batch, queries, heads, value_dim) {
+    wasm.attention_delta(dout, out, lse, moments, batch, queries, heads, value_dim);
+}
+
+/**
  * @param {number} grad
  * @param {number} blocks
  * @param {number} factors

@@ -18,6 +18,10 @@ export const adafactor_tile_updates: (a: number, b: number, c: number, d: number
 export const add: (a: number, b: number, c: number, d: number) => void;
 export const add_row: (a: number, b: number, c: number, d: number, e: number) => void;
 export const allocate: (a: number) => number;
+export const attention: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number) => void;
+export const attention_backward: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number, t: number, u: number, v: number) => void;
+export const attention_bias_backward: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number, t: number) => void;
+export const attention_delta: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => void;
 export const came_tile_sums: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => void;
 export const cast: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => void;
 export const column_sums: (a: number, b: number, c: number, d: number, e: number) => void;

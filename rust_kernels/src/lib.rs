@@ -5,6 +5,9 @@
 
 mod activations;
 mod allocation;
+mod attention;
+mod attention_backward;
+mod attention_scores;
 mod averages;
 mod bits;
 mod block_calls;
@@ -14,6 +17,7 @@ mod dropout;
 mod elementwise;
 mod embedding;
 mod exports;
+mod exports_attention;
 mod exports_blocks;
 mod gelu;
 mod groups;

@@ -45,6 +45,15 @@ pub fn read_at<'a>(pointer: *const f32, offset: usize, length: usize) -> &'a [f3
     unsafe { core::slice::from_raw_parts(pointer.add(offset), length) }
 }
 
+/// `count` numbers of which only counts whether they are 0.
+pub fn read_flags<'a>(pointer: Indices, count: usize) -> &'a [u32] {
+    if count == 0 {
+        return &[];
+    }
+    // SAFETY: the host bound at least `count` elements, and nobody else writes them now.
+    unsafe { core::slice::from_raw_parts(pointer, count) }
+}
+
 pub fn write<'a>(pointer: Out, length: usize) -> &'a mut [f32] {
     write_at(pointer, 0, length)
 }

@@ -77,6 +77,34 @@ const casting = {
   params: { fromType: "u32", toType: "u32", fromOffset: "u32", toOffset: "u32", length: "u32" },
 } as const;
 
+// q of [batch, queries, heads, dim]; k and v of [batch, keys, keyHeads, dim and valueDim]. Head h of the queries uses head
+// floor(h / (heads / keyHeads)) of the keys. Query t sees key s where all of these hold:
+//   causal 0, or s <= t;     window 0, or s > t - window;     masked 0, or keyMask[batch, s] != 0 (u32)
+// score[t, s] = scale q[t] . k[s], where biased 1 plus bias[heads, s - t + queries - 1] of [heads, queries + keys - 1]
+const attentionOperands = {
+  q: "read",
+  k: "read",
+  v: "read",
+  keyMask: "read",
+  bias: "read",
+} as const;
+const attentionSizes = {
+  batch: "u32",
+  queries: "u32",
+  keys: "u32",
+  heads: "u32",
+  // A divisor of heads.
+  keyHeads: "u32",
+  dim: "u32",
+  valueDim: "u32",
+  causal: "u32",
+  window: "u32",
+  // Where 0 bind `device.empty`.
+  masked: "u32",
+  biased: "u32",
+  scale: "f32",
+} as const;
+
 /** Every kernel's operands and parameters, by name. */
 export const kernels = {
   // out[m, n] = a[m, k] b[k, n] + bias[n]
@@ -209,6 +237,38 @@ export const kernels = {
   embedding_backward: {
     bindings: { indices: "read", dy: "read", dtable: "write" },
     params: { count: "u32", width: "u32", numRows: "u32" },
+  },
+
+  // Over the keys s that query t sees, for every head:
+  //   out[t] = sum_s softmax_s(score[t, s]) v[s]     lse[batch, heads, queries] = ln sum_s e^score[t, s]
+  // both 0 for a query that sees no key
+  attention: {
+    bindings: { ...attentionOperands, out: "write", lse: "write" },
+    params: attentionSizes,
+  },
+  // moments[batch, heads, 2, queries] = (lse, delta), delta[t] = dout[t] . out[t]
+  attention_delta: {
+    bindings: { dout: "read", out: "read", lse: "read", moments: "write" },
+    params: { batch: "u32", queries: "u32", heads: "u32", valueDim: "u32" },
+  },
+  // With p = e^(score - lse) where t sees s, else 0, and ds = p (dout[t] . v[s] - delta[t]):
+  //   dq[t] = scale sum_s ds k[s]     dk[s] = scale sum_t ds q[t]     dv[s] = sum_t p dout[t]
+  // dk and dv are sums over the queries' heads that use theirs, in their order
+  attention_backward: {
+    bindings: {
+      ...attentionOperands,
+      dout: "read",
+      moments: "read",
+      dq: "write",
+      dk: "write",
+      dv: "write",
+    },
+    params: attentionSizes,
+  },
+  // dbias[heads, j] = sum of ds over the batch and all t and s with s - t + queries - 1 = j
+  attention_bias_backward: {
+    bindings: { ...attentionOperands, dout: "read", moments: "read", dbias: "write" },
+    params: attentionSizes,
   },
 
   // losses[r] = logsumexp(logits[r, :]) - logits[r, targets[r]];  dlogits = gradScale (softmax(logits) - onehot);

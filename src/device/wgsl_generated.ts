@@ -6350,6 +6350,2700 @@ fn main(
 }
 }
 `,
+  attention: `
+fn expAccurate(exponent: f32) -> f32 {
+  let x = clamp(exponent, -104.0, 89.0);
+  let n = round(x * 1.44269504);
+  let r = fma(n, 2.12194440e-4, fma(n, -0.693359375, x));
+  var p = 1.3888889e-3;
+  p = fma(p, r, 8.3333333e-3);
+  p = fma(p, r, 4.1666667e-2);
+  p = fma(p, r, 0.16666667);
+  p = fma(p, r, 0.5);
+  p = fma(p, r, 1.0);
+  p = fma(p, r, 1.0);
+  let half = i32(n) / 2;
+  return p * powerOfTwo(half) * powerOfTwo(i32(n) - half);
+}
+fn powerOfTwo(n: i32) -> f32 {
+  return bitcast<f32>((n + 127) << 23u);
+}
+fn expOrNan(x: f32) -> f32 {
+  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+  return select(expAccurate(x), x, isNan);
+}
+struct Params {
+  batch: u32,
+  queries: u32,
+  keys: u32,
+  heads: u32,
+  keyHeads: u32,
+  dim: u32,
+  valueDim: u32,
+  causal: u32,
+  window: u32,
+  masked: u32,
+  biased: u32,
+  scale: f32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> q: array<f32>;
+@group(0) @binding(2) var<storage, read> k: array<f32>;
+@group(0) @binding(3) var<storage, read> v: array<f32>;
+@group(0) @binding(4) var<storage, read> keyMask: array<u32>;
+@group(0) @binding(5) var<storage, read> bias: array<f32>;
+const PANEL_1 = 288u;
+var<workgroup> panels: array<vec4f, 576>;
+var<workgroup> tile: array<f32, 1056>;
+struct Head {
+  batch: u32,
+  head: u32,
+  keyHead: u32,
+}
+fn headAt(batch: u32, head: u32) -> Head {
+  return Head(batch, head, head / (params.heads / params.keyHeads));
+}
+fn queryRow(place: Head, query: u32) -> u32 {
+  return (place.batch * params.queries + query) * params.heads + place.head;
+}
+fn keyRow(place: Head, key: u32) -> u32 {
+  return (place.batch * params.keys + key) * params.keyHeads + place.keyHead;
+}
+fn stageQ(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.queries) {
+    let begin = queryRow(place, first + row) * params.dim + d;
+{
+      if (d + 0u < params.dim) {
+        values[0u] = q[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.dim) {
+        values[1u] = q[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.dim) {
+        values[2u] = q[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.dim) {
+        values[3u] = q[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+fn stageK(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.keys) {
+    let begin = keyRow(place, first + row) * params.dim + d;
+{
+      if (d + 0u < params.dim) {
+        values[0u] = k[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.dim) {
+        values[1u] = k[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.dim) {
+        values[2u] = k[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.dim) {
+        values[3u] = k[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+fn stageV(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.keys) {
+    let begin = keyRow(place, first + row) * params.valueDim + d;
+{
+      if (d + 0u < params.valueDim) {
+        values[0u] = v[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.valueDim) {
+        values[1u] = v[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.valueDim) {
+        values[2u] = v[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.valueDim) {
+        values[3u] = v[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+fn panelDots(lane: u32) -> vec4f {
+  let r = lane / 16u * 9u;
+  let c = PANEL_1 + lane % 16u * 9u;
+  var dots = vec4f();
+{
+    let r0 = panels[r + 0u];
+    let r1 = panels[r + 144u + 0u];
+    let c0 = panels[c + 0u];
+    let c1 = panels[c + 144u + 0u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 1u];
+    let r1 = panels[r + 144u + 1u];
+    let c0 = panels[c + 1u];
+    let c1 = panels[c + 144u + 1u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 2u];
+    let r1 = panels[r + 144u + 2u];
+    let c0 = panels[c + 2u];
+    let c1 = panels[c + 144u + 2u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 3u];
+    let r1 = panels[r + 144u + 3u];
+    let c0 = panels[c + 3u];
+    let c1 = panels[c + 144u + 3u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 4u];
+    let r1 = panels[r + 144u + 4u];
+    let c0 = panels[c + 4u];
+    let c1 = panels[c + 144u + 4u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 5u];
+    let r1 = panels[r + 144u + 5u];
+    let c0 = panels[c + 5u];
+    let c1 = panels[c + 144u + 5u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 6u];
+    let r1 = panels[r + 144u + 6u];
+    let c0 = panels[c + 6u];
+    let c1 = panels[c + 144u + 6u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 7u];
+    let r1 = panels[r + 144u + 7u];
+    let c0 = panels[c + 7u];
+    let c1 = panels[c + 144u + 7u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+  return dots;
+}
+fn weighted(lane: u32) -> vec4f {
+  let r = lane / 8u * 33u;
+  let c = PANEL_1 + lane % 8u;
+  var sum = vec4f();
+{
+    sum = fma(vec4f(tile[r + 0u]), panels[c + 0u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 1u]), panels[c + 1u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 2u]), panels[c + 2u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 3u]), panels[c + 3u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 4u]), panels[c + 4u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 5u]), panels[c + 5u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 6u]), panels[c + 6u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 7u]), panels[c + 7u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 8u]), panels[c + 8u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 9u]), panels[c + 9u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 10u]), panels[c + 10u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 11u]), panels[c + 11u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 12u]), panels[c + 12u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 13u]), panels[c + 13u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 14u]), panels[c + 14u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 15u]), panels[c + 15u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 16u]), panels[c + 16u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 17u]), panels[c + 17u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 18u]), panels[c + 18u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 19u]), panels[c + 19u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 20u]), panels[c + 20u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 21u]), panels[c + 21u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 22u]), panels[c + 22u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 23u]), panels[c + 23u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 24u]), panels[c + 24u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 25u]), panels[c + 25u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 26u]), panels[c + 26u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 27u]), panels[c + 27u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 28u]), panels[c + 28u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 29u]), panels[c + 29u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 30u]), panels[c + 30u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 31u]), panels[c + 31u * 9u], sum);
+}
+  return sum;
+}
+fn scoreDots(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> vec4f {
+  var dots = vec4f();
+  for (var depth = 0u; depth < params.dim; depth += 32u) {
+    stageQ(lane, 0u, place, queryFirst, depth);
+    stageK(lane, PANEL_1, place, keyFirst, depth);
+    workgroupBarrier();
+    dots += panelDots(lane);
+    workgroupBarrier();
+  }
+  return dots;
+}
+fn sees(place: Head, query: u32, key: u32) -> bool {
+  return query < params.queries && key < params.keys &&
+    (params.causal == 0u || key <= query) &&
+    (params.window == 0u || query < params.window || key > query - params.window) &&
+    (params.masked == 0u || keyMask[place.batch * params.keys + key] != 0u);
+}
+fn scoreOf(place: Head, query: u32, key: u32, dots: f32) -> f32 {
+  var score = params.scale * dots;
+  if (params.biased != 0u) {
+    let distances = params.queries + params.keys - 1u;
+    score += bias[place.head * distances + key + params.queries - 1u - query];
+  }
+  return score;
+}
+fn firstKey(queryFirst: u32) -> u32 {
+  if (params.window == 0u || queryFirst < params.window) {
+    return 0u;
+  }
+  return (queryFirst + 1u - params.window) / 32u * 32u;
+}
+fn endOfKeys(queryFirst: u32) -> u32 {
+  return select(params.keys, min(params.keys, queryFirst + 32u), params.causal != 0u);
+}
+@group(0) @binding(6) var<storage, read_write> out: array<f32>;
+@group(0) @binding(7) var<storage, read_write> lse: array<f32>;
+const HIDDEN = -3.4028235e38;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let blocks = (params.queries + 31u) / 32u;
+  let block = group.y * groups.x + group.x;
+  let place = headAt(block / blocks / params.heads, block / blocks % params.heads);
+  let queryFirst = block % blocks * 32u;
+  if (place.batch >= params.batch) {
+    return;
+  }
+  let row = lane / 8u * 33u;
+  let query = queryFirst + lane / 8u;
+  var largest = HIDDEN;
+  var sum = 0.0;
+  var values = array<vec4f, 8>();
+  for (var keyFirst = firstKey(queryFirst); keyFirst < endOfKeys(queryFirst); keyFirst += 32u) {
+    let dots = scoreDots(lane, place, queryFirst, keyFirst);
+{
+      let r = lane / 16u + 0u / 2u * 16u;
+      let c = lane % 16u + 0u % 2u * 16u;
+      var score = HIDDEN;
+      if (sees(place, queryFirst + r, keyFirst + c)) {
+        score = scoreOf(place, queryFirst + r, keyFirst + c, dots[0u]);
+      }
+      tile[r * 33u + c] = score;
+}
+{
+      let r = lane / 16u + 1u / 2u * 16u;
+      let c = lane % 16u + 1u % 2u * 16u;
+      var score = HIDDEN;
+      if (sees(place, queryFirst + r, keyFirst + c)) {
+        score = scoreOf(place, queryFirst + r, keyFirst + c, dots[1u]);
+      }
+      tile[r * 33u + c] = score;
+}
+{
+      let r = lane / 16u + 2u / 2u * 16u;
+      let c = lane % 16u + 2u % 2u * 16u;
+      var score = HIDDEN;
+      if (sees(place, queryFirst + r, keyFirst + c)) {
+        score = scoreOf(place, queryFirst + r, keyFirst + c, dots[2u]);
+      }
+      tile[r * 33u + c] = score;
+}
+{
+      let r = lane / 16u + 3u / 2u * 16u;
+      let c = lane % 16u + 3u % 2u * 16u;
+      var score = HIDDEN;
+      if (sees(place, queryFirst + r, keyFirst + c)) {
+        score = scoreOf(place, queryFirst + r, keyFirst + c, dots[3u]);
+      }
+      tile[r * 33u + c] = score;
+}
+    workgroupBarrier();
+    let before = largest;
+{
+      largest = max(largest, tile[row + 0u]);
+}
+{
+      largest = max(largest, tile[row + 1u]);
+}
+{
+      largest = max(largest, tile[row + 2u]);
+}
+{
+      largest = max(largest, tile[row + 3u]);
+}
+{
+      largest = max(largest, tile[row + 4u]);
+}
+{
+      largest = max(largest, tile[row + 5u]);
+}
+{
+      largest = max(largest, tile[row + 6u]);
+}
+{
+      largest = max(largest, tile[row + 7u]);
+}
+{
+      largest = max(largest, tile[row + 8u]);
+}
+{
+      largest = max(largest, tile[row + 9u]);
+}
+{
+      largest = max(largest, tile[row + 10u]);
+}
+{
+      largest = max(largest, tile[row + 11u]);
+}
+{
+      largest = max(largest, tile[row + 12u]);
+}
+{
+      largest = max(largest, tile[row + 13u]);
+}
+{
+      largest = max(largest, tile[row + 14u]);
+}
+{
+      largest = max(largest, tile[row + 15u]);
+}
+{
+      largest = max(largest, tile[row + 16u]);
+}
+{
+      largest = max(largest, tile[row + 17u]);
+}
+{
+      largest = max(largest, tile[row + 18u]);
+}
+{
+      largest = max(largest, tile[row + 19u]);
+}
+{
+      largest = max(largest, tile[row + 20u]);
+}
+{
+      largest = max(largest, tile[row + 21u]);
+}
+{
+      largest = max(largest, tile[row + 22u]);
+}
+{
+      largest = max(largest, tile[row + 23u]);
+}
+{
+      largest = max(largest, tile[row + 24u]);
+}
+{
+      largest = max(largest, tile[row + 25u]);
+}
+{
+      largest = max(largest, tile[row + 26u]);
+}
+{
+      largest = max(largest, tile[row + 27u]);
+}
+{
+      largest = max(largest, tile[row + 28u]);
+}
+{
+      largest = max(largest, tile[row + 29u]);
+}
+{
+      largest = max(largest, tile[row + 30u]);
+}
+{
+      largest = max(largest, tile[row + 31u]);
+}
+    workgroupBarrier();
+{
+      let at = row + lane % 8u * 4u + 0u;
+      let score = tile[at];
+      tile[at] = select(expOrNan(score - largest), 0.0, score <= HIDDEN);
+}
+{
+      let at = row + lane % 8u * 4u + 1u;
+      let score = tile[at];
+      tile[at] = select(expOrNan(score - largest), 0.0, score <= HIDDEN);
+}
+{
+      let at = row + lane % 8u * 4u + 2u;
+      let score = tile[at];
+      tile[at] = select(expOrNan(score - largest), 0.0, score <= HIDDEN);
+}
+{
+      let at = row + lane % 8u * 4u + 3u;
+      let score = tile[at];
+      tile[at] = select(expOrNan(score - largest), 0.0, score <= HIDDEN);
+}
+    workgroupBarrier();
+    let kept = expOrNan(before - largest);
+    sum *= kept;
+{
+      sum += tile[row + 0u];
+}
+{
+      sum += tile[row + 1u];
+}
+{
+      sum += tile[row + 2u];
+}
+{
+      sum += tile[row + 3u];
+}
+{
+      sum += tile[row + 4u];
+}
+{
+      sum += tile[row + 5u];
+}
+{
+      sum += tile[row + 6u];
+}
+{
+      sum += tile[row + 7u];
+}
+{
+      sum += tile[row + 8u];
+}
+{
+      sum += tile[row + 9u];
+}
+{
+      sum += tile[row + 10u];
+}
+{
+      sum += tile[row + 11u];
+}
+{
+      sum += tile[row + 12u];
+}
+{
+      sum += tile[row + 13u];
+}
+{
+      sum += tile[row + 14u];
+}
+{
+      sum += tile[row + 15u];
+}
+{
+      sum += tile[row + 16u];
+}
+{
+      sum += tile[row + 17u];
+}
+{
+      sum += tile[row + 18u];
+}
+{
+      sum += tile[row + 19u];
+}
+{
+      sum += tile[row + 20u];
+}
+{
+      sum += tile[row + 21u];
+}
+{
+      sum += tile[row + 22u];
+}
+{
+      sum += tile[row + 23u];
+}
+{
+      sum += tile[row + 24u];
+}
+{
+      sum += tile[row + 25u];
+}
+{
+      sum += tile[row + 26u];
+}
+{
+      sum += tile[row + 27u];
+}
+{
+      sum += tile[row + 28u];
+}
+{
+      sum += tile[row + 29u];
+}
+{
+      sum += tile[row + 30u];
+}
+{
+      sum += tile[row + 31u];
+}
+{
+      if (0u * 32u < params.valueDim) {
+        stageV(lane, PANEL_1, place, keyFirst, 0u * 32u);
+        workgroupBarrier();
+        values[0u] = fma(values[0u], vec4f(kept), weighted(lane));
+        workgroupBarrier();
+      }
+}
+{
+      if (1u * 32u < params.valueDim) {
+        stageV(lane, PANEL_1, place, keyFirst, 1u * 32u);
+        workgroupBarrier();
+        values[1u] = fma(values[1u], vec4f(kept), weighted(lane));
+        workgroupBarrier();
+      }
+}
+{
+      if (2u * 32u < params.valueDim) {
+        stageV(lane, PANEL_1, place, keyFirst, 2u * 32u);
+        workgroupBarrier();
+        values[2u] = fma(values[2u], vec4f(kept), weighted(lane));
+        workgroupBarrier();
+      }
+}
+{
+      if (3u * 32u < params.valueDim) {
+        stageV(lane, PANEL_1, place, keyFirst, 3u * 32u);
+        workgroupBarrier();
+        values[3u] = fma(values[3u], vec4f(kept), weighted(lane));
+        workgroupBarrier();
+      }
+}
+{
+      if (4u * 32u < params.valueDim) {
+        stageV(lane, PANEL_1, place, keyFirst, 4u * 32u);
+        workgroupBarrier();
+        values[4u] = fma(values[4u], vec4f(kept), weighted(lane));
+        workgroupBarrier();
+      }
+}
+{
+      if (5u * 32u < params.valueDim) {
+        stageV(lane, PANEL_1, place, keyFirst, 5u * 32u);
+        workgroupBarrier();
+        values[5u] = fma(values[5u], vec4f(kept), weighted(lane));
+        workgroupBarrier();
+      }
+}
+{
+      if (6u * 32u < params.valueDim) {
+        stageV(lane, PANEL_1, place, keyFirst, 6u * 32u);
+        workgroupBarrier();
+        values[6u] = fma(values[6u], vec4f(kept), weighted(lane));
+        workgroupBarrier();
+      }
+}
+{
+      if (7u * 32u < params.valueDim) {
+        stageV(lane, PANEL_1, place, keyFirst, 7u * 32u);
+        workgroupBarrier();
+        values[7u] = fma(values[7u], vec4f(kept), weighted(lane));
+        workgroupBarrier();
+      }
+}
+  }
+  if (query < params.queries) {
+    let begin = queryRow(place, query) * params.valueDim;
+{
+{
+        let d = 0u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[0u][0u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 0u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[0u][1u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 0u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[0u][2u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 0u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[0u][3u] / sum, 0.0, sum == 0.0);
+        }
+}
+}
+{
+{
+        let d = 1u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[1u][0u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 1u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[1u][1u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 1u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[1u][2u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 1u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[1u][3u] / sum, 0.0, sum == 0.0);
+        }
+}
+}
+{
+{
+        let d = 2u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[2u][0u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 2u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[2u][1u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 2u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[2u][2u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 2u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[2u][3u] / sum, 0.0, sum == 0.0);
+        }
+}
+}
+{
+{
+        let d = 3u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[3u][0u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 3u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[3u][1u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 3u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[3u][2u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 3u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[3u][3u] / sum, 0.0, sum == 0.0);
+        }
+}
+}
+{
+{
+        let d = 4u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[4u][0u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 4u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[4u][1u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 4u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[4u][2u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 4u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[4u][3u] / sum, 0.0, sum == 0.0);
+        }
+}
+}
+{
+{
+        let d = 5u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[5u][0u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 5u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[5u][1u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 5u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[5u][2u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 5u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[5u][3u] / sum, 0.0, sum == 0.0);
+        }
+}
+}
+{
+{
+        let d = 6u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[6u][0u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 6u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[6u][1u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 6u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[6u][2u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 6u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[6u][3u] / sum, 0.0, sum == 0.0);
+        }
+}
+}
+{
+{
+        let d = 7u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[7u][0u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 7u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[7u][1u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 7u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[7u][2u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 7u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[7u][3u] / sum, 0.0, sum == 0.0);
+        }
+}
+}
+    if (lane % 8u == 0u) {
+      let at = (place.batch * params.heads + place.head) * params.queries + query;
+      lse[at] = select(largest + log(sum), 0.0, sum == 0.0);
+    }
+  }
+}
+`,
+  attention_backward: `
+fn expAccurate(exponent: f32) -> f32 {
+  let x = clamp(exponent, -104.0, 89.0);
+  let n = round(x * 1.44269504);
+  let r = fma(n, 2.12194440e-4, fma(n, -0.693359375, x));
+  var p = 1.3888889e-3;
+  p = fma(p, r, 8.3333333e-3);
+  p = fma(p, r, 4.1666667e-2);
+  p = fma(p, r, 0.16666667);
+  p = fma(p, r, 0.5);
+  p = fma(p, r, 1.0);
+  p = fma(p, r, 1.0);
+  let half = i32(n) / 2;
+  return p * powerOfTwo(half) * powerOfTwo(i32(n) - half);
+}
+fn powerOfTwo(n: i32) -> f32 {
+  return bitcast<f32>((n + 127) << 23u);
+}
+fn expOrNan(x: f32) -> f32 {
+  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+  return select(expAccurate(x), x, isNan);
+}
+struct Params {
+  batch: u32,
+  queries: u32,
+  keys: u32,
+  heads: u32,
+  keyHeads: u32,
+  dim: u32,
+  valueDim: u32,
+  causal: u32,
+  window: u32,
+  masked: u32,
+  biased: u32,
+  scale: f32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> q: array<f32>;
+@group(0) @binding(2) var<storage, read> k: array<f32>;
+@group(0) @binding(3) var<storage, read> v: array<f32>;
+@group(0) @binding(4) var<storage, read> keyMask: array<u32>;
+@group(0) @binding(5) var<storage, read> bias: array<f32>;
+const PANEL_1 = 288u;
+var<workgroup> panels: array<vec4f, 576>;
+var<workgroup> tile: array<f32, 1056>;
+struct Head {
+  batch: u32,
+  head: u32,
+  keyHead: u32,
+}
+fn headAt(batch: u32, head: u32) -> Head {
+  return Head(batch, head, head / (params.heads / params.keyHeads));
+}
+fn queryRow(place: Head, query: u32) -> u32 {
+  return (place.batch * params.queries + query) * params.heads + place.head;
+}
+fn keyRow(place: Head, key: u32) -> u32 {
+  return (place.batch * params.keys + key) * params.keyHeads + place.keyHead;
+}
+fn stageQ(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.queries) {
+    let begin = queryRow(place, first + row) * params.dim + d;
+{
+      if (d + 0u < params.dim) {
+        values[0u] = q[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.dim) {
+        values[1u] = q[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.dim) {
+        values[2u] = q[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.dim) {
+        values[3u] = q[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+fn stageK(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.keys) {
+    let begin = keyRow(place, first + row) * params.dim + d;
+{
+      if (d + 0u < params.dim) {
+        values[0u] = k[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.dim) {
+        values[1u] = k[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.dim) {
+        values[2u] = k[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.dim) {
+        values[3u] = k[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+fn stageV(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.keys) {
+    let begin = keyRow(place, first + row) * params.valueDim + d;
+{
+      if (d + 0u < params.valueDim) {
+        values[0u] = v[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.valueDim) {
+        values[1u] = v[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.valueDim) {
+        values[2u] = v[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.valueDim) {
+        values[3u] = v[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+fn panelDots(lane: u32) -> vec4f {
+  let r = lane / 16u * 9u;
+  let c = PANEL_1 + lane % 16u * 9u;
+  var dots = vec4f();
+{
+    let r0 = panels[r + 0u];
+    let r1 = panels[r + 144u + 0u];
+    let c0 = panels[c + 0u];
+    let c1 = panels[c + 144u + 0u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 1u];
+    let r1 = panels[r + 144u + 1u];
+    let c0 = panels[c + 1u];
+    let c1 = panels[c + 144u + 1u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 2u];
+    let r1 = panels[r + 144u + 2u];
+    let c0 = panels[c + 2u];
+    let c1 = panels[c + 144u + 2u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 3u];
+    let r1 = panels[r + 144u + 3u];
+    let c0 = panels[c + 3u];
+    let c1 = panels[c + 144u + 3u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 4u];
+    let r1 = panels[r + 144u + 4u];
+    let c0 = panels[c + 4u];
+    let c1 = panels[c + 144u + 4u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 5u];
+    let r1 = panels[r + 144u + 5u];
+    let c0 = panels[c + 5u];
+    let c1 = panels[c + 144u + 5u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 6u];
+    let r1 = panels[r + 144u + 6u];
+    let c0 = panels[c + 6u];
+    let c1 = panels[c + 144u + 6u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 7u];
+    let r1 = panels[r + 144u + 7u];
+    let c0 = panels[c + 7u];
+    let c1 = panels[c + 144u + 7u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+  return dots;
+}
+fn weighted(lane: u32) -> vec4f {
+  let r = lane / 8u * 33u;
+  let c = PANEL_1 + lane % 8u;
+  var sum = vec4f();
+{
+    sum = fma(vec4f(tile[r + 0u]), panels[c + 0u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 1u]), panels[c + 1u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 2u]), panels[c + 2u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 3u]), panels[c + 3u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 4u]), panels[c + 4u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 5u]), panels[c + 5u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 6u]), panels[c + 6u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 7u]), panels[c + 7u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 8u]), panels[c + 8u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 9u]), panels[c + 9u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 10u]), panels[c + 10u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 11u]), panels[c + 11u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 12u]), panels[c + 12u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 13u]), panels[c + 13u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 14u]), panels[c + 14u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 15u]), panels[c + 15u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 16u]), panels[c + 16u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 17u]), panels[c + 17u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 18u]), panels[c + 18u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 19u]), panels[c + 19u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 20u]), panels[c + 20u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 21u]), panels[c + 21u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 22u]), panels[c + 22u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 23u]), panels[c + 23u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 24u]), panels[c + 24u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 25u]), panels[c + 25u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 26u]), panels[c + 26u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 27u]), panels[c + 27u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 28u]), panels[c + 28u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 29u]), panels[c + 29u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 30u]), panels[c + 30u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 31u]), panels[c + 31u * 9u], sum);
+}
+  return sum;
+}
+fn scoreDots(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> vec4f {
+  var dots = vec4f();
+  for (var depth = 0u; depth < params.dim; depth += 32u) {
+    stageQ(lane, 0u, place, queryFirst, depth);
+    stageK(lane, PANEL_1, place, keyFirst, depth);
+    workgroupBarrier();
+    dots += panelDots(lane);
+    workgroupBarrier();
+  }
+  return dots;
+}
+fn sees(place: Head, query: u32, key: u32) -> bool {
+  return query < params.queries && key < params.keys &&
+    (params.causal == 0u || key <= query) &&
+    (params.window == 0u || query < params.window || key > query - params.window) &&
+    (params.masked == 0u || keyMask[place.batch * params.keys + key] != 0u);
+}
+fn scoreOf(place: Head, query: u32, key: u32, dots: f32) -> f32 {
+  var score = params.scale * dots;
+  if (params.biased != 0u) {
+    let distances = params.queries + params.keys - 1u;
+    score += bias[place.head * distances + key + params.queries - 1u - query];
+  }
+  return score;
+}
+fn firstKey(queryFirst: u32) -> u32 {
+  if (params.window == 0u || queryFirst < params.window) {
+    return 0u;
+  }
+  return (queryFirst + 1u - params.window) / 32u * 32u;
+}
+fn endOfKeys(queryFirst: u32) -> u32 {
+  return select(params.keys, min(params.keys, queryFirst + 32u), params.causal != 0u);
+}
+@group(0) @binding(6) var<storage, read> dout: array<f32>;
+@group(0) @binding(7) var<storage, read> moments: array<f32>;
+fn stageDout(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.queries) {
+    let begin = queryRow(place, first + row) * params.valueDim + d;
+{
+      if (d + 0u < params.valueDim) {
+        values[0u] = dout[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.valueDim) {
+        values[1u] = dout[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.valueDim) {
+        values[2u] = dout[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.valueDim) {
+        values[3u] = dout[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+struct Pairs {
+  p: vec4f,
+  ds: vec4f,
+}
+fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
+  let dots = scoreDots(lane, place, queryFirst, keyFirst);
+  var dp = vec4f();
+  for (var depth = 0u; depth < params.valueDim; depth += 32u) {
+    stageDout(lane, 0u, place, queryFirst, depth);
+    stageV(lane, PANEL_1, place, keyFirst, depth);
+    workgroupBarrier();
+    dp += panelDots(lane);
+    workgroupBarrier();
+  }
+  var pairs = Pairs();
+{
+    let query = queryFirst + lane / 16u + 0u / 2u * 16u;
+    let key = keyFirst + lane % 16u + 0u % 2u * 16u;
+    if (sees(place, query, key)) {
+      let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
+      let p = expOrNan(scoreOf(place, query, key, dots[0u]) - moments[at]);
+      pairs.p[0u] = p;
+      pairs.ds[0u] = p * (dp[0u] - moments[at + params.queries]);
+    }
+}
+{
+    let query = queryFirst + lane / 16u + 1u / 2u * 16u;
+    let key = keyFirst + lane % 16u + 1u % 2u * 16u;
+    if (sees(place, query, key)) {
+      let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
+      let p = expOrNan(scoreOf(place, query, key, dots[1u]) - moments[at]);
+      pairs.p[1u] = p;
+      pairs.ds[1u] = p * (dp[1u] - moments[at + params.queries]);
+    }
+}
+{
+    let query = queryFirst + lane / 16u + 2u / 2u * 16u;
+    let key = keyFirst + lane % 16u + 2u % 2u * 16u;
+    if (sees(place, query, key)) {
+      let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
+      let p = expOrNan(scoreOf(place, query, key, dots[2u]) - moments[at]);
+      pairs.p[2u] = p;
+      pairs.ds[2u] = p * (dp[2u] - moments[at + params.queries]);
+    }
+}
+{
+    let query = queryFirst + lane / 16u + 3u / 2u * 16u;
+    let key = keyFirst + lane % 16u + 3u % 2u * 16u;
+    if (sees(place, query, key)) {
+      let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
+      let p = expOrNan(scoreOf(place, query, key, dots[3u]) - moments[at]);
+      pairs.p[3u] = p;
+      pairs.ds[3u] = p * (dp[3u] - moments[at + params.queries]);
+    }
+}
+  return pairs;
+}
+@group(0) @binding(8) var<storage, read_write> dq: array<f32>;
+@group(0) @binding(9) var<storage, read_write> dk: array<f32>;
+@group(0) @binding(10) var<storage, read_write> dv: array<f32>;
+@compute @workgroup_size(256)
+fn queryGradients(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let blocks = (params.queries + 31u) / 32u;
+  let block = group.y * groups.x + group.x;
+  let place = headAt(block / blocks / params.heads, block / blocks % params.heads);
+  let queryFirst = block % blocks * 32u;
+  if (place.batch >= params.batch) {
+    return;
+  }
+  var sums = array<vec4f, 8>();
+  for (var keyFirst = firstKey(queryFirst); keyFirst < endOfKeys(queryFirst); keyFirst += 32u) {
+    let pairs = pairsOf(lane, place, queryFirst, keyFirst);
+{
+      tile[(lane / 16u + 0u / 2u * 16u) * 33u + lane % 16u + 0u % 2u * 16u] = pairs.ds[0u];
+}
+{
+      tile[(lane / 16u + 1u / 2u * 16u) * 33u + lane % 16u + 1u % 2u * 16u] = pairs.ds[1u];
+}
+{
+      tile[(lane / 16u + 2u / 2u * 16u) * 33u + lane % 16u + 2u % 2u * 16u] = pairs.ds[2u];
+}
+{
+      tile[(lane / 16u + 3u / 2u * 16u) * 33u + lane % 16u + 3u % 2u * 16u] = pairs.ds[3u];
+}
+{
+      if (0u * 32u < params.dim) {
+        stageK(lane, PANEL_1, place, keyFirst, 0u * 32u);
+        workgroupBarrier();
+        sums[0u] += weighted(lane);
+        workgroupBarrier();
+      }
+}
+{
+      if (1u * 32u < params.dim) {
+        stageK(lane, PANEL_1, place, keyFirst, 1u * 32u);
+        workgroupBarrier();
+        sums[1u] += weighted(lane);
+        workgroupBarrier();
+      }
+}
+{
+      if (2u * 32u < params.dim) {
+        stageK(lane, PANEL_1, place, keyFirst, 2u * 32u);
+        workgroupBarrier();
+        sums[2u] += weighted(lane);
+        workgroupBarrier();
+      }
+}
+{
+      if (3u * 32u < params.dim) {
+        stageK(lane, PANEL_1, place, keyFirst, 3u * 32u);
+        workgroupBarrier();
+        sums[3u] += weighted(lane);
+        workgroupBarrier();
+      }
+}
+{
+      if (4u * 32u < params.dim) {
+        stageK(lane, PANEL_1, place, keyFirst, 4u * 32u);
+        workgroupBarrier();
+        sums[4u] += weighted(lane);
+        workgroupBarrier();
+      }
+}
+{
+      if (5u * 32u < params.dim) {
+        stageK(lane, PANEL_1, place, keyFirst, 5u * 32u);
+        workgroupBarrier();
+        sums[5u] += weighted(lane);
+        workgroupBarrier();
+      }
+}
+{
+      if (6u * 32u < params.dim) {
+        stageK(lane, PANEL_1, place, keyFirst, 6u * 32u);
+        workgroupBarrier();
+        sums[6u] += weighted(lane);
+        workgroupBarrier();
+      }
+}
+{
+      if (7u * 32u < params.dim) {
+        stageK(lane, PANEL_1, place, keyFirst, 7u * 32u);
+        workgroupBarrier();
+        sums[7u] += weighted(lane);
+        workgroupBarrier();
+      }
+}
+  }
+  let query = queryFirst + lane / 8u;
+  if (query < params.queries) {
+    let begin = queryRow(place, query) * params.dim;
+{
+{
+        let d = 0u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[0u][0u];
+        }
+}
+{
+        let d = 0u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[0u][1u];
+        }
+}
+{
+        let d = 0u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[0u][2u];
+        }
+}
+{
+        let d = 0u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[0u][3u];
+        }
+}
+}
+{
+{
+        let d = 1u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[1u][0u];
+        }
+}
+{
+        let d = 1u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[1u][1u];
+        }
+}
+{
+        let d = 1u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[1u][2u];
+        }
+}
+{
+        let d = 1u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[1u][3u];
+        }
+}
+}
+{
+{
+        let d = 2u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[2u][0u];
+        }
+}
+{
+        let d = 2u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[2u][1u];
+        }
+}
+{
+        let d = 2u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[2u][2u];
+        }
+}
+{
+        let d = 2u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[2u][3u];
+        }
+}
+}
+{
+{
+        let d = 3u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[3u][0u];
+        }
+}
+{
+        let d = 3u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[3u][1u];
+        }
+}
+{
+        let d = 3u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[3u][2u];
+        }
+}
+{
+        let d = 3u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[3u][3u];
+        }
+}
+}
+{
+{
+        let d = 4u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[4u][0u];
+        }
+}
+{
+        let d = 4u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[4u][1u];
+        }
+}
+{
+        let d = 4u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[4u][2u];
+        }
+}
+{
+        let d = 4u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[4u][3u];
+        }
+}
+}
+{
+{
+        let d = 5u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[5u][0u];
+        }
+}
+{
+        let d = 5u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[5u][1u];
+        }
+}
+{
+        let d = 5u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[5u][2u];
+        }
+}
+{
+        let d = 5u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[5u][3u];
+        }
+}
+}
+{
+{
+        let d = 6u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[6u][0u];
+        }
+}
+{
+        let d = 6u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[6u][1u];
+        }
+}
+{
+        let d = 6u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[6u][2u];
+        }
+}
+{
+        let d = 6u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[6u][3u];
+        }
+}
+}
+{
+{
+        let d = 7u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[7u][0u];
+        }
+}
+{
+        let d = 7u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[7u][1u];
+        }
+}
+{
+        let d = 7u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[7u][2u];
+        }
+}
+{
+        let d = 7u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[7u][3u];
+        }
+}
+}
+  }
+}
+@compute @workgroup_size(256)
+fn keyGradients(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let blocks = (params.keys + 31u) / 32u;
+  let block = group.y * groups.x + group.x;
+  let batch = block / blocks / params.keyHeads;
+  let keyHead = block / blocks % params.keyHeads;
+  let keyFirst = block % blocks * 32u;
+  if (batch >= params.batch) {
+    return;
+  }
+  let groupSize = params.heads / params.keyHeads;
+  let queryBegin = select(0u, keyFirst, params.causal != 0u);
+  var queryEnd = params.queries;
+  if (params.window != 0u && params.window < params.queries) {
+    queryEnd = min(queryEnd, keyFirst + 31u + params.window);
+  }
+  var keySums = array<vec4f, 8>();
+  var valueSums = array<vec4f, 8>();
+  for (var member = 0u; member < groupSize; member++) {
+    let place = Head(batch, keyHead * groupSize + member, keyHead);
+    for (var queryFirst = queryBegin; queryFirst < queryEnd; queryFirst += 32u) {
+      let pairs = pairsOf(lane, place, queryFirst, keyFirst);
+{
+        tile[(lane % 16u + 0u % 2u * 16u) * 33u + lane / 16u + 0u / 2u * 16u] = pairs.p[0u];
+}
+{
+        tile[(lane % 16u + 1u % 2u * 16u) * 33u + lane / 16u + 1u / 2u * 16u] = pairs.p[1u];
+}
+{
+        tile[(lane % 16u + 2u % 2u * 16u) * 33u + lane / 16u + 2u / 2u * 16u] = pairs.p[2u];
+}
+{
+        tile[(lane % 16u + 3u % 2u * 16u) * 33u + lane / 16u + 3u / 2u * 16u] = pairs.p[3u];
+}
+{
+        if (0u * 32u < params.valueDim) {
+          stageDout(lane, PANEL_1, place, queryFirst, 0u * 32u);
+          workgroupBarrier();
+          valueSums[0u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (1u * 32u < params.valueDim) {
+          stageDout(lane, PANEL_1, place, queryFirst, 1u * 32u);
+          workgroupBarrier();
+          valueSums[1u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (2u * 32u < params.valueDim) {
+          stageDout(lane, PANEL_1, place, queryFirst, 2u * 32u);
+          workgroupBarrier();
+          valueSums[2u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (3u * 32u < params.valueDim) {
+          stageDout(lane, PANEL_1, place, queryFirst, 3u * 32u);
+          workgroupBarrier();
+          valueSums[3u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (4u * 32u < params.valueDim) {
+          stageDout(lane, PANEL_1, place, queryFirst, 4u * 32u);
+          workgroupBarrier();
+          valueSums[4u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (5u * 32u < params.valueDim) {
+          stageDout(lane, PANEL_1, place, queryFirst, 5u * 32u);
+          workgroupBarrier();
+          valueSums[5u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (6u * 32u < params.valueDim) {
+          stageDout(lane, PANEL_1, place, queryFirst, 6u * 32u);
+          workgroupBarrier();
+          valueSums[6u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (7u * 32u < params.valueDim) {
+          stageDout(lane, PANEL_1, place, queryFirst, 7u * 32u);
+          workgroupBarrier();
+          valueSums[7u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        tile[(lane % 16u + 0u % 2u * 16u) * 33u + lane / 16u + 0u / 2u * 16u] = pairs.ds[0u];
+}
+{
+        tile[(lane % 16u + 1u % 2u * 16u) * 33u + lane / 16u + 1u / 2u * 16u] = pairs.ds[1u];
+}
+{
+        tile[(lane % 16u + 2u % 2u * 16u) * 33u + lane / 16u + 2u / 2u * 16u] = pairs.ds[2u];
+}
+{
+        tile[(lane % 16u + 3u % 2u * 16u) * 33u + lane / 16u + 3u / 2u * 16u] = pairs.ds[3u];
+}
+{
+        if (0u * 32u < params.dim) {
+          stageQ(lane, PANEL_1, place, queryFirst, 0u * 32u);
+          workgroupBarrier();
+          keySums[0u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (1u * 32u < params.dim) {
+          stageQ(lane, PANEL_1, place, queryFirst, 1u * 32u);
+          workgroupBarrier();
+          keySums[1u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (2u * 32u < params.dim) {
+          stageQ(lane, PANEL_1, place, queryFirst, 2u * 32u);
+          workgroupBarrier();
+          keySums[2u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (3u * 32u < params.dim) {
+          stageQ(lane, PANEL_1, place, queryFirst, 3u * 32u);
+          workgroupBarrier();
+          keySums[3u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (4u * 32u < params.dim) {
+          stageQ(lane, PANEL_1, place, queryFirst, 4u * 32u);
+          workgroupBarrier();
+          keySums[4u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (5u * 32u < params.dim) {
+          stageQ(lane, PANEL_1, place, queryFirst, 5u * 32u);
+          workgroupBarrier();
+          keySums[5u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (6u * 32u < params.dim) {
+          stageQ(lane, PANEL_1, place, queryFirst, 6u * 32u);
+          workgroupBarrier();
+          keySums[6u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (7u * 32u < params.dim) {
+          stageQ(lane, PANEL_1, place, queryFirst, 7u * 32u);
+          workgroupBarrier();
+          keySums[7u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+    }
+  }
+  let key = keyFirst + lane / 8u;
+  if (key < params.keys) {
+    let row = keyRow(Head(batch, 0u, keyHead), key);
+{
+{
+        let d = 0u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[0u][0u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[0u][0u];
+        }
+}
+{
+        let d = 0u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[0u][1u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[0u][1u];
+        }
+}
+{
+        let d = 0u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[0u][2u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[0u][2u];
+        }
+}
+{
+        let d = 0u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[0u][3u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[0u][3u];
+        }
+}
+}
+{
+{
+        let d = 1u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[1u][0u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[1u][0u];
+        }
+}
+{
+        let d = 1u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[1u][1u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[1u][1u];
+        }
+}
+{
+        let d = 1u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[1u][2u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[1u][2u];
+        }
+}
+{
+        let d = 1u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[1u][3u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[1u][3u];
+        }
+}
+}
+{
+{
+        let d = 2u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[2u][0u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[2u][0u];
+        }
+}
+{
+        let d = 2u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[2u][1u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[2u][1u];
+        }
+}
+{
+        let d = 2u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[2u][2u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[2u][2u];
+        }
+}
+{
+        let d = 2u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[2u][3u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[2u][3u];
+        }
+}
+}
+{
+{
+        let d = 3u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[3u][0u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[3u][0u];
+        }
+}
+{
+        let d = 3u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[3u][1u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[3u][1u];
+        }
+}
+{
+        let d = 3u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[3u][2u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[3u][2u];
+        }
+}
+{
+        let d = 3u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[3u][3u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[3u][3u];
+        }
+}
+}
+{
+{
+        let d = 4u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[4u][0u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[4u][0u];
+        }
+}
+{
+        let d = 4u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[4u][1u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[4u][1u];
+        }
+}
+{
+        let d = 4u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[4u][2u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[4u][2u];
+        }
+}
+{
+        let d = 4u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[4u][3u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[4u][3u];
+        }
+}
+}
+{
+{
+        let d = 5u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[5u][0u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[5u][0u];
+        }
+}
+{
+        let d = 5u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[5u][1u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[5u][1u];
+        }
+}
+{
+        let d = 5u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[5u][2u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[5u][2u];
+        }
+}
+{
+        let d = 5u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[5u][3u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[5u][3u];
+        }
+}
+}
+{
+{
+        let d = 6u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[6u][0u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[6u][0u];
+        }
+}
+{
+        let d = 6u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[6u][1u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[6u][1u];
+        }
+}
+{
+        let d = 6u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[6u][2u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[6u][2u];
+        }
+}
+{
+        let d = 6u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[6u][3u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[6u][3u];
+        }
+}
+}
+{
+{
+        let d = 7u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[7u][0u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[7u][0u];
+        }
+}
+{
+        let d = 7u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[7u][1u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[7u][1u];
+        }
+}
+{
+        let d = 7u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[7u][2u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[7u][2u];
+        }
+}
+{
+        let d = 7u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[7u][3u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[7u][3u];
+        }
+}
+}
+  }
+}
+`,
+  attention_bias_backward: `
+fn expAccurate(exponent: f32) -> f32 {
+  let x = clamp(exponent, -104.0, 89.0);
+  let n = round(x * 1.44269504);
+  let r = fma(n, 2.12194440e-4, fma(n, -0.693359375, x));
+  var p = 1.3888889e-3;
+  p = fma(p, r, 8.3333333e-3);
+  p = fma(p, r, 4.1666667e-2);
+  p = fma(p, r, 0.16666667);
+  p = fma(p, r, 0.5);
+  p = fma(p, r, 1.0);
+  p = fma(p, r, 1.0);
+  let half = i32(n) / 2;
+  return p * powerOfTwo(half) * powerOfTwo(i32(n) - half);
+}
+fn powerOfTwo(n: i32) -> f32 {
+  return bitcast<f32>((n + 127) << 23u);
+}
+fn expOrNan(x: f32) -> f32 {
+  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+  return select(expAccurate(x), x, isNan);
+}
+struct Params {
+  batch: u32,
+  queries: u32,
+  keys: u32,
+  heads: u32,
+  keyHeads: u32,
+  dim: u32,
+  valueDim: u32,
+  causal: u32,
+  window: u32,
+  masked: u32,
+  biased: u32,
+  scale: f32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> q: array<f32>;
+@group(0) @binding(2) var<storage, read> k: array<f32>;
+@group(0) @binding(3) var<storage, read> v: array<f32>;
+@group(0) @binding(4) var<storage, read> keyMask: array<u32>;
+@group(0) @binding(5) var<storage, read> bias: array<f32>;
+const PANEL_1 = 288u;
+var<workgroup> panels: array<vec4f, 576>;
+var<workgroup> tile: array<f32, 1056>;
+struct Head {
+  batch: u32,
+  head: u32,
+  keyHead: u32,
+}
+fn headAt(batch: u32, head: u32) -> Head {
+  return Head(batch, head, head / (params.heads / params.keyHeads));
+}
+fn queryRow(place: Head, query: u32) -> u32 {
+  return (place.batch * params.queries + query) * params.heads + place.head;
+}
+fn keyRow(place: Head, key: u32) -> u32 {
+  return (place.batch * params.keys + key) * params.keyHeads + place.keyHead;
+}
+fn stageQ(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.queries) {
+    let begin = queryRow(place, first + row) * params.dim + d;
+{
+      if (d + 0u < params.dim) {
+        values[0u] = q[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.dim) {
+        values[1u] = q[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.dim) {
+        values[2u] = q[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.dim) {
+        values[3u] = q[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+fn stageK(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.keys) {
+    let begin = keyRow(place, first + row) * params.dim + d;
+{
+      if (d + 0u < params.dim) {
+        values[0u] = k[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.dim) {
+        values[1u] = k[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.dim) {
+        values[2u] = k[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.dim) {
+        values[3u] = k[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+fn stageV(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.keys) {
+    let begin = keyRow(place, first + row) * params.valueDim + d;
+{
+      if (d + 0u < params.valueDim) {
+        values[0u] = v[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.valueDim) {
+        values[1u] = v[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.valueDim) {
+        values[2u] = v[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.valueDim) {
+        values[3u] = v[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+fn panelDots(lane: u32) -> vec4f {
+  let r = lane / 16u * 9u;
+  let c = PANEL_1 + lane % 16u * 9u;
+  var dots = vec4f();
+{
+    let r0 = panels[r + 0u];
+    let r1 = panels[r + 144u + 0u];
+    let c0 = panels[c + 0u];
+    let c1 = panels[c + 144u + 0u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 1u];
+    let r1 = panels[r + 144u + 1u];
+    let c0 = panels[c + 1u];
+    let c1 = panels[c + 144u + 1u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 2u];
+    let r1 = panels[r + 144u + 2u];
+    let c0 = panels[c + 2u];
+    let c1 = panels[c + 144u + 2u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 3u];
+    let r1 = panels[r + 144u + 3u];
+    let c0 = panels[c + 3u];
+    let c1 = panels[c + 144u + 3u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 4u];
+    let r1 = panels[r + 144u + 4u];
+    let c0 = panels[c + 4u];
+    let c1 = panels[c + 144u + 4u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 5u];
+    let r1 = panels[r + 144u + 5u];
+    let c0 = panels[c + 5u];
+    let c1 = panels[c + 144u + 5u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 6u];
+    let r1 = panels[r + 144u + 6u];
+    let c0 = panels[c + 6u];
+    let c1 = panels[c + 144u + 6u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 7u];
+    let r1 = panels[r + 144u + 7u];
+    let c0 = panels[c + 7u];
+    let c1 = panels[c + 144u + 7u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+  return dots;
+}
+fn weighted(lane: u32) -> vec4f {
+  let r = lane / 8u * 33u;
+  let c = PANEL_1 + lane % 8u;
+  var sum = vec4f();
+{
+    sum = fma(vec4f(tile[r + 0u]), panels[c + 0u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 1u]), panels[c + 1u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 2u]), panels[c + 2u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 3u]), panels[c + 3u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 4u]), panels[c + 4u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 5u]), panels[c + 5u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 6u]), panels[c + 6u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 7u]), panels[c + 7u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 8u]), panels[c + 8u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 9u]), panels[c + 9u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 10u]), panels[c + 10u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 11u]), panels[c + 11u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 12u]), panels[c + 12u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 13u]), panels[c + 13u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 14u]), panels[c + 14u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 15u]), panels[c + 15u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 16u]), panels[c + 16u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 17u]), panels[c + 17u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 18u]), panels[c + 18u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 19u]), panels[c + 19u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 20u]), panels[c + 20u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 21u]), panels[c + 21u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 22u]), panels[c + 22u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 23u]), panels[c + 23u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 24u]), panels[c + 24u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 25u]), panels[c + 25u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 26u]), panels[c + 26u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 27u]), panels[c + 27u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 28u]), panels[c + 28u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 29u]), panels[c + 29u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 30u]), panels[c + 30u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 31u]), panels[c + 31u * 9u], sum);
+}
+  return sum;
+}
+fn scoreDots(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> vec4f {
+  var dots = vec4f();
+  for (var depth = 0u; depth < params.dim; depth += 32u) {
+    stageQ(lane, 0u, place, queryFirst, depth);
+    stageK(lane, PANEL_1, place, keyFirst, depth);
+    workgroupBarrier();
+    dots += panelDots(lane);
+    workgroupBarrier();
+  }
+  return dots;
+}
+fn sees(place: Head, query: u32, key: u32) -> bool {
+  return query < params.queries && key < params.keys &&
+    (params.causal == 0u || key <= query) &&
+    (params.window == 0u || query < params.window || key > query - params.window) &&
+    (params.masked == 0u || keyMask[place.batch * params.keys + key] != 0u);
+}
+fn scoreOf(place: Head, query: u32, key: u32, dots: f32) -> f32 {
+  var score = params.scale * dots;
+  if (params.biased != 0u) {
+    let distances = params.queries + params.keys - 1u;
+    score += bias[place.head * distances + key + params.queries - 1u - query];
+  }
+  return score;
+}
+fn firstKey(queryFirst: u32) -> u32 {
+  if (params.window == 0u || queryFirst < params.window) {
+    return 0u;
+  }
+  return (queryFirst + 1u - params.window) / 32u * 32u;
+}
+fn endOfKeys(queryFirst: u32) -> u32 {
+  return select(params.keys, min(params.keys, queryFirst + 32u), params.causal != 0u);
+}
+@group(0) @binding(6) var<storage, read> dout: array<f32>;
+@group(0) @binding(7) var<storage, read> moments: array<f32>;
+fn stageDout(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.queries) {
+    let begin = queryRow(place, first + row) * params.valueDim + d;
+{
+      if (d + 0u < params.valueDim) {
+        values[0u] = dout[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.valueDim) {
+        values[1u] = dout[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.valueDim) {
+        values[2u] = dout[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.valueDim) {
+        values[3u] = dout[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+struct Pairs {
+  p: vec4f,
+  ds: vec4f,
+}
+fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
+  let dots = scoreDots(lane, place, queryFirst, keyFirst);
+  var dp = vec4f();
+  for (var depth = 0u; depth < params.valueDim; depth += 32u) {
+    stageDout(lane, 0u, place, queryFirst, depth);
+    stageV(lane, PANEL_1, place, keyFirst, depth);
+    workgroupBarrier();
+    dp += panelDots(lane);
+    workgroupBarrier();
+  }
+  var pairs = Pairs();
+{
+    let query = queryFirst + lane / 16u + 0u / 2u * 16u;
+    let key = keyFirst + lane % 16u + 0u % 2u * 16u;
+    if (sees(place, query, key)) {
+      let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
+      let p = expOrNan(scoreOf(place, query, key, dots[0u]) - moments[at]);
+      pairs.p[0u] = p;
+      pairs.ds[0u] = p * (dp[0u] - moments[at + params.queries]);
+    }
+}
+{
+    let query = queryFirst + lane / 16u + 1u / 2u * 16u;
+    let key = keyFirst + lane % 16u + 1u % 2u * 16u;
+    if (sees(place, query, key)) {
+      let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
+      let p = expOrNan(scoreOf(place, query, key, dots[1u]) - moments[at]);
+      pairs.p[1u] = p;
+      pairs.ds[1u] = p * (dp[1u] - moments[at + params.queries]);
+    }
+}
+{
+    let query = queryFirst + lane / 16u + 2u / 2u * 16u;
+    let key = keyFirst + lane % 16u + 2u % 2u * 16u;
+    if (sees(place, query, key)) {
+      let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
+      let p = expOrNan(scoreOf(place, query, key, dots[2u]) - moments[at]);
+      pairs.p[2u] = p;
+      pairs.ds[2u] = p * (dp[2u] - moments[at + params.queries]);
+    }
+}
+{
+    let query = queryFirst + lane / 16u + 3u / 2u * 16u;
+    let key = keyFirst + lane % 16u + 3u % 2u * 16u;
+    if (sees(place, query, key)) {
+      let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
+      let p = expOrNan(scoreOf(place, query, key, dots[3u]) - moments[at]);
+      pairs.p[3u] = p;
+      pairs.ds[3u] = p * (dp[3u] - moments[at + params.queries]);
+    }
+}
+  return pairs;
+}
+@group(0) @binding(8) var<storage, read_write> dbias: array<f32>;
+@group(0) @binding(9) var<storage, read_write> scratch: array<f32>;
+@compute @workgroup_size(256)
+fn diagonals(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let queryTiles = (params.queries + 31u) / 32u;
+  let keyTiles = (params.keys + 31u) / 32u;
+  let perHead = queryTiles + keyTiles - 1u;
+  let block = group.y * groups.x + group.x;
+  let head = block / perHead;
+  let diagonal = block % perHead;
+  if (head >= params.heads) {
+    return;
+  }
+  var sum = 0.0;
+  for (var batch = 0u; batch < params.batch; batch++) {
+    let place = headAt(batch, head);
+    for (var queryTile = 0u; queryTile < queryTiles; queryTile++) {
+      let keyTile = queryTile + diagonal + 1u - queryTiles;
+      if (queryTile + diagonal + 1u >= queryTiles && keyTile < keyTiles) {
+        let pairs = pairsOf(lane, place, queryTile * 32u, keyTile * 32u);
+{
+          tile[(lane / 16u + 0u / 2u * 16u) * 33u + lane % 16u + 0u % 2u * 16u] = pairs.ds[0u];
+}
+{
+          tile[(lane / 16u + 1u / 2u * 16u) * 33u + lane % 16u + 1u % 2u * 16u] = pairs.ds[1u];
+}
+{
+          tile[(lane / 16u + 2u / 2u * 16u) * 33u + lane % 16u + 2u % 2u * 16u] = pairs.ds[2u];
+}
+{
+          tile[(lane / 16u + 3u / 2u * 16u) * 33u + lane % 16u + 3u % 2u * 16u] = pairs.ds[3u];
+}
+        workgroupBarrier();
+        for (var r = 0u; r < 32u; r++) {
+          let c = r + lane - 31u;
+          if (lane < 63u && r + lane >= 31u && c < 32u) {
+            sum += tile[r * 33u + c];
+          }
+        }
+        workgroupBarrier();
+      }
+    }
+  }
+  if (lane < 63u) {
+    scratch[block * 63u + lane] = sum;
+  }
+}
+@compute @workgroup_size(256)
+fn finish(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let queryTiles = (params.queries + 31u) / 32u;
+  let perHead = queryTiles + (params.keys + 31u) / 32u - 1u;
+  let distances = params.queries + params.keys - 1u;
+  let i = (group.y * groups.x + group.x) * 256u + lane;
+  if (i >= params.heads * distances) {
+    return;
+  }
+  let at = i % distances + 32u * queryTiles - params.queries;
+  let diagonal = at / 32u;
+  let first = i / distances * perHead;
+  var sum = 0.0;
+  if (diagonal < perHead) {
+    sum = scratch[(first + diagonal) * 63u + at % 32u];
+  }
+  if (diagonal > 0u && at % 32u < 31u) {
+    sum += scratch[(first + diagonal - 1u) * 63u + at % 32u + 32u];
+  }
+  dbias[i] = sum;
+}
+`,
+  attention_delta: `
+var<workgroup> laneSums: array<f32, 256>;
+fn rowSum(lane: u32, value: f32) -> f32 {
+  laneSums[lane] = value;
+  for (var half = lanes / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane % lanes < half) {
+      laneSums[lane] += laneSums[lane + half];
+    }
+  }
+  workgroupBarrier();
+  let sum = laneSums[lane - lane % lanes];
+  workgroupBarrier();
+  return sum;
+}
+override lanes: u32;
+struct Params {
+  batch: u32,
+  queries: u32,
+  heads: u32,
+  valueDim: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> dout: array<f32>;
+@group(0) @binding(2) var<storage, read> out: array<f32>;
+@group(0) @binding(3) var<storage, read> lse: array<f32>;
+@group(0) @binding(4) var<storage, read_write> moments: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = (group.y * groups.x + group.x) * (256u / lanes) + lane / lanes;
+  let isInside = row < params.batch * params.queries * params.heads;
+  let count = select(0u, params.valueDim, isInside);
+  let begin = row * params.valueDim;
+  var sum = 0.0;
+  for (var d = lane % lanes; d < count; d += lanes) {
+    sum += dout[begin + d] * out[begin + d];
+  }
+  let delta = rowSum(lane, sum);
+  if (isInside && lane % lanes == 0u) {
+    let head = row % params.heads;
+    let query = row / params.heads % params.queries;
+    let ofHead = row / params.heads / params.queries * params.heads + head;
+    moments[ofHead * 2u * params.queries + query] = lse[ofHead * params.queries + query];
+    moments[(ofHead * 2u + 1u) * params.queries + query] = delta;
+  }
+}
+`,
   came_tile_sums: `
 struct Block {
   batch: u32,
@@ -9910,6 +12604,10 @@ fn expAccurate(exponent: f32) -> f32 {
 fn powerOfTwo(n: i32) -> f32 {
   return bitcast<f32>((n + 127) << 23u);
 }
+fn expOrNan(x: f32) -> f32 {
+  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+  return select(expAccurate(x), x, isNan);
+}
 override lanes: u32;
 struct Params {
   rows: u32,
@@ -9973,10 +12671,6 @@ fn main(
       losses[row] = select(0.0, log(sum) + (largest - logits[answer]), counts);
     }
   }
-}
-fn expOrNan(x: f32) -> f32 {
-  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
-  return select(expAccurate(x), x, isNan);
 }
 `,
   split_cross_entropy: `

@@ -77,6 +77,31 @@ const plans: Plans = {
       workgroups: count === 0 ? 0 : numRows * Math.ceil(width / 256),
     }],
   }),
+  attention: ({ batch, queries, heads }) => ({
+    source: "attention",
+    stages: [{ entryPoint: "main", workgroups: batch * heads * Math.ceil(queries / 32) }],
+  }),
+  attention_delta: ({ batch, queries, heads, valueDim }) =>
+    rowwise("attention_delta", { rows: batch * queries * heads, cols: valueDim }),
+  attention_backward: ({ batch, queries, keys, heads, keyHeads }) => ({
+    source: "attention_backward",
+    stages: [
+      { entryPoint: "queryGradients", workgroups: batch * heads * Math.ceil(queries / 32) },
+      { entryPoint: "keyGradients", workgroups: batch * keyHeads * Math.ceil(keys / 32) },
+    ],
+  }),
+  attention_bias_backward: ({ queries, keys, heads }) => {
+    const diagonals = heads * Math.max(Math.ceil(queries / 32) + Math.ceil(keys / 32) - 1, 0);
+    const distances = heads * Math.max(queries + keys - 1, 0);
+    return {
+      source: "attention_bias_backward",
+      stages: [
+        { entryPoint: "diagonals", workgroups: diagonals },
+        { entryPoint: "finish", workgroups: Math.ceil(distances / 256) },
+      ],
+      scratchLength: 63 * diagonals,
+    };
+  },
   softmax_cross_entropy: (params) => rowwise("softmax_cross_entropy", params),
   split_softmax: (params) => rowwise("split_softmax", params),
   split_cross_entropy: (params) => rowwise("split_cross_entropy", params),

@@ -98,6 +98,7 @@ function plausibleParams(kernel: KernelName): KernelParams<KernelName> {
       accumulate: 1,
       centred: 1,
       interleaved: 1,
+      ...{ causal: 1, masked: 1, biased: 1 },
       fromStride: 9,
       toStride: 8,
       rank: 1,

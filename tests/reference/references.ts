@@ -4,6 +4,7 @@ import type { KernelName } from "../../src/device/kernels.ts";
 import * as activations from "./activations.ts";
 import * as blocks from "./adafactor_blocks.ts";
 import * as tiles from "./adafactor_tiles.ts";
+import * as attention from "./attention.ts";
 import { accumulateCast, cast } from "./cast.ts";
 import { dropout } from "./dropout.ts";
 import * as elementwise from "./elementwise.ts";
@@ -50,6 +51,10 @@ export const references: { readonly [K in KernelName]: Reference<K> } = {
   dropout,
   embedding,
   embedding_backward: embeddingBackward,
+  attention: attention.attention,
+  attention_delta: attention.attentionDelta,
+  attention_backward: attention.attentionBackward,
+  attention_bias_backward: attention.attentionBiasBackward,
   softmax_cross_entropy: softmaxCrossEntropy,
   split_softmax: splitSoftmax,
   split_cross_entropy: splitCrossEntropy,
