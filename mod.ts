@@ -112,6 +112,7 @@ export { RandomSource, RandomStream } from "./src/nn/philox.ts";
 export { Adafactor, type StepOptions } from "./src/optim/adafactor.ts";
 export type { AdafactorOptions, WeightDecayScale } from "./src/optim/hyperparameters.ts";
 export type { OptimizerOptions, ParameterGroup } from "./src/optim/parameter_groups.ts";
+export type { LossScaleOptions } from "./src/optim/loss_scaler.ts";
 export { presets } from "./src/optim/presets.ts";
 export {
   constantSchedule,

@@ -55,6 +55,10 @@ export interface ParameterState {
   rows: number;
   /** Columns of each. */
   cols: number;
+  /** What the loss is multiplied by, where that is dynamic: the same for all parameters. */
+  lossScale?: number;
+  /** Good steps since it changed. */
+  lossScaleGoodSteps?: number;
   /** Running average of squared gradients over columns, [batch, rows]. */
   rowMeans: Float32Array;
   /** The same over rows, [batch, cols]: the full second moment where it is not factored. */

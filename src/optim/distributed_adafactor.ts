@@ -119,7 +119,7 @@ export class DistributedAdaFactor extends Adafactor {
     const groups = shardGroup === undefined ? replicaGroups : [shardGroup, ...replicaGroups];
     await this.alone(async () => {
       const before = trafficOf(groups);
-      await buckets.reduceDuring((receiver) => backward(loss, receiver));
+      await buckets.reduceDuring((receiver) => backward(this.scaledLoss(loss), receiver));
       this.#lastBackward = trafficSince(before, groups);
     });
   }

@@ -50,6 +50,14 @@ const PARAMETER_OPTIONS = {
 const OPTIMIZER_OPTIONS = {
   maxGradientNorm: number,
   nonFinite: v.optional(v.picklist(["error", "skip"])),
+  lossScale: v.optional(v.union([
+    v.number(),
+    v.literal("dynamic"),
+    v.strictObject({
+      ...{ initialScale: number, growthFactor: number },
+      ...{ backoffFactor: number, growthInterval: number },
+    }),
+  ])),
 };
 
 const shapes = {
