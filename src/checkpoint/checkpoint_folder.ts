@@ -4,13 +4,12 @@
 //   model-00001-of-00002.safetensors ...  model.safetensors.index.json  {"weight_map": {"name": "model-00001-..."}}
 
 import * as v from "valibot";
-import type { StoredTensors } from "../models/pretrained_model.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
 import { SafetensorsError, type TensorEntry } from "./safetensors_header.ts";
 
 /** Open files of one checkpoint; it owns them. */
-export class CheckpointFolder implements StoredTensors, Disposable {
+export class CheckpointFolder implements Disposable {
   readonly #files: readonly SafetensorsFile[];
   readonly #fileOf: ReadonlyMap<string, SafetensorsFile>;
 

@@ -8,7 +8,7 @@ import type { Device } from "../device/device.ts";
 import { architectureOf } from "../models/architectures.ts";
 import { nameOf } from "../models/checkpoint_names.ts";
 import { ModelConfig } from "../models/model_config.ts";
-import type { PretrainedModel } from "../models/pretrained_model.ts";
+import type { Architecture, PretrainedModel } from "../models/pretrained_model.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
 import { CheckpointParameters, type StorageOptions } from "./checkpoint_parameters.ts";
@@ -41,7 +41,8 @@ export async function loadPretrained<Model extends PretrainedModel = PretrainedM
   const config = new ModelConfig(await Deno.readTextFile(where), { where });
   const architecture = architectureOf(config);
   using files = await CheckpointFolder.open(folder);
-  const plan = await architecture.plan(config, files);
+  const twinsDiffer = await haveDifferentTwins(files, architecture);
+  const plan = architecture.plan(config, { twinsDiffer });
   const source = new CheckpointParameters(device, { folder: files, names: plan.names, storage });
   let model: PretrainedModel | undefined;
   try {
@@ -88,6 +89,13 @@ export async function savePretrained(model: PretrainedModel, folder: string): Pr
   const [dtype] = dtypes;
   const { text } = dtypes.size === 1 ? config.withDtype(IN_CONFIG[dtype]) : config;
   await Deno.writeTextFile(`${folder}/${CONFIG}`, text);
+}
+
+async function haveDifferentTwins(
+  files: CheckpointFolder,
+  { twins: [one, other] = ["", ""] }: Architecture,
+): Promise<boolean> {
+  return files.holds(one) && files.holds(other) && !await files.equal(one, other);
 }
 
 async function exists(path: string): Promise<boolean> {

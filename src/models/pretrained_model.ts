@@ -30,20 +30,16 @@ export interface Architecture {
   readonly name: string;
   /** As config.json has it under `model_type`, such as `llama`. */
   readonly modelType: string;
-  /**
-   * Reads a config, and what the files hold where it leaves something open.
-   *
-   * @throws {TypeError} naming a setting that is missing, wrong or not supported
-   */
-  plan(config: ModelConfig, stored?: StoredTensors): ModelPlan | Promise<ModelPlan>;
+  /** Names of two tensors that are one parameter unless files hold both and they differ: configs do not say which. */
+  readonly twins?: readonly [string, string];
+  /** Reads a config. @throws {TypeError} naming a setting that is missing, wrong or not supported */
+  plan(config: ModelConfig, stored?: StoredFacts): ModelPlan;
 }
 
-/** The tensors of a checkpoint. */
-export interface StoredTensors {
-  /** Whether there is one of that name. */
-  holds(name: string): boolean;
-  /** Whether two have the same type, shape and values. */
-  equal(name: string, other: string): Promise<boolean>;
+/** What is known of a model from its files and not from its config. */
+export interface StoredFacts {
+  /** Whether the twins are two parameters. */
+  readonly twinsDiffer: boolean;
 }
 
 /** A model that can be made. */
