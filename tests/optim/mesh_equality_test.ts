@@ -16,7 +16,9 @@ import { initialParameter } from "./golden.ts";
 import { assertEqualsOneRank, shardOf, train, type Training } from "./sharded_training.ts";
 
 async function assertTrainsAsOneRank(training: Training): Promise<void> {
-  assertEqualsOneRank(await train(training), { training });
+  const { steps: totalSteps } = training;
+  const ranks = await train(training);
+  assertEqualsOneRank(ranks, totalSteps === undefined ? { training } : { training, totalSteps });
 }
 
 for (
@@ -24,6 +26,12 @@ for (
 ) {
   Deno.test(`DistributedAdaFactor on tensor ${tensor} x ZeRO ${zero} equals one rank`, async () => {
     await assertTrainsAsOneRank({ tensor, zero });
+  });
+}
+
+for (const [tensor, zero] of [[8, 1], [1, 8], [2, 4], [3, 2]]) {
+  Deno.test(`DistributedAdaFactor on tensor ${tensor} x ZeRO ${zero} equals one rank over 50 steps`, async () => {
+    await assertTrainsAsOneRank({ tensor, zero, steps: 50 });
   });
 }
 
