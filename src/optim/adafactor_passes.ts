@@ -108,7 +108,8 @@ export function sizeSteps({ device, plan, memory }: PassOperands, run: BlockRun)
 /** The blocks whose step is cautious; undefined where there are none. */
 export function cautiousBlocks({ blocks }: Plan): BlockRun | undefined {
   const firstBlock = blocks.findIndex(({ kind }) => kind === "cautious");
-  return firstBlock < 0 ? undefined : { firstBlock, numBlocks: blocks.length - firstBlock };
+  if (firstBlock < 0) return undefined;
+  return { firstBlock, numBlocks: blocks.filter(({ kind }) => kind === "cautious").length };
 }
 
 /** Before pass 3 of a cautious step: the momentum, and how many of its elements are to be applied. */

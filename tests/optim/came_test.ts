@@ -97,6 +97,42 @@ testOnEachDevice(
   },
 );
 
+Deno.test("parameters by CAME, cautious and plain ones move in one optimizer as each in its own", async () => {
+  using device = wasmDevice();
+  const GROUPS = [
+    OPTIONS,
+    { ...presets.paper, lr: 0.01, beta1: 0.9, cautious: true },
+    { lr: 0.01 },
+    {
+      lr: 0.01,
+      beta1: 0.5,
+    },
+  ];
+  const train = async (numbers: readonly number[]) => {
+    using scope = new DisposableStack();
+    const parameters = numbers.map((index) =>
+      scope.use(
+        new Parameter(device, initialParameter({ shape: [6, 10] }), {
+          ...{ shape: [6, 10], name: `p${index}` },
+        }),
+      )
+    );
+    const groups = numbers.map((index, at) => ({ ...GROUPS[index], parameters: [parameters[at]] }));
+    const optim = scope.use(new Adafactor(groups));
+    for (let step = 1; step <= 4; step++) {
+      for (const parameter of parameters) {
+        const gradient = gradientAt(step, { shape: [6, 10], gradientScale: 0.01 });
+        parameter.grad = Tensor.from(device, gradient, { shape: [6, 10] });
+      }
+      await optim.step();
+    }
+    for (const parameter of parameters) parameter.zeroGrad();
+    return await Promise.all(parameters.map((parameter) => parameter.data()));
+  };
+  const together = await train([0, 1, 2, 3]);
+  for (const index of [0, 1, 2, 3]) assert.deepEqual(together[index], (await train([index]))[0]);
+});
+
 Deno.test("CAME refuses options that it cannot be combined with", () => {
   using device = wasmDevice();
   using parameter = new Parameter(device, [1], { shape: [1] });
