@@ -95,7 +95,7 @@ export { Module } from "./src/nn/module.ts";
 export { Embedding, type EmbeddingOptions } from "./src/nn/embedding.ts";
 export { Linear } from "./src/nn/linear.ts";
 export type { LinearOptions } from "./src/nn/linear_parameters.ts";
-export { Linear1DCol, type Linear1DColOptions } from "./src/nn/linear_1d_col.ts";
+export { Linear1DCol, type Linear1DColOptions, type Replication } from "./src/nn/linear_1d_col.ts";
 export { Linear1DRow, type Linear1DRowOptions } from "./src/nn/linear_1d_row.ts";
 export {
   VocabParallelEmbedding,
