@@ -88,6 +88,7 @@ export { reshape } from "./src/ops/reshape.ts";
 export { rotary, RotaryAngles, type RotaryOptions } from "./src/ops/rotary.ts";
 export { scale } from "./src/ops/scale.ts";
 export { concat, slice, type SliceRange } from "./src/ops/slice.ts";
+export { softmax } from "./src/ops/softmax.ts";
 export { sum } from "./src/ops/sum.ts";
 
 // Layers.
