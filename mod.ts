@@ -88,14 +88,15 @@ export { reshape } from "./src/ops/reshape.ts";
 export { rotary, RotaryAngles, type RotaryOptions } from "./src/ops/rotary.ts";
 export { scale } from "./src/ops/scale.ts";
 export { concat, slice, type SliceRange } from "./src/ops/slice.ts";
+export { softmax } from "./src/ops/softmax.ts";
 export { sum } from "./src/ops/sum.ts";
 
 // Layers.
-export { Module } from "./src/nn/module.ts";
+export { type Layer, Module } from "./src/nn/module.ts";
 export { Embedding, type EmbeddingOptions } from "./src/nn/embedding.ts";
 export { Linear } from "./src/nn/linear.ts";
 export type { LinearOptions } from "./src/nn/linear_parameters.ts";
-export { Linear1DCol, type Linear1DColOptions } from "./src/nn/linear_1d_col.ts";
+export { Linear1DCol, type Linear1DColOptions, type Replication } from "./src/nn/linear_1d_col.ts";
 export { Linear1DRow, type Linear1DRowOptions } from "./src/nn/linear_1d_row.ts";
 export {
   VocabParallelEmbedding,
@@ -106,7 +107,41 @@ export {
   vocabParallelCrossEntropy,
   type VocabParallelCrossEntropyOptions,
 } from "./src/nn/vocab_parallel_cross_entropy.ts";
+export { LayerNorm, type LayerNormParameters } from "./src/nn/layer_norm.ts";
+export { RmsNorm, type RmsNormParameters } from "./src/nn/rms_norm.ts";
+export { TransposedLinear } from "./src/nn/transposed_linear.ts";
 export { RandomSource, RandomStream } from "./src/nn/philox.ts";
+
+// Transformers, from and to the files of Hugging Face.
+export { type LoadOptions, loadPretrained, savePretrained } from "./src/checkpoint/pretrained.ts";
+export type { StorageOptions } from "./src/checkpoint/checkpoint_parameters.ts";
+export { newModel, type NewModelOptions } from "./src/models/new_model.ts";
+export { type CheckpointForm, PretrainedModel } from "./src/models/pretrained_model.ts";
+export type { CheckpointNames } from "./src/models/checkpoint_names.ts";
+export { ModelConfig } from "./src/models/model_config.ts";
+export { Decoder, type DecoderInput } from "./src/models/decoder.ts";
+export type {
+  AttentionDescription,
+  BlockDescription,
+  DecoderDescription,
+  MlpDescription,
+  NormDescription,
+  PositionDescription,
+  TokenDescription,
+} from "./src/models/decoder_description.ts";
+export type { DecoderBlock } from "./src/models/decoder_block.ts";
+export type { BlockInput, SelfAttention } from "./src/models/self_attention.ts";
+export type { Mlp } from "./src/models/mlp.ts";
+export type { LearnedPositions, PositionedInput } from "./src/models/learned_positions.ts";
+export type { Activation } from "./src/models/activations.ts";
+export type { RotaryFrequencies, RotarySettings } from "./src/models/rotary_frequencies.ts";
+export type {
+  InitialParametersOptions,
+  InitialValues,
+  ParameterSource,
+  WantedParameter,
+} from "./src/nn/parameter_source.ts";
+export { causalLoss } from "./src/models/causal_loss.ts";
 
 // Optimizers.
 export { Adafactor, type StepOptions } from "./src/optim/adafactor.ts";

@@ -1,4 +1,4 @@
-// Speed of the kernels: matmuls in GFLOP/s, elementwise ones in GB/s. Adafactor has benchmarks of its own.
+// Speed of the kernels: matmuls and attention in GFLOP/s, elementwise ones in GB/s. Adafactor has benchmarks of its own.
 //
 //   deno bench -P=test bench/kernels_bench.ts
 //
@@ -46,6 +46,7 @@ for (const device of devices) {
   }
   for (const type of ["f32", "f16", "bf16"] as const) measureBlocks(device, type);
   measureGelu(device);
+  measureAttention(device);
 }
 
 addEventListener("unload", () => {
@@ -139,6 +140,43 @@ function measureGelu(device: Device): void {
     ...{ device, group: "gelu", work: { bytes: 12 * length }, result: out },
     run: () => device.run("gelu_backward", { x, dy, dx: out }, { length }),
   });
+}
+
+/**
+ * One layer's attention of 512 tokens in 8 heads, beside the matmul that it is compared with: forward is two matmuls per
+ * head, backward five, of which scores are one that is computed again. Causal counts what is seen only, half of it.
+ */
+function measureAttention(device: Device): void {
+  const [batch, positions, heads, dim] = [1, 512, 8, 64];
+  const count = batch * positions * heads * dim;
+  const [q, k, v, dout, out, dq, dk, dv] = Array.from({ length: 8 }, () => random(device, count));
+  const [lse, moments] = [1, 2].map((each) => random(device, each * batch * heads * positions));
+  const operands = { q: q!, k: k!, v: v!, keyMask: device.empty, bias: device.empty };
+  for (const causal of [0, 1]) {
+    const sizes = {
+      ...{ batch, queries: positions, keys: positions, heads, keyHeads: heads },
+      ...{ dim, valueDim: dim, causal, window: 0, masked: 0, biased: 0, scale: dim ** -0.5 },
+    };
+    const forward = () => device.run("attention", { ...operands, out: out!, lse: lse! }, sizes);
+    const backward = () => {
+      device.run("attention_delta", { dout: dout!, out: out!, lse: lse!, moments: moments! }, {
+        ...{ batch, queries: positions, heads, valueDim: dim },
+      });
+      const bound = { ...operands, dout: dout!, moments: moments!, dq: dq!, dk: dk!, dv: dv! };
+      device.run("attention_backward", bound, sizes);
+    };
+    forward();
+    const pairs = batch * heads * positions * (causal === 1 ? (positions + 1) / 2 : positions);
+    const suffix = `${causal === 1 ? ", causal" : ""} ${batch} x ${positions} x ${heads} x ${dim}`;
+    measure(`attention${suffix}`, {
+      ...{ device, group: "attention", run: forward, result: out! },
+      work: { flops: 4 * pairs * dim },
+    });
+    measure(`attention backward${suffix}`, {
+      ...{ device, group: "attention", run: backward, result: dq! },
+      work: { flops: 10 * pairs * dim },
+    });
+  }
 }
 
 /** Registers a benchmark and keeps its best time. */

@@ -111,6 +111,10 @@ export function silu(x: number, out: number, length: number): void;
 
 export function silu_backward(x: number, dy: number, dx: number, length: number): void;
 
+export function softmax(x: number, out: number, rows: number, cols: number): void;
+
+export function softmax_backward(y: number, dy: number, dx: number, rows: number, cols: number): void;
+
 export function softmax_cross_entropy(logits: number, targets: number, losses: number, dlogits: number, rows: number, cols: number, grad_scale: number, ignored: number): void;
 
 export function split_cross_entropy(statistics: number, targets: number, losses: number, dlogits: number, rows: number, cols: number, first_class: number, num_classes: number, rank: number, ranks: number, grad_scale: number, ignored: number): void;

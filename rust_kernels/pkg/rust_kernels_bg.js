@@ -661,6 +661,27 @@ export function silu_backward(x, dy, dx, length) {
 }
 
 /**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} rows
+ * @param {number} cols
+ */
+export function softmax(x, out, rows, cols) {
+    wasm.softmax(x, out, rows, cols);
+}
+
+/**
+ * @param {number} y
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} rows
+ * @param {number} cols
+ */
+export function softmax_backward(y, dy, dx, rows, cols) {
+    wasm.softmax_backward(y, dy, dx, rows, cols);
+}
+
+/**
  * @param {number} logits
  * @param {number} targets
  * @param {number} losses

@@ -16,7 +16,7 @@ use crate::rotary::Rotation;
 use crate::split_cross_entropy::{Classes, STATISTICS, Scaling};
 use crate::{
     activations, cast, dropout, elementwise, embedding, gelu, matmul, norm, permute, rotary,
-    softmax_cross_entropy, split_cross_entropy, sums,
+    softmax, softmax_cross_entropy, split_cross_entropy, sums,
 };
 use wasm_bindgen::prelude::*;
 
@@ -275,6 +275,17 @@ pub fn embedding_backward(
     let indices = read_below_or("embedding_backward", indices, count, num_rows, NO_ROW);
     let dtable = write(dtable, num_rows * width);
     embedding::embedding_backward(indices, read(dy, count * width), width, dtable);
+}
+
+#[wasm_bindgen]
+pub fn softmax(x: In, out: Out, rows: usize, cols: usize) {
+    softmax::softmax(read(x, rows * cols), cols, write(out, rows * cols));
+}
+
+#[wasm_bindgen]
+pub fn softmax_backward(y: In, dy: In, dx: Out, rows: usize, cols: usize) {
+    let (y, dy) = (read(y, rows * cols), read(dy, rows * cols));
+    softmax::softmax_backward(y, dy, cols, write(dx, rows * cols));
 }
 
 #[wasm_bindgen]

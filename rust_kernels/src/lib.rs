@@ -29,6 +29,7 @@ mod operands;
 mod permute;
 mod rotary;
 mod simd;
+mod softmax;
 mod softmax_cross_entropy;
 mod split_cross_entropy;
 mod stochastic;

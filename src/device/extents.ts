@@ -138,6 +138,12 @@ export const extents: { readonly [K in KernelName]: Extents<K> } = {
     losses: (p) => p.rows,
     dlogits: (p) => p.rows * p.cols,
   },
+  softmax: { x: (p) => p.rows * p.cols, out: (p) => p.rows * p.cols },
+  softmax_backward: {
+    y: (p) => p.rows * p.cols,
+    dy: (p) => p.rows * p.cols,
+    dx: (p) => p.rows * p.cols,
+  },
   attention: {
     ...attentionOperands,
     out: (p) => queryRows(p) * p.valueDim,

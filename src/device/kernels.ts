@@ -239,6 +239,14 @@ export const kernels = {
     params: { count: "u32", width: "u32", numRows: "u32" },
   },
 
+  // out[r, c] = e^x[r, c] / sum_c e^x[r, c]
+  softmax: { bindings: { x: "read", out: "write" }, params: { rows: "u32", cols: "u32" } },
+  // dx[r, c] = y[r, c] (dy[r, c] - sum_c y[r, c] dy[r, c])
+  softmax_backward: {
+    bindings: { y: "read", dy: "read", dx: "write" },
+    params: { rows: "u32", cols: "u32" },
+  },
+
   // Over the keys s that query t sees, for every head:
   //   out[t] = sum_s softmax_s(score[t, s]) v[s]     lse[batch, heads, queries] = ln sum_s e^score[t, s]
   // both 0 for a query that sees no key

@@ -12586,6 +12586,137 @@ fn main(
 }
 }
 `,
+  softmax: `
+fn expAccurate(exponent: f32) -> f32 {
+  let x = clamp(exponent, -104.0, 89.0);
+  let n = round(x * 1.44269504);
+  let r = fma(n, 2.12194440e-4, fma(n, -0.693359375, x));
+  var p = 1.3888889e-3;
+  p = fma(p, r, 8.3333333e-3);
+  p = fma(p, r, 4.1666667e-2);
+  p = fma(p, r, 0.16666667);
+  p = fma(p, r, 0.5);
+  p = fma(p, r, 1.0);
+  p = fma(p, r, 1.0);
+  let half = i32(n) / 2;
+  return p * powerOfTwo(half) * powerOfTwo(i32(n) - half);
+}
+fn powerOfTwo(n: i32) -> f32 {
+  return bitcast<f32>((n + 127) << 23u);
+}
+fn expOrNan(x: f32) -> f32 {
+  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+  return select(expAccurate(x), x, isNan);
+}
+var<workgroup> laneMaxima: array<f32, 256>;
+fn rowLargest(lane: u32, value: f32) -> f32 {
+  laneMaxima[lane] = value;
+  for (var half = lanes / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane % lanes < half) {
+      laneMaxima[lane] = max(laneMaxima[lane], laneMaxima[lane + half]);
+    }
+  }
+  workgroupBarrier();
+  let largest = laneMaxima[lane - lane % lanes];
+  workgroupBarrier();
+  return largest;
+}
+var<workgroup> laneSums: array<f32, 256>;
+fn rowSum(lane: u32, value: f32) -> f32 {
+  laneSums[lane] = value;
+  for (var half = lanes / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane % lanes < half) {
+      laneSums[lane] += laneSums[lane + half];
+    }
+  }
+  workgroupBarrier();
+  let sum = laneSums[lane - lane % lanes];
+  workgroupBarrier();
+  return sum;
+}
+override lanes: u32;
+struct Params {
+  rows: u32,
+  cols: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+const LOWEST = -3.4028235e38;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = (group.y * groups.x + group.x) * (256u / lanes) + lane / lanes;
+  let begin = row * params.cols;
+  let count = select(0u, params.cols, row < params.rows);
+  let first = lane % lanes;
+  var largest = LOWEST;
+  for (var c = first; c < count; c += lanes) {
+    largest = max(largest, x[begin + c]);
+  }
+  largest = rowLargest(lane, largest);
+  var sum = 0.0;
+  for (var c = first; c < count; c += lanes) {
+    let value = x[begin + c];
+    let power = select(expOrNan(value - largest), 0.0, value < LOWEST);
+    out[begin + c] = power;
+    sum += power;
+  }
+  sum = rowSum(lane, sum);
+  for (var c = first; c < count; c += lanes) {
+    out[begin + c] = out[begin + c] / sum;
+  }
+}
+`,
+  softmax_backward: `
+var<workgroup> laneSums: array<f32, 256>;
+fn rowSum(lane: u32, value: f32) -> f32 {
+  laneSums[lane] = value;
+  for (var half = lanes / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane % lanes < half) {
+      laneSums[lane] += laneSums[lane + half];
+    }
+  }
+  workgroupBarrier();
+  let sum = laneSums[lane - lane % lanes];
+  workgroupBarrier();
+  return sum;
+}
+override lanes: u32;
+struct Params {
+  rows: u32,
+  cols: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> y: array<f32>;
+@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = (group.y * groups.x + group.x) * (256u / lanes) + lane / lanes;
+  let begin = row * params.cols;
+  let count = select(0u, params.cols, row < params.rows);
+  let first = lane % lanes;
+  var along = 0.0;
+  for (var c = first; c < count; c += lanes) {
+    along += y[begin + c] * dy[begin + c];
+  }
+  along = rowSum(lane, along);
+  for (var c = first; c < count; c += lanes) {
+    dx[begin + c] = y[begin + c] * (dy[begin + c] - along);
+  }
+}
+`,
   softmax_cross_entropy: `
 fn expAccurate(exponent: f32) -> f32 {
   let x = clamp(exponent, -104.0, 89.0);
@@ -12691,6 +12822,10 @@ fn expAccurate(exponent: f32) -> f32 {
 fn powerOfTwo(n: i32) -> f32 {
   return bitcast<f32>((n + 127) << 23u);
 }
+fn expOrNan(x: f32) -> f32 {
+  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+  return select(expAccurate(x), x, isNan);
+}
 override lanes: u32;
 struct Params {
   rows: u32,
@@ -12742,10 +12877,6 @@ fn main(
     dlogits[i] = select(0.0, gradient, counts && c < params.numClasses);
   }
 }
-fn expOrNan(x: f32) -> f32 {
-  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
-  return select(expAccurate(x), x, isNan);
-}
 `,
   split_softmax: `
 fn expAccurate(exponent: f32) -> f32 {
@@ -12764,6 +12895,10 @@ fn expAccurate(exponent: f32) -> f32 {
 }
 fn powerOfTwo(n: i32) -> f32 {
   return bitcast<f32>((n + 127) << 23u);
+}
+fn expOrNan(x: f32) -> f32 {
+  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+  return select(expAccurate(x), x, isNan);
 }
 override lanes: u32;
 struct Params {
@@ -12830,10 +12965,6 @@ fn main(
     }
     statistics[3u * row + 2u] = targetLogit;
   }
-}
-fn expOrNan(x: f32) -> f32 {
-  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
-  return select(expAccurate(x), x, isNan);
 }
 `,
 } as const;

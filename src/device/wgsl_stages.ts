@@ -77,6 +77,8 @@ const plans: Plans = {
       workgroups: count === 0 ? 0 : numRows * Math.ceil(width / 256),
     }],
   }),
+  softmax: (params) => rowwise("softmax", params),
+  softmax_backward: (params) => rowwise("softmax_backward", params),
   attention: ({ batch, queries, heads }) => ({
     source: "attention",
     stages: [{ entryPoint: "main", workgroups: batch * heads * Math.ceil(queries / 32) }],

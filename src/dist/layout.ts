@@ -46,7 +46,7 @@ export interface Split<Group extends ShardingGroup = ShardingGroup> {
   /** The ranks that share it. */
   readonly group: Group;
   /** So many indices, such as a head's features, stay together. Default: 1. */
-  readonly unit?: number;
+  readonly unit?: number | undefined;
 }
 
 /** Options of {@linkcode Layout}. */

@@ -1,10 +1,16 @@
 // The classes of transformers that exist here, found by what config.json says.
 
 import * as v from "valibot";
+import { gpt2 } from "./families/gpt2.ts";
+import { llama } from "./families/llama.ts";
+import { mistral } from "./families/mistral.ts";
+import { opt } from "./families/opt.ts";
+import { qwen2 } from "./families/qwen2.ts";
+import { qwen3 } from "./families/qwen3.ts";
 import { type ModelConfig, orNull } from "./model_config.ts";
 import type { Architecture } from "./pretrained_model.ts";
 
-const architectures: readonly Architecture[] = [];
+const architectures: readonly Architecture[] = [gpt2, llama, mistral, qwen2, qwen3, opt];
 
 /**
  * The class that a config names under `architectures`; where it names none, the only one of its `model_type`.

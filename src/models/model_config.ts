@@ -29,6 +29,7 @@ export class ModelConfig {
    * The settings of `schema`, from all of them or from `values` that were made of them.
    *
    * @throws {TypeError} naming the first that is missing, wrong or not supported.
+   * @internal
    */
   read<Schema extends v.GenericSchema>(
     schema: Schema,

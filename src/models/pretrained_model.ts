@@ -8,7 +8,9 @@ import type { ModelConfig } from "./model_config.ts";
 
 /** What ties a model to its files. */
 export interface CheckpointForm {
+  /** config.json */
   readonly config: ModelConfig;
+  /** What its parameters are called in model.safetensors. */
   readonly names: CheckpointNames;
 }
 

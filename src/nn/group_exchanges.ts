@@ -10,7 +10,7 @@
 // gathered and whose gradient is 0.
 
 import type { ProcessGroup } from "../dist/group.ts";
-import { type Range, shardRange } from "../dist/layout.ts";
+import { type Range, unitRange } from "../dist/layout.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import { allGather, allReduce } from "../tensor/exchange.ts";
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
@@ -35,24 +35,32 @@ export async function reduceFromGroup(x: Tensor, group: ProcessGroup): Promise<T
   return y.computedBy({ op: "reduceFromGroup", inputs: [x], gradient: (dy) => [dy] });
 }
 
-/** This rank's columns of `x` [..., N], equal on every rank. @throws {RangeError} if N is less than there are ranks. */
-export function splitToGroup(x: Tensor, group: ProcessGroup): Tensor {
+/** How columns are cut over a group. */
+export interface SplitOptions {
+  readonly group: ProcessGroup;
+  /** So many columns stay together. Default: 1. */
+  readonly unit?: number | undefined;
+}
+
+/** This rank's columns of `x` [..., N], equal on every rank. @throws {RangeError} if N has fewer units than there are ranks */
+export function splitToGroup(x: Tensor, { group, unit = 1 }: SplitOptions): Tensor {
   const numCols = x.shape.at(-1) ?? 0;
-  if (numCols < group.size) {
+  if (numCols / unit < group.size || numCols % unit !== 0) {
     throw new RangeError(
-      `Cannot split the last dim of ${formatShape(x.shape)} over ${group.size} ranks`,
+      `Cannot split the last dim of ${formatShape(x.shape)} over ${group.size} ranks` +
+        (unit === 1 ? "" : ` between units of ${unit}`),
     );
   }
-  return ownColumns(x, { group, numCols }).computedBy({
+  const options = { group, unit, numCols };
+  return ownColumns(x, options).computedBy({
     op: "splitToGroup",
     inputs: [x],
-    gradient: async (dy) => [await allColumns(dy, { group, numCols })],
+    gradient: async (dy) => [await allColumns(dy, options)],
   });
 }
 
 /** The columns of all ranks together. */
-export interface GatherOptions {
-  readonly group: ProcessGroup;
+export interface GatherOptions extends SplitOptions {
   /** How many count. */
   readonly numCols: number;
   /** How many there are with the pads behind them. Default: no pads. */
@@ -120,9 +128,9 @@ async function allColumns(x: Tensor, options: GatherOptions): Promise<Tensor> {
 /** The columns of a rank: which of them count, and how many it has with pads. */
 function columnsOf(
   rank: number,
-  { group: { size }, numCols, paddedCols = numCols }: GatherOptions,
+  { group: { size }, unit, numCols, paddedCols = numCols }: GatherOptions,
 ): { readonly counting: Range; readonly stored: number } {
-  const { begin, end } = shardRange(paddedCols, size, rank);
+  const { begin, end } = unitRange(paddedCols, { group: { size, rank }, unit });
   const counting = { begin: Math.min(begin, numCols), end: Math.min(end, numCols) };
   return { counting, stored: end - begin };
 }

@@ -2,7 +2,7 @@
 
 import type { Device } from "../device/device.ts";
 import type { ProcessGroup } from "../dist/group.ts";
-import { Layout, type Split } from "../dist/layout.ts";
+import { Layout } from "../dist/layout.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { uniformValues } from "./initial_values.ts";
@@ -31,10 +31,10 @@ export interface LinearParameters {
   readonly bias: Parameter | undefined;
 }
 
-/** How a parallel layer cuts W and b; nothing for a whole layer. */
-export interface LinearSplits {
-  readonly weight?: Split<ProcessGroup>;
-  readonly bias?: Split<ProcessGroup>;
+/** How a parallel layer's W and b lie on ranks; whole by default. */
+export interface LinearLayouts {
+  readonly weight?: (shape: readonly number[]) => Layout<ProcessGroup>;
+  readonly bias?: (shape: readonly number[]) => Layout<ProcessGroup>;
 }
 
 /**
@@ -45,20 +45,20 @@ export interface LinearSplits {
 export function initialParameters(
   device: Device,
   options: LinearOptions,
-  splits: LinearSplits = {},
+  layouts: LinearLayouts = {},
 ): LinearParameters {
   const { inFeatures, outFeatures, random, bias: hasBias = true } = options;
   const { dtype = "f32", gradientDtype = dtype } = options;
   checkFeatures({ inFeatures, outFeatures });
   const bound = 1 / Math.sqrt(inFeatures);
-  const initial = (shape: readonly number[], split: Split<ProcessGroup> | undefined) => {
-    const layout = layoutOf(shape, split);
+  const initial = (shape: readonly number[], layoutOf: LinearLayouts["weight"] = whole) => {
+    const layout = layoutOf(shape);
     const values = uniformValues(layout, random.stream(), bound);
     return new Parameter(device, values, { layout, dtype, gradientDtype });
   };
   return {
-    weight: initial([outFeatures, inFeatures], splits.weight),
-    bias: hasBias ? initial([outFeatures], splits.bias) : undefined,
+    weight: initial([outFeatures, inFeatures], layouts.weight),
+    bias: hasBias ? initial([outFeatures], layouts.bias) : undefined,
   };
 }
 
@@ -68,21 +68,23 @@ export function initialParameters(
  * @throws {RangeError} if they are split already, or there are fewer features than ranks.
  * @throws {Error} if they were released, as by being taken before.
  */
-export function takeShards(whole: LinearParameters, splits: LinearSplits): LinearParameters {
-  const { weight, bias } = whole;
+export function takeShards(
+  { weight, bias }: LinearParameters,
+  layouts: LinearLayouts,
+): LinearParameters {
   weight.checkUsable();
   bias?.checkUsable();
   const shards = {
-    weight: shardOf(weight, layoutOf(weight.shape, splits.weight)),
-    bias: bias === undefined ? undefined : shardOf(bias, layoutOf(bias.shape, splits.bias)),
+    weight: shardOf(weight, (layouts.weight ?? whole)(weight.shape)),
+    bias: bias === undefined ? undefined : shardOf(bias, (layouts.bias ?? whole)(bias.shape)),
   };
   weight[Symbol.dispose]();
   bias?.[Symbol.dispose]();
   return shards;
 }
 
-function layoutOf(shape: readonly number[], split: Split<ProcessGroup> | undefined) {
-  return new Layout(shape, split === undefined ? [] : [split]);
+function whole(shape: readonly number[]): Layout<ProcessGroup> {
+  return new Layout(shape);
 }
 
 function checkFeatures(features: Readonly<Record<string, number>>): void {

@@ -14,7 +14,9 @@ export type InitialValues = { readonly every: number } | { readonly deviation: n
 
 /** What a model wants of a parameter. */
 export interface WantedParameter {
+  /** Of the whole parameter. */
   readonly shape: readonly number[];
+  /** Its values where nobody has trained it. */
   readonly initial: InitialValues;
 }
 

@@ -14,6 +14,23 @@ import { checkSameDevice, inF32 } from "./operands.ts";
  * @throws {RangeError} if the shapes do not fit.
  */
 export function matmul(a: FloatTensor, b: FloatTensor, bias?: FloatTensor): Tensor {
+  return matmulForward(a, b, bias).computedBy({
+    op: "matmul",
+    inputs: bias === undefined ? [a, b] : [a, b, bias],
+    gradient(dy, [wantsA, wantsB, wantsBias]) {
+      const { rows: m, cols: n } = rowsAndCols(dy.shape);
+      const k = b.shape[0];
+      const da = wantsA ? Tensor.empty(a.device, a.shape) : undefined;
+      const db = wantsB ? Tensor.empty(b.device, b.shape) : undefined;
+      if (da) inF32([b], (b) => multiply("matmul_nt", { a: dy, b, out: da }, { m, n: k, k: n }));
+      if (db) inF32([a], (a) => multiply("matmul_tn", { a, b: dy, out: db }, { m: k, n, k: m }));
+      return [da, db, wantsBias ? columnSums(dy) : undefined];
+    },
+  });
+}
+
+/** Unrecorded {@linkcode matmul}. */
+export function matmulForward(a: FloatTensor, b: FloatTensor, bias?: FloatTensor): Tensor {
   checkSameDevice("matmul", a, b, ...(bias === undefined ? [] : [bias]));
   const { rows: m, cols: k } = rowsAndCols(a.shape);
   if (a.shape.length === 0 || b.shape.length !== 2 || b.shape[0] !== k) {
@@ -34,17 +51,7 @@ export function matmul(a: FloatTensor, b: FloatTensor, bias?: FloatTensor): Tens
   inF32([a, b, bias], (a, b, bias) => {
     multiply("matmul_nn", { a, b, bias, out: y }, { m, n, k });
   });
-  return y.computedBy({
-    op: "matmul",
-    inputs: bias === undefined ? [a, b] : [a, b, bias],
-    gradient(dy, [wantsA, wantsB, wantsBias]) {
-      const da = wantsA ? Tensor.empty(a.device, a.shape) : undefined;
-      const db = wantsB ? Tensor.empty(b.device, b.shape) : undefined;
-      if (da) inF32([b], (b) => multiply("matmul_nt", { a: dy, b, out: da }, { m, n: k, k: n }));
-      if (db) inF32([a], (a) => multiply("matmul_tn", { a, b: dy, out: db }, { m: k, n, k: m }));
-      return [da, db, wantsBias ? columnSums(dy) : undefined];
-    },
-  });
+  return y;
 }
 
 /** Operands of one product; the kernel's name says which is transposed. */

@@ -15,6 +15,7 @@ import { norm, normBackward, normWeightBackward } from "./norm.ts";
 import { permute } from "./permute.ts";
 import type { Reference } from "./reference.ts";
 import { rotary } from "./rotary.ts";
+import { softmax, softmaxBackward } from "./softmax.ts";
 import { softmaxCrossEntropy } from "./softmax_cross_entropy.ts";
 import { splitCrossEntropy, splitSoftmax } from "./split_cross_entropy.ts";
 import { columnSums, rowSums } from "./sums.ts";
@@ -51,6 +52,8 @@ export const references: { readonly [K in KernelName]: Reference<K> } = {
   dropout,
   embedding,
   embedding_backward: embeddingBackward,
+  softmax,
+  softmax_backward: softmaxBackward,
   attention: attention.attention,
   attention_delta: attention.attentionDelta,
   attention_backward: attention.attentionBackward,
