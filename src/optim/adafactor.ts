@@ -329,7 +329,7 @@ export class Adafactor implements Disposable {
   }
 
   async #update(plan: Plan, gradientDivisor: number): Promise<void> {
-    const parameters = plan.blocks.map(({ parameter }) => parameter);
+    const parameters = plan.sources.map(({ parameter }) => parameter);
     using scope = new DisposableStack();
     const grads = await this.gradientBlocks(parameters, scope);
     await runStep(plan, {
@@ -360,8 +360,8 @@ export class Adafactor implements Disposable {
       state: this.#states.of(each),
     }));
     this.#planned = parameters;
-    this.#memory = new BlockMemory(this.#device, participants.length);
     const planned = planBlocks(this.#device, participants, this.groups);
+    this.#memory = new BlockMemory(this.#device, planned.blocks.length);
     this.#confidence = confidenceMemory(this.#device, planned);
     return this.#plan = planned;
   }

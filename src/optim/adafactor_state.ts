@@ -31,8 +31,9 @@ export interface Slice {
 export interface State {
   /** Steps taken. */
   step: number;
-  /** R, C and mean R of this rank's block, f32 (see the kernel adafactor_averages). */
+  /** R, C and mean R of this rank's block, f32 (see the kernel adafactor_averages); of each matrix, with `perMatrix`. */
   readonly moments: Slice;
+  readonly perMatrix: boolean;
   /** Running average of updates, with beta1. */
   readonly momentum: Slice | undefined;
   /** CAME's averages of squared differences, as `moments`. */
@@ -88,7 +89,7 @@ export interface UnsummedState {
 
 /** This rank's part of the state of the whole parameter: `sumParts` makes it whole. */
 export async function readState(
-  { step, moments, momentum, confidence, master, masterOf }: State,
+  { step, moments, momentum, confidence, master, masterOf, perMatrix }: State,
   view: FactoredView<SumGroup>,
 ): Promise<UnsummedState> {
   const { rowDims, colDims, batchDims } = partsOf(view);
@@ -101,7 +102,8 @@ export async function readState(
     return values;
   };
   const wholeMoments = async (slice: Slice) => {
-    const values = await readSlice(slice);
+    const read = await readSlice(slice);
+    const values = perMatrix ? regrouped(read, view, "by average") : read;
     return {
       rowMeans: whole(values.subarray(0, numRows), rowDims),
       colMeans: whole(values.subarray(numRows, numRows + numCols), colDims),
@@ -200,12 +202,15 @@ export function loadState(
   const { rowDims, colDims, batchDims } = partsOf(view);
   const { momentum } = state;
   const writeMoments = ({ buffer, offset }: Slice, [rows, cols, both]: readonly Float32Array[]) => {
-    let at = offset;
     const parts = [takeBlock(rows, rowDims), takeBlock(cols, colDims), takeBlock(both, batchDims)];
+    const values = new Float32Array(parts.reduce((total, { length }) => total + length, 0));
+    let at = 0;
     for (const part of parts) {
-      buffer.device.write(buffer, part, 4 * at);
+      values.set(part, at);
       at += part.length;
     }
+    const ordered = state.perMatrix ? regrouped(values, view, "by matrix") : values;
+    buffer.device.write(buffer, ordered, 4 * offset);
   };
   writeMoments(state.moments, [saved.rowMeans, saved.colMeans, saved.means]);
   if (state.confidence !== undefined) {
@@ -220,6 +225,28 @@ export function loadState(
   }
   state.step = saved.step;
   state.squaresOf = -1;
+}
+
+/** Averages of a batch: R of all matrices, C of all, means of all; or of each matrix R, C and mean together. */
+function regrouped(
+  values: Float32Array,
+  { batch, rows, cols }: FactoredView<unknown>,
+  order: "by average" | "by matrix",
+): Float32Array {
+  const out = new Float32Array(values.length);
+  const size = rows + cols + 1;
+  for (let b = 0; b < batch; b++) {
+    const runs = [
+      [b * size, b * rows, rows],
+      [b * size + rows, batch * rows + b * cols, cols],
+      [b * size + rows + cols, batch * (rows + cols) + b, 1],
+    ];
+    for (const [inMatrix, inAverages, length] of runs) {
+      const [from, to] = order === "by average" ? [inMatrix, inAverages] : [inAverages, inMatrix];
+      out.set(values.subarray(from, from + length), to);
+    }
+  }
+  return out;
 }
 
 /** The dims that R, C and mean R have. */

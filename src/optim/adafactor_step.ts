@@ -38,7 +38,7 @@ export interface StepInput {
   readonly confidence: BlockMemory | undefined;
   /** A u32. */
   readonly guard: DeviceBuffer;
-  /** Gradients of the plan's blocks. */
+  /** Gradients of the plan's parameters. */
   readonly grads: readonly GradientBlock[];
   /** Whether there are no groups to exchange sums with. */
   readonly isAlone: boolean;
@@ -50,20 +50,25 @@ export async function runStep(
   plan: Plan,
   { device, memory, confidence, guard, grads, isAlone, scaling }: StepInput,
 ): Promise<void> {
-  const { blocks, statistics, updates, alignments, sums, numNonFinite } = plan;
+  const { sources, blocks, statistics, updates, alignments, sums, numNonFinite } = plan;
   plan.isFinished = false;
   // Schedules first: one that throws leaves everything as it was.
   memory.writeNumbers(blocks.map(numbersOf));
   using scope = new DisposableStack();
-  const sources = blocks.map(({ parameter, paramOffset }): GradientBlock => ({
+  const places = sources.map(({ parameter, paramOffset }): GradientBlock => ({
     ...{ buffer: parameter.buffer, offset: paramOffset, dtype: parameter.dtype },
   }));
-  const params = steppedParameters(blocks, sources, { device, scope });
-  const momenta = momentaOf(blocks, { device, scope });
+  const params = steppedParameters(sources, places, { device, scope });
+  const momenta = momentaOf(sources, { device, scope });
+  const perBlock = <Operand extends GradientBlock | undefined>(operands: readonly Operand[]) =>
+    blocks.map(({ source, within }): Operand => {
+      const operand = operands[source];
+      return within === 0 ? operand : { ...operand, offset: operand!.offset + within };
+    });
   const placement: Placement = {
-    grads: operandsOf(blocks, grads, { device, scope }),
-    params,
-    momenta: momenta.operands,
+    grads: perBlock(operandsOf(sources, grads, { device, scope })),
+    params: perBlock(params),
+    momenta: perBlock(momenta.operands),
     moments: blocks[0].state.moments.buffer,
   };
   memory.place(plan, placement);
@@ -75,7 +80,7 @@ export async function runStep(
 
   sumStatistics(operands);
   // What is exchanged replaces this rank's own sums: were the step to end before it leaves new ones, none would be right.
-  for (const { state } of blocks) state.squaresOf = -1;
+  for (const { state } of sources) state.squaresOf = -1;
   await exchangeSums({ device, buffer: sums }, statistics, {
     onLocal: (host) => markNonFinite(blocks, host, numNonFinite),
     onGlobal: (host) => refuseNonFinite(blocks, host, numNonFinite),
@@ -96,10 +101,10 @@ export async function runStep(
 
   applyUpdates(operands);
   if (confidence !== undefined) await stepByConfidence(operands, confidence);
-  putBack(blocks, params, { device, sources });
+  putBack(sources, params, { device, sources: places });
   momenta.putBack();
-  for (const { state, parameter } of blocks) state.squaresOf = parameter.version;
+  for (const { state, parameter } of sources) state.squaresOf = parameter.version;
   if (isAlone) await refuseGuarded(blocks, { device, sums, guard });
-  for (const { state } of blocks) state.step += 1;
+  for (const { state } of sources) state.step += 1;
   plan.isFinished = true;
 }

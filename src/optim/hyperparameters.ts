@@ -85,6 +85,11 @@ export interface AdafactorOptions {
   /** Which dims of a parameter share statistics. Default `"lastTwo"`. */
   factoring?: Factoring;
   /**
+   * Clip and scale every matrix of a parameter by itself instead of all of them together, as T5X does with stacked layers and
+   * experts: each has an RMS of its own. Default false.
+   */
+  perMatrix?: boolean;
+  /**
    * Keep an f32 copy of a 16-bit parameter, step that, and round it to the parameter: small steps add up. It costs 4 bytes
    * an element, divided over ranks by ZeRO. Default false: the parameter itself is stepped in f32 and rounded.
    */
@@ -122,6 +127,7 @@ export interface Hyperparameters {
   /** CAME's: the weight of new squared differences in their running average, and what is added to them. */
   readonly confidence: { readonly take: number; readonly eps: number } | undefined;
   readonly momentumDtype: "f32" | "bf16";
+  readonly perMatrix: boolean;
   readonly masterWeights: boolean;
   readonly rounding: "nearest" | "stochastic";
   readonly seed: number;
@@ -146,6 +152,7 @@ export function parseHyperparameters(options: AdafactorOptions): Hyperparameters
     beta1,
     momentumOf = "step",
     momentumDtype = "f32",
+    perMatrix = false,
     masterWeights = false,
     rounding = "nearest",
     seed = 0,
@@ -188,6 +195,7 @@ export function parseHyperparameters(options: AdafactorOptions): Hyperparameters
     momentumOf,
     confidence: confidenceOf(options),
     momentumDtype,
+    perMatrix,
     masterWeights,
     rounding,
     seed,

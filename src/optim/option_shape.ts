@@ -40,6 +40,7 @@ const PARAMETER_OPTIONS = {
     v.strictObject({ largestTwo: v.number() }),
     v.array(v.picklist(["row", "col", "batch"])),
   ])),
+  perMatrix: boolean,
   masterWeights: boolean,
   rounding: v.optional(v.picklist(["nearest", "stochastic"])),
   seed: number,

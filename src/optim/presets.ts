@@ -43,7 +43,7 @@ export const presets = {
     momentumOf: "step",
     weightDecayBy: "absolute",
   },
-  /** `t5x.adafactor.Adafactor`: as optax; its factor rules are given as `factoring: ["row", "col", ...]`. Needs `lr`. */
+  /** `t5x.adafactor.Adafactor`: as optax, but each layer of a stack by itself; its factor rules are given as `factoring: ["row", "col", ...]`. Needs `lr`. */
   t5x: {
     ...paper,
     relativeStep: false,

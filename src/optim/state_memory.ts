@@ -54,8 +54,9 @@ export function freshStates(
       needsMaster(parameter, hyper) ? tensorLike(view, "f32") : undefined
     ),
   );
-  const states = blocks.map((_, index): State => ({
+  const states = blocks.map(({ hyper }, index): State => ({
     step: 0,
+    perMatrix: hyper.perMatrix,
     moments: moments.slices[index]!,
     momentum: momenta.slices[index],
     confidence: confidences.slices[index],
