@@ -142,6 +142,8 @@ export type {
   WantedParameter,
 } from "./src/nn/parameter_source.ts";
 export { causalLoss } from "./src/models/causal_loss.ts";
+export { splitCausalLoss } from "./src/models/split_causal_loss.ts";
+export { parallelize, type ParallelizeOptions } from "./src/models/parallelize.ts";
 
 // Optimizers.
 export { Adafactor, type StepOptions } from "./src/optim/adafactor.ts";

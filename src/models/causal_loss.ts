@@ -19,7 +19,7 @@ export function causalLoss(logits: FloatTensor, labels: Tensor<"u32">): Tensor {
 }
 
 /** For every position of `labels` [B, T] the label of the next one, `IGNORED` at the last; the caller's to dispose of. */
-function nextLabels(labels: Tensor<"u32">): Tensor<"u32"> {
+export function nextLabels(labels: Tensor<"u32">): Tensor<"u32"> {
   if (labels.shape.length !== 2) {
     throw new RangeError(`causalLoss() wants labels of [B, T], got ${formatShape(labels.shape)}`);
   }

@@ -8,7 +8,6 @@
 
 import type { LayerMaker } from "../nn/layer_maker.ts";
 import { type Layer, Module } from "../nn/module.ts";
-import type { RmsNorm } from "../nn/rms_norm.ts";
 import { attention } from "../ops/attention.ts";
 import { reshape } from "../ops/reshape.ts";
 import { rotary, type RotaryAngles } from "../ops/rotary.ts";
@@ -37,9 +36,9 @@ export class SelfAttention extends Module<BlockInput> {
   /** x -> values. */
   value?: Layer;
   /** Of each head of queries, where there is one. */
-  queryNorm?: RmsNorm;
+  queryNorm?: Layer;
   /** Of each head of keys. */
-  keyNorm?: RmsNorm;
+  keyNorm?: Layer;
   /** All heads -> [B, T, D] */
   output: Layer;
   readonly #description: AttentionDescription;
@@ -113,7 +112,7 @@ export class SelfAttention extends Module<BlockInput> {
   }
 }
 
-async function normed(x: Tensor, norm: RmsNorm | undefined): Promise<Tensor> {
+async function normed(x: Tensor, norm: Layer | undefined): Promise<Tensor> {
   return norm === undefined ? x : await norm.forward(x);
 }
 

@@ -79,7 +79,7 @@ export async function vocabParallelCrossEntropy(
   sumOfLosses.release();
   return loss.computedBy({
     op: "vocabParallelCrossEntropy",
-    inputs: [logits, targets],
+    inputs: [logits],
     saved: [dLogits],
     gradient: (dLoss) => [scaledBy(dLogits, dLoss)],
   });

@@ -12,6 +12,7 @@ import { nameOf } from "../../src/models/checkpoint_names.ts";
 import type { PretrainedModel } from "../../src/models/pretrained_model.ts";
 import { IGNORED } from "../../src/ops/cross_entropy.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
+import type { OptimizerOptions } from "../../src/optim/parameter_groups.ts";
 import { presets } from "../../src/optim/presets.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
@@ -29,7 +30,20 @@ export interface GoldenRun<Model extends PretrainedModel> {
   /** Logits of the golden's inputs. */
   readonly logits: (model: Model, inputs: GoldenInputs) => Promise<Tensor>;
   /** Their loss. */
-  readonly loss: (logits: Tensor, inputs: GoldenInputs) => Tensor;
+  readonly loss: (logits: Tensor, inputs: GoldenInputs) => Tensor | Promise<Tensor>;
+  /** How the model is spread over ranks. Default: it is whole on one device. */
+  readonly placement?: GoldenPlacement<Model>;
+}
+
+/** A model spread over ranks; every rank judges all results. */
+export interface GoldenPlacement<Model> {
+  /** Splits a model that was loaded whole. */
+  readonly place: (model: Model) => Promise<void>;
+  readonly optimizer: (parameters: Parameter[], options: OptimizerOptions) => Adafactor;
+  /** All ranks' values of a parameter or its gradient, of this rank's. */
+  readonly whole: (values: Float32Array, parameter: Parameter) => Promise<Float32Array>;
+  /** This rank's values of all. */
+  readonly part: (values: Float32Array, parameter: Parameter) => Float32Array;
 }
 
 /** The inputs of a golden, by the names of transformers' arguments. */
@@ -40,7 +54,7 @@ export interface GoldenInputs {
   f32(name: string): Tensor;
 }
 
-/** Registers the tests of one family on each device. */
+/** Registers the tests of one family on each device, on one rank. */
 export function testGoldenModel<Model extends PretrainedModel>(
   family: string,
   run: GoldenRun<Model>,
@@ -78,15 +92,18 @@ export async function judgeGradients<Model extends PretrainedModel>(
   { folder, run }: Judged<Model>,
 ): Promise<number> {
   using golden = await Golden.open(device, folder);
+  const { placement = wholeOnOneDevice } = run;
   using model = await loadPretrained(device, folder, { model: run.model });
+  await placement.place(model);
   const logits = await run.logits(model, golden);
-  using loss = run.loss(logits, golden);
+  using loss = await run.loss(logits, golden);
   const ratios = [await golden.judge("logits", await logits.data())];
   ratios.push(await golden.judge("loss", await loss.data()));
   await loss.backward();
   for (const [name, parameter] of parametersByName(model)) {
     assert.ok(parameter.grad, `${name} has no gradient`);
-    ratios.push(await golden.judge(`grad.${name}`, await parameter.grad.data()));
+    const gradient = await placement.whole(await parameter.grad.data(), parameter);
+    ratios.push(await golden.judge(`grad.${name}`, gradient));
   }
   golden.assertAllJudged("grad.");
   model.zeroGrad();
@@ -99,11 +116,13 @@ export async function judgeTraining<Model extends PretrainedModel>(
   { folder, run, setting }: Judged<Model> & { readonly setting: keyof typeof SETTINGS },
 ): Promise<number> {
   using golden = await Golden.open(device, folder);
+  const { placement = wholeOnOneDevice } = run;
   using model = await loadPretrained(device, folder, { model: run.model });
-  using optim = new Adafactor(model.parameters(), SETTINGS[setting]);
+  await placement.place(model);
+  using optim = placement.optimizer(model.parameters(), SETTINGS[setting]);
   const losses: number[] = [];
   const lossOf = async () => {
-    const loss = run.loss(await run.logits(model, golden), golden);
+    const loss = await run.loss(await run.logits(model, golden), golden);
     losses.push(await loss.item());
     return loss;
   };
@@ -111,7 +130,10 @@ export async function judgeTraining<Model extends PretrainedModel>(
     using loss = await lossOf();
     await optim.backward(loss);
     for (const [name, parameter] of parametersByName(model)) {
-      if (FUSED_BIAS.test(name)) await golden.clearNoise(name, parameter);
+      if (!FUSED_BIAS.test(name)) continue;
+      const gradient = await placement.whole(await parameter.grad!.data(), parameter);
+      const cleared = placement.part(await golden.withoutNoise(name, gradient), parameter);
+      parameter.grad = Tensor.from(device, cleared, { shape: parameter.shape });
     }
     await optim.step();
     optim.zeroGrad();
@@ -120,12 +142,19 @@ export async function judgeTraining<Model extends PretrainedModel>(
   const ratios = [await golden.judge(`losses_${setting}`, losses)];
   for (const [name, parameter] of parametersByName(model)) {
     const key = `adafactor_${setting}.${name}`;
-    ratios.push(await golden.judge(key, await parameter.data()));
+    ratios.push(await golden.judge(key, await placement.whole(await parameter.data(), parameter)));
     await golden.assertMoved(name, key);
   }
   golden.assertAllJudged(`adafactor_${setting}.`);
   return Math.max(...ratios);
 }
+
+const wholeOnOneDevice: GoldenPlacement<unknown> = {
+  place: () => Promise.resolve(),
+  optimizer: (parameters, options) => new Adafactor(parameters, options),
+  whole: (values) => Promise.resolve(values),
+  part: (values) => values,
+};
 
 /** transformers' Adafactor as the goldens' README.txt has it. */
 const SETTINGS = {
@@ -224,19 +253,17 @@ class Golden implements GoldenInputs, Disposable {
   }
 
   /**
-   * Sets elements of a vector's gradient that are zero in exact arithmetic, and rounding errors here and there, to zero, as the
+   * A vector's gradient, its elements set to zero that are zero in exact arithmetic, and rounding errors here and there, as the
    * goldens' own measure of sensitivity does: such as those of the keys' bias, which moves all scores of a query alike. Each
    * makes a full step in some direction, harmless as such; but where the bias is one vector with that of queries and values,
    * the RMS of all steps together decides whether they are clipped, by chance.
    */
-  async clearNoise(name: string, parameter: Parameter): Promise<void> {
+  async withoutNoise(name: string, gradient: Float32Array): Promise<Float32Array> {
     const expected = await this.#numbers(this.#expected, `grad.${name}`);
     const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
-    const gradient = await parameter.grad!.data();
-    const cleared = gradient.map((value, at) =>
+    return gradient.map((value, at) =>
       Math.abs(expected[at]) < NOISE * largest && Math.abs(value) < NOISE * largest ? 0 : value
     );
-    parameter.grad = Tensor.from(this.#device, cleared, { shape: parameter.shape });
   }
 
   /** Fails unless the golden's weights moved so far that standing still would have been found wrong. */
@@ -293,7 +320,8 @@ const FUSED_BIAS = /\.(c_attn|query_key_value|qkv_proj)\.bias$/;
 /** Smaller ones, relative to the largest of a vector's gradient, are rounding errors. */
 const NOISE = 1e-5;
 
-function hasFolder(folder: string): boolean {
+/** Whether there is such a folder. */
+export function hasFolder(folder: string): boolean {
   try {
     return Deno.statSync(folder).isDirectory;
   } catch (error) {
