@@ -1,7 +1,9 @@
 // Decoders on meshes of ranks against transformers.
 
+import { requestDevice } from "../../src/device/request_device.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
 import { ProcessGroupMesh } from "../../src/dist/mesh.ts";
+import { webgpuTest } from "../device/webgpu_adapter.ts";
 import { inProcessRanks } from "../dist/in_process_ranks.ts";
 import { gatheredRun, splitRun, vocabularyOf } from "./decoder_runs.ts";
 import { goldenModels, hasFolder, judgeGradients, judgeTraining } from "./golden_model.ts";
@@ -34,4 +36,18 @@ for (const family of ["gpt2", "llama", "mistral", "qwen2", "qwen3", "opt"]) {
       });
     }
   }
+}
+
+for (const family of ["gpt2", "llama"]) {
+  const folder = `${goldenModels}/${family}`;
+  if (!hasFolder(folder)) continue;
+  webgpuTest(`${family} on tensor 2, on webgpu, trains as transformers do`, async () => {
+    await inProcessRanks(2, async (world) => {
+      using device = await requestDevice({ kind: "webgpu" });
+      const mesh = ProcessGroupMesh.over(world, 2, 1);
+      await judgeGradients(device, { folder, run: await gatheredRun(mesh) });
+      const run = await splitRun(mesh, { numClasses: await vocabularyOf(folder) });
+      await judgeTraining(device, { folder, run, setting: "external" });
+    });
+  });
 }

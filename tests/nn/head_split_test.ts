@@ -21,10 +21,12 @@ import { mean } from "../../src/ops/mean.ts";
 import { mul } from "../../src/ops/mul.ts";
 import { reshape } from "../../src/ops/reshape.ts";
 import { slice } from "../../src/ops/slice.ts";
+import { DistributedAdaFactor } from "../../src/optim/distributed_adafactor.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
 import { type FloatTensor, Tensor } from "../../src/tensor/tensor.ts";
 import { inProcessRanks } from "../dist/in_process_ranks.ts";
 import { randomValues } from "../ops/gradient_check.ts";
+import { assertSameBits } from "../tensor/same_bits.ts";
 import { assertTrainsAsWhole, type Place, type Trainable } from "./split_training.ts";
 
 const WIDTH = 10;
@@ -203,6 +205,41 @@ Deno.test("a rank's heads of a fused layer are those of its queries, keys and va
     using y = await layer.forward(x);
     assert.deepEqual([...await y.data()], own);
   });
+});
+
+Deno.test("ranks that hold the same head of keys keep the same bits of it, with gradients and state divided or not", async () => {
+  for (const zero of [1, 2]) {
+    const ranks = await inProcessRanks(4 * zero, async (world) => {
+      using device = wasmDevice();
+      const mesh = ProcessGroupMesh.over(world, 4, zero);
+      const group = await mesh.getGroupAlongAxis(0);
+      const sizes = { kind: "separate", numHeads: 4, numKeyHeads: 2, overlap: true } as const;
+      using model = new Attention(device, await splitLayers(device, { mesh, group }, sizes));
+      const named = model.namedParameters();
+      using optim = new DistributedAdaFactor([...named.values()], { lr: 0.01 });
+      optim.setupDistributed({
+        tensorParallelGroup: group,
+        dataParallelGroup: await mesh.getGroupAlongAxis(1),
+        zeroStage: 2,
+      });
+      const start = await named.get("key.weight")!.data();
+      for (let step = 0; step < 3; step++) {
+        using loss = await model.loss();
+        await optim.backward(loss);
+        await optim.step();
+        optim.zeroGrad();
+      }
+      return { start, end: await named.get("key.weight")!.data(), at: mesh.coordinate(0) };
+    });
+    for (const { start, end, at } of ranks) {
+      assert.ok(end.some((value, k) => value !== start[k]));
+      for (const other of ranks) {
+        const isReplica = Math.floor(other.at / 2) === Math.floor(at / 2);
+        if (isReplica) assertSameBits(other.end, end);
+        else assert.notDeepEqual(other.end, end);
+      }
+    }
+  }
 });
 
 Deno.test("heads that ranks cannot have whole, or whose keys they cannot share evenly, are refused on all of them", async () => {
