@@ -41,9 +41,15 @@ pub fn attention(
                 q.iter_mut().for_each(|q| *q *= scale);
                 softmax.begin();
                 for keys in attention.key_blocks(block.clone()) {
-                    products(k.block(&keys), q, dim, keys.len(), &mut scores);
+                    let seen = |panel| attention.keys_seen(block.start + panel * TILE_COLS, &keys);
+                    products(k.block(&keys), q, dim, seen, &mut scores);
                     visibility.finish(&mut scores, &block, &keys);
-                    softmax.take(&mut scores, v.block(&keys), keys.len(), num_panels);
+                    softmax.take(
+                        &mut scores[..num_panels * PANEL],
+                        v.block(&keys),
+                        keys.len(),
+                        seen,
+                    );
                 }
                 softmax.write(&block, &place(value_dim), out, lse);
             }
@@ -75,12 +81,19 @@ impl Softmax {
         self.values.fill(0.0);
     }
 
-    /// Adds a block of keys: scores become weights, which weigh the values v [keys][4] of every four elements.
-    fn take(&mut self, scores: &mut [f32], v: &[f32], num_keys: usize, num_panels: usize) {
+    /// Adds a block of keys, of which a panel sees the first `seen(panel)`: scores become weights, which weigh the values
+    /// v [num_keys][4] of every four elements.
+    fn take(
+        &mut self,
+        scores: &mut [f32],
+        v: &[f32],
+        num_keys: usize,
+        seen: impl Fn(usize) -> usize,
+    ) {
         let panel_size = TILE_COLS * self.value_dim.next_multiple_of(TILE_ROWS);
         let panels = scores.chunks_exact_mut(PANEL).zip(self.values.chunks_exact_mut(panel_size));
-        for (i, (panel, values)) in panels.take(num_panels).enumerate() {
-            let weights = &mut panel[..num_keys * TILE_COLS];
+        for (i, (panel, values)) in panels.enumerate() {
+            let weights = &mut panel[..seen(i) * TILE_COLS];
             let lanes = i * TILE_COLS;
             let old = load_eight(&self.largest, lanes);
             let largest = weights.chunks_exact(TILE_COLS).fold(old, |largest, row| {
@@ -99,7 +112,7 @@ impl Softmax {
             let before = load_eight(&self.sums, lanes);
             store_eight([0, 1].map(|j| before[j] * kept[j] + sums[j]), &mut self.sums, lanes);
             store_eight(largest, &mut self.largest, lanes);
-            add_values(weights, v, kept, values);
+            add_values(weights, v, num_keys, kept, values);
         }
     }
 
@@ -121,9 +134,8 @@ impl Softmax {
     }
 }
 
-/// values[dim][8] = values kept + sum over keys of v[key][dim] weights[key][8]
-fn add_values(weights: &[f32], v: &[f32], kept: Eight, values: &mut [f32]) {
-    let num_keys = weights.len() / TILE_COLS;
+/// values[dim][8] = values kept + sum of v[key][dim] weights[key][8] over as many of the keys as have weights
+fn add_values(weights: &[f32], v: &[f32], num_keys: usize, kept: Eight, values: &mut [f32]) {
     let quads = v.chunks_exact(TILE_ROWS * num_keys);
     for (quad, values) in quads.zip(values.chunks_exact_mut(TILE_ROWS * TILE_COLS)) {
         let tile = tile_product(quad, weights);

@@ -86,13 +86,9 @@ pub fn attention_backward(
                 dq.fill(0.0);
                 for keys in attention.key_blocks(queries.clone()) {
                     block.compute(&head, &packed, &keys);
-                    let ds = &block.ds[..queries.len().div_ceil(TILE_COLS) * PANEL];
-                    add_to_queries(ds, k_columns.block(&keys), keys.len(), &mut dq, dim);
-                    let rows = |target: &mut [f32], weights: &[f32], columns: &[f32], width| {
-                        add_to_keys(weights, columns, &queries, &keys, &place(width), target);
-                    };
-                    rows(gradients.dk, &block.ds, &q_columns, dim);
-                    rows(gradients.dv, &block.p, &dout_columns, value_dim);
+                    block.add_to_queries(k_columns.block(&keys), &mut dq, dim);
+                    block.add_to_keys(&block.ds, &q_columns, &place(dim), gradients.dk);
+                    block.add_to_keys(&block.p, &dout_columns, &place(value_dim), gradients.dv);
                 }
                 write_queries(&dq, &queries, &head.place(dim), attention.scale, gradients.dq);
             }
@@ -129,9 +125,9 @@ pub fn attention_bias_backward(
                 block.begin(&head, queries.clone());
                 for key_block in attention.key_blocks(queries.clone()) {
                     block.compute(&head, &packed, &key_block);
-                    let panels = block.ds.chunks_exact(PANEL);
-                    for (first, panel) in queries.clone().step_by(TILE_COLS).zip(panels) {
-                        for (key, row) in key_block.clone().zip(panel.chunks_exact(TILE_COLS)) {
+                    for (i, first) in queries.clone().step_by(TILE_COLS).enumerate() {
+                        let rows = block.panel(&block.ds, i).chunks_exact(TILE_COLS);
+                        for (key, row) in key_block.clone().zip(rows) {
                             let at = first + keys - 1 - key;
                             let (sum, row) = (load_eight(&reversed, at), load_eight(row, 0));
                             store_eight([0, 1].map(|j| sum[j] + row[j]), &mut reversed, at);
@@ -207,6 +203,9 @@ struct Block {
     p: Vec<f32>,
     ds: Vec<f32>,
     queries: Range<usize>,
+    keys: Range<usize>,
+    /// Of each panel, how many of the keys it sees; no panel sees fewer than the one before.
+    seen: [usize; QUERIES / TILE_COLS],
     q: Vec<f32>,
     dout: Vec<f32>,
     /// Of the block's queries; 0 beyond the last.
@@ -220,6 +219,8 @@ impl Block {
             p: scratch(QUERIES * PANEL / TILE_COLS)?,
             ds: scratch(QUERIES * PANEL / TILE_COLS)?,
             queries: 0..0,
+            keys: 0..0,
+            seen: [0; QUERIES / TILE_COLS],
             q: scratch(QUERIES * attention.dim)?,
             dout: scratch(QUERIES * attention.value_dim)?,
             lse: [0.0; QUERIES],
@@ -246,17 +247,22 @@ impl Block {
     fn compute(&mut self, head: &Head, packed: &PackedKeys, keys: &Range<usize>) {
         let &Attention { dim, value_dim, .. } = head.attention;
         let num_panels = self.queries.len().div_ceil(TILE_COLS);
-        let (q, dout) = (&self.q[..num_panels * TILE_COLS * dim], &self.dout);
-        products(packed.k.block(keys), q, dim, keys.len(), &mut self.p);
+        self.keys = keys.clone();
+        self.seen = core::array::from_fn(|panel| {
+            head.attention.keys_seen(self.queries.start + panel * TILE_COLS, keys)
+        });
+        let seen = |panel: usize| self.seen[panel];
+        let q = &self.q[..num_panels * TILE_COLS * dim];
+        products(packed.k.block(keys), q, dim, seen, &mut self.p);
         head.visibility.finish(&mut self.p, &self.queries, keys);
-        let dout = &dout[..num_panels * TILE_COLS * value_dim];
-        products(packed.v.block(keys), dout, value_dim, keys.len(), &mut self.ds);
+        let dout = &self.dout[..num_panels * TILE_COLS * value_dim];
+        products(packed.v.block(keys), dout, value_dim, seen, &mut self.ds);
         let panels = self.p.chunks_exact_mut(PANEL).zip(self.ds.chunks_exact_mut(PANEL));
         for (i, (p, ds)) in panels.take(num_panels).enumerate() {
             let lse = load_eight(&self.lse, i * TILE_COLS);
             let delta = load_eight(&self.delta, i * TILE_COLS);
             let rows = p.chunks_exact_mut(TILE_COLS).zip(ds.chunks_exact_mut(TILE_COLS));
-            for (p, ds) in rows.take(keys.len().next_multiple_of(TILE_ROWS)) {
+            for (p, ds) in rows.take(self.seen[i].next_multiple_of(TILE_ROWS)) {
                 let (scores, dp) = (load_eight(p, 0), load_eight(ds, 0));
                 let weights = [0, 1].map(|j| weight(scores[j], lse[j]));
                 store_eight(weights, p, 0);
@@ -264,18 +270,43 @@ impl Block {
             }
         }
     }
-}
+    /// What a panel of `scores` (p or ds) holds for the keys that it sees.
+    fn panel<'a>(&self, scores: &'a [f32], panel: usize) -> &'a [f32] {
+        &scores[panel * PANEL..][..self.seen[panel] * TILE_COLS]
+    }
 
-/// dq[panel][dim][8] += sum over keys of k[key][dim] ds[panel][key][8]
-fn add_to_queries(ds: &[f32], k: &[f32], num_keys: usize, dq: &mut [f32], dim: usize) {
-    let panels = dq.chunks_exact_mut(TILE_COLS * dim.next_multiple_of(TILE_ROWS));
-    for (ds, dq) in ds.chunks_exact(PANEL).zip(panels) {
-        let quads = k.chunks_exact(TILE_ROWS * num_keys);
-        for (quad, dq) in quads.zip(dq.chunks_exact_mut(TILE_ROWS * TILE_COLS)) {
-            let tile = tile_product(quad, &ds[..num_keys * TILE_COLS]);
-            for (row, dq) in tile.iter().zip(dq.chunks_exact_mut(TILE_COLS)) {
-                let old = load_eight(dq, 0);
-                store_eight([0, 1].map(|j| old[j] + row[j]), dq, 0);
+    /// dq[panel][dim][8] += sum over keys of k[key][dim] ds[panel][key][8]
+    fn add_to_queries(&self, k: &[f32], dq: &mut [f32], dim: usize) {
+        let panels = dq.chunks_exact_mut(TILE_COLS * dim.next_multiple_of(TILE_ROWS));
+        for (i, dq) in panels.take(self.queries.len().div_ceil(TILE_COLS)).enumerate() {
+            let ds = self.panel(&self.ds, i);
+            let quads = k.chunks_exact(TILE_ROWS * self.keys.len());
+            for (quad, dq) in quads.zip(dq.chunks_exact_mut(TILE_ROWS * TILE_COLS)) {
+                let tile = tile_product(quad, ds);
+                for (row, dq) in tile.iter().zip(dq.chunks_exact_mut(TILE_COLS)) {
+                    let old = load_eight(dq, 0);
+                    store_eight([0, 1].map(|j| old[j] + row[j]), dq, 0);
+                }
+            }
+        }
+    }
+
+    /// target[key] += sum over queries of weights[panel][key][8 queries] columns[8 elements][query][8]
+    fn add_to_keys(&self, weights: &[f32], columns: &[f32], place: &Place, target: &mut [f32]) {
+        let row_length = place.heads * place.width;
+        let first_row = place.batch * place.length;
+        let first_column = place.head * place.width;
+        let elements = blocks(0..place.width, TILE_COLS);
+        let columns = columns.chunks_exact(TILE_COLS * self.queries.len());
+        for (elements, column) in elements.zip(columns) {
+            for (quad, keys) in blocks(self.keys.clone(), TILE_ROWS).enumerate() {
+                let blind = self.seen.iter().take_while(|&&seen| seen <= quad * TILE_ROWS).count();
+                // The rows of queries that see none of these keys come first.
+                let rows = column.get(blind * TILE_COLS * TILE_COLS..).unwrap_or(&[]);
+                let tile = quad_product(&weights[blind * PANEL..], quad, rows);
+                let rows = first_row + keys.start..first_row + keys.end;
+                let cols = first_column + elements.start..first_column + elements.end;
+                add_tile(&tile, target, row_length, rows, cols);
             }
         }
     }
@@ -290,29 +321,6 @@ fn write_queries(sums: &[f32], queries: &Range<usize>, place: &Place, scale: f32
         let row = &mut dq[begin..begin + place.width];
         for (dq, sum) in row.iter_mut().zip(sums.iter().step_by(TILE_COLS)) {
             *dq = scale * sum;
-        }
-    }
-}
-
-/// target[key] += sum over queries of weights[panel][key][8 queries] columns[8 elements][query][8]
-fn add_to_keys(
-    weights: &[f32],
-    columns: &[f32],
-    queries: &Range<usize>,
-    keys: &Range<usize>,
-    place: &Place,
-    target: &mut [f32],
-) {
-    let row_length = place.heads * place.width;
-    let first_row = place.batch * place.length;
-    let first_column = place.head * place.width;
-    let elements = blocks(0..place.width, TILE_COLS);
-    for (elements, column) in elements.zip(columns.chunks_exact(TILE_COLS * queries.len())) {
-        for (quad, keys) in blocks(keys.clone(), TILE_ROWS).enumerate() {
-            let tile = quad_product(weights, quad, column);
-            let rows = first_row + keys.start..first_row + keys.end;
-            let cols = first_column + elements.start..first_column + elements.end;
-            add_tile(&tile, target, row_length, rows, cols);
         }
     }
 }

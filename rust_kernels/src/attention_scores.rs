@@ -63,14 +63,26 @@ impl Attention {
         Lanes { data: place.slice(data), lane: 1, step: place.heads * place.width }
     }
 
-    /// The blocks of keys of which the queries of a block see some.
+    /// The blocks of keys of which the queries of a block see some; whole ones, as they are packed.
     pub fn key_blocks(&self, queries: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-        let end = if self.causal { self.keys.min(queries.end) } else { self.keys };
+        let end = match self.causal {
+            true => self.keys.min(queries.end.next_multiple_of(KEYS)),
+            false => self.keys,
+        };
         let begin = match self.window {
             0 => 0,
             window => (queries.start + 1).saturating_sub(window).min(end) / KEYS * KEYS,
         };
         blocks(begin..end, KEYS)
+    }
+
+    /// Of a panel of queries that begins at `first`: how many keys of a block, from its first on, any of them may see.
+    /// Scores beyond are neither computed nor read.
+    pub fn keys_seen(&self, first: usize, keys: &Range<usize>) -> usize {
+        if !self.causal {
+            return keys.len();
+        }
+        (first + TILE_COLS).saturating_sub(keys.start).min(keys.len())
     }
 
     fn sees(&self, query: usize, key: usize) -> bool {
@@ -179,7 +191,7 @@ impl<'a> Visibility<'a> {
         Ok(Self { attention, key_mask, reversed_bias })
     }
 
-    /// Turns products q k into scores: -infinity where the key is hidden, and where there is none.
+    /// Turns products q k into scores: -infinity where the key is hidden, and up to a multiple of 4 where there is none.
     pub fn finish(&self, scores: &mut [f32], queries: &Range<usize>, keys: &Range<usize>) {
         let sees_all = self.attention.sees_all(queries, keys);
         let plain = sees_all && self.key_mask.is_empty() && self.reversed_bias.is_empty();
@@ -188,8 +200,10 @@ impl<'a> Visibility<'a> {
         }
         let panels = scores.chunks_exact_mut(PANEL);
         for (first, panel) in queries.clone().step_by(TILE_COLS).zip(panels) {
-            let (rows, missing) = panel.split_at_mut(keys.len() * TILE_COLS);
-            missing.fill(f32::NEG_INFINITY);
+            let seen = self.attention.keys_seen(first, keys);
+            let (rows, missing) = panel.split_at_mut(seen * TILE_COLS);
+            missing[..(seen.next_multiple_of(TILE_ROWS) - seen) * TILE_COLS]
+                .fill(f32::NEG_INFINITY);
             for (key, row) in keys.clone().zip(rows.chunks_exact_mut(TILE_COLS)) {
                 if self.key_mask.get(key) == Some(&0) {
                     row.fill(f32::NEG_INFINITY);
@@ -211,11 +225,18 @@ impl<'a> Visibility<'a> {
     }
 }
 
-/// block[panel][row][8] = rows . lanes, of rows packed by 4 and lanes packed by 8, both `depth` deep.
-pub fn products(rows: &[f32], lanes: &[f32], depth: usize, num_rows: usize, block: &mut [f32]) {
-    let num_quads = num_rows.div_ceil(TILE_ROWS);
-    for (lanes, panel) in lanes.chunks_exact(TILE_COLS * depth).zip(block.chunks_exact_mut(PANEL)) {
-        let quads = rows.chunks_exact(TILE_ROWS * depth).take(num_quads);
+/// block[panel][row][8] = rows . lanes, of rows packed by 4 and lanes packed by 8, both `depth` deep; of a panel the first
+/// `num_rows(panel)` rows, up to a multiple of 4.
+pub fn products(
+    rows: &[f32],
+    lanes: &[f32],
+    depth: usize,
+    num_rows: impl Fn(usize) -> usize,
+    block: &mut [f32],
+) {
+    let panels = lanes.chunks_exact(TILE_COLS * depth).zip(block.chunks_exact_mut(PANEL));
+    for (i, (lanes, panel)) in panels.enumerate() {
+        let quads = rows.chunks_exact(TILE_ROWS * depth).take(num_rows(i).div_ceil(TILE_ROWS));
         for (quad, out) in quads.zip(panel.chunks_exact_mut(TILE_ROWS * TILE_COLS)) {
             store_tile(&tile_product(quad, lanes), out);
         }

@@ -18,6 +18,8 @@ const CASES: readonly (readonly [readonly number[], Partial<Sizes>])[] = [
   [[1, 33, 70, 2, 2, 1, 3], { causal: 1, masked: 1, biased: 1 }],
   [[1, 70, 33, 2, 1, 16, 200], { window: 9 }],
   [[1, 3, 40, 1, 1, 256, 33], {}],
+  [[1, 46, 124, 2, 1, 9, 13], { causal: 1 }],
+  [[2, 77, 100, 2, 2, 17, 33], { causal: 1, window: 24 }],
   [[0, 5, 5, 2, 1, 3, 3], {}],
   [[2, 0, 5, 2, 1, 3, 3], { biased: 1 }],
   [[2, 5, 0, 2, 1, 3, 3], { masked: 1 }],
