@@ -113,7 +113,12 @@ export { TransposedLinear } from "./src/nn/transposed_linear.ts";
 export { RandomSource, RandomStream } from "./src/nn/philox.ts";
 
 // Transformers, from and to the files of Hugging Face.
-export { type LoadOptions, loadPretrained, savePretrained } from "./src/checkpoint/pretrained.ts";
+export {
+  type LoadOptions,
+  loadPretrained,
+  type SaveOptions,
+  savePretrained,
+} from "./src/checkpoint/pretrained.ts";
 export type { StorageOptions } from "./src/checkpoint/checkpoint_parameters.ts";
 export { newModel, type NewModelOptions } from "./src/models/new_model.ts";
 export { type CheckpointForm, PretrainedModel } from "./src/models/pretrained_model.ts";

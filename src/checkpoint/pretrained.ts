@@ -13,7 +13,8 @@ import type { FloatType } from "../tensor/dtype.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
 import { CheckpointParameters, type StorageOptions } from "./checkpoint_parameters.ts";
 import type { SafetensorsDtype } from "./safetensors_header.ts";
-import { writeSafetensors } from "./safetensors_write.ts";
+import { inWritingOrder, writeSafetensors } from "./safetensors_write.ts";
+import { wholeBytes } from "./whole_bytes.ts";
 
 /** How {@linkcode loadPretrained} makes a model. */
 export interface LoadOptions<Model extends PretrainedModel = PretrainedModel>
@@ -59,18 +60,35 @@ export async function loadPretrained<Model extends PretrainedModel = PretrainedM
   }
 }
 
+/** How {@linkcode savePretrained} works on several ranks. */
+export interface SaveOptions {
+  /** Which rank of the job this is, where several hold the model: rank 0 writes. Default: 0. */
+  readonly rank?: number;
+}
+
 /**
  * Writes config.json, as it was loaded, and model.safetensors into `folder`, which is made if it is missing. What is there under
- * these names is replaced once the new file is whole.
+ * these names is replaced once the new file is whole. Where the model is split over ranks, all of them must call it: rank 0 writes
+ * the whole, one parameter at a time, and the promises of the others are kept when they have given their parts.
  *
- * @throws {TypeError} if a parameter is split over ranks, or the folder holds a checkpoint of several files.
+ * @throws {TypeError} if the folder holds a checkpoint of several files.
  */
-export async function savePretrained(model: PretrainedModel, folder: string): Promise<void> {
+export async function savePretrained(
+  model: PretrainedModel<never>,
+  folder: string,
+  { rank = 0 }: SaveOptions = {},
+): Promise<void> {
   const { config, names } = model.form;
   const parameters = model.namedParameters();
-  const split = [...parameters].find(([, { layout }]) => layout.splits.length > 0);
-  if (split !== undefined) {
-    throw new TypeError(`Cannot save ${split[0]} as it is split over ranks: save a whole model`);
+  const tensors = [...parameters].map(([path, parameter]) => ({
+    name: nameOf(path, names),
+    dtype: IN_FILES[parameter.dtype],
+    shape: parameter.layout.wholeShape,
+    bytes: () => wholeBytes(parameter),
+  }));
+  if (rank !== 0) {
+    for (const { bytes } of inWritingOrder(tensors)) await bytes();
+    return;
   }
   await Deno.mkdir(folder, { recursive: true });
   if (await exists(`${folder}/${INDEX}`)) {
@@ -78,12 +96,6 @@ export async function savePretrained(model: PretrainedModel, folder: string): Pr
       `Cannot save into ${folder}, which holds several files and an index: take another folder`,
     );
   }
-  const tensors = [...parameters].map(([path, parameter]) => ({
-    name: nameOf(path, names),
-    dtype: IN_FILES[parameter.dtype],
-    shape: parameter.shape,
-    bytes: () => parameter.bytes(),
-  }));
   await writeSafetensors(`${folder}/${WEIGHTS}`, tensors, { metadata: { format: "pt" } });
   const dtypes = new Set([...parameters.values()].map(({ dtype }) => dtype));
   const [dtype] = dtypes;
