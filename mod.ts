@@ -45,6 +45,7 @@ export {
   type ShardingGroup,
   shardRange,
   type Split,
+  unitRange,
 } from "./src/dist/layout.ts";
 
 // Devices and tensors.
@@ -71,6 +72,7 @@ export {
 export { geluTanh, relu, silu, tanh } from "./src/ops/activation.ts";
 export { add } from "./src/ops/add.ts";
 export { addRow } from "./src/ops/add_row.ts";
+export { attention, type AttentionOptions } from "./src/ops/attention.ts";
 export { cast } from "./src/ops/cast.ts";
 export { crossEntropy, type CrossEntropyOptions, IGNORED } from "./src/ops/cross_entropy.ts";
 export { dropout, type DropoutOptions } from "./src/ops/dropout.ts";
@@ -86,21 +88,73 @@ export { reshape } from "./src/ops/reshape.ts";
 export { rotary, RotaryAngles, type RotaryOptions } from "./src/ops/rotary.ts";
 export { scale } from "./src/ops/scale.ts";
 export { concat, slice, type SliceRange } from "./src/ops/slice.ts";
+export { softmax } from "./src/ops/softmax.ts";
 export { sum } from "./src/ops/sum.ts";
 
 // Layers.
-export { Module } from "./src/nn/module.ts";
+export { type Layer, Module } from "./src/nn/module.ts";
 export { Embedding, type EmbeddingOptions } from "./src/nn/embedding.ts";
 export { Linear } from "./src/nn/linear.ts";
 export type { LinearOptions } from "./src/nn/linear_parameters.ts";
-export { Linear1DCol, type Linear1DColOptions } from "./src/nn/linear_1d_col.ts";
+export { Linear1DCol, type Linear1DColOptions, type Replication } from "./src/nn/linear_1d_col.ts";
 export { Linear1DRow, type Linear1DRowOptions } from "./src/nn/linear_1d_row.ts";
+export {
+  VocabParallelEmbedding,
+  type VocabParallelOptions,
+} from "./src/nn/vocab_parallel_embedding.ts";
+export { VocabParallelHead, type VocabParallelHeadOptions } from "./src/nn/vocab_parallel_head.ts";
+export {
+  vocabParallelCrossEntropy,
+  type VocabParallelCrossEntropyOptions,
+} from "./src/nn/vocab_parallel_cross_entropy.ts";
+export { LayerNorm, type LayerNormParameters } from "./src/nn/layer_norm.ts";
+export { RmsNorm, type RmsNormParameters } from "./src/nn/rms_norm.ts";
+export { TransposedLinear } from "./src/nn/transposed_linear.ts";
 export { RandomSource, RandomStream } from "./src/nn/philox.ts";
+
+// Transformers, from and to the files of Hugging Face.
+export {
+  type LoadOptions,
+  loadPretrained,
+  type SaveOptions,
+  savePretrained,
+} from "./src/checkpoint/pretrained.ts";
+export type { StorageOptions } from "./src/checkpoint/checkpoint_parameters.ts";
+export { newModel, type NewModelOptions } from "./src/models/new_model.ts";
+export { type CheckpointForm, PretrainedModel } from "./src/models/pretrained_model.ts";
+export type { CheckpointNames } from "./src/models/checkpoint_names.ts";
+export { ModelConfig } from "./src/models/model_config.ts";
+export { Decoder, type DecoderInput } from "./src/models/decoder.ts";
+export type {
+  AttentionDescription,
+  BlockDescription,
+  DecoderDescription,
+  MlpDescription,
+  NormDescription,
+  PositionDescription,
+  TokenDescription,
+} from "./src/models/decoder_description.ts";
+export type { DecoderBlock } from "./src/models/decoder_block.ts";
+export type { BlockInput, SelfAttention } from "./src/models/self_attention.ts";
+export type { Mlp } from "./src/models/mlp.ts";
+export type { LearnedPositions, PositionedInput } from "./src/models/learned_positions.ts";
+export type { Activation } from "./src/models/activations.ts";
+export type { RotaryFrequencies, RotarySettings } from "./src/models/rotary_frequencies.ts";
+export type {
+  InitialParametersOptions,
+  InitialValues,
+  ParameterSource,
+  WantedParameter,
+} from "./src/nn/parameter_source.ts";
+export { causalLoss } from "./src/models/causal_loss.ts";
+export { splitCausalLoss } from "./src/models/split_causal_loss.ts";
+export { parallelize, type ParallelizeOptions } from "./src/models/parallelize.ts";
 
 // Optimizers.
 export { Adafactor, type StepOptions } from "./src/optim/adafactor.ts";
 export type { AdafactorOptions, WeightDecayScale } from "./src/optim/hyperparameters.ts";
 export type { OptimizerOptions, ParameterGroup } from "./src/optim/parameter_groups.ts";
+export type { LossScaleOptions } from "./src/optim/loss_scaler.ts";
 export { presets } from "./src/optim/presets.ts";
 export {
   constantSchedule,

@@ -84,8 +84,12 @@ const owners = [
   { what: /^rust_collectives\//, owner: /^src\/dist\/engine\.ts$/ },
   { what: /^rust_kernels\//, owner: /^src\/device\/wasm\.ts$/ },
   { what: /^src\/device\/wgsl_generated\.ts$/, owner: /^src\/device\/pipelines\.ts$/ },
-  { what: /^valibot$/, owner: /^src\/(cli\/|checkpoint\/|optim\/option_shape\.ts$)/ },
-  { what: /^(?!src\/|rust_|mod\.ts|node:|valibot$)/, owner: /^src\/cli\// },
+  { what: /^valibot$/, owner: /^src\/(cli\/|models\/|checkpoint\/|optim\/option_shape\.ts$)/ },
+  { what: /^@huggingface\/tokenizers$/, owner: /^src\/(cli\/|train\/tokenizer\.ts$)/ },
+  {
+    what: /^(?!src\/|rust_|mod\.ts|node:|valibot$|@huggingface\/tokenizers$)/,
+    owner: /^src\/cli\//,
+  },
 ];
 
 const VAGUE = /^(utils?|helpers?|common|base|manager|types?|index|misc)\.[a-z]+$/;

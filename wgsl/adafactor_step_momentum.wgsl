@@ -32,14 +32,19 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read> factors: array<f32>;
 @group(0) @binding(4) var<storage, read> steps: array<Step>;
 @group(0) @binding(5) var<storage, read> guard: array<u32>;
-@group(0) @binding(6) var<storage, read_write> param: array<vec4u>;
-@group(0) @binding(7) var<storage, read_write> momentum: array<vec4u>;
+@group(0) @binding(6) var<storage, read_write> param: array<u32>;
+@group(0) @binding(7) var<storage, read_write> momentum: array<u32>;
 @group(0) @binding(8) var<storage, read_write> partials: array<f32>;
+
+// Whether two elements may share a word.
+fn isPaired() -> bool {
+  return gradType != 0u || paramType != 0u || momentumType != 0u;
+}
 
 @compute @workgroup_size(256)
 fn main(
@@ -54,11 +59,8 @@ fn main(
   let tile = tileAt(params.firstTile + index);
   let changing = guard[0] == 0u;
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   let paramOffset = blocks[tile.block].paramOffset;
-  let paramAligned = isAligned(tile, paramOffset);
   let momentumOffset = blocks[tile.block].momentumOffset;
-  let momentumAligned = isAligned(tile, momentumOffset);
   let beta1 = blocks[tile.block].beta1;
   let take = steps[tile.block].take;
   let over = steps[tile.block].over;
@@ -67,30 +69,43 @@ fn main(
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    let rounding = roundingOf(tile, place);
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
+      var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var paramWords: array<vec4u, 4>;
       var momentumWords: array<vec4u, 4>;
+      let isWhole = isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y);
+      let step = tile.lanesY * tile.cols;
       for (var i = 0u; i < 4u; i++) { // unroll
-        let row = band + i * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[i] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[i] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[i] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[i] = rowFactorOf(tile, by, band + place.y + i * tile.lanesY);
+      }
+      if (isWhole) {
+        for (var i = 0u; i < 4u; i++) { // unroll
+          gradWords[i] = wholeGrad(gradOffset + start + i * step, place.cols);
+          paramWords[i] = wholeParam(paramOffset + start + i * step, place.cols);
+          momentumWords[i] = wholeMomentum(momentumOffset + start + i * step, place.cols);
+        }
+      } else {
+        for (var i = 0u; i < 4u; i++) { // unroll
+          let isIn = insideOf(tile, place, band + place.y + i * tile.lanesY);
+          gradWords[i] = loadGrad(gradOffset + start + i * step, place.cols, isIn);
+          paramWords[i] = loadParam(paramOffset + start + i * step, place.cols, isIn);
+          momentumWords[i] = loadMomentum(momentumOffset + start + i * step, place.cols, isIn);
+        }
       }
       for (var i = 0u; i < 4u; i++) { // unroll
-        let row = band + i * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + i * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[i]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[i]));
+          let u = updateOf(by, rowFactors[i], quadOfWords(gradType, gradWords[i]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[i]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + i * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + i * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);

@@ -17,9 +17,14 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> param: array<vec4u>;
+@group(0) @binding(1) var<storage, read> param: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read_write> partials: array<f32>;
+
+// Whether two elements may share a word.
+fn isPaired() -> bool {
+  return paramType != 0u;
+}
 
 @compute @workgroup_size(256)
 fn main(
@@ -33,17 +38,23 @@ fn main(
   }
   let tile = tileAt(params.firstTile + index);
   let paramOffset = blocks[tile.block].paramOffset;
-  let paramAligned = isAligned(tile, paramOffset);
   var squares = vec4f();
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
       var paramWords: array<vec4u, 4>;
-      for (var i = 0u; i < 4u; i++) { // unroll
-        let row = band + i * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        paramWords[i] = loadParam(paramOffset + at, count, paramAligned);
+      let isWhole = isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y);
+      let step = tile.lanesY * tile.cols;
+      if (isWhole) {
+        for (var i = 0u; i < 4u; i++) { // unroll
+          paramWords[i] = wholeParam(paramOffset + start + i * step, place.cols);
+        }
+      } else {
+        for (var i = 0u; i < 4u; i++) { // unroll
+          let isIn = insideOf(tile, place, band + place.y + i * tile.lanesY);
+          paramWords[i] = loadParam(paramOffset + start + i * step, place.cols, isIn);
+        }
       }
       for (var i = 0u; i < 4u; i++) { // unroll
         let p = quadOfWords(paramType, paramWords[i]);

@@ -1,4 +1,4 @@
-// out[t, d] = table[indices[t], d], indices u32 < numRows; table is stored as tableType.
+// out[t, d] = table[indices[t], d], zeros where the index is not under numRows; table is stored as tableType.
 // A workgroup does 1024 elements, four per invocation and 256 apart, so that neighbours read neighbours.
 
 // include: storage_types
@@ -28,7 +28,9 @@ fn main(
       let t = i / params.width;
       let d = i % params.width;
       let at = indices[t] * params.width + d;
-      if (params.tableType == 0u) {
+      if (indices[t] >= params.numRows) {
+        out[i] = 0u;
+      } else if (params.tableType == 0u) {
         out[i] = table[at];
       } else {
         out[i] = widen(params.tableType, extractBits(table[at / 2u], at % 2u * 16u, 16u));

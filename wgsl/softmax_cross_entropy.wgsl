@@ -4,7 +4,7 @@
 // for the sum of exp(logit - largest), which then neither overflows nor loses the big ones, and to write the gradient.
 // A row whose target is `ignored` has neither loss nor gradient, whatever its logits.
 
-// include: exp_accurate
+// include: exp_or_nan
 
 override lanes: u32;
 
@@ -77,10 +77,4 @@ fn main(
       losses[row] = select(0.0, log(sum) + (largest - logits[answer]), counts);
     }
   }
-}
-
-// NaN is passed on: known by its bits, as a compiler may take x != x for false.
-fn expOrNan(x: f32) -> f32 {
-  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
-  return select(expAccurate(x), x, isNan);
 }

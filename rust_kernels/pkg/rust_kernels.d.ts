@@ -38,6 +38,14 @@ export function add_row(x: number, bias: number, out: number, rows: number, cols
  */
 export function allocate(bytes: number): number;
 
+export function attention(q: number, k: number, v: number, key_mask: number, bias: number, out: number, lse: number, batch: number, queries: number, keys: number, heads: number, key_heads: number, dim: number, value_dim: number, causal: number, window: number, masked: number, biased: number, scale: number): void;
+
+export function attention_backward(q: number, k: number, v: number, key_mask: number, bias: number, dout: number, moments: number, dq: number, dk: number, dv: number, batch: number, queries: number, keys: number, heads: number, key_heads: number, dim: number, value_dim: number, causal: number, window: number, masked: number, biased: number, scale: number): void;
+
+export function attention_bias_backward(q: number, k: number, v: number, key_mask: number, bias: number, dout: number, moments: number, dbias: number, batch: number, queries: number, keys: number, heads: number, key_heads: number, dim: number, value_dim: number, causal: number, window: number, masked: number, biased: number, scale: number): void;
+
+export function attention_delta(dout: number, out: number, lse: number, moments: number, batch: number, queries: number, heads: number, value_dim: number): void;
+
 export function came_tile_sums(grad: number, blocks: number, factors: number, steps: number, guard: number, momentum: number, partials: number, call: number): void;
 
 export function cast(x: number, out: number, from_type: number, to_type: number, from_offset: number, to_offset: number, length: number): void;
@@ -103,4 +111,12 @@ export function silu(x: number, out: number, length: number): void;
 
 export function silu_backward(x: number, dy: number, dx: number, length: number): void;
 
+export function softmax(x: number, out: number, rows: number, cols: number): void;
+
+export function softmax_backward(y: number, dy: number, dx: number, rows: number, cols: number): void;
+
 export function softmax_cross_entropy(logits: number, targets: number, losses: number, dlogits: number, rows: number, cols: number, grad_scale: number, ignored: number): void;
+
+export function split_cross_entropy(statistics: number, targets: number, losses: number, dlogits: number, rows: number, cols: number, first_class: number, num_classes: number, rank: number, ranks: number, grad_scale: number, ignored: number): void;
+
+export function split_softmax(logits: number, targets: number, exps: number, statistics: number, rows: number, cols: number, first_class: number, num_classes: number): void;

@@ -196,6 +196,99 @@ export function allocate(bytes) {
 }
 
 /**
+ * @param {number} q
+ * @param {number} k
+ * @param {number} v
+ * @param {number} key_mask
+ * @param {number} bias
+ * @param {number} out
+ * @param {number} lse
+ * @param {number} batch
+ * @param {number} queries
+ * @param {number} keys
+ * @param {number} heads
+ * @param {number} key_heads
+ * @param {number} dim
+ * @param {number} value_dim
+ * @param {number} causal
+ * @param {number} window
+ * @param {number} masked
+ * @param {number} biased
+ * @param {number} scale
+ */
+export function attention(q, k, v, key_mask, bias, out, lse, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale) {
+    wasm.attention(q, k, v, key_mask, bias, out, lse, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale);
+}
+
+/**
+ * @param {number} q
+ * @param {number} k
+ * @param {number} v
+ * @param {number} key_mask
+ * @param {number} bias
+ * @param {number} dout
+ * @param {number} moments
+ * @param {number} dq
+ * @param {number} dk
+ * @param {number} dv
+ * @param {number} batch
+ * @param {number} queries
+ * @param {number} keys
+ * @param {number} heads
+ * @param {number} key_heads
+ * @param {number} dim
+ * @param {number} value_dim
+ * @param {number} causal
+ * @param {number} window
+ * @param {number} masked
+ * @param {number} biased
+ * @param {number} scale
+ */
+export function attention_backward(q, k, v, key_mask, bias, dout, moments, dq, dk, dv, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale) {
+    wasm.attention_backward(q, k, v, key_mask, bias, dout, moments, dq, dk, dv, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale);
+}
+
+/**
+ * @param {number} q
+ * @param {number} k
+ * @param {number} v
+ * @param {number} key_mask
+ * @param {number} bias
+ * @param {number} dout
+ * @param {number} moments
+ * @param {number} dbias
+ * @param {number} batch
+ * @param {number} queries
+ * @param {number} keys
+ * @param {number} heads
+ * @param {number} key_heads
+ * @param {number} dim
+ * @param {number} value_dim
+ * @param {number} causal
+ * @param {number} window
+ * @param {number} masked
+ * @param {number} biased
+ * @param {number} scale
+ */
+export function attention_bias_backward(q, k, v, key_mask, bias, dout, moments, dbias, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale) {
+    wasm.attention_bias_backward(q, k, v, key_mask, bias, dout, moments, dbias, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale);
+}
+
+/**
+ * @param {number} dout
+ * @param {number} out
+ * @param {number} lse
+ * @param {number} moments
+ * @param {number} batch
+ * @param {number} queries
+ * @param {number} heads
+ * @param {number} value_dim
+ */
+export function attention_delta(dout, out, lse, moments, batch, queries, heads, value_dim) {
+    wasm.attention_delta(dout, out, lse, moments, batch, queries, heads, value_dim);
+}
+
+/**
  * @param {number} grad
  * @param {number} blocks
  * @param {number} factors
@@ -568,6 +661,27 @@ export function silu_backward(x, dy, dx, length) {
 }
 
 /**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} rows
+ * @param {number} cols
+ */
+export function softmax(x, out, rows, cols) {
+    wasm.softmax(x, out, rows, cols);
+}
+
+/**
+ * @param {number} y
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} rows
+ * @param {number} cols
+ */
+export function softmax_backward(y, dy, dx, rows, cols) {
+    wasm.softmax_backward(y, dy, dx, rows, cols);
+}
+
+/**
  * @param {number} logits
  * @param {number} targets
  * @param {number} losses
@@ -579,6 +693,38 @@ export function silu_backward(x, dy, dx, length) {
  */
 export function softmax_cross_entropy(logits, targets, losses, dlogits, rows, cols, grad_scale, ignored) {
     wasm.softmax_cross_entropy(logits, targets, losses, dlogits, rows, cols, grad_scale, ignored);
+}
+
+/**
+ * @param {number} statistics
+ * @param {number} targets
+ * @param {number} losses
+ * @param {number} dlogits
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} first_class
+ * @param {number} num_classes
+ * @param {number} rank
+ * @param {number} ranks
+ * @param {number} grad_scale
+ * @param {number} ignored
+ */
+export function split_cross_entropy(statistics, targets, losses, dlogits, rows, cols, first_class, num_classes, rank, ranks, grad_scale, ignored) {
+    wasm.split_cross_entropy(statistics, targets, losses, dlogits, rows, cols, first_class, num_classes, rank, ranks, grad_scale, ignored);
+}
+
+/**
+ * @param {number} logits
+ * @param {number} targets
+ * @param {number} exps
+ * @param {number} statistics
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} first_class
+ * @param {number} num_classes
+ */
+export function split_softmax(logits, targets, exps, statistics, rows, cols, first_class, num_classes) {
+    wasm.split_softmax(logits, targets, exps, statistics, rows, cols, first_class, num_classes);
 }
 export function __wbg___wbindgen_throw_be289d5034ed271b(arg0, arg1) {
     throw new Error(getStringFromWasm0(arg0, arg1));

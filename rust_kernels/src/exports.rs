@@ -4,17 +4,19 @@
 #![allow(clippy::too_many_arguments, clippy::not_unsafe_ptr_arg_deref)]
 
 use crate::elementwise::Stripe;
+use crate::embedding::NO_ROW;
 use crate::matmul::Product;
 use crate::norm::{Moments, Norm};
 use crate::operands::{
-    In, Indices, Out, or_throw, read, read_below, read_below_or, read_stored, write, write_at,
+    In, Indices, Out, or_throw, read, read_below_or, read_indices, read_stored, write, write_at,
     write_stored,
 };
 use crate::permute::Order;
 use crate::rotary::Rotation;
+use crate::split_cross_entropy::{Classes, STATISTICS, Scaling};
 use crate::{
     activations, cast, dropout, elementwise, embedding, gelu, matmul, norm, permute, rotary,
-    softmax_cross_entropy, sums,
+    softmax, softmax_cross_entropy, split_cross_entropy, sums,
 };
 use wasm_bindgen::prelude::*;
 
@@ -256,7 +258,7 @@ pub fn embedding(
     num_rows: usize,
     table_type: u32,
 ) {
-    let indices = read_below("embedding", indices, count, num_rows);
+    let indices = read_below_or("embedding", indices, count, num_rows, NO_ROW);
     let table = read_stored(table, table_type, 0, num_rows * width);
     embedding::embedding(table, indices, width, write(out, count * width));
 }
@@ -270,9 +272,20 @@ pub fn embedding_backward(
     width: usize,
     num_rows: usize,
 ) {
-    let indices = read_below("embedding_backward", indices, count, num_rows);
+    let indices = read_below_or("embedding_backward", indices, count, num_rows, NO_ROW);
     let dtable = write(dtable, num_rows * width);
     embedding::embedding_backward(indices, read(dy, count * width), width, dtable);
+}
+
+#[wasm_bindgen]
+pub fn softmax(x: In, out: Out, rows: usize, cols: usize) {
+    softmax::softmax(read(x, rows * cols), cols, write(out, rows * cols));
+}
+
+#[wasm_bindgen]
+pub fn softmax_backward(y: In, dy: In, dx: Out, rows: usize, cols: usize) {
+    let (y, dy) = (read(y, rows * cols), read(dy, rows * cols));
+    softmax::softmax_backward(y, dy, cols, write(dx, rows * cols));
 }
 
 #[wasm_bindgen]
@@ -291,6 +304,49 @@ pub fn softmax_cross_entropy(
     let losses = write(losses, rows);
     softmax_cross_entropy::softmax_cross_entropy(
         logits, targets, cols, grad_scale, ignored, losses, dlogits,
+    );
+}
+
+#[wasm_bindgen]
+pub fn split_softmax(
+    logits: In,
+    targets: Indices,
+    exps: Out,
+    statistics: Out,
+    rows: usize,
+    cols: usize,
+    first_class: usize,
+    num_classes: usize,
+) {
+    let classes = Classes { first: first_class, count: num_classes, cols };
+    let (logits, exps) = (read(logits, rows * cols), write(exps, rows * cols));
+    let targets = read_indices(targets, rows);
+    let statistics = write(statistics, STATISTICS * rows);
+    split_cross_entropy::split_softmax(logits, targets, &classes, exps, statistics);
+}
+
+#[wasm_bindgen]
+pub fn split_cross_entropy(
+    statistics: In,
+    targets: Indices,
+    losses: Out,
+    dlogits: Out,
+    rows: usize,
+    cols: usize,
+    first_class: usize,
+    num_classes: usize,
+    rank: usize,
+    ranks: usize,
+    grad_scale: f32,
+    ignored: u32,
+) {
+    let classes = Classes { first: first_class, count: num_classes, cols };
+    let scaling = Scaling { rank, grad_scale, ignored };
+    let statistics = read(statistics, ranks * rows * STATISTICS);
+    let targets = read_indices(targets, rows);
+    let (losses, dlogits) = (write(losses, rows), write(dlogits, rows * cols));
+    split_cross_entropy::split_cross_entropy(
+        statistics, targets, &classes, &scaling, losses, dlogits,
     );
 }
 

@@ -19,27 +19,18 @@ pub fn for_each_group<const READS: usize, const WRITES: usize>(
     let len = reads.first().map_or_else(|| writes[0].len(), |read| read.len());
     assert!(reads.iter().all(|read| read.len() == len));
     assert!(writes.iter().all(|write| write.len() == len));
-    let mut group = |at: usize, i: usize| {
-        // SAFETY: the callers below see to at + 4 <= len, and every slice is that long.
-        unsafe {
-            let read = core::array::from_fn(|k| F32x4::load(reads[k], at));
-            let old = core::array::from_fn(|k| F32x4::load(writes[k], at));
-            let new = f(read, old, i);
-            for (write, value) in writes.iter_mut().zip(new) {
-                value.store(write, at);
-            }
-        }
-    };
     const STEP: usize = ABREAST * LANES;
     let steps = len / STEP * STEP;
     for at in (0..steps).step_by(STEP) {
         for i in 0..ABREAST {
-            group(at + i * LANES, i);
+            // SAFETY: at + 16 <= steps <= the length of every slice.
+            unsafe { group(&reads, &mut writes, at + i * LANES, |read, old| f(read, old, i)) };
         }
     }
     let whole = len / LANES * LANES;
     for at in (steps..whole).step_by(LANES) {
-        group(at, 0);
+        // SAFETY: at + 4 <= whole <= the length of every slice.
+        unsafe { group(&reads, &mut writes, at, |read, old| f(read, old, 0)) };
     }
     if whole < len {
         let read = reads.map(|read| F32x4::load_partial(&read[whole..]));
@@ -50,9 +41,33 @@ pub fn for_each_group<const READS: usize, const WRITES: usize>(
     }
 }
 
+/// One group. A function, as a closure that is called from two places would not be inlined, and keep its sums in memory.
+///
+/// # Safety
+/// Every slice has four elements from `at` on.
+#[inline(always)]
+unsafe fn group<const READS: usize, const WRITES: usize>(
+    reads: &[&[f32]; READS],
+    writes: &mut [&mut [f32]; WRITES],
+    at: usize,
+    f: impl FnOnce([F32x4; READS], [F32x4; WRITES]) -> [F32x4; WRITES],
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let read = core::array::from_fn(|k| F32x4::load(reads[k], at));
+        let old = core::array::from_fn(|k| F32x4::load(writes[k], at));
+        for (write, value) in writes.iter_mut().zip(f(read, old)) {
+            value.store(write, at);
+        }
+    }
+}
+
 /// Walks `ROWS` rows side by side, four columns at a time: `f` gets the number of the row, four elements of `column`, which
 /// all rows share, and those of the row in all that is read and written, and returns what to write. All slices have the
 /// length of `column`; beyond their end the lanes are 0 and not written.
+///
+/// All rows are loaded before any is stored: rows often lie a multiple of 4096 bytes apart, and a load from such a distance
+/// waits for the store.
 #[inline(always)]
 pub fn for_each_column<const ROWS: usize, const READS: usize, const WRITES: usize>(
     column: &[f32],
@@ -68,10 +83,14 @@ pub fn for_each_column<const ROWS: usize, const READS: usize, const WRITES: usiz
         // SAFETY: at + 4 <= whole <= the length of every slice.
         unsafe {
             let shared = F32x4::load(column, at);
+            let read: [[F32x4; READS]; ROWS] = core::array::from_fn(|row| {
+                core::array::from_fn(|k| F32x4::load(reads[k][row], at))
+            });
+            let old: [[F32x4; WRITES]; ROWS] = core::array::from_fn(|row| {
+                core::array::from_fn(|k| F32x4::load(writes[k][row], at))
+            });
             for row in 0..ROWS {
-                let read = core::array::from_fn(|k| F32x4::load(reads[k][row], at));
-                let old = core::array::from_fn(|k| F32x4::load(writes[k][row], at));
-                let new = f(row, shared, read, old);
+                let new = f(row, shared, read[row], old[row]);
                 for (write, value) in writes.iter_mut().zip(new) {
                     value.store(write[row], at);
                 }

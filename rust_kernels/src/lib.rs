@@ -5,6 +5,9 @@
 
 mod activations;
 mod allocation;
+mod attention;
+mod attention_backward;
+mod attention_scores;
 mod averages;
 mod bits;
 mod block_calls;
@@ -15,6 +18,7 @@ mod dropout;
 mod elementwise;
 mod embedding;
 mod exports;
+mod exports_attention;
 mod exports_blocks;
 mod gelu;
 mod groups;
@@ -26,7 +30,9 @@ mod operands;
 mod permute;
 mod rotary;
 mod simd;
+mod softmax;
 mod softmax_cross_entropy;
+mod split_cross_entropy;
 mod stochastic;
 mod stored_runs;
 mod sums;

@@ -10,8 +10,8 @@ use crate::simd::{F32x4, LANES};
 use core::ops::Range;
 
 /// Register tile: 8 accumulators, 2 vectors of B and 1 of A fit the 16 registers of x64.
-const TILE_ROWS: usize = 4;
-const TILE_COLS: usize = 8;
+pub const TILE_ROWS: usize = 4;
+pub const TILE_COLS: usize = 8;
 /// Steps of k per block.
 const DEPTH: usize = 256;
 /// Rows of A per packed block: 128 KiB.
@@ -69,12 +69,12 @@ pub fn matmul_tn(
 
 /// An operand seen as lanes (rows of A, columns of B) that run along k; `lane` or `step` is 1.
 #[derive(Clone, Copy)]
-struct Lanes<'a> {
-    data: &'a [f32],
+pub struct Lanes<'a> {
+    pub data: &'a [f32],
     /// Distance from one lane to the next.
-    lane: usize,
+    pub lane: usize,
     /// Distance from one step of k to the next.
-    step: usize,
+    pub step: usize,
 }
 
 fn matmul(
@@ -137,11 +137,11 @@ fn multiply(
     }
 }
 
-type Tile = [[F32x4; TILE_COLS / LANES]; TILE_ROWS];
+pub type Tile = [[F32x4; TILE_COLS / LANES]; TILE_ROWS];
 
 /// One register tile: the outer products of `depth` columns of A's panel with rows of B's panel, added up.
 #[inline(always)]
-fn tile_product(a_panel: &[f32], b_panel: &[f32]) -> Tile {
+pub fn tile_product(a_panel: &[f32], b_panel: &[f32]) -> Tile {
     let mut tile: Tile = [[F32x4::splat(0.0); TILE_COLS / LANES]; TILE_ROWS];
     for (a, b) in a_panel.chunks_exact(TILE_ROWS).zip(b_panel.chunks_exact(TILE_COLS)) {
         // SAFETY: b has TILE_COLS elements.
@@ -158,7 +158,7 @@ fn tile_product(a_panel: &[f32], b_panel: &[f32]) -> Tile {
 }
 
 #[inline(always)]
-fn add_tile(tile: &Tile, out: &mut [f32], n: usize, rows: Range<usize>, cols: Range<usize>) {
+pub fn add_tile(tile: &Tile, out: &mut [f32], n: usize, rows: Range<usize>, cols: Range<usize>) {
     for (row, sums) in rows.zip(tile) {
         let out = &mut out[row * n + cols.start..row * n + cols.end];
         if out.len() == TILE_COLS {
@@ -174,7 +174,7 @@ fn add_tile(tile: &Tile, out: &mut [f32], n: usize, rows: Range<usize>, cols: Ra
 }
 
 /// Packs `lanes` of `source` over `steps` into panels of W lanes: panel, then step, then lane; missing lanes are 0.
-fn pack<const W: usize>(
+pub fn pack<const W: usize>(
     source: Lanes,
     lanes: Range<usize>,
     steps: Range<usize>,
@@ -250,7 +250,7 @@ fn interleave<const W: usize>(
 }
 
 /// `range` in pieces of `size`, the last one shorter.
-fn blocks(range: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
+pub fn blocks(range: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
     let end = range.end;
     range.step_by(size).map(move |start| start..end.min(start + size))
 }

@@ -9,9 +9,10 @@ pub type In = *const f32;
 pub type Indices = *const u32;
 pub type Out = *mut f32;
 
-/// `count` indices, all below `limit`; else an error, before anything is written.
-pub fn read_below<'a>(kernel: &str, indices: Indices, count: usize, limit: usize) -> &'a [u32] {
-    checked_indices(kernel, indices, count, |index| (index as usize) < limit, limit)
+/// `count` indices of whatever size.
+pub fn read_indices<'a>(indices: Indices, count: usize) -> &'a [u32] {
+    // SAFETY: the host bound at least `count` elements.
+    unsafe { core::slice::from_raw_parts(indices, count) }
 }
 
 /// `count` indices, all below `limit` or `other`; else an error, before anything is written.
@@ -22,20 +23,8 @@ pub fn read_below_or<'a>(
     limit: usize,
     other: u32,
 ) -> &'a [u32] {
-    let fits = |index| (index as usize) < limit || index == other;
-    checked_indices(kernel, indices, count, fits, limit)
-}
-
-fn checked_indices<'a>(
-    kernel: &str,
-    indices: Indices,
-    count: usize,
-    fits: impl Fn(u32) -> bool,
-    limit: usize,
-) -> &'a [u32] {
-    // SAFETY: the host bound at least `count` elements.
-    let indices = unsafe { core::slice::from_raw_parts(indices, count) };
-    if let Some(index) = indices.iter().find(|&&index| !fits(index)) {
+    let indices = read_indices(indices, count);
+    if let Some(index) = indices.iter().find(|&&index| index as usize >= limit && index != other) {
         wasm_bindgen::throw_str(&format!(
             "{kernel}: wanted indices below {limit}, got {index}: check them before they go to the device"
         ));
@@ -54,6 +43,15 @@ pub fn read_at<'a>(pointer: *const f32, offset: usize, length: usize) -> &'a [f3
     }
     // SAFETY: the host bound at least `offset + length` elements, and nobody else writes them now.
     unsafe { core::slice::from_raw_parts(pointer.add(offset), length) }
+}
+
+/// `count` numbers of which only counts whether they are 0.
+pub fn read_flags<'a>(pointer: Indices, count: usize) -> &'a [u32] {
+    if count == 0 {
+        return &[];
+    }
+    // SAFETY: the host bound at least `count` elements, and nobody else writes them now.
+    unsafe { core::slice::from_raw_parts(pointer, count) }
 }
 
 pub fn write<'a>(pointer: Out, length: usize) -> &'a mut [f32] {

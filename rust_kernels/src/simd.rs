@@ -51,6 +51,12 @@ impl F32x4 {
     pub fn max(self, other: Self) -> Self {
         Self(f32x4_max(self.0, other.0))
     }
+    /// `other` where it is larger, else `self`: of a NaN in either, `self` is taken.
+    #[inline(always)]
+    pub fn larger(self, other: Self) -> Self {
+        // One instruction, where f32x4_max is several.
+        Self(f32x4_pmax(self.0, other.0))
+    }
     /// `other` where it is smaller, else `self`: of a NaN in either, `self` is taken.
     #[inline(always)]
     pub fn min(self, other: Self) -> Self {
@@ -142,6 +148,9 @@ impl F32x4 {
     }
     pub fn max(self, other: Self) -> Self {
         self.zip(other, |a, b| if a.is_nan() || a > b { a } else { b })
+    }
+    pub fn larger(self, other: Self) -> Self {
+        self.zip(other, |a, b| if a < b { b } else { a })
     }
     pub fn min(self, other: Self) -> Self {
         self.zip(other, |a, b| if b < a { b } else { a })

@@ -4,6 +4,7 @@
 //   model-00001-of-00002.safetensors ...  model.safetensors.index.json  {"weight_map": {"name": "model-00001-..."}}
 
 import * as v from "valibot";
+import { sameShape } from "../tensor/shape.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
 import { SafetensorsError, type TensorEntry } from "./safetensors_header.ts";
 
@@ -75,6 +76,28 @@ export class CheckpointFolder implements Disposable {
     return this.#fileOf.get(name)?.tensors.get(name);
   }
 
+  /** Whether there is a tensor of that name. */
+  holds(name: string): boolean {
+    return this.#fileOf.has(name);
+  }
+
+  /** Whether two tensors have the same type, shape and values; reads some rows of both at a time. */
+  async equal(name: string, other: string): Promise<boolean> {
+    const [one, two] = [this.entry(name), this.entry(other)];
+    if (one === undefined || two === undefined) return false;
+    if (one.dtype !== two.dtype || !sameShape(one.shape, two.shape)) return false;
+    const [numRows = 1] = one.shape;
+    const step = Math.ceil(COMPARED_BYTES * numRows / Math.max(1, one.end - one.begin));
+    for (let begin = 0; begin < numRows; begin += step) {
+      const rows = one.shape.length === 0
+        ? undefined
+        : { begin, end: Math.min(begin + step, numRows) };
+      const bytes = await this.read(other, rows);
+      if (!(await this.read(name, rows)).every((byte, at) => byte === bytes[at])) return false;
+    }
+    return true;
+  }
+
   /** As {@linkcode SafetensorsFile.read}. */
   async read(
     name: string,
@@ -90,6 +113,8 @@ export class CheckpointFolder implements Disposable {
     for (const file of this.#files) file[Symbol.dispose]();
   }
 }
+
+const COMPARED_BYTES = 2 ** 24;
 
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";

@@ -27,9 +27,7 @@ export async function writeSafetensors(
   tensors: Iterable<TensorToWrite>,
   { metadata = {} }: { readonly metadata?: Readonly<Record<string, string>> } = {},
 ): Promise<void> {
-  const inOrder = [...tensors].toSorted((a, b) =>
-    SAFETENSORS_BYTES[b.dtype] - SAFETENSORS_BYTES[a.dtype] || (a.name < b.name ? -1 : 1)
-  );
+  const inOrder = inWritingOrder(tensors);
   const head = encodeHeader(inOrder, metadata);
   const unfinished = `${path}.unfinished`;
   try {
@@ -51,6 +49,13 @@ export async function writeSafetensors(
     throw error;
   }
   await Deno.rename(unfinished, path);
+}
+
+/** The order in which values are asked for. */
+export function inWritingOrder(tensors: Iterable<TensorToWrite>): TensorToWrite[] {
+  return [...tensors].toSorted((a, b) =>
+    SAFETENSORS_BYTES[b.dtype] - SAFETENSORS_BYTES[a.dtype] || (a.name < b.name ? -1 : 1)
+  );
 }
 
 async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {

@@ -63,6 +63,18 @@ const activationBackward: Extents<"relu_backward"> = {
   dx: (p) => p.length,
 };
 
+type AttentionSizes = KernelParams<"attention">;
+const queryRows = (p: AttentionSizes) => p.batch * p.queries * p.heads;
+const keyRows = (p: AttentionSizes) => p.batch * p.keys * p.keyHeads;
+const distances = (p: AttentionSizes) => p.heads * Math.max(p.queries + p.keys - 1, 0);
+const attentionOperands = {
+  q: (p: AttentionSizes) => queryRows(p) * p.dim,
+  k: (p: AttentionSizes) => keyRows(p) * p.dim,
+  v: (p: AttentionSizes) => keyRows(p) * p.valueDim,
+  keyMask: (p: AttentionSizes) => p.masked === 0 ? 0 : p.batch * p.keys,
+  bias: (p: AttentionSizes) => p.biased === 0 ? 0 : distances(p),
+};
+
 /** Words needed: kernel -> operand -> count from the parameters. */
 export const extents: { readonly [K in KernelName]: Extents<K> } = {
   matmul_nn: {
@@ -113,6 +125,49 @@ export const extents: { readonly [K in KernelName]: Extents<K> } = {
     targets: (p) => p.rows,
     losses: (p) => p.rows,
     dlogits: (p) => p.rows * p.cols,
+  },
+  split_softmax: {
+    logits: (p) => p.rows * p.cols,
+    targets: (p) => p.rows,
+    exps: (p) => p.rows * p.cols,
+    statistics: (p) => 3 * p.rows,
+  },
+  split_cross_entropy: {
+    statistics: (p) => 3 * p.ranks * p.rows,
+    targets: (p) => p.rows,
+    losses: (p) => p.rows,
+    dlogits: (p) => p.rows * p.cols,
+  },
+  softmax: { x: (p) => p.rows * p.cols, out: (p) => p.rows * p.cols },
+  softmax_backward: {
+    y: (p) => p.rows * p.cols,
+    dy: (p) => p.rows * p.cols,
+    dx: (p) => p.rows * p.cols,
+  },
+  attention: {
+    ...attentionOperands,
+    out: (p) => queryRows(p) * p.valueDim,
+    lse: queryRows,
+  },
+  attention_delta: {
+    dout: (p) => p.batch * p.queries * p.heads * p.valueDim,
+    out: (p) => p.batch * p.queries * p.heads * p.valueDim,
+    lse: (p) => p.batch * p.queries * p.heads,
+    moments: (p) => 2 * p.batch * p.queries * p.heads,
+  },
+  attention_backward: {
+    ...attentionOperands,
+    dout: (p) => queryRows(p) * p.valueDim,
+    moments: (p) => 2 * queryRows(p),
+    dq: (p) => queryRows(p) * p.dim,
+    dk: (p) => keyRows(p) * p.dim,
+    dv: (p) => keyRows(p) * p.valueDim,
+  },
+  attention_bias_backward: {
+    ...attentionOperands,
+    dout: (p) => queryRows(p) * p.valueDim,
+    moments: (p) => 2 * queryRows(p),
+    dbias: distances,
   },
   relu: activation,
   relu_backward: activationBackward,
@@ -323,12 +378,40 @@ function checkFlagsAndRanges(
       `${kernel}: rows must satisfy 0 <= rowBegin <= rowEnd <= m, got ${rowBegin}, ${rowEnd}, m = ${m}`,
     );
   }
+  const { cols, numClasses, rank, ranks } = params;
+  if (numClasses !== undefined && numClasses > cols!) {
+    throw new RangeError(
+      `${kernel}: numClasses must be at most cols = ${cols}, got ${numClasses}`,
+    );
+  }
+  if (rank !== undefined && rank >= ranks!) {
+    throw new RangeError(`${kernel}: rank must be below ranks = ${ranks}, got ${rank}`);
+  }
+  if (params.valueDim !== undefined) checkHeads(kernel, params);
   const { dim, rotaryDim, heads, positions } = params;
   if (rotaryDim === undefined) return;
   if (rotaryDim % 2 !== 0 || rotaryDim > dim! || heads === 0 || positions === 0) {
     throw new RangeError(
       `${kernel}: rotaryDim must be even and at most dim, heads and positions above 0, got ${rotaryDim}, ` +
         `${dim}, ${heads} and ${positions}`,
+    );
+  }
+}
+
+/** Of attention: heads in whole groups, and no wider than a WebGPU kernel's accumulators. */
+function checkHeads(
+  kernel: KernelName,
+  { heads = 0, keyHeads = 1, dim = 1, valueDim = 1 }: Readonly<Record<string, number | undefined>>,
+): void {
+  if (heads === 0 || keyHeads === 0 || heads % keyHeads !== 0) {
+    throw new RangeError(
+      `${kernel}: heads must be a multiple of keyHeads, both above 0, got ${heads} and ${keyHeads}`,
+    );
+  }
+  const isWidth = (width: number) => width >= 1 && width <= MAX_HEAD_WIDTH;
+  if (!isWidth(dim) || !isWidth(valueDim)) {
+    throw new RangeError(
+      `${kernel}: dim and valueDim must be from 1 to ${MAX_HEAD_WIDTH}, got ${dim} and ${valueDim}`,
     );
   }
 }
@@ -368,8 +451,12 @@ const checksByKernel = new Map<KernelName, Checks>();
 const LAST_STORAGE_TYPE = Math.max(...Object.values(storageTypes));
 const FLAGS = [
   "accumulate",
+  "biased",
+  "causal",
   "centred",
   "interleaved",
+  "masked",
   "stochastic",
 ];
+const MAX_HEAD_WIDTH = 256;
 const MAX_U32 = 2 ** 32 - 1;

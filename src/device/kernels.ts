@@ -77,6 +77,34 @@ const casting = {
   params: { fromType: "u32", toType: "u32", fromOffset: "u32", toOffset: "u32", length: "u32" },
 } as const;
 
+// q of [batch, queries, heads, dim]; k and v of [batch, keys, keyHeads, dim and valueDim]. Head h of the queries uses head
+// floor(h / (heads / keyHeads)) of the keys. Query t sees key s where all of these hold:
+//   causal 0, or s <= t;     window 0, or s > t - window;     masked 0, or keyMask[batch, s] != 0 (u32)
+// score[t, s] = scale q[t] . k[s], where biased 1 plus bias[heads, s - t + queries - 1] of [heads, queries + keys - 1]
+const attentionOperands = {
+  q: "read",
+  k: "read",
+  v: "read",
+  keyMask: "read",
+  bias: "read",
+} as const;
+const attentionSizes = {
+  batch: "u32",
+  queries: "u32",
+  keys: "u32",
+  heads: "u32",
+  // A divisor of heads.
+  keyHeads: "u32",
+  dim: "u32",
+  valueDim: "u32",
+  causal: "u32",
+  window: "u32",
+  // Where 0 bind `device.empty`.
+  masked: "u32",
+  biased: "u32",
+  scale: "f32",
+} as const;
+
 /** Every kernel's operands and parameters, by name. */
 export const kernels = {
   // out[m, n] = a[m, k] b[k, n] + bias[n]
@@ -199,7 +227,8 @@ export const kernels = {
     },
   },
 
-  // out[t, d] = table[indices[t], d]; indices are u32 < numRows (checked on the host); table is stored as tableType
+  // out[t, d] = table[indices[t], d]; indices are u32 < numRows (checked on the host), or 0xffffffff for a row of zeros that
+  // gets no gradient; table is stored as tableType
   embedding: {
     bindings: { table: "read", indices: "read", out: "write" },
     params: { count: "u32", width: "u32", numRows: "u32", tableType: "u32" },
@@ -210,11 +239,75 @@ export const kernels = {
     params: { count: "u32", width: "u32", numRows: "u32" },
   },
 
+  // out[r, c] = e^x[r, c] / sum_c e^x[r, c]
+  softmax: { bindings: { x: "read", out: "write" }, params: { rows: "u32", cols: "u32" } },
+  // dx[r, c] = y[r, c] (dy[r, c] - sum_c y[r, c] dy[r, c])
+  softmax_backward: {
+    bindings: { y: "read", dy: "read", dx: "write" },
+    params: { rows: "u32", cols: "u32" },
+  },
+
+  // Over the keys s that query t sees, for every head:
+  //   out[t] = sum_s softmax_s(score[t, s]) v[s]     lse[batch, heads, queries] = ln sum_s e^score[t, s]
+  // both 0 for a query that sees no key
+  attention: {
+    bindings: { ...attentionOperands, out: "write", lse: "write" },
+    params: attentionSizes,
+  },
+  // moments[batch, heads, 2, queries] = (lse, delta), delta[t] = dout[t] . out[t]
+  attention_delta: {
+    bindings: { dout: "read", out: "read", lse: "read", moments: "write" },
+    params: { batch: "u32", queries: "u32", heads: "u32", valueDim: "u32" },
+  },
+  // With p = e^(score - lse) where t sees s, else 0, and ds = p (dout[t] . v[s] - delta[t]):
+  //   dq[t] = scale sum_s ds k[s]     dk[s] = scale sum_t ds q[t]     dv[s] = sum_t p dout[t]
+  // dk and dv are sums over the queries' heads that use theirs, in their order
+  attention_backward: {
+    bindings: {
+      ...attentionOperands,
+      dout: "read",
+      moments: "read",
+      dq: "write",
+      dk: "write",
+      dv: "write",
+    },
+    params: attentionSizes,
+  },
+  // dbias[heads, j] = sum of ds over the batch and all t and s with s - t + queries - 1 = j
+  attention_bias_backward: {
+    bindings: { ...attentionOperands, dout: "read", moments: "read", dbias: "write" },
+    params: attentionSizes,
+  },
+
   // losses[r] = logsumexp(logits[r, :]) - logits[r, targets[r]];  dlogits = gradScale (softmax(logits) - onehot);
   // both 0 in rows whose target is `ignored`
   softmax_cross_entropy: {
     bindings: { logits: "read", targets: "read", losses: "write", dlogits: "write" },
     params: { rows: "u32", cols: "u32", gradScale: "f32", ignored: "u32" },
+  },
+
+  // The same where the classes are split over ranks; this one has classes firstClass .. firstClass + numClasses as its first
+  // columns, and pads behind them. statistics[rows, 3] = m, the largest of its logits; s, the sum of exps; and the target's
+  // logit, 0 where it is not here.
+  //   exps = exp(logits - m), 0 in pads
+  split_softmax: {
+    bindings: { logits: "read", targets: "read", exps: "write", statistics: "write" },
+    params: { rows: "u32", cols: "u32", firstClass: "u32", numClasses: "u32" },
+  },
+  // statistics[ranks, rows, 3] of all ranks, M = the largest m, S = sum of s exp(m - M); dlogits holds exps and is overwritten:
+  //   losses = log S + M - the target's logit;  dlogits = gradScale (exps exp(m - M) / S - onehot)
+  split_cross_entropy: {
+    bindings: { statistics: "read", targets: "read", losses: "write", dlogits: "write" },
+    params: {
+      rows: "u32",
+      cols: "u32",
+      firstClass: "u32",
+      numClasses: "u32",
+      rank: "u32",
+      ranks: "u32",
+      gradScale: "f32",
+      ignored: "u32",
+    },
   },
 
   // out[rows] (+)= sum over columns of x[rows, cols]

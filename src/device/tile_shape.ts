@@ -4,7 +4,8 @@
 //
 //   wasm     64 x 512: rows of a tile are long runs of memory, its column sums stay in the first-level cache
 //   webgpu   256 lanes with 4 columns x 8 rows each, 128 columns wide where nothing speaks against it (laid out by
-//            wgsl/fragments/tile.wgsl); many more tiles than a GPU has cores, at most 64 down and 64 across a part
+//            wgsl/fragments/tile.wgsl), twice as high in large parts, where there are tiles enough to keep every core of a
+//            GPU busy and what a workgroup does once is to count for less; at most 64 down and 64 across a part
 
 import type { DeviceKind } from "./device.ts";
 
@@ -37,7 +38,9 @@ function lanes({ rows, cols }: PartShape): TileShape {
   let tileCols = narrowed(COLS_OF_ALL_LANES / lanesDown, cols);
   while (cols > MAX_TILES * tileCols) tileCols *= 2;
   const band = ROWS_PER_LANE * Math.max(1, COLS_OF_ALL_LANES / tileCols);
-  return { tileRows: band * Math.max(1, Math.ceil(rows / band / MAX_TILES)), tileCols };
+  const down = Math.ceil(rows / band);
+  const bands = down * Math.ceil(cols / tileCols) > MANY_TILES ? 2 : 1;
+  return { tileRows: band * Math.max(bands, Math.ceil(down / MAX_TILES)), tileCols };
 }
 
 /** The widest tiles of which at most an eighth lies beyond the part's end, or else those of which the least does. */
@@ -54,3 +57,4 @@ const COLS_OF_ALL_LANES = 1024;
 const ROWS_PER_LANE = 8;
 const NARROWEST = 32;
 const MAX_TILES = 64;
+const MANY_TILES = 16;

@@ -59,9 +59,7 @@ export class WebGpuDevice implements Device {
     this.description = options.description;
     this.#software = options.software;
     const { maxBufferSize, maxStorageBufferBindingSize } = gpu.limits;
-    // Whole vectors of 16 bytes, as shaders may see memory.
-    this.#maxBufferBytes = Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / 16) *
-      16;
+    this.#maxBufferBytes = Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / 4) * 4;
     this.#failures = new GpuFailures(gpu);
     this.#recorder = new CommandRecorder(gpu, this.#failures);
     this.#pipelines = new Pipelines(gpu, this.#recorder.paramsBuffer);

@@ -1509,6 +1509,10 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -1521,19 +1525,23 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -1542,30 +1550,37 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
-  let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -1727,102 +1742,147 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override gradType: u32 = 0u;
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
+  }
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (gradType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 override paramType: u32 = 0u;
-fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeParam(row: u32, cols: vec4u) -> vec4u {
   if (paramType == 0u) {
-    if (aligned) {
-      return param[at / 4u];
-    }
-    var words = vec4u(param[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = param[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = param[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = param[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      param[row + cols.x],
+      param[row + cols.y],
+      param[row + cols.z],
+      param[row + cols.w],
+    );
+  }
+  return vec4u(param[(row + cols.x) / 2u], param[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadParam(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (paramType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = param[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = param[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = param[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = param[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = param[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(param[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = param[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = param[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
 }
-fn storeParam(at: u32, count: u32, aligned: bool, words: vec4u) {
-  if (count == 0u) {
-    return;
-  }
+{
+    if (isIn[2u * 1u]) {
+      let word = param[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
+}
+fn storeParam(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {
   if (paramType == 0u) {
-    if (aligned) {
-      param[at / 4u] = words;
-      return;
-    }
-    param[at / 4u][at % 4u] = words.x;
-    if (count > 1u) {
-      param[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
-    }
-    if (count > 2u) {
-      param[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
-    }
-    if (count > 3u) {
-      param[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
-    }
+{
+      if (isIn[0u]) {
+        param[row + cols[0u]] = words[0u];
+      }
+}
+{
+      if (isIn[1u]) {
+        param[row + cols[1u]] = words[1u];
+      }
+}
+{
+      if (isIn[2u]) {
+        param[row + cols[2u]] = words[2u];
+      }
+}
+{
+      if (isIn[3u]) {
+        param[row + cols[3u]] = words[3u];
+      }
+}
     return;
   }
-  storeParamWord(at / 2u, count, words.x);
-  if (count > 2u) {
-    storeParamWord(at / 2u + 1u, count - 2u, words.y);
-  }
+{
+    let at = (row + cols[2u * 0u]) / 2u;
+    if (isIn[2u * 0u + 1u]) {
+      param[at] = words[0u];
+    } else if (isIn[2u * 0u]) {
+      param[at] = (param[at] & 0xffff0000u) | (words[0u] & 0xffffu);
+    }
 }
-fn storeParamWord(word: u32, count: u32, bits: u32) {
-  if (count > 1u) {
-    param[word / 4u][word % 4u] = bits;
-  } else {
-    let old = param[word / 4u][word % 4u];
-    param[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
-  }
+{
+    let at = (row + cols[2u * 1u]) / 2u;
+    if (isIn[2u * 1u + 1u]) {
+      param[at] = words[1u];
+    } else if (isIn[2u * 1u]) {
+      param[at] = (param[at] & 0xffff0000u) | (words[1u] & 0xffffu);
+    }
+}
 }
 struct Factors {
   rows: u32,
@@ -1833,49 +1893,62 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let first = blocks[tile.block].factors;
   let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
   let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
-  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols;
   var cols = vec4f();
 {
-    if (0u < place.count) {
-      cols[0u] = factors[at + 0u];
+    if (place.isIn[0u]) {
+      cols[0u] = factors[at + place.cols[0u]];
     }
 }
 {
-    if (1u < place.count) {
-      cols[1u] = factors[at + 1u];
+    if (place.isIn[1u]) {
+      cols[1u] = factors[at + place.cols[1u]];
     }
 }
 {
-    if (2u < place.count) {
-      cols[2u] = factors[at + 2u];
+    if (place.isIn[2u]) {
+      cols[2u] = factors[at + place.cols[2u]];
     }
 }
 {
-    if (3u < place.count) {
-      cols[3u] = factors[at + 3u];
+    if (place.isIn[3u]) {
+      cols[3u] = factors[at + place.cols[3u]];
     }
 }
   let rows = first + tile.matrix * blocks[tile.block].rows;
   return Factors(rows, cols, factors[first + numRows + numCols]);
 }
-fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
-  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+fn rowFactorOf(tile: Tile, by: Factors, row: u32) -> f32 {
+  return factors[by.rows + min(row, tile.rowEnd - 1u)];
+}
+fn updateOf(by: Factors, rowFactor: f32, grad: vec4f) -> vec4f {
   return grad * min(rowFactor * by.cols, vec4f(by.cap));
 }
-fn globalCols(block: u32, col: u32) -> vec4u {
-  let cols = vec4u(col) + vec4u(0u, 1u, 2u, 3u);
-  let inner = vec4u(max(blocks[block].colInner, 1u));
-  return cols / inner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % inner;
+struct GlobalPlace {
+  firstRow: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  indexCols: u32,
+  cols: vec4u,
 }
-fn globalRowStart(tile: Tile, row: u32) -> u32 {
+fn globalPlaceOf(tile: Tile, place: Lane) -> GlobalPlace {
   let block = tile.block;
   let batchInner = max(blocks[block].batchInner, 1u);
-  let rowInner = max(blocks[block].rowInner, 1u);
-  let globalMatrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
+  let matrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
     blocks[block].batchBegin + tile.matrix % batchInner;
-  let globalRow = row / rowInner * blocks[block].rowInnerGlobal + blocks[block].rowBegin +
-    row % rowInner;
-  return (globalMatrix * blocks[block].indexRows + globalRow) * blocks[block].indexCols;
+  let colInner = vec4u(max(blocks[block].colInner, 1u));
+  return GlobalPlace(
+    matrix * blocks[block].indexRows + blocks[block].rowBegin,
+    max(blocks[block].rowInner, 1u),
+    blocks[block].rowInnerGlobal,
+    blocks[block].indexCols,
+    place.cols / colInner * blocks[block].colInnerGlobal + blocks[block].colBegin +
+      place.cols % colInner,
+  );
+}
+fn globalIndexOf(place: GlobalPlace, row: u32) -> vec4u {
+  let globalRow = place.firstRow + row / place.rowInner * place.rowInnerGlobal + row % place.rowInner;
+  return globalRow * place.indexCols + place.cols;
 }
 fn randomBits(index: vec4u, key: u32) -> vec4u {
   var x = index ^ vec4u(key);
@@ -1903,12 +1976,22 @@ fn wordsAtRandom(storage: u32, quad: vec4f, random: vec4u) -> vec4u {
   return packed(select(nearest(storage, bits), rounded | sign, isFinite));
 }
 override stochastic: bool = false;
-fn roundedParams(tile: Tile, place: Lane, row: u32, quad: vec4f) -> vec4u {
+struct Rounding {
+  place: GlobalPlace,
+  key: u32,
+}
+fn roundingOf(tile: Tile, place: Lane) -> Rounding {
+  if (paramType == 0u || !stochastic) {
+    return Rounding();
+  }
+  return Rounding(globalPlaceOf(tile, place), steps[tile.block].key);
+}
+fn roundedParams(rounding: Rounding, row: u32, quad: vec4f) -> vec4u {
   if (paramType == 0u || !stochastic) {
     return wordsOfQuad(paramType, quad);
   }
-  let index = globalRowStart(tile, row) + globalCols(tile.block, place.col);
-  return wordsAtRandom(paramType, quad, randomBits(index, steps[tile.block].key));
+  let random = randomBits(globalIndexOf(rounding.place, row), rounding.key);
+  return wordsAtRandom(paramType, quad, random);
 }
 struct Params {
   firstBlock: u32,
@@ -1924,13 +2007,16 @@ struct Params {
   stochastic: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read> factors: array<f32>;
 @group(0) @binding(4) var<storage, read> steps: array<Step>;
 @group(0) @binding(5) var<storage, read> guard: array<u32>;
-@group(0) @binding(6) var<storage, read_write> param: array<vec4u>;
+@group(0) @binding(6) var<storage, read_write> param: array<u32>;
 @group(0) @binding(7) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u || paramType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -1944,98 +2030,120 @@ fn main(
   let tile = tileAt(params.firstTile + index);
   let changing = guard[0] == 0u;
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   let paramOffset = blocks[tile.block].paramOffset;
-  let paramAligned = isAligned(tile, paramOffset);
   let rate = steps[tile.block].a / steps[tile.block].d;
   let decay = steps[tile.block].decay;
   var squares = vec4f();
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    let rounding = roundingOf(tile, place);
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
+      var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var paramWords: array<vec4u, 4>;
+      let isWhole = isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y);
+      let step = tile.lanesY * tile.cols;
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[0u] = loadParam(paramOffset + at, count, paramAligned);
+        rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[1u] = loadParam(paramOffset + at, count, paramAligned);
+        rowFactors[1u] = rowFactorOf(tile, by, band + place.y + 1u * tile.lanesY);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[2u] = loadParam(paramOffset + at, count, paramAligned);
+        rowFactors[2u] = rowFactorOf(tile, by, band + place.y + 2u * tile.lanesY);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[3u] = loadParam(paramOffset + at, count, paramAligned);
+        rowFactors[3u] = rowFactorOf(tile, by, band + place.y + 3u * tile.lanesY);
+}
+      if (isWhole) {
+{
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
+          paramWords[0u] = wholeParam(paramOffset + start + 0u * step, place.cols);
 }
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
+          paramWords[1u] = wholeParam(paramOffset + start + 1u * step, place.cols);
+}
+{
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
+          paramWords[2u] = wholeParam(paramOffset + start + 2u * step, place.cols);
+}
+{
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
+          paramWords[3u] = wholeParam(paramOffset + start + 3u * step, place.cols);
+}
+      } else {
+{
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
+          paramWords[0u] = loadParam(paramOffset + start + 0u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
+          paramWords[1u] = loadParam(paramOffset + start + 1u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
+          paramWords[2u] = loadParam(paramOffset + start + 2u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
+          paramWords[3u] = loadParam(paramOffset + start + 3u * step, place.cols, isIn);
+}
+      }
+{
+        let row = band + place.y + 0u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[0u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 0u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 1u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[1u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+          let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 1u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 2u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[2u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+          let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 2u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 3u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[3u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+          let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 3u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
@@ -2136,6 +2244,10 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -2148,19 +2260,23 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -2169,30 +2285,37 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
-  let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -2354,134 +2477,198 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override gradType: u32 = 0u;
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
+  }
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (gradType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 override paramType: u32 = 0u;
-fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeParam(row: u32, cols: vec4u) -> vec4u {
   if (paramType == 0u) {
-    if (aligned) {
-      return param[at / 4u];
-    }
-    var words = vec4u(param[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = param[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = param[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = param[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      param[row + cols.x],
+      param[row + cols.y],
+      param[row + cols.z],
+      param[row + cols.w],
+    );
+  }
+  return vec4u(param[(row + cols.x) / 2u], param[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadParam(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (paramType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = param[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = param[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = param[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = param[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = param[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(param[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = param[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = param[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
 }
-fn storeParam(at: u32, count: u32, aligned: bool, words: vec4u) {
-  if (count == 0u) {
-    return;
-  }
+{
+    if (isIn[2u * 1u]) {
+      let word = param[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
+}
+fn storeParam(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {
   if (paramType == 0u) {
-    if (aligned) {
-      param[at / 4u] = words;
-      return;
-    }
-    param[at / 4u][at % 4u] = words.x;
-    if (count > 1u) {
-      param[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
-    }
-    if (count > 2u) {
-      param[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
-    }
-    if (count > 3u) {
-      param[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
-    }
+{
+      if (isIn[0u]) {
+        param[row + cols[0u]] = words[0u];
+      }
+}
+{
+      if (isIn[1u]) {
+        param[row + cols[1u]] = words[1u];
+      }
+}
+{
+      if (isIn[2u]) {
+        param[row + cols[2u]] = words[2u];
+      }
+}
+{
+      if (isIn[3u]) {
+        param[row + cols[3u]] = words[3u];
+      }
+}
     return;
   }
-  storeParamWord(at / 2u, count, words.x);
-  if (count > 2u) {
-    storeParamWord(at / 2u + 1u, count - 2u, words.y);
-  }
+{
+    let at = (row + cols[2u * 0u]) / 2u;
+    if (isIn[2u * 0u + 1u]) {
+      param[at] = words[0u];
+    } else if (isIn[2u * 0u]) {
+      param[at] = (param[at] & 0xffff0000u) | (words[0u] & 0xffffu);
+    }
 }
-fn storeParamWord(word: u32, count: u32, bits: u32) {
-  if (count > 1u) {
-    param[word / 4u][word % 4u] = bits;
-  } else {
-    let old = param[word / 4u][word % 4u];
-    param[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
-  }
+{
+    let at = (row + cols[2u * 1u]) / 2u;
+    if (isIn[2u * 1u + 1u]) {
+      param[at] = words[1u];
+    } else if (isIn[2u * 1u]) {
+      param[at] = (param[at] & 0xffff0000u) | (words[1u] & 0xffffu);
+    }
+}
 }
 override momentumType: u32 = 0u;
-fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeMomentum(row: u32, cols: vec4u) -> vec4u {
   if (momentumType == 0u) {
-    if (aligned) {
-      return momentum[at / 4u];
-    }
-    var words = vec4u(momentum[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = momentum[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = momentum[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = momentum[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      momentum[row + cols.x],
+      momentum[row + cols.y],
+      momentum[row + cols.z],
+      momentum[row + cols.w],
+    );
+  }
+  return vec4u(momentum[(row + cols.x) / 2u], momentum[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadMomentum(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (momentumType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = momentum[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = momentum[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = momentum[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = momentum[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = momentum[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(momentum[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = momentum[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = momentum[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = momentum[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 struct Factors {
   rows: u32,
@@ -2492,49 +2679,62 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let first = blocks[tile.block].factors;
   let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
   let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
-  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols;
   var cols = vec4f();
 {
-    if (0u < place.count) {
-      cols[0u] = factors[at + 0u];
+    if (place.isIn[0u]) {
+      cols[0u] = factors[at + place.cols[0u]];
     }
 }
 {
-    if (1u < place.count) {
-      cols[1u] = factors[at + 1u];
+    if (place.isIn[1u]) {
+      cols[1u] = factors[at + place.cols[1u]];
     }
 }
 {
-    if (2u < place.count) {
-      cols[2u] = factors[at + 2u];
+    if (place.isIn[2u]) {
+      cols[2u] = factors[at + place.cols[2u]];
     }
 }
 {
-    if (3u < place.count) {
-      cols[3u] = factors[at + 3u];
+    if (place.isIn[3u]) {
+      cols[3u] = factors[at + place.cols[3u]];
     }
 }
   let rows = first + tile.matrix * blocks[tile.block].rows;
   return Factors(rows, cols, factors[first + numRows + numCols]);
 }
-fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
-  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+fn rowFactorOf(tile: Tile, by: Factors, row: u32) -> f32 {
+  return factors[by.rows + min(row, tile.rowEnd - 1u)];
+}
+fn updateOf(by: Factors, rowFactor: f32, grad: vec4f) -> vec4f {
   return grad * min(rowFactor * by.cols, vec4f(by.cap));
 }
-fn globalCols(block: u32, col: u32) -> vec4u {
-  let cols = vec4u(col) + vec4u(0u, 1u, 2u, 3u);
-  let inner = vec4u(max(blocks[block].colInner, 1u));
-  return cols / inner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % inner;
+struct GlobalPlace {
+  firstRow: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  indexCols: u32,
+  cols: vec4u,
 }
-fn globalRowStart(tile: Tile, row: u32) -> u32 {
+fn globalPlaceOf(tile: Tile, place: Lane) -> GlobalPlace {
   let block = tile.block;
   let batchInner = max(blocks[block].batchInner, 1u);
-  let rowInner = max(blocks[block].rowInner, 1u);
-  let globalMatrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
+  let matrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
     blocks[block].batchBegin + tile.matrix % batchInner;
-  let globalRow = row / rowInner * blocks[block].rowInnerGlobal + blocks[block].rowBegin +
-    row % rowInner;
-  return (globalMatrix * blocks[block].indexRows + globalRow) * blocks[block].indexCols;
+  let colInner = vec4u(max(blocks[block].colInner, 1u));
+  return GlobalPlace(
+    matrix * blocks[block].indexRows + blocks[block].rowBegin,
+    max(blocks[block].rowInner, 1u),
+    blocks[block].rowInnerGlobal,
+    blocks[block].indexCols,
+    place.cols / colInner * blocks[block].colInnerGlobal + blocks[block].colBegin +
+      place.cols % colInner,
+  );
+}
+fn globalIndexOf(place: GlobalPlace, row: u32) -> vec4u {
+  let globalRow = place.firstRow + row / place.rowInner * place.rowInnerGlobal + row % place.rowInner;
+  return globalRow * place.indexCols + place.cols;
 }
 fn randomBits(index: vec4u, key: u32) -> vec4u {
   var x = index ^ vec4u(key);
@@ -2562,12 +2762,22 @@ fn wordsAtRandom(storage: u32, quad: vec4f, random: vec4u) -> vec4u {
   return packed(select(nearest(storage, bits), rounded | sign, isFinite));
 }
 override stochastic: bool = false;
-fn roundedParams(tile: Tile, place: Lane, row: u32, quad: vec4f) -> vec4u {
+struct Rounding {
+  place: GlobalPlace,
+  key: u32,
+}
+fn roundingOf(tile: Tile, place: Lane) -> Rounding {
+  if (paramType == 0u || !stochastic) {
+    return Rounding();
+  }
+  return Rounding(globalPlaceOf(tile, place), steps[tile.block].key);
+}
+fn roundedParams(rounding: Rounding, row: u32, quad: vec4f) -> vec4u {
   if (paramType == 0u || !stochastic) {
     return wordsOfQuad(paramType, quad);
   }
-  let index = globalRowStart(tile, row) + globalCols(tile.block, place.col);
-  return wordsAtRandom(paramType, quad, randomBits(index, steps[tile.block].key));
+  let random = randomBits(globalIndexOf(rounding.place, row), rounding.key);
+  return wordsAtRandom(paramType, quad, random);
 }
 fn haveOneSign(a: vec4f, b: vec4f) -> vec4<bool> {
   return ((a > vec4f()) & (b > vec4f())) | ((a < vec4f()) & (b < vec4f()));
@@ -2588,14 +2798,17 @@ struct Params {
   momentumLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read> factors: array<f32>;
 @group(0) @binding(4) var<storage, read> steps: array<Step>;
 @group(0) @binding(5) var<storage, read> guard: array<u32>;
-@group(0) @binding(6) var<storage, read_write> param: array<vec4u>;
-@group(0) @binding(7) var<storage, read> momentum: array<vec4u>;
+@group(0) @binding(6) var<storage, read_write> param: array<u32>;
+@group(0) @binding(7) var<storage, read> momentum: array<u32>;
 @group(0) @binding(8) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u || paramType != 0u || momentumType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -2609,11 +2822,8 @@ fn main(
   let tile = tileAt(params.firstTile + index);
   let changing = guard[0] == 0u;
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   let paramOffset = blocks[tile.block].paramOffset;
-  let paramAligned = isAligned(tile, paramOffset);
   let momentumOffset = blocks[tile.block].momentumOffset;
-  let momentumAligned = isAligned(tile, momentumOffset);
   let take = steps[tile.block].take;
   let over = steps[tile.block].over;
   let decay = steps[tile.block].decay;
@@ -2621,98 +2831,126 @@ fn main(
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    let rounding = roundingOf(tile, place);
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
+      var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var paramWords: array<vec4u, 4>;
       var momentumWords: array<vec4u, 4>;
+      let isWhole = isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y);
+      let step = tile.lanesY * tile.cols;
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[0u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[0u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[1u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[1u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[1u] = rowFactorOf(tile, by, band + place.y + 1u * tile.lanesY);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[2u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[2u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[2u] = rowFactorOf(tile, by, band + place.y + 2u * tile.lanesY);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[3u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[3u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[3u] = rowFactorOf(tile, by, band + place.y + 3u * tile.lanesY);
+}
+      if (isWhole) {
+{
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
+          paramWords[0u] = wholeParam(paramOffset + start + 0u * step, place.cols);
+          momentumWords[0u] = wholeMomentum(momentumOffset + start + 0u * step, place.cols);
 }
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
+          paramWords[1u] = wholeParam(paramOffset + start + 1u * step, place.cols);
+          momentumWords[1u] = wholeMomentum(momentumOffset + start + 1u * step, place.cols);
+}
+{
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
+          paramWords[2u] = wholeParam(paramOffset + start + 2u * step, place.cols);
+          momentumWords[2u] = wholeMomentum(momentumOffset + start + 2u * step, place.cols);
+}
+{
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
+          paramWords[3u] = wholeParam(paramOffset + start + 3u * step, place.cols);
+          momentumWords[3u] = wholeMomentum(momentumOffset + start + 3u * step, place.cols);
+}
+      } else {
+{
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
+          paramWords[0u] = loadParam(paramOffset + start + 0u * step, place.cols, isIn);
+          momentumWords[0u] = loadMomentum(momentumOffset + start + 0u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
+          paramWords[1u] = loadParam(paramOffset + start + 1u * step, place.cols, isIn);
+          momentumWords[1u] = loadMomentum(momentumOffset + start + 1u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
+          paramWords[2u] = loadParam(paramOffset + start + 2u * step, place.cols, isIn);
+          momentumWords[2u] = loadMomentum(momentumOffset + start + 2u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
+          paramWords[3u] = loadParam(paramOffset + start + 3u * step, place.cols, isIn);
+          momentumWords[3u] = loadMomentum(momentumOffset + start + 3u * step, place.cols, isIn);
+}
+      }
+{
+        let row = band + place.y + 0u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[0u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           let m = quadOfWords(momentumType, momentumWords[0u]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 0u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 1u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[1u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+          let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           let m = quadOfWords(momentumType, momentumWords[1u]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 1u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 2u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[2u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+          let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           let m = quadOfWords(momentumType, momentumWords[2u]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 2u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 3u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[3u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+          let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           let m = quadOfWords(momentumType, momentumWords[3u]);
           p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 3u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
@@ -2813,6 +3051,10 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -2825,19 +3067,23 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -2846,30 +3092,37 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
-  let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -3031,168 +3284,239 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override gradType: u32 = 0u;
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
+  }
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (gradType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 override paramType: u32 = 0u;
-fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeParam(row: u32, cols: vec4u) -> vec4u {
   if (paramType == 0u) {
-    if (aligned) {
-      return param[at / 4u];
-    }
-    var words = vec4u(param[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = param[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = param[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = param[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      param[row + cols.x],
+      param[row + cols.y],
+      param[row + cols.z],
+      param[row + cols.w],
+    );
+  }
+  return vec4u(param[(row + cols.x) / 2u], param[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadParam(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (paramType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = param[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = param[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = param[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = param[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = param[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(param[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = param[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = param[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
 }
-fn storeParam(at: u32, count: u32, aligned: bool, words: vec4u) {
-  if (count == 0u) {
-    return;
-  }
+{
+    if (isIn[2u * 1u]) {
+      let word = param[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
+}
+fn storeParam(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {
   if (paramType == 0u) {
-    if (aligned) {
-      param[at / 4u] = words;
-      return;
-    }
-    param[at / 4u][at % 4u] = words.x;
-    if (count > 1u) {
-      param[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
-    }
-    if (count > 2u) {
-      param[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
-    }
-    if (count > 3u) {
-      param[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
-    }
+{
+      if (isIn[0u]) {
+        param[row + cols[0u]] = words[0u];
+      }
+}
+{
+      if (isIn[1u]) {
+        param[row + cols[1u]] = words[1u];
+      }
+}
+{
+      if (isIn[2u]) {
+        param[row + cols[2u]] = words[2u];
+      }
+}
+{
+      if (isIn[3u]) {
+        param[row + cols[3u]] = words[3u];
+      }
+}
     return;
   }
-  storeParamWord(at / 2u, count, words.x);
-  if (count > 2u) {
-    storeParamWord(at / 2u + 1u, count - 2u, words.y);
-  }
+{
+    let at = (row + cols[2u * 0u]) / 2u;
+    if (isIn[2u * 0u + 1u]) {
+      param[at] = words[0u];
+    } else if (isIn[2u * 0u]) {
+      param[at] = (param[at] & 0xffff0000u) | (words[0u] & 0xffffu);
+    }
 }
-fn storeParamWord(word: u32, count: u32, bits: u32) {
-  if (count > 1u) {
-    param[word / 4u][word % 4u] = bits;
-  } else {
-    let old = param[word / 4u][word % 4u];
-    param[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
-  }
+{
+    let at = (row + cols[2u * 1u]) / 2u;
+    if (isIn[2u * 1u + 1u]) {
+      param[at] = words[1u];
+    } else if (isIn[2u * 1u]) {
+      param[at] = (param[at] & 0xffff0000u) | (words[1u] & 0xffffu);
+    }
+}
 }
 override momentumType: u32 = 0u;
-fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeMomentum(row: u32, cols: vec4u) -> vec4u {
   if (momentumType == 0u) {
-    if (aligned) {
-      return momentum[at / 4u];
-    }
-    var words = vec4u(momentum[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = momentum[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = momentum[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = momentum[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      momentum[row + cols.x],
+      momentum[row + cols.y],
+      momentum[row + cols.z],
+      momentum[row + cols.w],
+    );
+  }
+  return vec4u(momentum[(row + cols.x) / 2u], momentum[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadMomentum(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (momentumType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = momentum[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = momentum[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = momentum[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = momentum[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = momentum[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(momentum[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = momentum[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = momentum[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
 }
-fn storeMomentum(at: u32, count: u32, aligned: bool, words: vec4u) {
-  if (count == 0u) {
-    return;
-  }
+{
+    if (isIn[2u * 1u]) {
+      let word = momentum[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
+}
+fn storeMomentum(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {
   if (momentumType == 0u) {
-    if (aligned) {
-      momentum[at / 4u] = words;
-      return;
-    }
-    momentum[at / 4u][at % 4u] = words.x;
-    if (count > 1u) {
-      momentum[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
-    }
-    if (count > 2u) {
-      momentum[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
-    }
-    if (count > 3u) {
-      momentum[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
-    }
+{
+      if (isIn[0u]) {
+        momentum[row + cols[0u]] = words[0u];
+      }
+}
+{
+      if (isIn[1u]) {
+        momentum[row + cols[1u]] = words[1u];
+      }
+}
+{
+      if (isIn[2u]) {
+        momentum[row + cols[2u]] = words[2u];
+      }
+}
+{
+      if (isIn[3u]) {
+        momentum[row + cols[3u]] = words[3u];
+      }
+}
     return;
   }
-  storeMomentumWord(at / 2u, count, words.x);
-  if (count > 2u) {
-    storeMomentumWord(at / 2u + 1u, count - 2u, words.y);
-  }
+{
+    let at = (row + cols[2u * 0u]) / 2u;
+    if (isIn[2u * 0u + 1u]) {
+      momentum[at] = words[0u];
+    } else if (isIn[2u * 0u]) {
+      momentum[at] = (momentum[at] & 0xffff0000u) | (words[0u] & 0xffffu);
+    }
 }
-fn storeMomentumWord(word: u32, count: u32, bits: u32) {
-  if (count > 1u) {
-    momentum[word / 4u][word % 4u] = bits;
-  } else {
-    let old = momentum[word / 4u][word % 4u];
-    momentum[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
-  }
+{
+    let at = (row + cols[2u * 1u]) / 2u;
+    if (isIn[2u * 1u + 1u]) {
+      momentum[at] = words[1u];
+    } else if (isIn[2u * 1u]) {
+      momentum[at] = (momentum[at] & 0xffff0000u) | (words[1u] & 0xffffu);
+    }
+}
 }
 struct Factors {
   rows: u32,
@@ -3203,49 +3527,62 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let first = blocks[tile.block].factors;
   let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
   let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
-  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols;
   var cols = vec4f();
 {
-    if (0u < place.count) {
-      cols[0u] = factors[at + 0u];
+    if (place.isIn[0u]) {
+      cols[0u] = factors[at + place.cols[0u]];
     }
 }
 {
-    if (1u < place.count) {
-      cols[1u] = factors[at + 1u];
+    if (place.isIn[1u]) {
+      cols[1u] = factors[at + place.cols[1u]];
     }
 }
 {
-    if (2u < place.count) {
-      cols[2u] = factors[at + 2u];
+    if (place.isIn[2u]) {
+      cols[2u] = factors[at + place.cols[2u]];
     }
 }
 {
-    if (3u < place.count) {
-      cols[3u] = factors[at + 3u];
+    if (place.isIn[3u]) {
+      cols[3u] = factors[at + place.cols[3u]];
     }
 }
   let rows = first + tile.matrix * blocks[tile.block].rows;
   return Factors(rows, cols, factors[first + numRows + numCols]);
 }
-fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
-  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+fn rowFactorOf(tile: Tile, by: Factors, row: u32) -> f32 {
+  return factors[by.rows + min(row, tile.rowEnd - 1u)];
+}
+fn updateOf(by: Factors, rowFactor: f32, grad: vec4f) -> vec4f {
   return grad * min(rowFactor * by.cols, vec4f(by.cap));
 }
-fn globalCols(block: u32, col: u32) -> vec4u {
-  let cols = vec4u(col) + vec4u(0u, 1u, 2u, 3u);
-  let inner = vec4u(max(blocks[block].colInner, 1u));
-  return cols / inner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % inner;
+struct GlobalPlace {
+  firstRow: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  indexCols: u32,
+  cols: vec4u,
 }
-fn globalRowStart(tile: Tile, row: u32) -> u32 {
+fn globalPlaceOf(tile: Tile, place: Lane) -> GlobalPlace {
   let block = tile.block;
   let batchInner = max(blocks[block].batchInner, 1u);
-  let rowInner = max(blocks[block].rowInner, 1u);
-  let globalMatrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
+  let matrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
     blocks[block].batchBegin + tile.matrix % batchInner;
-  let globalRow = row / rowInner * blocks[block].rowInnerGlobal + blocks[block].rowBegin +
-    row % rowInner;
-  return (globalMatrix * blocks[block].indexRows + globalRow) * blocks[block].indexCols;
+  let colInner = vec4u(max(blocks[block].colInner, 1u));
+  return GlobalPlace(
+    matrix * blocks[block].indexRows + blocks[block].rowBegin,
+    max(blocks[block].rowInner, 1u),
+    blocks[block].rowInnerGlobal,
+    blocks[block].indexCols,
+    place.cols / colInner * blocks[block].colInnerGlobal + blocks[block].colBegin +
+      place.cols % colInner,
+  );
+}
+fn globalIndexOf(place: GlobalPlace, row: u32) -> vec4u {
+  let globalRow = place.firstRow + row / place.rowInner * place.rowInnerGlobal + row % place.rowInner;
+  return globalRow * place.indexCols + place.cols;
 }
 fn randomBits(index: vec4u, key: u32) -> vec4u {
   var x = index ^ vec4u(key);
@@ -3273,12 +3610,22 @@ fn wordsAtRandom(storage: u32, quad: vec4f, random: vec4u) -> vec4u {
   return packed(select(nearest(storage, bits), rounded | sign, isFinite));
 }
 override stochastic: bool = false;
-fn roundedParams(tile: Tile, place: Lane, row: u32, quad: vec4f) -> vec4u {
+struct Rounding {
+  place: GlobalPlace,
+  key: u32,
+}
+fn roundingOf(tile: Tile, place: Lane) -> Rounding {
+  if (paramType == 0u || !stochastic) {
+    return Rounding();
+  }
+  return Rounding(globalPlaceOf(tile, place), steps[tile.block].key);
+}
+fn roundedParams(rounding: Rounding, row: u32, quad: vec4f) -> vec4u {
   if (paramType == 0u || !stochastic) {
     return wordsOfQuad(paramType, quad);
   }
-  let index = globalRowStart(tile, row) + globalCols(tile.block, place.col);
-  return wordsAtRandom(paramType, quad, randomBits(index, steps[tile.block].key));
+  let random = randomBits(globalIndexOf(rounding.place, row), rounding.key);
+  return wordsAtRandom(paramType, quad, random);
 }
 struct Params {
   firstBlock: u32,
@@ -3296,14 +3643,17 @@ struct Params {
   momentumLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read> factors: array<f32>;
 @group(0) @binding(4) var<storage, read> steps: array<Step>;
 @group(0) @binding(5) var<storage, read> guard: array<u32>;
-@group(0) @binding(6) var<storage, read_write> param: array<vec4u>;
-@group(0) @binding(7) var<storage, read_write> momentum: array<vec4u>;
+@group(0) @binding(6) var<storage, read_write> param: array<u32>;
+@group(0) @binding(7) var<storage, read_write> momentum: array<u32>;
 @group(0) @binding(8) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u || paramType != 0u || momentumType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -3317,11 +3667,8 @@ fn main(
   let tile = tileAt(params.firstTile + index);
   let changing = guard[0] == 0u;
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   let paramOffset = blocks[tile.block].paramOffset;
-  let paramAligned = isAligned(tile, paramOffset);
   let momentumOffset = blocks[tile.block].momentumOffset;
-  let momentumAligned = isAligned(tile, momentumOffset);
   let beta1 = blocks[tile.block].beta1;
   let take = steps[tile.block].take;
   let over = steps[tile.block].over;
@@ -3330,102 +3677,130 @@ fn main(
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    let rounding = roundingOf(tile, place);
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
+      var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var paramWords: array<vec4u, 4>;
       var momentumWords: array<vec4u, 4>;
+      let isWhole = isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y);
+      let step = tile.lanesY * tile.cols;
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[0u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[0u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[1u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[1u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[1u] = rowFactorOf(tile, by, band + place.y + 1u * tile.lanesY);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[2u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[2u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[2u] = rowFactorOf(tile, by, band + place.y + 2u * tile.lanesY);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
-        paramWords[3u] = loadParam(paramOffset + at, count, paramAligned);
-        momentumWords[3u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[3u] = rowFactorOf(tile, by, band + place.y + 3u * tile.lanesY);
+}
+      if (isWhole) {
+{
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
+          paramWords[0u] = wholeParam(paramOffset + start + 0u * step, place.cols);
+          momentumWords[0u] = wholeMomentum(momentumOffset + start + 0u * step, place.cols);
 }
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
+          paramWords[1u] = wholeParam(paramOffset + start + 1u * step, place.cols);
+          momentumWords[1u] = wholeMomentum(momentumOffset + start + 1u * step, place.cols);
+}
+{
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
+          paramWords[2u] = wholeParam(paramOffset + start + 2u * step, place.cols);
+          momentumWords[2u] = wholeMomentum(momentumOffset + start + 2u * step, place.cols);
+}
+{
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
+          paramWords[3u] = wholeParam(paramOffset + start + 3u * step, place.cols);
+          momentumWords[3u] = wholeMomentum(momentumOffset + start + 3u * step, place.cols);
+}
+      } else {
+{
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
+          paramWords[0u] = loadParam(paramOffset + start + 0u * step, place.cols, isIn);
+          momentumWords[0u] = loadMomentum(momentumOffset + start + 0u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
+          paramWords[1u] = loadParam(paramOffset + start + 1u * step, place.cols, isIn);
+          momentumWords[1u] = loadMomentum(momentumOffset + start + 1u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
+          paramWords[2u] = loadParam(paramOffset + start + 2u * step, place.cols, isIn);
+          momentumWords[2u] = loadMomentum(momentumOffset + start + 2u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
+          paramWords[3u] = loadParam(paramOffset + start + 3u * step, place.cols, isIn);
+          momentumWords[3u] = loadMomentum(momentumOffset + start + 3u * step, place.cols, isIn);
+}
+      }
+{
+        let row = band + place.y + 0u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[0u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[0u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 0u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 0u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 1u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[1u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+          let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[1u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 1u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 1u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 2u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[2u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+          let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[2u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 2u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 2u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 3u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var p = quadOfWords(paramType, paramWords[3u]);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+          let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[3u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 3u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(tile, place, row, p);
-          storeParam(paramOffset + at, count, paramAligned, words);
+          let words = roundedParams(rounding, row, p);
+          storeParam(paramOffset + start + 3u * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
         }
         squares = fma(p, p, squares);
@@ -3734,6 +4109,10 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -3746,19 +4125,23 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -3767,30 +4150,37 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
-  let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -3952,102 +4342,147 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override gradType: u32 = 0u;
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
+  }
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (gradType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 override momentumType: u32 = 0u;
-fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeMomentum(row: u32, cols: vec4u) -> vec4u {
   if (momentumType == 0u) {
-    if (aligned) {
-      return momentum[at / 4u];
-    }
-    var words = vec4u(momentum[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = momentum[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = momentum[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = momentum[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      momentum[row + cols.x],
+      momentum[row + cols.y],
+      momentum[row + cols.z],
+      momentum[row + cols.w],
+    );
+  }
+  return vec4u(momentum[(row + cols.x) / 2u], momentum[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadMomentum(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (momentumType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = momentum[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = momentum[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = momentum[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = momentum[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = momentum[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(momentum[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = momentum[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = momentum[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
 }
-fn storeMomentum(at: u32, count: u32, aligned: bool, words: vec4u) {
-  if (count == 0u) {
-    return;
-  }
+{
+    if (isIn[2u * 1u]) {
+      let word = momentum[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
+}
+fn storeMomentum(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {
   if (momentumType == 0u) {
-    if (aligned) {
-      momentum[at / 4u] = words;
-      return;
-    }
-    momentum[at / 4u][at % 4u] = words.x;
-    if (count > 1u) {
-      momentum[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
-    }
-    if (count > 2u) {
-      momentum[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
-    }
-    if (count > 3u) {
-      momentum[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
-    }
+{
+      if (isIn[0u]) {
+        momentum[row + cols[0u]] = words[0u];
+      }
+}
+{
+      if (isIn[1u]) {
+        momentum[row + cols[1u]] = words[1u];
+      }
+}
+{
+      if (isIn[2u]) {
+        momentum[row + cols[2u]] = words[2u];
+      }
+}
+{
+      if (isIn[3u]) {
+        momentum[row + cols[3u]] = words[3u];
+      }
+}
     return;
   }
-  storeMomentumWord(at / 2u, count, words.x);
-  if (count > 2u) {
-    storeMomentumWord(at / 2u + 1u, count - 2u, words.y);
-  }
+{
+    let at = (row + cols[2u * 0u]) / 2u;
+    if (isIn[2u * 0u + 1u]) {
+      momentum[at] = words[0u];
+    } else if (isIn[2u * 0u]) {
+      momentum[at] = (momentum[at] & 0xffff0000u) | (words[0u] & 0xffffu);
+    }
 }
-fn storeMomentumWord(word: u32, count: u32, bits: u32) {
-  if (count > 1u) {
-    momentum[word / 4u][word % 4u] = bits;
-  } else {
-    let old = momentum[word / 4u][word % 4u];
-    momentum[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
-  }
+{
+    let at = (row + cols[2u * 1u]) / 2u;
+    if (isIn[2u * 1u + 1u]) {
+      momentum[at] = words[1u];
+    } else if (isIn[2u * 1u]) {
+      momentum[at] = (momentum[at] & 0xffff0000u) | (words[1u] & 0xffffu);
+    }
+}
 }
 struct Factors {
   rows: u32,
@@ -4058,33 +4493,35 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let first = blocks[tile.block].factors;
   let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
   let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
-  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols;
   var cols = vec4f();
 {
-    if (0u < place.count) {
-      cols[0u] = factors[at + 0u];
+    if (place.isIn[0u]) {
+      cols[0u] = factors[at + place.cols[0u]];
     }
 }
 {
-    if (1u < place.count) {
-      cols[1u] = factors[at + 1u];
+    if (place.isIn[1u]) {
+      cols[1u] = factors[at + place.cols[1u]];
     }
 }
 {
-    if (2u < place.count) {
-      cols[2u] = factors[at + 2u];
+    if (place.isIn[2u]) {
+      cols[2u] = factors[at + place.cols[2u]];
     }
 }
 {
-    if (3u < place.count) {
-      cols[3u] = factors[at + 3u];
+    if (place.isIn[3u]) {
+      cols[3u] = factors[at + place.cols[3u]];
     }
 }
   let rows = first + tile.matrix * blocks[tile.block].rows;
   return Factors(rows, cols, factors[first + numRows + numCols]);
 }
-fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
-  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+fn rowFactorOf(tile: Tile, by: Factors, row: u32) -> f32 {
+  return factors[by.rows + min(row, tile.rowEnd - 1u)];
+}
+fn updateOf(by: Factors, rowFactor: f32, grad: vec4f) -> vec4f {
   return grad * min(rowFactor * by.cols, vec4f(by.cap));
 }
 fn haveOneSign(a: vec4f, b: vec4f) -> vec4<bool> {
@@ -4103,13 +4540,16 @@ struct Params {
   factorsLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read> factors: array<f32>;
 @group(0) @binding(4) var<storage, read> steps: array<Step>;
 @group(0) @binding(5) var<storage, read> guard: array<u32>;
-@group(0) @binding(6) var<storage, read_write> momentum: array<vec4u>;
+@group(0) @binding(6) var<storage, read_write> momentum: array<u32>;
 @group(0) @binding(7) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u || momentumType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -4123,94 +4563,115 @@ fn main(
   let tile = tileAt(params.firstTile + index);
   let changing = guard[0] == 0u;
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   let momentumOffset = blocks[tile.block].momentumOffset;
-  let momentumAligned = isAligned(tile, momentumOffset);
   let beta1 = blocks[tile.block].beta1;
   let take = steps[tile.block].take;
   var counts = vec4f();
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
+      var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var momentumWords: array<vec4u, 4>;
+      let isWhole = isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y);
+      let step = tile.lanesY * tile.cols;
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[0u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[1u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[1u] = rowFactorOf(tile, by, band + place.y + 1u * tile.lanesY);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[2u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[2u] = rowFactorOf(tile, by, band + place.y + 2u * tile.lanesY);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[3u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[3u] = rowFactorOf(tile, by, band + place.y + 3u * tile.lanesY);
+}
+      if (isWhole) {
+{
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
+          momentumWords[0u] = wholeMomentum(momentumOffset + start + 0u * step, place.cols);
 }
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
+          momentumWords[1u] = wholeMomentum(momentumOffset + start + 1u * step, place.cols);
+}
+{
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
+          momentumWords[2u] = wholeMomentum(momentumOffset + start + 2u * step, place.cols);
+}
+{
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
+          momentumWords[3u] = wholeMomentum(momentumOffset + start + 3u * step, place.cols);
+}
+      } else {
+{
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
+          momentumWords[0u] = loadMomentum(momentumOffset + start + 0u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
+          momentumWords[1u] = loadMomentum(momentumOffset + start + 1u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
+          momentumWords[2u] = loadMomentum(momentumOffset + start + 2u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
+          momentumWords[3u] = loadMomentum(momentumOffset + start + 3u * step, place.cols, isIn);
+}
+      }
+{
+        let row = band + place.y + 0u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[0u]));
           let words = wordsOfQuad(momentumType, m);
-          storeMomentum(momentumOffset + at, count, momentumAligned, words);
+          storeMomentum(momentumOffset + start + 0u * step, place.cols, isIn, words);
           let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
           counts += select(vec4f(), vec4f(1.0), isAlike);
         }
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 1u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+          let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[1u]));
           let words = wordsOfQuad(momentumType, m);
-          storeMomentum(momentumOffset + at, count, momentumAligned, words);
+          storeMomentum(momentumOffset + start + 1u * step, place.cols, isIn, words);
           let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
           counts += select(vec4f(), vec4f(1.0), isAlike);
         }
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 2u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+          let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[2u]));
           let words = wordsOfQuad(momentumType, m);
-          storeMomentum(momentumOffset + at, count, momentumAligned, words);
+          storeMomentum(momentumOffset + start + 2u * step, place.cols, isIn, words);
           let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
           counts += select(vec4f(), vec4f(1.0), isAlike);
         }
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 3u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+          let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[3u]));
           let words = wordsOfQuad(momentumType, m);
-          storeMomentum(momentumOffset + at, count, momentumAligned, words);
+          storeMomentum(momentumOffset + start + 3u * step, place.cols, isIn, words);
           let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
           counts += select(vec4f(), vec4f(1.0), isAlike);
         }
@@ -4311,6 +4772,10 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -4323,19 +4788,23 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -4344,30 +4813,37 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
-  let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -4529,36 +5005,55 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override paramType: u32 = 0u;
-fn loadParam(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeParam(row: u32, cols: vec4u) -> vec4u {
   if (paramType == 0u) {
-    if (aligned) {
-      return param[at / 4u];
-    }
-    var words = vec4u(param[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = param[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = param[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = param[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      param[row + cols.x],
+      param[row + cols.y],
+      param[row + cols.z],
+      param[row + cols.w],
+    );
+  }
+  return vec4u(param[(row + cols.x) / 2u], param[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadParam(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (paramType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = param[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = param[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = param[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = param[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = param[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(param[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = param[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = param[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = param[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 struct Params {
   firstBlock: u32,
@@ -4570,9 +5065,12 @@ struct Params {
   paramLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> param: array<vec4u>;
+@group(0) @binding(1) var<storage, read> param: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return paramType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -4585,36 +5083,45 @@ fn main(
   }
   let tile = tileAt(params.firstTile + index);
   let paramOffset = blocks[tile.block].paramOffset;
-  let paramAligned = isAligned(tile, paramOffset);
   var squares = vec4f();
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
       var paramWords: array<vec4u, 4>;
+      let isWhole = isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y);
+      let step = tile.lanesY * tile.cols;
+      if (isWhole) {
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        paramWords[0u] = loadParam(paramOffset + at, count, paramAligned);
+          paramWords[0u] = wholeParam(paramOffset + start + 0u * step, place.cols);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        paramWords[1u] = loadParam(paramOffset + at, count, paramAligned);
+          paramWords[1u] = wholeParam(paramOffset + start + 1u * step, place.cols);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        paramWords[2u] = loadParam(paramOffset + at, count, paramAligned);
+          paramWords[2u] = wholeParam(paramOffset + start + 2u * step, place.cols);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        paramWords[3u] = loadParam(paramOffset + at, count, paramAligned);
+          paramWords[3u] = wholeParam(paramOffset + start + 3u * step, place.cols);
 }
+      } else {
+{
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          paramWords[0u] = loadParam(paramOffset + start + 0u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          paramWords[1u] = loadParam(paramOffset + start + 1u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          paramWords[2u] = loadParam(paramOffset + start + 2u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          paramWords[3u] = loadParam(paramOffset + start + 3u * step, place.cols, isIn);
+}
+      }
 {
         let p = quadOfWords(paramType, paramWords[0u]);
         squares = fma(p, p, squares);
@@ -4727,6 +5234,10 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -4739,19 +5250,23 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -4760,30 +5275,37 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
-  let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -4945,15 +5467,15 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 var<workgroup> rowLanes: array<f32, 2304>;
-var<workgroup> columnLanes: array<vec4f, 256>;
-fn leaveRow(place: Lane, i: u32, quad: vec4f) {
+var<workgroup> columnLanes: array<f32, 1024>;
+fn leaveRow(tile: Tile, place: Lane, i: u32, quad: vec4f) {
   let sum = fma(quad.x, quad.x, fma(quad.y, quad.y, fma(quad.z, quad.z, quad.w * quad.w)));
-  rowLanes[((i * place.lanesY + place.y) * 9u << (place.shift - 3u)) + place.x] = sum;
+  rowLanes[(((i * tile.lanesY + place.y) * 9u) << (tile.shift - 3u)) + place.x] = sum;
 }
 fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
-  let shift = place.shift - 3u;
+  let shift = tile.shift - 3u;
   let lanesPerRow = 1u << shift;
-  let first = ((lane >> shift) * 9u << shift) + (lane & (lanesPerRow - 1u));
+  let first = (((lane >> shift) * 9u) << shift) + (lane & (lanesPerRow - 1u));
   var part = rowLanes[first];
 {
     part += rowLanes[first + ((0u + 1u) << shift)];
@@ -4979,8 +5501,8 @@ fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   rowLanes[first] = part;
   workgroupBarrier();
   let row = bandBegin + lane;
-  if (lane < 8u * place.lanesY && row < tile.rowEnd) {
-    let begin = lane * 9u << shift;
+  if (lane < 8u * tile.lanesY && row < tile.rowEnd) {
+    let begin = (lane * 9u) << shift;
     var sum = rowLanes[begin];
     for (var j = 1u; j < lanesPerRow; j++) {
       sum += rowLanes[begin + j];
@@ -4996,51 +5518,88 @@ fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   workgroupBarrier();
 }
 fn joinColumns(tile: Tile, place: Lane, lane: u32, sums: vec4f) {
-  columnLanes[lane] = sums;
+{
+    columnLanes[0u * 256u + lane] = sums[0u];
+}
+{
+    columnLanes[1u * 256u + lane] = sums[1u];
+}
+{
+    columnLanes[2u * 256u + lane] = sums[2u];
+}
+{
+    columnLanes[3u * 256u + lane] = sums[3u];
+}
   workgroupBarrier();
   let block = tile.block;
   let rows = blocks[block].partials + blocks[block].batch * blocks[block].rows * tile.numAcross;
-  let start = rows + (tile.matrix * tile.numDown + tile.down) * blocks[block].cols + place.colBegin;
+  let start = rows + (tile.matrix * tile.numDown + tile.down) * tile.cols + place.colBegin;
   let width = min(tile.colEnd - place.colBegin, 1024u);
   for (var col = lane; col < width; col += 256u) {
-    var sum = columnLanes[col / 4u][col % 4u];
-    for (var y = 1u; y < place.lanesY; y++) {
-      sum += columnLanes[(y << place.shift) + col / 4u][col % 4u];
+    var x = col;
+    var j = x >> tile.shift;
+    if (isPaired()) {
+      x = col / 2u;
+      j = 2u * (x >> tile.shift) + col % 2u;
+    }
+    let first = j * 256u + (x & ((1u << tile.shift) - 1u));
+    var sum = columnLanes[first];
+    for (var y = 1u; y < tile.lanesY; y++) {
+      sum += columnLanes[first + (y << tile.shift)];
     }
     partials[start + col] = sum;
   }
 }
 override gradType: u32 = 0u;
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
+  }
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (gradType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 struct Params {
   firstBlock: u32,
@@ -5052,9 +5611,12 @@ struct Params {
   gradLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -5067,100 +5629,113 @@ fn main(
   }
   let tile = tileAt(params.firstTile + index);
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   var squares = vec4f();
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     var columns = vec4f();
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * tile.lanesY) {
       var gradWords: array<vec4u, 8>;
+      let isWhole = isFull(tile, colBegin, band, 8u);
+      let start = rowStart(tile, band + place.y);
+      let step = tile.lanesY * tile.cols;
+      if (isWhole) {
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
 }
 {
-        let row = band + 4u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[4u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[4u] = wholeGrad(gradOffset + start + 4u * step, place.cols);
 }
 {
-        let row = band + 5u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[5u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[5u] = wholeGrad(gradOffset + start + 5u * step, place.cols);
 }
 {
-        let row = band + 6u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[6u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[6u] = wholeGrad(gradOffset + start + 6u * step, place.cols);
 }
 {
-        let row = band + 7u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[7u] = loadGrad(gradOffset + at, count, gradAligned);
+          gradWords[7u] = wholeGrad(gradOffset + start + 7u * step, place.cols);
 }
+      } else {
+{
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 4u * tile.lanesY);
+          gradWords[4u] = loadGrad(gradOffset + start + 4u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 5u * tile.lanesY);
+          gradWords[5u] = loadGrad(gradOffset + start + 5u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 6u * tile.lanesY);
+          gradWords[6u] = loadGrad(gradOffset + start + 6u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 7u * tile.lanesY);
+          gradWords[7u] = loadGrad(gradOffset + start + 7u * step, place.cols, isIn);
+}
+      }
 {
         let g = quadOfWords(gradType, gradWords[0u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 0u, g);
+        leaveRow(tile, place, 0u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[1u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 1u, g);
+        leaveRow(tile, place, 1u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[2u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 2u, g);
+        leaveRow(tile, place, 2u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[3u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 3u, g);
+        leaveRow(tile, place, 3u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[4u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 4u, g);
+        leaveRow(tile, place, 4u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[5u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 5u, g);
+        leaveRow(tile, place, 5u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[6u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 6u, g);
+        leaveRow(tile, place, 6u, g);
 }
 {
         let g = quadOfWords(gradType, gradWords[7u]);
         columns = fma(g, g, columns);
-        leaveRow(place, 7u, g);
+        leaveRow(tile, place, 7u, g);
 }
       workgroupBarrier();
       joinRows(tile, place, lane, band);
@@ -5262,6 +5837,10 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -5274,19 +5853,23 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -5295,30 +5878,37 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
-  let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -5480,36 +6070,55 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 override gradType: u32 = 0u;
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
+  }
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (gradType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 struct Factors {
   rows: u32,
@@ -5520,33 +6129,35 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let first = blocks[tile.block].factors;
   let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
   let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
-  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols;
   var cols = vec4f();
 {
-    if (0u < place.count) {
-      cols[0u] = factors[at + 0u];
+    if (place.isIn[0u]) {
+      cols[0u] = factors[at + place.cols[0u]];
     }
 }
 {
-    if (1u < place.count) {
-      cols[1u] = factors[at + 1u];
+    if (place.isIn[1u]) {
+      cols[1u] = factors[at + place.cols[1u]];
     }
 }
 {
-    if (2u < place.count) {
-      cols[2u] = factors[at + 2u];
+    if (place.isIn[2u]) {
+      cols[2u] = factors[at + place.cols[2u]];
     }
 }
 {
-    if (3u < place.count) {
-      cols[3u] = factors[at + 3u];
+    if (place.isIn[3u]) {
+      cols[3u] = factors[at + place.cols[3u]];
     }
 }
   let rows = first + tile.matrix * blocks[tile.block].rows;
   return Factors(rows, cols, factors[first + numRows + numCols]);
 }
-fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
-  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+fn rowFactorOf(tile: Tile, by: Factors, row: u32) -> f32 {
+  return factors[by.rows + min(row, tile.rowEnd - 1u)];
+}
+fn updateOf(by: Factors, rowFactor: f32, grad: vec4f) -> vec4f {
   return grad * min(rowFactor * by.cols, vec4f(by.cap));
 }
 struct Params {
@@ -5560,10 +6171,13 @@ struct Params {
   factorsLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read> factors: array<f32>;
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -5576,55 +6190,73 @@ fn main(
   }
   let tile = tileAt(params.firstTile + index);
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   var squares = vec4f();
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
+      var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
+      let isWhole = isFull(tile, colBegin, band, 4u);
+      let start = rowStart(tile, band + place.y);
+      let step = tile.lanesY * tile.cols;
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
+        rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
+        rowFactors[1u] = rowFactorOf(tile, by, band + place.y + 1u * tile.lanesY);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
+        rowFactors[2u] = rowFactorOf(tile, by, band + place.y + 2u * tile.lanesY);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
+        rowFactors[3u] = rowFactorOf(tile, by, band + place.y + 3u * tile.lanesY);
+}
+      if (isWhole) {
+{
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
 }
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
+}
+{
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
+}
+{
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
+}
+      } else {
+{
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
+}
+      }
+{
+        let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
         squares = fma(u, u, squares);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+        let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
         squares = fma(u, u, squares);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+        let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
         squares = fma(u, u, squares);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+        let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
         squares = fma(u, u, squares);
 }
     }
@@ -5718,6 +6350,2700 @@ fn main(
 }
 }
 `,
+  attention: `
+fn expAccurate(exponent: f32) -> f32 {
+  let x = clamp(exponent, -104.0, 89.0);
+  let n = round(x * 1.44269504);
+  let r = fma(n, 2.12194440e-4, fma(n, -0.693359375, x));
+  var p = 1.3888889e-3;
+  p = fma(p, r, 8.3333333e-3);
+  p = fma(p, r, 4.1666667e-2);
+  p = fma(p, r, 0.16666667);
+  p = fma(p, r, 0.5);
+  p = fma(p, r, 1.0);
+  p = fma(p, r, 1.0);
+  let half = i32(n) / 2;
+  return p * powerOfTwo(half) * powerOfTwo(i32(n) - half);
+}
+fn powerOfTwo(n: i32) -> f32 {
+  return bitcast<f32>((n + 127) << 23u);
+}
+fn expOrNan(x: f32) -> f32 {
+  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+  return select(expAccurate(x), x, isNan);
+}
+struct Params {
+  batch: u32,
+  queries: u32,
+  keys: u32,
+  heads: u32,
+  keyHeads: u32,
+  dim: u32,
+  valueDim: u32,
+  causal: u32,
+  window: u32,
+  masked: u32,
+  biased: u32,
+  scale: f32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> q: array<f32>;
+@group(0) @binding(2) var<storage, read> k: array<f32>;
+@group(0) @binding(3) var<storage, read> v: array<f32>;
+@group(0) @binding(4) var<storage, read> keyMask: array<u32>;
+@group(0) @binding(5) var<storage, read> bias: array<f32>;
+const PANEL_1 = 288u;
+var<workgroup> panels: array<vec4f, 576>;
+var<workgroup> tile: array<f32, 1056>;
+struct Head {
+  batch: u32,
+  head: u32,
+  keyHead: u32,
+}
+fn headAt(batch: u32, head: u32) -> Head {
+  return Head(batch, head, head / (params.heads / params.keyHeads));
+}
+fn queryRow(place: Head, query: u32) -> u32 {
+  return (place.batch * params.queries + query) * params.heads + place.head;
+}
+fn keyRow(place: Head, key: u32) -> u32 {
+  return (place.batch * params.keys + key) * params.keyHeads + place.keyHead;
+}
+fn stageQ(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.queries) {
+    let begin = queryRow(place, first + row) * params.dim + d;
+{
+      if (d + 0u < params.dim) {
+        values[0u] = q[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.dim) {
+        values[1u] = q[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.dim) {
+        values[2u] = q[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.dim) {
+        values[3u] = q[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+fn stageK(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.keys) {
+    let begin = keyRow(place, first + row) * params.dim + d;
+{
+      if (d + 0u < params.dim) {
+        values[0u] = k[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.dim) {
+        values[1u] = k[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.dim) {
+        values[2u] = k[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.dim) {
+        values[3u] = k[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+fn stageV(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.keys) {
+    let begin = keyRow(place, first + row) * params.valueDim + d;
+{
+      if (d + 0u < params.valueDim) {
+        values[0u] = v[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.valueDim) {
+        values[1u] = v[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.valueDim) {
+        values[2u] = v[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.valueDim) {
+        values[3u] = v[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+fn panelDots(lane: u32) -> vec4f {
+  let r = lane / 16u * 9u;
+  let c = PANEL_1 + lane % 16u * 9u;
+  var dots = vec4f();
+{
+    let r0 = panels[r + 0u];
+    let r1 = panels[r + 144u + 0u];
+    let c0 = panels[c + 0u];
+    let c1 = panels[c + 144u + 0u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 1u];
+    let r1 = panels[r + 144u + 1u];
+    let c0 = panels[c + 1u];
+    let c1 = panels[c + 144u + 1u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 2u];
+    let r1 = panels[r + 144u + 2u];
+    let c0 = panels[c + 2u];
+    let c1 = panels[c + 144u + 2u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 3u];
+    let r1 = panels[r + 144u + 3u];
+    let c0 = panels[c + 3u];
+    let c1 = panels[c + 144u + 3u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 4u];
+    let r1 = panels[r + 144u + 4u];
+    let c0 = panels[c + 4u];
+    let c1 = panels[c + 144u + 4u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 5u];
+    let r1 = panels[r + 144u + 5u];
+    let c0 = panels[c + 5u];
+    let c1 = panels[c + 144u + 5u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 6u];
+    let r1 = panels[r + 144u + 6u];
+    let c0 = panels[c + 6u];
+    let c1 = panels[c + 144u + 6u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 7u];
+    let r1 = panels[r + 144u + 7u];
+    let c0 = panels[c + 7u];
+    let c1 = panels[c + 144u + 7u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+  return dots;
+}
+fn weighted(lane: u32) -> vec4f {
+  let r = lane / 8u * 33u;
+  let c = PANEL_1 + lane % 8u;
+  var sum = vec4f();
+{
+    sum = fma(vec4f(tile[r + 0u]), panels[c + 0u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 1u]), panels[c + 1u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 2u]), panels[c + 2u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 3u]), panels[c + 3u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 4u]), panels[c + 4u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 5u]), panels[c + 5u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 6u]), panels[c + 6u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 7u]), panels[c + 7u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 8u]), panels[c + 8u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 9u]), panels[c + 9u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 10u]), panels[c + 10u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 11u]), panels[c + 11u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 12u]), panels[c + 12u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 13u]), panels[c + 13u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 14u]), panels[c + 14u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 15u]), panels[c + 15u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 16u]), panels[c + 16u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 17u]), panels[c + 17u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 18u]), panels[c + 18u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 19u]), panels[c + 19u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 20u]), panels[c + 20u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 21u]), panels[c + 21u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 22u]), panels[c + 22u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 23u]), panels[c + 23u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 24u]), panels[c + 24u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 25u]), panels[c + 25u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 26u]), panels[c + 26u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 27u]), panels[c + 27u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 28u]), panels[c + 28u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 29u]), panels[c + 29u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 30u]), panels[c + 30u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 31u]), panels[c + 31u * 9u], sum);
+}
+  return sum;
+}
+fn scoreDots(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> vec4f {
+  var dots = vec4f();
+  for (var depth = 0u; depth < params.dim; depth += 32u) {
+    stageQ(lane, 0u, place, queryFirst, depth);
+    stageK(lane, PANEL_1, place, keyFirst, depth);
+    workgroupBarrier();
+    dots += panelDots(lane);
+    workgroupBarrier();
+  }
+  return dots;
+}
+fn sees(place: Head, query: u32, key: u32) -> bool {
+  return query < params.queries && key < params.keys &&
+    (params.causal == 0u || key <= query) &&
+    (params.window == 0u || query < params.window || key > query - params.window) &&
+    (params.masked == 0u || keyMask[place.batch * params.keys + key] != 0u);
+}
+fn scoreOf(place: Head, query: u32, key: u32, dots: f32) -> f32 {
+  var score = params.scale * dots;
+  if (params.biased != 0u) {
+    let distances = params.queries + params.keys - 1u;
+    score += bias[place.head * distances + key + params.queries - 1u - query];
+  }
+  return score;
+}
+fn firstKey(queryFirst: u32) -> u32 {
+  if (params.window == 0u || queryFirst < params.window) {
+    return 0u;
+  }
+  return (queryFirst + 1u - params.window) / 32u * 32u;
+}
+fn endOfKeys(queryFirst: u32) -> u32 {
+  return select(params.keys, min(params.keys, queryFirst + 32u), params.causal != 0u);
+}
+@group(0) @binding(6) var<storage, read_write> out: array<f32>;
+@group(0) @binding(7) var<storage, read_write> lse: array<f32>;
+const HIDDEN = -3.4028235e38;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let blocks = (params.queries + 31u) / 32u;
+  let block = group.y * groups.x + group.x;
+  let place = headAt(block / blocks / params.heads, block / blocks % params.heads);
+  let queryFirst = block % blocks * 32u;
+  if (place.batch >= params.batch) {
+    return;
+  }
+  let row = lane / 8u * 33u;
+  let query = queryFirst + lane / 8u;
+  var largest = HIDDEN;
+  var sum = 0.0;
+  var values = array<vec4f, 8>();
+  for (var keyFirst = firstKey(queryFirst); keyFirst < endOfKeys(queryFirst); keyFirst += 32u) {
+    let dots = scoreDots(lane, place, queryFirst, keyFirst);
+{
+      let r = lane / 16u + 0u / 2u * 16u;
+      let c = lane % 16u + 0u % 2u * 16u;
+      var score = HIDDEN;
+      if (sees(place, queryFirst + r, keyFirst + c)) {
+        score = scoreOf(place, queryFirst + r, keyFirst + c, dots[0u]);
+      }
+      tile[r * 33u + c] = score;
+}
+{
+      let r = lane / 16u + 1u / 2u * 16u;
+      let c = lane % 16u + 1u % 2u * 16u;
+      var score = HIDDEN;
+      if (sees(place, queryFirst + r, keyFirst + c)) {
+        score = scoreOf(place, queryFirst + r, keyFirst + c, dots[1u]);
+      }
+      tile[r * 33u + c] = score;
+}
+{
+      let r = lane / 16u + 2u / 2u * 16u;
+      let c = lane % 16u + 2u % 2u * 16u;
+      var score = HIDDEN;
+      if (sees(place, queryFirst + r, keyFirst + c)) {
+        score = scoreOf(place, queryFirst + r, keyFirst + c, dots[2u]);
+      }
+      tile[r * 33u + c] = score;
+}
+{
+      let r = lane / 16u + 3u / 2u * 16u;
+      let c = lane % 16u + 3u % 2u * 16u;
+      var score = HIDDEN;
+      if (sees(place, queryFirst + r, keyFirst + c)) {
+        score = scoreOf(place, queryFirst + r, keyFirst + c, dots[3u]);
+      }
+      tile[r * 33u + c] = score;
+}
+    workgroupBarrier();
+    let before = largest;
+{
+      largest = max(largest, tile[row + 0u]);
+}
+{
+      largest = max(largest, tile[row + 1u]);
+}
+{
+      largest = max(largest, tile[row + 2u]);
+}
+{
+      largest = max(largest, tile[row + 3u]);
+}
+{
+      largest = max(largest, tile[row + 4u]);
+}
+{
+      largest = max(largest, tile[row + 5u]);
+}
+{
+      largest = max(largest, tile[row + 6u]);
+}
+{
+      largest = max(largest, tile[row + 7u]);
+}
+{
+      largest = max(largest, tile[row + 8u]);
+}
+{
+      largest = max(largest, tile[row + 9u]);
+}
+{
+      largest = max(largest, tile[row + 10u]);
+}
+{
+      largest = max(largest, tile[row + 11u]);
+}
+{
+      largest = max(largest, tile[row + 12u]);
+}
+{
+      largest = max(largest, tile[row + 13u]);
+}
+{
+      largest = max(largest, tile[row + 14u]);
+}
+{
+      largest = max(largest, tile[row + 15u]);
+}
+{
+      largest = max(largest, tile[row + 16u]);
+}
+{
+      largest = max(largest, tile[row + 17u]);
+}
+{
+      largest = max(largest, tile[row + 18u]);
+}
+{
+      largest = max(largest, tile[row + 19u]);
+}
+{
+      largest = max(largest, tile[row + 20u]);
+}
+{
+      largest = max(largest, tile[row + 21u]);
+}
+{
+      largest = max(largest, tile[row + 22u]);
+}
+{
+      largest = max(largest, tile[row + 23u]);
+}
+{
+      largest = max(largest, tile[row + 24u]);
+}
+{
+      largest = max(largest, tile[row + 25u]);
+}
+{
+      largest = max(largest, tile[row + 26u]);
+}
+{
+      largest = max(largest, tile[row + 27u]);
+}
+{
+      largest = max(largest, tile[row + 28u]);
+}
+{
+      largest = max(largest, tile[row + 29u]);
+}
+{
+      largest = max(largest, tile[row + 30u]);
+}
+{
+      largest = max(largest, tile[row + 31u]);
+}
+    workgroupBarrier();
+{
+      let at = row + lane % 8u * 4u + 0u;
+      let score = tile[at];
+      tile[at] = select(expOrNan(score - largest), 0.0, score <= HIDDEN);
+}
+{
+      let at = row + lane % 8u * 4u + 1u;
+      let score = tile[at];
+      tile[at] = select(expOrNan(score - largest), 0.0, score <= HIDDEN);
+}
+{
+      let at = row + lane % 8u * 4u + 2u;
+      let score = tile[at];
+      tile[at] = select(expOrNan(score - largest), 0.0, score <= HIDDEN);
+}
+{
+      let at = row + lane % 8u * 4u + 3u;
+      let score = tile[at];
+      tile[at] = select(expOrNan(score - largest), 0.0, score <= HIDDEN);
+}
+    workgroupBarrier();
+    let kept = expOrNan(before - largest);
+    sum *= kept;
+{
+      sum += tile[row + 0u];
+}
+{
+      sum += tile[row + 1u];
+}
+{
+      sum += tile[row + 2u];
+}
+{
+      sum += tile[row + 3u];
+}
+{
+      sum += tile[row + 4u];
+}
+{
+      sum += tile[row + 5u];
+}
+{
+      sum += tile[row + 6u];
+}
+{
+      sum += tile[row + 7u];
+}
+{
+      sum += tile[row + 8u];
+}
+{
+      sum += tile[row + 9u];
+}
+{
+      sum += tile[row + 10u];
+}
+{
+      sum += tile[row + 11u];
+}
+{
+      sum += tile[row + 12u];
+}
+{
+      sum += tile[row + 13u];
+}
+{
+      sum += tile[row + 14u];
+}
+{
+      sum += tile[row + 15u];
+}
+{
+      sum += tile[row + 16u];
+}
+{
+      sum += tile[row + 17u];
+}
+{
+      sum += tile[row + 18u];
+}
+{
+      sum += tile[row + 19u];
+}
+{
+      sum += tile[row + 20u];
+}
+{
+      sum += tile[row + 21u];
+}
+{
+      sum += tile[row + 22u];
+}
+{
+      sum += tile[row + 23u];
+}
+{
+      sum += tile[row + 24u];
+}
+{
+      sum += tile[row + 25u];
+}
+{
+      sum += tile[row + 26u];
+}
+{
+      sum += tile[row + 27u];
+}
+{
+      sum += tile[row + 28u];
+}
+{
+      sum += tile[row + 29u];
+}
+{
+      sum += tile[row + 30u];
+}
+{
+      sum += tile[row + 31u];
+}
+{
+      if (0u * 32u < params.valueDim) {
+        stageV(lane, PANEL_1, place, keyFirst, 0u * 32u);
+        workgroupBarrier();
+        values[0u] = fma(values[0u], vec4f(kept), weighted(lane));
+        workgroupBarrier();
+      }
+}
+{
+      if (1u * 32u < params.valueDim) {
+        stageV(lane, PANEL_1, place, keyFirst, 1u * 32u);
+        workgroupBarrier();
+        values[1u] = fma(values[1u], vec4f(kept), weighted(lane));
+        workgroupBarrier();
+      }
+}
+{
+      if (2u * 32u < params.valueDim) {
+        stageV(lane, PANEL_1, place, keyFirst, 2u * 32u);
+        workgroupBarrier();
+        values[2u] = fma(values[2u], vec4f(kept), weighted(lane));
+        workgroupBarrier();
+      }
+}
+{
+      if (3u * 32u < params.valueDim) {
+        stageV(lane, PANEL_1, place, keyFirst, 3u * 32u);
+        workgroupBarrier();
+        values[3u] = fma(values[3u], vec4f(kept), weighted(lane));
+        workgroupBarrier();
+      }
+}
+{
+      if (4u * 32u < params.valueDim) {
+        stageV(lane, PANEL_1, place, keyFirst, 4u * 32u);
+        workgroupBarrier();
+        values[4u] = fma(values[4u], vec4f(kept), weighted(lane));
+        workgroupBarrier();
+      }
+}
+{
+      if (5u * 32u < params.valueDim) {
+        stageV(lane, PANEL_1, place, keyFirst, 5u * 32u);
+        workgroupBarrier();
+        values[5u] = fma(values[5u], vec4f(kept), weighted(lane));
+        workgroupBarrier();
+      }
+}
+{
+      if (6u * 32u < params.valueDim) {
+        stageV(lane, PANEL_1, place, keyFirst, 6u * 32u);
+        workgroupBarrier();
+        values[6u] = fma(values[6u], vec4f(kept), weighted(lane));
+        workgroupBarrier();
+      }
+}
+{
+      if (7u * 32u < params.valueDim) {
+        stageV(lane, PANEL_1, place, keyFirst, 7u * 32u);
+        workgroupBarrier();
+        values[7u] = fma(values[7u], vec4f(kept), weighted(lane));
+        workgroupBarrier();
+      }
+}
+  }
+  if (query < params.queries) {
+    let begin = queryRow(place, query) * params.valueDim;
+{
+{
+        let d = 0u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[0u][0u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 0u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[0u][1u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 0u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[0u][2u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 0u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[0u][3u] / sum, 0.0, sum == 0.0);
+        }
+}
+}
+{
+{
+        let d = 1u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[1u][0u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 1u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[1u][1u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 1u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[1u][2u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 1u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[1u][3u] / sum, 0.0, sum == 0.0);
+        }
+}
+}
+{
+{
+        let d = 2u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[2u][0u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 2u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[2u][1u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 2u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[2u][2u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 2u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[2u][3u] / sum, 0.0, sum == 0.0);
+        }
+}
+}
+{
+{
+        let d = 3u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[3u][0u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 3u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[3u][1u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 3u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[3u][2u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 3u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[3u][3u] / sum, 0.0, sum == 0.0);
+        }
+}
+}
+{
+{
+        let d = 4u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[4u][0u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 4u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[4u][1u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 4u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[4u][2u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 4u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[4u][3u] / sum, 0.0, sum == 0.0);
+        }
+}
+}
+{
+{
+        let d = 5u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[5u][0u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 5u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[5u][1u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 5u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[5u][2u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 5u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[5u][3u] / sum, 0.0, sum == 0.0);
+        }
+}
+}
+{
+{
+        let d = 6u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[6u][0u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 6u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[6u][1u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 6u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[6u][2u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 6u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[6u][3u] / sum, 0.0, sum == 0.0);
+        }
+}
+}
+{
+{
+        let d = 7u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[7u][0u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 7u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[7u][1u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 7u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[7u][2u] / sum, 0.0, sum == 0.0);
+        }
+}
+{
+        let d = 7u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.valueDim) {
+          out[begin + d] = select(values[7u][3u] / sum, 0.0, sum == 0.0);
+        }
+}
+}
+    if (lane % 8u == 0u) {
+      let at = (place.batch * params.heads + place.head) * params.queries + query;
+      lse[at] = select(largest + log(sum), 0.0, sum == 0.0);
+    }
+  }
+}
+`,
+  attention_backward: `
+fn expAccurate(exponent: f32) -> f32 {
+  let x = clamp(exponent, -104.0, 89.0);
+  let n = round(x * 1.44269504);
+  let r = fma(n, 2.12194440e-4, fma(n, -0.693359375, x));
+  var p = 1.3888889e-3;
+  p = fma(p, r, 8.3333333e-3);
+  p = fma(p, r, 4.1666667e-2);
+  p = fma(p, r, 0.16666667);
+  p = fma(p, r, 0.5);
+  p = fma(p, r, 1.0);
+  p = fma(p, r, 1.0);
+  let half = i32(n) / 2;
+  return p * powerOfTwo(half) * powerOfTwo(i32(n) - half);
+}
+fn powerOfTwo(n: i32) -> f32 {
+  return bitcast<f32>((n + 127) << 23u);
+}
+fn expOrNan(x: f32) -> f32 {
+  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+  return select(expAccurate(x), x, isNan);
+}
+struct Params {
+  batch: u32,
+  queries: u32,
+  keys: u32,
+  heads: u32,
+  keyHeads: u32,
+  dim: u32,
+  valueDim: u32,
+  causal: u32,
+  window: u32,
+  masked: u32,
+  biased: u32,
+  scale: f32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> q: array<f32>;
+@group(0) @binding(2) var<storage, read> k: array<f32>;
+@group(0) @binding(3) var<storage, read> v: array<f32>;
+@group(0) @binding(4) var<storage, read> keyMask: array<u32>;
+@group(0) @binding(5) var<storage, read> bias: array<f32>;
+const PANEL_1 = 288u;
+var<workgroup> panels: array<vec4f, 576>;
+var<workgroup> tile: array<f32, 1056>;
+struct Head {
+  batch: u32,
+  head: u32,
+  keyHead: u32,
+}
+fn headAt(batch: u32, head: u32) -> Head {
+  return Head(batch, head, head / (params.heads / params.keyHeads));
+}
+fn queryRow(place: Head, query: u32) -> u32 {
+  return (place.batch * params.queries + query) * params.heads + place.head;
+}
+fn keyRow(place: Head, key: u32) -> u32 {
+  return (place.batch * params.keys + key) * params.keyHeads + place.keyHead;
+}
+fn stageQ(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.queries) {
+    let begin = queryRow(place, first + row) * params.dim + d;
+{
+      if (d + 0u < params.dim) {
+        values[0u] = q[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.dim) {
+        values[1u] = q[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.dim) {
+        values[2u] = q[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.dim) {
+        values[3u] = q[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+fn stageK(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.keys) {
+    let begin = keyRow(place, first + row) * params.dim + d;
+{
+      if (d + 0u < params.dim) {
+        values[0u] = k[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.dim) {
+        values[1u] = k[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.dim) {
+        values[2u] = k[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.dim) {
+        values[3u] = k[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+fn stageV(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.keys) {
+    let begin = keyRow(place, first + row) * params.valueDim + d;
+{
+      if (d + 0u < params.valueDim) {
+        values[0u] = v[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.valueDim) {
+        values[1u] = v[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.valueDim) {
+        values[2u] = v[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.valueDim) {
+        values[3u] = v[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+fn panelDots(lane: u32) -> vec4f {
+  let r = lane / 16u * 9u;
+  let c = PANEL_1 + lane % 16u * 9u;
+  var dots = vec4f();
+{
+    let r0 = panels[r + 0u];
+    let r1 = panels[r + 144u + 0u];
+    let c0 = panels[c + 0u];
+    let c1 = panels[c + 144u + 0u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 1u];
+    let r1 = panels[r + 144u + 1u];
+    let c0 = panels[c + 1u];
+    let c1 = panels[c + 144u + 1u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 2u];
+    let r1 = panels[r + 144u + 2u];
+    let c0 = panels[c + 2u];
+    let c1 = panels[c + 144u + 2u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 3u];
+    let r1 = panels[r + 144u + 3u];
+    let c0 = panels[c + 3u];
+    let c1 = panels[c + 144u + 3u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 4u];
+    let r1 = panels[r + 144u + 4u];
+    let c0 = panels[c + 4u];
+    let c1 = panels[c + 144u + 4u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 5u];
+    let r1 = panels[r + 144u + 5u];
+    let c0 = panels[c + 5u];
+    let c1 = panels[c + 144u + 5u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 6u];
+    let r1 = panels[r + 144u + 6u];
+    let c0 = panels[c + 6u];
+    let c1 = panels[c + 144u + 6u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 7u];
+    let r1 = panels[r + 144u + 7u];
+    let c0 = panels[c + 7u];
+    let c1 = panels[c + 144u + 7u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+  return dots;
+}
+fn weighted(lane: u32) -> vec4f {
+  let r = lane / 8u * 33u;
+  let c = PANEL_1 + lane % 8u;
+  var sum = vec4f();
+{
+    sum = fma(vec4f(tile[r + 0u]), panels[c + 0u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 1u]), panels[c + 1u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 2u]), panels[c + 2u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 3u]), panels[c + 3u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 4u]), panels[c + 4u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 5u]), panels[c + 5u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 6u]), panels[c + 6u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 7u]), panels[c + 7u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 8u]), panels[c + 8u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 9u]), panels[c + 9u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 10u]), panels[c + 10u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 11u]), panels[c + 11u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 12u]), panels[c + 12u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 13u]), panels[c + 13u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 14u]), panels[c + 14u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 15u]), panels[c + 15u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 16u]), panels[c + 16u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 17u]), panels[c + 17u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 18u]), panels[c + 18u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 19u]), panels[c + 19u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 20u]), panels[c + 20u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 21u]), panels[c + 21u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 22u]), panels[c + 22u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 23u]), panels[c + 23u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 24u]), panels[c + 24u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 25u]), panels[c + 25u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 26u]), panels[c + 26u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 27u]), panels[c + 27u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 28u]), panels[c + 28u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 29u]), panels[c + 29u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 30u]), panels[c + 30u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 31u]), panels[c + 31u * 9u], sum);
+}
+  return sum;
+}
+fn scoreDots(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> vec4f {
+  var dots = vec4f();
+  for (var depth = 0u; depth < params.dim; depth += 32u) {
+    stageQ(lane, 0u, place, queryFirst, depth);
+    stageK(lane, PANEL_1, place, keyFirst, depth);
+    workgroupBarrier();
+    dots += panelDots(lane);
+    workgroupBarrier();
+  }
+  return dots;
+}
+fn sees(place: Head, query: u32, key: u32) -> bool {
+  return query < params.queries && key < params.keys &&
+    (params.causal == 0u || key <= query) &&
+    (params.window == 0u || query < params.window || key > query - params.window) &&
+    (params.masked == 0u || keyMask[place.batch * params.keys + key] != 0u);
+}
+fn scoreOf(place: Head, query: u32, key: u32, dots: f32) -> f32 {
+  var score = params.scale * dots;
+  if (params.biased != 0u) {
+    let distances = params.queries + params.keys - 1u;
+    score += bias[place.head * distances + key + params.queries - 1u - query];
+  }
+  return score;
+}
+fn firstKey(queryFirst: u32) -> u32 {
+  if (params.window == 0u || queryFirst < params.window) {
+    return 0u;
+  }
+  return (queryFirst + 1u - params.window) / 32u * 32u;
+}
+fn endOfKeys(queryFirst: u32) -> u32 {
+  return select(params.keys, min(params.keys, queryFirst + 32u), params.causal != 0u);
+}
+@group(0) @binding(6) var<storage, read> dout: array<f32>;
+@group(0) @binding(7) var<storage, read> moments: array<f32>;
+fn stageDout(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.queries) {
+    let begin = queryRow(place, first + row) * params.valueDim + d;
+{
+      if (d + 0u < params.valueDim) {
+        values[0u] = dout[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.valueDim) {
+        values[1u] = dout[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.valueDim) {
+        values[2u] = dout[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.valueDim) {
+        values[3u] = dout[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+struct Pairs {
+  p: vec4f,
+  ds: vec4f,
+}
+fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
+  let dots = scoreDots(lane, place, queryFirst, keyFirst);
+  var dp = vec4f();
+  for (var depth = 0u; depth < params.valueDim; depth += 32u) {
+    stageDout(lane, 0u, place, queryFirst, depth);
+    stageV(lane, PANEL_1, place, keyFirst, depth);
+    workgroupBarrier();
+    dp += panelDots(lane);
+    workgroupBarrier();
+  }
+  var pairs = Pairs();
+{
+    let query = queryFirst + lane / 16u + 0u / 2u * 16u;
+    let key = keyFirst + lane % 16u + 0u % 2u * 16u;
+    if (sees(place, query, key)) {
+      let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
+      let p = expOrNan(scoreOf(place, query, key, dots[0u]) - moments[at]);
+      pairs.p[0u] = p;
+      pairs.ds[0u] = p * (dp[0u] - moments[at + params.queries]);
+    }
+}
+{
+    let query = queryFirst + lane / 16u + 1u / 2u * 16u;
+    let key = keyFirst + lane % 16u + 1u % 2u * 16u;
+    if (sees(place, query, key)) {
+      let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
+      let p = expOrNan(scoreOf(place, query, key, dots[1u]) - moments[at]);
+      pairs.p[1u] = p;
+      pairs.ds[1u] = p * (dp[1u] - moments[at + params.queries]);
+    }
+}
+{
+    let query = queryFirst + lane / 16u + 2u / 2u * 16u;
+    let key = keyFirst + lane % 16u + 2u % 2u * 16u;
+    if (sees(place, query, key)) {
+      let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
+      let p = expOrNan(scoreOf(place, query, key, dots[2u]) - moments[at]);
+      pairs.p[2u] = p;
+      pairs.ds[2u] = p * (dp[2u] - moments[at + params.queries]);
+    }
+}
+{
+    let query = queryFirst + lane / 16u + 3u / 2u * 16u;
+    let key = keyFirst + lane % 16u + 3u % 2u * 16u;
+    if (sees(place, query, key)) {
+      let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
+      let p = expOrNan(scoreOf(place, query, key, dots[3u]) - moments[at]);
+      pairs.p[3u] = p;
+      pairs.ds[3u] = p * (dp[3u] - moments[at + params.queries]);
+    }
+}
+  return pairs;
+}
+@group(0) @binding(8) var<storage, read_write> dq: array<f32>;
+@group(0) @binding(9) var<storage, read_write> dk: array<f32>;
+@group(0) @binding(10) var<storage, read_write> dv: array<f32>;
+@compute @workgroup_size(256)
+fn queryGradients(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let blocks = (params.queries + 31u) / 32u;
+  let block = group.y * groups.x + group.x;
+  let place = headAt(block / blocks / params.heads, block / blocks % params.heads);
+  let queryFirst = block % blocks * 32u;
+  if (place.batch >= params.batch) {
+    return;
+  }
+  var sums = array<vec4f, 8>();
+  for (var keyFirst = firstKey(queryFirst); keyFirst < endOfKeys(queryFirst); keyFirst += 32u) {
+    let pairs = pairsOf(lane, place, queryFirst, keyFirst);
+{
+      tile[(lane / 16u + 0u / 2u * 16u) * 33u + lane % 16u + 0u % 2u * 16u] = pairs.ds[0u];
+}
+{
+      tile[(lane / 16u + 1u / 2u * 16u) * 33u + lane % 16u + 1u % 2u * 16u] = pairs.ds[1u];
+}
+{
+      tile[(lane / 16u + 2u / 2u * 16u) * 33u + lane % 16u + 2u % 2u * 16u] = pairs.ds[2u];
+}
+{
+      tile[(lane / 16u + 3u / 2u * 16u) * 33u + lane % 16u + 3u % 2u * 16u] = pairs.ds[3u];
+}
+{
+      if (0u * 32u < params.dim) {
+        stageK(lane, PANEL_1, place, keyFirst, 0u * 32u);
+        workgroupBarrier();
+        sums[0u] += weighted(lane);
+        workgroupBarrier();
+      }
+}
+{
+      if (1u * 32u < params.dim) {
+        stageK(lane, PANEL_1, place, keyFirst, 1u * 32u);
+        workgroupBarrier();
+        sums[1u] += weighted(lane);
+        workgroupBarrier();
+      }
+}
+{
+      if (2u * 32u < params.dim) {
+        stageK(lane, PANEL_1, place, keyFirst, 2u * 32u);
+        workgroupBarrier();
+        sums[2u] += weighted(lane);
+        workgroupBarrier();
+      }
+}
+{
+      if (3u * 32u < params.dim) {
+        stageK(lane, PANEL_1, place, keyFirst, 3u * 32u);
+        workgroupBarrier();
+        sums[3u] += weighted(lane);
+        workgroupBarrier();
+      }
+}
+{
+      if (4u * 32u < params.dim) {
+        stageK(lane, PANEL_1, place, keyFirst, 4u * 32u);
+        workgroupBarrier();
+        sums[4u] += weighted(lane);
+        workgroupBarrier();
+      }
+}
+{
+      if (5u * 32u < params.dim) {
+        stageK(lane, PANEL_1, place, keyFirst, 5u * 32u);
+        workgroupBarrier();
+        sums[5u] += weighted(lane);
+        workgroupBarrier();
+      }
+}
+{
+      if (6u * 32u < params.dim) {
+        stageK(lane, PANEL_1, place, keyFirst, 6u * 32u);
+        workgroupBarrier();
+        sums[6u] += weighted(lane);
+        workgroupBarrier();
+      }
+}
+{
+      if (7u * 32u < params.dim) {
+        stageK(lane, PANEL_1, place, keyFirst, 7u * 32u);
+        workgroupBarrier();
+        sums[7u] += weighted(lane);
+        workgroupBarrier();
+      }
+}
+  }
+  let query = queryFirst + lane / 8u;
+  if (query < params.queries) {
+    let begin = queryRow(place, query) * params.dim;
+{
+{
+        let d = 0u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[0u][0u];
+        }
+}
+{
+        let d = 0u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[0u][1u];
+        }
+}
+{
+        let d = 0u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[0u][2u];
+        }
+}
+{
+        let d = 0u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[0u][3u];
+        }
+}
+}
+{
+{
+        let d = 1u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[1u][0u];
+        }
+}
+{
+        let d = 1u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[1u][1u];
+        }
+}
+{
+        let d = 1u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[1u][2u];
+        }
+}
+{
+        let d = 1u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[1u][3u];
+        }
+}
+}
+{
+{
+        let d = 2u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[2u][0u];
+        }
+}
+{
+        let d = 2u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[2u][1u];
+        }
+}
+{
+        let d = 2u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[2u][2u];
+        }
+}
+{
+        let d = 2u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[2u][3u];
+        }
+}
+}
+{
+{
+        let d = 3u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[3u][0u];
+        }
+}
+{
+        let d = 3u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[3u][1u];
+        }
+}
+{
+        let d = 3u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[3u][2u];
+        }
+}
+{
+        let d = 3u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[3u][3u];
+        }
+}
+}
+{
+{
+        let d = 4u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[4u][0u];
+        }
+}
+{
+        let d = 4u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[4u][1u];
+        }
+}
+{
+        let d = 4u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[4u][2u];
+        }
+}
+{
+        let d = 4u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[4u][3u];
+        }
+}
+}
+{
+{
+        let d = 5u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[5u][0u];
+        }
+}
+{
+        let d = 5u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[5u][1u];
+        }
+}
+{
+        let d = 5u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[5u][2u];
+        }
+}
+{
+        let d = 5u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[5u][3u];
+        }
+}
+}
+{
+{
+        let d = 6u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[6u][0u];
+        }
+}
+{
+        let d = 6u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[6u][1u];
+        }
+}
+{
+        let d = 6u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[6u][2u];
+        }
+}
+{
+        let d = 6u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[6u][3u];
+        }
+}
+}
+{
+{
+        let d = 7u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[7u][0u];
+        }
+}
+{
+        let d = 7u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[7u][1u];
+        }
+}
+{
+        let d = 7u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[7u][2u];
+        }
+}
+{
+        let d = 7u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[7u][3u];
+        }
+}
+}
+  }
+}
+@compute @workgroup_size(256)
+fn keyGradients(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let blocks = (params.keys + 31u) / 32u;
+  let block = group.y * groups.x + group.x;
+  let batch = block / blocks / params.keyHeads;
+  let keyHead = block / blocks % params.keyHeads;
+  let keyFirst = block % blocks * 32u;
+  if (batch >= params.batch) {
+    return;
+  }
+  let groupSize = params.heads / params.keyHeads;
+  let queryBegin = select(0u, keyFirst, params.causal != 0u);
+  var queryEnd = params.queries;
+  if (params.window != 0u && params.window < params.queries) {
+    queryEnd = min(queryEnd, keyFirst + 31u + params.window);
+  }
+  var keySums = array<vec4f, 8>();
+  var valueSums = array<vec4f, 8>();
+  for (var member = 0u; member < groupSize; member++) {
+    let place = Head(batch, keyHead * groupSize + member, keyHead);
+    for (var queryFirst = queryBegin; queryFirst < queryEnd; queryFirst += 32u) {
+      let pairs = pairsOf(lane, place, queryFirst, keyFirst);
+{
+        tile[(lane % 16u + 0u % 2u * 16u) * 33u + lane / 16u + 0u / 2u * 16u] = pairs.p[0u];
+}
+{
+        tile[(lane % 16u + 1u % 2u * 16u) * 33u + lane / 16u + 1u / 2u * 16u] = pairs.p[1u];
+}
+{
+        tile[(lane % 16u + 2u % 2u * 16u) * 33u + lane / 16u + 2u / 2u * 16u] = pairs.p[2u];
+}
+{
+        tile[(lane % 16u + 3u % 2u * 16u) * 33u + lane / 16u + 3u / 2u * 16u] = pairs.p[3u];
+}
+{
+        if (0u * 32u < params.valueDim) {
+          stageDout(lane, PANEL_1, place, queryFirst, 0u * 32u);
+          workgroupBarrier();
+          valueSums[0u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (1u * 32u < params.valueDim) {
+          stageDout(lane, PANEL_1, place, queryFirst, 1u * 32u);
+          workgroupBarrier();
+          valueSums[1u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (2u * 32u < params.valueDim) {
+          stageDout(lane, PANEL_1, place, queryFirst, 2u * 32u);
+          workgroupBarrier();
+          valueSums[2u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (3u * 32u < params.valueDim) {
+          stageDout(lane, PANEL_1, place, queryFirst, 3u * 32u);
+          workgroupBarrier();
+          valueSums[3u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (4u * 32u < params.valueDim) {
+          stageDout(lane, PANEL_1, place, queryFirst, 4u * 32u);
+          workgroupBarrier();
+          valueSums[4u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (5u * 32u < params.valueDim) {
+          stageDout(lane, PANEL_1, place, queryFirst, 5u * 32u);
+          workgroupBarrier();
+          valueSums[5u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (6u * 32u < params.valueDim) {
+          stageDout(lane, PANEL_1, place, queryFirst, 6u * 32u);
+          workgroupBarrier();
+          valueSums[6u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (7u * 32u < params.valueDim) {
+          stageDout(lane, PANEL_1, place, queryFirst, 7u * 32u);
+          workgroupBarrier();
+          valueSums[7u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        tile[(lane % 16u + 0u % 2u * 16u) * 33u + lane / 16u + 0u / 2u * 16u] = pairs.ds[0u];
+}
+{
+        tile[(lane % 16u + 1u % 2u * 16u) * 33u + lane / 16u + 1u / 2u * 16u] = pairs.ds[1u];
+}
+{
+        tile[(lane % 16u + 2u % 2u * 16u) * 33u + lane / 16u + 2u / 2u * 16u] = pairs.ds[2u];
+}
+{
+        tile[(lane % 16u + 3u % 2u * 16u) * 33u + lane / 16u + 3u / 2u * 16u] = pairs.ds[3u];
+}
+{
+        if (0u * 32u < params.dim) {
+          stageQ(lane, PANEL_1, place, queryFirst, 0u * 32u);
+          workgroupBarrier();
+          keySums[0u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (1u * 32u < params.dim) {
+          stageQ(lane, PANEL_1, place, queryFirst, 1u * 32u);
+          workgroupBarrier();
+          keySums[1u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (2u * 32u < params.dim) {
+          stageQ(lane, PANEL_1, place, queryFirst, 2u * 32u);
+          workgroupBarrier();
+          keySums[2u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (3u * 32u < params.dim) {
+          stageQ(lane, PANEL_1, place, queryFirst, 3u * 32u);
+          workgroupBarrier();
+          keySums[3u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (4u * 32u < params.dim) {
+          stageQ(lane, PANEL_1, place, queryFirst, 4u * 32u);
+          workgroupBarrier();
+          keySums[4u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (5u * 32u < params.dim) {
+          stageQ(lane, PANEL_1, place, queryFirst, 5u * 32u);
+          workgroupBarrier();
+          keySums[5u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (6u * 32u < params.dim) {
+          stageQ(lane, PANEL_1, place, queryFirst, 6u * 32u);
+          workgroupBarrier();
+          keySums[6u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+{
+        if (7u * 32u < params.dim) {
+          stageQ(lane, PANEL_1, place, queryFirst, 7u * 32u);
+          workgroupBarrier();
+          keySums[7u] += weighted(lane);
+          workgroupBarrier();
+        }
+}
+    }
+  }
+  let key = keyFirst + lane / 8u;
+  if (key < params.keys) {
+    let row = keyRow(Head(batch, 0u, keyHead), key);
+{
+{
+        let d = 0u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[0u][0u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[0u][0u];
+        }
+}
+{
+        let d = 0u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[0u][1u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[0u][1u];
+        }
+}
+{
+        let d = 0u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[0u][2u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[0u][2u];
+        }
+}
+{
+        let d = 0u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[0u][3u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[0u][3u];
+        }
+}
+}
+{
+{
+        let d = 1u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[1u][0u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[1u][0u];
+        }
+}
+{
+        let d = 1u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[1u][1u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[1u][1u];
+        }
+}
+{
+        let d = 1u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[1u][2u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[1u][2u];
+        }
+}
+{
+        let d = 1u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[1u][3u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[1u][3u];
+        }
+}
+}
+{
+{
+        let d = 2u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[2u][0u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[2u][0u];
+        }
+}
+{
+        let d = 2u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[2u][1u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[2u][1u];
+        }
+}
+{
+        let d = 2u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[2u][2u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[2u][2u];
+        }
+}
+{
+        let d = 2u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[2u][3u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[2u][3u];
+        }
+}
+}
+{
+{
+        let d = 3u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[3u][0u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[3u][0u];
+        }
+}
+{
+        let d = 3u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[3u][1u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[3u][1u];
+        }
+}
+{
+        let d = 3u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[3u][2u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[3u][2u];
+        }
+}
+{
+        let d = 3u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[3u][3u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[3u][3u];
+        }
+}
+}
+{
+{
+        let d = 4u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[4u][0u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[4u][0u];
+        }
+}
+{
+        let d = 4u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[4u][1u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[4u][1u];
+        }
+}
+{
+        let d = 4u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[4u][2u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[4u][2u];
+        }
+}
+{
+        let d = 4u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[4u][3u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[4u][3u];
+        }
+}
+}
+{
+{
+        let d = 5u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[5u][0u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[5u][0u];
+        }
+}
+{
+        let d = 5u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[5u][1u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[5u][1u];
+        }
+}
+{
+        let d = 5u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[5u][2u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[5u][2u];
+        }
+}
+{
+        let d = 5u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[5u][3u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[5u][3u];
+        }
+}
+}
+{
+{
+        let d = 6u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[6u][0u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[6u][0u];
+        }
+}
+{
+        let d = 6u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[6u][1u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[6u][1u];
+        }
+}
+{
+        let d = 6u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[6u][2u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[6u][2u];
+        }
+}
+{
+        let d = 6u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[6u][3u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[6u][3u];
+        }
+}
+}
+{
+{
+        let d = 7u * 32u + lane % 8u * 4u + 0u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[7u][0u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[7u][0u];
+        }
+}
+{
+        let d = 7u * 32u + lane % 8u * 4u + 1u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[7u][1u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[7u][1u];
+        }
+}
+{
+        let d = 7u * 32u + lane % 8u * 4u + 2u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[7u][2u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[7u][2u];
+        }
+}
+{
+        let d = 7u * 32u + lane % 8u * 4u + 3u;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[7u][3u];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[7u][3u];
+        }
+}
+}
+  }
+}
+`,
+  attention_bias_backward: `
+fn expAccurate(exponent: f32) -> f32 {
+  let x = clamp(exponent, -104.0, 89.0);
+  let n = round(x * 1.44269504);
+  let r = fma(n, 2.12194440e-4, fma(n, -0.693359375, x));
+  var p = 1.3888889e-3;
+  p = fma(p, r, 8.3333333e-3);
+  p = fma(p, r, 4.1666667e-2);
+  p = fma(p, r, 0.16666667);
+  p = fma(p, r, 0.5);
+  p = fma(p, r, 1.0);
+  p = fma(p, r, 1.0);
+  let half = i32(n) / 2;
+  return p * powerOfTwo(half) * powerOfTwo(i32(n) - half);
+}
+fn powerOfTwo(n: i32) -> f32 {
+  return bitcast<f32>((n + 127) << 23u);
+}
+fn expOrNan(x: f32) -> f32 {
+  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+  return select(expAccurate(x), x, isNan);
+}
+struct Params {
+  batch: u32,
+  queries: u32,
+  keys: u32,
+  heads: u32,
+  keyHeads: u32,
+  dim: u32,
+  valueDim: u32,
+  causal: u32,
+  window: u32,
+  masked: u32,
+  biased: u32,
+  scale: f32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> q: array<f32>;
+@group(0) @binding(2) var<storage, read> k: array<f32>;
+@group(0) @binding(3) var<storage, read> v: array<f32>;
+@group(0) @binding(4) var<storage, read> keyMask: array<u32>;
+@group(0) @binding(5) var<storage, read> bias: array<f32>;
+const PANEL_1 = 288u;
+var<workgroup> panels: array<vec4f, 576>;
+var<workgroup> tile: array<f32, 1056>;
+struct Head {
+  batch: u32,
+  head: u32,
+  keyHead: u32,
+}
+fn headAt(batch: u32, head: u32) -> Head {
+  return Head(batch, head, head / (params.heads / params.keyHeads));
+}
+fn queryRow(place: Head, query: u32) -> u32 {
+  return (place.batch * params.queries + query) * params.heads + place.head;
+}
+fn keyRow(place: Head, key: u32) -> u32 {
+  return (place.batch * params.keys + key) * params.keyHeads + place.keyHead;
+}
+fn stageQ(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.queries) {
+    let begin = queryRow(place, first + row) * params.dim + d;
+{
+      if (d + 0u < params.dim) {
+        values[0u] = q[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.dim) {
+        values[1u] = q[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.dim) {
+        values[2u] = q[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.dim) {
+        values[3u] = q[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+fn stageK(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.keys) {
+    let begin = keyRow(place, first + row) * params.dim + d;
+{
+      if (d + 0u < params.dim) {
+        values[0u] = k[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.dim) {
+        values[1u] = k[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.dim) {
+        values[2u] = k[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.dim) {
+        values[3u] = k[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+fn stageV(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.keys) {
+    let begin = keyRow(place, first + row) * params.valueDim + d;
+{
+      if (d + 0u < params.valueDim) {
+        values[0u] = v[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.valueDim) {
+        values[1u] = v[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.valueDim) {
+        values[2u] = v[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.valueDim) {
+        values[3u] = v[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+fn panelDots(lane: u32) -> vec4f {
+  let r = lane / 16u * 9u;
+  let c = PANEL_1 + lane % 16u * 9u;
+  var dots = vec4f();
+{
+    let r0 = panels[r + 0u];
+    let r1 = panels[r + 144u + 0u];
+    let c0 = panels[c + 0u];
+    let c1 = panels[c + 144u + 0u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 1u];
+    let r1 = panels[r + 144u + 1u];
+    let c0 = panels[c + 1u];
+    let c1 = panels[c + 144u + 1u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 2u];
+    let r1 = panels[r + 144u + 2u];
+    let c0 = panels[c + 2u];
+    let c1 = panels[c + 144u + 2u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 3u];
+    let r1 = panels[r + 144u + 3u];
+    let c0 = panels[c + 3u];
+    let c1 = panels[c + 144u + 3u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 4u];
+    let r1 = panels[r + 144u + 4u];
+    let c0 = panels[c + 4u];
+    let c1 = panels[c + 144u + 4u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 5u];
+    let r1 = panels[r + 144u + 5u];
+    let c0 = panels[c + 5u];
+    let c1 = panels[c + 144u + 5u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 6u];
+    let r1 = panels[r + 144u + 6u];
+    let c0 = panels[c + 6u];
+    let c1 = panels[c + 144u + 6u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+{
+    let r0 = panels[r + 7u];
+    let r1 = panels[r + 144u + 7u];
+    let c0 = panels[c + 7u];
+    let c1 = panels[c + 144u + 7u];
+    dots += vec4f(dot(r0, c0), dot(r0, c1), dot(r1, c0), dot(r1, c1));
+}
+  return dots;
+}
+fn weighted(lane: u32) -> vec4f {
+  let r = lane / 8u * 33u;
+  let c = PANEL_1 + lane % 8u;
+  var sum = vec4f();
+{
+    sum = fma(vec4f(tile[r + 0u]), panels[c + 0u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 1u]), panels[c + 1u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 2u]), panels[c + 2u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 3u]), panels[c + 3u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 4u]), panels[c + 4u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 5u]), panels[c + 5u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 6u]), panels[c + 6u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 7u]), panels[c + 7u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 8u]), panels[c + 8u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 9u]), panels[c + 9u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 10u]), panels[c + 10u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 11u]), panels[c + 11u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 12u]), panels[c + 12u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 13u]), panels[c + 13u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 14u]), panels[c + 14u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 15u]), panels[c + 15u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 16u]), panels[c + 16u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 17u]), panels[c + 17u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 18u]), panels[c + 18u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 19u]), panels[c + 19u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 20u]), panels[c + 20u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 21u]), panels[c + 21u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 22u]), panels[c + 22u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 23u]), panels[c + 23u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 24u]), panels[c + 24u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 25u]), panels[c + 25u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 26u]), panels[c + 26u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 27u]), panels[c + 27u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 28u]), panels[c + 28u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 29u]), panels[c + 29u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 30u]), panels[c + 30u * 9u], sum);
+}
+{
+    sum = fma(vec4f(tile[r + 31u]), panels[c + 31u * 9u], sum);
+}
+  return sum;
+}
+fn scoreDots(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> vec4f {
+  var dots = vec4f();
+  for (var depth = 0u; depth < params.dim; depth += 32u) {
+    stageQ(lane, 0u, place, queryFirst, depth);
+    stageK(lane, PANEL_1, place, keyFirst, depth);
+    workgroupBarrier();
+    dots += panelDots(lane);
+    workgroupBarrier();
+  }
+  return dots;
+}
+fn sees(place: Head, query: u32, key: u32) -> bool {
+  return query < params.queries && key < params.keys &&
+    (params.causal == 0u || key <= query) &&
+    (params.window == 0u || query < params.window || key > query - params.window) &&
+    (params.masked == 0u || keyMask[place.batch * params.keys + key] != 0u);
+}
+fn scoreOf(place: Head, query: u32, key: u32, dots: f32) -> f32 {
+  var score = params.scale * dots;
+  if (params.biased != 0u) {
+    let distances = params.queries + params.keys - 1u;
+    score += bias[place.head * distances + key + params.queries - 1u - query];
+  }
+  return score;
+}
+fn firstKey(queryFirst: u32) -> u32 {
+  if (params.window == 0u || queryFirst < params.window) {
+    return 0u;
+  }
+  return (queryFirst + 1u - params.window) / 32u * 32u;
+}
+fn endOfKeys(queryFirst: u32) -> u32 {
+  return select(params.keys, min(params.keys, queryFirst + 32u), params.causal != 0u);
+}
+@group(0) @binding(6) var<storage, read> dout: array<f32>;
+@group(0) @binding(7) var<storage, read> moments: array<f32>;
+fn stageDout(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.queries) {
+    let begin = queryRow(place, first + row) * params.valueDim + d;
+{
+      if (d + 0u < params.valueDim) {
+        values[0u] = dout[begin + 0u];
+      }
+}
+{
+      if (d + 1u < params.valueDim) {
+        values[1u] = dout[begin + 1u];
+      }
+}
+{
+      if (d + 2u < params.valueDim) {
+        values[2u] = dout[begin + 2u];
+      }
+}
+{
+      if (d + 3u < params.valueDim) {
+        values[3u] = dout[begin + 3u];
+      }
+}
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+struct Pairs {
+  p: vec4f,
+  ds: vec4f,
+}
+fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
+  let dots = scoreDots(lane, place, queryFirst, keyFirst);
+  var dp = vec4f();
+  for (var depth = 0u; depth < params.valueDim; depth += 32u) {
+    stageDout(lane, 0u, place, queryFirst, depth);
+    stageV(lane, PANEL_1, place, keyFirst, depth);
+    workgroupBarrier();
+    dp += panelDots(lane);
+    workgroupBarrier();
+  }
+  var pairs = Pairs();
+{
+    let query = queryFirst + lane / 16u + 0u / 2u * 16u;
+    let key = keyFirst + lane % 16u + 0u % 2u * 16u;
+    if (sees(place, query, key)) {
+      let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
+      let p = expOrNan(scoreOf(place, query, key, dots[0u]) - moments[at]);
+      pairs.p[0u] = p;
+      pairs.ds[0u] = p * (dp[0u] - moments[at + params.queries]);
+    }
+}
+{
+    let query = queryFirst + lane / 16u + 1u / 2u * 16u;
+    let key = keyFirst + lane % 16u + 1u % 2u * 16u;
+    if (sees(place, query, key)) {
+      let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
+      let p = expOrNan(scoreOf(place, query, key, dots[1u]) - moments[at]);
+      pairs.p[1u] = p;
+      pairs.ds[1u] = p * (dp[1u] - moments[at + params.queries]);
+    }
+}
+{
+    let query = queryFirst + lane / 16u + 2u / 2u * 16u;
+    let key = keyFirst + lane % 16u + 2u % 2u * 16u;
+    if (sees(place, query, key)) {
+      let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
+      let p = expOrNan(scoreOf(place, query, key, dots[2u]) - moments[at]);
+      pairs.p[2u] = p;
+      pairs.ds[2u] = p * (dp[2u] - moments[at + params.queries]);
+    }
+}
+{
+    let query = queryFirst + lane / 16u + 3u / 2u * 16u;
+    let key = keyFirst + lane % 16u + 3u % 2u * 16u;
+    if (sees(place, query, key)) {
+      let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
+      let p = expOrNan(scoreOf(place, query, key, dots[3u]) - moments[at]);
+      pairs.p[3u] = p;
+      pairs.ds[3u] = p * (dp[3u] - moments[at + params.queries]);
+    }
+}
+  return pairs;
+}
+@group(0) @binding(8) var<storage, read_write> dbias: array<f32>;
+@group(0) @binding(9) var<storage, read_write> scratch: array<f32>;
+@compute @workgroup_size(256)
+fn diagonals(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let queryTiles = (params.queries + 31u) / 32u;
+  let keyTiles = (params.keys + 31u) / 32u;
+  let perHead = queryTiles + keyTiles - 1u;
+  let block = group.y * groups.x + group.x;
+  let head = block / perHead;
+  let diagonal = block % perHead;
+  if (head >= params.heads) {
+    return;
+  }
+  var sum = 0.0;
+  for (var batch = 0u; batch < params.batch; batch++) {
+    let place = headAt(batch, head);
+    for (var queryTile = 0u; queryTile < queryTiles; queryTile++) {
+      let keyTile = queryTile + diagonal + 1u - queryTiles;
+      if (queryTile + diagonal + 1u >= queryTiles && keyTile < keyTiles) {
+        let pairs = pairsOf(lane, place, queryTile * 32u, keyTile * 32u);
+{
+          tile[(lane / 16u + 0u / 2u * 16u) * 33u + lane % 16u + 0u % 2u * 16u] = pairs.ds[0u];
+}
+{
+          tile[(lane / 16u + 1u / 2u * 16u) * 33u + lane % 16u + 1u % 2u * 16u] = pairs.ds[1u];
+}
+{
+          tile[(lane / 16u + 2u / 2u * 16u) * 33u + lane % 16u + 2u % 2u * 16u] = pairs.ds[2u];
+}
+{
+          tile[(lane / 16u + 3u / 2u * 16u) * 33u + lane % 16u + 3u % 2u * 16u] = pairs.ds[3u];
+}
+        workgroupBarrier();
+        for (var r = 0u; r < 32u; r++) {
+          let c = r + lane - 31u;
+          if (lane < 63u && r + lane >= 31u && c < 32u) {
+            sum += tile[r * 33u + c];
+          }
+        }
+        workgroupBarrier();
+      }
+    }
+  }
+  if (lane < 63u) {
+    scratch[block * 63u + lane] = sum;
+  }
+}
+@compute @workgroup_size(256)
+fn finish(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let queryTiles = (params.queries + 31u) / 32u;
+  let perHead = queryTiles + (params.keys + 31u) / 32u - 1u;
+  let distances = params.queries + params.keys - 1u;
+  let i = (group.y * groups.x + group.x) * 256u + lane;
+  if (i >= params.heads * distances) {
+    return;
+  }
+  let at = i % distances + 32u * queryTiles - params.queries;
+  let diagonal = at / 32u;
+  let first = i / distances * perHead;
+  var sum = 0.0;
+  if (diagonal < perHead) {
+    sum = scratch[(first + diagonal) * 63u + at % 32u];
+  }
+  if (diagonal > 0u && at % 32u < 31u) {
+    sum += scratch[(first + diagonal - 1u) * 63u + at % 32u + 32u];
+  }
+  dbias[i] = sum;
+}
+`,
+  attention_delta: `
+var<workgroup> laneSums: array<f32, 256>;
+fn rowSum(lane: u32, value: f32) -> f32 {
+  laneSums[lane] = value;
+  for (var half = lanes / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane % lanes < half) {
+      laneSums[lane] += laneSums[lane + half];
+    }
+  }
+  workgroupBarrier();
+  let sum = laneSums[lane - lane % lanes];
+  workgroupBarrier();
+  return sum;
+}
+override lanes: u32;
+struct Params {
+  batch: u32,
+  queries: u32,
+  heads: u32,
+  valueDim: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> dout: array<f32>;
+@group(0) @binding(2) var<storage, read> out: array<f32>;
+@group(0) @binding(3) var<storage, read> lse: array<f32>;
+@group(0) @binding(4) var<storage, read_write> moments: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = (group.y * groups.x + group.x) * (256u / lanes) + lane / lanes;
+  let isInside = row < params.batch * params.queries * params.heads;
+  let count = select(0u, params.valueDim, isInside);
+  let begin = row * params.valueDim;
+  var sum = 0.0;
+  for (var d = lane % lanes; d < count; d += lanes) {
+    sum += dout[begin + d] * out[begin + d];
+  }
+  let delta = rowSum(lane, sum);
+  if (isInside && lane % lanes == 0u) {
+    let head = row % params.heads;
+    let query = row / params.heads % params.queries;
+    let ofHead = row / params.heads / params.queries * params.heads + head;
+    moments[ofHead * 2u * params.queries + query] = lse[ofHead * params.queries + query];
+    moments[(ofHead * 2u + 1u) * params.queries + query] = delta;
+  }
+}
+`,
   came_tile_sums: `
 struct Block {
   batch: u32,
@@ -5806,6 +9132,10 @@ struct Tile {
   across: u32,
   numDown: u32,
   numAcross: u32,
+  first: u32,
+  cols: u32,
+  shift: u32,
+  lanesY: u32,
 }
 fn tileAt(number: u32) -> Tile {
   var block = params.firstBlock;
@@ -5818,19 +9148,23 @@ fn tileAt(number: u32) -> Tile {
       lastBlock = middle;
     }
   }
+  let shape = vec2u(blocks[block].rows, blocks[block].cols);
   let ofPart = tilesOfPart(block);
   let parts = vec2u(blocks[block].partsDown, blocks[block].partsAcross);
   let tiles = parts * ofPart;
   let within = number - blocks[block].firstTile;
   let place = vec2u(within / tiles.y % tiles.x, within % tiles.y);
-  let partSize = vec2u(blocks[block].rows, blocks[block].cols) / parts;
+  let matrix = within / tiles.y / tiles.x;
+  let partSize = shape / parts;
   let partBegin = place / ofPart * partSize;
   let tileSize = vec2u(blocks[block].tileRows, blocks[block].tileCols);
   let begin = partBegin + place % ofPart * tileSize;
   let end = min(begin + tileSize, partBegin + partSize);
+  let quads = (tileSize.y + 3u) / 4u;
+  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
   return Tile(
     block,
-    within / tiles.y / tiles.x,
+    matrix,
     begin.x,
     end.x,
     begin.y,
@@ -5839,30 +9173,37 @@ fn tileAt(number: u32) -> Tile {
     place.y,
     tiles.x,
     tiles.y,
+    matrix * shape.x * shape.y,
+    shape.y,
+    shift,
+    256u >> shift,
   );
 }
 struct Lane {
-  shift: u32,
   x: u32,
   y: u32,
-  lanesY: u32,
-  col: u32,
-  count: u32,
   colBegin: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }
 fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
-  let quads = (blocks[tile.block].tileCols + 3u) / 4u;
-  let shift = clamp(32u - countLeadingZeros(quads - 1u), 3u, 8u);
-  let x = lane & ((1u << shift) - 1u);
-  let col = colBegin + 4u * x;
-  let count = min(max(tile.colEnd, col) - col, 4u);
-  return Lane(shift, x, lane >> shift, 256u >> shift, col, count, colBegin);
+  let lanesX = 1u << tile.shift;
+  let x = lane & (lanesX - 1u);
+  var cols = vec4u(x) + lanesX * vec4u(0u, 1u, 2u, 3u);
+  if (isPaired()) {
+    cols = vec4u(2u * x) + vec4u(0u, 1u, 2u * lanesX, 2u * lanesX + 1u);
+  }
+  cols += colBegin;
+  return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
-fn isAligned(tile: Tile, offset: u32) -> bool {
-  return ((offset | blocks[tile.block].cols | tile.colBegin | tile.colEnd) & 3u) == 0u;
+fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
+  return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
+}
+fn isFull(tile: Tile, colBegin: u32, band: u32, numRows: u32) -> bool {
+  return colBegin + (4u << tile.shift) <= tile.colEnd && band + numRows * tile.lanesY <= tile.rowEnd;
 }
 fn rowStart(tile: Tile, row: u32) -> u32 {
-  return (tile.matrix * blocks[tile.block].rows + row) * blocks[tile.block].cols;
+  return tile.first + row * tile.cols;
 }
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
@@ -6024,15 +9365,15 @@ fn packed(halves: vec4u) -> vec4u {
   return vec4u(halves.x | (halves.y << 16u), halves.z | (halves.w << 16u), 0u, 0u);
 }
 var<workgroup> rowLanes: array<f32, 2304>;
-var<workgroup> columnLanes: array<vec4f, 256>;
-fn leaveRow(place: Lane, i: u32, quad: vec4f) {
+var<workgroup> columnLanes: array<f32, 1024>;
+fn leaveRow(tile: Tile, place: Lane, i: u32, quad: vec4f) {
   let sum = fma(quad.x, quad.x, fma(quad.y, quad.y, fma(quad.z, quad.z, quad.w * quad.w)));
-  rowLanes[((i * place.lanesY + place.y) * 9u << (place.shift - 3u)) + place.x] = sum;
+  rowLanes[(((i * tile.lanesY + place.y) * 9u) << (tile.shift - 3u)) + place.x] = sum;
 }
 fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
-  let shift = place.shift - 3u;
+  let shift = tile.shift - 3u;
   let lanesPerRow = 1u << shift;
-  let first = ((lane >> shift) * 9u << shift) + (lane & (lanesPerRow - 1u));
+  let first = (((lane >> shift) * 9u) << shift) + (lane & (lanesPerRow - 1u));
   var part = rowLanes[first];
 {
     part += rowLanes[first + ((0u + 1u) << shift)];
@@ -6058,8 +9399,8 @@ fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   rowLanes[first] = part;
   workgroupBarrier();
   let row = bandBegin + lane;
-  if (lane < 8u * place.lanesY && row < tile.rowEnd) {
-    let begin = lane * 9u << shift;
+  if (lane < 8u * tile.lanesY && row < tile.rowEnd) {
+    let begin = (lane * 9u) << shift;
     var sum = rowLanes[begin];
     for (var j = 1u; j < lanesPerRow; j++) {
       sum += rowLanes[begin + j];
@@ -6075,117 +9416,180 @@ fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   workgroupBarrier();
 }
 fn joinColumns(tile: Tile, place: Lane, lane: u32, sums: vec4f) {
-  columnLanes[lane] = sums;
+{
+    columnLanes[0u * 256u + lane] = sums[0u];
+}
+{
+    columnLanes[1u * 256u + lane] = sums[1u];
+}
+{
+    columnLanes[2u * 256u + lane] = sums[2u];
+}
+{
+    columnLanes[3u * 256u + lane] = sums[3u];
+}
   workgroupBarrier();
   let block = tile.block;
   let rows = blocks[block].partials + blocks[block].batch * blocks[block].rows * tile.numAcross;
-  let start = rows + (tile.matrix * tile.numDown + tile.down) * blocks[block].cols + place.colBegin;
+  let start = rows + (tile.matrix * tile.numDown + tile.down) * tile.cols + place.colBegin;
   let width = min(tile.colEnd - place.colBegin, 1024u);
   for (var col = lane; col < width; col += 256u) {
-    var sum = columnLanes[col / 4u][col % 4u];
-    for (var y = 1u; y < place.lanesY; y++) {
-      sum += columnLanes[(y << place.shift) + col / 4u][col % 4u];
+    var x = col;
+    var j = x >> tile.shift;
+    if (isPaired()) {
+      x = col / 2u;
+      j = 2u * (x >> tile.shift) + col % 2u;
+    }
+    let first = j * 256u + (x & ((1u << tile.shift) - 1u));
+    var sum = columnLanes[first];
+    for (var y = 1u; y < tile.lanesY; y++) {
+      sum += columnLanes[first + (y << tile.shift)];
     }
     partials[start + col] = sum;
   }
 }
 override gradType: u32 = 0u;
-fn loadGrad(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeGrad(row: u32, cols: vec4u) -> vec4u {
   if (gradType == 0u) {
-    if (aligned) {
-      return grad[at / 4u];
-    }
-    var words = vec4u(grad[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = grad[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = grad[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = grad[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      grad[row + cols.x],
+      grad[row + cols.y],
+      grad[row + cols.z],
+      grad[row + cols.w],
+    );
+  }
+  return vec4u(grad[(row + cols.x) / 2u], grad[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadGrad(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (gradType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = grad[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = grad[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = grad[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = grad[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = grad[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(grad[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = grad[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = grad[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
+}
+{
+    if (isIn[2u * 1u]) {
+      let word = grad[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
 }
 override momentumType: u32 = 0u;
-fn loadMomentum(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+fn wholeMomentum(row: u32, cols: vec4u) -> vec4u {
   if (momentumType == 0u) {
-    if (aligned) {
-      return momentum[at / 4u];
-    }
-    var words = vec4u(momentum[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = momentum[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = momentum[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = momentum[(at + 3u) / 4u][(at + 3u) % 4u];
-    }
+    return vec4u(
+      momentum[row + cols.x],
+      momentum[row + cols.y],
+      momentum[row + cols.z],
+      momentum[row + cols.w],
+    );
+  }
+  return vec4u(momentum[(row + cols.x) / 2u], momentum[(row + cols.z) / 2u], 0u, 0u);
+}
+fn loadMomentum(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (momentumType == 0u) {
+{
+      if (isIn[0u]) {
+        words[0u] = momentum[row + cols[0u]];
+      }
+}
+{
+      if (isIn[1u]) {
+        words[1u] = momentum[row + cols[1u]];
+      }
+}
+{
+      if (isIn[2u]) {
+        words[2u] = momentum[row + cols[2u]];
+      }
+}
+{
+      if (isIn[3u]) {
+        words[3u] = momentum[row + cols[3u]];
+      }
+}
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = momentum[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
-  }
-  var words = vec4u(momentum[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = momentum[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+{
+    if (isIn[2u * 0u]) {
+      let word = momentum[(row + cols[2u * 0u]) / 2u];
+      words[0u] = select(word & 0xffffu, word, isIn[2u * 0u + 1u]);
+    }
 }
-fn storeMomentum(at: u32, count: u32, aligned: bool, words: vec4u) {
-  if (count == 0u) {
-    return;
-  }
+{
+    if (isIn[2u * 1u]) {
+      let word = momentum[(row + cols[2u * 1u]) / 2u];
+      words[1u] = select(word & 0xffffu, word, isIn[2u * 1u + 1u]);
+    }
+}
+  return words;
+}
+fn storeMomentum(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {
   if (momentumType == 0u) {
-    if (aligned) {
-      momentum[at / 4u] = words;
-      return;
-    }
-    momentum[at / 4u][at % 4u] = words.x;
-    if (count > 1u) {
-      momentum[(at + 1u) / 4u][(at + 1u) % 4u] = words.y;
-    }
-    if (count > 2u) {
-      momentum[(at + 2u) / 4u][(at + 2u) % 4u] = words.z;
-    }
-    if (count > 3u) {
-      momentum[(at + 3u) / 4u][(at + 3u) % 4u] = words.w;
-    }
+{
+      if (isIn[0u]) {
+        momentum[row + cols[0u]] = words[0u];
+      }
+}
+{
+      if (isIn[1u]) {
+        momentum[row + cols[1u]] = words[1u];
+      }
+}
+{
+      if (isIn[2u]) {
+        momentum[row + cols[2u]] = words[2u];
+      }
+}
+{
+      if (isIn[3u]) {
+        momentum[row + cols[3u]] = words[3u];
+      }
+}
     return;
   }
-  storeMomentumWord(at / 2u, count, words.x);
-  if (count > 2u) {
-    storeMomentumWord(at / 2u + 1u, count - 2u, words.y);
-  }
+{
+    let at = (row + cols[2u * 0u]) / 2u;
+    if (isIn[2u * 0u + 1u]) {
+      momentum[at] = words[0u];
+    } else if (isIn[2u * 0u]) {
+      momentum[at] = (momentum[at] & 0xffff0000u) | (words[0u] & 0xffffu);
+    }
 }
-fn storeMomentumWord(word: u32, count: u32, bits: u32) {
-  if (count > 1u) {
-    momentum[word / 4u][word % 4u] = bits;
-  } else {
-    let old = momentum[word / 4u][word % 4u];
-    momentum[word / 4u][word % 4u] = (old & 0xffff0000u) | (bits & 0xffffu);
-  }
+{
+    let at = (row + cols[2u * 1u]) / 2u;
+    if (isIn[2u * 1u + 1u]) {
+      momentum[at] = words[1u];
+    } else if (isIn[2u * 1u]) {
+      momentum[at] = (momentum[at] & 0xffff0000u) | (words[1u] & 0xffffu);
+    }
+}
 }
 struct Factors {
   rows: u32,
@@ -6196,33 +9600,35 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let first = blocks[tile.block].factors;
   let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
   let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
-  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols;
   var cols = vec4f();
 {
-    if (0u < place.count) {
-      cols[0u] = factors[at + 0u];
+    if (place.isIn[0u]) {
+      cols[0u] = factors[at + place.cols[0u]];
     }
 }
 {
-    if (1u < place.count) {
-      cols[1u] = factors[at + 1u];
+    if (place.isIn[1u]) {
+      cols[1u] = factors[at + place.cols[1u]];
     }
 }
 {
-    if (2u < place.count) {
-      cols[2u] = factors[at + 2u];
+    if (place.isIn[2u]) {
+      cols[2u] = factors[at + place.cols[2u]];
     }
 }
 {
-    if (3u < place.count) {
-      cols[3u] = factors[at + 3u];
+    if (place.isIn[3u]) {
+      cols[3u] = factors[at + place.cols[3u]];
     }
 }
   let rows = first + tile.matrix * blocks[tile.block].rows;
   return Factors(rows, cols, factors[first + numRows + numCols]);
 }
-fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
-  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+fn rowFactorOf(tile: Tile, by: Factors, row: u32) -> f32 {
+  return factors[by.rows + min(row, tile.rowEnd - 1u)];
+}
+fn updateOf(by: Factors, rowFactor: f32, grad: vec4f) -> vec4f {
   return grad * min(rowFactor * by.cols, vec4f(by.cap));
 }
 struct Params {
@@ -6238,13 +9644,16 @@ struct Params {
   factorsLength: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<vec4u>;
+@group(0) @binding(1) var<storage, read> grad: array<u32>;
 @group(0) @binding(2) var<storage, read> blocks: array<Block>;
 @group(0) @binding(3) var<storage, read> factors: array<f32>;
 @group(0) @binding(4) var<storage, read> steps: array<Step>;
 @group(0) @binding(5) var<storage, read> guard: array<u32>;
-@group(0) @binding(6) var<storage, read_write> momentum: array<vec4u>;
+@group(0) @binding(6) var<storage, read_write> momentum: array<u32>;
 @group(0) @binding(7) var<storage, read_write> partials: array<f32>;
+fn isPaired() -> bool {
+  return gradType != 0u || momentumType != 0u;
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -6258,9 +9667,7 @@ fn main(
   let tile = tileAt(params.firstTile + index);
   let changing = guard[0] == 0u;
   let gradOffset = blocks[tile.block].gradOffset;
-  let gradAligned = isAligned(tile, gradOffset);
   let momentumOffset = blocks[tile.block].momentumOffset;
-  let momentumAligned = isAligned(tile, momentumOffset);
   let beta1 = blocks[tile.block].beta1;
   let take = steps[tile.block].take;
   let d = steps[tile.block].d;
@@ -6269,176 +9676,215 @@ fn main(
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
     var columns = vec4f();
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * place.lanesY) {
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * tile.lanesY) {
+      var rowFactors: array<f32, 8>;
       var gradWords: array<vec4u, 8>;
       var momentumWords: array<vec4u, 8>;
+      let isWhole = isFull(tile, colBegin, band, 8u);
+      let start = rowStart(tile, band + place.y);
+      let step = tile.lanesY * tile.cols;
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[0u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[0u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[0u] = rowFactorOf(tile, by, band + place.y + 0u * tile.lanesY);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[1u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[1u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[1u] = rowFactorOf(tile, by, band + place.y + 1u * tile.lanesY);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[2u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[2u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[2u] = rowFactorOf(tile, by, band + place.y + 2u * tile.lanesY);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[3u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[3u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[3u] = rowFactorOf(tile, by, band + place.y + 3u * tile.lanesY);
 }
 {
-        let row = band + 4u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[4u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[4u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[4u] = rowFactorOf(tile, by, band + place.y + 4u * tile.lanesY);
 }
 {
-        let row = band + 5u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[5u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[5u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[5u] = rowFactorOf(tile, by, band + place.y + 5u * tile.lanesY);
 }
 {
-        let row = band + 6u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[6u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[6u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[6u] = rowFactorOf(tile, by, band + place.y + 6u * tile.lanesY);
 }
 {
-        let row = band + 7u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
-        gradWords[7u] = loadGrad(gradOffset + at, count, gradAligned);
-        momentumWords[7u] = loadMomentum(momentumOffset + at, count, momentumAligned);
+        rowFactors[7u] = rowFactorOf(tile, by, band + place.y + 7u * tile.lanesY);
+}
+      if (isWhole) {
+{
+          gradWords[0u] = wholeGrad(gradOffset + start + 0u * step, place.cols);
+          momentumWords[0u] = wholeMomentum(momentumOffset + start + 0u * step, place.cols);
 }
 {
-        let row = band + 0u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+          gradWords[1u] = wholeGrad(gradOffset + start + 1u * step, place.cols);
+          momentumWords[1u] = wholeMomentum(momentumOffset + start + 1u * step, place.cols);
+}
+{
+          gradWords[2u] = wholeGrad(gradOffset + start + 2u * step, place.cols);
+          momentumWords[2u] = wholeMomentum(momentumOffset + start + 2u * step, place.cols);
+}
+{
+          gradWords[3u] = wholeGrad(gradOffset + start + 3u * step, place.cols);
+          momentumWords[3u] = wholeMomentum(momentumOffset + start + 3u * step, place.cols);
+}
+{
+          gradWords[4u] = wholeGrad(gradOffset + start + 4u * step, place.cols);
+          momentumWords[4u] = wholeMomentum(momentumOffset + start + 4u * step, place.cols);
+}
+{
+          gradWords[5u] = wholeGrad(gradOffset + start + 5u * step, place.cols);
+          momentumWords[5u] = wholeMomentum(momentumOffset + start + 5u * step, place.cols);
+}
+{
+          gradWords[6u] = wholeGrad(gradOffset + start + 6u * step, place.cols);
+          momentumWords[6u] = wholeMomentum(momentumOffset + start + 6u * step, place.cols);
+}
+{
+          gradWords[7u] = wholeGrad(gradOffset + start + 7u * step, place.cols);
+          momentumWords[7u] = wholeMomentum(momentumOffset + start + 7u * step, place.cols);
+}
+      } else {
+{
+          let isIn = insideOf(tile, place, band + place.y + 0u * tile.lanesY);
+          gradWords[0u] = loadGrad(gradOffset + start + 0u * step, place.cols, isIn);
+          momentumWords[0u] = loadMomentum(momentumOffset + start + 0u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 1u * tile.lanesY);
+          gradWords[1u] = loadGrad(gradOffset + start + 1u * step, place.cols, isIn);
+          momentumWords[1u] = loadMomentum(momentumOffset + start + 1u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 2u * tile.lanesY);
+          gradWords[2u] = loadGrad(gradOffset + start + 2u * step, place.cols, isIn);
+          momentumWords[2u] = loadMomentum(momentumOffset + start + 2u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 3u * tile.lanesY);
+          gradWords[3u] = loadGrad(gradOffset + start + 3u * step, place.cols, isIn);
+          momentumWords[3u] = loadMomentum(momentumOffset + start + 3u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 4u * tile.lanesY);
+          gradWords[4u] = loadGrad(gradOffset + start + 4u * step, place.cols, isIn);
+          momentumWords[4u] = loadMomentum(momentumOffset + start + 4u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 5u * tile.lanesY);
+          gradWords[5u] = loadGrad(gradOffset + start + 5u * step, place.cols, isIn);
+          momentumWords[5u] = loadMomentum(momentumOffset + start + 5u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 6u * tile.lanesY);
+          gradWords[6u] = loadGrad(gradOffset + start + 6u * step, place.cols, isIn);
+          momentumWords[6u] = loadMomentum(momentumOffset + start + 6u * step, place.cols, isIn);
+}
+{
+          let isIn = insideOf(tile, place, band + place.y + 7u * tile.lanesY);
+          gradWords[7u] = loadGrad(gradOffset + start + 7u * step, place.cols, isIn);
+          momentumWords[7u] = loadMomentum(momentumOffset + start + 7u * step, place.cols, isIn);
+}
+      }
+{
+        let row = band + place.y + 0u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[0u]));
+          let u = updateOf(by, rowFactors[0u], quadOfWords(gradType, gradWords[0u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[0u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 0u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 0u, strayed);
+        leaveRow(tile, place, 0u, strayed);
 }
 {
-        let row = band + 1u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 1u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[1u]));
+          let u = updateOf(by, rowFactors[1u], quadOfWords(gradType, gradWords[1u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[1u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 1u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 1u, strayed);
+        leaveRow(tile, place, 1u, strayed);
 }
 {
-        let row = band + 2u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 2u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[2u]));
+          let u = updateOf(by, rowFactors[2u], quadOfWords(gradType, gradWords[2u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[2u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 2u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 2u, strayed);
+        leaveRow(tile, place, 2u, strayed);
 }
 {
-        let row = band + 3u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 3u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[3u]));
+          let u = updateOf(by, rowFactors[3u], quadOfWords(gradType, gradWords[3u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[3u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 3u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 3u, strayed);
+        leaveRow(tile, place, 3u, strayed);
 }
 {
-        let row = band + 4u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 4u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[4u]));
+          let u = updateOf(by, rowFactors[4u], quadOfWords(gradType, gradWords[4u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[4u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 4u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 4u, strayed);
+        leaveRow(tile, place, 4u, strayed);
 }
 {
-        let row = band + 5u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 5u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[5u]));
+          let u = updateOf(by, rowFactors[5u], quadOfWords(gradType, gradWords[5u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[5u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 5u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 5u, strayed);
+        leaveRow(tile, place, 5u, strayed);
 }
 {
-        let row = band + 6u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 6u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[6u]));
+          let u = updateOf(by, rowFactors[6u], quadOfWords(gradType, gradWords[6u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[6u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 6u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 6u, strayed);
+        leaveRow(tile, place, 6u, strayed);
 }
 {
-        let row = band + 7u * place.lanesY + place.y;
-        let count = select(0u, place.count, row < tile.rowEnd);
-        let at = rowStart(tile, row) + place.col;
+        let row = band + place.y + 7u * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
         var strayed = vec4f();
         if (changing) {
-          let u = updateOf(tile, by, row, quadOfWords(gradType, gradWords[7u]));
+          let u = updateOf(by, rowFactors[7u], quadOfWords(gradType, gradWords[7u]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[7u]));
-          storeMomentum(momentumOffset + at, count, momentumAligned, wordsOfQuad(momentumType, m));
+          storeMomentum(momentumOffset + start + 7u * step, place.cols, isIn, wordsOfQuad(momentumType, m));
           strayed = u / d - m;
         }
         columns = fma(strayed, strayed, columns);
-        leaveRow(place, 7u, strayed);
+        leaveRow(tile, place, 7u, strayed);
 }
       workgroupBarrier();
       joinRows(tile, place, lane, band);
@@ -7066,7 +10512,9 @@ fn main(
       let t = i / params.width;
       let d = i % params.width;
       let at = indices[t] * params.width + d;
-      if (params.tableType == 0u) {
+      if (indices[t] >= params.numRows) {
+        out[i] = 0u;
+      } else if (params.tableType == 0u) {
         out[i] = table[at];
       } else {
         out[i] = widen(params.tableType, extractBits(table[at / 2u], at % 2u * 16u, 16u));
@@ -7079,7 +10527,9 @@ fn main(
       let t = i / params.width;
       let d = i % params.width;
       let at = indices[t] * params.width + d;
-      if (params.tableType == 0u) {
+      if (indices[t] >= params.numRows) {
+        out[i] = 0u;
+      } else if (params.tableType == 0u) {
         out[i] = table[at];
       } else {
         out[i] = widen(params.tableType, extractBits(table[at / 2u], at % 2u * 16u, 16u));
@@ -7092,7 +10542,9 @@ fn main(
       let t = i / params.width;
       let d = i % params.width;
       let at = indices[t] * params.width + d;
-      if (params.tableType == 0u) {
+      if (indices[t] >= params.numRows) {
+        out[i] = 0u;
+      } else if (params.tableType == 0u) {
         out[i] = table[at];
       } else {
         out[i] = widen(params.tableType, extractBits(table[at / 2u], at % 2u * 16u, 16u));
@@ -7105,7 +10557,9 @@ fn main(
       let t = i / params.width;
       let d = i % params.width;
       let at = indices[t] * params.width + d;
-      if (params.tableType == 0u) {
+      if (indices[t] >= params.numRows) {
+        out[i] = 0u;
+      } else if (params.tableType == 0u) {
         out[i] = table[at];
       } else {
         out[i] = widen(params.tableType, extractBits(table[at / 2u], at % 2u * 16u, 16u));
@@ -9132,6 +12586,137 @@ fn main(
 }
 }
 `,
+  softmax: `
+fn expAccurate(exponent: f32) -> f32 {
+  let x = clamp(exponent, -104.0, 89.0);
+  let n = round(x * 1.44269504);
+  let r = fma(n, 2.12194440e-4, fma(n, -0.693359375, x));
+  var p = 1.3888889e-3;
+  p = fma(p, r, 8.3333333e-3);
+  p = fma(p, r, 4.1666667e-2);
+  p = fma(p, r, 0.16666667);
+  p = fma(p, r, 0.5);
+  p = fma(p, r, 1.0);
+  p = fma(p, r, 1.0);
+  let half = i32(n) / 2;
+  return p * powerOfTwo(half) * powerOfTwo(i32(n) - half);
+}
+fn powerOfTwo(n: i32) -> f32 {
+  return bitcast<f32>((n + 127) << 23u);
+}
+fn expOrNan(x: f32) -> f32 {
+  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+  return select(expAccurate(x), x, isNan);
+}
+var<workgroup> laneMaxima: array<f32, 256>;
+fn rowLargest(lane: u32, value: f32) -> f32 {
+  laneMaxima[lane] = value;
+  for (var half = lanes / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane % lanes < half) {
+      laneMaxima[lane] = max(laneMaxima[lane], laneMaxima[lane + half]);
+    }
+  }
+  workgroupBarrier();
+  let largest = laneMaxima[lane - lane % lanes];
+  workgroupBarrier();
+  return largest;
+}
+var<workgroup> laneSums: array<f32, 256>;
+fn rowSum(lane: u32, value: f32) -> f32 {
+  laneSums[lane] = value;
+  for (var half = lanes / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane % lanes < half) {
+      laneSums[lane] += laneSums[lane + half];
+    }
+  }
+  workgroupBarrier();
+  let sum = laneSums[lane - lane % lanes];
+  workgroupBarrier();
+  return sum;
+}
+override lanes: u32;
+struct Params {
+  rows: u32,
+  cols: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+const LOWEST = -3.4028235e38;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = (group.y * groups.x + group.x) * (256u / lanes) + lane / lanes;
+  let begin = row * params.cols;
+  let count = select(0u, params.cols, row < params.rows);
+  let first = lane % lanes;
+  var largest = LOWEST;
+  for (var c = first; c < count; c += lanes) {
+    largest = max(largest, x[begin + c]);
+  }
+  largest = rowLargest(lane, largest);
+  var sum = 0.0;
+  for (var c = first; c < count; c += lanes) {
+    let value = x[begin + c];
+    let power = select(expOrNan(value - largest), 0.0, value < LOWEST);
+    out[begin + c] = power;
+    sum += power;
+  }
+  sum = rowSum(lane, sum);
+  for (var c = first; c < count; c += lanes) {
+    out[begin + c] = out[begin + c] / sum;
+  }
+}
+`,
+  softmax_backward: `
+var<workgroup> laneSums: array<f32, 256>;
+fn rowSum(lane: u32, value: f32) -> f32 {
+  laneSums[lane] = value;
+  for (var half = lanes / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane % lanes < half) {
+      laneSums[lane] += laneSums[lane + half];
+    }
+  }
+  workgroupBarrier();
+  let sum = laneSums[lane - lane % lanes];
+  workgroupBarrier();
+  return sum;
+}
+override lanes: u32;
+struct Params {
+  rows: u32,
+  cols: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> y: array<f32>;
+@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = (group.y * groups.x + group.x) * (256u / lanes) + lane / lanes;
+  let begin = row * params.cols;
+  let count = select(0u, params.cols, row < params.rows);
+  let first = lane % lanes;
+  var along = 0.0;
+  for (var c = first; c < count; c += lanes) {
+    along += y[begin + c] * dy[begin + c];
+  }
+  along = rowSum(lane, along);
+  for (var c = first; c < count; c += lanes) {
+    dx[begin + c] = y[begin + c] * (dy[begin + c] - along);
+  }
+}
+`,
   softmax_cross_entropy: `
 fn expAccurate(exponent: f32) -> f32 {
   let x = clamp(exponent, -104.0, 89.0);
@@ -9149,6 +12734,10 @@ fn expAccurate(exponent: f32) -> f32 {
 }
 fn powerOfTwo(n: i32) -> f32 {
   return bitcast<f32>((n + 127) << 23u);
+}
+fn expOrNan(x: f32) -> f32 {
+  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+  return select(expAccurate(x), x, isNan);
 }
 override lanes: u32;
 struct Params {
@@ -9214,9 +12803,168 @@ fn main(
     }
   }
 }
+`,
+  split_cross_entropy: `
+fn expAccurate(exponent: f32) -> f32 {
+  let x = clamp(exponent, -104.0, 89.0);
+  let n = round(x * 1.44269504);
+  let r = fma(n, 2.12194440e-4, fma(n, -0.693359375, x));
+  var p = 1.3888889e-3;
+  p = fma(p, r, 8.3333333e-3);
+  p = fma(p, r, 4.1666667e-2);
+  p = fma(p, r, 0.16666667);
+  p = fma(p, r, 0.5);
+  p = fma(p, r, 1.0);
+  p = fma(p, r, 1.0);
+  let half = i32(n) / 2;
+  return p * powerOfTwo(half) * powerOfTwo(i32(n) - half);
+}
+fn powerOfTwo(n: i32) -> f32 {
+  return bitcast<f32>((n + 127) << 23u);
+}
 fn expOrNan(x: f32) -> f32 {
   let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
   return select(expAccurate(x), x, isNan);
+}
+override lanes: u32;
+struct Params {
+  rows: u32,
+  cols: u32,
+  firstClass: u32,
+  numClasses: u32,
+  rank: u32,
+  ranks: u32,
+  gradScale: f32,
+  ignored: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> statistics: array<f32>;
+@group(0) @binding(2) var<storage, read> targets: array<u32>;
+@group(0) @binding(3) var<storage, read_write> losses: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dlogits: array<f32>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = (group.y * groups.x + group.x) * (256u / lanes) + lane / lanes;
+  let rowLane = lane % lanes;
+  if (row >= params.rows) {
+    return;
+  }
+  var largest = -3.4028235e38;
+  for (var rank = 0u; rank < params.ranks; rank++) {
+    largest = max(largest, statistics[3u * (rank * params.rows + row)]);
+  }
+  var sum = 0.0;
+  var targetLogit = 0.0;
+  for (var rank = 0u; rank < params.ranks; rank++) {
+    let at = 3u * (rank * params.rows + row);
+    sum += statistics[at + 1u] * expOrNan(statistics[at] - largest);
+    targetLogit += statistics[at + 2u];
+  }
+  let counts = targets[row] != params.ignored;
+  if (rowLane == 0u) {
+    losses[row] = select(0.0, log(sum) + (largest - targetLogit), counts);
+  }
+  let ownLargest = statistics[3u * (params.rank * params.rows + row)];
+  let factor = expOrNan(ownLargest - largest) / sum;
+  let column = targets[row] - params.firstClass;
+  for (var c = rowLane; c < params.cols; c += lanes) {
+    let i = row * params.cols + c;
+    let gradient = params.gradScale * (dlogits[i] * factor - select(0.0, 1.0, c == column));
+    dlogits[i] = select(0.0, gradient, counts && c < params.numClasses);
+  }
+}
+`,
+  split_softmax: `
+fn expAccurate(exponent: f32) -> f32 {
+  let x = clamp(exponent, -104.0, 89.0);
+  let n = round(x * 1.44269504);
+  let r = fma(n, 2.12194440e-4, fma(n, -0.693359375, x));
+  var p = 1.3888889e-3;
+  p = fma(p, r, 8.3333333e-3);
+  p = fma(p, r, 4.1666667e-2);
+  p = fma(p, r, 0.16666667);
+  p = fma(p, r, 0.5);
+  p = fma(p, r, 1.0);
+  p = fma(p, r, 1.0);
+  let half = i32(n) / 2;
+  return p * powerOfTwo(half) * powerOfTwo(i32(n) - half);
+}
+fn powerOfTwo(n: i32) -> f32 {
+  return bitcast<f32>((n + 127) << 23u);
+}
+fn expOrNan(x: f32) -> f32 {
+  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+  return select(expAccurate(x), x, isNan);
+}
+override lanes: u32;
+struct Params {
+  rows: u32,
+  cols: u32,
+  firstClass: u32,
+  numClasses: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> logits: array<f32>;
+@group(0) @binding(2) var<storage, read> targets: array<u32>;
+@group(0) @binding(3) var<storage, read_write> exps: array<f32>;
+@group(0) @binding(4) var<storage, read_write> statistics: array<f32>;
+var<workgroup> laneValues: array<f32, 256>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = (group.y * groups.x + group.x) * (256u / lanes) + lane / lanes;
+  let begin = row * params.cols;
+  let end = select(begin, begin + params.cols, row < params.rows);
+  let endOfClasses = min(begin + params.numClasses, end);
+  let rowLane = lane % lanes;
+  var largest = -3.4028235e38;
+  for (var i = begin + rowLane; i < endOfClasses; i += lanes) {
+    largest = max(largest, logits[i]);
+  }
+  laneValues[lane] = largest;
+  for (var half = lanes / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (rowLane < half) {
+      laneValues[lane] = max(laneValues[lane], laneValues[lane + half]);
+    }
+  }
+  workgroupBarrier();
+  largest = laneValues[lane - rowLane];
+  workgroupBarrier();
+  var sum = 0.0;
+  for (var i = begin + rowLane; i < end; i += lanes) {
+    var value = 0.0;
+    if (i < endOfClasses) {
+      value = expOrNan(logits[i] - largest);
+    }
+    exps[i] = value;
+    sum += value;
+  }
+  laneValues[lane] = sum;
+  for (var half = lanes / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (rowLane < half) {
+      laneValues[lane] += laneValues[lane + half];
+    }
+  }
+  workgroupBarrier();
+  if (row < params.rows && rowLane == 0u) {
+    let column = targets[row] - params.firstClass;
+    statistics[3u * row] = largest;
+    statistics[3u * row + 1u] = laneValues[lane];
+    var targetLogit = 0.0;
+    if (column < params.numClasses) {
+      targetLogit = logits[begin + column];
+    }
+    statistics[3u * row + 2u] = targetLogit;
+  }
 }
 `,
 } as const;

@@ -77,10 +77,39 @@ const plans: Plans = {
       workgroups: count === 0 ? 0 : numRows * Math.ceil(width / 256),
     }],
   }),
+  softmax: (params) => rowwise("softmax", params),
+  softmax_backward: (params) => rowwise("softmax_backward", params),
+  attention: ({ batch, queries, heads }) => ({
+    source: "attention",
+    stages: [{ entryPoint: "main", workgroups: batch * heads * Math.ceil(queries / 32) }],
+  }),
+  attention_delta: ({ batch, queries, heads, valueDim }) =>
+    rowwise("attention_delta", { rows: batch * queries * heads, cols: valueDim }),
+  attention_backward: ({ batch, queries, keys, heads, keyHeads }) => ({
+    source: "attention_backward",
+    stages: [
+      { entryPoint: "queryGradients", workgroups: batch * heads * Math.ceil(queries / 32) },
+      { entryPoint: "keyGradients", workgroups: batch * keyHeads * Math.ceil(keys / 32) },
+    ],
+  }),
+  attention_bias_backward: ({ queries, keys, heads }) => {
+    const diagonals = heads * Math.max(Math.ceil(queries / 32) + Math.ceil(keys / 32) - 1, 0);
+    const distances = heads * Math.max(queries + keys - 1, 0);
+    return {
+      source: "attention_bias_backward",
+      stages: [
+        { entryPoint: "diagonals", workgroups: diagonals },
+        { entryPoint: "finish", workgroups: Math.ceil(distances / 256) },
+      ],
+      scratchLength: 63 * diagonals,
+    };
+  },
   softmax_cross_entropy: (params) => rowwise("softmax_cross_entropy", params),
+  split_softmax: (params) => rowwise("split_softmax", params),
+  split_cross_entropy: (params) => rowwise("split_cross_entropy", params),
   row_sums: (params) => rowwise("row_sums", params),
   column_sums: (params) => downColumns("column_sums", params),
-  adafactor_tile_sums: (params) => overRun("adafactor_tile_sums", params, storageOf(params)),
+  adafactor_tile_sums: (params) => overRun("adafactor_tile_sums", params),
   adafactor_join_sums: ({ numVectors }) => ({
     source: "adafactor_join_sums",
     stages: [{ entryPoint: "main", workgroups: Math.ceil(numVectors / 32) }],
@@ -89,7 +118,7 @@ const plans: Plans = {
     source: "adafactor_join_scalar",
     stages: [{ entryPoint: "main", workgroups: numBlocks }],
   }),
-  adafactor_tile_params: (params) => overRun("adafactor_tile_params", params, storageOf(params)),
+  adafactor_tile_params: (params) => overRun("adafactor_tile_params", params),
   adafactor_scale_gradients: () => ({
     source: "adafactor_scale_gradients",
     stages: [{ entryPoint: "main", workgroups: 1 }],
@@ -101,19 +130,16 @@ const plans: Plans = {
       { entryPoint: "vectors", workgroups: Math.ceil(numVectors / 256) },
     ],
   }),
-  adafactor_tile_updates: (params) => overRun("adafactor_tile_updates", params, storageOf(params)),
+  adafactor_tile_updates: (params) => overRun("adafactor_tile_updates", params),
   adafactor_step_sizes: ({ numBlocks }) => ({
     source: "adafactor_step_sizes",
     stages: [{ entryPoint: "main", workgroups: Math.ceil(numBlocks / 64) }],
   }),
-  adafactor_step: (params) => overRun("adafactor_step", params, storageOf(params)),
-  adafactor_step_momentum: (params) =>
-    overRun("adafactor_step_momentum", params, storageOf(params)),
-  adafactor_tile_momentum: (params) =>
-    overRun("adafactor_tile_momentum", params, storageOf(params)),
-  adafactor_step_cautious: (params) =>
-    overRun("adafactor_step_cautious", params, storageOf(params)),
-  came_tile_sums: (params) => overRun("came_tile_sums", params, storageOf(params)),
+  adafactor_step: (params) => overRun("adafactor_step", params),
+  adafactor_step_momentum: (params) => overRun("adafactor_step_momentum", params),
+  adafactor_tile_momentum: (params) => overRun("adafactor_tile_momentum", params),
+  adafactor_step_cautious: (params) => overRun("adafactor_step_cautious", params),
+  came_tile_sums: (params) => overRun("came_tile_sums", params),
 };
 
 /** Four elements per invocation, 1024 per workgroup. */
@@ -163,22 +189,18 @@ function rowwise(source: Plan["source"], { rows, cols }: { rows: number; cols: n
   };
 }
 
-/** One workgroup per tile of a run of blocks (block_table.ts). */
+/** One workgroup per tile of a run of blocks (block_table.ts), compiled for how its tensors are stored and rounded. */
 function overRun(
   source: Plan["source"],
-  { numTiles }: { readonly numTiles: number },
-  constants: Readonly<Record<string, number>>,
+  params: Readonly<Record<string, number>> & { readonly numTiles: number },
 ): Plan {
-  return { source, constants, stages: [{ entryPoint: "main", workgroups: numTiles }] };
+  const constants = Object.fromEntries(
+    STORAGE_PARAMS.filter((name) => name in params).map((name) => [name, params[name]]),
+  );
+  return { source, constants, stages: [{ entryPoint: "main", workgroups: params.numTiles }] };
 }
 
-/** Those of the parameters that a shader is compiled for: how its tensors are stored and rounded. */
-function storageOf(params: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
-  const names = ["gradType", "paramType", "momentumType", "stochastic"];
-  return Object.fromEntries(
-    names.filter((name) => name in params).map((name) => [name, params[name]]),
-  );
-}
+const STORAGE_PARAMS = ["gradType", "paramType", "momentumType", "stochastic"];
 
 /** Tiles of 64 x 64, or on the CPU 64 blocks of 8 x 4 per workgroup. */
 function matmul(

@@ -1,4 +1,6 @@
 // y[..., :] = table[index, :],  table [V, D]        V embeddings of D features; they start normally distributed, as PyTorch's
+//
+// The row of a padding index is looked up as any other and learns nothing from that.
 
 import type { Device } from "../device/device.ts";
 import { Layout } from "../dist/layout.ts";
@@ -24,14 +26,29 @@ export interface EmbeddingOptions {
   readonly gradientDtype?: FloatType;
 }
 
+/** A table that exists. */
+export interface EmbeddingParameters {
+  /** [V, D]. */
+  readonly weight: Parameter;
+  /** Lookups of this row give no gradient. Default: there is none. */
+  readonly paddingIndex?: number | undefined;
+}
+
 /** A row of a table for every index. */
 export class Embedding extends Module<Tensor<"u32">> {
   /** [V, D]. */
   readonly weight: Parameter;
+  /** Lookups of this row give no gradient. */
+  readonly paddingIndex: number | undefined;
 
-  /** A new table of V rows. @throws {RangeError} if V or D is not a positive integer. */
-  constructor(device: Device, options: EmbeddingOptions) {
+  /** A new table of V rows, or one that exists. @throws {RangeError} if V or D is not a positive integer. */
+  constructor(device: Device, options: EmbeddingOptions | EmbeddingParameters) {
     super();
+    if ("weight" in options) {
+      this.weight = options.weight;
+      this.paddingIndex = options.paddingIndex;
+      return;
+    }
     const { numEmbeddings, embeddingDim, random, dtype = "f32", gradientDtype = dtype } = options;
     for (const [name, value] of Object.entries({ numEmbeddings, embeddingDim })) {
       if (!Number.isInteger(value) || value < 1) {
@@ -45,6 +62,6 @@ export class Embedding extends Module<Tensor<"u32">> {
 
   /** indices [...] -> [..., D]. @throws {RangeError} if an index is not under V. */
   override forward(indices: Tensor<"u32">): Promise<Tensor> {
-    return Promise.try(embedding, this.weight, indices);
+    return Promise.try(embedding, this.weight, indices, { paddingIndex: this.paddingIndex });
   }
 }

@@ -4,7 +4,11 @@ import type { Device } from "../device/device.ts";
 import { linear } from "../ops/linear.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { initialParameters, type LinearOptions } from "./linear_parameters.ts";
+import {
+  initialParameters,
+  type LinearOptions,
+  type LinearParameters,
+} from "./linear_parameters.ts";
 import { Module } from "./module.ts";
 
 /**
@@ -21,10 +25,10 @@ export class Linear extends Module<FloatTensor> {
   /** b [O]. */
   readonly bias: Parameter | undefined;
 
-  /** A new layer. @throws {RangeError} if a number of features is not a positive integer. */
-  constructor(device: Device, options: LinearOptions) {
+  /** A new layer, or one of parameters that exist. @throws {RangeError} if a number of features is not a positive integer. */
+  constructor(device: Device, options: LinearOptions | LinearParameters) {
     super();
-    const { weight, bias } = initialParameters(device, options);
+    const { weight, bias } = "weight" in options ? options : initialParameters(device, options);
     this.weight = weight;
     this.bias = bias;
   }

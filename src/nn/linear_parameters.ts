@@ -2,14 +2,12 @@
 
 import type { Device } from "../device/device.ts";
 import type { ProcessGroup } from "../dist/group.ts";
-import { Layout, type Split } from "../dist/layout.ts";
-import { inF32 } from "../ops/operands.ts";
+import { Layout } from "../dist/layout.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import { Parameter } from "../tensor/parameter.ts";
-import { formatShape, rowsAndCols } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
 import { uniformValues } from "./initial_values.ts";
 import type { RandomSource } from "./philox.ts";
+import { shardOf } from "./shard_of.ts";
 
 /** Sizes and initial values of a linear layer. */
 export interface LinearOptions {
@@ -33,10 +31,10 @@ export interface LinearParameters {
   readonly bias: Parameter | undefined;
 }
 
-/** How a parallel layer cuts W and b; nothing for a whole layer. */
-export interface LinearSplits {
-  readonly weight?: Split<ProcessGroup>;
-  readonly bias?: Split<ProcessGroup>;
+/** How a parallel layer's W and b lie on ranks; whole by default. */
+export interface LinearLayouts {
+  readonly weight?: (shape: readonly number[]) => Layout<ProcessGroup>;
+  readonly bias?: (shape: readonly number[]) => Layout<ProcessGroup>;
 }
 
 /**
@@ -47,20 +45,20 @@ export interface LinearSplits {
 export function initialParameters(
   device: Device,
   options: LinearOptions,
-  splits: LinearSplits = {},
+  layouts: LinearLayouts = {},
 ): LinearParameters {
   const { inFeatures, outFeatures, random, bias: hasBias = true } = options;
   const { dtype = "f32", gradientDtype = dtype } = options;
   checkFeatures({ inFeatures, outFeatures });
   const bound = 1 / Math.sqrt(inFeatures);
-  const initial = (shape: readonly number[], split: Split<ProcessGroup> | undefined) => {
-    const layout = new Layout(shape, split === undefined ? [] : [split]);
+  const initial = (shape: readonly number[], layoutOf: LinearLayouts["weight"] = whole) => {
+    const layout = layoutOf(shape);
     const values = uniformValues(layout, random.stream(), bound);
     return new Parameter(device, values, { layout, dtype, gradientDtype });
   };
   return {
-    weight: initial([outFeatures, inFeatures], splits.weight),
-    bias: hasBias ? initial([outFeatures], splits.bias) : undefined,
+    weight: initial([outFeatures, inFeatures], layouts.weight),
+    bias: hasBias ? initial([outFeatures], layouts.bias) : undefined,
   };
 }
 
@@ -70,17 +68,23 @@ export function initialParameters(
  * @throws {RangeError} if they are split already, or there are fewer features than ranks.
  * @throws {Error} if they were released, as by being taken before.
  */
-export function takeShards(whole: LinearParameters, splits: LinearSplits): LinearParameters {
-  const { weight, bias } = whole;
+export function takeShards(
+  { weight, bias }: LinearParameters,
+  layouts: LinearLayouts,
+): LinearParameters {
   weight.checkUsable();
   bias?.checkUsable();
   const shards = {
-    weight: shardOf(weight, splits.weight),
-    bias: bias === undefined ? undefined : shardOf(bias, splits.bias),
+    weight: shardOf(weight, (layouts.weight ?? whole)(weight.shape)),
+    bias: bias === undefined ? undefined : shardOf(bias, (layouts.bias ?? whole)(bias.shape)),
   };
   weight[Symbol.dispose]();
   bias?.[Symbol.dispose]();
   return shards;
+}
+
+function whole(shape: readonly number[]): Layout<ProcessGroup> {
+  return new Layout(shape);
 }
 
 function checkFeatures(features: Readonly<Record<string, number>>): void {
@@ -89,33 +93,4 @@ function checkFeatures(features: Readonly<Record<string, number>>): void {
       throw new RangeError(`Wanted ${name} to be an integer from 1, got ${value}`);
     }
   }
-}
-
-/** Copies this rank's block of a whole vector or matrix, on the device. */
-function shardOf(whole: Parameter, split: Split<ProcessGroup> | undefined): Parameter {
-  if (whole.layout.splits.length > 0) {
-    throw new RangeError(
-      `Cannot split ${whole.name} of shape ${formatShape(whole.layout.globalShape)} again: ` +
-        "make parallel layers from whole ones",
-    );
-  }
-  const layout = new Layout(whole.shape, split === undefined ? [] : [split]);
-  const { device, dtype, gradientDtype, name } = whole;
-  const begins = whole.shape.map((_, dim) => layout.range(dim).begin);
-  const stride = whole.shape.at(-1)!;
-  const { rows, cols } = rowsAndCols(layout.localShape);
-  const block = Tensor.empty(device, layout.localShape);
-  inF32([whole], (x) => {
-    device.run("copy_block", { x: x.buffer, out: block.buffer }, {
-      rows,
-      cols,
-      fromStride: stride,
-      fromOffset: (begins.at(-2) ?? 0) * stride + begins.at(-1)!,
-      toStride: cols,
-      toOffset: 0,
-    });
-  });
-  const shard = new Parameter(device, block.copyMemory(dtype), { layout, name, gradientDtype });
-  block.release();
-  return shard;
 }

@@ -8,12 +8,11 @@
 //
 // A parameter is named by its path, `up.weight`; one that is used twice has its first path, and is listed once.
 
-import type { DType } from "../tensor/dtype.ts";
 import { Parameter } from "../tensor/parameter.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 
 /** Parameters and the computation that uses them. Disposing it releases the parameters. */
-export abstract class Module<Input extends Tensor<DType> = Tensor> implements Disposable {
+export abstract class Module<Input = Tensor> implements Disposable {
   /** Computes the output; a promise, as a parallel layer exchanges data on the way. */
   abstract forward(input: Input): Promise<Tensor>;
 
@@ -42,6 +41,9 @@ export abstract class Module<Input extends Tensor<DType> = Tensor> implements Di
     for (const parameter of this.parameters()) parameter[Symbol.dispose]();
   }
 }
+
+/** A layer that maps rows to rows, whole or spread over ranks. */
+export type Layer = Module<FloatTensor>;
 
 interface Walk {
   readonly path: string;

@@ -42,7 +42,7 @@ export function crossEntropy(
       } and ${formatShape(targets.shape)}`,
     );
   }
-  const counting = targetsThatCount(targets, { numClasses: cols, ignored });
+  const counting = targetsThatCount("crossEntropy", targets, { numClasses: cols, ignored });
   if (rows === 0) {
     throw new RangeError(
       `crossEntropy() wants at least one row, the shape is ${formatShape(logits.shape)}`,
@@ -69,26 +69,27 @@ export function crossEntropy(
   sumOfLosses.release();
   return loss.computedBy({
     op: "crossEntropy",
-    inputs: [logits, targets],
+    inputs: [logits],
     saved: [dLogits],
     gradient: (dLoss) => [scaledBy(dLogits, dLoss)],
   });
 }
 
 /** How many targets are not `ignored`. @throws {RangeError} if one of them is not under `numClasses` */
-function targetsThatCount(
+export function targetsThatCount(
+  op: string,
   targets: Tensor<"u32">,
   { numClasses, ignored }: { readonly numClasses: number; readonly ignored: number | undefined },
 ): number {
   if (ignored === undefined) {
-    checkIndices("crossEntropy", targets, numClasses);
+    checkIndices(op, targets, numClasses);
     return targets.length;
   }
-  const counting = indicesOf("crossEntropy", targets).filter((target) => target !== ignored);
+  const counting = indicesOf(op, targets).filter((target) => target !== ignored);
   const wrong = counting.find((target) => target >= numClasses);
   if (wrong !== undefined) {
     throw new RangeError(
-      `crossEntropy() wants targets under ${numClasses}, or ${ignored} in rows that do not count, got ${wrong}`,
+      `${op}() wants targets under ${numClasses}, or ${ignored} in rows that do not count, got ${wrong}`,
     );
   }
   return counting.length;

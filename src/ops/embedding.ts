@@ -14,6 +14,9 @@ export interface EmbeddingLookup {
   readonly paddingIndex?: number | undefined;
 }
 
+/** An index that has no row in the table of {@linkcode partialEmbedding}. */
+export const NO_ROW = 0xffffffff;
+
 /**
  * Rows of `table` [V, D] by `indices` [...]: [..., D].
  *
@@ -22,14 +25,50 @@ export interface EmbeddingLookup {
 export function embedding(
   table: FloatTensor,
   indices: Tensor<"u32">,
-  { paddingIndex }: EmbeddingLookup = {},
+  options: EmbeddingLookup = {},
+): Tensor {
+  checkIndices("embedding", indices, rowsOf(table));
+  return lookUp(table, indices, { ...options, saved: [] });
+}
+
+/** As {@linkcode embedding}, by indices that the host computed: [...shape, D]. */
+export function embeddingAt(
+  table: FloatTensor,
+  indices: Uint32Array,
+  { shape }: { readonly shape: readonly number[] },
+): Tensor {
+  const onDevice = Tensor.from(table.device, indices, { shape });
+  checkIndices("embedding", onDevice, rowsOf(table));
+  return lookUp(table, onDevice, { saved: [onDevice] });
+}
+
+/**
+ * As {@linkcode embedding} by indices that the host computed, for a table that has some rows only: the index
+ * {@linkcode NO_ROW} gives zeros, and no gradient.
+ */
+export function partialEmbeddingAt(
+  table: FloatTensor,
+  indices: Uint32Array,
+  { shape, ...options }: EmbeddingLookup & { readonly shape: readonly number[] },
+): Tensor {
+  const numRows = rowsOf(table);
+  const wrong = indices.find((index) => index >= numRows && index !== NO_ROW);
+  if (wrong !== undefined) {
+    throw new RangeError(
+      `partialEmbeddingAt() wants indices under ${numRows}, or ${NO_ROW}, got ${wrong}`,
+    );
+  }
+  const onDevice = Tensor.from(table.device, indices, { shape });
+  return lookUp(table, onDevice, { ...options, saved: [onDevice] });
+}
+
+function lookUp(
+  table: FloatTensor,
+  indices: Tensor<"u32">,
+  { paddingIndex, saved }: EmbeddingLookup & { readonly saved: readonly Tensor<"u32">[] },
 ): Tensor {
   checkSameDevice("embedding", table, indices);
-  if (table.shape.length !== 2) {
-    throw new RangeError(`embedding() wants a table of [V, D], got ${formatShape(table.shape)}`);
-  }
   const [numRows, width] = table.shape;
-  checkIndices("embedding", indices, numRows);
   if (paddingIndex !== undefined && !isIndex(paddingIndex, numRows)) {
     throw new RangeError(`embedding() wants a padding index under ${numRows}, got ${paddingIndex}`);
   }
@@ -43,6 +82,7 @@ export function embedding(
   return y.computedBy({
     op: "embedding",
     inputs: [table, indices],
+    saved,
     gradient(dy) {
       const dTable = table.filledLike(0);
       table.device.run(
@@ -57,6 +97,14 @@ export function embedding(
       return [dTable];
     },
   });
+}
+
+/** @throws {RangeError} if `table` is no matrix. */
+function rowsOf(table: FloatTensor): number {
+  if (table.shape.length !== 2) {
+    throw new RangeError(`embedding() wants a table of [V, D], got ${formatShape(table.shape)}`);
+  }
+  return table.shape[0];
 }
 
 /** @throws {RangeError} if an index is not under `limit`. */

@@ -1,19 +1,37 @@
-// y[M, N] = a[M, K] b[K, N].        da = dy b^T, db = a^T dy
+// y[M, N] = a[M, K] b[K, N] + bias[N].        da = dy b^T, db = a^T dy, dbias[n] = sum_m dy[m, n]
 //
 // The leading dims of `a` together are M.
 
 import type { Device } from "../device/device.ts";
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { columnSums } from "./add_row.ts";
 import { checkSameDevice, inF32 } from "./operands.ts";
 
 /**
- * Matrix product of `a` [..., K] and `b` [K, N]: [..., N].
+ * Matrix product of `a` [..., K] and `b` [K, N], to which `bias` [N] is added if there is one: [..., N].
  *
  * @throws {RangeError} if the shapes do not fit.
  */
-export function matmul(a: FloatTensor, b: FloatTensor): Tensor {
-  checkSameDevice("matmul", a, b);
+export function matmul(a: FloatTensor, b: FloatTensor, bias?: FloatTensor): Tensor {
+  return matmulForward(a, b, bias).computedBy({
+    op: "matmul",
+    inputs: bias === undefined ? [a, b] : [a, b, bias],
+    gradient(dy, [wantsA, wantsB, wantsBias]) {
+      const { rows: m, cols: n } = rowsAndCols(dy.shape);
+      const k = b.shape[0];
+      const da = wantsA ? Tensor.empty(a.device, a.shape) : undefined;
+      const db = wantsB ? Tensor.empty(b.device, b.shape) : undefined;
+      if (da) inF32([b], (b) => multiply("matmul_nt", { a: dy, b, out: da }, { m, n: k, k: n }));
+      if (db) inF32([a], (a) => multiply("matmul_tn", { a, b: dy, out: db }, { m: k, n, k: m }));
+      return [da, db, wantsBias ? columnSums(dy) : undefined];
+    },
+  });
+}
+
+/** Unrecorded {@linkcode matmul}. */
+export function matmulForward(a: FloatTensor, b: FloatTensor, bias?: FloatTensor): Tensor {
+  checkSameDevice("matmul", a, b, ...(bias === undefined ? [] : [bias]));
   const { rows: m, cols: k } = rowsAndCols(a.shape);
   if (a.shape.length === 0 || b.shape.length !== 2 || b.shape[0] !== k) {
     throw new RangeError(
@@ -22,19 +40,18 @@ export function matmul(a: FloatTensor, b: FloatTensor): Tensor {
     );
   }
   const n = b.shape[1];
+  if (bias !== undefined && (bias.shape.length !== 1 || bias.length !== n)) {
+    throw new RangeError(
+      `matmul() wants bias of [${n}] for b of ${formatShape(b.shape)}, got ${
+        formatShape(bias.shape)
+      }`,
+    );
+  }
   const y = Tensor.empty(a.device, [...a.shape.slice(0, -1), n]);
-  inF32([a, b], (a, b) => multiply("matmul_nn", { a, b, out: y }, { m, n, k }));
-  return y.computedBy({
-    op: "matmul",
-    inputs: [a, b],
-    gradient(dy, [wantsA, wantsB]) {
-      const da = wantsA ? Tensor.empty(a.device, a.shape) : undefined;
-      const db = wantsB ? Tensor.empty(b.device, b.shape) : undefined;
-      if (da) inF32([b], (b) => multiply("matmul_nt", { a: dy, b, out: da }, { m, n: k, k: n }));
-      if (db) inF32([a], (a) => multiply("matmul_tn", { a, b: dy, out: db }, { m: k, n, k: m }));
-      return [da, db];
-    },
+  inF32([a, b, bias], (a, b, bias) => {
+    multiply("matmul_nn", { a, b, bias, out: y }, { m, n, k });
   });
+  return y;
 }
 
 /** Operands of one product; the kernel's name says which is transposed. */

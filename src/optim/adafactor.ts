@@ -25,11 +25,14 @@ import type { Factoring } from "./factoring.ts";
 import type { Hyperparameters } from "./hyperparameters.ts";
 import { type Plan, planBlocks } from "./adafactor_plan.ts";
 import type { OptimizerState } from "./adafactor_state.ts";
+import { scale } from "../ops/scale.ts";
 import { BlockMemory } from "./block_memory.ts";
+import { confidenceMemory } from "./confidence_step.ts";
 import { OptimizerStates, type Owned } from "./optimizer_states.ts";
 import type { GradientBlock } from "./adafactor_passes.ts";
 import { runStep } from "./adafactor_step.ts";
 import { diagnose, type HostGradient, type ParameterDiagnostics } from "./diagnostics.ts";
+import { LossScaler } from "./loss_scaler.ts";
 import { NonFiniteGradientError } from "./non_finite.ts";
 import { checkOptionShape } from "./option_shape.ts";
 import {
@@ -51,7 +54,7 @@ export interface StepOptions {
 /**
  * Adafactor on one device: keeps a row and a column of statistics per matrix instead of the whole second moment.
  *
- * Parameters are f32 of any shape; by default the last two dims are factored; vectors and scalars keep the full moment.
+ * Parameters are f32, f16 or bf16 of any shape; by default the last two dims are factored; vectors and scalars keep the full moment.
  * State: (rows + cols + 1) floats per matrix.
  *
  * Source: Shazeer & Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost" (2018), algorithms 4-6;
@@ -70,30 +73,39 @@ export class Adafactor implements Disposable {
   readonly #hyper: ReadonlyMap<Parameter, Hyperparameters>;
   readonly #nonFinite: "error" | "skip";
   readonly #maxNorm: number | undefined;
+  readonly #fixedLossScale: number;
+  readonly #lossScaler: LossScaler | undefined;
   readonly #states = new OptimizerStates();
   readonly #guard: DeviceBuffer;
   #plan: Plan | undefined;
   #memory: BlockMemory | undefined;
+  #confidence: BlockMemory | undefined;
   /** The parameters of the plan, in the order given. */
   #planned: readonly Parameter[] = [];
   #busy = false;
   #skippedSteps = 0;
 
   /**
-   * Optimizes `parameters`, all f32 on one device: parameters, or groups of them with options of their own.
+   * Optimizes `parameters`, all on one device: parameters, or groups of them with options of their own.
    *
    * @throws {TypeError} if an option does not exist, options exclude each other, or parameters are given twice or on several devices
    * @throws {RangeError} if a number is outside its range, or there is no parameter
    */
   constructor(parameters: Iterable<Parameter | ParameterGroup>, options: OptimizerOptions = {}) {
     checkOptionShape(options, "optimizer");
-    const { maxGradientNorm, nonFinite = "error", ...defaults } = options;
+    const { maxGradientNorm, nonFinite = "error", lossScale = 1, ...defaults } = options;
+    if (typeof lossScale === "number" && !(lossScale > 0 && lossScale < Infinity)) {
+      throw new RangeError(`lossScale must be > 0: current value is ${lossScale}`);
+    }
     if (maxGradientNorm !== undefined && !(maxGradientNorm > 0)) {
       throw new RangeError(`maxGradientNorm must be > 0: current value is ${maxGradientNorm}`);
     }
     this.#hyper = parseGroups(parameters, defaults);
     this.#nonFinite = nonFinite;
     this.#maxNorm = maxGradientNorm;
+    this.#fixedLossScale = typeof lossScale === "number" ? lossScale : 1;
+    if (lossScale === "dynamic") this.#lossScaler = new LossScaler();
+    if (typeof lossScale === "object") this.#lossScaler = new LossScaler(lossScale);
     this.#guard = this.#device.allocate(4);
   }
 
@@ -107,9 +119,14 @@ export class Adafactor implements Disposable {
     return this.#skippedSteps;
   }
 
-  /** Computes gradients of `loss`, a scalar; they add to those already there. */
+  /** What `backward()` multiplies the loss by now. */
+  get lossScale(): number {
+    return this.#lossScaler?.scale ?? this.#fixedLossScale;
+  }
+
+  /** Computes gradients of `loss`, a scalar, times `lossScale`; they add to those already there. */
   async backward(loss: FloatTensor): Promise<void> {
-    await loss.backward();
+    await this.scaledLoss(loss).backward();
   }
 
   /** Forgets all gradients. */
@@ -136,7 +153,9 @@ export class Adafactor implements Disposable {
       try {
         await this.#update(this.#planFor(active), gradientDivisor);
       } catch (error) {
-        if (!(error instanceof NonFiniteGradientError) || this.#nonFinite === "error") throw error;
+        if (!(error instanceof NonFiniteGradientError)) throw error;
+        this.#lossScaler?.backOff();
+        if (this.#nonFinite === "error" && this.#lossScaler === undefined) throw error;
         this.#skippedSteps += 1;
       }
     });
@@ -148,7 +167,16 @@ export class Adafactor implements Disposable {
    * @throws {TypeError} if two parameters have one name
    */
   async stateDict(): Promise<OptimizerState> {
-    return await this.alone(() => this.#states.save(this.#owned(this.parameters)));
+    return await this.alone(async () => {
+      const saved = await this.#states.save(this.#owned(this.parameters));
+      if (this.#lossScaler === undefined) return saved;
+      const { scale, goodSteps } = this.#lossScaler.state;
+      for (const each of Object.values(saved)) {
+        each.lossScale = scale;
+        each.lossScaleGoodSteps = goodSteps;
+      }
+      return saved;
+    });
   }
 
   /**
@@ -159,6 +187,10 @@ export class Adafactor implements Disposable {
   loadStateDict(saved: Readonly<OptimizerState>): void {
     this.requireIdle();
     this.#states.load(saved, this.#owned(this.parameters));
+    const [{ lossScale, lossScaleGoodSteps }] = Object.values(saved);
+    if (this.#lossScaler !== undefined && lossScale !== undefined) {
+      this.#lossScaler.state = { scale: lossScale, goodSteps: lossScaleGoodSteps ?? 0 };
+    }
     this.forgetPlan();
   }
 
@@ -185,6 +217,11 @@ export class Adafactor implements Disposable {
     this.forgetPlan();
     this.#states[Symbol.dispose]();
     this.#guard[Symbol.dispose]();
+  }
+
+  /** The loss times the present scale. */
+  protected scaledLoss(loss: FloatTensor): FloatTensor {
+    return this.lossScale === 1 ? loss : scale(loss, this.lossScale);
   }
 
   /** Groups over which sums may add up, in the order of every exchange. */
@@ -253,7 +290,8 @@ export class Adafactor implements Disposable {
   protected forgetPlan(): void {
     this.#plan?.sums[Symbol.dispose]();
     this.#memory?.[Symbol.dispose]();
-    this.#plan = this.#memory = undefined;
+    this.#confidence?.[Symbol.dispose]();
+    this.#plan = this.#memory = this.#confidence = undefined;
     this.#states.forgetSquares();
   }
 
@@ -291,17 +329,19 @@ export class Adafactor implements Disposable {
   }
 
   async #update(plan: Plan, gradientDivisor: number): Promise<void> {
-    const parameters = plan.blocks.map(({ parameter }) => parameter);
+    const parameters = plan.sources.map(({ parameter }) => parameter);
     using scope = new DisposableStack();
     const grads = await this.gradientBlocks(parameters, scope);
     await runStep(plan, {
       device: this.#device,
       memory: this.#memory!,
+      confidence: this.#confidence,
       guard: this.#guard,
       grads,
       isAlone: this.groups.length === 0,
-      scaling: { divisor: gradientDivisor, maxNorm: this.#maxNorm },
+      scaling: { divisor: gradientDivisor * this.lossScale, maxNorm: this.#maxNorm },
     });
+    this.#lossScaler?.grow();
     await this.publish(parameters);
   }
 
@@ -320,8 +360,10 @@ export class Adafactor implements Disposable {
       state: this.#states.of(each),
     }));
     this.#planned = parameters;
-    this.#memory = new BlockMemory(this.#device, participants.length);
-    return this.#plan = planBlocks(this.#device, participants, this.groups);
+    const planned = planBlocks(this.#device, participants, this.groups);
+    this.#memory = new BlockMemory(this.#device, planned.blocks.length);
+    this.#confidence = confidenceMemory(this.#device, planned);
+    return this.#plan = planned;
   }
 
   #owned(parameters: readonly Parameter[]): Owned[] {

@@ -5,6 +5,7 @@ import type { Device, DeviceBuffer } from "../device/device.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import type { Plan } from "./adafactor_plan.ts";
 import { type BlockMemory, type Placement, roomOf } from "./block_memory.ts";
+import type { SumSlots } from "./packed_sums.ts";
 import { allBlocks, type BlockRun, runsOf, type TileRun, tilesOf } from "./block_runs.ts";
 
 /** Where one parameter's block lies: its gradient's, or its own. */
@@ -40,13 +41,18 @@ export function sumStatistics(operands: PassOperands): void {
       ...grad.params,
     });
   }
+  joinSums(operands);
+  joinScalar(operands, allBlocks(plan), "gradientSquares");
+  sumParameters(operands);
+}
+
+/** From tiles to row sums, column sums and sums of both. */
+export function joinSums({ device, plan, memory: { blocks }, partials }: PassOperands): void {
   device.run("adafactor_join_sums", { blocks, partials, sums: plan.sums }, {
     ...vectorsOf(plan),
     partialsLength: plan.partialsLength,
     sumsLength: lengthOf(plan.sums),
   });
-  joinScalar(operands, allBlocks(plan), "gradientSquares");
-  sumParameters(operands);
 }
 
 /** Whether gradients are finite, and what they are multiplied by. */
@@ -63,13 +69,15 @@ export function scaleGradients(
   });
 }
 
-/** From the whole parameters' sums to R, C and this step's factors. */
-export function advanceMoments({ device, plan, memory, guard, factors }: PassOperands): void {
+/** From the whole parameters' sums, of gradients that count `scale` times, to R, C and this step's factors. */
+export function advanceAverages(
+  { device, plan, memory, guard, moments, factors }: PassOperands,
+  scale: SumSlots,
+): void {
   const { blocks, numbers } = memory;
-  const { buffer: moments } = plan.blocks[0].state.moments;
   device.run("adafactor_averages", { blocks, numbers, sums: plan.sums, guard, moments, factors }, {
     ...vectorsOf(plan),
-    gradientScale: plan.gradientScale.offset,
+    gradientScale: scale.offset,
     sumsLength: lengthOf(plan.sums),
     momentsLength: lengthOf(moments),
     factorsLength: plan.factorsLength,
@@ -100,7 +108,8 @@ export function sizeSteps({ device, plan, memory }: PassOperands, run: BlockRun)
 /** The blocks whose step is cautious; undefined where there are none. */
 export function cautiousBlocks({ blocks }: Plan): BlockRun | undefined {
   const firstBlock = blocks.findIndex(({ kind }) => kind === "cautious");
-  return firstBlock < 0 ? undefined : { firstBlock, numBlocks: blocks.length - firstBlock };
+  if (firstBlock < 0) return undefined;
+  return { firstBlock, numBlocks: blocks.filter(({ kind }) => kind === "cautious").length };
 }
 
 /** Before pass 3 of a cautious step: the momentum, and how many of its elements are to be applied. */
@@ -126,6 +135,28 @@ export function averageMomentum(operands: PassOperands, cautious: BlockRun): voi
   joinScalar(operands, cautious, "aligned");
 }
 
+/** CAME's pass between: the momentum, and what tiles have of squared differences. */
+export function sumDifferences(operands: PassOperands): void {
+  const { device, plan, memory: { blocks, steps }, factors, guard, partials } = operands;
+  for (const run of stepRuns(operands)) {
+    if (plan.blocks[run.firstBlock].kind !== "came") continue;
+    const [grad, momentum] = [gradOf(run, operands), momentumOf(run, operands)];
+    const bindings = {
+      ...grad.binding,
+      ...momentum.binding,
+      blocks,
+      factors,
+      steps,
+      guard,
+      partials,
+    };
+    device.run("came_tile_sums", bindings, {
+      ...{ ...run, ...grad.params, ...momentum.params },
+      factorsLength: plan.factorsLength,
+    });
+  }
+}
+
 /** Pass 3: the new parameters, and their sums of squares for the next step. */
 export function applyUpdates(operands: PassOperands): void {
   const { device, plan, memory: { blocks, steps }, factors, guard, partials } = operands;
@@ -138,6 +169,8 @@ export function applyUpdates(operands: PassOperands): void {
       stochastic: plan.blocks[run.firstBlock].hyper.rounding === "stochastic" ? 1 : 0,
     };
     const { kind } = plan.blocks[run.firstBlock];
+    // CAME's are stepped in its second half.
+    if (kind === "came") continue;
     if (kind === "plain") {
       device.run("adafactor_step", bindings, params);
     } else {
@@ -226,7 +259,8 @@ function momentumOf({ firstBlock }: BlockRun, { momenta }: PassOperands) {
 }
 
 function vectorsOf(plan: Plan) {
-  return { ...allBlocks(plan), firstVector: 0, numVectors: plan.numVectors };
+  const { firstVector } = plan.blocks[0].record;
+  return { ...allBlocks(plan), firstVector, numVectors: plan.numVectors - firstVector };
 }
 
 function lengthOf({ byteLength }: DeviceBuffer): number {

@@ -9,11 +9,13 @@ import { storageTypes } from "../device/storage_types.ts";
 import type { ProcessGroup } from "../dist/group.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { State } from "./adafactor_state.ts";
-import { geometryOf, settingsOf } from "./block_records.ts";
+import { type BlockGeometry, geometryOf, settingsOf } from "./block_records.ts";
 import type { FactoredView } from "./factored_moment.ts";
 import type { Hyperparameters } from "./hyperparameters.ts";
+import { matrixViews } from "./matrix_views.ts";
 import { innerFirst, type SumsLayout, type SumSlots, SumsPlan } from "./packed_sums.ts";
 import { isSmall } from "./small_blocks.ts";
+import { hasConfidence } from "./state_memory.ts";
 
 /** A parameter that takes part, and this rank's block of it. */
 export interface Participant {
@@ -28,13 +30,23 @@ export interface Participant {
 }
 
 /** How a block's parameter is changed: each has a kernel of its own. */
-export type StepKind = "plain" | "momentum" | "cautious";
+export type StepKind = "plain" | "momentum" | "cautious" | "came";
 
 /** One parameter in the present plan. */
-export interface Block extends Participant {
+export interface Source extends Participant {
   readonly kind: StepKind;
   /** Whether its tensors are copied together with others'. */
   readonly isSmall: boolean;
+  /** How its elements lie. */
+  readonly geometry: BlockGeometry;
+}
+
+/** What kernels work on: a parameter, or one matrix of it. */
+export interface Block extends Participant {
+  readonly kind: StepKind;
+  /** Which of the plan's parameters it belongs to, and its first element in this rank's block of that. */
+  readonly source: number;
+  readonly within: number;
   /** What kernels know of it, apart from where its gradient and itself lie. */
   readonly record: BlockRecord;
   /** Sum g^2, u^2, p^2 of the whole parameter, in as many slots as `record` says. */
@@ -45,14 +57,20 @@ export interface Block extends Participant {
 
 /** The parameters that take part, and the buffers of what is known of them. */
 export interface Plan {
+  readonly sources: readonly Source[];
   readonly blocks: readonly Block[];
   readonly statistics: SumsLayout<ProcessGroup>;
   readonly updates: SumsLayout<ProcessGroup>;
   readonly alignments: SumsLayout<ProcessGroup>;
+  readonly confidences: SumsLayout<ProcessGroup>;
+  /** CAME's blocks as its second half sees them: with momenta for gradients; empty without CAME. */
+  readonly confidentBlocks: readonly Block[];
   /** Per block, how many ranks saw a gradient that is not finite. */
   readonly numNonFinite: SumSlots;
   /** What gradients are multiplied by in this step. */
   readonly gradientScale: SumSlots;
+  /** 1, by which momenta are multiplied. */
+  readonly one: SumSlots;
   readonly sums: DeviceBuffer;
   /** Elements that a step needs for the partial sums and the factors of all blocks. */
   readonly partialsLength: number;
@@ -70,21 +88,35 @@ export function planBlocks(
   participants: readonly Participant[],
   groups: readonly ProcessGroup[],
 ): Plan {
-  const sorted = participants.map((each) => ({
+  const sources = participants.map((each): Source => ({
     ...each,
-    kind: kindOf(each.hyper),
+    kind: kindOf(each),
     isSmall: isSmall(each.view),
+    geometry: geometryOf(each.view, { kind: device.kind, even: hasHalves(each) }),
   })).sort((a, b) => orderOf(a) - orderOf(b));
-  const inOrder = innerFirst(groups, sorted.map(({ view }) => view));
+  const inOrder = innerFirst(groups, sources.map(({ view }) => view));
   const statistics = new SumsPlan(inOrder);
   const updates = new SumsPlan(inOrder);
   const alignments = new SumsPlan(inOrder);
-  const planned = sorted.map((each) => {
-    const { batch, rows, cols, rowSumGroups, colSumGroups, groups } = each.view;
-    const geometry = geometryOf(each.view, { kind: device.kind, even: hasHalves(each) });
+  const confidences = new SumsPlan(inOrder);
+  const pieces = sources.flatMap((each, source) => {
+    const { rows, cols } = each.view;
+    const matrices = each.hyper.perMatrix
+      ? matrixViews(each.view)
+      : [{ view: each.view, global: undefined, local: 0 }];
+    return matrices.map(({ view, global, local }) => {
+      const geometry = geometryOf(view, { kind: device.kind, even: hasHalves(each) });
+      return {
+        ...{ ...each, view, local, source, within: local * rows * cols },
+        geometry: global === undefined ? geometry : { ...geometry, batchBegin: global },
+      };
+    });
+  });
+  const planned = pieces.map((each) => {
+    const { view: { batch, rows, cols, rowSumGroups, colSumGroups, groups }, geometry } = each;
     const perScalar = geometry.batchSlots * geometry.rowSlots;
     return {
-      ...{ ...each, geometry },
+      ...each,
       rowSums: statistics.add(batch * rows, rowSumGroups),
       colSums: statistics.add(batch * cols, colSumGroups),
       totals: statistics.add(batch * geometry.rowSlots, [...rowSumGroups, ...colSumGroups]),
@@ -92,22 +124,35 @@ export function planBlocks(
       paramSquares: statistics.add(perScalar, groups),
       updateSquares: updates.add(perScalar, groups),
       aligned: alignments.add(each.kind === "cautious" ? perScalar : 0, groups),
+      confidence: each.kind === "came"
+        ? {
+          rowSums: confidences.add(batch * rows, rowSumGroups),
+          colSums: confidences.add(batch * cols, colSumGroups),
+          totals: confidences.add(batch * geometry.rowSlots, [...rowSumGroups, ...colSumGroups]),
+        }
+        : undefined,
     };
   });
   const numNonFinite = statistics.add(groups.length === 0 ? 0 : planned.length, groups);
   const gradientScale = statistics.add(1, []);
+  const one = statistics.add(1, []);
   const first = statistics.layOut();
   const second = updates.layOut(first.end);
   const third = alignments.layOut(second.end);
+  const fourth = confidences.layOut(third.end);
 
   const end = { firstTile: 0, firstVector: 0, factors: 0, partials: 0 };
-  const blocks = planned.map(({ geometry, rowSums, colSums, totals, aligned, ...each }): Block => {
+  const confidentBlocks: Block[] = [];
+  const blocks = planned.map((entry): Block => {
+    const { geometry, local, rowSums, colSums, totals, aligned, confidence, ...each } = entry;
+    // Where a parameter has several blocks, each has its averages together.
+    const momentsBefore = local * (geometry.rows + geometry.cols + 1);
     const record: BlockRecord = {
       ...geometry,
       ...settingsOf(each.hyper, each.view),
       ...end,
       ...{ gradOffset: 0, paramOffset: 0, momentumOffset: each.state.momentum?.offset ?? 0 },
-      moments: each.state.moments.offset,
+      moments: each.state.moments.offset + momentsBefore,
       rowSums: rowSums.offset,
       colSums: colSums.offset,
       totals: totals.offset,
@@ -117,6 +162,11 @@ export function planBlocks(
       // Where nothing is counted it must lie within the buffer all the same.
       aligned: each.kind === "cautious" ? aligned.offset : each.updateSquares.offset,
     };
+    if (confidence !== undefined) {
+      const moments = each.state.confidence!.offset + momentsBefore;
+      const confident = confidentRecord({ ...record, moments }, each, confidence);
+      confidentBlocks.push({ ...each, kind: "plain", record: confident });
+    }
     end.firstTile += numTilesOf(record);
     end.firstVector += vectorLength(record);
     end.factors += record.batch * (record.rows + record.cols) + 1;
@@ -124,11 +174,21 @@ export function planBlocks(
     return { ...each, record };
   });
 
-  const sums = device.allocate(4 * third.end);
-  device.run("fill", { out: sums }, { offset: 0, length: third.end, value: 0 });
+  const sums = device.allocate(4 * fourth.end);
+  device.run("fill", { out: sums }, { offset: 0, length: fourth.end, value: 0 });
+  device.run("fill", { out: sums }, { offset: one.offset, length: 1, value: 1 });
   return {
-    ...{ blocks, numNonFinite, gradientScale, sums, isFinished: false },
-    ...{ statistics: first, updates: second, alignments: third },
+    ...{
+      sources,
+      blocks,
+      confidentBlocks,
+      numNonFinite,
+      gradientScale,
+      one,
+      sums,
+      isFinished: false,
+    },
+    ...{ statistics: first, updates: second, alignments: third, confidences: fourth },
     ...{ partialsLength: end.partials, factorsLength: end.factors },
     ...{ numTiles: end.firstTile, numVectors: end.firstVector },
   };
@@ -140,16 +200,31 @@ export function numTilesOf(record: BlockRecord): number {
   return record.batch * down * across;
 }
 
-function kindOf({ beta1, cautious }: Hyperparameters): StepKind {
-  return beta1 === undefined ? "plain" : cautious ? "cautious" : "momentum";
+/** A block's record with sums of squared differences for those of squares, and a step that is not clipped. */
+function confidentRecord(
+  record: BlockRecord,
+  { hyper }: Participant,
+  { rowSums, colSums, totals }: Readonly<Record<"rowSums" | "colSums" | "totals", SumSlots>>,
+): BlockRecord {
+  return {
+    ...record,
+    ...{ rowSums: rowSums.offset, colSums: colSums.offset, totals: totals.offset },
+    ...{ eps1: hyper.confidence!.eps, meanFloor: 0 },
+    clipThreshold: (2 - 2 ** -23) * 2 ** 127,
+  };
+}
+
+function kindOf({ hyper, view }: Pick<Participant, "hyper" | "view">): StepKind {
+  if (hasConfidence(view, hyper)) return "came";
+  return hyper.beta1 === undefined ? "plain" : hyper.cautious ? "cautious" : "momentum";
 }
 
 /** By kind, then by size, then by what tensors are stored as. */
-function orderOf({ kind, isSmall, parameter, hyper }: Omit<Block, Computed>): number {
+function orderOf({ kind, isSmall, parameter, hyper }: Source): number {
   const { dtype, gradientDtype } = parameter;
   const stored = [dtype, gradientDtype, hyper.momentumDtype].map((type) => storageTypes[type]);
   const size = [KINDS.indexOf(kind), isSmall ? 1 : 0, hyper.rounding === "nearest" ? 0 : 1];
-  return [...size, ...stored].reduce((order, digit) => 3 * order + digit, 0);
+  return [...size, ...stored].reduce((order, digit) => 4 * order + digit, 0);
 }
 
 /** Whether some tensor of the parameter is stored in 16 bits. */
@@ -158,7 +233,4 @@ function hasHalves({ parameter, hyper }: Participant): boolean {
   return [dtype, gradientDtype, hyper.momentumDtype].some((type) => type !== "f32");
 }
 
-/** What a plan finds out of a block. */
-type Computed = "record" | "gradientSquares" | "updateSquares" | "paramSquares";
-
-const KINDS: readonly StepKind[] = ["plain", "momentum", "cautious"];
+const KINDS: readonly StepKind[] = ["plain", "momentum", "cautious", "came"];

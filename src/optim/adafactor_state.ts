@@ -31,10 +31,13 @@ export interface Slice {
 export interface State {
   /** Steps taken. */
   step: number;
-  /** R, C and mean R of this rank's block, f32 (see the kernel adafactor_averages). */
+  /** R, C and mean R of this rank's block, f32 (see the kernel adafactor_averages); of each matrix, with `perMatrix`. */
   readonly moments: Slice;
+  readonly perMatrix: boolean;
   /** Running average of updates, with beta1. */
   readonly momentum: Slice | undefined;
+  /** CAME's averages of squared differences, as `moments`. */
+  readonly confidence: Slice | undefined;
   /** The block itself in f32, as kernels want it, with `masterWeights` and a 16-bit parameter. */
   readonly master: Slice | undefined;
   /** `Parameter.version` that the master was made from; -1 for none. */
@@ -53,6 +56,10 @@ export interface ParameterState {
   rows: number;
   /** Columns of each. */
   cols: number;
+  /** What the loss is multiplied by, where that is dynamic: the same for all parameters. */
+  lossScale?: number;
+  /** Good steps since it changed. */
+  lossScaleGoodSteps?: number;
   /** Running average of squared gradients over columns, [batch, rows]. */
   rowMeans: Float32Array;
   /** The same over rows, [batch, cols]: the full second moment where it is not factored. */
@@ -61,6 +68,12 @@ export interface ParameterState {
   means: Float32Array;
   /** Running average of updates, [batch, rows, cols], where there is one. */
   momentum?: Float32Array;
+  /** CAME's running average of squared differences of updates and momentum over columns, [batch, rows], where factored. */
+  confidenceRowMeans?: Float32Array;
+  /** The same over rows, [batch, cols]. */
+  confidenceColMeans?: Float32Array;
+  /** The same over both, [batch]. */
+  confidenceMeans?: Float32Array;
   /** The parameter in f32, [batch, rows, cols], where it is stored in 16 bits and there are master weights. */
   master?: Float32Array;
 }
@@ -76,7 +89,7 @@ export interface UnsummedState {
 
 /** This rank's part of the state of the whole parameter: `sumParts` makes it whole. */
 export async function readState(
-  { step, moments, momentum, master, masterOf }: State,
+  { step, moments, momentum, confidence, master, masterOf, perMatrix }: State,
   view: FactoredView<SumGroup>,
 ): Promise<UnsummedState> {
   const { rowDims, colDims, batchDims } = partsOf(view);
@@ -88,18 +101,25 @@ export async function readState(
     parts.push({ values, groups: dims.flatMap(({ groups }) => groups) });
     return values;
   };
-  const values = await readSlice(moments);
-  const saved: ParameterState = {
-    step,
-    batch: wholeLength(batchDims),
-    rows: view.globalRows,
-    cols: view.globalCols,
-    rowMeans: whole(values.subarray(0, numRows), rowDims),
-    colMeans: whole(values.subarray(numRows, numRows + numCols), colDims),
-    means: whole(values.subarray(numRows + numCols), batchDims),
+  const wholeMoments = async (slice: Slice) => {
+    const read = await readSlice(slice);
+    const values = perMatrix ? regrouped(read, view, "by average") : read;
+    return {
+      rowMeans: whole(values.subarray(0, numRows), rowDims),
+      colMeans: whole(values.subarray(numRows, numRows + numCols), colDims),
+      means: whole(values.subarray(numRows + numCols), batchDims),
+    };
   };
+  const size = { batch: wholeLength(batchDims), rows: view.globalRows, cols: view.globalCols };
+  const saved: ParameterState = { step, ...size, ...await wholeMoments(moments) };
   if (momentum !== undefined) {
     saved.momentum = whole(await readSlice(momentum), view.dims);
+  }
+  if (confidence !== undefined) {
+    const { rowMeans, colMeans, means } = await wholeMoments(confidence);
+    saved.confidenceRowMeans = rowMeans;
+    saved.confidenceColMeans = colMeans;
+    saved.confidenceMeans = means;
   }
   // Before it is made from the parameter there is nothing to save.
   if (master !== undefined && masterOf >= 0) {
@@ -112,9 +132,10 @@ export async function readState(
 export function checkFits(
   name: string,
   saved: ParameterState,
-  { view, momentum, master }: {
+  { view, momentum, confidence, master }: {
     readonly view: FactoredView<unknown>;
     readonly momentum: boolean;
+    readonly confidence: boolean;
     readonly master: boolean;
   },
 ): void {
@@ -133,6 +154,13 @@ export function checkFits(
         `${momentum ? "leave out" : "give"} beta1`,
     );
   }
+  if ((saved.confidenceMeans !== undefined) !== confidence) {
+    throw new TypeError(
+      `Cannot load state of ${name}: it was saved by ${
+        confidence ? "Adafactor" : "CAME"
+      }: set algorithm so`,
+    );
+  }
   if (saved.master !== undefined && !master) {
     throw new TypeError(
       `Cannot load state of ${name}: it was saved with master weights: set masterWeights, and store it in 16 bits`,
@@ -143,6 +171,13 @@ export function checkFits(
     ["colMeans", batch * cols],
     ["means", batch],
     ...(momentum ? [["momentum", count] as const] : []),
+    ...(confidence
+      ? [
+        ["confidenceRowMeans", batch * rows] as const,
+        ["confidenceColMeans", batch * cols] as const,
+        ["confidenceMeans", batch] as const,
+      ]
+      : []),
     ...(saved.master === undefined ? [] : [["master", count] as const]),
   ];
   for (const [key, length] of lengths) {
@@ -165,16 +200,22 @@ export function loadState(
   { view, version }: { readonly view: FactoredView<unknown>; readonly version: number },
 ): void {
   const { rowDims, colDims, batchDims } = partsOf(view);
-  const { moments: { buffer, offset }, momentum } = state;
-  const parts = [
-    takeBlock(saved.rowMeans, rowDims),
-    takeBlock(saved.colMeans, colDims),
-    takeBlock(saved.means, batchDims),
-  ];
-  let at = offset;
-  for (const part of parts) {
-    buffer.device.write(buffer, part, 4 * at);
-    at += part.length;
+  const { momentum } = state;
+  const writeMoments = ({ buffer, offset }: Slice, [rows, cols, both]: readonly Float32Array[]) => {
+    const parts = [takeBlock(rows, rowDims), takeBlock(cols, colDims), takeBlock(both, batchDims)];
+    const values = new Float32Array(parts.reduce((total, { length }) => total + length, 0));
+    let at = 0;
+    for (const part of parts) {
+      values.set(part, at);
+      at += part.length;
+    }
+    const ordered = state.perMatrix ? regrouped(values, view, "by matrix") : values;
+    buffer.device.write(buffer, ordered, 4 * offset);
+  };
+  writeMoments(state.moments, [saved.rowMeans, saved.colMeans, saved.means]);
+  if (state.confidence !== undefined) {
+    const { confidenceRowMeans, confidenceColMeans, confidenceMeans } = saved;
+    writeMoments(state.confidence, [confidenceRowMeans!, confidenceColMeans!, confidenceMeans!]);
   }
   if (momentum !== undefined) writeSlice(momentum, takeBlock(saved.momentum!, view.dims));
   state.masterOf = -1;
@@ -184,6 +225,28 @@ export function loadState(
   }
   state.step = saved.step;
   state.squaresOf = -1;
+}
+
+/** Averages of a batch: R of all matrices, C of all, means of all; or of each matrix R, C and mean together. */
+function regrouped(
+  values: Float32Array,
+  { batch, rows, cols }: FactoredView<unknown>,
+  order: "by average" | "by matrix",
+): Float32Array {
+  const out = new Float32Array(values.length);
+  const size = rows + cols + 1;
+  for (let b = 0; b < batch; b++) {
+    const runs = [
+      [b * size, b * rows, rows],
+      [b * size + rows, batch * rows + b * cols, cols],
+      [b * size + rows + cols, batch * (rows + cols) + b, 1],
+    ];
+    for (const [inMatrix, inAverages, length] of runs) {
+      const [from, to] = order === "by average" ? [inMatrix, inAverages] : [inAverages, inMatrix];
+      out.set(values.subarray(from, from + length), to);
+    }
+  }
+  return out;
 }
 
 /** The dims that R, C and mean R have. */

@@ -2,15 +2,14 @@
 //
 //   sums of g^2  ->  exchange A  ->  moments, sums of u^2  ->  exchange B  ->  apply
 //
-// With cautious parameters an average of momentum and a third exchange come before apply.
+// With cautious parameters an average of momentum and a third exchange come before apply; with CAME a second half after it.
 //
 // Whatever stops the step does so before anything has changed: with several ranks right after exchange A, on one device
 // by the guard word, which makes the kernels write nothing.
 
-import type { NumbersRecord } from "../device/block_table.ts";
 import type { Device, DeviceBuffer } from "../device/device.ts";
 import {
-  advanceMoments,
+  advanceAverages,
   applyUpdates,
   averageMomentum,
   cautiousBlocks,
@@ -21,22 +20,25 @@ import {
   sumStatistics,
   sumUpdates,
 } from "./adafactor_passes.ts";
-import type { Block, Plan } from "./adafactor_plan.ts";
+import type { Plan } from "./adafactor_plan.ts";
 import type { BlockMemory, Placement } from "./block_memory.ts";
 import { momentaOf, operandsOf, putBack, steppedParameters } from "./block_operands.ts";
 import { allBlocks } from "./block_runs.ts";
 import type { GradientScaling } from "./gradient_scale.ts";
 import { markNonFinite, refuseGuarded, refuseNonFinite } from "./non_finite.ts";
+import { stepByConfidence } from "./confidence_step.ts";
 import { exchangeSums } from "./packed_sums.ts";
-import { roundingKey } from "./rounding_key.ts";
+import { numbersOf } from "./step_numbers.ts";
 
 /** What a step works with, besides the plan. */
 export interface StepInput {
   readonly device: Device;
   readonly memory: BlockMemory;
+  /** Where there is CAME. */
+  readonly confidence: BlockMemory | undefined;
   /** A u32. */
   readonly guard: DeviceBuffer;
-  /** Gradients of the plan's blocks. */
+  /** Gradients of the plan's parameters. */
   readonly grads: readonly GradientBlock[];
   /** Whether there are no groups to exchange sums with. */
   readonly isAlone: boolean;
@@ -46,22 +48,28 @@ export interface StepInput {
 /** Takes the step. @throws {NonFiniteGradientError} if a gradient is NaN or infinite; nothing was changed */
 export async function runStep(
   plan: Plan,
-  { device, memory, guard, grads, isAlone, scaling }: StepInput,
+  { device, memory, confidence, guard, grads, isAlone, scaling }: StepInput,
 ): Promise<void> {
-  const { blocks, statistics, updates, alignments, sums, numNonFinite } = plan;
+  const { sources, blocks, statistics, updates, alignments, sums, numNonFinite } = plan;
   plan.isFinished = false;
   // Schedules first: one that throws leaves everything as it was.
   memory.writeNumbers(blocks.map(numbersOf));
   using scope = new DisposableStack();
-  const sources = blocks.map(({ parameter, paramOffset }): GradientBlock => ({
+  const places = sources.map(({ parameter, paramOffset }): GradientBlock => ({
     ...{ buffer: parameter.buffer, offset: paramOffset, dtype: parameter.dtype },
   }));
-  const params = steppedParameters(blocks, sources, { device, scope });
-  const momenta = momentaOf(blocks, { device, scope });
+  const params = steppedParameters(sources, places, { device, scope });
+  const momenta = momentaOf(sources, { device, scope });
+  const perBlock = <Operand extends GradientBlock | undefined>(operands: readonly Operand[]) =>
+    blocks.map(({ source, within }): Operand => {
+      const operand = operands[source];
+      return within === 0 ? operand : { ...operand, offset: operand!.offset + within };
+    });
   const placement: Placement = {
-    grads: operandsOf(blocks, grads, { device, scope }),
-    params,
-    momenta: momenta.operands,
+    grads: perBlock(operandsOf(sources, grads, { device, scope })),
+    params: perBlock(params),
+    momenta: perBlock(momenta.operands),
+    moments: blocks[0].state.moments.buffer,
   };
   memory.place(plan, placement);
   const operands: PassOperands = {
@@ -72,14 +80,14 @@ export async function runStep(
 
   sumStatistics(operands);
   // What is exchanged replaces this rank's own sums: were the step to end before it leaves new ones, none would be right.
-  for (const { state } of blocks) state.squaresOf = -1;
+  for (const { state } of sources) state.squaresOf = -1;
   await exchangeSums({ device, buffer: sums }, statistics, {
     onLocal: (host) => markNonFinite(blocks, host, numNonFinite),
     onGlobal: (host) => refuseNonFinite(blocks, host, numNonFinite),
   });
 
   scaleGradients(operands, scaling);
-  advanceMoments(operands);
+  advanceAverages(operands, plan.gradientScale);
   sumUpdates(operands);
   await exchangeSums({ device, buffer: sums }, updates);
 
@@ -92,24 +100,11 @@ export async function runStep(
   }
 
   applyUpdates(operands);
-  putBack(blocks, params, { device, sources });
+  if (confidence !== undefined) await stepByConfidence(operands, confidence);
+  putBack(sources, params, { device, sources: places });
   momenta.putBack();
-  for (const { state, parameter } of blocks) state.squaresOf = parameter.version;
+  for (const { state, parameter } of sources) state.squaresOf = parameter.version;
   if (isAlone) await refuseGuarded(blocks, { device, sums, guard });
-  for (const { state } of blocks) state.step += 1;
+  for (const { state } of sources) state.step += 1;
   plan.isFinished = true;
-}
-
-function numbersOf({ hyper, state, index }: Block): NumbersRecord {
-  const step = state.step + 1;
-  const decay = hyper.decay(step);
-  // Uphill is a negative rate; what decays must not change its sign with it.
-  const sign = hyper.maximize ? -1 : 1;
-  return {
-    take: hyper.take(step),
-    rate: sign * hyper.rate(step),
-    decayTimesStep: sign * decay.timesStep,
-    decayAbsolute: decay.absolute,
-    key: roundingKey({ seed: hyper.seed, index, step }),
-  };
 }

@@ -16,8 +16,10 @@ import { bytesPerElement } from "../tensor/dtype.ts";
 import type { GradientBlock } from "./adafactor_passes.ts";
 import type { Plan } from "./adafactor_plan.ts";
 
-/** Where the gradients and the parameters of a plan's blocks lie. */
+/** Where the tensors of a plan's blocks lie. */
 export interface Placement {
+  /** R, C and mean R of all blocks. */
+  readonly moments: DeviceBuffer;
   readonly grads: readonly GradientBlock[];
   readonly params: readonly GradientBlock[];
   /** Undefined where there is no momentum. */
@@ -65,7 +67,7 @@ export class BlockMemory implements Disposable {
         momentum: momenta[index] && roomOf(momenta[index]),
       })),
       {
-        moments: plan.blocks[0].state.moments.buffer.byteLength / 4,
+        moments: placement.moments.byteLength / 4,
         factors: plan.factorsLength,
         partials: plan.partialsLength,
         sums: plan.sums.byteLength / 4,

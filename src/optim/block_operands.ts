@@ -6,14 +6,14 @@ import { record16Fits } from "../device/block_checks.ts";
 import type { Device } from "../device/device.ts";
 import { bytesPerElement, type FloatType } from "../tensor/dtype.ts";
 import type { GradientBlock } from "./adafactor_passes.ts";
-import type { Block } from "./adafactor_plan.ts";
+import type { Source } from "./adafactor_plan.ts";
 import { copyBack, copyBatchFirst, isInOrder, stored } from "./block_order.ts";
 import { runsOf } from "./block_runs.ts";
 import { copyRun } from "./packing.ts";
 
 /** Where each block is to be found, in the order of `blocks`; `sources` says where they lie. Copies live on `scope`. */
 export function operandsOf(
-  blocks: readonly Block[],
+  blocks: readonly Source[],
   sources: readonly GradientBlock[],
   { device, scope }: { readonly device: Device; readonly scope: DisposableStack },
 ): GradientBlock[] {
@@ -29,7 +29,7 @@ export function operandsOf(
     const isInPlace = own.every((source, index) =>
       source.buffer === own[0].buffer && (source.dtype ?? "f32") === dtype &&
       isInOrder(run[index].view) &&
-      (dtype === "f32" || record16Fits(run[index].record, source.offset))
+      (dtype === "f32" || record16Fits(run[index].geometry, source.offset))
     );
     operands.push(...isInPlace ? own : copied(run, own, { device, dtype, scope }));
   }
@@ -41,7 +41,7 @@ export function operandsOf(
  * date.
  */
 export function steppedParameters(
-  blocks: readonly Block[],
+  blocks: readonly Source[],
   sources: readonly GradientBlock[],
   { device, scope }: { readonly device: Device; readonly scope: DisposableStack },
 ): GradientBlock[] {
@@ -58,7 +58,7 @@ export function steppedParameters(
   );
   if (stray !== undefined) {
     throw new TypeError(
-      `Cannot round ${stray.parameter.name} stochastically, as rows of ${stray.record.cols} elements of 16 bits ` +
+      `Cannot round ${stray.parameter.name} stochastically, as rows of ${stray.geometry.cols} elements of 16 bits ` +
         "do not keep to whole words: pad them, or use masterWeights",
     );
   }
@@ -67,12 +67,12 @@ export function steppedParameters(
 
 /** Where momenta are to be found; `putBack` puts back what was copied. */
 export function momentaOf(
-  blocks: readonly Block[],
+  blocks: readonly Source[],
   { device, scope }: { readonly device: Device; readonly scope: DisposableStack },
 ): { readonly operands: (GradientBlock | undefined)[]; readonly putBack: () => void } {
-  const operands = blocks.map(({ record, state: { momentum } }): GradientBlock | undefined => {
+  const operands = blocks.map(({ geometry, state: { momentum } }): GradientBlock | undefined => {
     const isKept = momentum === undefined || momentum.dtype === "f32" ||
-      record16Fits(record, momentum.offset);
+      record16Fits(geometry, momentum.offset);
     if (isKept) return momentum;
     const { length } = momentum;
     const copy = { buffer: scope.use(device.allocate(4 * length)), offset: 0 };
@@ -91,7 +91,7 @@ export function momentaOf(
 
 /** Puts what was copied back to where it lies. */
 export function putBack(
-  blocks: readonly Block[],
+  blocks: readonly Source[],
   operands: readonly GradientBlock[],
   { device, sources }: { readonly device: Device; readonly sources: readonly GradientBlock[] },
 ): void {
@@ -102,12 +102,12 @@ export function putBack(
 }
 
 /** The type in which kernels take a block. */
-function typeOf({ record, view }: Block, { dtype = "f32" }: GradientBlock): FloatType {
-  return isInOrder(view) && record16Fits(record, 0) ? dtype : "f32";
+function typeOf({ geometry, view }: Source, { dtype = "f32" }: GradientBlock): FloatType {
+  return isInOrder(view) && record16Fits(geometry, 0) ? dtype : "f32";
 }
 
 function copied(
-  blocks: readonly Block[],
+  blocks: readonly Source[],
   sources: readonly GradientBlock[],
   { device, dtype, scope }: {
     readonly device: Device;

@@ -76,15 +76,20 @@ function placeOf({ dims }: FactoredView<unknown>) {
   };
 }
 
-/** From an index of the block's axis to that of the whole axis, where at most one of the axis's dims is cut. */
+/**
+ * From an index of the block's axis to that of the whole axis, where at most two of the axis's dims are cut, one of them the
+ * outermost: (i / inner) innerGlobal + begin + i % inner.
+ */
 function axisPlace(dims: readonly DimView<unknown>[], role: DimRole) {
   const axis = dims.filter((dim) => dim.role === role);
+  const within = (dim: number) =>
+    axis.slice(dim + 1).reduce((product, { length }) => product * length, 1);
   const cut = axis.findLastIndex(({ groups }) => groups.length > 0);
-  const stride = axis.slice(cut + 1).reduce((product, { length }) => product * length, 1);
+  const stride = within(cut);
   if (cut < 0) return { begin: 0, inner: Math.max(1, stride), innerGlobal: Math.max(1, stride) };
   const { length, range: { begin, end } } = axis[cut];
   return {
-    begin: begin * stride,
+    begin: axis.reduce((sum, { range }, dim) => sum + range.begin * within(dim), 0),
     inner: Math.max(1, (end - begin) * stride),
     innerGlobal: length * stride,
   };

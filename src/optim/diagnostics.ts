@@ -49,30 +49,33 @@ export interface DiagnosticsInput {
   readonly gradientOf: (parameter: Parameter) => Promise<HostGradient | undefined>;
 }
 
-/** Every parameter of the plan by name, after a step; all ranks must call it. */
+/** Every parameter of the plan by name (with `perMatrix` `name[0]`, ...), after a step; all ranks must call it. */
 export async function diagnose(
-  { blocks, sums }: Plan,
+  { sources, blocks, sums }: Plan,
   { device, steps, ...gradients }: DiagnosticsInput,
 ): Promise<Record<string, ParameterDiagnostics>> {
   const values = new Float32Array((await device.read(sums)).buffer);
   const records = new Float32Array((await device.read(steps)).buffer);
-  const parameters = blocks.map(({ parameter }) => parameter);
+  const parameters = sources.map(({ parameter }) => parameter);
   const zeros = await countZeros(parameters, gradients);
   const names = distinctNames(parameters, parameters);
+  const firstOf = sources.map((_, source) => blocks.findIndex((block) => block.source === source));
+  const nameOf = ({ source, hyper }: Block, index: number) =>
+    hyper.perMatrix ? `${names[source]}[${index - firstOf[source]}]` : names[source];
   return Object.fromEntries(
     blocks.map((block, index) => [
-      names[index],
+      nameOf(block, index),
       diagnoseBlock(block, {
         values,
         step: records.subarray(STEP_WORDS * index, STEP_WORDS * (index + 1)),
-        zeros: zeros[index],
+        zeros: zeros[block.source],
       }),
     ]),
   );
 }
 
 function diagnoseBlock(
-  { gradientSquares, state, view: { globalCount } }: Block,
+  { gradientSquares, state, parameter: { layout }, view: { globalCount } }: Block,
   { values, step, zeros }: {
     readonly values: Float32Array;
     readonly step: Float32Array;
@@ -80,6 +83,7 @@ function diagnoseBlock(
   },
 ): ParameterDiagnostics {
   const { offset, length } = gradientSquares;
+  const numElements = layout.globalShape.reduce((product, each) => product * each, 1);
   const squares = values.subarray(offset, offset + length).reduce((sum, each) => sum + each, 0);
   return {
     step: state.step,
@@ -89,7 +93,7 @@ function diagnoseBlock(
     gradientRms: Math.sqrt(squares / globalCount),
     updateRms: step[STEP_FIELDS.indexOf("updateRms")],
     clipFactor: step[STEP_FIELDS.indexOf("d")],
-    zeroGradients: zeros === undefined ? undefined : zeros / globalCount,
+    zeroGradients: zeros === undefined ? undefined : zeros / numElements,
   };
 }
 

@@ -6,10 +6,12 @@
 //   data-parallel group   1 reduce-scatter of gradients and 1 all-gather of parameters; without ZeRO 1 all-reduce; with
 //                         stage 2 a reduce-scatter per bucket, while backward runs (optim/gradient_buckets.ts)
 //   groups of replicas    1 all-reduce of what a rank owns of gradients
-//   groups that cut       at most 2 all-reduces: A, row sums, column sums and scalars; B, one number per parameter
+//   groups that cut       at most 2 all-reduces: A, row sums, column sums and scalars; B, one number per parameter (up to 64
+//                         where columns or, of a batch, rows are cut, one per part: device/block_table.ts)
 //
-// however many parameters there are. Two options cost one more all-reduce per group: `cautious` (its number per
-// parameter) and `missingGradients: "skip"` (so that all ranks step the same parameters). ColossalAI's original makes
+// however many parameters there are. Three options cost one more all-reduce per group: `cautious` (its number per
+// parameter), CAME (row and column sums) and `missingGradients: "skip"` (so that all ranks step the same parameters).
+// Given the same gradients, meshes of powers of two with even shards give the bits of one rank. ColossalAI's original makes
 // several per tensor, and under ZeRO never adds up column sums over the rows that other ranks own; here sums are reduced
 // before they are averaged.
 
@@ -117,7 +119,7 @@ export class DistributedAdaFactor extends Adafactor {
     const groups = shardGroup === undefined ? replicaGroups : [shardGroup, ...replicaGroups];
     await this.alone(async () => {
       const before = trafficOf(groups);
-      await buckets.reduceDuring((receiver) => backward(loss, receiver));
+      await buckets.reduceDuring((receiver) => backward(this.scaledLoss(loss), receiver));
       this.#lastBackward = trafficSince(before, groups);
     });
   }

@@ -31,6 +31,8 @@ export interface DimView<Group> {
   readonly storedLength: number;
   /** The indices that this rank owns. */
   readonly range: Range;
+  /** So many indices stay together where the first group cuts. */
+  readonly unit: number;
   /** Groups that cut the dim. */
   readonly groups: readonly Group[];
 }
@@ -91,15 +93,17 @@ export function factoredView<Group extends ShardingGroup>(
   } = {},
 ): FactoredView<Group> {
   const { globalShape, splits } = layout;
-  const { roles, order } = rolesOf(globalShape, factoring);
+  const { roles: wholeRoles, order } = rolesOf(layout.wholeShape, factoring);
+  const roles = layout.wholeDims.map((dim) => wholeRoles[dim]);
   const dims = globalShape.map((length, dim): DimView<Group> => {
-    const groups = splits.filter((split) => split.dim === dim).map(({ group }) => group);
-    const storedLength = layout.paddedShape[dim];
-    return { role: roles[dim], length, storedLength, range: layout.range(dim), groups };
+    const split = splits.find((split) => split.dim === dim);
+    const [storedLength, range] = [layout.paddedShape[dim], layout.range(dim)];
+    const cut = { unit: split?.unit ?? 1, groups: split === undefined ? [] : [split.group] };
+    return { role: roles[dim], length, storedLength, range, ...cut };
   });
   if (dims.length === 0) {
     const range = { begin: 0, end: 1 };
-    dims.push({ role: "col", length: 1, storedLength: 1, range, groups: [] });
+    dims.push({ role: "col", length: 1, storedLength: 1, range, unit: 1, groups: [] });
   }
   if (rowCut !== undefined) {
     const { range, groups } = dims[0];

@@ -22,9 +22,19 @@ export type WeightDecayScale =
 
 /** Options of {@linkcode Adafactor}. Everything has the paper's default. */
 export interface AdafactorOptions {
+  /**
+   * `"came"` scales momentum by how little updates differ from it (Luo et al. 2023): with m the running average of updates,
+   * the factored running average of (u - m)^2 + eps[1] is to m what that of g^2 is to g. Needs `beta1`,
+   * `momentumOf: "update"` and `scaleParameter: false`; parameters that are not factored take momentum alone. Where ranks
+   * exchange sums it costs a third all-reduce, of row and column sums. Default `"adafactor"`.
+   */
+  algorithm?: "adafactor" | "came";
   /** Step size, or a function from the step (1, 2, ...) to it. Excludes `relativeStep: true`. */
   lr?: number | Schedule;
-  /** eps1, which keeps squared gradients from 0, and the floor of a parameter's RMS. Default `[1e-30, 1e-3]`. */
+  /**
+   * eps1, which keeps squared gradients from 0, and the floor of a parameter's RMS, or with CAME what keeps squared
+   * differences from 0. Default `[1e-30, 1e-3]`.
+   */
   eps?: readonly [number, number];
   /**
    * Where eps1 stands. `"inside"` (default): added to every squared gradient. `"clamp"`, as torch does: mean R counts
@@ -41,6 +51,8 @@ export interface AdafactorOptions {
   beta2Cap?: number;
   /** b2 of each step, instead of `decayRate`, `decayOffset` and `beta2Cap`; the first must be 0 or the start biased. */
   beta2?: Schedule;
+  /** CAME's decay of squared differences. Default 0.9999. */
+  beta3?: number;
   /** Decay of the running average of updates (momentum); default none. */
   beta1?: number;
   /**
@@ -72,6 +84,11 @@ export interface AdafactorOptions {
   maximize?: boolean;
   /** Which dims of a parameter share statistics. Default `"lastTwo"`. */
   factoring?: Factoring;
+  /**
+   * Clip and scale every matrix of a parameter by itself instead of all of them together, as T5X does with stacked layers and
+   * experts: each has an RMS of its own. Default false.
+   */
+  perMatrix?: boolean;
   /**
    * Keep an f32 copy of a 16-bit parameter, step that, and round it to the parameter: small steps add up. It costs 4 bytes
    * an element, divided over ranks by ZeRO. Default false: the parameter itself is stepped in f32 and rounded.
@@ -107,7 +124,10 @@ export interface Hyperparameters {
   readonly clipThreshold: number;
   readonly beta1: number | undefined;
   readonly momentumOf: "step" | "update";
+  /** CAME's: the weight of new squared differences in their running average, and what is added to them. */
+  readonly confidence: { readonly take: number; readonly eps: number } | undefined;
   readonly momentumDtype: "f32" | "bf16";
+  readonly perMatrix: boolean;
   readonly masterWeights: boolean;
   readonly rounding: "nearest" | "stochastic";
   readonly seed: number;
@@ -132,6 +152,7 @@ export function parseHyperparameters(options: AdafactorOptions): Hyperparameters
     beta1,
     momentumOf = "step",
     momentumDtype = "f32",
+    perMatrix = false,
     masterWeights = false,
     rounding = "nearest",
     seed = 0,
@@ -172,7 +193,9 @@ export function parseHyperparameters(options: AdafactorOptions): Hyperparameters
     clipThreshold: clipThreshold === "none" ? MAX_F32 : clipThreshold,
     beta1,
     momentumOf,
+    confidence: confidenceOf(options),
     momentumDtype,
+    perMatrix,
     masterWeights,
     rounding,
     seed,
@@ -182,6 +205,20 @@ export function parseHyperparameters(options: AdafactorOptions): Hyperparameters
     factoring,
     missingGradients,
   };
+}
+
+function confidenceOf(
+  { algorithm, beta1, beta3 = 0.9999, momentumOf, scaleParameter, cautious, eps }: AdafactorOptions,
+): Hyperparameters["confidence"] {
+  within("beta3", beta3, { least: 0, below: 1 });
+  if (algorithm !== "came") return undefined;
+  if (beta1 === undefined || momentumOf !== "update" || scaleParameter !== false || cautious) {
+    throw new TypeError(
+      'Cannot step by CAME without beta1, momentumOf: "update" and scaleParameter: false, or cautiously: ' +
+        "begin with presets.came",
+    );
+  }
+  return { take: 1 - beta3, eps: eps?.[1] ?? 1e-16 };
 }
 
 function rateOf(

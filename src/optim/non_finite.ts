@@ -74,7 +74,9 @@ export async function refuseGuarded(
 }
 
 function namesOf(bad: readonly Block[], blocks: readonly Block[]): string[] {
-  const [of, among] = [bad, blocks].map((some) => some.map(({ parameter }) => parameter));
+  const [of, among] = [bad, blocks].map((some) => [
+    ...new Set(some.map(({ parameter }) => parameter)),
+  ]);
   return distinctNames(of, among);
 }
 

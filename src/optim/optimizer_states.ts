@@ -13,7 +13,7 @@ import {
 import type { FactoredView } from "./factored_moment.ts";
 import type { Hyperparameters } from "./hyperparameters.ts";
 import { describeParameters } from "./parameter_names.ts";
-import { freshStates, needsMaster } from "./state_memory.ts";
+import { freshStates, hasConfidence, needsMaster } from "./state_memory.ts";
 import { sumParts } from "./summed_parts.ts";
 
 /** A parameter, its options, and the block of it that this rank keeps state for. */
@@ -77,8 +77,12 @@ export class OptimizerStates implements Disposable {
     }
     for (const { parameter, hyper, view } of owned) {
       const { name } = parameter;
-      const master = needsMaster(parameter, hyper);
-      checkFits(name, saved[name], { view, momentum: hyper.beta1 !== undefined, master });
+      checkFits(name, saved[name], {
+        view,
+        momentum: hyper.beta1 !== undefined,
+        confidence: hasConfidence(view, hyper),
+        master: needsMaster(parameter, hyper),
+      });
     }
     this.makeAll(owned);
     for (const { parameter, view } of owned) {

@@ -10,6 +10,7 @@ const boolean = v.optional(v.boolean());
 /** Options of a parameter, alone or in a group. */
 const PARAMETER_OPTIONS = {
   lr: v.optional(v.union([v.number(), schedule])),
+  algorithm: v.optional(v.picklist(["adafactor", "came"])),
   eps: v.optional(v.strictTuple([v.number(), v.number()])),
   epsMode: v.optional(v.picklist(["inside", "clamp"])),
   clipThreshold: v.optional(v.union([v.number(), v.literal("none")])),
@@ -18,6 +19,7 @@ const PARAMETER_OPTIONS = {
   beta2Cap: number,
   beta2: v.optional(schedule),
   beta1: number,
+  beta3: number,
   momentumOf: v.optional(v.picklist(["step", "update"])),
   momentumDtype: v.optional(v.picklist(["f32", "bf16"])),
   weightDecay: number,
@@ -38,6 +40,7 @@ const PARAMETER_OPTIONS = {
     v.strictObject({ largestTwo: v.number() }),
     v.array(v.picklist(["row", "col", "batch"])),
   ])),
+  perMatrix: boolean,
   masterWeights: boolean,
   rounding: v.optional(v.picklist(["nearest", "stochastic"])),
   seed: number,
@@ -48,6 +51,14 @@ const PARAMETER_OPTIONS = {
 const OPTIMIZER_OPTIONS = {
   maxGradientNorm: number,
   nonFinite: v.optional(v.picklist(["error", "skip"])),
+  lossScale: v.optional(v.union([
+    v.number(),
+    v.literal("dynamic"),
+    v.strictObject({
+      ...{ initialScale: number, growthFactor: number },
+      ...{ backoffFactor: number, growthInterval: number },
+    }),
+  ])),
 };
 
 const shapes = {

@@ -6,6 +6,7 @@ import {
   type Hyperparameters,
   parseHyperparameters,
 } from "./hyperparameters.ts";
+import type { LossScaleOptions } from "./loss_scaler.ts";
 import { checkOptionShape } from "./option_shape.ts";
 import { describeParameters } from "./parameter_names.ts";
 
@@ -15,6 +16,12 @@ export interface OptimizerOptions extends AdafactorOptions {
   maxGradientNorm?: number;
   /** What `step()` does when a gradient is NaN or infinite: throw, or change nothing and count it. Default `"error"`. */
   nonFinite?: "error" | "skip";
+  /**
+   * `backward()` computes gradients of the loss times this, and `step()` divides by it: for gradients in f16. `"dynamic"`, or
+   * options of that, adapts it and skips steps whose gradients are not finite, whatever `nonFinite` says. Gradients, and
+   * what `diagnostics()` says of them, are scaled. Default: 1.
+   */
+  lossScale?: number | "dynamic" | LossScaleOptions;
 }
 
 /** Parameters with options of their own; what is not given is taken from the optimizer's options. */

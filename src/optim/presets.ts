@@ -43,7 +43,7 @@ export const presets = {
     momentumOf: "step",
     weightDecayBy: "absolute",
   },
-  /** `t5x.adafactor.Adafactor`: as optax; its factor rules are given as `factoring: ["row", "col", ...]`. Needs `lr`. */
+  /** `t5x.adafactor.Adafactor`: as optax, but each layer of a stack by itself; its factor rules are given as `factoring: ["row", "col", ...]`. Needs `lr`. */
   t5x: {
     ...paper,
     relativeStep: false,
@@ -66,6 +66,22 @@ export const presets = {
     scaleParameter: false,
     factoring: { largestTwo: 32 },
     weightDecayBy: "absolute",
+  },
+  /**
+   * CAME (Luo et al. 2023), as its authors' `CAME`: constant b2 without correction of the start, momentum of updates scaled
+   * by confidence, weight decay times `lr`. Needs `lr`.
+   */
+  came: {
+    ...paper,
+    algorithm: "came",
+    eps: [1e-30, 1e-16],
+    relativeStep: false,
+    beta1: 0.9,
+    beta2: () => 0.999,
+    beta3: 0.9999,
+    momentumOf: "update",
+    scaleParameter: false,
+    weightDecayBy: "lr",
   },
   /** `keras.optimizers.Adafactor`: `lr` caps the relative step, weight decay times `lr` (Keras takes RMS p after it). */
   keras: { ...paper, lr: 1e-3, relativeStep: "capped", weightDecayBy: "lr" },

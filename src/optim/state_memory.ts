@@ -24,16 +24,23 @@ export function needsMaster(
   return masterWeights && dtype !== "f32";
 }
 
+/** Whether CAME's averages of squared differences are kept: of what is factored. */
+export function hasConfidence(
+  { factored }: Pick<FactoredView<unknown>, "factored">,
+  { confidence }: Pick<Hyperparameters, "confidence">,
+): boolean {
+  return factored && confidence !== undefined;
+}
+
 /** States before the first step, in the order of `blocks`, and the memory that they share. */
 export function freshStates(
   device: Device,
   blocks: readonly Stateful[],
 ): { readonly states: State[]; readonly buffers: DeviceBuffer[] } {
-  const moments = slices(
+  const moments = slices(device, blocks.map(({ view }) => momentsLike(view)));
+  const confidences = slices(
     device,
-    blocks.map(({ view: { batch, rows, cols } }) => ({
-      ...{ length: batch * (rows + cols + 1), dtype: "f32", isShared: true },
-    })),
+    blocks.map(({ hyper, view }) => hasConfidence(view, hyper) ? momentsLike(view) : undefined),
   );
   const momenta = slices(
     device,
@@ -47,14 +54,19 @@ export function freshStates(
       needsMaster(parameter, hyper) ? tensorLike(view, "f32") : undefined
     ),
   );
-  const states = blocks.map((_, index): State => ({
+  const states = blocks.map(({ hyper }, index): State => ({
     step: 0,
+    perMatrix: hyper.perMatrix,
     moments: moments.slices[index]!,
     momentum: momenta.slices[index],
+    confidence: confidences.slices[index],
     master: masters.slices[index],
     ...{ masterOf: -1, squaresOf: -1 },
   }));
-  return { states, buffers: [moments, momenta, masters].flatMap(({ buffers }) => buffers) };
+  return {
+    states,
+    buffers: [moments, confidences, momenta, masters].flatMap(({ buffers }) => buffers),
+  };
 }
 
 /** Elements that are wanted, in a buffer with others or in one of their own. */
@@ -62,6 +74,10 @@ interface Wanted {
   readonly length: number;
   readonly dtype: FloatType;
   readonly isShared: boolean;
+}
+
+function momentsLike({ batch, rows, cols }: FactoredView<unknown>): Wanted {
+  return { length: batch * (rows + cols + 1), dtype: "f32", isShared: true };
 }
 
 function tensorLike(view: FactoredView<unknown>, dtype: FloatType): Wanted {

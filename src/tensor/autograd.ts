@@ -49,7 +49,7 @@ export interface GraphNode {
   /** From the result's gradient to the operands'. */
   readonly gradient: GradientFunction;
   /** Tensors that are kept for the gradient function only. */
-  readonly saved?: readonly Tensor[];
+  readonly saved?: readonly AnyTensor[];
 }
 
 /** Takes gradients of leaves while `backward` still computes others. What it throws ends `backward`. */

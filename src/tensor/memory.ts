@@ -78,13 +78,7 @@ export class Memory {
    * @throws {RangeError} if their number is not that of `shape`.
    */
   static fromBytes(device: Device, bytes: Uint8Array, format: Format): Memory {
-    const wanted = elementCount(format.shape) * bytesPerElement(format.dtype);
-    if (bytes.byteLength !== wanted) {
-      throw new RangeError(
-        `A ${format.dtype} tensor of shape ${formatShape(format.shape)} wants ${wanted} bytes, ` +
-          `got ${bytes.byteLength}`,
-      );
-    }
+    checkByteLength(bytes, format);
     const memory = new Memory(device, format);
     memory.#write(bytes);
     return memory;
@@ -101,6 +95,12 @@ export class Memory {
   write(values: Values, shape: readonly number[]): void {
     checkLength(values, { shape, dtype: this.dtype });
     this.#write(bytesOf(values, this.dtype));
+  }
+
+  /** Overwrites all elements with others as they lie in memory; throws as {@linkcode Memory.fromBytes}. */
+  writeBytes(bytes: Uint8Array, shape: readonly number[]): void {
+    checkByteLength(bytes, { shape, dtype: this.dtype });
+    this.#write(bytes);
   }
 
   /** Copies all elements to the host, as they lie in memory. */
@@ -156,6 +156,17 @@ function checkLength(values: Values, { shape }: Format): void {
   if (values.length !== wanted) {
     throw new RangeError(
       `A tensor of shape ${formatShape(shape)} wants ${wanted} values, got ${values.length}`,
+    );
+  }
+}
+
+function checkByteLength(bytes: Uint8Array, { shape, dtype }: Format): void {
+  const wanted = elementCount(shape) * bytesPerElement(dtype);
+  if (bytes.byteLength !== wanted) {
+    throw new RangeError(
+      `A ${dtype} tensor of shape ${
+        formatShape(shape)
+      } wants ${wanted} bytes, got ${bytes.byteLength}`,
     );
   }
 }

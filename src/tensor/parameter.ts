@@ -77,6 +77,17 @@ export class Parameter extends Tensor<FloatType> {
     this.#version++;
   }
 
+  /**
+   * Overwrites this rank's values with elements of the parameter's own type as they lie in memory and in files. What
+   * `bytes()` gives.
+   *
+   * @throws {RangeError} if there are not as many as the shape wants.
+   */
+  writeBytes(bytes: Uint8Array): void {
+    this.overwriteBytes(bytes);
+    this.#version++;
+  }
+
   /** Releases the gradient. */
   zeroGrad(): void {
     this.grad = undefined;

@@ -203,6 +203,12 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     this.#memory.write(values, this.shape);
   }
 
+  /** Overwrites all elements with others as they lie in memory. @throws {RangeError} if there are not as many. */
+  protected overwriteBytes(bytes: Uint8Array): void {
+    this.checkUsable();
+    this.#memory.writeBytes(bytes, this.shape);
+  }
+
   // What follows is for ops and autograd.
 
   /** How the tensor was computed; undefined for a leaf. */

@@ -10,6 +10,7 @@ import { parallelizeByteModel } from "../models/byte_model_parallel.ts";
 import { RandomSource } from "../nn/philox.ts";
 import { DistributedAdaFactor } from "../optim/distributed_adafactor.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { requireAgreement } from "./agreement.ts";
 import { drawBatch, evenBatch } from "./byte_batch.ts";
 import type { Corpus } from "./corpus.ts";
 import { evaluate, type Trainer, trainStep } from "./step.ts";
@@ -65,7 +66,10 @@ export async function trainByteModel(
   options: ByteTrainingOptions,
 ): Promise<ByteTrainingResult> {
   const { corpus, sizes, steps, seed, batchSize, lr } = options;
-  await requireSameText(world, corpus);
+  await requireAgreement(world.group, {
+    "training text": corpus.train.slice(),
+    "held-out text": corpus.heldOut.slice(),
+  });
   const mesh = ProcessGroupMesh.over(world, options.tensor, options.zero);
   const tensorParallelGroup = await mesh.getGroupAlongAxis(0);
   const dataParallelGroup = await mesh.getGroupAlongAxis(1);
@@ -108,27 +112,6 @@ export async function trainByteModel(
   const heldOutAfter = await heldOutLoss(trainer, world, options);
   const { prompt, sample } = await generate(model, options);
   return { heldOutBefore, heldOutAfter, prompt, sample };
-}
-
-/** Ranks that read different files would train without a sign of it. */
-async function requireSameText(world: World, { train, heldOut }: Corpus): Promise<void> {
-  const digests = [train, heldOut].map((text) => crypto.subtle.digest("SHA-256", text.slice()));
-  const own = (await Promise.all(digests)).flatMap((digest) => [...new Uint8Array(digest)]);
-  const all = await world.group.allGather(
-    Float32Array.from(own),
-    world.group.ranks.map(() => own.length),
-  );
-  const different = world.group.ranks.filter((rank) =>
-    own.some((_, k) => all[rank * own.length + k] !== all[k])
-  );
-  if (different.length > 0) {
-    throw new Error(
-      `Cannot train as rank ${
-        different.join(", ")
-      } read other text than rank 0: give all ranks the same files, ` +
-        "and leave them alone until every rank has read them",
-    );
-  }
 }
 
 async function heldOutLoss(

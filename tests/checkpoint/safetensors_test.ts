@@ -187,6 +187,29 @@ Deno.test("CheckpointFolder finds each tensor in the file that the index names",
   await assert.rejects(opening(), /weight_map\.a/);
 });
 
+Deno.test("CheckpointFolder finds two tensors equal only if type, shape and every value are", async () => {
+  await using folder = await TemporaryFolder.make();
+  const other = TWO_BY_THREE.with(23, 0);
+  const whole = { dtype: "F32", shape: [2, 3] } as const;
+  await writeSafetensors(folder.path("model.safetensors"), [
+    tensor("a", { ...whole, bytes: TWO_BY_THREE }),
+    tensor("same", { ...whole, bytes: TWO_BY_THREE }),
+    tensor("other", { ...whole, bytes: other }),
+    tensor("flat", { ...whole, shape: [6], bytes: TWO_BY_THREE }),
+    tensor("integers", { ...whole, dtype: "I32", bytes: TWO_BY_THREE }),
+    tensor("one", { dtype: "F32", shape: [], bytes: TWO_BY_THREE.subarray(0, 4) }),
+    tensor("two", { dtype: "F32", shape: [], bytes: TWO_BY_THREE.subarray(4, 8) }),
+  ]);
+  using checkpoint = await CheckpointFolder.open(folder.path(""));
+  assert.equal(await checkpoint.equal("a", "same"), true);
+  assert.equal(await checkpoint.equal("one", "one"), true);
+  for (const name of ["other", "flat", "integers", "missing"]) {
+    assert.equal(await checkpoint.equal("a", name), false, name);
+  }
+  assert.equal(await checkpoint.equal("one", "two"), false);
+  assert.deepEqual(["a", "missing"].map((name) => checkpoint.holds(name)), [true, false]);
+});
+
 function tensor(
   name: string,
   { bytes, ...rest }: Omit<TensorToWrite, "name" | "bytes"> & { readonly bytes: Uint8Array },

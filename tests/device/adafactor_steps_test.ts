@@ -1,6 +1,7 @@
 // The passes that use the update, and change momentum and parameters, with storage types of every kind: several blocks of
 // different shapes per call, the run beginning at the first or at a later one, with the guard set and not.
 
+import assert from "node:assert/strict";
 import { storageTypes } from "../../src/device/storage_types.ts";
 import { type BlockTable, blockWords, stepWords, tileRun } from "./block_records.ts";
 import {
@@ -15,8 +16,9 @@ import {
   stepRecord,
   tables,
 } from "./block_cases.ts";
-import { judgeKernel, type KernelCase } from "./judged_kernel.ts";
-import type { RandomValues } from "./random_values.ts";
+import { judgeKernel, type KernelCase, runOnDevice } from "./judged_kernel.ts";
+import { testOnEachDevice } from "./on_each_device.ts";
+import { RandomValues } from "./random_values.ts";
 
 const { f32, bf16 } = storageTypes;
 const ROUNDED = { relative: 1e-6, ofLargest: 1e-6 };
@@ -62,6 +64,29 @@ for (const { about, storage, tolerance, stochastic } of STEPS) {
   judgeKernel("came_tile_sums", {
     ...{ about, tolerance: ROUNDED },
     cases: (random) => cases(random).map(momentumCase),
+  });
+}
+
+for (const { about, storage, stochastic } of STEPS) {
+  testOnEachDevice(`adafactor_step ${about} sums the squares of what it stored`, async (device) => {
+    for (const { table, type, firstBlock } of tables(storage)) {
+      const random = new RandomValues(2);
+      const types = { gradType: type, paramType: type, momentumType: type };
+      const after = stepCase({ random, table, firstBlock, guard: 0, stochastic, ...types });
+      const { param, partials } = await runOnDevice(device, "adafactor_step", after);
+      const stored = type === f32 ? Float32Array.from(param!) : Uint32Array.from(param!);
+      const again = await runOnDevice(device, "adafactor_tile_params", {
+        operands: {
+          ...{ param: stored, blocks: blockWords(table) },
+          partials: Float32Array.from(partials!),
+        },
+        params: { ...tileRun(table, firstBlock), ...paramParams(table, type) },
+      });
+      again.partials!.forEach((sum, at) => {
+        const error = Math.abs(partials![at]! - sum);
+        assert.ok(error <= 1e-6 * Math.abs(sum), `partials[${at}]: ${partials![at]}, not ${sum}`);
+      });
+    }
   });
 }
 

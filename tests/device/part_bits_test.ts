@@ -1,19 +1,19 @@
 // A parameter in one block, and the same cut into 2, 4 and 8 along its rows or columns: what the blocks sum, added pairwise in
 // their order, and the parameters that they step to must have the same bits. The blocks' tensors begin elsewhere than the
-// whole one's, so that vectors of memory are loaded whole here and element by element there.
+// whole one's.
 
 import assert from "node:assert/strict";
 import { blockFields, type BlockRecord, encodeRecords } from "../../src/device/block_table.ts";
 import type { Device, DeviceBuffer } from "../../src/device/device.ts";
 import { storageTypes } from "../../src/device/storage_types.ts";
-import { tileShape } from "../../src/device/tile_shape.ts";
 import { blockTable, stepWords, tileRun, vectorRun } from "./block_records.ts";
 import { testOnEachDevice } from "./on_each_device.ts";
 import { RandomValues } from "./random_values.ts";
 
-// Parts of 40 x 136, several tiles each.
-const ROWS = 320;
-const COLS = 1088;
+// Parts of 72 x 128: in each a tile that a GPU's workgroup fills, and one of 8 rows.
+const ROWS = 576;
+const COLS = 1024;
+const TILE = { tileRows: 64, tileCols: 128 };
 
 for (const type of ["f32", "bf16", "f16"] as const) {
   testOnEachDevice(
@@ -108,7 +108,7 @@ async function runBlock(device: Device, whole: Whole, cut: Cut) {
   const [partsDown, partsAcross] = [8 * rows / ROWS, 8 * cols / COLS];
   const table = blockTable([{
     ...{ batch: 1, rows, cols, partsDown, partsAcross, rowSlots },
-    ...tileShape(device.kind, { rows: rows / partsDown, cols: cols / partsAcross }),
+    ...TILE,
     ...{ rowBegin, rowInner: rows, rowInnerGlobal: ROWS, indexRows: ROWS },
     ...{ colBegin, colInner: cols, colInnerGlobal: COLS, indexCols: COLS },
   }]);

@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import { tileShape } from "../../src/device/tile_shape.ts";
 
 Deno.test("tileShape() gives a GPU tiles of 256 lanes with 4 columns x 8 rows", () => {
-  assert.deepEqual(tileShape("webgpu", { rows: 512, cols: 512 }), { tileRows: 64, tileCols: 128 });
+  assert.deepEqual(tileShape("webgpu", { rows: 256, cols: 256 }), { tileRows: 64, tileCols: 128 });
+});
+
+Deno.test("tileShape() gives a GPU tiles twice as high where a part has many", () => {
+  assert.deepEqual(tileShape("webgpu", { rows: 512, cols: 512 }), { tileRows: 128, tileCols: 128 });
 });
 
 Deno.test("tileShape() narrows a GPU's tiles where wide ones would stand half empty", () => {

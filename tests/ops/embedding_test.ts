@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { embedding } from "../../src/ops/embedding.ts";
+import { embedding, embeddingAt } from "../../src/ops/embedding.ts";
 import { sum } from "../../src/ops/sum.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { testOnEachDevice } from "../device/on_each_device.ts";
@@ -59,3 +59,21 @@ testOnEachDevice("embedding() gives a padding row its values and no gradient", a
     });
   }
 });
+
+testOnEachDevice(
+  "embeddingAt() looks up indices of the host, and owns what it makes of them",
+  async (device) => {
+    using table = Tensor.from(device, [1, 2, 3, 4], { shape: [2, 2], requiresGrad: true });
+    const before = device.statistics().liveBytes;
+    {
+      using total = sum(embeddingAt(table, Uint32Array.of(1, 0, 1), { shape: [1, 3] }));
+      assert.equal(await total.item(), 17);
+      await total.backward();
+    }
+    assert.deepEqual([...await table.grad!.data()], [1, 1, 2, 2]);
+    table.grad = undefined;
+    assert.equal(device.statistics().liveBytes, before);
+    const beyond = Uint32Array.of(2);
+    assert.throws(() => embeddingAt(table, beyond, { shape: [1] }), /indices under 2, got 2/);
+  },
+);

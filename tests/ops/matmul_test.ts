@@ -26,6 +26,24 @@ for (
   );
 }
 
+testOnEachDevice(
+  "matmul() adds a bias to every row, and gives it the gradient of all",
+  async (device) => {
+    await checkGradients(device, {
+      shapes: [[2, 3, 5], [5, 7], [7]],
+      op: matmul,
+      reference: (a, b, bias) => product(a, b, 7).map((value, at) => value + bias[at % 7]),
+    });
+    using a = Tensor.from(device, [1, 2], { shape: [1, 2] });
+    using b = Tensor.from(device, [1, 2, 3, 4], { shape: [2, 2] });
+    using bias = Tensor.from(device, [1, 2, 3]);
+    assert.throws(() => matmul(a, b, bias), {
+      name: "RangeError",
+      message: /bias of \[2\].*\[3\]/,
+    });
+  },
+);
+
 testOnEachDevice("matmul() refuses shapes that do not fit and names both", async (device) => {
   await Promise.resolve();
   using a = Tensor.from(device, [1, 2, 3, 4, 5, 6], { shape: [2, 3] });

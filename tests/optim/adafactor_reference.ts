@@ -21,6 +21,9 @@ export class ReferenceAdafactor {
   readonly #rowMeans: Float64Array;
   readonly #colMeans: Float64Array;
   readonly #momentum: Float64Array;
+  /** CAME's averages of squared differences, as those of squares. */
+  readonly #confidentRows: Float64Array;
+  readonly #confidentCols: Float64Array;
 
   /** Factors the last two dims, unless told otherwise. */
   constructor(
@@ -37,13 +40,16 @@ export class ReferenceAdafactor {
     this.#rowMeans = new Float64Array(this.#batch * this.#rows);
     this.#colMeans = new Float64Array(this.#batch * this.#cols);
     this.#momentum = new Float64Array(this.parameter.length);
+    this.#confidentRows = new Float64Array(this.#rowMeans.length);
+    this.#confidentCols = new Float64Array(this.#colMeans.length);
   }
 
   /** One step. */
   step(given: ArrayLike<number>, { hyper, step, gradientScale = 1 }: ReferenceStep): void {
     const sign = hyper.maximize ? -1 : 1;
     const gradient = Float64Array.from(given, (g) => sign * gradientScale * g);
-    const update = this.#precondition(gradient, hyper, hyper.take(step));
+    const means = { rows: this.#rowMeans, cols: this.#colMeans };
+    const update = this.#precondition(gradient, hyper, { take: hyper.take(step), means });
     const clip = Math.max(1, rms(update) / hyper.clipThreshold);
     const scale = Math.min(Math.max(hyper.scaleFloor, rms(this.parameter)), hyper.scaleCeiling);
     const size = hyper.rate(step) * (hyper.scaleParameter ? scale : 1);
@@ -51,6 +57,14 @@ export class ReferenceAdafactor {
     const [before, after] = hyper.momentumOf === "update" ? [1, size] : [size, 1];
     const change = update.map((u) => before * u / clip);
     if (hyper.beta1 !== undefined) this.#smooth(change, { ...hyper, beta1: hyper.beta1 });
+    if (hyper.confidence !== undefined && this.#isFactored) {
+      // (Luo et al. 2023, algorithm 2), with eps added to squared differences as the authors' code has it
+      const { eps, take } = hyper.confidence;
+      const means = { rows: this.#confidentRows, cols: this.#confidentCols };
+      const squares = update.map((u, k) => (u / clip - this.#momentum[k]) ** 2);
+      const options = { ...hyper, eps1: eps, meanFloor: 0, factorCap: Infinity };
+      change.set(this.#precondition(change, options, { take, means, squares }));
+    }
     for (let k = 0; k < update.length; k++) {
       this.parameter[k] -= (size * timesStep + absolute) * this.parameter[k] + after * change[k];
     }
@@ -68,28 +82,37 @@ export class ReferenceAdafactor {
     change.set(aligned.map((each, k) => each * scale * this.#momentum[k]));
   }
 
-  #precondition(gradient: Float64Array, hyper: Hyperparameters, take: number): Float64Array {
+  /** What is given by the root of the running averages of its squares, or of `squares`. */
+  #precondition(
+    gradient: Float64Array,
+    hyper: Hyperparameters,
+    { take, means, squares = gradient.map((g) => g ** 2) }: {
+      readonly take: number;
+      readonly means: { readonly rows: Float64Array; readonly cols: Float64Array };
+      readonly squares?: Float64Array;
+    },
+  ): Float64Array {
     const [batch, rows, cols] = [this.#batch, this.#rows, this.#cols];
     const at = (b: number, i: number, j: number) => (b * rows + i) * cols + j;
     const update = new Float64Array(gradient.length);
     for (let b = 0; b < batch; b++) {
-      const square = (i: number, j: number) => gradient[at(b, i, j)] ** 2 + hyper.eps1;
+      const square = (i: number, j: number) => squares[at(b, i, j)] + hyper.eps1;
       for (let i = 0; i < rows; i++) {
         let sum = 0;
         for (let j = 0; j < cols; j++) sum += square(i, j);
-        this.#average(this.#rowMeans, b * rows + i, sum / cols, take);
+        this.#average(means.rows, b * rows + i, sum / cols, take);
       }
       for (let j = 0; j < cols; j++) {
         let sum = 0;
         for (let i = 0; i < rows; i++) sum += square(i, j);
-        this.#average(this.#colMeans, b * cols + j, sum / rows, take);
+        this.#average(means.cols, b * cols + j, sum / rows, take);
       }
       let mean = 0;
-      for (let i = 0; i < rows; i++) mean += this.#rowMeans[b * rows + i] / rows;
+      for (let i = 0; i < rows; i++) mean += means.rows[b * rows + i] / rows;
       if (this.#isFactored) mean = Math.max(mean, hyper.meanFloor);
       for (let i = 0; i < rows; i++) {
         for (let j = 0; j < cols; j++) {
-          const moment = this.#rowMeans[b * rows + i] / mean * this.#colMeans[b * cols + j];
+          const moment = means.rows[b * rows + i] / mean * means.cols[b * cols + j];
           const factor = Math.min(1 / Math.sqrt(moment), hyper.factorCap);
           update[at(b, i, j)] = gradient[at(b, i, j)] * factor;
         }

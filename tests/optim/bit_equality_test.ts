@@ -129,6 +129,8 @@ const OTHERS: Readonly<Record<string, OptimizerOptions>> = {
   "no momentum": { scaleParameter: false, lr: 0.01 },
   caution: { cautious: true, beta1: 0.9, maximize: true },
   "torch's options": { ...presets.torch, weightDecay: 0.1 },
+  CAME: { ...presets.came, lr: 0.003, weightDecay: 0.1 },
+  "each matrix by itself": { ...OPTIONS, perMatrix: true, clipThreshold: 0.5 },
   "no factoring": { factoring: "none", maxGradientNorm: 0.1 },
 };
 

@@ -16,7 +16,9 @@ import { initialParameter } from "./golden.ts";
 import { assertEqualsOneRank, shardOf, train, type Training } from "./sharded_training.ts";
 
 async function assertTrainsAsOneRank(training: Training): Promise<void> {
-  assertEqualsOneRank(await train(training), { training });
+  const { steps: totalSteps } = training;
+  const ranks = await train(training);
+  assertEqualsOneRank(ranks, totalSteps === undefined ? { training } : { training, totalSteps });
 }
 
 for (
@@ -24,6 +26,12 @@ for (
 ) {
   Deno.test(`DistributedAdaFactor on tensor ${tensor} x ZeRO ${zero} equals one rank`, async () => {
     await assertTrainsAsOneRank({ tensor, zero });
+  });
+}
+
+for (const [tensor, zero] of [[8, 1], [1, 8], [2, 4], [3, 2]]) {
+  Deno.test(`DistributedAdaFactor on tensor ${tensor} x ZeRO ${zero} equals one rank over 50 steps`, async () => {
+    await assertTrainsAsOneRank({ tensor, zero, steps: 50 });
   });
 }
 
@@ -43,6 +51,7 @@ const OPTIONS: Readonly<Record<string, OptimizerOptions>> = {
   "no factoring": { factoring: "none" },
   "caution, uphill": { cautious: true, beta1: 0.9, maximize: true, weightDecay: 0.01 },
   "caution of updates": { cautious: true, beta1: 0.5, momentumOf: "update", lr: 0.01 },
+  CAME: { ...presets.came, lr: 0.003, weightDecay: 0.1 },
   "a global norm": { maxGradientNorm: 0.05, eps: [1e-6, 1e-3] },
   "a ceiling of the scale": { scaleCeiling: 0.02, clipThreshold: 0.5 },
 };

@@ -110,7 +110,7 @@ Deno.test("DistributedAdaFactor refuses to step before setupDistributed()", asyn
 });
 
 const MISTAKEN: [Record<string, unknown>, RegExp][] = [
-  [{ learningRate: 1 }, /There is no option learningRate: there are lr, eps, /],
+  [{ learningRate: 1 }, /There is no option learningRate: there are lr, algorithm, eps, /],
   [{ clip_threshold: 1 }, /There is no option clip_threshold/],
   [{ lr: "0.1" }, /Option lr must be \(number \| Function\), got "0.1"/],
   [{ lr: null }, /Option lr must be .*, got null/],

@@ -1,10 +1,12 @@
-// out[t, :] = table[indices[t], :] and its gradient dtable[indices[t], :] += dy[t, :].
+// out[t, :] = table[indices[t], :] and its gradient dtable[indices[t], :] += dy[t, :]; index 0xffffffff has no row.
 
 import type { Reference } from "./reference.ts";
 
 export const embedding: Reference<"embedding"> = ({ table, indices, out }, { count, width }) => {
   for (let t = 0; t < count; t++) {
-    for (let d = 0; d < width; d++) out[t * width + d] = table[indices[t]! * width + d]!;
+    for (let d = 0; d < width; d++) {
+      out[t * width + d] = indices[t] === NO_ROW ? 0 : table[indices[t]! * width + d]!;
+    }
   }
 };
 
@@ -13,6 +15,9 @@ export const embeddingBackward: Reference<"embedding_backward"> = (
   { count, width },
 ) => {
   for (let t = 0; t < count; t++) {
+    if (indices[t] === NO_ROW) continue;
     for (let d = 0; d < width; d++) dtable[indices[t]! * width + d]! += dy[t * width + d]!;
   }
 };
+
+const NO_ROW = 0xffffffff;

@@ -4,6 +4,7 @@ import type { KernelName } from "../../src/device/kernels.ts";
 import * as activations from "./activations.ts";
 import * as blocks from "./adafactor_blocks.ts";
 import * as tiles from "./adafactor_tiles.ts";
+import * as attention from "./attention.ts";
 import { accumulateCast, cast } from "./cast.ts";
 import { dropout } from "./dropout.ts";
 import * as elementwise from "./elementwise.ts";
@@ -14,7 +15,9 @@ import { norm, normBackward, normWeightBackward } from "./norm.ts";
 import { permute } from "./permute.ts";
 import type { Reference } from "./reference.ts";
 import { rotary } from "./rotary.ts";
+import { softmax, softmaxBackward } from "./softmax.ts";
 import { softmaxCrossEntropy } from "./softmax_cross_entropy.ts";
+import { splitCrossEntropy, splitSoftmax } from "./split_cross_entropy.ts";
 import { columnSums, rowSums } from "./sums.ts";
 
 export const references: { readonly [K in KernelName]: Reference<K> } = {
@@ -49,7 +52,15 @@ export const references: { readonly [K in KernelName]: Reference<K> } = {
   dropout,
   embedding,
   embedding_backward: embeddingBackward,
+  softmax,
+  softmax_backward: softmaxBackward,
+  attention: attention.attention,
+  attention_delta: attention.attentionDelta,
+  attention_backward: attention.attentionBackward,
+  attention_bias_backward: attention.attentionBiasBackward,
   softmax_cross_entropy: softmaxCrossEntropy,
+  split_softmax: splitSoftmax,
+  split_cross_entropy: splitCrossEntropy,
   row_sums: rowSums,
   column_sums: columnSums,
   adafactor_tile_sums: tiles.adafactorTileSums,

@@ -3,10 +3,23 @@
 
 override stochastic: bool = false;
 
-fn roundedParams(tile: Tile, place: Lane, row: u32, quad: vec4f) -> vec4u {
+// How a lane rounds; of no account where it rounds to the nearest.
+struct Rounding {
+  place: GlobalPlace,
+  key: u32,
+}
+
+fn roundingOf(tile: Tile, place: Lane) -> Rounding {
+  if (paramType == 0u || !stochastic) {
+    return Rounding();
+  }
+  return Rounding(globalPlaceOf(tile, place), steps[tile.block].key);
+}
+
+fn roundedParams(rounding: Rounding, row: u32, quad: vec4f) -> vec4u {
   if (paramType == 0u || !stochastic) {
     return wordsOfQuad(paramType, quad);
   }
-  let index = globalRowStart(tile, row) + globalCols(tile.block, place.col);
-  return wordsAtRandom(paramType, quad, randomBits(index, steps[tile.block].key));
+  let random = randomBits(globalIndexOf(rounding.place, row), rounding.key);
+  return wordsAtRandom(paramType, quad, random);
 }

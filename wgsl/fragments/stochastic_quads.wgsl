@@ -2,23 +2,36 @@
 // that stays. They follow from the element's index in the whole parameter and from the step's key alone, so every mesh
 // rounds alike. A finite number never becomes infinite. Needs the fragments storage_quads and tile.
 
-// Where the 4 columns from `col` on lie in the whole parameter.
-fn globalCols(block: u32, col: u32) -> vec4u {
-  let cols = vec4u(col) + vec4u(0u, 1u, 2u, 3u);
-  let inner = vec4u(max(blocks[block].colInner, 1u));
-  return cols / inner * blocks[block].colInnerGlobal + blocks[block].colBegin + cols % inner;
+// Where a lane's elements lie in the whole parameter.
+struct GlobalPlace {
+  // Rows of the whole before its matrix, and what turns a row of the block into one of the whole matrix.
+  firstRow: u32,
+  rowInner: u32,
+  rowInnerGlobal: u32,
+  indexCols: u32,
+  // Its 4 columns.
+  cols: vec4u,
 }
 
-// The index in the whole parameter at which the row begins.
-fn globalRowStart(tile: Tile, row: u32) -> u32 {
+fn globalPlaceOf(tile: Tile, place: Lane) -> GlobalPlace {
   let block = tile.block;
   let batchInner = max(blocks[block].batchInner, 1u);
-  let rowInner = max(blocks[block].rowInner, 1u);
-  let globalMatrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
+  let matrix = tile.matrix / batchInner * blocks[block].batchInnerGlobal +
     blocks[block].batchBegin + tile.matrix % batchInner;
-  let globalRow = row / rowInner * blocks[block].rowInnerGlobal + blocks[block].rowBegin +
-    row % rowInner;
-  return (globalMatrix * blocks[block].indexRows + globalRow) * blocks[block].indexCols;
+  let colInner = vec4u(max(blocks[block].colInner, 1u));
+  return GlobalPlace(
+    matrix * blocks[block].indexRows + blocks[block].rowBegin,
+    max(blocks[block].rowInner, 1u),
+    blocks[block].rowInnerGlobal,
+    blocks[block].indexCols,
+    place.cols / colInner * blocks[block].colInnerGlobal + blocks[block].colBegin +
+      place.cols % colInner,
+  );
+}
+
+fn globalIndexOf(place: GlobalPlace, row: u32) -> vec4u {
+  let globalRow = place.firstRow + row / place.rowInner * place.rowInnerGlobal + row % place.rowInner;
+  return globalRow * place.indexCols + place.cols;
 }
 
 // The public hash "lowbias32".

@@ -1,38 +1,38 @@
-// Loads quads of `tensor` (included once for each operand, whose name stands for `tensor`), stored as `tensorType` says.
-// Its buffer is bound as vec4u, so that a whole f32 quad is one load.
+// Loads quads of `tensor` (included once for each operand, whose name stands for `tensor`), stored as `tensorType` says, as
+// words for storage_quads. Bound as words of 32 bits, for no two lanes may store to one vector. Needs the fragment tile.
 
 override tensorType: u32 = 0u;
 
-// The quad at element `at`, of which the first `count` elements are wanted, as words; the others are 0. `aligned`: at is a
-// multiple of 4 and count is 4 or 0.
-fn loadTensor(at: u32, count: u32, aligned: bool) -> vec4u {
-  if (count == 0u) {
-    return vec4u();
-  }
+// The quad in columns `cols` of the row that begins at element `row`.
+fn wholeTensor(row: u32, cols: vec4u) -> vec4u {
   if (tensorType == 0u) {
-    if (aligned) {
-      return tensor[at / 4u];
-    }
-    var words = vec4u(tensor[at / 4u][at % 4u], 0u, 0u, 0u);
-    if (count > 1u) {
-      words.y = tensor[(at + 1u) / 4u][(at + 1u) % 4u];
-    }
-    if (count > 2u) {
-      words.z = tensor[(at + 2u) / 4u][(at + 2u) % 4u];
-    }
-    if (count > 3u) {
-      words.w = tensor[(at + 3u) / 4u][(at + 3u) % 4u];
+    return vec4u(
+      tensor[row + cols.x],
+      tensor[row + cols.y],
+      tensor[row + cols.z],
+      tensor[row + cols.w],
+    );
+  }
+  return vec4u(tensor[(row + cols.x) / 2u], tensor[(row + cols.z) / 2u], 0u, 0u);
+}
+
+// Those of its elements that are there; 0 for the others.
+fn loadTensor(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  var words = vec4u();
+  if (tensorType == 0u) {
+    for (var j = 0u; j < 4u; j++) { // unroll
+      if (isIn[j]) {
+        words[j] = tensor[row + cols[j]];
+      }
     }
     return words;
   }
-  let word = at / 2u;
-  if (aligned) {
-    let both = tensor[word / 4u];
-    return vec4u(select(both.xy, both.zw, (word & 2u) != 0u), 0u, 0u);
+  // The second element of a word may be another's.
+  for (var j = 0u; j < 2u; j++) { // unroll
+    if (isIn[2u * j]) {
+      let word = tensor[(row + cols[2u * j]) / 2u];
+      words[j] = select(word & 0xffffu, word, isIn[2u * j + 1u]);
+    }
   }
-  var words = vec4u(tensor[word / 4u][word % 4u], 0u, 0u, 0u);
-  if (count > 2u) {
-    words.y = tensor[(word + 1u) / 4u][(word + 1u) % 4u];
-  }
-  return words & select(vec4u(0xffffffffu), vec4u(0xffffu), vec4u(0u, 2u, 4u, 6u) + 1u == vec4u(count));
+  return words;
 }

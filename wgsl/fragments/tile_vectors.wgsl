@@ -4,21 +4,21 @@
 
 // [rows of the band, lanesX], rows 9/8 lanesX apart to spread over the banks.
 var<workgroup> rowLanes: array<f32, 2304>;
-// [lanesY, lanesX]
-var<workgroup> columnLanes: array<vec4f, 256>;
+// [4 columns of each lane, lanesY, lanesX]
+var<workgroup> columnLanes: array<f32, 1024>;
 
 // `i` counts the lane's rows in the band, from 0 to 7.
-fn leaveRow(place: Lane, i: u32, quad: vec4f) {
+fn leaveRow(tile: Tile, place: Lane, i: u32, quad: vec4f) {
   let sum = fma(quad.x, quad.x, fma(quad.y, quad.y, fma(quad.z, quad.z, quad.w * quad.w)));
-  rowLanes[((i * place.lanesY + place.y) * 9u << (place.shift - 3u)) + place.x] = sum;
+  rowLanes[(((i * tile.lanesY + place.y) * 9u) << (tile.shift - 3u)) + place.x] = sum;
 }
 
 // Needs all lanes, after a barrier; ends with all lanes past it.
 fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   // lanesX / 8 lanes per row add 8 values each, then one adds those.
-  let shift = place.shift - 3u;
+  let shift = tile.shift - 3u;
   let lanesPerRow = 1u << shift;
-  let first = ((lane >> shift) * 9u << shift) + (lane & (lanesPerRow - 1u));
+  let first = (((lane >> shift) * 9u) << shift) + (lane & (lanesPerRow - 1u));
   var part = rowLanes[first];
   for (var j = 0u; j < 7u; j++) { // unroll
     part += rowLanes[first + ((j + 1u) << shift)];
@@ -26,8 +26,8 @@ fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
   rowLanes[first] = part;
   workgroupBarrier();
   let row = bandBegin + lane;
-  if (lane < 8u * place.lanesY && row < tile.rowEnd) {
-    let begin = lane * 9u << shift;
+  if (lane < 8u * tile.lanesY && row < tile.rowEnd) {
+    let begin = (lane * 9u) << shift;
     var sum = rowLanes[begin];
     for (var j = 1u; j < lanesPerRow; j++) {
       sum += rowLanes[begin + j];
@@ -45,16 +45,26 @@ fn joinRows(tile: Tile, place: Lane, lane: u32, bandBegin: u32) {
 
 // The columns' sums over the tile; needs all lanes.
 fn joinColumns(tile: Tile, place: Lane, lane: u32, sums: vec4f) {
-  columnLanes[lane] = sums;
+  for (var j = 0u; j < 4u; j++) { // unroll
+    columnLanes[j * 256u + lane] = sums[j];
+  }
   workgroupBarrier();
   let block = tile.block;
   let rows = blocks[block].partials + blocks[block].batch * blocks[block].rows * tile.numAcross;
-  let start = rows + (tile.matrix * tile.numDown + tile.down) * blocks[block].cols + place.colBegin;
+  let start = rows + (tile.matrix * tile.numDown + tile.down) * tile.cols + place.colBegin;
   let width = min(tile.colEnd - place.colBegin, 1024u);
   for (var col = lane; col < width; col += 256u) {
-    var sum = columnLanes[col / 4u][col % 4u];
-    for (var y = 1u; y < place.lanesY; y++) {
-      sum += columnLanes[(y << place.shift) + col / 4u][col % 4u];
+    // Which lane has it, and as which of its 4.
+    var x = col;
+    var j = x >> tile.shift;
+    if (isPaired()) {
+      x = col / 2u;
+      j = 2u * (x >> tile.shift) + col % 2u;
+    }
+    let first = j * 256u + (x & ((1u << tile.shift) - 1u));
+    var sum = columnLanes[first];
+    for (var y = 1u; y < tile.lanesY; y++) {
+      sum += columnLanes[first + (y << tile.shift)];
     }
     partials[start + col] = sum;
   }

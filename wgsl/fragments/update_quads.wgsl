@@ -13,11 +13,11 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
   let first = blocks[tile.block].factors;
   let numRows = blocks[tile.block].batch * blocks[tile.block].rows;
   let numCols = blocks[tile.block].batch * blocks[tile.block].cols;
-  let at = first + numRows + tile.matrix * blocks[tile.block].cols + place.col;
+  let at = first + numRows + tile.matrix * blocks[tile.block].cols;
   var cols = vec4f();
   for (var j = 0u; j < 4u; j++) { // unroll
-    if (j < place.count) {
-      cols[j] = factors[at + j];
+    if (place.isIn[j]) {
+      cols[j] = factors[at + place.cols[j]];
     }
   }
   let rows = first + tile.matrix * blocks[tile.block].rows;
@@ -25,7 +25,10 @@ fn factorsOf(tile: Tile, place: Lane) -> Factors {
 }
 
 // A row beyond the tile's end has the last one's factor, for gradients that are 0.
-fn updateOf(tile: Tile, by: Factors, row: u32, grad: vec4f) -> vec4f {
-  let rowFactor = factors[by.rows + min(row, tile.rowEnd - 1u)];
+fn rowFactorOf(tile: Tile, by: Factors, row: u32) -> f32 {
+  return factors[by.rows + min(row, tile.rowEnd - 1u)];
+}
+
+fn updateOf(by: Factors, rowFactor: f32, grad: vec4f) -> vec4f {
   return grad * min(rowFactor * by.cols, vec4f(by.cap));
 }

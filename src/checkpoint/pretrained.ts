@@ -1,0 +1,132 @@
+// Models from and to folders as Hugging Face has them: config.json and model.safetensors, or several files and an index.
+//
+//   using model = await loadPretrained(device, "gpt2", { model: Decoder });
+//   ...train it...
+//   await savePretrained(model, "gpt2-trained");        transformers loads it, and so does loadPretrained(): the same bits
+
+import type { Device } from "../device/device.ts";
+import { architectureOf } from "../models/architectures.ts";
+import { nameOf } from "../models/checkpoint_names.ts";
+import { ModelConfig } from "../models/model_config.ts";
+import type { Architecture, PretrainedModel } from "../models/pretrained_model.ts";
+import type { FloatType } from "../tensor/dtype.ts";
+import { CheckpointFolder } from "./checkpoint_folder.ts";
+import { CheckpointParameters, type StorageOptions } from "./checkpoint_parameters.ts";
+import type { SafetensorsDtype } from "./safetensors_header.ts";
+import { inWritingOrder, writeSafetensors } from "./safetensors_write.ts";
+import { wholeBytes } from "./whole_bytes.ts";
+
+/** How {@linkcode loadPretrained} makes a model. */
+export interface LoadOptions<Model extends PretrainedModel = PretrainedModel>
+  extends StorageOptions {
+  /** The class that the model must be of, such as `Decoder`. Default: any. */
+  readonly model?: abstract new (...args: never[]) => Model;
+}
+
+/**
+ * Makes the model of a folder's config.json with the values of its safetensors files, read one parameter at a time. Dropout
+ * is not applied, whatever the config says, as in transformers' `eval()`.
+ *
+ * @throws {TypeError} naming a setting of config.json that is missing, wrong or not supported, or if the model is not of the
+ *   class asked for.
+ * @throws {SafetensorsError} naming a tensor that is missing, surplus, damaged, or of another shape than the config says.
+ * @throws {Deno.errors.NotFound} if a file is missing.
+ */
+export async function loadPretrained<Model extends PretrainedModel = PretrainedModel>(
+  device: Device,
+  folder: string,
+  options: LoadOptions<Model> = {},
+): Promise<Model> {
+  const { model: wanted, ...storage } = options;
+  const where = `${folder}/${CONFIG}`;
+  const config = new ModelConfig(await Deno.readTextFile(where), { where });
+  const architecture = architectureOf(config);
+  using files = await CheckpointFolder.open(folder);
+  const twinsDiffer = await haveDifferentTwins(files, architecture);
+  const plan = architecture.plan(config, { twinsDiffer });
+  const source = new CheckpointParameters(device, { folder: files, names: plan.names, storage });
+  let model: PretrainedModel | undefined;
+  try {
+    model = plan.build(source);
+    if (wanted !== undefined && !(model instanceof wanted)) {
+      throw config.error(`its model is a ${model.constructor.name}, wanted a ${wanted.name}`);
+    }
+    await source.fill();
+    return model as Model;
+  } catch (error) {
+    source.releaseAll();
+    model?.[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** How {@linkcode savePretrained} works on several ranks. */
+export interface SaveOptions {
+  /** Which rank of the job this is, where several hold the model: rank 0 writes. Default: 0. */
+  readonly rank?: number;
+}
+
+/**
+ * Writes config.json, as it was loaded, and model.safetensors into `folder`, which is made if it is missing. What is there under
+ * these names is replaced once the new file is whole. Where the model is split over ranks, all of them must call it: rank 0 writes
+ * the whole, one parameter at a time, and the promises of the others are kept when they have given their parts.
+ *
+ * @throws {TypeError} if the folder holds a checkpoint of several files.
+ */
+export async function savePretrained(
+  model: PretrainedModel<never>,
+  folder: string,
+  { rank = 0 }: SaveOptions = {},
+): Promise<void> {
+  const { config, names } = model.form;
+  const parameters = model.namedParameters();
+  const tensors = [...parameters].map(([path, parameter]) => ({
+    name: nameOf(path, names),
+    dtype: IN_FILES[parameter.dtype],
+    shape: parameter.layout.wholeShape,
+    bytes: () => wholeBytes(parameter),
+  }));
+  if (rank !== 0) {
+    for (const { bytes } of inWritingOrder(tensors)) await bytes();
+    return;
+  }
+  await Deno.mkdir(folder, { recursive: true });
+  if (await exists(`${folder}/${INDEX}`)) {
+    throw new TypeError(
+      `Cannot save into ${folder}, which holds several files and an index: take another folder`,
+    );
+  }
+  await writeSafetensors(`${folder}/${WEIGHTS}`, tensors, { metadata: { format: "pt" } });
+  const dtypes = new Set([...parameters.values()].map(({ dtype }) => dtype));
+  const [dtype] = dtypes;
+  const { text } = dtypes.size === 1 ? config.withDtype(IN_CONFIG[dtype]) : config;
+  await Deno.writeTextFile(`${folder}/${CONFIG}`, text);
+}
+
+async function haveDifferentTwins(
+  files: CheckpointFolder,
+  { twins: [one, other] = ["", ""] }: Architecture,
+): Promise<boolean> {
+  return files.holds(one) && files.holds(other) && !await files.equal(one, other);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+const CONFIG = "config.json";
+const WEIGHTS = "model.safetensors";
+const INDEX = "model.safetensors.index.json";
+
+const IN_FILES: Readonly<Record<FloatType, SafetensorsDtype>> = {
+  f32: "F32",
+  f16: "F16",
+  bf16: "BF16",
+};
+const IN_CONFIG = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;

@@ -1,0 +1,41 @@
+// The classes of transformers that exist here, found by what config.json says.
+
+import * as v from "valibot";
+import { gpt2 } from "./families/gpt2.ts";
+import { llama } from "./families/llama.ts";
+import { mistral } from "./families/mistral.ts";
+import { opt } from "./families/opt.ts";
+import { qwen2 } from "./families/qwen2.ts";
+import { qwen3 } from "./families/qwen3.ts";
+import { type ModelConfig, orNull } from "./model_config.ts";
+import type { Architecture } from "./pretrained_model.ts";
+
+const architectures: readonly Architecture[] = [gpt2, llama, mistral, qwen2, qwen3, opt];
+
+/**
+ * The class that a config names under `architectures`; where it names none, the only one of its `model_type`.
+ *
+ * @throws {TypeError} naming what is there, if it is not supported.
+ */
+export function architectureOf(config: ModelConfig): Architecture {
+  const { model_type: modelType, architectures: names } = config.read(settings);
+  const ofType = architectures.filter((each) => each.modelType === modelType);
+  if (ofType.length === 0) {
+    const known = [...new Set(architectures.map((each) => each.modelType))];
+    throw config.error(`model_type ${modelType} is not supported: ${known.join(", ")} are`);
+  }
+  const found = names === null ? ofType : ofType.filter(({ name }) => names.includes(name));
+  if (found.length === 1) return found[0];
+  throw config.error(
+    `architectures must name one of ${ofType.map(({ name }) => name).join(", ")}, got ${
+      names === null ? "none" : names.join(", ")
+    }`,
+  );
+}
+
+const settings = v.object({
+  model_type: v.string(),
+  architectures: orNull(v.array(v.string())),
+  // Weights that are stored as something else than numbers.
+  quantization_config: orNull(v.null()),
+});

@@ -1,0 +1,129 @@
+// A decoder: it guesses the next token from those before it. Tokens [B, T] -> logits [B, T, V]
+//
+//   x = embedding of tokens [B, T, E], projected to D where E is not D, plus positions where they are learned
+//   x = block(x), for every block
+//   logits = head(norm x), projected back to E where E is not D; the head's weight may be the embedding itself
+//
+// One class for GPT-2, Llama, Mistral, Qwen and OPT: a DecoderDescription says what differs, families/ read it from configs.
+// How layers are spread over ranks stands elsewhere; their fields can be replaced by parallel ones.
+
+import type { Embedding } from "../nn/embedding.ts";
+import { LayerMaker } from "../nn/layer_maker.ts";
+import { Linear } from "../nn/linear.ts";
+import type { Layer, Module } from "../nn/module.ts";
+import type { ParameterSource } from "../nn/parameter_source.ts";
+import { asF32 } from "../ops/cast.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
+import { DecoderBlock, makeNorm } from "./decoder_block.ts";
+import type { DecoderDescription } from "./decoder_description.ts";
+import { LearnedPositions } from "./learned_positions.ts";
+import { type CheckpointForm, PretrainedModel } from "./pretrained_model.ts";
+import { RotaryTables } from "./rotary_tables.ts";
+
+/** What a {@linkcode Decoder} is given. */
+export interface DecoderInput {
+  /** [B, T] */
+  readonly tokens: Tensor<"u32">;
+  /** [B, T], 1 for real tokens and 0 for padding, which no real token sees. Default: all are real. */
+  readonly mask?: Tensor<"u32"> | undefined;
+}
+
+/** A language model that reads from left to right. */
+export class Decoder extends PretrainedModel<DecoderInput> {
+  /** What it was made from. */
+  readonly description: DecoderDescription;
+  /** [B, T] -> [B, T, E] */
+  tokens: Module<Tensor<"u32">>;
+  /** E features to D, where they differ. */
+  readonly projectIn: Layer | undefined;
+  /** Where positions are learned. */
+  readonly positions: LearnedPositions | undefined;
+  /** One after the other. */
+  readonly blocks: readonly DecoderBlock[];
+  /** After the last block, where there is one. */
+  readonly norm: Layer | undefined;
+  /** D features back to E, where they differ. */
+  readonly projectOut: Layer | undefined;
+  /** [B, T, E] -> [B, T, V]; its weight is that of `tokens` where the description ties them. */
+  head: Layer;
+  readonly #tables: RotaryTables | undefined;
+
+  /** A decoder with parameters from `source`. @throws {Error} if the source has not what the description wants */
+  constructor(description: DecoderDescription, { source, form }: {
+    readonly source: ParameterSource;
+    readonly form: CheckpointForm;
+  }) {
+    super(form);
+    const { tokens, width, positions, norm, numBlocks, deviation } = description;
+    const make = new LayerMaker(source, { deviation });
+    const project = (name: string, inFeatures: number, outFeatures: number) =>
+      tokens.width === width
+        ? undefined
+        : make.linear(name, { inFeatures, outFeatures, bias: false });
+    const embedding = make.embedding("tokens", {
+      ...{ numEmbeddings: tokens.count, embeddingDim: tokens.width, paddingIndex: tokens.padding },
+    });
+    this.description = description;
+    this.tokens = embedding;
+    this.projectIn = project("projectIn", tokens.width, width);
+    if (positions.kind === "learned") {
+      this.positions = new LearnedPositions(make.within("positions"), { width, ...positions });
+    } else {
+      this.#tables = new RotaryTables(source.device, positions.settings);
+    }
+    const blocks: DecoderBlock[] = [];
+    for (let index = 0; index < numBlocks; index++) {
+      const maker = make.within(`blocks.${index}`);
+      blocks.push(new DecoderBlock(maker, { decoder: description, index }));
+    }
+    this.blocks = blocks;
+    this.norm = description.finalNorm ? makeNorm(make, { name: "norm", width, norm }) : undefined;
+    this.projectOut = project("projectOut", width, tokens.width);
+    this.head = description.tied ? tiedHead(embedding) : make.linear("head", {
+      ...{ inFeatures: tokens.width, outFeatures: tokens.count, bias: false },
+    });
+  }
+
+  /**
+   * tokens [B, T] -> logits [B, T, V]; those at padding mean nothing.
+   *
+   * @throws {RangeError} if the shapes do not fit, a token is not under V, or the text is longer than positions are known.
+   */
+  override async forward({ tokens, mask }: DecoderInput): Promise<Tensor> {
+    checkInput({ tokens, mask });
+    let x = await this.tokens.forward(tokens);
+    if (this.projectIn !== undefined) x = await this.projectIn.forward(x);
+    if (this.positions !== undefined) x = await this.positions.forward({ x, mask });
+    const angles = this.#tables?.anglesFor(tokens.shape[1]);
+    for (const block of this.blocks) x = await block.forward({ x, mask, angles });
+    if (this.norm !== undefined) x = await this.norm.forward(x);
+    if (this.projectOut !== undefined) x = await this.projectOut.forward(x);
+    return asF32(await this.head.forward(x));
+  }
+
+  /** Releases all parameters and tables. */
+  override [Symbol.dispose](): void {
+    super[Symbol.dispose]();
+    this.#tables?.[Symbol.dispose]();
+  }
+}
+
+function tiedHead({ weight }: Embedding): Linear {
+  return new Linear(weight.device, { weight, bias: undefined });
+}
+
+function checkInput({ tokens, mask }: DecoderInput): void {
+  if (tokens.shape.length !== 2) {
+    throw new RangeError(`A decoder wants tokens of [B, T], got ${formatShape(tokens.shape)}`);
+  }
+  if (mask !== undefined && !sameShape(mask.shape, tokens.shape)) {
+    throw new RangeError(
+      `A decoder wants a mask of the tokens' shape ${formatShape(tokens.shape)}, got ` +
+        formatShape(mask.shape),
+    );
+  }
+  if (mask !== undefined && mask.largest! > 1) {
+    throw new RangeError(`A decoder wants a mask of 0 and 1, got ${mask.largest}`);
+  }
+}

@@ -1,0 +1,168 @@
+// Llama (Touvron et al. 2023; Llama 3, 2024): rotary positions, RMS norms before, fewer heads of keys than of queries, gated
+// MLPs. Mistral and Qwen are the same with other settings, and read theirs with what stands here.
+
+import * as v from "valibot";
+import { activationCalled, activationName } from "../activations.ts";
+import type { CheckpointNames } from "../checkpoint_names.ts";
+import { Decoder } from "../decoder.ts";
+import type { DecoderDescription } from "../decoder_description.ts";
+import { count, flag, integer, type ModelConfig, orNull, positive } from "../model_config.ts";
+import type { Architecture, ModelPlan } from "../pretrained_model.ts";
+import { readRotary } from "../rotary_frequencies.ts";
+
+/** `LlamaForCausalLM` */
+export const llama: Architecture = {
+  name: "LlamaForCausalLM",
+  modelType: "llama",
+  plan(config) {
+    const sizes = config.read(llamaSizes({ vocabulary: 32000, inner: 11008, positions: 2048 }));
+    const { attention_bias: attentionBias, mlp_bias: mlpBias } = config.read(biases);
+    return planLikeLlama(config, sizes, {
+      ...{ inputBias: attentionBias, outputBias: attentionBias, mlpBias },
+      ...{ hasHeadNorms: false, windowOf: () => undefined },
+    });
+  },
+};
+
+const biases = v.object({ attention_bias: flag(false), mlp_bias: flag(false) });
+
+/** Settings that all families like Llama have; what differs are the values of those that are not given. */
+export function llamaSizes(
+  { vocabulary, inner, positions, keyHeads, headWidth }: {
+    readonly vocabulary: number;
+    readonly inner: number;
+    readonly positions: number;
+    /** Default: as many as heads of queries. */
+    readonly keyHeads?: number;
+    /** Default: features over heads. */
+    readonly headWidth?: number;
+  },
+) {
+  return v.object({
+    vocab_size: v.optional(count, vocabulary),
+    hidden_size: v.optional(count, 4096),
+    intermediate_size: v.optional(count, inner),
+    num_hidden_layers: v.optional(count, 32),
+    num_attention_heads: v.optional(count, 32),
+    num_key_value_heads: v.optional(v.nullable(count), keyHeads ?? null),
+    head_dim: v.optional(v.nullable(count), headWidth ?? null),
+    hidden_act: v.optional(activationName, "silu"),
+    max_position_embeddings: v.optional(count, positions),
+    rms_norm_eps: v.optional(positive, 1e-6),
+    initializer_range: v.optional(positive, 0.02),
+    pad_token_id: orNull(integer),
+    tie_word_embeddings: flag(false),
+  });
+}
+
+/** Those settings. */
+export type LlamaSizes = v.InferOutput<ReturnType<typeof llamaSizes>>;
+
+/** What differs between families like Llama. */
+export interface LlamaDifferences {
+  /** Of queries, keys and values. */
+  readonly inputBias: boolean;
+  readonly outputBias: boolean;
+  readonly mlpBias: boolean;
+  /** Norms of each head of queries and keys. */
+  readonly hasHeadNorms: boolean;
+  /** How far back block `index` sees; undefined for all. */
+  readonly windowOf: (index: number) => number | undefined;
+}
+
+/** A decoder of those settings. @throws {TypeError} naming settings that contradict each other */
+export function planLikeLlama(
+  config: ModelConfig,
+  sizes: LlamaSizes,
+  differences: LlamaDifferences,
+): ModelPlan {
+  const description = describe(config, sizes, differences);
+  const names = differences.hasHeadNorms ? namesWithHeadNorms : plainNames;
+  return {
+    names,
+    build: (source) => new Decoder(description, { source, form: { config, names } }),
+  };
+}
+
+function describe(
+  config: ModelConfig,
+  sizes: LlamaSizes,
+  { inputBias, outputBias, mlpBias, hasHeadNorms, windowOf }: LlamaDifferences,
+): DecoderDescription {
+  const { vocab_size: vocabulary, hidden_size: width, num_attention_heads: numHeads } = sizes;
+  const { rms_norm_eps: eps, initializer_range: deviation } = sizes;
+  const numKeyHeads = sizes.num_key_value_heads ?? numHeads;
+  const headWidth = sizes.head_dim ?? Math.floor(width / numHeads);
+  if (numHeads % numKeyHeads !== 0) {
+    throw config.error(
+      `num_attention_heads must be a multiple of num_key_value_heads, got ${numHeads} and ${numKeyHeads}`,
+    );
+  }
+  return {
+    tokens: { count: vocabulary, width, padding: paddingOf(config, { ...sizes, vocabulary }) },
+    positions: {
+      kind: "rotary",
+      settings: readRotary(config, { headWidth, maxPositions: sizes.max_position_embeddings }),
+    },
+    ...{ width, deviation, norm: { kind: "rms", eps }, normPlace: "before", finalNorm: true },
+    numBlocks: sizes.num_hidden_layers,
+    block: (index) => ({
+      attention: {
+        ...{ numHeads, numKeyHeads, headWidth, inputBias, outputBias },
+        ...{ projections: "separate", storage: "outIn", outputDeviation: deviation },
+        headNormEps: hasHeadNorms ? eps : undefined,
+        window: windowOf(index),
+        scale: headWidth ** -0.5,
+      },
+      mlp: {
+        ...{ kind: "gated", storage: "outIn", bias: mlpBias, outputDeviation: deviation },
+        width: sizes.intermediate_size,
+        activation: activationCalled(sizes.hidden_act),
+      },
+    }),
+    tied: sizes.tie_word_embeddings,
+  };
+}
+
+/** The token whose lookup learns nothing; a negative one counts from the end of the vocabulary. */
+export function paddingOf(
+  config: ModelConfig,
+  { pad_token_id: token, vocabulary }: {
+    readonly pad_token_id: number | null;
+    readonly vocabulary: number;
+  },
+): number | undefined {
+  if (token === null) return undefined;
+  if (token < -vocabulary || token >= vocabulary) {
+    throw config.error(`pad_token_id must be within the vocabulary of ${vocabulary}, got ${token}`);
+  }
+  return token < 0 ? vocabulary + token : token;
+}
+
+const plainNames: CheckpointNames = {
+  modules: {
+    "tokens": "model.embed_tokens",
+    "blocks.*.attentionNorm": "model.layers.*.input_layernorm",
+    "blocks.*.attention.query": "model.layers.*.self_attn.q_proj",
+    "blocks.*.attention.key": "model.layers.*.self_attn.k_proj",
+    "blocks.*.attention.value": "model.layers.*.self_attn.v_proj",
+    "blocks.*.attention.output": "model.layers.*.self_attn.o_proj",
+    "blocks.*.mlpNorm": "model.layers.*.post_attention_layernorm",
+    "blocks.*.mlp.gate": "model.layers.*.mlp.gate_proj",
+    "blocks.*.mlp.up": "model.layers.*.mlp.up_proj",
+    "blocks.*.mlp.down": "model.layers.*.mlp.down_proj",
+    "norm": "model.norm",
+    "head": "lm_head",
+  },
+  ignored: [/\.rotary_emb\.inv_freq$/],
+  tied: { "lm_head.weight": "model.embed_tokens.weight" },
+};
+
+const namesWithHeadNorms: CheckpointNames = {
+  ...plainNames,
+  modules: {
+    ...plainNames.modules,
+    "blocks.*.attention.queryNorm": "model.layers.*.self_attn.q_norm",
+    "blocks.*.attention.keyNorm": "model.layers.*.self_attn.k_norm",
+  },
+};

@@ -1,0 +1,24 @@
+// Mistral (Jiang et al. 2023): Llama whose every block sees a sliding window only.
+
+import * as v from "valibot";
+import { count } from "../model_config.ts";
+import type { Architecture } from "../pretrained_model.ts";
+import { llamaSizes, planLikeLlama } from "./llama.ts";
+
+/** `MistralForCausalLM` */
+export const mistral: Architecture = {
+  name: "MistralForCausalLM",
+  modelType: "mistral",
+  plan(config) {
+    const sizes = config.read(
+      llamaSizes({ vocabulary: 32000, inner: 14336, positions: 4096 * 32, keyHeads: 8 }),
+    );
+    const { sliding_window: window } = config.read(windows);
+    return planLikeLlama(config, sizes, {
+      ...{ inputBias: false, outputBias: false, mlpBias: false, hasHeadNorms: false },
+      windowOf: () => window ?? undefined,
+    });
+  },
+};
+
+const windows = v.object({ sliding_window: v.optional(v.nullable(count), 4096) });

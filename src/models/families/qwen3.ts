@@ -1,0 +1,25 @@
+// Qwen3 (Yang et al. 2025): Llama with an RMS norm of every head of queries and keys, before they turn.
+
+import * as v from "valibot";
+import { flag } from "../model_config.ts";
+import type { Architecture } from "../pretrained_model.ts";
+import { llamaSizes, planLikeLlama } from "./llama.ts";
+import { readWindows } from "./qwen2.ts";
+
+/** `Qwen3ForCausalLM` */
+export const qwen3: Architecture = {
+  name: "Qwen3ForCausalLM",
+  modelType: "qwen3",
+  plan(config) {
+    const sizes = config.read(
+      llamaSizes({
+        ...{ vocabulary: 151936, inner: 22016, positions: 32768, keyHeads: 32, headWidth: 128 },
+      }),
+    );
+    const { attention_bias: bias } = config.read(v.object({ attention_bias: flag(false) }));
+    return planLikeLlama(config, sizes, {
+      ...{ inputBias: bias, outputBias: bias, mlpBias: false, hasHeadNorms: true },
+      windowOf: readWindows(config, sizes.num_hidden_layers),
+    });
+  },
+};

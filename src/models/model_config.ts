@@ -1,0 +1,103 @@
+// A model's config.json as transformers writes it: read with a schema per family, and kept as text, so that what is saved is
+// what was loaded.
+//
+// transformers ignores keys that it does not know, and so does this; a known key with a value that is not supported is
+// refused by name.
+
+import * as v from "valibot";
+
+/** The settings of one model. */
+export class ModelConfig {
+  /** What the file says. */
+  readonly text: string;
+  /** The same, parsed. */
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly #where: string;
+
+  /**
+   * Parses the text of a config.json; `where` names it in messages.
+   *
+   * @throws {TypeError} if it is no JSON object.
+   */
+  constructor(text: string, { where = "config.json" }: { readonly where?: string } = {}) {
+    this.text = text;
+    this.#where = where;
+    this.values = this.#parse(v.pipe(v.string(), v.parseJson(), anyObject), text);
+  }
+
+  /**
+   * The settings of `schema`, from all of them or from `values` that were made of them.
+   *
+   * @throws {TypeError} naming the first that is missing, wrong or not supported.
+   * @internal
+   */
+  read<Schema extends v.GenericSchema>(
+    schema: Schema,
+    values: unknown = this.values,
+  ): v.InferOutput<Schema> {
+    return this.#parse(schema, values);
+  }
+
+  /** An error about this config. */
+  error(message: string): TypeError {
+    return new TypeError(`${this.#where}: ${message}`);
+  }
+
+  /** The same config for weights that are stored as `dtype`, named as transformers names it; unchanged if it names none. */
+  withDtype(dtype: "float32" | "float16" | "bfloat16"): ModelConfig {
+    const key = ["dtype", "torch_dtype"].find((each) => typeof this.values[each] === "string");
+    if (key === undefined || this.values[key] === dtype) return this;
+    // In the text, as Python tells 1.0 from 1 and JSON.stringify() does not.
+    const text = this.text.replace(new RegExp(`("${key}"\\s*:\\s*)"[^"]*"`), `$1"${dtype}"`);
+    return new ModelConfig(text, { where: this.#where });
+  }
+
+  #parse<Schema extends v.GenericSchema>(schema: Schema, value: unknown): v.InferOutput<Schema> {
+    const { output, issues } = v.safeParse(schema, value, { abortEarly: true });
+    if (issues === undefined) return output;
+    const [issue] = issues;
+    const name = v.getDotPath(issue) ?? "it";
+    if (issue.received === "undefined") throw this.error(`${name} is missing`);
+    throw this.error(
+      issue.expected === null
+        ? `${name} ${issue.message}`
+        : `${name} must be ${issue.expected}, got ${issue.received}`,
+    );
+  }
+}
+
+const anyObject = v.pipe(
+  v.unknown(),
+  v.check((value) => !Array.isArray(value), "must be an object, got an array"),
+  v.record(v.string(), v.unknown()),
+);
+
+/** A positive integer. */
+export const count = v.pipe(v.number(), v.safeInteger("must be an integer"), v.minValue(1));
+
+/** A number above 0. */
+export const positive = v.pipe(v.number(), v.finite("must be finite"), v.gtValue(0));
+
+/** An integer, which may be negative. */
+export const integer = v.pipe(v.number(), v.safeInteger("must be an integer"));
+
+/** A setting that may be null, and is if it is not given. */
+export function orNull<const Schema extends v.GenericSchema>(
+  schema: Schema,
+): v.NullishSchema<Schema, null> {
+  return v.nullish(schema, null);
+}
+
+/** A yes or no, `otherwise` where it is not given. */
+export function flag(
+  otherwise: boolean,
+): v.OptionalSchema<v.BooleanSchema<undefined>, boolean> {
+  return v.optional(v.boolean(), otherwise);
+}
+
+/** A setting that is supported with one value only, which is also the default. */
+export function only<const Value extends boolean | number | string>(
+  value: Value,
+): v.OptionalSchema<v.LiteralSchema<Value, undefined>, Value> {
+  return v.optional(v.literal(value), value);
+}

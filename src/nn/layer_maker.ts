@@ -1,0 +1,120 @@
+// Makes layers at one place in a model, with parameters from a source: a layer called `up` within `blocks.0.mlp` asks for
+// `blocks.0.mlp.up.weight`, so it must be kept in the field of that name.
+
+import type { Parameter } from "../tensor/parameter.ts";
+import { Embedding } from "./embedding.ts";
+import { LayerNorm } from "./layer_norm.ts";
+import { Linear } from "./linear.ts";
+import type { ParameterSource, WantedParameter } from "./parameter_source.ts";
+import { RmsNorm } from "./rms_norm.ts";
+import { TransposedLinear } from "./transposed_linear.ts";
+
+/** Sizes of a linear layer. */
+export interface LinearLayer {
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly bias: boolean;
+  /** Whether the weight is [out, in], or [in, out] as in transformers' Conv1D. Default: [out, in]. */
+  readonly storage?: "outIn" | "inOut";
+  /** Of initial weights. Default: that of the maker. */
+  readonly deviation?: number;
+}
+
+/** Sizes of an embedding. */
+export interface EmbeddingLayer {
+  /** V */
+  readonly numEmbeddings: number;
+  /** D */
+  readonly embeddingDim: number;
+  /** Lookups of this row give no gradient. Default: there is none. */
+  readonly paddingIndex?: number | undefined;
+}
+
+/** Sizes of a norm. */
+export interface NormLayer {
+  /** C */
+  readonly features: number;
+  readonly eps: number;
+}
+
+/** Where a {@linkcode LayerMaker} stands. */
+export interface LayerMakerOptions {
+  /** Path of the module whose layers it makes; "" for the model. Default: "". */
+  readonly path?: string;
+  /** Standard deviation of initial weights. Default: 0.02. */
+  readonly deviation?: number;
+}
+
+/** Makes layers of the module at one path. */
+export class LayerMaker {
+  readonly #source: ParameterSource;
+  readonly #path: string;
+  /** Standard deviation of initial weights. */
+  readonly deviation: number;
+
+  /** Layers with parameters of `source`. */
+  constructor(source: ParameterSource, { path = "", deviation = 0.02 }: LayerMakerOptions = {}) {
+    this.#source = source;
+    this.#path = path;
+    this.deviation = deviation;
+  }
+
+  /** A maker for the module in the field `name`, or at `blocks.0` of an array. */
+  within(name: string): LayerMaker {
+    return new LayerMaker(this.#source, { path: this.#at(name), deviation: this.deviation });
+  }
+
+  /** y = x W^T + b */
+  linear(name: string, layer: LinearLayer): Linear | TransposedLinear {
+    const { inFeatures, outFeatures, storage = "outIn", deviation = this.deviation } = layer;
+    const isTransposed = storage === "inOut";
+    const parameters = {
+      weight: this.parameter(`${name}.weight`, {
+        shape: isTransposed ? [inFeatures, outFeatures] : [outFeatures, inFeatures],
+        initial: { deviation },
+      }),
+      bias: layer.bias
+        ? this.parameter(`${name}.bias`, { shape: [outFeatures], initial: { every: 0 } })
+        : undefined,
+    };
+    return isTransposed
+      ? new TransposedLinear(parameters)
+      : new Linear(this.#source.device, parameters);
+  }
+
+  /** A row for every index. */
+  embedding(
+    name: string,
+    { numEmbeddings, embeddingDim, paddingIndex }: EmbeddingLayer,
+  ): Embedding {
+    const weight = this.parameter(`${name}.weight`, {
+      shape: [numEmbeddings, embeddingDim],
+      initial: { deviation: this.deviation },
+    });
+    return new Embedding(this.#source.device, { weight, paddingIndex });
+  }
+
+  /** Centres and scales rows. */
+  layerNorm(name: string, { features, eps }: NormLayer): LayerNorm {
+    return new LayerNorm({
+      weight: this.parameter(`${name}.weight`, { shape: [features], initial: { every: 1 } }),
+      bias: this.parameter(`${name}.bias`, { shape: [features], initial: { every: 0 } }),
+      eps,
+    });
+  }
+
+  /** Scales rows. */
+  rmsNorm(name: string, { features, eps }: NormLayer): RmsNorm {
+    const weight = this.parameter(`${name}.weight`, { shape: [features], initial: { every: 1 } });
+    return new RmsNorm({ weight, eps });
+  }
+
+  /** A parameter of the module itself, or of a layer of another kind. */
+  parameter(name: string, wanted: WantedParameter): Parameter {
+    return this.#source.parameter(this.#at(name), wanted);
+  }
+
+  #at(name: string): string {
+    return this.#path === "" ? name : `${this.#path}.${name}`;
+  }
+}

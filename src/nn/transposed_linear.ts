@@ -1,0 +1,30 @@
+// y = x W + b,  x [..., I], W [I, O], b [O], y [..., O]        I input features, O output features
+//
+// As Linear, with the weight stored the other way round, as GPT-2's checkpoints have it (transformers' Conv1D): names, shapes,
+// gradients and the optimizer's row and column statistics then are those of the file.
+
+import { matmul } from "../ops/matmul.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
+import type { LinearParameters } from "./linear_parameters.ts";
+import { Module } from "./module.ts";
+
+/** An affine map of the last dim whose weight is [in, out]. */
+export class TransposedLinear extends Module<FloatTensor> {
+  /** W [I, O]. */
+  readonly weight: Parameter;
+  /** b [O]. */
+  readonly bias: Parameter | undefined;
+
+  /** A layer of parameters that exist; the weight is [I, O]. */
+  constructor({ weight, bias }: LinearParameters) {
+    super();
+    this.weight = weight;
+    this.bias = bias;
+  }
+
+  /** x [..., I] -> [..., O]. @throws {RangeError} if the last dim of `x` is not I. */
+  override forward(x: FloatTensor): Promise<Tensor> {
+    return Promise.try(matmul, x, this.weight, this.bias);
+  }
+}

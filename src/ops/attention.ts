@@ -1,0 +1,186 @@
+// Scaled dot-product attention (Vaswani et al. 2017), for every batch b and head h, kh = floor(h / (H / Hkv)):
+//
+//   score[t, s] = scale q[b, t, h] . k[b, s, kh] + bias[h, s - t + T - 1]
+//   y[b, t, h]  = sum_s softmax_s(score[t, s]) v[b, s, kh],   over the keys s that query t sees
+//
+// No T x S matrix is kept (Dao et al. 2022): for backward there are q, k, v, y and one number per query, the logarithm of
+// its softmax's sum, from which the kernels compute weights again. A key's gradient is summed over queries and heads in a
+// fixed order: the same bits in every run.
+
+import { formatShape, sameShape } from "../tensor/shape.ts";
+import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { checkSameDevice, inF32 } from "./operands.ts";
+
+/** Options of {@linkcode attention}. Positions of queries and of keys both count from 0. */
+export interface AttentionOptions {
+  /** Which keys a query sees: all, or those at its own position and before. */
+  readonly visible: "all" | "causal";
+  /** With causal: only so many keys up to the query's own position, t - window < s <= t. Default: all of them. */
+  readonly window?: number;
+  /** [B, S], 0 for keys that nobody sees (padding). Default: all are real. */
+  readonly keyMask?: Tensor<"u32">;
+  /** Multiplies q . k. Default: 1 / sqrt(D). */
+  readonly scale?: number;
+  /**
+   * [H, T + S - 1], added to the scaled product of query t and key s at index s - t + T - 1: a relative position bias (T5),
+   * or a slope (ALiBi). It has a gradient, summed over the batch and the positions that are equally far apart.
+   */
+  readonly bias?: FloatTensor;
+}
+
+/**
+ * Attention of queries `q` [B, T, H, D] over keys `k` [B, S, Hkv, D] and values `v` [B, S, Hkv, Dv]: [B, T, H, Dv]. Query
+ * head h uses key head floor(h / (H / Hkv)). A query that sees no key gives 0. Keys that are hidden weigh nothing, but
+ * their values must be finite.
+ *
+ * @throws {RangeError} if the shapes do not fit, H is no multiple of Hkv, a head is wider than 256, or `window` is given
+ *   without causal or is no whole number from 1.
+ * @throws {TypeError} if the operands live on different devices.
+ */
+export function attention(
+  q: FloatTensor,
+  k: FloatTensor,
+  v: FloatTensor,
+  options: AttentionOptions,
+): Tensor {
+  const { keyMask, bias } = options;
+  checkOperands(q, { ...options, k, v });
+  const sizes = sizesOf(q, { ...options, k, v });
+  const { device } = q;
+  const { batch, queries, heads, valueDim } = sizes;
+  const y = Tensor.empty(device, [batch, queries, heads, valueDim]);
+  const lse = Tensor.empty(device, [batch, heads, queries]);
+  inF32([q, k, v, bias], (q, k, v, bias) => {
+    device.run("attention", {
+      ...buffersOf({ q, k, v, keyMask, bias }),
+      out: y.buffer,
+      lse: lse.buffer,
+    }, sizes);
+  });
+  return y.computedBy({
+    op: "attention",
+    inputs: bias === undefined ? [q, k, v] : [q, k, v, bias],
+    saved: [lse],
+    gradient: (dy, wanted) => {
+      const moments = Tensor.empty(device, [batch, heads, 2, queries]);
+      const gradients = inF32([q, k, v, bias], (q, k, v, bias) => {
+        const operands = { ...buffersOf({ q, k, v, keyMask, bias }), dout: dy.buffer };
+        device.run("attention_delta", {
+          dout: dy.buffer,
+          out: y.buffer,
+          lse: lse.buffer,
+          moments: moments.buffer,
+        }, { batch, queries, heads, valueDim });
+        const bound = { ...operands, moments: moments.buffer };
+        const dBias = bias !== undefined && wanted[3]
+          ? Tensor.empty(device, bias.shape)
+          : undefined;
+        if (dBias !== undefined) {
+          device.run("attention_bias_backward", { ...bound, dbias: dBias.buffer }, sizes);
+        }
+        if (!wanted.slice(0, 3).includes(true)) return [undefined, undefined, undefined, dBias];
+        const [dq, dk, dv] = [q, k, v].map(({ shape }) => Tensor.empty(device, shape));
+        device.run("attention_backward", {
+          ...bound,
+          dq: dq.buffer,
+          dk: dk.buffer,
+          dv: dv.buffer,
+        }, sizes);
+        return [dq, dk, dv, dBias];
+      });
+      moments.release();
+      // The three come together: what nobody wants goes at once.
+      return gradients.map((gradient, i) => {
+        if (wanted[i]) return gradient;
+        gradient?.release();
+        return undefined;
+      }).slice(0, wanted.length);
+    },
+  });
+}
+
+interface Operands<T> {
+  readonly k: T;
+  readonly v: T;
+}
+
+function buffersOf({ q, k, v, keyMask, bias }: Operands<Tensor> & {
+  readonly q: Tensor;
+  readonly keyMask: Tensor<"u32"> | undefined;
+  readonly bias: Tensor | undefined;
+}) {
+  const { empty } = q.device;
+  return {
+    q: q.buffer,
+    k: k.buffer,
+    v: v.buffer,
+    keyMask: keyMask?.buffer ?? empty,
+    bias: bias?.buffer ?? empty,
+  };
+}
+
+/** Parameters of the kernels. */
+function sizesOf(
+  q: FloatTensor,
+  { k, v, visible, window, keyMask, bias, scale }: Operands<FloatTensor> & AttentionOptions,
+) {
+  const [batch, queries, heads, dim] = q.shape;
+  const [, keys, keyHeads] = k.shape;
+  return {
+    ...{ batch, queries, keys, heads, keyHeads, dim },
+    valueDim: v.shape[3],
+    causal: visible === "causal" ? 1 : 0,
+    // One as long as there are positions hides nothing.
+    window: window === undefined || window >= queries ? 0 : window,
+    masked: keyMask === undefined ? 0 : 1,
+    biased: bias === undefined ? 0 : 1,
+    scale: scale ?? 1 / Math.sqrt(dim),
+  };
+}
+
+function checkOperands(
+  q: FloatTensor,
+  { k, v, visible, window, keyMask, bias }: Operands<FloatTensor> & AttentionOptions,
+): void {
+  const others = [k, v, keyMask, bias].filter((each) => each !== undefined);
+  checkSameDevice("attention", q, ...others);
+  const [batch, queries, heads, dim] = q.shape;
+  const [, keys, keyHeads] = k.shape;
+  const [valueDim] = v.shape.slice(-1);
+  const fits = q.shape.length === 4 && sameShape(k.shape, [batch, keys, keyHeads, dim]) &&
+    sameShape(v.shape, [batch, keys, keyHeads, valueDim]);
+  if (!fits || dim === 0 || valueDim === 0 || dim > MAX_WIDTH || valueDim > MAX_WIDTH) {
+    throw new RangeError(
+      `attention() wants q of [B, T, H, D], k of [B, S, Hkv, D] and v of [B, S, Hkv, Dv], D and Dv from 1 to ${MAX_WIDTH}, ` +
+        `got ${[q, k, v].map(({ shape }) => formatShape(shape)).join(", ")}`,
+    );
+  }
+  if (heads === 0 || keyHeads === 0 || heads % keyHeads !== 0) {
+    throw new RangeError(
+      `attention() wants the heads of q to be a multiple of those of k and v, got ${heads} and ${keyHeads}`,
+    );
+  }
+  if (keyMask !== undefined && !sameShape(keyMask.shape, [batch, keys])) {
+    throw new RangeError(
+      `attention() wants a keyMask of [B, S] = ${formatShape([batch, keys])}, got ${
+        formatShape(keyMask.shape)
+      }`,
+    );
+  }
+  const distances = queries + keys - 1;
+  if (bias !== undefined && !sameShape(bias.shape, [heads, distances])) {
+    throw new RangeError(
+      `attention() wants a bias of [H, T + S - 1] = ${formatShape([heads, distances])}, got ${
+        formatShape(bias.shape)
+      }`,
+    );
+  }
+  if (window !== undefined && !(visible === "causal" && Number.isInteger(window) && window >= 1)) {
+    throw new RangeError(
+      `attention() wants a window of 1 or more keys, with visible "causal", got ${window} with "${visible}"`,
+    );
+  }
+}
+
+/** What the accumulators of a WebGPU kernel hold. */
+const MAX_WIDTH = 256;

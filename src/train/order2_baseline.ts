@@ -1,0 +1,81 @@
+// What counting alone reaches: the chance of a byte after the two before it, from how often each came in the training text,
+// mixed with the chances after one byte and after none (Witten and Bell 1991, as in Bell, Cleary and Witten's PPM):
+//
+//   p_k(b | c) = (n(c b) + d(c) p_{k-1}(b)) / (n(c) + d(c))       c: the last k bytes, n: counts, d: different bytes seen after c
+//   p_{-1}(b)  = 1 / 256
+//
+// A language model of bytes that does no better has learned no more than pairs.
+
+import type { Windows } from "./token_batch.ts";
+
+/** Counts of an order-2 model: 66 MiB. */
+export class Order2Baseline {
+  readonly #orders: readonly ByteCounts[];
+
+  /** Learns `text`. */
+  constructor(text: Uint8Array) {
+    this.#orders = [0, 1, 2].map((order) => new ByteCounts(text, order));
+  }
+
+  /** The chance of `text[at]` after what stands before it. */
+  probability(text: Uint8Array, at: number): number {
+    return this.#orders.reduce((lower, counts) => counts.mix(text, { at, lower }), 1 / NUM_BYTES);
+  }
+
+  /** Mean loss, in nats per byte, over the bytes that a model guesses in the windows that begin at `starts`. */
+  loss(
+    { text, context, starts }: Windows & {
+      readonly text: Uint8Array;
+      readonly starts: readonly number[];
+    },
+  ): number {
+    let total = 0;
+    for (const start of starts) {
+      for (let at = start + 1; at <= start + context; at++) {
+        total -= Math.log(this.probability(text, at));
+      }
+    }
+    return total / (starts.length * context);
+  }
+}
+
+/** How often each byte followed each run of `order` bytes. */
+class ByteCounts {
+  readonly #order: number;
+  /** [256^order, 256] */
+  readonly #counts: Uint32Array;
+  /** Sums of rows of the counts. */
+  readonly #totals: Uint32Array;
+  /** How many of each row are not 0. */
+  readonly #distinct: Uint32Array;
+
+  constructor(text: Uint8Array, order: number) {
+    const numContexts = NUM_BYTES ** order;
+    this.#order = order;
+    this.#counts = new Uint32Array(numContexts * NUM_BYTES);
+    this.#totals = new Uint32Array(numContexts);
+    this.#distinct = new Uint32Array(numContexts);
+    for (let at = order; at < text.length; at++) {
+      const context = this.#contextOf(text, at);
+      if (this.#counts[NUM_BYTES * context + text[at]]++ === 0) this.#distinct[context]++;
+      this.#totals[context]++;
+    }
+  }
+
+  /** The chance of `text[at]` from these counts and that of the shorter context; where the text has just begun, the latter. */
+  mix(text: Uint8Array, { at, lower }: { readonly at: number; readonly lower: number }): number {
+    if (at < this.#order) return lower;
+    const context = this.#contextOf(text, at);
+    const [total, distinct] = [this.#totals[context], this.#distinct[context]];
+    if (total === 0) return lower;
+    return (this.#counts[NUM_BYTES * context + text[at]] + distinct * lower) / (total + distinct);
+  }
+
+  #contextOf(text: Uint8Array, at: number): number {
+    let context = 0;
+    for (let back = this.#order; back > 0; back--) context = NUM_BYTES * context + text[at - back];
+    return context;
+  }
+}
+
+const NUM_BYTES = 256;

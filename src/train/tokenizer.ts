@@ -1,0 +1,83 @@
+// Text to tokens and back: the bytes themselves, or a tokenizer.json as Hugging Face has it. No special token is added: a
+// model goes on with text, it answers nothing.
+
+import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
+
+/** Tokens one after the other, each as small as the vocabulary lets it be. */
+export type Tokens =
+  | Uint8Array<ArrayBuffer>
+  | Uint16Array<ArrayBuffer>
+  | Uint32Array<ArrayBuffer>;
+
+/** Cuts text into tokens. */
+export interface Tokenizer {
+  /** For messages: "bytes", or where it was read. */
+  readonly name: string;
+  /** One more than the largest token. */
+  readonly vocabularySize: number;
+  /** The tokens of UTF-8 text. @throws {TypeError} if it is none, or holds what the tokenizer has no token for. */
+  encode(text: Uint8Array<ArrayBuffer>): Tokens;
+  /** Text of tokens; what is no text, such as half a letter, becomes U+FFFD. */
+  decode(tokens: readonly number[]): string;
+}
+
+/** Every byte is a token: 256 of them, for any file. */
+export const byteTokenizer: Tokenizer = {
+  name: "bytes",
+  vocabularySize: 256,
+  encode: (text) => text,
+  decode: (tokens) => new TextDecoder().decode(Uint8Array.from(tokens)),
+};
+
+/**
+ * Reads a tokenizer.json, and the tokenizer_config.json beside it if there is one.
+ *
+ * @throws {Error} naming the file, if it cannot be read or is no tokenizer.
+ */
+export async function readTokenizer(path: string): Promise<Tokenizer> {
+  try {
+    const settings = JSON.parse(await Deno.readTextFile(path));
+    const config = await textBeside(path, "tokenizer_config.json");
+    const tokenizer = new HuggingFaceTokenizer(
+      settings,
+      config === undefined ? {} : JSON.parse(config),
+    );
+    return withVocabulary(tokenizer, path);
+  } catch (cause) {
+    throw new Error(
+      `Cannot read the tokenizer ${path}: ${cause instanceof Error ? cause.message : cause}`,
+      { cause },
+    );
+  }
+}
+
+function withVocabulary(tokenizer: HuggingFaceTokenizer, path: string): Tokenizer {
+  let vocabularySize = 0;
+  for (const token of tokenizer.get_vocab().values()) {
+    vocabularySize = Math.max(vocabularySize, token + 1);
+  }
+  if (vocabularySize === 0) throw new TypeError("it has no tokens");
+  const TokenArray = vocabularySize <= 2 ** 16 ? Uint16Array : Uint32Array;
+  return {
+    name: path,
+    vocabularySize,
+    encode(bytes) {
+      const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+      const { ids, tokens } = tokenizer.encode(text, { add_special_tokens: false });
+      const unknown = ids.findIndex((id) => !Number.isInteger(id));
+      if (unknown === -1) return TokenArray.from(ids);
+      throw new TypeError(`${path} has no token for ${JSON.stringify(tokens[unknown])}`);
+    },
+    decode: (tokens) => tokenizer.decode([...tokens]),
+  };
+}
+
+/** The text of a file in the folder of `path`; undefined if there is none. */
+async function textBeside(path: string, name: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path.replace(/[^/\\]*$/, name));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

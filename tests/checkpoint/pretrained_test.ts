@@ -1,0 +1,250 @@
+import assert from "node:assert/strict";
+import { loadPretrained, savePretrained } from "../../src/checkpoint/pretrained.ts";
+import { SafetensorsFile } from "../../src/checkpoint/safetensors_file.ts";
+import { SafetensorsError } from "../../src/checkpoint/safetensors_header.ts";
+import { type TensorToWrite, writeSafetensors } from "../../src/checkpoint/safetensors_write.ts";
+import { wasmDevice } from "../../src/device/wasm.ts";
+import { ByteModel } from "../../src/models/byte_model.ts";
+import { Decoder } from "../../src/models/decoder.ts";
+import { newModel } from "../../src/models/new_model.ts";
+import type { PretrainedModel } from "../../src/models/pretrained_model.ts";
+import { RandomSource } from "../../src/nn/philox.ts";
+import { testOnEachDevice } from "../device/on_each_device.ts";
+import { smallConfigs } from "../models/small_configs.ts";
+
+const random = () => new RandomSource(7);
+
+for (const [family, config] of Object.entries(smallConfigs)) {
+  for (const dtype of ["f32", "bf16", "f16"] as const) {
+    testOnEachDevice(
+      `a ${family} of ${dtype} that is saved and loaded has the same bits and config`,
+      async (device) => {
+        await using folder = await TemporaryFolder.make();
+        using model = newModel(device, config, { random: random(), dtype });
+        const path = `${folder.path}/made/by/saving`;
+        await savePretrained(model, path);
+        using loaded = await loadPretrained(device, path, { model: Decoder });
+        assert.deepEqual(await bitsOf(loaded), await bitsOf(model));
+        for (const parameter of loaded.parameters()) {
+          assert.deepEqual([parameter.dtype, parameter.gradientDtype], [dtype, "f32"]);
+        }
+        const { text } = loaded.form.config;
+        const inConfig = { f32: "float32", bf16: "bfloat16", f16: "float16" }[dtype];
+        assert.equal(text, model.form.config.text.replace(`"float32"`, `"${inConfig}"`));
+        using file = await SafetensorsFile.open(`${path}/model.safetensors`);
+        assert.deepEqual(file.metadata, { format: "pt" });
+      },
+    );
+  }
+}
+
+Deno.test("loadPretrained() rounds parameters to the type asked for, from any other", async () => {
+  using device = wasmDevice();
+  await using folder = await TemporaryFolder.make();
+  using model = newModel(device, smallConfigs.gpt2, { random: random() });
+  await savePretrained(model, folder.path);
+  using rounded = await loadPretrained(device, folder.path, {
+    ...{ dtype: "bf16", gradientDtype: "bf16" },
+  });
+  using expected = newModel(device, smallConfigs.gpt2, { random: random(), dtype: "bf16" });
+  assert.deepEqual(await bitsOf(rounded), await bitsOf(expected));
+  assert.equal(rounded.parameters()[0].gradientDtype, "bf16");
+  await savePretrained(rounded, folder.path);
+  using widened = await loadPretrained(device, folder.path, { dtype: "f32" });
+  for (const [path, parameter] of widened.namedParameters()) {
+    assert.deepEqual(await parameter.data(), await expected.namedParameters().get(path)!.data());
+  }
+});
+
+Deno.test("loadPretrained() reads a checkpoint of several files", async () => {
+  using device = wasmDevice();
+  await using folder = await TemporaryFolder.make();
+  using model = newModel(device, smallConfigs.llama, { random: random() });
+  await savePretrained(model, folder.path);
+  const tensors = await tensorsOf(folder.path);
+  await Deno.remove(`${folder.path}/model.safetensors`);
+  const parts = [tensors.slice(0, 7), tensors.slice(7)];
+  const weightMap: Record<string, string> = {};
+  for (const [k, part] of parts.entries()) {
+    const name = `model-0000${k + 1}-of-00002.safetensors`;
+    await writeSafetensors(`${folder.path}/${name}`, part);
+    for (const tensor of part) weightMap[tensor.name] = name;
+  }
+  await Deno.writeTextFile(
+    `${folder.path}/model.safetensors.index.json`,
+    JSON.stringify({ weight_map: weightMap }),
+  );
+  using loaded = await loadPretrained(device, folder.path);
+  assert.deepEqual(await bitsOf(loaded), await bitsOf(model));
+  await assert.rejects(savePretrained(loaded, folder.path), {
+    name: "TypeError",
+    message: /holds several files and an index: take another folder/,
+  });
+});
+
+Deno.test("a checkpoint that contradicts its config is refused with the tensor's name, and nothing is kept", async (t) => {
+  const { llama } = smallConfigs;
+  const cases: Record<string, [changes: Changes, message: RegExp]> = {
+    "a missing tensor": [
+      { without: "model.layers.1.mlp.up_proj.weight" },
+      /lacks model\.layers\.1\.mlp\.up_proj\.weight, which config\.json asks for/,
+    ],
+    "a surplus tensor": [
+      { more: [zeros("model.layers.1.self_attn.q_proj.bias", [16])] },
+      /has not: model\.layers\.1\.self_attn\.q_proj\.bias$/,
+    ],
+    "another shape": [
+      { without: "model.norm.weight", more: [zeros("model.norm.weight", [9])] },
+      /model\.norm\.weight has the shape \[9\], and config\.json asks for \[8\]/,
+    ],
+    "another type": [
+      { without: "model.norm.weight", more: [zeros("model.norm.weight", [8], "I32")] },
+      /model\.norm\.weight is stored as I32: parameters are F32, F16 or BF16/,
+    ],
+    "more blocks in the config": [
+      { config: { ...llama, num_hidden_layers: 2 ** 50 } },
+      /lacks model\.layers\.2\.input_layernorm\.weight/,
+    ],
+    "fewer blocks in the config": [
+      { config: { ...llama, num_hidden_layers: 1 } },
+      /has not: .*model\.layers\.1\./,
+    ],
+    "another vocabulary": [
+      { config: { ...llama, vocab_size: 2 ** 50 } },
+      /embed_tokens\.weight has the shape \[11, 8\], and config\.json asks for \[1125899906842624, 8\]/,
+    ],
+    "heads of another width": [
+      { config: { ...llama, head_dim: 2 } },
+      /q_proj\.weight has the shape \[16, 8\], and config\.json asks for \[8, 8\]/,
+    ],
+    "a tied head": [
+      { config: { ...llama, tie_word_embeddings: true } },
+      /lm_head\.weight differs from model\.embed_tokens\.weight.*tie_word_embeddings/,
+    ],
+  };
+  for (const [what, [changes, message]] of Object.entries(cases)) {
+    await t.step(what, async () => {
+      using device = wasmDevice();
+      await using folder = await changedLlama(changes);
+      const before = device.statistics().liveBytes;
+      await assert.rejects(loadPretrained(device, folder.path), (error) => {
+        assert(error instanceof SafetensorsError, String(error));
+        assert.match(error.message, message);
+        return true;
+      });
+      assert.equal(device.statistics().liveBytes, before);
+    });
+  }
+});
+
+Deno.test("loadPretrained() refuses a file that is cut off", async () => {
+  using device = wasmDevice();
+  await using folder = await changedLlama({});
+  const path = `${folder.path}/model.safetensors`;
+  await Deno.truncate(path, (await Deno.stat(path)).size - 4);
+  await assert.rejects(loadPretrained(device, folder.path), SafetensorsError);
+});
+
+Deno.test("loadPretrained() accepts what old files hold beside parameters: an equal head, masks, no prefix", async () => {
+  using device = wasmDevice();
+  await using folder = await TemporaryFolder.make();
+  using model = newModel(device, smallConfigs.gpt2, { random: random() });
+  await savePretrained(model, folder.path);
+  const tensors = (await tensorsOf(folder.path))
+    .map((tensor) => ({ ...tensor, name: tensor.name.replace("transformer.", "") }));
+  const head = { ...tensors.find(({ name }) => name === "wte.weight")!, name: "lm_head.weight" };
+  const mask = zeros("h.0.attn.bias", [1, 1, 9, 9]);
+  await writeSafetensors(`${folder.path}/model.safetensors`, [...tensors, head, mask]);
+  using loaded = await loadPretrained(device, folder.path);
+  assert.deepEqual(await bitsOf(loaded), await bitsOf(model));
+  await savePretrained(loaded, folder.path);
+  assert.deepEqual(
+    (await tensorsOf(folder.path)).map(({ name }) => name).filter((name) =>
+      !name.startsWith("transformer.")
+    ),
+    [],
+  );
+});
+
+Deno.test("loadPretrained() gives a model of the class asked for, or refuses", async () => {
+  using device = wasmDevice();
+  await using folder = await changedLlama({});
+  using model = await loadPretrained(device, folder.path, { model: Decoder });
+  assert.ok(model instanceof Decoder);
+  const before = device.statistics().liveBytes;
+  const other = ByteModel as unknown as abstract new () => PretrainedModel;
+  await assert.rejects(loadPretrained(device, folder.path, { model: other }), {
+    name: "TypeError",
+    message: /config\.json: its model is a Decoder, wanted a ByteModel/,
+  });
+  assert.equal(device.statistics().liveBytes, before);
+  const { gpt2 } = smallConfigs;
+  assert.throws(
+    () => newModel(device, gpt2, { random: random(), model: other }),
+    /wanted a ByteModel/,
+  );
+  assert.equal(device.statistics().liveBytes, before);
+});
+
+interface Changes {
+  /** Instead of the small Llama's. */
+  readonly config?: object;
+  /** The name of a tensor to leave out. */
+  readonly without?: string;
+  /** Tensors to add. */
+  readonly more?: readonly TensorToWrite[];
+}
+
+/** The checkpoint of a small Llama, changed. */
+async function changedLlama({ config, without, more = [] }: Changes): Promise<TemporaryFolder> {
+  await using stack = new AsyncDisposableStack();
+  const folder = stack.use(await TemporaryFolder.make());
+  using device = wasmDevice();
+  using model = newModel(device, smallConfigs.llama, { random: random() });
+  await savePretrained(model, folder.path);
+  const kept = (await tensorsOf(folder.path)).filter(({ name }) => name !== without);
+  await writeSafetensors(`${folder.path}/model.safetensors`, [...kept, ...more]);
+  if (config !== undefined) {
+    await Deno.writeTextFile(`${folder.path}/config.json`, JSON.stringify(config));
+  }
+  stack.move();
+  return folder;
+}
+
+async function tensorsOf(folder: string): Promise<TensorToWrite[]> {
+  using file = await SafetensorsFile.open(`${folder}/model.safetensors`);
+  return await Promise.all([...file.tensors].map(async ([name, { dtype, shape }]) => {
+    const values = await file.read(name);
+    return { name, dtype, shape, bytes: () => Promise.resolve(values) };
+  }));
+}
+
+function zeros(name: string, shape: number[], dtype: "F32" | "I32" = "F32"): TensorToWrite {
+  const length = 4 * shape.reduce((a, b) => a * b);
+  return { name, dtype, shape, bytes: () => Promise.resolve(new Uint8Array(length)) };
+}
+
+async function bitsOf(model: PretrainedModel): Promise<[string, Uint8Array][]> {
+  return await Promise.all(
+    [...model.namedParameters()].map(async ([path, p]): Promise<[string, Uint8Array]> => [
+      path,
+      await p.bytes(),
+    ]),
+  );
+}
+
+class TemporaryFolder implements AsyncDisposable {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  static async make(): Promise<TemporaryFolder> {
+    return new TemporaryFolder(await Deno.makeTempDir());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.path, { recursive: true });
+  }
+}

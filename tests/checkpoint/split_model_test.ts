@@ -1,0 +1,54 @@
+// Models that are split over ranks, saved by all of them together.
+
+import assert from "node:assert/strict";
+import { loadPretrained, savePretrained } from "../../src/checkpoint/pretrained.ts";
+import { wasmDevice } from "../../src/device/wasm.ts";
+import { ProcessGroupMesh } from "../../src/dist/mesh.ts";
+import { newModel } from "../../src/models/new_model.ts";
+import { parallelize } from "../../src/models/parallelize.ts";
+import type { PretrainedModel } from "../../src/models/pretrained_model.ts";
+import { RandomSource } from "../../src/nn/philox.ts";
+import { inProcessRanks } from "../dist/in_process_ranks.ts";
+import { smallConfigs } from "../models/small_configs.ts";
+
+const { gpt2, llama } = smallConfigs;
+const configs = {
+  "gpt2": gpt2,
+  "gpt2 with 3 heads": { ...gpt2, n_embd: 12, n_head: 3 },
+  "llama": llama,
+};
+
+for (const [what, config] of Object.entries(configs)) {
+  for (const dtype of ["f32", "bf16"] as const) {
+    for (const [tensor, zero] of [[2, 1], [2, 2], [4, 1]] as const) {
+      if (what !== "llama" && tensor === 4) continue;
+      Deno.test(`a ${what} of ${dtype} that tensor ${tensor} x ZeRO ${zero} ranks save loads with the bits of the whole one`, async () => {
+        const path = await Deno.makeTempDir();
+        try {
+          await inProcessRanks(tensor * zero, async (world) => {
+            using device = wasmDevice();
+            const mesh = ProcessGroupMesh.over(world, tensor, zero);
+            using model = newModel(device, config, { random: new RandomSource(7), dtype });
+            // The bits of -0 are kept too.
+            const [first] = model.parameters();
+            first.write((await first.data()).map((value, k) => k % 5 === 0 ? -0 : value));
+            const expected = await bitsOf(model);
+            await parallelize(model, mesh);
+            await savePretrained(model, path, { rank: world.rank });
+            if (world.rank !== 0) return;
+            using loaded = await loadPretrained(device, path);
+            assert.deepEqual(await bitsOf(loaded), expected);
+          });
+        } finally {
+          await Deno.remove(path, { recursive: true });
+        }
+      });
+    }
+  }
+}
+
+async function bitsOf(model: PretrainedModel): Promise<Map<string, Uint8Array>> {
+  const bits = new Map<string, Uint8Array>();
+  for (const [path, parameter] of model.namedParameters()) bits.set(path, await parameter.bytes());
+  return bits;
+}

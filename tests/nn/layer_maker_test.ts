@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { wasmDevice } from "../../src/device/wasm.ts";
+import { LayerMaker } from "../../src/nn/layer_maker.ts";
+import { Module } from "../../src/nn/module.ts";
+import { InitialParameters } from "../../src/nn/parameter_source.ts";
+import { RandomSource } from "../../src/nn/philox.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+import { assertClose } from "../ops/gradient_check.ts";
+
+/** Every kind of layer, each in the field that it is made for. */
+class EveryLayer extends Module {
+  readonly table: Module<Tensor<"u32">>;
+  readonly layers: readonly Module[];
+  readonly turned: Module;
+  readonly last: Module;
+
+  constructor(make: LayerMaker) {
+    super();
+    this.table = make.embedding("table", { numEmbeddings: 7, embeddingDim: 3, paddingIndex: 2 });
+    const layers = make.within("layers");
+    this.layers = [
+      layers.linear("0", { inFeatures: 3, outFeatures: 4, bias: true }),
+      layers.layerNorm("1", { features: 4, eps: 1e-5 }),
+    ];
+    this.turned = make.linear("turned", {
+      ...{ inFeatures: 4, outFeatures: 5, bias: true, storage: "inOut", deviation: 0.5 },
+    });
+    this.last = make.rmsNorm("last", { features: 5, eps: 1e-5 });
+  }
+
+  override async forward(x: Tensor): Promise<Tensor> {
+    for (const layer of [...this.layers, this.turned, this.last]) x = await layer.forward(x);
+    return x;
+  }
+}
+
+function make(device = wasmDevice(), seed = 1): EveryLayer {
+  return new EveryLayer(
+    new LayerMaker(new InitialParameters(device, { random: new RandomSource(seed) })),
+  );
+}
+
+Deno.test("a LayerMaker asks for parameters by the paths that the model's walk finds", () => {
+  using device = wasmDevice();
+  const asked: string[] = [];
+  const source = new InitialParameters(device, { random: new RandomSource(1) });
+  using model = new EveryLayer(
+    new LayerMaker({
+      device,
+      parameter(path, wanted) {
+        asked.push(path);
+        return source.parameter(path, wanted);
+      },
+    }),
+  );
+  assert.deepEqual(asked, [...model.namedParameters().keys()]);
+  assert.deepEqual(asked.filter((path) => path.startsWith("layers.1")), [
+    "layers.1.weight",
+    "layers.1.bias",
+  ]);
+});
+
+Deno.test("a model of the same seed starts with the same values, each kind as it is used to", async () => {
+  using device = wasmDevice();
+  using one = make(device);
+  using same = make(device);
+  using other = make(device, 2);
+  const valuesOf = (model: EveryLayer) =>
+    Promise.all([...model.namedParameters()].map(async ([path, p]) => [path, await p.data()]));
+  assert.deepEqual(await valuesOf(one), await valuesOf(same));
+  assert.notDeepEqual(await valuesOf(one), await valuesOf(other));
+  const values = Object.fromEntries(await valuesOf(one)) as Record<string, Float32Array>;
+  for (const path of ["layers.1.weight", "last.weight"]) {
+    assert.ok(values[path].every((value) => value === 1), path);
+  }
+  for (const path of ["layers.0.bias", "layers.1.bias", "turned.bias"]) {
+    assert.ok(values[path].every((value) => value === 0), path);
+  }
+  const rms = (path: string) => Math.hypot(...values[path]) / Math.sqrt(values[path].length);
+  assert.ok(Math.abs(rms("table.weight") - 0.02) < 0.01, String(rms("table.weight")));
+  assert.ok(Math.abs(rms("turned.weight") - 0.5) < 0.2, String(rms("turned.weight")));
+});
+
+Deno.test("a layer whose weight is [in, out] computes what one of [out, in] does", async () => {
+  using device = wasmDevice();
+  const source = new InitialParameters(device, { random: new RandomSource(3) });
+  const layers = new LayerMaker(source, { deviation: 1 });
+  const sizes = { inFeatures: 3, outFeatures: 2, bias: true };
+  using usual = layers.linear("a", sizes);
+  using turned = layers.linear("b", { ...sizes, storage: "inOut" });
+  const weight = await turned.weight.data();
+  assert.deepEqual(turned.weight.shape, [3, 2]);
+  usual.weight.write([0, 1].flatMap((o) => [0, 1, 2].map((i) => weight[2 * i + o])));
+  for (const layer of [usual, turned]) layer.bias!.write([5, -7]);
+  using x = Tensor.from(device, [1, 2, 3, -4, 5, 0.5], { shape: [2, 3] });
+  using expected = await usual.forward(x);
+  using y = await turned.forward(x);
+  assertClose(await y.data(), await expected.data(), { tolerance: 1e-6, what: "y" });
+});
+
+Deno.test("norms use their own eps", async () => {
+  using device = wasmDevice();
+  const layers = new LayerMaker(new InitialParameters(device, { random: new RandomSource(3) }));
+  using x = Tensor.from(device, [3, -3], { shape: [1, 2] });
+  for (const kind of ["layerNorm", "rmsNorm"] as const) {
+    using layer = layers[kind]("norm", { features: 2, eps: 7 });
+    using y = await layer.forward(x);
+    assertClose(await y.data(), [0.75, -0.75], { tolerance: 1e-6, what: kind });
+  }
+});

@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { softmax } from "../../src/ops/softmax.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+import { testOnEachDevice } from "../device/on_each_device.ts";
+import { references } from "../reference/references.ts";
+import { checkGradients } from "./gradient_check.ts";
+
+for (const shape of [[2, 3, 5], [1], [1, 70]]) {
+  testOnEachDevice(`softmax() of [${shape}] agrees with its reference`, async (device) => {
+    await checkGradients(device, {
+      shapes: [shape],
+      op: softmax,
+      reference: (x) => {
+        const cols = shape.at(-1)!;
+        const out = new Float64Array(x.length);
+        references.softmax({ x: Float64Array.from(x), out }, { rows: x.length / cols, cols });
+        return [...out];
+      },
+    });
+  });
+}
+
+testOnEachDevice("softmax() gives -infinity exactly 0, and passes NaN on", async (device) => {
+  using x = Tensor.from(device, [-Infinity, 1000, 1000, 1, NaN, 2], { shape: [2, 3] });
+  using y = softmax(x);
+  assert.deepEqual([...await y.data()], [0, 0.5, 0.5, NaN, NaN, NaN]);
+  using scalar = Tensor.from(device, [1], { shape: [] });
+  assert.throws(() => softmax(scalar), { name: "RangeError", message: /\[..., C\], got \[\]/ });
+});

@@ -1,0 +1,123 @@
+// The gradients of attention, with the weights of each tile computed again:
+//   dq[t] = scale sum_s ds k[s]     dk[s] = scale sum_t ds q[t]     dv[s] = sum_t p dout[t]
+//
+// First workgroups own 32 queries of a head and go through the keys, then 32 keys of a head and go through the queries of
+// every head that uses them, in their order. So nothing is added atomically, and every run gives the same bits.
+
+// include: attention_pairs
+
+@group(0) @binding(8) var<storage, read_write> dq: array<f32>;
+@group(0) @binding(9) var<storage, read_write> dk: array<f32>;
+@group(0) @binding(10) var<storage, read_write> dv: array<f32>;
+
+@compute @workgroup_size(256)
+fn queryGradients(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let blocks = (params.queries + 31u) / 32u;
+  let block = group.y * groups.x + group.x;
+  let place = headAt(block / blocks / params.heads, block / blocks % params.heads);
+  let queryFirst = block % blocks * 32u;
+  if (place.batch >= params.batch) {
+    return;
+  }
+  var sums = array<vec4f, 8>();
+  for (var keyFirst = firstKey(queryFirst); keyFirst < endOfKeys(queryFirst); keyFirst += 32u) {
+    let pairs = pairsOf(lane, place, queryFirst, keyFirst);
+    for (var j = 0u; j < 4u; j++) { // unroll
+      tile[(lane / 16u + j / 2u * 16u) * 33u + lane % 16u + j % 2u * 16u] = pairs.ds[j];
+    }
+    for (var chunk = 0u; chunk < 8u; chunk++) { // unroll
+      if (chunk * 32u < params.dim) {
+        stageK(lane, PANEL_1, place, keyFirst, chunk * 32u);
+        workgroupBarrier();
+        sums[chunk] += weighted(lane);
+        workgroupBarrier();
+      }
+    }
+  }
+
+  let query = queryFirst + lane / 8u;
+  if (query < params.queries) {
+    let begin = queryRow(place, query) * params.dim;
+    for (var chunk = 0u; chunk < 8u; chunk++) { // unroll
+      for (var j = 0u; j < 4u; j++) { // unroll
+        let d = chunk * 32u + lane % 8u * 4u + j;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[chunk][j];
+        }
+      }
+    }
+  }
+}
+
+@compute @workgroup_size(256)
+fn keyGradients(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let blocks = (params.keys + 31u) / 32u;
+  let block = group.y * groups.x + group.x;
+  let batch = block / blocks / params.keyHeads;
+  let keyHead = block / blocks % params.keyHeads;
+  let keyFirst = block % blocks * 32u;
+  if (batch >= params.batch) {
+    return;
+  }
+  let groupSize = params.heads / params.keyHeads;
+  // Tiles of queries that see none of these keys: those before the first key, and those beyond the last key's window.
+  let queryBegin = select(0u, keyFirst, params.causal != 0u);
+  var queryEnd = params.queries;
+  if (params.window != 0u && params.window < params.queries) {
+    queryEnd = min(queryEnd, keyFirst + 31u + params.window);
+  }
+  var keySums = array<vec4f, 8>();
+  var valueSums = array<vec4f, 8>();
+  for (var member = 0u; member < groupSize; member++) {
+    let place = Head(batch, keyHead * groupSize + member, keyHead);
+    for (var queryFirst = queryBegin; queryFirst < queryEnd; queryFirst += 32u) {
+      let pairs = pairsOf(lane, place, queryFirst, keyFirst);
+      for (var j = 0u; j < 4u; j++) { // unroll
+        tile[(lane % 16u + j % 2u * 16u) * 33u + lane / 16u + j / 2u * 16u] = pairs.p[j];
+      }
+      for (var chunk = 0u; chunk < 8u; chunk++) { // unroll
+        if (chunk * 32u < params.valueDim) {
+          stageDout(lane, PANEL_1, place, queryFirst, chunk * 32u);
+          workgroupBarrier();
+          valueSums[chunk] += weighted(lane);
+          workgroupBarrier();
+        }
+      }
+      for (var j = 0u; j < 4u; j++) { // unroll
+        tile[(lane % 16u + j % 2u * 16u) * 33u + lane / 16u + j / 2u * 16u] = pairs.ds[j];
+      }
+      for (var chunk = 0u; chunk < 8u; chunk++) { // unroll
+        if (chunk * 32u < params.dim) {
+          stageQ(lane, PANEL_1, place, queryFirst, chunk * 32u);
+          workgroupBarrier();
+          keySums[chunk] += weighted(lane);
+          workgroupBarrier();
+        }
+      }
+    }
+  }
+
+  let key = keyFirst + lane / 8u;
+  if (key < params.keys) {
+    let row = keyRow(Head(batch, 0u, keyHead), key);
+    for (var chunk = 0u; chunk < 8u; chunk++) { // unroll
+      for (var j = 0u; j < 4u; j++) { // unroll
+        let d = chunk * 32u + lane % 8u * 4u + j;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[chunk][j];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[chunk][j];
+        }
+      }
+    }
+  }
+}

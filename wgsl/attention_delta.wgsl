@@ -1,0 +1,43 @@
+// moments[batch, heads, 2, queries] = (lse, delta),   delta[t] = dout[t] . out[t]: what backward needs of each query.
+
+// include: lane_sums
+
+override lanes: u32;
+
+struct Params {
+  batch: u32,
+  queries: u32,
+  heads: u32,
+  valueDim: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> dout: array<f32>;
+@group(0) @binding(2) var<storage, read> out: array<f32>;
+@group(0) @binding(3) var<storage, read> lse: array<f32>;
+@group(0) @binding(4) var<storage, read_write> moments: array<f32>;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = (group.y * groups.x + group.x) * (256u / lanes) + lane / lanes;
+  let isInside = row < params.batch * params.queries * params.heads;
+  // Rows past the end are empty, so that every invocation meets every barrier.
+  let count = select(0u, params.valueDim, isInside);
+  let begin = row * params.valueDim;
+  var sum = 0.0;
+  for (var d = lane % lanes; d < count; d += lanes) {
+    sum += dout[begin + d] * out[begin + d];
+  }
+  let delta = rowSum(lane, sum);
+  if (isInside && lane % lanes == 0u) {
+    let head = row % params.heads;
+    let query = row / params.heads % params.queries;
+    let ofHead = row / params.heads / params.queries * params.heads + head;
+    moments[ofHead * 2u * params.queries + query] = lse[ofHead * params.queries + query];
+    moments[(ofHead * 2u + 1u) * params.queries + query] = delta;
+  }
+}

@@ -1,0 +1,53 @@
+// Of the pairs of a tile, computed again for backward: the weight p = e^(score - lse), 0 where the key is hidden, and the
+// gradient of the score, ds = p (dout[t] . v[s] - delta[t]).
+
+// include: exp_or_nan
+// include: attention_tile
+
+@group(0) @binding(6) var<storage, read> dout: array<f32>;
+@group(0) @binding(7) var<storage, read> moments: array<f32>;
+
+fn stageDout(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
+  let row = lane / 8u;
+  let d = depth + lane % 8u * 4u;
+  var values = vec4f();
+  if (first + row < params.queries) {
+    let begin = queryRow(place, first + row) * params.valueDim + d;
+    for (var i = 0u; i < 4u; i++) { // unroll
+      if (d + i < params.valueDim) {
+        values[i] = dout[begin + i];
+      }
+    }
+  }
+  panels[panel + row * 9u + lane % 8u] = values;
+}
+
+// In the order of panelDots.
+struct Pairs {
+  p: vec4f,
+  ds: vec4f,
+}
+
+fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
+  let dots = scoreDots(lane, place, queryFirst, keyFirst);
+  var dp = vec4f();
+  for (var depth = 0u; depth < params.valueDim; depth += 32u) {
+    stageDout(lane, 0u, place, queryFirst, depth);
+    stageV(lane, PANEL_1, place, keyFirst, depth);
+    workgroupBarrier();
+    dp += panelDots(lane);
+    workgroupBarrier();
+  }
+  var pairs = Pairs();
+  for (var j = 0u; j < 4u; j++) { // unroll
+    let query = queryFirst + lane / 16u + j / 2u * 16u;
+    let key = keyFirst + lane % 16u + j % 2u * 16u;
+    if (sees(place, query, key)) {
+      let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
+      let p = expOrNan(scoreOf(place, query, key, dots[j]) - moments[at]);
+      pairs.p[j] = p;
+      pairs.ds[j] = p * (dp[j] - moments[at + params.queries]);
+    }
+  }
+  return pairs;
+}
