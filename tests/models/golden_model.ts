@@ -31,6 +31,8 @@ export interface GoldenRun<Model extends PretrainedModel> {
   readonly logits: (model: Model, inputs: GoldenInputs) => Promise<Tensor>;
   /** Their loss. */
   readonly loss: (logits: Tensor, inputs: GoldenInputs) => Tensor | Promise<Tensor>;
+  /** Other results, by the golden's names. */
+  readonly more?: Readonly<Record<string, (model: Model, inputs: GoldenInputs) => Promise<Tensor>>>;
   /** How the model is spread over ranks. Default: it is whole on one device. */
   readonly placement?: GoldenPlacement<Model>;
 }
@@ -107,6 +109,10 @@ export async function judgeGradients<Model extends PretrainedModel>(
   }
   golden.assertAllJudged("grad.");
   model.zeroGrad();
+  for (const [name, compute] of Object.entries(run.more ?? {})) {
+    using result = await compute(model, golden);
+    ratios.push(await golden.judge(name, await result.data()));
+  }
   return Math.max(...ratios);
 }
 
