@@ -181,6 +181,7 @@ export {
   classificationLoss,
   type ProblemType,
 } from "./src/models/classification_loss.ts";
+export { generate, type GenerateOptions, type Sampling } from "./src/models/generate.ts";
 
 // Optimizers.
 export { Adafactor, type StepOptions } from "./src/optim/adafactor.ts";
