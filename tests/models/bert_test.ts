@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { loadPretrained, savePretrained } from "../../src/checkpoint/pretrained.ts";
+import { SafetensorsFile } from "../../src/checkpoint/safetensors_file.ts";
+import { writeSafetensors } from "../../src/checkpoint/safetensors_write.ts";
 import type { Device } from "../../src/device/device.ts";
 import { BertClassifier, BertMaskedLm } from "../../src/models/bert.ts";
 import { newModel } from "../../src/models/new_model.ts";
@@ -71,6 +74,30 @@ testOnEachDevice(
     assert.equal(untied.namedParameters().has("head.weight"), true);
   },
 );
+
+testOnEachDevice("BERT's first files load under the names that they have", async (device) => {
+  const folder = await Deno.makeTempDir();
+  try {
+    using model = make(device);
+    await savePretrained(model, folder);
+    const path = `${folder}/model.safetensors`;
+    using file = await SafetensorsFile.open(path);
+    const renamed = [...file.tensors].map(([name, { dtype, shape }]) => ({
+      name: name.replace("LayerNorm.weight", "LayerNorm.gamma")
+        .replace("LayerNorm.bias", "LayerNorm.beta"),
+      ...{ dtype, shape, bytes: () => file.read(name) },
+    }));
+    assert.ok(renamed.some(({ name }) => name === "bert.embeddings.LayerNorm.gamma"));
+    await writeSafetensors(path, renamed);
+    using loaded = await loadPretrained(device, folder, { model: BertMaskedLm });
+    for (const [path, parameter] of model.namedParameters()) {
+      const other = loaded.namedParameters().get(path)!;
+      assert.deepEqual(await other.bytes(), await parameter.bytes(), path);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
 
 testOnEachDevice("BERT refuses texts that it cannot read", async (device) => {
   using model = make(device);
