@@ -134,8 +134,8 @@ export type {
   PositionDescription,
   TokenDescription,
 } from "./src/models/decoder_description.ts";
-export type { DecoderBlock } from "./src/models/decoder_block.ts";
-export type { BlockInput, SelfAttention } from "./src/models/self_attention.ts";
+export type { Block, BlockInput, BlockOptions } from "./src/models/block.ts";
+export type { Attention, AttentionInput } from "./src/models/attention.ts";
 export type { Mlp } from "./src/models/mlp.ts";
 export type { LearnedPositions, PositionedInput } from "./src/models/learned_positions.ts";
 export type { Activation } from "./src/models/activations.ts";
@@ -149,6 +149,39 @@ export type {
 export { causalLoss } from "./src/models/causal_loss.ts";
 export { splitCausalLoss } from "./src/models/split_causal_loss.ts";
 export { parallelize, type ParallelizeOptions } from "./src/models/parallelize.ts";
+export {
+  BertClassifier,
+  type BertDescription,
+  type BertEncoder,
+  type BertInput,
+  BertMaskedLm,
+  type ClassifierOptions,
+  type MaskedLmOptions,
+} from "./src/models/bert.ts";
+export {
+  type RelativeBias,
+  T5,
+  type T5Description,
+  type T5Input,
+  type T5Stack,
+  type T5StackDescription,
+  type T5StackInput,
+} from "./src/models/t5.ts";
+export type { RelativeBuckets } from "./src/models/relative_positions.ts";
+export type { ShiftTokens } from "./src/models/shift_right.ts";
+export {
+  type PatchKernel,
+  VitClassifier,
+  type VitDescription,
+  type VitEmbeddings,
+  type VitInput,
+} from "./src/models/vit.ts";
+export {
+  type ClassificationLabels,
+  classificationLoss,
+  type ProblemType,
+} from "./src/models/classification_loss.ts";
+export { generate, type GenerateOptions, type Sampling } from "./src/models/generate.ts";
 
 // Optimizers.
 export { Adafactor, type StepOptions } from "./src/optim/adafactor.ts";

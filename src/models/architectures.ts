@@ -1,16 +1,30 @@
 // The classes of transformers that exist here, found by what config.json says.
 
 import * as v from "valibot";
+import { bertClassifier, bertMaskedLm } from "./families/bert.ts";
 import { gpt2 } from "./families/gpt2.ts";
 import { llama } from "./families/llama.ts";
 import { mistral } from "./families/mistral.ts";
 import { opt } from "./families/opt.ts";
 import { qwen2 } from "./families/qwen2.ts";
 import { qwen3 } from "./families/qwen3.ts";
+import { t5 } from "./families/t5.ts";
+import { vitClassifier } from "./families/vit.ts";
 import { type ModelConfig, orNull } from "./model_config.ts";
 import type { Architecture } from "./pretrained_model.ts";
 
-const architectures: readonly Architecture[] = [gpt2, llama, mistral, qwen2, qwen3, opt];
+const architectures: readonly Architecture[] = [
+  gpt2,
+  llama,
+  mistral,
+  qwen2,
+  qwen3,
+  opt,
+  bertMaskedLm,
+  bertClassifier,
+  t5,
+  vitClassifier,
+];
 
 /**
  * The class that a config names under `architectures`; where it names none, the only one of its `model_type`.

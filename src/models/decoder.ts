@@ -15,7 +15,7 @@ import type { ParameterSource } from "../nn/parameter_source.ts";
 import { asF32 } from "../ops/cast.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
-import { DecoderBlock, makeNorm } from "./decoder_block.ts";
+import { Block, makeNorm } from "./block.ts";
 import type { DecoderDescription } from "./decoder_description.ts";
 import { LearnedPositions } from "./learned_positions.ts";
 import { type CheckpointForm, PretrainedModel } from "./pretrained_model.ts";
@@ -40,7 +40,7 @@ export class Decoder extends PretrainedModel<DecoderInput> {
   /** Where positions are learned. */
   readonly positions: LearnedPositions | undefined;
   /** One after the other. */
-  readonly blocks: readonly DecoderBlock[];
+  readonly blocks: readonly Block[];
   /** After the last block, where there is one. */
   readonly norm: Layer | undefined;
   /** D features back to E, where they differ. */
@@ -72,10 +72,10 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     } else {
       this.#tables = new RotaryTables(source.device, positions.settings);
     }
-    const blocks: DecoderBlock[] = [];
+    const blocks: Block[] = [];
     for (let index = 0; index < numBlocks; index++) {
       const maker = make.within(`blocks.${index}`);
-      blocks.push(new DecoderBlock(maker, { decoder: description, index }));
+      blocks.push(new Block(maker, { ...description, ...description.block(index) }));
     }
     this.blocks = blocks;
     this.norm = description.finalNorm ? makeNorm(make, { name: "norm", width, norm }) : undefined;

@@ -64,14 +64,18 @@ export interface NormDescription {
 
 /** Attention and MLP, each with its norm. */
 export interface BlockDescription {
-  /** What looks at the tokens before. */
+  /** What looks at other tokens. */
   readonly attention: AttentionDescription;
+  /** What looks at another sequence, between the two. Default: nothing does. */
+  readonly crossAttention?: AttentionDescription;
   /** What looks at every token alone. */
   readonly mlp: MlpDescription;
 }
 
-/** Self-attention. */
+/** Attention of a sequence to itself or to another. */
 export interface AttentionDescription {
+  /** Whether a query sees the keys after it too. Default: causal, it does not. */
+  readonly visible?: "causal" | "all";
   /** H: heads of queries. */
   readonly numHeads: number;
   /** Heads of keys and values; H is a multiple of it. */
@@ -92,6 +96,8 @@ export interface AttentionDescription {
   readonly window: number | undefined;
   /** Scores are multiplied by it. */
   readonly scale: number;
+  /** Standard deviation of initial weights of the layer of queries. Default: that of the model. */
+  readonly queryDeviation?: number;
   /** Standard deviation of initial weights of the output layer. */
   readonly outputDeviation: number;
 }

@@ -17,11 +17,11 @@ import { RmsNorm } from "../nn/rms_norm.ts";
 import { TransposedLinear } from "../nn/transposed_linear.ts";
 import { VocabParallelEmbedding } from "../nn/vocab_parallel_embedding.ts";
 import { VocabParallelHead } from "../nn/vocab_parallel_head.ts";
+import type { Attention } from "./attention.ts";
 import type { Decoder } from "./decoder.ts";
 import type { BlockDescription } from "./decoder_description.ts";
 import type { Mlp } from "./mlp.ts";
 import type { ParallelizeOptions } from "./parallelize.ts";
-import type { SelfAttention } from "./self_attention.ts";
 
 /** Splits a whole decoder in place. @throws {RangeError} if there are too few heads or features; nothing was changed */
 export async function parallelizeDecoder(
@@ -67,7 +67,7 @@ async function splitsOf(
   return split;
 }
 
-function splitAttention(attention: SelfAttention, split: HeadSplit): void {
+function splitAttention(attention: Attention, split: HeadSplit): void {
   const { processGroup } = split.query;
   const { qkv, query, key, value, queryNorm, keyNorm } = attention;
   if (qkv !== undefined) attention.qkv = byOutput(qkv, split.fused!);

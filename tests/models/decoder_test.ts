@@ -123,6 +123,36 @@ Deno.test("a padding token learns nothing from its lookups, and what it should f
 });
 
 testOnEachDevice(
+  "a decoder of 16-bit parameters computes what one of f32 with the same values does",
+  async (device) => {
+    for (const config of [gpt2, qwen3, opt]) {
+      using narrow = newModel(device, config, {
+        ...{ random: new RandomSource(1), model: Decoder, dtype: "bf16", gradientDtype: "f32" },
+      });
+      using wide = newModel(device, config, { random: new RandomSource(3), model: Decoder });
+      const twins = narrow.namedParameters();
+      for (const [path, twin] of wide.namedParameters()) {
+        twin.write(await twins.get(path)!.data());
+      }
+      using inputs = new Inputs(device);
+      const logits: Float32Array[] = [];
+      for (const model of [narrow, wide]) {
+        const output = await model.forward(inputs);
+        logits.push(await output.data());
+        using loss = causalLoss(output, inputs.labels);
+        await loss.backward();
+      }
+      assert.deepEqual(logits[0], logits[1]);
+      for (const [path, parameter] of wide.namedParameters()) {
+        assert.deepEqual(await twins.get(path)!.grad!.data(), await parameter.grad!.data(), path);
+      }
+      narrow.zeroGrad();
+      wide.zeroGrad();
+    }
+  },
+);
+
+testOnEachDevice(
   "a decoder keeps no memory from step to step but tables of positions",
   async (device) => {
     for (const config of [llama, opt]) {

@@ -5,7 +5,7 @@
 // skips these tests and says so.
 
 import assert from "node:assert/strict";
-import { loadPretrained } from "../../src/checkpoint/pretrained.ts";
+import { loadPretrained, savePretrained } from "../../src/checkpoint/pretrained.ts";
 import { SafetensorsFile } from "../../src/checkpoint/safetensors_file.ts";
 import type { Device } from "../../src/device/device.ts";
 import { nameOf } from "../../src/models/checkpoint_names.ts";
@@ -31,6 +31,8 @@ export interface GoldenRun<Model extends PretrainedModel> {
   readonly logits: (model: Model, inputs: GoldenInputs) => Promise<Tensor>;
   /** Their loss. */
   readonly loss: (logits: Tensor, inputs: GoldenInputs) => Tensor | Promise<Tensor>;
+  /** Other results, by the golden's names. */
+  readonly more?: Readonly<Record<string, (model: Model, inputs: GoldenInputs) => Promise<Tensor>>>;
   /** How the model is spread over ranks. Default: it is whole on one device. */
   readonly placement?: GoldenPlacement<Model>;
 }
@@ -107,6 +109,10 @@ export async function judgeGradients<Model extends PretrainedModel>(
   }
   golden.assertAllJudged("grad.");
   model.zeroGrad();
+  for (const [name, compute] of Object.entries(run.more ?? {})) {
+    using result = await compute(model, golden);
+    ratios.push(await golden.judge(name, await result.data()));
+  }
   return Math.max(...ratios);
 }
 
@@ -146,6 +152,7 @@ export async function judgeTraining<Model extends PretrainedModel>(
     await golden.assertMoved(name, key);
   }
   golden.assertAllJudged(`adafactor_${setting}.`);
+  if (placement === wholeOnOneDevice) await assertSavedWhole(model);
   return Math.max(...ratios);
 }
 
@@ -155,6 +162,23 @@ const wholeOnOneDevice: GoldenPlacement<unknown> = {
   whole: (values) => Promise.resolve(values),
   part: (values) => values,
 };
+
+/** Fails unless the model is the same after it was saved and loaded, bit for bit, and its config too. */
+async function assertSavedWhole(model: PretrainedModel): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await savePretrained(model, folder);
+    using loaded = await loadPretrained(model.parameters()[0].device, folder);
+    assert.equal(loaded.form.config.text, model.form.config.text);
+    const copies = loaded.namedParameters();
+    assert.deepEqual([...copies.keys()], [...model.namedParameters().keys()]);
+    for (const [path, parameter] of model.namedParameters()) {
+      assert.deepEqual(await copies.get(path)!.bytes(), await parameter.bytes(), path);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
 
 /** transformers' Adafactor as the goldens' README.txt has it. */
 const SETTINGS = {

@@ -1,6 +1,8 @@
-// Self-attention of a decoder: x [B, T, D] -> [B, T, D], with H heads of F features and K heads of keys and values.
+// Attention of a sequence to itself or another: x [B, T, D] -> [B, T, D], with H heads of F features and K heads of keys and
+// values.
 //
-//   q [B, T, H, F], k and v [B, T, K, F] = layers of x        then norms and turns of q and k, where there are any
+//   q [B, T, H, F] = layer of x;  k and v [B, S, K, F] = layers of the source: x, or an encoder's output
+//   q and k are normed and turned, where that is wanted
 //   y = output(attention(q, k, v))                            heads one after the other in the last dim
 //
 // The number of heads is read off the layers' outputs, so that layers which hold some of the heads only (tensor parallelism)
@@ -15,25 +17,29 @@ import { slice } from "../ops/slice.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { AttentionDescription } from "./decoder_description.ts";
 
-/** What a block is given. */
-export interface BlockInput {
+/** What attends to what. */
+export interface AttentionInput {
   /** [B, T, D] */
   readonly x: Tensor;
-  /** [B, T], 1 for real tokens and 0 for padding. Default: all are real. */
+  /** [B, S, D]: what is attended to. Default: x. */
+  readonly source?: Tensor | undefined;
+  /** [B, S], 1 for real tokens of the source and 0 for padding. Default: all are real. */
   readonly mask?: Tensor<"u32"> | undefined;
-  /** Turns of queries and keys; undefined where positions are learned. */
+  /** Turns of queries and keys; undefined where positions are known otherwise. */
   readonly angles?: RotaryAngles | undefined;
+  /** [H, T + S - 1]: added to the score of query t and key s at s - t + T - 1. Default: nothing is. */
+  readonly bias?: Tensor | undefined;
 }
 
-/** Attention of every token to those before it. */
-export class SelfAttention extends Module<BlockInput> {
+/** Attention of every token to those that it sees. */
+export class Attention extends Module<AttentionInput> {
   /** x -> queries, keys and values one after the other, where one layer gives all three. */
   qkv?: Layer;
   /** x -> queries, where they have a layer of their own. */
   query?: Layer;
-  /** x -> keys. */
+  /** Source -> keys. */
   key?: Layer;
-  /** x -> values. */
+  /** Source -> values. */
   value?: Layer;
   /** Of each head of queries, where there is one. */
   queryNorm?: Layer;
@@ -50,15 +56,17 @@ export class SelfAttention extends Module<BlockInput> {
   }) {
     super();
     const { numHeads, numKeyHeads, headWidth, storage, inputBias, headNormEps } = description;
-    const project = (name: string, heads: number) =>
+    const { queryDeviation = make.deviation } = description;
+    const project = (name: string, heads: number, deviation = make.deviation) =>
       make.linear(name, {
         ...{ inFeatures: width, outFeatures: heads * headWidth, bias: inputBias, storage },
+        deviation,
       });
     this.#description = description;
     if (description.projections === "fused") {
       this.qkv = project("qkv", numHeads + 2 * numKeyHeads);
     } else {
-      this.query = project("query", numHeads);
+      this.query = project("query", numHeads, queryDeviation);
       this.key = project("key", numKeyHeads);
       this.value = project("value", numKeyHeads);
     }
@@ -74,26 +82,29 @@ export class SelfAttention extends Module<BlockInput> {
   }
 
   /** x [B, T, D] -> [B, T, D] */
-  override async forward({ x, mask, angles }: BlockInput): Promise<Tensor> {
-    const { window, scale } = this.#description;
-    const [query, key, value] = (await this.#project(x)).map((each) => this.#inHeads(each));
+  override async forward(input: AttentionInput): Promise<Tensor> {
+    const { x, source = x, mask, angles, bias } = input;
+    const { visible = "causal", window, scale } = this.#description;
+    const projected = await this.#project(x, source);
+    const [query, key, value] = projected.map((each) => this.#inHeads(each));
     const q = turned(await normed(query, this.queryNorm), angles);
     const k = turned(await normed(key, this.keyNorm), angles);
     const y = attention(q, k, value, {
-      visible: "causal",
+      visible,
       scale,
       ...(window === undefined ? {} : { window }),
       ...(mask === undefined ? {} : { keyMask: mask }),
+      ...(bias === undefined ? {} : { bias }),
     });
     const [batch, length, heads, headWidth] = y.shape;
     return await this.output.forward(reshape(y, [batch, length, heads * headWidth]));
   }
 
-  /** Queries, keys and values of [B, T, heads * F]. */
-  async #project(x: Tensor): Promise<readonly Tensor[]> {
+  /** Queries [B, T, H * F], and keys and values [B, S, K * F]. */
+  async #project(x: Tensor, source: Tensor): Promise<readonly Tensor[]> {
     if (this.qkv === undefined) {
       const query = await this.query!.forward(x);
-      return [query, await this.key!.forward(x), await this.value!.forward(x)];
+      return [query, await this.key!.forward(source), await this.value!.forward(source)];
     }
     const { numHeads, numKeyHeads } = this.#description;
     const qkv = await this.qkv.forward(x);

@@ -1,0 +1,155 @@
+// BERT (Devlin et al. 2018) with its heads for hidden tokens and for classes of texts.
+
+import * as v from "valibot";
+import { activationCalled, activationName } from "../activations.ts";
+import { BertClassifier, type BertDescription, BertMaskedLm } from "../bert.ts";
+import type { CheckpointNames } from "../checkpoint_names.ts";
+import { count, flag, integer, type ModelConfig, only, positive } from "../model_config.ts";
+import type { Architecture } from "../pretrained_model.ts";
+import { readClasses } from "./classes.ts";
+import { paddingOf } from "./llama.ts";
+
+/** `BertForMaskedLM` */
+export const bertMaskedLm: Architecture = {
+  name: "BertForMaskedLM",
+  modelType: "bert",
+  plan(config) {
+    const description = describe(config);
+    const { tie_word_embeddings: tied, hidden_act: activation } = config.read(settings);
+    const names = tied ? tiedNames : untiedNames;
+    const options = { form: { config, names }, activation: activationCalled(activation), tied };
+    return { names, build: (source) => new BertMaskedLm(description, { source, ...options }) };
+  },
+};
+
+/** `BertForSequenceClassification` */
+export const bertClassifier: Architecture = {
+  name: "BertForSequenceClassification",
+  modelType: "bert",
+  plan(config) {
+    const description = describe(config);
+    const options = { form: { config, names: classifierNames }, ...readClasses(config) };
+    return {
+      names: classifierNames,
+      build: (source) => new BertClassifier(description, { source, ...options }),
+    };
+  },
+};
+
+const encoderNames: CheckpointNames = {
+  modules: {
+    "encoder.tokens": "bert.embeddings.word_embeddings",
+    "encoder.tokenTypes": "bert.embeddings.token_type_embeddings",
+    "encoder.positions": "bert.embeddings.position_embeddings",
+    "encoder.norm": "bert.embeddings.LayerNorm",
+    "encoder.blocks.*.attention.query": "bert.encoder.layer.*.attention.self.query",
+    "encoder.blocks.*.attention.key": "bert.encoder.layer.*.attention.self.key",
+    "encoder.blocks.*.attention.value": "bert.encoder.layer.*.attention.self.value",
+    "encoder.blocks.*.attention.output": "bert.encoder.layer.*.attention.output.dense",
+    "encoder.blocks.*.attentionNorm": "bert.encoder.layer.*.attention.output.LayerNorm",
+    "encoder.blocks.*.mlp.up": "bert.encoder.layer.*.intermediate.dense",
+    "encoder.blocks.*.mlp.down": "bert.encoder.layer.*.output.dense",
+    "encoder.blocks.*.mlpNorm": "bert.encoder.layer.*.output.LayerNorm",
+  },
+  basePrefix: "bert.",
+  // The first files have the names of the first implementation, in TensorFlow.
+  olderEndings: {
+    "LayerNorm.weight": "LayerNorm.gamma",
+    "LayerNorm.bias": "LayerNorm.beta",
+  },
+  ignored: [/\.position_ids$/],
+};
+
+const maskedLmNames: CheckpointNames = {
+  ...encoderNames,
+  modules: {
+    ...encoderNames.modules,
+    "transform": "cls.predictions.transform.dense",
+    "norm": "cls.predictions.transform.LayerNorm",
+  },
+  // What else the first models were trained for: which text follows another.
+  ignored: [...encoderNames.ignored!, /^bert\.pooler\./, /^cls\.seq_relationship\./],
+};
+
+const tiedNames: CheckpointNames = {
+  ...maskedLmNames,
+  modules: { ...maskedLmNames.modules, "head": "cls.predictions" },
+  tied: {
+    "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
+    "cls.predictions.decoder.bias": "cls.predictions.bias",
+  },
+};
+
+const untiedNames: CheckpointNames = {
+  ...maskedLmNames,
+  modules: {
+    ...maskedLmNames.modules,
+    "head": "cls.predictions.decoder",
+    "unusedBias": "cls.predictions.bias",
+  },
+};
+
+const classifierNames: CheckpointNames = {
+  ...encoderNames,
+  modules: {
+    ...encoderNames.modules,
+    "pooler": "bert.pooler.dense",
+    "classifier": "classifier",
+  },
+};
+
+const settings = v.object({
+  vocab_size: v.optional(count, 30522),
+  hidden_size: v.optional(count, 768),
+  num_hidden_layers: v.optional(count, 12),
+  num_attention_heads: v.optional(count, 12),
+  intermediate_size: v.optional(count, 3072),
+  hidden_act: v.optional(activationName, "gelu"),
+  max_position_embeddings: v.optional(count, 512),
+  position_embedding_type: only("absolute"),
+  type_vocab_size: v.optional(count, 2),
+  layer_norm_eps: v.optional(positive, 1e-12),
+  initializer_range: v.optional(positive, 0.02),
+  pad_token_id: v.optional(v.nullable(integer), 0),
+  is_decoder: only(false),
+  add_cross_attention: only(false),
+  tie_word_embeddings: flag(true),
+});
+
+function describe(config: ModelConfig): BertDescription {
+  const given = config.read(settings);
+  const { vocab_size: vocabulary, hidden_size: width, num_attention_heads: numHeads } = given;
+  const { initializer_range: deviation } = given;
+  if (width % numHeads !== 0) {
+    throw config.error(
+      `hidden_size must be a multiple of num_attention_heads, got ${width} and ${numHeads}`,
+    );
+  }
+  const headWidth = width / numHeads;
+  return {
+    tokens: {
+      ...{ count: vocabulary, width },
+      padding: paddingOf(config, { ...given, vocabulary }),
+    },
+    numPositions: given.max_position_embeddings,
+    numTokenTypes: given.type_vocab_size,
+    numBlocks: given.num_hidden_layers,
+    block: {
+      width,
+      norm: { kind: "layer", eps: given.layer_norm_eps },
+      normPlace: "after",
+      attention: {
+        ...{ visible: "all", numHeads, numKeyHeads: numHeads, headWidth },
+        ...{ inputBias: true, outputBias: true, projections: "separate", storage: "outIn" },
+        ...{ headNormEps: undefined, window: undefined, scale: headWidth ** -0.5 },
+        outputDeviation: deviation,
+      },
+      mlp: {
+        ...{ kind: "plain", storage: "outIn", bias: true, outputDeviation: deviation },
+        width: given.intermediate_size,
+        activation: activationCalled(given.hidden_act),
+      },
+    },
+    deviation,
+  };
+}

@@ -1,0 +1,100 @@
+// ViT (Dosovitskiy et al. 2020) with its head for classes of images.
+
+import * as v from "valibot";
+import { activationCalled, activationName } from "../activations.ts";
+import type { CheckpointNames } from "../checkpoint_names.ts";
+import { count, flag, type ModelConfig, positive } from "../model_config.ts";
+import type { Architecture } from "../pretrained_model.ts";
+import { VitClassifier, type VitDescription } from "../vit.ts";
+import { readClasses } from "./classes.ts";
+
+/** `ViTForImageClassification` */
+export const vitClassifier: Architecture = {
+  name: "ViTForImageClassification",
+  modelType: "vit",
+  plan(config) {
+    const description = describe(config);
+    const options = { form: { config, names } };
+    return { names, build: (source) => new VitClassifier(description, { source, ...options }) };
+  },
+};
+
+const names: CheckpointNames = {
+  modules: {
+    "embeddings.classToken": "vit.embeddings.cls_token",
+    "embeddings.positions": "vit.embeddings.position_embeddings",
+    "embeddings.patches": "vit.embeddings.patch_embeddings.projection",
+    "blocks.*.attentionNorm": "vit.encoder.layer.*.layernorm_before",
+    "blocks.*.attention.query": "vit.encoder.layer.*.attention.attention.query",
+    "blocks.*.attention.key": "vit.encoder.layer.*.attention.attention.key",
+    "blocks.*.attention.value": "vit.encoder.layer.*.attention.attention.value",
+    "blocks.*.attention.output": "vit.encoder.layer.*.attention.output.dense",
+    "blocks.*.mlpNorm": "vit.encoder.layer.*.layernorm_after",
+    "blocks.*.mlp.up": "vit.encoder.layer.*.intermediate.dense",
+    "blocks.*.mlp.down": "vit.encoder.layer.*.output.dense",
+    "norm": "vit.layernorm",
+    "classifier": "classifier",
+  },
+  basePrefix: "vit.",
+  ignored: [/^vit\.pooler\./],
+};
+
+/** Height and width, given as one number or as two. */
+const size = v.union([
+  v.pipe(count, v.transform((side) => [side, side] as const)),
+  v.pipe(v.strictTuple([count, count]), v.readonly()),
+]);
+
+const settings = v.object({
+  hidden_size: v.optional(count, 768),
+  num_hidden_layers: v.optional(count, 12),
+  num_attention_heads: v.optional(count, 12),
+  intermediate_size: v.optional(count, 3072),
+  hidden_act: v.optional(activationName, "gelu"),
+  layer_norm_eps: v.optional(positive, 1e-12),
+  initializer_range: v.optional(positive, 0.02),
+  image_size: v.optional(size, 224),
+  patch_size: v.optional(size, 16),
+  num_channels: v.optional(count, 3),
+  qkv_bias: flag(true),
+});
+
+function describe(config: ModelConfig): VitDescription {
+  const given = config.read(settings);
+  const { hidden_size: width, num_attention_heads: numHeads, initializer_range: deviation } = given;
+  const { image_size: imageSize, patch_size: patchSize } = given;
+  if (width % numHeads !== 0) {
+    throw config.error(
+      `hidden_size must be a multiple of num_attention_heads, got ${width} and ${numHeads}`,
+    );
+  }
+  if (patchSize.some((side, dim) => side > imageSize[dim])) {
+    throw config.error(
+      `patch_size must not be larger than image_size, got ${patchSize.join(" x ")} and ` +
+        imageSize.join(" x "),
+    );
+  }
+  const headWidth = width / numHeads;
+  return {
+    numChannels: given.num_channels,
+    ...{ imageSize, patchSize, ...readClasses(config) },
+    numBlocks: given.num_hidden_layers,
+    block: {
+      width,
+      norm: { kind: "layer", eps: given.layer_norm_eps },
+      normPlace: "before",
+      attention: {
+        ...{ visible: "all", numHeads, numKeyHeads: numHeads, headWidth },
+        ...{ inputBias: given.qkv_bias, outputBias: true },
+        ...{ projections: "separate", storage: "outIn", outputDeviation: deviation },
+        ...{ headNormEps: undefined, window: undefined, scale: headWidth ** -0.5 },
+      },
+      mlp: {
+        ...{ kind: "plain", storage: "outIn", bias: true, outputDeviation: deviation },
+        width: given.intermediate_size,
+        activation: activationCalled(given.hidden_act),
+      },
+    },
+    deviation,
+  };
+}

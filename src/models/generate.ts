@@ -1,0 +1,115 @@
+// Text from a model that guesses the next token: what it guesses is appended, and the whole text is read again.
+//
+//   temperature 0    the likeliest token
+//   else             token k with probability ~ e^(logits[k] / temperature), among the topK likeliest if so many are asked for
+//
+// Nothing is kept from token to token, so n tokens cost as much as n forward passes over the growing text.
+
+import type { Device } from "../device/device.ts";
+import type { Module } from "../nn/module.ts";
+import type { RandomStream } from "../nn/philox.ts";
+import { slice } from "../ops/slice.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { DecoderInput } from "./decoder.ts";
+
+/** How {@linkcode generate} chooses tokens, and when it stops. */
+export interface GenerateOptions {
+  /** Where the model is. */
+  readonly device: Device;
+  /** How many tokens to append at most. */
+  readonly maxNewTokens: number;
+  /** Chooses by chance; one number is drawn per token. Default: the likeliest token is taken. */
+  readonly sampling?: Sampling;
+  /** The model sees only so many of the last tokens. Default: all. */
+  readonly context?: number;
+  /** Tokens that end the text; the one that does is appended. Default: none. */
+  readonly stopTokens?: readonly number[];
+}
+
+/** How tokens are drawn. */
+export interface Sampling {
+  /** Above 0; the lower, the likelier the likeliest. */
+  readonly temperature: number;
+  /** Where chance comes from: the same stream gives the same text. */
+  readonly random: RandomStream;
+  /** Only so many of the likeliest tokens are drawn from. Default: all. */
+  readonly topK?: number;
+}
+
+/**
+ * Appends tokens to a text.
+ *
+ * ```ts
+ * const sampling = { temperature: 0.8, random: new RandomSource(1).stream() };
+ * const text = await generate(model, tokens, { device, maxNewTokens: 50, sampling });
+ * ```
+ *
+ * @returns the whole text
+ * @throws {RangeError} if the text is empty, an option is out of range, or the model cannot take so long a text.
+ */
+export async function generate(
+  model: Module<DecoderInput>,
+  tokens: readonly number[],
+  options: GenerateOptions,
+): Promise<number[]> {
+  const { device, maxNewTokens, sampling, context = Infinity, stopTokens = [] } = options;
+  checkOptions(tokens, options);
+  const text = [...tokens];
+  for (let k = 0; k < maxNewTokens; k++) {
+    const logits = await nextLogits(model, { device, seen: text.slice(-context) });
+    const token = sampling === undefined ? likeliest(logits) : drawn(logits, sampling, k);
+    text.push(token);
+    if (stopTokens.includes(token)) break;
+  }
+  return text;
+}
+
+/** Logits of what comes after `seen`. */
+async function nextLogits(
+  model: Module<DecoderInput>,
+  { device, seen }: { readonly device: Device; readonly seen: readonly number[] },
+): Promise<Float32Array> {
+  const length = seen.length;
+  using tokens = Tensor.from(device, seen, { shape: [1, length], dtype: "u32" });
+  const logits = await model.forward({ tokens });
+  using last = slice(logits, { dim: 1, begin: length - 1, end: length });
+  return await last.data();
+}
+
+function likeliest(logits: Float32Array): number {
+  return logits.reduce((best, value, k) => value > logits[best] ? k : best, 0);
+}
+
+function drawn(
+  logits: Float32Array,
+  { temperature, random, topK = logits.length }: Sampling,
+  position: number,
+): number {
+  const order = [...logits.keys()].sort((a, b) => logits[b] - logits[a]).slice(0, topK);
+  const shares = order.map((k) => Math.exp((logits[k] - logits[order[0]]) / temperature));
+  let left = random.uniform(position) * shares.reduce((a, b) => a + b);
+  for (const [at, share] of shares.entries()) {
+    left -= share;
+    if (left < 0) return order[at];
+  }
+  return order.at(-1)!;
+}
+
+function checkOptions(
+  tokens: readonly number[],
+  { maxNewTokens, sampling, context }: GenerateOptions,
+): void {
+  if (tokens.length === 0) {
+    throw new RangeError("generate() wants a text to go on with, got no token: give a first one");
+  }
+  const atLeast = (name: string, value: number | undefined, least: number) => {
+    if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return;
+    throw new RangeError(`generate() wants ${name} to be an integer from ${least}, got ${value}`);
+  };
+  atLeast("maxNewTokens", maxNewTokens, 0);
+  atLeast("context", context, 1);
+  atLeast("topK", sampling?.topK, 1);
+  if (sampling !== undefined && !(sampling.temperature > 0 && sampling.temperature < Infinity)) {
+    throw new RangeError(`generate() wants a temperature above 0, got ${sampling.temperature}`);
+  }
+}

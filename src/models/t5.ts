@@ -1,0 +1,230 @@
+// T5 (Raffel et al. 2020): an encoder of one text and a decoder of another that sees it.
+//
+//   source [B, S] -> E [B, S, D] -> blocks -> norm -> encoded [B, S, D]
+//   target [B, T] -> E [B, T, D] -> blocks, that attend to what was encoded too -> norm -> logits [B, T, V]
+//
+// RMS norms stand before attention and MLP; no layer has a bias; scores are not scaled. Positions are known by a bias of
+// scores that all blocks of a stack share (relative_positions.ts). Where the head's weight is the table E, what goes in is
+// scaled by 1 / sqrt(D) in the first T5, and not in its later versions, which also untied the two.
+
+import type { Embedding } from "../nn/embedding.ts";
+import { LayerMaker } from "../nn/layer_maker.ts";
+import { Linear } from "../nn/linear.ts";
+import { type Layer, Module } from "../nn/module.ts";
+import type { ParameterSource } from "../nn/parameter_source.ts";
+import { asF32 } from "../ops/cast.ts";
+import { embeddingAt } from "../ops/embedding.ts";
+import { permute } from "../ops/permute.ts";
+import { scale } from "../ops/scale.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { Block, type BlockOptions, makeNorm } from "./block.ts";
+import { type CheckpointForm, PretrainedModel } from "./pretrained_model.ts";
+import { shiftRight, type ShiftTokens } from "./shift_right.ts";
+import { offsetBuckets, type RelativeBuckets } from "./relative_positions.ts";
+
+/** What differs between models. */
+export interface T5Description {
+  /** V */
+  readonly numTokens: number;
+  /** What reads. */
+  readonly encoder: T5StackDescription;
+  /** What writes. */
+  readonly decoder: T5StackDescription;
+  /** Whether the head's weight is the token table. */
+  readonly tied: boolean;
+  /** The head's input is multiplied by it. */
+  readonly outputScale: number;
+  /** What shifts labels; undefined if the config does not say. */
+  readonly shift: ShiftTokens | undefined;
+  /** Standard deviation of initial weights. */
+  readonly deviation: number;
+  /** That of the token table, and of a head of its own. */
+  readonly tokenDeviation: number;
+}
+
+/** What differs between stacks of blocks. */
+export interface T5StackDescription {
+  /** How many blocks there are. */
+  readonly numBlocks: number;
+  /** Every block. */
+  readonly block: BlockOptions;
+  /** How offsets share numbers. */
+  readonly buckets: RelativeBuckets;
+}
+
+/** Two texts. */
+export interface T5Input {
+  /** [B, S]: what is read. */
+  readonly tokens: Tensor<"u32">;
+  /** [B, S], 1 for real tokens and 0 for padding. Default: all are real. */
+  readonly mask?: Tensor<"u32"> | undefined;
+  /** [B, T]: what is written so far, as {@linkcode T5.targetsFor} makes it of labels. */
+  readonly targets: Tensor<"u32">;
+  /** [B, T], 1 for real tokens and 0 for padding. Default: all are real. */
+  readonly targetMask?: Tensor<"u32"> | undefined;
+}
+
+/** Writes a text that follows from another. */
+export class T5 extends PretrainedModel<T5Input> {
+  /** [B, T] -> [B, T, D], of both texts. */
+  tokens: Module<Tensor<"u32">>;
+  /** Reads. */
+  readonly encoder: T5Stack;
+  /** Writes. */
+  readonly decoder: T5Stack;
+  /** [B, T, D] -> [B, T, V] */
+  head: Layer;
+  readonly #description: T5Description;
+
+  /** A model with parameters from `source`. @throws {Error} if the source has not what the description wants */
+  constructor(description: T5Description, { source, form }: {
+    readonly source: ParameterSource;
+    readonly form: CheckpointForm;
+  }) {
+    super(form);
+    const { numTokens, encoder, decoder, tied, tokenDeviation } = description;
+    const { width } = encoder.block;
+    const make = new LayerMaker(source, description);
+    const tokens = new LayerMaker(source, { deviation: tokenDeviation }).embedding("tokens", {
+      ...{ numEmbeddings: numTokens, embeddingDim: width },
+    });
+    this.tokens = tokens;
+    this.encoder = new T5Stack(make.within("encoder"), encoder);
+    this.decoder = new T5Stack(make.within("decoder"), decoder);
+    this.head = tied ? tiedHead(tokens) : make.linear("head", {
+      ...{ inFeatures: width, outFeatures: numTokens, bias: false },
+      deviation: tokenDeviation,
+    });
+    this.#description = description;
+  }
+
+  /**
+   * tokens [B, S] and targets [B, T] -> logits [B, T, V] of the tokens that follow each target.
+   *
+   * @throws {RangeError} if the shapes do not fit, or a token is not under V
+   */
+  override async forward({ tokens, mask, targets, targetMask }: T5Input): Promise<Tensor> {
+    const encoded = { x: await this.encode({ tokens, mask }), mask };
+    checkText({ tokens: targets, mask: targetMask });
+    if (targets.shape[0] !== tokens.shape[0]) {
+      throw new RangeError(
+        `T5 wants as many targets as texts, got ${formatShape(targets.shape)} and ` +
+          formatShape(tokens.shape),
+      );
+    }
+    const x = await this.tokens.forward(targets);
+    const y = await this.decoder.forward({ x, mask: targetMask, encoded });
+    const { outputScale } = this.#description;
+    const scaled = outputScale === 1 ? y : scale(y, outputScale);
+    return asF32(await this.head.forward(scaled));
+  }
+
+  /** tokens [B, S] -> what the decoder sees of them [B, S, D]. @throws {RangeError} as `forward()` */
+  async encode({ tokens, mask }: Pick<T5Input, "tokens" | "mask">): Promise<Tensor> {
+    checkText({ tokens, mask });
+    return await this.encoder.forward({ x: await this.tokens.forward(tokens), mask });
+  }
+
+  /**
+   * What the decoder reads to write `labels` [B, T], where `IGNORED` ones do not count: [B, T], released with what is computed
+   * from them.
+   *
+   * @throws {TypeError} if the config does not say what texts begin with, or what is padding
+   */
+  targetsFor(labels: Tensor<"u32">): Tensor<"u32"> {
+    const { shift } = this.#description;
+    if (shift !== undefined) return shiftRight(labels, shift);
+    throw this.form.config.error(
+      "decoder_start_token_id and pad_token_id must be given to make targets of labels",
+    );
+  }
+}
+
+/** What a stack is given. */
+export interface T5StackInput {
+  /** [B, T, D] */
+  readonly x: Tensor;
+  /** [B, T] */
+  readonly mask?: Tensor<"u32"> | undefined;
+  /** An encoder's output [B, S, D] and its mask [B, S], for a decoder. */
+  readonly encoded?: {
+    readonly x: Tensor;
+    readonly mask?: Tensor<"u32"> | undefined;
+  };
+}
+
+/** Blocks that know positions by one bias, and a norm. */
+export class T5Stack extends Module<T5StackInput> {
+  /** What all its blocks add to scores. */
+  readonly relativeBias: RelativeBias;
+  /** One after the other. */
+  readonly blocks: readonly Block[];
+  /** After the last block. */
+  readonly norm: Layer;
+
+  /** A stack with layers from `make`. */
+  constructor(make: LayerMaker, { numBlocks, block, buckets }: T5StackDescription) {
+    super();
+    const { width, norm, attention: { numHeads } } = block;
+    this.relativeBias = new RelativeBias(make.within("relativeBias"), { numHeads, buckets });
+    this.blocks = Array.from(
+      { length: numBlocks },
+      (_, index) => new Block(make.within(`blocks.${index}`), block),
+    );
+    this.norm = makeNorm(make, { name: "norm", width, norm });
+  }
+
+  /** x [B, T, D] -> [B, T, D] */
+  override async forward({ x, mask, encoded }: T5StackInput): Promise<Tensor> {
+    const bias = await this.relativeBias.forward(x.shape[1]);
+    let y = x;
+    for (const block of this.blocks) y = await block.forward({ x: y, mask, bias, encoded });
+    return await this.norm.forward(y);
+  }
+}
+
+/** A number for every bucket of offsets and every head. */
+export class RelativeBias extends Module<number> {
+  /** [buckets, H] */
+  readonly weight: Parameter;
+  readonly #buckets: RelativeBuckets;
+
+  /** A table with parameters from `make`. */
+  constructor(make: LayerMaker, { numHeads, buckets }: {
+    readonly numHeads: number;
+    readonly buckets: RelativeBuckets;
+  }) {
+    super();
+    this.weight = make.parameter("weight", {
+      shape: [buckets.numBuckets, numHeads],
+      initial: { deviation: make.deviation },
+    });
+    this.#buckets = buckets;
+  }
+
+  /** Of T queries and as many keys: [H, 2 T - 1], the number of each offset. */
+  override forward(length: number): Promise<Tensor> {
+    return Promise.try(() => {
+      const rows = offsetBuckets(this.#buckets, { queries: length, keys: length });
+      return permute(embeddingAt(this.weight, rows, { shape: [rows.length] }), [1, 0]);
+    });
+  }
+}
+
+function tiedHead({ weight }: Embedding): Linear {
+  return new Linear(weight.device, { weight, bias: undefined });
+}
+
+function checkText({ tokens, mask }: Pick<T5Input, "tokens" | "mask">): void {
+  if (tokens.shape.length !== 2) {
+    throw new RangeError(`T5 wants texts of [B, T], got ${formatShape(tokens.shape)}`);
+  }
+  if (mask !== undefined && !sameShape(mask.shape, tokens.shape)) {
+    throw new RangeError(
+      `T5 wants a mask of the tokens' shape ${formatShape(tokens.shape)}, got ` +
+        formatShape(mask.shape),
+    );
+  }
+}

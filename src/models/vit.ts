@@ -1,0 +1,187 @@
+// ViT (Dosovitskiy et al. 2020): an image as a sequence of patches, with a class token before them.
+//
+//   image [B, C, h p, w q] -> patches [B, h w, C p q] -> linear [B, h w, D] -> class token first, + positions [B, 1 + h w, D]
+//   -> blocks with norms before -> norm -> classifier of the class token [B, L]
+//
+// The linear layer is a convolution that takes steps as long as its kernel [D, C, p, q], and is stored as one.
+
+import { LayerMaker } from "../nn/layer_maker.ts";
+import { type Layer, Module } from "../nn/module.ts";
+import type { ParameterSource } from "../nn/parameter_source.ts";
+import { asF32 } from "../ops/cast.ts";
+import { addRow } from "../ops/add_row.ts";
+import { embeddingAt } from "../ops/embedding.ts";
+import { linear } from "../ops/linear.ts";
+import { permute } from "../ops/permute.ts";
+import { reshape } from "../ops/reshape.ts";
+import { concat, slice } from "../ops/slice.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
+import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { Block, type BlockOptions, makeNorm } from "./block.ts";
+import type { ProblemType } from "./classification_loss.ts";
+import { firstOfSequence } from "./first_of_sequence.ts";
+import { type CheckpointForm, PretrainedModel } from "./pretrained_model.ts";
+
+/** What differs between models. */
+export interface VitDescription {
+  /** C: such as red, green and blue. */
+  readonly numChannels: number;
+  /** Height and width. */
+  readonly imageSize: readonly [number, number];
+  /** p and q: of a patch. What is left of the image below and to the right is not looked at. */
+  readonly patchSize: readonly [number, number];
+  /** How many blocks there are. */
+  readonly numBlocks: number;
+  /** Every block. */
+  readonly block: BlockOptions;
+  /** L */
+  readonly numClasses: number;
+  /** What labels are, where the config says so: for `classificationLoss()`. */
+  readonly problemType?: ProblemType | undefined;
+  /** Standard deviation of initial weights. */
+  readonly deviation: number;
+}
+
+/** Images. */
+export interface VitInput {
+  /** [B, C, height, width] */
+  readonly pixels: FloatTensor;
+}
+
+/** Says of which class an image is. */
+export class VitClassifier extends PretrainedModel<VitInput> {
+  /** What it was made from. */
+  readonly description: VitDescription;
+  /** Makes sequences of images. */
+  readonly embeddings: VitEmbeddings;
+  /** One after the other. */
+  readonly blocks: readonly Block[];
+  /** After the last block. */
+  readonly norm: Layer;
+  /** [B, D] -> [B, L] */
+  readonly classifier: Layer;
+
+  /** A model with parameters from `source`. @throws {Error} if the source has not what the description wants */
+  constructor(description: VitDescription, { source, form }: {
+    readonly source: ParameterSource;
+    readonly form: CheckpointForm;
+  }) {
+    super(form);
+    const { numBlocks, block, numClasses } = description;
+    const { width, norm } = block;
+    const make = new LayerMaker(source, description);
+    this.description = description;
+    this.embeddings = new VitEmbeddings(make.within("embeddings"), description);
+    this.blocks = Array.from(
+      { length: numBlocks },
+      (_, index) => new Block(make.within(`blocks.${index}`), block),
+    );
+    this.norm = makeNorm(make, { name: "norm", width, norm });
+    this.classifier = make.linear("classifier", {
+      ...{ inFeatures: width, outFeatures: numClasses, bias: true },
+    });
+  }
+
+  /** pixels [B, C, height, width] -> logits [B, L]. @throws {RangeError} if images are not of the model's size */
+  override async forward({ pixels }: VitInput): Promise<Tensor> {
+    let x = await this.embeddings.forward(pixels);
+    for (const block of this.blocks) x = await block.forward({ x });
+    return asF32(await this.classifier.forward(firstOfSequence(await this.norm.forward(x))));
+  }
+}
+
+/** Images as sequences. */
+export class VitEmbeddings extends Module<FloatTensor> {
+  readonly #description: VitDescription;
+  /** [1, 1, D] */
+  readonly classToken: Parameter;
+  /** [1, 1 + h w, D] */
+  readonly positions: Parameter;
+  /** Makes features of patches. */
+  readonly patches: PatchKernel;
+
+  /** Embeddings with parameters from `make`. */
+  constructor(make: LayerMaker, description: VitDescription) {
+    super();
+    const { numChannels, imageSize, patchSize, block: { width } } = description;
+    const [rows, columns] = gridOf({ imageSize, patchSize });
+    const initial = { deviation: make.deviation };
+    this.#description = description;
+    this.classToken = make.parameter("classToken", { shape: [1, 1, width], initial });
+    this.positions = make.parameter("positions", {
+      shape: [1, 1 + rows * columns, width],
+      initial,
+    });
+    this.patches = new PatchKernel(make.within("patches"), { width, numChannels, patchSize });
+  }
+
+  /** pixels [B, C, height, width] -> [B, 1 + h w, D] */
+  override async forward(pixels: FloatTensor): Promise<Tensor> {
+    const { numChannels, imageSize, patchSize, block: { width } } = this.#description;
+    const wanted = [numChannels, ...imageSize];
+    if (!sameShape(pixels.shape.slice(1), wanted)) {
+      throw new RangeError(
+        `The model wants images of [B, ${wanted.join(", ")}], got ${formatShape(pixels.shape)}: ` +
+          "scale them to that size",
+      );
+    }
+    const batch = pixels.shape[0];
+    const patches = await this.patches.forward(toPatches(pixels, patchSize));
+    // The one row of a table, for every image.
+    const table = reshape(this.classToken, [1, width]);
+    const first = embeddingAt(table, new Uint32Array(batch), { shape: [batch, 1] });
+    const sequence = concat([first, patches], { dim: 1 });
+    // A sequence as one row, as all get the same positions.
+    const rows = reshape(sequence, [batch, this.positions.length]);
+    return reshape(addRow(rows, reshape(this.positions, [this.positions.length])), sequence.shape);
+  }
+}
+
+/** The linear layer of patches, stored as the kernel of a convolution. */
+export class PatchKernel extends Module<FloatTensor> {
+  /** [D, C, p, q] */
+  readonly weight: Parameter;
+  /** [D] */
+  readonly bias: Parameter;
+
+  /** A layer of D features with parameters from `make`. */
+  constructor(make: LayerMaker, { width, numChannels, patchSize }: {
+    readonly width: number;
+    readonly numChannels: number;
+    readonly patchSize: readonly [number, number];
+  }) {
+    super();
+    const shape = [width, numChannels, ...patchSize];
+    this.weight = make.parameter("weight", { shape, initial: { deviation: make.deviation } });
+    this.bias = make.parameter("bias", { shape: [width], initial: { every: 0 } });
+  }
+
+  /** patches [B, N, C p q] -> [B, N, D] */
+  override forward(patches: FloatTensor): Promise<Tensor> {
+    const { weight, bias } = this;
+    const [width, ...patch] = weight.shape;
+    const matrix = [width, patch.reduce((a, b) => a * b, 1)];
+    return Promise.try(() => linear(patches, reshape(weight, matrix), bias));
+  }
+}
+
+/** Rows and columns of patches. */
+function gridOf(
+  { imageSize, patchSize }: Pick<VitDescription, "imageSize" | "patchSize">,
+): readonly [number, number] {
+  return [Math.floor(imageSize[0] / patchSize[0]), Math.floor(imageSize[1] / patchSize[1])];
+}
+
+/** [B, C, h p + ..., w q + ...] -> [B, h w, C p q], a patch's elements as they lie in a kernel. */
+function toPatches(pixels: FloatTensor, patchSize: readonly [number, number]): Tensor {
+  const [batch, channels, height, width] = pixels.shape;
+  const [p, q] = patchSize;
+  const [h, w] = gridOf({ imageSize: [height, width], patchSize });
+  const rows = h * p === height ? pixels : slice(pixels, { dim: 2, begin: 0, end: h * p });
+  const whole = w * q === width ? rows : slice(rows, { dim: 3, begin: 0, end: w * q });
+  // Six dims, four at a time: first each patch becomes one piece, then the channels of a patch come together.
+  const inPieces = permute(reshape(whole, [batch * channels * h, p, w, q]), [0, 2, 1, 3]);
+  const ofChannels = reshape(inPieces, [batch, channels, h * w, p * q]);
+  return reshape(permute(ofChannels, [0, 2, 1, 3]), [batch, h * w, channels * p * q]);
+}
