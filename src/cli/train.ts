@@ -106,7 +106,7 @@ async function makeModel(device: Device, flags: TrainOptions): Promise<Decoder> 
   }
   const config = JSON.parse(await Deno.readTextFile(`${folder}/config.json`));
   const random = new RandomSource(seed);
-  return await newModel(device, config, { model: Decoder, random, dtype, gradientDtype: "f32" });
+  return newModel(device, config, { model: Decoder, random, dtype, gradientDtype: "f32" });
 }
 
 function requireVocabulary({ description }: Decoder, tokenizer: Tokenizer): void {

@@ -1,6 +1,7 @@
 // Trains a language model on one rank of a tensor-parallel x data-parallel mesh: the whole loop, with what happens told as it
 // happens. Every rank runs it with the same options, and the same is told on all of them.
 
+import { setImmediate } from "node:timers/promises";
 import type { ProcessGroup } from "../dist/group.ts";
 import { ProcessGroupMesh } from "../dist/mesh.ts";
 import type { World } from "../dist/world.ts";
@@ -175,6 +176,8 @@ async function shareStep(
   { group }: World,
   { loss, signal }: { readonly loss: number; readonly signal: AbortSignal | undefined },
 ): Promise<{ readonly loss: number; readonly isStopped: boolean }> {
+  // On one rank of wasm nothing else waits for the event loop, which brings signals.
+  await setImmediate();
   const sums = Float64Array.of(loss, signal?.aborted ? 1 : 0);
   await group.allReduce(sums);
   return { loss: sums[0] / group.size, isStopped: sums[1] > 0 };

@@ -28,7 +28,7 @@ interface Told {
 }
 
 async function train(world: World, options: LanguageTrainingOptions): Promise<Told> {
-  using model = await smallGpt2();
+  using model = smallGpt2();
   const events: TrainingEvent[] = [];
   await trainLanguageModel(world, model, { ...options, onEvent: (event) => events.push(event) });
   return {
@@ -112,7 +112,7 @@ Deno.test("ranks with other options, text or weights are refused on every rank, 
     assert.match(errors[0], message);
   }
   const weights = await inProcessRanks(2, async (world) => {
-    using model = await smallGpt2();
+    using model = smallGpt2();
     const parameter = model.parameters()[world.rank];
     parameter.write(new Float32Array(parameter.length));
     return await trainLanguageModel(world, model, { ...OPTIONS, zero: 2 })
@@ -123,7 +123,7 @@ Deno.test("ranks with other options, text or weights are refused on every rank, 
 
 Deno.test("all ranks stop after the step in which one of them is asked to", async () => {
   const results = await inProcessRanks(2, async (world) => {
-    using model = await smallGpt2();
+    using model = smallGpt2();
     const controller = new AbortController();
     let last = 0;
     const { steps, stopped } = await trainLanguageModel(world, model, {

@@ -20,13 +20,13 @@ export interface SmallFiles {
 }
 
 /** A tiny model; the caller disposes of it. */
-export async function smallGpt2({ vocabulary = 256 } = {}): Promise<Decoder> {
+export function smallGpt2({ vocabulary = 256 } = {}): Decoder {
   const config = {
     ...{ architectures: ["GPT2LMHeadModel"], model_type: "gpt2", dtype: "float32" },
     ...{ vocab_size: vocabulary, n_embd: 15, n_head: 3, n_inner: 27, n_layer: 2 },
     n_positions: SMALL_CONTEXT,
   };
-  return await newModel(wasmDevice(), config, { random: new RandomSource(7), model: Decoder });
+  return newModel(wasmDevice(), config, { random: new RandomSource(7), model: Decoder });
 }
 
 /** 6000 bytes in which much can be foretold. */
@@ -42,7 +42,7 @@ export async function withSmallFiles(
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
-    using model = await smallGpt2(options);
+    using model = smallGpt2(options);
     await savePretrained(model, `${folder}/model`);
     await Deno.writeFile(`${folder}/text`, smallText());
     await body({ model: `${folder}/model`, data: `${folder}/text`, folder });
