@@ -43,9 +43,10 @@ export async function main(args: readonly string[]): Promise<number> {
   report.tell({ kind: "start", device: device.description, ...describe(training, flags) });
 
   using interrupt = new Interrupt();
-  // The launcher passes Ctrl-C on as another signal; who presses it twice means it.
+  // The launcher passes Ctrl-C on as another signal; who presses it twice means it. Not at once: listeners that are added
+  // while a signal is told are told of it too.
   interrupt.signal.addEventListener("abort", () => {
-    Deno.addSignalListener("SIGINT", () => Deno.exit(INTERRUPTED_CODE));
+    setTimeout(() => Deno.addSignalListener("SIGINT", () => Deno.exit(INTERRUPTED_CODE)));
   });
   const result = await trainLanguageModel(world, model, {
     ...options,

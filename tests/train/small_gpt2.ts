@@ -23,7 +23,7 @@ export interface SmallFiles {
 export function smallGpt2({ vocabulary = 256 } = {}): Decoder {
   const config = {
     ...{ architectures: ["GPT2LMHeadModel"], model_type: "gpt2", dtype: "float32" },
-    ...{ vocab_size: vocabulary, n_embd: 15, n_head: 3, n_inner: 27, n_layer: 2 },
+    ...{ vocab_size: vocabulary, n_embd: 18, n_head: 3, n_inner: 26, n_layer: 2 },
     n_positions: SMALL_CONTEXT,
   };
   return newModel(wasmDevice(), config, { random: new RandomSource(7), model: Decoder });
