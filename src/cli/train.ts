@@ -160,7 +160,7 @@ function messageOf(
     : event;
 }
 
-/** Rank 0 writes the model, with its tokenizer beside it. */
+/** Rank 0 writes the model, with its tokenizer beside it; the others give their parts. */
 async function save(
   model: Decoder,
   { world, report, flags }: {
@@ -170,8 +170,9 @@ async function save(
   },
 ): Promise<void> {
   const { save: folder, tokenizer } = flags;
-  if (folder === undefined || world.rank !== 0) return;
-  await savePretrained(model, folder);
+  if (folder === undefined) return;
+  await savePretrained(model, folder, { rank: world.rank });
+  if (world.rank !== 0) return;
   if (tokenizer !== "bytes") await copyTokenizer(tokenizer, `${folder}/tokenizer.json`);
   report.tell({ kind: "saved", folder });
 }

@@ -102,7 +102,7 @@ export async function trainLanguageModel(
   const dataParallelGroup = await mesh.getGroupAlongAxis(1);
   const groups = new Set([world.group, tensorParallelGroup, dataParallelGroup]);
   const [{ device }] = model.parameters();
-  const placed = placeModel(model, tensorParallelGroup);
+  const placed = await placeModel(model, mesh);
   using optim = new DistributedAdaFactor(model.parameters(), {
     ...options.optimizer,
     ...(lr === undefined ? {} : { lr, scaleParameter: false }),

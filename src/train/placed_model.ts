@@ -1,7 +1,8 @@
 // A language model as training uses it, whole or split over tensor-parallel ranks: the one place that knows which.
 
-import type { ProcessGroup } from "../dist/group.ts";
+import type { ProcessGroupMesh } from "../dist/mesh.ts";
 import type { Decoder } from "../models/decoder.ts";
+import { parallelize } from "../models/parallelize.ts";
 import { crossEntropy } from "../ops/cross_entropy.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { TokenBatch } from "./token_batch.ts";
@@ -14,13 +15,9 @@ export interface PlacedModel {
   logits(tokens: Tensor<"u32">): Promise<Tensor>;
 }
 
-/** Splits `model` over the group, if it is more than one rank. @throws {TypeError} if it cannot be split */
-export function placeModel(model: Decoder, { size }: ProcessGroup): PlacedModel {
-  if (size > 1) {
-    throw new TypeError(
-      `Cannot split a ${model.constructor.name} over ${size} ranks yet: use --tensor 1, and --zero for more ranks`,
-    );
-  }
+/** Splits `model` over the first axis of the mesh, if that is more than one rank. @throws {RangeError} if it cannot be split */
+export async function placeModel(model: Decoder, mesh: ProcessGroupMesh): Promise<PlacedModel> {
+  await parallelize(model, mesh);
   const logits = (tokens: Tensor<"u32">) => model.forward({ tokens });
   return {
     logits,

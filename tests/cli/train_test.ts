@@ -100,6 +100,24 @@ Deno.test("train.ts on two ranks of ZeRO trains as on one, and says the same", a
   });
 });
 
+Deno.test("train.ts on two ranks that split the model trains as one, and saves a whole model that loses as much", async () => {
+  await withSmallFiles(async (files) => {
+    const flags = flagsFor(files);
+    const saved = `${files.folder}/trained`;
+    const alone = lossesIn(messagesIn((await train(flags)).stdout));
+    const { code, stdout, stderr } = await train([...flags, "--tensor", "2", "--save", saved], 2);
+    assert.equal(code, 0, stderr);
+    const split = lossesIn(messagesIn(stdout));
+    assertNear(split, alone);
+    const again = await train([
+      ...flagsFor({ ...files, model: saved }),
+      ...["--steps", "0", "--schedule", "constant"],
+    ]);
+    const [whole] = lossesIn(messagesIn(again.stdout));
+    assert.ok(Math.abs(whole / split.at(-1)! - 1) < 1e-6, `${whole} and ${split.at(-1)}`);
+  });
+});
+
 Deno.test("train.ts reads a tokenizer.json, and leaves it beside the model", async () => {
   await withSmallFiles(async (files) => {
     await Deno.writeTextFile(`${files.model}/tokenizer.json`, smallTokenizerJson());

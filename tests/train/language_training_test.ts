@@ -85,6 +85,19 @@ Deno.test("ranks that share a batch unevenly train as one rank does, in both sta
   }
 });
 
+Deno.test("ranks that split the model train as one rank does, beside others that share the batch", async () => {
+  const options = { ...OPTIONS, batch: 4, accumulate: 2 };
+  const alone = await trainAlone(options);
+  for (const [tensor, zero] of [[2, 1], [2, 2]]) {
+    const all = await inProcessRanks(
+      tensor * zero,
+      (world) => train(world, { ...options, tensor, zero }),
+    );
+    assertSame(all[0], alone);
+    for (const each of all) assert.deepEqual(each, all[0]);
+  }
+});
+
 Deno.test("trainLanguageModel() draws other windows and another sample with another seed", async () => {
   const [one, same, other] = [
     await trainAlone(),
