@@ -13,6 +13,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import { requireAgreement } from "./agreement.ts";
 import { drawBatch, evenBatch } from "./byte_batch.ts";
 import type { Corpus } from "./corpus.ts";
+import { drawToken } from "./sampling.ts";
 import { evaluate, type Trainer, trainStep } from "./step.ts";
 
 /** What to train, on what, and for how long. */
@@ -145,19 +146,12 @@ async function generate(
       shape: [1, context],
     });
     using logits = await model.forward(contexts);
-    text.push(draw(await logits.data(), random.uniform(position)));
+    text.push(
+      drawToken(await logits.data(), { temperature: 1, uniform: random.uniform(position) }),
+    );
   }
   const decode = (bytes: number[]) => new TextDecoder().decode(Uint8Array.from(bytes));
   return { prompt: decode(text.slice(0, context)), sample: decode(text.slice(context)) };
-}
-
-/** The index at which the cumulative softmax of `logits` passes `uniform`. */
-function draw(logits: Float32Array, uniform: number): number {
-  const largest = logits.reduce((a, b) => Math.max(a, b));
-  const weights = Array.from(logits, (logit) => Math.exp(logit - largest));
-  let rest = uniform * weights.reduce((a, b) => a + b, 0);
-  const index = weights.findIndex((weight) => (rest -= weight) < 0);
-  return index < 0 ? weights.length - 1 : index;
 }
 
 async function sumOverRanks(world: World, values: readonly number[]): Promise<Float32Array> {

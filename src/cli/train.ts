@@ -1,0 +1,185 @@
+// Trains a language model from the command line, from a folder as Hugging Face has them to another:
+//
+//   deno run -P=train src/cli/train.ts --model gpt2 --data book.txt --save trained
+//   deno run -P=train src/cli/launch.ts --ranks 4 src/cli/train.ts --zero 4 --model gpt2 --data book.txt --save trained
+//
+// By itself it is one rank; under the launcher, or with RANK, WORLD_SIZE and the others set, each process is one of many.
+
+import { loadPretrained, savePretrained } from "../checkpoint/pretrained.ts";
+import type { Device } from "../device/device.ts";
+import { requestDevice } from "../device/request_device.ts";
+import { launch, launchFromEnv, optionsFromEnv } from "../dist/launch.ts";
+import type { World } from "../dist/world.ts";
+import { Decoder } from "../models/decoder.ts";
+import { newModel } from "../models/new_model.ts";
+import { RandomSource } from "../nn/philox.ts";
+import {
+  heldOutStarts,
+  type LanguageTrainingOptions,
+  type TrainingEvent,
+  trainLanguageModel,
+} from "../train/language_training.ts";
+import { Order2Baseline } from "../train/order2_baseline.ts";
+import { byteTokenizer, readTokenizer, type Tokenizer } from "../train/tokenizer.ts";
+import { readTokens, splitTail } from "../train/tokens.ts";
+import { Interrupt } from "./interrupt.ts";
+import { parseTrainOptions, type TrainOptions } from "./train_options.ts";
+import { TrainReport } from "./train_report.ts";
+import { USAGE_CODE } from "./usage.ts";
+
+/** Runs one rank and returns its exit code: 0, or 130 if it was stopped. Wrong arguments end the process with 2. */
+export async function main(args: readonly string[]): Promise<number> {
+  const isLaunched = Deno.env.get("WORLD_SIZE") !== undefined;
+  const worldSize = isLaunched ? optionsFromEnv(Deno.env).worldSize : 1;
+  const flags = parseTrainOptions(args, worldSize);
+  const { device: kind, seed } = flags;
+  using device = await requestDevice(kind === "auto" ? {} : { kind });
+  const training = await prepare(device, flags);
+  if (training === undefined) return USAGE_CODE;
+  const { model, tokenizer, options } = training;
+  using _model = model;
+  await using world = isLaunched ? await launchFromEnv() : await launch(ALONE);
+  using report = new TrainReport({ rank: world.rank, log: flags.log, steps: flags.steps });
+  report.tell({ kind: "start", device: device.description, ...describe(training, flags) });
+
+  using interrupt = new Interrupt();
+  // The launcher passes Ctrl-C on as another signal; who presses it twice means it. Not at once: listeners that are added
+  // while a signal is told are told of it too.
+  interrupt.signal.addEventListener("abort", () => {
+    setTimeout(() => Deno.addSignalListener("SIGINT", () => Deno.exit(INTERRUPTED_CODE)));
+  });
+  const result = await trainLanguageModel(world, model, {
+    ...options,
+    seed,
+    signal: interrupt.signal,
+    onEvent: (event) => report.tell(messageOf(event, { tokenizer, prompt: flags.sample ?? "" })),
+  });
+  await save(model, { world, report, flags });
+  if (!result.stopped) return 0;
+  report.tell({ kind: "stopped", step: result.steps });
+  return INTERRUPTED_CODE;
+}
+
+const ALONE = { rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 };
+const INTERRUPTED_CODE = 130;
+
+/** What is read from files, and fits together. */
+interface Training {
+  readonly model: Decoder;
+  readonly tokenizer: Tokenizer;
+  readonly options: LanguageTrainingOptions;
+}
+
+/** Reads the model and the text; says what is wrong with them and returns undefined. */
+async function prepare(device: Device, flags: TrainOptions): Promise<Training | undefined> {
+  using scope = new DisposableStack();
+  try {
+    const tokenizer = flags.tokenizer === "bytes"
+      ? byteTokenizer
+      : await readTokenizer(flags.tokenizer);
+    const model = scope.use(await makeModel(device, flags));
+    requireVocabulary(model, tokenizer);
+    const context = contextFor(model, flags);
+    const text = splitTail(await readTokens(flags.data, tokenizer), { context });
+    const prompt = flags.sample === undefined ? undefined : promptOf(flags.sample, tokenizer);
+    scope.move();
+    const { batch, accumulate, steps, tensor, zero, zeroStage, seed, lr } = flags;
+    const { masterWeights, rounding, eval: evaluateEvery, evalTokens: evaluateTokens } = flags;
+    const sample = prompt && {
+      ...{ prompt, length: flags.sampleTokens, temperature: flags.temperature },
+    };
+    const options = {
+      ...{ text, context, batch, accumulate, steps, tensor, zero, zeroStage, seed, lr, sample },
+      ...{ evaluateEvery, evaluateTokens, optimizer: { masterWeights, rounding } },
+    };
+    return { model, tokenizer, options };
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    console.error(`error: ${error.message}`);
+    return undefined;
+  }
+}
+
+async function makeModel(device: Device, flags: TrainOptions): Promise<Decoder> {
+  const { model: folder, dtype, seed } = flags;
+  if (!flags.fromScratch) {
+    return await loadPretrained(device, folder, { model: Decoder, dtype });
+  }
+  const config = JSON.parse(await Deno.readTextFile(`${folder}/config.json`));
+  const random = new RandomSource(seed);
+  return newModel(device, config, { model: Decoder, random, dtype, gradientDtype: "f32" });
+}
+
+function requireVocabulary({ description }: Decoder, tokenizer: Tokenizer): void {
+  const { count } = description.tokens;
+  if (tokenizer.vocabularySize <= count) return;
+  throw new RangeError(
+    `the tokenizer (${tokenizer.name}) has ${tokenizer.vocabularySize} tokens, and the model knows ${count}: ` +
+      "give the tokenizer that the model was made for",
+  );
+}
+
+/** Tokens of a window. @throws {RangeError} if more are asked for than the model can see */
+function contextFor({ description: { positions } }: Decoder, { context }: TrainOptions): number {
+  const most = positions.kind === "learned" ? positions.count : Infinity;
+  if (context === undefined) return Math.min(DEFAULT_CONTEXT, most);
+  if (context <= most) return context;
+  throw new RangeError(
+    `--context ${context} is more than the ${most} tokens that the model can see`,
+  );
+}
+
+const DEFAULT_CONTEXT = 128;
+
+function promptOf(text: string, tokenizer: Tokenizer): number[] {
+  const tokens = tokenizer.encode(new TextEncoder().encode(text));
+  if (tokens.length > 0) return [...tokens];
+  throw new RangeError("--sample needs a text to go on from, of one token at least");
+}
+
+function describe({ model, tokenizer, options }: Training, { tensor, zero }: TrainOptions) {
+  const { text: { train, heldOut }, context } = options;
+  const starts = heldOutStarts(options);
+  const parameters = model.parameters().reduce((total, { length }) => total + length, 0);
+  const order2Loss = tokenizer === byteTokenizer
+    ? new Order2Baseline(Uint8Array.from(train))
+      .loss({ text: Uint8Array.from(heldOut), context, starts })
+    : undefined;
+  return {
+    ...{ parameters, tensor, zero, trainTokens: train.length, heldOutTokens: heldOut.length },
+    ...(order2Loss === undefined ? {} : { order2Loss }),
+  };
+}
+
+function messageOf(
+  event: TrainingEvent,
+  { tokenizer, prompt }: { readonly tokenizer: Tokenizer; readonly prompt: string },
+) {
+  return event.kind === "sample"
+    ? { kind: event.kind, prompt, text: tokenizer.decode(event.tokens) }
+    : event;
+}
+
+/** Rank 0 writes the model, with its tokenizer beside it; the others give their parts. */
+async function save(
+  model: Decoder,
+  { world, report, flags }: {
+    readonly world: World;
+    readonly report: TrainReport;
+    readonly flags: TrainOptions;
+  },
+): Promise<void> {
+  const { save: folder, tokenizer } = flags;
+  if (folder === undefined) return;
+  await savePretrained(model, folder, { rank: world.rank });
+  if (world.rank !== 0) return;
+  if (tokenizer !== "bytes") await copyTokenizer(tokenizer, `${folder}/tokenizer.json`);
+  report.tell({ kind: "saved", folder });
+}
+
+async function copyTokenizer(from: string, to: string): Promise<void> {
+  const text = await Deno.readTextFile(from);
+  await Deno.writeTextFile(to, text);
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

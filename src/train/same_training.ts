@@ -1,0 +1,38 @@
+// What ranks compare before they train a language model together: text, options, step sizes and weights.
+
+import type { ProcessGroup } from "../dist/group.ts";
+import type { Decoder } from "../models/decoder.ts";
+import { requireAgreement } from "./agreement.ts";
+import type { LanguageTrainingOptions } from "./language_training.ts";
+import type { Tokens } from "./tokenizer.ts";
+
+/** Does nothing if all ranks are about to do the same. @throws {Error} on all of them, naming what differs */
+export async function requireSameTraining(
+  group: ProcessGroup,
+  model: Decoder,
+  { text, lr, signal: _signal, onEvent: _onEvent, ...options }: LanguageTrainingOptions,
+): Promise<void> {
+  if (group.size === 1) return;
+  const rates = Float64Array.from({ length: options.steps }, (_, k) => lr?.(k + 1) ?? NaN);
+  await requireAgreement(group, {
+    "training text": bytesOf(text.train),
+    "held-out text": bytesOf(text.heldOut),
+    "set of options": new TextEncoder().encode(JSON.stringify(options)),
+    "schedule": new Uint8Array(rates.buffer),
+    "model": await digestOfWeights(model),
+  });
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Tokens): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** Digests of all parameters, one after the other: no two are on the host at once. */
+async function digestOfWeights(model: Decoder): Promise<Uint8Array<ArrayBuffer>> {
+  const digests: number[] = [];
+  for (const parameter of model.parameters()) {
+    const digest = await crypto.subtle.digest("SHA-256", await parameter.bytes());
+    digests.push(...new Uint8Array(digest));
+  }
+  return Uint8Array.from(digests);
+}

@@ -1,0 +1,238 @@
+// The training command, in processes as a user starts them.
+
+import assert from "node:assert/strict";
+import { loadPretrained } from "../../src/checkpoint/pretrained.ts";
+import { wasmDevice } from "../../src/device/wasm.ts";
+import type { TrainMessage } from "../../src/cli/train_report.ts";
+import { Decoder } from "../../src/models/decoder.ts";
+import { smallTokenizerJson } from "../train/small_tokenizer.ts";
+import { type SmallFiles, withSmallFiles } from "../train/small_gpt2.ts";
+
+const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
+const TRAIN = new URL("../../src/cli/train.ts", import.meta.url).href;
+const LAUNCH = new URL("../../src/cli/launch.ts", import.meta.url).href;
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function command(args: readonly string[], ranks = 1): Deno.Command {
+  const program = ranks === 1 ? [TRAIN] : [LAUNCH, "--ranks", String(ranks), TRAIN];
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-P=train", "--config", CONFIG, ...program, ...args],
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+async function train(args: readonly string[], ranks = 1): Promise<Outcome> {
+  const { code, stdout, stderr } = await command(args, ranks).output();
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: decode(stdout), stderr: decode(stderr) };
+}
+
+function flagsFor({ model, data }: SmallFiles): string[] {
+  return ["--model", model, "--data", data, "--tokenizer", "bytes", "--device", "wasm"]
+    .concat(["--context", "13", "--batch", "3", "--steps", "5", "--lr", "0.02"])
+    .concat(["--schedule", "cosine", "--warmup", "2", "--eval-tokens", "300"])
+    .concat(["--sample", "12 ", "--sample-tokens", "10"]);
+}
+
+function messagesIn(text: string): TrainMessage[] {
+  return text.trimEnd().split("\n").map((line) => JSON.parse(line.replace(/^\[rank 0\] /, "")));
+}
+
+function lossesIn(messages: readonly TrainMessage[]): number[] {
+  return messages.flatMap((each) => "loss" in each ? [each.loss] : []);
+}
+
+function assertNear(one: readonly number[], other: readonly number[]): void {
+  assert.equal(one.length, other.length);
+  for (const [k, value] of one.entries()) {
+    assert.ok(Math.abs(value / other[k] - 1) <= 1e-4, `${k}: ${value} and ${other[k]}`);
+  }
+}
+
+Deno.test("train.ts logs, evaluates, samples, and saves a model that goes on where it ended", async () => {
+  await withSmallFiles(async (files) => {
+    const flags = flagsFor(files);
+    const { code, stdout, stderr } = await train([...flags, "--save", `${files.folder}/trained`]);
+    assert.equal(code, 0, stderr);
+    const messages = messagesIn(stdout);
+    assert.equal(
+      messages.map(({ kind }) => kind).join(" "),
+      "start evaluation step step step step step evaluation sample saved",
+    );
+    const [start] = messages;
+    assert.ok(start.kind === "start" && start.order2Loss! > 0.1 && start.order2Loss! < 2.5);
+    const losses = lossesIn(messages);
+    assert.ok(losses.at(-1)! < losses[0] - 0.1, String(losses));
+
+    const log = `${files.folder}/log`;
+    const again = await train([
+      ...flagsFor({ ...files, model: `${files.folder}/trained` }),
+      ...["--steps", "0", "--schedule", "constant", "--log", log],
+    ]);
+    assert.equal(again.code, 0, again.stderr);
+    assert.match(again.stdout, /after 0 steps: held-out loss [\d.]+ nats per token, perplexity/);
+    assert.deepEqual(lossesIn(messagesIn(await Deno.readTextFile(log))), [losses.at(-1)]);
+
+    const original = await Deno.readTextFile(`${files.model}/config.json`);
+    assert.equal(await Deno.readTextFile(`${files.folder}/trained/config.json`), original);
+  });
+});
+
+Deno.test("train.ts on two ranks of ZeRO trains as on one, and says the same", async () => {
+  await withSmallFiles(async (files) => {
+    const flags = [...flagsFor(files), "--accumulate", "2"];
+    const alone = messagesIn((await train(flags)).stdout);
+    const { code, stdout, stderr } = await train([...flags, "--zero-stage", "2"], 2);
+    assert.equal(code, 0, stderr);
+    const both = messagesIn(stdout);
+    assertNear(lossesIn(both), lossesIn(alone));
+    const sample = (messages: TrainMessage[]) => messages.filter(({ kind }) => kind === "sample");
+    assert.deepEqual(sample(both), sample(alone));
+    assert.equal(sample(both).length, 1);
+  });
+});
+
+Deno.test("train.ts on two ranks that split the model trains as one, and saves a whole model that loses as much", async () => {
+  await withSmallFiles(async (files) => {
+    const flags = flagsFor(files);
+    const saved = `${files.folder}/trained`;
+    const alone = lossesIn(messagesIn((await train(flags)).stdout));
+    const { code, stdout, stderr } = await train([...flags, "--tensor", "2", "--save", saved], 2);
+    assert.equal(code, 0, stderr);
+    const split = lossesIn(messagesIn(stdout));
+    assertNear(split, alone);
+    const again = await train([
+      ...flagsFor({ ...files, model: saved }),
+      ...["--steps", "0", "--schedule", "constant"],
+    ]);
+    const [whole] = lossesIn(messagesIn(again.stdout));
+    assert.ok(Math.abs(whole / split.at(-1)! - 1) < 1e-6, `${whole} and ${split.at(-1)}`);
+  });
+});
+
+Deno.test("train.ts reads a tokenizer.json, and leaves it beside the model", async () => {
+  await withSmallFiles(async (files) => {
+    await Deno.writeTextFile(`${files.model}/tokenizer.json`, smallTokenizerJson());
+    const [_, model, , data] = flagsFor(files);
+    const flags = ["--model", model, "--data", data, "--device", "wasm", "--steps", "1"];
+    const trained = `${files.folder}/trained`;
+    const { code, stdout, stderr } = await train([...flags, "--save", trained]);
+    assert.equal(code, 0, stderr);
+    const [start] = messagesIn(stdout);
+    assert.ok(start.kind === "start" && !("order2Loss" in start));
+    assert.equal(await Deno.readTextFile(`${trained}/tokenizer.json`), smallTokenizerJson());
+  }, { vocabulary: 262 });
+});
+
+for (const how of [["--master-weights"], ["--rounding", "stochastic"]]) {
+  Deno.test(`train.ts trains and saves weights of bf16 with ${how.join(" ")}`, async () => {
+    await withSmallFiles(async (files) => {
+      const trained = `${files.folder}/trained`;
+      const flags = [...flagsFor(files), "--dtype", "bf16", ...how, "--save", trained];
+      const { code, stdout, stderr } = await train([...flags, "--from-scratch"]);
+      assert.equal(code, 0, stderr);
+      const losses = lossesIn(messagesIn(stdout));
+      assert.ok(losses.at(-1)! < losses[0] - 0.1, String(losses));
+      using device = wasmDevice();
+      using model = await loadPretrained(device, trained, { model: Decoder });
+      assert.deepEqual(new Set(model.parameters().map(({ dtype }) => dtype)), new Set(["bf16"]));
+      const config = JSON.parse(await Deno.readTextFile(`${trained}/config.json`));
+      assert.equal(config.dtype, "bfloat16");
+    });
+  });
+}
+
+const REFUSED: [string[], RegExp][] = [
+  [["--colour"], /unknown option '--colour'/],
+  [["--steps", "-1"], /It must be an integer >= 0/],
+  [["--batch", ""], /It must be an integer >= 1/],
+  [["--lr", "fast"], /It must be a number > 0/],
+  [["--dtype", "f64"], /Allowed choices are f32, bf16, f16/],
+  [["--zero", "2"], /a mesh of --tensor 1 x --zero 2 needs 2 ranks, and there is 1/],
+  [["--tensor", "2"], /a mesh of --tensor 2 x --zero 1 needs 2 ranks, and there is 1/],
+  [["--zero-stage", "3"], /Allowed choices are 1, 2/],
+  [["--master-weights"], /--master-weights is for weights of 16 bits/],
+  [
+    ["--dtype", "bf16", "--master-weights", "--rounding", "stochastic"],
+    /--master-weights lose nothing by rounding/,
+  ],
+  [["--schedule", "cosine"], /--schedule needs --lr/],
+  [["--warmup", "3"], /--warmup needs --lr/],
+  [
+    ["--lr", "1", "--schedule", "linear", "--warmup", "100"],
+    /--warmup 100 must be less than --steps 100/,
+  ],
+  [["--context", "17"], /--context 17 is more than the 16 tokens that the model can see/],
+  [["--data", "/no/such/file"], /Cannot read \/no\/such\/file/],
+  [["--model", "/no/such/model"], /\/no\/such\/model\/config.json/],
+  [["--tokenizer", "/no/such.json"], /Cannot read the tokenizer \/no\/such.json/],
+  [["--sample", ""], /--sample needs a text to go on from/],
+];
+
+Deno.test("train.ts refuses wrong flags with a sentence and code 2", async (t) => {
+  await withSmallFiles(async ({ model, data }) => {
+    for (const [wrong, message] of REFUSED) {
+      await t.step(wrong.join(" "), async () => {
+        const right = ["--model", model, "--data", data, "--tokenizer", "bytes"];
+        const { code, stdout, stderr } = await train([...right, "--device", "wasm", ...wrong]);
+        assert.match(stderr, message);
+        assert.doesNotMatch(stderr, /\n\s+at /, "a stack says nothing to who has mistyped");
+        assert.equal(code, 2);
+        assert.equal(stdout, "");
+      });
+    }
+  });
+});
+
+Deno.test("train.ts refuses a tokenizer with more tokens than the model knows, by numbers", async () => {
+  await withSmallFiles(async (files) => {
+    await Deno.writeTextFile(`${files.model}/tokenizer.json`, smallTokenizerJson());
+    const flags = ["--model", files.model, "--data", files.data, "--device", "wasm"];
+    const { code, stderr } = await train(flags);
+    assert.match(stderr, /tokenizer.json\) has 262 tokens, and the model knows 256/);
+    assert.equal(code, 2);
+  });
+});
+
+for (const ranks of [1, 2]) {
+  Deno.test(`Ctrl-C ends training on ${ranks} ranks after a step, and saves what was learned`, async () => {
+    await withSmallFiles(async (files) => {
+      const trained = `${files.folder}/trained`;
+      const flags = [...flagsFor(files), "--steps", "1000000", "--save", trained];
+      const child = command(flags, ranks).spawn();
+      let text = "";
+      let isAsked = false;
+      for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+        text += chunk;
+        if (isAsked || !text.includes('"kind":"step"')) continue;
+        child.kill("SIGINT");
+        isAsked = true;
+      }
+      const [{ code }, stderr] = await Promise.all([
+        child.status,
+        new Response(child.stderr).text(),
+      ]);
+      assert.equal(code, 130, stderr);
+      assert.match(text, /"kind":"saved".*\n.*"kind":"stopped"/);
+      using device = wasmDevice();
+      using _model = await loadPretrained(device, trained, { model: Decoder });
+    });
+  });
+}
+
+Deno.test("train.ts --help explains every flag and how to start many ranks", async () => {
+  const { code, stdout } = await train(["--help"]);
+  assert.equal(code, 0);
+  assert.match(stdout, /src\/cli\/launch.ts --ranks 4 src\/cli\/train.ts/);
+  for (const flag of ["model", "data", "tokenizer", "zero-stage", "schedule", "save", "log"]) {
+    assert.match(stdout, new RegExp(`--${flag}( <.*>)? +[a-z"]`));
+  }
+});

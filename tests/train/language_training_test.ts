@@ -1,0 +1,155 @@
+// The loop on ranks of one process: micro-batches, uneven shares, 16-bit weights, ranks that differ, and being stopped.
+
+import assert from "node:assert/strict";
+import type { World } from "../../src/dist/world.ts";
+import {
+  type LanguageTrainingOptions,
+  type TrainingEvent,
+  trainLanguageModel,
+} from "../../src/train/language_training.ts";
+import { splitTail } from "../../src/train/tokens.ts";
+import { inProcessRanks } from "../dist/in_process_ranks.ts";
+import { smallGpt2, smallText } from "./small_gpt2.ts";
+
+const context = 11;
+const OPTIONS: LanguageTrainingOptions = {
+  text: splitTail(smallText(), { context }),
+  ...{ context, batch: 6, accumulate: 1, steps: 6, tensor: 1, zero: 1, zeroStage: 1 },
+  ...{ evaluateEvery: 4, evaluateTokens: 400, seed: 3 },
+  lr: (step) => 0.02 / step,
+  sample: { prompt: [48, 49], length: 12, temperature: 0.8 },
+};
+
+interface Told {
+  readonly losses: readonly number[];
+  readonly heldOut: readonly number[];
+  readonly sample: readonly number[];
+  readonly kinds: string;
+}
+
+async function train(world: World, options: LanguageTrainingOptions): Promise<Told> {
+  using model = smallGpt2();
+  const events: TrainingEvent[] = [];
+  await trainLanguageModel(world, model, { ...options, onEvent: (event) => events.push(event) });
+  return {
+    losses: events.flatMap((event) => event.kind === "step" ? [event.loss] : []),
+    heldOut: events.flatMap((event) => event.kind === "evaluation" ? [event.loss] : []),
+    sample: events.flatMap((event) => event.kind === "sample" ? event.tokens : []),
+    kinds: events.map(({ kind }) => kind[0]).join(""),
+  };
+}
+
+async function trainAlone(options: Partial<LanguageTrainingOptions> = {}): Promise<Told> {
+  const [told] = await inProcessRanks(1, (world) => train(world, { ...OPTIONS, ...options }));
+  return told;
+}
+
+function assertSame(one: Told, other: Told): void {
+  for (const  of of["losses", "heldOut"] as const) {
+    assert.equal(one[of].length, other[of].length);
+    for (const [k, value] of one[of].entries()) {
+      assert.ok(
+        Math.abs(value / other[of][k] - 1) <= 1e-4,
+        `${of} ${k}: ${value}, ${other[of][k]}`,
+      );
+    }
+  }
+  assert.deepEqual(one.sample, other.sample);
+}
+
+Deno.test("trainLanguageModel() evaluates before, between and after, learns, and writes a sample", async () => {
+  const { losses, heldOut, sample, kinds } = await trainAlone();
+  assert.equal(kinds, "esssseesses".replace("ee", "e"));
+  assert.ok(losses[5] < losses[0] - 0.5, String(losses));
+  assert.ok(heldOut[2] < heldOut[1] && heldOut[1] < heldOut[0], String(heldOut));
+  assert.ok(Math.abs(heldOut[0] - Math.log(256)) < 0.2, "before training it knows nothing");
+  assert.equal(sample.length, 12);
+});
+
+Deno.test("two micro-batches make the step of one that is twice as large", async () => {
+  const whole = await trainAlone();
+  assertSame(await trainAlone({ batch: 3, accumulate: 2 }), whole);
+});
+
+Deno.test("ranks that share a batch unevenly train as one rank does, in both stages of ZeRO", async () => {
+  const options = { ...OPTIONS, batch: 4, accumulate: 2 };
+  const alone = await trainAlone(options);
+  for (const zeroStage of [1, 2] as const) {
+    const all = await inProcessRanks(
+      3,
+      (world) => train(world, { ...options, zero: 3, zeroStage }),
+    );
+    assertSame(all[0], alone);
+    assert.deepEqual(all[1], all[0]);
+    assert.deepEqual(all[2], all[0]);
+  }
+});
+
+Deno.test("ranks that split the model train as one rank does, beside others that share the batch", async () => {
+  const options = { ...OPTIONS, batch: 4, accumulate: 2 };
+  const alone = await trainAlone(options);
+  for (const [tensor, zero] of [[2, 1], [2, 2]]) {
+    const all = await inProcessRanks(
+      tensor * zero,
+      (world) => train(world, { ...options, tensor, zero }),
+    );
+    assertSame(all[0], alone);
+    for (const each of all) assert.deepEqual(each, all[0]);
+  }
+});
+
+Deno.test("trainLanguageModel() draws other windows and another sample with another seed", async () => {
+  const [one, same, other] = [
+    await trainAlone(),
+    await trainAlone(),
+    await trainAlone({ seed: 4 }),
+  ];
+  assert.deepEqual(one, same);
+  assert.notDeepEqual(one.losses, other.losses);
+  assert.notDeepEqual(one.sample, other.sample);
+});
+
+Deno.test("ranks with other options, text or weights are refused on every rank, naming them", async () => {
+  const text = { ...OPTIONS.text, heldOut: OPTIONS.text.heldOut.slice(1) };
+  const cases: [Partial<LanguageTrainingOptions>, RegExp][] = [
+    [{ seed: 9 }, /rank 1 has another set of options than rank 0/],
+    [{ text }, /rank 1 has another held-out text than rank 0/],
+    [{ lr: () => 0.5 }, /rank 1 has another schedule than rank 0/],
+  ];
+  for (const [other, message] of cases) {
+    const errors = await inProcessRanks(2, async (world) => {
+      const options = { ...OPTIONS, zero: 2, ...(world.rank === 1 ? other : {}) };
+      return await train(world, options).then(() => "", ({ message }) => String(message));
+    });
+    assert.equal(errors[0], errors[1]);
+    assert.match(errors[0], message);
+  }
+  const weights = await inProcessRanks(2, async (world) => {
+    using model = smallGpt2();
+    const parameter = model.parameters()[world.rank];
+    parameter.write(new Float32Array(parameter.length));
+    return await trainLanguageModel(world, model, { ...OPTIONS, zero: 2 })
+      .then(() => "", ({ message }) => String(message));
+  });
+  assert.match(weights[0], /rank 1 has another model than rank 0/);
+});
+
+Deno.test("all ranks stop after the step in which one of them is asked to", async () => {
+  const results = await inProcessRanks(2, async (world) => {
+    using model = smallGpt2();
+    const controller = new AbortController();
+    let last = 0;
+    const { steps, stopped } = await trainLanguageModel(world, model, {
+      ...OPTIONS,
+      zero: 2,
+      signal: controller.signal,
+      onEvent: (event) => {
+        if (event.kind === "step") last = event.step;
+        if (world.rank === 1 && last === 2) controller.abort();
+      },
+    });
+    return { steps, stopped, last };
+  });
+  const expected = { steps: 3, stopped: true, last: 3 };
+  assert.deepEqual(results, [expected, expected]);
+});
