@@ -8,39 +8,33 @@
 // Options turn this into what other implementations compute (optim/presets.ts).
 //
 // Three passes over memory: sums of g^2, sum of u^2, apply (which leaves the next step's sum of p^2). Between them lie
-// two exchanges of sums, empty on one device; everything that differs when parameters are split is in the
-// protected methods, which DistributedAdaFactor overrides.
+// two exchanges of sums, empty on one device; everything that differs when parameters are split is in the methods of
+// WholeParameters, which DistributedAdaFactor overrides.
 //
 // A gradient that is not finite: on one device the kernels find out for themselves (a guard word, read once at the end
 // of the step) and leave everything as it was; with several ranks the host sees every sum anyway and stops before
 // anything is changed, on all ranks alike.
 
 import type { Device, DeviceBuffer } from "../device/device.ts";
-import type { ProcessGroup } from "../dist/group.ts";
+import { scale } from "../ops/scale.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { FloatTensor } from "../tensor/tensor.ts";
-import { withoutPads } from "./block_of_whole.ts";
-import { type FactoredView, factoredView } from "./factored_moment.ts";
-import type { Factoring } from "./factoring.ts";
-import type { Hyperparameters } from "./hyperparameters.ts";
-import { type Plan, planBlocks } from "./adafactor_plan.ts";
 import type { OptimizerState } from "./adafactor_state.ts";
-import { scale } from "../ops/scale.ts";
-import { BlockMemory } from "./block_memory.ts";
-import { confidenceMemory } from "./confidence_step.ts";
-import { OptimizerStates, type Owned } from "./optimizer_states.ts";
-import type { GradientBlock } from "./adafactor_passes.ts";
 import { runStep } from "./adafactor_step.ts";
-import { diagnose, type HostGradient, type ParameterDiagnostics } from "./diagnostics.ts";
+import { diagnose, type ParameterDiagnostics } from "./diagnostics.ts";
 import { LossScaler } from "./loss_scaler.ts";
 import { NonFiniteGradientError } from "./non_finite.ts";
 import { checkOptionShape } from "./option_shape.ts";
+import { OptimizerStates, type Owned } from "./optimizer_states.ts";
 import {
   type OptimizerOptions,
   type ParameterGroup,
   parseGroups,
   withGradients,
 } from "./parameter_groups.ts";
+import { PresentPlan } from "./present_plan.ts";
+import { requireRoundable } from "./rounding_rule.ts";
+import { WholeParameters } from "./whole_parameters.ts";
 
 /** Options of one `step()`. */
 export interface StepOptions {
@@ -69,26 +63,22 @@ export interface StepOptions {
  * optim.zeroGrad();
  * ```
  */
-export class Adafactor implements Disposable {
-  readonly #hyper: ReadonlyMap<Parameter, Hyperparameters>;
+export class Adafactor extends WholeParameters implements Disposable {
   readonly #nonFinite: "error" | "skip";
   readonly #maxNorm: number | undefined;
   readonly #fixedLossScale: number;
   readonly #lossScaler: LossScaler | undefined;
   readonly #states = new OptimizerStates();
   readonly #guard: DeviceBuffer;
-  #plan: Plan | undefined;
-  #memory: BlockMemory | undefined;
-  #confidence: BlockMemory | undefined;
-  /** The parameters of the plan, in the order given. */
-  #planned: readonly Parameter[] = [];
+  #present: PresentPlan | undefined;
   #busy = false;
   #skippedSteps = 0;
 
   /**
    * Optimizes `parameters`, all on one device: parameters, or groups of them with options of their own.
    *
-   * @throws {TypeError} if an option does not exist, options exclude each other, or parameters are given twice or on several devices
+   * @throws {TypeError} if an option does not exist, options exclude each other, parameters are given twice or on several devices, or
+   *   one that is to be rounded stochastically has rows of an odd number of 16-bit elements
    * @throws {RangeError} if a number is outside its range, or there is no parameter
    */
   constructor(parameters: Iterable<Parameter | ParameterGroup>, options: OptimizerOptions = {}) {
@@ -100,18 +90,15 @@ export class Adafactor implements Disposable {
     if (maxGradientNorm !== undefined && !(maxGradientNorm > 0)) {
       throw new RangeError(`maxGradientNorm must be > 0: current value is ${maxGradientNorm}`);
     }
-    this.#hyper = parseGroups(parameters, defaults);
+    super(parseGroups(parameters, defaults));
+    // A subclass learns how its parameters are cut only later, and asks then.
+    if (new.target === Adafactor) requireRoundable(this.hyper, ({ layout }) => layout);
     this.#nonFinite = nonFinite;
     this.#maxNorm = maxGradientNorm;
     this.#fixedLossScale = typeof lossScale === "number" ? lossScale : 1;
     if (lossScale === "dynamic") this.#lossScaler = new LossScaler();
     if (typeof lossScale === "object") this.#lossScaler = new LossScaler(lossScale);
     this.#guard = this.#device.allocate(4);
-  }
-
-  /** The parameters, in the order given. */
-  get parameters(): readonly Parameter[] {
-    return [...this.#hyper.keys()];
   }
 
   /** Steps that changed nothing as a gradient was NaN or infinite (with `nonFinite: "skip"`). */
@@ -147,7 +134,7 @@ export class Adafactor implements Disposable {
     }
     await this.alone(async () => {
       await this.gatherGradients();
-      const active = withGradients(this.#hyper, (parameter) => this.hasGradient(parameter));
+      const active = withGradients(this.hyper, (parameter) => this.hasGradient(parameter));
       if (this.#mayLackGradients) await this.agreeOn(active);
       if (active.length === 0) return;
       try {
@@ -202,11 +189,13 @@ export class Adafactor implements Disposable {
    */
   async diagnostics(): Promise<Record<string, ParameterDiagnostics>> {
     return await this.alone(async () => {
-      if (!this.#plan?.isFinished) {
+      const present = this.#present;
+      if (!present?.plan.isFinished) {
         throw new TypeError("Cannot diagnose as the last step did not take place: step first");
       }
-      return await diagnose(this.#plan, {
-        ...{ device: this.#device, steps: this.#memory!.steps, groups: this.groups },
+      const { plan, memory: { steps }, lossScale } = present;
+      return await diagnose(plan, {
+        ...{ device: this.#device, steps, groups: this.groups, lossScale },
         gradientOf: (parameter) => this.readGradient(parameter),
       });
     });
@@ -224,74 +213,10 @@ export class Adafactor implements Disposable {
     return this.lossScale === 1 ? loss : scale(loss, this.lossScale);
   }
 
-  /** Groups over which sums may add up, in the order of every exchange. */
-  protected get groups(): readonly ProcessGroup[] {
-    return [];
-  }
-
-  /** This rank's block of `parameter`. */
-  protected viewOf(parameter: Parameter): FactoredView<ProcessGroup> {
-    if (parameter.layout.splits.length > 0) {
-      throw new TypeError(
-        `Cannot step as ${parameter.name} is split over ranks: use DistributedAdaFactor and call setupDistributed()`,
-      );
-    }
-    return factoredView(parameter.layout, { factoring: this.factoringOf(parameter) });
-  }
-
-  /** Which of its dims share statistics. */
-  protected factoringOf(parameter: Parameter): Factoring {
-    return this.#hyper.get(parameter)!.factoring;
-  }
-
-  /** First element of this rank's block of `parameter`. */
-  protected offsetOf(_parameter: Parameter): number {
-    return 0;
-  }
-
-  /** Brings gradients to where `hasGradient` and `gradientBlocks` look for them; the first thing that a step does. */
-  protected gatherGradients(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  /** Whether there is a gradient to step with. */
-  protected hasGradient(parameter: Parameter): boolean {
-    return parameter.grad !== undefined;
-  }
-
-  /** The gradient as this rank holds it, without pads, on the host; undefined if there is none. */
-  protected async readGradient(parameter: Parameter): Promise<HostGradient | undefined> {
-    const { grad, layout } = parameter;
-    return grad && { values: withoutPads(await grad.data(), layout), groups: [] };
-  }
-
-  /** The gradients to use, in order of `parameters`; what is pushed on `scope` lives until the step ends. */
-  protected gradientBlocks(
-    parameters: readonly Parameter[],
-    _scope: DisposableStack,
-  ): Promise<readonly GradientBlock[]> {
-    return Promise.resolve(parameters.map(({ grad }) => {
-      const { buffer, dtype } = grad!;
-      return { buffer, offset: 0, dtype };
-    }));
-  }
-
-  /** Makes sure that all ranks step the same parameters, where some may lack a gradient. */
-  protected agreeOn(_parameters: readonly Parameter[]): Promise<void> {
-    return Promise.resolve();
-  }
-
-  /** Brings updated blocks to the ranks that need them. */
-  protected publish(_parameters: readonly Parameter[]): Promise<void> {
-    return Promise.resolve();
-  }
-
   /** To be called when blocks or groups change. */
   protected forgetPlan(): void {
-    this.#plan?.sums[Symbol.dispose]();
-    this.#memory?.[Symbol.dispose]();
-    this.#confidence?.[Symbol.dispose]();
-    this.#plan = this.#memory = this.#confidence = undefined;
+    this.#present?.[Symbol.dispose]();
+    this.#present = undefined;
     this.#states.forgetSquares();
   }
 
@@ -321,23 +246,21 @@ export class Adafactor implements Disposable {
   }
 
   get #device(): Device {
-    return [...this.#hyper.keys()][0].device;
+    return [...this.hyper.keys()][0].device;
   }
 
   get #mayLackGradients(): boolean {
-    return [...this.#hyper.values()].some(({ missingGradients }) => missingGradients === "skip");
+    return [...this.hyper.values()].some(({ missingGradients }) => missingGradients === "skip");
   }
 
-  async #update(plan: Plan, gradientDivisor: number): Promise<void> {
+  async #update(present: PresentPlan, gradientDivisor: number): Promise<void> {
+    const { plan, memory, confidence } = present;
     const parameters = plan.sources.map(({ parameter }) => parameter);
     using scope = new DisposableStack();
     const grads = await this.gradientBlocks(parameters, scope);
+    present.lossScale = this.lossScale;
     await runStep(plan, {
-      device: this.#device,
-      memory: this.#memory!,
-      confidence: this.#confidence,
-      guard: this.#guard,
-      grads,
+      ...{ device: this.#device, memory, confidence, guard: this.#guard, grads },
       isAlone: this.groups.length === 0,
       scaling: { divisor: gradientDivisor * this.lossScale, maxNorm: this.#maxNorm },
     });
@@ -345,36 +268,28 @@ export class Adafactor implements Disposable {
     await this.publish(parameters);
   }
 
-  #planFor(parameters: readonly Parameter[]): Plan {
-    const plan = this.#plan;
-    if (plan !== undefined && isSameList(this.#planned, parameters)) return plan;
+  #planFor(parameters: readonly Parameter[]): PresentPlan {
+    if (this.#present?.isFor(parameters)) return this.#present;
     // Views first: what they refuse leaves the present plan as it is.
     const owned = this.#owned(this.parameters);
     this.forgetPlan();
     this.#states.makeAll(owned);
     const active = new Set(parameters);
-    const indexed = owned.map((each, index) => ({ ...each, index }));
-    const participants = indexed.filter(({ parameter }) => active.has(parameter)).map((each) => ({
-      ...each,
-      paramOffset: this.offsetOf(each.parameter),
-      state: this.#states.of(each),
-    }));
-    this.#planned = parameters;
-    const planned = planBlocks(this.#device, participants, this.groups);
-    this.#memory = new BlockMemory(this.#device, planned.blocks.length);
-    this.#confidence = confidenceMemory(this.#device, planned);
-    return this.#plan = planned;
+    const participants = owned.map((each, index) => ({ ...each, index }))
+      .filter(({ parameter }) => active.has(parameter))
+      .map((each) => ({
+        ...each,
+        paramOffset: this.offsetOf(each.parameter),
+        state: this.#states.of(each),
+      }));
+    return this.#present = new PresentPlan(this.#device, participants, this.groups);
   }
 
   #owned(parameters: readonly Parameter[]): Owned[] {
     return parameters.map((parameter) => ({
       parameter,
-      hyper: this.#hyper.get(parameter)!,
+      hyper: this.hyper.get(parameter)!,
       view: this.viewOf(parameter),
     }));
   }
-}
-
-function isSameList(one: readonly Parameter[], other: readonly Parameter[]): boolean {
-  return one.length === other.length && one.every((each, index) => each === other[index]);
 }

@@ -53,15 +53,6 @@ export function steppedParameters(
   const others = blocks.filter(({ state }) => state.master === undefined);
   const ownSources = sources.filter((_, index) => blocks[index].state.master === undefined);
   const operands = operandsOf(others, ownSources, { device, scope });
-  const stray = others.find(({ hyper, parameter: { dtype } }, index) =>
-    hyper.rounding === "stochastic" && dtype !== (operands[index].dtype ?? "f32")
-  );
-  if (stray !== undefined) {
-    throw new TypeError(
-      `Cannot round ${stray.parameter.name} stochastically, as rows of ${stray.geometry.cols} elements of 16 bits ` +
-        "do not keep to whole words: pad them, or use masterWeights",
-    );
-  }
   return blocks.map(({ state: { master } }) => master ?? operands.shift()!);
 }
 

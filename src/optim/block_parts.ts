@@ -75,7 +75,9 @@ function partsAlong(dims: readonly DimView<{ size: number }>[], unit: number): A
 }
 
 /** What each rank owns of a dim. The first group cuts it as it is stored, each further one what counts of a shard. */
-function shardsOf({ length, storedLength, unit, groups }: DimView<{ size: number }>): Range[] {
+export function shardsOf(
+  { length, storedLength, unit, groups }: DimView<{ size: number }>,
+): Range[] {
   const [first, ...inner] = groups.map(({ size }) => size);
   const outer = cut({ begin: 0, end: storedLength / unit }, [first])
     .map(({ begin, end }) => ({ begin: begin * unit, end: end * unit }))

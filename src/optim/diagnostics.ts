@@ -19,7 +19,7 @@ export interface ParameterDiagnostics {
   readonly stepSize: number;
   /** Root of the mean square of the parameter before the step. */
   readonly parameterRms: number;
-  /** The same of the gradient, averaged over ranks, before it was scaled or clipped. */
+  /** The same of the gradient of the loss itself (not times `lossScale`), averaged over ranks, before it was clipped. */
   readonly gradientRms: number;
   /** The same of the update before it was clipped. */
   readonly updateRms: number;
@@ -46,13 +46,15 @@ export interface DiagnosticsInput {
   /** What the kernel adafactor_step_sizes left. */
   readonly steps: DeviceBuffer;
   readonly groups: readonly ProcessGroup[];
+  /** What the loss was multiplied by. */
+  readonly lossScale: number;
   readonly gradientOf: (parameter: Parameter) => Promise<HostGradient | undefined>;
 }
 
 /** Every parameter of the plan by name (with `perMatrix` `name[0]`, ...), after a step; all ranks must call it. */
 export async function diagnose(
   { sources, blocks, sums }: Plan,
-  { device, steps, ...gradients }: DiagnosticsInput,
+  { device, steps, lossScale, ...gradients }: DiagnosticsInput,
 ): Promise<Record<string, ParameterDiagnostics>> {
   const values = new Float32Array((await device.read(sums)).buffer);
   const records = new Float32Array((await device.read(steps)).buffer);
@@ -66,7 +68,7 @@ export async function diagnose(
     blocks.map((block, index) => [
       nameOf(block, index),
       diagnoseBlock(block, {
-        values,
+        ...{ values, lossScale },
         step: records.subarray(STEP_WORDS * index, STEP_WORDS * (index + 1)),
         zeros: zeros[block.source],
       }),
@@ -76,9 +78,10 @@ export async function diagnose(
 
 function diagnoseBlock(
   { gradientSquares, state, parameter: { layout }, view: { globalCount } }: Block,
-  { values, step, zeros }: {
+  { values, step, lossScale, zeros }: {
     readonly values: Float32Array;
     readonly step: Float32Array;
+    readonly lossScale: number;
     readonly zeros: number | undefined;
   },
 ): ParameterDiagnostics {
@@ -90,7 +93,7 @@ function diagnoseBlock(
     // Uphill it is negative.
     stepSize: Math.abs(step[STEP_FIELDS.indexOf("a")]),
     parameterRms: step[STEP_FIELDS.indexOf("paramRms")],
-    gradientRms: Math.sqrt(squares / globalCount),
+    gradientRms: Math.sqrt(squares / globalCount) / lossScale,
     updateRms: step[STEP_FIELDS.indexOf("updateRms")],
     clipFactor: step[STEP_FIELDS.indexOf("d")],
     zeroGradients: zeros === undefined ? undefined : zeros / numElements,

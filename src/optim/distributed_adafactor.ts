@@ -29,6 +29,7 @@ import { type FactoredView, factoredView } from "./factored_moment.ts";
 import { GradientBuckets } from "./gradient_buckets.ts";
 import { ownedRows, type Placed } from "./packing.ts";
 import { describeParameters } from "./parameter_names.ts";
+import { requireRoundable } from "./rounding_rule.ts";
 import { allGatherParameters, averageGradients, numReplicas } from "./zero.ts";
 
 export type { DistributedSetup } from "./distributed_setup.ts";
@@ -73,7 +74,7 @@ export class DistributedAdaFactor extends Adafactor {
   /**
    * Says how parameters and batches are spread; must be called before the first step, on every rank alike.
    *
-   * @throws {TypeError} if steps were already taken, options contradict each other, or a layout does not fit its parameter
+   * @throws {TypeError} if steps were already taken, options contradict each other or a parameter, or a layout does not fit
    * @throws {RangeError} if `bucketBytes` is not positive
    */
   setupDistributed(setup: DistributedSetup): void {
@@ -84,6 +85,7 @@ export class DistributedAdaFactor extends Adafactor {
       );
     }
     const placement = parseSetup(this.parameters, setup);
+    requireRoundable(this.hyper, (parameter) => placement.layouts.get(parameter)!);
     this.forgetPlan();
     this.#placement = placement;
     const { zeroStage, dataParallelism, bucketBytes } = placement;

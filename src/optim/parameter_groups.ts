@@ -18,8 +18,8 @@ export interface OptimizerOptions extends AdafactorOptions {
   nonFinite?: "error" | "skip";
   /**
    * `backward()` computes gradients of the loss times this, and `step()` divides by it: for gradients in f16. `"dynamic"`, or
-   * options of that, adapts it and skips steps whose gradients are not finite, whatever `nonFinite` says. Gradients, and
-   * what `diagnostics()` says of them, are scaled. Default: 1.
+   * options of that, adapts it and skips steps whose gradients are not finite, whatever `nonFinite` says. What is
+   * in `grad` is scaled, what `diagnostics()` says is not. Default: 1.
    */
   lossScale?: number | "dynamic" | LossScaleOptions;
 }

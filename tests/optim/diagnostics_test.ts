@@ -3,6 +3,8 @@ import { wasmDevice } from "../../src/device/wasm.ts";
 import type { ProcessGroup } from "../../src/dist/group.ts";
 import { Layout } from "../../src/dist/layout.ts";
 import { ProcessGroupMesh } from "../../src/dist/mesh.ts";
+import { mul } from "../../src/ops/mul.ts";
+import { sum } from "../../src/ops/sum.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
 import { DistributedAdaFactor } from "../../src/optim/distributed_adafactor.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
@@ -64,6 +66,25 @@ Deno.test("diagnostics() tells what the last step did", async () => {
     near(rms(change), each.stepSize * each.updateRms / each.clipFactor);
   }
   assert.deepEqual(found.map(({ zeroGradients }) => zeroGradients), [0, 1 / 3]);
+});
+
+Deno.test("diagnostics() tell of the gradient without the loss scale that the step was taken with", async () => {
+  using device = wasmDevice();
+  using parameter = new Parameter(device, initialParameter({ shape: SHAPE }), {
+    ...{ shape: SHAPE, name: "p" },
+  });
+  const lossScale = { initialScale: 1024, growthInterval: 1 };
+  using optim = new Adafactor([parameter], { ...OPTIONS, lossScale });
+  for (const [index, gradient] of GRADIENTS.entries()) {
+    using factor = Tensor.from(device, gradient, { shape: SHAPE });
+    using loss = sum(mul(parameter, factor));
+    await optim.backward(loss);
+    await optim.step();
+    assert.equal(optim.lossScale, 2048 * 2 ** index);
+    const { p } = await optim.diagnostics();
+    near(p.gradientRms, rms(gradient));
+    optim.zeroGrad();
+  }
 });
 
 for (const zeroStage of [0, 1, 2] as const) {

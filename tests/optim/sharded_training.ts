@@ -14,6 +14,7 @@ import type { OptimizerState } from "../../src/optim/adafactor_state.ts";
 import { DistributedAdaFactor } from "../../src/optim/distributed_adafactor.ts";
 import { type AdafactorOptions, parseHyperparameters } from "../../src/optim/hyperparameters.ts";
 import type { OptimizerOptions } from "../../src/optim/parameter_groups.ts";
+import type { FloatType } from "../../src/tensor/dtype.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { inProcessRanks } from "../dist/in_process_ranks.ts";
@@ -98,6 +99,9 @@ export interface Training {
   /** Replicas whose gradients are averaged, where they are more than the data-parallel ranks. */
   readonly replicas?: number;
   readonly steps?: number;
+  /** How parameters are stored, and their gradients. Default f32. */
+  readonly dtype?: FloatType;
+  readonly gradientDtype?: FloatType;
   /** Where another training left off. */
   readonly from?: Saved;
 }
@@ -120,6 +124,7 @@ export async function train(training: Training) {
   const { options = OPTIONS, steps = STEPS, gradientDivisor, microBatches } = training;
   const numReplicas = replicate * zero;
   const { replicas = numReplicas, placed = placements(tensor) } = training;
+  const { dtype = "f32", gradientDtype = "f32" } = training;
   return await inProcessRanks(tensor * secondTensor * numReplicas, async (world) => {
     const mesh = ProcessGroupMesh.over(world, tensor, secondTensor, replicate, zero);
     const tensorParallelGroup = await mesh.getGroupAlongAxis(0);
@@ -136,7 +141,7 @@ export async function train(training: Training) {
       ];
       const layout = new Layout<ProcessGroup>(shape, splits, { paddedShape: paddedShape ?? shape });
       const values = shardOf(from?.values[index] ?? initialParameter({ shape }), layout);
-      return scope.use(new Parameter(device, values, { layout, name }));
+      return scope.use(new Parameter(device, values, { layout, name, dtype, gradientDtype }));
     });
     const optim = scope.use(new Optimizer(parameters, options));
     optim.setupDistributed({
@@ -157,7 +162,8 @@ export async function train(training: Training) {
       });
       if (microBatches === undefined) {
         for (const [index, parameter] of parameters.entries()) {
-          parameter.grad = Tensor.from(device, gradients[index], { shape: parameter.shape });
+          const { shape } = parameter;
+          parameter.grad = Tensor.from(device, gradients[index], { shape, dtype: gradientDtype });
         }
       } else {
         optim.zeroGrad();
