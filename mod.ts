@@ -185,7 +185,12 @@ export { generate, type GenerateOptions, type Sampling } from "./src/models/gene
 
 // Optimizers.
 export { Adafactor, type StepOptions } from "./src/optim/adafactor.ts";
-export type { AdafactorOptions, WeightDecayScale } from "./src/optim/hyperparameters.ts";
+export type { WholeParameters } from "./src/optim/whole_parameters.ts";
+export type {
+  AdafactorOptions,
+  Hyperparameters,
+  WeightDecayScale,
+} from "./src/optim/hyperparameters.ts";
 export type { OptimizerOptions, ParameterGroup } from "./src/optim/parameter_groups.ts";
 export type { LossScaleOptions } from "./src/optim/loss_scaler.ts";
 export { presets } from "./src/optim/presets.ts";

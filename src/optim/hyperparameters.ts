@@ -119,22 +119,37 @@ export interface Hyperparameters {
   readonly meanFloor: number;
   /** The root of the inverse second moment counts for no more. */
   readonly factorCap: number;
+  /** The parameter's RMS counts for no less. */
   readonly scaleFloor: number;
+  /** The parameter's RMS counts for no more. */
   readonly scaleCeiling: number;
+  /** An update whose RMS is larger is scaled down to it. */
   readonly clipThreshold: number;
+  /** Decay of the momentum; undefined for none. */
   readonly beta1: number | undefined;
+  /** What the momentum is an average of. */
   readonly momentumOf: "step" | "update";
   /** CAME's: the weight of new squared differences in their running average, and what is added to them. */
   readonly confidence: { readonly take: number; readonly eps: number } | undefined;
+  /** How it is stored. */
   readonly momentumDtype: "f32" | "bf16";
+  /** Whether every matrix of the batch is clipped and scaled by itself. */
   readonly perMatrix: boolean;
+  /** Whether 16-bit parameters have an f32 copy, which is what steps. */
   readonly masterWeights: boolean;
+  /** How a step is rounded to 16 bits. */
   readonly rounding: "nearest" | "stochastic";
+  /** What rounding at random follows from. */
   readonly seed: number;
+  /** Whether the step size is multiplied by the parameter's RMS. */
   readonly scaleParameter: boolean;
+  /** Whether momentum counts only where it has the update's sign. */
   readonly cautious: boolean;
+  /** Whether steps go uphill. */
   readonly maximize: boolean;
+  /** Which dims share statistics. */
   readonly factoring: Factoring;
+  /** What a step does with a parameter that has no gradient. */
   readonly missingGradients: "error" | "skip";
 }
 
