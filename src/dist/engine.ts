@@ -5,7 +5,8 @@
 //                                    whole: operand = values[a..b]; folded = tree of terms; result[c..d] = folded
 //
 // What crosses a plain network is followed by its sums, move by move (executor.rs): those of bytes that lie in JavaScript's
-// memory are taken of a copy in the operand, which is free between two folds.
+// memory are taken of a copy in the operand, which is free between two folds. Bytes are counted before they go: once they
+// have gone, what the peer makes of them may overwrite them here before the end of the write is known.
 //
 // A segment is small enough for the cache, so the two copies cost little, and a group's WASM memory is bounded whatever
 // the length of the values. It must not grow while a read into a landing zone is pending, as the view would be detached:
@@ -33,6 +34,8 @@ const LANDING_BYTES = 512 << 10;
 export const TRAILER_BYTES = 32;
 /** Bytes that are copied at a time to be summed: they stay in the first-level cache. */
 const COPY_BYTES = 16 << 10;
+/** Bytes that are offered, and so counted, at a time where sums follow: they stay in the second-level cache. */
+const COUNTED_BYTES = 512 << 10;
 /** Groups that one process can have at a time. */
 const MAX_ENGINES = 256;
 /** Beside its landing zone and two segments an engine needs room for its schedule and for partial sums. */
@@ -76,6 +79,8 @@ export class Engine implements Disposable {
   readonly #counts: Uint32Array;
   readonly #resultCounts: Uint32Array;
   readonly #checked: boolean[];
+  /** Per peer, how many of the bytes that go next are in its sums. */
+  readonly #counted: number[];
   #values: Uint8Array = new Uint8Array();
   #result: Uint8Array = new Uint8Array();
   #freed = false;
@@ -104,6 +109,7 @@ export class Engine implements Disposable {
     const trailers = 2 * size * TRAILER_BYTES;
     this.#trailers = new Uint8Array(before, engine.trailers_address(), trailers);
     this.#checked = Array.from({ length: size }, () => false);
+    this.#counted = Array.from({ length: size }, () => 0);
     this.#counts = new Uint32Array(before, engine.counts_address(), size);
     this.#resultCounts = new Uint32Array(before, engine.result_counts_address(), size);
   }
@@ -123,6 +129,7 @@ export class Engine implements Disposable {
   begin(collective: Collective, { values, result }: Memory): void {
     this.#values = values;
     this.#result = result;
+    this.#counted.fill(0);
     if (collective.counts !== undefined) this.#counts.set(collective.counts);
     if (collective.resultCounts !== undefined) this.#resultCounts.set(collective.resultCounts);
     this.#engine.begin_collective(
@@ -145,25 +152,29 @@ export class Engine implements Disposable {
     return this.#engine.bytes_from(peer);
   }
 
-  /** The bytes that may go to `peer` now; undefined if they have not arrived yet, or all have gone. */
+  /** Bytes that may go to `peer` now, in this order; undefined if they have not arrived yet, or all have gone. */
   nextSend(peer: number): Uint8Array | undefined {
     const place = this.#engine.next_send(peer);
     if (place === 0) return undefined;
-    return this.#source(place).subarray(this.#engine.begin, this.#engine.end);
+    const { begin, end } = this.#engine;
+    if (place === 3) return this.#trailers.subarray(begin, end);
+    const from = place === 1 ? this.#values : this.#result;
+    return this.#checked[peer]
+      ? this.#count(peer, from.subarray(begin, Math.min(end, begin + COUNTED_BYTES)))
+      : from.subarray(begin, end);
   }
 
-  #source(place: number): Uint8Array {
-    if (place === 3) return this.#trailers;
-    return place === 1 ? this.#values : this.#result;
+  /** Adds those bytes that are not there yet to the sums of what goes to `peer`. */
+  #count(peer: number, bytes: Uint8Array): Uint8Array {
+    this.sumSent(peer, bytes.subarray(this.#counted[peer]));
+    this.#counted[peer] = bytes.length;
+    return bytes;
   }
 
   /** The first `bytes` of `nextSend(peer)` have been written, or copied. */
   sent(peer: number, bytes: number): void {
-    if (this.#checked[peer]) {
-      const place = this.#engine.next_send(peer);
-      const { begin } = this.#engine;
-      if (place !== 3) this.sumSent(peer, this.#source(place).subarray(begin, begin + bytes));
-    }
+    // Of a trailer nothing is counted.
+    this.#counted[peer] = Math.max(this.#counted[peer] - bytes, 0);
     this.#engine.sent(peer, bytes);
   }
 

@@ -171,8 +171,15 @@ export class Wire {
     this.written += room;
     if (!this.isSilent) this.#arrive(() => this.#arrived.push(piece), room);
     this.#writing = undefined;
-    writing.resolve(room);
+    this.#tell(() => writing.resolve(room));
     this.#notice();
+  }
+
+  /** The writer learns of what was taken in a moment, which may be after its peer has answered. */
+  #tell(what: () => void): void {
+    const { clock, random, latencyMs } = this.#travel;
+    if (latencyMs !== undefined) return what();
+    clock.once(random(4) === 0 ? random(200) / 10 : 0, what);
   }
 
   /** Something reaches the reader after all that was on the way before. */
