@@ -40,8 +40,8 @@ export function checkBlocks(blocks: readonly CheckedBlock[], room: SharedRoom): 
     checkCounts(block);
     checkRoom(block, room);
     const { record } = block;
-    require(block, record.firstTile === firstTile, `firstTile must be ${firstTile}`);
-    require(block, record.firstVector === firstVector, `firstVector must be ${firstVector}`);
+    demand(block, record.firstTile === firstTile, `firstTile must be ${firstTile}`);
+    demand(block, record.firstVector === firstVector, `firstVector must be ${firstVector}`);
     const { down, across } = tileGrid(record);
     firstTile += record.batch * down * across;
     firstVector += vectorLength(record);
@@ -53,13 +53,13 @@ function checkCounts(block: CheckedBlock): void {
   const { batch, rows, cols, partsBatch, partsDown, partsAcross } = record;
   const { batchSlots, firstBatchSlot, rowSlots, firstRowSlot } = record;
   const isCut = (length: number, parts: number) => parts >= 1 && length % parts === 0;
-  require(
+  demand(
     block,
     isCut(batch, partsBatch) && isCut(rows, partsDown) && isCut(cols, partsAcross),
     "the block must consist of equal parts",
   );
-  require(block, record.tileRows >= 1 && record.tileCols >= 1, "tiles must not be empty");
-  require(
+  demand(block, record.tileRows >= 1 && record.tileCols >= 1, "tiles must not be empty");
+  demand(
     block,
     (rowSlots === 1 || firstRowSlot + partsDown <= rowSlots) &&
       (batchSlots === 1 || firstBatchSlot + partsBatch <= batchSlots) &&
@@ -74,7 +74,7 @@ function checkRoom(block: CheckedBlock, room: SharedRoom): void {
   const count = batch * rows * cols;
   const within = (field: keyof BlockRecord, length: number, available: number) => {
     const end = record[field] + length;
-    require(block, end <= available, `${field} must end by ${available}, not at ${end}`);
+    demand(block, end <= available, `${field} must end by ${available}, not at ${end}`);
   };
   within("gradOffset", count, grad.length);
   within("paramOffset", count, param.length);
@@ -95,7 +95,7 @@ function checkRoom(block: CheckedBlock, room: SharedRoom): void {
 
 function checkAlignment(block: CheckedBlock, field: keyof BlockRecord, type: number): void {
   if (type === storageTypes.f32) return;
-  require(
+  demand(
     block,
     record16Fits(block.record, block.record[field]),
     `${field} must keep 16-bit rows and parts on whole words`,
@@ -112,7 +112,7 @@ export function record16Fits(
   return batch * rows <= 1 ? partsAcross === 1 || isPartEven : cols % 2 === 0 && isPartEven;
 }
 
-function require({ name, record }: CheckedBlock, holds: boolean, wanted: string): void {
+function demand({ name, record }: CheckedBlock, holds: boolean, wanted: string): void {
   if (holds) return;
   throw new RangeError(
     `Cannot work on the block of ${name} as ${wanted}: ${JSON.stringify(record)}`,
