@@ -1,3 +1,4 @@
+import { ok } from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
 import { Layout } from "../../src/dist/layout.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
@@ -5,6 +6,7 @@ import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import {
   assertSameUpdate,
+  compareUpdates,
   type Golden,
   goldens,
   gradientAt,
@@ -33,7 +35,48 @@ for (const [origin, prefix] of ORIGINS) {
         for (const golden of files) await assertFollows(golden, device);
       },
     );
+    for (const dtype of ["f16", "bf16"] as const) {
+      testOnEachDevice(
+        `Adafactor follows ${origin} within the rounding of ${dtype} parameters in ${files.length} cases`,
+        async (device) => {
+          let numTelling = 0;
+          for (const golden of files) numTelling += await numFollowed(golden, { device, dtype });
+          // Elsewhere one rounding per step is more than the whole update.
+          ok(numTelling >= files.length, `${numTelling} for ${files.length} cases`);
+        },
+      );
+    }
   }
+}
+
+/** @returns after how many of steps 1, 2, 5, 20 and, where steps are quick, 50 standing still would have failed */
+async function numFollowed(
+  golden: Golden,
+  { device, dtype }: { readonly device: Device; readonly dtype: "f16" | "bf16" },
+): Promise<number> {
+  const { shape, file } = golden;
+  using parameter = new Parameter(device, initialParameter(golden), { shape, dtype, name: file });
+  const start = await parameter.data();
+  using optim = new Adafactor([parameter], optionsOf(golden));
+  const numSteps = device.kind === "wasm" ? 50 : 20;
+  let numTelling = 0;
+  for (let step = 1; step <= numSteps; step++) {
+    parameter.grad = Tensor.from(device, gradientAt(step, golden), { shape, dtype: "f32" });
+    await optim.step();
+    const whole = golden.parameterAfterStep[step];
+    if (whole === undefined) continue;
+    // Both begin where the stored one does.
+    const first = initialParameter(golden);
+    const expected = whole.map((value, k) => value - first[k] + start[k]);
+    const what = `${file} after ${step} steps in ${dtype}`;
+    const actual = await parameter.data();
+    const { update, difference, allowed } = compareUpdates(actual, expected, {
+      ...{ start, steps: step, what, dtype },
+    });
+    ok(difference <= allowed, `${what}: differs by ${difference}, allowed ${allowed}`);
+    if (update > allowed) numTelling++;
+  }
+  return numTelling;
 }
 
 async function assertFollows(golden: Golden, device: Device): Promise<void> {

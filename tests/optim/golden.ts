@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import type { AdafactorOptions } from "../../src/optim/hyperparameters.ts";
 import { presets } from "../../src/optim/presets.ts";
+import type { FloatType } from "../../src/tensor/dtype.ts";
 
 /** One trajectory. */
 export interface Golden {
@@ -121,24 +122,17 @@ const ORIGINS: Readonly<Record<string, Origin>> = {
 
 /**
  * Asserts that two trajectories from `start` moved alike: |difference| <= 1e-5 |update| + steps u |p|, in norm, with u
- * half a unit in the last place of f32; and that standing still would not have passed.
+ * half a unit in the last place of what parameters are stored as; and that standing still would not have passed.
  *
  * @returns the relative error of the update beyond the allowance for rounding
  */
 export function assertSameUpdate(
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
-  { start, steps, what }: { start: ArrayLike<number>; steps: number; what: string },
+  trajectory: Trajectory,
 ): number {
-  assert.equal(actual.length, expected.length, what);
-  const norm = (value: (k: number) => number) =>
-    Math.sqrt(
-      Array.from({ length: expected.length }, (_, k) => value(k) ** 2).reduce((a, b) => a + b, 0),
-    );
-  const update = norm((k) => expected[k] - start[k]);
-  const difference = norm((k) => actual[k] - expected[k]);
-  const rounding = steps * 2 ** -24 * norm((k) => expected[k]);
-  const allowed = 1e-5 * update + rounding;
+  const { what } = trajectory;
+  const { update, difference, allowed, rounding } = compareUpdates(actual, expected, trajectory);
   assert.ok(
     update > allowed,
     `${what}: standing still would pass (update ${update}, allowed ${allowed})`,
@@ -149,6 +143,34 @@ export function assertSameUpdate(
   );
   return Math.max(0, difference - rounding) / update;
 }
+
+/** What two trajectories have in common. */
+export interface Trajectory {
+  readonly start: ArrayLike<number>;
+  readonly steps: number;
+  readonly what: string;
+  /** How parameters are stored; f32 by default. */
+  readonly dtype?: FloatType;
+}
+
+/** How far the expected one went, by how much the other differs, and by how much it may: in all, and for rounding. */
+export function compareUpdates(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  { start, steps, what, dtype = "f32" }: Trajectory,
+): Record<"update" | "difference" | "allowed" | "rounding", number> {
+  assert.equal(actual.length, expected.length, what);
+  const norm = (value: (k: number) => number) =>
+    Math.sqrt(Array.from(expected, (_, k) => value(k) ** 2).reduce((a, b) => a + b, 0));
+  const update = norm((k) => expected[k] - start[k]);
+  const rounding = steps * HALF_SPACING[dtype] * norm((k) => expected[k]);
+  return {
+    ...{ update, rounding, allowed: 1e-5 * update + rounding },
+    difference: norm((k) => actual[k] - expected[k]),
+  };
+}
+
+const HALF_SPACING = { f32: 2 ** -24, f16: 2 ** -11, bf16: 2 ** -8 };
 
 function count(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);
