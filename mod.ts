@@ -93,7 +93,7 @@ export { sum } from "./src/ops/sum.ts";
 
 // Layers.
 export { type Layer, Module } from "./src/nn/module.ts";
-export { Embedding, type EmbeddingOptions } from "./src/nn/embedding.ts";
+export { Embedding, type EmbeddingOptions, type TableLayer } from "./src/nn/embedding.ts";
 export { Linear } from "./src/nn/linear.ts";
 export type { LinearOptions } from "./src/nn/linear_parameters.ts";
 export { Linear1DCol, type Linear1DColOptions, type Replication } from "./src/nn/linear_1d_col.ts";

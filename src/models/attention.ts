@@ -33,6 +33,8 @@ export interface AttentionInput {
 
 /** Attention of every token to those that it sees. */
 export class Attention extends Module<AttentionInput> {
+  /** What it was made from. */
+  readonly description: AttentionDescription;
   /** x -> queries, keys and values one after the other, where one layer gives all three. */
   qkv?: Layer;
   /** x -> queries, where they have a layer of their own. */
@@ -47,7 +49,6 @@ export class Attention extends Module<AttentionInput> {
   keyNorm?: Layer;
   /** All heads -> [B, T, D] */
   output: Layer;
-  readonly #description: AttentionDescription;
 
   /** For blocks of D features. */
   constructor(make: LayerMaker, { width, description }: {
@@ -62,7 +63,7 @@ export class Attention extends Module<AttentionInput> {
         ...{ inFeatures: width, outFeatures: heads * headWidth, bias: inputBias, storage },
         deviation,
       });
-    this.#description = description;
+    this.description = description;
     if (description.projections === "fused") {
       this.qkv = project("qkv", numHeads + 2 * numKeyHeads);
     } else {
@@ -84,7 +85,7 @@ export class Attention extends Module<AttentionInput> {
   /** x [B, T, D] -> [B, T, D] */
   override async forward(input: AttentionInput): Promise<Tensor> {
     const { x, source = x, mask, angles, bias } = input;
-    const { visible = "causal", window, scale } = this.#description;
+    const { visible = "causal", window, scale } = this.description;
     const projected = await this.#project(x, source);
     const [query, key, value] = projected.map((each) => this.#inHeads(each));
     const q = turned(await normed(query, this.queryNorm), angles);
@@ -106,7 +107,7 @@ export class Attention extends Module<AttentionInput> {
       const query = await this.query!.forward(x);
       return [query, await this.key!.forward(source), await this.value!.forward(source)];
     }
-    const { numHeads, numKeyHeads } = this.#description;
+    const { numHeads, numKeyHeads } = this.description;
     const qkv = await this.qkv.forward(x);
     const dim = qkv.shape.length - 1;
     const perKeyHead = qkv.shape[dim] / (numHeads / numKeyHeads + 2);
@@ -117,7 +118,7 @@ export class Attention extends Module<AttentionInput> {
   }
 
   #inHeads(x: Tensor): Tensor {
-    const { headWidth } = this.#description;
+    const { headWidth } = this.description;
     const [batch, length, features] = x.shape;
     return reshape(x, [batch, length, features / headWidth, headWidth]);
   }

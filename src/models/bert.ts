@@ -4,7 +4,7 @@
 //   masked language model   logits = norm(f(W h + b)) E^T + c       [B, T, V], E the token table where they are tied
 //   classification          logits = W2 tanh(W1 h_0 + b1) + b2      [B, C], h_0 that of the first token
 
-import type { Embedding } from "../nn/embedding.ts";
+import type { Embedding, TableLayer } from "../nn/embedding.ts";
 import { LayerMaker } from "../nn/layer_maker.ts";
 import { Linear } from "../nn/linear.ts";
 import { type Layer, Module } from "../nn/module.ts";
@@ -55,7 +55,7 @@ export interface BertInput {
 /** What all of them share: embeddings and blocks. */
 export class BertEncoder extends Module<BertInput> {
   /** [B, T] -> [B, T, D] */
-  tokens: Module<Tensor<"u32">>;
+  tokens: TableLayer;
   /** [B, T] -> [B, T, D] */
   readonly tokenTypes: Embedding;
   /** Adds a row of each position. */
@@ -64,8 +64,6 @@ export class BertEncoder extends Module<BertInput> {
   readonly norm: Layer;
   /** One after the other. */
   readonly blocks: readonly Block[];
-  /** [V, D], for a head that is tied to it. */
-  readonly tokenTable: Parameter;
 
   /** An encoder with layers from `make`. */
   constructor(make: LayerMaker, description: BertDescription) {
@@ -73,10 +71,9 @@ export class BertEncoder extends Module<BertInput> {
     const { tokens: { count, padding }, numPositions, numTokenTypes, numBlocks, block } =
       description;
     const { width, norm } = block;
-    const tokens = make.embedding("tokens", {
+    this.tokens = make.embedding("tokens", {
       ...{ numEmbeddings: count, embeddingDim: width, paddingIndex: padding },
     });
-    this.tokens = tokens;
     this.tokenTypes = make.embedding("tokenTypes", {
       ...{ numEmbeddings: numTokenTypes, embeddingDim: width },
     });
@@ -88,7 +85,11 @@ export class BertEncoder extends Module<BertInput> {
       { length: numBlocks },
       (_, index) => new Block(make.within(`blocks.${index}`), block),
     );
-    this.tokenTable = tokens.weight;
+  }
+
+  /** [V, D], for a head that is tied to it. */
+  get tokenTable(): Parameter {
+    return this.tokens.weight;
   }
 
   /**
@@ -185,9 +186,9 @@ export class BertClassifier extends PretrainedModel<BertInput> {
   /** What reads the text. */
   readonly encoder: BertEncoder;
   /** The first token's features [B, D] -> [B, D] */
-  readonly pooler: Layer;
+  pooler: Layer;
   /** [B, D] -> [B, C] */
-  readonly classifier: Layer;
+  classifier: Layer;
   /** What labels are, where the config says so: for `classificationLoss()`. */
   readonly problemType: ProblemType | undefined;
 

@@ -188,7 +188,7 @@ export class T5Stack extends Module<T5StackInput> {
 /** A number for every bucket of offsets and every head. */
 export class RelativeBias extends Module<number> {
   /** [buckets, H] */
-  readonly weight: Parameter;
+  weight: Parameter;
   readonly #buckets: RelativeBuckets;
 
   /** A table with parameters from `make`. */

@@ -60,7 +60,7 @@ export class VitClassifier extends PretrainedModel<VitInput> {
   /** After the last block. */
   readonly norm: Layer;
   /** [B, D] -> [B, L] */
-  readonly classifier: Layer;
+  classifier: Layer;
 
   /** A model with parameters from `source`. @throws {Error} if the source has not what the description wants */
   constructor(description: VitDescription, { source, form }: {

@@ -34,6 +34,12 @@ export interface EmbeddingParameters {
   readonly paddingIndex?: number | undefined;
 }
 
+/** A layer that looks indices up in a table, whole or spread over ranks. */
+export type TableLayer = Module<Tensor<"u32">> & {
+  /** [V, D], or this rank's part of it. */
+  readonly weight: Parameter;
+};
+
 /** A row of a table for every index. */
 export class Embedding extends Module<Tensor<"u32">> {
   /** [V, D]. */

@@ -37,6 +37,13 @@ export function shardOf(whole: Parameter, layout: Layout<ProcessGroup>): Paramet
   return shard;
 }
 
+/** As {@linkcode shardOf}; `whole` is released. */
+export function takeShard(whole: Parameter, layout: Layout<ProcessGroup>): Parameter {
+  const shard = shardOf(whole, layout);
+  whole[Symbol.dispose]();
+  return shard;
+}
+
 /** A copy of this rank's block, pads included. */
 function blockOf(whole: Tensor, layout: Layout<ProcessGroup>): Tensor {
   const shape = [...layout.globalShape];

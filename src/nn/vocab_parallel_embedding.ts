@@ -14,7 +14,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { Embedding } from "./embedding.ts";
 import { reduceFromGroup } from "./group_exchanges.ts";
 import { Module } from "./module.ts";
-import { shardOf } from "./shard_of.ts";
+import { takeShard } from "./shard_of.ts";
 
 /** How a layer that is split by vocabulary works. */
 export interface VocabParallelOptions {
@@ -51,8 +51,7 @@ export class VocabParallelEmbedding extends Module<Tensor<"u32">> {
     { processGroup }: VocabParallelOptions,
   ): VocabParallelEmbedding {
     const { weight: whole, paddingIndex } = embedding;
-    const weight = shardOf(whole, vocabularyLayout(whole.shape, processGroup));
-    whole[Symbol.dispose]();
+    const weight = takeShard(whole, vocabularyLayout(whole.shape, processGroup));
     return new VocabParallelEmbedding(weight, { processGroup, paddingIndex });
   }
 

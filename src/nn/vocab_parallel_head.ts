@@ -12,7 +12,7 @@ import { gatherFromGroup } from "./group_exchanges.ts";
 import type { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
 import { overlappedLinear } from "./overlapped_linear.ts";
-import { shardOf } from "./shard_of.ts";
+import { shardOf, takeShard } from "./shard_of.ts";
 import {
   type VocabParallelEmbedding,
   type VocabParallelOptions,
@@ -64,8 +64,7 @@ export class VocabParallelHead extends Module<FloatTensor> {
     options: VocabParallelHeadOptions & { readonly bias?: Parameter | undefined },
   ): VocabParallelHead {
     const { bias, processGroup } = options;
-    const shard = bias && shardOf(bias, vocabularyLayout(bias.shape, processGroup));
-    bias?.[Symbol.dispose]();
+    const shard = bias && takeShard(bias, vocabularyLayout(bias.shape, processGroup));
     return new VocabParallelHead({ weight, bias: shard }, options);
   }
 

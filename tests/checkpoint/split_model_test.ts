@@ -4,31 +4,37 @@ import assert from "node:assert/strict";
 import { loadPretrained, savePretrained } from "../../src/checkpoint/pretrained.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
 import { ProcessGroupMesh } from "../../src/dist/mesh.ts";
-import { newModel } from "../../src/models/new_model.ts";
 import { parallelize } from "../../src/models/parallelize.ts";
 import type { PretrainedModel } from "../../src/models/pretrained_model.ts";
-import { RandomSource } from "../../src/nn/philox.ts";
 import { inProcessRanks } from "../dist/in_process_ranks.ts";
 import { smallConfigs } from "../models/small_configs.ts";
+import {
+  smallClassifiers,
+  smallMaskedModels,
+  type SmallModel,
+  smallModel,
+} from "../models/small_models.ts";
 
 const { gpt2, llama } = smallConfigs;
-const configs = {
-  "gpt2": gpt2,
-  "gpt2 with 3 heads": { ...gpt2, n_embd: 12, n_head: 3 },
-  "llama": llama,
+const models: Readonly<Record<string, SmallModel>> = {
+  "gpt2": { config: gpt2 },
+  "gpt2 with 3 heads": { config: { ...gpt2, n_embd: 12, n_head: 3 } },
+  "llama": { config: llama },
+  ...smallMaskedModels,
+  ...smallClassifiers,
 };
 
-for (const [what, config] of Object.entries(configs)) {
+for (const [what, each] of Object.entries(models)) {
   for (const dtype of ["f32", "bf16"] as const) {
     for (const [tensor, zero] of [[2, 1], [2, 2], [4, 1]] as const) {
       if (what !== "llama" && tensor === 4) continue;
-      Deno.test(`a ${what} of ${dtype} that tensor ${tensor} x ZeRO ${zero} ranks save loads with the bits of the whole one`, async () => {
+      Deno.test(`${what} of ${dtype} that tensor ${tensor} x ZeRO ${zero} ranks save loads with the bits of the whole one`, async () => {
         const path = await Deno.makeTempDir();
         try {
           await inProcessRanks(tensor * zero, async (world) => {
             using device = wasmDevice();
             const mesh = ProcessGroupMesh.over(world, tensor, zero);
-            using model = newModel(device, config, { random: new RandomSource(7), dtype });
+            using model = smallModel(device, each, { dtype });
             // The bits of -0 are kept too.
             const [first] = model.parameters();
             first.write((await first.data()).map((value, k) => k % 5 === 0 ? -0 : value));

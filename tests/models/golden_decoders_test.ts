@@ -1,8 +1,6 @@
 // Decoders against transformers.
 
-import { decoderRun } from "./decoder_runs.ts";
 import { testGoldenModel } from "./golden_model.ts";
+import { decoderRuns } from "./golden_runs.ts";
 
-for (const family of ["gpt2", "llama", "mistral", "qwen2", "qwen3", "opt"]) {
-  testGoldenModel(family, decoderRun);
-}
+for (const [family, run] of Object.entries(decoderRuns)) testGoldenModel(family, run);

@@ -24,23 +24,26 @@ export const goldenModels = `${
 }/models`;
 
 /** How a family is run. */
-export interface GoldenRun<Model extends PretrainedModel> {
+export interface GoldenRun<Model extends PretrainedModel = PretrainedModel> {
   /** The class that its model must be of. */
   readonly model: abstract new (...args: never[]) => Model;
   /** Logits of the golden's inputs. */
-  readonly logits: (model: Model, inputs: GoldenInputs) => Promise<Tensor>;
+  logits(model: Model, inputs: GoldenInputs): Promise<Tensor>;
   /** Their loss. */
-  readonly loss: (logits: Tensor, inputs: GoldenInputs) => Tensor | Promise<Tensor>;
-  /** Other results, by the golden's names. */
-  readonly more?: Readonly<Record<string, (model: Model, inputs: GoldenInputs) => Promise<Tensor>>>;
+  loss(logits: Tensor, inputs: GoldenInputs): Tensor | Promise<Tensor>;
+  /** Another result that the golden has. */
+  readonly more?: {
+    readonly name: string;
+    compute(model: Model, inputs: GoldenInputs): Promise<Tensor>;
+  };
   /** How the model is spread over ranks. Default: it is whole on one device. */
-  readonly placement?: GoldenPlacement<Model>;
+  readonly placement?: GoldenPlacement;
 }
 
 /** A model spread over ranks; every rank judges all results. */
-export interface GoldenPlacement<Model> {
+export interface GoldenPlacement {
   /** Splits a model that was loaded whole. */
-  readonly place: (model: Model) => Promise<void>;
+  readonly place: (model: PretrainedModel) => Promise<void>;
   readonly optimizer: (parameters: Parameter[], options: OptimizerOptions) => Adafactor;
   /** All ranks' values of a parameter or its gradient, of this rank's. */
   readonly whole: (values: Float32Array, parameter: Parameter) => Promise<Float32Array>;
@@ -57,9 +60,9 @@ export interface GoldenInputs {
 }
 
 /** Registers the tests of one family on each device, on one rank. */
-export function testGoldenModel<Model extends PretrainedModel>(
+export function testGoldenModel(
   family: string,
-  run: GoldenRun<Model>,
+  run: GoldenRun,
 ): void {
   const folder = `${goldenModels}/${family}`;
   if (!hasFolder(folder)) {
@@ -83,15 +86,15 @@ export function testGoldenModel<Model extends PretrainedModel>(
 }
 
 /** One golden and how it is run. */
-export interface Judged<Model extends PretrainedModel> {
+export interface Judged {
   readonly folder: string;
-  readonly run: GoldenRun<Model>;
+  readonly run: GoldenRun;
 }
 
 /** Logits, loss and gradients. @returns the largest error over what is allowed */
-export async function judgeGradients<Model extends PretrainedModel>(
+export async function judgeGradients(
   device: Device,
-  { folder, run }: Judged<Model>,
+  { folder, run }: Judged,
 ): Promise<number> {
   using golden = await Golden.open(device, folder);
   const { placement = wholeOnOneDevice } = run;
@@ -109,17 +112,17 @@ export async function judgeGradients<Model extends PretrainedModel>(
   }
   golden.assertAllJudged("grad.");
   model.zeroGrad();
-  for (const [name, compute] of Object.entries(run.more ?? {})) {
-    using result = await compute(model, golden);
-    ratios.push(await golden.judge(name, await result.data()));
+  if (run.more !== undefined) {
+    using result = await run.more.compute(model, golden);
+    ratios.push(await golden.judge(run.more.name, await result.data()));
   }
   return Math.max(...ratios);
 }
 
 /** Five steps. @returns the largest error over what is allowed */
-export async function judgeTraining<Model extends PretrainedModel>(
+export async function judgeTraining(
   device: Device,
-  { folder, run, setting }: Judged<Model> & { readonly setting: keyof typeof SETTINGS },
+  { folder, run, setting }: Judged & { readonly setting: keyof typeof SETTINGS },
 ): Promise<number> {
   using golden = await Golden.open(device, folder);
   const { placement = wholeOnOneDevice } = run;
@@ -156,7 +159,7 @@ export async function judgeTraining<Model extends PretrainedModel>(
   return Math.max(...ratios);
 }
 
-const wholeOnOneDevice: GoldenPlacement<unknown> = {
+const wholeOnOneDevice: GoldenPlacement = {
   place: () => Promise.resolve(),
   optimizer: (parameters, options) => new Adafactor(parameters, options),
   whole: (values) => Promise.resolve(values),

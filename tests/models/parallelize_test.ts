@@ -76,7 +76,7 @@ Deno.test("parallelize() refuses what it cannot split on all ranks, and changes 
     [{ ...gpt2, n_inner: 16 }, /2 heads with 2 heads of keys over 3 ranks/],
     [
       { ...llama, num_attention_heads: 3, num_key_value_heads: 3, intermediate_size: 2 },
-      /2 features/,
+      /2 output features of blocks.0.mlp.gate.weight over 3 ranks/,
     ],
   ] as const;
   await inProcessRanks(3, async (world) => {

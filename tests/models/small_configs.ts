@@ -1,4 +1,4 @@
-// A small config of each family of decoders, as transformers writes it but for keys that have their defaults.
+// Small configs of all families, as transformers writes them but for keys that have their defaults.
 
 const llamaSizes = {
   vocab_size: 11,
@@ -13,7 +13,7 @@ const llamaSizes = {
   dtype: "float32",
 };
 
-/** By `model_type`. */
+/** Of decoders, by `model_type`. */
 export const smallConfigs = {
   gpt2: {
     ...{ architectures: ["GPT2LMHeadModel"], model_type: "gpt2", dtype: "float32" },
@@ -33,5 +33,31 @@ export const smallConfigs = {
     ...{ architectures: ["OPTForCausalLM"], model_type: "opt", dtype: "float32" },
     ...{ vocab_size: 11, hidden_size: 8, num_hidden_layers: 2, ffn_dim: 12 },
     ...{ num_attention_heads: 2, max_position_embeddings: 9, word_embed_proj_dim: 6 },
+  },
+} as const;
+
+const bertSizes = {
+  ...{ model_type: "bert", vocab_size: 11, hidden_size: 12, num_hidden_layers: 2 },
+  ...{ num_attention_heads: 3, intermediate_size: 10, max_position_embeddings: 6 },
+  initializer_range: 0.3,
+};
+
+/** Of encoders, and of an encoder with a decoder. */
+export const smallEncoderConfigs = {
+  bert: { ...bertSizes, architectures: ["BertForMaskedLM"] },
+  bertClassifier: {
+    ...{ ...bertSizes, architectures: ["BertForSequenceClassification"], num_labels: 3 },
+    problem_type: "single_label_classification",
+  },
+  t5: {
+    ...{ architectures: ["T5ForConditionalGeneration"], model_type: "t5", vocab_size: 11 },
+    ...{ d_model: 8, d_kv: 4, d_ff: 10, num_layers: 2, num_heads: 3 },
+    ...{ relative_attention_num_buckets: 4, relative_attention_max_distance: 8 },
+    ...{ decoder_start_token_id: 0, pad_token_id: 0 },
+  },
+  vit: {
+    ...{ architectures: ["ViTForImageClassification"], model_type: "vit", num_labels: 3 },
+    ...{ hidden_size: 12, num_hidden_layers: 2, num_attention_heads: 3, intermediate_size: 10 },
+    ...{ image_size: [5, 7], patch_size: [2, 3], num_channels: 2, initializer_range: 0.3 },
   },
 } as const;

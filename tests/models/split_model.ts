@@ -3,7 +3,6 @@
 import type { ProcessGroup } from "../../src/dist/group.ts";
 import type { ProcessGroupMesh } from "../../src/dist/mesh.ts";
 import { parallelize } from "../../src/models/parallelize.ts";
-import type { PretrainedModel } from "../../src/models/pretrained_model.ts";
 import { type BlockDim, wholeWith, withoutPads } from "../../src/optim/block_of_whole.ts";
 import { DistributedAdaFactor } from "../../src/optim/distributed_adafactor.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
@@ -11,10 +10,10 @@ import { shardOf } from "../optim/sharded_training.ts";
 import type { GoldenPlacement } from "./golden_model.ts";
 
 /** A mesh of tensor x data, whose data-parallel ranks all see the same batch, and share optimizer state. */
-export async function onMesh<Model extends PretrainedModel<never>>(
+export async function onMesh(
   mesh: ProcessGroupMesh,
   { gatherLogits }: { readonly gatherLogits: boolean },
-): Promise<GoldenPlacement<Model>> {
+): Promise<GoldenPlacement> {
   const tensorParallelGroup = await mesh.getGroupAlongAxis(0);
   const dataParallelGroup = await mesh.getGroupAlongAxis(1);
   return {

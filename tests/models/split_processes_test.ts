@@ -1,10 +1,11 @@
-// Decoders on meshes of processes against transformers: logits, loss, gradients, and both trainings.
+// Models on meshes of processes against transformers: logits, loss, gradients, and both trainings.
 
 import assert from "node:assert/strict";
 import { launchLocalRanks } from "../../src/dist/local_ranks.ts";
 import { goldenModels, hasFolder } from "./golden_model.ts";
+import { decoderRuns, encoderRuns } from "./golden_runs.ts";
 
-for (const family of ["gpt2", "llama", "mistral", "qwen2", "qwen3", "opt"]) {
+for (const family of Object.keys({ ...decoderRuns, ...encoderRuns })) {
   const folder = `${goldenModels}/${family}`;
   for (const [tensor, zero] of [[2, 1], [2, 2], [4, 1]]) {
     const what = `${family} on tensor ${tensor} x ZeRO ${zero} processes is that of transformers`;

@@ -3,16 +3,16 @@
 import { requestDevice } from "../../../src/device/request_device.ts";
 import { launchFromEnv } from "../../../src/dist/launch.ts";
 import { ProcessGroupMesh } from "../../../src/dist/mesh.ts";
-import { gatheredRun, splitRun, vocabularyOf } from "../decoder_runs.ts";
 import { goldenModels, judgeGradients, judgeTraining } from "../golden_model.ts";
+import { gatheredRun, splitRun } from "../golden_runs.ts";
 
 const [family, tensor, zero] = Deno.args;
 const folder = `${goldenModels}/${family}`;
 await using world = await launchFromEnv();
 using device = await requestDevice({ kind: "wasm" });
 const mesh = new ProcessGroupMesh(Number(tensor), Number(zero));
-const ratios = [await judgeGradients(device, { folder, run: await gatheredRun(mesh) })];
-const run = await splitRun(mesh, { numClasses: await vocabularyOf(folder) });
+const ratios = [await judgeGradients(device, { folder, run: await gatheredRun(family, mesh) })];
+const run = await splitRun(family, mesh);
 for (const setting of ["relative", "external"] as const) {
   ratios.push(await judgeTraining(device, { folder, run, setting }));
 }
