@@ -45,12 +45,12 @@ async function trainAlone(options: Partial<LanguageTrainingOptions> = {}): Promi
 }
 
 function assertSame(one: Told, other: Told): void {
-  for (const  of of["losses", "heldOut"] as const) {
-    assert.equal(one[of].length, other[of].length);
-    for (const [k, value] of one[of].entries()) {
+  for (const series of ["losses", "heldOut"] as const) {
+    assert.equal(one[series].length, other[series].length);
+    for (const [k, value] of one[series].entries()) {
       assert.ok(
-        Math.abs(value / other[of][k] - 1) <= 1e-4,
-        `${of} ${k}: ${value}, ${other[of][k]}`,
+        Math.abs(value / other[series][k] - 1) <= 1e-4,
+        `${series} ${k}: ${value}, ${other[series][k]}`,
       );
     }
   }
