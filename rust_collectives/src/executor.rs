@@ -327,7 +327,8 @@ impl Executor {
         }
     }
 
-    /// Takes note of payload for a checked `peer` that `sent` will tell of next: the first bytes of the operand.
+    /// Takes note of payload for a checked `peer` before it goes, as what comes back may overwrite it before `sent` tells:
+    /// the first bytes of the operand, which follow those noted before.
     pub fn sum_sent(&mut self, peer: u32, length: usize) {
         let sums = &mut self.outgoing[peer as usize].sums;
         sums.add(&as_bytes(&self.operand)[..length]);
