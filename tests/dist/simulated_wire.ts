@@ -218,7 +218,7 @@ export class Wire {
     else this.#arrived[0] = first.subarray(length);
     this.#held -= length;
     this.#reading = undefined;
-    this.#tell(() => this.isReaderStopped || reading.resolve(length));
+    this.#tell(() => reading.resolve(length));
     this.#accept();
   }
 
