@@ -9,9 +9,10 @@
 // have gone, what the peer makes of them may overwrite them here before the end of the write is known.
 //
 // A segment is small enough for the cache, so the two copies cost little. A ring takes what a socket holds in one read, as
-// each costs Deno some 10 us: with rings of 256 KiB instead of 64, an allReduce of 2 MiB over 2 ranks takes 1.1 ms instead of
-// 1.5, and 0.56 s of CPU time per GB instead of 0.84. A group's WASM memory is bounded whatever the length of the values. It must not grow while a read into a landing zone is pending, as the view would be detached:
-// the heap is made large enough for all groups here, before the first read.
+// each costs Deno some 10 us: with rings of 256 KiB instead of segments of 64, an allReduce of 512 KiB to 2 MiB takes a tenth
+// less over 2 ranks, and a sixth less over 4 (bench/README.md). A group's WASM memory is bounded whatever the length of the
+// values. It must not grow while a read into a landing zone is pending, as the view would be detached: the heap is made
+// large enough for all groups here, before the first read.
 
 import { Engine as WasmEngine, reserve } from "../../rust_collectives/pkg/rust_collectives.js";
 import { memory } from "../../rust_collectives/pkg/rust_collectives_bg.wasm";
