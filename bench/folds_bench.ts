@@ -7,7 +7,7 @@
 // sent. The best of many runs, as the machine is shared.
 
 import { Engine as WasmEngine } from "../rust_collectives/pkg/rust_collectives.js";
-import { Engine, FULL, segmentBytes } from "../src/dist/engine.ts";
+import { Engine, FULL, roomBytes, segmentBytes } from "../src/dist/engine.ts";
 import { type Dtype, DTYPES, type Reduction, REDUCTIONS } from "../src/dist/frame.ts";
 
 const BYTES = 4 << 20;
@@ -43,7 +43,7 @@ for (const size of [2, 3, 4, 8]) {
 function foldsAlone({ size, dtype, reduction }: Kind): number {
   const segment = segmentBytes(size);
   const repeats = Math.ceil(BYTES / segment);
-  const engine = new WasmEngine(0, size, segment);
+  const engine = new WasmEngine(0, size, roomBytes(size), segment);
   const speed = best(() => {
     const count = repeats * segment / bytesPerElement(dtype);
     const [type, op] = [DTYPES.indexOf(dtype), REDUCTIONS.indexOf(reduction)];

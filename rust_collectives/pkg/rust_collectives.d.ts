@@ -28,7 +28,7 @@ export class Engine {
     folded_address(): number;
     is_damaged(): boolean;
     /**
-     * Address of the landing zone, `size - 1` segments.
+     * Address of the landing zone, `size - 1` rings.
      */
     landing_address(): number;
     /**
@@ -39,7 +39,7 @@ export class Engine {
      * Ends a message to `peer`; returns where in the trailers its sums lie.
      */
     message_sent(peer: number): number;
-    constructor(rank: number, size: number, segment: number);
+    constructor(rank: number, size: number, room: number, segment: number);
     /**
      * True if a segment can be folded: copy the values from `own` on to the operand, `fold`, and copy what is folded to
      * `begin..end` of the result.

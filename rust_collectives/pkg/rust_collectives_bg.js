@@ -88,7 +88,7 @@ export class Engine {
         return ret !== 0;
     }
     /**
-     * Address of the landing zone, `size - 1` segments.
+     * Address of the landing zone, `size - 1` rings.
      * @returns {number}
      */
     landing_address() {
@@ -116,10 +116,11 @@ export class Engine {
     /**
      * @param {number} rank
      * @param {number} size
+     * @param {number} room
      * @param {number} segment
      */
-    constructor(rank, size, segment) {
-        const ret = wasm.engine_new(rank, size, segment);
+    constructor(rank, size, room, segment) {
+        const ret = wasm.engine_new(rank, size, room, segment);
         this.__wbg_ptr = ret >>> 0;
         EngineFinalization.register(this, this.__wbg_ptr, this);
         return this;

@@ -1,8 +1,9 @@
 //! Runs one schedule after the other: which bytes may leave now, where arriving bytes go, when a segment is folded.
 //!
 //! Values and result stay with the driver. What arrives to be copied is read straight into the result. The terms of a
-//! fold land here first, a segment of each peer at a time; once all of a segment's terms are whole, the driver copies
-//! its own to `operand`, calls `fold`, and copies `folded` to the result: all of it stays in the cache.
+//! fold land here first, each peer's in a ring of its own, as much at a time as there is room for. Of what has come from
+//! all, at most a segment at a time, the driver copies its own term to `operand`, calls `fold`, and copies `folded` to the
+//! result: all of it stays in the cache.
 //!
 //! The moves from and to a peer that is `checked` are followed by their sums (checksum.rs) on the wire. A rank adds them to
 //! what it passes on only when those of all that went into it have come and were right. So bytes flow without waiting, and
@@ -84,8 +85,7 @@ pub enum Target {
     Full,
 }
 
-/// A segment whose terms are all here: `own..own + bytes` of the values goes to `operand`, `folded` to `begin` of the
-/// result.
+/// Bytes whose terms are all here: `own..own + bytes` of the values goes to `operand`, `folded` to `begin` of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment {
     pub own: u64,
@@ -96,7 +96,12 @@ pub struct Segment {
 pub struct Executor {
     rank: u32,
     size: u32,
+    /// Bytes that may have landed from each peer and not been folded.
+    room: u64,
+    /// Most bytes that are folded at a time.
     segment: u64,
+    /// Folds begin at multiples of it.
+    grain: u64,
     kind: Kind,
     counts: Vec<u32>,
     result_counts: Vec<u32>,
@@ -105,13 +110,14 @@ pub struct Executor {
     schedule: Schedule,
     /// Per peer, the first send and the first receive that may be unfinished.
     current: Vec<(usize, usize)>,
-    /// One segment for each peer, from the next rank on.
+    /// A ring for each peer, from the next rank on.
     landing: Vec<u64>,
-    /// Bytes in each of them.
-    landed: Vec<u64>,
-    /// Segments that are whole, and the fold that they are terms of.
-    whole: u32,
+    /// The fold whose terms land, how much of them has come from each peer, and which byte of them lies first in the rings.
     folding: usize,
+    landed: Vec<u64>,
+    base: u64,
+    /// Whose next bytes may be on their way to where `next_receive` said.
+    asked: Vec<bool>,
     operand: Vec<u64>,
     folded: Vec<u64>,
     /// Where a fold keeps its partial sums.
@@ -134,14 +140,19 @@ struct Guard {
 }
 
 impl Executor {
-    /// For rank `rank` of `size`; folds are made `segment` bytes at a time, a multiple of 8.
-    pub fn new(rank: u32, size: u32, segment: usize) -> Self {
-        assert!(rank < size && segment > 0 && segment.is_multiple_of(8));
+    /// For rank `rank` of `size`, with `room` for the terms of each peer; folds are made at most `segment` bytes at a time.
+    /// Both are multiples of 8.
+    pub fn new(rank: u32, size: u32, (room, segment): (usize, usize)) -> Self {
+        assert!(rank < size && segment > 0 && segment.is_multiple_of(8) && room.is_multiple_of(8));
+        assert!(room >= segment);
         let (ranks, words) = (size as usize, segment / 8);
+        let has_lines = room.is_multiple_of(LINE) && segment.is_multiple_of(LINE);
         Self {
             rank,
             size,
+            room: room as u64,
             segment: segment as u64,
+            grain: if has_lines { LINE as u64 } else { 8 },
             kind: Kind {
                 dtype: Dtype::F32,
                 reduction: Reduction::Sum,
@@ -153,10 +164,11 @@ impl Executor {
             result_offsets: vec![0; ranks + 1],
             schedule: Schedule::with_capacity(2 * ranks),
             current: vec![(0, 0); ranks],
-            landing: vec![0; (ranks - 1) * words],
-            landed: vec![0; ranks],
-            whole: 0,
+            landing: vec![0; (ranks - 1) * room / 8],
             folding: 0,
+            landed: vec![0; ranks - 1],
+            base: 0,
+            asked: vec![false; ranks - 1],
             operand: vec![0; words],
             folded: vec![0; words],
             scratch: vec![0; reduce::scratch_words(ranks)],
@@ -192,9 +204,10 @@ impl Executor {
         };
         self.schedule.clear();
         self.current.fill((0, 0));
-        self.landed.fill(0);
-        self.whole = 0;
         self.folding = 0;
+        self.landed.fill(0);
+        self.base = 0;
+        self.asked.fill(false);
         self.outgoing.fill(Guard::default());
         self.incoming.fill(Guard::default());
         self.is_damaged = false;
@@ -327,7 +340,8 @@ impl Executor {
         }
     }
 
-    /// Takes note of payload for a checked `peer` that `sent` will tell of next: the first bytes of the operand.
+    /// Takes note of payload for a checked `peer` before it goes, as what comes back may overwrite it before `sent` tells:
+    /// the first bytes of the operand, which follow those noted before.
     pub fn sum_sent(&mut self, peer: u32, length: usize) {
         let sums = &mut self.outgoing[peer as usize].sums;
         sums.add(&as_bytes(&self.operand)[..length]);
@@ -397,15 +411,19 @@ impl Executor {
             });
         };
         let slot = self.slot(peer);
-        let begin = slot as u64 * self.segment;
-        let (landed, whole) = (self.landed[slot], self.segment_bytes(fold));
-        Some(if landed == whole {
-            Target::Full
-        } else {
-            Target::Landing {
-                begin: (begin + landed) as usize,
-                end: (begin + whole) as usize,
-            }
+        let landed = self.landed[slot];
+        let missing = receive.end - receive.begin - landed;
+        let free = self.room - (landed - self.schedule.folds[fold].done);
+        let place = self.place(landed);
+        let space = missing.min(free).min(self.room - place);
+        if space == 0 {
+            return Some(Target::Full);
+        }
+        self.asked[slot] = true;
+        let begin = (slot as u64 * self.room + place) as usize;
+        Some(Target::Landing {
+            begin,
+            end: begin + space as usize,
         })
     }
 
@@ -432,17 +450,19 @@ impl Executor {
         }
         let index = self.current_receive(peer).expect("next_receive found it");
         let receive = &mut self.schedule.receives[index];
-        let mut arrived = receive.done + bytes;
-        match receive.action {
-            Action::Copy => receive.done += bytes,
+        let arrived = match receive.action {
+            Action::Copy => {
+                receive.done += bytes;
+                receive.done
+            }
             Action::Term(fold) => {
                 let slot = self.slot(peer);
-                arrived += self.landed[slot];
-                self.landed[slot] += bytes;
-                self.whole += u32::from(bytes == space);
                 self.folding = fold;
+                self.asked[slot] = false;
+                self.landed[slot] += bytes;
+                self.landed[slot]
             }
-        }
+        };
         if !self.checked[peer as usize] {
             return;
         }
@@ -472,13 +492,27 @@ impl Executor {
         *guard = Guard::default();
     }
 
-    /// The segment that can be folded now: all its terms are here, and what it overwrites has been sent.
+    /// What can be folded now: all its terms are here, and what it overwrites has been sent. It is not little, unless
+    /// nothing more will come or a ring is full.
     pub fn next_fold(&self) -> Option<Segment> {
         let fold = self.schedule.folds.get(self.folding)?;
-        if self.whole < self.terms_of_peers(fold) {
+        let missing = fold.end - fold.begin - fold.done;
+        if missing == 0 {
             return None;
         }
-        let bytes = self.segment_bytes(self.folding);
+        let landed = self.landed_of(fold).map(|landed| landed - fold.done);
+        let whole = landed.clone().min().unwrap_or(0);
+        let is_full = landed.clone().max() == Some(self.room);
+        let bytes = whole
+            .min(self.segment)
+            .min(self.room - self.place(fold.done));
+        let bytes = if bytes == missing {
+            bytes
+        } else if whole == missing || whole >= self.segment / SHARE || is_full {
+            bytes / self.grain * self.grain
+        } else {
+            return None;
+        };
         let own = fold.own + fold.done;
         let is_sent = self.schedule.sends.iter().all(|send| {
             send.source != Source::Own
@@ -498,13 +532,15 @@ impl Executor {
     pub fn fold(&mut self) {
         let bytes = self.next_fold().expect("a segment is whole").bytes;
         let fold = self.schedule.folds[self.folding];
-        let words = (self.segment / 8) as usize;
+        let room = (self.room / 8) as usize;
+        let place = (self.place(fold.done) / 8) as usize;
+        let words = bytes.div_ceil(8) as usize;
         let (size, rank) = (self.size as usize, self.rank as usize);
         let (landing, operand) = (&self.landing, &self.operand);
         let from = |peer: usize| -> &[u64] {
             match (peer + size - rank - 1) % size {
                 slot if slot == size - 1 => operand,
-                slot => &landing[slot * words..(slot + 1) * words],
+                slot => &landing[slot * room + place..][..words],
             }
         };
         let memory = (&mut self.scratch[..], &mut self.folded[..], bytes as usize);
@@ -524,8 +560,30 @@ impl Executor {
                 receive.done += bytes;
             }
         }
-        self.landed.fill(0);
-        self.whole = 0;
+        let Fold {
+            begin, end, done, ..
+        } = self.schedule.folds[self.folding];
+        if begin + done == end {
+            self.landed.fill(0);
+            self.base = 0;
+        } else if !self.asked.contains(&true) && self.landed_of(&fold).all(|each| each == done) {
+            // All rings are empty, and no read is under way to where they went on.
+            self.base = done;
+        }
+    }
+
+    /// How much of a fold's terms has come from each peer that has one.
+    fn landed_of(&self, fold: &Fold) -> impl Iterator<Item = u64> + Clone {
+        let slots = match fold.terms {
+            Terms::AllRanks => 0..self.landed.len(),
+            Terms::Peer(peer) => self.slot(peer)..self.slot(peer) + 1,
+        };
+        self.landed[slots].iter().copied()
+    }
+
+    /// Where in the rings this byte of the terms lies.
+    fn place(&self, byte: u64) -> u64 {
+        (byte - self.base) % self.room
     }
 
     /// The trailers of all peers, in words of 8 bytes.
@@ -546,20 +604,6 @@ impl Executor {
     /// What `fold` has made.
     pub fn folded(&mut self) -> &mut [u64] {
         &mut self.folded
-    }
-
-    fn terms_of_peers(&self, fold: &Fold) -> u32 {
-        match fold.terms {
-            Terms::AllRanks => self.size - 1,
-            Terms::Peer(_) => 1,
-        }
-    }
-
-    fn segment_bytes(&self, fold: usize) -> u64 {
-        let Fold {
-            begin, end, done, ..
-        } = self.schedule.folds[fold];
-        self.segment.min(end - begin - done)
     }
 
     fn slot(&self, peer: u32) -> usize {
@@ -609,5 +653,9 @@ fn as_bytes(words: &[u64]) -> &[u8] {
     unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), size_of_val(words)) }
 }
 
+/// Of the cache, in bytes.
+const LINE: usize = 64;
+/// What share of a segment is worth a fold.
+const SHARE: u64 = 4;
 /// Bytes of a trailer.
 const TRAILER: usize = checksum::BYTES;

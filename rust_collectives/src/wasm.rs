@@ -23,9 +23,9 @@ pub struct Engine {
 #[wasm_bindgen]
 impl Engine {
     #[wasm_bindgen(constructor)]
-    pub fn new(rank: u32, size: u32, segment: usize) -> Engine {
+    pub fn new(rank: u32, size: u32, room: usize, segment: usize) -> Engine {
         Engine {
-            executor: Executor::new(rank, size, segment),
+            executor: Executor::new(rank, size, (room, segment)),
             begin: 0.0,
             end: 0.0,
             own: 0.0,
@@ -187,7 +187,7 @@ impl Engine {
         self.executor.trailers().as_ptr() as usize
     }
 
-    /// Address of the landing zone, `size - 1` segments.
+    /// Address of the landing zone, `size - 1` rings.
     pub fn landing_address(&mut self) -> usize {
         self.executor.landing().as_ptr() as usize
     }

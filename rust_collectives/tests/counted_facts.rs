@@ -41,7 +41,7 @@ fn assert_formula(size: usize, count: usize) {
     let p = size as u64;
     for algorithm in ALL_REDUCE {
         let inputs = (0..size).map(|rank| values(rank, count)).collect();
-        let mut group = Group::with_segment(inputs, 64 << 10);
+        let mut group = Group::with_room(inputs, (256 << 10, 64 << 10));
         let rounds = group.rounds(&Call::all_reduce(count, algorithm));
         let total: u64 = group.sent.iter().sum();
         // With fewer elements than ranks some chunks are empty, and so are some of the ring's rounds.

@@ -9,6 +9,7 @@ import { loadPretrained, savePretrained } from "../checkpoint/pretrained.ts";
 import type { Device } from "../device/device.ts";
 import { requestDevice } from "../device/request_device.ts";
 import { launch, launchFromEnv, optionsFromEnv } from "../dist/launch.ts";
+import { launcherVariables } from "../dist/launcher_variables.ts";
 import type { World } from "../dist/world.ts";
 import { Decoder } from "../models/decoder.ts";
 import { newModel } from "../models/new_model.ts";
@@ -29,7 +30,7 @@ import { USAGE_CODE } from "./usage.ts";
 
 /** Runs one rank and returns its exit code: 0, or 130 if it was stopped. Wrong arguments end the process with 2. */
 export async function main(args: readonly string[]): Promise<number> {
-  const isLaunched = Deno.env.get("WORLD_SIZE") !== undefined;
+  const isLaunched = Deno.env.get(launcherVariables(Deno.env).worldSize) !== undefined;
   const worldSize = isLaunched ? optionsFromEnv(Deno.env).worldSize : 1;
   const flags = parseTrainOptions(args, worldSize);
   const { device: kind, seed } = flags;

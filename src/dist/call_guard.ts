@@ -43,20 +43,30 @@ export class CallGuard {
     await blame(this.#ranks[peer], { host: this.#host, site, cause });
   }
 
-  /** Fails the world when `signal` fires before the call at `site` has ended. */
-  abortable(
+  /**
+   * Fails the world when `signal` fires before the call at `site` has ended, which then rejects, even if it has got all that
+   * it needed meanwhile.
+   */
+  async abortable(
     call: Promise<void>,
     { signal, site }: { readonly signal: AbortSignal; readonly site: () => FailureSite },
   ): Promise<void> {
+    let ending: Promise<void> | undefined;
     const abort = () => {
       const { rank } = this.#host;
       const why = signal.reason instanceof Error ? signal.reason.message : String(signal.reason);
       const at = site();
       const text = `Rank ${rank} was told to abort${describeSite(at)}: ${why}`;
-      void this.#host.fail(new PeerLostError(rank, text, { ...at, cause: signal.reason }));
+      ending = this.#host.fail(new PeerLostError(rank, text, { ...at, cause: signal.reason }));
     };
     signal.addEventListener("abort", abort, { once: true });
-    return call.finally(() => signal.removeEventListener("abort", abort));
+    try {
+      await call;
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+    await ending;
+    if (ending !== undefined) this.#host.failure.throwIfAborted();
   }
 
   /** What a call that has failed with `error` rejects with: what the world has failed with, if it has. */

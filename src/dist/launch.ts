@@ -3,15 +3,17 @@
 import { systemClock } from "./clock.ts";
 import { joinedWorld, requireNoDefaultWorld, setDefaultWorld } from "./default_world.ts";
 import { requireDenoVersion } from "./deno_version.ts";
+import {
+  type Environment,
+  launchAdvice,
+  type LauncherVariables,
+  launcherVariables,
+} from "./launcher_variables.ts";
 import { LAUNCHER_VARIABLE, watchLauncher } from "./launcher_watch.ts";
 import { World } from "./world.ts";
 import type { WorldOptions } from "./world_options.ts";
 
-/** Reads environment variables, as `Deno.env` does. */
-export interface Environment {
-  /** The variable's value; undefined if it is not set. */
-  get(name: string): string | undefined;
-}
+export type { Environment } from "./launcher_variables.ts";
 
 /**
  * Joins the job that `options` describe and makes it the default world of this process.
@@ -34,18 +36,24 @@ export async function launch(options: WorldOptions): Promise<World> {
 }
 
 /**
- * As `launch`, from RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, and LOCAL_RANK (by default RANK). MESHFACTOR_SECRET,
- * _BIND, _INTERFACE, _ADVERTISE, _PORTS, _SAME_HOST (unix or tcp) and _DUMP (a folder) give the options of these names;
- * _TLS_CERT, _TLS_KEY and _TLS_CA those of `tls`, as paths of PEM files; MESHFACTOR_ALLREDUCE, _REDUCESCATTER,
- * _ALLGATHER and _BROADCAST the algorithms, as `ring` or `one-shot:0-8192;...`.
- * `options` go before the environment. A process that src/cli/launch.ts or startRanks() has started ends by itself within
+ * As `launch`, from RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, and LOCAL_RANK (by default RANK); where RANK is not set,
+ * ranks are numbered by Open MPI, MPICH, Slurm or an Indexed Job of Kubernetes (launcher_variables.ts), and rank 0 says so
+ * on stderr. MESHFACTOR_SECRET, _BIND, _INTERFACE, _ADVERTISE, _PORTS, _SAME_HOST (unix or tcp), _DUMP (a folder),
+ * _TIMEOUT_MS and _STALL_TIMEOUT_MS give the options of these names; _TLS_CERT, _TLS_KEY and _TLS_CA those of `tls`, as
+ * paths of PEM files; MESHFACTOR_ALLREDUCE, _REDUCESCATTER, _ALLGATHER and _BROADCAST the algorithms, as `ring` or
+ * `one-shot:0-8192;...`. `options` go before the environment. A process that src/cli/launch.ts or startRanks() has started ends by itself within
  * seconds if its launcher is killed.
  *
  * @throws {Error} naming the variables that are missing or not numbers, or what `launch` throws.
  */
 export async function launchFromEnv(options: Partial<WorldOptions> = {}): Promise<World> {
   endWithLauncher();
-  return await launch({ ...optionsFromEnv(Deno.env), ...options });
+  const { launcher, rank } = launcherVariables(Deno.env);
+  const settled = { ...optionsFromEnv(Deno.env), ...options };
+  if (rank !== "RANK" && settled.rank === 0) {
+    console.error(`${launcher} numbers the ${settled.worldSize} ranks (${rank})`);
+  }
+  return await launch(settled);
 }
 
 /** Ends this process, and tells the other ranks why, when the launcher that has started it is gone. */
@@ -71,12 +79,14 @@ function endWithLauncher(): void {
  * @throws {TypeError} naming a variable that is not a number.
  */
 export function optionsFromEnv(env: Environment): WorldOptions {
-  const missing = REQUIRED.filter((name) => !env.get(name));
+  const names = launcherVariables(env);
+  const required = [names.rank, names.worldSize, "MASTER_ADDR", "MASTER_PORT"];
+  const missing = required.filter((name) => !env.get(name));
   if (missing.length > 0) {
     throw new Error(
-      `launchFromEnv() needs ${REQUIRED.join(", ")}; ${missing.join(", ")} ${
+      `launchFromEnv() needs ${required.join(", ")}; ${missing.join(", ")} ${
         missing.length === 1 ? "is" : "are"
-      } not set: start the program with src/cli/launch.ts, or call launch() with options`,
+      } not set: ${launchAdvice(env)}`,
     );
   }
   const sameHost = env.get("MESHFACTOR_SAME_HOST") || undefined;
@@ -84,12 +94,13 @@ export function optionsFromEnv(env: Environment): WorldOptions {
     throw new TypeError(`MESHFACTOR_SAME_HOST must be unix or tcp, got "${sameHost}"`);
   }
   return {
-    rank: number(env, "RANK"),
-    worldSize: number(env, "WORLD_SIZE"),
-    localRank: number(env, env.get("LOCAL_RANK") ? "LOCAL_RANK" : "RANK"),
+    rank: number(env, names.rank),
+    worldSize: number(env, names.worldSize),
+    localRank: localRank(env, names),
     host: env.get("MASTER_ADDR") ?? "",
     port: number(env, "MASTER_PORT"),
     ...texts(env),
+    ...milliseconds(env),
     ...(sameHost === undefined ? {} : { sameHost }),
     ...algorithms(env),
     ...tlsFiles(env),
@@ -113,6 +124,22 @@ function texts(env: Environment): Pick<WorldOptions, keyof typeof TEXTS> {
       return text ? [[option, text]] : [];
     }),
   );
+}
+
+/** Options in milliseconds, where their variables are set. */
+function milliseconds(env: Environment): Pick<WorldOptions, keyof typeof MILLISECONDS> {
+  return Object.fromEntries(
+    Object.entries(MILLISECONDS).flatMap(([option, variable]) =>
+      env.get(variable) ? [[option, number(env, variable)]] : []
+    ),
+  );
+}
+
+/** This rank among those of its host. */
+function localRank(env: Environment, names: LauncherVariables): number {
+  const isAlone = names.localRank === undefined;
+  const isGiven = !isAlone && env.get(names.localRank);
+  return isAlone ? 0 : number(env, isGiven ? names.localRank : names.rank);
 }
 
 /** The identity that the three variables give; none if none is set. */
@@ -141,7 +168,6 @@ function number(env: Environment, name: string): number {
 
 /** With it ends a process whose launcher is gone. */
 const ORPHANED_CODE = 1;
-const REQUIRED = ["RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"] as const;
 const TEXTS = {
   secret: "MESHFACTOR_SECRET",
   bind: "MESHFACTOR_BIND",
@@ -149,6 +175,10 @@ const TEXTS = {
   advertise: "MESHFACTOR_ADVERTISE",
   ports: "MESHFACTOR_PORTS",
   dumpFolder: "MESHFACTOR_DUMP",
+} as const;
+const MILLISECONDS = {
+  timeoutMs: "MESHFACTOR_TIMEOUT_MS",
+  stallTimeoutMs: "MESHFACTOR_STALL_TIMEOUT_MS",
 } as const;
 const TABLED = ["allReduce", "reduceScatter", "allGather", "broadcast"] as const;
 const TLS_FILES = [

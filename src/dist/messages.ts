@@ -62,6 +62,8 @@ export class Messages {
     const header = this.#header(message, sequence);
     return this.#run(`to ${peer}`, { ...message, op: "send", sequence }, async (to, record) => {
       const { engine } = this.#parts;
+      // Before they go: whoever has them may answer before this rank knows that they have gone.
+      if (engine.checks(peer)) engine.sumSent(peer, values);
       const short = values.subarray(0, STAGING_BYTES - HEADER_BYTES);
       to.outgoing.set(header.with(values.length + this.#trailerBytes(peer)));
       to.outgoing.set(short, HEADER_BYTES);
@@ -71,9 +73,7 @@ export class Messages {
         record.moved(await to.connection.write(values.subarray(record.bytesDone)));
         this.#parts.progress.moves++;
       }
-      if (!engine.checks(peer)) return;
-      engine.sumSent(peer, values);
-      await to.connection.writeAll(engine.trailerOfSent(peer));
+      if (engine.checks(peer)) await to.connection.writeAll(engine.trailerOfSent(peer));
     });
   }
 
@@ -87,13 +87,15 @@ export class Messages {
       const { engine } = this.#parts;
       await from.readHeader(header, values.length + this.#trailerBytes(peer));
       while (record.bytesDone < values.length) {
-        record.moved(await from.connection.read(values.subarray(record.bytesDone)));
+        const missing = values.subarray(record.bytesDone);
+        const read = await from.connection.read(missing);
+        if (engine.checks(peer)) engine.sumReceived(peer, missing.subarray(0, read));
+        record.moved(read);
         this.#parts.progress.moves++;
       }
       if (!engine.checks(peer)) return;
       const trailer = new Uint8Array(TRAILER_BYTES);
       await from.connection.readFully(trailer);
-      engine.sumReceived(peer, values);
       engine.requireTrailer(peer, trailer);
     });
   }

@@ -31,7 +31,11 @@ Deno.test("the environment gives addresses, ports and the folder for dumps, wher
     MESHFACTOR_PORTS: "5-6",
     MESHFACTOR_SAME_HOST: "tcp",
     MESHFACTOR_DUMP: "dumps",
+    MESHFACTOR_TIMEOUT_MS: "3000",
+    MESHFACTOR_STALL_TIMEOUT_MS: "2000",
   });
+  deepEqual([options.timeoutMs, options.stallTimeoutMs], [3000, 2000]);
+  equal("stallTimeoutMs" in read(ENV), false);
   equal(options.bind, "10.0.0.1");
   equal("interface" in options, false);
   equal(options.advertise, "host:1");

@@ -4,7 +4,7 @@
 //   write -> [ held: on the way, or arrived and not read ] -> read          of each direction at most `capacity` bytes
 //
 // A socket that is closed with bytes unread resets the connection, as TCP does: what its peer has not read yet may be
-// lost (the seed says).
+// lost (the seed says). Bytes move first, and whoever has moved them learns of it later: sometimes much later.
 
 import { Connection, type Socket } from "../../src/dist/transport.ts";
 import type { VirtualClock } from "./virtual_clock.ts";
@@ -175,7 +175,10 @@ export class Wire {
     this.#notice();
   }
 
-  /** The writer learns of what was taken in a moment, which may be after its peer has answered. */
+  /**
+   * The writer learns of what was taken in a moment, which may be after its peer has answered; the reader of what lies
+   * where it wanted it, which may be after what it has sent meanwhile has arrived.
+   */
   #tell(what: () => void): void {
     const { clock, random, latencyMs } = this.#travel;
     if (latencyMs !== undefined) return what();
@@ -215,7 +218,7 @@ export class Wire {
     else this.#arrived[0] = first.subarray(length);
     this.#held -= length;
     this.#reading = undefined;
-    reading.resolve(length);
+    this.#tell(() => reading.resolve(length));
     this.#accept();
   }
 

@@ -1,7 +1,7 @@
 // Groups over simulated sockets, thousands of runs: the right result or the right error, never a hang.
 
-import { deepEqual, equal, match, ok } from "node:assert/strict";
-import type { ProcessGroup } from "../../src/dist/group.ts";
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import type { CallOptions, ProcessGroup } from "../../src/dist/group.ts";
 import { simulateGroup } from "./simulated_group.ts";
 
 const ALL_REDUCE = ["one-shot", "two-shot", "ring"] as const;
@@ -120,34 +120,71 @@ Deno.test("different algorithms on one rank are an error on every rank that show
   }
 });
 
-Deno.test("an aborted call ends the job on every rank, naming the rank and its reason", async () => {
-  for (let seed = 0; seed < 60; seed++) {
-    const { outcomes } = await simulateGroup({ size: 3, seed }, async (group) => {
-      if (group.rank !== 1) return await group.allReduce(new Float32Array(500));
-      const controller = new AbortController();
-      const call = group.allReduce(new Float32Array(500), { signal: controller.signal });
-      for (let turn = 0; turn < seed; turn++) await undefined;
-      controller.abort(new Error("enough"));
-      await call;
-    });
-    for (const outcome of outcomes) {
-      equal(outcome.status, "rejected");
-      if (outcome.status === "rejected") {
-        match(outcome.reason.message, /Rank 1 was told to abort in allReduce 0 of .*: enough/);
+/** Every call, as the rank that gives it up makes it; the others make it too, or wait for a message that never comes. */
+const abortable: {
+  readonly [name: string]: (group: ProcessGroup, o: CallOptions) => Promise<unknown>;
+} = {
+  allReduce: (group, options) => group.allReduce(new Float32Array(500), options),
+  reduceScatter: (group, options) =>
+    group.reduceScatter(new Float32Array(600), [200, 200, 200], options),
+  allGather: (group, options) => group.allGather(new Float32Array(200), [200, 200, 200], options),
+  broadcast: (group, options) => group.broadcast(new Float32Array(500), 0, options),
+  reduce: (group, options) => group.reduce(new Float32Array(500), 1, options),
+  allToAll: (group, options) => {
+    const counts = [200, 200, 200];
+    const shares = { sendCounts: counts, receiveCounts: counts };
+    return group.allToAll(new Float32Array(600), { ...shares, ...options });
+  },
+  barrier: (group, options) => group.barrier(options),
+  send: (group, options) =>
+    group.rank === 1
+      ? group.send(new Float32Array(500), 2, options)
+      : group.receive(new Float32Array(500), 1),
+  receive: (group, options) => group.receive(new Float32Array(500), (group.rank + 1) % 3, options),
+};
+
+for (const [name, call] of Object.entries(abortable)) {
+  Deno.test(`an aborted ${name} ends the job on every rank, naming the rank and its reason`, async () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const { outcomes } = await simulateGroup({ size: 3, seed }, async (group) => {
+        if (group.rank !== 1) {
+          await call(group, {});
+          // Short calls may have got all that they needed of rank 1.
+          return await group.barrier();
+        }
+        const controller = new AbortController();
+        const running = call(group, { signal: controller.signal });
+        for (let turn = 0; turn < 3 * seed; turn++) await undefined;
+        controller.abort(new Error("enough"));
+        await running;
+      });
+      for (const outcome of outcomes) {
+        equal(outcome.status, "rejected");
+        if (outcome.status === "rejected") {
+          match(
+            outcome.reason.message,
+            new RegExp(`Rank 1 was told to abort in ${name} 0 of .*: enough`),
+          );
+        }
       }
     }
-  }
-});
-
-Deno.test("a signal that has fired before the call sends nothing and spoils nothing", async () => {
-  const { outcomes } = await simulateGroup({ size: 2, seed: 3 }, async (group) => {
-    const signal = AbortSignal.abort(new Error("too late"));
-    const refused = await group.barrier({ signal }).catch((error: Error) => error.message);
-    equal(refused, "too late");
-    return await sum(group);
   });
-  ok(outcomes.every(({ status }) => status === "fulfilled"));
-});
+
+  Deno.test(`a signal that has fired before a ${name} sends nothing and spoils nothing`, async () => {
+    const run = async (group: ProcessGroup, signal: AbortSignal | undefined) => {
+      if (signal !== undefined) await rejects(call(group, { signal }), /too late/);
+      await sum(group);
+    };
+    const without = await simulateGroup({ size: 3, seed: 3 }, (group) => run(group, undefined));
+    const { outcomes, bytes } = await simulateGroup({ size: 3, seed: 3 }, (group) => {
+      // Of a send, the other ranks' part is to receive.
+      const takesPart = name !== "send" || group.rank === 1;
+      return run(group, takesPart ? AbortSignal.abort(new Error("too late")) : undefined);
+    });
+    ok(outcomes.every(({ status }) => status === "fulfilled"));
+    deepEqual(bytes, without.bytes);
+  });
+}
 
 /** Sums nine values and checks them. */
 async function sum(group: ProcessGroup): Promise<void> {

@@ -7,7 +7,8 @@ use rust_collectives::element::{Dtype, Reduction};
 use rust_collectives::executor::{Algorithm, Collective, Executor, Offer, Target};
 use std::collections::VecDeque;
 
-pub const SEGMENT: usize = 24;
+pub const SEGMENT: usize = 64;
+pub const ROOM: usize = 104;
 pub const SIZES: [usize; 11] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16];
 pub const ALL_REDUCE: [Algorithm; 3] = [Algorithm::OneShot, Algorithm::TwoShot, Algorithm::Ring];
 
@@ -60,12 +61,13 @@ pub struct Group {
 impl Group {
     /// In place.
     pub fn new(values: Vec<Vec<u8>>) -> Self {
-        Self::with_segment(values, SEGMENT)
+        Self::with_room(values, (ROOM, SEGMENT))
     }
 
-    pub fn with_segment(values: Vec<Vec<u8>>, segment: usize) -> Self {
+    /// With so much room for each peer's terms, of which at most so much is folded at a time.
+    pub fn with_room(values: Vec<Vec<u8>>, room_and_segment: (usize, usize)) -> Self {
         let size = values.len();
-        let new = |rank| Executor::new(rank as u32, size as u32, segment);
+        let new = |rank| Executor::new(rank as u32, size as u32, room_and_segment);
         Self {
             executors: (0..size).map(new).collect(),
             results: vec![None; size],
