@@ -94,17 +94,8 @@ export class Contestant implements AsyncDisposable {
    * @throws {Error} if a rank ends or says nothing for too long; the contestant is of no use any more.
    */
   async measure(turn: Turn<string>): Promise<TurnResult> {
-    const replies = Promise.all(this.#channels.map(async (channel) => {
-      await channel.send(formatTurn(turn));
-      const line = await channel.receive();
-      if (line === undefined) return await endOf(this.#processes);
-      return line;
-    }));
-    const lines = await within(replies, {
-      what: `${this.name} to make ${turn.iterations} calls of ${turn.op} on ${turn.count} elements`,
-      ms: TURN_MS,
-      processes: this.#processes,
-      signal: this.#signal,
+    const lines = await this.ask(formatTurn(turn), {
+      what: `make ${turn.iterations} calls of ${turn.op} on ${turn.count} elements`,
     });
     const times = lines.map((line) => parseTimes(line, turn.iterations));
     return {
@@ -114,6 +105,25 @@ export class Contestant implements AsyncDisposable {
         times.reduce((sum, { microseconds }) => sum + microseconds[call], 0) / times.length
       ),
     };
+  }
+
+  /**
+   * Says `line` to all ranks and waits for a line of each, in the order of ranks.
+   *
+   * @throws {Error} if a rank ends, or says nothing for too long after being told to do `what`; the contestant is of no use
+   *   any more.
+   */
+  async ask(line: string, { what }: { readonly what: string }): Promise<readonly string[]> {
+    const replies = Promise.all(this.#channels.map(async (channel) => {
+      await channel.send(line);
+      return await channel.receive() ?? await endOf(this.#processes);
+    }));
+    return await within(replies, {
+      what: `${this.name} to ${what}`,
+      ms: TURN_MS,
+      processes: this.#processes,
+      signal: this.#signal,
+    });
   }
 
   /** Stops the ranks. */

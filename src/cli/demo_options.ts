@@ -2,6 +2,7 @@
 
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { DeviceKind } from "../device/device.ts";
+import { BATCH, DEFAULT_STEPS, HEADS } from "./demo_training.ts";
 
 /** The demo's flags. */
 export interface DemoOptions {
@@ -18,9 +19,10 @@ export interface DemoOptions {
 export function parseDemoOptions(args: readonly string[]): DemoOptions {
   const command = new Command("demo")
     .description(
-      "Trains a byte-level language model on several ranks, each a process of its own, and compares with one rank.",
+      "Trains a small GPT-2 on the bytes of text on several ranks, each a process of its own, and compares with one rank " +
+        "and with counting: what an order-2 byte model loses.",
     )
-    .option("--steps <n>", "steps of training", atLeast(1), 300)
+    .option("--steps <n>", "steps of training", atLeast(1), DEFAULT_STEPS)
     .option("--ranks <n>", "ranks to start", atLeast(1), 4)
     .option(
       "--tensor <n>",
@@ -53,6 +55,12 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions {
         tensor * zero
       } ranks, and --ranks is ${given.ranks}`,
     );
+  }
+  if (tensor > HEADS) {
+    command.error(`error: --tensor ${tensor} is more than the model's ${HEADS} heads`);
+  }
+  if (zero > BATCH) {
+    command.error(`error: --zero ${zero} is more than the ${BATCH} windows of a batch`);
   }
   return { ...given, tensor, zero, data: given.data ?? [] } as DemoOptions;
 }

@@ -2,36 +2,37 @@
 
 import { requestDevice } from "../device/request_device.ts";
 import { launchFromEnv } from "../dist/launch.ts";
-import { trainByteModel } from "../train/byte_training.ts";
 import { readText, splitCorpus } from "../train/corpus.ts";
-import type { ByteTrainingResult, StepReport } from "../train/byte_training.ts";
+import { type TrainingEvent, trainLanguageModel } from "../train/language_training.ts";
 import { parseDemoOptions } from "./demo_options.ts";
+import { demoModel, demoTraining } from "./demo_training.ts";
 
 /** What rank 0 prints, one to a line. */
 export type DemoMessage =
-  | { readonly kind: "start"; readonly device: string }
-  | { readonly kind: "step"; readonly report: StepReport }
-  | { readonly kind: "result"; readonly result: ByteTrainingResult };
-
-const SIZES = { context: 16, embedding: 24, hidden: 512, bottleneck: 128 };
+  | { readonly kind: "start"; readonly device: string; readonly parameters: number }
+  | Exclude<TrainingEvent, { readonly kind: "sample" }>
+  | {
+    readonly kind: "sample";
+    readonly prompt: readonly number[];
+    readonly tokens: readonly number[];
+  };
 
 if (import.meta.main) {
   const { data, device: kind, ...options } = parseDemoOptions(Deno.args);
   await using world = await launchFromEnv();
   using device = await requestDevice(kind === "auto" ? {} : { kind });
-  const corpus = splitCorpus((await readText(data)).text);
+  using model = demoModel(device, options.seed);
   const say = (message: DemoMessage) => {
     if (world.rank === 0) console.log(JSON.stringify(message));
   };
-  say({ kind: "start", device: device.description });
-  const result = await trainByteModel(world, device, {
-    ...options,
-    corpus,
-    sizes: SIZES,
-    batchSize: 256,
-    lr: 5e-3,
-    sampleLength: 240,
-    onStep: (report) => say({ kind: "step", report }),
+  const parameters = model.parameters().reduce((total, { length }) => total + length, 0);
+  say({ kind: "start", device: device.description, parameters });
+  const training = demoTraining(options, splitCorpus((await readText(data)).text));
+  await trainLanguageModel(world, model, {
+    ...training,
+    onEvent: (event) => {
+      if (event.kind === "sample") say({ ...event, prompt: training.sample!.prompt });
+      else say(event);
+    },
   });
-  say({ kind: "result", result });
 }

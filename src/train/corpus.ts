@@ -12,8 +12,8 @@ export interface Text {
 
 /** Bytes to train on, and bytes to judge by that are never trained on. */
 export interface Corpus {
-  readonly train: Uint8Array;
-  readonly heldOut: Uint8Array;
+  readonly train: Uint8Array<ArrayBuffer>;
+  readonly heldOut: Uint8Array<ArrayBuffer>;
 }
 
 /**

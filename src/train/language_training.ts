@@ -33,8 +33,8 @@ export interface LanguageTrainingOptions {
   readonly zeroStage: 1 | 2;
   /** Step size; without it Adafactor's relative step, times each parameter's RMS. */
   readonly lr?: Schedule | undefined;
-  /** How 16-bit parameters are stepped. */
-  readonly optimizer?: Pick<OptimizerOptions, "masterWeights" | "rounding">;
+  /** How 16-bit parameters are stepped, and momentum. */
+  readonly optimizer?: Pick<OptimizerOptions, "masterWeights" | "rounding" | "beta1">;
   /** Steps between evaluations; 0 for none but before and after. */
   readonly evaluateEvery: number;
   /** Held-out tokens of an evaluation, at least a window. */

@@ -33,10 +33,15 @@ Deno.test("the demo trains on 4 ranks, compares with 1, and sums it up in its la
     assert.equal(code, 0, stderr);
     const last = stdout.trimEnd().split("\n").at(-1)!;
     const [, difference, before, after] = last.match(
-      /^demo: 4 ranks \(2 x 2\) vs 1 rank: largest relative loss difference (\S+) over the first 6 steps; held-out loss (\S+) -> (\S+); device wasm$/,
+      /^demo: 4 ranks \(2 x 2\) vs 1 rank: largest relative loss difference (\S+) over the first 6 steps, .* over all 6; held-out loss (\S+) -> (\S+); device wasm$/,
     ) ?? assert.fail(last);
     assert.ok(Number(difference) <= 1e-4, last);
     assert.ok(Number(after) < Number(before) - 0.5, last);
+    assert.match(stdout, /an order-2 byte model loses \d\.\d+ nats per byte there/);
+    assert.match(
+      stdout,
+      /not below the order-2 byte model's \d\.\d+: fewer steps or another text than the demo's own/,
+    );
   });
 });
 
@@ -65,6 +70,8 @@ const REFUSED: [string[], RegExp][] = [
     ["--ranks", "3", "--tensor", "2"],
     /a mesh of tensor 2 x ZeRO 1 needs 2 ranks, and --ranks is 3/,
   ],
+  [["--ranks", "8", "--tensor", "8"], /--tensor 8 is more than the model's 4 heads/],
+  [["--ranks", "34"], /--zero 17 is more than the 16 windows of a batch/],
   [["--data", "/no/such/file"], /Cannot read \/no\/such\/file/],
 ];
 

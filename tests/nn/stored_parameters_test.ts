@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
-import { ByteModel } from "../../src/models/byte_model.ts";
+import { newModel } from "../../src/models/new_model.ts";
+import { Decoder } from "../../src/models/decoder.ts";
 import { Embedding } from "../../src/nn/embedding.ts";
 import { Linear } from "../../src/nn/linear.ts";
 import { Linear1DCol } from "../../src/nn/linear_1d_col.ts";
@@ -15,6 +16,7 @@ import { sum } from "../../src/ops/sum.ts";
 import type { FloatType } from "../../src/tensor/dtype.ts";
 import { type FloatTensor, Tensor } from "../../src/tensor/tensor.ts";
 import { inProcessRanks } from "../dist/in_process_ranks.ts";
+import { smallConfigs } from "../models/small_configs.ts";
 import { assertClose } from "../ops/gradient_check.ts";
 
 const IN = 5;
@@ -85,13 +87,13 @@ for (const dtype of ["f16", "bf16"] as const) {
   }
 }
 
-Deno.test("a ByteModel of bf16 has half the bytes, and gradients in the type asked for", async () => {
+Deno.test("a model of bf16 has half the bytes, and gradients in the type asked for", async () => {
   using device = wasmDevice();
-  const sizes = { context: 2, embedding: 4, hidden: 8, bottleneck: 6 };
-  const made = { sizes, dtype: "bf16", gradientDtype: "f32" } as const;
-  using model = new ByteModel(device, { ...made, random: new RandomSource(1) });
-  using contexts = Tensor.from(device, [1, 2, 3, 4], { shape: [2, 2], dtype: "u32" });
-  using loss = sum(await model.forward(contexts));
+  using model = newModel(device, smallConfigs.gpt2, {
+    ...{ model: Decoder, random: new RandomSource(1), dtype: "bf16", gradientDtype: "f32" },
+  });
+  using tokens = Tensor.from(device, [1, 2, 3, 4], { shape: [2, 2], dtype: "u32" });
+  using loss = sum(await model.forward({ tokens }));
   await loss.backward();
   for (const parameter of model.parameters()) {
     assert.equal(parameter.buffer.byteLength, 4 * Math.ceil(parameter.length / 2));

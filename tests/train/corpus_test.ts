@@ -1,7 +1,4 @@
 import assert from "node:assert/strict";
-import { wasmDevice } from "../../src/device/wasm.ts";
-import { RandomSource } from "../../src/nn/philox.ts";
-import { drawBatch } from "../../src/train/byte_batch.ts";
 import { readText, splitCorpus } from "../../src/train/corpus.ts";
 
 Deno.test("readText() reads folders in the order of paths and leaves out what is not text", async () => {
@@ -30,27 +27,4 @@ Deno.test("splitCorpus() holds out every tenth block and refuses too little text
   assert.deepEqual(new Set(heldOut), new Set([9, 19]));
   assert.ok(!train.includes(9) && !train.includes(19));
   assert.throws(() => splitCorpus(new Uint8Array(0)), /Cannot train on 0 bytes/);
-});
-
-Deno.test("drawBatch() draws the same examples whatever the number of replicas", async () => {
-  using device = wasmDevice();
-  const text = Uint8Array.from({ length: 999 }, (_, i) => i * i);
-  const draw = async (rank: number, size: number) => {
-    const random = new RandomSource(5).stream();
-    using batch = drawBatch(device, {
-      text,
-      context: 3,
-      globalSize: 10,
-      replica: { rank, size },
-      random,
-      step: 4,
-    });
-    return { contexts: [...await batch.contexts.data()], targets: [...await batch.targets.data()] };
-  };
-  const whole = await draw(0, 1);
-  const parts = [await draw(0, 3), await draw(1, 3), await draw(2, 3)];
-  assert.deepEqual(parts.flatMap(({ contexts }) => contexts), whole.contexts);
-  assert.deepEqual(parts.flatMap(({ targets }) => targets), whole.targets);
-  assert.deepEqual(parts.map(({ targets }) => targets.length), [4, 3, 3]);
-  assert.ok(new Set(whole.targets).size > 3);
 });

@@ -5,14 +5,13 @@ interface Output {
   readonly losses: readonly number[];
   readonly heldOutBefore: number;
   readonly heldOutAfter: number;
-  readonly sample: string;
 }
 
 async function train(tensor: number, zero: number): Promise<Output> {
   const lines: string[] = [];
   const { failure } = await launchLocalRanks({
     ranks: tensor * zero,
-    script: new URL("./programs/train_mlp.ts", import.meta.url).href,
+    script: new URL("./programs/train_gpt2.ts", import.meta.url).href,
     args: [String(tensor), String(zero)],
     onLine: ({ stream, text }) => {
       if (stream === "stdout") lines.push(text);
@@ -23,7 +22,7 @@ async function train(tensor: number, zero: number): Promise<Output> {
   return JSON.parse(lines[0]);
 }
 
-Deno.test("losses of the MLP on every mesh of processes equal one rank's over 50 steps", async (t) => {
+Deno.test("losses of a small GPT-2 on every mesh of processes equal one rank's over 50 steps", async (t) => {
   const one = await train(1, 1);
   assert.equal(one.losses.length, 50);
   assert.ok(
