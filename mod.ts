@@ -66,7 +66,11 @@ export {
   type GradientReceiver,
   type Gradients,
   type GraphNode,
+  type OpNode,
+  type Recomputed,
+  type RecomputedNode,
 } from "./src/tensor/autograd.ts";
+export { recompute } from "./src/tensor/recompute.ts";
 
 // Differentiable ops.
 export { geluTanh, relu, silu, tanh } from "./src/ops/activation.ts";

@@ -91,6 +91,7 @@ async function prepare(device: Device, flags: TrainOptions): Promise<Training | 
     const options = {
       ...{ text, context, batch, accumulate, steps, tensor, zero, zeroStage, seed, lr, sample },
       ...{ evaluateEvery, evaluateTokens, optimizer: { masterWeights, rounding } },
+      recompute: flags.recompute ? "blocks" as const : "nothing" as const,
     };
     return { model, tokenizer, options };
   } catch (error) {

@@ -25,6 +25,7 @@ export interface TrainOptions {
   readonly dtype: FloatType;
   readonly masterWeights: boolean;
   readonly rounding: "nearest" | "stochastic";
+  readonly recompute: boolean;
   readonly accumulate: number;
   readonly batch: number;
   /** Default: what the model can see, at most 128. */
@@ -111,6 +112,11 @@ function trainCommand(): Command {
     .addOption(
       new Option("--rounding <how>", "with bf16 or f16 and no copies: how steps are rounded")
         .choices(["nearest", "stochastic"]).default("nearest"),
+    )
+    .option(
+      "--recompute",
+      "keep the inputs of blocks only, and compute the rest again in backward: less memory, a third more time",
+      false,
     )
     .option("--batch <n>", "windows of a micro-batch, over all ranks", atLeast(1), 8)
     .option("--accumulate <n>", "micro-batches of a step", atLeast(1), 1)

@@ -8,6 +8,7 @@
 import type { LayerMaker } from "../nn/layer_maker.ts";
 import { type Layer, Module } from "../nn/module.ts";
 import { add } from "../ops/add.ts";
+import { recompute } from "../tensor/recompute.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Attention, type AttentionInput } from "./attention.ts";
 import type { BlockDescription, NormDescription } from "./decoder_description.ts";
@@ -46,6 +47,8 @@ export class Block extends Module<BlockInput> {
   readonly mlpNorm: Layer;
   /** Looks at every token alone. */
   readonly mlp: Mlp;
+  /** Whether backward computes again what lies within, instead of keeping it. */
+  recomputed = false;
   readonly #normPlace: "before" | "after";
 
   /** A block with layers from `make`. */
@@ -66,7 +69,13 @@ export class Block extends Module<BlockInput> {
   }
 
   /** x [B, T, D] -> [B, T, D] */
-  override async forward({ x, encoded, ...others }: BlockInput): Promise<Tensor> {
+  override async forward(input: BlockInput): Promise<Tensor> {
+    return this.recomputed
+      ? await recompute(() => this.#forward(input))
+      : await this.#forward(input);
+  }
+
+  async #forward({ x, encoded, ...others }: BlockInput): Promise<Tensor> {
     const { attention, crossAttention, mlp } = this;
     let y = await this.#add(x, this.attentionNorm, (x) => attention.forward({ x, ...others }));
     if (crossAttention !== undefined && encoded !== undefined) {

@@ -33,6 +33,8 @@ export interface LanguageTrainingOptions {
   readonly zeroStage: 1 | 2;
   /** Step size; without it Adafactor's relative step, times each parameter's RMS. */
   readonly lr?: Schedule | undefined;
+  /** What the model does not keep for backward, and computes again: see `PretrainedModel.recompute`. Default: nothing. */
+  readonly recompute?: "nothing" | "blocks";
   /** How 16-bit parameters are stepped. */
   readonly optimizer?: Pick<OptimizerOptions, "masterWeights" | "rounding">;
   /** Steps between evaluations; 0 for none but before and after. */
@@ -103,6 +105,7 @@ export async function trainLanguageModel(
   const groups = new Set([world.group, tensorParallelGroup, dataParallelGroup]);
   const [{ device }] = model.parameters();
   const placed = await placeModel(model, mesh);
+  model.recompute = options.recompute ?? "nothing";
   using optim = new DistributedAdaFactor(model.parameters(), {
     ...options.optimizer,
     ...(lr === undefined ? {} : { lr, scaleParameter: false }),

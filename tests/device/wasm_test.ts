@@ -91,7 +91,9 @@ Deno.test("wasm: statistics count what lives, what is pooled and the kernels run
   assert.ok(liveBytes >= 45_000 && liveBytes <= 55_000, `${liveBytes}`);
   device.run("fill", { out: live[1]! }, { offset: 0, length: 250, value: 1 });
   for (const buffer of live) buffer[Symbol.dispose]();
-  assert.deepEqual(device.statistics(), { liveBytes: 0, pooledBytes: liveBytes, kernelsRun: 1 });
+  assert.deepEqual(device.statistics(), {
+    ...{ liveBytes: 0, peakBytes: liveBytes, pooledBytes: liveBytes, kernelsRun: 1 },
+  });
   using _again = device.allocate(9000);
   assert.ok(device.statistics().pooledBytes < liveBytes, "a pooled piece is taken again");
 });

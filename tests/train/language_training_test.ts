@@ -98,6 +98,17 @@ Deno.test("ranks that split the model train as one rank does, beside others that
   }
 });
 
+Deno.test("blocks that are computed again train with the same bits", async () => {
+  const alone = await trainAlone({ recompute: "blocks" });
+  assert.deepEqual(alone, await trainAlone());
+  const all = await inProcessRanks(
+    4,
+    (world) => train(world, { ...OPTIONS, tensor: 2, zero: 2, zeroStage: 2, recompute: "blocks" }),
+  );
+  assertSame(all[0], alone);
+  for (const each of all) assert.deepEqual(each, all[0]);
+});
+
 Deno.test("trainLanguageModel() draws other windows and another sample with another seed", async () => {
   const [one, same, other] = [
     await trainAlone(),
