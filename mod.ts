@@ -76,10 +76,10 @@ export { recompute } from "./src/tensor/recompute.ts";
 export { geluTanh, relu, silu, tanh } from "./src/ops/activation.ts";
 export { add } from "./src/ops/add.ts";
 export { addRow } from "./src/ops/add_row.ts";
-export { attention, type AttentionOptions } from "./src/ops/attention.ts";
+export { attention, type AttentionDropout, type AttentionOptions } from "./src/ops/attention.ts";
 export { cast } from "./src/ops/cast.ts";
 export { crossEntropy, type CrossEntropyOptions, IGNORED } from "./src/ops/cross_entropy.ts";
-export { dropout, type DropoutOptions } from "./src/ops/dropout.ts";
+export { dropout, type DropoutOptions, type Dropping } from "./src/ops/dropout.ts";
 export { embedding, type EmbeddingLookup } from "./src/ops/embedding.ts";
 export { gelu } from "./src/ops/gelu.ts";
 export { linear } from "./src/ops/linear.ts";
@@ -113,6 +113,7 @@ export {
 } from "./src/nn/vocab_parallel_cross_entropy.ts";
 export { LayerNorm, type LayerNormParameters } from "./src/nn/layer_norm.ts";
 export { RmsNorm, type RmsNormParameters } from "./src/nn/rms_norm.ts";
+export type { DropoutMasks } from "./src/nn/dropout.ts";
 export { TransposedLinear } from "./src/nn/transposed_linear.ts";
 export { RandomSource, RandomStream } from "./src/nn/philox.ts";
 
@@ -140,7 +141,7 @@ export type {
 } from "./src/models/decoder_description.ts";
 export type { Block, BlockInput, BlockOptions } from "./src/models/block.ts";
 export type { Attention, AttentionInput } from "./src/models/attention.ts";
-export type { Mlp } from "./src/models/mlp.ts";
+export type { Mlp, MlpInput } from "./src/models/mlp.ts";
 export type { LearnedPositions, PositionedInput } from "./src/models/learned_positions.ts";
 export type { Activation } from "./src/models/activations.ts";
 export type { RotaryFrequencies, RotarySettings } from "./src/models/rotary_frequencies.ts";

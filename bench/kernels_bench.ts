@@ -156,6 +156,7 @@ function measureAttention(device: Device): void {
     const sizes = {
       ...{ batch, queries: positions, keys: positions, heads, keyHeads: heads },
       ...{ dim, valueDim: dim, causal, window: 0, masked: 0, biased: 0, scale: dim ** -0.5 },
+      ...{ seedLow: 0, seedHigh: 0, threshold: 0, keptScale: 1, firstHead: 0, allHeads: heads },
     };
     const forward = () => device.run("attention", { ...operands, out: out!, lse: lse! }, sizes);
     const backward = () => {

@@ -238,14 +238,17 @@ pub fn dropout(
     x: In,
     out: Out,
     length: usize,
+    cols: usize,
+    row_length: u32,
     seed_low: u32,
     seed_high: u32,
     first: u32,
     threshold: u32,
     scale: f32,
 ) {
-    let (x, out) = (read(x, length), write(out, length));
-    dropout::dropout(x, [seed_low, seed_high], first, threshold, scale, out);
+    let indices = dropout::Indices { first, cols: cols.max(1), row_length };
+    let dropping = dropout::Dropping { seed: [seed_low, seed_high], threshold, scale };
+    dropout::dropout(read(x, length), &indices, dropping, write(out, length));
 }
 
 #[wasm_bindgen]

@@ -6372,6 +6372,12 @@ fn expOrNan(x: f32) -> f32 {
   let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
   return select(expAccurate(x), x, isNan);
 }
+fn mix(value: u32) -> u32 {
+  var x = value;
+  x = (x ^ (x >> 16u)) * 0x7feb352du;
+  x = (x ^ (x >> 15u)) * 0x846ca68bu;
+  return x ^ (x >> 16u);
+}
 struct Params {
   batch: u32,
   queries: u32,
@@ -6385,6 +6391,12 @@ struct Params {
   masked: u32,
   biased: u32,
   scale: f32,
+  seedLow: u32,
+  seedHigh: u32,
+  threshold: u32,
+  keptScale: f32,
+  firstHead: u32,
+  allHeads: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<f32>;
@@ -6685,6 +6697,11 @@ fn scoreOf(place: Head, query: u32, key: u32, dots: f32) -> f32 {
   }
   return score;
 }
+fn keptShare(place: Head, query: u32, key: u32) -> f32 {
+  let head = params.firstHead + place.batch * params.allHeads + place.head;
+  let rowKey = mix(mix((head * params.queries + query) ^ params.seedLow) ^ params.seedHigh);
+  return select(0.0, params.keptScale, mix(key ^ rowKey) >= params.threshold);
+}
 fn firstKey(queryFirst: u32) -> u32 {
   if (params.window == 0u || queryFirst < params.window) {
     return 0u;
@@ -6971,6 +6988,13 @@ fn main(
 {
       sum += tile[row + 31u];
 }
+    if (params.threshold != 0u) {
+      workgroupBarrier();
+      for (var j = 0u; j < 4u; j++) {
+        let c = lane % 8u * 4u + j;
+        tile[row + c] *= keptShare(place, query, keyFirst + c);
+      }
+    }
 {
       if (0u * 32u < params.valueDim) {
         stageV(lane, PANEL_1, place, keyFirst, 0u * 32u);
@@ -7275,6 +7299,12 @@ fn expOrNan(x: f32) -> f32 {
   let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
   return select(expAccurate(x), x, isNan);
 }
+fn mix(value: u32) -> u32 {
+  var x = value;
+  x = (x ^ (x >> 16u)) * 0x7feb352du;
+  x = (x ^ (x >> 15u)) * 0x846ca68bu;
+  return x ^ (x >> 16u);
+}
 struct Params {
   batch: u32,
   queries: u32,
@@ -7288,6 +7318,12 @@ struct Params {
   masked: u32,
   biased: u32,
   scale: f32,
+  seedLow: u32,
+  seedHigh: u32,
+  threshold: u32,
+  keptScale: f32,
+  firstHead: u32,
+  allHeads: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<f32>;
@@ -7588,6 +7624,11 @@ fn scoreOf(place: Head, query: u32, key: u32, dots: f32) -> f32 {
   }
   return score;
 }
+fn keptShare(place: Head, query: u32, key: u32) -> f32 {
+  let head = params.firstHead + place.batch * params.allHeads + place.head;
+  let rowKey = mix(mix((head * params.queries + query) ^ params.seedLow) ^ params.seedHigh);
+  return select(0.0, params.keptScale, mix(key ^ rowKey) >= params.threshold);
+}
 fn firstKey(queryFirst: u32) -> u32 {
   if (params.window == 0u || queryFirst < params.window) {
     return 0u;
@@ -7642,15 +7683,22 @@ fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
     dp += panelDots(lane);
     workgroupBarrier();
   }
+  var shares = vec4f(1.0);
+  if (params.threshold != 0u) {
+    for (var j = 0u; j < 4u; j++) {
+      let query = queryFirst + lane / 16u + j / 2u * 16u;
+      shares[j] = keptShare(place, query, keyFirst + lane % 16u + j % 2u * 16u);
+    }
+  }
   var pairs = Pairs();
 {
     let query = queryFirst + lane / 16u + 0u / 2u * 16u;
     let key = keyFirst + lane % 16u + 0u % 2u * 16u;
     if (sees(place, query, key)) {
       let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
-      let p = expOrNan(scoreOf(place, query, key, dots[0u]) - moments[at]);
-      pairs.p[0u] = p;
-      pairs.ds[0u] = p * (dp[0u] - moments[at + params.queries]);
+      let weight = expOrNan(scoreOf(place, query, key, dots[0u]) - moments[at]);
+      pairs.p[0u] = weight * shares[0u];
+      pairs.ds[0u] = weight * (shares[0u] * dp[0u] - moments[at + params.queries]);
     }
 }
 {
@@ -7658,9 +7706,9 @@ fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
     let key = keyFirst + lane % 16u + 1u % 2u * 16u;
     if (sees(place, query, key)) {
       let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
-      let p = expOrNan(scoreOf(place, query, key, dots[1u]) - moments[at]);
-      pairs.p[1u] = p;
-      pairs.ds[1u] = p * (dp[1u] - moments[at + params.queries]);
+      let weight = expOrNan(scoreOf(place, query, key, dots[1u]) - moments[at]);
+      pairs.p[1u] = weight * shares[1u];
+      pairs.ds[1u] = weight * (shares[1u] * dp[1u] - moments[at + params.queries]);
     }
 }
 {
@@ -7668,9 +7716,9 @@ fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
     let key = keyFirst + lane % 16u + 2u % 2u * 16u;
     if (sees(place, query, key)) {
       let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
-      let p = expOrNan(scoreOf(place, query, key, dots[2u]) - moments[at]);
-      pairs.p[2u] = p;
-      pairs.ds[2u] = p * (dp[2u] - moments[at + params.queries]);
+      let weight = expOrNan(scoreOf(place, query, key, dots[2u]) - moments[at]);
+      pairs.p[2u] = weight * shares[2u];
+      pairs.ds[2u] = weight * (shares[2u] * dp[2u] - moments[at + params.queries]);
     }
 }
 {
@@ -7678,9 +7726,9 @@ fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
     let key = keyFirst + lane % 16u + 3u % 2u * 16u;
     if (sees(place, query, key)) {
       let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
-      let p = expOrNan(scoreOf(place, query, key, dots[3u]) - moments[at]);
-      pairs.p[3u] = p;
-      pairs.ds[3u] = p * (dp[3u] - moments[at + params.queries]);
+      let weight = expOrNan(scoreOf(place, query, key, dots[3u]) - moments[at]);
+      pairs.p[3u] = weight * shares[3u];
+      pairs.ds[3u] = weight * (shares[3u] * dp[3u] - moments[at + params.queries]);
     }
 }
   return pairs;
@@ -8506,6 +8554,12 @@ fn expOrNan(x: f32) -> f32 {
   let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
   return select(expAccurate(x), x, isNan);
 }
+fn mix(value: u32) -> u32 {
+  var x = value;
+  x = (x ^ (x >> 16u)) * 0x7feb352du;
+  x = (x ^ (x >> 15u)) * 0x846ca68bu;
+  return x ^ (x >> 16u);
+}
 struct Params {
   batch: u32,
   queries: u32,
@@ -8519,6 +8573,12 @@ struct Params {
   masked: u32,
   biased: u32,
   scale: f32,
+  seedLow: u32,
+  seedHigh: u32,
+  threshold: u32,
+  keptScale: f32,
+  firstHead: u32,
+  allHeads: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<f32>;
@@ -8819,6 +8879,11 @@ fn scoreOf(place: Head, query: u32, key: u32, dots: f32) -> f32 {
   }
   return score;
 }
+fn keptShare(place: Head, query: u32, key: u32) -> f32 {
+  let head = params.firstHead + place.batch * params.allHeads + place.head;
+  let rowKey = mix(mix((head * params.queries + query) ^ params.seedLow) ^ params.seedHigh);
+  return select(0.0, params.keptScale, mix(key ^ rowKey) >= params.threshold);
+}
 fn firstKey(queryFirst: u32) -> u32 {
   if (params.window == 0u || queryFirst < params.window) {
     return 0u;
@@ -8873,15 +8938,22 @@ fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
     dp += panelDots(lane);
     workgroupBarrier();
   }
+  var shares = vec4f(1.0);
+  if (params.threshold != 0u) {
+    for (var j = 0u; j < 4u; j++) {
+      let query = queryFirst + lane / 16u + j / 2u * 16u;
+      shares[j] = keptShare(place, query, keyFirst + lane % 16u + j % 2u * 16u);
+    }
+  }
   var pairs = Pairs();
 {
     let query = queryFirst + lane / 16u + 0u / 2u * 16u;
     let key = keyFirst + lane % 16u + 0u % 2u * 16u;
     if (sees(place, query, key)) {
       let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
-      let p = expOrNan(scoreOf(place, query, key, dots[0u]) - moments[at]);
-      pairs.p[0u] = p;
-      pairs.ds[0u] = p * (dp[0u] - moments[at + params.queries]);
+      let weight = expOrNan(scoreOf(place, query, key, dots[0u]) - moments[at]);
+      pairs.p[0u] = weight * shares[0u];
+      pairs.ds[0u] = weight * (shares[0u] * dp[0u] - moments[at + params.queries]);
     }
 }
 {
@@ -8889,9 +8961,9 @@ fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
     let key = keyFirst + lane % 16u + 1u % 2u * 16u;
     if (sees(place, query, key)) {
       let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
-      let p = expOrNan(scoreOf(place, query, key, dots[1u]) - moments[at]);
-      pairs.p[1u] = p;
-      pairs.ds[1u] = p * (dp[1u] - moments[at + params.queries]);
+      let weight = expOrNan(scoreOf(place, query, key, dots[1u]) - moments[at]);
+      pairs.p[1u] = weight * shares[1u];
+      pairs.ds[1u] = weight * (shares[1u] * dp[1u] - moments[at + params.queries]);
     }
 }
 {
@@ -8899,9 +8971,9 @@ fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
     let key = keyFirst + lane % 16u + 2u % 2u * 16u;
     if (sees(place, query, key)) {
       let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
-      let p = expOrNan(scoreOf(place, query, key, dots[2u]) - moments[at]);
-      pairs.p[2u] = p;
-      pairs.ds[2u] = p * (dp[2u] - moments[at + params.queries]);
+      let weight = expOrNan(scoreOf(place, query, key, dots[2u]) - moments[at]);
+      pairs.p[2u] = weight * shares[2u];
+      pairs.ds[2u] = weight * (shares[2u] * dp[2u] - moments[at + params.queries]);
     }
 }
 {
@@ -8909,9 +8981,9 @@ fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
     let key = keyFirst + lane % 16u + 3u % 2u * 16u;
     if (sees(place, query, key)) {
       let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
-      let p = expOrNan(scoreOf(place, query, key, dots[3u]) - moments[at]);
-      pairs.p[3u] = p;
-      pairs.ds[3u] = p * (dp[3u] - moments[at + params.queries]);
+      let weight = expOrNan(scoreOf(place, query, key, dots[3u]) - moments[at]);
+      pairs.p[3u] = weight * shares[3u];
+      pairs.ds[3u] = weight * (shares[3u] * dp[3u] - moments[at + params.queries]);
     }
 }
   return pairs;
@@ -10395,8 +10467,16 @@ fn main(
 }
 `,
   dropout: `
+fn mix(value: u32) -> u32 {
+  var x = value;
+  x = (x ^ (x >> 16u)) * 0x7feb352du;
+  x = (x ^ (x >> 15u)) * 0x846ca68bu;
+  return x ^ (x >> 16u);
+}
 struct Params {
   length: u32,
+  cols: u32,
+  rowLength: u32,
   seedLow: u32,
   seedHigh: u32,
   first: u32,
@@ -10416,37 +10496,35 @@ fn main(
 {
     let i = first + 0u * 256u;
     if (i < params.length) {
-      let random = mix(mix((params.first + i) ^ params.seedLow) ^ params.seedHigh);
+      let index = params.first + i / params.cols * params.rowLength + i % params.cols;
+      let random = mix(mix(index ^ params.seedLow) ^ params.seedHigh);
       out[i] = select(0.0, params.scale * x[i], random >= params.threshold);
     }
 }
 {
     let i = first + 1u * 256u;
     if (i < params.length) {
-      let random = mix(mix((params.first + i) ^ params.seedLow) ^ params.seedHigh);
+      let index = params.first + i / params.cols * params.rowLength + i % params.cols;
+      let random = mix(mix(index ^ params.seedLow) ^ params.seedHigh);
       out[i] = select(0.0, params.scale * x[i], random >= params.threshold);
     }
 }
 {
     let i = first + 2u * 256u;
     if (i < params.length) {
-      let random = mix(mix((params.first + i) ^ params.seedLow) ^ params.seedHigh);
+      let index = params.first + i / params.cols * params.rowLength + i % params.cols;
+      let random = mix(mix(index ^ params.seedLow) ^ params.seedHigh);
       out[i] = select(0.0, params.scale * x[i], random >= params.threshold);
     }
 }
 {
     let i = first + 3u * 256u;
     if (i < params.length) {
-      let random = mix(mix((params.first + i) ^ params.seedLow) ^ params.seedHigh);
+      let index = params.first + i / params.cols * params.rowLength + i % params.cols;
+      let random = mix(mix(index ^ params.seedLow) ^ params.seedHigh);
       out[i] = select(0.0, params.scale * x[i], random >= params.threshold);
     }
 }
-}
-fn mix(value: u32) -> u32 {
-  var x = value;
-  x = (x ^ (x >> 16u)) * 0x7feb352du;
-  x = (x ^ (x >> 15u)) * 0x846ca68bu;
-  return x ^ (x >> 16u);
 }
 `,
   embedding: `
