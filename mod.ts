@@ -125,6 +125,7 @@ export {
   savePretrained,
 } from "./src/checkpoint/pretrained.ts";
 export type { StorageOptions } from "./src/checkpoint/checkpoint_parameters.ts";
+export { alibiBias, type AlibiOptions, alibiSlopes } from "./src/models/alibi.ts";
 export { newModel, type NewModelOptions } from "./src/models/new_model.ts";
 export { type CheckpointForm, PretrainedModel } from "./src/models/pretrained_model.ts";
 export type { CheckpointNames } from "./src/models/checkpoint_names.ts";
