@@ -77,6 +77,7 @@ export { geluTanh, relu, silu, tanh } from "./src/ops/activation.ts";
 export { add } from "./src/ops/add.ts";
 export { addRow } from "./src/ops/add_row.ts";
 export { attention, type AttentionDropout, type AttentionOptions } from "./src/ops/attention.ts";
+export { batchedMatmul } from "./src/ops/batched_matmul.ts";
 export { cast } from "./src/ops/cast.ts";
 export { crossEntropy, type CrossEntropyOptions, IGNORED } from "./src/ops/cross_entropy.ts";
 export { dropout, type DropoutOptions, type Dropping } from "./src/ops/dropout.ts";

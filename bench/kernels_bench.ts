@@ -34,7 +34,7 @@ for (const device of devices) {
       const [m, n, k] of [[512, 512, 512], [64, 1024, 1024], [33, 65, 127], [3, 5, 7]] as const
     ) {
       const [a, b, out] = [random(device, m * k), random(device, k * n), random(device, m * n)];
-      const params = { m, n, k, rowBegin: 0, rowEnd: m, biasLength: 0, accumulate: 0 };
+      const params = { batch: 1, m, n, k, rowBegin: 0, rowEnd: m, biasLength: 0, accumulate: 0 };
       measure(`${kernel} ${m} x ${n} x ${k}`, {
         device,
         group: `matmul ${m} x ${n} x ${k}`,

@@ -74,11 +74,11 @@ export function hyperbolic_tangent(x: number, out: number, length: number): void
 
 export function hyperbolic_tangent_backward(x: number, dy: number, dx: number, length: number): void;
 
-export function matmul_nn(a: number, b: number, bias: number, out: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
+export function matmul_nn(a: number, b: number, bias: number, out: number, batch: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
 
-export function matmul_nt(a: number, b: number, bias: number, out: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
+export function matmul_nt(a: number, b: number, bias: number, out: number, batch: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
 
-export function matmul_tn(a: number, b: number, bias: number, out: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
+export function matmul_tn(a: number, b: number, bias: number, out: number, batch: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
 
 export function mul(a: number, b: number, out: number, length: number): void;
 

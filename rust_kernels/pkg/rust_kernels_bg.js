@@ -471,6 +471,7 @@ export function hyperbolic_tangent_backward(x, dy, dx, length) {
  * @param {number} b
  * @param {number} bias
  * @param {number} out
+ * @param {number} batch
  * @param {number} m
  * @param {number} n
  * @param {number} k
@@ -479,8 +480,8 @@ export function hyperbolic_tangent_backward(x, dy, dx, length) {
  * @param {number} bias_length
  * @param {number} accumulate
  */
-export function matmul_nn(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate) {
-    wasm.matmul_nn(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate);
+export function matmul_nn(a, b, bias, out, batch, m, n, k, row_begin, row_end, bias_length, accumulate) {
+    wasm.matmul_nn(a, b, bias, out, batch, m, n, k, row_begin, row_end, bias_length, accumulate);
 }
 
 /**
@@ -488,6 +489,7 @@ export function matmul_nn(a, b, bias, out, m, n, k, row_begin, row_end, bias_len
  * @param {number} b
  * @param {number} bias
  * @param {number} out
+ * @param {number} batch
  * @param {number} m
  * @param {number} n
  * @param {number} k
@@ -496,8 +498,8 @@ export function matmul_nn(a, b, bias, out, m, n, k, row_begin, row_end, bias_len
  * @param {number} bias_length
  * @param {number} accumulate
  */
-export function matmul_nt(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate) {
-    wasm.matmul_nt(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate);
+export function matmul_nt(a, b, bias, out, batch, m, n, k, row_begin, row_end, bias_length, accumulate) {
+    wasm.matmul_nt(a, b, bias, out, batch, m, n, k, row_begin, row_end, bias_length, accumulate);
 }
 
 /**
@@ -505,6 +507,7 @@ export function matmul_nt(a, b, bias, out, m, n, k, row_begin, row_end, bias_len
  * @param {number} b
  * @param {number} bias
  * @param {number} out
+ * @param {number} batch
  * @param {number} m
  * @param {number} n
  * @param {number} k
@@ -513,8 +516,8 @@ export function matmul_nt(a, b, bias, out, m, n, k, row_begin, row_end, bias_len
  * @param {number} bias_length
  * @param {number} accumulate
  */
-export function matmul_tn(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate) {
-    wasm.matmul_tn(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate);
+export function matmul_tn(a, b, bias, out, batch, m, n, k, row_begin, row_end, bias_length, accumulate) {
+    wasm.matmul_tn(a, b, bias, out, batch, m, n, k, row_begin, row_end, bias_length, accumulate);
 }
 
 /**

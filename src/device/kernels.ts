@@ -24,10 +24,12 @@ interface Kernel {
 const matmul = {
   bindings: { a: "read", b: "read", bias: "read", out: "write" },
   params: {
+    // So many matrices one after the other in a, b and out, each with the same bias.
+    batch: "u32",
     m: "u32",
     n: "u32",
     k: "u32",
-    // Only rows rowBegin <= row < rowEnd of `out` are computed.
+    // Of each of them only rows rowBegin <= row < rowEnd of `out` are computed.
     rowBegin: "u32",
     rowEnd: "u32",
     // n, or 0 for none (bind `device.empty`).

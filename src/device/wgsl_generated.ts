@@ -10960,6 +10960,7 @@ fn main(
 override aAlongK: bool;
 override bAlongK: bool;
 struct Params {
+  batch: u32,
   m: u32,
   n: u32,
   k: u32,
@@ -10982,10 +10983,15 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let tilesAcross = (params.n + 63u) / 64u;
-  let tile = group.y * groups.x + group.x;
+  let perMatrix = tilesAcross * ((params.rowEnd - params.rowBegin + 63u) / 64u);
+  let batch = (group.y * groups.x + group.x) / perMatrix;
+  let tile = (group.y * groups.x + group.x) % perMatrix;
+  let aFrom = batch * params.m * params.k;
+  let bFrom = batch * params.k * params.n;
+  let outFrom = batch * params.m * params.n;
   let rowFirst = params.rowBegin + tile / tilesAcross * 64u;
   let colFirst = tile % tilesAcross * 64u;
-  if (rowFirst >= params.rowEnd) {
+  if (batch >= params.batch) {
     return;
   }
   let rowLane = lane / 16u;
@@ -11003,7 +11009,7 @@ fn main(
       let aK = depth + aDeep;
       var aValue = 0.0;
       if (row < params.rowEnd && aK < params.k) {
-        aValue = a[select(aK * params.m + row, row * params.k + aK, aAlongK)];
+        aValue = a[aFrom + select(aK * params.m + row, row * params.k + aK, aAlongK)];
       }
       aPanel[aDeep * 17u + aLine / 4u][aLine % 4u] = aValue;
       let bLine = select(e % 64u, e / 16u, bAlongK);
@@ -11012,7 +11018,7 @@ fn main(
       let bK = depth + bDeep;
       var bValue = 0.0;
       if (col < params.n && bK < params.k) {
-        bValue = b[select(bK * params.n + col, col * params.k + bK, bAlongK)];
+        bValue = b[bFrom + select(bK * params.n + col, col * params.k + bK, bAlongK)];
       }
       bPanel[bDeep * 17u + bLine / 4u][bLine % 4u] = bValue;
 }
@@ -11024,7 +11030,7 @@ fn main(
       let aK = depth + aDeep;
       var aValue = 0.0;
       if (row < params.rowEnd && aK < params.k) {
-        aValue = a[select(aK * params.m + row, row * params.k + aK, aAlongK)];
+        aValue = a[aFrom + select(aK * params.m + row, row * params.k + aK, aAlongK)];
       }
       aPanel[aDeep * 17u + aLine / 4u][aLine % 4u] = aValue;
       let bLine = select(e % 64u, e / 16u, bAlongK);
@@ -11033,7 +11039,7 @@ fn main(
       let bK = depth + bDeep;
       var bValue = 0.0;
       if (col < params.n && bK < params.k) {
-        bValue = b[select(bK * params.n + col, col * params.k + bK, bAlongK)];
+        bValue = b[bFrom + select(bK * params.n + col, col * params.k + bK, bAlongK)];
       }
       bPanel[bDeep * 17u + bLine / 4u][bLine % 4u] = bValue;
 }
@@ -11045,7 +11051,7 @@ fn main(
       let aK = depth + aDeep;
       var aValue = 0.0;
       if (row < params.rowEnd && aK < params.k) {
-        aValue = a[select(aK * params.m + row, row * params.k + aK, aAlongK)];
+        aValue = a[aFrom + select(aK * params.m + row, row * params.k + aK, aAlongK)];
       }
       aPanel[aDeep * 17u + aLine / 4u][aLine % 4u] = aValue;
       let bLine = select(e % 64u, e / 16u, bAlongK);
@@ -11054,7 +11060,7 @@ fn main(
       let bK = depth + bDeep;
       var bValue = 0.0;
       if (col < params.n && bK < params.k) {
-        bValue = b[select(bK * params.n + col, col * params.k + bK, bAlongK)];
+        bValue = b[bFrom + select(bK * params.n + col, col * params.k + bK, bAlongK)];
       }
       bPanel[bDeep * 17u + bLine / 4u][bLine % 4u] = bValue;
 }
@@ -11066,7 +11072,7 @@ fn main(
       let aK = depth + aDeep;
       var aValue = 0.0;
       if (row < params.rowEnd && aK < params.k) {
-        aValue = a[select(aK * params.m + row, row * params.k + aK, aAlongK)];
+        aValue = a[aFrom + select(aK * params.m + row, row * params.k + aK, aAlongK)];
       }
       aPanel[aDeep * 17u + aLine / 4u][aLine % 4u] = aValue;
       let bLine = select(e % 64u, e / 16u, bAlongK);
@@ -11075,7 +11081,7 @@ fn main(
       let bK = depth + bDeep;
       var bValue = 0.0;
       if (col < params.n && bK < params.k) {
-        bValue = b[select(bK * params.n + col, col * params.k + bK, bAlongK)];
+        bValue = b[bFrom + select(bK * params.n + col, col * params.k + bK, bAlongK)];
       }
       bPanel[bDeep * 17u + bLine / 4u][bLine % 4u] = bValue;
 }
@@ -11233,9 +11239,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[0u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11243,9 +11249,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[0u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11253,9 +11259,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[0u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11263,9 +11269,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[0u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11276,9 +11282,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[1u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11286,9 +11292,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[1u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11296,9 +11302,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[1u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11306,9 +11312,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[1u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11319,9 +11325,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[2u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11329,9 +11335,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[2u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11339,9 +11345,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[2u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11349,9 +11355,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[2u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11362,9 +11368,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[3u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11372,9 +11378,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[3u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11382,9 +11388,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[3u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11392,9 +11398,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[3u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11404,6 +11410,7 @@ fn main(
 override aAlongK: bool;
 override bAlongK: bool;
 struct Params {
+  batch: u32,
   m: u32,
   n: u32,
   k: u32,
@@ -11424,10 +11431,13 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let blocksAcross = (params.n + 3u) / 4u;
-  let block = (group.y * groups.x + group.x) * 64u + lane;
+  let perMatrix = blocksAcross * ((params.rowEnd - params.rowBegin + 7u) / 8u);
+  let batch = ((group.y * groups.x + group.x) * 64u + lane) / perMatrix;
+  let block = ((group.y * groups.x + group.x) * 64u + lane) % perMatrix;
+  let outFrom = batch * params.m * params.n;
   let rowFirst = params.rowBegin + block / blocksAcross * 8u;
   let colFirst = block % blocksAcross * 4u;
-  if (rowFirst >= params.rowEnd) {
+  if (batch >= params.batch) {
     return;
   }
   let aStep = select(params.m, 1u, aAlongK);
@@ -11438,40 +11448,40 @@ fn main(
   var bAt = array<u32, 4>();
   var sums = array<vec4f, 8>();
 {
-    aAt[0u] = min(rowFirst + 0u, params.rowEnd - 1u) * aRow;
+    aAt[0u] = batch * params.m * params.k + min(rowFirst + 0u, params.rowEnd - 1u) * aRow;
 }
 {
-    aAt[1u] = min(rowFirst + 1u, params.rowEnd - 1u) * aRow;
+    aAt[1u] = batch * params.m * params.k + min(rowFirst + 1u, params.rowEnd - 1u) * aRow;
 }
 {
-    aAt[2u] = min(rowFirst + 2u, params.rowEnd - 1u) * aRow;
+    aAt[2u] = batch * params.m * params.k + min(rowFirst + 2u, params.rowEnd - 1u) * aRow;
 }
 {
-    aAt[3u] = min(rowFirst + 3u, params.rowEnd - 1u) * aRow;
+    aAt[3u] = batch * params.m * params.k + min(rowFirst + 3u, params.rowEnd - 1u) * aRow;
 }
 {
-    aAt[4u] = min(rowFirst + 4u, params.rowEnd - 1u) * aRow;
+    aAt[4u] = batch * params.m * params.k + min(rowFirst + 4u, params.rowEnd - 1u) * aRow;
 }
 {
-    aAt[5u] = min(rowFirst + 5u, params.rowEnd - 1u) * aRow;
+    aAt[5u] = batch * params.m * params.k + min(rowFirst + 5u, params.rowEnd - 1u) * aRow;
 }
 {
-    aAt[6u] = min(rowFirst + 6u, params.rowEnd - 1u) * aRow;
+    aAt[6u] = batch * params.m * params.k + min(rowFirst + 6u, params.rowEnd - 1u) * aRow;
 }
 {
-    aAt[7u] = min(rowFirst + 7u, params.rowEnd - 1u) * aRow;
+    aAt[7u] = batch * params.m * params.k + min(rowFirst + 7u, params.rowEnd - 1u) * aRow;
 }
 {
-    bAt[0u] = min(colFirst + 0u, params.n - 1u) * bCol;
+    bAt[0u] = batch * params.k * params.n + min(colFirst + 0u, params.n - 1u) * bCol;
 }
 {
-    bAt[1u] = min(colFirst + 1u, params.n - 1u) * bCol;
+    bAt[1u] = batch * params.k * params.n + min(colFirst + 1u, params.n - 1u) * bCol;
 }
 {
-    bAt[2u] = min(colFirst + 2u, params.n - 1u) * bCol;
+    bAt[2u] = batch * params.k * params.n + min(colFirst + 2u, params.n - 1u) * bCol;
 }
 {
-    bAt[3u] = min(colFirst + 3u, params.n - 1u) * bCol;
+    bAt[3u] = batch * params.k * params.n + min(colFirst + 3u, params.n - 1u) * bCol;
 }
   for (var k = 0u; k < params.k; k++) {
     let y = vec4f(b[bAt[0]], b[bAt[1]], b[bAt[2]], b[bAt[3]]);
@@ -11542,9 +11552,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[0u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11552,9 +11562,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[0u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11562,9 +11572,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[0u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11572,9 +11582,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[0u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11585,9 +11595,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[1u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11595,9 +11605,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[1u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11605,9 +11615,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[1u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11615,9 +11625,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[1u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11628,9 +11638,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[2u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11638,9 +11648,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[2u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11648,9 +11658,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[2u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11658,9 +11668,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[2u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11671,9 +11681,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[3u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11681,9 +11691,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[3u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11691,9 +11701,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[3u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11701,9 +11711,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[3u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11714,9 +11724,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[4u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11724,9 +11734,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[4u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11734,9 +11744,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[4u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11744,9 +11754,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[4u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11757,9 +11767,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[5u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11767,9 +11777,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[5u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11777,9 +11787,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[5u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11787,9 +11797,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[5u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11800,9 +11810,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[6u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11810,9 +11820,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[6u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11820,9 +11830,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[6u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11830,9 +11840,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[6u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11843,9 +11853,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[7u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11853,9 +11863,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[7u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11863,9 +11873,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[7u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11873,9 +11883,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[7u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }

@@ -141,7 +141,16 @@ Deno.test("wasm: a kernel that finds no scratch memory says so", () => {
   const bias = device.empty;
   const multiply = () =>
     device.run("matmul_nn", { a, b: a, bias, out }, {
-      ...{ m: size, n: size, k: size, rowBegin: 0, rowEnd: size, biasLength: 0, accumulate: 0 },
+      ...{
+        batch: 1,
+        m: size,
+        n: size,
+        k: size,
+        rowBegin: 0,
+        rowEnd: size,
+        biasLength: 0,
+        accumulate: 0,
+      },
     });
   // Fill what is left, in ever smaller pieces.
   for (let bytes = 2 ** 30; bytes >= 2 ** 12; bytes /= 2) {
