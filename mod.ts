@@ -66,16 +66,21 @@ export {
   type GradientReceiver,
   type Gradients,
   type GraphNode,
+  type OpNode,
+  type Recomputed,
+  type RecomputedNode,
 } from "./src/tensor/autograd.ts";
+export { recompute } from "./src/tensor/recompute.ts";
 
 // Differentiable ops.
 export { geluTanh, relu, silu, tanh } from "./src/ops/activation.ts";
 export { add } from "./src/ops/add.ts";
 export { addRow } from "./src/ops/add_row.ts";
-export { attention, type AttentionOptions } from "./src/ops/attention.ts";
+export { attention, type AttentionDropout, type AttentionOptions } from "./src/ops/attention.ts";
+export { batchedMatmul } from "./src/ops/batched_matmul.ts";
 export { cast } from "./src/ops/cast.ts";
 export { crossEntropy, type CrossEntropyOptions, IGNORED } from "./src/ops/cross_entropy.ts";
-export { dropout, type DropoutOptions } from "./src/ops/dropout.ts";
+export { dropout, type DropoutOptions, type Dropping } from "./src/ops/dropout.ts";
 export { embedding, type EmbeddingLookup } from "./src/ops/embedding.ts";
 export { gelu } from "./src/ops/gelu.ts";
 export { linear } from "./src/ops/linear.ts";
@@ -109,6 +114,7 @@ export {
 } from "./src/nn/vocab_parallel_cross_entropy.ts";
 export { LayerNorm, type LayerNormParameters } from "./src/nn/layer_norm.ts";
 export { RmsNorm, type RmsNormParameters } from "./src/nn/rms_norm.ts";
+export type { DropoutMasks } from "./src/nn/dropout.ts";
 export { TransposedLinear } from "./src/nn/transposed_linear.ts";
 export { RandomSource, RandomStream } from "./src/nn/philox.ts";
 
@@ -120,6 +126,7 @@ export {
   savePretrained,
 } from "./src/checkpoint/pretrained.ts";
 export type { StorageOptions } from "./src/checkpoint/checkpoint_parameters.ts";
+export { alibiBias, type AlibiOptions, alibiSlopes } from "./src/models/alibi.ts";
 export { newModel, type NewModelOptions } from "./src/models/new_model.ts";
 export { type CheckpointForm, PretrainedModel } from "./src/models/pretrained_model.ts";
 export type { CheckpointNames } from "./src/models/checkpoint_names.ts";
@@ -136,7 +143,7 @@ export type {
 } from "./src/models/decoder_description.ts";
 export type { Block, BlockInput, BlockOptions } from "./src/models/block.ts";
 export type { Attention, AttentionInput } from "./src/models/attention.ts";
-export type { Mlp } from "./src/models/mlp.ts";
+export type { Mlp, MlpInput } from "./src/models/mlp.ts";
 export type { LearnedPositions, PositionedInput } from "./src/models/learned_positions.ts";
 export type { Activation } from "./src/models/activations.ts";
 export type { RotaryFrequencies, RotarySettings } from "./src/models/rotary_frequencies.ts";

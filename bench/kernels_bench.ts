@@ -34,7 +34,7 @@ for (const device of devices) {
       const [m, n, k] of [[512, 512, 512], [64, 1024, 1024], [33, 65, 127], [3, 5, 7]] as const
     ) {
       const [a, b, out] = [random(device, m * k), random(device, k * n), random(device, m * n)];
-      const params = { m, n, k, rowBegin: 0, rowEnd: m, biasLength: 0, accumulate: 0 };
+      const params = { batch: 1, m, n, k, rowBegin: 0, rowEnd: m, biasLength: 0, accumulate: 0 };
       measure(`${kernel} ${m} x ${n} x ${k}`, {
         device,
         group: `matmul ${m} x ${n} x ${k}`,
@@ -156,6 +156,7 @@ function measureAttention(device: Device): void {
     const sizes = {
       ...{ batch, queries: positions, keys: positions, heads, keyHeads: heads },
       ...{ dim, valueDim: dim, causal, window: 0, masked: 0, biased: 0, scale: dim ** -0.5 },
+      ...{ seedLow: 0, seedHigh: 0, threshold: 0, keptScale: 1, firstHead: 0, allHeads: heads },
     };
     const forward = () => device.run("attention", { ...operands, out: out!, lse: lse! }, sizes);
     const backward = () => {

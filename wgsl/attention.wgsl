@@ -1,4 +1,4 @@
-// out[t] = sum_s softmax_s(score[t, s]) v[s],   lse[t] = ln sum_s e^score[t, s], over the keys s that query t sees
+// out[t] = sum_s softmax_s(score[t, s]) share[t, s] v[s],   lse[t] = ln sum_s e^score[t, s], over the keys s that query t sees
 //
 // A workgroup owns 32 queries of a head and goes through the keys 32 at a time (Dao et al. 2022). Each query, 8 lanes,
 // keeps its largest score so far, the sum of e^(score - largest) and the weighted sum of values, 4 elements of every 32 per
@@ -59,6 +59,13 @@ fn main(
     sum *= kept;
     for (var j = 0u; j < 32u; j++) { // unroll
       sum += tile[row + j];
+    }
+    if (params.threshold != 0u) {
+      workgroupBarrier();
+      for (var j = 0u; j < 4u; j++) {
+        let c = lane % 8u * 4u + j;
+        tile[row + c] *= keptShare(place, query, keyFirst + c);
+      }
     }
     for (var chunk = 0u; chunk < 8u; chunk++) { // unroll
       if (chunk * 32u < params.valueDim) {

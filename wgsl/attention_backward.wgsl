@@ -1,5 +1,5 @@
 // The gradients of attention, with the weights of each tile computed again:
-//   dq[t] = scale sum_s ds k[s]     dk[s] = scale sum_t ds q[t]     dv[s] = sum_t p dout[t]
+//   dq[t] = scale sum_s ds k[s]     dk[s] = scale sum_t ds q[t]     dv[s] = sum_t p dout[t]     (attention_pairs.wgsl)
 //
 // First workgroups own 32 queries of a head and go through the keys, then 32 keys of a head and go through the queries of
 // every head that uses them, in their order. So nothing is added atomically, and every run gives the same bits.

@@ -1,9 +1,13 @@
-// out = scale x where hash(index) >= threshold, else 0; the first element has the index `first`. The hash is that of
-// rust_kernels/src/dropout.rs: an element's fate is the same on every device.
+// out = scale x where hash(index) >= threshold, else 0; the first element has the index `first`, and rows of `cols` elements
+// begin `rowLength` apart. The hash is that of rust_kernels/src/dropout.rs: an element's fate is the same on every device.
 // A workgroup does 1024 elements, four per invocation and 256 apart, so that neighbours read neighbours.
+
+// include: mix
 
 struct Params {
   length: u32,
+  cols: u32,
+  rowLength: u32,
   seedLow: u32,
   seedHigh: u32,
   first: u32,
@@ -25,15 +29,9 @@ fn main(
   for (var j = 0u; j < 4u; j++) { // unroll
     let i = first + j * 256u;
     if (i < params.length) {
-      let random = mix(mix((params.first + i) ^ params.seedLow) ^ params.seedHigh);
+      let index = params.first + i / params.cols * params.rowLength + i % params.cols;
+      let random = mix(mix(index ^ params.seedLow) ^ params.seedHigh);
       out[i] = select(0.0, params.scale * x[i], random >= params.threshold);
     }
   }
-}
-
-fn mix(value: u32) -> u32 {
-  var x = value;
-  x = (x ^ (x >> 16u)) * 0x7feb352du;
-  x = (x ^ (x >> 15u)) * 0x846ca68bu;
-  return x ^ (x >> 16u);
 }

@@ -1,4 +1,4 @@
-// out[m, n] (+)= a b + bias[n], tiled: for matmul_nn, matmul_nt and matmul_tn.
+// out[m, n] (+)= a b + bias[n] for each of a batch, tiled: for matmul_nn, matmul_nt and matmul_tn.
 //
 // A workgroup of 16 x 16 makes a 64 x 64 tile of `out`, 4 x 4 per invocation, from panels of a and b that are 16 deep and
 // lie in workgroup memory: each loaded value serves 64 products. Panels are stored depth first and 17 vectors apart (not
@@ -9,6 +9,7 @@ override aAlongK: bool;
 override bAlongK: bool;
 
 struct Params {
+  batch: u32,
   m: u32,
   n: u32,
   k: u32,
@@ -34,10 +35,15 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let tilesAcross = (params.n + 63u) / 64u;
-  let tile = group.y * groups.x + group.x;
+  let perMatrix = tilesAcross * ((params.rowEnd - params.rowBegin + 63u) / 64u);
+  let batch = (group.y * groups.x + group.x) / perMatrix;
+  let tile = (group.y * groups.x + group.x) % perMatrix;
+  let aFrom = batch * params.m * params.k;
+  let bFrom = batch * params.k * params.n;
+  let outFrom = batch * params.m * params.n;
   let rowFirst = params.rowBegin + tile / tilesAcross * 64u;
   let colFirst = tile % tilesAcross * 64u;
-  if (rowFirst >= params.rowEnd) {
+  if (batch >= params.batch) {
     return;
   }
   let rowLane = lane / 16u;
@@ -57,7 +63,7 @@ fn main(
       let aK = depth + aDeep;
       var aValue = 0.0;
       if (row < params.rowEnd && aK < params.k) {
-        aValue = a[select(aK * params.m + row, row * params.k + aK, aAlongK)];
+        aValue = a[aFrom + select(aK * params.m + row, row * params.k + aK, aAlongK)];
       }
       aPanel[aDeep * 17u + aLine / 4u][aLine % 4u] = aValue;
 
@@ -67,7 +73,7 @@ fn main(
       let bK = depth + bDeep;
       var bValue = 0.0;
       if (col < params.n && bK < params.k) {
-        bValue = b[select(bK * params.n + col, col * params.k + bK, bAlongK)];
+        bValue = b[bFrom + select(bK * params.n + col, col * params.k + bK, bAlongK)];
       }
       bPanel[bDeep * 17u + bLine / 4u][bLine % 4u] = bValue;
     }
@@ -97,9 +103,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[i][j] + biases[j];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
     }
   }

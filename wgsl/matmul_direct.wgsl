@@ -1,4 +1,4 @@
-// out[m, n] (+)= a b + bias[n] as in matmul.wgsl, for adapters that run on the CPU: there a barrier costs more than the
+// out[m, n] (+)= a b + bias[n] for each of a batch as in matmul.wgsl, for adapters that run on the CPU: there a barrier costs more than the
 // loads it saves, so every invocation makes a block of 8 rows x 4 columns from registers alone.
 // Rows and columns past the end read the last one again, and are not written.
 
@@ -7,6 +7,7 @@ override aAlongK: bool;
 override bAlongK: bool;
 
 struct Params {
+  batch: u32,
   m: u32,
   n: u32,
   k: u32,
@@ -29,10 +30,13 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let blocksAcross = (params.n + 3u) / 4u;
-  let block = (group.y * groups.x + group.x) * 64u + lane;
+  let perMatrix = blocksAcross * ((params.rowEnd - params.rowBegin + 7u) / 8u);
+  let batch = ((group.y * groups.x + group.x) * 64u + lane) / perMatrix;
+  let block = ((group.y * groups.x + group.x) * 64u + lane) % perMatrix;
+  let outFrom = batch * params.m * params.n;
   let rowFirst = params.rowBegin + block / blocksAcross * 8u;
   let colFirst = block % blocksAcross * 4u;
-  if (rowFirst >= params.rowEnd) {
+  if (batch >= params.batch) {
     return;
   }
 
@@ -45,10 +49,10 @@ fn main(
   var bAt = array<u32, 4>();
   var sums = array<vec4f, 8>();
   for (var i = 0u; i < 8u; i++) { // unroll
-    aAt[i] = min(rowFirst + i, params.rowEnd - 1u) * aRow;
+    aAt[i] = batch * params.m * params.k + min(rowFirst + i, params.rowEnd - 1u) * aRow;
   }
   for (var j = 0u; j < 4u; j++) { // unroll
-    bAt[j] = min(colFirst + j, params.n - 1u) * bCol;
+    bAt[j] = batch * params.k * params.n + min(colFirst + j, params.n - 1u) * bCol;
   }
   for (var k = 0u; k < params.k; k++) {
     let y = vec4f(b[bAt[0]], b[bAt[1]], b[bAt[2]], b[bAt[3]]);
@@ -74,9 +78,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[i][j] + biases[j];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
     }
   }

@@ -38,11 +38,11 @@ export function add_row(x: number, bias: number, out: number, rows: number, cols
  */
 export function allocate(bytes: number): number;
 
-export function attention(q: number, k: number, v: number, key_mask: number, bias: number, out: number, lse: number, batch: number, queries: number, keys: number, heads: number, key_heads: number, dim: number, value_dim: number, causal: number, window: number, masked: number, biased: number, scale: number): void;
+export function attention(q: number, k: number, v: number, key_mask: number, bias: number, out: number, lse: number, batch: number, queries: number, keys: number, heads: number, key_heads: number, dim: number, value_dim: number, causal: number, window: number, masked: number, biased: number, scale: number, seed_low: number, seed_high: number, threshold: number, kept_scale: number, first_head: number, all_heads: number): void;
 
-export function attention_backward(q: number, k: number, v: number, key_mask: number, bias: number, dout: number, moments: number, dq: number, dk: number, dv: number, batch: number, queries: number, keys: number, heads: number, key_heads: number, dim: number, value_dim: number, causal: number, window: number, masked: number, biased: number, scale: number): void;
+export function attention_backward(q: number, k: number, v: number, key_mask: number, bias: number, dout: number, moments: number, dq: number, dk: number, dv: number, batch: number, queries: number, keys: number, heads: number, key_heads: number, dim: number, value_dim: number, causal: number, window: number, masked: number, biased: number, scale: number, seed_low: number, seed_high: number, threshold: number, kept_scale: number, first_head: number, all_heads: number): void;
 
-export function attention_bias_backward(q: number, k: number, v: number, key_mask: number, bias: number, dout: number, moments: number, dbias: number, batch: number, queries: number, keys: number, heads: number, key_heads: number, dim: number, value_dim: number, causal: number, window: number, masked: number, biased: number, scale: number): void;
+export function attention_bias_backward(q: number, k: number, v: number, key_mask: number, bias: number, dout: number, moments: number, dbias: number, batch: number, queries: number, keys: number, heads: number, key_heads: number, dim: number, value_dim: number, causal: number, window: number, masked: number, biased: number, scale: number, seed_low: number, seed_high: number, threshold: number, kept_scale: number, first_head: number, all_heads: number): void;
 
 export function attention_delta(dout: number, out: number, lse: number, moments: number, batch: number, queries: number, heads: number, value_dim: number): void;
 
@@ -54,7 +54,7 @@ export function column_sums(x: number, out: number, rows: number, cols: number, 
 
 export function copy_block(x: number, out: number, rows: number, cols: number, from_stride: number, from_offset: number, to_stride: number, to_offset: number): void;
 
-export function dropout(x: number, out: number, length: number, seed_low: number, seed_high: number, first: number, threshold: number, scale: number): void;
+export function dropout(x: number, out: number, length: number, cols: number, row_length: number, seed_low: number, seed_high: number, first: number, threshold: number, scale: number): void;
 
 export function embedding(table: number, indices: number, out: number, count: number, width: number, num_rows: number, table_type: number): void;
 
@@ -74,11 +74,11 @@ export function hyperbolic_tangent(x: number, out: number, length: number): void
 
 export function hyperbolic_tangent_backward(x: number, dy: number, dx: number, length: number): void;
 
-export function matmul_nn(a: number, b: number, bias: number, out: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
+export function matmul_nn(a: number, b: number, bias: number, out: number, batch: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
 
-export function matmul_nt(a: number, b: number, bias: number, out: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
+export function matmul_nt(a: number, b: number, bias: number, out: number, batch: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
 
-export function matmul_tn(a: number, b: number, bias: number, out: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
+export function matmul_tn(a: number, b: number, bias: number, out: number, batch: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
 
 export function mul(a: number, b: number, out: number, length: number): void;
 

@@ -215,9 +215,15 @@ export function allocate(bytes) {
  * @param {number} masked
  * @param {number} biased
  * @param {number} scale
+ * @param {number} seed_low
+ * @param {number} seed_high
+ * @param {number} threshold
+ * @param {number} kept_scale
+ * @param {number} first_head
+ * @param {number} all_heads
  */
-export function attention(q, k, v, key_mask, bias, out, lse, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale) {
-    wasm.attention(q, k, v, key_mask, bias, out, lse, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale);
+export function attention(q, k, v, key_mask, bias, out, lse, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale, seed_low, seed_high, threshold, kept_scale, first_head, all_heads) {
+    wasm.attention(q, k, v, key_mask, bias, out, lse, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale, seed_low, seed_high, threshold, kept_scale, first_head, all_heads);
 }
 
 /**
@@ -243,9 +249,15 @@ export function attention(q, k, v, key_mask, bias, out, lse, batch, queries, key
  * @param {number} masked
  * @param {number} biased
  * @param {number} scale
+ * @param {number} seed_low
+ * @param {number} seed_high
+ * @param {number} threshold
+ * @param {number} kept_scale
+ * @param {number} first_head
+ * @param {number} all_heads
  */
-export function attention_backward(q, k, v, key_mask, bias, dout, moments, dq, dk, dv, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale) {
-    wasm.attention_backward(q, k, v, key_mask, bias, dout, moments, dq, dk, dv, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale);
+export function attention_backward(q, k, v, key_mask, bias, dout, moments, dq, dk, dv, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale, seed_low, seed_high, threshold, kept_scale, first_head, all_heads) {
+    wasm.attention_backward(q, k, v, key_mask, bias, dout, moments, dq, dk, dv, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale, seed_low, seed_high, threshold, kept_scale, first_head, all_heads);
 }
 
 /**
@@ -269,9 +281,15 @@ export function attention_backward(q, k, v, key_mask, bias, dout, moments, dq, d
  * @param {number} masked
  * @param {number} biased
  * @param {number} scale
+ * @param {number} seed_low
+ * @param {number} seed_high
+ * @param {number} threshold
+ * @param {number} kept_scale
+ * @param {number} first_head
+ * @param {number} all_heads
  */
-export function attention_bias_backward(q, k, v, key_mask, bias, dout, moments, dbias, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale) {
-    wasm.attention_bias_backward(q, k, v, key_mask, bias, dout, moments, dbias, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale);
+export function attention_bias_backward(q, k, v, key_mask, bias, dout, moments, dbias, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale, seed_low, seed_high, threshold, kept_scale, first_head, all_heads) {
+    wasm.attention_bias_backward(q, k, v, key_mask, bias, dout, moments, dbias, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale, seed_low, seed_high, threshold, kept_scale, first_head, all_heads);
 }
 
 /**
@@ -344,14 +362,16 @@ export function copy_block(x, out, rows, cols, from_stride, from_offset, to_stri
  * @param {number} x
  * @param {number} out
  * @param {number} length
+ * @param {number} cols
+ * @param {number} row_length
  * @param {number} seed_low
  * @param {number} seed_high
  * @param {number} first
  * @param {number} threshold
  * @param {number} scale
  */
-export function dropout(x, out, length, seed_low, seed_high, first, threshold, scale) {
-    wasm.dropout(x, out, length, seed_low, seed_high, first, threshold, scale);
+export function dropout(x, out, length, cols, row_length, seed_low, seed_high, first, threshold, scale) {
+    wasm.dropout(x, out, length, cols, row_length, seed_low, seed_high, first, threshold, scale);
 }
 
 /**
@@ -451,6 +471,7 @@ export function hyperbolic_tangent_backward(x, dy, dx, length) {
  * @param {number} b
  * @param {number} bias
  * @param {number} out
+ * @param {number} batch
  * @param {number} m
  * @param {number} n
  * @param {number} k
@@ -459,8 +480,8 @@ export function hyperbolic_tangent_backward(x, dy, dx, length) {
  * @param {number} bias_length
  * @param {number} accumulate
  */
-export function matmul_nn(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate) {
-    wasm.matmul_nn(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate);
+export function matmul_nn(a, b, bias, out, batch, m, n, k, row_begin, row_end, bias_length, accumulate) {
+    wasm.matmul_nn(a, b, bias, out, batch, m, n, k, row_begin, row_end, bias_length, accumulate);
 }
 
 /**
@@ -468,6 +489,7 @@ export function matmul_nn(a, b, bias, out, m, n, k, row_begin, row_end, bias_len
  * @param {number} b
  * @param {number} bias
  * @param {number} out
+ * @param {number} batch
  * @param {number} m
  * @param {number} n
  * @param {number} k
@@ -476,8 +498,8 @@ export function matmul_nn(a, b, bias, out, m, n, k, row_begin, row_end, bias_len
  * @param {number} bias_length
  * @param {number} accumulate
  */
-export function matmul_nt(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate) {
-    wasm.matmul_nt(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate);
+export function matmul_nt(a, b, bias, out, batch, m, n, k, row_begin, row_end, bias_length, accumulate) {
+    wasm.matmul_nt(a, b, bias, out, batch, m, n, k, row_begin, row_end, bias_length, accumulate);
 }
 
 /**
@@ -485,6 +507,7 @@ export function matmul_nt(a, b, bias, out, m, n, k, row_begin, row_end, bias_len
  * @param {number} b
  * @param {number} bias
  * @param {number} out
+ * @param {number} batch
  * @param {number} m
  * @param {number} n
  * @param {number} k
@@ -493,8 +516,8 @@ export function matmul_nt(a, b, bias, out, m, n, k, row_begin, row_end, bias_len
  * @param {number} bias_length
  * @param {number} accumulate
  */
-export function matmul_tn(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate) {
-    wasm.matmul_tn(a, b, bias, out, m, n, k, row_begin, row_end, bias_length, accumulate);
+export function matmul_tn(a, b, bias, out, batch, m, n, k, row_begin, row_end, bias_length, accumulate) {
+    wasm.matmul_tn(a, b, bias, out, batch, m, n, k, row_begin, row_end, bias_length, accumulate);
 }
 
 /**

@@ -1,4 +1,5 @@
-//! out[t] = sum_s softmax_s(scale q[t] . k[s] + bias[s - t]) v[s] for every head, over the keys that query t sees.
+//! out[t] = sum_s softmax_s(scale q[t] . k[s] + bias[s - t]) share[t, s] v[s] for every head, over the keys that query t
+//! sees; a share is what dropout leaves, 1 without it.
 //!
 //! No row of scores is ever whole (Rabe & Staats 2021; Dao et al. 2022): keys come a block at a time, and each query keeps
 //! its largest score m so far, the sum l of e^(score - m) and the weighted sum of values. Where a block has a larger score,
@@ -6,8 +7,8 @@
 
 use crate::allocation::{OutOfMemory, scratch};
 use crate::attention_scores::{
-    Attention, Eight, Operands, PANEL, PackedBlocks, Place, QUERIES, Visibility, load_eight,
-    products, store_eight, weight,
+    Attention, Eight, Operands, PANEL, PackedBlocks, Place, QUERIES, Shares, Visibility,
+    load_eight, products, store_eight, weight,
 };
 use crate::matmul::{TILE_COLS, TILE_ROWS, blocks, pack, tile_product};
 use crate::simd::F32x4;
@@ -44,12 +45,10 @@ pub fn attention(
                     let seen = |panel| attention.keys_seen(block.start + panel * TILE_COLS, &keys);
                     products(k.block(&keys), q, dim, seen, &mut scores);
                     visibility.finish(&mut scores, &block, &keys);
-                    softmax.take(
-                        &mut scores[..num_panels * PANEL],
-                        v.block(&keys),
-                        keys.len(),
-                        seen,
-                    );
+                    let shares =
+                        |i| Shares::new(attention, batch, head, block.start + i * TILE_COLS);
+                    let scores = &mut scores[..num_panels * PANEL];
+                    softmax.take(scores, v.block(&keys), &keys, seen, shares);
                 }
                 softmax.write(&block, &place(value_dim), out, lse);
             }
@@ -81,14 +80,15 @@ impl Softmax {
         self.values.fill(0.0);
     }
 
-    /// Adds a block of keys, of which a panel sees the first `seen(panel)`: scores become weights, which weigh the values
-    /// v [num_keys][4] of every four elements.
+    /// Adds a block of keys, of which a panel sees the first `seen(panel)`: scores become weights, of which the panel's shares
+    /// weigh the values v [keys][4] of every four elements.
     fn take(
         &mut self,
         scores: &mut [f32],
         v: &[f32],
-        num_keys: usize,
+        keys: &Range<usize>,
         seen: impl Fn(usize) -> usize,
+        shares: impl Fn(usize) -> Option<Shares>,
     ) {
         let panel_size = TILE_COLS * self.value_dim.next_multiple_of(TILE_ROWS);
         let panels = scores.chunks_exact_mut(PANEL).zip(self.values.chunks_exact_mut(panel_size));
@@ -112,7 +112,13 @@ impl Softmax {
             let before = load_eight(&self.sums, lanes);
             store_eight([0, 1].map(|j| before[j] * kept[j] + sums[j]), &mut self.sums, lanes);
             store_eight(largest, &mut self.largest, lanes);
-            add_values(weights, v, num_keys, kept, values);
+            if let Some(shares) = shares(i) {
+                for (key, row) in keys.clone().zip(weights.chunks_exact_mut(TILE_COLS)) {
+                    let (weights, share) = (load_eight(row, 0), shares.of(key));
+                    store_eight([0, 1].map(|j| weights[j] * share[j]), row, 0);
+                }
+            }
+            add_values(weights, v, keys.len(), kept, values);
         }
     }
 

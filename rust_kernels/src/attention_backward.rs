@@ -1,14 +1,15 @@
 //! The gradients of attention, with scores computed again block by block from lse, the logarithm of each query's sum.
 //!
-//! With p = e^(score - lse), dp[t, s] = dout[t] . v[s] and delta[t] = dout[t] . out[t] = sum_s p dp:
-//!   ds = p (dp - delta)      dq[t] = scale sum_s ds k[s]      dk[s] = scale sum_t ds q[t]      dv[s] = sum_t p dout[t]
+//! With w = e^(score - lse), what dropout leaves of it, p = w share (all without it), dp[t, s] = dout[t] . v[s] and
+//! delta[t] = dout[t] . out[t] = sum_s p dp:
+//!   ds = w (share dp - delta)      dq[t] = scale sum_s ds k[s]      dk[s] = scale sum_t ds q[t]      dv[s] = sum_t p dout[t]
 //!   dbias[j] = sum of ds over t and s with s - t + queries - 1 = j
 //! dk and dv of a head of the keys are summed over the heads of queries that use it, in their order.
 
 use crate::allocation::{OutOfMemory, scratch};
 use crate::attention_scores::{
-    Attention, Operands, PANEL, PackedBlocks, Place, QUERIES, Visibility, load_eight, products,
-    store_eight, weight,
+    Attention, Operands, PANEL, PackedBlocks, Place, QUERIES, Shares, Visibility, load_eight,
+    products, store_eight, weight,
 };
 use crate::matmul::{TILE_COLS, TILE_ROWS, Tile, add_tile, blocks, pack, tile_product};
 use crate::simd::{F32x4, LANES};
@@ -261,11 +262,20 @@ impl Block {
         for (i, (p, ds)) in panels.take(num_panels).enumerate() {
             let lse = load_eight(&self.lse, i * TILE_COLS);
             let delta = load_eight(&self.delta, i * TILE_COLS);
+            let first = self.queries.start + i * TILE_COLS;
+            let shares = Shares::new(head.attention, head.batch, head.head, first);
             let rows = p.chunks_exact_mut(TILE_COLS).zip(ds.chunks_exact_mut(TILE_COLS));
-            for (p, ds) in rows.take(self.seen[i].next_multiple_of(TILE_ROWS)) {
-                let (scores, dp) = (load_eight(p, 0), load_eight(ds, 0));
+            let rows = rows.take(self.seen[i].next_multiple_of(TILE_ROWS));
+            for (key, (p, ds)) in (keys.start..).zip(rows) {
+                let (scores, mut dp) = (load_eight(p, 0), load_eight(ds, 0));
                 let weights = [0, 1].map(|j| weight(scores[j], lse[j]));
-                store_eight(weights, p, 0);
+                let mut left = weights;
+                if let Some(shares) = &shares {
+                    let share = shares.of(key);
+                    left = [0, 1].map(|j| weights[j] * share[j]);
+                    dp = [0, 1].map(|j| dp[j] * share[j]);
+                }
+                store_eight(left, p, 0);
                 store_eight([0, 1].map(|j| weights[j] * (dp[j] - delta[j])), ds, 0);
             }
         }

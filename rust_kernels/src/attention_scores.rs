@@ -5,6 +5,8 @@
 //! runs down the keys with a query per SIMD lane, and every product after it finds what it needs side by side.
 
 use crate::allocation::{OutOfMemory, scratch};
+use crate::bits::Words;
+use crate::dropout::{Dropping, mix, mix_words};
 use crate::matmul::{Lanes, TILE_COLS, TILE_ROWS, Tile, blocks, pack, tile_product};
 use crate::simd::{F32x4, LANES};
 use core::ops::Range;
@@ -30,6 +32,12 @@ pub struct Attention {
     /// Only keys s > t - window; 0 for all.
     pub window: usize,
     pub scale: f32,
+    /// Which weights are 0 by chance; none with a threshold of 0.
+    pub dropping: Dropping,
+    /// The first head of the first batch among all that there are anywhere, counted batch by batch.
+    pub first_head: u32,
+    /// Heads of one batch, wherever they are.
+    pub all_heads: u32,
 }
 
 /// What attention reads.
@@ -222,6 +230,42 @@ impl<'a> Visibility<'a> {
                 }
             }
         }
+    }
+}
+
+/// What dropout leaves of the weights of a panel of queries: a weight's fate follows from its query, key and head alone.
+pub struct Shares {
+    dropping: Dropping,
+    /// A key for every query of the panel.
+    row_keys: [Words; TILE_COLS / LANES],
+}
+
+impl Shares {
+    /// Of the panel that begins at query `first`, of one head of one batch; None where all is left.
+    pub fn new(attention: &Attention, batch: usize, head: usize, first: usize) -> Option<Self> {
+        let &Attention { dropping, first_head, all_heads, queries, .. } = attention;
+        if dropping.threshold == 0 {
+            return None;
+        }
+        let head = (batch as u32).wrapping_mul(all_heads).wrapping_add(first_head + head as u32);
+        let row = head.wrapping_mul(queries as u32).wrapping_add(first as u32);
+        let [low, high] = dropping.seed;
+        let row_keys = core::array::from_fn(|j| {
+            Words::from_lanes(core::array::from_fn(|lane| {
+                mix(mix(row.wrapping_add((j * LANES + lane) as u32) ^ low) ^ high)
+            }))
+        });
+        Some(Self { dropping, row_keys })
+    }
+
+    /// Of the weights of one key.
+    #[inline(always)]
+    pub fn of(&self, key: usize) -> Eight {
+        let key = Words::splat(key as u32);
+        let threshold = Words::splat(self.dropping.threshold);
+        let scale = Words::of(F32x4::splat(self.dropping.scale));
+        self.row_keys
+            .map(|row_key| mix_words(key.xor(row_key)).at_least(threshold).and(scale).as_f32())
     }
 }
 

@@ -99,6 +99,10 @@ impl Words {
         /// All ones where `self > other`, both below 2^31; else zeros.
         above, i32x4_gt, |a, b| if a > b { u32::MAX } else { 0 }
     );
+    binary!(
+        /// All ones where `self >= other`; else zeros.
+        at_least, u32x4_ge, |a, b| if a >= b { u32::MAX } else { 0 }
+    );
     shift!(down, u32x4_shr, |x, bits| x >> bits);
     /// The bits of `then` where `self` has ones, those of `otherwise` where it has zeros.
     #[inline(always)]

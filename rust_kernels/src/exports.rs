@@ -28,6 +28,7 @@ macro_rules! export_matmul {
             b: In,
             bias: In,
             out: Out,
+            batch: usize,
             m: usize,
             n: usize,
             k: usize,
@@ -38,8 +39,13 @@ macro_rules! export_matmul {
         ) {
             let accumulate = accumulate != 0;
             let product = Product { m, n, k, rows: row_begin..row_end, accumulate };
-            let (a, b) = (read(a, m * k), read(b, k * n));
-            or_throw(matmul::$name(a, b, read(bias, bias_length), write(out, m * n), &product));
+            let (a, b) = (read(a, batch * m * k), read(b, batch * k * n));
+            let (bias, out) = (read(bias, bias_length), write(out, batch * m * n));
+            for i in 0..batch {
+                let (a, b) = (&a[i * m * k..][..m * k], &b[i * k * n..][..k * n]);
+                let out = &mut out[i * m * n..][..m * n];
+                or_throw(matmul::$name(a, b, bias, out, &product));
+            }
         }
     };
 }
@@ -238,14 +244,17 @@ pub fn dropout(
     x: In,
     out: Out,
     length: usize,
+    cols: usize,
+    row_length: u32,
     seed_low: u32,
     seed_high: u32,
     first: u32,
     threshold: u32,
     scale: f32,
 ) {
-    let (x, out) = (read(x, length), write(out, length));
-    dropout::dropout(x, [seed_low, seed_high], first, threshold, scale, out);
+    let indices = dropout::Indices { first, cols: cols.max(1), row_length };
+    let dropping = dropout::Dropping { seed: [seed_low, seed_high], threshold, scale };
+    dropout::dropout(read(x, length), &indices, dropping, write(out, length));
 }
 
 #[wasm_bindgen]

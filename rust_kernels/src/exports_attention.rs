@@ -4,6 +4,7 @@
 
 use crate::attention_backward::Gradients;
 use crate::attention_scores::{Attention, Operands};
+use crate::dropout::Dropping;
 use crate::operands::{In, Indices, Out, or_throw, read, read_flags, write};
 use crate::{attention, attention_backward};
 use wasm_bindgen::prelude::*;
@@ -12,7 +13,8 @@ use wasm_bindgen::prelude::*;
 macro_rules! sizes {
     ($q:ident, $k:ident, $v:ident, $key_mask:ident, $bias:ident, $batch:ident, $queries:ident, $keys:ident,
      $heads:ident, $key_heads:ident, $dim:ident, $value_dim:ident, $causal:ident, $window:ident, $masked:ident,
-     $biased:ident, $scale:ident) => {{
+     $biased:ident, $scale:ident, $seed_low:ident, $seed_high:ident, $threshold:ident, $kept_scale:ident,
+     $first_head:ident, $all_heads:ident) => {{
         let key_rows = $batch * $keys * $key_heads;
         let distances =
             if $biased == 0 { 0 } else { $heads * ($queries + $keys).saturating_sub(1) };
@@ -34,6 +36,13 @@ macro_rules! sizes {
             causal: $causal != 0,
             window: $window,
             scale: $scale,
+            dropping: Dropping {
+                seed: [$seed_low, $seed_high],
+                threshold: $threshold,
+                scale: $kept_scale,
+            },
+            first_head: $first_head,
+            all_heads: $all_heads,
         };
         (operands, attention)
     }};
@@ -60,10 +69,17 @@ pub fn attention(
     masked: u32,
     biased: u32,
     scale: f32,
+    seed_low: u32,
+    seed_high: u32,
+    threshold: u32,
+    kept_scale: f32,
+    first_head: u32,
+    all_heads: u32,
 ) {
     let (operands, sizes) = sizes!(
         q, k, v, key_mask, bias, batch, queries, keys, heads, key_heads, dim, value_dim, causal,
-        window, masked, biased, scale
+        window, masked, biased, scale, seed_low, seed_high, threshold, kept_scale, first_head,
+        all_heads
     );
     let rows = batch * queries * heads;
     let (out, lse) = (write(out, rows * value_dim), write(lse, rows));
@@ -111,10 +127,17 @@ pub fn attention_backward(
     masked: u32,
     biased: u32,
     scale: f32,
+    seed_low: u32,
+    seed_high: u32,
+    threshold: u32,
+    kept_scale: f32,
+    first_head: u32,
+    all_heads: u32,
 ) {
     let (operands, sizes) = sizes!(
         q, k, v, key_mask, bias, batch, queries, keys, heads, key_heads, dim, value_dim, causal,
-        window, masked, biased, scale
+        window, masked, biased, scale, seed_low, seed_high, threshold, kept_scale, first_head,
+        all_heads
     );
     let (rows, key_rows) = (batch * queries * heads, batch * keys * key_heads);
     let (dout, moments) = (read(dout, rows * value_dim), read(moments, 2 * rows));
@@ -154,10 +177,17 @@ pub fn attention_bias_backward(
     masked: u32,
     biased: u32,
     scale: f32,
+    seed_low: u32,
+    seed_high: u32,
+    threshold: u32,
+    kept_scale: f32,
+    first_head: u32,
+    all_heads: u32,
 ) {
     let (operands, sizes) = sizes!(
         q, k, v, key_mask, bias, batch, queries, keys, heads, key_heads, dim, value_dim, causal,
-        window, masked, biased, scale
+        window, masked, biased, scale, seed_low, seed_high, threshold, kept_scale, first_head,
+        all_heads
     );
     let rows = batch * queries * heads;
     let (dout, moments) = (read(dout, rows * value_dim), read(moments, 2 * rows));

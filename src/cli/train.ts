@@ -85,13 +85,16 @@ async function prepare(device: Device, flags: TrainOptions): Promise<Training | 
     const prompt = flags.sample === undefined ? undefined : promptOf(flags.sample, tokenizer);
     scope.move();
     const { batch, accumulate, steps, tensor, zero, zeroStage, seed, lr } = flags;
-    const { masterWeights, rounding, eval: evaluateEvery, evalTokens: evaluateTokens } = flags;
+    const { dropout, masterWeights, rounding, eval: evaluateEvery, evalTokens: evaluateTokens } =
+      flags;
     const sample = prompt && {
       ...{ prompt, length: flags.sampleTokens, temperature: flags.temperature },
     };
     const options = {
       ...{ text, context, batch, accumulate, steps, tensor, zero, zeroStage, seed, lr, sample },
       ...{ evaluateEvery, evaluateTokens, optimizer: { masterWeights, rounding } },
+      dropout,
+      recompute: flags.recompute ? "blocks" as const : "nothing" as const,
     };
     return { model, tokenizer, options };
   } catch (error) {

@@ -25,6 +25,9 @@ export interface TrainOptions {
   readonly dtype: FloatType;
   readonly masterWeights: boolean;
   readonly rounding: "nearest" | "stochastic";
+  readonly recompute: boolean;
+  /** "config", or a probability. */
+  readonly dropout: "config" | number;
   readonly accumulate: number;
   readonly batch: number;
   /** Default: what the model can see, at most 128. */
@@ -111,6 +114,18 @@ function trainCommand(): Command {
     .addOption(
       new Option("--rounding <how>", "with bf16 or f16 and no copies: how steps are rounded")
         .choices(["nearest", "stochastic"]).default("nearest"),
+    )
+    .option(
+      "--dropout <p>",
+      'how likely activations are dropped in training: a probability for all, 0 for none, or "config" for those of ' +
+        "config.json, as transformers does",
+      (text) => text === "config" ? text : probability(text),
+      "config",
+    )
+    .option(
+      "--recompute",
+      "keep the inputs of blocks only, and compute the rest again in backward: less memory, a third more time",
+      false,
     )
     .option("--batch <n>", "windows of a micro-batch, over all ranks", atLeast(1), 8)
     .option("--accumulate <n>", "micro-batches of a step", atLeast(1), 1)
@@ -199,6 +214,12 @@ function atLeast(least: number): (text: string) => number {
     }
     return value;
   };
+}
+
+function probability(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= 0 && value < 1) return value;
+  throw new InvalidArgumentError('It must be a number from 0 to below 1, or "config".');
 }
 
 function above(limit: number): (text: string) => number {

@@ -25,6 +25,8 @@ export interface DeviceBuffer extends Disposable {
 export interface DeviceStatistics {
   /** Bytes in buffers that are in use. */
   readonly liveBytes: number;
+  /** The most that these were since the device was made. */
+  readonly peakBytes: number;
   /** Bytes kept in the pool for reuse. */
   readonly pooledBytes: number;
   /** Kernels run since the device was made. */

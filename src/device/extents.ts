@@ -63,6 +63,13 @@ const activationBackward: Extents<"relu_backward"> = {
   dx: (p) => p.length,
 };
 
+const matmulOperands: Extents<"matmul_nn"> = {
+  a: (p) => p.batch * p.m * p.k,
+  b: (p) => p.batch * p.k * p.n,
+  bias: (p) => p.biasLength,
+  out: (p) => p.batch * p.m * p.n,
+};
+
 type AttentionSizes = KernelParams<"attention">;
 const queryRows = (p: AttentionSizes) => p.batch * p.queries * p.heads;
 const keyRows = (p: AttentionSizes) => p.batch * p.keys * p.keyHeads;
@@ -77,24 +84,9 @@ const attentionOperands = {
 
 /** Words needed: kernel -> operand -> count from the parameters. */
 export const extents: { readonly [K in KernelName]: Extents<K> } = {
-  matmul_nn: {
-    a: (p) => p.m * p.k,
-    b: (p) => p.k * p.n,
-    bias: (p) => p.biasLength,
-    out: (p) => p.m * p.n,
-  },
-  matmul_nt: {
-    a: (p) => p.m * p.k,
-    b: (p) => p.n * p.k,
-    bias: (p) => p.biasLength,
-    out: (p) => p.m * p.n,
-  },
-  matmul_tn: {
-    a: (p) => p.k * p.m,
-    b: (p) => p.k * p.n,
-    bias: (p) => p.biasLength,
-    out: (p) => p.m * p.n,
-  },
+  matmul_nn: matmulOperands,
+  matmul_nt: matmulOperands,
+  matmul_tn: matmulOperands,
   add: { a: (p) => p.length, b: (p) => p.length, out: (p) => p.length },
   mul: { a: (p) => p.length, b: (p) => p.length, out: (p) => p.length },
   add_row: { x: (p) => p.rows * p.cols, bias: (p) => p.cols, out: (p) => p.rows * p.cols },

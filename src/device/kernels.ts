@@ -24,10 +24,12 @@ interface Kernel {
 const matmul = {
   bindings: { a: "read", b: "read", bias: "read", out: "write" },
   params: {
+    // So many matrices one after the other in a, b and out, each with the same bias.
+    batch: "u32",
     m: "u32",
     n: "u32",
     k: "u32",
-    // Only rows rowBegin <= row < rowEnd of `out` are computed.
+    // Of each of them only rows rowBegin <= row < rowEnd of `out` are computed.
     rowBegin: "u32",
     rowEnd: "u32",
     // n, or 0 for none (bind `device.empty`).
@@ -81,6 +83,8 @@ const casting = {
 // floor(h / (heads / keyHeads)) of the keys. Query t sees key s where all of these hold:
 //   causal 0, or s <= t;     window 0, or s > t - window;     masked 0, or keyMask[batch, s] != 0 (u32)
 // score[t, s] = scale q[t] . k[s], where biased 1 plus bias[heads, s - t + queries - 1] of [heads, queries + keys - 1]
+// share[t, s] = keptScale where mix(s ^ mix(mix(row ^ seedLow) ^ seedHigh)) >= threshold, else 0, of
+//   row = (firstHead + batch allHeads + head) queries + t;     1 with threshold 0; mix is lowbias32
 const attentionOperands = {
   q: "read",
   k: "read",
@@ -103,6 +107,12 @@ const attentionSizes = {
   masked: "u32",
   biased: "u32",
   scale: "f32",
+  seedLow: "u32",
+  seedHigh: "u32",
+  threshold: "u32",
+  keptScale: "f32",
+  firstHead: "u32",
+  allHeads: "u32",
 } as const;
 
 /** Every kernel's operands and parameters, by name. */
@@ -214,11 +224,14 @@ export const kernels = {
       stride3: "u32",
     },
   },
-  // out[i] = scale x[i] where mix(mix((first + i) ^ seedLow) ^ seedHigh) >= threshold, else 0; mix is lowbias32
+  // out[i] = scale x[i] where mix(mix(index ^ seedLow) ^ seedHigh) >= threshold, else 0; mix is lowbias32, and
+  // index = first + floor(i / cols) rowLength + i % cols: rows of cols elements out of longer ones; cols from 1
   dropout: {
     bindings: { x: "read", out: "write" },
     params: {
       length: "u32",
+      cols: "u32",
+      rowLength: "u32",
       seedLow: "u32",
       seedHigh: "u32",
       first: "u32",
@@ -248,7 +261,7 @@ export const kernels = {
   },
 
   // Over the keys s that query t sees, for every head:
-  //   out[t] = sum_s softmax_s(score[t, s]) v[s]     lse[batch, heads, queries] = ln sum_s e^score[t, s]
+  //   out[t] = sum_s softmax_s(score[t, s]) share[t, s] v[s]     lse[batch, heads, queries] = ln sum_s e^score[t, s]
   // both 0 for a query that sees no key
   attention: {
     bindings: { ...attentionOperands, out: "write", lse: "write" },
@@ -259,8 +272,8 @@ export const kernels = {
     bindings: { dout: "read", out: "read", lse: "read", moments: "write" },
     params: { batch: "u32", queries: "u32", heads: "u32", valueDim: "u32" },
   },
-  // With p = e^(score - lse) where t sees s, else 0, and ds = p (dout[t] . v[s] - delta[t]):
-  //   dq[t] = scale sum_s ds k[s]     dk[s] = scale sum_t ds q[t]     dv[s] = sum_t p dout[t]
+  // With p = e^(score - lse) where t sees s, else 0, and ds = p (share dout[t] . v[s] - delta[t]):
+  //   dq[t] = scale sum_s ds k[s]     dk[s] = scale sum_t ds q[t]     dv[s] = sum_t p share dout[t]
   // dk and dv are sums over the queries' heads that use theirs, in their order
   attention_backward: {
     bindings: {

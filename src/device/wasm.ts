@@ -25,6 +25,7 @@ class WasmDevice implements Device {
   readonly #live = new Set<WasmBuffer>();
   readonly #params: Piece<number>;
   #liveBytes = 0;
+  #peakBytes = 0;
   #kernelsRun = 0;
   #disposed = false;
 
@@ -43,6 +44,7 @@ class WasmDevice implements Device {
     }
     const piece = this.#takePiece(byteLength);
     this.#liveBytes += piece.capacity;
+    this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes);
     const buffer = new WasmBuffer(this, {
       piece,
       byteLength,
@@ -120,6 +122,7 @@ class WasmDevice implements Device {
   statistics(): DeviceStatistics {
     return {
       liveBytes: this.#liveBytes,
+      peakBytes: this.#peakBytes,
       pooledBytes: this.#pool.pooledBytes,
       kernelsRun: this.#kernelsRun,
     };

@@ -48,6 +48,7 @@ export class WebGpuDevice implements Device {
   #scratch: Piece<GpuMemory> | undefined;
   #nextId = 0;
   #liveBytes = 0;
+  #peakBytes = 0;
   #kernelsRun = 0;
 
   /** `software`: the adapter runs on the CPU. `maxPooledBytes`: most memory that is kept for reuse. */
@@ -86,6 +87,7 @@ export class WebGpuDevice implements Device {
     }
     const piece = this.#pool.take(Math.ceil(byteLength / 4) * 4);
     this.#liveBytes += piece.capacity;
+    this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes);
     const release = () => {
       this.#liveBytes -= piece.capacity;
       this.#pool.give(piece);
@@ -182,6 +184,7 @@ export class WebGpuDevice implements Device {
   statistics(): DeviceStatistics {
     return {
       liveBytes: this.#liveBytes,
+      peakBytes: this.#peakBytes,
       pooledBytes: this.#pool.pooledBytes,
       kernelsRun: this.#kernelsRun,
     };

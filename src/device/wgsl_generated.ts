@@ -6372,6 +6372,12 @@ fn expOrNan(x: f32) -> f32 {
   let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
   return select(expAccurate(x), x, isNan);
 }
+fn mix(value: u32) -> u32 {
+  var x = value;
+  x = (x ^ (x >> 16u)) * 0x7feb352du;
+  x = (x ^ (x >> 15u)) * 0x846ca68bu;
+  return x ^ (x >> 16u);
+}
 struct Params {
   batch: u32,
   queries: u32,
@@ -6385,6 +6391,12 @@ struct Params {
   masked: u32,
   biased: u32,
   scale: f32,
+  seedLow: u32,
+  seedHigh: u32,
+  threshold: u32,
+  keptScale: f32,
+  firstHead: u32,
+  allHeads: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<f32>;
@@ -6685,6 +6697,11 @@ fn scoreOf(place: Head, query: u32, key: u32, dots: f32) -> f32 {
   }
   return score;
 }
+fn keptShare(place: Head, query: u32, key: u32) -> f32 {
+  let head = params.firstHead + place.batch * params.allHeads + place.head;
+  let rowKey = mix(mix((head * params.queries + query) ^ params.seedLow) ^ params.seedHigh);
+  return select(0.0, params.keptScale, mix(key ^ rowKey) >= params.threshold);
+}
 fn firstKey(queryFirst: u32) -> u32 {
   if (params.window == 0u || queryFirst < params.window) {
     return 0u;
@@ -6971,6 +6988,13 @@ fn main(
 {
       sum += tile[row + 31u];
 }
+    if (params.threshold != 0u) {
+      workgroupBarrier();
+      for (var j = 0u; j < 4u; j++) {
+        let c = lane % 8u * 4u + j;
+        tile[row + c] *= keptShare(place, query, keyFirst + c);
+      }
+    }
 {
       if (0u * 32u < params.valueDim) {
         stageV(lane, PANEL_1, place, keyFirst, 0u * 32u);
@@ -7275,6 +7299,12 @@ fn expOrNan(x: f32) -> f32 {
   let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
   return select(expAccurate(x), x, isNan);
 }
+fn mix(value: u32) -> u32 {
+  var x = value;
+  x = (x ^ (x >> 16u)) * 0x7feb352du;
+  x = (x ^ (x >> 15u)) * 0x846ca68bu;
+  return x ^ (x >> 16u);
+}
 struct Params {
   batch: u32,
   queries: u32,
@@ -7288,6 +7318,12 @@ struct Params {
   masked: u32,
   biased: u32,
   scale: f32,
+  seedLow: u32,
+  seedHigh: u32,
+  threshold: u32,
+  keptScale: f32,
+  firstHead: u32,
+  allHeads: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<f32>;
@@ -7588,6 +7624,11 @@ fn scoreOf(place: Head, query: u32, key: u32, dots: f32) -> f32 {
   }
   return score;
 }
+fn keptShare(place: Head, query: u32, key: u32) -> f32 {
+  let head = params.firstHead + place.batch * params.allHeads + place.head;
+  let rowKey = mix(mix((head * params.queries + query) ^ params.seedLow) ^ params.seedHigh);
+  return select(0.0, params.keptScale, mix(key ^ rowKey) >= params.threshold);
+}
 fn firstKey(queryFirst: u32) -> u32 {
   if (params.window == 0u || queryFirst < params.window) {
     return 0u;
@@ -7642,15 +7683,22 @@ fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
     dp += panelDots(lane);
     workgroupBarrier();
   }
+  var shares = vec4f(1.0);
+  if (params.threshold != 0u) {
+    for (var j = 0u; j < 4u; j++) {
+      let query = queryFirst + lane / 16u + j / 2u * 16u;
+      shares[j] = keptShare(place, query, keyFirst + lane % 16u + j % 2u * 16u);
+    }
+  }
   var pairs = Pairs();
 {
     let query = queryFirst + lane / 16u + 0u / 2u * 16u;
     let key = keyFirst + lane % 16u + 0u % 2u * 16u;
     if (sees(place, query, key)) {
       let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
-      let p = expOrNan(scoreOf(place, query, key, dots[0u]) - moments[at]);
-      pairs.p[0u] = p;
-      pairs.ds[0u] = p * (dp[0u] - moments[at + params.queries]);
+      let weight = expOrNan(scoreOf(place, query, key, dots[0u]) - moments[at]);
+      pairs.p[0u] = weight * shares[0u];
+      pairs.ds[0u] = weight * (shares[0u] * dp[0u] - moments[at + params.queries]);
     }
 }
 {
@@ -7658,9 +7706,9 @@ fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
     let key = keyFirst + lane % 16u + 1u % 2u * 16u;
     if (sees(place, query, key)) {
       let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
-      let p = expOrNan(scoreOf(place, query, key, dots[1u]) - moments[at]);
-      pairs.p[1u] = p;
-      pairs.ds[1u] = p * (dp[1u] - moments[at + params.queries]);
+      let weight = expOrNan(scoreOf(place, query, key, dots[1u]) - moments[at]);
+      pairs.p[1u] = weight * shares[1u];
+      pairs.ds[1u] = weight * (shares[1u] * dp[1u] - moments[at + params.queries]);
     }
 }
 {
@@ -7668,9 +7716,9 @@ fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
     let key = keyFirst + lane % 16u + 2u % 2u * 16u;
     if (sees(place, query, key)) {
       let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
-      let p = expOrNan(scoreOf(place, query, key, dots[2u]) - moments[at]);
-      pairs.p[2u] = p;
-      pairs.ds[2u] = p * (dp[2u] - moments[at + params.queries]);
+      let weight = expOrNan(scoreOf(place, query, key, dots[2u]) - moments[at]);
+      pairs.p[2u] = weight * shares[2u];
+      pairs.ds[2u] = weight * (shares[2u] * dp[2u] - moments[at + params.queries]);
     }
 }
 {
@@ -7678,9 +7726,9 @@ fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
     let key = keyFirst + lane % 16u + 3u % 2u * 16u;
     if (sees(place, query, key)) {
       let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
-      let p = expOrNan(scoreOf(place, query, key, dots[3u]) - moments[at]);
-      pairs.p[3u] = p;
-      pairs.ds[3u] = p * (dp[3u] - moments[at + params.queries]);
+      let weight = expOrNan(scoreOf(place, query, key, dots[3u]) - moments[at]);
+      pairs.p[3u] = weight * shares[3u];
+      pairs.ds[3u] = weight * (shares[3u] * dp[3u] - moments[at + params.queries]);
     }
 }
   return pairs;
@@ -8506,6 +8554,12 @@ fn expOrNan(x: f32) -> f32 {
   let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
   return select(expAccurate(x), x, isNan);
 }
+fn mix(value: u32) -> u32 {
+  var x = value;
+  x = (x ^ (x >> 16u)) * 0x7feb352du;
+  x = (x ^ (x >> 15u)) * 0x846ca68bu;
+  return x ^ (x >> 16u);
+}
 struct Params {
   batch: u32,
   queries: u32,
@@ -8519,6 +8573,12 @@ struct Params {
   masked: u32,
   biased: u32,
   scale: f32,
+  seedLow: u32,
+  seedHigh: u32,
+  threshold: u32,
+  keptScale: f32,
+  firstHead: u32,
+  allHeads: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<f32>;
@@ -8819,6 +8879,11 @@ fn scoreOf(place: Head, query: u32, key: u32, dots: f32) -> f32 {
   }
   return score;
 }
+fn keptShare(place: Head, query: u32, key: u32) -> f32 {
+  let head = params.firstHead + place.batch * params.allHeads + place.head;
+  let rowKey = mix(mix((head * params.queries + query) ^ params.seedLow) ^ params.seedHigh);
+  return select(0.0, params.keptScale, mix(key ^ rowKey) >= params.threshold);
+}
 fn firstKey(queryFirst: u32) -> u32 {
   if (params.window == 0u || queryFirst < params.window) {
     return 0u;
@@ -8873,15 +8938,22 @@ fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
     dp += panelDots(lane);
     workgroupBarrier();
   }
+  var shares = vec4f(1.0);
+  if (params.threshold != 0u) {
+    for (var j = 0u; j < 4u; j++) {
+      let query = queryFirst + lane / 16u + j / 2u * 16u;
+      shares[j] = keptShare(place, query, keyFirst + lane % 16u + j % 2u * 16u);
+    }
+  }
   var pairs = Pairs();
 {
     let query = queryFirst + lane / 16u + 0u / 2u * 16u;
     let key = keyFirst + lane % 16u + 0u % 2u * 16u;
     if (sees(place, query, key)) {
       let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
-      let p = expOrNan(scoreOf(place, query, key, dots[0u]) - moments[at]);
-      pairs.p[0u] = p;
-      pairs.ds[0u] = p * (dp[0u] - moments[at + params.queries]);
+      let weight = expOrNan(scoreOf(place, query, key, dots[0u]) - moments[at]);
+      pairs.p[0u] = weight * shares[0u];
+      pairs.ds[0u] = weight * (shares[0u] * dp[0u] - moments[at + params.queries]);
     }
 }
 {
@@ -8889,9 +8961,9 @@ fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
     let key = keyFirst + lane % 16u + 1u % 2u * 16u;
     if (sees(place, query, key)) {
       let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
-      let p = expOrNan(scoreOf(place, query, key, dots[1u]) - moments[at]);
-      pairs.p[1u] = p;
-      pairs.ds[1u] = p * (dp[1u] - moments[at + params.queries]);
+      let weight = expOrNan(scoreOf(place, query, key, dots[1u]) - moments[at]);
+      pairs.p[1u] = weight * shares[1u];
+      pairs.ds[1u] = weight * (shares[1u] * dp[1u] - moments[at + params.queries]);
     }
 }
 {
@@ -8899,9 +8971,9 @@ fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
     let key = keyFirst + lane % 16u + 2u % 2u * 16u;
     if (sees(place, query, key)) {
       let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
-      let p = expOrNan(scoreOf(place, query, key, dots[2u]) - moments[at]);
-      pairs.p[2u] = p;
-      pairs.ds[2u] = p * (dp[2u] - moments[at + params.queries]);
+      let weight = expOrNan(scoreOf(place, query, key, dots[2u]) - moments[at]);
+      pairs.p[2u] = weight * shares[2u];
+      pairs.ds[2u] = weight * (shares[2u] * dp[2u] - moments[at + params.queries]);
     }
 }
 {
@@ -8909,9 +8981,9 @@ fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
     let key = keyFirst + lane % 16u + 3u % 2u * 16u;
     if (sees(place, query, key)) {
       let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
-      let p = expOrNan(scoreOf(place, query, key, dots[3u]) - moments[at]);
-      pairs.p[3u] = p;
-      pairs.ds[3u] = p * (dp[3u] - moments[at + params.queries]);
+      let weight = expOrNan(scoreOf(place, query, key, dots[3u]) - moments[at]);
+      pairs.p[3u] = weight * shares[3u];
+      pairs.ds[3u] = weight * (shares[3u] * dp[3u] - moments[at + params.queries]);
     }
 }
   return pairs;
@@ -10395,8 +10467,16 @@ fn main(
 }
 `,
   dropout: `
+fn mix(value: u32) -> u32 {
+  var x = value;
+  x = (x ^ (x >> 16u)) * 0x7feb352du;
+  x = (x ^ (x >> 15u)) * 0x846ca68bu;
+  return x ^ (x >> 16u);
+}
 struct Params {
   length: u32,
+  cols: u32,
+  rowLength: u32,
   seedLow: u32,
   seedHigh: u32,
   first: u32,
@@ -10416,37 +10496,35 @@ fn main(
 {
     let i = first + 0u * 256u;
     if (i < params.length) {
-      let random = mix(mix((params.first + i) ^ params.seedLow) ^ params.seedHigh);
+      let index = params.first + i / params.cols * params.rowLength + i % params.cols;
+      let random = mix(mix(index ^ params.seedLow) ^ params.seedHigh);
       out[i] = select(0.0, params.scale * x[i], random >= params.threshold);
     }
 }
 {
     let i = first + 1u * 256u;
     if (i < params.length) {
-      let random = mix(mix((params.first + i) ^ params.seedLow) ^ params.seedHigh);
+      let index = params.first + i / params.cols * params.rowLength + i % params.cols;
+      let random = mix(mix(index ^ params.seedLow) ^ params.seedHigh);
       out[i] = select(0.0, params.scale * x[i], random >= params.threshold);
     }
 }
 {
     let i = first + 2u * 256u;
     if (i < params.length) {
-      let random = mix(mix((params.first + i) ^ params.seedLow) ^ params.seedHigh);
+      let index = params.first + i / params.cols * params.rowLength + i % params.cols;
+      let random = mix(mix(index ^ params.seedLow) ^ params.seedHigh);
       out[i] = select(0.0, params.scale * x[i], random >= params.threshold);
     }
 }
 {
     let i = first + 3u * 256u;
     if (i < params.length) {
-      let random = mix(mix((params.first + i) ^ params.seedLow) ^ params.seedHigh);
+      let index = params.first + i / params.cols * params.rowLength + i % params.cols;
+      let random = mix(mix(index ^ params.seedLow) ^ params.seedHigh);
       out[i] = select(0.0, params.scale * x[i], random >= params.threshold);
     }
 }
-}
-fn mix(value: u32) -> u32 {
-  var x = value;
-  x = (x ^ (x >> 16u)) * 0x7feb352du;
-  x = (x ^ (x >> 15u)) * 0x846ca68bu;
-  return x ^ (x >> 16u);
 }
 `,
   embedding: `
@@ -10882,6 +10960,7 @@ fn main(
 override aAlongK: bool;
 override bAlongK: bool;
 struct Params {
+  batch: u32,
   m: u32,
   n: u32,
   k: u32,
@@ -10904,10 +10983,15 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let tilesAcross = (params.n + 63u) / 64u;
-  let tile = group.y * groups.x + group.x;
+  let perMatrix = tilesAcross * ((params.rowEnd - params.rowBegin + 63u) / 64u);
+  let batch = (group.y * groups.x + group.x) / perMatrix;
+  let tile = (group.y * groups.x + group.x) % perMatrix;
+  let aFrom = batch * params.m * params.k;
+  let bFrom = batch * params.k * params.n;
+  let outFrom = batch * params.m * params.n;
   let rowFirst = params.rowBegin + tile / tilesAcross * 64u;
   let colFirst = tile % tilesAcross * 64u;
-  if (rowFirst >= params.rowEnd) {
+  if (batch >= params.batch) {
     return;
   }
   let rowLane = lane / 16u;
@@ -10925,7 +11009,7 @@ fn main(
       let aK = depth + aDeep;
       var aValue = 0.0;
       if (row < params.rowEnd && aK < params.k) {
-        aValue = a[select(aK * params.m + row, row * params.k + aK, aAlongK)];
+        aValue = a[aFrom + select(aK * params.m + row, row * params.k + aK, aAlongK)];
       }
       aPanel[aDeep * 17u + aLine / 4u][aLine % 4u] = aValue;
       let bLine = select(e % 64u, e / 16u, bAlongK);
@@ -10934,7 +11018,7 @@ fn main(
       let bK = depth + bDeep;
       var bValue = 0.0;
       if (col < params.n && bK < params.k) {
-        bValue = b[select(bK * params.n + col, col * params.k + bK, bAlongK)];
+        bValue = b[bFrom + select(bK * params.n + col, col * params.k + bK, bAlongK)];
       }
       bPanel[bDeep * 17u + bLine / 4u][bLine % 4u] = bValue;
 }
@@ -10946,7 +11030,7 @@ fn main(
       let aK = depth + aDeep;
       var aValue = 0.0;
       if (row < params.rowEnd && aK < params.k) {
-        aValue = a[select(aK * params.m + row, row * params.k + aK, aAlongK)];
+        aValue = a[aFrom + select(aK * params.m + row, row * params.k + aK, aAlongK)];
       }
       aPanel[aDeep * 17u + aLine / 4u][aLine % 4u] = aValue;
       let bLine = select(e % 64u, e / 16u, bAlongK);
@@ -10955,7 +11039,7 @@ fn main(
       let bK = depth + bDeep;
       var bValue = 0.0;
       if (col < params.n && bK < params.k) {
-        bValue = b[select(bK * params.n + col, col * params.k + bK, bAlongK)];
+        bValue = b[bFrom + select(bK * params.n + col, col * params.k + bK, bAlongK)];
       }
       bPanel[bDeep * 17u + bLine / 4u][bLine % 4u] = bValue;
 }
@@ -10967,7 +11051,7 @@ fn main(
       let aK = depth + aDeep;
       var aValue = 0.0;
       if (row < params.rowEnd && aK < params.k) {
-        aValue = a[select(aK * params.m + row, row * params.k + aK, aAlongK)];
+        aValue = a[aFrom + select(aK * params.m + row, row * params.k + aK, aAlongK)];
       }
       aPanel[aDeep * 17u + aLine / 4u][aLine % 4u] = aValue;
       let bLine = select(e % 64u, e / 16u, bAlongK);
@@ -10976,7 +11060,7 @@ fn main(
       let bK = depth + bDeep;
       var bValue = 0.0;
       if (col < params.n && bK < params.k) {
-        bValue = b[select(bK * params.n + col, col * params.k + bK, bAlongK)];
+        bValue = b[bFrom + select(bK * params.n + col, col * params.k + bK, bAlongK)];
       }
       bPanel[bDeep * 17u + bLine / 4u][bLine % 4u] = bValue;
 }
@@ -10988,7 +11072,7 @@ fn main(
       let aK = depth + aDeep;
       var aValue = 0.0;
       if (row < params.rowEnd && aK < params.k) {
-        aValue = a[select(aK * params.m + row, row * params.k + aK, aAlongK)];
+        aValue = a[aFrom + select(aK * params.m + row, row * params.k + aK, aAlongK)];
       }
       aPanel[aDeep * 17u + aLine / 4u][aLine % 4u] = aValue;
       let bLine = select(e % 64u, e / 16u, bAlongK);
@@ -10997,7 +11081,7 @@ fn main(
       let bK = depth + bDeep;
       var bValue = 0.0;
       if (col < params.n && bK < params.k) {
-        bValue = b[select(bK * params.n + col, col * params.k + bK, bAlongK)];
+        bValue = b[bFrom + select(bK * params.n + col, col * params.k + bK, bAlongK)];
       }
       bPanel[bDeep * 17u + bLine / 4u][bLine % 4u] = bValue;
 }
@@ -11155,9 +11239,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[0u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11165,9 +11249,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[0u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11175,9 +11259,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[0u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11185,9 +11269,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[0u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11198,9 +11282,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[1u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11208,9 +11292,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[1u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11218,9 +11302,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[1u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11228,9 +11312,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[1u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11241,9 +11325,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[2u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11251,9 +11335,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[2u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11261,9 +11345,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[2u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11271,9 +11355,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[2u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11284,9 +11368,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[3u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11294,9 +11378,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[3u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11304,9 +11388,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[3u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11314,9 +11398,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[3u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11326,6 +11410,7 @@ fn main(
 override aAlongK: bool;
 override bAlongK: bool;
 struct Params {
+  batch: u32,
   m: u32,
   n: u32,
   k: u32,
@@ -11346,10 +11431,13 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let blocksAcross = (params.n + 3u) / 4u;
-  let block = (group.y * groups.x + group.x) * 64u + lane;
+  let perMatrix = blocksAcross * ((params.rowEnd - params.rowBegin + 7u) / 8u);
+  let batch = ((group.y * groups.x + group.x) * 64u + lane) / perMatrix;
+  let block = ((group.y * groups.x + group.x) * 64u + lane) % perMatrix;
+  let outFrom = batch * params.m * params.n;
   let rowFirst = params.rowBegin + block / blocksAcross * 8u;
   let colFirst = block % blocksAcross * 4u;
-  if (rowFirst >= params.rowEnd) {
+  if (batch >= params.batch) {
     return;
   }
   let aStep = select(params.m, 1u, aAlongK);
@@ -11360,40 +11448,40 @@ fn main(
   var bAt = array<u32, 4>();
   var sums = array<vec4f, 8>();
 {
-    aAt[0u] = min(rowFirst + 0u, params.rowEnd - 1u) * aRow;
+    aAt[0u] = batch * params.m * params.k + min(rowFirst + 0u, params.rowEnd - 1u) * aRow;
 }
 {
-    aAt[1u] = min(rowFirst + 1u, params.rowEnd - 1u) * aRow;
+    aAt[1u] = batch * params.m * params.k + min(rowFirst + 1u, params.rowEnd - 1u) * aRow;
 }
 {
-    aAt[2u] = min(rowFirst + 2u, params.rowEnd - 1u) * aRow;
+    aAt[2u] = batch * params.m * params.k + min(rowFirst + 2u, params.rowEnd - 1u) * aRow;
 }
 {
-    aAt[3u] = min(rowFirst + 3u, params.rowEnd - 1u) * aRow;
+    aAt[3u] = batch * params.m * params.k + min(rowFirst + 3u, params.rowEnd - 1u) * aRow;
 }
 {
-    aAt[4u] = min(rowFirst + 4u, params.rowEnd - 1u) * aRow;
+    aAt[4u] = batch * params.m * params.k + min(rowFirst + 4u, params.rowEnd - 1u) * aRow;
 }
 {
-    aAt[5u] = min(rowFirst + 5u, params.rowEnd - 1u) * aRow;
+    aAt[5u] = batch * params.m * params.k + min(rowFirst + 5u, params.rowEnd - 1u) * aRow;
 }
 {
-    aAt[6u] = min(rowFirst + 6u, params.rowEnd - 1u) * aRow;
+    aAt[6u] = batch * params.m * params.k + min(rowFirst + 6u, params.rowEnd - 1u) * aRow;
 }
 {
-    aAt[7u] = min(rowFirst + 7u, params.rowEnd - 1u) * aRow;
+    aAt[7u] = batch * params.m * params.k + min(rowFirst + 7u, params.rowEnd - 1u) * aRow;
 }
 {
-    bAt[0u] = min(colFirst + 0u, params.n - 1u) * bCol;
+    bAt[0u] = batch * params.k * params.n + min(colFirst + 0u, params.n - 1u) * bCol;
 }
 {
-    bAt[1u] = min(colFirst + 1u, params.n - 1u) * bCol;
+    bAt[1u] = batch * params.k * params.n + min(colFirst + 1u, params.n - 1u) * bCol;
 }
 {
-    bAt[2u] = min(colFirst + 2u, params.n - 1u) * bCol;
+    bAt[2u] = batch * params.k * params.n + min(colFirst + 2u, params.n - 1u) * bCol;
 }
 {
-    bAt[3u] = min(colFirst + 3u, params.n - 1u) * bCol;
+    bAt[3u] = batch * params.k * params.n + min(colFirst + 3u, params.n - 1u) * bCol;
 }
   for (var k = 0u; k < params.k; k++) {
     let y = vec4f(b[bAt[0]], b[bAt[1]], b[bAt[2]], b[bAt[3]]);
@@ -11464,9 +11552,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[0u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11474,9 +11562,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[0u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11484,9 +11572,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[0u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11494,9 +11582,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[0u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11507,9 +11595,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[1u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11517,9 +11605,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[1u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11527,9 +11615,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[1u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11537,9 +11625,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[1u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11550,9 +11638,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[2u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11560,9 +11648,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[2u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11570,9 +11658,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[2u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11580,9 +11668,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[2u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11593,9 +11681,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[3u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11603,9 +11691,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[3u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11613,9 +11701,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[3u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11623,9 +11711,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[3u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11636,9 +11724,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[4u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11646,9 +11734,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[4u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11656,9 +11744,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[4u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11666,9 +11754,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[4u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11679,9 +11767,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[5u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11689,9 +11777,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[5u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11699,9 +11787,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[5u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11709,9 +11797,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[5u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11722,9 +11810,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[6u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11732,9 +11820,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[6u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11742,9 +11830,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[6u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11752,9 +11840,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[6u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }
@@ -11765,9 +11853,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[7u][0u] + biases[0u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11775,9 +11863,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[7u][1u] + biases[1u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11785,9 +11873,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[7u][2u] + biases[2u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 {
@@ -11795,9 +11883,9 @@ fn main(
       if (row < params.rowEnd && col < params.n) {
         var value = sums[7u][3u] + biases[3u];
         if (params.accumulate != 0u) {
-          value += out[row * params.n + col];
+          value += out[outFrom + row * params.n + col];
         }
-        out[row * params.n + col] = value;
+        out[outFrom + row * params.n + col] = value;
       }
 }
 }

@@ -204,7 +204,7 @@ const STORAGE_PARAMS = ["gradType", "paramType", "momentumType", "stochastic"];
 
 /** Tiles of 64 x 64, or on the CPU 64 blocks of 8 x 4 per workgroup. */
 function matmul(
-  { n, rowBegin, rowEnd }: KernelParams<"matmul_nn">,
+  { batch, n, rowBegin, rowEnd }: KernelParams<"matmul_nn">,
   { software, aAlongK, bAlongK }: PlanTarget & { aAlongK: number; bAlongK: number },
 ): Plan {
   const rows = Math.max(rowEnd - rowBegin, 0);
@@ -214,8 +214,8 @@ function matmul(
     stages: [{
       entryPoint: "main",
       workgroups: software
-        ? Math.ceil(Math.ceil(rows / 8) * Math.ceil(n / 4) / 64)
-        : Math.ceil(rows / 64) * Math.ceil(n / 64),
+        ? Math.ceil(batch * Math.ceil(rows / 8) * Math.ceil(n / 4) / 64)
+        : batch * Math.ceil(rows / 64) * Math.ceil(n / 64),
     }],
   };
 }

@@ -5,12 +5,14 @@
 //   q and k are normed and turned, where that is wanted
 //   y = output(attention(q, k, v))                            heads one after the other in the last dim
 //
-// The number of heads is read off the layers' outputs, so that layers which hold some of the heads only (tensor parallelism)
+// In training the softmax's weights may be dropped. The number of heads is read off the layers' outputs, so that layers which hold some of the heads only (tensor parallelism)
 // take the places of whole ones.
 
+import type { Dropout, DropoutMasks } from "../nn/dropout.ts";
+import { inputPartOf } from "../nn/input_part.ts";
 import type { LayerMaker } from "../nn/layer_maker.ts";
 import { type Layer, Module } from "../nn/module.ts";
-import { attention } from "../ops/attention.ts";
+import { attention, type AttentionDropout } from "../ops/attention.ts";
 import { reshape } from "../ops/reshape.ts";
 import { rotary, type RotaryAngles } from "../ops/rotary.ts";
 import { slice } from "../ops/slice.ts";
@@ -29,6 +31,8 @@ export interface AttentionInput {
   readonly angles?: RotaryAngles | undefined;
   /** [H, T + S - 1]: added to the score of query t and key s at s - t + T - 1. Default: nothing is. */
   readonly bias?: Tensor | undefined;
+  /** What is dropped, in training. Default: nothing is. */
+  readonly dropout?: DropoutMasks | undefined;
 }
 
 /** Attention of every token to those that it sees. */
@@ -49,6 +53,7 @@ export class Attention extends Module<AttentionInput> {
   keyNorm?: Layer;
   /** All heads -> [B, T, D] */
   output: Layer;
+  readonly #dropout: Dropout | undefined;
 
   /** For blocks of D features. */
   constructor(make: LayerMaker, { width, description }: {
@@ -64,6 +69,7 @@ export class Attention extends Module<AttentionInput> {
         deviation,
       });
     this.description = description;
+    this.#dropout = make.dropout(description.dropout);
     if (description.projections === "fused") {
       this.qkv = project("qkv", numHeads + 2 * numKeyHeads);
     } else {
@@ -96,6 +102,7 @@ export class Attention extends Module<AttentionInput> {
       ...(window === undefined ? {} : { window }),
       ...(mask === undefined ? {} : { keyMask: mask }),
       ...(bias === undefined ? {} : { bias }),
+      dropout: this.#dropped(input.dropout, q.shape[2]),
     });
     const [batch, length, heads, headWidth] = y.shape;
     return await this.output.forward(reshape(y, [batch, length, heads * headWidth]));
@@ -115,6 +122,21 @@ export class Attention extends Module<AttentionInput> {
     return begins.map((begin, k) =>
       slice(qkv, { dim, begin, end: begins[k + 1] ?? qkv.shape[dim] })
     );
+  }
+
+  /** What is dropped of the weights of `heads` heads, by their place among those of all ranks. */
+  #dropped(masks: DropoutMasks | undefined, heads: number): AttentionDropout | undefined {
+    const drawn = this.#dropout?.draw(masks);
+    if (drawn === undefined) return undefined;
+    const { firstRow: firstBatch, ...dropping } = drawn;
+    const { numHeads: allHeads, headWidth } = this.description;
+    const part = inputPartOf(this.output);
+    if (part === undefined && heads !== allHeads) {
+      throw new TypeError(
+        `Cannot drop weights of ${heads} of ${allHeads} heads without knowing which: the output layer must be a Linear1DRow`,
+      );
+    }
+    return { ...dropping, firstBatch, firstHead: (part?.begin ?? 0) / headWidth, allHeads };
   }
 
   #inHeads(x: Tensor): Tensor {

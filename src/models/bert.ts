@@ -4,7 +4,9 @@
 //   masked language model   logits = norm(f(W h + b)) E^T + c       [B, T, V], E the token table where they are tied
 //   classification          logits = W2 tanh(W1 h_0 + b1) + b2      [B, C], h_0 that of the first token
 
+import type { Dropout, DropoutMasks } from "../nn/dropout.ts";
 import type { Embedding, TableLayer } from "../nn/embedding.ts";
+import { inputPartOf } from "../nn/input_part.ts";
 import { LayerMaker } from "../nn/layer_maker.ts";
 import { Linear } from "../nn/linear.ts";
 import { type Layer, Module } from "../nn/module.ts";
@@ -40,6 +42,8 @@ export interface BertDescription {
   readonly block: BlockOptions;
   /** Standard deviation of initial weights. */
   readonly deviation: number;
+  /** In training, how likely features of embeddings are dropped. */
+  readonly dropout: number;
 }
 
 /** Texts. */
@@ -50,6 +54,8 @@ export interface BertInput {
   readonly tokenTypes?: Tensor<"u32"> | undefined;
   /** [B, T], 1 for real tokens and 0 for padding, which no token sees. Default: all are real. */
   readonly mask?: Tensor<"u32"> | undefined;
+  /** What is dropped, in training. Default: nothing is. */
+  readonly dropout?: DropoutMasks | undefined;
 }
 
 /** What all of them share: embeddings and blocks. */
@@ -64,6 +70,7 @@ export class BertEncoder extends Module<BertInput> {
   readonly norm: Layer;
   /** One after the other. */
   readonly blocks: readonly Block[];
+  readonly #dropout: Dropout;
 
   /** An encoder with layers from `make`. */
   constructor(make: LayerMaker, description: BertDescription) {
@@ -81,6 +88,7 @@ export class BertEncoder extends Module<BertInput> {
       ...{ width, count: numPositions, offset: 0, counted: "all" },
     });
     this.norm = makeNorm(make, { name: "norm", width, norm });
+    this.#dropout = make.dropout(description.dropout);
     this.blocks = Array.from(
       { length: numBlocks },
       (_, index) => new Block(make.within(`blocks.${index}`), block),
@@ -97,14 +105,15 @@ export class BertEncoder extends Module<BertInput> {
    *
    * @throws {RangeError} if the shapes do not fit, a token or type is not in its table, or there are too few positions.
    */
-  override async forward({ tokens, tokenTypes, mask }: BertInput): Promise<Tensor> {
+  override async forward({ tokens, tokenTypes, mask, dropout }: BertInput): Promise<Tensor> {
     checkInput({ tokens, tokenTypes, mask });
     const words = await this.tokens.forward(tokens);
     const typed = tokenTypes === undefined
       ? addRow(words, this.#firstType())
       : add(words, await this.tokenTypes.forward(tokenTypes));
     let x = await this.norm.forward(await this.positions.forward({ x: typed }));
-    for (const block of this.blocks) x = await block.forward({ x, mask });
+    x = this.#dropout.apply(x, dropout);
+    for (const block of this.blocks) x = await block.forward({ x, mask, dropout });
     return x;
   }
 
@@ -179,6 +188,8 @@ export interface ClassifierOptions {
   readonly numClasses: number;
   /** What its labels are, where the config says so: for `classificationLoss()`. */
   readonly problemType?: ProblemType | undefined;
+  /** In training, how likely features that the classifier sees are dropped. */
+  readonly dropout: number;
 }
 
 /** Says of which class a text is, or a pair of texts. */
@@ -191,11 +202,12 @@ export class BertClassifier extends PretrainedModel<BertInput> {
   classifier: Layer;
   /** What labels are, where the config says so: for `classificationLoss()`. */
   readonly problemType: ProblemType | undefined;
+  readonly #dropout: Dropout;
 
   /** A model of C classes with parameters from `source`. @throws {Error} if the source has not what is wanted */
   constructor(
     description: BertDescription,
-    { source, form, numClasses, problemType }: ClassifierOptions,
+    { source, form, numClasses, problemType, dropout }: ClassifierOptions,
   ) {
     super(form);
     const { block: { width } } = description;
@@ -205,12 +217,15 @@ export class BertClassifier extends PretrainedModel<BertInput> {
     this.pooler = make.linear("pooler", square);
     this.classifier = make.linear("classifier", { ...square, outFeatures: numClasses });
     this.problemType = problemType;
+    this.#dropout = make.dropout(dropout);
   }
 
   /** tokens [B, T] -> logits [B, C]. @throws as {@linkcode BertEncoder.forward} */
   override async forward(input: BertInput): Promise<Tensor> {
     const first = firstOfSequence(await this.encoder.forward(input));
-    return asF32(await this.classifier.forward(tanh(await this.pooler.forward(first))));
+    const pooled = tanh(await this.pooler.forward(first));
+    const part = inputPartOf(this.classifier);
+    return asF32(await this.classifier.forward(this.#dropout.apply(pooled, input.dropout, part)));
   }
 }
 

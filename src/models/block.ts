@@ -3,11 +3,13 @@
 //   before   x <- x + attention(norm x);   x <- x + cross(norm x, source);   x <- x + mlp(norm x)      (GPT-2, ViT, T5)
 //   after    x <- norm(x + attention x);   x <- norm(x + cross(x, source));  x <- norm(x + mlp x)      (BERT)
 //
-// The middle part is for a decoder that sees an encoder's output (Vaswani et al. 2017).
+// In training what a part gives may be dropped before it is added. The middle part is for a decoder that sees an encoder's output (Vaswani et al. 2017).
 
+import type { Dropout } from "../nn/dropout.ts";
 import type { LayerMaker } from "../nn/layer_maker.ts";
 import { type Layer, Module } from "../nn/module.ts";
 import { add } from "../ops/add.ts";
+import { recompute } from "../tensor/recompute.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Attention, type AttentionInput } from "./attention.ts";
 import type { BlockDescription, NormDescription } from "./decoder_description.ts";
@@ -46,7 +48,14 @@ export class Block extends Module<BlockInput> {
   readonly mlpNorm: Layer;
   /** Looks at every token alone. */
   readonly mlp: Mlp;
+  /** Whether backward computes again what lies within, instead of keeping it. */
+  recomputed = false;
   readonly #normPlace: "before" | "after";
+  readonly #dropouts: {
+    readonly attention: Dropout | undefined;
+    readonly cross: Dropout | undefined;
+    readonly mlp: Dropout | undefined;
+  };
 
   /** A block with layers from `make`. */
   constructor(make: LayerMaker, options: BlockOptions) {
@@ -63,17 +72,45 @@ export class Block extends Module<BlockInput> {
     this.mlpNorm = makeNorm(make, { name: "mlpNorm", width, norm });
     this.mlp = new Mlp(make.within("mlp"), { width, description: mlp });
     this.#normPlace = normPlace;
+    const { dropout } = options;
+    this.#dropouts = {
+      attention: make.dropout(dropout),
+      cross: make.dropout(crossAttention && dropout),
+      mlp: make.dropout(dropout),
+    };
   }
 
   /** x [B, T, D] -> [B, T, D] */
-  override async forward({ x, encoded, ...others }: BlockInput): Promise<Tensor> {
+  override async forward(input: BlockInput): Promise<Tensor> {
+    return this.recomputed
+      ? await recompute(() => this.#forward(input))
+      : await this.#forward(input);
+  }
+
+  async #forward({ x, encoded, ...others }: BlockInput): Promise<Tensor> {
     const { attention, crossAttention, mlp } = this;
-    let y = await this.#add(x, this.attentionNorm, (x) => attention.forward({ x, ...others }));
+    const { dropout } = others;
+    const dropped = (place: Dropout | undefined, x: Tensor) => place?.apply(x, dropout) ?? x;
+    const places = this.#dropouts;
+    let y = await this.#add(
+      x,
+      this.attentionNorm,
+      async (x) => dropped(places.attention, await attention.forward({ x, ...others })),
+    );
     if (crossAttention !== undefined && encoded !== undefined) {
       const { x: source, mask } = encoded;
-      y = await this.#add(y, this.crossNorm!, (x) => crossAttention.forward({ x, source, mask }));
+      y = await this.#add(
+        y,
+        this.crossNorm!,
+        async (x) =>
+          dropped(places.cross, await crossAttention.forward({ x, source, mask, dropout })),
+      );
     }
-    return await this.#add(y, this.mlpNorm, (x) => mlp.forward(x));
+    return await this.#add(
+      y,
+      this.mlpNorm,
+      async (x) => dropped(places.mlp, await mlp.forward({ x, dropout })),
+    );
   }
 
   /** `x` and what `part` makes of it, with `norm` where this block has it. */

@@ -7,6 +7,7 @@
 // One class for GPT-2, Llama, Mistral, Qwen and OPT: a DecoderDescription says what differs, families/ read it from configs.
 // How layers are spread over ranks stands elsewhere; their fields can be replaced by parallel ones.
 
+import type { Dropout, DropoutMasks } from "../nn/dropout.ts";
 import type { Embedding } from "../nn/embedding.ts";
 import { LayerMaker } from "../nn/layer_maker.ts";
 import { Linear } from "../nn/linear.ts";
@@ -27,6 +28,8 @@ export interface DecoderInput {
   readonly tokens: Tensor<"u32">;
   /** [B, T], 1 for real tokens and 0 for padding, which no real token sees. Default: all are real. */
   readonly mask?: Tensor<"u32"> | undefined;
+  /** What is dropped, in training. Default: nothing is. */
+  readonly dropout?: DropoutMasks | undefined;
 }
 
 /** A language model that reads from left to right. */
@@ -48,6 +51,7 @@ export class Decoder extends PretrainedModel<DecoderInput> {
   /** [B, T, E] -> [B, T, V]; its weight is that of `tokens` where the description ties them. */
   head: Layer;
   readonly #tables: RotaryTables | undefined;
+  readonly #dropout: Dropout | undefined;
 
   /** A decoder with parameters from `source`. @throws {Error} if the source has not what the description wants */
   constructor(description: DecoderDescription, { source, form }: {
@@ -55,7 +59,7 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     readonly form: CheckpointForm;
   }) {
     super(form);
-    const { tokens, width, positions, norm, numBlocks, deviation } = description;
+    const { tokens, width, positions, norm, normPlace, numBlocks, deviation } = description;
     const make = new LayerMaker(source, { deviation });
     const project = (name: string, inFeatures: number, outFeatures: number) =>
       tokens.width === width
@@ -72,10 +76,11 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     } else {
       this.#tables = new RotaryTables(source.device, positions.settings);
     }
+    this.#dropout = make.dropout(description.dropout);
     const blocks: Block[] = [];
     for (let index = 0; index < numBlocks; index++) {
       const maker = make.within(`blocks.${index}`);
-      blocks.push(new Block(maker, { ...description, ...description.block(index) }));
+      blocks.push(new Block(maker, { width, norm, normPlace, ...description.block(index) }));
     }
     this.blocks = blocks;
     this.norm = description.finalNorm ? makeNorm(make, { name: "norm", width, norm }) : undefined;
@@ -90,13 +95,14 @@ export class Decoder extends PretrainedModel<DecoderInput> {
    *
    * @throws {RangeError} if the shapes do not fit, a token is not under V, or the text is longer than positions are known.
    */
-  override async forward({ tokens, mask }: DecoderInput): Promise<Tensor> {
+  override async forward({ tokens, mask, dropout }: DecoderInput): Promise<Tensor> {
     checkInput({ tokens, mask });
     let x = await this.tokens.forward(tokens);
     if (this.projectIn !== undefined) x = await this.projectIn.forward(x);
     if (this.positions !== undefined) x = await this.positions.forward({ x, mask });
+    if (this.#dropout !== undefined) x = this.#dropout.apply(x, dropout);
     const angles = this.#tables?.anglesFor(tokens.shape[1]);
-    for (const block of this.blocks) x = await block.forward({ x, mask, angles });
+    for (const block of this.blocks) x = await block.forward({ x, mask, angles, dropout });
     if (this.norm !== undefined) x = await this.norm.forward(x);
     if (this.projectOut !== undefined) x = await this.projectOut.forward(x);
     return asF32(await this.head.forward(x));

@@ -25,6 +25,8 @@ export interface DecoderDescription {
   readonly tied: boolean;
   /** Standard deviation of initial weights. */
   readonly deviation: number;
+  /** In training, how likely features of the first block's input are dropped. Default: they never are. */
+  readonly dropout?: number;
 }
 
 /** The vocabulary. */
@@ -70,6 +72,8 @@ export interface BlockDescription {
   readonly crossAttention?: AttentionDescription;
   /** What looks at every token alone. */
   readonly mlp: MlpDescription;
+  /** In training, how likely features are dropped before they are added to what the part saw. Default: they never are. */
+  readonly dropout?: number;
 }
 
 /** Attention of a sequence to itself or to another. */
@@ -100,6 +104,8 @@ export interface AttentionDescription {
   readonly queryDeviation?: number;
   /** Standard deviation of initial weights of the output layer. */
   readonly outputDeviation: number;
+  /** In training, how likely weights of a softmax are dropped. Default: they never are. */
+  readonly dropout?: number;
 }
 
 /** Two layers with an activation between; gated: down(activation(gate x) * up x). */
@@ -116,4 +122,6 @@ export interface MlpDescription {
   readonly storage: "outIn" | "inOut";
   /** Standard deviation of initial weights of the output layer. */
   readonly outputDeviation: number;
+  /** In training, how likely features between are dropped. Default: they never are. */
+  readonly dropout?: number;
 }

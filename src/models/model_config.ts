@@ -78,6 +78,14 @@ export const count = v.pipe(v.number(), v.safeInteger("must be an integer"), v.m
 /** A number above 0. */
 export const positive = v.pipe(v.number(), v.finite("must be finite"), v.gtValue(0));
 
+/** How likely something is dropped. */
+export const probability = v.pipe(
+  v.number(),
+  v.finite("must be finite"),
+  v.minValue(0),
+  v.ltValue(1),
+);
+
 /** An integer, which may be negative. */
 export const integer = v.pipe(v.number(), v.safeInteger("must be an integer"));
 

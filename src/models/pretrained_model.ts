@@ -3,6 +3,7 @@
 
 import { Module } from "../nn/module.ts";
 import type { ParameterSource } from "../nn/parameter_source.ts";
+import { Block } from "./block.ts";
 import type { CheckpointNames } from "./checkpoint_names.ts";
 import type { ModelConfig } from "./model_config.ts";
 
@@ -23,6 +24,23 @@ export abstract class PretrainedModel<Input = never> extends Module<Input> {
   constructor(form: CheckpointForm) {
     super();
     this.form = form;
+  }
+
+  /**
+   * What is not kept for backward, which computes it again: what lies within each block, so that memory is that of the blocks'
+   * inputs and of one block, for the time of one more forward pass. Gradients have the same bits. Default: nothing.
+   */
+  get recompute(): "nothing" | "blocks" {
+    return this.#blocks().some((block) => block.recomputed) ? "blocks" : "nothing";
+  }
+
+  /** Takes effect for the forward passes that begin after it. */
+  set recompute(what: "nothing" | "blocks") {
+    for (const block of this.#blocks()) block.recomputed = what === "blocks";
+  }
+
+  #blocks(): Block[] {
+    return this.modules().filter((each) => each instanceof Block);
   }
 }
 

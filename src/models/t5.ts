@@ -7,6 +7,7 @@
 // scores that all blocks of a stack share (relative_positions.ts). Where the head's weight is the table E, what goes in is
 // scaled by 1 / sqrt(D) in the first T5, and not in its later versions, which also untied the two.
 
+import type { Dropout, DropoutMasks } from "../nn/dropout.ts";
 import type { Embedding } from "../nn/embedding.ts";
 import { LayerMaker } from "../nn/layer_maker.ts";
 import { Linear } from "../nn/linear.ts";
@@ -52,6 +53,8 @@ export interface T5StackDescription {
   readonly block: BlockOptions;
   /** How offsets share numbers. */
   readonly buckets: RelativeBuckets;
+  /** In training, how likely features of embeddings and of the last norm are dropped. */
+  readonly dropout: number;
 }
 
 /** Two texts. */
@@ -64,6 +67,8 @@ export interface T5Input {
   readonly targets: Tensor<"u32">;
   /** [B, T], 1 for real tokens and 0 for padding. Default: all are real. */
   readonly targetMask?: Tensor<"u32"> | undefined;
+  /** What is dropped, in training. Default: nothing is. */
+  readonly dropout?: DropoutMasks | undefined;
 }
 
 /** Writes a text that follows from another. */
@@ -105,8 +110,8 @@ export class T5 extends PretrainedModel<T5Input> {
    *
    * @throws {RangeError} if the shapes do not fit, or a token is not under V
    */
-  override async forward({ tokens, mask, targets, targetMask }: T5Input): Promise<Tensor> {
-    const encoded = { x: await this.encode({ tokens, mask }), mask };
+  override async forward({ tokens, mask, targets, targetMask, dropout }: T5Input): Promise<Tensor> {
+    const encoded = { x: await this.encode({ tokens, mask, dropout }), mask };
     checkText({ tokens: targets, mask: targetMask });
     if (targets.shape[0] !== tokens.shape[0]) {
       throw new RangeError(
@@ -115,16 +120,18 @@ export class T5 extends PretrainedModel<T5Input> {
       );
     }
     const x = await this.tokens.forward(targets);
-    const y = await this.decoder.forward({ x, mask: targetMask, encoded });
+    const y = await this.decoder.forward({ x, mask: targetMask, encoded, dropout });
     const { outputScale } = this.#description;
     const scaled = outputScale === 1 ? y : scale(y, outputScale);
     return asF32(await this.head.forward(scaled));
   }
 
   /** tokens [B, S] -> what the decoder sees of them [B, S, D]. @throws {RangeError} as `forward()` */
-  async encode({ tokens, mask }: Pick<T5Input, "tokens" | "mask">): Promise<Tensor> {
+  async encode(
+    { tokens, mask, dropout }: Pick<T5Input, "tokens" | "mask" | "dropout">,
+  ): Promise<Tensor> {
     checkText({ tokens, mask });
-    return await this.encoder.forward({ x: await this.tokens.forward(tokens), mask });
+    return await this.encoder.forward({ x: await this.tokens.forward(tokens), mask, dropout });
   }
 
   /**
@@ -153,6 +160,8 @@ export interface T5StackInput {
     readonly x: Tensor;
     readonly mask?: Tensor<"u32"> | undefined;
   };
+  /** What is dropped, in training. Default: nothing is. */
+  readonly dropout?: DropoutMasks | undefined;
 }
 
 /** Blocks that know positions by one bias, and a norm. */
@@ -163,9 +172,10 @@ export class T5Stack extends Module<T5StackInput> {
   readonly blocks: readonly Block[];
   /** After the last block. */
   readonly norm: Layer;
+  readonly #dropouts: { readonly embeddings: Dropout; readonly output: Dropout };
 
   /** A stack with layers from `make`. */
-  constructor(make: LayerMaker, { numBlocks, block, buckets }: T5StackDescription) {
+  constructor(make: LayerMaker, { numBlocks, block, buckets, dropout }: T5StackDescription) {
     super();
     const { width, norm, attention: { numHeads } } = block;
     this.relativeBias = new RelativeBias(make.within("relativeBias"), { numHeads, buckets });
@@ -174,14 +184,18 @@ export class T5Stack extends Module<T5StackInput> {
       (_, index) => new Block(make.within(`blocks.${index}`), block),
     );
     this.norm = makeNorm(make, { name: "norm", width, norm });
+    this.#dropouts = { embeddings: make.dropout(dropout), output: make.dropout(dropout) };
   }
 
   /** x [B, T, D] -> [B, T, D] */
-  override async forward({ x, mask, encoded }: T5StackInput): Promise<Tensor> {
+  override async forward({ x, mask, encoded, dropout }: T5StackInput): Promise<Tensor> {
     const bias = await this.relativeBias.forward(x.shape[1]);
-    let y = x;
-    for (const block of this.blocks) y = await block.forward({ x: y, mask, bias, encoded });
-    return await this.norm.forward(y);
+    const { embeddings, output } = this.#dropouts;
+    let y = embeddings.apply(x, dropout);
+    for (const block of this.blocks) {
+      y = await block.forward({ x: y, mask, bias, encoded, dropout });
+    }
+    return output.apply(await this.norm.forward(y), dropout);
   }
 }
 

@@ -5,6 +5,7 @@
 //
 // The linear layer is a convolution that takes steps as long as its kernel [D, C, p, q], and is stored as one.
 
+import type { Dropout, DropoutMasks } from "../nn/dropout.ts";
 import { LayerMaker } from "../nn/layer_maker.ts";
 import { type Layer, Module } from "../nn/module.ts";
 import type { ParameterSource } from "../nn/parameter_source.ts";
@@ -41,12 +42,16 @@ export interface VitDescription {
   readonly problemType?: ProblemType | undefined;
   /** Standard deviation of initial weights. */
   readonly deviation: number;
+  /** In training, how likely features of embeddings are dropped. */
+  readonly dropout: number;
 }
 
 /** Images. */
 export interface VitInput {
   /** [B, C, height, width] */
   readonly pixels: FloatTensor;
+  /** What is dropped, in training. Default: nothing is. */
+  readonly dropout?: DropoutMasks | undefined;
 }
 
 /** Says of which class an image is. */
@@ -61,6 +66,7 @@ export class VitClassifier extends PretrainedModel<VitInput> {
   readonly norm: Layer;
   /** [B, D] -> [B, L] */
   classifier: Layer;
+  readonly #dropout: Dropout;
 
   /** A model with parameters from `source`. @throws {Error} if the source has not what the description wants */
   constructor(description: VitDescription, { source, form }: {
@@ -73,6 +79,7 @@ export class VitClassifier extends PretrainedModel<VitInput> {
     const make = new LayerMaker(source, description);
     this.description = description;
     this.embeddings = new VitEmbeddings(make.within("embeddings"), description);
+    this.#dropout = make.dropout(description.dropout);
     this.blocks = Array.from(
       { length: numBlocks },
       (_, index) => new Block(make.within(`blocks.${index}`), block),
@@ -84,9 +91,9 @@ export class VitClassifier extends PretrainedModel<VitInput> {
   }
 
   /** pixels [B, C, height, width] -> logits [B, L]. @throws {RangeError} if images are not of the model's size */
-  override async forward({ pixels }: VitInput): Promise<Tensor> {
-    let x = await this.embeddings.forward(pixels);
-    for (const block of this.blocks) x = await block.forward({ x });
+  override async forward({ pixels, dropout }: VitInput): Promise<Tensor> {
+    let x = this.#dropout.apply(await this.embeddings.forward(pixels), dropout);
+    for (const block of this.blocks) x = await block.forward({ x, dropout });
     return asF32(await this.classifier.forward(firstOfSequence(await this.norm.forward(x))));
   }
 }

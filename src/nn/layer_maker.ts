@@ -2,6 +2,7 @@
 // `blocks.0.mlp.up.weight`, so it must be kept in the field of that name.
 
 import type { Parameter } from "../tensor/parameter.ts";
+import { Dropout } from "./dropout.ts";
 import { Embedding } from "./embedding.ts";
 import { LayerNorm } from "./layer_norm.ts";
 import { Linear } from "./linear.ts";
@@ -43,25 +44,37 @@ export interface LayerMakerOptions {
   readonly path?: string;
   /** Standard deviation of initial weights. Default: 0.02. */
   readonly deviation?: number;
+  /**
+   * How many places to drop at were made, by all makers of one model.
+   *
+   * @internal
+   */
+  readonly sites?: { count: number };
 }
 
 /** Makes layers of the module at one path. */
 export class LayerMaker {
   readonly #source: ParameterSource;
   readonly #path: string;
+  readonly #sites: { count: number };
   /** Standard deviation of initial weights. */
   readonly deviation: number;
 
   /** Layers with parameters of `source`. */
-  constructor(source: ParameterSource, { path = "", deviation = 0.02 }: LayerMakerOptions = {}) {
+  constructor(
+    source: ParameterSource,
+    { path = "", deviation = 0.02, sites = { count: 0 } }: LayerMakerOptions = {},
+  ) {
     this.#source = source;
     this.#path = path;
+    this.#sites = sites;
     this.deviation = deviation;
   }
 
   /** A maker for the module in the field `name`, or at `blocks.0` of an array. */
   within(name: string): LayerMaker {
-    return new LayerMaker(this.#source, { path: this.#at(name), deviation: this.deviation });
+    const { deviation } = this;
+    return new LayerMaker(this.#source, { path: this.#at(name), deviation, sites: this.#sites });
   }
 
   /** y = x W^T + b */
@@ -107,6 +120,14 @@ export class LayerMaker {
   rmsNorm(name: string, { features, eps }: NormLayer): RmsNorm {
     const weight = this.parameter(`${name}.weight`, { shape: [features], initial: { every: 1 } });
     return new RmsNorm({ weight, eps });
+  }
+
+  /** A place where the model drops with `probability`; undefined where it has none. The order of asking numbers them. */
+  dropout(probability: number): Dropout;
+  dropout(probability: number | undefined): Dropout | undefined;
+  dropout(probability: number | undefined): Dropout | undefined {
+    if (probability === undefined) return undefined;
+    return new Dropout({ probability, site: this.#sites.count++ });
   }
 
   /** A parameter of the module itself, or of a layer of another kind. */

@@ -31,6 +31,13 @@ export abstract class Module<Input = Tensor> implements Disposable {
     return [...this.namedParameters().values()];
   }
 
+  /** This module and all within it, each before those within it. */
+  modules(): Module<never>[] {
+    const visited = new Set<object>();
+    collect(this, { path: "", found: new Map(), visited });
+    return [...visited].filter((each) => each instanceof Module);
+  }
+
   /** Releases the gradients of all parameters. */
   zeroGrad(): void {
     for (const parameter of this.parameters()) parameter.zeroGrad();

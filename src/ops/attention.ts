@@ -6,9 +6,13 @@
 // No T x S matrix is kept (Dao et al. 2022): for backward there are q, k, v, y and one number per query, the logarithm of
 // its softmax's sum, from which the kernels compute weights again. A key's gradient is summed over queries and heads in a
 // fixed order: the same bits in every run.
+//
+// Dropout multiplies the weights that a softmax gives by 0 or 1 / (1 - p) before they weigh values, by the key and by head,
+// query and key alone: backward draws the same, and so do ranks that hold some of the heads.
 
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { type Dropping, droppingWords } from "./dropout.ts";
 import { checkSameDevice, inF32 } from "./operands.ts";
 
 /** Options of {@linkcode attention}. Positions of queries and of keys both count from 0. */
@@ -26,6 +30,18 @@ export interface AttentionOptions {
    * or a slope (ALiBi). It has a gradient, summed over the batch and the positions that are equally far apart.
    */
   readonly bias?: FloatTensor;
+  /** Weights are dropped at random. Default: none is. */
+  readonly dropout?: AttentionDropout | undefined;
+}
+
+/** Which weights are dropped; those of a head and a batch that lie elsewhere are others'. */
+export interface AttentionDropout extends Dropping {
+  /** B of the batches before the first one here. Default: 0. */
+  readonly firstBatch?: number;
+  /** Heads before the first one here. Default: 0. */
+  readonly firstHead?: number;
+  /** Heads wherever they are. Default: H. */
+  readonly allHeads?: number;
 }
 
 /**
@@ -34,7 +50,7 @@ export interface AttentionOptions {
  * their values must be finite.
  *
  * @throws {RangeError} if the shapes do not fit, H is no multiple of Hkv, a head is wider than 256, or `window` is given
- *   without causal or is no whole number from 1.
+ *   without causal or is no whole number from 1, or a dropout is none.
  * @throws {TypeError} if the operands live on different devices.
  */
 export function attention(
@@ -122,10 +138,14 @@ function buffersOf({ q, k, v, keyMask, bias }: Operands<Tensor> & {
 /** Parameters of the kernels. */
 function sizesOf(
   q: FloatTensor,
-  { k, v, visible, window, keyMask, bias, scale }: Operands<FloatTensor> & AttentionOptions,
+  { k, v, visible, window, keyMask, bias, scale, dropout }:
+    & Operands<FloatTensor>
+    & AttentionOptions,
 ) {
   const [batch, queries, heads, dim] = q.shape;
   const [, keys, keyHeads] = k.shape;
+  const { firstBatch = 0, firstHead = 0, allHeads = heads } = dropout ?? {};
+  const { scale: keptScale, ...dropped } = droppingWords("attention", dropout ?? NOTHING_DROPPED);
   return {
     ...{ batch, queries, keys, heads, keyHeads, dim },
     valueDim: v.shape[3],
@@ -135,6 +155,8 @@ function sizesOf(
     masked: keyMask === undefined ? 0 : 1,
     biased: bias === undefined ? 0 : 1,
     scale: scale ?? 1 / Math.sqrt(dim),
+    ...{ ...dropped, keptScale, allHeads },
+    firstHead: (firstBatch * allHeads + firstHead) % 2 ** 32,
   };
 }
 
@@ -184,3 +206,5 @@ function checkOperands(
 
 /** What the accumulators of a WebGPU kernel hold. */
 const MAX_WIDTH = 256;
+
+const NOTHING_DROPPED: Dropping = { probability: 0, key: [0, 0] };

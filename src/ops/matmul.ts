@@ -1,6 +1,6 @@
 // y[M, N] = a[M, K] b[K, N] + bias[N].        da = dy b^T, db = a^T dy, dbias[n] = sum_m dy[m, n]
 //
-// The leading dims of `a` together are M.
+// The leading dims of `a` together are M. Where `b` has leading dims too: batched_matmul.ts.
 
 import type { Device } from "../device/device.ts";
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
@@ -64,8 +64,12 @@ interface Operands {
   readonly out: Tensor;
 }
 
-/** `out` is [M, N], K is summed over; only rows rowBegin <= row < rowEnd (default: all) are computed. */
+/**
+ * `out` is [M, N], K is summed over; only rows rowBegin <= row < rowEnd (default: all) are computed. `batch` (default: 1) of
+ * each lie one after the other.
+ */
 interface Sizes {
+  readonly batch?: number;
   readonly m: number;
   readonly n: number;
   readonly k: number;
@@ -77,12 +81,12 @@ interface Sizes {
 export function multiply(
   kernel: "matmul_nn" | "matmul_nt" | "matmul_tn",
   { a, b, bias, out }: Operands,
-  { m, n, k, rowBegin = 0, rowEnd = m }: Sizes,
+  { batch = 1, m, n, k, rowBegin = 0, rowEnd = m }: Sizes,
 ): void {
   const device: Device = out.device;
   device.run(
     kernel,
     { a: a.buffer, b: b.buffer, bias: bias?.buffer ?? device.empty, out: out.buffer },
-    { m, n, k, rowBegin, rowEnd, biasLength: bias?.length ?? 0, accumulate: 0 },
+    { batch, m, n, k, rowBegin, rowEnd, biasLength: bias?.length ?? 0, accumulate: 0 },
   );
 }

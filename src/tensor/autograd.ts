@@ -22,6 +22,7 @@
 // away while the rest is computed (optim/gradient_buckets.ts), is a `GradientReceiver`.
 
 import type { DType } from "./dtype.ts";
+import { keepMemory, releaseBelow, topologicalOrder } from "./graph.ts";
 // Only the type: tensor.ts imports this file for `Tensor.backward`.
 import type { FloatTensor, Tensor } from "./tensor.ts";
 
@@ -40,8 +41,11 @@ export type GradientFunction = (
   wanted: readonly boolean[],
 ) => Gradients | Promise<Gradients>;
 
-/** How a tensor was computed. */
-export interface GraphNode {
+/** How a tensor was computed: by an op, or by a part of the graph that backward computes again (recompute.ts). */
+export type GraphNode = OpNode | RecomputedNode;
+
+/** A tensor that an op made. */
+export interface OpNode {
   /** Name of the op, for messages. */
   readonly op: string;
   /** Operands, in the order of the gradients. */
@@ -50,6 +54,26 @@ export interface GraphNode {
   readonly gradient: GradientFunction;
   /** Tensors that are kept for the gradient function only. */
   readonly saved?: readonly AnyTensor[];
+}
+
+/** A tensor that several ops made, of which nothing was kept. */
+export interface RecomputedNode {
+  /** Name for messages. */
+  readonly op: string;
+  /** All that was there before and is used. */
+  readonly inputs: readonly AnyTensor[];
+  /** Computes it again. */
+  readonly again: () => Promise<Recomputed>;
+  /** Nothing. */
+  readonly saved?: undefined;
+}
+
+/** A part of the graph that is there again, for backward to go through and to release. */
+export interface Recomputed {
+  /** What takes the place of the tensor. */
+  readonly result: Tensor;
+  /** The result and what it was computed from down to what was there before, each after its inputs. */
+  readonly order: readonly AnyTensor[];
 }
 
 /** Takes gradients of leaves while `backward` still computes others. What it throws ends `backward`. */
@@ -85,7 +109,7 @@ export async function backward(root: FloatTensor, receiver?: GradientReceiver): 
     for (const y of order.toReversed()) {
       const { node } = y;
       if (!y.requiresGrad || node === undefined) continue;
-      await passGradient(y as Tensor, node, gradients);
+      await passOn(y as Tensor, node, { gradients, receiver });
       if (y !== root) y.release();
       await leaves?.usedBy(node, gradients);
     }
@@ -121,10 +145,42 @@ function checkRoot(root: FloatTensor): void {
   }
 }
 
+/** What a backward pass carries along. */
+interface Pass {
+  /** Of tensors that are not done yet, what they have got so far. */
+  readonly gradients: Map<AnyTensor, Tensor>;
+  readonly receiver: GradientReceiver | undefined;
+}
+
+/** Adds what the gradient of `y` makes of its inputs' to theirs so far. */
+async function passOn(y: Tensor, node: GraphNode, pass: Pass): Promise<void> {
+  if ("again" in node) await passThroughAgain(y, node, pass);
+  else await passGradient(y, node, pass.gradients);
+}
+
+/** The same by way of all that lies between, computed again. */
+async function passThroughAgain(y: Tensor, node: RecomputedNode, pass: Pass): Promise<void> {
+  const { gradients, receiver } = pass;
+  const { result, order } = await node.again();
+  try {
+    gradients.set(result, gradients.get(y)!);
+    gradients.delete(y);
+    for (const inner of order.toReversed()) {
+      if (!inner.requiresGrad || inner.node === undefined) continue;
+      await passOn(inner as Tensor, inner.node, pass);
+      inner.release();
+      await receiver?.betweenNodes();
+    }
+  } finally {
+    releaseBelow(result, order);
+    result.release();
+  }
+}
+
 /** Calls the gradient function of `y` and adds what it gives to the inputs' gradients so far. */
 async function passGradient(
   y: Tensor,
-  { op, inputs, gradient }: GraphNode,
+  { op, inputs, gradient }: OpNode,
   gradients: Map<AnyTensor, Tensor>,
 ): Promise<void> {
   const dy = gradients.get(y)!;
@@ -202,38 +258,4 @@ function fitting(dx: Tensor | undefined, x: AnyTensor, op: string): Tensor {
     );
   }
   return dx;
-}
-
-/** `root` and all that it was computed from, leaves included, each after its inputs. Iterative, as graphs are deep. */
-function topologicalOrder(root: AnyTensor): AnyTensor[] {
-  const order: AnyTensor[] = [];
-  const seen = new Set<AnyTensor>([root]);
-  const path = [{ tensor: root, next: 0 }];
-  for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
-    const input = top.tensor.node?.inputs[top.next++];
-    if (input === undefined) {
-      order.push(top.tensor);
-      path.pop();
-    } else if (!seen.has(input)) {
-      seen.add(input);
-      path.push({ tensor: input, next: 0 });
-    }
-  }
-  return order;
-}
-
-/** Lets `root` own its memory if it shares that of an intermediate, as a reshaped loss does: `root` outlives it. */
-function keepMemory(root: AnyTensor, order: readonly AnyTensor[]): void {
-  if (order.some((tensor) => isBelow(root, tensor) && tensor.sharesMemory(root))) root.takeMemory();
-}
-
-function releaseBelow(root: AnyTensor, order: readonly AnyTensor[]): void {
-  for (const tensor of order) {
-    if (isBelow(root, tensor)) tensor.release();
-  }
-  root.forgetGraph();
-}
-
-function isBelow(root: AnyTensor, tensor: AnyTensor): boolean {
-  return tensor !== root && tensor.node !== undefined;
 }

@@ -23,6 +23,17 @@ export interface TensorOptions<D extends DType = "f32"> {
   readonly requiresGrad?: boolean;
 }
 
+let numMade = 0;
+
+/**
+ * How many tensors were made so far: the `number` of the next one.
+ *
+ * @internal
+ */
+export function numTensorsMade(): number {
+  return numMade;
+}
+
 /** A tensor of numbers, in any storage. */
 export type FloatTensor = Tensor<FloatType>;
 
@@ -36,6 +47,12 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
   readonly shape: readonly number[];
   /** Number of elements. */
   readonly length: number;
+  /**
+   * How many tensors were made before it.
+   *
+   * @internal
+   */
+  readonly number: number = numMade++;
   readonly #memory: Memory;
   #requiresGrad: boolean;
   #node: GraphNode | undefined;

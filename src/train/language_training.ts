@@ -33,13 +33,20 @@ export interface LanguageTrainingOptions {
   readonly zeroStage: 1 | 2;
   /** Step size; without it Adafactor's relative step, times each parameter's RMS. */
   readonly lr?: Schedule | undefined;
+  /**
+   * In training the model drops with the probabilities of its config, as in transformers, or everywhere with this one; never
+   * when it is evaluated. Default: 0, nothing is dropped.
+   */
+  readonly dropout?: "config" | number;
+  /** What the model does not keep for backward, and computes again: see `PretrainedModel.recompute`. Default: nothing. */
+  readonly recompute?: "nothing" | "blocks";
   /** How 16-bit parameters are stepped, and momentum. */
   readonly optimizer?: Pick<OptimizerOptions, "masterWeights" | "rounding" | "beta1">;
   /** Steps between evaluations; 0 for none but before and after. */
   readonly evaluateEvery: number;
   /** Held-out tokens of an evaluation, at least a window. */
   readonly evaluateTokens: number;
-  /** Of windows, of random rounding and of the sample. */
+  /** Of windows, of dropout, of random rounding and of the sample. */
   readonly seed: number;
   /** What to write at the end. */
   readonly sample?: {
@@ -103,6 +110,7 @@ export async function trainLanguageModel(
   const groups = new Set([world.group, tensorParallelGroup, dataParallelGroup]);
   const [{ device }] = model.parameters();
   const placed = await placeModel(model, mesh);
+  model.recompute = options.recompute ?? "nothing";
   using optim = new DistributedAdaFactor(model.parameters(), {
     ...options.optimizer,
     ...(lr === undefined ? {} : { lr, scaleParameter: false }),
@@ -123,7 +131,11 @@ export async function trainLanguageModel(
           ...{ seed, step, begin: micro * batch, end: (micro + 1) * batch },
         }),
     );
-    const own = await stepOnWindows(trainer, { text: text.train, context, microBatches });
+    const { dropout: probability = 0 } = options;
+    const own = await stepOnWindows(trainer, {
+      ...{ text: text.train, context, microBatches },
+      dropout: { seed, step, probability: probability === "config" ? undefined : probability },
+    });
     const { loss, isStopped } = await shareStep(world, { loss: own, signal: options.signal });
     onEvent({
       ...{ kind: "step", step, loss },

@@ -3,14 +3,18 @@
 import type { ProcessGroupMesh } from "../dist/mesh.ts";
 import type { Decoder } from "../models/decoder.ts";
 import { parallelize } from "../models/parallelize.ts";
+import type { DropoutMasks } from "../nn/dropout.ts";
 import { crossEntropy } from "../ops/cross_entropy.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { TokenBatch } from "./token_batch.ts";
 
 /** What training asks of a model. All ranks that share it ask together. */
 export interface PlacedModel {
-  /** Mean loss, in nats per token, of the tokens that the batch's windows should guess; equal on all ranks that share the model. */
-  loss(batch: TokenBatch): Promise<Tensor>;
+  /**
+   * Mean loss, in nats per token, of the tokens that the batch's windows should guess; equal on all ranks that share the model.
+   * `dropout`: what is dropped on the way, in training.
+   */
+  loss(batch: TokenBatch, dropout?: DropoutMasks): Promise<Tensor>;
   /** tokens [B, T] -> logits [B, T, V] of the whole vocabulary, on every rank. */
   logits(tokens: Tensor<"u32">): Promise<Tensor>;
 }
@@ -18,9 +22,9 @@ export interface PlacedModel {
 /** Splits `model` over the first axis of the mesh, if that is more than one rank. @throws {RangeError} if it cannot be split */
 export async function placeModel(model: Decoder, mesh: ProcessGroupMesh): Promise<PlacedModel> {
   await parallelize(model, mesh);
-  const logits = (tokens: Tensor<"u32">) => model.forward({ tokens });
   return {
-    logits,
-    loss: async ({ tokens, targets }) => crossEntropy(await logits(tokens), targets),
+    logits: (tokens) => model.forward({ tokens }),
+    loss: async ({ tokens, targets }, dropout) =>
+      crossEntropy(await model.forward({ tokens, dropout }), targets),
   };
 }

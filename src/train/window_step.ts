@@ -3,10 +3,13 @@
 //   loss_r = Z n_r / B mean of this rank's n_r windows' losses      the mean of loss_r over ranks is the micro-batch's mean loss
 //   step   = (sum over micro-batches of gradients) / A              averaged over ranks by the optimizer
 //
-// So the step is that of one batch of A B windows on one rank, up to the rounding of sums.
+// So the step is that of one batch of A B windows on one rank, up to the rounding of sums. Dropout draws masks by a window's
+// place among the A B, and drops the same.
 
 import type { Device } from "../device/device.ts";
 import type { ProcessGroup } from "../dist/group.ts";
+import { shardRange } from "../dist/layout.ts";
+import type { DropoutMasks } from "../nn/dropout.ts";
 import { scale } from "../ops/scale.ts";
 import type { DistributedAdaFactor } from "../optim/distributed_adafactor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -25,20 +28,27 @@ export interface WindowTrainer {
 export interface StepWindows extends Windows {
   /** Where windows begin, all ranks' together, micro-batch by micro-batch: each as long, and no shorter than there are ranks. */
   readonly microBatches: readonly (readonly number[])[];
+  /** What is dropped. Default: nothing is. */
+  readonly dropout?: Omit<DropoutMasks, "firstRow"> | undefined;
 }
 
 /** Forward, backward, exchange and update. @returns this rank's part of the loss: its mean over the data-parallel group is the batch's */
 export async function stepOnWindows(
   { device, model, optim, dataParallelGroup }: WindowTrainer,
-  { microBatches, ...windows }: StepWindows,
+  { microBatches, dropout, ...windows }: StepWindows,
 ): Promise<number> {
   using scope = new DisposableStack();
   const losses: Tensor[] = [];
+  const { size, rank } = dataParallelGroup;
+  let windowsBefore = 0;
   for (const starts of microBatches) {
     const own = startsOf(starts, dataParallelGroup);
     using batch = makeBatch(device, { ...windows, starts: own });
-    const weight = dataParallelGroup.size * own.length / starts.length;
-    const loss = scope.use(scale(await model.loss(batch), weight));
+    const weight = size * own.length / starts.length;
+    const firstRow = windowsBefore + shardRange(starts.length, size, rank).begin;
+    windowsBefore += starts.length;
+    const masks = dropout && { ...dropout, firstRow };
+    const loss = scope.use(scale(await model.loss(batch, masks), weight));
     await optim.backward(loss);
     losses.push(loss);
   }

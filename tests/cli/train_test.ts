@@ -155,6 +155,7 @@ const REFUSED: [string[], RegExp][] = [
   [["--steps", "-1"], /It must be an integer >= 0/],
   [["--batch", ""], /It must be an integer >= 1/],
   [["--lr", "fast"], /It must be a number > 0/],
+  [["--dropout", "1"], /It must be a number from 0 to below 1, or "config"/],
   [["--dtype", "f64"], /Allowed choices are f32, bf16, f16/],
   [["--zero", "2"], /a mesh of --tensor 1 x --zero 2 needs 2 ranks, and there is 1/],
   [["--tensor", "2"], /a mesh of --tensor 2 x --zero 1 needs 2 ranks, and there is 1/],

@@ -5,6 +5,9 @@ import type { RandomValues } from "./random_values.ts";
 
 const tolerance = { relative: 1e-5, ofLargest: 1e-5 };
 
+/** A quarter is dropped. */
+const DROPPED = { ...{ seedLow: 0x9e3779b9, seedHigh: 5 }, threshold: 2 ** 30, keptScale: 4 / 3 };
+
 /** [batch, queries, keys, heads, keyHeads, dim, valueDim] and what differs from plain attention. */
 const CASES: readonly (readonly [readonly number[], Partial<Sizes>])[] = [
   [[1, 1, 1, 1, 1, 1, 1], {}],
@@ -19,6 +22,9 @@ const CASES: readonly (readonly [readonly number[], Partial<Sizes>])[] = [
   [[1, 70, 33, 2, 1, 16, 200], { window: 9 }],
   [[1, 3, 40, 1, 1, 256, 33], {}],
   [[1, 46, 124, 2, 1, 9, 13], { causal: 1 }],
+  [[2, 45, 37, 4, 2, 9, 13], { ...DROPPED, firstHead: 13, allHeads: 9 }],
+  [[1, 70, 70, 2, 1, 16, 16], { ...DROPPED, causal: 1, masked: 1, biased: 1 }],
+  [[1, 70, 70, 1, 1, 5, 3], { ...DROPPED, causal: 1, window: 40, firstHead: 2 ** 32 - 1 }],
   [[2, 77, 100, 2, 2, 17, 33], { causal: 1, window: 24 }],
   [[0, 5, 5, 2, 1, 3, 3], {}],
   [[2, 0, 5, 2, 1, 3, 3], { biased: 1 }],
@@ -90,6 +96,7 @@ function sizesOf(sizes: readonly number[], others: Partial<Sizes>): Sizes {
   return {
     ...{ batch, queries, keys, heads, keyHeads, dim, valueDim },
     ...{ causal: 0, window: 0, masked: 0, biased: 0, scale: 1 / Math.sqrt(dim) },
+    ...{ seedLow: 0, seedHigh: 0, threshold: 0, keptScale: 1, firstHead: 0, allHeads: heads },
     ...others,
   };
 }

@@ -80,7 +80,7 @@ Deno.test("matmul refuses rows beyond m, a bias that is not n long and flags oth
   using out = zeros(device, 16);
   const run = (params: Partial<KernelParams<"matmul_nn">>) =>
     device.run("matmul_nn", { a, b: a, bias: a, out }, {
-      ...{ m: 4, n: 4, k: 4, rowBegin: 0, rowEnd: 4, biasLength: 0, accumulate: 0 },
+      ...{ batch: 1, m: 4, n: 4, k: 4, rowBegin: 0, rowEnd: 4, biasLength: 0, accumulate: 0 },
       ...params,
     });
   run({});

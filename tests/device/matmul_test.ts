@@ -26,7 +26,7 @@ for (const kernel of ["matmul_nn", "matmul_nt", "matmul_tn"] as const) {
 
 function cases(random: RandomValues): KernelCase<"matmul_nn">[] {
   return SIZES.flatMap(([m, n, k]) => {
-    const whole = { m, n, k, rowBegin: 0, rowEnd: m, biasLength: 0, accumulate: 0 };
+    const whole = { batch: 1, m, n, k, rowBegin: 0, rowEnd: m, biasLength: 0, accumulate: 0 };
     const part = { rowBegin: Math.floor(m / 3), rowEnd: Math.ceil(5 * m / 6) };
     const everything = { ...whole, ...part, biasLength: n, accumulate: 1 };
     const variants = m * n * k > 1e6 ? [everything] : [
@@ -34,13 +34,15 @@ function cases(random: RandomValues): KernelCase<"matmul_nn">[] {
       { ...whole, biasLength: n },
       { ...whole, ...part, accumulate: 1 },
       everything,
+      { ...everything, batch: 3 },
+      { ...whole, batch: 0 },
     ];
     return variants.map((params: KernelParams<"matmul_nn">) => ({
       operands: {
-        a: random.signed(m * k),
-        b: random.signed(k * n),
+        a: random.signed(params.batch * m * k),
+        b: random.signed(params.batch * k * n),
         bias: random.signed(params.biasLength),
-        out: random.signed(m * n, 5),
+        out: random.signed(params.batch * m * n, 5),
       },
       params,
     }));

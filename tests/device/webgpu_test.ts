@@ -24,7 +24,9 @@ webgpuTest("1,000 rounds of allocate, run, read and release leave memory flat", 
   const { pooledBytes } = device.statistics();
   assert.ok(pooledBytes > 0);
   for (let i = 0; i < 1000; i++) await round(i);
-  assert.deepEqual(device.statistics(), { liveBytes: 0, pooledBytes, kernelsRun: 2040 });
+  assert.deepEqual(device.statistics(), {
+    ...{ liveBytes: 0, peakBytes: pooledBytes, pooledBytes, kernelsRun: 2040 },
+  });
 });
 
 webgpuTest("memory beyond the pool's limit is destroyed, after the work that uses it", async () => {
@@ -163,10 +165,11 @@ for (const kernel of ["matmul_nn", "matmul_nt", "matmul_tn"] as const) {
       software: false,
     });
     for (const [m, n, k] of [[1, 1, 1], [64, 64, 16], [65, 63, 17], [3, 130, 67], [129, 5, 0]]) {
-      const aData = wave(m * k, 1);
-      const bData = wave(n * k, 2);
+      const batch = 2;
+      const aData = wave(batch * m * k, 1);
+      const bData = wave(batch * n * k, 2);
       const biasData = wave(n, 3);
-      const before = wave(m * n, 4);
+      const before = wave(batch * m * n, 4);
       using a = upload(device, aData);
       using b = upload(device, bData);
       using bias = upload(device, biasData);
@@ -176,30 +179,25 @@ for (const kernel of ["matmul_nn", "matmul_nt", "matmul_tn"] as const) {
         kernel,
         { a, b, bias, out },
         {
-          m,
-          n,
-          k,
-          rowBegin,
-          rowEnd: m,
-          biasLength: n,
-          accumulate: 1,
+          ...{ batch, m, n, k, rowBegin, rowEnd: m, biasLength: n, accumulate: 1 },
         } satisfies KernelParams<typeof kernel>,
       );
       const result = await download(device, out);
-      const aAt = (i: number, q: number) => aData[kernel === "matmul_tn" ? q * m + i : i * k + q];
-      const bAt = (q: number, j: number) => bData[kernel === "matmul_nt" ? j * k + q : q * n + j];
-      for (let i = 0; i < m; i++) {
-        for (let j = 0; j < n; j++) {
-          let want = before[i * n + j];
-          if (i >= rowBegin) {
-            want += biasData[j];
-            for (let q = 0; q < k; q++) want += aAt(i, q) * bAt(q, j);
+      const aAt = (i: number, q: number) => kernel === "matmul_tn" ? q * m + i : i * k + q;
+      const bAt = (q: number, j: number) => kernel === "matmul_nt" ? j * k + q : q * n + j;
+      for (let at = 0; at < batch * m * n; at++) {
+        const [z, i, j] = [Math.floor(at / n / m), Math.floor(at / n) % m, at % n];
+        let want = before[at];
+        if (i >= rowBegin) {
+          want += biasData[j];
+          for (let q = 0; q < k; q++) {
+            want += aData[z * m * k + aAt(i, q)] * bData[z * k * n + bAt(q, j)];
           }
-          assert.ok(
-            Math.abs(result[i * n + j] - want) < 2e-5,
-            `[${m}, ${n}, ${k}] at ${i}, ${j}: wanted ${want}, got ${result[i * n + j]}`,
-          );
         }
+        assert.ok(
+          Math.abs(result[at] - want) < 2e-5,
+          `[${m}, ${n}, ${k}] at ${z}, ${i}, ${j}: wanted ${want}, got ${result[at]}`,
+        );
       }
     }
   });

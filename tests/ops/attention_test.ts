@@ -25,6 +25,15 @@ const CASES: readonly {
     what: "keys by their distance",
     ...{ sizes: [2, 4, 3, 4, 2, 2, 3], options: { visible: "all", scale: 1 }, biased: true },
   },
+  {
+    what: "keys of which some are dropped",
+    sizes: [2, 5, 4, 4, 2, 2, 3],
+    options: {
+      visible: "all",
+      dropout: { probability: 0.25, key: [1, 2], firstBatch: 3, firstHead: 2, allHeads: 7 },
+    },
+    biased: true,
+  },
 ];
 
 for (const { what, sizes, options, hidden = [], biased } of CASES) {
@@ -61,6 +70,9 @@ for (const { what, sizes, options, hidden = [], biased } of CASES) {
           masked: masked ? 1 : 0,
           biased: biased ? 1 : 0,
           scale: options.scale ?? 1 / Math.sqrt(dim),
+          ...{ seedLow: 1, seedHigh: 2, keptScale: 4 / 3 },
+          threshold: options.dropout === undefined ? 0 : 2 ** 30,
+          ...{ firstHead: 3 * 7 + 2, allHeads: 7 },
         });
         return [...out];
       },

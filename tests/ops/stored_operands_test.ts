@@ -3,22 +3,35 @@
 
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
+import type { KernelName, KernelParams } from "../../src/device/kernels.ts";
+import { geluTanh, relu, silu } from "../../src/ops/activation.ts";
 import { add } from "../../src/ops/add.ts";
 import { addRow } from "../../src/ops/add_row.ts";
+import { attention } from "../../src/ops/attention.ts";
+import { batchedMatmul } from "../../src/ops/batched_matmul.ts";
 import { cast } from "../../src/ops/cast.ts";
 import { crossEntropy } from "../../src/ops/cross_entropy.ts";
+import { dropout } from "../../src/ops/dropout.ts";
 import { embedding } from "../../src/ops/embedding.ts";
 import { gelu } from "../../src/ops/gelu.ts";
 import { linear } from "../../src/ops/linear.ts";
 import { matmul } from "../../src/ops/matmul.ts";
 import { mean } from "../../src/ops/mean.ts";
 import { mul } from "../../src/ops/mul.ts";
+import { layerNorm, rmsNorm } from "../../src/ops/norm.ts";
+import { permute } from "../../src/ops/permute.ts";
 import { reshape } from "../../src/ops/reshape.ts";
+import { rotary, RotaryAngles } from "../../src/ops/rotary.ts";
 import { scale } from "../../src/ops/scale.ts";
+import { concat, slice } from "../../src/ops/slice.ts";
+import { softmax } from "../../src/ops/softmax.ts";
 import { sum } from "../../src/ops/sum.ts";
 import type { FloatType } from "../../src/tensor/dtype.ts";
 import { type FloatTensor, Tensor } from "../../src/tensor/tensor.ts";
 import { testOnEachDevice } from "../device/on_each_device.ts";
+import { batchedProduct } from "../reference/batched_product.ts";
+import { references } from "../reference/references.ts";
+import type { Values } from "../reference/reference.ts";
 import { gelu as geluReference } from "../reference/gelu.ts";
 import { checkGradients, type GradientCheck } from "./gradient_check.ts";
 
@@ -68,6 +81,98 @@ const checks: Readonly<Record<string, (device: Device) => Omit<GradientCheck, "d
     op: (x) => scale(reshape(x, [5, 3]), 1),
     reference: (x) => x,
   }),
+  geluTanh: () => elementwise(geluTanh, "gelu_tanh"),
+  silu: () => elementwise(silu, "silu"),
+  relu: () => elementwise(relu, "relu"),
+  softmax: () => ({
+    shapes: [[3, 5]],
+    op: softmax,
+    reference: (x) => referenceOf("softmax", { x, out: x }, { rows: 3, cols: 5 }),
+  }),
+  layerNorm: () => ({
+    shapes: [[3, 5], [5], [5]],
+    op: (x, weight, bias) => layerNorm(x, { weight, bias, eps: 0.1 }),
+    reference: (x, weight, bias) => normOf({ x, weight, bias }),
+    tolerance: 1e-5,
+  }),
+  rmsNorm: () => ({
+    shapes: [[3, 5], [5]],
+    op: (x, weight) => rmsNorm(x, { weight, eps: 0.1 }),
+    reference: (x, weight) => normOf({ x, weight }),
+    tolerance: 1e-5,
+  }),
+  rotary: (device) => {
+    const angles = new RotaryAngles(device, { positions: 3, frequencies: [1, 0.3] });
+    const table = (f: (x: number) => number) =>
+      [0, 1, 2].flatMap((t) => [Math.fround(f(t)), Math.fround(f(t * 0.3))]);
+    const sizes = {
+      rows: 12,
+      heads: 2,
+      positions: 3,
+      dim: 5,
+      rotaryDim: 4,
+      interleaved: 0,
+      sign: 1,
+    };
+    return {
+      shapes: [[2, 3, 2, 5]],
+      op: (x) => rotary(x, { angles }),
+      reference: (x) =>
+        referenceOf("rotary", { x, cos: table(Math.cos), sin: table(Math.sin), out: x }, sizes),
+    };
+  },
+  attention: () => {
+    const [batch, queries, keys, heads, keyHeads, dim, valueDim] = [1, 3, 5, 2, 1, 3, 3];
+    return {
+      shapes: [
+        [batch, queries, heads, dim],
+        [batch, keys, keyHeads, dim],
+        [batch, keys, keyHeads, valueDim],
+        [heads, queries + keys - 1],
+      ],
+      op: (q, k, v, bias) =>
+        attention(q, k, v, {
+          ...{ visible: "all", scale: 0.5, bias },
+          dropout: { probability: 0.25, key: [1, 2] },
+        }),
+      reference: (q, k, v, bias) =>
+        referenceOf("attention", { q, k, v, keyMask: [], bias, out: q, lse: [] }, {
+          ...{ batch, queries, keys, heads, keyHeads, dim, valueDim, causal: 0, window: 0 },
+          ...{ masked: 0, biased: 1, scale: 0.5, seedLow: 1, seedHigh: 2, threshold: 2 ** 30 },
+          ...{ keptScale: 4 / 3, firstHead: 0, allHeads: heads },
+        }),
+      tolerance: 1e-5,
+    };
+  },
+  dropout: () => ({
+    shapes: [[3, 5]],
+    op: (x) => dropout(x, { probability: 0.25, key: [1, 2] }),
+    reference: (x) =>
+      referenceOf("dropout", { x, out: x }, {
+        ...{ length: 15, cols: 5, rowLength: 5, seedLow: 1, seedHigh: 2, first: 0 },
+        ...{ threshold: 2 ** 30, scale: 4 / 3 },
+      }),
+  }),
+  permute: () => ({
+    shapes: [[3, 5]],
+    op: (x) => permute(x, [1, 0]),
+    reference: (x) => Array.from(x, (_, at) => x[at % 3 * 5 + Math.floor(at / 3)]),
+  }),
+  slice: () => ({
+    shapes: [[3, 5]],
+    op: (x) => slice(x, { dim: 1, begin: 1, end: 4 }),
+    reference: (x) => x.filter((_, at) => at % 5 >= 1 && at % 5 < 4),
+  }),
+  concat: () => ({
+    shapes: [[3, 5], [1, 5]],
+    op: (a, b) => concat([a, b], { dim: 0 }),
+    reference: (a, b) => [...a, ...b],
+  }),
+  batchedMatmul: () => ({
+    shapes: [[3, 3, 5], [3, 5, 7]],
+    op: batchedMatmul,
+    reference: (a, b) => batchedProduct(a, b, { batch: 3, m: 3, k: 5, n: 7 }),
+  }),
   matmul: () => ({
     shapes: [[3, 5], [5, 7]],
     op: matmul,
@@ -94,6 +199,42 @@ const checks: Readonly<Record<string, (device: Device) => Omit<GradientCheck, "d
     },
   }),
 };
+
+function elementwise(
+  op: (x: FloatTensor) => Tensor,
+  kernel: "gelu_tanh" | "silu" | "relu",
+): Omit<GradientCheck, "dtypes"> {
+  const reference = (x: number[]) => referenceOf(kernel, { x, out: x }, { length: x.length });
+  return { shapes: [[7]], op, reference };
+}
+
+/** `out` of a kernel's reference, of f32 parameters; `out` is as long as what is given for it. */
+function referenceOf<K extends KernelName>(
+  kernel: K,
+  operands: Readonly<Record<string, readonly number[]>>,
+  params: KernelParams<K>,
+): number[] {
+  const values = Object.fromEntries(
+    Object.entries(operands).map(([name, each]) => [name, Float64Array.from(each)]),
+  );
+  references[kernel](values as unknown as Values<K>, params);
+  return [...values.out];
+}
+
+/** Centred where there is a bias. */
+function normOf(
+  { x, weight, bias }: { x: number[]; weight: number[]; bias?: number[] },
+): number[] {
+  const cols = weight.length;
+  const meanOf = (row: number[]) => row.reduce((total, value) => total + value, 0) / cols;
+  return x.map((value, at) => {
+    const row = x.slice(at - at % cols, at - at % cols + cols);
+    const mean = bias === undefined ? 0 : meanOf(row);
+    const variance = meanOf(row.map((each) => (each - mean) ** 2));
+    return (value - mean) / Math.sqrt(variance + 0.1) * weight[at % cols] +
+      (bias?.[at % cols] ?? 0);
+  });
+}
 
 for (const [name, make] of Object.entries(checks)) {
   for (const dtype of ["f16", "bf16"] as const) {

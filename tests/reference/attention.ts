@@ -1,6 +1,7 @@
 // Attention and its gradients, as the comments in src/device/kernels.ts define them, with whole rows of scores.
 
 import type { KernelParams } from "../../src/device/kernels.ts";
+import { mix } from "./dropout.ts";
 import type { Reference, Values } from "./reference.ts";
 
 type Sizes = KernelParams<"attention">;
@@ -16,8 +17,9 @@ export const attention: Reference<"attention"> = (operands, sizes) => {
     lse[(b * heads + h) * queries + t] = scores.length === 0 ? 0 : largest + Math.log(sum);
     for (let d = 0; d < valueDim; d++) {
       out[place * valueDim + d] = 0;
-      for (const { score, keyPlace } of scores) {
-        out[place * valueDim + d]! += Math.exp(score - largest) / sum * v[keyPlace * valueDim + d]!;
+      for (const { score, share, keyPlace } of scores) {
+        out[place * valueDim + d]! += share * Math.exp(score - largest) / sum *
+          v[keyPlace * valueDim + d]!;
       }
     }
   }
@@ -46,13 +48,13 @@ export const attentionBackward: Reference<"attention_backward"> = (operands, siz
   dq.fill(0, 0, batch * queries * heads * dim);
   dk.fill(0, 0, batch * keys * keyHeads * dim);
   dv.fill(0, 0, batch * keys * keyHeads * valueDim);
-  for (const { place, keyPlace, p, ds } of everyPair(operands, sizes)) {
+  for (const { place, keyPlace, left, ds } of everyPair(operands, sizes)) {
     for (let d = 0; d < dim; d++) {
       dq[place * dim + d]! += scale * ds * k[keyPlace * dim + d]!;
       dk[keyPlace * dim + d]! += scale * ds * q[place * dim + d]!;
     }
     for (let d = 0; d < valueDim; d++) {
-      dv[keyPlace * valueDim + d]! += p * dout[place * valueDim + d]!;
+      dv[keyPlace * valueDim + d]! += left * dout[place * valueDim + d]!;
     }
   }
 };
@@ -84,20 +86,24 @@ function* everyPair(
   const { queries, heads, valueDim } = sizes;
   for (const { b, h, t, place } of everyQuery(sizes)) {
     const at = (b * heads + h) * 2 * queries + t;
-    for (const { s, score, keyPlace } of scoresOf(operands, sizes, { b, h, t })) {
+    for (const { s, score, share, keyPlace } of scoresOf(operands, sizes, { b, h, t })) {
       const p = Math.exp(score - moments[at]!);
       const dp = dot(dout, place * valueDim, v, keyPlace * valueDim, valueDim);
-      yield { h, t, s, place, keyPlace, p, ds: p * (dp - moments[at + queries]!) };
+      const ds = p * (share * dp - moments[at + queries]!);
+      yield { h, t, s, place, keyPlace, left: share * p, ds };
     }
   }
 }
 
-/** The keys that a query sees: their scores, and which rows of `k` they are. */
+/** The keys that a query sees: their scores, what dropout leaves of their weights, and which rows of `k` they are. */
 function scoresOf(
   { q, k, keyMask, bias }: Operands,
   sizes: Sizes,
   { b, h, t }: { readonly b: number; readonly h: number; readonly t: number },
-): { s: number; score: number; keyPlace: number }[] {
+): { s: number; score: number; share: number; keyPlace: number }[] {
+  const { seedLow, seedHigh, threshold, keptScale, firstHead, allHeads } = sizes;
+  const row = (firstHead + b * allHeads + h) * sizes.queries + t;
+  const rowKey = mix(mix(row ^ seedLow) ^ seedHigh);
   const { queries, keys, heads, keyHeads, dim, causal, window, masked, biased, scale } = sizes;
   const scores = [];
   for (let s = 0; s < keys; s++) {
@@ -107,7 +113,8 @@ function scoresOf(
     const keyPlace = (b * keys + s) * keyHeads + Math.floor(h / (heads / keyHeads));
     const product = dot(q, ((b * queries + t) * heads + h) * dim, k, keyPlace * dim, dim);
     const added = biased ? bias[h * (queries + keys - 1) + s - t + queries - 1]! : 0;
-    scores.push({ s, score: scale * product + added, keyPlace });
+    const share = threshold === 0 ? 1 : mix(s ^ rowKey) >= threshold ? keptScale : 0;
+    scores.push({ s, score: scale * product + added, share, keyPlace });
   }
   return scores;
 }

@@ -3,15 +3,16 @@
 import type { Reference } from "./reference.ts";
 
 export const dropout: Reference<"dropout"> = ({ x, out }, params) => {
-  const { length, seedLow, seedHigh, first, threshold, scale } = params;
+  const { length, cols, rowLength, seedLow, seedHigh, first, threshold, scale } = params;
   for (let i = 0; i < length; i++) {
-    const random = mix((mix(((first + i) ^ seedLow) >>> 0) ^ seedHigh) >>> 0);
+    const index = first + Math.floor(i / cols) * rowLength + i % cols;
+    const random = mix(mix(index ^ seedLow) ^ seedHigh);
     out[i] = random >= threshold ? scale * x[i]! : 0;
   }
 };
 
 /** lowbias32, Chris Wellons 2018. */
-function mix(x: number): number {
+export function mix(x: number): number {
   x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
   x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
   return (x ^ (x >>> 16)) >>> 0;

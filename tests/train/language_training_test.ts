@@ -98,6 +98,41 @@ Deno.test("ranks that split the model train as one rank does, beside others that
   }
 });
 
+Deno.test("blocks that are computed again train with the same bits", async () => {
+  const alone = await trainAlone({ recompute: "blocks" });
+  assert.deepEqual(alone, await trainAlone());
+  const all = await inProcessRanks(
+    4,
+    (world) => train(world, { ...OPTIONS, tensor: 2, zero: 2, zeroStage: 2, recompute: "blocks" }),
+  );
+  assertSame(all[0], alone);
+  for (const each of all) assert.deepEqual(each, all[0]);
+});
+
+Deno.test("what is dropped in training is the same on every mesh, in micro-batches and in blocks that are computed again", async () => {
+  const options = { ...OPTIONS, batch: 8, dropout: 0.2 };
+  const alone = await trainAlone(options);
+  const none = await trainAlone({ batch: 8 });
+  assert.notDeepEqual(alone.losses, none.losses);
+  // Before the first step weights are the same, and evaluation drops nothing.
+  assert.equal(alone.heldOut[0], none.heldOut[0]);
+  assertSame(await trainAlone({ ...options, batch: 4, accumulate: 2 }), alone);
+  assert.deepEqual(await trainAlone({ ...options, recompute: "blocks" }), alone);
+  for (const [tensor, zero] of [[2, 1], [1, 2], [2, 2], [1, 3]]) {
+    const all = await inProcessRanks(
+      tensor * zero,
+      (world) => train(world, { ...options, tensor, zero, recompute: "blocks" }),
+    );
+    assertSame(all[0], alone);
+    for (const each of all) assert.deepEqual(each, all[0]);
+  }
+  // The config of this model says nothing, so that transformers' probabilities count: 0.1 everywhere.
+  assert.deepEqual(
+    await trainAlone({ ...options, dropout: "config" }),
+    await trainAlone({ ...options, dropout: 0.1 }),
+  );
+});
+
 Deno.test("trainLanguageModel() draws other windows and another sample with another seed", async () => {
   const [one, same, other] = [
     await trainAlone(),

@@ -1,5 +1,5 @@
-// Of the pairs of a tile, computed again for backward: the weight p = e^(score - lse), 0 where the key is hidden, and the
-// gradient of the score, ds = p (dout[t] . v[s] - delta[t]).
+// Of the pairs of a tile, computed again for backward: with the weight w = e^(score - lse), 0 where the key is hidden, what
+// dropout left of it, p = w share, and the gradient of the score, ds = w (share dout[t] . v[s] - delta[t]).
 
 // include: exp_or_nan
 // include: attention_tile
@@ -38,15 +38,22 @@ fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
     dp += panelDots(lane);
     workgroupBarrier();
   }
+  var shares = vec4f(1.0);
+  if (params.threshold != 0u) {
+    for (var j = 0u; j < 4u; j++) {
+      let query = queryFirst + lane / 16u + j / 2u * 16u;
+      shares[j] = keptShare(place, query, keyFirst + lane % 16u + j % 2u * 16u);
+    }
+  }
   var pairs = Pairs();
   for (var j = 0u; j < 4u; j++) { // unroll
     let query = queryFirst + lane / 16u + j / 2u * 16u;
     let key = keyFirst + lane % 16u + j % 2u * 16u;
     if (sees(place, query, key)) {
       let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
-      let p = expOrNan(scoreOf(place, query, key, dots[j]) - moments[at]);
-      pairs.p[j] = p;
-      pairs.ds[j] = p * (dp[j] - moments[at + params.queries]);
+      let weight = expOrNan(scoreOf(place, query, key, dots[j]) - moments[at]);
+      pairs.p[j] = weight * shares[j];
+      pairs.ds[j] = weight * (shares[j] * dp[j] - moments[at + params.queries]);
     }
   }
   return pairs;

@@ -10,6 +10,8 @@
 //
 // Whoever writes a panel or the tile meets a barrier before it is read, and one before it is written again.
 
+// include: mix
+
 struct Params {
   batch: u32,
   queries: u32,
@@ -23,6 +25,12 @@ struct Params {
   masked: u32,
   biased: u32,
   scale: f32,
+  seedLow: u32,
+  seedHigh: u32,
+  threshold: u32,
+  keptScale: f32,
+  firstHead: u32,
+  allHeads: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -156,6 +164,13 @@ fn scoreOf(place: Head, query: u32, key: u32, dots: f32) -> f32 {
     score += bias[place.head * distances + key + params.queries - 1u - query];
   }
   return score;
+}
+
+// What dropout leaves of a weight, where the threshold is not 0. The hash is that of rust_kernels/src/attention_scores.rs.
+fn keptShare(place: Head, query: u32, key: u32) -> f32 {
+  let head = params.firstHead + place.batch * params.allHeads + place.head;
+  let rowKey = mix(mix((head * params.queries + query) ^ params.seedLow) ^ params.seedHigh);
+  return select(0.0, params.keptScale, mix(key ^ rowKey) >= params.threshold);
 }
 
 // Of the tiles of keys that a tile of queries sees, the first key and one past the last.

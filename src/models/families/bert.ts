@@ -4,7 +4,16 @@ import * as v from "valibot";
 import { activationCalled, activationName } from "../activations.ts";
 import { BertClassifier, type BertDescription, BertMaskedLm } from "../bert.ts";
 import type { CheckpointNames } from "../checkpoint_names.ts";
-import { count, flag, integer, type ModelConfig, only, positive } from "../model_config.ts";
+import {
+  count,
+  flag,
+  integer,
+  type ModelConfig,
+  only,
+  orNull,
+  positive,
+  probability,
+} from "../model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
 import { readClasses } from "./classes.ts";
 import { paddingOf } from "./llama.ts";
@@ -28,7 +37,9 @@ export const bertClassifier: Architecture = {
   modelType: "bert",
   plan(config) {
     const description = describe(config);
-    const options = { form: { config, names: classifierNames }, ...readClasses(config) };
+    const { classifier_dropout: own, hidden_dropout_prob: hidden } = config.read(settings);
+    const dropout = own ?? hidden;
+    const options = { form: { config, names: classifierNames }, ...readClasses(config), dropout };
     return {
       names: classifierNames,
       build: (source) => new BertClassifier(description, { source, ...options }),
@@ -110,6 +121,9 @@ const settings = v.object({
   type_vocab_size: v.optional(count, 2),
   layer_norm_eps: v.optional(positive, 1e-12),
   initializer_range: v.optional(positive, 0.02),
+  hidden_dropout_prob: v.optional(probability, 0.1),
+  attention_probs_dropout_prob: v.optional(probability, 0.1),
+  classifier_dropout: orNull(probability),
   pad_token_id: v.optional(v.nullable(integer), 0),
   is_decoder: only(false),
   add_cross_attention: only(false),
@@ -143,13 +157,16 @@ function describe(config: ModelConfig): BertDescription {
         ...{ inputBias: true, outputBias: true, projections: "separate", storage: "outIn" },
         ...{ headNormEps: undefined, window: undefined, scale: headWidth ** -0.5 },
         outputDeviation: deviation,
+        dropout: given.attention_probs_dropout_prob,
       },
       mlp: {
         ...{ kind: "plain", storage: "outIn", bias: true, outputDeviation: deviation },
         width: given.intermediate_size,
         activation: activationCalled(given.hidden_act),
       },
+      dropout: given.hidden_dropout_prob,
     },
     deviation,
+    dropout: given.hidden_dropout_prob,
   };
 }

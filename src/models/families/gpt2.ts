@@ -6,7 +6,15 @@ import { activationCalled, activationName } from "../activations.ts";
 import type { CheckpointNames } from "../checkpoint_names.ts";
 import { Decoder } from "../decoder.ts";
 import type { BlockDescription, DecoderDescription } from "../decoder_description.ts";
-import { count, flag, type ModelConfig, only, orNull, positive } from "../model_config.ts";
+import {
+  count,
+  flag,
+  type ModelConfig,
+  only,
+  orNull,
+  positive,
+  probability,
+} from "../model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
 
 /** `GPT2LMHeadModel` */
@@ -50,6 +58,9 @@ const settings = v.object({
   activation_function: v.optional(activationName, "gelu_new"),
   layer_norm_epsilon: v.optional(positive, 1e-5),
   initializer_range: v.optional(positive, 0.02),
+  embd_pdrop: v.optional(probability, 0.1),
+  attn_pdrop: v.optional(probability, 0.1),
+  resid_pdrop: v.optional(probability, 0.1),
   scale_attn_weights: flag(true),
   scale_attn_by_inverse_layer_idx: flag(false),
   add_cross_attention: only(false),
@@ -73,12 +84,14 @@ function describe(config: ModelConfig): DecoderDescription {
       ...{ headNormEps: undefined, window: undefined },
       scale: (given.scale_attn_weights ? headWidth ** -0.5 : 1) /
         (given.scale_attn_by_inverse_layer_idx ? index + 1 : 1),
+      dropout: given.attn_pdrop,
     },
     mlp: {
       ...{ kind: "plain", storage: "inOut", bias: true, outputDeviation },
       width: given.n_inner ?? 4 * width,
       activation: activationCalled(given.activation_function),
     },
+    dropout: given.resid_pdrop,
   });
   return {
     ...{ width, numBlocks, block, deviation },
@@ -88,5 +101,6 @@ function describe(config: ModelConfig): DecoderDescription {
     normPlace: "before",
     finalNorm: true,
     tied: given.tie_word_embeddings,
+    dropout: given.embd_pdrop,
   };
 }

@@ -6,7 +6,15 @@ import { activationCalled, activationName } from "../activations.ts";
 import type { CheckpointNames } from "../checkpoint_names.ts";
 import { Decoder } from "../decoder.ts";
 import type { DecoderDescription } from "../decoder_description.ts";
-import { count, flag, integer, type ModelConfig, orNull, positive } from "../model_config.ts";
+import {
+  count,
+  flag,
+  integer,
+  type ModelConfig,
+  orNull,
+  positive,
+  probability,
+} from "../model_config.ts";
 import type { Architecture, ModelPlan } from "../pretrained_model.ts";
 import { readRotary } from "../rotary_frequencies.ts";
 
@@ -50,6 +58,7 @@ export function llamaSizes(
     max_position_embeddings: v.optional(count, positions),
     rms_norm_eps: v.optional(positive, 1e-6),
     initializer_range: v.optional(positive, 0.02),
+    attention_dropout: v.optional(probability, 0),
     pad_token_id: orNull(integer),
     tie_word_embeddings: flag(false),
   });
@@ -113,6 +122,7 @@ function describe(
         headNormEps: hasHeadNorms ? eps : undefined,
         window: windowOf(index),
         scale: headWidth ** -0.5,
+        dropout: sizes.attention_dropout,
       },
       mlp: {
         ...{ kind: "gated", storage: "outIn", bias: mlpBias, outputDeviation: deviation },

@@ -6,7 +6,16 @@ import { activationCalled, activationName } from "../activations.ts";
 import type { CheckpointNames } from "../checkpoint_names.ts";
 import { Decoder } from "../decoder.ts";
 import type { DecoderDescription } from "../decoder_description.ts";
-import { count, flag, integer, type ModelConfig, only, orNull, positive } from "../model_config.ts";
+import {
+  count,
+  flag,
+  integer,
+  type ModelConfig,
+  only,
+  orNull,
+  positive,
+  probability,
+} from "../model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
 import { paddingOf } from "./llama.ts";
 
@@ -57,6 +66,10 @@ const settings = v.object({
   activation_function: v.optional(activationName, "relu"),
   init_std: v.optional(positive, 0.02),
   pad_token_id: v.optional(v.nullable(integer), 1),
+  dropout: v.optional(probability, 0.1),
+  attention_dropout: v.optional(probability, 0),
+  // Whole blocks that are left out in training.
+  layerdrop: only(0),
   enable_bias: flag(true),
   layer_norm_elementwise_affine: only(true),
   tie_word_embeddings: flag(true),
@@ -95,12 +108,14 @@ function describe(config: ModelConfig): DecoderDescription {
         ...{ numHeads, numKeyHeads: numHeads, headWidth, inputBias: bias, outputBias: bias },
         ...{ projections: "separate", storage: "outIn", outputDeviation: deviation },
         ...{ headNormEps: undefined, window: undefined, scale: headWidth ** -0.5 },
+        dropout: given.attention_dropout,
       },
       mlp: {
         ...{ kind: "plain", storage: "outIn", bias, outputDeviation: deviation },
         width: given.ffn_dim,
         activation: activationCalled(given.activation_function),
       },
+      dropout: given.dropout,
     }),
     tied: given.tie_word_embeddings,
   };

@@ -4,7 +4,15 @@ import * as v from "valibot";
 import { activationCalled, activationName } from "../activations.ts";
 import type { CheckpointNames } from "../checkpoint_names.ts";
 import type { AttentionDescription, MlpDescription } from "../decoder_description.ts";
-import { count, integer, type ModelConfig, only, orNull, positive } from "../model_config.ts";
+import {
+  count,
+  integer,
+  type ModelConfig,
+  only,
+  orNull,
+  positive,
+  probability,
+} from "../model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
 import type { ShiftTokens } from "../shift_right.ts";
 import { T5, type T5Description, type T5StackDescription } from "../t5.ts";
@@ -80,6 +88,7 @@ const settings = v.object({
   relative_attention_max_distance: v.optional(count, 128),
   layer_norm_epsilon: v.optional(positive, 1e-6),
   initializer_factor: v.optional(positive, 1),
+  dropout_rate: v.optional(probability, 0.1),
   feed_forward_proj: v.optional(v.string(), "relu"),
   pad_token_id: v.optional(v.nullable(integer), 0),
   decoder_start_token_id: orNull(integer),
@@ -92,7 +101,7 @@ const settings = v.object({
 function describe(config: ModelConfig, { tied }: { readonly tied: boolean }): T5Description {
   const given = config.read(settings);
   const { vocab_size: numTokens, d_model: width, d_kv: headWidth, num_heads: numHeads } = given;
-  const { initializer_factor: factor, d_ff: inner } = given;
+  const { initializer_factor: factor, d_ff: inner, dropout_rate: dropout } = given;
   const { relative_attention_num_buckets: numBuckets } = given;
   const { relative_attention_max_distance: maxDistance } = given;
   if (maxDistance <= numBuckets / 2) {
@@ -108,10 +117,12 @@ function describe(config: ModelConfig, { tied }: { readonly tied: boolean }): T5
     ...{ headNormEps: undefined, window: undefined, scale: 1 },
     queryDeviation: factor * (width * headWidth) ** -0.5,
     outputDeviation: factor * (numHeads * headWidth) ** -0.5,
+    dropout,
   };
   const encoder: T5StackDescription = {
     numBlocks: given.num_layers,
     buckets: { numBuckets, maxDistance, visible: "all" },
+    dropout,
     block: {
       ...{ width, norm: { kind: "rms", eps: given.layer_norm_epsilon }, normPlace: "before" },
       attention,
@@ -119,7 +130,9 @@ function describe(config: ModelConfig, { tied }: { readonly tied: boolean }): T5
         ...readMlp(config, given.feed_forward_proj),
         ...{ width: inner, storage: "outIn", bias: false },
         outputDeviation: factor * inner ** -0.5,
+        dropout,
       },
+      dropout,
     },
   };
   const scaled = given.scale_decoder_outputs ?? given.tie_word_embeddings !== false;
@@ -128,6 +141,7 @@ function describe(config: ModelConfig, { tied }: { readonly tied: boolean }): T5
     decoder: {
       numBlocks: given.num_decoder_layers ?? given.num_layers,
       buckets: { numBuckets, maxDistance, visible: "causal" },
+      dropout,
       block: {
         ...encoder.block,
         attention: { ...attention, visible: "causal" },

@@ -3,7 +3,7 @@
 import * as v from "valibot";
 import { activationCalled, activationName } from "../activations.ts";
 import type { CheckpointNames } from "../checkpoint_names.ts";
-import { count, flag, type ModelConfig, positive } from "../model_config.ts";
+import { count, flag, type ModelConfig, positive, probability } from "../model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
 import { VitClassifier, type VitDescription } from "../vit.ts";
 import { readClasses } from "./classes.ts";
@@ -53,6 +53,8 @@ const settings = v.object({
   hidden_act: v.optional(activationName, "gelu"),
   layer_norm_eps: v.optional(positive, 1e-12),
   initializer_range: v.optional(positive, 0.02),
+  hidden_dropout_prob: v.optional(probability, 0),
+  attention_probs_dropout_prob: v.optional(probability, 0),
   image_size: v.optional(size, 224),
   patch_size: v.optional(size, 16),
   num_channels: v.optional(count, 3),
@@ -88,13 +90,16 @@ function describe(config: ModelConfig): VitDescription {
         ...{ inputBias: given.qkv_bias, outputBias: true },
         ...{ projections: "separate", storage: "outIn", outputDeviation: deviation },
         ...{ headNormEps: undefined, window: undefined, scale: headWidth ** -0.5 },
+        dropout: given.attention_probs_dropout_prob,
       },
       mlp: {
         ...{ kind: "plain", storage: "outIn", bias: true, outputDeviation: deviation },
         width: given.intermediate_size,
         activation: activationCalled(given.hidden_act),
       },
+      dropout: given.hidden_dropout_prob,
     },
     deviation,
+    dropout: given.hidden_dropout_prob,
   };
 }

@@ -1,0 +1,41 @@
+// y[..., M, N] = a[..., M, K] b[..., K, N], a product for each of the leading dims.        da = dy b^T, db = a^T dy
+
+import { elementCount, formatShape, sameShape } from "../tensor/shape.ts";
+import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { multiply } from "./matmul.ts";
+import { checkSameDevice, inF32 } from "./operands.ts";
+
+/**
+ * Matrix products of `a` [..., M, K] and `b` [..., K, N], one for each of the leading dims, which both have: [..., M, N].
+ *
+ * @throws {RangeError} if the shapes do not fit.
+ */
+export function batchedMatmul(a: FloatTensor, b: FloatTensor): Tensor {
+  checkSameDevice("batchedMatmul", a, b);
+  const [m, k] = a.shape.slice(-2);
+  const n = b.shape.at(-1)!;
+  const leading = a.shape.slice(0, -2);
+  if (a.shape.length < 2 || !sameShape(b.shape, [...leading, k, n])) {
+    throw new RangeError(
+      `batchedMatmul() wants a of [..., M, K] and b of [..., K, N], got ${
+        formatShape(a.shape)
+      } and ${formatShape(b.shape)}: matmul() takes one b for all`,
+    );
+  }
+  const batch = elementCount(leading);
+  const y = Tensor.empty(a.device, [...leading, m, n]);
+  inF32([a, b], (a, b) => multiply("matmul_nn", { a, b, out: y }, { batch, m, n, k }));
+  return y.computedBy({
+    op: "batchedMatmul",
+    inputs: [a, b],
+    gradient(dy, [wantsA, wantsB]) {
+      const da = wantsA ? Tensor.empty(a.device, a.shape) : undefined;
+      const db = wantsB ? Tensor.empty(b.device, b.shape) : undefined;
+      const ofA = { batch, m, n: k, k: n };
+      const ofB = { batch, m: k, n, k: m };
+      if (da) inF32([b], (b) => multiply("matmul_nt", { a: dy, b, out: da }, ofA));
+      if (db) inF32([a], (a) => multiply("matmul_tn", { a, b: dy, out: db }, ofB));
+      return [da, db];
+    },
+  });
+}

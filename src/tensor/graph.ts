@@ -1,0 +1,53 @@
+// The graph of what a tensor was computed from: its order, and who gives its memory back.
+
+import type { AnyTensor } from "./autograd.ts";
+
+/** `root` and all that it was computed from, leaves included, each after its inputs. Iterative, as graphs are deep. */
+export function topologicalOrder(root: AnyTensor): AnyTensor[] {
+  return orderSince(root, 0).inside;
+}
+
+/** Of a graph, what was made since a moment, and what it uses that was there before. */
+export interface GraphSince {
+  /** Each after its inputs; the root is the last. */
+  readonly inside: AnyTensor[];
+  /** In the order in which they are met, once each. */
+  readonly outside: AnyTensor[];
+}
+
+/** The graph of `root` down to tensors that are older than the one with number `first`. */
+export function orderSince(root: AnyTensor, first: number): GraphSince {
+  const inside: AnyTensor[] = [];
+  const outside: AnyTensor[] = [];
+  const seen = new Set<AnyTensor>([root]);
+  const path = [{ tensor: root, next: 0 }];
+  for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+    const input = top.tensor.node?.inputs[top.next++];
+    if (input === undefined) {
+      inside.push(top.tensor);
+      path.pop();
+    } else if (!seen.has(input)) {
+      seen.add(input);
+      if (input.number >= first) path.push({ tensor: input, next: 0 });
+      else outside.push(input);
+    }
+  }
+  return { inside, outside };
+}
+
+/** Lets `root` own its memory if it shares that of an intermediate, as a reshaped loss does: `root` outlives it. */
+export function keepMemory(root: AnyTensor, order: readonly AnyTensor[]): void {
+  if (order.some((tensor) => isBelow(root, tensor) && tensor.sharesMemory(root))) root.takeMemory();
+}
+
+/** Releases every intermediate of `order` but `root`, which becomes a leaf. */
+export function releaseBelow(root: AnyTensor, order: readonly AnyTensor[]): void {
+  for (const tensor of order) {
+    if (isBelow(root, tensor)) tensor.release();
+  }
+  root.forgetGraph();
+}
+
+function isBelow(root: AnyTensor, tensor: AnyTensor): boolean {
+  return tensor !== root && tensor.node !== undefined;
+}
