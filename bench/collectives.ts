@@ -16,6 +16,7 @@ import { Sockets, type Transport, TRANSPORTS } from "./collectives/sockets.ts";
 import { sizesOf } from "./collectives/sweep.ts";
 import { startGloo } from "./peers/gloo.ts";
 import { startMpi } from "./peers/mpi.ts";
+import { allowedCores } from "../src/dist/cores.ts";
 
 /** Runs the benchmark and returns its exit code: 0; 1 if ours failed; 2 for a wrong command line; 130 after Ctrl-C. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -43,10 +44,12 @@ interface Run {
 }
 
 async function measureAll({ options, report, signal }: Run): Promise<void> {
+  const { cores } = options;
+  if (cores === "own") allowedCores();
   await using stack = new AsyncDisposableStack();
   const sockets = new Map<Transport, Sockets>();
   for (const transport of TRANSPORTS) {
-    const socket = stack.use(await Sockets.start(transport, signal));
+    const socket = stack.use(await Sockets.start(transport, { cores, signal }));
     await socket.measure();
     report.socket(transport, socket.take());
     if (options.transports.includes(transport)) sockets.set(transport, socket);
@@ -82,13 +85,14 @@ async function startAll(
   ranks: number,
   { options, report, signal, stack }: Run & { readonly stack: AsyncDisposableStack },
 ): Promise<Omit<Contestants, "sockets">> {
+  const { cores } = options;
   const ours: Contestants["ours"][number][] = [];
   const exchanges = new Map<Transport, Exchange>();
   for (const transport of options.transports) {
-    exchanges.set(transport, stack.use(await Exchange.start(ranks, { transport, signal })));
+    exchanges.set(transport, stack.use(await Exchange.start(ranks, { transport, cores, signal })));
     for (const algorithms of options.algorithms) {
       const variant = { transport, algorithms };
-      const contestant = stack.use(await startOurs(ranks, { ...variant, signal }));
+      const contestant = stack.use(await startOurs(ranks, { ...variant, cores, signal }));
       // Compiles what is called often, so that the first size is measured like the others.
       for (const op of options.ops) {
         await contestant.measure({ op, count: 2, warmup: 1_000, iterations: 1, check: "off" });
@@ -99,7 +103,7 @@ async function startAll(
   const peers = new Map<PeerName, Contestant>();
   for (const name of options.peers) {
     try {
-      peers.set(name, stack.use(await STARTS[name](ranks, signal)));
+      peers.set(name, stack.use(await STARTS[name](ranks, { cores, signal })));
     } catch (error) {
       signal.throwIfAborted();
       report.note(`${name} is left out: ${messageOf(error)}`);

@@ -3,6 +3,7 @@
 import { freePort } from "../../src/dist/free_port.ts";
 import { Contestant } from "./contestant.ts";
 import { PING_BYTES } from "./limits.ts";
+import type { Options } from "./options.ts";
 import { startScript } from "./ours.ts";
 import type { Transport } from "./sockets.ts";
 import { BYTES_PER_ELEMENT, type Repetitions } from "./sweep.ts";
@@ -20,7 +21,10 @@ export class Exchange implements AsyncDisposable {
   /** Starts `ranks` processes. @throws {Error} if one of them ends, or they do not start in time. */
   static async start(
     ranks: number,
-    { transport, signal }: { readonly transport: Transport; readonly signal: AbortSignal },
+    { transport, cores, signal }: Pick<Options, "cores"> & {
+      readonly transport: Transport;
+      readonly signal: AbortSignal;
+    },
   ): Promise<Exchange> {
     const folder = await Deno.makeTempDir({ prefix: "meshfactor-bench-" });
     const addresses = Array.from(
@@ -35,6 +39,7 @@ export class Exchange implements AsyncDisposable {
         start: ({ port, token }) =>
           startScript({
             ranks,
+            cores,
             script: new URL("./exchange_rank.ts", import.meta.url),
             args: [`${port}`, token, transport, ...addresses],
           }),

@@ -34,6 +34,8 @@ export interface Options {
   /** Contestants take so many turns at each size. */
   readonly turns: number;
   readonly check: "on" | "off";
+  /** Whether each rank has cores of its own, all contestants' alike. */
+  readonly cores: "own" | "any";
   readonly format: "table" | "json";
 }
 
@@ -66,6 +68,7 @@ export function parseOptions(args: readonly string[]): Options | "help" | "wrong
     .option("-n, --iterations <number>", "timed calls (default: by size)", integerFrom(1))
     .option("-w, --warmup <number>", "calls before each turn (default: by size)", integerFrom(0))
     .option("--turns <number>", "turns that ours and peers take at a size", integerFrom(1), 3)
+    .option("--pin", "keep each rank on cores of its own, peers' too (Linux)")
     .option("--no-check", "do not verify results")
     .option("--json", "print one JSON object per line instead of a table")
     .showHelpAfterError("(--help explains the options)")
@@ -79,7 +82,7 @@ export function parseOptions(args: readonly string[]): Options | "help" | "wrong
 }
 
 function optionsOf(
-  { op: ops, transport, algorithm, peer, check, json, ...rest }: Flags,
+  { op: ops, transport, algorithm, peer, check, pin, json, ...rest }: Flags,
   fail: (message: string) => never,
 ): Options {
   const tablesOf = (table: string) => Object.fromEntries(ops.map((op) => [op, table]));
@@ -96,6 +99,7 @@ function optionsOf(
     algorithms,
     peers: peer,
     check: check ? "on" : "off",
+    cores: pin ? "own" : "any",
     format: json ? "json" : "table",
   };
 }
@@ -112,6 +116,7 @@ type Flags =
     readonly algorithm?: readonly string[];
     readonly peer: readonly PeerName[];
     readonly check: boolean;
+    readonly pin?: boolean;
     readonly json?: boolean;
   };
 

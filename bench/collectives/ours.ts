@@ -1,8 +1,10 @@
 // Our own ranks, as a contestant: processes of this machine.
 
 import type { AlgorithmOptions } from "../../src/dist/algorithm_table.ts";
+import { pinned } from "../../src/dist/cores.ts";
 import { startRanks } from "../../src/dist/local_ranks.ts";
 import { Contestant, type Processes } from "./contestant.ts";
+import type { Options } from "./options.ts";
 import type { Transport } from "./sockets.ts";
 
 /** One way to run our ranks. */
@@ -15,7 +17,10 @@ export interface Variant {
 /** Starts `ranks` processes of rank.ts. @throws {Error} if a rank ends, or not all come in time. */
 export function startOurs(
   ranks: number,
-  { transport, algorithms, signal }: Variant & { readonly signal: AbortSignal },
+  { transport, algorithms, cores, signal }:
+    & Variant
+    & Pick<Options, "cores">
+    & { readonly signal: AbortSignal },
 ): Promise<Contestant> {
   return Contestant.start({
     name: "meshfactor",
@@ -24,6 +29,7 @@ export function startOurs(
     start: ({ port, token }) =>
       startScript({
         ranks,
+        cores,
         script: new URL("./rank.ts", import.meta.url),
         args: [`${port}`, token, transport, JSON.stringify(algorithms)],
       }),
@@ -32,7 +38,7 @@ export function startOurs(
 
 /** Starts a script of this folder as `ranks` ranks. */
 export function startScript(
-  { ranks, script, args }: {
+  { ranks, cores, script, args }: Pick<Options, "cores"> & {
     readonly ranks: number;
     readonly script: URL;
     readonly args: readonly string[];
@@ -43,6 +49,7 @@ export function startScript(
     ranks,
     script: script.href,
     args,
+    ...(cores === "own" ? { before: (rank: number) => pinned(rank, ranks) } : {}),
     onLine: ({ rank, stream, text }) => {
       if (stream === "stderr") stderr.push(`[rank ${rank}] ${text}`);
     },

@@ -2,6 +2,7 @@
 
 import { Contestant } from "./contestant.ts";
 import { SOCKET_TESTS, type SocketLimit, socketLimitOf, type SocketTest } from "./limits.ts";
+import type { Options } from "./options.ts";
 import { startScript } from "./ours.ts";
 import type { Repetitions } from "./sweep.ts";
 
@@ -22,7 +23,10 @@ export class Sockets implements AsyncDisposable {
   }
 
   /** Starts the processes. @throws {Error} if one of them ends, or they do not start in time. */
-  static async start(transport: Transport, signal: AbortSignal): Promise<Sockets> {
+  static async start(
+    transport: Transport,
+    { cores, signal }: Pick<Options, "cores"> & { readonly signal: AbortSignal },
+  ): Promise<Sockets> {
     const folder = await Deno.makeTempDir({ prefix: "meshfactor-bench-" });
     try {
       const contestant = await Contestant.start({
@@ -32,6 +36,7 @@ export class Sockets implements AsyncDisposable {
         start: ({ port, token }) =>
           startScript({
             ranks: 2,
+            cores,
             script: new URL("./socket_rank.ts", import.meta.url),
             args: [`${port}`, token, transport, `${folder}/socket`],
           }),

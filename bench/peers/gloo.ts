@@ -1,6 +1,8 @@
 // PyTorch's gloo on this host, as a contestant: gloo.py, one process per rank.
 
 import { Contestant } from "../collectives/contestant.ts";
+import type { Options } from "../collectives/options.ts";
+import { pinned } from "../../src/dist/cores.ts";
 import { startCommands } from "./command.ts";
 
 /**
@@ -8,7 +10,10 @@ import { startCommands } from "./command.ts";
  *
  * @throws {Error} if there is no Python with PyTorch, or the ranks do not start.
  */
-export async function startGloo(ranks: number, signal: AbortSignal): Promise<Contestant> {
+export async function startGloo(
+  ranks: number,
+  { cores, signal }: Pick<Options, "cores"> & { readonly signal: AbortSignal },
+): Promise<Contestant> {
   const python = Deno.env.get("MESHFACTOR_PYTHON") ?? "python3";
   await requireTorch(python);
   const script = new URL("./gloo.py", import.meta.url).pathname;
@@ -19,17 +24,21 @@ export async function startGloo(ranks: number, signal: AbortSignal): Promise<Con
     signal,
     start: ({ hostname, port, token }) =>
       startCommands(
-        Array.from({ length: ranks }, (_, rank) => ({
-          program: python,
-          args: [script, hostname, `${port}`, token],
-          env: {
-            RANK: `${rank}`,
-            WORLD_SIZE: `${ranks}`,
-            MASTER_ADDR: "127.0.0.1",
-            MASTER_PORT: `${rendezvousPort}`,
-            GLOO_SOCKET_IFNAME: "lo",
-          },
-        })),
+        Array.from({ length: ranks }, (_, rank) => {
+          const before = cores === "own" ? pinned(rank, ranks) : [];
+          const [program, ...args] = [...before, python, script, hostname, `${port}`, token];
+          return {
+            program,
+            args,
+            env: {
+              RANK: `${rank}`,
+              WORLD_SIZE: `${ranks}`,
+              MASTER_ADDR: "127.0.0.1",
+              MASTER_PORT: `${rendezvousPort}`,
+              GLOO_SOCKET_IFNAME: "lo",
+            },
+          };
+        }),
       ),
   });
 }

@@ -1,6 +1,8 @@
 // Open MPI over TCP on this host, as a contestant: mpi.c, built when it is asked for.
 
 import { Contestant } from "../collectives/contestant.ts";
+import type { Options } from "../collectives/options.ts";
+import { pinned } from "../../src/dist/cores.ts";
 import { startCommands } from "./command.ts";
 
 /**
@@ -8,7 +10,10 @@ import { startCommands } from "./command.ts";
  *
  * @throws {Error} if Open MPI is not installed, mpi.c does not build, or the ranks do not start.
  */
-export async function startMpi(ranks: number, signal: AbortSignal): Promise<Contestant> {
+export async function startMpi(
+  ranks: number,
+  { cores, signal }: Pick<Options, "cores"> & { readonly signal: AbortSignal },
+): Promise<Contestant> {
   const folder = await Deno.makeTempDir({ prefix: "meshfactor-bench-" });
   try {
     const program = `${folder}/mpi`;
@@ -20,13 +25,20 @@ export async function startMpi(ranks: number, signal: AbortSignal): Promise<Cont
       start: ({ hostname, port, token }) =>
         startCommands([{
           program: "mpirun",
-          args: [...FLAGS, "-np", `${ranks}`, program, hostname, `${port}`, token],
+          args: [...FLAGS, ...eachRank(ranks, cores, [program, hostname, `${port}`, token])],
         }]),
     });
   } finally {
     // The ranks run by now, and need the file no more.
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** What mpirun is to start. */
+function eachRank(ranks: number, cores: Options["cores"], command: readonly string[]): string[] {
+  if (cores === "any") return ["-np", `${ranks}`, ...command];
+  const one = (rank: number) => ["-np", "1", ...pinned(rank, ranks), ...command];
+  return Array.from({ length: ranks }, (_, rank) => [":", ...one(rank)]).flat().slice(1);
 }
 
 async function build(program: string): Promise<void> {

@@ -8,6 +8,7 @@
 
 import { Command, InvalidArgumentError, Option } from "commander";
 import { parsePorts } from "../dist/listener.ts";
+import { allowedCores, pinned } from "../dist/cores.ts";
 import { addressOfInterface } from "../dist/interfaces.ts";
 import { launchLocalRanks, type RankLine, requireJob } from "../dist/local_ranks.ts";
 import { Interrupt } from "./interrupt.ts";
@@ -37,6 +38,7 @@ export async function main(args: readonly string[]): Promise<number> {
       new Option("--same-host <transport>", "what ranks of one host talk by (default: unix)")
         .choices(["unix", "tcp"]),
     )
+    .option("--pin", "keep each rank on cores of its own, where nothing else runs (Linux)")
     .option("--dump <folder>", "where ranks leave their last calls when the job fails")
     .argument("<script>", "the program, which calls launchFromEnv()")
     .argument("[args...]", "arguments of the program")
@@ -45,7 +47,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .exitOverride(endAfterUsage);
   program.parse([...args], { from: "user" });
   const [script, ...rest] = program.args;
-  const { ranks, nodes, node, masterAddr, masterPort, ...rankOptions } = program.opts<
+  const { ranks, nodes, node, masterAddr, masterPort, pin, ...rankOptions } = program.opts<
     NodeOptions & RankOptions
   >();
   const secret = Deno.env.get("MESHFACTOR_SECRET");
@@ -59,6 +61,7 @@ export async function main(args: readonly string[]): Promise<number> {
   };
   try {
     requireJob(job);
+    if (pin) allowedCores();
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     program.error(`error: ${text}`, { exitCode: USAGE_CODE });
@@ -68,6 +71,7 @@ export async function main(args: readonly string[]): Promise<number> {
     ...job,
     script,
     args: rest,
+    ...(pin ? { before: (rank) => pinned(rank % ranks, ranks) } : {}),
     env: variablesFor(rankOptions),
     onLine: print,
     signal: interrupt.signal,
@@ -90,6 +94,7 @@ interface NodeOptions {
   readonly node?: number;
   readonly masterAddr?: string;
   readonly masterPort?: number;
+  readonly pin?: boolean;
 }
 
 /** Options for the ranks, which launchFromEnv() gets as variables. */

@@ -1,6 +1,7 @@
 // The launcher: prefixes, arguments, the first failure last, and no rank left behind.
 
 import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
+import { pinned } from "../../src/dist/cores.ts";
 import { freePort } from "../../src/dist/free_port.ts";
 
 const LAUNCHER = new URL("../../src/cli/launch.ts", import.meta.url).href;
@@ -35,6 +36,20 @@ Deno.test("two launchers, as on two hosts, start one job with the options that t
     "[rank 2] sum 10, arguments sum",
     "[rank 3] sum 10, arguments sum",
   ]);
+});
+
+Deno.test({
+  name: "--pin keeps each rank on a share of the cores",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const program = new URL("../dist/programs/own_cores.ts", import.meta.url).href;
+    const { code, stdout, stderr } = await launch(["--ranks", "2", "--pin", program]);
+    equal(code, 0, stderr);
+    deepEqual(
+      stdout.trimEnd().split("\n").sort(),
+      [0, 1].map((rank) => `[rank ${rank}] ${pinned(rank, 2)[2]}`),
+    );
+  },
 });
 
 Deno.test("the first rank that fails stops all others, and its error comes last", async () => {
