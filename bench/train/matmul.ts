@@ -41,7 +41,8 @@ export async function measureMatmul(
     rows,
     notes: [
       "limit: multiplications and additions in registers, the best of the same turns; fused: the same in one instruction",
-      "others / ours: time over our time, above 1 ours is faster; all on one thread",
+      "others / ours: time over our time, above 1 ours is faster",
+      device === "wasm" ? "all on one thread" : "torch on one thread of the CPU",
     ],
   });
 }
