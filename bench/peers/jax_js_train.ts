@@ -76,6 +76,7 @@ async function readWeights(folder: string): Promise<Arrays> {
 }
 
 class Training {
+  readonly #vocabulary: number;
   readonly #tokens: JaxArray;
   readonly #targets: JaxArray;
   readonly #lossAndGradients;
@@ -86,8 +87,9 @@ class Training {
   #stepsTaken = 0;
 
   constructor(shape: Shape, weights: Arrays) {
-    const { batch, context } = shape;
+    const { batch, context, vocabulary } = shape;
     const text = textFor(shape);
+    this.#vocabulary = vocabulary;
     const tokensFrom = (offset: number) =>
       np.array(Int32Array.from({ length: batch * context }, (_, index) => {
         const window = Math.floor(index / context);
@@ -114,10 +116,16 @@ class Training {
     return answer;
   }
 
-  /** Embeddings are looked up outside of jit(), which fails to compile the gradient of that. */
+  /**
+   * Embeddings are looked up outside of jit(), which fails to compile the gradient of that. On webgpu they are a product with
+   * ones and zeros, as Deno refuses jax-js's shader of that gradient.
+   */
   async #step(): Promise<JaxArray> {
     const [weights, tokens] = [this.#weights, this.#tokens];
-    const lookUp = (table: JaxArray) => np.take(table, tokens.ref, 0);
+    const lookUp = (table: JaxArray) =>
+      job.device === "webgpu"
+        ? np.matmul(nn.oneHot(tokens.ref, this.#vocabulary), table)
+        : np.take(table, tokens.ref, 0);
     const [embedded, embeddedBackward] = jax.vjp(lookUp, [weights[TABLE].ref]);
     const [loss, { embedded: dEmbedded, ...gradients }] = this.#lossAndGradients(
       { ...keep(weights), embedded },

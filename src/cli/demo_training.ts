@@ -24,9 +24,11 @@ export const HEADS = 4;
 /** Tokens of a window, each a byte. */
 const CONTEXT = 32;
 
+/** Nothing is dropped: two trainings of a minute are to agree, and to learn. */
 const GPT2 = {
   ...{ model_type: "gpt2", architectures: ["GPT2LMHeadModel"], vocab_size: 256 },
   ...{ n_positions: CONTEXT, n_embd: 64, n_layer: 2, n_head: HEADS, initializer_range: 0.1 },
+  ...{ resid_pdrop: 0, embd_pdrop: 0, attn_pdrop: 0 },
 };
 
 /** The model before training, the same for the same seed; the caller disposes of it. */
