@@ -12,6 +12,7 @@ export function startOurs(job: Job, signal: AbortSignal): Promise<Contestant> {
     start: ({ port, token }) =>
       startScript({
         ranks,
+        cores: "any",
         script: new URL("./rank.ts", import.meta.url),
         args: [`${port}`, token, JSON.stringify(job)],
       }),
