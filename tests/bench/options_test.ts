@@ -15,6 +15,7 @@ Deno.test("parseOptions() sweeps allReduce from 8 B to 128 MiB on 2 and 4 ranks 
     peers: [],
     turns: 3,
     check: "on",
+    cores: "any",
     format: "table",
   });
 });
@@ -23,7 +24,15 @@ Deno.test("parseOptions() takes nccl-tests' short flags and lists", () => {
   const line =
     "-b 1K -e 1M -f 4 --ranks 3 --op allGather --transport tcp,unix --peer mpi,gloo -n 5 -w 0 --turns 1";
   assert.deepEqual(
-    parseOptions([...line.split(" "), "--algorithm", "ring", "direct", "--no-check", "--json"]),
+    parseOptions([
+      ...line.split(" "),
+      "--algorithm",
+      "ring",
+      "direct",
+      "--no-check",
+      "--pin",
+      "--json",
+    ]),
     {
       begin: 1024,
       end: 1 << 20,
@@ -37,6 +46,7 @@ Deno.test("parseOptions() takes nccl-tests' short flags and lists", () => {
       warmup: 0,
       turns: 1,
       check: "off",
+      cores: "own",
       format: "json",
     },
   );
