@@ -103,7 +103,7 @@ impl Format for F16 {
             return magnitudes.map(|magnitude| self.normal(magnitude).map(Words::as_f32));
         }
         if largest_of(magnitudes).above(self.largest).any() {
-            return halves.map(|halves| self.widen(halves));
+            return halves.map(|halves| [widen_low(halves), widen_high(halves)]);
         }
         magnitudes.map(|magnitude| self.number(magnitude).map(Words::as_f32))
     }
@@ -167,10 +167,13 @@ impl F16 {
         // A subnormal is a fraction of 2^-14: with the exponent of that power, and the power's own leading one taken away.
         // (To multiply by 2^112 would be shorter, but subnormal operands cost a hundred cycles each on many processors.)
         let upper = self.upper(halves).minus(subnormal).or(special);
-        let [low, high] = upper.above_low(halves.up::<13>()).map(Words::as_f32);
-        let [ones_low, ones_high] =
-            upper.and(subnormal).above_low(Halves::zero()).map(Words::as_f32);
-        [low - ones_low, high - ones_high]
+        let numbers = upper.above_low(halves.up::<13>());
+        let ones = upper.and(subnormal).above_low(Halves::zero());
+        // -2^-14 less itself would be 0, not -0.
+        let signs = halves.and(self.sign).above_low(Halves::zero());
+        [0, 1].map(|i| {
+            Words::of(numbers[i].as_f32() - ones[i].as_f32()).or(signs[i]).as_f32()
+        })
     }
 
     /// Magnitudes of normal numbers as f32.
@@ -199,6 +202,21 @@ impl F16 {
         let significand = Words::of(magnitude.as_f32() + added.as_f32()).minus(added);
         exponent.minus(self.smallest_normal).down::<13>().plus(significand)
     }
+}
+
+/// The first four of `F16::widen`. Not inlined, and an element each, as a loop over the rarest would keep all that is
+/// widened in memory.
+#[cold]
+#[inline(never)]
+fn widen_low(halves: Halves) -> F32x4 {
+    F16::new().widen(halves)[0]
+}
+
+/// The last four.
+#[cold]
+#[inline(never)]
+fn widen_high(halves: Halves) -> F32x4 {
+    F16::new().widen(halves)[1]
 }
 
 #[inline(always)]

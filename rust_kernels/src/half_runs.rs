@@ -124,7 +124,7 @@ mod tests {
     }
 
     /// Every half's value, all that lies halfway to the next, and their neighbours in f32.
-    fn judge_narrowing(format: Half, widen: impl Fn(u16) -> f32, narrow: impl Fn(f32) -> u16) {
+    fn values_around_halves(widen: impl Fn(u16) -> f32) -> Vec<f32> {
         let mut values = vec![];
         for half in 0..=u16::MAX {
             let bits = widen(half).to_bits();
@@ -135,6 +135,11 @@ mod tests {
                 }
             }
         }
+        values
+    }
+
+    fn judge_narrowing(format: Half, widen: impl Fn(u16) -> f32, narrow: impl Fn(f32) -> u16) {
+        let values = values_around_halves(widen);
         let mut got = vec![0; values.len()];
         narrow_run(format, &values, &mut got);
         for (value, got) in values.into_iter().zip(got) {
@@ -154,6 +159,55 @@ mod tests {
         judge_narrowing(Half::F16, f16, |x| half::f16::from_f32(x).to_bits());
         let bf16 = |bits| half::bf16::from_bits(bits).to_f32();
         judge_narrowing(Half::Bf16, bf16, |x| half::bf16::from_f32(x).to_bits());
+    }
+
+    /// `round`, `widen_all` and `widen_magnitudes` against `narrow` and `widen`.
+    fn judge_shortcuts<F: Format>(largest_fit: f32, widen: impl Fn(u16) -> f32) {
+        let (format, halves_of) = (F::new(), |halves: Halves| {
+            let mut all = [0; HALF_LANES];
+            // SAFETY: `all` has eight elements.
+            unsafe { halves.store(&mut all, 0) };
+            all
+        });
+        let magnitudes = |x: [F32x4; 2]| x.map(|x| x.lanes().map(f32::abs));
+        for value in values_around_halves(widen) {
+            let x = [F32x4::splat(value); 2];
+            let (halves, [low, high], seen) = format.round(x);
+            let want = format.narrow(x);
+            let is_unfit = format.unfit(F::both(seen, seen), low * low + high * high);
+            if is_unfit {
+                let must_fit = value.abs() <= largest_fit && value.abs() >= f32::MIN_POSITIVE;
+                assert!(!must_fit && value != 0.0, "{value:?} = {:#x}", value.to_bits());
+                continue;
+            }
+            assert_eq!(halves_of(halves), halves_of(want), "{value:?} = {:#x}", value.to_bits());
+            assert_eq!(magnitudes([low, high]), magnitudes(format.widen(want)));
+        }
+        for bits in 0..=u16::MAX {
+            let same = |a: [F32x4; 2], b: [F32x4; 2]| {
+                let lanes = |x: [F32x4; 2]| x.map(F32x4::lanes).concat();
+                lanes(a).into_iter().zip(lanes(b)).all(|(a, b)| {
+                    a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan()
+                })
+            };
+            let (one, normal) = (Halves::all(bits), Halves::all(0x3c01));
+            let (want, want_normal) = (format.widen(one), format.widen(normal));
+            for [got, normal] in [format.widen_all([one, normal]), format.widen_all([one; 2])] {
+                assert!(same(got, want), "{bits:#x}");
+                assert!(same(normal, want_normal) || same(normal, want), "{bits:#x}");
+            }
+            for got in format.widen_magnitudes([one, normal]) {
+                let got = got.map(|x| F32x4::splat(x.lanes()[0].abs()));
+                let want = |x: [F32x4; 2]| x.map(|x| F32x4::splat(x.lanes()[0].abs()));
+                assert!(same(got, want(want_normal)) || same(got, want(format.widen(one))));
+            }
+        }
+    }
+
+    #[test]
+    fn shortcuts_give_the_same_where_they_say_that_they_are_fit() {
+        judge_shortcuts::<F16>(32767.0, |bits| half::f16::from_bits(bits).to_f32());
+        judge_shortcuts::<Bf16>(2e33, |bits| half::bf16::from_bits(bits).to_f32());
     }
 
     #[test]
