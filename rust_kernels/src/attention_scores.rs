@@ -251,7 +251,7 @@ impl Shares {
         let row = head.wrapping_mul(queries as u32).wrapping_add(first as u32);
         let [low, high] = dropping.seed;
         let row_keys = core::array::from_fn(|j| {
-            Words::from_lanes(core::array::from_fn(|lane| {
+            Words::lanes(core::array::from_fn(|lane| {
                 mix(mix(row.wrapping_add((j * LANES + lane) as u32) ^ low) ^ high)
             }))
         });

@@ -9,6 +9,13 @@ use core::arch::wasm32::*;
 /// Elements of 16 bits in 128.
 pub const HALF_LANES: usize = 8;
 
+/// Constants for a loop, before which this is called. V8 builds a constant that it knows anew at every use, in four
+/// instructions, which halves the speed of a loop full of them; these it does not know, and keeps in registers.
+#[inline(always)]
+pub fn kept<T: Copy>(constants: &'static T) -> T {
+    *core::hint::black_box(constants)
+}
+
 /// Four words of 32 bits.
 #[cfg(target_arch = "wasm32")]
 #[derive(Clone, Copy)]
@@ -35,7 +42,8 @@ macro_rules! binary {
 
 /// A shift by `BITS`: its name, the WASM instruction, and the same of one lane.
 macro_rules! shift {
-    ($method:ident, $intrinsic:ident, $lane:expr) => {
+    ($(#[$doc:meta])* $method:ident, $intrinsic:ident, $lane:expr) => {
+        $(#[$doc])*
         #[inline(always)]
         pub fn $method<const BITS: u32>(self) -> Self {
             #[cfg(target_arch = "wasm32")]
@@ -46,6 +54,12 @@ macro_rules! shift {
     };
 }
 
+impl Default for Words {
+    fn default() -> Self {
+        Self::all(0)
+    }
+}
+
 impl Words {
     #[inline(always)]
     pub fn splat(x: u32) -> Self {
@@ -54,14 +68,14 @@ impl Words {
         #[cfg(not(target_arch = "wasm32"))]
         return Self([x; 4]);
     }
-    /// As `splat`, for use in a loop before which it is called. V8 builds a constant that it knows anew at every use, in four
-    /// instructions, which halves the speed of a loop full of them; this one it does not know, and keeps in a register.
-    #[inline(always)]
-    pub fn keep(x: u32) -> Self {
-        Self::splat(core::hint::black_box(x))
+    /// As `splat`, when the crate is compiled.
+    pub const fn all(x: u32) -> Self {
+        #[cfg(target_arch = "wasm32")]
+        return Self(u32x4(x, x, x, x));
+        #[cfg(not(target_arch = "wasm32"))]
+        return Self([x; 4]);
     }
-    #[inline(always)]
-    pub fn from_lanes([a, b, c, d]: [u32; 4]) -> Self {
+    pub const fn lanes([a, b, c, d]: [u32; 4]) -> Self {
         #[cfg(target_arch = "wasm32")]
         return Self(u32x4(a, b, c, d));
         #[cfg(not(target_arch = "wasm32"))]
@@ -112,11 +126,12 @@ impl Words {
         #[cfg(not(target_arch = "wasm32"))]
         return self.and(then).or(Self(self.0.map(|x| !x)).and(otherwise));
     }
-    /// Whether any bit is set.
+    /// Whether any lane is all ones, where each is all ones or zeros.
     #[inline(always)]
     pub fn any(self) -> bool {
+        // Half the instructions of v128_any_true.
         #[cfg(target_arch = "wasm32")]
-        return v128_any_true(self.0);
+        return i8x16_bitmask(self.0) != 0;
         #[cfg(not(target_arch = "wasm32"))]
         return self.0 != [0; 4];
     }
@@ -137,13 +152,17 @@ pub struct Halves(v128);
 #[derive(Clone, Copy)]
 pub struct Halves([u16; HALF_LANES]);
 
+impl Default for Halves {
+    fn default() -> Self {
+        Self::all(0)
+    }
+}
+
 impl Halves {
-    /// A number in all lanes, to be used in a loop before which this is called: see `Words::keep`.
-    #[inline(always)]
-    pub fn keep(x: u16) -> Self {
-        let x = core::hint::black_box(x);
+    /// A number in all lanes, put there when the crate is compiled.
+    pub const fn all(x: u16) -> Self {
         #[cfg(target_arch = "wasm32")]
-        return Self(u16x8_splat(x));
+        return Self(u16x8(x, x, x, x, x, x, x, x));
         #[cfg(not(target_arch = "wasm32"))]
         return Self([x; HALF_LANES]);
     }
@@ -155,19 +174,40 @@ impl Halves {
         return Self([0; HALF_LANES]);
     }
     binary!(plus, i16x8_add, u16::wrapping_add);
+    binary!(minus, i16x8_sub, u16::wrapping_sub);
+    binary!(
+        /// As `minus`, but 0 where that would be below.
+        minus_or_zero, u16x8_sub_sat, u16::saturating_sub
+    );
     binary!(and, v128_and, |a, b| a & b);
     binary!(or, v128_or, |a, b| a | b);
     binary!(xor, v128_xor, |a, b| a ^ b);
     binary!(
-        /// All ones where `self > other`, both below 2^15; else zeros.
-        above, i16x8_gt, |a, b| if a > b { u16::MAX } else { 0 }
+        /// All ones where `self == other`; else zeros.
+        equals, i16x8_eq, |a, b| if a == b { u16::MAX } else { 0 }
     );
     binary!(
-        /// The larger of each pair of numbers below 2^15.
-        max, i16x8_max, u16::max
+        /// All ones where `self > other`, both signed; else zeros.
+        above, i16x8_gt, |a, b| if a as i16 > b as i16 { u16::MAX } else { 0 }
+    );
+    binary!(
+        /// The larger of each pair of signed numbers.
+        max, i16x8_max, |a, b| i16::max(a as i16, b as i16) as u16
     );
     shift!(up, i16x8_shl, |x, bits| x << bits);
     shift!(down, u16x8_shr, |x, bits| x >> bits);
+    shift!(
+        /// Signed numbers over 2^BITS, rounded down.
+        down_signed, i16x8_shr, |x, bits| (x as i16 >> bits) as u16
+    );
+    /// The magnitudes of signed numbers.
+    #[inline(always)]
+    pub fn magnitude(self) -> Self {
+        #[cfg(target_arch = "wasm32")]
+        return Self(i16x8_abs(self.0));
+        #[cfg(not(target_arch = "wasm32"))]
+        return Self(self.0.map(|x| (x as i16).unsigned_abs()));
+    }
     /// The bits of `then` where `self` has ones, those of `otherwise` where it has zeros.
     #[inline(always)]
     pub fn select(self, then: Self, otherwise: Self) -> Self {
@@ -187,11 +227,12 @@ impl Halves {
             Words(core::array::from_fn(word))
         });
     }
-    /// Whether any bit is set.
+    /// Whether any lane is all ones, where each is all ones or zeros.
     #[inline(always)]
     pub fn any(self) -> bool {
+        // Half the instructions of v128_any_true.
         #[cfg(target_arch = "wasm32")]
-        return v128_any_true(self.0);
+        return i8x16_bitmask(self.0) != 0;
         #[cfg(not(target_arch = "wasm32"))]
         return self.0 != [0; HALF_LANES];
     }
@@ -202,6 +243,17 @@ impl Halves {
         return Self(u16x8_narrow_i32x4(low.0, high.0));
         #[cfg(not(target_arch = "wasm32"))]
         return Self(core::array::from_fn(|i| [low.0, high.0].concat()[i].try_into().unwrap()));
+    }
+    /// The lower halves of signed words, those beyond 16 bits held to what these can be.
+    #[inline(always)]
+    pub fn of_signed([low, high]: [Words; 2]) -> Self {
+        #[cfg(target_arch = "wasm32")]
+        return Self(i16x8_narrow_i32x4(low.0, high.0));
+        #[cfg(not(target_arch = "wasm32"))]
+        return Self(core::array::from_fn(|i| {
+            let word = [low.0, high.0].concat()[i] as i32;
+            word.clamp(i16::MIN.into(), i16::MAX.into()) as u16
+        }));
     }
     /// Loads `slice[at..at + 8]`.
     ///

@@ -1,6 +1,7 @@
 //! Elements from one storage type to another, in runs that stay in the cache.
 
-use crate::half::{Half, narrow_run, widen_run};
+use crate::half::Half;
+use crate::half_runs::{narrow_run, widen_run};
 
 /// Elements in memory that are read, and how they are stored.
 #[derive(Clone, Copy)]

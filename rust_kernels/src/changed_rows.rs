@@ -1,31 +1,46 @@
 //! A row of 16-bit elements changed in one loop: widened, changed, rounded, and the squares of what it is now summed.
 //!
-//! The loop rounds as fast as it can, which is wrong for what is hardly ever met: NaN, infinity, what overflows. It notes
-//! where it met that, and the row's elements stay as they were; `stored_runs` then takes the row again.
+//! The loop rounds as fast as it can, which is wrong for what is hardly ever met: NaN, infinity, what overflows. It looks
+//! before it stores, sixteen elements at a time, and those that are not fit for it are changed one way that is always right.
 
 use crate::bits::{HALF_LANES, Halves, Words};
-use crate::groups::{ABREAST, total};
-use crate::half::{Format, Plain, Reader, padded};
+use crate::half::{Beside, Format, Plain, Reader, padded};
 use crate::simd::F32x4;
 use crate::stochastic::{Dice, Stochastic};
 use crate::stored_runs::Rounding;
-use crate::tiles::{RUN, Run};
+use crate::tiles::Run;
 
-/// Room for a row of a run.
-pub type Row = [u16; RUN];
-
-/// How the eight numbers at a place of the row are rounded; the rest as `Format::round`.
+/// How the eight numbers at a place of the row are rounded.
 pub trait Rounder: Copy {
-    fn round(self, x: [F32x4; 2], at: usize, unfit: &mut Words) -> (Halves, [F32x4; 2]);
+    type Seen: Copy;
+    fn both(one: Self::Seen, other: Self::Seen) -> Self::Seen;
+    /// As `Format::round`.
+    fn round(self, x: [F32x4; 2], at: usize) -> (Halves, [F32x4; 2], Self::Seen);
+    /// As `Format::unfit`.
+    fn unfit(self, seen: Self::Seen, sum: F32x4) -> bool;
+    fn round_any(self, x: [F32x4; 2], at: usize) -> Halves;
 }
 
 #[derive(Clone, Copy)]
 pub struct ToNearest<F>(pub F);
 
 impl<F: Format> Rounder for ToNearest<F> {
+    type Seen = F::Seen;
     #[inline(always)]
-    fn round(self, x: [F32x4; 2], _: usize, unfit: &mut Words) -> (Halves, [F32x4; 2]) {
-        self.0.round(x, unfit)
+    fn both(one: F::Seen, other: F::Seen) -> F::Seen {
+        F::both(one, other)
+    }
+    #[inline(always)]
+    fn round(self, x: [F32x4; 2], _: usize) -> (Halves, [F32x4; 2], F::Seen) {
+        self.0.round(x)
+    }
+    #[inline(always)]
+    fn unfit(self, seen: F::Seen, sum: F32x4) -> bool {
+        self.0.unfit(seen, sum)
+    }
+    #[inline(always)]
+    fn round_any(self, x: [F32x4; 2], _: usize) -> Halves {
+        self.0.narrow(x)
     }
 }
 
@@ -36,11 +51,33 @@ pub struct AtRandom<F: Stochastic> {
     pub first: u32,
 }
 
-impl<F: Stochastic> Rounder for AtRandom<F> {
+impl<F: Stochastic> AtRandom<F> {
     #[inline(always)]
-    fn round(self, x: [F32x4; 2], at: usize, unfit: &mut Words) -> (Halves, [F32x4; 2]) {
-        let halves = self.dice.round(x, self.first.wrapping_add(at as u32), unfit);
-        (halves, self.dice.format.widen_magnitudes(halves))
+    fn index(self, at: usize) -> u32 {
+        self.first.wrapping_add(at as u32)
+    }
+}
+
+impl<F: Stochastic> Rounder for AtRandom<F> {
+    type Seen = Words;
+    #[inline(always)]
+    fn both(one: Words, other: Words) -> Words {
+        one.or(other)
+    }
+    #[inline(always)]
+    fn round(self, x: [F32x4; 2], at: usize) -> (Halves, [F32x4; 2], Words) {
+        let halves = self.dice.round(x, self.index(at));
+        let [rounded] = self.dice.format.widen_magnitudes([halves]);
+        let [low, high] = x.map(|x| self.dice.unbounded(x));
+        (halves, rounded, low.or(high))
+    }
+    #[inline(always)]
+    fn unfit(self, seen: Words, _: F32x4) -> bool {
+        seen.any()
+    }
+    #[inline(always)]
+    fn round_any(self, x: [F32x4; 2], at: usize) -> Halves {
+        self.dice.round_any(x, self.index(at))
     }
 }
 
@@ -51,133 +88,217 @@ pub struct Change<'a, C> {
     pub run: &'a Run,
     pub column: &'a [f32],
     pub rounding: &'a Rounding<'a>,
+    /// Holds no references, so that what it holds stays in registers.
     pub change: C,
 }
 
-impl<C> Change<'_, C> {
-    /// The sum of the squares of what the first row is now, as `sum_squares` adds them. None where that cannot be had so
-    /// fast: then nothing was changed.
+impl<C: Copy> Change<'_, C> {
+    /// The sum of the squares of what the first row is now. None where that cannot be had so fast: then nothing was
+    /// changed.
     #[inline(always)]
-    pub fn rows<F: Stochastic, R: Reader, const ROWS: usize>(
+    pub fn rows<F: Stochastic, R: Beside<F>, const ROWS: usize>(
         &self,
         read: &[R::Stored],
         rows: [&mut [u16]; ROWS],
-        buffers: &mut [Row; ROWS],
     ) -> Option<f32>
     where
         C: Fn(F32x4, F32x4, [F32x4; ROWS]) -> [F32x4; ROWS],
     {
+        let Self { run, column, change, .. } = *self;
         match *self.rounding {
             Rounding::ToNearest => {
-                self.rows_rounded::<F, R, ROWS>(read, rows, buffers, ToNearest(F::new()))
+                let pieces = Pieces { column, read, rows, at: 0 };
+                Some(pieces.change::<F, R, _, C>(ToNearest(F::new()), change))
             }
             Rounding::Stochastic { key, block } => {
-                let (col, following) = block.global_col(self.run.cols.start);
-                if following < self.run.len() {
+                let (col, following) = block.global_col(run.cols.start);
+                if following < run.len() {
                     return None;
                 }
-                let first = block.global_row(self.run.b, self.run.i).wrapping_add(col);
+                let first = block.global_row(run.b, run.i).wrapping_add(col);
+                let pieces = Pieces { column, read, rows, at: 0 };
                 let rounder = AtRandom { dice: Dice::<F>::new(key), first };
-                self.rows_rounded::<F, R, ROWS>(read, rows, buffers, rounder)
+                Some(pieces.change::<F, R, _, C>(rounder, change))
             }
         }
-    }
-
-    #[inline(always)]
-    fn rows_rounded<F: Format, R: Reader, const ROWS: usize>(
-        &self,
-        read: &[R::Stored],
-        mut rows: [&mut [u16]; ROWS],
-        buffers: &mut [Row; ROWS],
-        rounder: impl Rounder,
-    ) -> Option<f32>
-    where
-        C: Fn(F32x4, F32x4, [F32x4; ROWS]) -> [F32x4; ROWS],
-    {
-        let Self { column, change, .. } = self;
-        let len = column.len();
-        assert!(read.len() == len && len <= RUN && rows.iter().all(|row| row.len() == len));
-        let mut unfit = Words::splat(0);
-        let whole = len / STEP * STEP;
-        let old = rows.each_ref().map(|row| &row[..whole]);
-        let new = buffers.each_mut().map(|row| &mut row[..whole]);
-        let eights = Eights { column: &column[..whole], read: &read[..whole], old, new, at: 0 };
-        let mut sums = eights.change::<F, R>(rounder, change, &mut unfit);
-        if whole < len {
-            let old = rows.each_ref().map(|row| padded::<_, STEP>(&row[whole..]));
-            let mut new = [[0; STEP]; ROWS];
-            let eights = Eights {
-                column: &padded::<_, STEP>(&column[whole..]),
-                read: &padded::<_, STEP>(&read[whole..]),
-                old: old.each_ref().map(|row| &row[..]),
-                new: new.each_mut().map(|row| &mut row[..]),
-                at: whole,
-            };
-            // As `sum_squares` adds: what is left after the last whole step all goes to the first sum.
-            for sum in eights.change::<F, R>(rounder, change, &mut unfit) {
-                sums[0] += sum;
-            }
-            for (row, new) in buffers.iter_mut().zip(new) {
-                row[whole..len].copy_from_slice(&new[..len - whole]);
-            }
-        }
-        if unfit.any() {
-            return None;
-        }
-        for (row, new) in rows.iter_mut().zip(buffers) {
-            row.copy_from_slice(&new[..len]);
-        }
-        Some(total(sums))
     }
 }
 
-/// Slices of one length, whole steps, the first of them at place `at` of their row.
-struct Eights<'a, T, const ROWS: usize> {
+/// Slices of one length, the first of them at place `at` of their row.
+struct Pieces<'a, T, const ROWS: usize> {
     column: &'a [f32],
     read: &'a [T],
-    old: [&'a [u16]; ROWS],
-    new: [&'a mut [u16]; ROWS],
+    rows: [&'a mut [u16]; ROWS],
     at: usize,
 }
 
-impl<T, const ROWS: usize> Eights<'_, T, ROWS> {
-    /// new = change(column, read, old); the squares of the first, by every `ABREAST`th group of four.
+impl<T: Copy + Default, const ROWS: usize> Pieces<'_, T, ROWS> {
+    /// rows = change(column, read, rows), and the sum of the squares of the first.
     #[inline(never)]
-    fn change<F: Format, R: Reader<Stored = T>>(
-        self,
-        rounder: impl Rounder,
-        change: &impl Fn(F32x4, F32x4, [F32x4; ROWS]) -> [F32x4; ROWS],
-        unfit: &mut Words,
-    ) -> [F32x4; ABREAST] {
-        let Self { column, read, old, new, at: place } = self;
-        let (format, reader) = (F::new(), R::reader());
-        let mut sums = [F32x4::splat(0.0); ABREAST];
-        let mut seen = Words::splat(0);
-        for step in (0..column.len()).step_by(STEP) {
-            for k in 0..2 {
-                let at = step + k * HALF_LANES;
-                // SAFETY: at + 8 <= the length of every slice.
-                unsafe {
-                    let column = Plain.load(column, at);
-                    let read = reader.load(read, at);
-                    let old = old.map(|row| format.load(row, at));
-                    let [low, high] = [0, 1]
-                        .map(|half| change(column[half], read[half], old.map(|eight| eight[half])));
-                    for row in 1..ROWS {
-                        format.round([low[row], high[row]], &mut seen).0.store(new[row], at);
-                    }
-                    let (halves, [low, high]) =
-                        rounder.round([low[0], high[0]], place + at, &mut seen);
-                    halves.store(new[0], at);
-                    sums[2 * k] += low * low;
-                    sums[2 * k + 1] += high * high;
+    fn change<F: Format, R: Beside<F, Stored = T>, D: Rounder, C>(
+        mut self,
+        rounder: D,
+        change: C,
+    ) -> f32
+    where
+        C: Fn(F32x4, F32x4, [F32x4; ROWS]) -> [F32x4; ROWS] + Copy,
+    {
+        let len = self.column.len();
+        assert!(self.read.len() == len && self.rows.iter().all(|row| row.len() == len));
+        let whole = len / STEP * STEP;
+        let tools = (F::new(), R::reader(), rounder);
+        let (mut sum, mut at) = (F32x4::splat(0.0), 0);
+        loop {
+            // Nothing is called in the loop over all that is fit, so that its constants stay in registers.
+            (at, sum) = self.fit(at, whole, sum, tools, change);
+            if at == whole {
+                break;
+            }
+            sum += self.any::<F, R, D, C>(at, rounder, change);
+            at += STEP;
+        }
+        sum.sum() + if whole < len { self.rest::<F, R, D, C>(whole, rounder, change) } else { 0.0 }
+    }
+
+    /// Changes steps from `start` to `end`, as far as they are fit; where it ended, and the squares with `sum`.
+    #[inline(always)]
+    fn fit<F: Format, R: Beside<F, Stored = T>, D: Rounder, C>(
+        &mut self,
+        start: usize,
+        end: usize,
+        mut sum: F32x4,
+        tools: (F, R, D),
+        change: C,
+    ) -> (usize, F32x4)
+    where
+        C: Fn(F32x4, F32x4, [F32x4; ROWS]) -> [F32x4; ROWS] + Copy,
+    {
+        let (format, _, rounder) = tools;
+        for at in (start..end).step_by(STEP) {
+            // SAFETY: at + 16 <= end <= the length of every slice.
+            unsafe {
+                let first = self.eight(at, tools, change);
+                let second = self.eight(at + HALF_LANES, tools, change);
+                let squares = first.squares + second.squares;
+                if rounder.unfit(D::both(first.seen, second.seen), squares) {
+                    return (at, sum);
                 }
+                for row in 1..ROWS {
+                    let seen = F::both(first.seen_of_others[row], second.seen_of_others[row]);
+                    if format.unfit(seen, first.sums[row] + second.sums[row]) {
+                        return (at, sum);
+                    }
+                }
+                for row in 0..ROWS {
+                    first.rows[row].store(self.rows[row], at);
+                    second.rows[row].store(self.rows[row], at + HALF_LANES);
+                }
+                sum += squares;
             }
         }
-        *unfit = unfit.or(seen);
-        sums
+        (end, sum)
+    }
+
+    /// # Safety
+    /// `at + 8 <=` the length of every slice.
+    #[inline(always)]
+    unsafe fn eight<F: Format, R: Beside<F, Stored = T>, D: Rounder, C>(
+        &self,
+        at: usize,
+        (format, reader, rounder): (F, R, D),
+        change: C,
+    ) -> Eight<F, D, ROWS>
+    where
+        C: Fn(F32x4, F32x4, [F32x4; ROWS]) -> [F32x4; ROWS],
+    {
+        // SAFETY: the caller's.
+        let (column, read, old) = unsafe {
+            let halves = core::array::from_fn(|row| Halves::load(self.rows[row], at));
+            let (read, old) = reader.load_beside(self.read, at, format, halves);
+            (Plain.load(self.column, at), read, old)
+        };
+        let [low, high] =
+            [0, 1].map(|half| change(column[half], read[half], old.map(|row| row[half])));
+        let (halves, [a, b], seen) = rounder.round([low[0], high[0]], self.at + at);
+        let mut rows = [halves; ROWS];
+        let (mut seen_of_others, mut sums) = ([F::Seen::default(); ROWS], [a; ROWS]);
+        for row in 1..ROWS {
+            let (halves, [a, b], seen) = format.round([low[row], high[row]]);
+            (rows[row], sums[row], seen_of_others[row]) = (halves, a + b, seen);
+        }
+        Eight { rows, squares: a * a + b * b, seen, sums, seen_of_others }
+    }
+
+    /// As `change`, of 16 elements that may be anything.
+    #[inline(never)]
+    fn any<F: Format, R: Beside<F, Stored = T>, D: Rounder, C>(
+        &mut self,
+        start: usize,
+        rounder: D,
+        change: C,
+    ) -> F32x4
+    where
+        C: Fn(F32x4, F32x4, [F32x4; ROWS]) -> [F32x4; ROWS],
+    {
+        let (format, reader) = (F::new(), R::reader());
+        let mut sum = F32x4::splat(0.0);
+        assert!(start + STEP <= self.column.len());
+        for at in [start, start + HALF_LANES] {
+            // SAFETY: at + 8 <= the length of every slice.
+            unsafe {
+                let (column, read) = (Plain.load(self.column, at), reader.load(self.read, at));
+                let old: [_; ROWS] = core::array::from_fn(|row| format.load(self.rows[row], at));
+                let [low, high] =
+                    [0, 1].map(|half| change(column[half], read[half], old.map(|row| row[half])));
+                for row in 1..ROWS {
+                    format.narrow([low[row], high[row]]).store(self.rows[row], at);
+                }
+                let halves = rounder.round_any([low[0], high[0]], self.at + at);
+                halves.store(self.rows[0], at);
+                let [a, b] = format.widen(halves);
+                sum += a * a + b * b;
+            }
+        }
+        sum
+    }
+
+    /// As `change`, of what is less than a step, from `start` on.
+    #[inline(never)]
+    fn rest<F: Format, R: Beside<F, Stored = T>, D: Rounder, C>(
+        &mut self,
+        start: usize,
+        rounder: D,
+        change: C,
+    ) -> f32
+    where
+        C: Fn(F32x4, F32x4, [F32x4; ROWS]) -> [F32x4; ROWS] + Copy,
+    {
+        let mut rows = self.rows.each_ref().map(|row| padded::<_, STEP>(&row[start..]));
+        let pieces = Pieces {
+            column: &padded::<_, STEP>(&self.column[start..]),
+            read: &padded::<_, STEP>(&self.read[start..]),
+            rows: rows.each_mut().map(|row| &mut row[..]),
+            at: self.at + start,
+        };
+        let sum = pieces.change::<F, R, D, C>(rounder, change);
+        for (row, padded) in self.rows.iter_mut().zip(rows) {
+            let rest = &mut row[start..];
+            rest.copy_from_slice(&padded[..rest.len()]);
+        }
+        sum
     }
 }
 
-/// Elements of a step, which has `ABREAST` groups of four.
+/// What came of eight elements of each row, and what was seen.
+struct Eight<F: Format, D: Rounder, const ROWS: usize> {
+    rows: [Halves; ROWS],
+    /// Of the first row.
+    squares: F32x4,
+    seen: D::Seen,
+    /// Of the others.
+    sums: [F32x4; ROWS],
+    seen_of_others: [F::Seen; ROWS],
+}
+
+/// Elements that are looked at together.
 const STEP: usize = 2 * HALF_LANES;

@@ -2,7 +2,7 @@
 //! does not depend on the device.
 
 use crate::cast::Stored;
-use crate::half::widen_run;
+use crate::half_runs::widen_run;
 
 /// The index of a row that is not in this table: it reads as zeros, and its gradient goes nowhere.
 pub const NO_ROW: u32 = u32::MAX;

@@ -172,7 +172,7 @@ impl F32x4 {
         Self([lane(0), lane(1), lane(2), lane(3)])
     }
     pub fn is_nan(self) -> Words {
-        Words::from_lanes(self.0.map(|x| if x.is_nan() { u32::MAX } else { 0 }))
+        Words::lanes(self.0.map(|x| if x.is_nan() { u32::MAX } else { 0 }))
     }
     pub fn transpose(rows: [Self; 4]) -> [Self; 4] {
         [0, 1, 2, 3].map(|j| Self([rows[0].0[j], rows[1].0[j], rows[2].0[j], rows[3].0[j]]))

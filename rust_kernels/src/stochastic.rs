@@ -7,8 +7,11 @@
 //!
 //! A finite number never becomes infinite; a subnormal f32 counts as 0 for f16. The hash is Chris Wellon's "lowbias32".
 
-use crate::bits::{Halves, Words};
-use crate::half::{Bf16, F16, Format, Half, round_all};
+use crate::bf16::Bf16;
+use crate::bits::{Halves, Words, kept};
+use crate::f16::F16;
+use crate::half::{Format, Half};
+use crate::half_runs::round_all;
 use crate::simd::F32x4;
 
 /// out[i] = x[i], rounded with the random bits of index `first` + i, and x[i] becomes what that is. The slices have one
@@ -39,11 +42,14 @@ pub struct Bf16Constants {
     largest: Words,
 }
 
+const BF16_NUMBERS: Bf16Constants =
+    Bf16Constants { dropped_bits: Words::all(0xffff), largest: Words::all(0x7f7f) };
+
 impl Stochastic for Bf16 {
     type Constants = Bf16Constants;
     #[inline(always)]
     fn constants() -> Bf16Constants {
-        Bf16Constants { dropped_bits: Words::keep(0xffff), largest: Words::keep(0x7f7f) }
+        kept(&BF16_NUMBERS)
     }
     #[inline(always)]
     fn round_magnitudes(
@@ -72,26 +78,28 @@ pub struct F16Constants {
     one: Words,
 }
 
+const F16_NUMBERS: F16Constants = F16Constants {
+    dropped_bits: Words::all(0x1fff),
+    // What an f16's exponent lacks to an f32's.
+    rebias: Words::all((127 - 15) << 23),
+    largest: Words::all(0x7bff),
+    random_bits: Words::all(0xffff),
+    // As f32: its fraction counts by ones.
+    two_to_23: Words::all((127 + 23) << 23),
+    // Of f32.
+    largest_subnormal: Words::all(0x007f_ffff),
+    // 2^-14, the smallest normal f16, as f32.
+    smallest_normal: Words::all((127 - 14) << 23),
+    two_to_24: Words::all((127 + 24) << 23),
+    two_to_16: Words::all((127 + 16) << 23),
+    one: Words::all(127 << 23),
+};
+
 impl Stochastic for F16 {
     type Constants = F16Constants;
     #[inline(always)]
     fn constants() -> F16Constants {
-        F16Constants {
-            dropped_bits: Words::keep(0x1fff),
-            // What an f16's exponent lacks to an f32's.
-            rebias: Words::keep((127 - 15) << 23),
-            largest: Words::keep(0x7bff),
-            random_bits: Words::keep(0xffff),
-            // As f32: its fraction counts by ones.
-            two_to_23: Words::keep((127 + 23) << 23),
-            // Of f32.
-            largest_subnormal: Words::keep(0x007f_ffff),
-            // 2^-14, the smallest normal f16, as f32.
-            smallest_normal: Words::keep((127 - 14) << 23),
-            two_to_24: Words::keep((127 + 24) << 23),
-            two_to_16: Words::keep((127 + 16) << 23),
-            one: Words::keep(127 << 23),
-        }
+        kept(&F16_NUMBERS)
     }
     #[inline(always)]
     fn round_magnitudes(
@@ -134,64 +142,70 @@ impl F16Constants {
 pub struct Dice<F: Stochastic> {
     constants: F::Constants,
     pub format: F,
-    lanes: [Words; 2],
+    numbers: Numbers,
     key: Words,
+}
+
+#[derive(Clone, Copy)]
+struct Numbers {
+    lanes: [Words; 2],
     multipliers: [Words; 2],
     magnitude: Words,
     sign: Words,
     largest: Words,
 }
 
+const NUMBERS: Numbers = Numbers {
+    lanes: [Words::lanes([0, 1, 2, 3]), Words::lanes([4, 5, 6, 7])],
+    multipliers: [Words::all(0x7feb_352d), Words::all(0x846c_a68b)],
+    magnitude: Words::all(0x7fff_ffff),
+    sign: Words::all(0x8000),
+    largest: Words::all(0x7f7f_ffff),
+};
+
 impl<F: Stochastic> Dice<F> {
     #[inline(always)]
     pub fn new(key: u32) -> Self {
-        Self {
-            constants: F::constants(),
-            format: F::new(),
-            lanes: [[0, 1, 2, 3], [4, 5, 6, 7]]
-                .map(|lanes| Words::from_lanes(core::hint::black_box(lanes))),
-            key: Words::keep(key),
-            multipliers: [Words::keep(0x7feb_352d), Words::keep(0x846c_a68b)],
-            magnitude: Words::keep(0x7fff_ffff),
-            sign: Words::keep(0x8000),
-            largest: Words::keep(0x7f7f_ffff),
-        }
+        let (constants, format) = (F::constants(), F::new());
+        Self { constants, format, numbers: kept(&NUMBERS), key: Words::splat(key) }
     }
 
-    /// Numbers as elements, the first with the random bits of `index`. Of what is not finite a bit of `unfit` gets set.
+    /// Finite numbers as elements, the first with the random bits of `index`.
     #[inline(always)]
-    pub fn round(self, x: [F32x4; 2], index: u32, unfit: &mut Words) -> Halves {
+    pub fn round(self, x: [F32x4; 2], index: u32) -> Halves {
+        let Numbers { lanes, magnitude, sign, .. } = self.numbers;
         let index = Words::splat(index);
-        let random = self.lanes.map(|lanes| self.hash(index.plus(lanes).xor(self.key)));
-        let magnitudes = x.map(|x| Words::of(x).and(self.magnitude));
-        let signs = x.map(|x| Words::of(x).down::<16>().and(self.sign));
-        for magnitude in magnitudes {
-            *unfit = unfit.or(magnitude.above(self.largest));
-        }
+        let random = lanes.map(|lanes| self.hash(index.plus(lanes).xor(self.key)));
+        let magnitudes = x.map(|x| Words::of(x).and(magnitude));
+        let signs = x.map(|x| Words::of(x).down::<16>().and(sign));
         let rounded = F::round_magnitudes(self.constants, magnitudes, random);
         Halves::of([0, 1].map(|i| rounded[i].or(signs[i])))
     }
 
+    /// As `round`, of any numbers.
+    #[inline(always)]
+    pub fn round_any(self, x: [F32x4; 2], index: u32) -> Halves {
+        // What is not finite has no neighbours to choose from.
+        let unbounded = Words::upper_halves(x.map(|x| self.unbounded(x)));
+        unbounded.select(self.format.narrow(x), self.round(x, index))
+    }
+
     /// All ones in the lanes that are infinite or NaN, else zeros.
     #[inline(always)]
-    fn unbounded(self, x: F32x4) -> Words {
-        Words::of(x).and(self.magnitude).above(self.largest)
+    pub fn unbounded(self, x: F32x4) -> Words {
+        Words::of(x).and(self.numbers.magnitude).above(self.numbers.largest)
     }
 
     #[inline(always)]
     fn hash(self, x: Words) -> Words {
-        let x = x.xor(x.down::<16>()).times(self.multipliers[0]);
-        let x = x.xor(x.down::<15>()).times(self.multipliers[1]);
+        let [first, second] = self.numbers.multipliers;
+        let x = x.xor(x.down::<16>()).times(first);
+        let x = x.xor(x.down::<15>()).times(second);
         x.xor(x.down::<16>())
     }
 }
 
 fn round_by<F: Stochastic>(x: &mut [f32], (first, key): (u32, u32), out: &mut [u16]) {
     let dice = Dice::<F>::new(key);
-    round_all::<F>(x, out, |x, at| {
-        let halves = dice.round(x, first.wrapping_add(at as u32), &mut Words::splat(0));
-        // What is not finite has no neighbours to choose from.
-        let unbounded = Words::upper_halves(x.map(|x| dice.unbounded(x)));
-        unbounded.select(dice.format.narrow(x), halves)
-    });
+    round_all::<F>(x, out, |x, at| dice.round_any(x, first.wrapping_add(at as u32)));
 }

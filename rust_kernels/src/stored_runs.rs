@@ -3,7 +3,7 @@
 
 use crate::block_table::Block;
 use crate::cast::{Stored, StoredMut};
-use crate::half::{round_run, widen_run};
+use crate::half_runs::{round_run, widen_run};
 use crate::stochastic::round_stochastic;
 use crate::tiles::{ABREAST, RUN, Run};
 

@@ -2,17 +2,19 @@
 //! the momentum made of it, and the step. Each is one loop over f32; `stored_runs` sees to the types that are stored.
 
 use crate::allocation::OutOfMemory;
+use crate::bf16::Bf16;
 use crate::bits::HALF_LANES;
 use crate::block_table::{Block, Steps};
 use crate::cast::{Stored, StoredMut};
-use crate::changed_rows::{Change, Row};
+use crate::changed_rows::Change;
+use crate::f16::F16;
 use crate::groups::for_each_column;
-use crate::half::{Bf16, F16, Half, Plain, Reader, padded};
+use crate::half::{Half, Plain, Reader, padded};
 use crate::simd::F32x4;
 use crate::stored_runs::{Buffers, Rounding, buffers, close_rows, open_rows, read_rows};
 use crate::sums::sum_squares;
 use crate::tile_sums::{Rows, squares_of_rows};
-use crate::tiles::{ABREAST, RUN, Run, sum_tiles};
+use crate::tiles::{ABREAST, Run, sum_tiles};
 use crate::updates::{Factors, Update};
 
 /// A pass over a block.
@@ -106,16 +108,17 @@ pub fn step(
     param: Param,
     tiles: &mut [f32],
 ) -> Result<(), OutOfMemory> {
-    let rows = [[0; RUN]];
-    sum_pass(update, tiles, PlainStep { steps, param, grads: buffers(), params: buffers(), rows })
+    let &Steps { a, d, decay, .. } = steps;
+    let pass = PlainStep { decay, param, grads: buffers(), params: buffers() };
+    sum_pass(&update.times(a / d), tiles, pass)
 }
 
+/// The update is what is taken from the parameter, a / d included.
 struct PlainStep<'a> {
-    steps: &'a Steps,
+    decay: f32,
     param: Param<'a>,
     grads: Buffers,
     params: Buffers,
-    rows: [Row; 1],
 }
 
 impl Pass for PlainStep<'_> {
@@ -124,7 +127,11 @@ impl Pass for PlainStep<'_> {
         match self.param.values {
             StoredMut::F32(_) => self.take::<ROWS, CAPPED>(update, run),
             StoredMut::Half(..) => {
-                let sums: [f32; ROWS] = core::array::from_fn(|row| self.row(update, &run.row(row)));
+                let is_plain = !CAPPED && self.decay == 0.0;
+                let sums: [f32; ROWS] = core::array::from_fn(|row| {
+                    let run = &run.row(row);
+                    if is_plain { self.plain_row(update, run) } else { self.row(update, run) }
+                });
                 sums.iter().sum()
             }
         }
@@ -132,31 +139,49 @@ impl Pass for PlainStep<'_> {
 }
 
 impl PlainStep<'_> {
+    /// A row in 16 bits, without decay and where no factor reaches the cap.
+    #[inline(never)]
+    fn plain_row(&mut self, update: &Update, run: &Run) -> f32 {
+        let factor = update.factors::<1, false>(run).row();
+        self.changed_row(update, run, move |col_factor, grad, [p]| {
+            [p - factor.update(grad, col_factor)]
+        })
+    }
+
     /// A row in 16 bits.
     #[inline(never)]
     fn row(&mut self, update: &Update, run: &Run) -> f32 {
-        let change = self.change();
-        let factors = update.factors::<1, true>(run);
-        let change = |factor, grad, [p]: [F32x4; 1]| [change(factors.update(0, grad, factor), p)];
+        let factor = update.factors::<1, true>(run).row();
+        let decay = F32x4::splat(self.decay);
+        self.changed_row(update, run, move |col_factor, grad, [p]| {
+            [p - decay * p - factor.update(grad, col_factor)]
+        })
+    }
+
+    #[inline(always)]
+    fn changed_row(
+        &mut self,
+        update: &Update,
+        run: &Run,
+        change: impl Fn(F32x4, F32x4, [F32x4; 1]) -> [F32x4; 1] + Copy,
+    ) -> f32 {
         let Param { values, rounding } = &mut self.param;
         let StoredMut::Half(format, p) = values else { unreachable!() };
-        let (change, p, new) = (
-            Change { run, column: factors.cols, rounding, change },
-            [&mut p[run.range(0)]],
-            &mut self.rows,
-        );
+        let column = update.factors::<1, true>(run).cols;
+        let change = Change { run, column, rounding, change };
+        let p = [&mut p[run.range(0)]];
         let sum = match (*format, update.grad) {
             (Half::F16, Stored::Half(Half::F16, g)) => {
-                change.rows::<F16, F16, _>(&g[run.range(0)], p, new)
+                change.rows::<F16, F16, _>(&g[run.range(0)], p)
             }
             (Half::Bf16, Stored::Half(Half::Bf16, g)) => {
-                change.rows::<Bf16, Bf16, _>(&g[run.range(0)], p, new)
+                change.rows::<Bf16, Bf16, _>(&g[run.range(0)], p)
             }
             (format, grad) => {
                 let [grad] = read_rows(grad, run, &mut self.grads);
                 match format {
-                    Half::F16 => change.rows::<F16, Plain, _>(grad, p, new),
-                    Half::Bf16 => change.rows::<Bf16, Plain, _>(grad, p, new),
+                    Half::F16 => change.rows::<F16, Plain, _>(grad, p),
+                    Half::Bf16 => change.rows::<Bf16, Plain, _>(grad, p),
                 }
             }
         };
@@ -165,25 +190,18 @@ impl PlainStep<'_> {
 
     #[inline(always)]
     fn take<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
-        let change = self.change();
+        let decay = F32x4::splat(self.decay);
         let factors = update.factors::<ROWS, CAPPED>(run);
         let grads = read_rows::<ROWS>(update.grad, run, &mut self.grads);
         let params = open_rows::<ROWS>(&mut self.param.values, run, &mut self.params);
         let mut sums = [F32x4::splat(0.0); ROWS];
         let (reads, writes) = ([grads], [params]);
         for_each_column(factors.cols, reads, writes, |row, factor, [grad], [p]| {
-            let p = change(factors.update(row, grad, factor), p);
+            let p = p - decay * p - factors.update(row, grad, factor);
             sums[row] += p * p;
             [p]
         });
         close_param::<ROWS>(&mut self.param, run, &mut self.params).unwrap_or(total(sums))
-    }
-
-    #[inline(always)]
-    fn change(&self) -> impl Fn(F32x4, F32x4) -> F32x4 + Copy + use<> {
-        let &Steps { a, d, decay, .. } = self.steps;
-        let (decay, over) = (F32x4::splat(decay), F32x4::splat(a / d));
-        move |u, p| p - decay * p - over * u
     }
 }
 
@@ -196,10 +214,11 @@ pub fn step_momentum(
     tiles: &mut [f32],
 ) -> Result<(), OutOfMemory> {
     let (grads, params, momenta) = (buffers(), buffers(), buffers());
-    let rows = [[0; RUN]; 2];
-    sum_pass(update, tiles, MomentumStep { steps, param, momentum, grads, params, momenta, rows })
+    let pass = MomentumStep { steps, param, momentum, grads, params, momenta };
+    sum_pass(&update.times(steps.take), tiles, pass)
 }
 
+/// The update is what the momentum takes of it.
 struct MomentumStep<'a> {
     steps: &'a Steps,
     param: Param<'a>,
@@ -207,7 +226,6 @@ struct MomentumStep<'a> {
     grads: Buffers,
     params: Buffers,
     momenta: Buffers,
-    rows: [Row; 2],
 }
 
 impl Pass for MomentumStep<'_> {
@@ -229,24 +247,22 @@ impl MomentumStep<'_> {
     fn row(&mut self, update: &Update, run: &Run) -> f32 {
         let change = self.change(update);
         let factors = update.factors::<1, true>(run);
-        let change =
-            |factor, grad, [p, m]: [F32x4; 2]| change(factors.update(0, grad, factor), [p, m]);
+        let factor = factors.row();
+        let change = move |col_factor, grad, old| change(factor.update(grad, col_factor), old);
         let Param { values, rounding } = &mut self.param;
-        let (new, at) = (&mut self.rows, run.range(0));
+        let at = run.range(0);
         let change = Change { run, column: factors.cols, rounding, change };
         let sum = match (values, &mut self.momentum, update.grad) {
             (
                 StoredMut::Half(Half::F16, p),
                 StoredMut::Half(Half::F16, m),
                 Stored::Half(Half::F16, g),
-            ) => change.rows::<F16, F16, _>(&g[at.clone()], [&mut p[at.clone()], &mut m[at]], new),
+            ) => change.rows::<F16, F16, _>(&g[at.clone()], [&mut p[at.clone()], &mut m[at]]),
             (
                 StoredMut::Half(Half::Bf16, p),
                 StoredMut::Half(Half::Bf16, m),
                 Stored::Half(Half::Bf16, g),
-            ) => {
-                change.rows::<Bf16, Bf16, _>(&g[at.clone()], [&mut p[at.clone()], &mut m[at]], new)
-            }
+            ) => change.rows::<Bf16, Bf16, _>(&g[at.clone()], [&mut p[at.clone()], &mut m[at]]),
             _ => None,
         };
         sum.unwrap_or_else(|| self.take::<1, true>(update, run))
@@ -272,11 +288,11 @@ impl MomentumStep<'_> {
 
     #[inline(always)]
     fn change(&self, update: &Update) -> impl Fn(F32x4, [F32x4; 2]) -> [F32x4; 2] + Copy + use<> {
-        let &Steps { decay, take, over, .. } = self.steps;
+        let &Steps { decay, over, .. } = self.steps;
         let (decay, over) = (F32x4::splat(decay), F32x4::splat(over));
-        let (keep, take) = (F32x4::splat(update.block.beta1), F32x4::splat(take));
-        move |u, [p, m]| {
-            let m = keep * m + take * u;
+        let keep = F32x4::splat(update.block.beta1);
+        move |taken, [p, m]| {
+            let m = keep * m + taken;
             [p - decay * p - over * m, m]
         }
     }

@@ -4,10 +4,12 @@
 //! is taken in f32 over a run, a column's over `RUN_ROWS` rows, a tile's in f64.
 
 use crate::allocation::{OutOfMemory, scratch};
+use crate::bf16::Bf16;
 use crate::bits::HALF_LANES;
 use crate::block_table::Block;
 use crate::cast::Stored;
-use crate::half::{Bf16, F16, Half, Plain, Reader, padded};
+use crate::f16::F16;
+use crate::half::{Half, Plain, Reader, padded};
 use crate::simd::{F32x4, LANES};
 use crate::sums::RUN_ROWS;
 use crate::tiles::{ABREAST, RUN, Run, Runs};

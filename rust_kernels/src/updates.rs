@@ -15,12 +15,20 @@ pub struct Update<'a> {
     col_factors: &'a [f32],
     cap: f32,
     largest_col_factor: f32,
+    /// What u is multiplied by.
+    share: f32,
 }
 
 /// What the gradients of a run are multiplied by.
 pub struct Factors<'a, const ROWS: usize, const CAPPED: bool> {
-    rows: [F32x4; ROWS],
+    rows: [RowFactor<CAPPED>; ROWS],
     pub cols: &'a [f32],
+}
+
+/// That of one row.
+#[derive(Clone, Copy)]
+pub struct RowFactor<const CAPPED: bool> {
+    row: F32x4,
     cap: F32x4,
 }
 
@@ -28,7 +36,21 @@ impl<const ROWS: usize, const CAPPED: bool> Factors<'_, ROWS, CAPPED> {
     /// u of four elements.
     #[inline(always)]
     pub fn update(&self, row: usize, grad: F32x4, col_factor: F32x4) -> F32x4 {
-        let factor = self.rows[row] * col_factor;
+        self.rows[row].update(grad, col_factor)
+    }
+}
+
+impl<const CAPPED: bool> Factors<'_, 1, CAPPED> {
+    pub fn row(&self) -> RowFactor<CAPPED> {
+        self.rows[0]
+    }
+}
+
+impl<const CAPPED: bool> RowFactor<CAPPED> {
+    /// u of four elements.
+    #[inline(always)]
+    pub fn update(self, grad: F32x4, col_factor: F32x4) -> F32x4 {
+        let factor = self.row * col_factor;
         grad * if CAPPED { factor.min(self.cap) } else { factor }
     }
 }
@@ -39,14 +61,21 @@ impl<'a> Update<'a> {
         let (row_factors, rest) = factors.split_at(block.batch() * block.rows());
         let (col_factors, cap) = rest.split_at(block.batch() * block.cols());
         let largest_col_factor = largest(col_factors);
-        Self { block, grad, row_factors, col_factors, cap: cap[0], largest_col_factor }
+        let (cap, share) = (cap[0], 1.0);
+        Self { block, grad, row_factors, col_factors, cap, largest_col_factor, share }
+    }
+
+    /// `share` times the update.
+    pub fn times(&self, share: f32) -> Self {
+        Self { share, ..*self }
     }
 
     /// Whether some factor of the run may be above the cap. In most runs there is none, and they do without a comparison:
     /// the results have the same bits either way.
     #[inline(always)]
     pub fn reaches_cap(&self, run: &Run) -> bool {
-        let below = |factor: &f32| factor * self.largest_col_factor <= self.cap;
+        let cap = self.share * self.cap;
+        let below = |factor: &f32| self.share * factor * self.largest_col_factor <= cap;
         !self.row_factors[run.b * self.block.rows() + run.i..][..run.count].iter().all(below)
     }
 
@@ -57,10 +86,11 @@ impl<'a> Update<'a> {
     ) -> Factors<'_, ROWS, CAPPED> {
         let first_row = run.b * self.block.rows() + run.i;
         let first_col = run.b * self.block.cols() + run.cols.start;
+        let cap = F32x4::splat(self.share * self.cap);
+        let row = |row: usize| F32x4::splat(self.share * self.row_factors[first_row + row]);
         Factors {
-            rows: core::array::from_fn(|row| F32x4::splat(self.row_factors[first_row + row])),
+            rows: core::array::from_fn(|i| RowFactor { row: row(i), cap }),
             cols: &self.col_factors[first_col..first_col + run.len()],
-            cap: F32x4::splat(self.cap),
         }
     }
 }

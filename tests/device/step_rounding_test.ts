@@ -1,5 +1,6 @@
-// Parameters of 16 bits rounded up or down at random: exactly by the rule of tests/reference/storage.ts, as f32 values are
-// given that no arithmetic changes (p = 0, no decay, factors of 1: the new p is -g); and right on the average.
+// Parameters of 16 bits rounded to the nearest, and up or down at random: exactly by the rules of tests/reference/storage.ts,
+// as f32 values are given that no arithmetic changes (p = 0, no decay, factors of 1: the new p is -g); and at random right on
+// the average.
 
 import assert from "node:assert/strict";
 import { storageTypes } from "../../src/device/storage_types.ts";
@@ -12,7 +13,7 @@ import { RandomValues } from "./random_values.ts";
 const { f32, f16, bf16 } = storageTypes;
 
 for (const [name, type] of [["f16", f16], ["bf16", bf16]] as const) {
-  testOnEachDevice(`adafactor_step rounds to ${name} as the rule says`, async (device) => {
+  testOnEachDevice(`adafactor_step rounds to ${name} as the rules say`, async (device) => {
     // A piece whose rows and columns lie in several places of the whole, beyond 2^32 elements.
     const block = {
       ...{ batch: 4, rows: 12, cols: 70, batchBegin: 2, batchInner: 2, batchInnerGlobal: 7 },
@@ -20,10 +21,12 @@ for (const [name, type] of [["f16", f16], ["bf16", bf16]] as const) {
       ...{ colBegin: 10, colInner: 10, colInnerGlobal: 40, indexCols: 50_000 },
     };
     const grads = awkwardValues(4 * 12 * 70);
-    const kernelCase = minusGradients({ block, type, grads, key: 0x9e3779b9 });
-    const got = await runOnDevice(device, "adafactor_step", kernelCase);
-    const want = runReference("adafactor_step", kernelCase);
-    assert.deepEqual(got.param, want.param);
+    for (const stochastic of [0, 1]) {
+      const kernelCase = minusGradients({ block, type, grads, key: 0x9e3779b9, stochastic });
+      const got = await runOnDevice(device, "adafactor_step", kernelCase);
+      const want = runReference("adafactor_step", kernelCase);
+      assert.deepEqual(got.param, want.param);
+    }
   });
 
   testOnEachDevice(`adafactor_step rounds to ${name} right on the average`, async (device) => {
@@ -36,7 +39,7 @@ for (const [name, type] of [["f16", f16], ["bf16", bf16]] as const) {
         const value = base + 0.3 * step;
         const grads = new Float32Array(length).fill(-value);
         const kernelCase = minusGradients({
-          ...{ block: { batch: 1, rows: 256, cols: 256 }, type, grads, key },
+          ...{ block: { batch: 1, rows: 256, cols: 256 }, type, grads, key, stochastic: 1 },
         });
         const { param } = await runOnDevice(device, "adafactor_step", kernelCase);
         const values = Float64Array.from(
@@ -57,11 +60,12 @@ for (const [name, type] of [["f16", f16], ["bf16", bf16]] as const) {
 }
 
 /** A step that makes a parameter of zeros the negative of the gradients. */
-function minusGradients({ block, type, grads, key }: {
+function minusGradients({ block, type, grads, key, stochastic }: {
   readonly block: BlockShape;
   readonly type: number;
   readonly grads: Float32Array;
   readonly key: number;
+  readonly stochastic: number;
 }): KernelCase<"adafactor_step"> {
   const table = blockTable([block]);
   const { gradOffset, paramOffset } = table.records[0]!;
@@ -78,19 +82,31 @@ function minusGradients({ block, type, grads, key }: {
     },
     params: {
       ...{ ...tileRun(table), gradType: f32, gradLength: lengths.grad, paramType: type },
-      ...{ paramLength: lengths.param, factorsLength: lengths.factors, stochastic: 1 },
+      ...{ paramLength: lengths.param, factorsLength: lengths.factors, stochastic },
     },
   };
 }
 
-/** Numbers of all sizes, and those around which the formats change. */
+/** Numbers of all sizes, and those around which the formats change; in the first half such as need no special care. */
 function awkwardValues(length: number): Float32Array {
   const random = new RandomValues(5);
-  const edges = [0, 65504, 65519, 65520, 7e4, 3.3e38, 3.4028234e38, Infinity, 2 ** -14, 6.1e-5];
+  const edges = [65504, 65519, 65520, 7e4, 3.3e38, 3.4028234e38, Infinity, 1e-40, 9.2e-41];
+  const common = [
+    0,
+    2 ** -14,
+    6.1e-5,
+    2 ** -24,
+    2 ** -25,
+    1 + 2 ** -11,
+    1 + 3 * 2 ** -11,
+    1 + 2 ** -8,
+  ];
   return Float32Array.from({ length }, (_, i) => {
     const sign = i % 2 === 0 ? 1 : -1;
-    if (i % 7 === 0) return sign * edges[Math.floor(i / 7) % edges.length]!;
-    return sign * (1 + random.next()) * 2 ** Math.floor(48 * random.next() - 30);
+    const from = 2 * i < length ? common : [...common, ...edges];
+    if (i % 7 === 0) return sign * from[Math.floor(i / 7) % from.length]!;
+    const magnitude = (2 * i < length ? 44 : 48) * random.next() - 30;
+    return sign * (1 + random.next()) * 2 ** Math.floor(magnitude);
   });
 }
 
