@@ -14,7 +14,7 @@ use crate::simd::F32x4;
 use crate::stored_runs::{Buffers, Rounding, buffers, close_rows, open_rows, read_rows};
 use crate::sums::sum_squares;
 use crate::tile_sums::{Rows, squares_of_rows};
-use crate::tiles::{ABREAST, Run, sum_tiles};
+use crate::tiles::{ABREAST, Run, sum_tiles, sum_tiles_by_row};
 use crate::updates::{Factors, Update};
 
 /// A pass over a block.
@@ -109,8 +109,15 @@ pub fn step(
     tiles: &mut [f32],
 ) -> Result<(), OutOfMemory> {
     let &Steps { a, d, decay, .. } = steps;
-    let pass = PlainStep { decay, param, grads: buffers(), params: buffers() };
-    sum_pass(&update.times(a / d), tiles, pass)
+    let update = &update.times(a / d);
+    let mut pass = PlainStep { decay, param, grads: buffers(), params: buffers() };
+    match pass.param.values {
+        StoredMut::F32(_) => sum_pass(update, tiles, pass),
+        StoredMut::Half(..) => sum_tiles_by_row(update.block, tiles, |run| {
+            let is_plain = decay == 0.0 && !update.reaches_cap(run);
+            if is_plain { pass.plain_row(update, run) } else { pass.row(update, run) }
+        }),
+    }
 }
 
 /// The update is what is taken from the parameter, a / d included.
@@ -124,17 +131,7 @@ struct PlainStep<'a> {
 impl Pass for PlainStep<'_> {
     #[inline(always)]
     fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
-        match self.param.values {
-            StoredMut::F32(_) => self.take::<ROWS, CAPPED>(update, run),
-            StoredMut::Half(..) => {
-                let is_plain = !CAPPED && self.decay == 0.0;
-                let sums: [f32; ROWS] = core::array::from_fn(|row| {
-                    let run = &run.row(row);
-                    if is_plain { self.plain_row(update, run) } else { self.row(update, run) }
-                });
-                sums.iter().sum()
-            }
-        }
+        self.take::<ROWS, CAPPED>(update, run)
     }
 }
 
