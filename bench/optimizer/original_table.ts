@@ -3,12 +3,13 @@
 // ColossalAI measured optimizer.step() on GPUs joined by NCCL (4096 x 4096, averages over its iterations; its README of
 // April 2024, colossalai/nn/optimizer at f77ffc2c6). Here a device is a rank: a process with one core's kernels, so
 // where ranks exceed cores the wall time cannot fall, and each rank's own busy time says what a core each would bring.
+// Medians over steps and ranks, as machines have more to do than this.
 
 import { launchLocalRanks } from "../../src/dist/local_ranks.ts";
 import type { Dtype, Options } from "./options.ts";
 import type { Cell, Report } from "./report.ts";
-import type { RankTimes } from "./table_rank.ts";
-import { average } from "./timing.ts";
+import type { Cut, RankTimes } from "./table_rank.ts";
+import { median } from "./timing.ts";
 
 /** Its speed-ups over one device: column, row. */
 const ORIGINAL: Readonly<Record<number, Readonly<Record<Dtype, readonly [number, number]>>>> = {
@@ -28,7 +29,7 @@ export async function measureOriginalTable(
   const cores = navigator.hardwareConcurrency;
   const crowded = options.ranks.filter((ranks) => ranks > cores);
   report.print({
-    title: `the original's table, ${options.size} x ${options.size}, averages of a step`,
+    title: `the original's table, ${options.size} x ${options.size}, medians of a step`,
     columns: Object.keys(rows[0]),
     rows,
     notes: crowded.length === 0 ? [] : [
@@ -45,20 +46,14 @@ async function measure(
     readonly dtype: Dtype;
   },
 ): Promise<Record<string, Cell>> {
-  const samples = { base: newSample(), column: newSample(), row: newSample() };
-  const iterations = Math.ceil(options.iterations / options.turns);
-  for (let turn = 0; turn < options.turns; turn++) {
-    for (const cut of ["base", "column", "row"] as const) {
-      const times = await runRanks({
-        ranks: cut === "base" ? 1 : ranks,
-        args: [cut, options.size, dtype, iterations, options.device].map(String),
-      });
-      samples[cut].wall.push(...times.flatMap(({ wall }) => wall));
-      samples[cut].busy.push(...times.map(({ busy }) => busy));
-    }
-  }
-  const wall = (cut: keyof typeof samples) => average(samples[cut].wall);
-  const busy = (cut: keyof typeof samples) => average(samples[cut].busy);
+  const { size, turns, device } = options;
+  const iterations = Math.ceil(options.iterations / turns);
+  const times = await runRanks({
+    ranks,
+    args: [size, dtype, iterations, turns, device].map(String),
+  });
+  const wall = (cut: Cut) => median(times.flatMap((each) => each[cut]?.wall ?? []));
+  const busy = (cut: Cut) => median(times.flatMap((each) => each[cut]?.busy ?? []));
   const [column, row] = ORIGINAL[ranks]?.[dtype] ?? [];
   return {
     ranks,
@@ -75,10 +70,6 @@ async function measure(
     "row busy (ms)": busy("row"),
     "row by busy": busy("base") / busy("row"),
   };
-}
-
-function newSample(): { readonly wall: number[]; readonly busy: number[] } {
-  return { wall: [], busy: [] };
 }
 
 async function runRanks(

@@ -1,78 +1,111 @@
-// One rank of the original's table: steps its shard of one weight with its bias, and tells what each step took.
+// One rank of the original's table: steps one weight with its bias, whole on rank 0, and its shard of it, cut either way,
+// and tells what each step took.
 //
-//   deno run -P=train src/cli/launch.ts --ranks 2 bench/optimizer/table_rank.ts column 4096 f32 50 wasm
+//   deno run -P=train src/cli/launch.ts --ranks 2 bench/optimizer/table_rank.ts 4096 f32 50 5 wasm
 //
-// As in the original: one step before, random gradients, no barrier between steps.
+// As in the original: one step before, random gradients, no barrier between steps. The three ways take turns within the
+// same processes, so that what else the machine does hits all alike; who has nothing to do sleeps at a barrier.
 
 import process from "node:process";
 import {
+  type Device,
   DistributedAdaFactor,
   launchFromEnv,
   Layout,
-  Parameter,
   type ProcessGroup,
   ProcessGroupMesh,
-  RandomSource,
   requestDevice,
-  Tensor,
 } from "../../mod.ts";
-import { DTYPES } from "./options.ts";
+import { type Dtype, DTYPES } from "./options.ts";
+import { randomParameter } from "./workload.ts";
 
-/** What a rank writes, as JSON, when it is done. */
-export interface RankTimes {
+/** How the layer is cut. */
+export const CUTS = ["base", "column", "row"] as const;
+/** A way to cut it. */
+export type Cut = typeof CUTS[number];
+
+/** What a rank writes, as JSON, when it is done; others than rank 0 have no base. */
+export type RankTimes = Readonly<Partial<Record<Cut, CutTimes>>>;
+
+/** How long one rank's steps of one cut took. */
+export interface CutTimes {
   /** Milliseconds of each step. */
   readonly wall: readonly number[];
-  /** Milliseconds of user and system time per step. */
-  readonly busy: number;
+  /** Milliseconds of user and system time per step, of each turn. */
+  readonly busy: readonly number[];
 }
-
-/** How the weight is cut: columns of the layer are rows of [out, in]. */
-const CUT_DIM = { column: 0, row: 1 } as const;
 
 if (import.meta.main) await main(Deno.args);
 
-async function main([cut, size, dtypeName, iterations, kind]: readonly string[]): Promise<void> {
+async function main([size, dtypeName, iterations, turns, kind]: readonly string[]): Promise<void> {
   const dtype = DTYPES.find((name) => name === dtypeName)!;
   await using world = await launchFromEnv();
   using device = await requestDevice({ kind: kind === "webgpu" ? "webgpu" : "wasm" });
   const mesh = new ProcessGroupMesh(world.worldSize, 1);
   const group = await mesh.getGroupAlongAxis(0);
-  const dim = cut === "row" ? CUT_DIM.row : CUT_DIM.column;
-  const side = Number(size);
-  const layouts = [
-    new Layout([side, side], [{ dim, group }]),
-    // A row-parallel layer's bias is whole on every rank.
-    new Layout([side], dim === CUT_DIM.column ? [{ dim: 0, group }] : []),
-  ];
-  const random = new RandomSource(world.rank).stream();
-  let index = 0;
-  const parameters = layouts.map((layout: Layout<ProcessGroup>) => {
-    const [values, gradient] = [0, 1].map(() =>
-      Float32Array.from(
-        { length: layout.localShape.reduce((product, each) => product * each, 1) },
-        () => 0.02 * random.normal(index++),
-      )
-    );
-    const parameter = new Parameter(device, values, { layout, dtype, name: `p${index}` });
-    parameter.grad = Tensor.from(device, gradient, { shape: layout.localShape, dtype });
-    return parameter;
-  });
-  using optimizer = new DistributedAdaFactor(parameters);
-  optimizer.setupDistributed({ tensorParallelGroup: group });
-
-  await optimizer.step();
+  const cuts = CUTS.filter((cut) => cut !== "base" || world.rank === 0);
+  using scope = new DisposableStack();
+  const optimizers = new Map(cuts.map((cut) => {
+    return [cut, optimizerOf(device, { cut, side: Number(size), dtype, group, scope })];
+  }));
+  const times = new Map(cuts.map((cut) => [cut, { wall: [], busy: [] } as Sample]));
+  for (let turn = 0; turn < Number(turns); turn++) {
+    for (const cut of CUTS) {
+      await group.barrier();
+      const optimizer = optimizers.get(cut);
+      if (optimizer !== undefined) await measure(optimizer, Number(iterations), times.get(cut)!);
+    }
+  }
+  console.log(JSON.stringify(Object.fromEntries(times)));
+  // Nobody leaves while another is still measuring.
   await group.barrier();
+}
+
+/** A `CutTimes` that grows. */
+interface Sample {
+  readonly wall: number[];
+  readonly busy: number[];
+}
+
+async function measure(
+  optimizer: DistributedAdaFactor,
+  iterations: number,
+  { wall, busy }: Sample,
+): Promise<void> {
+  await optimizer.step();
   const before = process.cpuUsage();
-  const wall: number[] = [];
-  for (let i = 0; i < Number(iterations); i++) {
+  for (let i = 0; i < iterations; i++) {
     const start = performance.now();
     await optimizer.step();
     wall.push(performance.now() - start);
   }
   const { user, system } = process.cpuUsage(before);
-  const times: RankTimes = { wall, busy: (user + system) / 1e3 / wall.length };
-  console.log(JSON.stringify(times));
-  // Nobody leaves while another is still measuring.
-  await group.barrier();
-  for (const parameter of parameters) parameter[Symbol.dispose]();
+  busy.push((user + system) / 1e3 / iterations);
+}
+
+/** A weight with its bias, cut as asked, and their optimizer. */
+function optimizerOf(
+  device: Device,
+  { cut, side, dtype, group, scope }: {
+    readonly cut: Cut;
+    readonly side: number;
+    readonly dtype: Dtype;
+    readonly group: ProcessGroup;
+    /** Frees both. */
+    readonly scope: DisposableStack;
+  },
+): DistributedAdaFactor {
+  // Columns of the layer are rows of [out, in].
+  const dim = { base: undefined, column: 0, row: 1 }[cut];
+  const layouts = [
+    new Layout([side, side], dim === undefined ? [] : [{ dim, group }]),
+    // A row-parallel layer's bias is whole on every rank.
+    new Layout([side], dim === 0 ? [{ dim, group }] : []),
+  ];
+  const parameters = layouts.map((layout, index) =>
+    scope.use(randomParameter(device, { layout, dtype, index: 2 * group.rank + index }))
+  );
+  const optimizer = scope.use(new DistributedAdaFactor(parameters));
+  optimizer.setupDistributed({ tensorParallelGroup: cut === "base" ? undefined : group });
+  return optimizer;
 }

@@ -4,7 +4,9 @@ import {
   Adafactor,
   type AdafactorOptions,
   type Device,
+  Layout,
   Parameter,
+  type ProcessGroup,
   RandomSource,
   Tensor,
 } from "../../mod.ts";
@@ -26,7 +28,7 @@ export class Workload implements Disposable {
   /** Allocates everything on `device`. */
   constructor(device: Device, { shapes, dtype, options }: WorkloadOptions) {
     this.parameters = shapes.map((shape, index) =>
-      randomParameter(device, { shape, dtype, index })
+      randomParameter(device, { layout: new Layout(shape), dtype, index })
     );
     this.optimizer = new Adafactor(this.parameters, options);
   }
@@ -38,19 +40,20 @@ export class Workload implements Disposable {
   }
 }
 
-/** A parameter with a gradient; both are random, and small enough for every format. */
+/** This rank's part of a parameter, with a gradient; both are random, and small enough for every format. */
 export function randomParameter(
   device: Device,
-  { shape, dtype, index }: {
-    readonly shape: readonly number[];
+  { layout, dtype, index }: {
+    readonly layout: Layout<ProcessGroup>;
     readonly dtype: Dtype;
     /** Different parameters have different values. */
     readonly index: number;
   },
 ): Parameter {
+  const shape = layout.localShape;
   const length = shape.reduce((product, each) => product * each, 1);
   const parameter = new Parameter(device, noise(length, 2 * index), {
-    ...{ shape, dtype, name: `parameter${index}` },
+    ...{ layout, dtype, name: `parameter${index}` },
   });
   parameter.grad = Tensor.from(device, noise(length, 2 * index + 1), { shape, dtype });
   return parameter;

@@ -14,7 +14,7 @@ use crate::simd::F32x4;
 use crate::stored_runs::{Buffers, Rounding, buffers, close_rows, open_rows, read_rows};
 use crate::sums::sum_squares;
 use crate::tile_sums::{Rows, squares_of_rows};
-use crate::tiles::{ABREAST, Run, sum_tiles};
+use crate::tiles::{ABREAST, Run, sum_tiles, sum_tiles_by_row};
 use crate::updates::{Factors, Update};
 
 /// A pass over a block.
@@ -109,8 +109,15 @@ pub fn step(
     tiles: &mut [f32],
 ) -> Result<(), OutOfMemory> {
     let &Steps { a, d, decay, .. } = steps;
-    let pass = PlainStep { decay, param, grads: buffers(), params: buffers() };
-    sum_pass(&update.times(a / d), tiles, pass)
+    let update = &update.times(a / d);
+    let mut pass = PlainStep { decay, param, grads: buffers(), params: buffers() };
+    match pass.param.values {
+        StoredMut::F32(_) => sum_pass(update, tiles, pass),
+        StoredMut::Half(..) => sum_tiles_by_row(update.block, tiles, |run| {
+            let is_plain = decay == 0.0 && !update.reaches_cap(run);
+            if is_plain { pass.plain_row(update, run) } else { pass.row(update, run) }
+        }),
+    }
 }
 
 /// The update is what is taken from the parameter, a / d included.
@@ -124,17 +131,7 @@ struct PlainStep<'a> {
 impl Pass for PlainStep<'_> {
     #[inline(always)]
     fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
-        match self.param.values {
-            StoredMut::F32(_) => self.take::<ROWS, CAPPED>(update, run),
-            StoredMut::Half(..) => {
-                let is_plain = !CAPPED && self.decay == 0.0;
-                let sums: [f32; ROWS] = core::array::from_fn(|row| {
-                    let run = &run.row(row);
-                    if is_plain { self.plain_row(update, run) } else { self.row(update, run) }
-                });
-                sums.iter().sum()
-            }
-        }
+        self.take::<ROWS, CAPPED>(update, run)
     }
 }
 
@@ -305,11 +302,12 @@ pub fn tile_momentum(
     momentum: StoredMut,
     tiles: &mut [f32],
 ) -> Result<(), OutOfMemory> {
-    sum_pass(update, tiles, Momentum { steps, momentum, grads: buffers(), momenta: buffers() })
+    let pass = Momentum { momentum, grads: buffers(), momenta: buffers() };
+    sum_pass(&update.times(steps.take), tiles, pass)
 }
 
+/// The update is what the momentum takes of it.
 struct Momentum<'a> {
-    steps: &'a Steps,
     momentum: StoredMut<'a>,
     grads: Buffers,
     momenta: Buffers,
@@ -318,14 +316,13 @@ struct Momentum<'a> {
 impl Pass for Momentum<'_> {
     #[inline(always)]
     fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
-        let (keep, take) = (F32x4::splat(update.block.beta1), F32x4::splat(self.steps.take));
-        let one = F32x4::splat(1.0);
+        let (keep, one) = (F32x4::splat(update.block.beta1), F32x4::splat(1.0));
         let factors = update.factors::<ROWS, CAPPED>(run);
         let grads = read_rows::<ROWS>(update.grad, run, &mut self.grads);
         let momenta = open_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta);
         let mut counts = [F32x4::splat(0.0); ROWS];
         for_each_column(factors.cols, [grads], [momenta], |row, col_factor, [grad], [m]| {
-            let taken = take * factors.update(row, grad, col_factor);
+            let taken = factors.update(row, grad, col_factor);
             let m = keep * m + taken;
             counts[row] += where_aligned(m, taken, one);
             [m]
@@ -335,7 +332,7 @@ impl Pass for Momentum<'_> {
         let Some(stored) = closed else { return total(counts) };
         let mut counts = [F32x4::splat(0.0); ROWS];
         for_each_column(factors.cols, [grads, stored], [], |row, col_factor, [grad, m], []| {
-            let taken = take * factors.update(row, grad, col_factor);
+            let taken = factors.update(row, grad, col_factor);
             counts[row] += where_aligned(m, taken, one);
             []
         });
@@ -352,9 +349,11 @@ pub fn step_cautious(
     tiles: &mut [f32],
 ) -> Result<(), OutOfMemory> {
     let (grads, params, momenta) = (buffers(), buffers(), buffers());
-    sum_pass(update, tiles, CautiousStep { steps, param, momentum, grads, params, momenta })
+    let pass = CautiousStep { steps, param, momentum, grads, params, momenta };
+    sum_pass(&update.times(steps.take), tiles, pass)
 }
 
+/// The update is what the momentum has taken of it.
 struct CautiousStep<'a> {
     steps: &'a Steps,
     param: Param<'a>,
@@ -367,8 +366,8 @@ struct CautiousStep<'a> {
 impl Pass for CautiousStep<'_> {
     #[inline(always)]
     fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
-        let &Steps { decay, take, over, .. } = self.steps;
-        let [decay, take, over] = [decay, take, over].map(F32x4::splat);
+        let &Steps { decay, over, .. } = self.steps;
+        let [decay, over] = [decay, over].map(F32x4::splat);
         let factors = update.factors::<ROWS, CAPPED>(run);
         let reads = [
             read_rows::<ROWS>(update.grad, run, &mut self.grads),
@@ -377,7 +376,7 @@ impl Pass for CautiousStep<'_> {
         let params = open_rows::<ROWS>(&mut self.param.values, run, &mut self.params);
         let mut sums = [F32x4::splat(0.0); ROWS];
         for_each_column(factors.cols, reads, [params], |row, col_factor, [grad, m], [p]| {
-            let taken = take * factors.update(row, grad, col_factor);
+            let taken = factors.update(row, grad, col_factor);
             let p = p - decay * p - where_aligned(m, taken, over * m);
             sums[row] += p * p;
             [p]

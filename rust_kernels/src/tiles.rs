@@ -89,7 +89,23 @@ impl<'a> Runs<'a> {
 
     /// All runs of these rows of matrix b.
     #[inline(always)]
-    pub fn visit(&self, b: usize, rows: Range<usize>, mut f: impl FnMut(&Run)) {
+    pub fn visit(&self, b: usize, rows: Range<usize>, f: impl FnMut(&Run)) {
+        self.visit_abreast::<ABREAST>(b, rows, f);
+    }
+
+    /// All runs of these rows of matrix b, one row after the other.
+    #[inline(always)]
+    pub fn visit_rows(&self, b: usize, rows: Range<usize>, f: impl FnMut(&Run)) {
+        self.visit_abreast::<1>(b, rows, f);
+    }
+
+    #[inline(always)]
+    fn visit_abreast<const ABREAST: usize>(
+        &self,
+        b: usize,
+        rows: Range<usize>,
+        mut f: impl FnMut(&Run),
+    ) {
         let stride = self.block.cols();
         let mut i = rows.start;
         while i < rows.end {
@@ -111,6 +127,29 @@ pub fn sum_tiles(
     tiles: &mut [f32],
     mut f: impl FnMut(&Run) -> f32,
 ) -> Result<(), OutOfMemory> {
+    sum_panels(block, tiles, |runs, panel, sums| {
+        runs.visit(panel.b, panel.rows, |run| sums[run.tile] += f64::from(f(run)));
+    })
+}
+
+/// As `sum_tiles`, one row after the other.
+#[inline(always)]
+pub fn sum_tiles_by_row(
+    block: &Block,
+    tiles: &mut [f32],
+    mut f: impl FnMut(&Run) -> f32,
+) -> Result<(), OutOfMemory> {
+    sum_panels(block, tiles, |runs, panel, sums| {
+        runs.visit_rows(panel.b, panel.rows, |run| sums[run.tile] += f64::from(f(run)));
+    })
+}
+
+#[inline(always)]
+fn sum_panels(
+    block: &Block,
+    tiles: &mut [f32],
+    mut visit: impl FnMut(&Runs, Panel, &mut [f64]),
+) -> Result<(), OutOfMemory> {
     let across = block.across().tiles();
     if across == 0 {
         return Ok(());
@@ -119,7 +158,7 @@ pub fn sum_tiles(
     let mut sums = scratch::<f64>(across)?;
     for (panel, out) in runs.panels().zip(tiles.chunks_exact_mut(across)) {
         sums.fill(0.0);
-        runs.visit(panel.b, panel.rows, |run| sums[run.tile] += f64::from(f(run)));
+        visit(&runs, panel, &mut sums);
         for (out, &sum) in out.iter_mut().zip(&sums) {
             *out = sum as f32;
         }

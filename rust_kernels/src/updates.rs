@@ -15,8 +15,9 @@ pub struct Update<'a> {
     col_factors: &'a [f32],
     cap: f32,
     largest_col_factor: f32,
-    /// What u is multiplied by.
+    /// What u is multiplied by is `sign * share`, with a share above 0, which a cap can be multiplied by as factors are.
     share: f32,
+    sign: f32,
 }
 
 /// What the gradients of a run are multiplied by.
@@ -30,6 +31,7 @@ pub struct Factors<'a, const ROWS: usize, const CAPPED: bool> {
 pub struct RowFactor<const CAPPED: bool> {
     row: F32x4,
     cap: F32x4,
+    sign: F32x4,
 }
 
 impl<const ROWS: usize, const CAPPED: bool> Factors<'_, ROWS, CAPPED> {
@@ -51,7 +53,7 @@ impl<const CAPPED: bool> RowFactor<CAPPED> {
     #[inline(always)]
     pub fn update(self, grad: F32x4, col_factor: F32x4) -> F32x4 {
         let factor = self.row * col_factor;
-        grad * if CAPPED { factor.min(self.cap) } else { factor }
+        grad * if CAPPED { self.sign * factor.min(self.cap) } else { factor }
     }
 }
 
@@ -61,13 +63,15 @@ impl<'a> Update<'a> {
         let (row_factors, rest) = factors.split_at(block.batch() * block.rows());
         let (col_factors, cap) = rest.split_at(block.batch() * block.cols());
         let largest_col_factor = largest(col_factors);
-        let (cap, share) = (cap[0], 1.0);
-        Self { block, grad, row_factors, col_factors, cap, largest_col_factor, share }
+        let (cap, share, sign) = (cap[0], 1.0, 1.0);
+        Self { block, grad, row_factors, col_factors, cap, largest_col_factor, share, sign }
     }
 
     /// `share` times the update.
     pub fn times(&self, share: f32) -> Self {
-        Self { share, ..*self }
+        // Where nothing is taken, factors that are infinite must reach the cap first.
+        let (share, sign) = if share == 0.0 { (1.0, 0.0) } else { (share.abs(), share.signum()) };
+        Self { share, sign, ..*self }
     }
 
     /// Whether some factor of the run may be above the cap. In most runs there is none, and they do without a comparison:
@@ -76,7 +80,7 @@ impl<'a> Update<'a> {
     pub fn reaches_cap(&self, run: &Run) -> bool {
         let cap = self.share * self.cap;
         let below = |factor: &f32| self.share * factor * self.largest_col_factor <= cap;
-        !self.row_factors[run.b * self.block.rows() + run.i..][..run.count].iter().all(below)
+        self.sign == 0.0 || !self.row_factors[run.b * self.block.rows() + run.i..][..run.count].iter().all(below)
     }
 
     #[inline(always)]
@@ -87,9 +91,11 @@ impl<'a> Update<'a> {
         let first_row = run.b * self.block.rows() + run.i;
         let first_col = run.b * self.block.cols() + run.cols.start;
         let cap = F32x4::splat(self.share * self.cap);
-        let row = |row: usize| F32x4::splat(self.share * self.row_factors[first_row + row]);
+        let sign = F32x4::splat(self.sign);
+        let share = if CAPPED { self.share } else { self.sign * self.share };
+        let row = |row: usize| F32x4::splat(share * self.row_factors[first_row + row]);
         Factors {
-            rows: core::array::from_fn(|i| RowFactor { row: row(i), cap }),
+            rows: core::array::from_fn(|i| RowFactor { row: row(i), cap, sign }),
             cols: &self.col_factors[first_col..first_col + run.len()],
         }
     }

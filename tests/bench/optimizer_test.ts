@@ -34,7 +34,7 @@ Deno.test("./run bench optimizer measures one device, the original's table and s
   assert.deepEqual(lines.map(({ kind }) => kind), [
     "machine",
     "one step, 32 x 32, medians",
-    "the original's table, 32 x 32, averages of a step",
+    "the original's table, 32 x 32, medians of a step",
     "scale, f32, one square matrix, medians",
   ]);
   const [, device, table, scale] = lines;

@@ -179,6 +179,32 @@ Deno.test("maximize steps exactly the other way", async () => {
   }
 });
 
+Deno.test("uphill, and by a step of 0, what the cap of factors holds stays finite in every storage type", async () => {
+  using device = wasmDevice();
+  // A row, a column and elements without gradients, whose factors are as large as torch's eps lets them be.
+  const gradient = Float32Array.from(
+    { length: 80 },
+    (_, k) => k < 16 || k % 16 === 3 ? 0 : Math.sin(0.7 * k),
+  );
+  for (const dtype of ["f32", "f16", "bf16"] as const) {
+    for (const weightDecay of [0, 0.1]) {
+      const after = async (options: OptimizerOptions) => {
+        using parameter = new Parameter(device, new Float32Array(80), { shape: [5, 16], dtype });
+        using optim = new Adafactor([parameter], { ...presets.torch, weightDecay, ...options });
+        for (let step = 1; step <= 3; step++) {
+          parameter.grad = Tensor.from(device, gradient, { shape: [5, 16], dtype });
+          await optim.step();
+        }
+        return await parameter.data();
+      };
+      const [down, up] = [await after({ lr: 0.5 }), await after({ lr: 0.5, maximize: true })];
+      assert.ok(down.every((value, k) => Number.isFinite(value) && value === -up[k]));
+      assert.ok(down.some((value) => value !== 0));
+      assert.ok((await after({ lr: 0 })).every((value) => value === 0));
+    }
+  }
+});
+
 function transpose(values: readonly number[], { rows, cols }: { rows: number; cols: number }) {
   return Array.from(
     { length: rows * cols },
