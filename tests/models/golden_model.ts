@@ -208,7 +208,7 @@ interface Sensitivity {
 }
 
 /** expected.safetensors and sensitivity.json of one family, and the inputs, which it owns. */
-class Golden implements GoldenInputs, Disposable {
+export class Golden implements GoldenInputs, Disposable {
   readonly #device: Device;
   readonly #expected: SafetensorsFile;
   readonly #initial: SafetensorsFile;

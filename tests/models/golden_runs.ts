@@ -88,16 +88,17 @@ export const encoderRuns: Readonly<Record<string, FamilyRun>> = {
   vit: vitRun,
 };
 
-const runs = { ...decoderRuns, ...encoderRuns };
+/** All of them. */
+export const familyRuns: Readonly<Record<string, FamilyRun>> = { ...decoderRuns, ...encoderRuns };
 
 /** On a mesh of tensor x data; every rank has the logits of all tokens. */
 export async function gatheredRun(family: string, mesh: ProcessGroupMesh): Promise<GoldenRun> {
-  return { ...runs[family], placement: await onMesh(mesh, { gatherLogits: true }) };
+  return { ...familyRuns[family], placement: await onMesh(mesh, { gatherLogits: true }) };
 }
 
 /** On a mesh of tensor x data; every rank has the logits of its own tokens alone, or those of all classes. */
 export async function splitRun(family: string, mesh: ProcessGroupMesh): Promise<GoldenRun> {
-  const { splitLoss, ...run } = runs[family];
+  const { splitLoss, ...run } = familyRuns[family];
   if (splitLoss === undefined) return await gatheredRun(family, mesh);
   const config = await Deno.readTextFile(`${goldenModels}/${family}/config.json`);
   const vocabulary = {
