@@ -1,16 +1,17 @@
 // One matrix on one device: how long a step takes, against PyTorch's and against a plain copy of as many bytes.
 //
 //   bytes   what must move: three reads of g, one read and one write of p    3 + 2 = 5 elements of 4 or 2 bytes
+//   GPU     how long the kernels of a step take by the GPU's clock, without what the host adds to it
 //   copy    GB/s of a plain copy on the same device, read and written bytes together
-//   share   the step's GB/s over the copy's
+//   share   the step's GB/s over the copy's, both by the GPU's clock where there is one
 //
-// Ours and the others take turns.
+// Ours and the others take turns. On a GPU so do PyTorch's optimizers: they run on it through CUDA.
 
 import type { Device } from "../../mod.ts";
 import { TORCH_OPTIMIZERS, TorchAdafactor } from "../peers/torch_adafactor.ts";
 import type { Dtype, Options } from "./options.ts";
 import type { Cell, Report } from "./report.ts";
-import { CopyLimit, median, timesOf } from "./timing.ts";
+import { CopyLimit, median, type Times, timesOn } from "./timing.ts";
 import { Workload } from "./workload.ts";
 
 /** Prints a row per dtype. */
@@ -20,15 +21,19 @@ export async function measureOneDevice(
 ): Promise<void> {
   const rows = [];
   for (const dtype of options.dtypes) rows.push(await measure(device, { options, dtype }));
+  const gpu = rows.some((row) => row["GPU (ms)"] !== undefined) ? ["GPU (ms)"] : [];
   const peers = options.peer === "none" ? [] : TORCH_OPTIMIZERS.flatMap((name) => [
     `${name} (ms)`,
     `${name} / ours`,
   ]);
+  const where = device.kind === "webgpu" ? "on CUDA" : `on ${threads()} threads`;
   report.print({
     title: `one step, ${options.size} x ${options.size}, medians`,
-    columns: ["dtype", "ours (ms)", "moved (MB)", "GB/s", "copy (GB/s)", "share", ...peers],
+    columns: [
+      ...["dtype", "ours (ms)", ...gpu, "moved (MB)", "GB/s", "copy (GB/s)", "share", ...peers],
+    ],
     rows,
-    notes: options.peer === "none" ? [] : [`the peers on ${threads()} threads`],
+    notes: options.peer === "none" ? [] : [`the peers ${where}`],
   });
 }
 
@@ -40,23 +45,28 @@ async function measure(
   const iterations = Math.ceil(options.iterations / turns);
   using workload = new Workload(device, { shapes: [[size, size]], dtype });
   using copy = new CopyLimit(device);
+  const place = device.kind === "webgpu" ? "cuda" : "cpu";
   await using torch = options.peer === "none"
     ? undefined
-    : await TorchAdafactor.start({ rows: size, columns: size, dtype, threads: threads() });
-  const [ours, copies]: [number[], number[]] = [[], []];
+    : await TorchAdafactor.start({ rows: size, columns: size, dtype, threads: threads(), place });
+  const [ours, copies]: [Times[], Times[]] = [[], []];
   const theirs = new Map(TORCH_OPTIMIZERS.map((name): [typeof name, number[]] => [name, []]));
   for (let turn = 0; turn < turns; turn++) {
-    ours.push(...await timesOf(iterations, () => workload.optimizer.step()));
-    copies.push(...await timesOf(iterations, () => copy.copy()));
+    ours.push(await timesOn(device, iterations, () => workload.optimizer.step()));
+    copies.push(await copy.times(iterations));
     if (torch === undefined) continue;
     for (const [name, times] of theirs) times.push(...await torch.times(name, iterations));
   }
   const bytes = 5 * size * size * (dtype === "f32" ? 4 : 2);
-  const rate = bytes / 1e6 / median(ours);
-  const limit = copy.rate(copies);
+  const wall = median(ours.flatMap(({ wall }) => wall));
+  const gpu = ours.flatMap(({ gpu }) => gpu);
+  const clock = gpu.length > 0 ? "gpu" : "wall";
+  const rate = bytes / 1e6 / median(ours.flatMap((times) => times[clock]));
+  const limit = copy.rate(copies.flatMap((times) => times[clock]));
   const row: Record<string, Cell> = {
     dtype,
-    "ours (ms)": median(ours),
+    "ours (ms)": wall,
+    "GPU (ms)": gpu.length > 0 ? median(gpu) : undefined,
     "moved (MB)": Math.round(bytes / 1e6),
     "GB/s": rate,
     "copy (GB/s)": limit,
@@ -65,7 +75,7 @@ async function measure(
   for (const [name, times] of theirs) {
     if (times.length === 0) continue;
     row[`${name} (ms)`] = median(times);
-    row[`${name} / ours`] = median(times) / median(ours);
+    row[`${name} / ours`] = median(times) / wall;
   }
   return row;
 }

@@ -1,6 +1,7 @@
 // Times of repeated work, and what is said of them.
 
 import type { Device, DeviceBuffer } from "../../mod.ts";
+import { WebGpuDevice } from "../../src/device/webgpu.ts";
 
 /** Milliseconds of each of `iterations` calls, after one that is not timed. */
 export async function timesOf(
@@ -29,13 +30,38 @@ export function average(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** A plain copy on a device: the limit of everything that reads and writes memory. */
+/** How long work takes on a device: by the host's clock, and by the GPU's where it has one. */
+export interface Times {
+  /** Milliseconds until the host knows that the work is done. */
+  readonly wall: readonly number[];
+  /** Milliseconds that the GPU works; empty where no GPU tells. */
+  readonly gpu: readonly number[];
+}
+
+/** Both times of each of `iterations` calls, after one that is not timed. `work` ends with a read. */
+export async function timesOn(
+  device: Device,
+  iterations: number,
+  work: () => Promise<void>,
+): Promise<Times> {
+  const wall = await timesOf(iterations, work);
+  const gpu: number[] = [];
+  if (device instanceof WebGpuDevice) {
+    for (let i = 0; i < iterations; i++) {
+      const time = await device.gpuTimeOf(work);
+      if (time !== undefined) gpu.push(time);
+    }
+  }
+  return { wall, gpu };
+}
+
+/** What a device's memory allows: a plain copy, which reads and writes more than any cache holds. */
 export class CopyLimit implements Disposable {
   readonly #device: Device;
   readonly #from: DeviceBuffer;
   readonly #to: DeviceBuffer;
 
-  /** Copies `bytes` at a time: more than any cache holds. */
+  /** Copies `bytes` at a time. */
   constructor(device: Device, bytes = 64 << 20) {
     this.#device = device;
     this.#from = device.allocate(bytes);
@@ -43,10 +69,17 @@ export class CopyLimit implements Disposable {
     device.write(this.#from, new Uint8Array(bytes).fill(1));
   }
 
-  /** Copies once. */
-  async copy(): Promise<void> {
-    this.#device.copy(this.#from, 0, this.#to, 0, this.#from.byteLength);
-    await this.#device.read(this.#to, { byteLength: 4 });
+  /** The copy's times, on a GPU by a kernel, as its clock times nothing else. */
+  times(iterations: number): Promise<Times> {
+    const [from, to] = [this.#from, this.#to];
+    return timesOn(this.#device, iterations, async () => {
+      if (this.#device.kind === "wasm") this.#device.copy(from, 0, to, 0, from.byteLength);
+      else {this.#device.run("scale", { x: from, out: to }, {
+          length: from.byteLength / 4,
+          factor: 1,
+        });}
+      await this.#device.read(to, { byteLength: 4 });
+    });
   }
 
   /** GB/s, read and written bytes together, at the median of `milliseconds`. */

@@ -13,6 +13,8 @@ export interface TorchOptions {
   readonly columns: number;
   readonly dtype: "f32" | "f16" | "bf16";
   readonly threads: number;
+  /** Where it runs: on the processor's `threads`, or on the first GPU that CUDA finds. */
+  readonly place: "cpu" | "cuda";
 }
 
 /** The process; it owns one parameter with a gradient. */
@@ -33,11 +35,13 @@ export class TorchAdafactor implements AsyncDisposable {
     this.description = description;
   }
 
-  /** Starts it. @throws {Error} if there is no such Python, or it lacks PyTorch or transformers */
-  static async start({ rows, columns, dtype, threads }: TorchOptions): Promise<TorchAdafactor> {
+  /** Starts it. @throws {Error} if there is no such Python, it lacks PyTorch or transformers, or these see no GPU */
+  static async start(
+    { rows, columns, dtype, threads, place }: TorchOptions,
+  ): Promise<TorchAdafactor> {
     const script = new URL("torch_adafactor.py", import.meta.url).pathname;
     const process = new Deno.Command(Deno.env.get("MESHFACTOR_PYTHON") ?? "python3", {
-      args: [script, ...[rows, columns, dtype, threads].map(String)],
+      args: [script, ...[rows, columns, dtype, threads, place].map(String)],
       ...{ stdin: "piped", stdout: "piped", stderr: "inherit" },
     }).spawn();
     const lines = linesOf(process.stdout);
@@ -48,7 +52,11 @@ export class TorchAdafactor implements AsyncDisposable {
         "Cannot measure PyTorch: name a Python that has torch and transformers in MESHFACTOR_PYTHON",
       );
     }
-    const versions: { torch: string; transformers: string } = JSON.parse(value);
+    const versions: { torch: string; transformers: string } | { error: string } = JSON.parse(value);
+    if ("error" in versions) {
+      await process.status;
+      throw new Error(`Cannot measure PyTorch: ${versions.error}`);
+    }
     const description = `PyTorch ${versions.torch}, transformers ${versions.transformers}`;
     return new TorchAdafactor(process, { lines, description });
   }

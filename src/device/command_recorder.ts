@@ -8,6 +8,7 @@
 // once per batch: queue.writeBuffer takes effect before the batch that is submitted next and after the one before it.
 
 import { clearImmediate, setImmediate } from "node:timers";
+import type { GpuClock } from "./gpu_clock.ts";
 import type { GpuFailures } from "./gpu_failures.ts";
 import { type KernelName, type KernelParams, kernels } from "./kernels.ts";
 
@@ -36,6 +37,7 @@ export class CommandRecorder {
   readonly paramsBuffer: GPUBuffer;
   readonly #device: GPUDevice;
   readonly #failures: GpuFailures;
+  readonly #clock: GpuClock | undefined;
   readonly #slotSize: number;
   readonly #maxPerDimension: number;
   readonly #params: DataView<ArrayBuffer>;
@@ -46,9 +48,11 @@ export class CommandRecorder {
   #batch = 0;
   #idle: ReturnType<typeof setImmediate> | undefined;
 
-  constructor(device: GPUDevice, failures: GpuFailures) {
+  /** `clock`, where there is one, times the passes. */
+  constructor(device: GPUDevice, failures: GpuFailures, clock?: GpuClock) {
     this.#device = device;
     this.#failures = failures;
+    this.#clock = clock;
     this.#slotSize = Math.max(PARAMS_SIZE, device.limits.minUniformBufferOffsetAlignment);
     this.#maxPerDimension = device.limits.maxComputeWorkgroupsPerDimension;
     this.#params = new DataView(new ArrayBuffer(this.#slotSize * MAX_KERNELS_PER_BATCH));
@@ -90,7 +94,7 @@ export class CommandRecorder {
   dispatch({ pipeline, bindGroup, paramsOffset, workgroups }: Dispatch): void {
     const x = Math.min(workgroups, this.#maxPerDimension);
     const y = Math.ceil(workgroups / x);
-    this.#pass ??= this.#openEncoder().beginComputePass();
+    this.#pass ??= this.#openEncoder().beginComputePass(this.#clock?.passDescriptor());
     this.#pass.setPipeline(pipeline);
     this.#pass.setBindGroup(0, bindGroup, [paramsOffset]);
     this.#pass.dispatchWorkgroups(x, y);

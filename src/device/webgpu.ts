@@ -1,7 +1,7 @@
 // The WebGPU device: pooled buffers, kernels recorded into batches, reads that do not sleep.
 //
 // The parts: command_recorder.ts batches, pipelines.ts caches, readback.ts brings data back, gpu_failures.ts makes silent
-// errors throw, wgsl_stages.ts says what a kernel dispatches. What is left here keeps the guarantees of device.ts:
+// errors throw, gpu_clock.ts times kernels, wgsl_stages.ts says what a kernel dispatches. What is left here keeps the guarantees of device.ts:
 // - order: commands of a batch run in order; a host write goes to the queue at once, so the batch is submitted first if it
 //   uses that memory;
 // - memory: buffers are destroyed by name (dropping them frees nothing), after the batch that uses them is submitted.
@@ -10,6 +10,7 @@ import { setImmediate } from "node:timers/promises";
 import { CommandRecorder, type GpuMemory } from "./command_recorder.ts";
 import type { Device, DeviceBuffer, DeviceStatistics } from "./device.ts";
 import { checkRun } from "./extents.ts";
+import { GpuClock } from "./gpu_clock.ts";
 import { GpuFailures } from "./gpu_failures.ts";
 import { type KernelBindings, type KernelName, type KernelParams, kernels } from "./kernels.ts";
 import { Pipelines } from "./pipelines.ts";
@@ -41,6 +42,7 @@ export class WebGpuDevice implements Device {
   readonly #software: boolean;
   readonly #maxBufferBytes: number;
   readonly #failures: GpuFailures;
+  readonly #clock: GpuClock | undefined;
   readonly #recorder: CommandRecorder;
   readonly #pipelines: Pipelines;
   readonly #readback: Readback;
@@ -62,7 +64,8 @@ export class WebGpuDevice implements Device {
     const { maxBufferSize, maxStorageBufferBindingSize } = gpu.limits;
     this.#maxBufferBytes = Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / 4) * 4;
     this.#failures = new GpuFailures(gpu);
-    this.#recorder = new CommandRecorder(gpu, this.#failures);
+    this.#clock = GpuClock.of(gpu);
+    this.#recorder = new CommandRecorder(gpu, this.#failures, this.#clock);
     this.#pipelines = new Pipelines(gpu, this.#recorder.paramsBuffer);
     this.#readback = new Readback(gpu, this.#recorder);
     this.#pool = new BufferPool<GpuMemory>({
@@ -181,6 +184,26 @@ export class WebGpuDevice implements Device {
     }
   }
 
+  /**
+   * Milliseconds that the GPU spends on the kernels that `work` runs, by its own clock; undefined where it has none.
+   *
+   * @throws {RangeError} if `work` runs too many kernels, with copies between them, to time each.
+   */
+  async gpuTimeOf(work: () => Promise<void> | void): Promise<number | undefined> {
+    if (this.#clock === undefined) {
+      await work();
+      return undefined;
+    }
+    await this.#clock.calibrate();
+    this.#recorder.submit();
+    this.#clock.start();
+    await work();
+    this.#recorder.submit();
+    const milliseconds = await this.#clock.stop();
+    await this.#failures.settle();
+    return milliseconds;
+  }
+
   statistics(): DeviceStatistics {
     return {
       liveBytes: this.#liveBytes,
@@ -192,6 +215,7 @@ export class WebGpuDevice implements Device {
 
   [Symbol.dispose](): void {
     this.#failures.close();
+    this.#clock?.[Symbol.dispose]();
     this.#recorder.destroy();
     this.#readback[Symbol.dispose]();
     this.#gpu.destroy();

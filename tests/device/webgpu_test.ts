@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import type { KernelParams } from "../../src/device/kernels.ts";
 import { requestDevice } from "../../src/device/request_device.ts";
-import { WebGpuDevice } from "../../src/device/webgpu.ts";
+import { openWebGpuDevice, WebGpuDevice } from "../../src/device/webgpu.ts";
 import { findAdapter, openAdapter } from "../../src/device/webgpu_adapter.ts";
 import { download, upload, wave } from "./device_values.ts";
 import { webgpuTest } from "./webgpu_adapter.ts";
@@ -43,6 +43,31 @@ webgpuTest("memory beyond the pool's limit is destroyed, after the work that use
   }
   assert.deepEqual(await download(device, sum), Float32Array.of(4950));
   assert.ok(device.statistics().pooledBytes <= 2 ** 12);
+});
+
+webgpuTest("gpuTimeOf() adds up what kernels take, in milliseconds, and nothing else", async () => {
+  using device = await openWebGpuDevice((await findAdapter())!, "for a test");
+  using x = upload(device, wave(2 ** 20, 1));
+  using out = device.allocate(2 ** 22);
+  const work = async (rounds: number) => {
+    for (let i = 0; i < rounds; i++) device.run("gelu", { x, out }, { length: 2 ** 20 });
+    await device.read(out, { byteLength: 4 });
+  };
+  await work(1);
+  if (await device.gpuTimeOf(() => work(1)) === undefined) return;
+  const [one, ten, waiting] = [
+    await fastest(3, () => device.gpuTimeOf(() => work(1))),
+    await fastest(3, () => device.gpuTimeOf(() => work(10))),
+    await device.gpuTimeOf(() => new Promise<void>((resolve) => setTimeout(resolve, 20))),
+  ];
+  const wall = await fastest(3, async () => {
+    const start = performance.now();
+    await work(10);
+    return performance.now() - start;
+  });
+  assert.equal(waiting, 0);
+  assert.ok(one > 0 && ten > 3 * one, `1 kernel ${one} ms, 10 kernels ${ten} ms`);
+  assert.ok(ten > 0.2 * wall && ten < 1.5 * wall, `${ten} ms on the GPU, ${wall} ms in all`);
 });
 
 webgpuTest("write() after run() does not change what the kernel reads", async () => {
@@ -239,3 +264,10 @@ webgpuTest("a program that does nothing but read lets timers fire", async () => 
   clearTimeout(timer);
   assert.ok(fired);
 });
+
+/** The least of what `count` calls give. */
+async function fastest(count: number, call: () => Promise<number | undefined>): Promise<number> {
+  const results: number[] = [];
+  for (let i = 0; i < count; i++) results.push((await call())!);
+  return Math.min(...results);
+}
