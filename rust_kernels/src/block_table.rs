@@ -186,3 +186,16 @@ pub fn tree(values: Range<usize>, value: &impl Fn(usize) -> f32) -> f32 {
         }
     }
 }
+
+/// As `tree`, of values that lie together.
+pub fn tree_of(values: &[f32]) -> f32 {
+    match *values {
+        [] => 0.0,
+        [only] => only,
+        [one, other] => one + other,
+        _ => {
+            let (left, right) = values.split_at(values.len().div_ceil(2));
+            tree_of(left) + tree_of(right)
+        }
+    }
+}

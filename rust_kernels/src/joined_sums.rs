@@ -1,7 +1,7 @@
 //! Tiles' sums put together: those of a part in ascending order, in f64; parts as balanced trees, in f32, as ranks' sums are
 //! added by the all-reduce (src/device/block_table.ts says why).
 
-use crate::block_table::{Block, MOST_PARTS, tree};
+use crate::block_table::{Block, MOST_PARTS, tree, tree_of};
 use core::ops::Range;
 
 /// Columns that are summed at a time.
@@ -10,9 +10,13 @@ const CHUNK: usize = 256;
 /// out[b, i] from sums of tiles' rows [batch, rows, tiles across].
 pub fn join_rows(block: &Block, rows: &[f32], out: &mut [f32]) {
     let across = block.across();
+    let mut sums = [0f32; MOST_PARTS];
     for (i, out) in out.iter_mut().enumerate() {
         let tiles = &rows[i * across.tiles()..][..across.tiles()];
-        *out = tree(0..across.parts, &|part| in_order(&tiles[across.tiles_of(part)]));
+        for (part, sum) in sums[..across.parts].iter_mut().enumerate() {
+            *sum = in_order(&tiles[across.tiles_of(part)]);
+        }
+        *out = tree_of(&sums[..across.parts]);
     }
 }
 
@@ -33,10 +37,22 @@ pub fn join_cols(block: &Block, tiles: &[f32], out: &mut [f32]) {
                 }
                 *out = sums.map(|sum| sum as f32);
             }
-            for (j, out) in out[b * cols + start..][..len].iter_mut().enumerate() {
-                *out = tree(0..down.parts, &|part| parts[part][j]);
-            }
+            add_as_tree(&mut parts[..down.parts]);
+            out[b * cols + start..][..len].copy_from_slice(&parts[0][..len]);
         }
+    }
+}
+
+/// rows[0] = the tree over all rows, column by column.
+fn add_as_tree(rows: &mut [[f32; CHUNK]]) {
+    if rows.len() < 2 {
+        return;
+    }
+    let (left, right) = rows.split_at_mut(rows.len().div_ceil(2));
+    add_as_tree(left);
+    add_as_tree(right);
+    for (sum, x) in left[0].iter_mut().zip(&right[0]) {
+        *sum += x;
     }
 }
 
