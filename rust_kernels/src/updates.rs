@@ -29,7 +29,9 @@ pub struct Factors<'a, const ROWS: usize, const CAPPED: bool> {
 #[derive(Clone, Copy)]
 pub struct RowFactor<const CAPPED: bool> {
     row: F32x4,
-    cap: F32x4,
+    /// The cap, times what the update is multiplied by, on the side that has its sign.
+    least: F32x4,
+    most: F32x4,
 }
 
 impl<const ROWS: usize, const CAPPED: bool> Factors<'_, ROWS, CAPPED> {
@@ -51,7 +53,7 @@ impl<const CAPPED: bool> RowFactor<CAPPED> {
     #[inline(always)]
     pub fn update(self, grad: F32x4, col_factor: F32x4) -> F32x4 {
         let factor = self.row * col_factor;
-        grad * if CAPPED { factor.min(self.cap) } else { factor }
+        grad * if CAPPED { factor.larger(self.least).min(self.most) } else { factor }
     }
 }
 
@@ -65,7 +67,7 @@ impl<'a> Update<'a> {
         Self { block, grad, row_factors, col_factors, cap, largest_col_factor, share }
     }
 
-    /// `share` times the update.
+    /// `share` times the update; a share below 0 turns it round.
     pub fn times(&self, share: f32) -> Self {
         Self { share, ..*self }
     }
@@ -74,8 +76,9 @@ impl<'a> Update<'a> {
     /// the results have the same bits either way.
     #[inline(always)]
     pub fn reaches_cap(&self, run: &Run) -> bool {
-        let cap = self.share * self.cap;
-        let below = |factor: &f32| self.share * factor * self.largest_col_factor <= cap;
+        let share = self.share.abs();
+        let cap = share * self.cap;
+        let below = |factor: &f32| share * factor * self.largest_col_factor <= cap;
         !self.row_factors[run.b * self.block.rows() + run.i..][..run.count].iter().all(below)
     }
 
@@ -86,10 +89,14 @@ impl<'a> Update<'a> {
     ) -> Factors<'_, ROWS, CAPPED> {
         let first_row = run.b * self.block.rows() + run.i;
         let first_col = run.b * self.block.cols() + run.cols.start;
-        let cap = F32x4::splat(self.share * self.cap);
+        let cap = self.share * self.cap;
+        // Steps upwards have a share below 0.
+        let (least, most) =
+            if self.share < 0.0 { (cap, f32::INFINITY) } else { (f32::NEG_INFINITY, cap) };
+        let (least, most) = (F32x4::splat(least), F32x4::splat(most));
         let row = |row: usize| F32x4::splat(self.share * self.row_factors[first_row + row]);
         Factors {
-            rows: core::array::from_fn(|i| RowFactor { row: row(i), cap }),
+            rows: core::array::from_fn(|i| RowFactor { row: row(i), least, most }),
             cols: &self.col_factors[first_col..first_col + run.len()],
         }
     }
