@@ -8,9 +8,11 @@ use crate::averages::{self, Scalars, Sums};
 use crate::block_calls::{self as calls, Records, Vector, for_each_block, params, record};
 use crate::block_table::{Block, Numbers, Steps};
 use crate::joined_sums::{add_slots, join_cols, join_rows, join_scalar, join_totals};
+use crate::momentum_steps::{self, Residuals};
 use crate::operands::{In, Indices, Out, is_set, read_at, write_at};
+use crate::plain_step;
 use crate::stored_runs::Rounding;
-use crate::tile_steps::{self, Param, Residuals};
+use crate::tile_steps::{self, Param};
 use crate::tile_sums::tile_sums;
 use crate::updates::Update;
 use wasm_bindgen::prelude::*;
@@ -197,7 +199,7 @@ pub fn adafactor_step(
     call: *const calls::Step,
 ) {
     StepOperands { grad, blocks, factors, steps, guard, param, partials }
-        .run(params(call), tile_steps::step);
+        .run(params(call), plain_step::step);
 }
 
 #[wasm_bindgen]
@@ -217,7 +219,7 @@ pub fn adafactor_step_momentum(
     operands.run(&call.step, |update, steps, param, tiles| {
         let block = update.block;
         let momentum = call.momentum.write(momentum, block.momentum_offset, block.count());
-        tile_steps::step_momentum(update, steps, param, momentum, tiles)
+        momentum_steps::step_momentum(update, steps, param, momentum, tiles)
     });
 }
 
@@ -238,7 +240,7 @@ pub fn adafactor_step_cautious(
     operands.run(&call.step, |update, steps, param, tiles| {
         let block = update.block;
         let momentum = call.momentum.read(momentum, block.momentum_offset, block.count());
-        tile_steps::step_cautious(update, steps, param, momentum, tiles)
+        momentum_steps::step_cautious(update, steps, param, momentum, tiles)
     });
 }
 
@@ -262,7 +264,7 @@ pub fn adafactor_tile_momentum(
         }
         let update = update(block, grad, &call.grad, factors, call.factors_length);
         let momentum = call.momentum.write(momentum, block.momentum_offset, block.count());
-        tile_steps::tile_momentum(&update, record(steps, index), momentum, tiles)
+        momentum_steps::tile_momentum(&update, record(steps, index), momentum, tiles)
     });
 }
 

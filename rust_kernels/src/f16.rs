@@ -171,9 +171,7 @@ impl F16 {
         let ones = upper.and(subnormal).above_low(Halves::zero());
         // -2^-14 less itself would be 0, not -0.
         let signs = halves.and(self.sign).above_low(Halves::zero());
-        [0, 1].map(|i| {
-            Words::of(numbers[i].as_f32() - ones[i].as_f32()).or(signs[i]).as_f32()
-        })
+        [0, 1].map(|i| Words::of(numbers[i].as_f32() - ones[i].as_f32()).or(signs[i]).as_f32())
     }
 
     /// Magnitudes of normal numbers as f32.

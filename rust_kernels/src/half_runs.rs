@@ -186,9 +186,10 @@ mod tests {
         for bits in 0..=u16::MAX {
             let same = |a: [F32x4; 2], b: [F32x4; 2]| {
                 let lanes = |x: [F32x4; 2]| x.map(F32x4::lanes).concat();
-                lanes(a).into_iter().zip(lanes(b)).all(|(a, b)| {
-                    a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan()
-                })
+                lanes(a)
+                    .into_iter()
+                    .zip(lanes(b))
+                    .all(|(a, b)| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan())
             };
             let (one, normal) = (Halves::all(bits), Halves::all(0x3c01));
             let (want, want_normal) = (format.widen(one), format.widen(normal));

@@ -37,11 +37,6 @@ impl Run {
     pub fn rows<'a, T, const ROWS: usize>(&self, block: &'a [T]) -> [&'a [T]; ROWS] {
         core::array::from_fn(|row| &block[self.range(row)])
     }
-    /// One of its rows.
-    pub fn row(&self, row: usize) -> Self {
-        let at = self.at + row * self.stride;
-        Self { i: self.i + row, count: 1, at, cols: self.cols.clone(), ..*self }
-    }
     /// From row to row.
     pub fn stride(&self) -> usize {
         self.stride

@@ -1,0 +1,243 @@
+//! What a running average of updates is used for, momentum <- beta1 momentum + take u: the step by it, the cautious one, and
+//! CAME's residuals.
+
+use crate::allocation::OutOfMemory;
+use crate::bf16::Bf16;
+use crate::block_table::Steps;
+use crate::cast::{Stored, StoredMut};
+use crate::changed_rows::Change;
+use crate::f16::F16;
+use crate::groups::for_each_column;
+use crate::half::{Half, Plain};
+use crate::simd::F32x4;
+use crate::stored_runs::{Buffers, Rounding, buffers, close_rows, open_rows, read_rows};
+use crate::tile_steps::{Param, Pass, close_param, sum_pass, total};
+use crate::tile_sums::{Rows, squares_of_rows};
+use crate::tiles::{Run, sum_tiles_by_row};
+use crate::updates::Update;
+
+/// momentum <- beta1 momentum + take u,  p <- p - decay p - over momentum, and tiles' sums of the new p^2.
+pub fn step_momentum(
+    update: &Update,
+    steps: &Steps,
+    param: Param,
+    momentum: StoredMut,
+    tiles: &mut [f32],
+) -> Result<(), OutOfMemory> {
+    let (grads, params, momenta) = (buffers(), buffers(), buffers());
+    let update = &update.times(steps.take);
+    let mut pass = MomentumStep { steps, param, momentum, grads, params, momenta };
+    match pass.param.values {
+        StoredMut::F32(_) => sum_pass(update, tiles, pass),
+        StoredMut::Half(..) => sum_tiles_by_row(update.block, tiles, |run| pass.row(update, run)),
+    }
+}
+
+/// The update is what the momentum takes of it.
+struct MomentumStep<'a> {
+    steps: &'a Steps,
+    param: Param<'a>,
+    momentum: StoredMut<'a>,
+    grads: Buffers,
+    params: Buffers,
+    momenta: Buffers,
+}
+
+impl Pass for MomentumStep<'_> {
+    #[inline(always)]
+    fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
+        self.take::<ROWS, CAPPED>(update, run)
+    }
+}
+
+impl MomentumStep<'_> {
+    /// A row in 16 bits.
+    #[inline(never)]
+    fn row(&mut self, update: &Update, run: &Run) -> f32 {
+        let change = self.change(update);
+        let factors = update.factors::<1, true>(run);
+        let factor = factors.row();
+        let change = move |col_factor, grad, old| change(factor.update(grad, col_factor), old);
+        let Param { values, rounding } = &mut self.param;
+        let at = run.range(0);
+        let change = Change { run, column: factors.cols, rounding, change };
+        let sum = match (values, &mut self.momentum, update.grad) {
+            (
+                StoredMut::Half(Half::F16, p),
+                StoredMut::Half(Half::F16, m),
+                Stored::Half(Half::F16, g),
+            ) => change.rows::<F16, F16, _>(&g[at.clone()], [&mut p[at.clone()], &mut m[at]]),
+            (
+                StoredMut::Half(Half::Bf16, p),
+                StoredMut::Half(Half::Bf16, m),
+                Stored::Half(Half::Bf16, g),
+            ) => change.rows::<Bf16, Bf16, _>(&g[at.clone()], [&mut p[at.clone()], &mut m[at]]),
+            _ => None,
+        };
+        sum.unwrap_or_else(|| self.take::<1, true>(update, run))
+    }
+
+    #[inline(always)]
+    fn take<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
+        let change = self.change(update);
+        let factors = update.factors::<ROWS, CAPPED>(run);
+        let grads = read_rows::<ROWS>(update.grad, run, &mut self.grads);
+        let params = open_rows::<ROWS>(&mut self.param.values, run, &mut self.params);
+        let momenta = open_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta);
+        let mut sums = [F32x4::splat(0.0); ROWS];
+        let (reads, writes) = ([grads], [params, momenta]);
+        for_each_column(factors.cols, reads, writes, |row, factor, [grad], old| {
+            let [p, m] = change(factors.update(row, grad, factor), old);
+            sums[row] += p * p;
+            [p, m]
+        });
+        close_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta, &Rounding::ToNearest);
+        close_param::<ROWS>(&mut self.param, run, &mut self.params).unwrap_or(total(sums))
+    }
+
+    #[inline(always)]
+    fn change(&self, update: &Update) -> impl Fn(F32x4, [F32x4; 2]) -> [F32x4; 2] + Copy + use<> {
+        let &Steps { decay, over, .. } = self.steps;
+        let (decay, over) = (F32x4::splat(decay), F32x4::splat(over));
+        let keep = F32x4::splat(update.block.beta1);
+        move |taken, [p, m]| {
+            let m = keep * m + taken;
+            [p - decay * p - over * m, m]
+        }
+    }
+}
+
+/// momentum <- beta1 momentum + take u, and how many elements of it in each tile have, as stored, the sign of take u.
+pub fn tile_momentum(
+    update: &Update,
+    steps: &Steps,
+    momentum: StoredMut,
+    tiles: &mut [f32],
+) -> Result<(), OutOfMemory> {
+    let pass = Momentum { momentum, grads: buffers(), momenta: buffers() };
+    sum_pass(&update.times(steps.take), tiles, pass)
+}
+
+/// The update is what the momentum takes of it.
+struct Momentum<'a> {
+    momentum: StoredMut<'a>,
+    grads: Buffers,
+    momenta: Buffers,
+}
+
+impl Pass for Momentum<'_> {
+    #[inline(always)]
+    fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
+        let (keep, one) = (F32x4::splat(update.block.beta1), F32x4::splat(1.0));
+        let factors = update.factors::<ROWS, CAPPED>(run);
+        let grads = read_rows::<ROWS>(update.grad, run, &mut self.grads);
+        let momenta = open_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta);
+        let mut counts = [F32x4::splat(0.0); ROWS];
+        for_each_column(factors.cols, [grads], [momenta], |row, col_factor, [grad], [m]| {
+            let taken = factors.update(row, grad, col_factor);
+            let m = keep * m + taken;
+            counts[row] += where_aligned(m, taken, one);
+            [m]
+        });
+        let rounding = &Rounding::ToNearest;
+        let closed = close_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta, rounding);
+        let Some(stored) = closed else { return total(counts) };
+        let mut counts = [F32x4::splat(0.0); ROWS];
+        for_each_column(factors.cols, [grads, stored], [], |row, col_factor, [grad, m], []| {
+            let taken = factors.update(row, grad, col_factor);
+            counts[row] += where_aligned(m, taken, one);
+            []
+        });
+        total(counts)
+    }
+}
+
+/// p <- p - decay p - over momentum, momentum only where it has the sign of take u, and tiles' sums of the new p^2.
+pub fn step_cautious(
+    update: &Update,
+    steps: &Steps,
+    param: Param,
+    momentum: Stored,
+    tiles: &mut [f32],
+) -> Result<(), OutOfMemory> {
+    let (grads, params, momenta) = (buffers(), buffers(), buffers());
+    let pass = CautiousStep { steps, param, momentum, grads, params, momenta };
+    sum_pass(&update.times(steps.take), tiles, pass)
+}
+
+/// The update is what the momentum has taken of it.
+struct CautiousStep<'a> {
+    steps: &'a Steps,
+    param: Param<'a>,
+    momentum: Stored<'a>,
+    grads: Buffers,
+    params: Buffers,
+    momenta: Buffers,
+}
+
+impl Pass for CautiousStep<'_> {
+    #[inline(always)]
+    fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
+        let &Steps { decay, over, .. } = self.steps;
+        let [decay, over] = [decay, over].map(F32x4::splat);
+        let factors = update.factors::<ROWS, CAPPED>(run);
+        let reads = [
+            read_rows::<ROWS>(update.grad, run, &mut self.grads),
+            read_rows::<ROWS>(self.momentum, run, &mut self.momenta),
+        ];
+        let params = open_rows::<ROWS>(&mut self.param.values, run, &mut self.params);
+        let mut sums = [F32x4::splat(0.0); ROWS];
+        for_each_column(factors.cols, reads, [params], |row, col_factor, [grad, m], [p]| {
+            let taken = factors.update(row, grad, col_factor);
+            let p = p - decay * p - where_aligned(m, taken, over * m);
+            sums[row] += p * p;
+            [p]
+        });
+        close_param::<ROWS>(&mut self.param, run, &mut self.params).unwrap_or(total(sums))
+    }
+}
+
+/// CAME's residuals u / d - momentum, run by run, while momentum <- beta1 momentum + take u.
+pub struct Residuals<'a> {
+    update: Update<'a>,
+    steps: &'a Steps,
+    momentum: StoredMut<'a>,
+    grads: Buffers,
+    momenta: Buffers,
+    residuals: Buffers,
+}
+
+impl<'a> Residuals<'a> {
+    pub fn of(update: Update<'a>, steps: &'a Steps, momentum: StoredMut<'a>) -> Self {
+        let (grads, momenta, residuals) = (buffers(), buffers(), buffers());
+        Self { update, steps, momentum, grads, momenta, residuals }
+    }
+}
+
+impl Rows for Residuals<'_> {
+    fn squares<const ROWS: usize>(&mut self, run: &Run, columns: &mut [f32]) -> [f32; ROWS] {
+        let keep = F32x4::splat(self.update.block.beta1);
+        let (take, share) = (F32x4::splat(self.steps.take), F32x4::splat(1.0 / self.steps.d));
+        let factors = self.update.factors::<ROWS, true>(run);
+        let grads = read_rows::<ROWS>(self.update.grad, run, &mut self.grads);
+        let momenta = open_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta);
+        let mut rows = self.residuals.iter_mut();
+        let rows = core::array::from_fn(|_| &mut rows.next().expect("ROWS buffers")[..run.len()]);
+        let (reads, writes) = ([grads], [momenta, rows]);
+        for_each_column(factors.cols, reads, writes, |row, factor, [grad], [m, _]| {
+            let u = factors.update(row, grad, factor);
+            let m = keep * m + take * u;
+            [m, share * u - m]
+        });
+        close_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta, &Rounding::ToNearest);
+        let rows = core::array::from_fn(|row| &self.residuals[row][..run.len()]);
+        squares_of_rows::<Plain, ROWS>(rows, columns)
+    }
+}
+
+/// `value` in the lanes where a and b have one sign, else 0.
+#[inline(always)]
+fn where_aligned(a: F32x4, b: F32x4, value: F32x4) -> F32x4 {
+    // As if the product were above 0: what is subnormal counts as 0.
+    (a * b).where_ge(F32x4::splat(f32::MIN_POSITIVE), value, F32x4::splat(0.0))
+}

@@ -1,0 +1,128 @@
+//! The step without momentum: p <- p - decay p - (a / d) u.
+
+use crate::allocation::OutOfMemory;
+use crate::bf16::Bf16;
+use crate::block_table::Steps;
+use crate::cast::{Stored, StoredMut};
+use crate::changed_rows::Change;
+use crate::f16::F16;
+use crate::groups::for_each_column;
+use crate::half::{Half, Plain};
+use crate::simd::F32x4;
+use crate::stored_runs::{Buffers, buffers, open_rows, read_rows};
+use crate::tile_steps::{Param, Pass, close_param, sum_pass, total};
+use crate::tiles::{Run, sum_tiles_by_row};
+use crate::updates::Update;
+
+/// The step, and tiles' sums of the new p^2.
+pub fn step(
+    update: &Update,
+    steps: &Steps,
+    param: Param,
+    tiles: &mut [f32],
+) -> Result<(), OutOfMemory> {
+    let &Steps { a, d, decay, .. } = steps;
+    let update = &update.times(a / d);
+    let mut pass = PlainStep { decay, param, grads: buffers(), params: buffers() };
+    match pass.param.values {
+        StoredMut::F32(_) => sum_pass(update, tiles, pass),
+        StoredMut::Half(..) => sum_tiles_by_row(update.block, tiles, |run| {
+            if decay == 0.0 && !update.reaches_cap(run) {
+                pass.lean_row(update, run)
+            } else {
+                pass.row(update, run)
+            }
+        }),
+    }
+}
+
+/// The update is what is taken from the parameter, a / d included.
+struct PlainStep<'a> {
+    decay: f32,
+    param: Param<'a>,
+    grads: Buffers,
+    params: Buffers,
+}
+
+impl Pass for PlainStep<'_> {
+    #[inline(always)]
+    fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
+        self.take::<ROWS, CAPPED>(update, run)
+    }
+}
+
+impl PlainStep<'_> {
+    /// A row in 16 bits, without decay and where no factor reaches the cap: the same bits, sooner.
+    #[inline(never)]
+    fn lean_row(&mut self, update: &Update, run: &Run) -> f32 {
+        let factor = update.factors::<1, false>(run).row();
+        let change = move |col_factor, grad, [p]: [F32x4; 1]| [p - factor.update(grad, col_factor)];
+        let Param { values, rounding } = &mut self.param;
+        let column = update.factors::<1, false>(run).cols;
+        let change = Change { run, column, rounding, change };
+        let at = run.range(0);
+        let sum = match (values, update.grad) {
+            (StoredMut::Half(Half::F16, p), Stored::Half(Half::F16, g)) => {
+                change.rows::<F16, F16, _>(&g[at.clone()], [&mut p[at]])
+            }
+            (StoredMut::Half(Half::Bf16, p), Stored::Half(Half::Bf16, g)) => {
+                change.rows::<Bf16, Bf16, _>(&g[at.clone()], [&mut p[at]])
+            }
+            // Where types are mixed, widening the gradients takes longer than what would be saved.
+            _ => return self.row(update, run),
+        };
+        sum.unwrap_or_else(|| self.take::<1, true>(update, run))
+    }
+
+    /// A row in 16 bits.
+    #[inline(never)]
+    fn row(&mut self, update: &Update, run: &Run) -> f32 {
+        let factors = update.factors::<1, true>(run);
+        let (factor, decay) = (factors.row(), F32x4::splat(self.decay));
+        let change = move |col_factor, grad, [p]: [F32x4; 1]| {
+            [stepped(p, decay, factor.update(grad, col_factor))]
+        };
+        let Param { values, rounding } = &mut self.param;
+        let change = Change { run, column: factors.cols, rounding, change };
+        let at = run.range(0);
+        let sum = match (values, update.grad) {
+            (StoredMut::Half(Half::F16, p), Stored::Half(Half::F16, g)) => {
+                change.rows::<F16, F16, _>(&g[at.clone()], [&mut p[at]])
+            }
+            (StoredMut::Half(Half::Bf16, p), Stored::Half(Half::Bf16, g)) => {
+                change.rows::<Bf16, Bf16, _>(&g[at.clone()], [&mut p[at]])
+            }
+            (StoredMut::Half(format, p), grad) => {
+                let ([grad], p) = (read_rows(grad, run, &mut self.grads), [&mut p[at]]);
+                match format {
+                    Half::F16 => change.rows::<F16, Plain, _>(grad, p),
+                    Half::Bf16 => change.rows::<Bf16, Plain, _>(grad, p),
+                }
+            }
+            (StoredMut::F32(_), _) => None,
+        };
+        sum.unwrap_or_else(|| self.take::<1, true>(update, run))
+    }
+
+    #[inline(always)]
+    fn take<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
+        let decay = F32x4::splat(self.decay);
+        let factors = update.factors::<ROWS, CAPPED>(run);
+        let grads = read_rows::<ROWS>(update.grad, run, &mut self.grads);
+        let params = open_rows::<ROWS>(&mut self.param.values, run, &mut self.params);
+        let mut sums = [F32x4::splat(0.0); ROWS];
+        let (reads, writes) = ([grads], [params]);
+        for_each_column(factors.cols, reads, writes, |row, factor, [grad], [p]| {
+            let p = stepped(p, decay, factors.update(row, grad, factor));
+            sums[row] += p * p;
+            [p]
+        });
+        close_param::<ROWS>(&mut self.param, run, &mut self.params).unwrap_or(total(sums))
+    }
+}
+
+/// With no decay p less the update, to the last bit.
+#[inline(always)]
+fn stepped(p: F32x4, decay: F32x4, update: F32x4) -> F32x4 {
+    p - (decay * p + update)
+}
