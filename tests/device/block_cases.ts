@@ -95,8 +95,11 @@ export function numbersRecord(random: RandomValues): NumbersRecord {
 }
 
 export function stepRecord(random: RandomValues) {
+  // Some without decay, and some upwards.
+  const decay = Math.max(0, 0.1 * random.next() - 0.05);
+  const sign = random.next() < 0.3 ? -1 : 1;
   return {
-    ...{ a: random.next(), d: 1 + random.next(), decay: 0.1 * random.next(), take: random.next() },
+    ...{ a: sign * random.next(), d: 1 + random.next(), decay, take: sign * random.next() },
     ...{ over: random.next(), share: random.next(), paramRms: 0, updateRms: 0 },
     key: Math.floor(2 ** 30 * random.next()),
   };
