@@ -80,7 +80,8 @@ impl<'a> Update<'a> {
     pub fn reaches_cap(&self, run: &Run) -> bool {
         let cap = self.share * self.cap;
         let below = |factor: &f32| self.share * factor * self.largest_col_factor <= cap;
-        self.sign == 0.0 || !self.row_factors[run.b * self.block.rows() + run.i..][..run.count].iter().all(below)
+        self.sign == 0.0
+            || !self.row_factors[run.b * self.block.rows() + run.i..][..run.count].iter().all(below)
     }
 
     #[inline(always)]
