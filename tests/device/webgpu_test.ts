@@ -55,19 +55,18 @@ webgpuTest("gpuTimeOf() adds up what kernels take, in milliseconds, and nothing 
   };
   await work(1);
   if (await device.gpuTimeOf(() => work(1)) === undefined) return;
-  const [one, ten, waiting] = [
-    await fastest(3, () => device.gpuTimeOf(() => work(1))),
-    await fastest(3, () => device.gpuTimeOf(() => work(10))),
-    await device.gpuTimeOf(() => new Promise<void>((resolve) => setTimeout(resolve, 20))),
-  ];
-  const wall = await fastest(3, async () => {
+  const timed = async (rounds: number) => {
     const start = performance.now();
-    await work(10);
-    return performance.now() - start;
-  });
-  assert.equal(waiting, 0);
-  assert.ok(one > 0 && ten > 3 * one, `1 kernel ${one} ms, 10 kernels ${ten} ms`);
-  assert.ok(ten > 0.2 * wall && ten < 1.5 * wall, `${ten} ms on the GPU, ${wall} ms in all`);
+    const gpu = (await device.gpuTimeOf(() => work(rounds)))!;
+    return { gpu, wall: performance.now() - start };
+  };
+  const [one, many] = [await timed(1), await timed(30)];
+  const idle = () => new Promise<void>((resolve) => setTimeout(resolve, 20));
+  assert.equal(await device.gpuTimeOf(idle), 0);
+  assert.ok(one.gpu > 0 && many.gpu > one.gpu, `1 kernel ${one.gpu} ms, 30 kernels ${many.gpu} ms`);
+  // Milliseconds: ticks in any other unit are a thousand times off. The unit is measured, on a machine that may be busy.
+  assert.ok(many.gpu < 4 * many.wall, `${many.gpu} ms on the GPU, ${many.wall} ms in all`);
+  assert.ok(many.gpu > many.wall / 100, `${many.gpu} ms on the GPU, ${many.wall} ms in all`);
 });
 
 webgpuTest("write() after run() does not change what the kernel reads", async () => {
@@ -264,10 +263,3 @@ webgpuTest("a program that does nothing but read lets timers fire", async () => 
   clearTimeout(timer);
   assert.ok(fired);
 });
-
-/** The least of what `count` calls give. */
-async function fastest(count: number, call: () => Promise<number | undefined>): Promise<number> {
-  const results: number[] = [];
-  for (let i = 0; i < count; i++) results.push((await call())!);
-  return Math.min(...results);
-}
