@@ -13,7 +13,7 @@ import type { LanguageTrainingOptions } from "../train/language_training.ts";
 import type { DemoOptions } from "./demo_options.ts";
 
 /** Steps of training, if nothing else is asked for: enough to do better than an order-2 byte model on the default text. */
-export const DEFAULT_STEPS = 900;
+export const DEFAULT_STEPS = 800;
 
 /** Windows of a step, over all ranks. */
 export const BATCH = 16;
