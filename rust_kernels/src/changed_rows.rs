@@ -45,7 +45,7 @@ impl<C: Copy> Change<'_, C> {
                 if following < run.len() {
                     return None;
                 }
-                let first = block.global_row(run.b, run.i).wrapping_add(col);
+                let first = block.global_row(run.b, run.i(0)).wrapping_add(col);
                 let pieces = Pieces { column, read, rows, at: 0 };
                 let rounder = AtRandom { dice: Dice::<F>::new(key), first };
                 Some(pieces.change::<F, R, _, C>(rounder, change))

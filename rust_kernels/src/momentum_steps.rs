@@ -11,9 +11,9 @@ use crate::groups::for_each_column;
 use crate::half::{Half, Plain};
 use crate::simd::F32x4;
 use crate::stored_runs::{Buffers, Rounding, buffers, close_rows, open_rows, read_rows};
-use crate::tile_steps::{Param, Pass, close_param, sum_pass, total};
+use crate::tile_steps::Param;
 use crate::tile_sums::{Rows, squares_of_rows};
-use crate::tiles::{Run, sum_tiles_by_row};
+use crate::tiles::{ABREAST, Run, sum_tiles_by_row};
 use crate::updates::Update;
 
 /// momentum <- beta1 momentum + take u,  p <- p - decay p - over momentum, and tiles' sums of the new p^2.
@@ -27,10 +27,10 @@ pub fn step_momentum(
     let (grads, params, momenta) = (buffers(), buffers(), buffers());
     let update = &update.times(steps.take);
     let mut pass = MomentumStep { steps, param, momentum, grads, params, momenta };
-    match pass.param.values {
-        StoredMut::F32(_) => sum_pass(update, tiles, pass),
-        StoredMut::Half(..) => sum_tiles_by_row(update.block, tiles, |run| pass.row(update, run)),
-    }
+    sum_tiles_by_row(update.block, tiles, |run| match pass.param.values {
+        StoredMut::F32(_) => pass.take(update, run),
+        StoredMut::Half(..) => pass.row(update, run),
+    })
 }
 
 /// The update is what the momentum takes of it.
@@ -38,16 +38,9 @@ struct MomentumStep<'a> {
     steps: &'a Steps,
     param: Param<'a>,
     momentum: StoredMut<'a>,
-    grads: Buffers,
-    params: Buffers,
-    momenta: Buffers,
-}
-
-impl Pass for MomentumStep<'_> {
-    #[inline(always)]
-    fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
-        self.take::<ROWS, CAPPED>(update, run)
-    }
+    grads: Buffers<1>,
+    params: Buffers<1>,
+    momenta: Buffers<1>,
 }
 
 impl MomentumStep<'_> {
@@ -74,25 +67,25 @@ impl MomentumStep<'_> {
             ) => change.rows::<Bf16, Bf16, _>(&g[at.clone()], [&mut p[at.clone()], &mut m[at]]),
             _ => None,
         };
-        sum.unwrap_or_else(|| self.take::<1, true>(update, run))
+        sum.unwrap_or_else(|| self.take(update, run))
     }
 
+    /// A row of any types.
     #[inline(always)]
-    fn take<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
+    fn take(&mut self, update: &Update, run: &Run) -> f32 {
         let change = self.change(update);
-        let factors = update.factors::<ROWS, CAPPED>(run);
-        let grads = read_rows::<ROWS>(update.grad, run, &mut self.grads);
-        let params = open_rows::<ROWS>(&mut self.param.values, run, &mut self.params);
-        let momenta = open_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta);
-        let mut sums = [F32x4::splat(0.0); ROWS];
-        let (reads, writes) = ([grads], [params, momenta]);
-        for_each_column(factors.cols, reads, writes, |row, factor, [grad], old| {
-            let [p, m] = change(factors.update(row, grad, factor), old);
-            sums[row] += p * p;
+        let factors = update.factors::<1, true>(run);
+        let grad = read_rows::<1>(update.grad, run, &mut self.grads);
+        let param = open_rows::<1>(&mut self.param.values, run, &mut self.params);
+        let momentum = open_rows::<1>(&mut self.momentum, run, &mut self.momenta);
+        let mut sum = F32x4::splat(0.0);
+        for_each_column(factors.cols, [grad], [param, momentum], |_, factor, [grad], old| {
+            let [p, m] = change(factors.update(0, grad, factor), old);
+            sum += p * p;
             [p, m]
         });
-        close_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta, &Rounding::ToNearest);
-        close_param::<ROWS>(&mut self.param, run, &mut self.params).unwrap_or(total(sums))
+        close_rows::<1>(&mut self.momentum, run, &mut self.momenta, &Rounding::ToNearest);
+        self.param.close(run, &mut self.params).unwrap_or(sum.sum())
     }
 
     #[inline(always)]
@@ -111,90 +104,62 @@ impl MomentumStep<'_> {
 pub fn tile_momentum(
     update: &Update,
     steps: &Steps,
-    momentum: StoredMut,
+    mut momentum: StoredMut,
     tiles: &mut [f32],
 ) -> Result<(), OutOfMemory> {
-    let pass = Momentum { momentum, grads: buffers(), momenta: buffers() };
-    sum_pass(&update.times(steps.take), tiles, pass)
-}
-
-/// The update is what the momentum takes of it.
-struct Momentum<'a> {
-    momentum: StoredMut<'a>,
-    grads: Buffers,
-    momenta: Buffers,
-}
-
-impl Pass for Momentum<'_> {
-    #[inline(always)]
-    fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
-        let (keep, one) = (F32x4::splat(update.block.beta1), F32x4::splat(1.0));
-        let factors = update.factors::<ROWS, CAPPED>(run);
-        let grads = read_rows::<ROWS>(update.grad, run, &mut self.grads);
-        let momenta = open_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta);
-        let mut counts = [F32x4::splat(0.0); ROWS];
-        for_each_column(factors.cols, [grads], [momenta], |row, col_factor, [grad], [m]| {
-            let taken = factors.update(row, grad, col_factor);
+    let (mut grads, mut momenta) = (buffers::<1>(), buffers::<1>());
+    let keep = F32x4::splat(update.block.beta1);
+    let one = F32x4::splat(1.0);
+    let update = &update.times(steps.take);
+    sum_tiles_by_row(update.block, tiles, |run| {
+        let factors = update.factors::<1, true>(run);
+        let grad = read_rows::<1>(update.grad, run, &mut grads);
+        let open = open_rows::<1>(&mut momentum, run, &mut momenta);
+        let mut count = F32x4::splat(0.0);
+        for_each_column(factors.cols, [grad], [open], |_, factor, [grad], [m]| {
+            let taken = factors.update(0, grad, factor);
             let m = keep * m + taken;
-            counts[row] += where_aligned(m, taken, one);
+            count += where_aligned(m, taken, one);
             [m]
         });
-        let rounding = &Rounding::ToNearest;
-        let closed = close_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta, rounding);
-        let Some(stored) = closed else { return total(counts) };
-        let mut counts = [F32x4::splat(0.0); ROWS];
-        for_each_column(factors.cols, [grads, stored], [], |row, col_factor, [grad, m], []| {
-            let taken = factors.update(row, grad, col_factor);
-            counts[row] += where_aligned(m, taken, one);
+        let closed = close_rows::<1>(&mut momentum, run, &mut momenta, &Rounding::ToNearest);
+        let Some(stored) = closed else { return count.sum() };
+        let mut count = F32x4::splat(0.0);
+        for_each_column(factors.cols, [grad, stored], [], |_, factor, [grad, m], []| {
+            count += where_aligned(m, factors.update(0, grad, factor), one);
             []
         });
-        total(counts)
-    }
+        count.sum()
+    })
 }
 
 /// p <- p - decay p - over momentum, momentum only where it has the sign of take u, and tiles' sums of the new p^2.
 pub fn step_cautious(
     update: &Update,
     steps: &Steps,
-    param: Param,
+    mut param: Param,
     momentum: Stored,
     tiles: &mut [f32],
 ) -> Result<(), OutOfMemory> {
-    let (grads, params, momenta) = (buffers(), buffers(), buffers());
-    let pass = CautiousStep { steps, param, momentum, grads, params, momenta };
-    sum_pass(&update.times(steps.take), tiles, pass)
-}
-
-/// The update is what the momentum has taken of it.
-struct CautiousStep<'a> {
-    steps: &'a Steps,
-    param: Param<'a>,
-    momentum: Stored<'a>,
-    grads: Buffers,
-    params: Buffers,
-    momenta: Buffers,
-}
-
-impl Pass for CautiousStep<'_> {
-    #[inline(always)]
-    fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
-        let &Steps { decay, over, .. } = self.steps;
-        let [decay, over] = [decay, over].map(F32x4::splat);
-        let factors = update.factors::<ROWS, CAPPED>(run);
+    let [mut grads, mut params, mut momenta] = [buffers::<1>(); 3];
+    let [decay, over] = [steps.decay, steps.over].map(F32x4::splat);
+    let update = &update.times(steps.take);
+    sum_tiles_by_row(update.block, tiles, |run| {
+        let factors = update.factors::<1, true>(run);
         let reads = [
-            read_rows::<ROWS>(update.grad, run, &mut self.grads),
-            read_rows::<ROWS>(self.momentum, run, &mut self.momenta),
+            read_rows::<1>(update.grad, run, &mut grads),
+            read_rows::<1>(momentum, run, &mut momenta),
         ];
-        let params = open_rows::<ROWS>(&mut self.param.values, run, &mut self.params);
-        let mut sums = [F32x4::splat(0.0); ROWS];
-        for_each_column(factors.cols, reads, [params], |row, col_factor, [grad, m], [p]| {
-            let taken = factors.update(row, grad, col_factor);
+        let open = open_rows::<1>(&mut param.values, run, &mut params);
+        let mut sum = F32x4::splat(0.0);
+        for_each_column(factors.cols, reads, [open], |_, factor, [grad, m], [p]| {
+            let taken = factors.update(0, grad, factor);
             let p = p - decay * p - where_aligned(m, taken, over * m);
-            sums[row] += p * p;
+            sum += p * p;
             [p]
         });
-        close_param::<ROWS>(&mut self.param, run, &mut self.params).unwrap_or(total(sums))
-    }
+        param.close(run, &mut params).unwrap_or(sum.sum())
+    })
 }
 
 /// CAME's residuals u / d - momentum, run by run, while momentum <- beta1 momentum + take u.
@@ -202,9 +167,9 @@ pub struct Residuals<'a> {
     update: Update<'a>,
     steps: &'a Steps,
     momentum: StoredMut<'a>,
-    grads: Buffers,
-    momenta: Buffers,
-    residuals: Buffers,
+    grads: Buffers<ABREAST>,
+    momenta: Buffers<ABREAST>,
+    residuals: Buffers<ABREAST>,
 }
 
 impl<'a> Residuals<'a> {

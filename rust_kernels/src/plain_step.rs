@@ -10,7 +10,7 @@ use crate::groups::for_each_column;
 use crate::half::{Half, Plain};
 use crate::simd::F32x4;
 use crate::stored_runs::{Buffers, buffers, open_rows, read_rows};
-use crate::tile_steps::{Param, Pass, close_param, sum_pass, total};
+use crate::tile_steps::Param;
 use crate::tiles::{Run, sum_tiles_by_row};
 use crate::updates::Update;
 
@@ -24,31 +24,22 @@ pub fn step(
     let &Steps { a, d, decay, .. } = steps;
     let update = &update.times(a / d);
     let mut pass = PlainStep { decay, param, grads: buffers(), params: buffers() };
-    match pass.param.values {
-        StoredMut::F32(_) => sum_pass(update, tiles, pass),
-        StoredMut::Half(..) => sum_tiles_by_row(update.block, tiles, |run| {
-            if decay == 0.0 && !update.reaches_cap(run) {
-                pass.lean_row(update, run)
-            } else {
-                pass.row(update, run)
-            }
-        }),
-    }
+    sum_tiles_by_row(update.block, tiles, |run| {
+        match (&pass.param.values, update.reaches_cap(run)) {
+            (StoredMut::F32(_), false) => pass.take::<false>(update, run),
+            (StoredMut::F32(_), true) => pass.take::<true>(update, run),
+            (StoredMut::Half(..), false) if decay == 0.0 => pass.lean_row(update, run),
+            (StoredMut::Half(..), _) => pass.row(update, run),
+        }
+    })
 }
 
 /// The update is what is taken from the parameter, a / d included.
 struct PlainStep<'a> {
     decay: f32,
     param: Param<'a>,
-    grads: Buffers,
-    params: Buffers,
-}
-
-impl Pass for PlainStep<'_> {
-    #[inline(always)]
-    fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
-        self.take::<ROWS, CAPPED>(update, run)
-    }
+    grads: Buffers<1>,
+    params: Buffers<1>,
 }
 
 impl PlainStep<'_> {
@@ -71,7 +62,7 @@ impl PlainStep<'_> {
             // Where types are mixed, widening the gradients takes longer than what would be saved.
             _ => return self.row(update, run),
         };
-        sum.unwrap_or_else(|| self.take::<1, true>(update, run))
+        sum.unwrap_or_else(|| self.take::<true>(update, run))
     }
 
     /// A row in 16 bits.
@@ -101,23 +92,23 @@ impl PlainStep<'_> {
             }
             (StoredMut::F32(_), _) => None,
         };
-        sum.unwrap_or_else(|| self.take::<1, true>(update, run))
+        sum.unwrap_or_else(|| self.take::<true>(update, run))
     }
 
+    /// A row of any types.
     #[inline(always)]
-    fn take<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
+    fn take<const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
         let decay = F32x4::splat(self.decay);
-        let factors = update.factors::<ROWS, CAPPED>(run);
-        let grads = read_rows::<ROWS>(update.grad, run, &mut self.grads);
-        let params = open_rows::<ROWS>(&mut self.param.values, run, &mut self.params);
-        let mut sums = [F32x4::splat(0.0); ROWS];
-        let (reads, writes) = ([grads], [params]);
-        for_each_column(factors.cols, reads, writes, |row, factor, [grad], [p]| {
-            let p = stepped(p, decay, factors.update(row, grad, factor));
-            sums[row] += p * p;
+        let factors = update.factors::<1, CAPPED>(run);
+        let grad = read_rows::<1>(update.grad, run, &mut self.grads);
+        let param = open_rows::<1>(&mut self.param.values, run, &mut self.params);
+        let mut sum = F32x4::splat(0.0);
+        for_each_column(factors.cols, [grad], [param], |_, factor, [grad], [p]| {
+            let p = stepped(p, decay, factors.update(0, grad, factor));
+            sum += p * p;
             [p]
         });
-        close_param::<ROWS>(&mut self.param, run, &mut self.params).unwrap_or(total(sums))
+        self.param.close(run, &mut self.params).unwrap_or(sum.sum())
     }
 }
 

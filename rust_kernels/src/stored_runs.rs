@@ -5,14 +5,14 @@ use crate::block_table::Block;
 use crate::cast::{Stored, StoredMut};
 use crate::half_runs::{round_run, widen_run};
 use crate::stochastic::round_stochastic;
-use crate::tiles::{ABREAST, RUN, Run};
+use crate::tiles::{RUN, Run};
 
-/// Room for one row of a run, and for all of its rows.
+/// Room for one row of a run, and for several.
 pub type Buffer = [f32; RUN];
-pub type Buffers = [Buffer; ABREAST];
+pub type Buffers<const ROWS: usize> = [Buffer; ROWS];
 
-pub const fn buffers() -> Buffers {
-    [[0.0; RUN]; ABREAST]
+pub const fn buffers<const ROWS: usize>() -> Buffers<ROWS> {
+    [[0.0; RUN]; ROWS]
 }
 
 /// The run's rows, of which there are `ROWS`.
@@ -20,7 +20,7 @@ pub const fn buffers() -> Buffers {
 pub fn read_rows<'a, const ROWS: usize>(
     stored: Stored<'a>,
     run: &Run,
-    buffers: &'a mut Buffers,
+    buffers: &'a mut [Buffer],
 ) -> [&'a [f32]; ROWS] {
     match stored {
         Stored::F32(x) => core::array::from_fn(|row| &x[run.range(row)]),
@@ -28,7 +28,7 @@ pub fn read_rows<'a, const ROWS: usize>(
             for (row, buffer) in buffers[..ROWS].iter_mut().enumerate() {
                 widen_run(format, &x[run.range(row)], &mut buffer[..run.len()]);
             }
-            let buffers: &'a Buffers = buffers;
+            let buffers: &'a [Buffer] = buffers;
             core::array::from_fn(|row| &buffers[row][..run.len()])
         }
     }
@@ -39,7 +39,7 @@ pub fn read_rows<'a, const ROWS: usize>(
 pub fn open_rows<'a, const ROWS: usize>(
     stored: &'a mut StoredMut,
     run: &Run,
-    buffers: &'a mut Buffers,
+    buffers: &'a mut [Buffer],
 ) -> [&'a mut [f32]; ROWS] {
     match stored {
         StoredMut::F32(x) => {
@@ -73,7 +73,7 @@ pub enum Rounding<'a> {
 pub fn close_rows<'a, const ROWS: usize>(
     stored: &mut StoredMut,
     run: &Run,
-    buffers: &'a mut Buffers,
+    buffers: &'a mut [Buffer],
     rounding: &Rounding,
 ) -> Option<[&'a [f32]; ROWS]> {
     let StoredMut::Half(format, x) = stored else { return None };
@@ -82,7 +82,7 @@ pub fn close_rows<'a, const ROWS: usize>(
         match *rounding {
             Rounding::ToNearest => round_run(*format, values, out),
             Rounding::Stochastic { key, block } => {
-                let row = block.global_row(run.b, run.i + row);
+                let row = block.global_row(run.b, run.i(row));
                 let mut at = 0;
                 while at < run.len() {
                     let (col, following) = block.global_col(run.cols.start + at);
@@ -99,6 +99,6 @@ pub fn close_rows<'a, const ROWS: usize>(
             }
         }
     }
-    let buffers: &'a Buffers = buffers;
+    let buffers: &'a [Buffer] = buffers;
     Some(core::array::from_fn(|row| &buffers[row][..run.len()]))
 }

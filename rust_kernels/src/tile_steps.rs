@@ -11,57 +11,35 @@ use crate::half::{Half, Plain, Reader, padded};
 use crate::simd::F32x4;
 use crate::stored_runs::{Buffers, Rounding, buffers, close_rows, read_rows};
 use crate::sums::sum_squares;
-use crate::tiles::{ABREAST, Run, sum_tiles};
+use crate::tiles::{ABREAST, Run, sum_tiles, sum_tiles_by_row};
 use crate::updates::{Factors, Update};
-
-/// A pass over a block.
-pub trait Pass {
-    /// What a run of `ROWS` rows, whose factors may reach the cap, gives to its tile's sum.
-    fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32;
-}
-
-pub fn sum_pass(
-    update: &Update,
-    tiles: &mut [f32],
-    mut pass: impl Pass,
-) -> Result<(), OutOfMemory> {
-    sum_tiles(update.block, tiles, |run| match (run.count, update.reaches_cap(run)) {
-        (1, true) => pass.run::<1, true>(update, run),
-        (1, false) => pass.run::<1, false>(update, run),
-        (_, true) => pass.run::<ABREAST, true>(update, run),
-        (_, false) => pass.run::<ABREAST, false>(update, run),
-    })
-}
 
 /// Tiles' sums of x^2.
 pub fn tile_squares(block: &Block, x: Stored, tiles: &mut [f32]) -> Result<(), OutOfMemory> {
-    let mut buffers = buffers();
-    sum_tiles(block, tiles, |run| match run.count {
-        1 => squares(read_rows::<1>(x, run, &mut buffers)),
-        _ => squares(read_rows::<ABREAST>(x, run, &mut buffers)),
+    let mut buffers = buffers::<1>();
+    sum_tiles_by_row(block, tiles, |run| {
+        let [row] = read_rows::<1>(x, run, &mut buffers);
+        sum_squares(row)
     })
 }
 
 /// Tiles' sums of u^2.
 pub fn tile_updates(update: &Update, tiles: &mut [f32]) -> Result<(), OutOfMemory> {
-    sum_pass(update, tiles, UpdateSquares)
+    sum_tiles(update.block, tiles, |run| match (run.count, update.reaches_cap(run)) {
+        (1, true) => run_squares::<1, true>(update, run),
+        (1, false) => run_squares::<1, false>(update, run),
+        (_, true) => run_squares::<ABREAST, true>(update, run),
+        (_, false) => run_squares::<ABREAST, false>(update, run),
+    })
 }
 
-struct UpdateSquares;
-
-impl Pass for UpdateSquares {
-    #[inline(always)]
-    fn run<const ROWS: usize, const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
-        let factors = update.factors::<ROWS, CAPPED>(run);
-        match update.grad {
-            Stored::F32(x) => update_squares::<Plain, ROWS, CAPPED>(&factors, run.rows(x)),
-            Stored::Half(Half::F16, x) => {
-                update_squares::<F16, ROWS, CAPPED>(&factors, run.rows(x))
-            }
-            Stored::Half(Half::Bf16, x) => {
-                update_squares::<Bf16, ROWS, CAPPED>(&factors, run.rows(x))
-            }
-        }
+#[inline(always)]
+fn run_squares<const ROWS: usize, const CAPPED: bool>(update: &Update, run: &Run) -> f32 {
+    let factors = update.factors::<ROWS, CAPPED>(run);
+    match update.grad {
+        Stored::F32(x) => update_squares::<Plain, ROWS, CAPPED>(&factors, run.rows(x)),
+        Stored::Half(Half::F16, x) => update_squares::<F16, ROWS, CAPPED>(&factors, run.rows(x)),
+        Stored::Half(Half::Bf16, x) => update_squares::<Bf16, ROWS, CAPPED>(&factors, run.rows(x)),
     }
 }
 
@@ -93,7 +71,7 @@ fn update_squares<R: Reader, const ROWS: usize, const CAPPED: bool>(
         let last = last.each_ref().map(|row| &row[..]);
         eight(&padded::<_, HALF_LANES>(&cols[whole..]), last, 0);
     }
-    total(sums)
+    sums.map(F32x4::sum).iter().sum()
 }
 
 /// A parameter, and how it is rounded where it is stored in 16 bits.
@@ -102,20 +80,11 @@ pub struct Param<'a> {
     pub rounding: Rounding<'a>,
 }
 
-/// The sum of squares of what was stored in 16 bits, as it is now.
-#[inline(always)]
-pub fn close_param<const ROWS: usize>(
-    param: &mut Param,
-    run: &Run,
-    buffers: &mut Buffers,
-) -> Option<f32> {
-    close_rows::<ROWS>(&mut param.values, run, buffers, &param.rounding).map(squares)
-}
-
-fn squares<const ROWS: usize>(rows: [&[f32]; ROWS]) -> f32 {
-    rows.map(sum_squares).iter().sum()
-}
-
-pub fn total<const ROWS: usize>(sums: [F32x4; ROWS]) -> f32 {
-    sums.map(F32x4::sum).iter().sum()
+impl Param<'_> {
+    /// The sum of squares of a row that `open_rows` gave, as it is now, where it is stored in 16 bits.
+    #[inline(always)]
+    pub fn close(&mut self, run: &Run, buffers: &mut Buffers<1>) -> Option<f32> {
+        let [row] = close_rows::<1>(&mut self.values, run, buffers, &self.rounding)?;
+        Some(sum_squares(row))
+    }
 }

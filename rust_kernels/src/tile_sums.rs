@@ -65,7 +65,7 @@ pub fn tile_sums(block: &Block, x: &mut impl Rows, partials: Partials) -> Result
                     [sums[0]] = x.squares::<1>(run, columns);
                 }
                 for (row, sum) in sums[..run.count].iter().enumerate() {
-                    let out = &mut row_sums[(run.i + row) * across + run.tile];
+                    let out = &mut row_sums[run.i(row) * across + run.tile];
                     // A tile may be wider than a run.
                     *out = if starts_tile(block, run) { *sum } else { *out + sum };
                     totals[run.tile] += f64::from(*sum);
@@ -111,6 +111,9 @@ pub fn squares_of_rows<R: Reader, const N: usize>(
             low_column.store(columns, at);
             high_column.store(columns, at + LANES);
         }
+    }
+    if whole == columns.len() {
+        return sums.map(F32x4::sum);
     }
     let columns = &mut columns[whole..];
     let rest = rows.map(|row| {

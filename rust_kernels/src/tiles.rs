@@ -1,6 +1,6 @@
 //! How a pass goes over a block: panel by panel (the tiles beside each other), in a panel one row after the other, or a few
-//! at once, from the first column to the last, so that memory is read as it lies; in a row run by run. A run lies in one
-//! tile, and what is summed in it goes to that tile alone, so the order in which tiles are visited changes no sum.
+//! at once, so that memory is read as it lies; in a row run by run. A run lies in one tile, and what is summed in it goes to
+//! that tile alone, so the order in which tiles are visited changes no sum.
 
 use crate::allocation::{OutOfMemory, scratch};
 use crate::block_table::Block;
@@ -12,11 +12,12 @@ pub const RUN: usize = 1024;
 /// Rows taken at once, while there are as many.
 pub const ABREAST: usize = 4;
 
-/// `count` rows (ABREAST or 1) from row i of matrix b on, and columns `cols` of them.
+/// `count` rows (ABREAST or 1) of matrix b, every `apart`th from row i on, and columns `cols` of them.
 #[derive(Clone)]
 pub struct Run {
     pub b: usize,
-    pub i: usize,
+    i: usize,
+    apart: usize,
     pub count: usize,
     pub cols: Range<usize>,
     /// In the panel.
@@ -27,7 +28,11 @@ pub struct Run {
 }
 
 impl Run {
-    /// Where the elements of row i + `row` lie in the block.
+    /// Which row of the matrix its `row`th is.
+    pub fn i(&self, row: usize) -> usize {
+        self.i + row * self.apart
+    }
+    /// Where the elements of its `row`th row lie in the block.
     pub fn range(&self, row: usize) -> Range<usize> {
         let start = self.at + row * self.stride;
         start..start + self.cols.len()
@@ -82,35 +87,41 @@ impl<'a> Runs<'a> {
         })
     }
 
-    /// All runs of these rows of matrix b.
+    /// All runs of these rows of matrix b, a few rows at once. These lie far from each other, so that each is the begin of a
+    /// long piece of memory, which processors read ahead.
     #[inline(always)]
-    pub fn visit(&self, b: usize, rows: Range<usize>, f: impl FnMut(&Run)) {
-        self.visit_abreast::<ABREAST>(b, rows, f);
+    pub fn visit(&self, b: usize, rows: Range<usize>, mut f: impl FnMut(&Run)) {
+        let apart = rows.len() / ABREAST;
+        let one_by_one = rows.start + ABREAST * apart..rows.end;
+        for i in rows.start..rows.start + apart {
+            self.visit_runs(b, i, (ABREAST, apart), &mut f);
+        }
+        for i in one_by_one {
+            self.visit_runs(b, i, (1, 1), &mut f);
+        }
     }
 
     /// All runs of these rows of matrix b, one row after the other.
     #[inline(always)]
-    pub fn visit_rows(&self, b: usize, rows: Range<usize>, f: impl FnMut(&Run)) {
-        self.visit_abreast::<1>(b, rows, f);
+    pub fn visit_rows(&self, b: usize, rows: Range<usize>, mut f: impl FnMut(&Run)) {
+        for i in rows {
+            self.visit_runs(b, i, (1, 1), &mut f);
+        }
     }
 
     #[inline(always)]
-    fn visit_abreast<const ABREAST: usize>(
+    fn visit_runs(
         &self,
         b: usize,
-        rows: Range<usize>,
-        mut f: impl FnMut(&Run),
+        i: usize,
+        (count, apart): (usize, usize),
+        f: &mut impl FnMut(&Run),
     ) {
-        let stride = self.block.cols();
-        let mut i = rows.start;
-        while i < rows.end {
-            let count = if rows.end - i < ABREAST { 1 } else { ABREAST };
-            let row = (b * self.block.rows() + i) * stride;
-            for (tile, cols) in &self.runs {
-                let (tile, cols, at) = (*tile, cols.clone(), row + cols.start);
-                f(&Run { b, i, count, cols, tile, at, stride });
-            }
-            i += count;
+        let cols_of_all = self.block.cols();
+        let row = (b * self.block.rows() + i) * cols_of_all;
+        for (tile, cols) in &self.runs {
+            let (tile, cols, at) = (*tile, cols.clone(), row + cols.start);
+            f(&Run { b, i, apart, count, cols, tile, at, stride: apart * cols_of_all });
         }
     }
 }

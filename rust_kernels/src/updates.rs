@@ -18,6 +18,8 @@ pub struct Update<'a> {
     /// What u is multiplied by is `sign * share`, with a share above 0, which a cap can be multiplied by as factors are.
     share: f32,
     sign: f32,
+    /// No row's factor reaches the cap with any column's.
+    is_below_cap: bool,
 }
 
 /// What the gradients of a run are multiplied by.
@@ -64,24 +66,50 @@ impl<'a> Update<'a> {
         let (col_factors, cap) = rest.split_at(block.batch() * block.cols());
         let largest_col_factor = largest(col_factors);
         let (cap, share, sign) = (cap[0], 1.0, 1.0);
-        Self { block, grad, row_factors, col_factors, cap, largest_col_factor, share, sign }
+        let is_below_cap = false;
+        Self {
+            block,
+            grad,
+            row_factors,
+            col_factors,
+            cap,
+            largest_col_factor,
+            share,
+            sign,
+            is_below_cap,
+        }
+        .times(1.0)
     }
 
     /// `share` times the update.
     pub fn times(&self, share: f32) -> Self {
         // Where nothing is taken, factors that are infinite must reach the cap first.
         let (share, sign) = if share == 0.0 { (1.0, 0.0) } else { (share.abs(), share.signum()) };
-        Self { share, sign, ..*self }
+        let mut update = Self { share, sign, ..*self };
+        update.is_below_cap = sign != 0.0 && update.is_row_below_cap(largest(self.row_factors));
+        update
     }
 
     /// Whether some factor of the run may be above the cap. In most runs there is none, and they do without a comparison:
     /// the results have the same bits either way.
     #[inline(always)]
     pub fn reaches_cap(&self, run: &Run) -> bool {
-        let cap = self.share * self.cap;
-        let below = |factor: &f32| self.share * factor * self.largest_col_factor <= cap;
-        self.sign == 0.0
-            || !self.row_factors[run.b * self.block.rows() + run.i..][..run.count].iter().all(below)
+        if self.is_below_cap {
+            return false;
+        }
+        let below = |row| self.is_row_below_cap(self.row_factor(run, row));
+        self.sign == 0.0 || !(0..run.count).all(below)
+    }
+
+    /// False for NaN.
+    #[inline(always)]
+    fn is_row_below_cap(&self, row_factor: f32) -> bool {
+        self.share * row_factor * self.largest_col_factor <= self.share * self.cap
+    }
+
+    #[inline(always)]
+    fn row_factor(&self, run: &Run, row: usize) -> f32 {
+        self.row_factors[run.b * self.block.rows() + run.i(row)]
     }
 
     #[inline(always)]
@@ -89,12 +117,11 @@ impl<'a> Update<'a> {
         &self,
         run: &Run,
     ) -> Factors<'_, ROWS, CAPPED> {
-        let first_row = run.b * self.block.rows() + run.i;
         let first_col = run.b * self.block.cols() + run.cols.start;
         let cap = F32x4::splat(self.share * self.cap);
         let sign = F32x4::splat(self.sign);
         let share = if CAPPED { self.share } else { self.sign * self.share };
-        let row = |row: usize| F32x4::splat(share * self.row_factors[first_row + row]);
+        let row = |row: usize| F32x4::splat(share * self.row_factor(run, row));
         Factors {
             rows: core::array::from_fn(|i| RowFactor { row: row(i), cap, sign }),
             cols: &self.col_factors[first_col..first_col + run.len()],
