@@ -169,38 +169,38 @@ mod tests {
             unsafe { halves.store(&mut all, 0) };
             all
         });
-        let magnitudes = |x: [F32x4; 2]| x.map(|x| x.lanes().map(f32::abs));
-        for value in values_around_halves(widen) {
-            let x = [F32x4::splat(value); 2];
+        let magnitudes = |x: [F32x4; 2]| x.map(F32x4::lanes).concat().into_iter().map(f32::abs);
+        let same = |a: [F32x4; 2], b: [F32x4; 2]| {
+            magnitudes(a)
+                .zip(magnitudes(b))
+                .all(|(a, b)| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan())
+        };
+        let signs = |x: [F32x4; 2]| x.map(|x| x.lanes().map(f32::is_sign_negative));
+        let must_fit = |x: &f32| *x == 0.0 || (f32::MIN_POSITIVE..=largest_fit).contains(&x.abs());
+        for values in values_around_halves(widen).chunks_exact(HALF_LANES) {
+            // SAFETY: `values` has eight elements.
+            let x = unsafe { [F32x4::load(values, 0), F32x4::load(values, LANES)] };
             let (halves, [low, high], seen) = format.round(x);
-            let want = format.narrow(x);
-            let is_unfit = format.unfit(F::both(seen, seen), low * low + high * high);
-            if is_unfit {
-                let must_fit = value.abs() <= largest_fit && value.abs() >= f32::MIN_POSITIVE;
-                assert!(!must_fit && value != 0.0, "{value:?} = {:#x}", value.to_bits());
+            if format.unfit(F::both(seen, seen), low * low + high * high) {
+                assert!(!values.iter().all(must_fit), "{values:?}");
                 continue;
             }
-            assert_eq!(halves_of(halves), halves_of(want), "{value:?} = {:#x}", value.to_bits());
-            assert_eq!(magnitudes([low, high]), magnitudes(format.widen(want)));
+            let want = format.narrow(x);
+            assert_eq!(halves_of(halves), halves_of(want), "{values:?}");
+            assert!(same([low, high], format.widen(want)), "{values:?}");
         }
-        for bits in 0..=u16::MAX {
-            let same = |a: [F32x4; 2], b: [F32x4; 2]| {
-                let lanes = |x: [F32x4; 2]| x.map(F32x4::lanes).concat();
-                lanes(a)
-                    .into_iter()
-                    .zip(lanes(b))
-                    .all(|(a, b)| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan())
-            };
-            let (one, normal) = (Halves::all(bits), Halves::all(0x3c01));
-            let (want, want_normal) = (format.widen(one), format.widen(normal));
-            for [got, normal] in [format.widen_all([one, normal]), format.widen_all([one; 2])] {
-                assert!(same(got, want), "{bits:#x}");
-                assert!(same(normal, want_normal) || same(normal, want), "{bits:#x}");
-            }
-            for got in format.widen_magnitudes([one, normal]) {
-                let got = got.map(|x| F32x4::splat(x.lanes()[0].abs()));
-                let want = |x: [F32x4; 2]| x.map(|x| F32x4::splat(x.lanes()[0].abs()));
-                assert!(same(got, want(want_normal)) || same(got, want(format.widen(one))));
+        let all: Vec<u16> = (0..=u16::MAX).collect();
+        for bits in all.chunks_exact(HALF_LANES) {
+            // SAFETY: `bits` has eight elements.
+            let halves = unsafe { Halves::load(bits, 0) };
+            let normal = Halves::all(0x3c01);
+            for halves in [[halves, normal], [normal, halves], [halves; 2]] {
+                let want = halves.map(|halves| format.widen(halves));
+                let (got, magnitudes) = (format.widen_all(halves), format.widen_magnitudes(halves));
+                for i in [0, 1] {
+                    assert!(same(got[i], want[i]) && same(magnitudes[i], want[i]), "{bits:x?}");
+                    assert_eq!(signs(got[i]), signs(want[i]), "{bits:x?}");
+                }
             }
         }
     }
