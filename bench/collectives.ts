@@ -16,6 +16,7 @@ import { Sockets, type Transport, TRANSPORTS } from "./collectives/sockets.ts";
 import { sizesOf } from "./collectives/sweep.ts";
 import { startGloo } from "./peers/gloo.ts";
 import { startMpi } from "./peers/mpi.ts";
+import { Interrupt } from "../src/cli/interrupt.ts";
 import { allowedCores } from "../src/dist/cores.ts";
 
 /** Runs the benchmark and returns its exit code: 0; 1 if ours failed; 2 for a wrong command line; 130 after Ctrl-C. */
@@ -23,17 +24,14 @@ export async function main(args: readonly string[]): Promise<number> {
   const options = parseOptions(args);
   if (options === "help") return 0;
   if (options === "wrong") return 2;
-  const interrupt = new AbortController();
-  const stop = () => interrupt.abort(new Error("interrupted: all ranks are stopped"));
-  for (const name of STOP_SIGNALS) Deno.addSignalListener(name, stop);
+  using interrupt = new Interrupt();
   try {
     await measureAll({ options, report: reporterFor(options), signal: interrupt.signal });
     return 0;
   } catch (error) {
-    console.error(`error: ${messageOf(error)}`);
-    return interrupt.signal.aborted ? 130 : 1;
-  } finally {
-    for (const name of STOP_SIGNALS) Deno.removeSignalListener(name, stop);
+    const { aborted } = interrupt.signal;
+    console.error(aborted ? "interrupted: all ranks are stopped" : `error: ${messageOf(error)}`);
+    return aborted ? INTERRUPTED_CODE : 1;
   }
 }
 
@@ -117,8 +115,6 @@ function messageOf(error: unknown): string {
 }
 
 const STARTS = { mpi: startMpi, gloo: startGloo } as const;
-const STOP_SIGNALS = Deno.build.os === "windows"
-  ? (["SIGINT"] as const)
-  : (["SIGINT", "SIGTERM"] as const);
+const INTERRUPTED_CODE = 130;
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -7,6 +7,7 @@
 // bench/README.md says what the columns mean and what was measured.
 
 import { requestDevice } from "../mod.ts";
+import { Interrupt } from "../src/cli/interrupt.ts";
 import { Report } from "./optimizer/report.ts";
 import { measureMatmul } from "./train/matmul.ts";
 import { parseOptions } from "./train/options.ts";
@@ -17,9 +18,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const options = parseOptions(args);
   if (options === "help") return 0;
   if (options === "wrong") return 2;
-  const interrupt = new AbortController();
-  const stop = () => interrupt.abort(new Error("interrupted: all processes are stopped"));
-  for (const name of STOP_SIGNALS) Deno.addSignalListener(name, stop);
+  using interrupt = new Interrupt();
   try {
     const { description } = await describe(options.device);
     const report = new Report(options.format, description);
@@ -32,10 +31,9 @@ export async function main(args: readonly string[]): Promise<number> {
     if (options.parts.includes("steps")) await measureSteps({ options, report, wanted });
     return 0;
   } catch (error) {
-    console.error(`error: ${messageOf(error)}`);
-    return interrupt.signal.aborted ? 130 : 1;
-  } finally {
-    for (const name of STOP_SIGNALS) Deno.removeSignalListener(name, stop);
+    const { aborted } = interrupt.signal;
+    console.error(aborted ? "interrupted: all ranks are stopped" : `error: ${messageOf(error)}`);
+    return aborted ? INTERRUPTED_CODE : 1;
   }
 }
 
@@ -58,8 +56,6 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-const STOP_SIGNALS = Deno.build.os === "windows"
-  ? (["SIGINT"] as const)
-  : (["SIGINT", "SIGTERM"] as const);
+const INTERRUPTED_CODE = 130;
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

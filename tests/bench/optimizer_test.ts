@@ -3,33 +3,13 @@
 import assert from "node:assert/strict";
 import { parseOptions, PARTS } from "../../bench/optimizer/options.ts";
 import { average, median } from "../../bench/optimizer/timing.ts";
-
-const COMMAND = new URL("../../bench/optimizer.ts", import.meta.url);
-
-interface Line {
-  readonly kind: string;
-  readonly [column: string]: string | number;
-}
-
-async function run(...args: readonly string[]) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-P=train", COMMAND.href, ...args, "--json"],
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  const lines = new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "");
-  return {
-    code,
-    lines: lines.map((line): Line => JSON.parse(line)),
-    stderr: new TextDecoder().decode(stderr),
-  };
-}
+import { runBench } from "./json_lines.ts";
 
 Deno.test("./run bench optimizer measures one device, the original's table and scale", async () => {
-  const { code, lines, stderr } = await run(
+  const { code, lines, stderr } = await runBench("optimizer", [
     ...["--part", "device,table,scale", "--size", "32", "-n", "2", "--turns", "1"],
     ...["--ranks", "2", "--largest", "10000", "--dtype", "f32"],
-  );
+  ]);
   assert.equal(code, 0, stderr);
   assert.deepEqual(lines.map(({ kind }) => kind), [
     "machine",

@@ -4,34 +4,13 @@ import assert from "node:assert/strict";
 import { parseOptions } from "../../bench/train/options.ts";
 import { operationsOf, parseShape } from "../../bench/train/shape.ts";
 import { wasmLimit } from "../../bench/train/wasm_limit.ts";
-
-const COMMAND = new URL("../../bench/train.ts", import.meta.url);
-
-interface Line {
-  readonly kind: string;
-  readonly [column: string]: string | number;
-}
-
-async function run(...args: readonly string[]) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-P=train", COMMAND.href, ...args, "--json"],
-    env: { MESHFACTOR_PYTHON: "/nowhere/python" },
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  const lines = new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "");
-  return {
-    code,
-    lines: lines.map((line): Line => JSON.parse(line)),
-    stderr: new TextDecoder().decode(stderr),
-  };
-}
+import { runBench } from "./json_lines.ts";
 
 Deno.test("./run bench train measures products and steps of any mesh, beside a peer that trains the same", async () => {
-  const { code, lines, stderr } = await run(
+  const { code, lines, stderr } = await runBench("train", [
     ...["--size", "16", "--shape", "1x16", "--batch", "2", "--context", "8"],
     ...["--mesh", "1x1,1x2", "-n", "2", "--turns", "1", "--peer", "torch,jax-js"],
-  );
+  ]);
   assert.equal(code, 0, stderr);
   const [machine, product, ...rest] = lines.filter(({ kind }) => kind !== "note");
   assert.equal(machine.kind, "machine");
