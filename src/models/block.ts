@@ -3,7 +3,8 @@
 //   before   x <- x + attention(norm x);   x <- x + cross(norm x, source);   x <- x + mlp(norm x)      (GPT-2, ViT, T5)
 //   after    x <- norm(x + attention x);   x <- norm(x + cross(x, source));  x <- norm(x + mlp x)      (BERT)
 //
-// In training what a part gives may be dropped before it is added. The middle part is for a decoder that sees an encoder's output (Vaswani et al. 2017).
+// In training what a part gives may be dropped before it is added. The middle part is for a decoder that sees an encoder's
+// output (Vaswani et al. 2017).
 
 import type { Dropout } from "../nn/dropout.ts";
 import type { LayerMaker } from "../nn/layer_maker.ts";
