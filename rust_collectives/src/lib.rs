@@ -7,15 +7,18 @@
 //!                                        next_fold()        -> a segment   ->  bring the own term, fold(), take it
 //! ```
 //!
-//! An algorithm only writes down moves; the executor alone knows how far each has come, which bytes may leave, and when
+//! An algorithm only writes down moves (collective.rs chooses it); the executor alone knows how far each has come, which bytes may leave, and when
 //! landed terms are folded (reduce.rs, over the elements of element.rs). A new algorithm is one more file like ring.rs.
 
 pub mod chain;
 pub mod checksum;
+pub mod collective;
 pub mod direct;
 pub mod element;
 pub mod executor;
+mod guards;
 pub mod half;
+mod landing;
 pub mod reduce;
 pub mod ring;
 pub mod schedule;

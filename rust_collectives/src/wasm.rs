@@ -1,7 +1,8 @@
 //! What JavaScript sees: the executor with plain numbers. Byte positions are f64, exact up to 2^53.
 
+use crate::collective::{Algorithm, Collective};
 use crate::element::{Dtype, Reduction};
-use crate::executor::{Algorithm, Collective, Executor, Offer, Target};
+use crate::executor::{Executor, Offer, Target};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Makes the heap at least `bytes` large, so that later allocations up to that sum do not grow the memory. Growing it

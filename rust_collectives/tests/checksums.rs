@@ -5,7 +5,7 @@ mod group;
 
 use group::*;
 use rust_collectives::checksum::Checksum;
-use rust_collectives::executor::{Algorithm, Collective};
+use rust_collectives::collective::{Algorithm, Collective};
 
 #[test]
 fn sums_are_those_of_their_definition_however_the_stream_is_cut() {

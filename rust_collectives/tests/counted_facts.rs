@@ -3,7 +3,7 @@
 mod group;
 
 use group::*;
-use rust_collectives::executor::{Algorithm, Collective};
+use rust_collectives::collective::{Algorithm, Collective};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 

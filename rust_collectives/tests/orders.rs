@@ -4,8 +4,8 @@
 mod group;
 
 use group::*;
+use rust_collectives::collective::Algorithm;
 use rust_collectives::element::{Dtype, Reduction};
-use rust_collectives::executor::Algorithm;
 use rust_collectives::half;
 
 #[test]

@@ -4,7 +4,7 @@
 mod group;
 
 use group::*;
-use rust_collectives::executor::{Algorithm, Collective};
+use rust_collectives::collective::{Algorithm, Collective};
 
 #[test]
 fn all_reduce_sums_everywhere() {

@@ -3,8 +3,9 @@
 
 #![allow(dead_code)] // Each test file uses its part.
 
+use rust_collectives::collective::{Algorithm, Collective};
 use rust_collectives::element::{Dtype, Reduction};
-use rust_collectives::executor::{Algorithm, Collective, Executor, Offer, Target};
+use rust_collectives::executor::{Executor, Offer, Target};
 use std::collections::VecDeque;
 
 pub const SEGMENT: usize = 64;
