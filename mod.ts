@@ -19,15 +19,20 @@
  */
 
 // Ranks: how processes find each other, and the grid they form.
-export { launch, launchFromEnv } from "./src/dist/launch.ts";
-export type { World } from "./src/dist/world.ts";
-export type { WorldOptions } from "./src/dist/world_options.ts";
-export type { TlsIdentity } from "./src/dist/tls.ts";
-export type { Dump, GroupDump } from "./src/dist/dump.ts";
-export type { CallRecord, CallState } from "./src/dist/recorder.ts";
-export type { MessageRecord } from "./src/dist/message_recorder.ts";
-export { PeerLostError } from "./src/dist/failure.ts";
-export { type Axes, type Indices, ProcessGroupMesh, type RavelMode } from "./src/dist/mesh.ts";
+export { launch, launchFromEnv } from "./src/distributed/launch.ts";
+export type { World } from "./src/distributed/world.ts";
+export type { WorldOptions } from "./src/distributed/membership/world_options.ts";
+export type { TlsIdentity } from "./src/distributed/wire/tls.ts";
+export type { Dump, GroupDump } from "./src/distributed/records/dump.ts";
+export type { CallRecord, CallState } from "./src/distributed/records/call_recorder.ts";
+export type { MessageRecord } from "./src/distributed/records/message_recorder.ts";
+export { PeerLostError } from "./src/distributed/failures/failure.ts";
+export {
+  type Axes,
+  type Indices,
+  ProcessGroupMesh,
+  type RavelMode,
+} from "./src/distributed/mesh.ts";
 export type {
   AllToAllOptions,
   CallOptions,
@@ -35,9 +40,9 @@ export type {
   GroupCounters,
   ProcessGroup,
   ReduceOptions,
-} from "./src/dist/group.ts";
-export type { AlgorithmOptions, TabledOp } from "./src/dist/algorithm_table.ts";
-export type { Dtype, Reduction } from "./src/dist/frame.ts";
+} from "./src/distributed/group.ts";
+export type { AlgorithmOptions, TabledOp } from "./src/distributed/calls/algorithm_table.ts";
+export type { Dtype, Reduction } from "./src/distributed/wire/frame.ts";
 export {
   Layout,
   type LayoutOptions,
@@ -46,7 +51,7 @@ export {
   shardRange,
   type Split,
   unitRange,
-} from "./src/dist/layout.ts";
+} from "./src/distributed/layout.ts";
 
 // Devices and tensors.
 export type { KernelBindings, KernelName, KernelParams, kernels } from "./src/device/kernels.ts";
@@ -197,10 +202,10 @@ export type {
   AdafactorOptions,
   Hyperparameters,
   WeightDecayScale,
-} from "./src/optim/hyperparameters.ts";
-export type { OptimizerOptions, ParameterGroup } from "./src/optim/parameter_groups.ts";
-export type { LossScaleOptions } from "./src/optim/loss_scaler.ts";
-export { presets } from "./src/optim/presets.ts";
+} from "./src/optim/options/hyperparameters.ts";
+export type { OptimizerOptions, ParameterGroup } from "./src/optim/options/parameter_groups.ts";
+export type { LossScaleOptions } from "./src/optim/options/loss_scaler.ts";
+export { presets } from "./src/optim/options/presets.ts";
 export {
   constantSchedule,
   cosineSchedule,
@@ -209,19 +214,19 @@ export {
   linearSchedule,
   type Schedule,
   type WarmupOptions,
-} from "./src/optim/schedule.ts";
-export type { DimRole, Factoring, MemoryOrder } from "./src/optim/factoring.ts";
-export type { DimView, FactoredView, PaddedRuns } from "./src/optim/factored_moment.ts";
-export type { OptimizerState, ParameterState } from "./src/optim/adafactor_state.ts";
+} from "./src/optim/options/schedule.ts";
+export type { DimRole, Factoring, MemoryOrder } from "./src/optim/factoring/dim_roles.ts";
+export type { DimView, FactoredView, PaddedRuns } from "./src/optim/factoring/factored_view.ts";
+export type { OptimizerState, ParameterState } from "./src/optim/state/parameter_state.ts";
 export {
   type HuggingFaceState,
   importHuggingFaceState,
   importTorchState,
   type TorchState,
-} from "./src/optim/import_state.ts";
-export type { GradientBlock } from "./src/optim/adafactor_passes.ts";
-export type { HostGradient, ParameterDiagnostics } from "./src/optim/diagnostics.ts";
-export { NonFiniteGradientError } from "./src/optim/non_finite.ts";
+} from "./src/optim/state/import_state.ts";
+export type { GradientBlock } from "./src/optim/step/passes.ts";
+export type { HostGradient, ParameterDiagnostics } from "./src/optim/step/diagnostics.ts";
+export { NonFiniteGradientError } from "./src/optim/step/non_finite.ts";
 export {
   DistributedAdaFactor,
   type DistributedSetup,

@@ -17,7 +17,7 @@ import { sizesOf } from "./collectives/sweep.ts";
 import { startGloo } from "./peers/gloo.ts";
 import { startMpi } from "./peers/mpi.ts";
 import { Interrupt } from "../src/cli/interrupt.ts";
-import { allowedCores } from "../src/dist/cores.ts";
+import { allowedCores } from "../src/distributed/launcher/cores.ts";
 
 /** Runs the benchmark and returns its exit code: 0; 1 if ours failed; 2 for a wrong command line; 130 after Ctrl-C. */
 export async function main(args: readonly string[]): Promise<number> {

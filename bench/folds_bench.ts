@@ -7,8 +7,8 @@
 // sent. The best of many runs, as the machine is shared.
 
 import { Engine as WasmEngine } from "../rust_collectives/pkg/rust_collectives.js";
-import { Engine, FULL, roomBytes, segmentBytes } from "../src/dist/engine.ts";
-import { type Dtype, DTYPES, type Reduction, REDUCTIONS } from "../src/dist/frame.ts";
+import { Engine, FULL, roomBytes, segmentBytes } from "../src/distributed/calls/engine.ts";
+import { type Dtype, DTYPES, type Reduction, REDUCTIONS } from "../src/distributed/wire/frame.ts";
 
 const BYTES = 4 << 20;
 const LEAST_MS = 300;

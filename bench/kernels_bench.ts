@@ -16,7 +16,7 @@ import {
   stepWords,
   tileRun,
   vectorRun,
-} from "../tests/device/block_records.ts";
+} from "../tests/support/device/block_records.ts";
 
 const preferred = await requestDevice();
 const devices = preferred.kind === "wasm"

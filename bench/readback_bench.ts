@@ -1,10 +1,10 @@
 // A kernel and a read of its result, as every collective of a training step does it: awaiting mapAsync, which in Deno
-// sleeps 10 ms, against src/device/readback.ts, which does not. Same adapter, same kernel, same number of bytes.
+// sleeps 10 ms, against src/device/webgpu/readback.ts, which does not. Same adapter, same kernel, same number of bytes.
 //
 //   deno bench bench/readback_bench.ts
 
 import { requestDevice } from "../src/device/request_device.ts";
-import { findAdapter, openAdapter } from "../src/device/webgpu_adapter.ts";
+import { findAdapter, openAdapter } from "../src/device/webgpu/adapter.ts";
 
 const FILL = `
 @group(0) @binding(0) var<storage, read_write> out: array<f32>;

@@ -26,7 +26,7 @@ function importsUnder(folder: string): Import[] {
     .flatMap((file) => importsOf(file, Deno.readTextFileSync(new URL(file, ROOT))));
 }
 
-Deno.test("imports run from cli down to device and dist, and never back", () => {
+Deno.test("imports run from cli down to device and distributed, and never back", () => {
   const imports = importsUnder("src/");
   assert.ok(imports.length > 100);
   assert.deepEqual(wrongDirections(imports), []);
@@ -36,7 +36,7 @@ Deno.test("compiled Rust, generated WGSL and npm packages are imported where the
   const imports = importsUnder("src/");
   const importersOf = (what: RegExp) =>
     new Set(imports.filter(({ to }) => what.test(to)).map(({ from }) => from));
-  assert.deepEqual([...importersOf(/^rust_collectives\//)], ["src/dist/engine.ts"]);
+  assert.deepEqual([...importersOf(/^rust_collectives\//)], ["src/distributed/calls/engine.ts"]);
   assert.deepEqual([...importersOf(/^rust_kernels\//)], ["src/device/wasm.ts"]);
   assert.deepEqual(wrongOwners(imports), []);
 });
@@ -87,12 +87,12 @@ export const type = 1;
 
 Deno.test("an import against the order of the folders is caught, of types only too", () => {
   const wrong = [
-    ["src/device/webgpu.ts", "src/dist/group.ts"],
-    ["src/dist/group.ts", "src/device/device.ts"],
-    ["src/dist/group.ts", "src/tensor/tensor.ts"],
-    ["src/tensor/tensor.ts", "src/dist/layout.ts"],
+    ["src/device/webgpu/device.ts", "src/distributed/group.ts"],
+    ["src/distributed/group.ts", "src/device/device.ts"],
+    ["src/distributed/group.ts", "src/tensor/tensor.ts"],
+    ["src/tensor/tensor.ts", "src/distributed/layout.ts"],
     ["src/tensor/tensor.ts", "src/ops/add.ts"],
-    ["src/ops/add.ts", "src/dist/group.ts"],
+    ["src/ops/add.ts", "src/distributed/group.ts"],
     ["src/ops/add.ts", "src/nn/linear.ts"],
     ["src/nn/linear.ts", "src/optim/adafactor.ts"],
     ["src/optim/adafactor.ts", "src/nn/module.ts"],
@@ -107,10 +107,10 @@ Deno.test("an import against the order of the folders is caught, of types only t
     }
   }
   const right = [
-    ["src/tensor/exchange.ts", "src/dist/group.ts"],
-    ["src/tensor/parameter.ts", "src/dist/layout.ts"],
+    ["src/tensor/exchange.ts", "src/distributed/group.ts"],
+    ["src/tensor/parameter.ts", "src/distributed/layout.ts"],
     ["src/ops/add.ts", "src/tensor/tensor.ts"],
-    ["src/nn/linear.ts", "src/dist/layout.ts"],
+    ["src/nn/linear.ts", "src/distributed/layout.ts"],
     ["src/cli/demo.ts", "src/device/request_device.ts"],
     ["src/nn/linear.ts", "src/nn/module.ts"],
   ] as const;
@@ -123,9 +123,9 @@ Deno.test("an import against the order of the folders is caught, of types only t
 
 Deno.test("an import of what belongs to another file is caught", () => {
   const wrong = [
-    ["src/dist/group.ts", "rust_collectives/pkg/rust_collectives.js"],
+    ["src/distributed/group.ts", "rust_collectives/pkg/rust_collectives.js"],
     ["src/device/pool.ts", "rust_kernels/pkg/rust_kernels.js"],
-    ["src/device/webgpu.ts", "src/device/wgsl_generated.ts"],
+    ["src/device/webgpu/device.ts", "src/device/wgsl_generated.ts"],
     ["src/train/loop.ts", "commander"],
   ] as const;
   for (const [from, to] of wrong) {
@@ -134,7 +134,7 @@ Deno.test("an import of what belongs to another file is caught", () => {
     ]);
   }
   const right = [
-    ["src/dist/engine.ts", "rust_collectives/pkg/rust_collectives.js"],
+    ["src/distributed/calls/engine.ts", "rust_collectives/pkg/rust_collectives.js"],
     ["src/cli/demo.ts", "commander"],
     ["src/cli/demo.ts", "node:path"],
   ] as const;

@@ -1,6 +1,6 @@
 // A bare exchange, as a contestant: as many processes as ours, over the same kind of socket, that send the same messages.
 
-import { freePort } from "../../src/dist/free_port.ts";
+import { freePort } from "../../src/distributed/launcher/free_port.ts";
 import { Contestant } from "./contestant.ts";
 import { PING_BYTES } from "./limits.ts";
 import type { Options } from "./options.ts";

@@ -15,7 +15,7 @@
 // pair of cores moves, whichever processes run on it, and p ranks on fewer cores than p share what the cores can do.
 // W = 2 (p-1) S for allReduce, (p-1) S for the others. A one-shot allReduce sends more, for the sake of fewer rounds.
 
-import { HEADER_BYTES } from "../../src/dist/frame.ts";
+import { HEADER_BYTES } from "../../src/distributed/wire/frame.ts";
 import { type Measured, quantile } from "./figures.ts";
 import type { Op } from "./sweep.ts";
 

@@ -2,7 +2,10 @@
 
 import { Command, InvalidArgumentError, Option } from "commander";
 import { integerFrom, listOf, oneOf } from "../flag_values.ts";
-import { type AlgorithmOptions, parseAlgorithms } from "../../src/dist/algorithm_table.ts";
+import {
+  type AlgorithmOptions,
+  parseAlgorithms,
+} from "../../src/distributed/calls/algorithm_table.ts";
 import { type Transport, TRANSPORTS } from "./sockets.ts";
 import { type Op, OPS, parseSize } from "./sweep.ts";
 

@@ -1,8 +1,8 @@
 // Our own ranks, as a contestant: processes of this machine.
 
-import type { AlgorithmOptions } from "../../src/dist/algorithm_table.ts";
-import { pinned } from "../../src/dist/cores.ts";
-import { startRanks } from "../../src/dist/local_ranks.ts";
+import type { AlgorithmOptions } from "../../src/distributed/calls/algorithm_table.ts";
+import { pinned } from "../../src/distributed/launcher/cores.ts";
+import { startRanks } from "../../src/distributed/launcher/local_ranks.ts";
 import { Contestant, type Processes } from "./contestant.ts";
 import type { Options } from "./options.ts";
 import type { Transport } from "./sockets.ts";

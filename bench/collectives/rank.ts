@@ -6,9 +6,12 @@
 // in a broadcast. The values of the timed calls are zeros, which stay what they are however often they are summed.
 
 import process from "node:process";
-import { type AlgorithmOptions, parseAlgorithms } from "../../src/dist/algorithm_table.ts";
-import { launchFromEnv } from "../../src/dist/launch.ts";
-import type { ProcessGroup } from "../../src/dist/group.ts";
+import {
+  type AlgorithmOptions,
+  parseAlgorithms,
+} from "../../src/distributed/calls/algorithm_table.ts";
+import { launchFromEnv } from "../../src/distributed/launch.ts";
+import type { ProcessGroup } from "../../src/distributed/group.ts";
 import { LineChannel } from "./line_channel.ts";
 import { formatTimes, parseTurn, type Times, type Turn } from "./protocol.ts";
 import { BYTES_PER_ELEMENT, type Op, OPS, sharesOf } from "./sweep.ts";

@@ -6,7 +6,7 @@
 
 import type { Contestant } from "./contestant.ts";
 import { type Figures, figuresOf, joinSamples, type Measured, quantile } from "./figures.ts";
-import { parseAlgorithms } from "../../src/dist/algorithm_table.ts";
+import { parseAlgorithms } from "../../src/distributed/calls/algorithm_table.ts";
 import type { Exchange } from "./exchange.ts";
 import { limitOf, messageBytesOf, roundsOf } from "./limits.ts";
 import type { Options, PeerName } from "./options.ts";

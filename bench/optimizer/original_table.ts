@@ -5,7 +5,7 @@
 // where ranks exceed cores the wall time cannot fall, and each rank's own busy time says what a core each would bring.
 // Medians over steps and ranks, as machines have more to do than this.
 
-import { launchLocalRanks } from "../../src/dist/local_ranks.ts";
+import { launchLocalRanks } from "../../src/distributed/launcher/local_ranks.ts";
 import type { Dtype, Options } from "./options.ts";
 import type { Cell, Report } from "./report.ts";
 import type { Cut, RankTimes } from "./table_rank.ts";

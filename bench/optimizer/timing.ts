@@ -1,7 +1,7 @@
 // Times of repeated work, and what is said of them.
 
 import type { Device, DeviceBuffer } from "../../mod.ts";
-import { WebGpuDevice } from "../../src/device/webgpu.ts";
+import { WebGpuDevice } from "../../src/device/webgpu/device.ts";
 
 /** Milliseconds of each of `iterations` calls, after one that is not timed. */
 export async function timesOf(

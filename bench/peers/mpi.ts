@@ -2,7 +2,7 @@
 
 import { Contestant } from "../collectives/contestant.ts";
 import type { Options } from "../collectives/options.ts";
-import { pinned } from "../../src/dist/cores.ts";
+import { pinned } from "../../src/distributed/launcher/cores.ts";
 import { startCommands } from "./command.ts";
 
 /**

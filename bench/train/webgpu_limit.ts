@@ -1,7 +1,7 @@
 // How fast the GPU that WebGPU prefers multiplies and adds: 8 vectors of 4 f32 in registers of every invocation. As the first
 // call's fixed costs must not count, a long run less a short one is timed.
 
-import { findAdapter, openAdapter } from "../../src/device/webgpu_adapter.ts";
+import { findAdapter, openAdapter } from "../../src/device/webgpu/adapter.ts";
 
 /** 10^9 operations per second, the best of several runs. @throws {Error} if there is no adapter */
 export async function webGpuLimit(): Promise<number> {

@@ -2,7 +2,7 @@
 //
 //   every rank lays its block, without pads, into zeros of the whole   ->   summed as whole numbers: the bits of every element
 
-import type { ProcessGroup } from "../dist/group.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
 import { bytesPerElement } from "../tensor/dtype.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { elementCount } from "../tensor/shape.ts";

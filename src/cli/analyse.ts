@@ -4,9 +4,9 @@
 //   deno run -P=train src/cli/analyse.ts dumps
 
 import { Command } from "commander";
-import { type Dump, parseDump } from "../dist/dump.ts";
-import { findOutOfStep, type OutOfStep } from "../dist/out_of_step.ts";
-import { findUnmatchedMessages } from "../dist/unmatched_messages.ts";
+import { type Dump, parseDump } from "../distributed/records/dump.ts";
+import { findOutOfStep, type OutOfStep } from "../distributed/records/out_of_step.ts";
+import { findUnmatchedMessages } from "../distributed/records/unmatched_messages.ts";
 import { endAfterUsage } from "./usage.ts";
 
 /** Runs the analyser and returns its exit code: 0 if all ranks are in step, 1 if not, 2 if there is nothing to read. */

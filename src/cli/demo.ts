@@ -5,7 +5,7 @@
 
 // Its published types bring Node's with them, which disagree with Deno's on events.
 import { SingleBar } from "cli-progress";
-import { launchLocalRanks, type RankLine } from "../dist/local_ranks.ts";
+import { launchLocalRanks, type RankLine } from "../distributed/launcher/local_ranks.ts";
 import { readText, splitCorpus } from "../train/corpus.ts";
 import { heldOutStarts, type TrainingEvent } from "../train/language_training.ts";
 import { Order2Baseline } from "../train/order2_baseline.ts";

@@ -1,7 +1,7 @@
 // One rank of the demo. Rank 0 tells the program that started it what happens, as lines of JSON.
 
 import { requestDevice } from "../device/request_device.ts";
-import { launchFromEnv } from "../dist/launch.ts";
+import { launchFromEnv } from "../distributed/launch.ts";
 import { readText, splitCorpus } from "../train/corpus.ts";
 import { type TrainingEvent, trainLanguageModel } from "../train/language_training.ts";
 import { parseDemoOptions } from "./demo_options.ts";

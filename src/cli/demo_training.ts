@@ -7,7 +7,7 @@ import type { Device } from "../device/device.ts";
 import { Decoder } from "../models/decoder.ts";
 import { newModel } from "../models/new_model.ts";
 import { RandomSource } from "../nn/philox.ts";
-import { linearSchedule } from "../optim/schedule.ts";
+import { linearSchedule } from "../optim/options/schedule.ts";
 import type { Corpus } from "../train/corpus.ts";
 import type { LanguageTrainingOptions } from "../train/language_training.ts";
 import type { DemoOptions } from "./demo_options.ts";

@@ -7,10 +7,14 @@
 //   launch.ts --nodes 2 --node 0 --ranks 4 --master-addr 10.0.0.1 --master-port 29500 --interface eth1 program.ts
 
 import { Command, InvalidArgumentError, Option } from "commander";
-import { parsePorts } from "../dist/listener.ts";
-import { allowedCores, pinned } from "../dist/cores.ts";
-import { addressOfInterface } from "../dist/interfaces.ts";
-import { launchLocalRanks, type RankLine, requireJob } from "../dist/local_ranks.ts";
+import { parsePorts } from "../distributed/wire/listener.ts";
+import { allowedCores, pinned } from "../distributed/launcher/cores.ts";
+import { addressOfInterface } from "../distributed/membership/interfaces.ts";
+import {
+  launchLocalRanks,
+  type RankLine,
+  requireJob,
+} from "../distributed/launcher/local_ranks.ts";
 import { Interrupt } from "./interrupt.ts";
 import { endAfterUsage, USAGE_CODE } from "./usage.ts";
 

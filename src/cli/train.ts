@@ -8,9 +8,9 @@
 import { loadPretrained, savePretrained } from "../checkpoint/pretrained.ts";
 import type { Device } from "../device/device.ts";
 import { requestDevice } from "../device/request_device.ts";
-import { launch, launchFromEnv, optionsFromEnv } from "../dist/launch.ts";
-import { launcherVariables } from "../dist/launcher_variables.ts";
-import type { World } from "../dist/world.ts";
+import { launch, launchFromEnv, optionsFromEnv } from "../distributed/launch.ts";
+import { launcherVariables } from "../distributed/launcher/launcher_variables.ts";
+import type { World } from "../distributed/world.ts";
 import { Decoder } from "../models/decoder.ts";
 import { newModel } from "../models/new_model.ts";
 import { RandomSource } from "../nn/philox.ts";

@@ -8,7 +8,7 @@ import {
   inverseSquareRootSchedule,
   linearSchedule,
   type Schedule,
-} from "../optim/schedule.ts";
+} from "../optim/options/schedule.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import { endAfterUsage, USAGE_CODE } from "./usage.ts";
 

@@ -66,7 +66,7 @@ export const blockFields = {
   firstBatchSlot: "u32",
   rowSlots: "u32",
   firstRowSlot: "u32",
-  // What does not change from step to step (src/optim/hyperparameters.ts).
+  // What does not change from step to step (src/optim/options/hyperparameters.ts).
   eps1: "f32",
   meanFloor: "f32",
   factorCap: "f32",

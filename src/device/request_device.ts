@@ -3,8 +3,8 @@
 
 import type { Device, DeviceKind } from "./device.ts";
 import { wasmDevice } from "./wasm.ts";
-import { openWebGpuDevice } from "./webgpu.ts";
-import { adapterName, findAdapter, isSoftwareAdapter } from "./webgpu_adapter.ts";
+import { openWebGpuDevice } from "./webgpu/device.ts";
+import { adapterName, findAdapter, isSoftwareAdapter } from "./webgpu/adapter.ts";
 
 /** Options of {@linkcode requestDevice}. */
 export interface RequestDeviceOptions {

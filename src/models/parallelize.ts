@@ -14,8 +14,8 @@
 // Whole are also the few layers that a norm or a position follows at once, which needs all features on every rank: what projects
 // embeddings (OPT) or patches (ViT), and what transforms BERT's features before its head.
 
-import { Layout } from "../dist/layout.ts";
-import type { ProcessGroupMesh } from "../dist/mesh.ts";
+import { Layout } from "../distributed/layout.ts";
+import type { ProcessGroupMesh } from "../distributed/mesh.ts";
 import { takeShard } from "../nn/shard_of.ts";
 import { BertClassifier, BertMaskedLm } from "./bert.ts";
 import { Decoder } from "./decoder.ts";

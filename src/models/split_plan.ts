@@ -1,8 +1,8 @@
 // What will be replaced when a model is split: every layer is looked at first, and replaced when all of them were found to be
 // such as can be split. A model that cannot be split stays as it was.
 
-import type { ProcessGroup } from "../dist/group.ts";
-import type { ProcessGroupMesh } from "../dist/mesh.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
+import type { ProcessGroupMesh } from "../distributed/mesh.ts";
 import { HeadRmsNorm } from "../nn/head_rms_norm.ts";
 import { Linear } from "../nn/linear.ts";
 import { Linear1DCol, type Linear1DColOptions } from "../nn/linear_1d_col.ts";

@@ -3,7 +3,7 @@
 // The row of a padding index is looked up as any other and learns nothing from that.
 
 import type { Device } from "../device/device.ts";
-import { Layout } from "../dist/layout.ts";
+import { Layout } from "../distributed/layout.ts";
 import { embedding } from "../ops/embedding.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import { Parameter } from "../tensor/parameter.ts";

@@ -9,8 +9,8 @@
 // Columns are indices of the last dim, cut as Layout cuts them: shards may be uneven, or have pads at the end, which are not
 // gathered and whose gradient is 0.
 
-import type { ProcessGroup } from "../dist/group.ts";
-import { type Range, unitRange } from "../dist/layout.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
+import { type Range, unitRange } from "../distributed/layout.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import { allGather, allReduce } from "../tensor/exchange.ts";
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";

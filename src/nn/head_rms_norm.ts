@@ -1,7 +1,7 @@
 // The RMS norm of each head's features, one weight for all heads, where ranks have some of the heads each: a rank's gradient of
 // the weight is of its own heads, and their sum, one all-reduce of C numbers, is that of all.
 
-import type { ProcessGroup } from "../dist/group.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
 import { rmsNorm } from "../ops/norm.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";

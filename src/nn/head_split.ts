@@ -11,7 +11,7 @@
 // Replicas hold equal keys and compute partial gradients of them, which are summed over the replicas. As a parameter's layout
 // names the shards alone, the optimizer counts every element once.
 
-import type { ProcessGroupMesh } from "../dist/mesh.ts";
+import type { ProcessGroupMesh } from "../distributed/mesh.ts";
 import type { Linear1DColOptions } from "./linear_1d_col.ts";
 import type { Linear1DRowOptions } from "./linear_1d_row.ts";
 

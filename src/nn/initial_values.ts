@@ -1,7 +1,7 @@
 // Initial values of this rank's part of a parameter: the element at global position i (row-major in the whole parameter)
 // takes number i of the stream, so the parts of any mesh are parts of the same whole.
 
-import type { Layout } from "../dist/layout.ts";
+import type { Layout } from "../distributed/layout.ts";
 import type { RandomStream } from "./philox.ts";
 
 /** Evenly spread over [-bound, bound). */

@@ -12,8 +12,8 @@
 //   replicas   each computes dW_r of what it did with y_r; their sum, one all-reduce over the replicas, is the gradient on all
 
 import type { Device } from "../device/device.ts";
-import type { ProcessGroup } from "../dist/group.ts";
-import { Layout } from "../dist/layout.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
+import { Layout } from "../distributed/layout.ts";
 import { asF32 } from "../ops/cast.ts";
 import { linear } from "../ops/linear.ts";
 import { matmul } from "../ops/matmul.ts";

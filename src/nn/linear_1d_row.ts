@@ -8,8 +8,8 @@
 // itself: dx is then gathered.                                                              (Shoeybi et al. 2019, section 3)
 
 import type { Device } from "../device/device.ts";
-import type { ProcessGroup } from "../dist/group.ts";
-import { Layout } from "../dist/layout.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
+import { Layout } from "../distributed/layout.ts";
 import { addRow } from "../ops/add_row.ts";
 import { asF32 } from "../ops/cast.ts";
 import { linear } from "../ops/linear.ts";

@@ -1,8 +1,8 @@
 // The parameters of linear layers, whole or split: made from a stream of random numbers, or cut out of a whole layer.
 
 import type { Device } from "../device/device.ts";
-import type { ProcessGroup } from "../dist/group.ts";
-import { Layout } from "../dist/layout.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
+import { Layout } from "../distributed/layout.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { uniformValues } from "./initial_values.ts";

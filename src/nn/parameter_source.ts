@@ -2,7 +2,7 @@
 // what it wants, so it is written once for both.
 
 import type { Device } from "../device/device.ts";
-import { Layout } from "../dist/layout.ts";
+import { Layout } from "../distributed/layout.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { elementCount } from "../tensor/shape.ts";

@@ -2,8 +2,8 @@
 //
 //   x [outer, length, inner]  ->  [outer, stored, inner], indices begin..end of the middle, zeros behind them where it is padded
 
-import type { ProcessGroup } from "../dist/group.ts";
-import type { Layout } from "../dist/layout.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
+import type { Layout } from "../distributed/layout.ts";
 import { inF32 } from "../ops/operands.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { elementCount, formatShape, sameShape } from "../tensor/shape.ts";

@@ -8,7 +8,7 @@
 // The exponentials are kept in what becomes the gradient, so each is computed once. All ranks compute the loss from the same
 // numbers in the same order: it has the same bits on all of them.
 
-import type { ProcessGroup } from "../dist/group.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
 import { IGNORED, targetsThatCount } from "../ops/cross_entropy.ts";
 import { checkSameDevice, inF32 } from "../ops/operands.ts";
 import { scaled } from "../ops/scale.ts";

@@ -6,8 +6,8 @@
 // V is padded to a multiple of the number of ranks, so that shards are equally long; pads are zeros at the end of the last
 // shards and stay so.                                                              (Shoeybi et al. 2019, section 3)
 
-import type { ProcessGroup } from "../dist/group.ts";
-import { Layout } from "../dist/layout.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
+import { Layout } from "../distributed/layout.ts";
 import { checkIndices, indicesOf, NO_ROW, partialEmbeddingAt } from "../ops/embedding.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";

@@ -5,7 +5,7 @@
 //   a  = rho_t (scaleParameter ? max(eps2, RMS(p)) : 1)
 //   p <- p - a weightDecay p - a u                (with beta1: a running average of a u is applied instead)
 //
-// Options turn this into what other implementations compute (optim/presets.ts).
+// Options turn this into what other implementations compute (optim/options/presets.ts).
 //
 // Three passes over memory: sums of g^2, sum of u^2, apply (which leaves the next step's sum of p^2). Between them lie
 // two exchanges of sums, empty on one device; everything that differs when parameters are split is in the methods of
@@ -19,21 +19,21 @@ import type { Device, DeviceBuffer } from "../device/device.ts";
 import { scale } from "../ops/scale.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { FloatTensor } from "../tensor/tensor.ts";
-import type { OptimizerState } from "./adafactor_state.ts";
-import { runStep } from "./adafactor_step.ts";
-import { diagnose, type ParameterDiagnostics } from "./diagnostics.ts";
-import { LossScaler } from "./loss_scaler.ts";
-import { NonFiniteGradientError } from "./non_finite.ts";
-import { checkOptionShape } from "./option_shape.ts";
-import { OptimizerStates, type Owned } from "./optimizer_states.ts";
+import type { OptimizerState } from "./state/parameter_state.ts";
+import { runStep } from "./step/step.ts";
+import { diagnose, type ParameterDiagnostics } from "./step/diagnostics.ts";
+import { LossScaler } from "./options/loss_scaler.ts";
+import { NonFiniteGradientError } from "./step/non_finite.ts";
+import { checkOptionShape } from "./options/option_shape.ts";
+import { OptimizerStates, type Owned } from "./state/optimizer_states.ts";
 import {
   type OptimizerOptions,
   type ParameterGroup,
   parseGroups,
   withGradients,
-} from "./parameter_groups.ts";
-import { PresentPlan } from "./present_plan.ts";
-import { requireRoundable } from "./rounding_rule.ts";
+} from "./options/parameter_groups.ts";
+import { PresentPlan } from "./plan/present_plan.ts";
+import { requireRoundable } from "./options/rounding_rule.ts";
 import { WholeParameters } from "./whole_parameters.ts";
 
 /** Options of one `step()`. */

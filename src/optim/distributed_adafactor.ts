@@ -1,10 +1,10 @@
 // Adafactor over a mesh of tensor-parallel x data-parallel (ZeRO) ranks, step for step what one device computes.
 //
 // A parameter carries its layout: which dims are cut over which groups. ZeRO cuts dim 0 of the local shard once more
-// (optim/zero.ts). All this class adds to Adafactor is where blocks lie and what crosses the wire per step:
+// (optim/zero/zero.ts). All this class adds to Adafactor is where blocks lie and what crosses the wire per step:
 //
 //   data-parallel group   1 reduce-scatter of gradients and 1 all-gather of parameters; without ZeRO 1 all-reduce; with
-//                         stage 2 a reduce-scatter per bucket, while backward runs (optim/gradient_buckets.ts)
+//                         stage 2 a reduce-scatter per bucket, while backward runs (optim/zero/gradient_buckets.ts)
 //   groups of replicas    1 all-reduce of what a rank owns of gradients
 //   groups that cut       at most 2 all-reduces: A, row sums, column sums and scalars; B, one number per parameter (up to 64
 //                         where columns or, of a batch, rows are cut, one per part: device/block_table.ts)
@@ -15,24 +15,24 @@
 // several per tensor, and under ZeRO never adds up column sums over the rows that other ranks own; here sums are reduced
 // before they are averaged.
 
-import type { ProcessGroup } from "../dist/group.ts";
-import type { Layout } from "../dist/layout.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
+import type { Layout } from "../distributed/layout.ts";
 import { backward } from "../tensor/autograd.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { FloatTensor } from "../tensor/tensor.ts";
 import { Adafactor, type StepOptions } from "./adafactor.ts";
-import type { GradientBlock } from "./adafactor_passes.ts";
-import { withoutPads } from "./block_of_whole.ts";
-import type { HostGradient } from "./diagnostics.ts";
-import { type DistributedSetup, parseSetup, type Placement } from "./distributed_setup.ts";
-import { type FactoredView, factoredView } from "./factored_moment.ts";
-import { GradientBuckets } from "./gradient_buckets.ts";
-import { ownedRows, type Placed } from "./packing.ts";
-import { describeParameters } from "./parameter_names.ts";
-import { requireRoundable } from "./rounding_rule.ts";
-import { allGatherParameters, averageGradients, numReplicas } from "./zero.ts";
+import type { GradientBlock } from "./step/passes.ts";
+import { withoutPads } from "./factoring/block_of_whole.ts";
+import type { HostGradient } from "./step/diagnostics.ts";
+import { type DistributedSetup, parseSetup, type Placement } from "./zero/distributed_setup.ts";
+import { type FactoredView, factoredView } from "./factoring/factored_view.ts";
+import { GradientBuckets } from "./zero/gradient_buckets.ts";
+import { ownedRows, type Placed } from "./zero/packing.ts";
+import { describeParameters } from "../tensor/parameter_names.ts";
+import { requireRoundable } from "./options/rounding_rule.ts";
+import { allGatherParameters, averageGradients, numReplicas } from "./zero/zero.ts";
 
-export type { DistributedSetup } from "./distributed_setup.ts";
+export type { DistributedSetup } from "./zero/distributed_setup.ts";
 
 /** What a call moved over the wire, on this rank. */
 export interface StepTraffic {

@@ -1,14 +1,14 @@
 // What a step asks about its parameters, answered as on one rank, which has them whole. DistributedAdaFactor overrides these
 // methods: everything that differs when parameters are split is here.
 
-import type { ProcessGroup } from "../dist/group.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import type { GradientBlock } from "./adafactor_passes.ts";
-import { withoutPads } from "./block_of_whole.ts";
-import type { HostGradient } from "./diagnostics.ts";
-import { type FactoredView, factoredView } from "./factored_moment.ts";
-import type { Factoring } from "./factoring.ts";
-import type { Hyperparameters } from "./hyperparameters.ts";
+import type { GradientBlock } from "./step/passes.ts";
+import { withoutPads } from "./factoring/block_of_whole.ts";
+import type { HostGradient } from "./step/diagnostics.ts";
+import { type FactoredView, factoredView } from "./factoring/factored_view.ts";
+import type { Factoring } from "./factoring/dim_roles.ts";
+import type { Hyperparameters } from "./options/hyperparameters.ts";
 
 /** Parameters with their options, on one rank. */
 export abstract class WholeParameters {

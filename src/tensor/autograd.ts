@@ -19,7 +19,7 @@
 // Gradients are f32 on their way, however the tensors are stored; a leaf's is rounded when it is added to `leaf.grad`.
 //
 // A leaf's gradient is complete once every node that uses the leaf has passed its own on. Who wants it then, to send it
-// away while the rest is computed (optim/gradient_buckets.ts), is a `GradientReceiver`.
+// away while the rest is computed (optim/zero/gradient_buckets.ts), is a `GradientReceiver`.
 
 import type { DType } from "./dtype.ts";
 import { keepMemory, releaseBelow, topologicalOrder } from "./graph.ts";

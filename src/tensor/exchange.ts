@@ -6,7 +6,7 @@
 
 import type { DeviceBuffer } from "../device/device.ts";
 import { storageTypes } from "../device/storage_types.ts";
-import type { ProcessGroup } from "../dist/group.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
 import { bytesPerElement, type DType, type FloatType } from "./dtype.ts";
 
 /** `length` elements of type `dtype` (default f32) in device memory, from element `offset` (default 0). */

@@ -2,8 +2,8 @@
 // the whole parameter this rank holds. Its shape, values and gradient are those of that part.
 
 import type { Device } from "../device/device.ts";
-import type { ProcessGroup } from "../dist/group.ts";
-import { Layout } from "../dist/layout.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
+import { Layout } from "../distributed/layout.ts";
 import type { FloatType } from "./dtype.ts";
 import { Memory } from "./memory.ts";
 import { Tensor } from "./tensor.ts";

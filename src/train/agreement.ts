@@ -1,7 +1,7 @@
 // Ranks that read other files or were given other options would train without a sign of it: before the first step they
 // compare digests of all that must be the same.
 
-import type { ProcessGroup } from "../dist/group.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
 
 /**
  * Compares what each rank has under each name; all ranks of the group call it together, with the same names in the same

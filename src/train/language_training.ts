@@ -2,14 +2,14 @@
 // happens. Every rank runs it with the same options, and the same is told on all of them.
 
 import { setImmediate } from "node:timers/promises";
-import type { ProcessGroup } from "../dist/group.ts";
-import { ProcessGroupMesh } from "../dist/mesh.ts";
-import type { World } from "../dist/world.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
+import { ProcessGroupMesh } from "../distributed/mesh.ts";
+import type { World } from "../distributed/world.ts";
 import type { Decoder } from "../models/decoder.ts";
 import { RandomSource } from "../nn/philox.ts";
 import { DistributedAdaFactor } from "../optim/distributed_adafactor.ts";
-import type { OptimizerOptions } from "../optim/parameter_groups.ts";
-import type { Schedule } from "../optim/schedule.ts";
+import type { OptimizerOptions } from "../optim/options/parameter_groups.ts";
+import type { Schedule } from "../optim/options/schedule.ts";
 import { placeModel } from "./placed_model.ts";
 import { requireSameTraining } from "./same_training.ts";
 import { sampleTokens } from "./sampling.ts";

@@ -3,7 +3,7 @@
 // The logits of a split one stay with their ranks for the loss, which exchanges three numbers per token instead of V; only
 // who samples from them wants them whole.
 
-import type { ProcessGroupMesh } from "../dist/mesh.ts";
+import type { ProcessGroupMesh } from "../distributed/mesh.ts";
 import type { Decoder } from "../models/decoder.ts";
 import { parallelize } from "../models/parallelize.ts";
 import type { DropoutMasks } from "../nn/dropout.ts";

@@ -1,6 +1,6 @@
 // What ranks compare before they train a language model together: text, options, step sizes and weights.
 
-import type { ProcessGroup } from "../dist/group.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
 import type { Decoder } from "../models/decoder.ts";
 import { requireAgreement } from "./agreement.ts";
 import type { LanguageTrainingOptions } from "./language_training.ts";

@@ -7,7 +7,7 @@
 // same windows whatever the mesh, and however they are divided into micro-batches; a data-parallel rank takes its run of them.
 
 import type { Device } from "../device/device.ts";
-import { shardRange } from "../dist/layout.ts";
+import { shardRange } from "../distributed/layout.ts";
 import { RandomStream } from "../nn/philox.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Tokens } from "./tokenizer.ts";

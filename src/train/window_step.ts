@@ -7,8 +7,8 @@
 // place among the A B, and drops the same.
 
 import type { Device } from "../device/device.ts";
-import type { ProcessGroup } from "../dist/group.ts";
-import { shardRange } from "../dist/layout.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
+import { shardRange } from "../distributed/layout.ts";
 import type { DropoutMasks } from "../nn/dropout.ts";
 import { scale } from "../ops/scale.ts";
 import type { DistributedAdaFactor } from "../optim/distributed_adafactor.ts";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { parseOptions, PARTS } from "../../bench/optimizer/options.ts";
 import { average, median } from "../../bench/optimizer/timing.ts";
-import { runBench } from "./json_lines.ts";
+import { runBench } from "../support/bench/json_lines.ts";
 
 Deno.test("./run bench optimizer measures one device, the original's table and scale", async () => {
   const { code, lines, stderr } = await runBench("optimizer", [

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { parseOptions } from "../../bench/train/options.ts";
 import { operationsOf, parseShape } from "../../bench/train/shape.ts";
 import { wasmLimit } from "../../bench/train/wasm_limit.ts";
-import { runBench } from "./json_lines.ts";
+import { runBench } from "../support/bench/json_lines.ts";
 
 Deno.test("./run bench train measures products and steps of any mesh, beside a peer that trains the same", async () => {
   const { code, lines, stderr } = await runBench("train", [

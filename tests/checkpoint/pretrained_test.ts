@@ -9,8 +9,8 @@ import { newModel } from "../../src/models/new_model.ts";
 import type { PretrainedModel } from "../../src/models/pretrained_model.ts";
 import { T5 } from "../../src/models/t5.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { smallConfigs } from "../models/small_configs.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { smallConfigs } from "../support/models/small_configs.ts";
 
 const random = () => new RandomSource(7);
 

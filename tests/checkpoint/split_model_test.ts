@@ -3,17 +3,17 @@
 import assert from "node:assert/strict";
 import { loadPretrained, savePretrained } from "../../src/checkpoint/pretrained.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
-import { ProcessGroupMesh } from "../../src/dist/mesh.ts";
+import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
 import { parallelize } from "../../src/models/parallelize.ts";
 import type { PretrainedModel } from "../../src/models/pretrained_model.ts";
-import { inProcessRanks } from "../dist/in_process_ranks.ts";
-import { smallConfigs } from "../models/small_configs.ts";
+import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
+import { smallConfigs } from "../support/models/small_configs.ts";
 import {
   smallClassifiers,
   smallMaskedModels,
   type SmallModel,
   smallModel,
-} from "../models/small_models.ts";
+} from "../support/models/small_models.ts";
 
 const { gpt2, llama } = smallConfigs;
 const models: Readonly<Record<string, SmallModel>> = {

@@ -1,14 +1,17 @@
 // The analyser on what real jobs have left behind.
 
 import { deepEqual, equal, match } from "node:assert/strict";
-import { findOutOfStep } from "../../src/dist/out_of_step.ts";
-import { type Dump, parseDump } from "../../src/dist/dump.ts";
-import { MessageRecorder, RECORDED_MESSAGES } from "../../src/dist/message_recorder.ts";
-import { CallRecorder, RECORDED_CALLS } from "../../src/dist/recorder.ts";
-import { findUnmatchedMessages } from "../../src/dist/unmatched_messages.ts";
-import { runRanks } from "../dist/run_ranks.ts";
+import { findOutOfStep } from "../../src/distributed/records/out_of_step.ts";
+import { type Dump, parseDump } from "../../src/distributed/records/dump.ts";
+import {
+  MessageRecorder,
+  RECORDED_MESSAGES,
+} from "../../src/distributed/records/message_recorder.ts";
+import { CallRecorder, RECORDED_CALLS } from "../../src/distributed/records/call_recorder.ts";
+import { findUnmatchedMessages } from "../../src/distributed/records/unmatched_messages.ts";
+import { runRanks } from "../support/distributed/run_ranks.ts";
 
-const PROGRAM = new URL("../dist/programs/astray.ts", import.meta.url);
+const PROGRAM = new URL("../distributed/programs/astray.ts", import.meta.url);
 const ANALYSER = new URL("../../src/cli/analyse.ts", import.meta.url).href;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 

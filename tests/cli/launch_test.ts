@@ -1,8 +1,8 @@
 // The launcher: prefixes, arguments, the first failure last, and no rank left behind.
 
 import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
-import { pinned } from "../../src/dist/cores.ts";
-import { freePort } from "../../src/dist/free_port.ts";
+import { pinned } from "../../src/distributed/launcher/cores.ts";
+import { freePort } from "../../src/distributed/launcher/free_port.ts";
 
 const LAUNCHER = new URL("../../src/cli/launch.ts", import.meta.url).href;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
@@ -42,7 +42,7 @@ Deno.test({
   name: "--pin keeps each rank on a share of the cores",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    const program = new URL("../dist/programs/own_cores.ts", import.meta.url).href;
+    const program = new URL("../distributed/programs/own_cores.ts", import.meta.url).href;
     const { code, stdout, stderr } = await launch(["--ranks", "2", "--pin", program]);
     equal(code, 0, stderr);
     deepEqual(

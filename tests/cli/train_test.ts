@@ -5,8 +5,8 @@ import { loadPretrained } from "../../src/checkpoint/pretrained.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
 import type { TrainMessage } from "../../src/cli/train_report.ts";
 import { Decoder } from "../../src/models/decoder.ts";
-import { smallTokenizerJson } from "../train/small_tokenizer.ts";
-import { type SmallFiles, withSmallFiles } from "../train/small_gpt2.ts";
+import { smallTokenizerJson } from "../support/train/small_tokenizer.ts";
+import { type SmallFiles, withSmallFiles } from "../support/train/small_gpt2.ts";
 
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 const TRAIN = new URL("../../src/cli/train.ts", import.meta.url).href;

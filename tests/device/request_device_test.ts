@@ -4,8 +4,8 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { requestDevice } from "../../src/device/request_device.ts";
-import { findAdapter, isSoftwareAdapter } from "../../src/device/webgpu_adapter.ts";
-import { webgpuTest } from "./webgpu_adapter.ts";
+import { findAdapter, isSoftwareAdapter } from "../../src/device/webgpu/adapter.ts";
+import { webgpuTest } from "../support/device/webgpu_adapter.ts";
 
 Deno.test("requestDevice() takes a real GPU where there is one, else the CPU, and says why", async () => {
   using device = await requestDevice();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { causalLoss } from "../../src/models/causal_loss.ts";
 import { IGNORED } from "../../src/ops/cross_entropy.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
 
 testOnEachDevice(
   "causalLoss() judges every position by the next label, and the last by none",

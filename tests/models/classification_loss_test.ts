@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { classificationLoss } from "../../src/models/classification_loss.ts";
 import { IGNORED } from "../../src/ops/cross_entropy.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { checkGradients } from "../ops/gradient_check.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
+import { checkGradients } from "../support/ops/gradient_check.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
 
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 

@@ -10,10 +10,10 @@ import { newModel } from "../../src/models/new_model.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
 import { IGNORED } from "../../src/ops/cross_entropy.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { assertClose } from "../ops/gradient_check.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { assertClose } from "../support/ops/gradient_check.ts";
 import { type Config, decoderLogits, type Weights } from "../reference/decoder.ts";
-import { smallConfigs } from "./small_configs.ts";
+import { smallConfigs } from "../support/models/small_configs.ts";
 
 const { gpt2, llama, mistral, qwen2, qwen3, opt } = smallConfigs;
 const rope = { rope_theta: 100 };

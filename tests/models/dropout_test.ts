@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
-import type { World } from "../../src/dist/world.ts";
-import { ProcessGroupMesh } from "../../src/dist/mesh.ts";
+import type { World } from "../../src/distributed/world.ts";
+import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
 import type { PretrainedModel } from "../../src/models/pretrained_model.ts";
 import { newModel } from "../../src/models/new_model.ts";
 import { parallelize } from "../../src/models/parallelize.ts";
@@ -17,8 +17,8 @@ import { RandomSource } from "../../src/nn/philox.ts";
 import { mean } from "../../src/ops/mean.ts";
 import { mul } from "../../src/ops/mul.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { inProcessRanks } from "../dist/in_process_ranks.ts";
-import { smallConfigs, smallEncoderConfigs } from "./small_configs.ts";
+import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
+import { smallConfigs, smallEncoderConfigs } from "../support/models/small_configs.ts";
 
 type Config = Readonly<Record<string, unknown>>;
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { architectureOf } from "../../src/models/architectures.ts";
 import { ModelConfig } from "../../src/models/model_config.ts";
-import { smallConfigs } from "./small_configs.ts";
+import { smallConfigs } from "../support/models/small_configs.ts";
 
 function plan(config: object) {
   const settings = new ModelConfig(JSON.stringify(config));

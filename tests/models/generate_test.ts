@@ -8,7 +8,7 @@ import { newModel } from "../../src/models/new_model.ts";
 import { Module } from "../../src/nn/module.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { smallConfigs } from "./small_configs.ts";
+import { smallConfigs } from "../support/models/small_configs.ts";
 
 /** After a token t, logits of t + 1 (mod 4) are 3, of t + 2 are 2, and of others 0. */
 class Counting extends Module<DecoderInput> {

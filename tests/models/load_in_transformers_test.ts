@@ -7,8 +7,8 @@ import assert from "node:assert/strict";
 import { loadPretrained, savePretrained } from "../../src/checkpoint/pretrained.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
-import { Golden, goldenModels, hasFolder } from "./golden_model.ts";
-import { familyRuns } from "./golden_runs.ts";
+import { Golden, goldenModels, hasFolder } from "../support/models/golden_model.ts";
+import { familyRuns } from "../support/models/golden_runs.ts";
 
 const PYTHON = Deno.env.get("MESHFACTOR_PYTHON") ?? "python3";
 const SCRIPT = new URL("./programs/logits_in_transformers.py", import.meta.url).pathname;

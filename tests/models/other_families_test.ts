@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { loadPretrained } from "../../src/checkpoint/pretrained.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
-import { goldenModels, hasFolder } from "./golden_model.ts";
+import { goldenModels, hasFolder } from "../support/models/golden_model.ts";
 
 /** From folders to what their config.json has as `model_type`. */
 const OTHERS = {

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { wasmDevice } from "../../src/device/wasm.ts";
-import { ProcessGroupMesh } from "../../src/dist/mesh.ts";
+import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
 import { BertClassifier } from "../../src/models/bert.ts";
 import { newModel } from "../../src/models/new_model.ts";
 import { parallelize } from "../../src/models/parallelize.ts";
@@ -13,16 +13,16 @@ import { RandomSource } from "../../src/nn/philox.ts";
 import { scale } from "../../src/ops/scale.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import type { FloatTensor, Tensor } from "../../src/tensor/tensor.ts";
-import { inProcessRanks } from "../dist/in_process_ranks.ts";
-import { assertTrainsAsWhole, type Trainable } from "../nn/split_training.ts";
-import { smallEncoderConfigs } from "./small_configs.ts";
+import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
+import { assertTrainsAsWhole, type Trainable } from "../support/nn/split_training.ts";
+import { smallEncoderConfigs } from "../support/models/small_configs.ts";
 import {
   smallClassifiers,
   smallLogits,
   smallLoss,
   smallMaskedModels,
   smallModel,
-} from "./small_models.ts";
+} from "../support/models/small_models.ts";
 
 const { bert, bertClassifier, t5, vit } = smallEncoderConfigs;
 

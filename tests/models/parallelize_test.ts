@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
-import { ProcessGroupMesh } from "../../src/dist/mesh.ts";
+import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
 import { Decoder } from "../../src/models/decoder.ts";
 import { newModel } from "../../src/models/new_model.ts";
 import { parallelize } from "../../src/models/parallelize.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { inProcessRanks } from "../dist/in_process_ranks.ts";
-import { smallConfigs } from "./small_configs.ts";
+import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
+import { smallConfigs } from "../support/models/small_configs.ts";
 
 const { gpt2, llama, mistral, qwen2, qwen3, opt } = smallConfigs;
 

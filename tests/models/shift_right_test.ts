@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { shiftRight } from "../../src/models/shift_right.ts";
 import { IGNORED } from "../../src/ops/cross_entropy.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
 
 testOnEachDevice(
   "shiftRight() begins every text anew and pads what does not count",

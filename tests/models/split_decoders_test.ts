@@ -1,11 +1,11 @@
 // Decoders on meshes of ranks against transformers.
 
-import { decoderRuns } from "./golden_runs.ts";
+import { decoderRuns } from "../support/models/golden_runs.ts";
 import {
   testSplitGolden,
   testSplitGradientsOnWebGpu,
   testSplitTrainingOnWebGpu,
-} from "./split_golden_model.ts";
+} from "../support/models/split_golden_model.ts";
 
 for (const family of Object.keys(decoderRuns)) testSplitGolden(family);
 for (const family of ["gpt2", "llama"]) {

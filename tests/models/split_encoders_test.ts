@@ -1,11 +1,11 @@
 // Encoders, and an encoder with a decoder, on meshes of ranks against transformers.
 
-import { encoderRuns } from "./golden_runs.ts";
+import { encoderRuns } from "../support/models/golden_runs.ts";
 import {
   testSplitGolden,
   testSplitGradientsOnWebGpu,
   testSplitTrainingOnWebGpu,
-} from "./split_golden_model.ts";
+} from "../support/models/split_golden_model.ts";
 
 for (const family of Object.keys(encoderRuns)) {
   testSplitGolden(family);

@@ -1,9 +1,9 @@
 // Models on meshes of processes against transformers: logits, loss, gradients, and both trainings.
 
 import assert from "node:assert/strict";
-import { launchLocalRanks } from "../../src/dist/local_ranks.ts";
-import { goldenModels, hasFolder } from "./golden_model.ts";
-import { decoderRuns, encoderRuns } from "./golden_runs.ts";
+import { launchLocalRanks } from "../../src/distributed/launcher/local_ranks.ts";
+import { goldenModels, hasFolder } from "../support/models/golden_model.ts";
+import { decoderRuns, encoderRuns } from "../support/models/golden_runs.ts";
 
 for (const family of Object.keys({ ...decoderRuns, ...encoderRuns })) {
   const folder = `${goldenModels}/${family}`;

@@ -7,7 +7,7 @@ import { newModel } from "../../src/models/new_model.ts";
 import { T5 } from "../../src/models/t5.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
 
 const config = {
   model_type: "t5",

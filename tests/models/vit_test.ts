@@ -4,8 +4,8 @@ import { newModel } from "../../src/models/new_model.ts";
 import { VitClassifier } from "../../src/models/vit.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { RandomValues } from "../device/random_values.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { RandomValues } from "../support/device/random_values.ts";
 
 const config = {
   model_type: "vit",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Dropout } from "../../src/nn/dropout.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
 
 const [ROWS, LENGTH, WIDTH] = [6, 5, 8];
 const masks = { seed: 3, step: 2 };

@@ -5,7 +5,7 @@ import { Module } from "../../src/nn/module.ts";
 import { InitialParameters } from "../../src/nn/parameter_source.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { assertClose } from "../ops/gradient_check.ts";
+import { assertClose } from "../support/ops/gradient_check.ts";
 
 /** Every kind of layer, each in the field that it is made for. */
 class EveryLayer extends Module {

@@ -4,14 +4,14 @@ import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
 import { requestDevice } from "../../src/device/request_device.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
-import type { ProcessGroup } from "../../src/dist/group.ts";
+import type { ProcessGroup } from "../../src/distributed/group.ts";
 import { Linear } from "../../src/nn/linear.ts";
 import { Linear1DCol } from "../../src/nn/linear_1d_col.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
 import { sum } from "../../src/ops/sum.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { webgpuTest } from "../device/webgpu_adapter.ts";
-import { inProcessRanks } from "../dist/in_process_ranks.ts";
+import { webgpuTest } from "../support/device/webgpu_adapter.ts";
+import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 
 /** A call of the device during backward, and what had crossed the wire by then. */
 interface Event {

@@ -15,9 +15,9 @@ import { cast } from "../../src/ops/cast.ts";
 import { sum } from "../../src/ops/sum.ts";
 import type { FloatType } from "../../src/tensor/dtype.ts";
 import { type FloatTensor, Tensor } from "../../src/tensor/tensor.ts";
-import { inProcessRanks } from "../dist/in_process_ranks.ts";
-import { smallConfigs } from "../models/small_configs.ts";
-import { assertClose } from "../ops/gradient_check.ts";
+import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
+import { smallConfigs } from "../support/models/small_configs.ts";
+import { assertClose } from "../support/ops/gradient_check.ts";
 
 const IN = 5;
 const OUT = 7;

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
 import { requestDevice } from "../../src/device/request_device.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
-import type { ProcessGroup } from "../../src/dist/group.ts";
+import type { ProcessGroup } from "../../src/distributed/group.ts";
 import { Embedding } from "../../src/nn/embedding.ts";
 import { Linear } from "../../src/nn/linear.ts";
 import { Module } from "../../src/nn/module.ts";
@@ -17,10 +17,10 @@ import { gelu } from "../../src/ops/gelu.ts";
 import { crossEntropy, IGNORED } from "../../src/ops/cross_entropy.ts";
 import { scale } from "../../src/ops/scale.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { webgpuTest } from "../device/webgpu_adapter.ts";
-import { inProcessRanks } from "../dist/in_process_ranks.ts";
-import { randomValues } from "../ops/gradient_check.ts";
-import { assertNear, assertTrainsAsWhole, type Trainable } from "./split_training.ts";
+import { webgpuTest } from "../support/device/webgpu_adapter.ts";
+import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
+import { randomValues } from "../support/ops/gradient_check.ts";
+import { assertNear, assertTrainsAsWhole, type Trainable } from "../support/nn/split_training.ts";
 
 const WIDTH = 6;
 

@@ -1,6 +1,6 @@
 import { geluTanh, relu, silu, tanh } from "../../src/ops/activation.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { checkGradients } from "./gradient_check.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { checkGradients } from "../support/ops/gradient_check.ts";
 
 const CASES = {
   relu: { op: relu, reference: (x: number) => Math.max(x, 0) },

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { addRow } from "../../src/ops/add_row.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { checkGradients } from "./gradient_check.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { checkGradients } from "../support/ops/gradient_check.ts";
 
 for (const shape of [[7], [5, 13], [2, 3, 65], [0, 4]]) {
   testOnEachDevice(`addRow() to shape [${shape}] agrees with its reference`, async (device) => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { add } from "../../src/ops/add.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { checkGradients } from "./gradient_check.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { checkGradients } from "../support/ops/gradient_check.ts";
 
 for (const shape of [[], [1], [63], [5, 13], [2, 3, 11]]) {
   testOnEachDevice(`add() of shape [${shape}] agrees with its reference`, async (device) => {

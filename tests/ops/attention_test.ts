@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { attention, type AttentionOptions } from "../../src/ops/attention.ts";
 import { sum } from "../../src/ops/sum.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
 import { references } from "../reference/references.ts";
-import { checkGradients } from "./gradient_check.ts";
+import { checkGradients } from "../support/ops/gradient_check.ts";
 
 /** What is attended to, [B, T, S, H, Hkv, D, Dv], and the options; `hidden` are positions of the key mask. */
 const CASES: readonly {

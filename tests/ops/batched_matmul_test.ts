@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { batchedMatmul } from "../../src/ops/batched_matmul.ts";
 import { elementCount } from "../../src/tensor/shape.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
 import { batchedProduct } from "../reference/batched_product.ts";
-import { checkGradients } from "./gradient_check.ts";
+import { checkGradients } from "../support/ops/gradient_check.ts";
 
 for (
   const [leading, m, k, n] of [

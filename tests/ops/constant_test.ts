@@ -3,7 +3,7 @@ import { constantIndices } from "../../src/ops/constant.ts";
 import { embedding } from "../../src/ops/embedding.ts";
 import { sum } from "../../src/ops/sum.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
 
 testOnEachDevice(
   "constantIndices() are released with what is computed from them",

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { crossEntropy, IGNORED } from "../../src/ops/cross_entropy.ts";
 import { scale } from "../../src/ops/scale.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { checkGradients } from "./gradient_check.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { checkGradients } from "../support/ops/gradient_check.ts";
 
 for (
   const [leading, cols] of [

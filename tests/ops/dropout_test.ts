@@ -3,7 +3,7 @@ import { dropout } from "../../src/ops/dropout.ts";
 import { mean } from "../../src/ops/mean.ts";
 import { mul } from "../../src/ops/mul.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
 
 const OPTIONS = { probability: 0.25, key: [1, 2] } as const;
 

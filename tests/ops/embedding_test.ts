@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { embedding, embeddingAt } from "../../src/ops/embedding.ts";
 import { sum } from "../../src/ops/sum.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { checkGradients } from "./gradient_check.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { checkGradients } from "../support/ops/gradient_check.ts";
 
 for (
   const [numRows, width, indices] of [

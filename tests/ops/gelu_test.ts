@@ -1,6 +1,6 @@
 import { gelu } from "../../src/ops/gelu.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { checkGradients } from "./gradient_check.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { checkGradients } from "../support/ops/gradient_check.ts";
 
 for (const shape of [[1], [63], [64], [5, 13]]) {
   testOnEachDevice(`gelu() of shape [${shape}] agrees with its reference`, async (device) => {

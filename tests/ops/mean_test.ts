@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { mean } from "../../src/ops/mean.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { checkGradients } from "./gradient_check.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { checkGradients } from "../support/ops/gradient_check.ts";
 
 for (const shape of [[], [1], [131], [5, 13]]) {
   testOnEachDevice(`mean() of shape [${shape}] agrees with its reference`, async (device) => {

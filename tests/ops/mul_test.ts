@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { mul } from "../../src/ops/mul.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { checkGradients } from "./gradient_check.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { checkGradients } from "../support/ops/gradient_check.ts";
 
 for (const shape of [[], [1], [65], [7, 9]]) {
   testOnEachDevice(`mul() of shape [${shape}] agrees with its reference`, async (device) => {

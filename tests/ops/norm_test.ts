@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { layerNorm, rmsNorm } from "../../src/ops/norm.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { checkGradients } from "./gradient_check.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { checkGradients } from "../support/ops/gradient_check.ts";
 
 for (const [rows, cols] of [[1, 2], [3, 65], [2, 7]]) {
   testOnEachDevice(

@@ -3,8 +3,8 @@ import { mul } from "../../src/ops/mul.ts";
 import { reshape } from "../../src/ops/reshape.ts";
 import { sum } from "../../src/ops/sum.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { checkGradients } from "./gradient_check.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { checkGradients } from "../support/ops/gradient_check.ts";
 
 testOnEachDevice("reshape() passes values and gradients through in order", async (device) => {
   await checkGradients(device, {

@@ -1,6 +1,6 @@
 import { scale } from "../../src/ops/scale.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { checkGradients } from "./gradient_check.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { checkGradients } from "../support/ops/gradient_check.ts";
 
 for (const shape of [[], [64], [3, 7]]) {
   for (const factor of [-0.75, 0, 3]) {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { concat, slice } from "../../src/ops/slice.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { checkGradients } from "./gradient_check.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { checkGradients } from "../support/ops/gradient_check.ts";
 
 for (const dim of [0, 1, 2]) {
   const shape = [3, 4, 5];

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { softmax } from "../../src/ops/softmax.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
 import { references } from "../reference/references.ts";
-import { checkGradients } from "./gradient_check.ts";
+import { checkGradients } from "../support/ops/gradient_check.ts";
 
 for (const shape of [[2, 3, 5], [1], [1, 70]]) {
   testOnEachDevice(`softmax() of [${shape}] agrees with its reference`, async (device) => {

@@ -28,12 +28,12 @@ import { softmax } from "../../src/ops/softmax.ts";
 import { sum } from "../../src/ops/sum.ts";
 import type { FloatType } from "../../src/tensor/dtype.ts";
 import { type FloatTensor, Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
 import { batchedProduct } from "../reference/batched_product.ts";
 import { references } from "../reference/references.ts";
 import type { Values } from "../reference/reference.ts";
 import { gelu as geluReference } from "../reference/gelu.ts";
-import { checkGradients, type GradientCheck } from "./gradient_check.ts";
+import { checkGradients, type GradientCheck } from "../support/ops/gradient_check.ts";
 
 /** The same operands in f32 judge the op's maths elsewhere (<op>_test.ts); here plain loops say what it should give. */
 const checks: Readonly<Record<string, (device: Device) => Omit<GradientCheck, "dtypes">>> = {

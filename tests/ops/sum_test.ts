@@ -1,6 +1,6 @@
 import { sum } from "../../src/ops/sum.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { checkGradients } from "./gradient_check.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { checkGradients } from "../support/ops/gradient_check.ts";
 
 for (const shape of [[], [1], [131], [5, 13], [2, 3, 7], [0, 4]]) {
   testOnEachDevice(`sum() of shape [${shape}] agrees with its reference`, async (device) => {

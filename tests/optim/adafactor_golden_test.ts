@@ -1,6 +1,6 @@
 import { ok } from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
-import { Layout } from "../../src/dist/layout.ts";
+import { Layout } from "../../src/distributed/layout.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
@@ -12,8 +12,8 @@ import {
   gradientAt,
   initialParameter,
   optionsOf,
-} from "./golden.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
+} from "../support/optim/golden.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
 
 const ORIGINS = [
   ["transformers.Adafactor", "hf_"],

@@ -4,20 +4,20 @@
 import assert from "node:assert/strict";
 import type { Device, DeviceKind } from "../../src/device/device.ts";
 import { requestDevice } from "../../src/device/request_device.ts";
-import type { ProcessGroup } from "../../src/dist/group.ts";
-import { Layout } from "../../src/dist/layout.ts";
-import { ProcessGroupMesh } from "../../src/dist/mesh.ts";
+import type { ProcessGroup } from "../../src/distributed/group.ts";
+import { Layout } from "../../src/distributed/layout.ts";
+import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
 import { DistributedAdaFactor } from "../../src/optim/distributed_adafactor.ts";
-import type { FactoredView } from "../../src/optim/factored_moment.ts";
-import type { OptimizerOptions } from "../../src/optim/parameter_groups.ts";
-import { presets } from "../../src/optim/presets.ts";
+import type { FactoredView } from "../../src/optim/factoring/factored_view.ts";
+import type { OptimizerOptions } from "../../src/optim/options/parameter_groups.ts";
+import { presets } from "../../src/optim/options/presets.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
 import type { FloatType } from "../../src/tensor/dtype.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { inProcessRanks } from "../dist/in_process_ranks.ts";
-import { webgpuTest } from "../device/webgpu_adapter.ts";
-import { gradientAt, initialParameter } from "./golden.ts";
-import { type Placed, shardOf } from "./sharded_training.ts";
+import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
+import { webgpuTest } from "../support/device/webgpu_adapter.ts";
+import { gradientAt, initialParameter } from "../support/optim/golden.ts";
+import { type Placed, shardOf } from "../support/optim/sharded_training.ts";
 
 /** Shapes whose first dim 8 ranks cut evenly, and 64 ranks too where tensor parallelism cuts it as well. */
 const SHAPES = [[64, 48], [128, 40], [8, 16, 24], [64, 3, 8], [192], [64, 1]];

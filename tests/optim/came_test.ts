@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import { wasmDevice } from "../../src/device/wasm.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
-import { parseHyperparameters } from "../../src/optim/hyperparameters.ts";
-import { presets } from "../../src/optim/presets.ts";
+import { parseHyperparameters } from "../../src/optim/options/hyperparameters.ts";
+import { presets } from "../../src/optim/options/presets.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { ReferenceAdafactor } from "./adafactor_reference.ts";
-import { assertSameUpdate, gradientAt, initialParameter } from "./golden.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { ReferenceAdafactor } from "../reference/adafactor.ts";
+import { assertSameUpdate, gradientAt, initialParameter } from "../support/optim/golden.ts";
 
 const OPTIONS = { ...presets.came, lr: 0.003, weightDecay: 0.1 };
 const SHAPES = [[5, 7], [3, 4, 6], [9], [], [33, 65], [300, 260]];

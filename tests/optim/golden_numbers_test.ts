@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
-import type { OptimizerState, ParameterState } from "../../src/optim/adafactor_state.ts";
-import type { OptimizerOptions } from "../../src/optim/parameter_groups.ts";
-import { presets } from "../../src/optim/presets.ts";
+import type { OptimizerState, ParameterState } from "../../src/optim/state/parameter_state.ts";
+import type { OptimizerOptions } from "../../src/optim/options/parameter_groups.ts";
+import { presets } from "../../src/optim/options/presets.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
 
 interface Trajectory {
   readonly shape: readonly number[];

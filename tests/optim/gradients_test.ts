@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
-import { Layout } from "../../src/dist/layout.ts";
-import { ProcessGroupMesh } from "../../src/dist/mesh.ts";
+import { Layout } from "../../src/distributed/layout.ts";
+import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
 import { DistributedAdaFactor } from "../../src/optim/distributed_adafactor.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { inProcessRanks } from "../dist/in_process_ranks.ts";
-import { gradientAt, initialParameter } from "./golden.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
+import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
+import { gradientAt, initialParameter } from "../support/optim/golden.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
 
 const SHAPE = [5, 7];
 

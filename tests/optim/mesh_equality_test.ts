@@ -2,18 +2,23 @@
 
 import assert from "node:assert/strict";
 import { wasmDevice } from "../../src/device/wasm.ts";
-import type { ProcessGroup } from "../../src/dist/group.ts";
-import { Layout } from "../../src/dist/layout.ts";
-import { ProcessGroupMesh } from "../../src/dist/mesh.ts";
+import type { ProcessGroup } from "../../src/distributed/group.ts";
+import { Layout } from "../../src/distributed/layout.ts";
+import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
 import { DistributedAdaFactor } from "../../src/optim/distributed_adafactor.ts";
-import type { FactoredView } from "../../src/optim/factored_moment.ts";
-import type { OptimizerOptions } from "../../src/optim/parameter_groups.ts";
-import { presets } from "../../src/optim/presets.ts";
+import type { FactoredView } from "../../src/optim/factoring/factored_view.ts";
+import type { OptimizerOptions } from "../../src/optim/options/parameter_groups.ts";
+import { presets } from "../../src/optim/options/presets.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { inProcessRanks } from "../dist/in_process_ranks.ts";
-import { initialParameter } from "./golden.ts";
-import { assertEqualsOneRank, shardOf, train, type Training } from "./sharded_training.ts";
+import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
+import { initialParameter } from "../support/optim/golden.ts";
+import {
+  assertEqualsOneRank,
+  shardOf,
+  train,
+  type Training,
+} from "../support/optim/sharded_training.ts";
 
 async function assertTrainsAsOneRank(training: Training): Promise<void> {
   const { steps: totalSteps } = training;

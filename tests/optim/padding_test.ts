@@ -2,20 +2,20 @@
 
 import assert from "node:assert/strict";
 import { wasmDevice } from "../../src/device/wasm.ts";
-import type { ProcessGroup } from "../../src/dist/group.ts";
-import { Layout } from "../../src/dist/layout.ts";
+import type { ProcessGroup } from "../../src/distributed/group.ts";
+import { Layout } from "../../src/distributed/layout.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { gradientAt, initialParameter } from "./golden.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { gradientAt, initialParameter } from "../support/optim/golden.ts";
 import {
   assertEqualsOneRank,
   type Placed,
   shardOf,
   train,
   type Training,
-} from "./sharded_training.ts";
+} from "../support/optim/sharded_training.ts";
 
 /** The last shard of the first has pads alone on 4 ranks; the others have some. */
 const PADDED: Placed[] = [

@@ -3,18 +3,18 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
-import type { ProcessGroup } from "../../src/dist/group.ts";
-import { Layout } from "../../src/dist/layout.ts";
-import { ProcessGroupMesh } from "../../src/dist/mesh.ts";
+import type { ProcessGroup } from "../../src/distributed/group.ts";
+import { Layout } from "../../src/distributed/layout.ts";
+import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
 import { DistributedAdaFactor } from "../../src/optim/distributed_adafactor.ts";
-import { presets } from "../../src/optim/presets.ts";
+import { presets } from "../../src/optim/options/presets.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { inProcessRanks } from "../dist/in_process_ranks.ts";
-import { gradientAt, initialParameter } from "./golden.ts";
-import { shardOf } from "./sharded_training.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
+import { gradientAt, initialParameter } from "../support/optim/golden.ts";
+import { shardOf } from "../support/optim/sharded_training.ts";
 
 const NUM_LAYERS = 3;
 const LAYER = [6, 10];

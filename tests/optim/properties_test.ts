@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { wasmDevice } from "../../src/device/wasm.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
-import type { OptimizerOptions } from "../../src/optim/parameter_groups.ts";
-import { presets } from "../../src/optim/presets.ts";
+import type { OptimizerOptions } from "../../src/optim/options/parameter_groups.ts";
+import { presets } from "../../src/optim/options/presets.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 

@@ -3,14 +3,14 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
-import { parseHyperparameters } from "../../src/optim/hyperparameters.ts";
-import type { OptimizerOptions } from "../../src/optim/parameter_groups.ts";
+import { parseHyperparameters } from "../../src/optim/options/hyperparameters.ts";
+import type { OptimizerOptions } from "../../src/optim/options/parameter_groups.ts";
 import type { FloatType } from "../../src/tensor/dtype.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { ReferenceAdafactor } from "./adafactor_reference.ts";
-import { gradientAt, initialParameter } from "./golden.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { ReferenceAdafactor } from "../reference/adafactor.ts";
+import { gradientAt, initialParameter } from "../support/optim/golden.ts";
 
 /** Even, odd and single rows, a batch, a vector of odd length, a scalar, and large enough to be stepped in place. */
 const SHAPES = [[6, 10], [5, 7], [1, 9], [3, 4, 6], [17], [], [264, 258]];

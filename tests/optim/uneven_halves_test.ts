@@ -16,8 +16,8 @@
 import assert from "node:assert/strict";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
-import { initialParameter } from "./golden.ts";
-import { placements, shardOf, train, type Training } from "./sharded_training.ts";
+import { initialParameter } from "../support/optim/golden.ts";
+import { placements, shardOf, train, type Training } from "../support/optim/sharded_training.ts";
 
 const STEPS = 50;
 const SPACING = { f16: 2 ** -10, bf16: 2 ** -7 };

@@ -12,8 +12,8 @@ import { scale } from "../../src/ops/scale.ts";
 import { sum } from "../../src/ops/sum.ts";
 import { backward } from "../../src/tensor/autograd.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { checkGradients } from "../ops/gradient_check.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
+import { checkGradients } from "../support/ops/gradient_check.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
 
 function leaf(device: Device, values: number[]): Tensor {
   return Tensor.from(device, values, { requiresGrad: true });

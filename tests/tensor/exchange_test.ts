@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { DeviceKind } from "../../src/device/device.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
-import type { ProcessGroup } from "../../src/dist/group.ts";
+import type { ProcessGroup } from "../../src/distributed/group.ts";
 import {
   allGather,
   allReduce,
@@ -12,8 +12,8 @@ import {
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { requestDevice } from "../../src/device/request_device.ts";
 import { storageTypes } from "../../src/device/storage_types.ts";
-import { webgpuTest } from "../device/webgpu_adapter.ts";
-import { inProcessRanks } from "../dist/in_process_ranks.ts";
+import { webgpuTest } from "../support/device/webgpu_adapter.ts";
+import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 import { decode, encode } from "../reference/cast.ts";
 
 Deno.test("allReduce() of a range sums it over ranks and leaves its surroundings alone", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { wasmDevice } from "../../src/device/wasm.ts";
-import { Layout } from "../../src/dist/layout.ts";
+import { Layout } from "../../src/distributed/layout.ts";
 import { sum } from "../../src/ops/sum.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
 

@@ -11,7 +11,7 @@ import { sum } from "../../src/ops/sum.ts";
 import { backward } from "../../src/tensor/autograd.ts";
 import { recompute } from "../../src/tensor/recompute.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
 
 /** Recomputes, or keeps. */
 type Run = (forward: () => Promise<Tensor>) => Promise<Tensor>;

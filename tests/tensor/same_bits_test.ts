@@ -1,7 +1,7 @@
 // The comparison itself: equal bits pass, one other bit does not, and long arrays that differ everywhere end at once.
 
 import assert from "node:assert/strict";
-import { assertSameBits } from "./same_bits.ts";
+import { assertSameBits } from "../support/tensor/same_bits.ts";
 
 Deno.test("assertSameBits() takes equal bits only, NaN and the sign of zero included", () => {
   assertSameBits(Float32Array.of(1, NaN, -0), Float32Array.of(1, NaN, -0));

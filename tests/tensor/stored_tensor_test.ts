@@ -9,8 +9,8 @@ import { fromBfloat16, toBfloat16 } from "../../src/tensor/bfloat16.ts";
 import { Memory } from "../../src/tensor/memory.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
-import { RandomValues } from "../device/random_values.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
+import { RandomValues } from "../support/device/random_values.ts";
 import { decode, encode } from "../reference/cast.ts";
 
 const HALF_TYPES = ["f16", "bf16"] as const;

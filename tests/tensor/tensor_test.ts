@@ -4,7 +4,7 @@ import { gelu } from "../../src/ops/gelu.ts";
 import { scale } from "../../src/ops/scale.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { testOnEachDevice } from "../device/on_each_device.ts";
+import { testOnEachDevice } from "../support/device/on_each_device.ts";
 
 testOnEachDevice("Tensor.from() copies data in and data() copies it out", async (device) => {
   const values = new Float32Array([1.5, -2, 3, 0, 1e30, -1e-30]);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { requireAgreement } from "../../src/train/agreement.ts";
-import { inProcessRanks } from "../dist/in_process_ranks.ts";
+import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 

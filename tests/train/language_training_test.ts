@@ -1,15 +1,15 @@
 // The loop on ranks of one process: micro-batches, uneven shares, 16-bit weights, ranks that differ, and being stopped.
 
 import assert from "node:assert/strict";
-import type { World } from "../../src/dist/world.ts";
+import type { World } from "../../src/distributed/world.ts";
 import {
   type LanguageTrainingOptions,
   type TrainingEvent,
   trainLanguageModel,
 } from "../../src/train/language_training.ts";
 import { splitTail } from "../../src/train/tokens.ts";
-import { inProcessRanks } from "../dist/in_process_ranks.ts";
-import { smallGpt2, smallText } from "./small_gpt2.ts";
+import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
+import { smallGpt2, smallText } from "../support/train/small_gpt2.ts";
 
 const context = 11;
 const OPTIONS: LanguageTrainingOptions = {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { launchLocalRanks } from "../../src/dist/local_ranks.ts";
+import { launchLocalRanks } from "../../src/distributed/launcher/local_ranks.ts";
 
 interface Output {
   readonly losses: readonly number[];

@@ -1,13 +1,13 @@
 // A split model in training: the loss of one rank, without its logits on the wire, and the logits when they are asked for.
 
 import assert from "node:assert/strict";
-import { ProcessGroupMesh } from "../../src/dist/mesh.ts";
-import type { World } from "../../src/dist/world.ts";
+import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
+import type { World } from "../../src/distributed/world.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { placeModel } from "../../src/train/placed_model.ts";
 import { makeBatch } from "../../src/train/token_batch.ts";
-import { inProcessRanks } from "../dist/in_process_ranks.ts";
-import { smallGpt2 } from "./small_gpt2.ts";
+import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
+import { smallGpt2 } from "../support/train/small_gpt2.ts";
 
 const VOCABULARY = 1001;
 const CONTEXT = 16;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { byteTokenizer, readTokenizer, type Tokenizer } from "../../src/train/tokenizer.ts";
 import { readTokens, splitTail, tokenize } from "../../src/train/tokens.ts";
-import { SMALL_VOCABULARY, smallTokenizerJson } from "./small_tokenizer.ts";
+import { SMALL_VOCABULARY, smallTokenizerJson } from "../support/train/small_tokenizer.ts";
 
 const TEXT =
   "In the beginning there was the tokenizer.\n\nAnd then, hinter dem Zaun: die Wörter,\n" +

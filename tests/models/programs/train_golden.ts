@@ -1,10 +1,10 @@
 // One rank of a mesh of processes that trains a golden's model; fails unless it does what transformers does.
 
 import { requestDevice } from "../../../src/device/request_device.ts";
-import { launchFromEnv } from "../../../src/dist/launch.ts";
-import { ProcessGroupMesh } from "../../../src/dist/mesh.ts";
-import { goldenModels, judgeGradients, judgeTraining } from "../golden_model.ts";
-import { gatheredRun, splitRun } from "../golden_runs.ts";
+import { launchFromEnv } from "../../../src/distributed/launch.ts";
+import { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
+import { goldenModels, judgeGradients, judgeTraining } from "../../support/models/golden_model.ts";
+import { gatheredRun, splitRun } from "../../support/models/golden_runs.ts";
 
 const [family, tensor, zero] = Deno.args;
 const folder = `${goldenModels}/${family}`;

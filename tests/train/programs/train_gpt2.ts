@@ -1,9 +1,9 @@
 // One rank of a training of a small GPT-2 with sizes that no mesh divides; rank 0 prints its losses as JSON.
 
-import { launchFromEnv } from "../../../src/dist/launch.ts";
+import { launchFromEnv } from "../../../src/distributed/launch.ts";
 import { type TrainingEvent, trainLanguageModel } from "../../../src/train/language_training.ts";
 import { splitTail } from "../../../src/train/tokens.ts";
-import { SMALL_CONTEXT as context, smallGpt2, smallText } from "../small_gpt2.ts";
+import { SMALL_CONTEXT as context, smallGpt2, smallText } from "../../support/train/small_gpt2.ts";
 
 const [tensor, zero] = Deno.args.map(Number);
 await using world = await launchFromEnv();

@@ -1,0 +1,161 @@
+// Which algorithm runs a call: by the collective, the number of ranks, and the bytes of its whole values.
+//
+//   table    = section { "|" section }
+//   section  = [ ranks "=" ] ranges              ranks:  "2", "3-16" or "17-max"; without them, all from 2 on
+//   ranges   = range { ";" range }               range:  "one-shot:0-8192", in bytes, both ends included
+//            | algorithm                         the same as "algorithm:0-max"
+//
+//   MESHFACTOR_ALLREDUCE='2-4=one-shot:0-8192;two-shot:8193-max|5-max=ring'
+//
+// Sections cover every number of ranks and ranges every length, so a table always has an answer. All ranks must have the
+// same tables: the algorithm is part of every call's fingerprint, so others are an error that shows both.
+//
+// The defaults are crossovers, measured with `./run bench collectives --algorithm one-shot two-shot ring` on a machine of 2
+// busy cores (Xeon, Deno 2.9.6), f32: medians of the best of several turns, in microseconds, over Unix sockets and TCP
+//
+//   allReduce   2 ranks: one-shot   two-shot   ring     4 ranks: one-shot   two-shot   ring
+//   16 KiB               34   39    40   58   48   59           219   241   261   322  309  298
+//   32 KiB               44   49    45   63   53   64           315   336   274   328  324  332
+//   64 KiB               75   88    59   73   68   76           522   562   401   489  379  394
+//   256 KiB             234  196   175  177  180  190          1419  1210   797   889  791  775
+//   1 MiB               911        741       746               5483        2786       3044
+//   4 MiB              3355       2787      2842              24409       11194      11804
+//
+// and for 8 ranks 1214 to 1623 (16 KiB), 1531 to 1642 (32 KiB) and 2374 to 1821 (64 KiB) with one-shot and two-shot. With 2
+// ranks both send the same bytes; one-shot has a round less, and folds and copies twice as much. Ring is as fast as two-shot
+// here, but what it adds first depends on what shares the buffer; two-shot is chosen up to 16 ranks. That ring and chain win
+// beyond those is computed, not measured: they need the speed of one connection where direct algorithms send to all at
+// once. So is the limit of broadcast, for which both took the same time here (1 MiB: 1150 direct, 1173 by a chain).
+
+import type { Algorithm, Dtype } from "../wire/frame.ts";
+
+/** Collectives with a choice of algorithms. */
+export type TabledOp = "allReduce" | "reduceScatter" | "allGather" | "broadcast";
+
+/** Tables as text, for the collectives that are not to run by default. */
+export type AlgorithmOptions = { readonly [op in TabledOp]?: string };
+
+/** A table for each collective that has a choice. */
+export type AlgorithmTables = { readonly [op in TabledOp]: AlgorithmTable };
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws {TypeError | RangeError} if a text is no table, or names an algorithm that the collective does not have.
+ */
+export function parseAlgorithms(options: AlgorithmOptions = {}): AlgorithmTables {
+  const known = Object.keys(CHOICES);
+  const unknown = Object.keys(options).find((op) => !known.includes(op));
+  if (unknown !== undefined) {
+    throw new TypeError(
+      `There is no choice of algorithms for ${unknown}, only for ${known.join(", ")}`,
+    );
+  }
+  const table = (op: TabledOp) => new AlgorithmTable(op, options[op] ?? DEFAULTS[op]);
+  return {
+    allReduce: table("allReduce"),
+    reduceScatter: table("reduceScatter"),
+    allGather: table("allGather"),
+    broadcast: table("broadcast"),
+  };
+}
+
+/** One collective's algorithms by number of ranks and length. */
+export class AlgorithmTable {
+  readonly #sections: readonly Section[];
+
+  /** @throws {TypeError | RangeError} if `text` is no table for `op`. */
+  constructor(op: TabledOp, text: string) {
+    const fail = (what: string): never => {
+      throw new RangeError(`The algorithms of ${op}, "${text}", ${what}`);
+    };
+    this.#sections = text.split("|").map((part) => {
+      const [ranks, ranges] = part.includes("=") ? part.split("=", 2) : ["2-max", part];
+      return { ...span(ranks.trim(), text), ranges: parseRanges(op, ranges, text) };
+    });
+    requireCover(this.#sections, 2, (gap) => fail(`say nothing of ${gap} ranks`));
+    for (const { ranges } of this.#sections) {
+      requireCover(ranges, 0, (gap) => fail(`say nothing of ${gap} bytes, or twice`));
+    }
+  }
+
+  /** The algorithm for `size` ranks (2 or more) and values of `bytes` bytes in all. */
+  choose(size: number, bytes: number): Algorithm {
+    const holds = (at: number) => ({ from, to }: Span) => from <= at && at <= to;
+    const range = this.#sections.find(holds(size))?.ranges.find(holds(bytes));
+    if (range === undefined) throw new RangeError(`No algorithm for ${size} ranks, ${bytes} bytes`);
+    return range.algorithm;
+  }
+}
+
+/**
+ * What `table` says of a call of `op`. A ring would round 16-bit partial sums at every hop, so where it says ring, these take
+ * the direct form.
+ */
+export function algorithmFor(
+  op: TabledOp,
+  table: AlgorithmTable,
+  { size, bytes, dtype }: { readonly size: number; readonly bytes: number; readonly dtype: Dtype },
+): Algorithm {
+  const algorithm = table.choose(size, bytes);
+  const is16Bit = dtype === "f16" || dtype === "bf16";
+  if (algorithm !== "ring" || !is16Bit || op === "allGather") return algorithm;
+  return op === "allReduce" ? "two-shot" : "direct";
+}
+
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+interface Section extends Span {
+  readonly ranges: readonly (Span & { readonly algorithm: Algorithm })[];
+}
+
+function parseRanges(op: TabledOp, ranges: string, text: string): Section["ranges"] {
+  return ranges.split(";").map((range) => {
+    const [name, bytes = "0-max"] = range.split(":", 2).map((each) => each.trim());
+    const algorithm = CHOICES[op].find((each) => each === name);
+    if (algorithm === undefined) {
+      throw new TypeError(
+        `"${name}" in "${text}" is no algorithm of ${op}: it has ${CHOICES[op].join(", ")}`,
+      );
+    }
+    return { ...span(bytes, text), algorithm };
+  });
+}
+
+function span(range: string, text: string): Span {
+  const [, from, to = from] = /^(\d+)(?:-(\d+|max))?$/.exec(range) ?? [];
+  if (from === undefined) {
+    throw new TypeError(`"${range}" in "${text}" is no range: write it like 0-8192 or 8193-max`);
+  }
+  return { from: Number(from), to: to === "max" ? Infinity : Number(to) };
+}
+
+/** Calls `fail` with the first number from `begin` on that no span holds, or that two do. */
+function requireCover(spans: readonly Span[], begin: number, fail: (gap: number) => never): void {
+  let next = begin;
+  for (const { from, to } of [...spans].sort((a, b) => a.from - b.from)) {
+    if (from !== next || to < from) fail(Math.min(from, next));
+    next = to + 1;
+  }
+  if (next !== Infinity) fail(next);
+}
+
+const CHOICES = {
+  allReduce: ["one-shot", "two-shot", "ring"],
+  reduceScatter: ["direct", "ring"],
+  allGather: ["direct", "ring"],
+  broadcast: ["direct", "chain"],
+} as const satisfies { readonly [op in TabledOp]: readonly Algorithm[] };
+
+const DEFAULTS: { readonly [op in TabledOp]: string } = {
+  allReduce: "2=one-shot:0-49152;two-shot:49153-max|" +
+    "3-4=one-shot:0-24576;two-shot:24577-max|" +
+    "5-16=one-shot:0-49152;two-shot:49153-max|" +
+    "17-max=two-shot:0-1048576;ring:1048577-max",
+  reduceScatter: "2-16=direct|17-max=direct:0-1048576;ring:1048577-max",
+  allGather: "2-16=direct|17-max=direct:0-1048576;ring:1048577-max",
+  broadcast: "2=direct|3-max=direct:0-65536;chain:65537-max",
+};

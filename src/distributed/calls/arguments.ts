@@ -1,0 +1,154 @@
+// What is wrong with the arguments of a collective, said before anything is sent; and what kind of elements they are.
+
+import type { Dtype, Reduction } from "../wire/frame.ts";
+
+/** Elements in memory: f32, f64, i32, u32, f16, or 16 bits whose meaning the option `dtype` gives. */
+export type Elements =
+  | Float32Array
+  | Float64Array
+  | Int32Array
+  | Uint32Array
+  | Float16Array
+  | Uint16Array;
+
+/** How a call is to run. */
+export interface CallOptions {
+  /** "f16" or "bf16": what a Uint16Array holds. Other arrays tell it themselves. */
+  readonly dtype?: Dtype;
+  /**
+   * Gives the call up. As its peers are in the middle of it, an abort ends the job on every rank, with a `PeerLostError`
+   * that names this rank. A signal that has fired before the call only rejects it, and nothing is sent.
+   */
+  readonly signal?: AbortSignal;
+}
+
+/** How values are reduced. */
+export interface ReduceOptions extends CallOptions {
+  /** By default "sum". */
+  readonly op?: Reduction;
+}
+
+/** How much an allToAll moves, in elements, to and from each rank. */
+export interface AllToAllOptions extends CallOptions {
+  /** `sendCounts[r]` elements of the values go to rank r, in order. */
+  readonly sendCounts: readonly number[];
+  /** `receiveCounts[r]` elements of the result come from rank r, in order. */
+  readonly receiveCounts: readonly number[];
+}
+
+/** The sum of all counts. */
+export function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
+}
+
+/**
+ * The element type of `values`.
+ *
+ * @throws {TypeError} if it is no array of elements, or another one than `dtype` says.
+ */
+export function dtypeOf(values: Elements, op: string, dtype: Dtype | undefined): Dtype {
+  if (values instanceof Uint16Array) {
+    if (dtype === "f16" || dtype === "bf16") return dtype;
+    throw new TypeError(
+      `${op}() of a Uint16Array needs the option dtype, "f16" or "bf16", got ${dtype}`,
+    );
+  }
+  const natural = naturalDtype(values);
+  if (natural === undefined) {
+    throw new TypeError(
+      `${op}() needs a Float32Array, or one of Float64, Int32, Uint32, Float16 or Uint16, got ${
+        Object.prototype.toString.call(values)
+      }`,
+    );
+  }
+  if (dtype !== undefined && dtype !== natural) {
+    throw new TypeError(`${op}() got the dtype ${dtype} with an array of ${natural}`);
+  }
+  return natural;
+}
+
+function naturalDtype(values: Elements): Dtype | undefined {
+  if (values instanceof Float32Array) return "f32";
+  if (values instanceof Float64Array) return "f64";
+  if (values instanceof Int32Array) return "i32";
+  if (values instanceof Uint32Array) return "u32";
+  return values instanceof Float16Array ? "f16" : undefined;
+}
+
+/**
+ * The reduction that is asked for.
+ *
+ * @throws {TypeError} if it is unknown, or the mean of integers.
+ */
+export function reductionOf(reduction: Reduction = "sum", op: string, dtype: Dtype): Reduction {
+  if (!["sum", "mean", "max", "min"].includes(reduction)) {
+    throw new TypeError(`${op}() knows sum, mean, max and min, got "${reduction}"`);
+  }
+  if (reduction === "mean" && (dtype === "i32" || dtype === "u32")) {
+    throw new TypeError(`${op}() of ${dtype} has no mean, which is no integer: take the sum`);
+  }
+  return reduction;
+}
+
+/** What a call's elements are and how they are reduced. Throws what `dtypeOf` and `reductionOf` do. */
+export function kindOf(
+  values: Elements,
+  op: string,
+  options: ReduceOptions,
+): { readonly dtype: Dtype; readonly reduction: Reduction } {
+  const dtype = dtypeOf(values, op, options.dtype);
+  return { dtype, reduction: reductionOf(options.op, op, dtype) };
+}
+
+/** The memory of `values`. */
+export function bytesOf(values: Elements): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/** A new array of the same kind of elements. */
+export function emptyLike<T extends Elements>(values: T, length: number): T {
+  return new (values.constructor as new (length: number) => T)(length);
+}
+
+/** @throws {RangeError} if a length is not the one that is wanted. */
+export function requireLength(got: number, wanted: number, what: string): void {
+  if (got !== wanted) throw new RangeError(`Expected ${wanted} ${what}, got ${got}`);
+}
+
+/** @throws {RangeError} if `root` is not a rank of a group of `size`. */
+export function requireRoot(root: number, size: number, op: string): void {
+  if (!Number.isInteger(root) || root < 0 || root >= size) {
+    throw new RangeError(
+      `${op}() needs a root from 0 to ${size - 1}, its rank in the group, got ${root}`,
+    );
+  }
+}
+
+/** @throws {RangeError} if `peer` is not another rank of a group of `size`. */
+export function requirePeer(
+  peer: number,
+  { rank, size, op }: { readonly rank: number; readonly size: number; readonly op: string },
+): void {
+  if (!Number.isInteger(peer) || peer < 0 || peer >= size || peer === rank) {
+    throw new RangeError(
+      `${op}() needs another rank of the group, 0 to ${size - 1} but ${rank}, got ${peer}`,
+    );
+  }
+}
+
+/** @throws {RangeError} if `counts` are not one whole number for each of `size` ranks. */
+export function requireCounts(counts: readonly number[], size: number, op: string): void {
+  if (counts.length !== size) {
+    throw new RangeError(
+      `${op}() needs one count for each of the ${size} ranks, got ${counts.length}`,
+    );
+  }
+  const wrong = counts.find((count) => !Number.isInteger(count) || count < 0 || count > MAX_COUNT);
+  if (wrong !== undefined) {
+    throw new RangeError(
+      `${op}() needs counts that are integers from 0 to ${MAX_COUNT}, got ${wrong}`,
+    );
+  }
+}
+
+const MAX_COUNT = 0xffffffff;

@@ -1,0 +1,195 @@
+// A group's calls, run in order: each with its number, its fingerprint and its place in the record, watched for stalls.
+//
+//   collective -> order -> engine.begin -> collective_run.ts -> promise
+//   message    -> order -> point_to_point.ts                 -> promise
+
+import type { GroupHost } from "./blame.ts";
+import { CallGuard } from "./call_guard.ts";
+import { CallOrder } from "./call_order.ts";
+import { CollectiveRun } from "./collective_run.ts";
+import { type Collective, Engine, type Memory } from "./engine.ts";
+import type { FailureSite } from "../failures/failure.ts";
+import { digestCounts, type Fingerprint } from "../wire/frame.ts";
+import { type Message, Messages } from "./point_to_point.ts";
+import { Peer } from "./group_peer.ts";
+import type { CallRecorder } from "../records/call_recorder.ts";
+import type { GroupProgress, RunningCall } from "../failures/stall.ts";
+import type { Connection } from "../wire/transport.ts";
+
+/** What the calls of a group run on. */
+export interface RunnerParts {
+  /** The world it belongs to. */
+  readonly host: GroupHost;
+  /** Global ranks, in group order. */
+  readonly ranks: readonly number[];
+  /** Its id on the wire. */
+  readonly id: bigint;
+  /** A connection to every other rank, by group rank. The group owns them. */
+  readonly connections: ReadonlyMap<number, Connection>;
+  /** Kept up to date by the group, read by its world. */
+  readonly progress: GroupProgress;
+  /** Is told of every collective. */
+  readonly recorder: CallRecorder;
+}
+
+/** A collective that was called. */
+interface Call {
+  readonly collective: Collective;
+  readonly memory: Memory;
+  readonly fingerprint: Fingerprint;
+}
+
+/** Runs the calls of one group of two or more ranks. */
+export class CallRunner {
+  readonly #parts: RunnerParts;
+  readonly #engine: Engine;
+  readonly #run: CollectiveRun;
+  readonly #messages: Messages;
+  readonly #order = new CallOrder();
+  readonly #guard: CallGuard;
+  /** The collective that runs, as its world sees it. */
+  readonly #running: RunningCall;
+  #runs: Fingerprint | undefined;
+  #calls = 0;
+  #finished = 0;
+
+  constructor(parts: RunnerParts) {
+    const { host, ranks, progress, id } = parts;
+    const peers = peersOf(parts);
+    this.#parts = parts;
+    this.#engine = new Engine(ranks.indexOf(host.rank), ranks.length);
+    for (const { rank, connection } of peers) {
+      if (connection.isUnprotected) this.#engine.check(rank);
+    }
+    this.#guard = new CallGuard(host, ranks, progress);
+    this.#messages = new Messages({
+      engine: this.#engine,
+      ranks,
+      id,
+      peers,
+      progress,
+      order: this.#order,
+      guard: this.#guard,
+      recorder: parts.recorder.messages,
+      place: () => this.#calls,
+    });
+    this.#run = new CollectiveRun(this.#engine, peers, {
+      moved: (bytes) => this.#moved(bytes),
+      failed: (peer, error) => this.#guard.blame(peer, this.#running.site, error),
+    });
+    this.#running = this.#whatRuns();
+  }
+
+  /** Collectives finished. */
+  get finished(): number {
+    return this.#finished;
+  }
+
+  /** Queues a collective behind the calls made before. */
+  collective(
+    collective: Collective,
+    { memory, signal }: { readonly memory: Memory; readonly signal: AbortSignal | undefined },
+  ): Promise<void> {
+    const fingerprint = this.#fingerprint(collective);
+    const call = { collective, memory, fingerprint };
+    this.#parts.recorder.queued(fingerprint);
+    const isNext = this.#order.isIdle;
+    const run = this.#order.collective(() => this.#start(call, isNext ? "at once" : "queued"));
+    if (signal === undefined) return run;
+    return this.#guard.abortable(run, { signal, site: () => this.#site(fingerprint) });
+  }
+
+  /** Queues a message to a peer, behind the collectives and the messages to it made before. */
+  send(message: Message): Promise<void> {
+    return this.#messages.send(message);
+  }
+
+  /** Queues the receipt of a message from a peer, behind the collectives and the messages from it made before. */
+  receive(message: Message): Promise<void> {
+    return this.#messages.receive(message);
+  }
+
+  /** Closes all connections; calls reject from then on. Resolves when none runs any more. Again: nothing. */
+  async close(): Promise<void> {
+    if (this.#guard.close()) {
+      for (const connection of this.#parts.connections.values()) connection.close();
+    }
+    await this.#order.idle();
+    this.#engine[Symbol.dispose]();
+  }
+
+  async #start(
+    { collective, memory, fingerprint }: Call,
+    when: "at once" | "queued",
+  ): Promise<void> {
+    const { recorder } = this.#parts;
+    const { sequence } = fingerprint;
+    this.#guard.requireOpen();
+    this.#engine.begin(collective, memory);
+    this.#runs = fingerprint;
+    this.#guard.begin(this.#running);
+    try {
+      const run = this.#run.start(fingerprint);
+      if (when === "at once") recorder.beganAtOnce(sequence, this.#run.bytesExpected);
+      else recorder.began(sequence, this.#run.bytesExpected);
+      await run;
+    } catch (error) {
+      recorder.ended(sequence, "failed");
+      throw this.#guard.reasonFor(error);
+    } finally {
+      this.#parts.progress.running = undefined;
+    }
+    recorder.ended(sequence, "finished");
+    this.#finished++;
+    this.#parts.progress.finished = this.#finished;
+  }
+
+  #moved(bytes: number): void {
+    if (this.#runs !== undefined) this.#parts.recorder.moved(this.#runs.sequence, bytes);
+    this.#parts.progress.moves++;
+  }
+
+  #whatRuns(): RunningCall {
+    const site = () => this.#runs === undefined ? {} : this.#site(this.#runs);
+    const waitingFor = () => {
+      const { waitingFor } = this.#run;
+      return waitingFor === undefined ? undefined : this.#parts.ranks[waitingFor];
+    };
+    return {
+      get site() {
+        return site();
+      },
+      get waitingFor() {
+        return waitingFor();
+      },
+    };
+  }
+
+  #fingerprint(collective: Collective): Fingerprint {
+    const { op, dtype, algorithm, reduction, root, count, counts } = collective;
+    const sequence = this.#calls++ >>> 0;
+    // What goes to whom in an all-to-all is for each two ranks to agree on, by the length of their frame.
+    const isShared = counts !== undefined && op !== "allToAll";
+    const countsDigest = isShared ? digestCounts(counts) : 0;
+    const group = this.#parts.id;
+    return { op, dtype, algorithm, reduction, group, sequence, root, count, countsDigest };
+  }
+
+  /** Where this rank is in a call, with the bytes moved so far. */
+  #site({ op, sequence }: Fingerprint): FailureSite {
+    const { recorder, ranks } = this.#parts;
+    return { group: ranks, op, sequence, ...recorder.bytesOf(sequence) };
+  }
+}
+
+/** From the next rank on, round to the one before. */
+function peersOf({ host, ranks, connections }: RunnerParts): Peer[] {
+  const size = ranks.length;
+  const rank = ranks.indexOf(host.rank);
+  return Array.from({ length: size - 1 }, (_, distance) => {
+    const peer = (rank + distance + 1) % size;
+    const connection = connections.get(peer);
+    if (connection === undefined) throw new Error(`Rank ${ranks[peer]} is not connected`);
+    return new Peer(peer, connection);
+  });
+}

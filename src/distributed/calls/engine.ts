@@ -1,0 +1,279 @@
+// The collective engine, in WebAssembly (rust_collectives), with values and result left in JavaScript's memory.
+//
+//   what arrives to be copied    ->  read straight into the result
+//   the terms of a reduction     ->  read into the landing zone in WASM memory, a ring per peer; of what has come from all:
+//                                    operand = values[a..b]; folded = tree of terms; result[c..d] = folded
+//
+// What crosses a plain network is followed by its sums, move by move (executor.rs): those of bytes that lie in JavaScript's
+// memory are taken of a copy in the operand, which is free between two folds. Bytes are counted before they go: once they
+// have gone, what the peer makes of them may overwrite them here before the end of the write is known.
+//
+// A segment is small enough for the cache, so the two copies cost little. A ring takes what a socket holds in one read, as
+// each costs Deno some 10 us: with rings of 256 KiB instead of segments of 64, an allReduce of 512 KiB to 2 MiB takes a tenth
+// less over 2 ranks, and a sixth less over 4 (bench/README.md). A group's WASM memory is bounded whatever the length of the
+// values. It must not grow while a read into a landing zone is pending, as the view would be detached: the heap is made
+// large enough for all groups here, before the first read.
+
+import { Engine as WasmEngine, reserve } from "../../../rust_collectives/pkg/rust_collectives.js";
+import { memory } from "../../../rust_collectives/pkg/rust_collectives_bg.wasm";
+import {
+  type Algorithm,
+  ALGORITHMS,
+  type Dtype,
+  DTYPES,
+  FrameError,
+  type Op,
+  OPS,
+  type Reduction,
+  REDUCTIONS,
+} from "../wire/frame.ts";
+
+/** Most bytes that are folded at a time. */
+const MAX_SEGMENT_BYTES = 64 << 10;
+/** Longest ring. */
+const MAX_ROOM_BYTES = 256 << 10;
+/** Landing zone of one group: a ring for each peer. */
+const LANDING_BYTES = 512 << 10;
+/** Sums of a move, or of a message, on the wire. */
+export const TRAILER_BYTES = 32;
+/** Bytes that are copied at a time to be summed: they stay in the first-level cache. */
+const COPY_BYTES = 16 << 10;
+/** Bytes that are offered, and so counted, at a time where sums follow: they stay in the second-level cache. */
+const COUNTED_BYTES = 512 << 10;
+/** Groups that one process can have at a time. */
+const MAX_ENGINES = 256;
+/** Beside its landing zone and two segments an engine needs room for its schedule and for partial sums. */
+const RESERVED_BYTES = MAX_ENGINES * (LANDING_BYTES + 2 * MAX_SEGMENT_BYTES + (128 << 10));
+
+reserve(RESERVED_BYTES);
+let engines = 0;
+
+/** One call, as the engine needs it. */
+export interface Collective {
+  readonly op: Exclude<Op, "send">;
+  readonly algorithm: Algorithm;
+  readonly dtype: Dtype;
+  readonly reduction: Reduction;
+  /** Group rank; 0 where there is none. */
+  readonly root: number;
+  /** Elements in the whole; where `counts` are given, their sum. */
+  readonly count: number;
+  /** Elements per rank of a reduceScatter or allGather, or that go to each in an allToAll. */
+  readonly counts?: readonly number[];
+  /** Elements that come from each rank in an allToAll. */
+  readonly resultCounts?: readonly number[];
+}
+
+/** What a collective works on; both may be the same memory where the result replaces the values. */
+export interface Memory {
+  readonly values: Uint8Array;
+  readonly result: Uint8Array;
+}
+
+/** Bytes that cannot be taken before the next fold. */
+export const FULL = Symbol("full");
+
+/** Drives one rank's part in the collectives of one group, one after the other. Peers are group ranks. */
+export class Engine implements Disposable {
+  readonly #engine: WasmEngine;
+  readonly #landing: Uint8Array;
+  readonly #operand: Uint8Array;
+  readonly #folded: Uint8Array;
+  readonly #trailers: Uint8Array;
+  readonly #counts: Uint32Array;
+  readonly #resultCounts: Uint32Array;
+  readonly #checked: boolean[];
+  /** Per peer, how many of the bytes that go next are in its sums. */
+  readonly #counted: number[];
+  #values: Uint8Array = new Uint8Array();
+  #result: Uint8Array = new Uint8Array();
+  #freed = false;
+
+  /** @throws {RangeError} if this process has too many groups. */
+  constructor(rank: number, size: number) {
+    if (engines === MAX_ENGINES) {
+      throw new RangeError(
+        `This process has ${MAX_ENGINES} process groups already: destroy those that are not needed any more`,
+      );
+    }
+    const room = roomBytes(size);
+    const segment = segmentBytes(size);
+    const before = memory.buffer;
+    const engine = new WasmEngine(rank, size, room, segment);
+    if (memory.buffer !== before) {
+      engine.free();
+      throw new Error(
+        `The memory of the collective engine grew for a group of ${size} ranks, which breaks reads in flight`,
+      );
+    }
+    engines++;
+    this.#engine = engine;
+    this.#landing = new Uint8Array(before, engine.landing_address(), (size - 1) * room);
+    this.#operand = new Uint8Array(before, engine.operand_address(), segment);
+    this.#folded = new Uint8Array(before, engine.folded_address(), segment);
+    const trailers = 2 * size * TRAILER_BYTES;
+    this.#trailers = new Uint8Array(before, engine.trailers_address(), trailers);
+    this.#checked = Array.from({ length: size }, () => false);
+    this.#counted = Array.from({ length: size }, () => 0);
+    this.#counts = new Uint32Array(before, engine.counts_address(), size);
+    this.#resultCounts = new Uint32Array(before, engine.result_counts_address(), size);
+  }
+
+  /** Has sums follow what goes to and comes from `peer`, from the next collective on; so it must there. */
+  check(peer: number): void {
+    this.#checked[peer] = true;
+    this.#engine.check(peer);
+  }
+
+  /** True if sums follow what goes to and comes from `peer`. */
+  checks(peer: number): boolean {
+    return this.#checked[peer];
+  }
+
+  /** Starts a collective; its memory must stay untouched until it ends. */
+  begin(collective: Collective, { values, result }: Memory): void {
+    this.#values = values;
+    this.#result = result;
+    this.#counted.fill(0);
+    if (collective.counts !== undefined) this.#counts.set(collective.counts);
+    if (collective.resultCounts !== undefined) this.#resultCounts.set(collective.resultCounts);
+    this.#engine.begin_collective(
+      OPS.indexOf(collective.op),
+      ALGORITHMS.indexOf(collective.algorithm),
+      DTYPES.indexOf(collective.dtype),
+      REDUCTIONS.indexOf(collective.reduction),
+      collective.root,
+      collective.count,
+    );
+  }
+
+  /** Bytes that go to `peer` in this collective, with their sums. */
+  bytesTo(peer: number): number {
+    return this.#engine.bytes_to(peer);
+  }
+
+  /** Bytes that come from `peer` in this collective, with their sums. */
+  bytesFrom(peer: number): number {
+    return this.#engine.bytes_from(peer);
+  }
+
+  /** Bytes that may go to `peer` now, in this order; undefined if they have not arrived yet, or all have gone. */
+  nextSend(peer: number): Uint8Array | undefined {
+    const place = this.#engine.next_send(peer);
+    if (place === 0) return undefined;
+    const { begin, end } = this.#engine;
+    if (place === 3) return this.#trailers.subarray(begin, end);
+    const from = place === 1 ? this.#values : this.#result;
+    return this.#checked[peer]
+      ? this.#count(peer, from.subarray(begin, Math.min(end, begin + COUNTED_BYTES)))
+      : from.subarray(begin, end);
+  }
+
+  /** Adds those bytes that are not there yet to the sums of what goes to `peer`. */
+  #count(peer: number, bytes: Uint8Array): Uint8Array {
+    this.sumSent(peer, bytes.subarray(this.#counted[peer]));
+    this.#counted[peer] = bytes.length;
+    return bytes;
+  }
+
+  /** The first `bytes` of `nextSend(peer)` have been written, or copied. */
+  sent(peer: number, bytes: number): void {
+    // Of a trailer nothing is counted.
+    this.#counted[peer] = Math.max(this.#counted[peer] - bytes, 0);
+    this.#engine.sent(peer, bytes);
+  }
+
+  /** Where the next bytes from `peer` go; undefined when all have come. */
+  nextReceive(peer: number): Uint8Array | typeof FULL | undefined {
+    const place = this.#engine.next_receive(peer);
+    if (place === 0) return undefined;
+    if (place === 3) return FULL;
+    const into = place === 1 ? this.#landing : place === 2 ? this.#result : this.#trailers;
+    return into.subarray(this.#engine.begin, this.#engine.end);
+  }
+
+  /**
+   * The first `bytes` of `nextReceive(peer)` have been filled.
+   *
+   * @throws {FrameError} if they end the sums of what has come before, and do not agree with it.
+   */
+  received(peer: number, bytes: number): void {
+    if (!this.#checked[peer]) return this.#engine.received(peer, bytes);
+    const place = this.#engine.next_receive(peer);
+    const { begin } = this.#engine;
+    if (place === 2) this.sumReceived(peer, this.#result.subarray(begin, begin + bytes));
+    this.#engine.received(peer, bytes);
+    if (place === 4 && this.#engine.is_damaged()) throw damaged();
+  }
+
+  /** Adds bytes of a message to the sums of what goes to `peer`; none may run between both. */
+  sumSent(peer: number, bytes: Uint8Array): void {
+    this.#eachPart(bytes, (length) => this.#engine.sum_sent(peer, length));
+  }
+
+  /** Adds bytes of a message to the sums of what comes from `peer`. */
+  sumReceived(peer: number, bytes: Uint8Array): void {
+    this.#eachPart(bytes, (length) => this.#engine.sum_received(peer, length));
+  }
+
+  /** Ends a message to `peer`: the sums that are to follow it, until the next one. */
+  trailerOfSent(peer: number): Uint8Array {
+    const begin = this.#engine.message_sent(peer);
+    return this.#trailers.subarray(begin, begin + TRAILER_BYTES);
+  }
+
+  /**
+   * Ends a message from `peer`, which these sums have followed.
+   *
+   * @throws {FrameError} if they do not agree with it.
+   */
+  requireTrailer(peer: number, trailer: Uint8Array): void {
+    const begin = this.#engine.message_received(peer);
+    for (let i = 0; i < TRAILER_BYTES; i++) {
+      if (this.#trailers[begin + i] !== trailer[i]) throw damaged();
+    }
+  }
+
+  #eachPart(bytes: Uint8Array, add: (length: number) => void): void {
+    const longest = Math.min(this.#operand.length, COPY_BYTES);
+    for (let begin = 0; begin < bytes.length; begin += longest) {
+      const part = bytes.subarray(begin, begin + longest);
+      this.#operand.set(part);
+      add(part.length);
+    }
+  }
+
+  /** Folds a segment, or less, if all its terms are here; true if it has. */
+  fold(): boolean {
+    const engine = this.#engine;
+    if (!engine.next_fold()) return false;
+    const [own, begin, length] = [engine.own, engine.begin, engine.end - engine.begin];
+    this.#operand.set(this.#values.subarray(own, own + length));
+    engine.fold();
+    this.#result.set(this.#folded.subarray(0, length), begin);
+    return true;
+  }
+
+  /** Frees the engine's memory. Again: nothing. */
+  [Symbol.dispose](): void {
+    if (this.#freed) return;
+    this.#freed = true;
+    engines--;
+    this.#engine.free();
+  }
+}
+
+function damaged(): FrameError {
+  return new FrameError("A payload was damaged on its way");
+}
+
+/** Bytes that are folded at a time in a group of `size` ranks at most, a multiple of every element's size. */
+export function segmentBytes(size: number): number {
+  return Math.min(MAX_SEGMENT_BYTES, roomBytes(size));
+}
+
+/** Bytes that may land from each peer before they are folded in a group of `size` ranks, a multiple of a line of the cache. */
+export function roomBytes(size: number): number {
+  const share = Math.floor(LANDING_BYTES / Math.max(size - 1, 1) / 64) * 64;
+  return Math.max(Math.min(MAX_ROOM_BYTES, share), 64);
+}

@@ -1,0 +1,206 @@
+// The two directions between this rank and one peer in a collective: callbacks of the connection, no promise of theirs.
+//
+//   Sender     header + short payload -> what is ready -> ... -> done        idle: the next bytes are not there yet
+//   Receiver   header, compared       -> place by place -> ... -> done        idle: no room before the next fold
+
+import { type Engine, FULL } from "./engine.ts";
+import { HEADER_BYTES } from "../wire/frame.ts";
+import { type FrameHeader, type Peer, STAGING_BYTES } from "./group_peer.ts";
+import type { TransferListener } from "../wire/transport.ts";
+
+/** What lanes need of the run that they belong to. */
+export interface LaneHost {
+  readonly engine: Engine;
+  /** Of the collective that runs. */
+  readonly header: FrameHeader;
+  /** No lane begins a read or a write any more. */
+  hasFailed(): boolean;
+  /** A read or a write has begun, */
+  began(): void;
+  /** and has ended, well or not. */
+  ended(): void;
+  /** So many bytes of payload have moved. */
+  moved(bytes: number): void;
+  /** What has moved may give others work. */
+  advance(): void;
+  /** A receiver has nothing to wait for, for now or any more. */
+  stoodBy(): void;
+  /** Something went wrong. */
+  failed(peer: Peer, error: unknown): void;
+}
+
+/** To one peer. */
+export class Sender implements TransferListener {
+  readonly peer: Peer;
+  /** Payload of the collective. */
+  expected = 0;
+  state: "idle" | "running" | "done" = "done";
+  readonly #host: LaneHost;
+  /** Payload that still lies in the values or the result. */
+  #left = 0;
+  /** Payload in the write from the peer's `outgoing`; undefined in any other. */
+  #staged: number | undefined;
+  #writing: Uint8Array;
+
+  constructor(peer: Peer, host: LaneHost) {
+    this.peer = peer;
+    this.#host = host;
+    this.#writing = peer.outgoing;
+  }
+
+  /** Sends the header, and with it what is short and ready: copied, so what lies there may be overwritten. */
+  start(): void {
+    const { engine, header } = this.#host;
+    const { rank, outgoing } = this.peer;
+    this.expected = engine.bytesTo(rank);
+    this.#left = this.expected;
+    outgoing.set(header.with(this.expected));
+    let staged = 0;
+    // Twice, where sums follow.
+    while (this.#left > staged && staged < STAGING_BYTES - HEADER_BYTES) {
+      const ready = engine.nextSend(rank);
+      if (ready === undefined) break;
+      const length = Math.min(ready.length, STAGING_BYTES - HEADER_BYTES - staged);
+      outgoing.set(
+        length === ready.length ? ready : ready.subarray(0, length),
+        HEADER_BYTES + staged,
+      );
+      engine.sent(rank, length);
+      staged += length;
+    }
+    this.#left -= staged;
+    this.#staged = staged;
+    this.state = "running";
+    this.#write(outgoing.subarray(0, HEADER_BYTES + staged));
+  }
+
+  /** Goes on with what is ready. */
+  send(): void {
+    if (this.#host.hasFailed()) return;
+    const bytes = this.#left > 0 ? this.#host.engine.nextSend(this.peer.rank) : undefined;
+    if (bytes !== undefined) {
+      this.state = "running";
+      this.#write(bytes);
+    } else this.state = this.#left > 0 ? "idle" : "done";
+  }
+
+  moved(written: number): void {
+    try {
+      if (this.#staged === undefined) this.#sent(written);
+      else if (written === this.#writing.length) this.#stagedSent(this.#staged);
+      else {
+        // No payload for sure, but the peer takes bytes.
+        this.#host.moved(0);
+        this.#write(this.#writing.subarray(written));
+      }
+    } catch (error) {
+      this.#host.failed(this.peer, error);
+    }
+    this.#host.ended();
+  }
+
+  failed(error: unknown): void {
+    this.#host.failed(this.peer, error);
+    this.#host.ended();
+  }
+
+  #stagedSent(bytes: number): void {
+    this.#staged = undefined;
+    this.#host.moved(bytes);
+    this.send();
+  }
+
+  #sent(bytes: number): void {
+    this.#host.engine.sent(this.peer.rank, bytes);
+    this.#left -= bytes;
+    this.#host.moved(bytes);
+    this.#host.advance();
+    this.send();
+  }
+
+  #write(bytes: Uint8Array): void {
+    this.#writing = bytes;
+    this.#host.began();
+    this.peer.connection.beginWrite(bytes, this);
+  }
+}
+
+/** From one peer. */
+export class Receiver implements TransferListener {
+  readonly peer: Peer;
+  /** Payload of the collective. */
+  expected = 0;
+  state: "prepared" | "idle" | "running" | "done" = "done";
+  readonly #host: LaneHost;
+  #headerBytes = 0;
+
+  constructor(peer: Peer, host: LaneHost) {
+    this.peer = peer;
+    this.#host = host;
+  }
+
+  /** To be started by `receive`. */
+  prepare(): void {
+    this.expected = this.#host.engine.bytesFrom(this.peer.rank);
+    this.#headerBytes = 0;
+    this.state = "prepared";
+  }
+
+  /** Takes what there is, and begins a read where that is not all. */
+  receive(): void {
+    const { connection } = this.peer;
+    this.state = "running";
+    try {
+      while (!this.#host.hasFailed()) {
+        const target = this.#target();
+        if (target === undefined || target === FULL) {
+          this.state = target === FULL ? "idle" : "done";
+          return this.#host.stoodBy();
+        }
+        const taken = connection.take(target);
+        if (taken === 0) {
+          this.#host.began();
+          return connection.beginRead(target, this);
+        }
+        this.#arrived(taken);
+      }
+    } catch (error) {
+      this.#host.failed(this.peer, error);
+    }
+  }
+
+  moved(read: number): void {
+    try {
+      this.#arrived(read);
+      this.receive();
+    } catch (error) {
+      this.#host.failed(this.peer, error);
+    }
+    this.#host.ended();
+  }
+
+  failed(error: unknown): void {
+    this.#host.failed(this.peer, error);
+    this.#host.ended();
+  }
+
+  #target(): Uint8Array | typeof FULL | undefined {
+    const { incoming, rank } = this.peer;
+    if (this.#headerBytes === 0) return incoming;
+    if (this.#headerBytes < HEADER_BYTES) return incoming.subarray(this.#headerBytes);
+    return this.#host.engine.nextReceive(rank);
+  }
+
+  #arrived(bytes: number): void {
+    if (this.#headerBytes < HEADER_BYTES) {
+      this.#headerBytes += bytes;
+      // No payload, but the peer sends bytes.
+      this.#host.moved(0);
+      if (this.#headerBytes < HEADER_BYTES) return;
+      return this.peer.requireHeader(this.#host.header, this.expected);
+    }
+    this.#host.engine.received(this.peer.rank, bytes);
+    this.#host.moved(bytes);
+    this.#host.advance();
+  }
+}

@@ -1,0 +1,167 @@
+// Point to point: values from one rank to another, in the order of the calls of these two.
+//
+//   send      header and a short payload in one write, then the rest      receive   header, compared, then the values
+//
+// Where a plain network is crossed, the sums of the values follow them (engine.ts). The frames of a pair share the connection with its collectives, so call_order.ts puts both in one order.
+
+import type { CallGuard } from "./call_guard.ts";
+import type { CallOrder } from "./call_order.ts";
+import type { FailureSite } from "../failures/failure.ts";
+import { type Engine, TRAILER_BYTES } from "./engine.ts";
+import { type Dtype, HEADER_BYTES } from "../wire/frame.ts";
+import type { MessageRecorder, RunningMessage } from "../records/message_recorder.ts";
+import { FrameHeader, type Peer, STAGING_BYTES } from "./group_peer.ts";
+import type { GroupProgress, RunningCall } from "../failures/stall.ts";
+
+/** One message between two ranks. */
+export interface Message {
+  /** Group rank of the other one. */
+  readonly peer: number;
+  readonly dtype: Dtype;
+  /** Elements. */
+  readonly count: number;
+  readonly values: Uint8Array;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What messages run on. */
+export interface MessagesParts {
+  /** Takes the sums; no collective runs beside a message. */
+  readonly engine: Engine;
+  /** The group's id on the wire. */
+  readonly id: bigint;
+  /** Global ranks, in group order. */
+  readonly ranks: readonly number[];
+  readonly peers: readonly Peer[];
+  readonly order: CallOrder;
+  readonly guard: CallGuard;
+  readonly progress: GroupProgress;
+  readonly recorder: MessageRecorder;
+  /** The number of the collective that is called next: what a rank that is asked about a message can compare. */
+  readonly place: () => number;
+}
+
+/** Sends and receives the messages of one group. */
+export class Messages {
+  readonly #parts: MessagesParts;
+  readonly #sent: number[];
+  readonly #received: number[];
+  readonly #running = new Set<RunningCall>();
+
+  /** None has been sent. */
+  constructor(parts: MessagesParts) {
+    this.#parts = parts;
+    this.#sent = parts.ranks.map(() => 0);
+    this.#received = parts.ranks.map(() => 0);
+  }
+
+  /** Queues a message to a peer, behind the collectives and the messages to it made before. */
+  send(message: Message): Promise<void> {
+    const { peer, values } = message;
+    const sequence = this.#sent[peer]++;
+    const header = this.#header(message, sequence);
+    return this.#run(`to ${peer}`, { ...message, op: "send", sequence }, async (to, record) => {
+      const { engine } = this.#parts;
+      // Before they go: whoever has them may answer before this rank knows that they have gone.
+      if (engine.checks(peer)) engine.sumSent(peer, values);
+      const short = values.subarray(0, STAGING_BYTES - HEADER_BYTES);
+      to.outgoing.set(header.with(values.length + this.#trailerBytes(peer)));
+      to.outgoing.set(short, HEADER_BYTES);
+      await to.connection.writeAll(to.outgoing.subarray(0, HEADER_BYTES + short.length));
+      record.moved(short.length);
+      while (record.bytesDone < values.length) {
+        record.moved(await to.connection.write(values.subarray(record.bytesDone)));
+        this.#parts.progress.moves++;
+      }
+      if (engine.checks(peer)) await to.connection.writeAll(engine.trailerOfSent(peer));
+    });
+  }
+
+  /** Queues the receipt of a message from a peer, behind the collectives and the messages from it made before. */
+  receive(message: Message): Promise<void> {
+    const { peer, values } = message;
+    const sequence = this.#received[peer]++;
+    const header = this.#header(message, sequence);
+    const call = { ...message, op: "receive", sequence } as const;
+    return this.#run(`from ${peer}`, call, async (from, record) => {
+      const { engine } = this.#parts;
+      await from.readHeader(header, values.length + this.#trailerBytes(peer));
+      while (record.bytesDone < values.length) {
+        const missing = values.subarray(record.bytesDone);
+        const read = await from.connection.read(missing);
+        if (engine.checks(peer)) engine.sumReceived(peer, missing.subarray(0, read));
+        record.moved(read);
+        this.#parts.progress.moves++;
+      }
+      if (!engine.checks(peer)) return;
+      const trailer = new Uint8Array(TRAILER_BYTES);
+      await from.connection.readFully(trailer);
+      engine.requireTrailer(peer, trailer);
+    });
+  }
+
+  #run(
+    key: string,
+    message: Message & { readonly op: "send" | "receive"; readonly sequence: number },
+    move: (peer: Peer, record: RunningMessage) => Promise<void>,
+  ): Promise<void> {
+    const { ranks, order, guard, progress, recorder } = this.#parts;
+    const { peer, op, signal, dtype, count, sequence, values } = message;
+    const place = this.#parts.place();
+    const site: FailureSite = { group: ranks, op, sequence: place };
+    const record = recorder.queued({
+      op,
+      peer: ranks[peer],
+      sequence,
+      place,
+      dtype,
+      count,
+      bytesExpected: values.length,
+    });
+    const call = order.message(key, async () => {
+      guard.requireOpen();
+      const running = { site, waitingFor: ranks[peer] };
+      this.#running.add(running);
+      guard.begin(running);
+      record.began();
+      try {
+        await move(this.#peerAt(peer), record);
+        record.ended("finished");
+      } catch (error) {
+        record.ended("failed");
+        await guard.blame(peer, site, error);
+        throw guard.reasonFor(error);
+      } finally {
+        this.#running.delete(running);
+        progress.running = this.#running.values().next().value;
+      }
+    });
+    return signal === undefined ? call : guard.abortable(call, { signal, site: () => site });
+  }
+
+  #trailerBytes(peer: number): number {
+    return this.#parts.engine.checks(peer) ? TRAILER_BYTES : 0;
+  }
+
+  #header({ dtype, count }: Message, sequence: number): FrameHeader {
+    const header = new FrameHeader();
+    header.write({
+      op: "send",
+      dtype,
+      algorithm: "direct",
+      reduction: "sum",
+      group: this.#parts.id,
+      sequence: sequence >>> 0,
+      root: 0,
+      count,
+      countsDigest: 0,
+    });
+    return header;
+  }
+
+  #peerAt(rank: number): Peer {
+    const peer = this.#parts.peers.find((each) => each.rank === rank);
+    if (peer === undefined) throw new Error(`Rank ${rank} of the group is no peer`);
+    return peer;
+  }
+}

@@ -1,0 +1,310 @@
+// What ranks tell each other outside of collectives, and the one end that they share.
+//
+// Who is lost is decided on the control links alone: they carry small messages only, so an `abort` or `bye` always comes
+// before the end of the stream. A group connection that ends says nothing by itself; the verdict is a moment away.
+// A rank that fails tells all others first and rejects its own calls then, so that nobody can take the messenger, which
+// may exit right after, for the culprit. Whoever leaves waits a moment until all have what it sent.
+
+import type { Alarm, Clock } from "../wire/clock.ts";
+import type { ControlLink, ControlListener } from "./control_link.ts";
+import { sleep, soon, whenAborted } from "../wire/deadline.ts";
+import { describeSite, type FailureSite, PeerLostError } from "../failures/failure.ts";
+import { FrameError } from "../wire/frame.ts";
+import type { Here, Message } from "../wire/control_message.ts";
+import { answer, type Call, findCulprit, type GroupProgress } from "../failures/stall.ts";
+import type { Connection } from "../wire/transport.ts";
+import { type Finding, Verdict } from "../failures/verdict.ts";
+
+/** What peers need to know of a group. */
+export interface SharedGroup {
+  /** Global ranks, in group order. */
+  readonly ranks: readonly number[];
+  readonly progress: GroupProgress;
+  readonly connections: ReadonlyMap<number, Connection>;
+}
+
+/** What peers need of the world they belong to. */
+export interface PeersHost {
+  /** Global rank of this process. */
+  readonly rank: number;
+  /** Milliseconds without a byte moved after which somebody is to blame. */
+  readonly stallTimeoutMs: number;
+  /** What time is told by. */
+  readonly clock: Clock;
+  /** All groups of this rank. */
+  groups(): Iterable<SharedGroup>;
+  /** The world has failed; `failure` has its reason. */
+  failed(): void;
+  /** Closes the groups and the listeners. */
+  release(): Promise<void>;
+}
+
+/** The control links of one rank. */
+export class Peers {
+  readonly #host: PeersHost;
+  readonly #rank: number;
+  readonly #stallTimeoutMs: number;
+  readonly #clock: Clock;
+  readonly #failure = new AbortController();
+  /** Peers that have said goodbye. */
+  readonly #departed = new Set<number>();
+  /** Peers that have told a finding, and so are about to end. */
+  readonly #accusers = new Set<number>();
+  #departure = Promise.withResolvers<void>();
+  readonly #questions = new Map<number, (here: Here) => void>();
+  /** When the last message of each peer came. */
+  readonly #heardAt = new Map<number, number>();
+  #links: ReadonlyMap<number, ControlLink> = new Map();
+  #numQuestions = 0;
+  #heartbeat: Alarm | undefined;
+  #verdict: Verdict | undefined;
+  #ending: Promise<void> | undefined;
+  #freeing: Promise<void> | undefined;
+
+  /** None are linked yet. */
+  constructor(host: PeersHost) {
+    this.#host = host;
+    this.#rank = host.rank;
+    this.#stallTimeoutMs = host.stallTimeoutMs;
+    this.#clock = host.clock;
+  }
+
+  /** Fires when a rank is lost or this one leaves; its reason is what every call rejects with. */
+  get failure(): AbortSignal {
+    return this.#failure.signal;
+  }
+
+  /** Takes the links with all peers over. */
+  enter(links: ReadonlyMap<number, ControlLink>): void {
+    this.#links = links;
+    for (const peer of links.keys()) this.#heardAt.set(peer, this.#clock.now());
+  }
+
+  /** From here on proves to all peers, at regular times, that this rank lives; that does not keep the process alive. */
+  beat(): void {
+    for (const link of this.#links.values()) link.unref();
+    if (this.failure.aborted || this.#links.size === 0) return;
+    const intervalMs = Math.min(this.#stallTimeoutMs / BEATS_PER_TIMEOUT, MAX_BEAT_MS);
+    this.#heartbeat = this.#clock.every(intervalMs, () => {
+      for (const link of this.#links.values()) void link.beat();
+    });
+  }
+
+  /** Resolves when all is closed. */
+  async freed(): Promise<void> {
+    await this.#freeing;
+  }
+
+  /** Who is told what comes on the control link with `peer`. */
+  listenTo(peer: number): ControlListener {
+    return {
+      message: (message) => {
+        this.#heardAt.set(peer, this.#clock.now());
+        this.#message(peer, message);
+      },
+      ended: (cause) => this.#controlEnded(peer, cause),
+    };
+  }
+
+  #message(peer: number, message: Message): void {
+    switch (message.kind) {
+      case "abort": {
+        this.#accusers.add(peer);
+        const { origin, rank, group, op, sequence, bytesDone, bytesExpected } = message;
+        const site = op === "" ? {} : { group, op, sequence, bytesDone, bytesExpected };
+        void this.#conclude({ origin, error: new PeerLostError(rank, message.message, site) });
+        this.#verdict?.spoken(peer);
+        return;
+      }
+      case "bye":
+        this.#departed.add(peer);
+        this.#departure.resolve();
+        this.#departure = Promise.withResolvers();
+        this.#verdict?.spoken(peer);
+        void this.#seeOff(peer);
+        return;
+      case "beat":
+        return;
+      case "where": {
+        const now = this.#clock.now();
+        const recentMs = this.#stallTimeoutMs;
+        const progress = [...this.#host.groups()].map((each) => each.progress);
+        const here = answer(message, progress, { now, recentMs });
+        void this.#links.get(peer)?.send({ kind: "here", question: message.question, ...here });
+        return;
+      }
+      case "here":
+        return this.#questions.get(message.question)?.(message);
+    }
+  }
+
+  #controlEnded(peer: number, cause: unknown): void {
+    this.#verdict?.spoken(peer);
+    if (this.#departed.has(peer) || this.#accusers.has(peer)) return;
+    const running = [...this.#host.groups()].map(({ progress }) => progress.running);
+    const site = { ...running.find((each) => each !== undefined)?.site };
+    const what = cause instanceof FrameError
+      ? `sent what is no message (${cause.message})`
+      : "is lost: its process ended without a goodbye";
+    void this.fail(new PeerLostError(peer, `Rank ${peer} ${what}${describeSite(site)}`, site));
+  }
+
+  /** A peer that leaves waits until its link ends here too: when what it has sent to its groups is read. */
+  async #seeOff(peer: number): Promise<void> {
+    const shared = [...this.#host.groups()].filter(({ ranks }) => ranks.includes(peer));
+    while (!this.failure.aborted && shared.some(({ progress }) => progress.running !== undefined)) {
+      await sleep(POLL_MS, { clock: this.#clock, signal: this.failure });
+    }
+    await this.#links.get(peer)?.finish();
+  }
+
+  /**
+   * A group's connection with `peer` has ended. The control link tells within a moment what has become of the peer; only
+   * if it does not, the peer is blamed.
+   */
+  async groupConnectionEnded(peer: number, site: FailureSite): Promise<void> {
+    const failed = whenAborted(this.failure);
+    const { promise: departure } = this.#departure;
+    if (!this.#departed.has(peer)) await this.#soon(VERDICT_MS, [failed, departure]);
+    const why = this.#departed.has(peer)
+      ? "has closed its world"
+      : "has closed its connection to the group";
+    await this.fail(new PeerLostError(peer, `Rank ${peer} ${why}${describeSite(site)}`, site));
+  }
+
+  /** No bytes came from `peer` for the stall timeout: finds who holds everybody up, and fails if anyone does. */
+  async stalled(peer: number, site: FailureSite & { readonly id: string }): Promise<void> {
+    const call = { group: site.id, sequence: site.sequence ?? 0 };
+    const isCutOff = this.#links.size > 1 &&
+      [...this.#links.keys()].every((each) => this.#isSilent(each));
+    const verdict = isCutOff
+      ? { rank: this.#rank, reason: "it hears no other rank, so it is the one that is cut off" }
+      : await findCulprit(peer, call, {
+        self: this.#rank,
+        ask: (rank, about) => this.#ask(rank, about),
+      });
+    if (verdict === undefined) return;
+    const { rank, reason } = verdict;
+    const seconds = this.#stallTimeoutMs / 1000;
+    await this.fail(
+      new PeerLostError(
+        rank,
+        `Rank ${rank} holds up its peers for ${seconds} s${describeSite(site)}: ${reason}`,
+        site,
+      ),
+    );
+  }
+
+  async #ask(rank: number, call: Call): Promise<Here | undefined> {
+    const question = this.#numQuestions++;
+    if (this.#isSilent(rank)) return undefined;
+    const reply = Promise.withResolvers<Here>();
+    this.#questions.set(question, reply.resolve);
+    const { group, sequence } = call;
+    void this.#links.get(rank)?.send({ kind: "where", question, group, sequence });
+    const patience = Math.min(this.#stallTimeoutMs, MAX_PATIENCE_MS);
+    const gone = whenAborted(this.failure).then(() => undefined);
+    const here = await this.#soon(patience, [reply.promise, gone]);
+    this.#questions.delete(question);
+    return here;
+  }
+
+  /** True if not even a heartbeat has come from this peer for most of the stall timeout. */
+  #isSilent(peer: number): boolean {
+    const heardAt = this.#heardAt.get(peer) ?? 0;
+    return this.#clock.now() - heardAt > this.#stallTimeoutMs * SILENT_SHARE;
+  }
+
+  /** Ends the job on every rank, for what this rank has noticed. */
+  fail(error: PeerLostError): Promise<void> {
+    return this.#conclude({ origin: this.#rank, error });
+  }
+
+  /** Passes a finding on to all peers if it is new; the first one ends this world. */
+  async #conclude(finding: Finding): Promise<void> {
+    const isOwn = finding.origin === this.#rank;
+    if (this.#ending !== undefined && (isOwn || this.#verdict === undefined)) {
+      return await this.#ending;
+    }
+    const speakers = [...this.#links.keys()].filter((peer) => !this.#departed.has(peer));
+    const verdict = this.#verdict ??= new Verdict(speakers, this.#clock);
+    const told = verdict.add(finding) ? this.#tell(abortMessage(finding)) : undefined;
+    this.#ending ??= (async () => {
+      await told;
+      await this.#end(await verdict.settle());
+    })();
+    await this.#ending;
+  }
+
+  /** Says goodbye. Only the first end counts. */
+  async depart(): Promise<void> {
+    this.#ending ??= (async () => {
+      await this.#tell({ kind: "bye" });
+      await this.#end(new Error(`The world of rank ${this.#rank} is closed`));
+    })();
+    await this.#ending;
+  }
+
+  /** Rejects all calls with `reason`, and begins to free everything. */
+  #end(reason: Error): void {
+    this.#heartbeat?.stop();
+    const idle = [...this.#host.groups()].filter(({ progress }) => progress.running === undefined);
+    this.#failure.abort(reason);
+    if (reason instanceof PeerLostError) this.#host.failed();
+    this.#freeing = this.#free(idle.flatMap(({ connections }) => [...connections.values()]));
+  }
+
+  #soon<T>(
+    milliseconds: number,
+    promises: readonly (Promise<T> | undefined)[],
+  ): Promise<T | undefined> {
+    return soon(promises, { clock: this.#clock, milliseconds });
+  }
+
+  async #tell(news: Message): Promise<void> {
+    await this.#soon(TELL_MS, [
+      Promise.all([...this.#links.values()].map((link) => link.send(news))),
+    ]);
+  }
+
+  /** Closes all that is open, when all peers have what this rank has sent, or too much time has passed. */
+  async #free(idle: readonly Connection[]): Promise<void> {
+    const drained = idle.map((connection) => connection.finish());
+    await this.#soon(FAREWELL_MS, [
+      Promise.all([...this.#links.values()].map((link) => link.finish())).then(() => {}),
+    ]);
+    await this.#host.release();
+    await Promise.all(drained);
+    await Promise.all([...this.#links.values()].map((link) => link.close()));
+  }
+}
+
+function abortMessage({ origin, error }: Finding): Message {
+  return {
+    kind: "abort",
+    origin,
+    rank: error.rank,
+    message: error.message,
+    group: [...(error.group ?? [])],
+    op: error.op ?? "",
+    sequence: error.sequence ?? 0,
+    bytesDone: error.bytesDone ?? 0,
+    bytesExpected: error.bytesExpected ?? 0,
+  };
+}
+
+/** How long a group connection's end waits for the control link to say why. */
+const VERDICT_MS = 1_000;
+/** How long a rank that fails or leaves tries to tell its peers. */
+const TELL_MS = 500;
+/** How long it waits then until they have read it. */
+const FAREWELL_MS = 1_000;
+/** Longest wait for a rank to say what it waits for. */
+const MAX_PATIENCE_MS = 2_000;
+/** A rank says that it lives so many times per stall timeout, */
+const BEATS_PER_TIMEOUT = 8;
+/** and at least so often. */
+const MAX_BEAT_MS = 5_000;
+/** Silent for this share of the stall timeout, a rank is not asked any more. */
+const SILENT_SHARE = 0.6;
+const POLL_MS = 5;

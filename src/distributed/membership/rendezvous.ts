@@ -1,0 +1,299 @@
+// How ranks that know only rank 0's address come to know each other.
+//
+//   rank r                        rank 0 (listens on host:port)
+//     | proof, hello(join, r, address) -> |
+//     | <- waiting(missing ranks) ------- |   at every arrival, so that whoever gives up can name who is missing
+//     | <- table(addresses) ------------- |   when all have come
+//   then every pair of ranks is joined by a control link; those to rank 0 are the connections above.
+//
+// Every rank has one port: rank 0 on host:port, the others on an address that was asked for (loopback by default). Beside
+// it a rank has a Unix socket, whose name is in the table too: ranks of its host take that way by themselves.
+// Rank 0's stays open for the whole job, so a late or second rank is told so, and a second job finds the port taken.
+
+import { Acceptor, connectionKey } from "../wire/acceptor.ts";
+import { ControlLink, type ControlListener } from "./control_link.ts";
+import { Deadline, sleep } from "../wire/deadline.ts";
+import { dial } from "../wire/dial.ts";
+import { type JobKey, ProofError, RefusedError } from "../wire/handshake.ts";
+import { judge, taken } from "./admission.ts";
+import { type Hello, readMessage } from "../wire/control_message.ts";
+import { type Listener, listenTcp, listenUnix } from "../wire/listener.ts";
+import { listenTls } from "../wire/tls.ts";
+import type { Address, Connection } from "../wire/transport.ts";
+import { isLoopback, type SettledOptions } from "./world_options.ts";
+
+/** What a rank knows before it joins. */
+export interface RendezvousOptions extends SettledOptions {
+  readonly key: JobKey;
+  /** Fires when the world fails before all have met. */
+  readonly failure: AbortSignal;
+  /** Who is told what comes on the control link with a peer. */
+  readonly listenTo: (peer: number) => ControlListener;
+}
+
+/** What a rank knows after it has joined. The caller owns the acceptor and the links. */
+export interface Membership {
+  readonly acceptor: Acceptor;
+  /** Where each rank listens. */
+  readonly addresses: readonly Address[];
+  /** The control link with each peer. */
+  readonly links: ReadonlyMap<number, ControlLink>;
+}
+
+/**
+ * Joins the job.
+ *
+ * @throws {Error} if the port is taken, the secret is another, the rank is refused, or not all ranks come in time.
+ */
+export async function rendezvous(options: RendezvousOptions): Promise<Membership> {
+  const links = new Map<number, ControlLink>();
+  const { listeners, address } = await listen(options);
+  const acceptor = new Acceptor(listeners, {
+    key: options.key,
+    address,
+    judge: judge(options, (rank) => links.has(rank)),
+  });
+  using deadline = new Deadline(options.timeoutMs, options.failure);
+  try {
+    const meeting = { ...options, acceptor, links, signal: deadline.signal };
+    const addresses = options.rank === 0 ? await gather(meeting) : await join(meeting);
+    return { acceptor, addresses, links };
+  } catch (error) {
+    await acceptor.close();
+    await Promise.all([...links.values()].map((link) => link.close()));
+    options.failure.throwIfAborted();
+    throw error;
+  }
+}
+
+interface Meeting extends RendezvousOptions {
+  readonly acceptor: Acceptor;
+  readonly links: Map<number, ControlLink>;
+  readonly signal: AbortSignal;
+}
+
+/** Rank 0: waits for all others, then tells them each other's addresses. */
+async function gather(meeting: Meeting): Promise<readonly Address[]> {
+  const { acceptor, links, worldSize, signal, listenTo } = meeting;
+  const { host: hostname, port, advertise } = meeting;
+  const addresses: Address[] = [{ ...acceptor.address, hostname, port, ...advertise }];
+  const complete = Promise.withResolvers<void>();
+  const missing = () => peersOf(meeting).filter((peer) => !links.has(peer));
+  const toAll = (message: Parameters<ControlLink["send"]>[0]) =>
+    Promise.all([...links.values()].map((link) => link.send(message)));
+
+  acceptor.onJoin((hello, connection) => {
+    if (links.has(hello.rank)) {
+      const late = new ControlLink(connection, { message: () => {}, ended: () => {} });
+      late.send({ kind: "refused", reason: taken(hello.rank) }).then(() => late.close());
+      return;
+    }
+    const link = new ControlLink(connection, {
+      message: () => {},
+      // It left before all had come: its place is free again.
+      ended: () => {
+        links.delete(hello.rank);
+        link.close();
+      },
+    });
+    links.set(hello.rank, link);
+    addresses[hello.rank] = hello.address;
+    if (links.size === worldSize - 1) complete.resolve();
+    else toAll({ kind: "waiting", missing: missing() });
+  });
+  const giveUp = () => complete.reject(new Error(absent(meeting, missing())));
+  signal.addEventListener("abort", giveUp);
+  try {
+    if (worldSize > 1) await complete.promise;
+  } catch (error) {
+    await toAll({
+      kind: "refused",
+      reason: error instanceof Error ? error.message : String(error),
+    });
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+  }
+  for (const [peer, link] of links) link.listen(listenTo(peer));
+  await toAll({ kind: "table", addresses });
+  return addresses;
+}
+
+/** Any other rank: finds rank 0, waits for the table, then meets the other ranks. */
+async function join(meeting: Meeting): Promise<readonly Address[]> {
+  const { acceptor, links, rank, signal, listenTo, key } = meeting;
+  const master = await findMaster(meeting);
+  const addresses = await awaitTable(meeting, master);
+  links.set(0, new ControlLink(master, listenTo(0)));
+  await Promise.all(
+    peersOf(meeting).filter((peer) => peer !== 0).map(async (peer) => {
+      try {
+        const connection = peer < rank
+          ? await dial(addresses[peer], {
+            key,
+            tls: meeting.tls,
+            hello: (connection) => helloTo(peer, meeting, { purpose: "control", connection }),
+            signal,
+          })
+          : await acceptor.take(
+            connectionKey({ purpose: "control", group: "", rank: peer }),
+            signal,
+          );
+        links.set(peer, new ControlLink(connection, listenTo(peer)));
+      } catch (cause) {
+        throw new Error(`Rank ${rank} could not meet rank ${peer}: ${text(cause)}`, { cause });
+      }
+    }),
+  );
+  return addresses;
+}
+
+/** Dials rank 0 until it answers; it may start later than this rank. */
+async function findMaster(meeting: Meeting): Promise<Connection> {
+  const { rank, host, port, key, signal, timeoutMs } = meeting;
+  const where = `${host}:${port}`;
+  let last: unknown;
+  for (let delay = 20; !signal.aborted; delay = Math.min(2 * delay, 500)) {
+    try {
+      using attempt = new Deadline(ATTEMPT_TIMEOUT_MS, signal);
+      const hello = (connection: Connection) =>
+        helloTo(0, meeting, { purpose: "join", connection });
+      return await dial({ hostname: host, port }, {
+        key,
+        hello,
+        tls: meeting.tls,
+        signal: attempt.signal,
+      });
+    } catch (cause) {
+      if (cause instanceof ProofError) {
+        throw new Error(
+          `Rank ${rank} cannot join at ${where}: ${cause.message}. Give all ranks of a job the same secret ` +
+            "(MESHFACTOR_SECRET), and each job its own port (MASTER_PORT)",
+          { cause },
+        );
+      }
+      if (cause instanceof BindError) throw cause;
+      if (cause instanceof RefusedError) throw notAdmitted(meeting, cause);
+      last = cause;
+    }
+    await sleep(delay, { signal });
+  }
+  throw new Error(
+    `Rank ${rank} found no rank 0 at ${where} within ${timeoutMs} ms: start rank 0, or correct ` +
+      `MASTER_ADDR and MASTER_PORT (last: ${text(last)})${
+        meeting.tls === undefined ? "" : UNSIGNED
+      }`,
+    { cause: last },
+  );
+}
+
+async function awaitTable(meeting: Meeting, master: Connection): Promise<readonly Address[]> {
+  // Rank 0 gives up at the same moment and knows best who is missing: leaving first would make it count this rank in.
+  let closing: ReturnType<typeof setTimeout> | undefined;
+  const close = () => closing = setTimeout(() => master.close(), REFUSAL_GRACE_MS);
+  meeting.signal.addEventListener("abort", close);
+  let missing: readonly number[] | undefined;
+  try {
+    while (true) {
+      const message = await readMessage(master);
+      if (message.kind === "table") {
+        meeting.signal.throwIfAborted();
+        return message.addresses;
+      }
+      if (message.kind === "refused") throw new RefusedError(message.reason);
+      if (message.kind === "waiting") missing = message.missing;
+    }
+  } catch (cause) {
+    master.close();
+    if (cause instanceof RefusedError) throw notAdmitted(meeting, cause);
+    if (meeting.signal.aborted) throw new Error(absent(meeting, missing ?? []), { cause });
+    throw new Error(
+      `Rank 0 at ${meeting.host}:${meeting.port} left before all ranks had joined`,
+      { cause },
+    );
+  } finally {
+    meeting.signal.removeEventListener("abort", close);
+    clearTimeout(closing);
+  }
+}
+
+/** Opens what this rank is reached by. */
+async function listen(
+  options: RendezvousOptions,
+): Promise<{ readonly listeners: readonly Listener[]; readonly address: Address }> {
+  const { rank, bind, port, ports, tls } = options;
+  const where = {
+    rank,
+    hostname: bind,
+    ports: rank === 0 ? { first: port, last: port } : ports,
+  };
+  const open = () => tls === undefined ? listenTcp(where) : listenTls(where, tls);
+  let tcp = await open();
+  if (rank !== 0 && tcp.address.port === port) {
+    // Rank 0's own, which it has not taken yet: kept while another is looked for, then left to it.
+    const taken = tcp;
+    try {
+      tcp = await open();
+    } finally {
+      taken.close();
+    }
+  }
+  const unix = options.sameHost === "unix" ? listenUnix() : undefined;
+  return unix === undefined
+    ? { listeners: [tcp], address: tcp.address }
+    : { listeners: [tcp, unix], address: { ...tcp.address, path: unix.path } };
+}
+
+function helloTo(
+  to: number,
+  { rank, worldSize, acceptor, advertise }: Meeting,
+  { purpose, connection }: {
+    readonly purpose: "join" | "control";
+    readonly connection: Connection;
+  },
+): Hello {
+  const address = advertise === undefined
+    ? reachable(rank, acceptor.address, connection)
+    : { ...acceptor.address, ...advertise };
+  return { kind: "hello", purpose, rank, to, worldSize, address, group: "" };
+}
+
+/** The address to give to others: what it listens on, or if that is every address, the one it reaches `connection` by. */
+function reachable(rank: number, listening: Address, connection: Connection): Address {
+  const { localHostname: here, remoteHostname: there } = connection;
+  if (ANY_ADDRESS.has(listening.hostname)) return { ...listening, hostname: here };
+  if (isLoopback(listening.hostname) && !isLoopback(there) && here !== there) {
+    throw new BindError(
+      `Rank ${rank} listens on ${listening.hostname}, which the ranks at ${there} cannot reach: ` +
+        `give it the address of its network interface as \`bind\`, such as ${here}, or the interface's name`,
+    );
+  }
+  return listening;
+}
+
+/** This rank listens where its peers cannot reach it. */
+class BindError extends Error {}
+
+function peersOf({ rank, worldSize }: RendezvousOptions): number[] {
+  return Array.from({ length: worldSize }, (_, peer) => peer).filter((peer) => peer !== rank);
+}
+
+function notAdmitted({ rank, host, port }: Meeting, cause: RefusedError): Error {
+  return new Error(`Rank ${rank} cannot join at ${host}:${port}: ${cause.message}`, { cause });
+}
+
+function absent({ worldSize, host, port, timeoutMs }: Meeting, missing: readonly number[]): string {
+  const ranks = missing.length === 1 ? `Rank ${missing[0]}` : `Ranks ${missing.join(", ")}`;
+  return `${ranks} of ${worldSize} did not join at ${host}:${port} within ${timeoutMs} ms: ` +
+    "start them with the same MASTER_ADDR, MASTER_PORT and secret";
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+const ANY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+const UNSIGNED =
+  "; with TLS, rank 0 drops without a word whoever has no certificate that its authority has signed";
+const REFUSAL_GRACE_MS = 1_000;
+const ATTEMPT_TIMEOUT_MS = 5_000;

@@ -1,0 +1,148 @@
+// The last 1,024 calls of a group on this rank: always on, so that a failure that happens once a week can be explained.
+//
+// Call s lives in slot s mod 1,024 of arrays that are made once; noting it writes a dozen numbers and allocates nothing.
+// Two ranks' records of the same group must agree on op, dtype, reduction, root, count and counts of every call number;
+// src/cli/analyse.ts finds the first where they do not.
+
+import { ALGORITHMS, DTYPES, type Fingerprint, OPS, REDUCTIONS } from "../wire/frame.ts";
+import { MessageRecorder } from "./message_recorder.ts";
+
+/** How far a call has come. */
+export type CallState = "queued" | "running" | "finished" | "failed";
+
+/** One call, as it is dumped. Times are milliseconds since 1970, 0 if that has not happened. */
+export interface CallRecord {
+  /** Position of the call in its group, from 0. */
+  readonly sequence: number;
+  /** Name of the call, such as `allReduce`. */
+  readonly op: string;
+  /** Element type. */
+  readonly dtype: string;
+  /** How it was scheduled. */
+  readonly algorithm: string;
+  /** How terms become one. */
+  readonly reduction: string;
+  /** Group rank of the root, 0 where there is none. */
+  readonly root: number;
+  /** Elements in the whole. */
+  readonly count: number;
+  /** Digest of the counts per rank, 0 where they follow from `count`. */
+  readonly countsDigest: number;
+  /** How far it has come. */
+  readonly state: CallState;
+  /** When it was made. */
+  readonly queuedAt: number;
+  /** When its turn came. */
+  readonly beganAt: number;
+  /** When it finished or failed. */
+  readonly endedAt: number;
+  /** Payload received and sent so far. */
+  readonly bytesDone: number;
+  /** Payload to receive and to send. */
+  readonly bytesExpected: number;
+}
+
+/** What is noted of a call when it is made. */
+export type RecordedCall = Omit<Fingerprint, "group">;
+
+const CALL_STATES: readonly CallState[] = ["queued", "running", "finished", "failed"];
+
+/** Calls that are kept. */
+export const RECORDED_CALLS = 1024;
+
+/** Notes the calls of one group. Call numbers go up by one, from 0. */
+export class CallRecorder {
+  /** What was sent and received point to point. */
+  readonly messages: MessageRecorder = new MessageRecorder();
+  readonly #sequence = new Float64Array(RECORDED_CALLS).fill(-1);
+  readonly #op = new Uint8Array(RECORDED_CALLS);
+  readonly #dtype = new Uint8Array(RECORDED_CALLS);
+  readonly #algorithm = new Uint8Array(RECORDED_CALLS);
+  readonly #reduction = new Uint8Array(RECORDED_CALLS);
+  readonly #state = new Uint8Array(RECORDED_CALLS);
+  readonly #root = new Uint32Array(RECORDED_CALLS);
+  readonly #count = new Float64Array(RECORDED_CALLS);
+  readonly #countsDigest = new Uint32Array(RECORDED_CALLS);
+  readonly #queuedAt = new Float64Array(RECORDED_CALLS);
+  readonly #beganAt = new Float64Array(RECORDED_CALLS);
+  readonly #endedAt = new Float64Array(RECORDED_CALLS);
+  readonly #bytesDone = new Float64Array(RECORDED_CALLS);
+  readonly #bytesExpected = new Float64Array(RECORDED_CALLS);
+
+  /** A call was made. */
+  queued(call: RecordedCall): void {
+    const slot = call.sequence % RECORDED_CALLS;
+    this.#sequence[slot] = call.sequence;
+    this.#op[slot] = OPS.indexOf(call.op);
+    this.#dtype[slot] = DTYPES.indexOf(call.dtype);
+    this.#algorithm[slot] = ALGORITHMS.indexOf(call.algorithm);
+    this.#reduction[slot] = REDUCTIONS.indexOf(call.reduction);
+    this.#state[slot] = CALL_STATES.indexOf("queued");
+    this.#root[slot] = call.root;
+    this.#count[slot] = call.count;
+    this.#countsDigest[slot] = call.countsDigest;
+    this.#queuedAt[slot] = now();
+    this.#beganAt[slot] = 0;
+    this.#endedAt[slot] = 0;
+    this.#bytesDone[slot] = 0;
+    this.#bytesExpected[slot] = 0;
+  }
+
+  /** Its turn has come; so many bytes of payload are to be received and sent. */
+  began(sequence: number, bytesExpected: number): void {
+    const slot = sequence % RECORDED_CALLS;
+    this.beganAtOnce(sequence, bytesExpected);
+    this.#beganAt[slot] = now();
+  }
+
+  /** It was its turn when it was made: the clock, which costs more than all the rest here, need not be read again. */
+  beganAtOnce(sequence: number, bytesExpected: number): void {
+    const slot = sequence % RECORDED_CALLS;
+    this.#state[slot] = CALL_STATES.indexOf("running");
+    this.#beganAt[slot] = this.#queuedAt[slot];
+    this.#bytesExpected[slot] = bytesExpected;
+  }
+
+  /** So many more bytes of its payload have been received or sent. */
+  moved(sequence: number, bytes: number): void {
+    this.#bytesDone[sequence % RECORDED_CALLS] += bytes;
+  }
+
+  /** It has ended. */
+  ended(sequence: number, state: "finished" | "failed"): void {
+    const slot = sequence % RECORDED_CALLS;
+    this.#state[slot] = CALL_STATES.indexOf(state);
+    this.#endedAt[slot] = now();
+  }
+
+  /** How much of a call that is still kept has been moved. */
+  bytesOf(sequence: number): { readonly bytesDone: number; readonly bytesExpected: number } {
+    const slot = sequence % RECORDED_CALLS;
+    return { bytesDone: this.#bytesDone[slot], bytesExpected: this.#bytesExpected[slot] };
+  }
+
+  /** What is kept, oldest first. */
+  records(): CallRecord[] {
+    const slots = Array.from(this.#sequence.keys()).filter((slot) => this.#sequence[slot] >= 0);
+    return slots.sort((a, b) => this.#sequence[a] - this.#sequence[b]).map((slot) => ({
+      sequence: this.#sequence[slot],
+      op: OPS[this.#op[slot]],
+      dtype: DTYPES[this.#dtype[slot]],
+      algorithm: ALGORITHMS[this.#algorithm[slot]],
+      reduction: REDUCTIONS[this.#reduction[slot]],
+      root: this.#root[slot],
+      count: this.#count[slot],
+      countsDigest: this.#countsDigest[slot],
+      state: CALL_STATES[this.#state[slot]],
+      queuedAt: this.#queuedAt[slot],
+      beganAt: this.#beganAt[slot],
+      endedAt: this.#endedAt[slot],
+      bytesDone: this.#bytesDone[slot],
+      bytesExpected: this.#bytesExpected[slot],
+    }));
+  }
+}
+
+function now(): number {
+  return performance.timeOrigin + performance.now();
+}

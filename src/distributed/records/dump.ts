@@ -1,0 +1,123 @@
+// What a rank leaves behind when its world fails: the last calls of all its groups, as one file of JSON per rank.
+//
+// Written only where a folder was asked for (the option `dumpFolder`, MESHFACTOR_DUMP or the launcher's --dump): a job has
+// no business writing files elsewhere. src/cli/analyse.ts reads the files of all ranks.
+
+import type { PeerLostError } from "../failures/failure.ts";
+import type { MessageRecord } from "./message_recorder.ts";
+import type { CallRecord } from "./call_recorder.ts";
+
+/** One group's calls on one rank. */
+export interface GroupDump {
+  /** The group's id in hex, the same on all its ranks. */
+  readonly id: string;
+  /** Global ranks, in group order. */
+  readonly ranks: readonly number[];
+  /** The last calls, oldest first. */
+  readonly calls: readonly CallRecord[];
+  /** The last messages sent and received point to point, in the order of the calls. */
+  readonly messages: readonly MessageRecord[];
+}
+
+/** One rank's file. */
+export interface Dump {
+  /** Of this format. */
+  readonly version: 2;
+  /** Global rank that has written it. */
+  readonly rank: number;
+  /** Number of ranks of the job. */
+  readonly worldSize: number;
+  /** When it was written, in ISO 8601. */
+  readonly time: string;
+  /** The failure, as all ranks are told it; null if there was none. */
+  readonly error: { readonly rank: number; readonly message: string } | null;
+  /** All groups that the rank was in. */
+  readonly groups: readonly GroupDump[];
+}
+
+/** Makes a dump of `groups`. */
+export function makeDump(
+  { rank, worldSize }: Pick<Dump, "rank" | "worldSize">,
+  { error, groups }: {
+    readonly error: PeerLostError | undefined;
+    readonly groups: readonly GroupDump[];
+  },
+): Dump {
+  return {
+    version: 2,
+    rank,
+    worldSize,
+    time: new Date().toISOString(),
+    error: error === undefined ? null : { rank: error.rank, message: error.message },
+    groups,
+  };
+}
+
+/** Writes a dump to `folder`, which is made if it is missing, before anything else runs, and returns its path. */
+export function writeDump(dump: Dump, folder: string): string {
+  Deno.mkdirSync(folder, { recursive: true });
+  const path = `${folder}/meshfactor-rank-${dump.rank}.json`;
+  Deno.writeTextFileSync(path, JSON.stringify(dump));
+  return path;
+}
+
+/**
+ * Reads a dump's text.
+ *
+ * @throws {TypeError} if it is not one.
+ */
+export function parseDump(text: string): Dump {
+  const dump: unknown = JSON.parse(text);
+  if (!isDump(dump)) throw new TypeError("This is not a dump of a rank, or of another version");
+  return dump;
+}
+
+function isDump(value: unknown): value is Dump {
+  return hasFields(value, { rank: "number", worldSize: "number", time: "string" }) &&
+    "version" in value && value.version === 2 &&
+    "groups" in value && Array.isArray(value.groups) && value.groups.every(isGroupDump);
+}
+
+function isGroupDump(value: unknown): value is GroupDump {
+  return hasFields(value, { id: "string" }) &&
+    "ranks" in value && Array.isArray(value.ranks) &&
+    value.ranks.every((rank) => typeof rank === "number") &&
+    "calls" in value && Array.isArray(value.calls) &&
+    value.calls.every((call) => hasFields(call, CALL_FIELDS)) &&
+    "messages" in value && Array.isArray(value.messages) &&
+    value.messages.every((message) => hasFields(message, MESSAGE_FIELDS));
+}
+
+function hasFields(value: unknown, fields: Readonly<Record<string, string>>): value is object {
+  return typeof value === "object" && value !== null &&
+    Object.entries(fields).every(([name, type]) =>
+      typeof Object.getOwnPropertyDescriptor(value, name)?.value === type
+    );
+}
+
+const CALL_FIELDS = {
+  sequence: "number",
+  op: "string",
+  dtype: "string",
+  algorithm: "string",
+  reduction: "string",
+  root: "number",
+  count: "number",
+  countsDigest: "number",
+  state: "string",
+  queuedAt: "number",
+  bytesDone: "number",
+  bytesExpected: "number",
+};
+
+const MESSAGE_FIELDS = {
+  op: "string",
+  peer: "number",
+  sequence: "number",
+  dtype: "string",
+  count: "number",
+  state: "string",
+  queuedAt: "number",
+  bytesDone: "number",
+  bytesExpected: "number",
+};

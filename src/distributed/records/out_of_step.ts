@@ -1,0 +1,156 @@
+// Which rank is first out of step, from what all ranks have left behind.
+//
+// In every group, call s must be the same on all ranks. The first s of a group where it is not tells who went astray:
+//   a rank's call s is another than that of most     -> that rank; if its calls go on as the others' do one later (earlier),
+//                                                       it has left call s out (put one in)
+//   a rank has not made call s, others have          -> that rank, or, if it has left nothing behind, it has died
+//   all have made it, and it has not ended           -> the rank that has moved the smallest part of its bytes
+// Of several groups, the one whose call was made first counts: what follows elsewhere follows from it.
+
+import type { Dump } from "./dump.ts";
+import type { CallRecord } from "./call_recorder.ts";
+
+/** Who is out of step in a group, where, and how. */
+export interface OutOfStep {
+  /** Global ranks. */
+  readonly ranks: readonly number[];
+  /** Global ranks of the group, in group order. */
+  readonly group: readonly number[];
+  readonly sequence: number;
+  /** What is out of step, such as `call 5`. */
+  readonly what: string;
+  /** What is wrong, as a sentence. */
+  readonly reason: string;
+  /** When the first rank made that call, in milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** Every group's first disagreement, the earliest first; none if all ranks are in step. */
+export function findOutOfStep(dumps: readonly Dump[]): OutOfStep[] {
+  const groups = new Map<string, Member[]>();
+  const ranksOf = new Map<string, readonly number[]>();
+  for (const { rank, groups: own } of dumps) {
+    for (const { id, ranks, calls } of own) {
+      ranksOf.set(id, ranks);
+      const bySequence = new Map(calls.map((call) => [call.sequence, call]));
+      const last = calls.at(-1)?.sequence ?? -1;
+      groups.set(id, [
+        ...groups.get(id) ?? [],
+        { rank, calls: bySequence, first: calls[0]?.sequence ?? 0, last },
+      ]);
+    }
+  }
+  return [...groups]
+    .flatMap(([id, members]) => inGroup(ranksOf.get(id) ?? [], members) ?? [])
+    .sort((a, b) => a.at - b.at);
+}
+
+/** One rank of a group and its calls by number. */
+interface Member {
+  readonly rank: number;
+  readonly calls: ReadonlyMap<number, CallRecord>;
+  /** Number of its oldest call that is kept. */
+  readonly first: number;
+  /** Number of its newest call; -1 if it has made none. */
+  readonly last: number;
+}
+
+function inGroup(group: readonly number[], members: readonly Member[]): OutOfStep | undefined {
+  const begin = Math.max(...members.map(({ first }) => first));
+  const end = Math.max(...members.map(({ last }) => last));
+  const silent = group.filter((rank) => !members.some((member) => member.rank === rank));
+  for (let sequence = begin; sequence <= end; sequence++) {
+    const found = another(sequence, members) ?? absent(sequence, members) ??
+      unfinished(sequence, members, silent);
+    if (found === undefined) continue;
+    const times = members.flatMap(({ calls }) => calls.get(sequence)?.queuedAt ?? []);
+    return { ...found, group, sequence, what: `call ${sequence}`, at: Math.min(...times) };
+  }
+  return undefined;
+}
+
+type Found = Pick<OutOfStep, "ranks" | "reason"> | undefined;
+
+function another(sequence: number, members: readonly Member[]): Found {
+  const made = members.filter(({ calls }) => calls.has(sequence));
+  const byCall = Map.groupBy(made, ({ calls }) => describe(calls.get(sequence)));
+  if (byCall.size < 2) return undefined;
+  const [most, ...others] = [...byCall].sort(([, a], [, b]) => b.length - a.length);
+  const isTie = others[0][1].length === most[1].length;
+  const astray = isTie ? made : others.flatMap(([, each]) => each);
+  const reason = others.map(([call, each]) =>
+    `${name(each)} called ${call}${
+      isTie ? "" : hint(sequence, { astray: each[0], usual: most[1][0] })
+    }`
+  );
+  return {
+    ranks: astray.map(({ rank }) => rank),
+    reason: `${reason.join("; ")}; ${name(most[1])} called ${most[0]}`,
+  };
+}
+
+/** Whether the rank's calls go on as those of the others, but shifted by one. */
+function hint(
+  sequence: number,
+  { astray, usual }: { readonly astray: Member; readonly usual: Member },
+): string {
+  const goesOnAs = (a: Member, b: Member) => {
+    const next = b.calls.get(sequence + 1);
+    return next !== undefined && describe(a.calls.get(sequence)) === describe(next);
+  };
+  if (goesOnAs(astray, usual)) return " (it has left one call out, it seems)";
+  if (goesOnAs(usual, astray)) return " (it has put one call in, it seems)";
+  return "";
+}
+
+function absent(sequence: number, members: readonly Member[]): Found {
+  const late = members.filter(({ last }) => last < sequence);
+  if (late.length === 0) return undefined;
+  const made = members.filter(({ calls }) => calls.has(sequence));
+  return {
+    ranks: late.map(({ rank }) => rank),
+    reason: `${name(late)} never made the call; ${name(made)} called ` +
+      describe(made[0].calls.get(sequence)),
+  };
+}
+
+function unfinished(
+  sequence: number,
+  members: readonly Member[],
+  silent: readonly number[],
+): Found {
+  const open = members.flatMap(({ rank, calls }) => {
+    const call = calls.get(sequence);
+    return call === undefined || call.state === "finished" ? [] : [{ rank, call }];
+  });
+  if (open.length === 0) return undefined;
+  const what = describe(open[0].call);
+  if (silent.length > 0) {
+    const ranks = silent.length === 1 ? `rank ${silent[0]}` : `ranks ${silent.join(", ")}`;
+    return {
+      ranks: silent,
+      reason: `${ranks} left no dump, so it was killed or stopped; the others were in ${what}`,
+    };
+  }
+  const share = ({ call }: typeof open[number]) =>
+    call.bytesExpected === 0 ? 1 : call.bytesDone / call.bytesExpected;
+  const least = open.reduce((a, b) => share(b) < share(a) ? b : a);
+  const { bytesDone, bytesExpected } = least.call;
+  return {
+    ranks: [least.rank],
+    reason: `${what} did not end; rank ${least.rank} has moved the smallest part of it, ` +
+      `${bytesDone} of ${bytesExpected} bytes`,
+  };
+}
+
+function describe(call: CallRecord | undefined): string {
+  if (call === undefined) return "nothing";
+  const { op, dtype, algorithm, reduction, root, count, countsDigest } = call;
+  const digest = countsDigest === 0 ? "" : `, counts ${countsDigest.toString(16)}`;
+  return `${op} of ${count} ${dtype} (${reduction}, ${algorithm}, root ${root}${digest})`;
+}
+
+function name(members: readonly Member[]): string {
+  const ranks = members.map(({ rank }) => rank);
+  return ranks.length === 1 ? `rank ${ranks[0]}` : `ranks ${ranks.join(", ")}`;
+}

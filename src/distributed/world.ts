@@ -1,0 +1,280 @@
+// All ranks of a job as one of them sees it: its groups, its links to the others, and the one failure they share.
+
+import { type Acceptor, connectionKey } from "./wire/acceptor.ts";
+import { systemClock } from "./wire/clock.ts";
+import { Deadline } from "./wire/deadline.ts";
+import { dial } from "./wire/dial.ts";
+import { type Dump, makeDump, writeDump } from "./records/dump.ts";
+import { PeerLostError } from "./failures/failure.ts";
+import { groupId } from "./wire/frame.ts";
+import { type GroupHost, ProcessGroup } from "./group.ts";
+import { importSecret, type JobKey } from "./wire/handshake.ts";
+import { Peers, type SharedGroup } from "./membership/control_plane.ts";
+import { rendezvous } from "./membership/rendezvous.ts";
+import { CallRecorder } from "./records/call_recorder.ts";
+import { noProgress } from "./failures/stall.ts";
+import type { Address, Connection } from "./wire/transport.ts";
+import {
+  type SettledOptions,
+  withDefaults,
+  type WorldOptions,
+} from "./membership/world_options.ts";
+
+/** One rank's membership in a job. */
+export class World implements AsyncDisposable {
+  /** This process's global rank. */
+  readonly rank: number;
+  /** Number of ranks. */
+  readonly worldSize: number;
+  /** This rank among those of its host. */
+  readonly localRank: number;
+
+  readonly #options: SettledOptions;
+  readonly #peers: Peers;
+  readonly #groups = new Map<string, GroupEntry>();
+  readonly #ordinals = new Map<string, number>();
+  #key: JobKey | undefined;
+  #acceptor: Acceptor | undefined;
+  #addresses: readonly Address[] = [];
+  #group: ProcessGroup | undefined;
+
+  private constructor(options: SettledOptions) {
+    this.#options = options;
+    this.rank = options.rank;
+    this.worldSize = options.worldSize;
+    this.localRank = options.localRank;
+    this.#peers = new Peers({
+      rank: options.rank,
+      stallTimeoutMs: options.stallTimeoutMs,
+      clock: systemClock,
+      groups: () => this.#groups.values(),
+      failed: () => this.#writeDump(),
+      release: () => this.#release(),
+    });
+  }
+
+  /**
+   * Joins the job that `options` describe and connects the group of all ranks.
+   *
+   * @throws {RangeError | TypeError} if an option is out of range.
+   * @throws {Error} if the port is taken, the secret is another, the rank is refused, or not all ranks come in time.
+   */
+  static async join(options: WorldOptions): Promise<World> {
+    const world = new World(withDefaults(options));
+    await world.#join();
+    return world;
+  }
+
+  /** The group of all ranks. */
+  get group(): ProcessGroup {
+    if (this.#group === undefined) throw new Error("The world has not been joined");
+    return this.#group;
+  }
+
+  /** True once a rank is lost or this world is closed. */
+  get ended(): boolean {
+    return this.#peers.failure.aborted;
+  }
+
+  /**
+   * Connects the group of these global ranks, in this order. All of them must call it, in the same order as other calls
+   * for the same ranks; no other rank needs to.
+   *
+   * @throws {RangeError} if a rank is given twice, is out of range, or this rank is not among them.
+   */
+  async createGroup(ranks: readonly number[]): Promise<ProcessGroup> {
+    this.#requireRanks(ranks);
+    const name = ranks.join(",");
+    const ordinal = this.#ordinals.get(name) ?? 0;
+    this.#ordinals.set(name, ordinal + 1);
+    const id = groupId(ranks, ordinal);
+    const progress = noProgress(id.toString(16));
+    this.#peers.failure.throwIfAborted();
+    const recorder = new CallRecorder();
+    const entry: GroupEntry = { ranks: [...ranks], progress, recorder, connections: new Map() };
+    this.#groups.set(progress.group, entry);
+    const connections = await this.#connectPeers(ranks, progress.group);
+    entry.connections = connections;
+    try {
+      this.#peers.failure.throwIfAborted();
+      entry.group = new ProcessGroup({
+        host: this.#host(),
+        ranks: [...ranks],
+        id,
+        connections,
+        progress,
+        algorithms: this.#options.algorithms,
+        recorder,
+        closed: () => {
+          // What a failed world has to tell is kept.
+          if (!this.#peers.failure.aborted) this.#groups.delete(progress.group);
+        },
+      });
+      return entry.group;
+    } catch (error) {
+      for (const connection of connections.values()) connection.close();
+      throw error;
+    }
+  }
+
+  /** The last calls of all groups of this rank, for src/cli/analyse.ts; what is written when a world fails. */
+  dump(): Dump {
+    const { reason } = this.#peers.failure;
+    return makeDump(this, {
+      error: reason instanceof PeerLostError ? reason : undefined,
+      groups: [...this.#groups].map(([id, { ranks, recorder }]) => ({
+        id,
+        ranks,
+        calls: recorder.records(),
+        messages: recorder.messages.records(),
+      })),
+    });
+  }
+
+  /** Ends the job on every rank: all calls of all ranks reject with an error that names this rank and `cause`. */
+  async abort(cause: Error): Promise<void> {
+    await this.#peers.fail(
+      new PeerLostError(this.rank, `Rank ${this.rank} failed: ${cause.message}`, { cause }),
+    );
+    await this.#peers.freed();
+  }
+
+  /** Leaves the job in order; pending and later calls of this rank reject. Again: nothing. */
+  async close(): Promise<void> {
+    await this.#peers.depart();
+    await this.#peers.freed();
+  }
+
+  /** As `close`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #join(): Promise<void> {
+    const { rank, worldSize, secret, timeoutMs } = this.#options;
+    if (worldSize > 1) {
+      this.#key = await importSecret(secret);
+      const { acceptor, addresses, links } = await rendezvous({
+        ...this.#options,
+        key: this.#key,
+        failure: this.#peers.failure,
+        listenTo: (peer) => this.#peers.listenTo(peer),
+      });
+      this.#acceptor = acceptor;
+      this.#addresses = addresses;
+      this.#peers.enter(links);
+    }
+    try {
+      this.#group = await this.createGroup(Array.from({ length: worldSize }, (_, each) => each));
+    } catch (error) {
+      await this.close();
+      throw new Error(
+        `Rank ${rank} could not connect to all ranks within ${timeoutMs} ms: ${
+          error instanceof Error ? error.message : error
+        }`,
+        { cause: error },
+      );
+    }
+    // From here on only collectives keep the process alive, so a program that forgets to close still ends.
+    this.#acceptor?.unref();
+    this.#peers.beat();
+  }
+
+  /** The higher rank of a pair dials the lower. */
+  async #connectPeers(ranks: readonly number[], group: string): Promise<Map<number, Connection>> {
+    using deadline = new Deadline(this.#options.timeoutMs, this.#peers.failure);
+    const connections = new Map<number, Connection>();
+    const results = await Promise.allSettled(ranks.map(async (peer, position) => {
+      if (peer === this.rank) return;
+      connections.set(position, await this.#connectPeer(peer, group, deadline.signal));
+    }));
+    const late = ranks.filter((_, position) => results[position].status === "rejected");
+    if (late.length === 0) return connections;
+    for (const connection of connections.values()) connection.close();
+    this.#peers.failure.throwIfAborted();
+    await this.#peers.fail(
+      new PeerLostError(
+        late[0],
+        `Rank ${late.join(", ")} did not connect to the group [${ranks.join(", ")}] within ` +
+          `${this.#options.timeoutMs} ms, but every rank of a group must create it: ` +
+          reasonOf(results[ranks.indexOf(late[0])]),
+        { group: ranks },
+      ),
+    );
+    throw this.#peers.failure.reason;
+  }
+
+  async #connectPeer(peer: number, group: string, signal: AbortSignal): Promise<Connection> {
+    const [acceptor, key] = [this.#acceptor, this.#key];
+    if (acceptor === undefined || key === undefined) throw new Error("A world of one has no peers");
+    if (peer > this.rank) {
+      return await acceptor.take(connectionKey({ purpose: "group", group, rank: peer }), signal);
+    }
+    const { rank, worldSize } = this;
+    const address = acceptor.address;
+    return await dial(this.#addresses[peer], {
+      key,
+      tls: this.#options.tls,
+      hello: () => ({ kind: "hello", purpose: "group", rank, to: peer, worldSize, address, group }),
+      signal,
+    });
+  }
+
+  #host(): GroupHost {
+    return {
+      rank: this.rank,
+      failure: this.#peers.failure,
+      stallTimeoutMs: this.#options.stallTimeoutMs,
+      clock: systemClock,
+      fail: (error) => this.#peers.fail(error),
+      ended: (peer, site) => this.#peers.groupConnectionEnded(peer, site),
+      stalled: (peer, site) => this.#peers.stalled(peer, site),
+    };
+  }
+
+  async #release(): Promise<void> {
+    await Promise.all([...this.#groups.values()].map(({ group }) => group?.close()));
+    await this.#acceptor?.close();
+  }
+
+  #writeDump(): void {
+    const { dumpFolder } = this.#options;
+    if (dumpFolder === undefined) return;
+    try {
+      writeDump(this.dump(), dumpFolder);
+    } catch (error) {
+      // The failure itself is what counts; that its record is lost is only said.
+      console.error(`Rank ${this.rank} cannot write its record to ${dumpFolder}: ${error}`);
+    }
+  }
+
+  #requireRanks(ranks: readonly number[]): void {
+    const { worldSize } = this;
+    for (const rank of ranks) {
+      if (!Number.isInteger(rank) || rank < 0 || rank >= worldSize) {
+        throw new RangeError(`Rank ${rank} is out of range: ranks are 0 to ${worldSize - 1}`);
+      }
+    }
+    const twice = ranks.find((rank, position) => ranks.indexOf(rank) !== position);
+    if (twice !== undefined) {
+      throw new RangeError(`Rank ${twice} is given twice in the group [${ranks.join(", ")}]`);
+    }
+    if (!ranks.includes(this.rank)) {
+      throw new RangeError(
+        `Rank ${this.rank} cannot create the group [${ranks.join(", ")}] as it is not in it`,
+      );
+    }
+  }
+}
+
+/** What the world knows of a group. */
+interface GroupEntry extends SharedGroup {
+  readonly recorder: CallRecorder;
+  connections: ReadonlyMap<number, Connection>;
+  group?: ProcessGroup;
+}
+
+function reasonOf(result: PromiseSettledResult<void>): string {
+  if (result.status === "fulfilled") return "it did";
+  return result.reason instanceof Error ? result.reason.message : String(result.reason);
+}

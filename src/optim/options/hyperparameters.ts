@@ -1,0 +1,339 @@
+// The numbers that steer Adafactor, and those that depend on the step t = 1, 2, ...:
+//
+//   rho_t = relativeStep ? min(warmupInit ? 1e-6 t : 1e-2, 1 / sqrt t) : lr          (Shazeer & Stern 2018, alg. 4-6)
+//           "capped":      min(lr, 1 / sqrt t)                                       (torch, Keras)
+//   b2_t  = min(beta2Cap, 1 - max(1, t - decayOffset)^decayRate), or beta2(t)
+//   decay = a weightDecay, or weightDecay times lr, 1, lr^k, lr^2 / max, or any schedule
+//
+// Names and defaults are those of the original, transformers.Adafactor and colossalai's DistributedAdaFactor alike;
+// what other implementations do differently is an option (optim/options/presets.ts sets them by name).
+
+import type { Factoring } from "../factoring/dim_roles.ts";
+import type { Schedule } from "./schedule.ts";
+
+/** What weight decay is multiplied by: the whole step size rho max(eps2, RMS p), `lr`, nothing, or a function of the step. */
+export type WeightDecayScale =
+  | "step"
+  | "lr"
+  | "absolute"
+  | { readonly lrPower: number }
+  | { readonly lrSquaredOver: number }
+  | Schedule;
+
+/** Options of {@linkcode Adafactor}. Everything has the paper's default. */
+export interface AdafactorOptions {
+  /**
+   * `"came"` scales momentum by how little updates differ from it (Luo et al. 2023): with m the running average of updates,
+   * the factored running average of (u - m)^2 + eps[1] is to m what that of g^2 is to g. Needs `beta1`,
+   * `momentumOf: "update"` and `scaleParameter: false`; parameters that are not factored take momentum alone. Where ranks
+   * exchange sums it costs a third all-reduce, of row and column sums. Default `"adafactor"`.
+   */
+  algorithm?: "adafactor" | "came";
+  /** Step size, or a function from the step (1, 2, ...) to it. Excludes `relativeStep: true`. */
+  lr?: number | Schedule;
+  /**
+   * eps1, which keeps squared gradients from 0, and the floor of a parameter's RMS, or with CAME what keeps squared
+   * differences from 0. Default `[1e-30, 1e-3]`.
+   */
+  eps?: readonly [number, number];
+  /**
+   * Where eps1 stands. `"inside"` (default): added to every squared gradient. `"clamp"`, as torch does: mean R counts
+   * for no less than eps1, the second moment for no less than eps1^2.
+   */
+  epsMode?: "inside" | "clamp";
+  /** An update whose RMS is larger is scaled down to it; `"none"` for never. Default 1. */
+  clipThreshold?: number | "none";
+  /** Exponent of the second moment's decay, below 0. Default -0.8. */
+  decayRate?: number;
+  /** The decay's t begins with 1 only after so many steps, for fine-tuning; before that it stays 1. Default 0. */
+  decayOffset?: number;
+  /** b2 is at most this. Default 1. */
+  beta2Cap?: number;
+  /** b2 of each step, instead of `decayRate`, `decayOffset` and `beta2Cap`; the first must be 0 or the start biased. */
+  beta2?: Schedule;
+  /** CAME's decay of squared differences. Default 0.9999. */
+  beta3?: number;
+  /** Decay of the running average of updates (momentum); default none. */
+  beta1?: number;
+  /**
+   * What the average is of. `"step"` (default): the update times its step size, as transformers, optax and T5X do.
+   * `"update"`: the update before its step size, as big_vision and CAME do, so that a step size acts at once.
+   */
+  momentumOf?: "step" | "update";
+  /** How the average is stored; it is applied before it is rounded. Default `"f32"`. */
+  momentumDtype?: "f32" | "bf16";
+  /** Decoupled weight decay. Default 0. */
+  weightDecay?: number;
+  /** What weight decay is multiplied by. Default `"step"`. */
+  weightDecayBy?: WeightDecayScale;
+  /** Multiply the step size by the parameter's RMS. Default true. */
+  scaleParameter?: boolean;
+  /** The parameter's RMS counts for no more than this. Default: no ceiling. */
+  scaleCeiling?: number;
+  /** Use the step size `min(1e-2, 1 / sqrt t)`, or with `"capped"` `min(lr, 1 / sqrt t)`. Default: true unless `lr` is given. */
+  relativeStep?: boolean | "capped";
+  /** Let the relative step grow from 1e-6 t. Default false. */
+  warmupInit?: boolean;
+  /**
+   * Apply momentum only where it has the sign of the present update, scaled up by how little that is (Liang et al. 2024,
+   * as timm does). Needs `beta1`; costs one more pass over memory and, where ranks exchange sums, a third all-reduce of
+   * one number per parameter. Default false.
+   */
+  cautious?: boolean;
+  /** Step uphill. Default false. */
+  maximize?: boolean;
+  /** Which dims of a parameter share statistics. Default `"lastTwo"`. */
+  factoring?: Factoring;
+  /**
+   * Clip and scale every matrix of a parameter by itself instead of all of them together, as T5X does with stacked layers and
+   * experts: each has an RMS of its own. Default false.
+   */
+  perMatrix?: boolean;
+  /**
+   * Keep an f32 copy of a 16-bit parameter, step that, and round it to the parameter: small steps add up. It costs 4 bytes
+   * an element, divided over ranks by ZeRO. Default false: the parameter itself is stepped in f32 and rounded.
+   */
+  masterWeights?: boolean;
+  /**
+   * How stepped 16-bit parameters are rounded: to the nearest, or up or down at random such that the mean is exact, so that
+   * steps smaller than the distance to the next number count too. Default `"nearest"`.
+   */
+  rounding?: "nearest" | "stochastic";
+  /** What random rounding begins with; the same on all ranks. Default 0. */
+  seed?: number;
+  /** What `step()` does with a parameter that has no gradient. Default `"error"`. */
+  missingGradients?: "error" | "skip";
+}
+
+/** Checked options: every value present, schedules as functions of the step t = 1, 2, ... */
+export interface Hyperparameters {
+  /** rho_t */
+  readonly rate: Schedule;
+  /** 1 - b2_t, the weight of the new squares in their running average. */
+  readonly take: Schedule;
+  /** Weight decay that is to be multiplied by the step size, and that which is not. */
+  readonly decay: (step: number) => { readonly timesStep: number; readonly absolute: number };
+  /** Added to squared gradients. */
+  readonly eps1: number;
+  /** mean R counts for no less. */
+  readonly meanFloor: number;
+  /** The root of the inverse second moment counts for no more. */
+  readonly factorCap: number;
+  /** The parameter's RMS counts for no less. */
+  readonly scaleFloor: number;
+  /** The parameter's RMS counts for no more. */
+  readonly scaleCeiling: number;
+  /** An update whose RMS is larger is scaled down to it. */
+  readonly clipThreshold: number;
+  /** Decay of the momentum; undefined for none. */
+  readonly beta1: number | undefined;
+  /** What the momentum is an average of. */
+  readonly momentumOf: "step" | "update";
+  /** CAME's: the weight of new squared differences in their running average, and what is added to them. */
+  readonly confidence: { readonly take: number; readonly eps: number } | undefined;
+  /** How it is stored. */
+  readonly momentumDtype: "f32" | "bf16";
+  /** Whether every matrix of the batch is clipped and scaled by itself. */
+  readonly perMatrix: boolean;
+  /** Whether 16-bit parameters have an f32 copy, which is what steps. */
+  readonly masterWeights: boolean;
+  /** How a step is rounded to 16 bits. */
+  readonly rounding: "nearest" | "stochastic";
+  /** What rounding at random follows from. */
+  readonly seed: number;
+  /** Whether the step size is multiplied by the parameter's RMS. */
+  readonly scaleParameter: boolean;
+  /** Whether momentum counts only where it has the update's sign. */
+  readonly cautious: boolean;
+  /** Whether steps go uphill. */
+  readonly maximize: boolean;
+  /** Which dims share statistics. */
+  readonly factoring: Factoring;
+  /** What a step does with a parameter that has no gradient. */
+  readonly missingGradients: "error" | "skip";
+}
+
+/**
+ * Checks options and fills in defaults.
+ *
+ * @throws {TypeError} if options exclude each other
+ * @throws {RangeError} if a number is outside its range
+ */
+export function parseHyperparameters(options: AdafactorOptions): Hyperparameters {
+  const {
+    eps: [eps1, eps2] = [1e-30, 1e-3],
+    epsMode = "inside",
+    clipThreshold = 1,
+    beta1,
+    momentumOf = "step",
+    momentumDtype = "f32",
+    perMatrix = false,
+    masterWeights = false,
+    rounding = "nearest",
+    seed = 0,
+    scaleParameter = true,
+    scaleCeiling = MAX_F32,
+    cautious = false,
+    maximize = false,
+    factoring = "lastTwo",
+    missingGradients = "error",
+  } = options;
+  within("eps[0]", eps1, { least: 0 });
+  within("eps[1]", eps2, { least: 0 });
+  within("scaleCeiling", scaleCeiling, { least: eps2 });
+  if (clipThreshold !== "none") within("clipThreshold", clipThreshold, { above: 0 });
+  if (beta1 !== undefined) within("beta1", beta1, { least: 0, below: 1 });
+  within("seed", seed, { least: 0, most: 2 ** 32 - 1 });
+  if (!Number.isInteger(seed)) {
+    throw new RangeError(`seed must be an integer: current value is ${seed}`);
+  }
+  if (masterWeights && rounding === "stochastic") {
+    throw new TypeError(
+      "Cannot round stochastically with master weights, which lose nothing by rounding: leave one of them out",
+    );
+  }
+  if (cautious && beta1 === undefined) {
+    throw new TypeError("Cannot be cautious without momentum: give beta1, or leave cautious out");
+  }
+  const clamps = epsMode === "clamp";
+  return {
+    rate: rateOf(options),
+    take: takeOf(options),
+    decay: decayOf(options),
+    eps1: clamps ? 0 : eps1,
+    meanFloor: clamps ? eps1 : 0,
+    factorCap: clamps ? Math.min(1 / eps1, MAX_FACTOR) : MAX_FACTOR,
+    scaleFloor: eps2,
+    scaleCeiling,
+    clipThreshold: clipThreshold === "none" ? MAX_F32 : clipThreshold,
+    beta1,
+    momentumOf,
+    confidence: confidenceOf(options),
+    momentumDtype,
+    perMatrix,
+    masterWeights,
+    rounding,
+    seed,
+    scaleParameter,
+    cautious,
+    maximize,
+    factoring,
+    missingGradients,
+  };
+}
+
+function confidenceOf(
+  { algorithm, beta1, beta3 = 0.9999, momentumOf, scaleParameter, cautious, eps }: AdafactorOptions,
+): Hyperparameters["confidence"] {
+  within("beta3", beta3, { least: 0, below: 1 });
+  if (algorithm !== "came") return undefined;
+  if (beta1 === undefined || momentumOf !== "update" || scaleParameter !== false || cautious) {
+    throw new TypeError(
+      'Cannot step by CAME without beta1, momentumOf: "update" and scaleParameter: false, or cautiously: ' +
+        "begin with presets.came",
+    );
+  }
+  return { take: 1 - beta3, eps: eps?.[1] ?? 1e-16 };
+}
+
+function rateOf(
+  { lr, relativeStep = lr === undefined, warmupInit = false }: AdafactorOptions,
+): Schedule {
+  if (relativeStep === true && lr !== undefined) {
+    throw new TypeError("Cannot combine lr with relativeStep: leave one of them out");
+  }
+  if (relativeStep !== true && lr === undefined) {
+    throw new TypeError("Cannot step without a step size: give lr, or relativeStep: true");
+  }
+  if (warmupInit && relativeStep !== true) {
+    throw new TypeError(
+      "Cannot use warmupInit without relativeStep: it warms up the relative step",
+    );
+  }
+  if (typeof lr === "number") within("lr", lr, { least: 0 });
+  if (relativeStep === true) {
+    return (step) => Math.min(warmupInit ? 1e-6 * step : 1e-2, 1 / Math.sqrt(step));
+  }
+  const given = scheduleOf(lr!);
+  return relativeStep === "capped" ? (step) => Math.min(given(step), 1 / Math.sqrt(step)) : given;
+}
+
+function takeOf(
+  { beta2, decayRate = -0.8, decayOffset = 0, beta2Cap = 1 }: AdafactorOptions,
+): Schedule {
+  within("decayRate", decayRate, { below: 0 });
+  within("decayOffset", decayOffset, { least: 0 });
+  within("beta2Cap", beta2Cap, { above: 0, most: 1 });
+  if (beta2 === undefined) {
+    return (step) => Math.max(1 - beta2Cap, Math.max(1, step - decayOffset) ** decayRate);
+  }
+  return (step) => {
+    const value = beta2(step);
+    within(`beta2(${step})`, value, { least: 0, most: 1 });
+    return 1 - value;
+  };
+}
+
+function decayOf(
+  { weightDecay = 0, weightDecayBy = "step", lr }: AdafactorOptions,
+): Hyperparameters["decay"] {
+  within("weightDecay", weightDecay, { least: 0 });
+  if (weightDecayBy === "step") return () => ({ timesStep: weightDecay, absolute: 0 });
+  const absolute = (scale: Schedule): Hyperparameters["decay"] => (step) => ({
+    timesStep: 0,
+    absolute: weightDecay * scale(step),
+  });
+  if (weightDecayBy === "absolute") return absolute(() => 1);
+  if (typeof weightDecayBy === "function") return absolute(weightDecayBy);
+  if (lr === undefined) {
+    throw new TypeError(
+      `Cannot multiply weightDecay by ${
+        JSON.stringify(weightDecayBy)
+      } without lr: give lr, or weightDecayBy: "step"`,
+    );
+  }
+  const given = scheduleOf(lr);
+  if (weightDecayBy === "lr") return absolute(given);
+  if ("lrPower" in weightDecayBy) {
+    const { lrPower } = weightDecayBy;
+    within("lrPower", lrPower, { least: 0 });
+    return absolute((step) => given(step) ** lrPower);
+  }
+  const { lrSquaredOver } = weightDecayBy;
+  within("lrSquaredOver", lrSquaredOver, { above: 0 });
+  return absolute((step) => given(step) ** 2 / lrSquaredOver);
+}
+
+/** A number as the schedule that always gives it; what a function gives is checked at every step. */
+function scheduleOf(lr: number | Schedule): Schedule {
+  if (typeof lr === "number") return () => lr;
+  return (step) => {
+    const value = lr(step);
+    within(`lr(${step})`, value, { least: 0 });
+    return value;
+  };
+}
+
+interface Bounds {
+  least?: number;
+  above?: number;
+  below?: number;
+  most?: number;
+}
+
+function within(name: string, value: number, { least, above, below, most }: Bounds): void {
+  const wanted = [
+    least === undefined ? "" : `>= ${least}`,
+    above === undefined ? "" : `> ${above}`,
+    below === undefined ? "" : `< ${below}`,
+    most === undefined ? "" : `<= ${most}`,
+  ].filter((bound) => bound !== "").join(" and ");
+  const ok = Number.isFinite(value) && (least === undefined || value >= least) &&
+    (above === undefined || value > above) && (below === undefined || value < below) &&
+    (most === undefined || value <= most);
+  if (!ok) throw new RangeError(`${name} must be ${wanted}: current value is ${value}`);
+}
+
+/** No factor that the kernel makes is larger. */
+const MAX_FACTOR = 2 ** 126;
+const MAX_F32 = (2 - 2 ** -23) * 2 ** 127;

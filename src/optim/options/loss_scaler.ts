@@ -1,0 +1,83 @@
+// Loss scaling, so that gradients that f16 could not hold are held: backward computes gradients of s loss, and the step divides
+// by s at no cost (optim/step/gradient_scale.ts). Dynamic, s is as large as gradients allow:
+//
+//   a gradient is not finite   s <- s backoffFactor, and the step is skipped
+//   growthInterval good steps  s <- s growthFactor
+//
+// Names and defaults are those of torch.amp.GradScaler. All ranks agree on what is finite, so that they keep one scale.
+
+/** Options of dynamic loss scaling; every one has the default of `torch.amp.GradScaler`. */
+export interface LossScaleOptions {
+  /** The first scale. Default 65536. */
+  readonly initialScale?: number;
+  /** What the scale is multiplied by after enough good steps. Default 2. */
+  readonly growthFactor?: number;
+  /** What it is multiplied by after a step whose gradients were not finite. Default 0.5. */
+  readonly backoffFactor?: number;
+  /** Good steps in a row before it grows. Default 2000. */
+  readonly growthInterval?: number;
+}
+
+/** What a scale is saved as. */
+export interface LossScaleState {
+  readonly scale: number;
+  /** Good steps since it changed. */
+  readonly goodSteps: number;
+}
+
+/** A scale that adapts itself. */
+export class LossScaler {
+  readonly #options: Required<LossScaleOptions>;
+  #scale: number;
+  #goodSteps = 0;
+
+  /** @throws {RangeError} if a number is outside its range */
+  constructor(
+    { initialScale = 65536, growthFactor = 2, backoffFactor = 0.5, growthInterval = 2000 }:
+      LossScaleOptions = {},
+  ) {
+    const rules: readonly (readonly [string, number, boolean])[] = [
+      ["initialScale", initialScale, initialScale > 0 && initialScale < Infinity],
+      ["growthFactor", growthFactor, growthFactor > 1 && growthFactor < Infinity],
+      ["backoffFactor", backoffFactor, backoffFactor > 0 && backoffFactor < 1],
+      ["growthInterval", growthInterval, Number.isInteger(growthInterval) && growthInterval >= 1],
+    ];
+    for (const [name, value, isIn] of rules) {
+      if (!isIn) {
+        throw new RangeError(`lossScale: ${name} is outside its range: current value is ${value}`);
+      }
+    }
+    this.#options = { initialScale, growthFactor, backoffFactor, growthInterval };
+    this.#scale = initialScale;
+  }
+
+  /** What the loss is multiplied by. */
+  get scale(): number {
+    return this.#scale;
+  }
+
+  /** After a step that took place. */
+  grow(): void {
+    this.#goodSteps += 1;
+    if (this.#goodSteps < this.#options.growthInterval) return;
+    // Beyond f32's range no gradient would be finite.
+    this.#scale = Math.min(this.#scale * this.#options.growthFactor, 2 ** 126);
+    this.#goodSteps = 0;
+  }
+
+  /** After a step that was skipped. */
+  backOff(): void {
+    this.#scale = Math.max(this.#scale * this.#options.backoffFactor, 2 ** -126);
+    this.#goodSteps = 0;
+  }
+
+  /** To go on from later. */
+  get state(): LossScaleState {
+    return { scale: this.#scale, goodSteps: this.#goodSteps };
+  }
+
+  set state({ scale, goodSteps }: LossScaleState) {
+    this.#scale = scale;
+    this.#goodSteps = goodSteps;
+  }
+}

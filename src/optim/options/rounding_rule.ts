@@ -1,0 +1,44 @@
+// Which 16-bit parameters can be rounded at random: those that kernels step where they lie (optim/plan/block_operands.ts). On every
+// rank each row must be a whole number of words, with no pads between rows:
+//
+//   one row         a vector, or a parameter that is not factored: of any length
+//   several rows    every rank's columns must be an even number
+//
+// The rule looks at the whole parameter and at all ranks' shards, so that all ranks refuse alike, before they step. How rows
+// are cut does not matter to it: what one mesh takes, a mesh that cuts other rows takes too.
+
+import type { Layout, ShardingGroup } from "../../distributed/layout.ts";
+import type { Parameter } from "../../tensor/parameter.ts";
+import { shardsOf } from "../factoring/block_parts.ts";
+import { type FactoredView, factoredView } from "../factoring/factored_view.ts";
+import type { Hyperparameters } from "./hyperparameters.ts";
+
+/** Whether every rank can round its block at random; `view` is that of any rank. */
+export function isRoundable<Group extends ShardingGroup>(
+  { globalShape, paddedShape }: Pick<Layout<Group>, "globalShape" | "paddedShape">,
+  { order, dims, globalCols, globalCount }: FactoredView<Group>,
+): boolean {
+  const isPaddedWithin = globalShape.some((length, dim) => dim > 0 && paddedShape[dim] > length);
+  if (order !== "batch row col" || isPaddedWithin) return false;
+  if (globalCount <= globalCols) return true;
+  return dims.some((dim) =>
+    dim.role === "col" && shardsOf(dim).every(({ begin, end }) => (end - begin) % 2 === 0)
+  );
+}
+
+/** @throws {TypeError} if a 16-bit parameter that is to be rounded at random cannot be so on some rank */
+export function requireRoundable<Group extends ShardingGroup>(
+  hyper: ReadonlyMap<Parameter, Hyperparameters>,
+  layoutOf: (parameter: Parameter) => Layout<Group>,
+): void {
+  for (const [parameter, { rounding, factoring }] of hyper) {
+    if (rounding === "nearest" || parameter.dtype === "f32") continue;
+    const layout = layoutOf(parameter);
+    if (isRoundable(layout, factoredView(layout, { factoring }))) continue;
+    throw new TypeError(
+      `Cannot round ${parameter.name} of shape [${layout.globalShape}] stochastically, as on some rank its rows of ` +
+        `${parameter.dtype} do not keep to whole words: give every rank an even number of columns without pads ` +
+        "between them, or use masterWeights",
+    );
+  }
+}

@@ -1,0 +1,112 @@
+// The states of all parameters of one optimizer: made when first needed, saved and loaded by name.
+
+import type { DeviceBuffer } from "../../device/device.ts";
+import type { ProcessGroup } from "../../distributed/group.ts";
+import type { Parameter } from "../../tensor/parameter.ts";
+import {
+  checkFits,
+  loadState,
+  type OptimizerState,
+  readState,
+  type State,
+} from "./parameter_state.ts";
+import type { FactoredView } from "../factoring/factored_view.ts";
+import type { Hyperparameters } from "../options/hyperparameters.ts";
+import { describeParameters } from "../../tensor/parameter_names.ts";
+import { freshStates, hasConfidence, needsMaster } from "./state_memory.ts";
+import { sumParts } from "../sums/summed_parts.ts";
+
+/** A parameter, its options, and the block of it that this rank keeps state for. */
+export interface Owned {
+  readonly parameter: Parameter;
+  readonly hyper: Hyperparameters;
+  readonly view: FactoredView<ProcessGroup>;
+}
+
+/** States by parameter. */
+export class OptimizerStates implements Disposable {
+  readonly #states = new Map<Parameter, State>();
+  #buffers: readonly DeviceBuffer[] = [];
+
+  /** Whether no parameter has a state yet. */
+  get isEmpty(): boolean {
+    return this.#states.size === 0;
+  }
+
+  /** Makes the states of all parameters at once, unless that was done before. */
+  makeAll(owned: readonly Owned[]): void {
+    if (!this.isEmpty) return;
+    const { states, buffers } = freshStates(owned[0].parameter.device, owned);
+    this.#buffers = buffers;
+    for (const [index, { parameter }] of owned.entries()) {
+      this.#states.set(parameter, states[index]);
+    }
+  }
+
+  /** The parameter's state, which was made. */
+  of({ parameter }: Pick<Owned, "parameter">): State {
+    return this.#states.get(parameter)!;
+  }
+
+  /** To be called when the sums of p^2 are no longer where they were. */
+  forgetSquares(): void {
+    for (const state of this.#states.values()) state.squaresOf = -1;
+  }
+
+  /** Whole states by name, the same on all ranks. @throws {TypeError} if two parameters have one name */
+  async save(owned: readonly Owned[]): Promise<OptimizerState> {
+    requireNames(owned);
+    this.makeAll(owned);
+    const states = await Promise.all(owned.map((each) => readState(this.of(each), each.view)));
+    await sumParts(states.flatMap(({ parts }) => parts));
+    return Object.fromEntries(
+      owned.map(({ parameter: { name } }, index) => [name, states[index].saved]),
+    );
+  }
+
+  /** Overwrites all states. @throws {TypeError} if `saved` does not fit; nothing was changed */
+  load(saved: Readonly<OptimizerState>, owned: readonly Owned[]): void {
+    const names = requireNames(owned);
+    const stray = Object.keys(saved).filter((name) => !names.has(name));
+    const missing = [...names].filter((name) => !Object.hasOwn(saved, name));
+    if (stray.length + missing.length > 0) {
+      throw new TypeError(
+        `Cannot load state: nothing is there for the parameters [${missing}], and no parameter is called ` +
+          `[${stray}]: give one entry for each`,
+      );
+    }
+    for (const { parameter, hyper, view } of owned) {
+      const { name } = parameter;
+      checkFits(name, saved[name], {
+        view,
+        momentum: hyper.beta1 !== undefined,
+        confidence: hasConfidence(view, hyper),
+        master: needsMaster(parameter, hyper),
+      });
+    }
+    this.makeAll(owned);
+    for (const { parameter, view } of owned) {
+      const { name, version } = parameter;
+      loadState(this.of({ parameter }), saved[name], { view, version });
+    }
+  }
+
+  /** Gives back all device memory. */
+  [Symbol.dispose](): void {
+    for (const buffer of this.#buffers) buffer[Symbol.dispose]();
+    this.#buffers = [];
+    this.#states.clear();
+  }
+}
+
+function requireNames(owned: readonly Owned[]): Set<string> {
+  const all = owned.map(({ parameter }) => parameter);
+  const names = new Set(all.map(({ name }) => name));
+  if (names.size === all.length) return names;
+  const alike = all.filter(({ name }) => all.filter((other) => other.name === name).length > 1);
+  throw new TypeError(
+    `Cannot tell states apart by name as several parameters are called alike: ${
+      describeParameters(alike, all)
+    }: call namedParameters() of a module that has them all, or set their names`,
+  );
+}

@@ -1,0 +1,34 @@
+// Names for messages. A layer that stands alone calls its parameters weight and bias, and so does the next one: names that
+// several parameters of an optimizer share are told apart by position and shape.
+//
+//   up.weight, down.weight                              unique names stand for themselves
+//   weight (number 0, [32, 8]), weight (number 2, [8, 32])
+
+import type { Parameter } from "./parameter.ts";
+
+/** A name for each of `parameters` that is unique among `all`, in which they are. */
+export function distinctNames(
+  parameters: readonly Parameter[],
+  all: readonly Parameter[],
+): string[] {
+  const counts = new Map<string, number>();
+  for (const { name } of all) counts.set(name, 1 + (counts.get(name) ?? 0));
+  return parameters.map((parameter) => {
+    const { name, shape } = parameter;
+    return counts.get(name) === 1
+      ? name
+      : `${name} (number ${all.indexOf(parameter)}, [${shape.join(", ")}])`;
+  });
+}
+
+/** The names of `parameters`, for a sentence; of many the first ones and how many more there are. */
+export function describeParameters(
+  parameters: readonly Parameter[],
+  all: readonly Parameter[],
+): string {
+  const names = distinctNames(parameters.slice(0, MAX_NAMES), all).join(", ");
+  const more = parameters.length - MAX_NAMES;
+  return more > 0 ? `${names} and ${more} more` : names;
+}
+
+const MAX_NAMES = 8;

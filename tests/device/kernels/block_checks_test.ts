@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { checkBlocks, type CheckedBlock } from "../../../src/device/block_checks.ts";
+import type { BlockRecord } from "../../../src/device/block_table.ts";
+import { storageTypes } from "../../../src/device/storage_types.ts";
+import { blockTable } from "../../support/device/block_records.ts";
+
+const { f32, f16 } = storageTypes;
+
+/** Two blocks in one set of buffers, the second of them changed. */
+function checked(changes: Partial<BlockRecord> = {}, { type = f32 }: { type?: number } = {}) {
+  const { records, lengths } = blockTable([
+    { batch: 1, rows: 6, cols: 10 },
+    { batch: 2, rows: 8, cols: 12, partsDown: 4, partsAcross: 2, rowSlots: 4, tileCols: 4 },
+  ]);
+  const blocks = records.map((record, index): CheckedBlock => ({
+    name: `p${index}`,
+    record: index === 1 ? { ...record, ...changes } : record,
+    grad: { type, length: lengths.grad },
+    param: { type, length: lengths.param },
+    momentum: { type, length: lengths.momentum },
+  }));
+  return { blocks, lengths };
+}
+
+function check(changes: Partial<BlockRecord>, options?: { type: number }): void {
+  const { blocks, lengths } = checked(changes, options);
+  checkBlocks(blocks, lengths);
+}
+
+Deno.test("checkBlocks() lets blocks pass that lie within their buffers", () => {
+  for (const type of [f32, f16]) check({}, { type });
+});
+
+Deno.test("checkBlocks() refuses an offset that leads out of any buffer, and names the parameter", () => {
+  const { blocks: [, { record }], lengths } = checked();
+  const ends = {
+    ...{ gradOffset: lengths.grad, paramOffset: lengths.param, momentumOffset: lengths.momentum },
+    ...{ moments: lengths.moments, factors: lengths.factors, partials: lengths.partials },
+    ...{ rowSums: lengths.sums, colSums: lengths.sums, totals: lengths.sums },
+    ...{ gradientSquares: lengths.sums, updateSquares: lengths.sums, paramSquares: lengths.sums },
+    aligned: lengths.sums,
+  };
+  for (const [field, end] of Object.entries(ends)) {
+    // The last element of the block is just outside.
+    for (const offset of [end, record[field as keyof BlockRecord] + end]) {
+      assert.throws(
+        () => check({ [field]: offset }),
+        new RegExp(
+          `RangeError: Cannot work on the block of p1 as ${field} must end by ${end}, not`,
+        ),
+      );
+    }
+  }
+});
+
+Deno.test("checkBlocks() refuses records that contradict themselves or their neighbours", () => {
+  assert.throws(() => check({ partsDown: 3 }), /must consist of equal parts/);
+  assert.throws(() => check({ partsAcross: 0 }), /must consist of equal parts/);
+  assert.throws(() => check({ tileRows: 0 }), /tiles must not be empty/);
+  assert.throws(() => check({ firstRowSlot: 1 }), /every part must have a slot/);
+  assert.throws(() => check({ firstTile: 5 }), /firstTile must be/);
+  assert.throws(() => check({ firstVector: 5 }), /firstVector must be/);
+  assert.throws(() => check({ gradOffset: 3 }, { type: f16 }), /gradOffset must keep 16-bit rows/);
+  assert.throws(() => check({ cols: 11, partsAcross: 1 }, { type: f16 }), /16-bit rows and parts/);
+});

@@ -1,0 +1,50 @@
+import type { KernelParams } from "../../../src/device/kernels.ts";
+import { judgeKernel, type KernelCase } from "../../support/device/judged_kernel.ts";
+import type { RandomValues } from "../../support/device/random_values.ts";
+
+// [m, n, k]: odd, empty, and across every block of the kernels (4 x 8 tiles, 128 rows, 256 deep, 512 columns).
+const SIZES: readonly (readonly [number, number, number])[] = [
+  [1, 1, 1],
+  [0, 3, 2],
+  [3, 0, 2],
+  [3, 2, 0],
+  [1, 65, 63],
+  [65, 1, 64],
+  [2, 3, 257],
+  [7, 9, 5],
+  [63, 64, 65],
+  [64, 64, 64],
+  [64, 128, 32],
+  [131, 17, 31],
+  [5, 521, 13],
+  [400, 515, 259],
+];
+
+for (const kernel of ["matmul_nn", "matmul_nt", "matmul_tn"] as const) {
+  judgeKernel(kernel, { tolerance: { ofLargest: 2e-6 }, cases });
+}
+
+function cases(random: RandomValues): KernelCase<"matmul_nn">[] {
+  return SIZES.flatMap(([m, n, k]) => {
+    const whole = { batch: 1, m, n, k, rowBegin: 0, rowEnd: m, biasLength: 0, accumulate: 0 };
+    const part = { rowBegin: Math.floor(m / 3), rowEnd: Math.ceil(5 * m / 6) };
+    const everything = { ...whole, ...part, biasLength: n, accumulate: 1 };
+    const variants = m * n * k > 1e6 ? [everything] : [
+      whole,
+      { ...whole, biasLength: n },
+      { ...whole, ...part, accumulate: 1 },
+      everything,
+      { ...everything, batch: 3 },
+      { ...whole, batch: 0 },
+    ];
+    return variants.map((params: KernelParams<"matmul_nn">) => ({
+      operands: {
+        a: random.signed(params.batch * m * k),
+        b: random.signed(params.batch * k * n),
+        bias: random.signed(params.biasLength),
+        out: random.signed(params.batch * m * n, 5),
+      },
+      params,
+    }));
+  });
+}

@@ -1,0 +1,78 @@
+// Tables of algorithms: what is written is what is chosen, and what is no table is refused with the reason.
+
+import { equal, throws } from "node:assert/strict";
+import { AlgorithmTable, parseAlgorithms } from "../../../src/distributed/calls/algorithm_table.ts";
+import { optionsFromEnv } from "../../../src/distributed/launch.ts";
+import { inProcessRanks } from "../../support/distributed/in_process_ranks.ts";
+
+Deno.test("a table chooses by bytes, both ends of a range included", () => {
+  const table = new AlgorithmTable(
+    "allReduce",
+    "one-shot:0-8192;two-shot:8193-4194304;ring:4194305-max",
+  );
+  const chosen = [0, 8192, 8193, 4194304, 4194305, 1e15].map((bytes) => table.choose(4, bytes));
+  equal(chosen.join(), "one-shot,one-shot,two-shot,two-shot,ring,ring");
+});
+
+Deno.test("a table chooses by the number of ranks first, and an algorithm alone is for all bytes", () => {
+  const table = new AlgorithmTable(
+    "allReduce",
+    "2=one-shot|3-16=two-shot:0-99;ring:100-max|17-max=ring",
+  );
+  const chosen = [[2, 1e9], [3, 99], [16, 100], [17, 0]]
+    .map(([size, bytes]) => table.choose(size, bytes));
+  equal(chosen.join(), "one-shot,two-shot,ring,ring");
+});
+
+Deno.test("the defaults have an answer for every number of ranks and bytes", () => {
+  const tables = parseAlgorithms();
+  for (const size of [2, 3, 4, 16, 17, 1000]) {
+    for (const bytes of [0, 1, 1 << 20, 2 ** 40]) {
+      for (const table of Object.values(tables)) table.choose(size, bytes);
+    }
+  }
+});
+
+Deno.test("what is no table is refused, with what is wrong", () => {
+  const refused: readonly (readonly [string, RegExp])[] = [
+    ["tree", /"tree" in "tree" is no algorithm of allReduce: it has one-shot, two-shot, ring/],
+    ["ring:0-many", /"0-many" in .* is no range: write it like 0-8192 or 8193-max/],
+    ["ring:1-max", /say nothing of 0 bytes/],
+    ["ring:0-10", /say nothing of 11 bytes/],
+    ["ring:0-10;two-shot:12-max", /say nothing of 11 bytes/],
+    ["ring:0-10;two-shot:10-max", /say nothing of 10 bytes, or twice/],
+    ["3-max=ring", /say nothing of 2 ranks/],
+    ["2=ring|4-max=ring", /say nothing of 3 ranks/],
+    ["", /"" in "" is no algorithm/],
+  ];
+  for (const [text, message] of refused) {
+    throws(() => parseAlgorithms({ allReduce: text }), message);
+  }
+  throws(() => parseAlgorithms({ ["barrier" as "allReduce"]: "ring" }), /no choice .* for barrier/);
+});
+
+Deno.test("the environment's tables become the world's options", () => {
+  const env: Readonly<Record<string, string>> = {
+    RANK: "0",
+    WORLD_SIZE: "1",
+    MASTER_ADDR: "127.0.0.1",
+    MASTER_PORT: "1",
+    MESHFACTOR_ALLREDUCE: "ring",
+    MESHFACTOR_BROADCAST: "chain",
+  };
+  const { algorithms } = optionsFromEnv({ get: (name) => env[name] });
+  equal(JSON.stringify(algorithms), '{"allReduce":"ring","broadcast":"chain"}');
+});
+
+Deno.test("an algorithm that is chosen is the one that runs", async () => {
+  const bytes = async (allReduce: string) => {
+    const counters = await inProcessRanks(4, async ({ group }) => {
+      await group.allReduce(new Float32Array(1000));
+      return group.counters.bytesSent;
+    }, { algorithms: { allReduce } });
+    return counters[0];
+  };
+  equal(await bytes("ring"), 48 + 1.5 * 4000);
+  equal(await bytes("two-shot"), 3 * 48 + 1.5 * 4000);
+  equal(await bytes("one-shot"), 3 * 48 + 3 * 4000);
+});

@@ -1,0 +1,93 @@
+// Progress counts, not speed: whoever sends a byte now and then is waited for, however long it takes; whoever stops is
+// named, after the stall timeout. In virtual time.
+
+import { equal, match, ok } from "node:assert/strict";
+import { PeerLostError } from "../../../src/distributed/failures/failure.ts";
+import { HEADER_BYTES } from "../../../src/distributed/wire/frame.ts";
+import type { ProcessGroup } from "../../../src/distributed/group.ts";
+import { simulateGroup } from "../../support/distributed/simulated_group.ts";
+
+const STALL_TIMEOUT_MS = 60_000;
+const HOUR_MS = 3600_000;
+const COUNT = 12;
+const ALL_REDUCE = ["one-shot", "two-shot", "ring"] as const;
+
+for (const allReduce of ALL_REDUCE) {
+  Deno.test(`a peer that sends ${allReduce}'s bytes one by one, each just within the stall timeout, is no error`, async () => {
+    const { outcomes } = await simulateGroup(
+      {
+        size: 3,
+        seed: 5,
+        algorithms: { allReduce },
+        capacity: 1,
+        limitMs: 4 * HOUR_MS,
+        faults: [{
+          kind: "dribble",
+          from: 0,
+          to: 1,
+          after: 0,
+          intervalMs: 0.95 * STALL_TIMEOUT_MS,
+        }],
+      },
+      sum,
+    );
+    for (const outcome of outcomes) {
+      equal(outcome.status, "fulfilled", "reason" in outcome ? String(outcome.reason) : "");
+    }
+    const elapsed = outcomes[1].at;
+    ok(elapsed > 10 * STALL_TIMEOUT_MS, `it took ${elapsed} ms only, so nothing was slow`);
+  });
+
+  Deno.test(`a peer that has sent ${allReduce}'s bytes slowly and stops is named after the stall timeout`, async () => {
+    const intervalMs = STALL_TIMEOUT_MS / 2;
+    const sent = 7;
+    const { outcomes } = await simulateGroup({
+      size: 3,
+      seed: 6,
+      algorithms: { allReduce },
+      capacity: 1,
+      limitMs: HOUR_MS,
+      faults: [
+        { kind: "dribble", from: 0, to: 1, after: HEADER_BYTES, intervalMs },
+        { kind: "stop", from: 0, to: 1, after: HEADER_BYTES + sent },
+      ],
+    }, async (group) => {
+      await sum(group);
+      await group.barrier();
+    });
+    // The last of them is still on its way.
+    const begin = (sent - 1) * intervalMs;
+    for (const outcome of outcomes.slice(1)) {
+      ok(outcome.status === "rejected" && outcome.reason instanceof PeerLostError);
+      // Rank 2 may have its sum, and wait in the barrier: whoever notices first tells the others where.
+      const { rank, op, sequence, message, bytesDone, bytesExpected } = outcome.reason;
+      equal(rank, 0);
+      match(`${op} ${sequence}`, /^(allReduce 0|barrier 1)$/);
+      const done = `after ${bytesDone} of ${bytesExpected} bytes`;
+      const where = `${op} ${sequence} of group [0, 1, 2] ${done}`;
+      equal(message, `Rank 0 holds up its peers for 60 s in ${where}: it does not answer`);
+      ok(outcome.at >= begin && outcome.at <= begin + 2 * STALL_TIMEOUT_MS, `${outcome.at}`);
+    }
+  });
+}
+
+Deno.test("idle for hours is no error, whatever the stall timeout", async () => {
+  const { outcomes } = await simulateGroup(
+    { size: 3, seed: 7, limitMs: 4 * HOUR_MS },
+    async (group, { clock }) => {
+      await sum(group);
+      await new Promise<void>((resolve) => void clock.once(3 * HOUR_MS, resolve));
+      await sum(group);
+    },
+  );
+  for (const { status, at } of outcomes) {
+    equal(status, "fulfilled");
+    ok(at > 3 * HOUR_MS);
+  }
+});
+
+async function sum(group: ProcessGroup): Promise<void> {
+  const values = new Float32Array(COUNT).fill(group.rank + 1);
+  await group.allReduce(values);
+  ok(values.every((value) => value === 6));
+}

@@ -1,0 +1,82 @@
+// Whatever launcher has started a process, it knows which rank it is; the nearest launcher counts.
+
+import { deepEqual, equal, match, throws } from "node:assert/strict";
+import { launcherVariables } from "../../../src/distributed/launcher/launcher_variables.ts";
+import { optionsFromEnv } from "../../../src/distributed/launch.ts";
+import { freePort } from "../../../src/distributed/launcher/free_port.ts";
+
+type Variables = Readonly<Record<string, string>>;
+
+const MASTER = { MASTER_ADDR: "10.0.0.1", MASTER_PORT: "29500" };
+const OURS = { RANK: "1", WORLD_SIZE: "8", LOCAL_RANK: "0" };
+const OPEN_MPI = {
+  OMPI_COMM_WORLD_RANK: "2",
+  OMPI_COMM_WORLD_SIZE: "7",
+  OMPI_COMM_WORLD_LOCAL_RANK: "1",
+};
+const MPICH = { PMI_RANK: "3", PMI_SIZE: "6", MPI_LOCALRANKID: "2" };
+const STEP = { SLURM_JOB_ID: "17", SLURM_STEP_ID: "0", SLURM_JOB_NAME: "train" };
+const SLURM = { ...STEP, SLURM_PROCID: "4", SLURM_NTASKS: "5", SLURM_LOCALID: "3" };
+const KUBERNETES = { JOB_COMPLETION_INDEX: "2", WORLD_SIZE: "4" };
+
+Deno.test("each launcher's variables give rank, number of ranks and local rank", () => {
+  deepEqual(numbers(OURS), [1, 8, 0]);
+  deepEqual(numbers(OPEN_MPI), [2, 7, 1]);
+  deepEqual(numbers(MPICH), [3, 6, 2]);
+  deepEqual(numbers(SLURM), [4, 5, 3]);
+  deepEqual(numbers(KUBERNETES), [2, 4, 0]);
+  deepEqual(numbers({ PMI_RANK: "3", PMI_SIZE: "6" }), [3, 6, 3]);
+});
+
+Deno.test("where several launchers have set variables, the one inside of the others counts", () => {
+  const all = { ...SLURM, ...MPICH, ...OPEN_MPI, JOB_COMPLETION_INDEX: "0" };
+  deepEqual(numbers({ ...all, ...OURS }), [1, 8, 0]);
+  deepEqual(numbers(all), [2, 7, 1]);
+  deepEqual(numbers({ ...SLURM, ...MPICH }), [3, 6, 2]);
+  deepEqual(numbers({ ...SLURM, JOB_COMPLETION_INDEX: "0" }), [4, 5, 3]);
+});
+
+Deno.test("variables that are set in part only are an error that names those that are missing", () => {
+  throws(() => numbers({ RANK: "0", ...OPEN_MPI }), /needs RANK, WORLD_SIZE.*; WORLD_SIZE is not/);
+  throws(() => numbers({ OMPI_COMM_WORLD_RANK: "0" }), /OMPI_COMM_WORLD_SIZE is not set/);
+  throws(() => numbers({ JOB_COMPLETION_INDEX: "0" }), /WORLD_SIZE is not set/);
+  throws(() => optionsFromEnv(env(OPEN_MPI)), /MASTER_ADDR, MASTER_PORT are not set/);
+  throws(
+    () => numbers({ ...OPEN_MPI, WORLD_SIZE: "8" }),
+    /WORLD_SIZE is 8, but Open MPI has started 7 ranks .*set both or none/,
+  );
+  deepEqual(numbers({ ...OPEN_MPI, WORLD_SIZE: "7" }), [2, 7, 1]);
+});
+
+Deno.test("an allocation of Slurm, or a shell in it, numbers no ranks, and srun is asked for", () => {
+  const { SLURM_STEP_ID: _, ...allocation } = SLURM;
+  for (const set of [allocation, { ...SLURM, SLURM_JOB_NAME: "bash" }]) {
+    throws(() => numbers(set), /needs RANK, .*: start the program with srun/);
+  }
+  throws(() => numbers({}), /: start the program with src\/cli\/launch\.ts/);
+});
+
+Deno.test("ranks that another launcher has started find each other, and rank 0 says who numbers them", async () => {
+  const master = { MASTER_ADDR: "127.0.0.1", MASTER_PORT: `${freePort()}` };
+  const ranks = await Promise.all(["0", "1"].map((rank) =>
+    new Deno.Command(Deno.execPath(), {
+      args: ["run", "-P=test", new URL("../programs/brief.ts", import.meta.url).href],
+      env: { ...master, OMPI_COMM_WORLD_RANK: rank, OMPI_COMM_WORLD_SIZE: "2" },
+    }).output()
+  ));
+  const said = ranks.map(({ stderr }) => new TextDecoder().decode(stderr));
+  deepEqual(ranks.map(({ code }) => code), [0, 0], said.join());
+  match(said[0], /Open MPI numbers the 2 ranks \(OMPI_COMM_WORLD_RANK\)/);
+  equal(said[1].includes("Open MPI"), false);
+});
+
+/** Rank, number of ranks and local rank. */
+function numbers(variables: Variables): number[] {
+  launcherVariables(env(variables));
+  const { rank, worldSize, localRank = -1 } = optionsFromEnv(env({ ...variables, ...MASTER }));
+  return [rank, worldSize, localRank];
+}
+
+function env(variables: Variables) {
+  return { get: (name: string) => variables[name] };
+}

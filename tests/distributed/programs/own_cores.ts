@@ -1,0 +1,5 @@
+// Tells the cores that it may run on.
+
+import { allowedCores } from "../../../src/distributed/launcher/cores.ts";
+
+console.log(allowedCores().join(","));

@@ -1,0 +1,179 @@
+// What a hostile or broken stream can do to a reader of messages, frames and handshakes: be refused with a typed error.
+// Nothing else is thrown, nothing is accepted, and no memory is taken for a length that was not checked.
+
+import { equal, ok, rejects, throws } from "node:assert/strict";
+import fc from "fast-check";
+import {
+  decodeHeader,
+  encodeHeader,
+  FrameError,
+  HEADER_BYTES,
+} from "../../../src/distributed/wire/frame.ts";
+import { admit, importSecret, ProofError } from "../../../src/distributed/wire/handshake.ts";
+import {
+  encodeMessage,
+  MAX_MESSAGE_BYTES,
+  type Message,
+  PREFIX_BYTES,
+  readMessage,
+} from "../../../src/distributed/wire/control_message.ts";
+import {
+  Connection,
+  ConnectionClosedError,
+  type Socket,
+} from "../../../src/distributed/wire/transport.ts";
+
+const SEED = 20_000;
+/** Short reads go through a buffer, which is not longer than this. */
+const READ_AHEAD_BYTES = 64 << 10;
+const address = { hostname: "10.0.0.1", port: 29500 };
+const CORPUS: readonly Message[] = [
+  { kind: "hello", purpose: "join", rank: 1, to: 0, worldSize: 2, address, group: "" },
+  { kind: "welcome" },
+  { kind: "refused", reason: "no" },
+  { kind: "waiting", missing: [1, 2, 3] },
+  { kind: "table", addresses: [address, { ...address, path: "\0name" }] },
+  {
+    kind: "abort",
+    origin: 1,
+    rank: 3,
+    message: "gone",
+    group: [0, 3],
+    op: "barrier",
+    sequence: 7,
+    bytesDone: 1,
+    bytesExpected: 2,
+  },
+  { kind: "bye" },
+  { kind: "beat" },
+  { kind: "where", question: 1, group: "ff", sequence: 2 },
+  { kind: "here", question: 1, state: "moving", waitingFor: 2, group: "ff", sequence: 2 },
+];
+
+/** How bytes go wrong on their way; never so that they stay as they were. */
+const damaged: fc.Arbitrary<(bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>> = fc.oneof(
+  // Cut short.
+  fc.nat().map((at) => (bytes: Uint8Array<ArrayBuffer>) => bytes.slice(0, at % bytes.length)),
+  // One bit turned.
+  fc.nat().map((at) => (bytes: Uint8Array<ArrayBuffer>) =>
+    bytes.map((byte, i) => i === (at >> 3) % bytes.length ? byte ^ 1 << (at & 7) : byte)
+  ),
+  // Another length than that of what follows.
+  fc.integer({ min: 1, max: 2 ** 32 - 1 }).map((more) => (bytes: Uint8Array<ArrayBuffer>) => {
+    const lying = bytes.slice();
+    const view = new DataView(lying.buffer);
+    view.setUint32(0, view.getUint32(0, true) + more, true);
+    return lying;
+  }),
+  // Something else.
+  fc.uint8Array({ maxLength: 300 }).map((other) => () => new Uint8Array(other)),
+);
+
+Deno.test("a damaged message is refused with a typed error, and takes no memory that was not checked", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...CORPUS),
+      damaged,
+      fc.constantFrom(1024, MAX_MESSAGE_BYTES),
+      fc.integer({ min: 1, max: 50 }),
+      async (message, damage, maxBytes, longest) => {
+        const { connection, largestRead } = streamOf(damage(encodeMessage(message)), longest);
+        await rejects(readMessage(connection, maxBytes), isRefusal);
+        ok(largestRead() <= Math.max(maxBytes, READ_AHEAD_BYTES), `${largestRead()} bytes`);
+      },
+    ),
+    { seed: SEED, numRuns: 3000 },
+  );
+});
+
+Deno.test("a message of the longest length is read, and one byte more is refused before it is", async () => {
+  const reason = "x".repeat(1000);
+  const whole = encodeMessage({ kind: "refused", reason });
+  const maxBytes = whole.length - PREFIX_BYTES;
+  equal((await readMessage(streamOf(whole, 99).connection, maxBytes)).kind, "refused");
+  const { connection, largestRead, bytesLeft } = streamOf(whole, PREFIX_BYTES);
+  await rejects(
+    readMessage(connection, maxBytes - 1),
+    new RegExp(`${maxBytes} bytes came, ${maxBytes - 1} are allowed`),
+  );
+  equal(bytesLeft(), maxBytes, "nothing after the prefix was read");
+  ok(largestRead() <= READ_AHEAD_BYTES);
+});
+
+Deno.test("a damaged header is refused with a typed error, whatever numbers it gives", () => {
+  const header = new Uint8Array(HEADER_BYTES);
+  fc.assert(
+    fc.property(fc.maxSafeNat(), fc.maxSafeNat(), damaged, (count, payloadBytes, damage) => {
+      encodeHeader({
+        op: "allReduce",
+        dtype: "f32",
+        algorithm: "ring",
+        reduction: "sum",
+        group: 7n,
+        sequence: 1,
+        root: 0,
+        count,
+        countsDigest: 0,
+        payloadBytes,
+      }, header);
+      throws(() => decodeHeader(damage(header.slice())), FrameError);
+    }),
+    { seed: SEED, numRuns: 3000 },
+  );
+});
+
+Deno.test("who says anything but a proof is not admitted, and is read no further than a hello", async () => {
+  const key = await importSecret("right");
+  const magic = [...new TextEncoder().encode("MESHFCT1")];
+  await fc.assert(
+    fc.asyncProperty(
+      fc.boolean(),
+      fc.uint8Array({ maxLength: 3000 }),
+      fc.integer({ min: 1, max: 500 }),
+      async (isPolite, bytes, longest) => {
+        const said = Uint8Array.from([...(isPolite ? magic : []), ...bytes]);
+        const { connection, bytesLeft } = streamOf(said, longest);
+        await rejects(admit(connection, key), isRefusal);
+        const most = magic.length + 32 + 32 + PREFIX_BYTES + 1024;
+        ok(said.length - bytesLeft() <= most + longest, "no more than a hello was taken");
+      },
+    ),
+    { seed: SEED, numRuns: 500 },
+  );
+});
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof FrameError || error instanceof ConnectionClosedError ||
+    error instanceof ProofError;
+}
+
+/** A connection on which `bytes` come, at most `longest` at a time, and then the end. */
+function streamOf(bytes: Uint8Array, longest: number): {
+  readonly connection: Connection;
+  readonly largestRead: () => number;
+  readonly bytesLeft: () => number;
+} {
+  let [at, largest] = [0, 0];
+  const none = { transport: "tcp", hostname: "", port: 0 } as const;
+  const socket: Socket = {
+    read(target) {
+      largest = Math.max(largest, target.length);
+      const part = bytes.subarray(at, at + Math.min(longest, target.length));
+      target.set(part);
+      at += part.length;
+      return Promise.resolve(part.length === 0 ? null : part.length);
+    },
+    write: (sent) => Promise.resolve(sent.length),
+    close() {},
+    closeWrite: () => Promise.resolve(),
+    ref() {},
+    unref() {},
+    localAddr: none,
+    remoteAddr: none,
+  };
+  return {
+    connection: new Connection(socket),
+    largestRead: () => largest,
+    bytesLeft: () => bytes.length - at,
+  };
+}

@@ -1,0 +1,42 @@
+// The end of a connection: what was sent before it arrives, whatever the other end had sent meanwhile.
+
+import { equal, rejects } from "node:assert/strict";
+import {
+  type Connection,
+  ConnectionClosedError,
+  overTcp,
+} from "../../../src/distributed/wire/transport.ts";
+
+Deno.test("finish() lets all bytes arrive although some from the peer were never read", async () => {
+  const [leaving, staying] = await connectionPair();
+  const payload = new Uint8Array(8 << 20).fill(7);
+  const sending = leaving.writeAll(payload).then(() => leaving.finish()).then(() =>
+    leaving.close()
+  );
+  await staying.writeAll(new Uint8Array(1000));
+  const received = new Uint8Array(payload.length);
+  for (let done = 0; done < received.length;) {
+    done += await staying.read(received.subarray(done));
+    // More that the leaving end does not read, as a peer that has begun its next call sends.
+    await staying.writeAll(new Uint8Array(100));
+  }
+  equal(received.every((byte) => byte === 7), true);
+  await rejects(staying.read(new Uint8Array(1)), ConnectionClosedError);
+  staying.close();
+  await sending;
+});
+
+Deno.test("finish() ends when the connection is closed here, with a peer that never ends", async () => {
+  const [leaving, staying] = await connectionPair();
+  const finished = leaving.finish();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  leaving.close();
+  await finished;
+  staying.close();
+});
+
+async function connectionPair(): Promise<[Connection, Connection]> {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const dialed = Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
+  return [overTcp(await listener.accept()), overTcp(await dialed)];
+}

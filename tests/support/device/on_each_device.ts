@@ -1,0 +1,17 @@
+// Registers one test per device: wasm always, webgpu as tests/support/device/webgpu_adapter.ts has it.
+
+import type { Device } from "../../../src/device/device.ts";
+import { requestDevice } from "../../../src/device/request_device.ts";
+import { webgpuTest } from "./webgpu_adapter.ts";
+
+/** Runs `fn` as the test "`name` (wasm)" and "`name` (webgpu)", each on a device of its own. */
+export function testOnEachDevice(name: string, fn: (device: Device) => Promise<void>): void {
+  Deno.test(`${name} (wasm)`, async () => {
+    using device = await requestDevice({ kind: "wasm" });
+    await fn(device);
+  });
+  webgpuTest(`${name} (webgpu)`, async () => {
+    using device = await requestDevice({ kind: "webgpu" });
+    await fn(device);
+  });
+}

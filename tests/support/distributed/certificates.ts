@@ -1,0 +1,52 @@
+// Real certificates for a test, made by openssl: an authority, and certificates that it has signed for 127.0.0.1.
+
+import type { TlsIdentity } from "../../../src/distributed/wire/tls.ts";
+
+/** Why certificates cannot be made here; undefined if they can. */
+export async function opensslMissing(): Promise<string | undefined> {
+  try {
+    const { success } = await new Deno.Command("openssl", { args: ["version"], stdout: "null" })
+      .output();
+    return success ? undefined : "openssl does not run";
+  } catch {
+    return "openssl is not installed";
+  }
+}
+
+/** A certificate and its key, signed by a new authority. */
+export async function makeIdentity(): Promise<TlsIdentity> {
+  const folder = await Deno.makeTempDir();
+  const file = (name: string) => `${folder}/${name}`;
+  try {
+    await Deno.writeTextFile(
+      file("extensions"),
+      "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n",
+    );
+    const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+    await openssl([
+      ...["req", "-x509", ...newKey, "-days", "2", "-subj", "/CN=authority"],
+      ...["-addext", "basicConstraints=critical,CA:TRUE"],
+      ...["-keyout", file("ca.key"), "-out", file("ca.pem")],
+    ]);
+    await openssl([
+      ...["req", ...newKey, "-subj", "/CN=rank"],
+      ...["-keyout", file("rank.key"), "-out", file("rank.csr")],
+    ]);
+    await openssl([
+      ...["x509", "-req", "-in", file("rank.csr"), "-days", "2", "-extfile", file("extensions")],
+      ...["-CA", file("ca.pem"), "-CAkey", file("ca.key"), "-CAcreateserial"],
+      ...["-out", file("rank.pem")],
+    ]);
+    const [cert, key, ca] = await Promise.all(
+      ["rank.pem", "rank.key", "ca.pem"].map((name) => Deno.readTextFile(file(name))),
+    );
+    return { cert, key, ca };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function openssl(args: readonly string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command("openssl", { args: [...args] }).output();
+  if (!success) throw new Error(`openssl ${args[0]}: ${new TextDecoder().decode(stderr)}`);
+}

@@ -1,0 +1,51 @@
+// Real processes as ranks, each living and dying on its own, with what they wrote and how they ended: for tests.
+
+import {
+  type RankOutcome,
+  type RankProcess,
+  startRanks,
+} from "../../../src/distributed/launcher/local_ranks.ts";
+
+/** What to run. */
+export interface RunRanksOptions {
+  readonly ranks: number;
+  /** URL of the program. */
+  readonly script: URL;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Address of rank 0; by default 127.0.0.1. */
+  readonly host?: string;
+  /** Words to put before a rank's command; by default none. */
+  readonly before?: (rank: number) => readonly string[];
+  /** Is told every line that a rank writes to stdout, and may send signals to any rank. */
+  readonly onLine?: (rank: number, text: string, processes: readonly RankProcess[]) => void;
+}
+
+/** How a rank ended and what it wrote. */
+export interface RankRun extends RankOutcome {
+  readonly stdout: readonly string[];
+  readonly stderr: readonly string[];
+}
+
+/** Runs a program as several ranks and returns how each ended, by rank. */
+export async function runRanks(options: RunRanksOptions): Promise<RankRun[]> {
+  const { ranks, script, onLine } = options;
+  const written = Array.from({ length: ranks }, () => ({
+    stdout: new Array<string>(),
+    stderr: new Array<string>(),
+  }));
+  const processes = startRanks({
+    ranks,
+    script: script.href,
+    args: options.args ?? [],
+    env: options.env ?? {},
+    ...(options.host === undefined ? {} : { host: options.host }),
+    ...(options.before === undefined ? {} : { before: options.before }),
+    onLine: ({ rank, stream, text }) => {
+      written[rank][stream].push(text);
+      if (stream === "stdout") onLine?.(rank, text, processes);
+    },
+  });
+  const outcomes = await Promise.all(processes.map(({ ended }) => ended));
+  return outcomes.map((outcome) => ({ ...outcome, ...written[outcome.rank] }));
+}

@@ -1,0 +1,311 @@
+// n ranks of one group in one place and in virtual time, joined by simulated wires (simulated_wire.ts), one connection of
+// every pair for the group and one for control; and a fault that strikes after any byte.
+//
+// Everything but the sockets, the clock and the rendezvous is what ships: group, runner, engine in WebAssembly, control
+// links, peers, verdict, stall watch. Virtual time is limited: ranks that wait for each other for ever are reported.
+
+import { setImmediate } from "node:timers";
+import type { AlgorithmOptions } from "../../../src/distributed/calls/algorithm_table.ts";
+import { parseAlgorithms } from "../../../src/distributed/calls/algorithm_table.ts";
+import type { Clock } from "../../../src/distributed/wire/clock.ts";
+import { ControlLink } from "../../../src/distributed/membership/control_link.ts";
+import { ProcessGroup } from "../../../src/distributed/group.ts";
+import { Peers } from "../../../src/distributed/membership/control_plane.ts";
+import { CallRecorder } from "../../../src/distributed/records/call_recorder.ts";
+import { noProgress } from "../../../src/distributed/failures/stall.ts";
+import type { Connection } from "../../../src/distributed/wire/transport.ts";
+import { randomBelow } from "./random_below.ts";
+import { endOf, type Travel, type Wire, wires } from "./simulated_wire.ts";
+import { VirtualClock } from "./virtual_clock.ts";
+
+/** What goes wrong, when `after` bytes have gone from rank `from` to rank `to`. */
+export interface Fault {
+  /**
+   * `close`: that connection ends in both directions. `kill`, `stop`: the process of `from`. `cut`: the cable of `from`.
+   * `silence`: nothing arrives on that connection any more. `dribble`: its bytes arrive one by one, `intervalMs` apart.
+   * `damage`: the next byte is changed on its way.
+   */
+  readonly kind: "close" | "kill" | "stop" | "cut" | "silence" | "dribble" | "damage";
+  readonly from: number;
+  readonly to: number;
+  readonly after: number;
+  /** Which of the two connections of the ranks; by default that of the group. */
+  readonly on?: "group" | "control";
+  readonly intervalMs?: number;
+}
+
+/** What happens on the way. */
+export interface SimulationOptions {
+  readonly size: number;
+  readonly seed: number;
+  /** Per rank, or for all. */
+  readonly algorithms?: AlgorithmOptions | readonly AlgorithmOptions[];
+  /** By default unix: what crosses tcp is followed by sums. */
+  readonly transport?: "tcp" | "unix";
+  /** Most bytes that move at a time; by default 9. */
+  readonly longest?: number;
+  /** Most bytes between a writer and a reader; by default 40. */
+  readonly capacity?: number;
+  /** Milliseconds from rank to rank, the same everywhere; by default seeded. */
+  readonly latencyMs?: number;
+  /** By default 60 000. */
+  readonly stallTimeoutMs?: number;
+  /** Virtual milliseconds in which all ranks must have ended; by default 600 000. */
+  readonly limitMs?: number;
+  readonly faults?: readonly Fault[];
+}
+
+/** A rank's part in a simulation. */
+export interface SimulatedRank {
+  readonly group: ProcessGroup;
+  readonly clock: Clock;
+  /** Leaves the job in order. */
+  readonly close: () => Promise<void>;
+}
+
+/** How a rank's body has ended, and when; `stopped` if it was killed or stopped before. */
+export type Outcome<T> =
+  & (PromiseSettledResult<T> | { readonly status: "stopped" })
+  & { readonly at: number };
+
+/** How each rank's body ended, and how many bytes went from each rank to each. */
+export interface SimulationResult<T> {
+  readonly outcomes: readonly Outcome<T>[];
+  /** Bytes of the group from each rank to each, and of control. */
+  readonly bytes: readonly (readonly number[])[];
+  readonly controlBytes: readonly (readonly number[])[];
+  /** When the first fault struck. */
+  readonly struckAt: number | undefined;
+  /** What each rank has noted. */
+  readonly recorders: readonly CallRecorder[];
+}
+
+/** Runs `body` on every rank, and closes them. @throws {Error} if ranks do not end within the limit, or leave something open. */
+export async function simulateGroup<T>(
+  options: SimulationOptions,
+  body: (group: ProcessGroup, rank: SimulatedRank) => Promise<T>,
+): Promise<SimulationResult<T>> {
+  return await new Simulation<T>(options).run(body);
+}
+
+class Simulation<T> {
+  readonly #options: SimulationOptions;
+  readonly #clock = new VirtualClock();
+  readonly #group: readonly (readonly Wire[])[];
+  readonly #control: readonly (readonly Wire[])[];
+  readonly #ranks: readonly Rank[];
+  #struckAt: number | undefined;
+
+  constructor(options: SimulationOptions) {
+    const { size, seed, longest = 9, capacity = 40, latencyMs, faults = [] } = options;
+    const { transport = "unix" } = options;
+    this.#options = options;
+    const travel: Travel = {
+      clock: this.#clock,
+      random: randomBelow(seed),
+      longest,
+      capacity,
+      ...(latencyMs === undefined ? {} : { latencyMs }),
+    };
+    this.#group = wiresOf(size, travel);
+    this.#control = wiresOf(size, { ...travel, longest: 100, capacity: 4096 });
+    this.#ranks = Array.from({ length: size }, (_, rank) =>
+      new Rank(rank, {
+        ...options,
+        clock: this.#clock,
+        connect: (channel, peer, closed) => {
+          const each = channel === "group" ? this.#group : this.#control;
+          return endOf([each[rank][peer], each[peer][rank]], { closed, transport });
+        },
+      }));
+    for (const fault of faults) {
+      const wire = (fault.on === "control" ? this.#control : this.#group)[fault.from][fault.to];
+      if (fault.kind === "damage") wire.damage(fault.after);
+      wire.when(fault.after, () => this.#strike(fault, wire));
+    }
+  }
+
+  async run(
+    body: (group: ProcessGroup, rank: SimulatedRank) => Promise<T>,
+  ): Promise<SimulationResult<T>> {
+    const outcomes: Outcome<T>[] = [];
+    try {
+      for (const rank of this.#ranks) {
+        body(rank.group, rank).then(
+          (value) => outcomes[rank.rank] = { status: "fulfilled", value, at: this.#clock.now() },
+          (reason) => outcomes[rank.rank] = { status: "rejected", reason, at: this.#clock.now() },
+        );
+      }
+      await this.#until(({ rank }) => outcomes[rank] !== undefined, "its calls have not ended");
+      for (const rank of this.#ranks) void rank.close();
+      await this.#until((rank) => rank.isFree, "it has not closed all that was open");
+    } finally {
+      for (const rank of this.#ranks) await rank.free();
+    }
+    return {
+      outcomes: this.#ranks.map(({ rank, isStopped }) =>
+        isStopped ? { status: "stopped", at: this.#clock.now() } : outcomes[rank]
+      ),
+      bytes: bytesOf(this.#group),
+      controlBytes: bytesOf(this.#control),
+      struckAt: this.#struckAt,
+      recorders: this.#ranks.map(({ recorder }) => recorder),
+    };
+  }
+
+  /** Lets time pass until every rank that lives has come so far. */
+  async #until(hasCome: (rank: Rank) => boolean, otherwise: string): Promise<void> {
+    const { seed, limitMs = 600_000 } = this.#options;
+    const late = () => this.#ranks.filter((rank) => !rank.isStopped && !hasCome(rank));
+    const limit = this.#clock.now() + limitMs;
+    while (true) {
+      // Whatever follows from the last event happens before the next.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (late().length === 0) return;
+      if (this.#clock.now() > limit || !this.#clock.step()) {
+        const ranks = late().map(({ rank }) => rank);
+        throw new Error(`Rank ${ranks.join(", ")}: ${otherwise} (seed ${seed})`);
+      }
+    }
+  }
+
+  #strike({ kind, from, intervalMs }: Fault, wire: Wire): void {
+    this.#struckAt ??= this.#clock.now();
+    const isOf = (peer: number) => peer !== from;
+    const outgoing = [this.#group, this.#control].flatMap((all) =>
+      all[from].filter((_, peer) => isOf(peer))
+    );
+    switch (kind) {
+      case "close":
+        return wire.cut();
+      case "kill":
+      case "stop":
+        this.#ranks[from].stop();
+        for (const each of outgoing) {
+          each.isWriterStopped = true;
+          each.back.isReaderStopped = true;
+          if (kind === "kill") each.cut();
+        }
+        return;
+      case "cut":
+        for (const each of outgoing) {
+          each.isSilent = true;
+          each.back.isSilent = true;
+        }
+        return;
+      case "silence":
+        wire.isSilent = true;
+        wire.back.isSilent = true;
+        return;
+      case "dribble":
+        wire.dribbleMs = intervalMs;
+        return;
+      case "damage":
+        return;
+    }
+  }
+}
+
+/** The wires from each rank to each. */
+function wiresOf(size: number, travel: Travel): readonly (readonly Wire[])[] {
+  const all: Wire[][] = Array.from({ length: size }, () => []);
+  for (let from = 0; from < size; from++) {
+    for (let to = from; to < size; to++) {
+      const [there, back] = wires(travel);
+      all[from][to] = there;
+      if (to !== from) all[to][from] = back;
+    }
+  }
+  return all;
+}
+
+function bytesOf(all: readonly (readonly Wire[])[]): readonly (readonly number[])[] {
+  return all.map((row) => row.map(({ written }) => written));
+}
+
+interface RankParts extends SimulationOptions {
+  readonly clock: VirtualClock;
+  readonly connect: (channel: "group" | "control", peer: number, closed: () => void) => Connection;
+}
+
+/** One rank: what World puts together, on simulated connections. */
+class Rank implements SimulatedRank {
+  readonly rank: number;
+  readonly group: ProcessGroup;
+  readonly clock: Clock;
+  readonly recorder = new CallRecorder();
+  readonly #peers: Peers;
+  readonly #connections: Connection[] = [];
+  #numOpen = 0;
+  #isFreed = false;
+  /** It does not run: nothing rings, reads or writes. */
+  isStopped = false;
+
+  constructor(rank: number, { size, clock, connect, ...options }: RankParts) {
+    this.rank = rank;
+    const { algorithms, stallTimeoutMs = 60_000 } = options;
+    const ranks = Array.from({ length: size }, (_, each) => each);
+    const peers = ranks.filter((peer) => peer !== rank);
+    const open = (channel: "group" | "control", peer: number) => {
+      this.#numOpen++;
+      const connection = connect(channel, peer, () => this.#numOpen--);
+      this.#connections.push(connection);
+      return connection;
+    };
+    this.clock = {
+      now: () => clock.now(),
+      once: (milliseconds, ring) => clock.once(milliseconds, () => this.isStopped || ring()),
+      every: (milliseconds, ring) => clock.every(milliseconds, () => this.isStopped || ring()),
+    };
+    const progress = noProgress("7");
+    const connections = new Map(peers.map((peer) => [peer, open("group", peer)]));
+    const host = { rank, stallTimeoutMs, clock: this.clock };
+    this.#peers = new Peers({
+      ...host,
+      groups: () => [{ ranks, progress, connections }],
+      failed: () => {},
+      release: () => this.group.close(),
+    });
+    this.group = new ProcessGroup({
+      host: {
+        ...host,
+        failure: this.#peers.failure,
+        fail: (error) => this.#peers.fail(error),
+        ended: (peer, site) => this.#peers.groupConnectionEnded(peer, site),
+        stalled: (peer, site) => this.#peers.stalled(peer, site),
+      },
+      ranks,
+      id: 7n,
+      connections,
+      progress,
+      recorder: this.recorder,
+      algorithms: parseAlgorithms(Array.isArray(algorithms) ? algorithms[rank] : algorithms),
+    });
+    const link = (peer: number) =>
+      new ControlLink(open("control", peer), this.#peers.listenTo(peer));
+    this.#peers.enter(new Map(peers.map((peer) => [peer, link(peer)])));
+    this.#peers.beat();
+  }
+
+  /** Closed, with nothing left open. */
+  get isFree(): boolean {
+    return this.#isFreed && this.#numOpen === 0;
+  }
+
+  stop(): void {
+    this.isStopped = true;
+  }
+
+  readonly close = async (): Promise<void> => {
+    await this.#peers.depart();
+    await this.#peers.freed();
+    this.#isFreed = true;
+  };
+
+  /** Gives back what the engine holds, whatever has become of the rank. */
+  async free(): Promise<void> {
+    const closed = this.group.close();
+    for (const connection of this.#connections) connection.close();
+    await closed;
+  }
+}

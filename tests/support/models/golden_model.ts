@@ -1,0 +1,359 @@
+// Judges a model by what transformers computed with the same weights: logits, loss, every gradient, and the losses and weights
+// of five steps of Adafactor with two settings, each element within 5 times (its sensitivity to rounding errors + 1e-6).
+//
+// The files stand in ../shared/goldens beside the checkout (MESHFACTOR_GOLDENS names another place); a clone without them
+// skips these tests and says so.
+
+import assert from "node:assert/strict";
+import { loadPretrained, savePretrained } from "../../../src/checkpoint/pretrained.ts";
+import { SafetensorsFile } from "../../../src/checkpoint/safetensors_file.ts";
+import type { Device } from "../../../src/device/device.ts";
+import { nameOf } from "../../../src/models/checkpoint_names.ts";
+import type { PretrainedModel } from "../../../src/models/pretrained_model.ts";
+import { IGNORED } from "../../../src/ops/cross_entropy.ts";
+import { Adafactor } from "../../../src/optim/adafactor.ts";
+import type { OptimizerOptions } from "../../../src/optim/options/parameter_groups.ts";
+import { presets } from "../../../src/optim/options/presets.ts";
+import type { Parameter } from "../../../src/tensor/parameter.ts";
+import { Tensor } from "../../../src/tensor/tensor.ts";
+import { testOnEachDevice } from "../device/on_each_device.ts";
+
+/** Where the folders of families are. */
+export const goldenModels = `${
+  Deno.env.get("MESHFACTOR_GOLDENS") ??
+    new URL("../../../../shared/goldens", import.meta.url).pathname
+}/models`;
+
+/** How a family is run. */
+export interface GoldenRun<Model extends PretrainedModel = PretrainedModel> {
+  /** The class that its model must be of. */
+  readonly model: abstract new (...args: never[]) => Model;
+  /** Logits of the golden's inputs. */
+  logits(model: Model, inputs: GoldenInputs): Promise<Tensor>;
+  /** Their loss. */
+  loss(logits: Tensor, inputs: GoldenInputs): Tensor | Promise<Tensor>;
+  /** Another result that the golden has. */
+  readonly more?: {
+    readonly name: string;
+    compute(model: Model, inputs: GoldenInputs): Promise<Tensor>;
+  };
+  /** How the model is spread over ranks. Default: it is whole on one device. */
+  readonly placement?: GoldenPlacement;
+}
+
+/** A model spread over ranks; every rank judges all results. */
+export interface GoldenPlacement {
+  /** Splits a model that was loaded whole. */
+  readonly place: (model: PretrainedModel) => Promise<void>;
+  readonly optimizer: (parameters: Parameter[], options: OptimizerOptions) => Adafactor;
+  /** All ranks' values of a parameter or its gradient, of this rank's. */
+  readonly whole: (values: Float32Array, parameter: Parameter) => Promise<Float32Array>;
+  /** This rank's values of all. */
+  readonly part: (values: Float32Array, parameter: Parameter) => Float32Array;
+}
+
+/** The inputs of a golden, by the names of transformers' arguments. */
+export interface GoldenInputs {
+  /** Tokens, classes or masks; -100 becomes `IGNORED`. */
+  u32(name: string): Tensor<"u32">;
+  /** Numbers, such as pixels. */
+  f32(name: string): Tensor;
+}
+
+/** Registers the tests of one family on each device, on one rank. */
+export function testGoldenModel(
+  family: string,
+  run: GoldenRun,
+): void {
+  const folder = `${goldenModels}/${family}`;
+  if (!hasFolder(folder)) {
+    Deno.test.ignore(`${family} computes what transformers does [skipped: no ${folder}]`, () => {});
+    return;
+  }
+  testOnEachDevice(
+    `${family}: logits, loss and every gradient are those of transformers`,
+    async (device) => {
+      await judgeGradients(device, { folder, run });
+    },
+  );
+  for (const setting of ["relative", "external"] as const) {
+    testOnEachDevice(
+      `${family}: five steps of Adafactor (${setting}) are those of transformers`,
+      async (device) => {
+        await judgeTraining(device, { folder, run, setting });
+      },
+    );
+  }
+}
+
+/** One golden and how it is run. */
+export interface Judged {
+  readonly folder: string;
+  readonly run: GoldenRun;
+}
+
+/** Logits, loss and gradients. @returns the largest error over what is allowed */
+export async function judgeGradients(
+  device: Device,
+  { folder, run }: Judged,
+): Promise<number> {
+  using golden = await Golden.open(device, folder);
+  const { placement = wholeOnOneDevice } = run;
+  using model = await loadPretrained(device, folder, { model: run.model });
+  await placement.place(model);
+  const logits = await run.logits(model, golden);
+  using loss = await run.loss(logits, golden);
+  const ratios = [await golden.judge("logits", await logits.data())];
+  ratios.push(await golden.judge("loss", await loss.data()));
+  await loss.backward();
+  for (const [name, parameter] of parametersByName(model)) {
+    assert.ok(parameter.grad, `${name} has no gradient`);
+    const gradient = await placement.whole(await parameter.grad.data(), parameter);
+    ratios.push(await golden.judge(`grad.${name}`, gradient));
+  }
+  golden.assertAllJudged("grad.");
+  model.zeroGrad();
+  if (run.more !== undefined) {
+    using result = await run.more.compute(model, golden);
+    ratios.push(await golden.judge(run.more.name, await result.data()));
+  }
+  return Math.max(...ratios);
+}
+
+/** Five steps. @returns the largest error over what is allowed */
+export async function judgeTraining(
+  device: Device,
+  { folder, run, setting }: Judged & { readonly setting: keyof typeof SETTINGS },
+): Promise<number> {
+  using golden = await Golden.open(device, folder);
+  const { placement = wholeOnOneDevice } = run;
+  using model = await loadPretrained(device, folder, { model: run.model });
+  await placement.place(model);
+  using optim = placement.optimizer(model.parameters(), SETTINGS[setting]);
+  const losses: number[] = [];
+  const lossOf = async () => {
+    const loss = await run.loss(await run.logits(model, golden), golden);
+    losses.push(await loss.item());
+    return loss;
+  };
+  for (let step = 1; step <= 5; step++) {
+    using loss = await lossOf();
+    await optim.backward(loss);
+    for (const [name, parameter] of parametersByName(model)) {
+      if (!FUSED_BIAS.test(name)) continue;
+      const gradient = await placement.whole(await parameter.grad!.data(), parameter);
+      const cleared = placement.part(await golden.withoutNoise(name, gradient), parameter);
+      parameter.grad = Tensor.from(device, cleared, { shape: parameter.shape });
+    }
+    await optim.step();
+    optim.zeroGrad();
+  }
+  (await lossOf())[Symbol.dispose]();
+  const ratios = [await golden.judge(`losses_${setting}`, losses)];
+  for (const [name, parameter] of parametersByName(model)) {
+    const key = `adafactor_${setting}.${name}`;
+    ratios.push(await golden.judge(key, await placement.whole(await parameter.data(), parameter)));
+    await golden.assertMoved(name, key);
+  }
+  golden.assertAllJudged(`adafactor_${setting}.`);
+  if (placement === wholeOnOneDevice) await assertSavedWhole(model);
+  return Math.max(...ratios);
+}
+
+const wholeOnOneDevice: GoldenPlacement = {
+  place: () => Promise.resolve(),
+  optimizer: (parameters, options) => new Adafactor(parameters, options),
+  whole: (values) => Promise.resolve(values),
+  part: (values) => values,
+};
+
+/** Fails unless the model is the same after it was saved and loaded, bit for bit, and its config too. */
+async function assertSavedWhole(model: PretrainedModel): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await savePretrained(model, folder);
+    using loaded = await loadPretrained(model.parameters()[0].device, folder);
+    assert.equal(loaded.form.config.text, model.form.config.text);
+    const copies = loaded.namedParameters();
+    assert.deepEqual([...copies.keys()], [...model.namedParameters().keys()]);
+    for (const [path, parameter] of model.namedParameters()) {
+      assert.deepEqual(await copies.get(path)!.bytes(), await parameter.bytes(), path);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** transformers' Adafactor as the goldens' README.txt has it. */
+const SETTINGS = {
+  relative: { ...presets.huggingFace, relativeStep: true, warmupInit: false },
+  external: {
+    ...presets.huggingFace,
+    lr: 0.001,
+    scaleParameter: false,
+    relativeStep: false,
+    weightDecay: 0.01,
+    clipThreshold: 1,
+  },
+} as const;
+
+function parametersByName(model: PretrainedModel) {
+  return [...model.namedParameters()]
+    .map(([path, parameter]) => [nameOf(path, model.form.names), parameter] as const);
+}
+
+interface Sensitivity {
+  readonly max: number;
+  /** Ranges of elements that cannot be compared. */
+  readonly unstable?: readonly (readonly [begin: number, end: number])[];
+}
+
+/** expected.safetensors and sensitivity.json of one family, and the inputs, which it owns. */
+export class Golden implements GoldenInputs, Disposable {
+  readonly #device: Device;
+  readonly #expected: SafetensorsFile;
+  readonly #initial: SafetensorsFile;
+  readonly #sensitivity: Readonly<Record<string, Sensitivity>>;
+  readonly #values: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+  readonly #made = new Map<string, Tensor | Tensor<"u32">>();
+  readonly #judged = new Set<string>();
+
+  private constructor(device: Device, { expected, initial, sensitivity, values }: {
+    readonly expected: SafetensorsFile;
+    readonly initial: SafetensorsFile;
+    readonly sensitivity: Readonly<Record<string, Sensitivity>>;
+    readonly values: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+  }) {
+    this.#device = device;
+    this.#expected = expected;
+    this.#initial = initial;
+    this.#sensitivity = sensitivity;
+    this.#values = values;
+  }
+
+  static async open(device: Device, folder: string): Promise<Golden> {
+    using stack = new DisposableStack();
+    const expected = stack.use(await SafetensorsFile.open(`${folder}/expected.safetensors`));
+    const initial = stack.use(await SafetensorsFile.open(`${folder}/model.safetensors`));
+    const sensitivity = JSON.parse(await Deno.readTextFile(`${folder}/sensitivity.json`));
+    const values = new Map<string, Uint8Array<ArrayBuffer>>();
+    for (const name of expected.tensors.keys()) {
+      if (name.startsWith("input.")) values.set(name, await expected.read(name));
+    }
+    const golden = new Golden(device, { expected, initial, sensitivity, values });
+    stack.move();
+    return golden;
+  }
+
+  u32(name: string): Tensor<"u32"> {
+    return this.#input(name, "I64", ({ buffer }) => {
+      const values = Array.from(new BigInt64Array(buffer), Number);
+      return Uint32Array.from(values, (value) => value === -100 ? IGNORED : value);
+    }) as Tensor<"u32">;
+  }
+
+  f32(name: string): Tensor {
+    return this.#input(name, "F32", ({ buffer }) => new Float32Array(buffer)) as Tensor;
+  }
+
+  /** Fails unless all values that can be compared are near enough. @returns the largest error over what is allowed */
+  async judge(key: string, actual: ArrayLike<number>): Promise<number> {
+    const { max, unstable = [] } = this.#sensitivity[key] ??
+      assert.fail(`no sensitivity of ${key}`);
+    this.#judged.add(key);
+    const expected = await this.#numbers(this.#expected, key);
+    assert.equal(actual.length, expected.length, key);
+    const allowed = 5 * (max + 1e-6);
+    if (unstable.length > 0 && FUSED_BIAS.test(key)) return 0;
+    let largest = 0;
+    for (let at = 0; at < expected.length; at++) {
+      if (unstable.some(([begin, end]) => begin <= at && at < end)) continue;
+      const error = Math.abs(actual[at] - expected[at]);
+      assert.ok(
+        error <= allowed,
+        `${key}[${at}]: wanted ${expected[at]}, got ${
+          actual[at]
+        }, off by ${error}, allowed ${allowed}`,
+      );
+      largest = Math.max(largest, error);
+    }
+    return largest / allowed;
+  }
+
+  /**
+   * A vector's gradient, its elements set to zero that are zero in exact arithmetic, and rounding errors here and there, as the
+   * goldens' own measure of sensitivity does: such as those of the keys' bias, which moves all scores of a query alike. Each
+   * makes a full step in some direction, harmless as such; but where the bias is one vector with that of queries and values,
+   * the RMS of all steps together decides whether they are clipped, by chance.
+   */
+  async withoutNoise(name: string, gradient: Float32Array): Promise<Float32Array> {
+    const expected = await this.#numbers(this.#expected, `grad.${name}`);
+    const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+    return gradient.map((value, at) =>
+      Math.abs(expected[at]) < NOISE * largest && Math.abs(value) < NOISE * largest ? 0 : value
+    );
+  }
+
+  /** Fails unless the golden's weights moved so far that standing still would have been found wrong. */
+  async assertMoved(name: string, key: string): Promise<void> {
+    const initial = await this.#numbers(this.#initial, name);
+    const trained = await this.#numbers(this.#expected, key);
+    const moved = trained.some((value, at) =>
+      Math.abs(value - initial[at]) > 5 * (this.#sensitivity[key].max + 1e-6)
+    );
+    assert.ok(moved, `${key}: standing still would pass`);
+  }
+
+  /** Fails if the golden has results under `prefix` that nothing was compared with. */
+  assertAllJudged(prefix: string): void {
+    const left = [...this.#expected.tensors.keys()]
+      .filter((key) => key.startsWith(prefix) && !this.#judged.has(key));
+    assert.deepEqual(left, []);
+  }
+
+  [Symbol.dispose](): void {
+    this.#expected[Symbol.dispose]();
+    this.#initial[Symbol.dispose]();
+    for (const each of this.#made.values()) each[Symbol.dispose]();
+  }
+
+  #input(
+    name: string,
+    dtype: "I64" | "F32",
+    decode: (bytes: Uint8Array<ArrayBuffer>) => Uint32Array | Float32Array,
+  ): Tensor | Tensor<"u32"> {
+    const key = `input.${name}`;
+    const known = this.#made.get(key);
+    if (known !== undefined) return known;
+    const entry = this.#expected.tensors.get(key) ?? assert.fail(`no ${key}`);
+    assert.equal(entry.dtype, dtype, key);
+    const { shape } = entry;
+    const values = decode(this.#values.get(key)!);
+    const made = values instanceof Uint32Array
+      ? Tensor.from(this.#device, values, { shape })
+      : Tensor.from(this.#device, values, { shape });
+    this.#made.set(key, made);
+    return made;
+  }
+
+  async #numbers(file: SafetensorsFile, name: string): Promise<Float32Array> {
+    assert.equal(file.tensors.get(name)?.dtype, "F32", name);
+    return new Float32Array((await file.read(name)).buffer);
+  }
+}
+
+/** Biases of queries, keys and values in one vector. */
+const FUSED_BIAS = /\.(c_attn|query_key_value|qkv_proj)\.bias$/;
+
+/** Smaller ones, relative to the largest of a vector's gradient, are rounding errors. */
+const NOISE = 1e-5;
+
+/** Whether there is such a folder. */
+export function hasFolder(folder: string): boolean {
+  try {
+    return Deno.statSync(folder).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,113 @@
+// How the goldens of all families are run, on one rank and on a mesh.
+
+import type { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
+import { BertClassifier, BertMaskedLm } from "../../../src/models/bert.ts";
+import { causalLoss } from "../../../src/models/causal_loss.ts";
+import { classificationLoss } from "../../../src/models/classification_loss.ts";
+import { Decoder } from "../../../src/models/decoder.ts";
+import type { PretrainedModel } from "../../../src/models/pretrained_model.ts";
+import { splitCausalLoss } from "../../../src/models/split_causal_loss.ts";
+import { T5 } from "../../../src/models/t5.ts";
+import { VitClassifier } from "../../../src/models/vit.ts";
+import { vocabParallelCrossEntropy } from "../../../src/nn/vocab_parallel_cross_entropy.ts";
+import type { VocabParallelCrossEntropyOptions } from "../../../src/nn/vocab_parallel_cross_entropy.ts";
+import { crossEntropy, IGNORED } from "../../../src/ops/cross_entropy.ts";
+import type { Tensor } from "../../../src/tensor/tensor.ts";
+import { type GoldenInputs, goldenModels, type GoldenRun } from "./golden_model.ts";
+import { onMesh } from "./split_model.ts";
+
+/** How a family is run, whole or split. */
+export interface FamilyRun<Model extends PretrainedModel = PretrainedModel>
+  extends GoldenRun<Model> {
+  /** The loss of logits that stay split, where the model has a vocabulary. */
+  splitLoss?(logits: Tensor, inputs: GoldenInputs, options: Vocabulary): Promise<Tensor>;
+}
+
+type Vocabulary = Omit<VocabParallelCrossEntropyOptions, "ignored">;
+
+const textOf = (inputs: GoldenInputs) => ({
+  tokens: inputs.u32("input_ids"),
+  mask: inputs.u32("attention_mask"),
+});
+const bertInput = (inputs: GoldenInputs) => ({
+  ...textOf(inputs),
+  tokenTypes: inputs.u32("token_type_ids"),
+});
+
+const decoderRun: FamilyRun<Decoder> = {
+  model: Decoder,
+  logits: (model, inputs) => model.forward(textOf(inputs)),
+  loss: (logits, inputs) => causalLoss(logits, inputs.u32("labels")),
+  splitLoss: (logits, inputs, options) => splitCausalLoss(logits, inputs.u32("labels"), options),
+};
+const tokenLosses: Pick<FamilyRun, "loss" | "splitLoss"> = {
+  loss: (logits, inputs) => crossEntropy(logits, inputs.u32("labels"), { ignored: IGNORED }),
+  splitLoss: (logits, inputs, options) =>
+    vocabParallelCrossEntropy(logits, inputs.u32("labels"), { ...options, ignored: IGNORED }),
+};
+const classLoss: Pick<FamilyRun, "loss"> = {
+  loss: (logits, inputs) => classificationLoss(logits, { labels: inputs.u32("labels") }),
+};
+const bertRun: FamilyRun<BertMaskedLm> = {
+  ...tokenLosses,
+  model: BertMaskedLm,
+  logits: (model, inputs) => model.forward(bertInput(inputs)),
+};
+const bertClassifierRun: FamilyRun<BertClassifier> = {
+  ...classLoss,
+  model: BertClassifier,
+  logits: (model, inputs) => model.forward(bertInput(inputs)),
+};
+const t5Run: FamilyRun<T5> = {
+  ...tokenLosses,
+  model: T5,
+  logits: (model, inputs) =>
+    model.forward({ ...textOf(inputs), targets: model.targetsFor(inputs.u32("labels")) }),
+  more: {
+    name: "encoder_last_hidden_state",
+    compute: (model, inputs) => model.encode(textOf(inputs)),
+  },
+};
+const vitRun: FamilyRun<VitClassifier> = {
+  ...classLoss,
+  model: VitClassifier,
+  logits: (model, inputs) => model.forward({ pixels: inputs.f32("pixel_values") }),
+};
+
+/** By the names of their folders. */
+export const decoderRuns: Readonly<Record<string, FamilyRun>> = {
+  ...{ gpt2: decoderRun, llama: decoderRun, mistral: decoderRun },
+  ...{ qwen2: decoderRun, qwen3: decoderRun, opt: decoderRun },
+};
+
+/** Likewise, an encoder with a decoder among them. */
+export const encoderRuns: Readonly<Record<string, FamilyRun>> = {
+  bert: bertRun,
+  bert_cls: bertClassifierRun,
+  t5: t5Run,
+  vit: vitRun,
+};
+
+/** All of them. */
+export const familyRuns: Readonly<Record<string, FamilyRun>> = { ...decoderRuns, ...encoderRuns };
+
+/** On a mesh of tensor x data; every rank has the logits of all tokens. */
+export async function gatheredRun(family: string, mesh: ProcessGroupMesh): Promise<GoldenRun> {
+  return { ...familyRuns[family], placement: await onMesh(mesh, { gatherLogits: true }) };
+}
+
+/** On a mesh of tensor x data; every rank has the logits of its own tokens alone, or those of all classes. */
+export async function splitRun(family: string, mesh: ProcessGroupMesh): Promise<GoldenRun> {
+  const { splitLoss, ...run } = familyRuns[family];
+  if (splitLoss === undefined) return await gatheredRun(family, mesh);
+  const config = await Deno.readTextFile(`${goldenModels}/${family}/config.json`);
+  const vocabulary = {
+    processGroup: await mesh.getGroupAlongAxis(0),
+    numClasses: JSON.parse(config).vocab_size,
+  };
+  return {
+    ...run,
+    loss: (logits, inputs) => splitLoss(logits, inputs, vocabulary),
+    placement: await onMesh(mesh, { gatherLogits: false }),
+  };
+}

@@ -1,0 +1,108 @@
+// Small models of all families, and their logits and losses of one batch: the same at every call.
+
+import assert from "node:assert/strict";
+import type { Device } from "../../../src/device/device.ts";
+import { architectureOf } from "../../../src/models/architectures.ts";
+import { BertClassifier, BertMaskedLm } from "../../../src/models/bert.ts";
+import { causalLoss } from "../../../src/models/causal_loss.ts";
+import { classificationLoss } from "../../../src/models/classification_loss.ts";
+import { Decoder } from "../../../src/models/decoder.ts";
+import { ModelConfig } from "../../../src/models/model_config.ts";
+import type { PretrainedModel } from "../../../src/models/pretrained_model.ts";
+import { T5 } from "../../../src/models/t5.ts";
+import { VitClassifier } from "../../../src/models/vit.ts";
+import { InitialParameters } from "../../../src/nn/parameter_source.ts";
+import { RandomSource } from "../../../src/nn/philox.ts";
+import type { VocabParallelCrossEntropyOptions } from "../../../src/nn/vocab_parallel_cross_entropy.ts";
+import { vocabParallelCrossEntropy } from "../../../src/nn/vocab_parallel_cross_entropy.ts";
+import { crossEntropy, IGNORED } from "../../../src/ops/cross_entropy.ts";
+import type { FloatType } from "../../../src/tensor/dtype.ts";
+import { Tensor } from "../../../src/tensor/tensor.ts";
+import { RandomValues } from "../device/random_values.ts";
+import { smallEncoderConfigs } from "./small_configs.ts";
+
+const { bert, bertClassifier, t5, vit } = smallEncoderConfigs;
+
+/** What a model is made from. */
+export interface SmallModel {
+  readonly config: Readonly<Record<string, unknown>>;
+  /** T5: whether the head has a weight of its own, as files say and configs do not. Default: false. */
+  readonly twinsDiffer?: boolean;
+}
+
+/** Encoders that guess one of 11 tokens, with 3 heads. */
+export const smallMaskedModels: Readonly<Record<string, SmallModel>> = {
+  "BERT, tied": { config: bert },
+  "BERT, untied": { config: { ...bert, tie_word_embeddings: false } },
+  "T5, tied and scaled": { config: t5 },
+  "T5, untied and gated": {
+    config: { ...t5, feed_forward_proj: "gated-gelu", tie_word_embeddings: false },
+    twinsDiffer: true,
+  },
+};
+
+/** Encoders that guess classes or numbers, with 3 heads. */
+export const smallClassifiers: Readonly<Record<string, SmallModel>> = {
+  "BERT for 3 classes": { config: bertClassifier },
+  "BERT for regression": { config: { ...bertClassifier, num_labels: 1, problem_type: null } },
+  "ViT": { config: vit },
+  "ViT without biases of queries, keys and values": { config: { ...vit, qkv_bias: false } },
+};
+
+/** A model with random numbers in all parameters. */
+export function smallModel(
+  device: Device,
+  { config, twinsDiffer = false }: SmallModel,
+  storage: { readonly dtype?: FloatType } = {},
+): PretrainedModel {
+  const settings = new ModelConfig(JSON.stringify(config));
+  const source = new InitialParameters(device, { random: new RandomSource(3), ...storage });
+  const model = architectureOf(settings).plan(settings, { twinsDiffer }).build(source);
+  const random = new RandomValues(7);
+  for (const parameter of model.parameters()) {
+    if (parameter.shape.length === 1) parameter.write(random.positive(parameter.length));
+  }
+  return model;
+}
+
+/** The logits of two texts or images; texts are padded, but for decoders'. */
+export async function smallLogits(model: PretrainedModel): Promise<Tensor> {
+  const [{ device }] = model.parameters();
+  const indices = (values: readonly number[]) =>
+    Tensor.from(device, values, { shape: [2, 3], dtype: "u32" });
+  // BERT's padding token, 0, stands among those that are seen: it must not learn from being looked up.
+  const tokens = indices([3, 5, 2, 10, 0, 4]);
+  const mask = indices([1, 1, 1, 1, 1, 0]);
+  if (model instanceof Decoder) return await model.forward({ tokens });
+  if (model instanceof BertMaskedLm || model instanceof BertClassifier) {
+    return await model.forward({ tokens, mask, tokenTypes: indices([0, 0, 1, 0, 1, 1]) });
+  }
+  if (model instanceof T5) {
+    return await model.forward({ tokens, mask, targets: model.targetsFor(indices(LABELS)) });
+  }
+  assert.ok(model instanceof VitClassifier);
+  const pixels = new RandomValues(5).signed(2 * 2 * 5 * 7);
+  return await model.forward({ pixels: Tensor.from(device, pixels, { shape: [2, 2, 5, 7] }) });
+}
+
+/** Their loss; `split` says how logits are split, where they are. */
+export async function smallLoss(
+  model: PretrainedModel,
+  split?: Omit<VocabParallelCrossEntropyOptions, "ignored">,
+): Promise<Tensor> {
+  const logits = await smallLogits(model);
+  const { device } = logits;
+  if (model instanceof BertClassifier || model instanceof VitClassifier) {
+    const labels = logits.shape[1] === 1
+      ? Tensor.from(device, [0.5, -1], { shape: [2] })
+      : Tensor.from(device, [2, 0], { dtype: "u32" });
+    return classificationLoss(logits, { labels });
+  }
+  const labels = Tensor.from(device, LABELS, { shape: [2, 3], dtype: "u32" });
+  if (model instanceof Decoder) return causalLoss(logits, labels);
+  return split === undefined
+    ? crossEntropy(logits, labels, { ignored: IGNORED })
+    : await vocabParallelCrossEntropy(logits, labels, { ...split, ignored: IGNORED });
+}
+
+const LABELS = [6, IGNORED, 2, 9, 10, IGNORED];

@@ -1,0 +1,52 @@
+// A folder with a tiny GPT-2 of random weights as transformers would have it, sizes that few ranks divide, and a text.
+
+import { savePretrained } from "../../../src/checkpoint/pretrained.ts";
+import { wasmDevice } from "../../../src/device/wasm.ts";
+import { Decoder } from "../../../src/models/decoder.ts";
+import { newModel } from "../../../src/models/new_model.ts";
+import { RandomSource } from "../../../src/nn/philox.ts";
+
+/** Tokens that the model can see. */
+export const SMALL_CONTEXT = 16;
+
+/** What a test has while it runs. */
+export interface SmallFiles {
+  /** config.json and model.safetensors. */
+  readonly model: string;
+  /** 6000 bytes of text. */
+  readonly data: string;
+  /** Where else to write. */
+  readonly folder: string;
+}
+
+/** A tiny model; the caller disposes of it. */
+export function smallGpt2({ vocabulary = 256, heads = 3 } = {}): Decoder {
+  const config = {
+    ...{ architectures: ["GPT2LMHeadModel"], model_type: "gpt2", dtype: "float32" },
+    ...{ vocab_size: vocabulary, n_embd: 6 * heads, n_head: heads, n_inner: 26, n_layer: 2 },
+    n_positions: SMALL_CONTEXT,
+  };
+  return newModel(wasmDevice(), config, { random: new RandomSource(7), model: Decoder });
+}
+
+/** 6000 bytes in which much can be foretold. */
+export function smallText(): Uint8Array<ArrayBuffer> {
+  const squares = Array.from({ length: 2000 }, (_, i) => `${i * i % 97} `).join("");
+  return new TextEncoder().encode(squares.slice(0, 6000));
+}
+
+/** Runs `body` with files that are removed after it. */
+export async function withSmallFiles(
+  body: (files: SmallFiles) => Promise<void>,
+  options: { readonly vocabulary?: number } = {},
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    using model = smallGpt2(options);
+    await savePretrained(model, `${folder}/model`);
+    await Deno.writeFile(`${folder}/text`, smallText());
+    await body({ model: `${folder}/model`, data: `${folder}/text`, folder });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
