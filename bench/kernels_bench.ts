@@ -73,7 +73,10 @@ function measureBlocks(device: Device, type: StorageType): void {
   const [grad, param] = [0, 1].map(() => {
     const stored = device.allocate(bytes * count);
     device.run("cast", { x: wide, out: stored }, {
-      ...{ fromType: storageTypes.f32, toType: storageTypes[type], fromOffset: 0, toOffset: 0 },
+      fromType: storageTypes.f32,
+      toType: storageTypes[type],
+      fromOffset: 0,
+      toOffset: 0,
       length: count,
     });
     return stored;
@@ -82,7 +85,14 @@ function measureBlocks(device: Device, type: StorageType): void {
   const steps = uploadWords(
     device,
     stepWords([{
-      ...{ a: 1e-4, d: 1, decay: 0, take: 0.1, over: 1e-4, share: 1, paramRms: 0, updateRms: 0 },
+      a: 1e-4,
+      d: 1,
+      decay: 0,
+      take: 0.1,
+      over: 1e-4,
+      share: 1,
+      paramRms: 0,
+      updateRms: 0,
       key: 1,
     }]),
   );
@@ -95,17 +105,25 @@ function measureBlocks(device: Device, type: StorageType): void {
   const paramParams = { paramType: storageTypes[type], paramLength: count };
   const step = (stochastic: number) => () =>
     device.run("adafactor_step", { grad, blocks, factors, steps, guard, param, partials }, {
-      ...{ ...run, ...gradParams, ...paramParams, factorsLength, stochastic },
+      ...run,
+      ...gradParams,
+      ...paramParams,
+      factorsLength,
+      stochastic,
     });
   const tileSums = () =>
     device.run("adafactor_tile_sums", { grad, blocks, partials }, { ...run, ...gradParams });
   const tileUpdates = () =>
     device.run("adafactor_tile_updates", { grad, blocks, factors, partials }, {
-      ...{ ...run, ...gradParams, factorsLength },
+      ...run,
+      ...gradParams,
+      factorsLength,
     });
   const joinSums = () =>
     device.run("adafactor_join_sums", { blocks, partials, sums }, {
-      ...{ ...vectorRun(table), partialsLength, sumsLength },
+      ...vectorRun(table),
+      partialsLength,
+      sumsLength,
     });
   const passes: [name: string, run: () => void, elements: number][] = [
     ["copy", () => device.copy(grad, 0, param, 0, bytes * count), 2],
@@ -117,7 +135,10 @@ function measureBlocks(device: Device, type: StorageType): void {
   if (type !== "f32") passes.push(["adafactor_step, rounding at random", step(1), 3]);
   for (const [name, runPass, elements] of passes) {
     measure(`${name} ${rows} x ${cols} ${type}`, {
-      ...{ device, group: `adafactor over tiles ${type}`, run: runPass, result: partials },
+      device,
+      group: `adafactor over tiles ${type}`,
+      run: runPass,
+      result: partials,
       work: { bytes: elements * bytes * count },
     });
   }
@@ -133,11 +154,17 @@ function measureGelu(device: Device): void {
   const length = 2 ** 20;
   const [x, dy, out] = [random(device, length), random(device, length), random(device, length)];
   measure(`gelu of ${length}`, {
-    ...{ device, group: "gelu", work: { bytes: 8 * length }, result: out },
+    device,
+    group: "gelu",
+    work: { bytes: 8 * length },
+    result: out,
     run: () => device.run("gelu", { x, out }, { length }),
   });
   measure(`gelu_backward of ${length}`, {
-    ...{ device, group: "gelu", work: { bytes: 12 * length }, result: out },
+    device,
+    group: "gelu",
+    work: { bytes: 12 * length },
+    result: out,
     run: () => device.run("gelu_backward", { x, dy, dx: out }, { length }),
   });
 }
@@ -154,14 +181,32 @@ function measureAttention(device: Device): void {
   const operands = { q: q!, k: k!, v: v!, keyMask: device.empty, bias: device.empty };
   for (const causal of [0, 1]) {
     const sizes = {
-      ...{ batch, queries: positions, keys: positions, heads, keyHeads: heads },
-      ...{ dim, valueDim: dim, causal, window: 0, masked: 0, biased: 0, scale: dim ** -0.5 },
-      ...{ seedLow: 0, seedHigh: 0, threshold: 0, keptScale: 1, firstHead: 0, allHeads: heads },
+      batch,
+      queries: positions,
+      keys: positions,
+      heads,
+      keyHeads: heads,
+      dim,
+      valueDim: dim,
+      causal,
+      window: 0,
+      masked: 0,
+      biased: 0,
+      scale: dim ** -0.5,
+      seedLow: 0,
+      seedHigh: 0,
+      threshold: 0,
+      keptScale: 1,
+      firstHead: 0,
+      allHeads: heads,
     };
     const forward = () => device.run("attention", { ...operands, out: out!, lse: lse! }, sizes);
     const backward = () => {
       device.run("attention_delta", { dout: dout!, out: out!, lse: lse!, moments: moments! }, {
-        ...{ batch, queries: positions, heads, valueDim: dim },
+        batch,
+        queries: positions,
+        heads,
+        valueDim: dim,
       });
       const bound = { ...operands, dout: dout!, moments: moments!, dq: dq!, dk: dk!, dv: dv! };
       device.run("attention_backward", bound, sizes);
@@ -170,11 +215,17 @@ function measureAttention(device: Device): void {
     const pairs = batch * heads * positions * (causal === 1 ? (positions + 1) / 2 : positions);
     const suffix = `${causal === 1 ? ", causal" : ""} ${batch} x ${positions} x ${heads} x ${dim}`;
     measure(`attention${suffix}`, {
-      ...{ device, group: "attention", run: forward, result: out! },
+      device,
+      group: "attention",
+      run: forward,
+      result: out!,
       work: { flops: 4 * pairs * dim },
     });
     measure(`attention backward${suffix}`, {
-      ...{ device, group: "attention", run: backward, result: dq! },
+      device,
+      group: "attention",
+      run: backward,
+      result: dq!,
       work: { flops: 10 * pairs * dim },
     });
   }

@@ -53,7 +53,9 @@ export function randomParameter(
   const shape = layout.localShape;
   const length = shape.reduce((product, each) => product * each, 1);
   const parameter = new Parameter(device, noise(length, 2 * index), {
-    ...{ layout, dtype, name: `parameter${index}` },
+    layout,
+    dtype,
+    name: `parameter${index}`,
   });
   parameter.grad = Tensor.from(device, noise(length, 2 * index + 1), { shape, dtype });
   return parameter;

@@ -9,7 +9,9 @@ export async function startJaxJs(job: Job, signal: AbortSignal): Promise<Contest
   const script = new URL("./jax_js_train.ts", import.meta.url).pathname;
   const config = new URL("../../deno.json", import.meta.url).pathname;
   return await Contestant.start({
-    ...{ name: "jax-js", ranks: 1, signal },
+    name: "jax-js",
+    ranks: 1,
+    signal,
     start: ({ port, token }) =>
       startCommands([{
         program: Deno.execPath(),

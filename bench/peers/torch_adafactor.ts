@@ -42,7 +42,9 @@ export class TorchAdafactor implements AsyncDisposable {
     const script = new URL("torch_adafactor.py", import.meta.url).pathname;
     const process = new Deno.Command(Deno.env.get("MESHFACTOR_PYTHON") ?? "python3", {
       args: [script, ...[rows, columns, dtype, threads, place].map(String)],
-      ...{ stdin: "piped", stdout: "piped", stderr: "inherit" },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
     }).spawn();
     const lines = linesOf(process.stdout);
     const { value, done } = await lines.next();

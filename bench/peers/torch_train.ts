@@ -11,7 +11,9 @@ export async function startTorchTrain(job: Job, signal: AbortSignal): Promise<Co
   await requireModules(python);
   const script = new URL("./torch_train.py", import.meta.url).pathname;
   return await Contestant.start({
-    ...{ name: "torch", ranks: 1, signal },
+    name: "torch",
+    ranks: 1,
+    signal,
     start: ({ hostname, port, token }) =>
       startCommands([{
         program: python,

@@ -92,7 +92,14 @@ export function parseOptions(args: readonly string[]): Options | "help" | "wrong
       );
     }
     return {
-      ...{ parts, shapes: sized, meshes, sizes, peers, device, iterations, turns },
+      parts,
+      shapes: sized,
+      meshes,
+      sizes,
+      peers,
+      device,
+      iterations,
+      turns,
       format: json ? "json" : "table",
     };
   } catch (error) {

@@ -8,7 +8,9 @@ import type { Job } from "./request.ts";
 export function startOurs(job: Job, signal: AbortSignal): Promise<Contestant> {
   const ranks = job.tensor * job.zero;
   return Contestant.start({
-    ...{ name: "meshfactor", ranks, signal },
+    name: "meshfactor",
+    ranks,
+    signal,
     start: ({ port, token }) =>
       startScript({
         ranks,

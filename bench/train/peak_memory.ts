@@ -16,7 +16,9 @@ export async function peakBytes(pid: number): Promise<number | undefined> {
 async function shell(command: string): Promise<string> {
   if (Deno.build.os !== "linux") return "";
   const { stdout } = await new Deno.Command("sh", {
-    ...{ args: ["-c", command], stdout: "piped", stderr: "null" },
+    args: ["-c", command],
+    stdout: "piped",
+    stderr: "null",
   }).output();
   return new TextDecoder().decode(stdout);
 }

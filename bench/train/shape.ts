@@ -29,8 +29,14 @@ export function parseShape(text: string): Shape {
   const batch = { context: 128, batch: 8 };
   if (text === "124M") {
     return {
-      ...{ name: text, layers: 12, width: 768, heads: 12, vocabulary: 50257, positions: 1024 },
-      ...{ ...batch, batch: 2 },
+      name: text,
+      layers: 12,
+      width: 768,
+      heads: 12,
+      vocabulary: 50257,
+      positions: 1024,
+      ...batch,
+      batch: 2,
     };
   }
   const [, layers, width] = /^([1-9]\d*)x([1-9]\d*)$/.exec(text) ?? [];
@@ -39,8 +45,13 @@ export function parseShape(text: string): Shape {
   }
   const heads = Number(width) % HEAD_WIDTH === 0 ? Number(width) / HEAD_WIDTH : 1;
   return {
-    ...{ name: text, layers: Number(layers), width: Number(width), heads, vocabulary: 256 },
-    ...{ positions: batch.context, ...batch },
+    name: text,
+    layers: Number(layers),
+    width: Number(width),
+    heads,
+    vocabulary: 256,
+    positions: batch.context,
+    ...batch,
   };
 }
 
@@ -49,10 +60,19 @@ const HEAD_WIDTH = 64;
 /** Its config.json; nothing is dropped. */
 export function configOf({ vocabulary, width, layers, heads, positions }: Shape) {
   return {
-    ...{ model_type: "gpt2", architectures: ["GPT2LMHeadModel"], dtype: "float32" },
-    ...{ vocab_size: vocabulary, n_embd: width, n_layer: layers, n_head: heads },
-    ...{ n_positions: positions, resid_pdrop: 0, embd_pdrop: 0, attn_pdrop: 0 },
-    ...{ bos_token_id: 0, eos_token_id: 0 },
+    model_type: "gpt2",
+    architectures: ["GPT2LMHeadModel"],
+    dtype: "float32",
+    vocab_size: vocabulary,
+    n_embd: width,
+    n_layer: layers,
+    n_head: heads,
+    n_positions: positions,
+    resid_pdrop: 0,
+    embd_pdrop: 0,
+    attn_pdrop: 0,
+    bos_token_id: 0,
+    eos_token_id: 0,
   };
 }
 

@@ -147,7 +147,10 @@ function rowOf({ shape, mesh, parameters, measured }: {
     "mesh": `${mesh.tensor} x ${mesh.zero}`,
     "step (ms)": whole,
     "tokens/s": 1e3 * tokens / whole,
-    ...{ forward, backward, exchange, update },
+    forward,
+    backward,
+    exchange,
+    update,
     "GFLOP/s": operationsOf(shape) / whole / 1e6,
     "peak (MB)": peak && peak / 1e6,
   };

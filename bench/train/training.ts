@@ -47,7 +47,8 @@ export class Training {
     const whole = await loadPretrained(device, folder, { model: Decoder });
     const model = await placeModel(whole, mesh);
     const optim = new DistributedAdaFactor(whole.parameters(), {
-      ...{ lr: LEARNING_RATE, scaleParameter: false },
+      lr: LEARNING_RATE,
+      scaleParameter: false,
     });
     optim.setupDistributed({ tensorParallelGroup, dataParallelGroup, zeroStage: 2 });
     const { context } = shape;

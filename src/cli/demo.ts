@@ -46,8 +46,13 @@ export async function main(args: readonly string[]): Promise<number> {
   const isDefault = given.data.length === 0 && given.steps >= DEFAULT_STEPS;
   const differences = whole && differencesOf(split.losses, whole.losses);
   const { lines, complaints } = judge({
-    ...{ mesh, differences, order2Loss, isDefault, device: split.device },
-    ...{ heldOutBefore: split.heldOut[0], heldOutAfter: split.heldOut[1] },
+    mesh,
+    differences,
+    order2Loss,
+    isDefault,
+    device: split.device,
+    heldOutBefore: split.heldOut[0],
+    heldOutAfter: split.heldOut[1],
   });
   if (whole?.sample === split.sample) {
     console.log(`1 rank writes the same ${split.sample.length} characters.`);

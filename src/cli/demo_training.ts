@@ -26,9 +26,17 @@ const CONTEXT = 32;
 
 /** Nothing is dropped: two trainings of a minute are to agree, and to learn. */
 const GPT2 = {
-  ...{ model_type: "gpt2", architectures: ["GPT2LMHeadModel"], vocab_size: 256 },
-  ...{ n_positions: CONTEXT, n_embd: 64, n_layer: 2, n_head: HEADS, initializer_range: 0.1 },
-  ...{ resid_pdrop: 0, embd_pdrop: 0, attn_pdrop: 0 },
+  model_type: "gpt2",
+  architectures: ["GPT2LMHeadModel"],
+  vocab_size: 256,
+  n_positions: CONTEXT,
+  n_embd: 64,
+  n_layer: 2,
+  n_head: HEADS,
+  initializer_range: 0.1,
+  resid_pdrop: 0,
+  embd_pdrop: 0,
+  attn_pdrop: 0,
 };
 
 /** The model before training, the same for the same seed; the caller disposes of it. */
@@ -42,10 +50,19 @@ export function demoTraining(
   text: Corpus,
 ): LanguageTrainingOptions {
   return {
-    ...{ text, context: CONTEXT, batch: BATCH, accumulate: 1, steps, seed },
-    ...{ tensor, zero, zeroStage: 2, optimizer: { beta1: 0.9 } },
+    text,
+    context: CONTEXT,
+    batch: BATCH,
+    accumulate: 1,
+    steps,
+    seed,
+    tensor,
+    zero,
+    zeroStage: 2,
+    optimizer: { beta1: 0.9 },
     lr: linearSchedule(8e-3, { steps: steps + 1, warmup: Math.min(30, steps) }),
-    ...{ evaluateEvery: 0, evaluateTokens: 32768 },
+    evaluateEvery: 0,
+    evaluateTokens: 32768,
     sample: { prompt: [...text.heldOut.subarray(0, CONTEXT)], length: 240, temperature: 0.8 },
   };
 }

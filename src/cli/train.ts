@@ -88,11 +88,25 @@ async function prepare(device: Device, flags: TrainOptions): Promise<Training | 
     const { dropout, masterWeights, rounding, eval: evaluateEvery, evalTokens: evaluateTokens } =
       flags;
     const sample = prompt && {
-      ...{ prompt, length: flags.sampleTokens, temperature: flags.temperature },
+      prompt,
+      length: flags.sampleTokens,
+      temperature: flags.temperature,
     };
     const options = {
-      ...{ text, context, batch, accumulate, steps, tensor, zero, zeroStage, seed, lr, sample },
-      ...{ evaluateEvery, evaluateTokens, optimizer: { masterWeights, rounding } },
+      text,
+      context,
+      batch,
+      accumulate,
+      steps,
+      tensor,
+      zero,
+      zeroStage,
+      seed,
+      lr,
+      sample,
+      evaluateEvery,
+      evaluateTokens,
+      optimizer: { masterWeights, rounding },
       dropout,
       recompute: flags.recompute ? "blocks" as const : "nothing" as const,
     };
@@ -150,7 +164,11 @@ function describe({ model, tokenizer, options }: Training, { tensor, zero }: Tra
       .loss({ text: Uint8Array.from(heldOut), context, starts })
     : undefined;
   return {
-    ...{ parameters, tensor, zero, trainTokens: train.length, heldOutTokens: heldOut.length },
+    parameters,
+    tensor,
+    zero,
+    trainTokens: train.length,
+    heldOutTokens: heldOut.length,
     ...(order2Loss === undefined ? {} : { order2Loss }),
   };
 }

@@ -65,7 +65,10 @@ export class Attention extends Module<AttentionInput> {
     const { queryDeviation = make.deviation } = description;
     const project = (name: string, heads: number, deviation = make.deviation) =>
       make.linear(name, {
-        ...{ inFeatures: width, outFeatures: heads * headWidth, bias: inputBias, storage },
+        inFeatures: width,
+        outFeatures: heads * headWidth,
+        bias: inputBias,
+        storage,
         deviation,
       });
     this.description = description;
@@ -83,8 +86,11 @@ export class Attention extends Module<AttentionInput> {
       this.keyNorm = make.rmsNorm("keyNorm", norm);
     }
     this.output = make.linear("output", {
-      ...{ inFeatures: numHeads * headWidth, outFeatures: width, storage },
-      ...{ bias: description.outputBias, deviation: description.outputDeviation },
+      inFeatures: numHeads * headWidth,
+      outFeatures: width,
+      storage,
+      bias: description.outputBias,
+      deviation: description.outputDeviation,
     });
   }
 

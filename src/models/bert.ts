@@ -79,13 +79,19 @@ export class BertEncoder extends Module<BertInput> {
       description;
     const { width, norm } = block;
     this.tokens = make.embedding("tokens", {
-      ...{ numEmbeddings: count, embeddingDim: width, paddingIndex: padding },
+      numEmbeddings: count,
+      embeddingDim: width,
+      paddingIndex: padding,
     });
     this.tokenTypes = make.embedding("tokenTypes", {
-      ...{ numEmbeddings: numTokenTypes, embeddingDim: width },
+      numEmbeddings: numTokenTypes,
+      embeddingDim: width,
     });
     this.positions = new LearnedPositions(make.within("positions"), {
-      ...{ width, count: numPositions, offset: 0, counted: "all" },
+      width,
+      count: numPositions,
+      offset: 0,
+      counted: "all",
     });
     this.norm = makeNorm(make, { name: "norm", width, norm });
     this.#dropout = make.dropout(description.dropout);

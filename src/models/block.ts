@@ -67,7 +67,8 @@ export class Block extends Module<BlockInput> {
     if (crossAttention !== undefined) {
       this.crossNorm = makeNorm(make, { name: "crossNorm", width, norm });
       this.crossAttention = new Attention(make.within("crossAttention"), {
-        ...{ width, description: crossAttention },
+        width,
+        description: crossAttention,
       });
     }
     this.mlpNorm = makeNorm(make, { name: "mlpNorm", width, norm });

@@ -66,7 +66,9 @@ export class Decoder extends PretrainedModel<DecoderInput> {
         ? undefined
         : make.linear(name, { inFeatures, outFeatures, bias: false });
     const embedding = make.embedding("tokens", {
-      ...{ numEmbeddings: tokens.count, embeddingDim: tokens.width, paddingIndex: tokens.padding },
+      numEmbeddings: tokens.count,
+      embeddingDim: tokens.width,
+      paddingIndex: tokens.padding,
     });
     this.description = description;
     this.tokens = embedding;
@@ -86,7 +88,9 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     this.norm = description.finalNorm ? makeNorm(make, { name: "norm", width, norm }) : undefined;
     this.projectOut = project("projectOut", width, tokens.width);
     this.head = description.tied ? tiedHead(embedding) : make.linear("head", {
-      ...{ inFeatures: tokens.width, outFeatures: tokens.count, bias: false },
+      inFeatures: tokens.width,
+      outFeatures: tokens.count,
+      bias: false,
     });
   }
 

@@ -45,7 +45,11 @@ export class Mlp extends Module<MlpInput> {
     if (kind === "gated") this.gate = make.linear("gate", widen);
     this.up = make.linear("up", widen);
     this.down = make.linear("down", {
-      ...{ inFeatures: inner, outFeatures: width, bias, storage, deviation: outputDeviation },
+      inFeatures: inner,
+      outFeatures: width,
+      bias,
+      storage,
+      deviation: outputDeviation,
     });
     this.#activation = activation;
     this.#dropout = make.dropout(description.dropout);

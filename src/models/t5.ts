@@ -93,13 +93,16 @@ export class T5 extends PretrainedModel<T5Input> {
     const { width } = encoder.block;
     const make = new LayerMaker(source, description);
     const tokens = new LayerMaker(source, { deviation: tokenDeviation }).embedding("tokens", {
-      ...{ numEmbeddings: numTokens, embeddingDim: width },
+      numEmbeddings: numTokens,
+      embeddingDim: width,
     });
     this.tokens = tokens;
     this.encoder = new T5Stack(make.within("encoder"), encoder);
     this.decoder = new T5Stack(make.within("decoder"), decoder);
     this.head = tied ? tiedHead(tokens) : make.linear("head", {
-      ...{ inFeatures: width, outFeatures: numTokens, bias: false },
+      inFeatures: width,
+      outFeatures: numTokens,
+      bias: false,
       deviation: tokenDeviation,
     });
     this.#description = description;

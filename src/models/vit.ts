@@ -86,7 +86,9 @@ export class VitClassifier extends PretrainedModel<VitInput> {
     );
     this.norm = makeNorm(make, { name: "norm", width, norm });
     this.classifier = make.linear("classifier", {
-      ...{ inFeatures: width, outFeatures: numClasses, bias: true },
+      inFeatures: width,
+      outFeatures: numClasses,
+      bias: true,
     });
   }
 

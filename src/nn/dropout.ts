@@ -63,7 +63,9 @@ export class Dropout {
     const { begin, count } = part ?? { begin: 0, count: cols };
     const rowsOfBatch = x.length / cols / x.shape[0];
     return dropout(x, {
-      ...{ ...dropping, rowLength: count, firstIndex: firstRow * rowsOfBatch * count + begin },
+      ...dropping,
+      rowLength: count,
+      firstIndex: firstRow * rowsOfBatch * count + begin,
     });
   }
 

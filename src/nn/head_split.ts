@@ -53,7 +53,9 @@ export async function splitHeads(
     const query = { processGroup, unit: queriesPerKey * headWidth };
     const fused = { processGroup, unit: headWidth, parts: 3 };
     return {
-      ...{ query, output: query, keyValue: { processGroup, unit: headWidth } },
+      query,
+      output: query,
+      keyValue: { processGroup, unit: headWidth },
       fused: queriesPerKey === 1 ? fused : undefined,
     };
   }
@@ -74,7 +76,9 @@ export async function splitHeads(
   };
   const query = { processGroup, unit: headWidth };
   return {
-    ...{ query, output: query, fused: undefined },
+    query,
+    output: query,
+    fused: undefined,
     keyValue: { processGroup, unit: headWidth, replication },
   };
 }

@@ -31,7 +31,9 @@ export function shardOf(whole: Parameter, layout: Layout<ProcessGroup>): Paramet
   const { dtype, gradientDtype, name } = whole;
   const block = inF32([whole], (x) => blockOf(x, layout));
   const shard = new Parameter(whole.device, block.copyMemory(dtype), {
-    ...{ layout, name, gradientDtype },
+    layout,
+    name,
+    gradientDtype,
   });
   block.release();
   return shard;

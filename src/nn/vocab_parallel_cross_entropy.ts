@@ -57,7 +57,9 @@ export async function vocabParallelCrossEntropy(
   const counting = targetsThatCount("vocabParallelCrossEntropy", targets, { numClasses, ignored });
   const firstClass = group.rank * cols;
   const classes = {
-    ...{ rows, cols, firstClass },
+    rows,
+    cols,
+    firstClass,
     numClasses: Math.max(0, Math.min(cols, numClasses - firstClass)),
   };
   const { device } = logits;
@@ -65,13 +67,17 @@ export async function vocabParallelCrossEntropy(
   const losses = Tensor.empty(device, [rows]);
   using statistics = await gatheredStatistics(logits, targets, { exps: dLogits, classes, group });
   device.run("split_cross_entropy", {
-    ...{ statistics: statistics.buffer, targets: targets.buffer },
-    ...{ losses: losses.buffer, dlogits: dLogits.buffer },
+    statistics: statistics.buffer,
+    targets: targets.buffer,
+    losses: losses.buffer,
+    dlogits: dLogits.buffer,
   }, {
     ...classes,
-    ...{ rank: group.rank, ranks: group.size },
+    rank: group.rank,
+    ranks: group.size,
     // Where all rows count no target is so large.
-    ...{ gradScale: counting === 0 ? 0 : 1 / counting, ignored: ignored ?? IGNORED },
+    gradScale: counting === 0 ? 0 : 1 / counting,
+    ignored: ignored ?? IGNORED,
   });
   const sumOfLosses = total(losses);
   const loss = counting === 0 ? sumOfLosses.filledLike(NaN) : scaled(sumOfLosses, 1 / counting);
@@ -100,8 +106,10 @@ async function gatheredStatistics(
   using own = Tensor.empty(device, [rows, 3]);
   inF32([logits], (logits) => {
     device.run("split_softmax", {
-      ...{ logits: logits.buffer, targets: targets.buffer },
-      ...{ exps: exps.buffer, statistics: own.buffer },
+      logits: logits.buffer,
+      targets: targets.buffer,
+      exps: exps.buffer,
+      statistics: own.buffer,
     }, classes);
   });
   const all = Tensor.empty(device, [group.size, rows, 3]);

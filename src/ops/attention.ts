@@ -147,7 +147,12 @@ function sizesOf(
   const { firstBatch = 0, firstHead = 0, allHeads = heads } = dropout ?? {};
   const { scale: keptScale, ...dropped } = droppingWords("attention", dropout ?? NOTHING_DROPPED);
   return {
-    ...{ batch, queries, keys, heads, keyHeads, dim },
+    batch,
+    queries,
+    keys,
+    heads,
+    keyHeads,
+    dim,
     valueDim: v.shape[3],
     causal: visible === "causal" ? 1 : 0,
     // One as long as there are positions hides nothing.
@@ -155,7 +160,9 @@ function sizesOf(
     masked: keyMask === undefined ? 0 : 1,
     biased: bias === undefined ? 0 : 1,
     scale: scale ?? 1 / Math.sqrt(dim),
-    ...{ ...dropped, keptScale, allHeads },
+    ...dropped,
+    keptScale,
+    allHeads,
     firstHead: (firstBatch * allHeads + firstHead) % 2 ** 32,
   };
 }

@@ -62,8 +62,14 @@ function thin(
   const y = Tensor.empty(x.device, x.shape);
   inF32([x], (x) => {
     x.device.run("dropout", { x: x.buffer, out: y.buffer }, {
-      ...{ length: x.length, cols, rowLength: options.rowLength ?? cols },
-      ...{ seedLow, seedHigh, threshold, scale, first: firstIndex % 2 ** 32 },
+      length: x.length,
+      cols,
+      rowLength: options.rowLength ?? cols,
+      seedLow,
+      seedHigh,
+      threshold,
+      scale,
+      first: firstIndex % 2 ** 32,
     });
   });
   return y;

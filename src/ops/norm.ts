@@ -81,7 +81,9 @@ function normalize(
       out: y.buffer,
       moments: moments.buffer,
     }, {
-      ...{ rows, cols, eps },
+      rows,
+      cols,
+      eps,
       biasLength: bias === undefined ? 0 : cols,
       centred: bias === undefined ? 0 : 1,
     });

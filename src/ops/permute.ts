@@ -37,7 +37,14 @@ function permuted(x: FloatTensor, order: readonly number[]): Tensor {
   const out = Tensor.empty(x.device, shape);
   inF32([x], (x) => {
     x.device.run("permute", { x: x.buffer, out: out.buffer }, {
-      ...{ dim0, dim1, dim2, dim3, stride0, stride1, stride2, stride3 },
+      dim0,
+      dim1,
+      dim2,
+      dim3,
+      stride0,
+      stride1,
+      stride2,
+      stride3,
     });
   });
   return out;

@@ -91,7 +91,11 @@ function turned(
       sin: angles.sin.buffer,
       out: out.buffer,
     }, {
-      ...{ rows: batch * positions * heads, heads, positions, dim, sign },
+      rows: batch * positions * heads,
+      heads,
+      positions,
+      dim,
+      sign,
       rotaryDim: 2 * angles.cos.shape[1],
       interleaved: pairs === "neighbours" ? 1 : 0,
     });

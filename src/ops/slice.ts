@@ -94,9 +94,12 @@ function copyPart(
   if (rows * count * inner === 0) return;
   inF32([from], (from) => {
     from.device.run("copy_block", { x: from.buffer, out: to.buffer }, {
-      ...{ rows, cols: count * inner },
-      ...{ fromStride: from.shape[dim] * inner, fromOffset: fromBegin * inner },
-      ...{ toStride: to.shape[dim] * inner, toOffset: toBegin * inner },
+      rows,
+      cols: count * inner,
+      fromStride: from.shape[dim] * inner,
+      fromOffset: fromBegin * inner,
+      toStride: to.shape[dim] * inner,
+      toOffset: toBegin * inner,
     });
   });
 }

@@ -195,7 +195,10 @@ export class Adafactor extends WholeParameters implements Disposable {
       }
       const { plan, memory: { steps }, lossScale } = present;
       return await diagnose(plan, {
-        ...{ device: this.#device, steps, groups: this.groups, lossScale },
+        device: this.#device,
+        steps,
+        groups: this.groups,
+        lossScale,
         gradientOf: (parameter) => this.readGradient(parameter),
       });
     });
@@ -260,7 +263,11 @@ export class Adafactor extends WholeParameters implements Disposable {
     const grads = await this.gradientBlocks(parameters, scope);
     present.lossScale = this.lossScale;
     await runStep(plan, {
-      ...{ device: this.#device, memory, confidence, guard: this.#guard, grads },
+      device: this.#device,
+      memory,
+      confidence,
+      guard: this.#guard,
+      grads,
       isAlone: this.groups.length === 0,
       scaling: { divisor: gradientDivisor * this.lossScale, maxNorm: this.#maxNorm },
     });

@@ -128,17 +128,24 @@ export async function trainLanguageModel(
       { length: accumulate },
       (_, micro) =>
         drawStarts({ text: text.train, context }, {
-          ...{ seed, step, begin: micro * batch, end: (micro + 1) * batch },
+          seed,
+          step,
+          begin: micro * batch,
+          end: (micro + 1) * batch,
         }),
     );
     const { dropout: probability = 0 } = options;
     const own = await stepOnWindows(trainer, {
-      ...{ text: text.train, context, microBatches },
+      text: text.train,
+      context,
+      microBatches,
       dropout: { seed, step, probability: probability === "config" ? undefined : probability },
     });
     const { loss, isStopped } = await shareStep(world, { loss: own, signal: options.signal });
     onEvent({
-      ...{ kind: "step", step, loss },
+      kind: "step",
+      step,
+      loss,
       ...(lr === undefined ? {} : { lr: lr(step) }),
       tokensPerSecond: accumulate * batch * context / (performance.now() - begin) * 1000,
       bytesSent: bytesSent(groups) - sentBefore,

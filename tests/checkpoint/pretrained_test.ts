@@ -44,7 +44,8 @@ Deno.test("loadPretrained() rounds parameters to the type asked for, from any ot
   using model = newModel(device, smallConfigs.gpt2, { random: random() });
   await savePretrained(model, folder.path);
   using rounded = await loadPretrained(device, folder.path, {
-    ...{ dtype: "bf16", gradientDtype: "bf16" },
+    dtype: "bf16",
+    gradientDtype: "bf16",
   });
   using expected = newModel(device, smallConfigs.gpt2, { random: random(), dtype: "bf16" });
   assert.deepEqual(await bitsOf(rounded), await bitsOf(expected));

@@ -51,7 +51,9 @@ Deno.test("SafetensorsFile answers reads that overlap in time with the right ten
 
 Deno.test("SafetensorsFile refuses a header that lies, naming the tensor", async (t) => {
   const entry = (begin: number, end: number, more = {}) => ({
-    ...{ dtype: "F32", shape: [(end - begin) / 4], data_offsets: [begin, end] },
+    dtype: "F32",
+    shape: [(end - begin) / 4],
+    data_offsets: [begin, end],
     ...more,
   });
   const cases: Record<string, [header: unknown, message: RegExp]> = {

@@ -7,7 +7,9 @@ const losses = Array.from({ length: 60 }, (_, k) => 5 - k / 60);
 const figures = {
   mesh: "4 ranks (2 x 2)",
   differences: differencesOf(losses, losses),
-  ...{ heldOutBefore: 5.5, heldOutAfter: 1.7, order2Loss: 1.85 },
+  heldOutBefore: 5.5,
+  heldOutAfter: 1.7,
+  order2Loss: 1.85,
   isDefault: true,
   device: "wasm: CPU",
 };

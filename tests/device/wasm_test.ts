@@ -92,7 +92,10 @@ Deno.test("wasm: statistics count what lives, what is pooled and the kernels run
   device.run("fill", { out: live[1]! }, { offset: 0, length: 250, value: 1 });
   for (const buffer of live) buffer[Symbol.dispose]();
   assert.deepEqual(device.statistics(), {
-    ...{ liveBytes: 0, peakBytes: liveBytes, pooledBytes: liveBytes, kernelsRun: 1 },
+    liveBytes: 0,
+    peakBytes: liveBytes,
+    pooledBytes: liveBytes,
+    kernelsRun: 1,
   });
   using _again = device.allocate(9000);
   assert.ok(device.statistics().pooledBytes < liveBytes, "a pooled piece is taken again");
@@ -141,16 +144,14 @@ Deno.test("wasm: a kernel that finds no scratch memory says so", () => {
   const bias = device.empty;
   const multiply = () =>
     device.run("matmul_nn", { a, b: a, bias, out }, {
-      ...{
-        batch: 1,
-        m: size,
-        n: size,
-        k: size,
-        rowBegin: 0,
-        rowEnd: size,
-        biasLength: 0,
-        accumulate: 0,
-      },
+      batch: 1,
+      m: size,
+      n: size,
+      k: size,
+      rowBegin: 0,
+      rowEnd: size,
+      biasLength: 0,
+      accumulate: 0,
     });
   // Fill what is left, in ever smaller pieces.
   for (let bytes = 2 ** 30; bytes >= 2 ** 12; bytes /= 2) {

@@ -85,7 +85,9 @@ testOnEachDevice("BERT's first files load under the names that they have", async
     const renamed = [...file.tensors].map(([name, { dtype, shape }]) => ({
       name: name.replace("LayerNorm.weight", "LayerNorm.gamma")
         .replace("LayerNorm.bias", "LayerNorm.beta"),
-      ...{ dtype, shape, bytes: () => file.read(name) },
+      dtype,
+      shape,
+      bytes: () => file.read(name),
     }));
     assert.ok(renamed.some(({ name }) => name === "bert.embeddings.LayerNorm.gamma"));
     await writeSafetensors(path, renamed);

@@ -20,31 +20,49 @@ const rope = { rope_theta: 100 };
 
 const cases: Readonly<Record<string, Config>> = {
   "GPT-2 with scores over the block's number, an untied head and ReLU": {
-    ...{ ...gpt2, scale_attn_by_inverse_layer_idx: true, tie_word_embeddings: false },
-    ...{ activation_function: "relu", n_inner: 5 },
+    ...gpt2,
+    scale_attn_by_inverse_layer_idx: true,
+    tie_word_embeddings: false,
+    activation_function: "relu",
+    n_inner: 5,
   },
   "GPT-2 with scores as they are": { ...gpt2, scale_attn_weights: false },
   "Llama with biases, one head of keys, a tied head and linear scaling": {
-    ...{ ...llama, attention_bias: true, mlp_bias: true, num_key_value_heads: 1 },
-    ...{ tie_word_embeddings: true, rope_parameters: { ...rope, rope_type: "linear", factor: 2 } },
+    ...llama,
+    attention_bias: true,
+    mlp_bias: true,
+    num_key_value_heads: 1,
+    tie_word_embeddings: true,
+    rope_parameters: { ...rope, rope_type: "linear", factor: 2 },
   },
   "Llama with as many heads of keys as of queries, heads of another width and dynamic scaling": {
-    ...{ ...llama, num_key_value_heads: 4, head_dim: 6, max_position_embeddings: 4 },
+    ...llama,
+    num_key_value_heads: 4,
+    head_dim: 6,
+    max_position_embeddings: 4,
     rope_parameters: { ...rope, rope_type: "dynamic", factor: 3 },
   },
   "Mistral with a window of one": { ...mistral, sliding_window: 1 },
   "Qwen2 with a window from its second block on": {
-    ...{ ...qwen2, use_sliding_window: true, sliding_window: 2, max_window_layers: 1 },
+    ...qwen2,
+    use_sliding_window: true,
+    sliding_window: 2,
+    max_window_layers: 1,
   },
   "Qwen2 with a window in its first block": {
-    ...{ ...qwen2, use_sliding_window: true, sliding_window: 2 },
+    ...qwen2,
+    use_sliding_window: true,
+    sliding_window: 2,
     layer_types: ["sliding_attention", "full_attention"],
   },
   "Qwen3 with biases": { ...qwen3, attention_bias: true, hidden_act: "gelu_pytorch_tanh" },
   "OPT with narrow embeddings and norms after (350M)": { ...opt, do_layer_norm_before: false },
   "OPT without biases and last norm, tanh": {
-    ...{ ...opt, enable_bias: false, _remove_final_layer_norm: true, activation_function: "tanh" },
-    ...{ word_embed_proj_dim: 8 },
+    ...opt,
+    enable_bias: false,
+    _remove_final_layer_norm: true,
+    activation_function: "tanh",
+    word_embed_proj_dim: 8,
   },
 };
 
@@ -76,7 +94,8 @@ for (const [what, config] of Object.entries(cases)) {
     }
     using loss = causalLoss(logits, inputs.labels);
     assertClose(await loss.data(), [referenceLoss(config, weights)], {
-      ...{ tolerance: 1e-5, what: "loss" },
+      tolerance: 1e-5,
+      what: "loss",
     });
     await loss.backward();
     for (const [path, parameter] of model.namedParameters()) {
@@ -127,7 +146,10 @@ testOnEachDevice(
   async (device) => {
     for (const config of [gpt2, qwen3, opt]) {
       using narrow = newModel(device, config, {
-        ...{ random: new RandomSource(1), model: Decoder, dtype: "bf16", gradientDtype: "f32" },
+        random: new RandomSource(1),
+        model: Decoder,
+        dtype: "bf16",
+        gradientDtype: "f32",
       });
       using wide = newModel(device, config, { random: new RandomSource(3), model: Decoder });
       const twins = narrow.namedParameters();

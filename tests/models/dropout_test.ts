@@ -31,7 +31,9 @@ const PLACES: readonly (readonly [Config, Readonly<Record<string, number>>])[] =
   ) => [config, { attention_dropout: 2 }] as const),
   [smallEncoderConfigs.bert, { hidden_dropout_prob: 5, attention_probs_dropout_prob: 2 }],
   [smallEncoderConfigs.bertClassifier, {
-    ...{ hidden_dropout_prob: 5, attention_probs_dropout_prob: 2, classifier_dropout: 1 },
+    hidden_dropout_prob: 5,
+    attention_probs_dropout_prob: 2,
+    classifier_dropout: 1,
   }],
   [smallEncoderConfigs.vit, { hidden_dropout_prob: 5, attention_probs_dropout_prob: 2 }],
   // Embeddings and the last norm of both stacks; of each block attention's weights, the MLP's inner features and what each

@@ -29,7 +29,9 @@ const random = () => new RandomSource(5).stream();
 async function counted(device: Device, count: number, sampling: object): Promise<number[]> {
   const shares = [0, 0, 0, 0];
   const text = await generate(new Counting(), [0], {
-    ...{ device, maxNewTokens: count, context: 1 },
+    device,
+    maxNewTokens: count,
+    context: 1,
     sampling: { temperature: 1, random: random(), ...sampling },
   });
   for (let t = 1; t < text.length; t++) shares[(text[t] - text[t - 1] + 4) % 4] += 1 / count;
@@ -79,7 +81,9 @@ Deno.test("generate() writes the same text with the same stream, and keeps no me
   });
   const write = (stream = random()) =>
     generate(model, [1, 2], {
-      ...{ device, maxNewTokens: 12, sampling: { temperature: 1, random: stream } },
+      device,
+      maxNewTokens: 12,
+      sampling: { temperature: 1, random: stream },
     });
   const text = await write();
   assert.equal(text.length, 14);

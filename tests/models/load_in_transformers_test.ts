@@ -92,7 +92,8 @@ async function hasTransformers(): Promise<boolean> {
 async function logitsInTransformers(pairs: readonly string[]): Promise<number[][]> {
   const { success, stdout, stderr } = await new Deno.Command(PYTHON, {
     args: [SCRIPT, ...pairs],
-    ...{ stdout: "piped", stderr: "piped" },
+    stdout: "piped",
+    stderr: "piped",
   }).output();
   assert.ok(success, new TextDecoder().decode(stderr));
   return new TextDecoder().decode(stdout).trim().split("\n").map((line) => JSON.parse(line));

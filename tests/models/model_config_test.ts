@@ -12,7 +12,10 @@ const schema = v.object({
 Deno.test("a ModelConfig gives settings, and their defaults where they are not given", () => {
   const config = new ModelConfig(`{"width": 3, "unknown": [1], "is_odd": true}`);
   assert.deepEqual(config.read(schema), {
-    ...{ width: 3, eps: 1e-5, is_odd: true, add_cross_attention: false },
+    width: 3,
+    eps: 1e-5,
+    is_odd: true,
+    add_cross_attention: false,
   });
 });
 

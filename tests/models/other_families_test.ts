@@ -7,9 +7,17 @@ import { goldenModels, hasFolder } from "../support/models/golden_model.ts";
 
 /** From folders to what their config.json has as `model_type`. */
 const OTHERS = {
-  ...{ albert: "albert", blip2: "blip-2", bloom: "bloom", cohere: "cohere" },
-  ...{ deepseek_v3: "deepseek_v3", falcon: "falcon", glm: "glm", gptj: "gptj" },
-  ...{ mixtral: "mixtral", sam: "sam", whisper: "whisper" },
+  albert: "albert",
+  blip2: "blip-2",
+  bloom: "bloom",
+  cohere: "cohere",
+  deepseek_v3: "deepseek_v3",
+  falcon: "falcon",
+  glm: "glm",
+  gptj: "gptj",
+  mixtral: "mixtral",
+  sam: "sam",
+  whisper: "whisper",
 };
 
 for (const [family, modelType] of Object.entries(OTHERS)) {

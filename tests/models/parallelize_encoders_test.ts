@@ -57,7 +57,9 @@ for (const [tensor, zero] of [[2, 1], [3, 1], [2, 2]] as const) {
       const how = gatherLogits ? "with gathered logits" : "without gathering logits";
       Deno.test(`${what}, on ${ranks} trains as a whole one, ${how}`, async () => {
         await assertTrainsAsWhole({
-          ...{ tensor, zero, tolerance: TOLERANCE },
+          tensor,
+          zero,
+          tolerance: TOLERANCE,
           whole: (device) => new Trained(smallModel(device, each)),
           split: async (device, { mesh, group: processGroup }) => {
             const model = smallModel(device, each);
@@ -74,7 +76,9 @@ for (const [tensor, zero] of [[2, 1], [3, 1], [2, 2]] as const) {
   for (const [what, each] of Object.entries(smallClassifiers)) {
     Deno.test(`${what}, on ${ranks} trains as a whole one`, async () => {
       await assertTrainsAsWhole({
-        ...{ tensor, zero, tolerance: TOLERANCE },
+        tensor,
+        zero,
+        tolerance: TOLERANCE,
         whole: (device) => new Trained(smallModel(device, each)),
         split: async (device, { mesh }) => {
           const model = smallModel(device, each);

@@ -85,8 +85,12 @@ Deno.test("yarn scaling ramps from fast to slow features, and scales cosines and
   assertNear([first.scale], [1.138629436111989]);
   const second = read({
     rope_parameters: {
-      ...{ rope_type: "yarn", factor: 40, original_max_position_embeddings: 4096 },
-      ...{ mscale: 0.707, mscale_all_dim: 1, truncate: false },
+      rope_type: "yarn",
+      factor: 40,
+      original_max_position_embeddings: 4096,
+      mscale: 0.707,
+      mscale_all_dim: 1,
+      truncate: false,
     },
   }, { headWidth: 16 }).frequenciesFor(5);
   assertNear(second.frequencies, [

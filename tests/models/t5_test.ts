@@ -149,7 +149,9 @@ async function addTensor(
   const others = [...file.tensors].filter(([each]) => each !== name);
   await writeSafetensors(path, [
     ...others.map(([name, { dtype, shape }]) => ({
-      ...{ name, dtype, shape },
+      name,
+      dtype,
+      shape,
       bytes: () => file.read(name),
     })),
     { name, dtype: "F32", shape: [11, 8], bytes: () => Promise.resolve(bytes) },

@@ -178,7 +178,9 @@ for (const [kind, numHeads, numKeyHeads, meshes] of CASES) {
         const sizes = { kind, numHeads, numKeyHeads };
         const overlap = zeroStage === 1;
         await assertTrainsAsWhole({
-          ...{ tensor, zero, zeroStage },
+          tensor,
+          zero,
+          zeroStage,
           whole: (device) => new Attention(device, wholeLayers(device, sizes)),
           split: async (device, place) =>
             new Attention(device, await splitLayers(device, place, { ...sizes, overlap })),
@@ -291,15 +293,19 @@ Deno.test("Linear1DCol gathers, and Linear1DRow cuts, features between units", a
     using expected = await native.forward(x);
     const options = { processGroup: group, unit: 2 };
     using col = Linear1DCol.create(device, {
-      ...{ ...sizes, random: random() },
-      ...{ ...options, gatherOutput: true },
+      ...sizes,
+      random: random(),
+      ...options,
+      gatherOutput: true,
     });
     assert.deepEqual(col.weight.shape, group.rank === 0 ? [4, 6] : [2, 6]);
     using gathered = await col.forward(x);
     assert.deepEqual(await gathered.data(), await expected.data());
     using row = Linear1DRow.create(device, {
-      ...{ ...sizes, random: random() },
-      ...{ ...options, parallelInput: false },
+      ...sizes,
+      random: random(),
+      ...options,
+      parallelInput: false,
     });
     using y = await row.forward(x);
     const [actual, wanted] = [await y.data(), await expected.data()];

@@ -23,7 +23,11 @@ class EveryLayer extends Module {
       layers.layerNorm("1", { features: 4, eps: 1e-5 }),
     ];
     this.turned = make.linear("turned", {
-      ...{ inFeatures: 4, outFeatures: 5, bias: true, storage: "inOut", deviation: 0.5 },
+      inFeatures: 4,
+      outFeatures: 5,
+      bias: true,
+      storage: "inOut",
+      deviation: 0.5,
     });
     this.last = make.rmsNorm("last", { features: 5, eps: 1e-5 });
   }

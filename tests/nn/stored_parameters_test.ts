@@ -59,7 +59,9 @@ for (const dtype of ["f16", "bf16"] as const) {
             () => Linear1DCol.fromNativeModule(whole(), { processGroup, gatherOutput: true }),
             () =>
               Linear1DCol.fromNativeModule(whole(), {
-                ...{ processGroup, gatherOutput: true, overlap: false },
+                processGroup,
+                gatherOutput: true,
+                overlap: false,
               }),
             () => Linear1DRow.fromNativeModule(whole(), { processGroup, parallelInput: false }),
           ]
@@ -90,7 +92,10 @@ for (const dtype of ["f16", "bf16"] as const) {
 Deno.test("a model of bf16 has half the bytes, and gradients in the type asked for", async () => {
   using device = wasmDevice();
   using model = newModel(device, smallConfigs.gpt2, {
-    ...{ model: Decoder, random: new RandomSource(1), dtype: "bf16", gradientDtype: "f32" },
+    model: Decoder,
+    random: new RandomSource(1),
+    dtype: "bf16",
+    gradientDtype: "f32",
   });
   using tokens = Tensor.from(device, [1, 2, 3, 4], { shape: [2, 2], dtype: "u32" });
   using loss = sum(await model.forward({ tokens }));

@@ -45,7 +45,10 @@ class Guesser extends Module<Tensor<"u32">> implements Trainable {
     const { weight } = new Embedding(device, { ...sizes, random });
     const embedding = new Embedding(device, { weight, paddingIndex: 3 });
     const head = new Linear(device, {
-      ...{ inFeatures: WIDTH, outFeatures: batch.numClasses, random, bias: false },
+      inFeatures: WIDTH,
+      outFeatures: batch.numClasses,
+      random,
+      bias: false,
     });
     if (batch.isTied) {
       head.weight[Symbol.dispose]();
@@ -122,7 +125,9 @@ for (const isTied of [true, false]) {
       Deno.test(`${what} on tensor ${tensor} x ZeRO ${zero}, stage ${zeroStage}, train as whole ones, ${how}`, async () => {
         const batch = batchOf(numClasses, isTied);
         await assertTrainsAsWhole({
-          ...{ tensor, zero, zeroStage },
+          tensor,
+          zero,
+          zeroStage,
           whole: (device) => Guesser.whole(device, batch),
           split: (device, { group }) =>
             Promise.resolve(Guesser.split(device, batch, { processGroup: group, gatherOutput })),
@@ -169,7 +174,9 @@ async function assertLossAsWhole(device: Device, group: ProcessGroup): Promise<v
     assertNear([await loss.item()], [await expected.item()], { tolerance: 1e-6, what: "loss" });
     const gradient = await whole.grad!.data();
     assertNear(await logits.grad!.data(), own.map((at) => at < 0 ? 0 : gradient[at]), {
-      ...{ tolerance: 1e-6, what: "dlogits", largest: 10 },
+      tolerance: 1e-6,
+      what: "dlogits",
+      largest: 10,
     });
   }
 }
@@ -190,7 +197,9 @@ webgpuTest(
       using device = await requestDevice({ kind: "webgpu" });
       await assertLossAsWhole(device, group);
       using whole = new Embedding(device, {
-        ...{ numEmbeddings: 13, embeddingDim: 3, random: new RandomSource(1) },
+        numEmbeddings: 13,
+        embeddingDim: 3,
+        random: new RandomSource(1),
       });
       using tokens = Tensor.from(device, [12, 0, 7, 3], { dtype: "u32" });
       using y = await whole.forward(tokens);

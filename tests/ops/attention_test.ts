@@ -19,11 +19,15 @@ const CASES: readonly {
   { what: "a window", sizes: [1, 7, 7, 1, 1, 2, 3], options: { visible: "causal", window: 3 } },
   {
     what: "keys that are real, of which one batch has none",
-    ...{ sizes: [2, 3, 4, 2, 1, 2, 2], options: { visible: "all" }, hidden: [1, 4, 5, 6, 7] },
+    sizes: [2, 3, 4, 2, 1, 2, 2],
+    options: { visible: "all" },
+    hidden: [1, 4, 5, 6, 7],
   },
   {
     what: "keys by their distance",
-    ...{ sizes: [2, 4, 3, 4, 2, 2, 3], options: { visible: "all", scale: 1 }, biased: true },
+    sizes: [2, 4, 3, 4, 2, 2, 3],
+    options: { visible: "all", scale: 1 },
+    biased: true,
   },
   {
     what: "keys of which some are dropped",
@@ -61,18 +65,32 @@ for (const { what, sizes, options, hidden = [], biased } of CASES) {
           Float64Array.from(each)
         );
         references.attention({
-          ...{ q: q64!, k: k64!, v: v64!, keyMask: keyMask!, bias: bias64!, out },
+          q: q64!,
+          k: k64!,
+          v: v64!,
+          keyMask: keyMask!,
+          bias: bias64!,
+          out,
           lse: new Float64Array(batch * heads * queries),
         }, {
-          ...{ batch, queries, keys, heads, keyHeads, dim, valueDim },
+          batch,
+          queries,
+          keys,
+          heads,
+          keyHeads,
+          dim,
+          valueDim,
           causal: options.visible === "causal" ? 1 : 0,
           window: options.window ?? 0,
           masked: masked ? 1 : 0,
           biased: biased ? 1 : 0,
           scale: options.scale ?? 1 / Math.sqrt(dim),
-          ...{ seedLow: 1, seedHigh: 2, keptScale: 4 / 3 },
+          seedLow: 1,
+          seedHigh: 2,
+          keptScale: 4 / 3,
           threshold: options.dropout === undefined ? 0 : 2 ** 30,
-          ...{ firstHead: 3 * 7 + 2, allHeads: 7 },
+          firstHead: 3 * 7 + 2,
+          allHeads: 7,
         });
         return [...out];
       },

@@ -132,14 +132,31 @@ const checks: Readonly<Record<string, (device: Device) => Omit<GradientCheck, "d
       ],
       op: (q, k, v, bias) =>
         attention(q, k, v, {
-          ...{ visible: "all", scale: 0.5, bias },
+          visible: "all",
+          scale: 0.5,
+          bias,
           dropout: { probability: 0.25, key: [1, 2] },
         }),
       reference: (q, k, v, bias) =>
         referenceOf("attention", { q, k, v, keyMask: [], bias, out: q, lse: [] }, {
-          ...{ batch, queries, keys, heads, keyHeads, dim, valueDim, causal: 0, window: 0 },
-          ...{ masked: 0, biased: 1, scale: 0.5, seedLow: 1, seedHigh: 2, threshold: 2 ** 30 },
-          ...{ keptScale: 4 / 3, firstHead: 0, allHeads: heads },
+          batch,
+          queries,
+          keys,
+          heads,
+          keyHeads,
+          dim,
+          valueDim,
+          causal: 0,
+          window: 0,
+          masked: 0,
+          biased: 1,
+          scale: 0.5,
+          seedLow: 1,
+          seedHigh: 2,
+          threshold: 2 ** 30,
+          keptScale: 4 / 3,
+          firstHead: 0,
+          allHeads: heads,
         }),
       tolerance: 1e-5,
     };
@@ -149,8 +166,14 @@ const checks: Readonly<Record<string, (device: Device) => Omit<GradientCheck, "d
     op: (x) => dropout(x, { probability: 0.25, key: [1, 2] }),
     reference: (x) =>
       referenceOf("dropout", { x, out: x }, {
-        ...{ length: 15, cols: 5, rowLength: 5, seedLow: 1, seedHigh: 2, first: 0 },
-        ...{ threshold: 2 ** 30, scale: 4 / 3 },
+        length: 15,
+        cols: 5,
+        rowLength: 5,
+        seedLow: 1,
+        seedHigh: 2,
+        first: 0,
+        threshold: 2 ** 30,
+        scale: 4 / 3,
       }),
   }),
   permute: () => ({

@@ -71,7 +71,10 @@ async function numFollowed(
     const what = `${file} after ${step} steps in ${dtype}`;
     const actual = await parameter.data();
     const { update, difference, allowed } = compareUpdates(actual, expected, {
-      ...{ start, steps: step, what, dtype },
+      start,
+      steps: step,
+      what,
+      dtype,
     });
     ok(difference <= allowed, `${what}: differs by ${difference}, allowed ${allowed}`);
     if (update > allowed) numTelling++;

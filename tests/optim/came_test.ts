@@ -113,7 +113,8 @@ Deno.test("parameters by CAME, cautious and plain ones move in one optimizer as 
     const parameters = numbers.map((index) =>
       scope.use(
         new Parameter(device, initialParameter({ shape: [6, 10] }), {
-          ...{ shape: [6, 10], name: `p${index}` },
+          shape: [6, 10],
+          name: `p${index}`,
         }),
       )
     );

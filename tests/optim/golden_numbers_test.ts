@@ -81,7 +81,10 @@ testOnEachDevice(
   async (device) => {
     const options = { ...presets.keras, lr: 1, weightDecay: 0.004 };
     const { values } = await follow(device, {
-      ...{ shape: [], start: [2], gradients: [[0], [0], [0]], options },
+      shape: [],
+      start: [2],
+      gradients: [[0], [0], [0]],
+      options,
     });
     assertClose(values[2], [1.9760959], 1e-6);
   },
@@ -143,7 +146,9 @@ testOnEachDevice("a batch of matrices follows burn's float64 numbers", async (de
 testOnEachDevice("steps, floors, clips and decays are burn's", async (device) => {
   const run = async (start: number[], gradients: number[][], options: OptimizerOptions) =>
     (await follow(device, {
-      ...{ shape: [2], start, gradients },
+      shape: [2],
+      start,
+      gradients,
       options: { ...presets.keras, ...options },
     })).values.at(-1)!;
   const unscaled = { scaleParameter: false };
@@ -168,11 +173,18 @@ testOnEachDevice(
   async (device) => {
     const ones = (length: number, value = 1) => new Float32Array(length).fill(value);
     const factored = {
-      ...{ shape: [3, 2], start: [...ones(6)], gradients: [[...ones(6)]] },
+      shape: [3, 2],
+      start: [...ones(6)],
+      gradients: [[...ones(6)]],
       // T5X takes mean R from the smaller dim's moments, all 0.9 here; the larger dim's are 0.1.
       state: {
-        ...{ step: 1, batch: 1, rows: 3, cols: 2 },
-        ...{ rowMeans: ones(3, 0.9), colMeans: ones(2, 0.1), means: ones(1, 0.9) },
+        step: 1,
+        batch: 1,
+        rows: 3,
+        cols: 2,
+        rowMeans: ones(3, 0.9),
+        colMeans: ones(2, 0.1),
+        means: ones(1, 0.9),
       },
       options: { ...presets.t5x, lr: 0.1, factoring: { largestTwo: 0 } },
     };
@@ -190,8 +202,13 @@ testOnEachDevice(
     const unfactored = await follow(device, {
       ...factored,
       state: {
-        ...{ step: 1, batch: 1, rows: 1, cols: 6 },
-        ...{ rowMeans: ones(1, 0.5), colMeans: ones(6, 0.5), means: ones(1, 0.5) },
+        step: 1,
+        batch: 1,
+        rows: 1,
+        cols: 6,
+        rowMeans: ones(1, 0.5),
+        colMeans: ones(6, 0.5),
+        means: ones(1, 0.5),
         momentum: ones(6, 0),
       },
       options: { ...presets.t5x, lr: 0.1, beta1: 0, factoring: { largestTwo: 32 } },
@@ -205,7 +222,9 @@ testOnEachDevice(
 /** optax issue 1791: a decay offset makes optax 0.2.8 give NaN from the first step */
 testOnEachDevice("a decay offset keeps the first steps finite", async (device) => {
   const { values } = await follow(device, {
-    ...{ shape: [2], start: [1, 1], gradients: [[1, 2], [1, 2], [1, 2]] },
+    shape: [2],
+    start: [1, 1],
+    gradients: [[1, 2], [1, 2], [1, 2]],
     options: { ...presets.optax, lr: 0.1, decayOffset: 2 },
   });
   // RMS p is 1, and every component of the update: the second moment follows the gradient.

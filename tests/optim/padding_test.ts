@@ -33,7 +33,12 @@ for (const [tensor, zero] of [[2, 1], [4, 1], [2, 2], [1, 2], [1, 4]] as const) 
   for (const zeroStage of zero === 1 ? [1] as const : [0, 1, 2] as const) {
     Deno.test(`padded parameters on tensor ${tensor} x data ${zero} with ZeRO stage ${zeroStage} equal unpadded ones on one rank`, async () => {
       const training: Training = {
-        ...{ tensor, zero, zeroStage, placed: PADDED, steps: 5, bucketBytes: 512 },
+        tensor,
+        zero,
+        zeroStage,
+        placed: PADDED,
+        steps: 5,
+        bucketBytes: 512,
         options: { weightDecay: 0.01, beta1: 0.5, maxGradientNorm: 0.05 },
         ...(zeroStage === 2 ? { microBatches: 2 } : {}),
       };

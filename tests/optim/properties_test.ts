@@ -172,7 +172,8 @@ Deno.test("maximize steps exactly the other way", async () => {
     const options = { ...PLAIN, beta1: 0.5, momentumOf };
     const down = await update([gradient, gradient], { shape: [5, 7], options });
     const up = await update([gradient, gradient], {
-      ...{ shape: [5, 7], options: { ...options, maximize: true } },
+      shape: [5, 7],
+      options: { ...options, maximize: true },
     });
     assert.ok(up.every((value, k) => value === -down[k]));
     assert.ok(down.some((value) => value !== 0));

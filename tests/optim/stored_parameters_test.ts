@@ -36,7 +36,10 @@ async function train(
   const parameters = shapes.map((shape, index) =>
     scope.use(
       new Parameter(device, initialParameter({ shape }), {
-        ...{ shape, dtype, gradientDtype, name: `p${index}` },
+        shape,
+        dtype,
+        gradientDtype,
+        name: `p${index}`,
       }),
     )
   );
@@ -132,7 +135,9 @@ for (const dtype of ["f16", "bf16"] as const) {
     async (device) => {
       const move = async (options: OptimizerOptions) => {
         using parameter = new Parameter(device, new Float32Array(4096).fill(1), {
-          ...{ shape: [64, 64], dtype, name: "p" },
+          shape: [64, 64],
+          dtype,
+          name: "p",
         });
         using optim = new Adafactor([parameter], {
           lr: 2 ** -13,
@@ -170,7 +175,9 @@ testOnEachDevice(
       const make = (values: readonly Float32Array[] | undefined) =>
         EVEN_SHAPES.map((shape, index) =>
           new Parameter(device, values?.[index] ?? initialParameter({ shape }), {
-            ...{ shape, dtype: "bf16", name: `p${index}` },
+            shape,
+            dtype: "bf16",
+            name: `p${index}`,
           })
         );
       const stepAll = async (optim: Adafactor, from: number, to: number) => {

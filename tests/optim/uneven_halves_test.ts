@@ -28,7 +28,11 @@ const MESHES = [[3, 1, "16 bits"], [1, 3, "f32"], [2, 3, "f32"]] as const;
 for (const dtype of ["f16", "bf16"] as const) {
   for (const [tensor, zero, stored] of MESHES) {
     const training: Training = {
-      ...{ tensor, zero, dtype, steps: STEPS, replicas: zero },
+      tensor,
+      zero,
+      dtype,
+      steps: STEPS,
+      replicas: zero,
       gradientDtype: stored === "f32" ? "f32" : dtype,
       placed: placements(tensor),
     };

@@ -229,7 +229,12 @@ export const adafactorStepSizes: Reference<"adafactor_step_sizes"> = (operands, 
       ? Math.max(scalarOf(sums, block, "aligned") / globalCount, 1e-3)
       : 1;
     const step: StepRecord = {
-      ...{ a, d, decay: a * decayTimesStep + decayAbsolute, share, paramRms, updateRms },
+      a,
+      d,
+      decay: a * decayTimesStep + decayAbsolute,
+      share,
+      paramRms,
+      updateRms,
       take: (1 - beta1) * (rateAfterMomentum ? 1 : a) / d,
       over: (rateAfterMomentum ? a : 1) / share,
       // A whole word: as an operand of f32 it is the number of the same bits.

@@ -160,7 +160,8 @@ function stepParams(
       });
     }
     storeElements(operands.param, {
-      ...{ type, elements },
+      type,
+      elements,
       ...(params.stochastic === 1 &&
         { round: (value, at) => stochastic(value, type, random[at]!) }),
     });

@@ -131,7 +131,11 @@ function llamaLogits(config: Config, weights: Weights, { tokens, mask }: Text): 
       );
     };
     const y = attention([project("q"), project("k"), project("v")], {
-      ...{ heads, keyHeads, scale: headWidth ** -0.5, mask, window: windowOf(config, k) },
+      heads,
+      keyHeads,
+      scale: headWidth ** -0.5,
+      mask,
+      window: windowOf(config, k),
     });
     const out = layer(y, `${name}.self_attn.o_proj`);
     x = x.map((each, t) => sum(each, out[t]));

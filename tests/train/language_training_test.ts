@@ -14,8 +14,16 @@ import { smallGpt2, smallText } from "../support/train/small_gpt2.ts";
 const context = 11;
 const OPTIONS: LanguageTrainingOptions = {
   text: splitTail(smallText(), { context }),
-  ...{ context, batch: 6, accumulate: 1, steps: 6, tensor: 1, zero: 1, zeroStage: 1 },
-  ...{ evaluateEvery: 4, evaluateTokens: 400, seed: 3 },
+  context,
+  batch: 6,
+  accumulate: 1,
+  steps: 6,
+  tensor: 1,
+  zero: 1,
+  zeroStage: 1,
+  evaluateEvery: 4,
+  evaluateTokens: 400,
+  seed: 3,
   lr: (step) => 0.02 / step,
   sample: { prompt: [48, 49], length: 12, temperature: 0.8 },
 };

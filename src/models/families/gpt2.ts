@@ -79,22 +79,35 @@ function describe(config: ModelConfig): DecoderDescription {
   const outputDeviation = deviation / Math.sqrt(2 * numBlocks);
   const block = (index: number): BlockDescription => ({
     attention: {
-      ...{ numHeads, numKeyHeads: numHeads, headWidth, outputDeviation },
-      ...{ projections: "fused", storage: "inOut", inputBias: true, outputBias: true },
-      ...{ headNormEps: undefined, window: undefined },
+      numHeads,
+      numKeyHeads: numHeads,
+      headWidth,
+      outputDeviation,
+      projections: "fused",
+      storage: "inOut",
+      inputBias: true,
+      outputBias: true,
+      headNormEps: undefined,
+      window: undefined,
       scale: (given.scale_attn_weights ? headWidth ** -0.5 : 1) /
         (given.scale_attn_by_inverse_layer_idx ? index + 1 : 1),
       dropout: given.attn_pdrop,
     },
     mlp: {
-      ...{ kind: "plain", storage: "inOut", bias: true, outputDeviation },
+      kind: "plain",
+      storage: "inOut",
+      bias: true,
+      outputDeviation,
       width: given.n_inner ?? 4 * width,
       activation: activationCalled(given.activation_function),
     },
     dropout: given.resid_pdrop,
   });
   return {
-    ...{ width, numBlocks, block, deviation },
+    width,
+    numBlocks,
+    block,
+    deviation,
     tokens: { count: given.vocab_size, width, padding: undefined },
     positions: { kind: "learned", count: given.n_positions, offset: 0, counted: "all" },
     norm: { kind: "layer", eps: given.layer_norm_epsilon },

@@ -26,8 +26,11 @@ export const llama: Architecture = {
     const sizes = config.read(llamaSizes({ vocabulary: 32000, inner: 11008, positions: 2048 }));
     const { attention_bias: attentionBias, mlp_bias: mlpBias } = config.read(biases);
     return planLikeLlama(config, sizes, {
-      ...{ inputBias: attentionBias, outputBias: attentionBias, mlpBias },
-      ...{ hasHeadNorms: false, windowOf: () => undefined },
+      inputBias: attentionBias,
+      outputBias: attentionBias,
+      mlpBias,
+      hasHeadNorms: false,
+      windowOf: () => undefined,
     });
   },
 };
@@ -113,19 +116,32 @@ function describe(
       kind: "rotary",
       settings: readRotary(config, { headWidth, maxPositions: sizes.max_position_embeddings }),
     },
-    ...{ width, deviation, norm: { kind: "rms", eps }, normPlace: "before", finalNorm: true },
+    width,
+    deviation,
+    norm: { kind: "rms", eps },
+    normPlace: "before",
+    finalNorm: true,
     numBlocks: sizes.num_hidden_layers,
     block: (index) => ({
       attention: {
-        ...{ numHeads, numKeyHeads, headWidth, inputBias, outputBias },
-        ...{ projections: "separate", storage: "outIn", outputDeviation: deviation },
+        numHeads,
+        numKeyHeads,
+        headWidth,
+        inputBias,
+        outputBias,
+        projections: "separate",
+        storage: "outIn",
+        outputDeviation: deviation,
         headNormEps: hasHeadNorms ? eps : undefined,
         window: windowOf(index),
         scale: headWidth ** -0.5,
         dropout: sizes.attention_dropout,
       },
       mlp: {
-        ...{ kind: "gated", storage: "outIn", bias: mlpBias, outputDeviation: deviation },
+        kind: "gated",
+        storage: "outIn",
+        bias: mlpBias,
+        outputDeviation: deviation,
         width: sizes.intermediate_size,
         activation: activationCalled(sizes.hidden_act),
       },

@@ -15,7 +15,10 @@ export const mistral: Architecture = {
     );
     const { sliding_window: window } = config.read(windows);
     return planLikeLlama(config, sizes, {
-      ...{ inputBias: false, outputBias: false, mlpBias: false, hasHeadNorms: false },
+      inputBias: false,
+      outputBias: false,
+      mlpBias: false,
+      hasHeadNorms: false,
       windowOf: () => window ?? undefined,
     });
   },

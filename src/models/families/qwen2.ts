@@ -14,7 +14,10 @@ export const qwen2: Architecture = {
       llamaSizes({ vocabulary: 151936, inner: 22016, positions: 32768, keyHeads: 32 }),
     );
     return planLikeLlama(config, sizes, {
-      ...{ inputBias: true, outputBias: false, mlpBias: false, hasHeadNorms: false },
+      inputBias: true,
+      outputBias: false,
+      mlpBias: false,
+      hasHeadNorms: false,
       windowOf: readWindows(config, sizes.num_hidden_layers),
     });
   },

@@ -13,12 +13,19 @@ export const qwen3: Architecture = {
   plan(config) {
     const sizes = config.read(
       llamaSizes({
-        ...{ vocabulary: 151936, inner: 22016, positions: 32768, keyHeads: 32, headWidth: 128 },
+        vocabulary: 151936,
+        inner: 22016,
+        positions: 32768,
+        keyHeads: 32,
+        headWidth: 128,
       }),
     );
     const { attention_bias: bias } = config.read(v.object({ attention_bias: flag(false) }));
     return planLikeLlama(config, sizes, {
-      ...{ inputBias: bias, outputBias: bias, mlpBias: false, hasHeadNorms: true },
+      inputBias: bias,
+      outputBias: bias,
+      mlpBias: false,
+      hasHeadNorms: true,
       windowOf: readWindows(config, sizes.num_hidden_layers),
     });
   },

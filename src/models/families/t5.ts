@@ -112,9 +112,17 @@ function describe(config: ModelConfig, { tied }: { readonly tied: boolean }): T5
   }
   const deviation = factor * width ** -0.5;
   const attention: AttentionDescription = {
-    ...{ visible: "all", numHeads, numKeyHeads: numHeads, headWidth },
-    ...{ inputBias: false, outputBias: false, projections: "separate", storage: "outIn" },
-    ...{ headNormEps: undefined, window: undefined, scale: 1 },
+    visible: "all",
+    numHeads,
+    numKeyHeads: numHeads,
+    headWidth,
+    inputBias: false,
+    outputBias: false,
+    projections: "separate",
+    storage: "outIn",
+    headNormEps: undefined,
+    window: undefined,
+    scale: 1,
     queryDeviation: factor * (width * headWidth) ** -0.5,
     outputDeviation: factor * (numHeads * headWidth) ** -0.5,
     dropout,
@@ -124,11 +132,15 @@ function describe(config: ModelConfig, { tied }: { readonly tied: boolean }): T5
     buckets: { numBuckets, maxDistance, visible: "all" },
     dropout,
     block: {
-      ...{ width, norm: { kind: "rms", eps: given.layer_norm_epsilon }, normPlace: "before" },
+      width,
+      norm: { kind: "rms", eps: given.layer_norm_epsilon },
+      normPlace: "before",
       attention,
       mlp: {
         ...readMlp(config, given.feed_forward_proj),
-        ...{ width: inner, storage: "outIn", bias: false },
+        width: inner,
+        storage: "outIn",
+        bias: false,
         outputDeviation: factor * inner ** -0.5,
         dropout,
       },
@@ -137,7 +149,11 @@ function describe(config: ModelConfig, { tied }: { readonly tied: boolean }): T5
   };
   const scaled = given.scale_decoder_outputs ?? given.tie_word_embeddings !== false;
   return {
-    ...{ numTokens, tied, deviation, tokenDeviation: factor, encoder },
+    numTokens,
+    tied,
+    deviation,
+    tokenDeviation: factor,
+    encoder,
     decoder: {
       numBlocks: given.num_decoder_layers ?? given.num_layers,
       buckets: { numBuckets, maxDistance, visible: "causal" },

@@ -26,10 +26,16 @@ export function matrixViews<Group>(view: FactoredView<Group>): MatrixView<Group>
     const local = localOf.get(global);
     const range = { begin: 0, end: local === undefined ? 0 : 1 };
     const batch: DimView<Group> = {
-      ...{ role: "batch", length: 1, storedLength: 1, unit: 1, range, groups: [] },
+      role: "batch",
+      length: 1,
+      storedLength: 1,
+      unit: 1,
+      range,
+      groups: [],
     };
     return {
-      ...{ global, local: local ?? 0 },
+      global,
+      local: local ?? 0,
       view: {
         ...view,
         batch: range.end,

@@ -55,8 +55,10 @@ const OPTIMIZER_OPTIONS = {
     v.number(),
     v.literal("dynamic"),
     v.strictObject({
-      ...{ initialScale: number, growthFactor: number },
-      ...{ backoffFactor: number, growthInterval: number },
+      initialScale: number,
+      growthFactor: number,
+      backoffFactor: number,
+      growthInterval: number,
     }),
   ])),
 };

@@ -61,7 +61,8 @@ export class BlockMemory implements Disposable {
     }));
     checkBlocks(
       plan.blocks.map(({ parameter: { name } }, index) => ({
-        ...{ name, record: records[index] },
+        name,
+        record: records[index],
         grad: roomOf(grads[index]),
         param: roomOf(params[index]),
         momentum: momenta[index] && roomOf(momenta[index]),

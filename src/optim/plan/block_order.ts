@@ -32,8 +32,12 @@ export function copyBatchFirst(device: Device, { block, copy, view }: BlockCopy)
   const inOrder = widened(device, { block, view }, scope);
   for (const { inBlock, inCopy, rows, cols } of matricesOf({ block: inOrder, copy, view })) {
     device.run("copy_block", { x: inOrder.buffer, out: copy.buffer }, {
-      ...{ rows, cols, fromStride: inBlock.stride, fromOffset: inBlock.offset },
-      ...{ toStride: inCopy.stride, toOffset: inCopy.offset },
+      rows,
+      cols,
+      fromStride: inBlock.stride,
+      fromOffset: inBlock.offset,
+      toStride: inCopy.stride,
+      toOffset: inCopy.offset,
     });
   }
 }
@@ -46,8 +50,12 @@ export function copyBack(device: Device, { block, copy, view }: BlockCopy): void
   const inOrder = widened(device, { block, view }, scope);
   for (const { inBlock, inCopy, rows, cols } of matricesOf({ block: inOrder, copy, view })) {
     device.run("copy_block", { x: copy.buffer, out: inOrder.buffer }, {
-      ...{ rows, cols, fromStride: inCopy.stride, fromOffset: inCopy.offset },
-      ...{ toStride: inBlock.stride, toOffset: inBlock.offset },
+      rows,
+      cols,
+      fromStride: inCopy.stride,
+      fromOffset: inCopy.offset,
+      toStride: inBlock.stride,
+      toOffset: inBlock.offset,
     });
   }
   if (inOrder !== block) copyRun(stored(inOrder), to, spanOf(view));
@@ -90,7 +98,8 @@ function matricesOf(
   if (paddedRuns !== undefined) {
     const { count, length, stride } = paddedRuns;
     return [{
-      ...{ rows: count, cols: length },
+      rows: count,
+      cols: length,
       inBlock: { stride, offset: block.offset },
       inCopy: { stride: length, offset: copy.offset },
     }];
@@ -99,12 +108,14 @@ function matricesOf(
     const inCopy = copy.offset + b * rows * cols;
     return order === "row col batch"
       ? {
-        ...{ rows: rows * cols, cols: 1 },
+        rows: rows * cols,
+        cols: 1,
         inBlock: { stride: batch, offset: block.offset + b },
         inCopy: { stride: 1, offset: inCopy },
       }
       : {
-        ...{ rows, cols },
+        rows,
+        cols,
         inBlock: { stride: batch * cols, offset: block.offset + b * cols },
         inCopy: { stride: cols, offset: inCopy },
       };

@@ -35,11 +35,18 @@ export function geometryOf(
   const part = { rows: rows / parts.partsDown, cols: cols / parts.partsAcross };
   const { tileRows, tileCols } = tileShape(kind, part);
   return {
-    ...{ batch, rows, cols, globalRows, globalCols, globalCount },
+    batch,
+    rows,
+    cols,
+    globalRows,
+    globalCols,
+    globalCount,
     ...parts,
-    ...{ tileRows, tileCols: even ? tileCols + tileCols % 2 : tileCols },
+    tileRows,
+    tileCols: even ? tileCols + tileCols % 2 : tileCols,
     ...placeOf(view),
-    ...{ indexRows: globalRows, indexCols: globalCols },
+    indexRows: globalRows,
+    indexCols: globalCols,
   };
 }
 

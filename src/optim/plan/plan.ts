@@ -112,7 +112,11 @@ export function planBlocks(
     return matrices.map(({ view, global, local }) => {
       const geometry = geometryOf(view, { kind: device.kind, even: hasHalves(each) });
       return {
-        ...{ ...each, view, local, source, within: local * rows * cols },
+        ...each,
+        view,
+        local,
+        source,
+        within: local * rows * cols,
         geometry: global === undefined ? geometry : { ...geometry, batchBegin: global },
       };
     });
@@ -156,7 +160,9 @@ export function planBlocks(
       ...geometry,
       ...settingsOf(each.hyper, each.view),
       ...end,
-      ...{ gradOffset: 0, paramOffset: 0, momentumOffset: each.state.momentum?.offset ?? 0 },
+      gradOffset: 0,
+      paramOffset: 0,
+      momentumOffset: each.state.momentum?.offset ?? 0,
       moments: each.state.moments.offset + momentsBefore,
       rowSums: rowSums.offset,
       colSums: colSums.offset,
@@ -183,19 +189,22 @@ export function planBlocks(
   device.run("fill", { out: sums }, { offset: 0, length: fourth.end, value: 0 });
   device.run("fill", { out: sums }, { offset: one.offset, length: 1, value: 1 });
   return {
-    ...{
-      sources,
-      blocks,
-      confidentBlocks,
-      numNonFinite,
-      gradientScale,
-      one,
-      sums,
-      isFinished: false,
-    },
-    ...{ statistics: first, updates: second, alignments: third, confidences: fourth },
-    ...{ partialsLength: end.partials, factorsLength: end.factors },
-    ...{ numTiles: end.firstTile, numVectors: end.firstVector },
+    sources,
+    blocks,
+    confidentBlocks,
+    numNonFinite,
+    gradientScale,
+    one,
+    sums,
+    isFinished: false,
+    statistics: first,
+    updates: second,
+    alignments: third,
+    confidences: fourth,
+    partialsLength: end.partials,
+    factorsLength: end.factors,
+    numTiles: end.firstTile,
+    numVectors: end.firstVector,
   };
 }
 
@@ -213,8 +222,11 @@ function confidentRecord(
 ): BlockRecord {
   return {
     ...record,
-    ...{ rowSums: rowSums.offset, colSums: colSums.offset, totals: totals.offset },
-    ...{ eps1: hyper.confidence!.eps, meanFloor: 0 },
+    rowSums: rowSums.offset,
+    colSums: colSums.offset,
+    totals: totals.offset,
+    eps1: hyper.confidence!.eps,
+    meanFloor: 0,
     clipThreshold: (2 - 2 ** -23) * 2 ** 127,
   };
 }

@@ -85,8 +85,13 @@ function stateFrom(name: string, { shape, step, rows, cols, whole }: Moments): P
   requireLength(name, { values: rows, length: batch * numRows });
   requireLength(name, { values: cols, length: batch * numCols });
   return {
-    ...{ step, batch, rows: numRows, cols: numCols },
-    ...{ rowMeans: rows.slice(), colMeans: cols.slice(), means: meansOf(rows, batch) },
+    step,
+    batch,
+    rows: numRows,
+    cols: numCols,
+    rowMeans: rows.slice(),
+    colMeans: cols.slice(),
+    means: meansOf(rows, batch),
   };
 }
 

@@ -61,7 +61,8 @@ export function freshStates(
     momentum: momenta.slices[index],
     confidence: confidences.slices[index],
     master: masters.slices[index],
-    ...{ masterOf: -1, squaresOf: -1 },
+    masterOf: -1,
+    squaresOf: -1,
   }));
   return {
     states,

@@ -68,7 +68,8 @@ export async function diagnose(
     blocks.map((block, index) => [
       nameOf(block, index),
       diagnoseBlock(block, {
-        ...{ values, lossScale },
+        values,
+        lossScale,
         step: records.subarray(STEP_WORDS * index, STEP_WORDS * (index + 1)),
         zeros: zeros[block.source],
       }),

@@ -128,7 +128,9 @@ export function averageMomentum(operands: PassOperands, cautious: BlockRun): voi
       partials,
     };
     device.run("adafactor_tile_momentum", bindings, {
-      ...{ ...run, ...grad.params, ...momentum.params },
+      ...run,
+      ...grad.params,
+      ...momentum.params,
       factorsLength: plan.factorsLength,
     });
   }
@@ -151,7 +153,9 @@ export function sumDifferences(operands: PassOperands): void {
       partials,
     };
     device.run("came_tile_sums", bindings, {
-      ...{ ...run, ...grad.params, ...momentum.params },
+      ...run,
+      ...grad.params,
+      ...momentum.params,
       factorsLength: plan.factorsLength,
     });
   }
@@ -164,7 +168,9 @@ export function applyUpdates(operands: PassOperands): void {
     const [grad, param] = [gradOf(run, operands), paramOf(run, operands)];
     const bindings = { ...grad.binding, blocks, factors, steps, guard, ...param.binding, partials };
     const params = {
-      ...{ ...run, ...grad.params, ...param.params },
+      ...run,
+      ...grad.params,
+      ...param.params,
       factorsLength: plan.factorsLength,
       stochastic: plan.blocks[run.firstBlock].hyper.rounding === "stochastic" ? 1 : 0,
     };

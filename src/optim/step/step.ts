@@ -56,7 +56,9 @@ export async function runStep(
   memory.writeNumbers(blocks.map(numbersOf));
   using scope = new DisposableStack();
   const places = sources.map(({ parameter, paramOffset }): GradientBlock => ({
-    ...{ buffer: parameter.buffer, offset: paramOffset, dtype: parameter.dtype },
+    buffer: parameter.buffer,
+    offset: paramOffset,
+    dtype: parameter.dtype,
   }));
   const params = steppedParameters(sources, places, { device, scope });
   const momenta = momentaOf(sources, { device, scope });
@@ -73,7 +75,11 @@ export async function runStep(
   };
   memory.place(plan, placement);
   const operands: PassOperands = {
-    ...{ device, plan, memory, guard, ...placement },
+    device,
+    plan,
+    memory,
+    guard,
+    ...placement,
     partials: scope.use(device.allocate(4 * plan.partialsLength)),
     factors: scope.use(device.allocate(4 * plan.factorsLength)),
   };

@@ -59,7 +59,10 @@ export class BucketFlight implements GradientReceiver {
   constructor(buckets: readonly Bucket[], dataParallelism: DataParallelism) {
     this.#dataParallelism = dataParallelism;
     this.#loading = buckets.map((bucket) => ({
-      ...{ bucket, loaded: new Set(), awaited: new Set(), packed: undefined },
+      bucket,
+      loaded: new Set(),
+      awaited: new Set(),
+      packed: undefined,
     }));
     for (const each of this.#loading) {
       for (const parameter of each.bucket.parameters) this.#bucketOf.set(parameter, each);

@@ -94,7 +94,9 @@ export function parseSetup(
     : [first, shardGroup, ...rest];
   const sumGroups = inOrder.filter((group) => group !== undefined).filter(isLarge);
   return {
-    ...{ layouts, zeroStage: stage, bucketBytes },
+    layouts,
+    zeroStage: stage,
+    bucketBytes,
     dataParallelism: { shardGroup, replicaGroups },
     sumGroups,
     allGroups: [...sumGroups, ...replicaGroups],

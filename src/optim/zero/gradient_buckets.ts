@@ -46,7 +46,8 @@ export class GradientBuckets implements Disposable {
     this.#buckets = portions(placed.toReversed(), bucketBytes).map((portion) => ({
       parameters: portion.map(({ parameter }) => parameter),
       packing: packByOwner(portion, { size, trailer: portion.length }),
-      ...{ owned: undefined, present: new Set() },
+      owned: undefined,
+      present: new Set(),
     }));
     for (const bucket of this.#buckets) {
       for (const parameter of bucket.parameters) this.#bucketOf.set(parameter, bucket);

@@ -82,7 +82,9 @@ judgeKernel("adafactor_join_scalar", {
             sums: random.signed(table.lengths.sums),
           },
           params: {
-            ...{ firstBlock, numBlocks, scalar },
+            firstBlock,
+            numBlocks,
+            scalar,
             partialsLength: table.lengths.partials,
             sumsLength: table.lengths.sums,
           },
@@ -106,7 +108,11 @@ judgeKernel("adafactor_scale_gradients", {
           return {
             operands: { blocks: blockWords(table), sums, guard: Uint32Array.of(7) },
             params: {
-              ...{ firstBlock, numBlocks, slot: 2, factor: 0.25, maxNorm },
+              firstBlock,
+              numBlocks,
+              slot: 2,
+              factor: 0.25,
+              maxNorm,
               sumsLength: table.lengths.sums,
             },
           };
@@ -150,7 +156,8 @@ judgeKernel("adafactor_tile_updates", {
         partials: random.signed(table.lengths.partials),
       },
       params: {
-        ...{ ...tileRun(table, firstBlock), ...gradParams(table, type) },
+        ...tileRun(table, firstBlock),
+        ...gradParams(table, type),
         factorsLength: table.lengths.factors,
       },
     })),
@@ -170,7 +177,8 @@ judgeKernel("adafactor_step_sizes", {
             steps: stepWords(full.records.map(() => stepRecord(random))),
           },
           params: {
-            ...{ firstBlock, numBlocks: full.records.length - firstBlock },
+            firstBlock,
+            numBlocks: full.records.length - firstBlock,
             sumsLength: full.lengths.sums,
           },
         };
@@ -181,8 +189,12 @@ judgeKernel("adafactor_step_sizes", {
 /** The same blocks as pieces of larger parameters. */
 function largerParams({ records }: BlockTable): BlockTable {
   return blockTable(records.map(({ rows, cols, globalCount, ...record }) => ({
-    ...{ ...record, rows, cols, globalCount: globalCount + 1 },
-    ...{ globalRows: 2 * rows + 1, globalCols: 3 * cols + 1 },
+    ...record,
+    rows,
+    cols,
+    globalCount: globalCount + 1,
+    globalRows: 2 * rows + 1,
+    globalCols: 3 * cols + 1,
   })));
 }
 

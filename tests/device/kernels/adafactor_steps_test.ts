@@ -50,24 +50,29 @@ for (const { about, storage, tolerance, stochastic } of STEPS) {
       })
     );
   judgeKernel("adafactor_step", {
-    ...{ about, tolerance },
+    about,
+    tolerance,
     cases: (random) => cases(random).map(stepCase),
   });
   judgeKernel("adafactor_step_momentum", {
-    ...{ about, tolerance },
+    about,
+    tolerance,
     cases: (random) => cases(random).map(stepMomentumCase),
   });
   judgeKernel("adafactor_step_cautious", {
-    ...{ about, tolerance },
+    about,
+    tolerance,
     cases: (random) => cases(random).map(stepMomentumCase),
   });
   if (stochastic === 1) continue;
   judgeKernel("adafactor_tile_momentum", {
-    ...{ about, tolerance: ROUNDED },
+    about,
+    tolerance: ROUNDED,
     cases: (random) => cases(random).map(momentumCase),
   });
   judgeKernel("came_tile_sums", {
-    ...{ about, tolerance: ROUNDED },
+    about,
+    tolerance: ROUNDED,
     cases: (random) => cases(random).map(momentumCase),
   });
 }
@@ -82,7 +87,8 @@ for (const { about, storage, stochastic } of STEPS) {
       const stored = type === f32 ? Float32Array.from(param!) : Uint32Array.from(param!);
       const again = await runOnDevice(device, "adafactor_tile_params", {
         operands: {
-          ...{ param: stored, blocks: blockWords(table) },
+          param: stored,
+          blocks: blockWords(table),
           partials: Float32Array.from(partials!),
         },
         params: { ...tileRun(table, firstBlock), ...paramParams(table, type) },
@@ -111,8 +117,10 @@ function stepCase(stepCase: StepCase): KernelCase<"adafactor_step"> {
   return {
     operands: { ...sharedOperands(stepCase), ...paramOperand(random, table, paramType) },
     params: {
-      ...{ ...sharedParams(stepCase), ...gradParams(table, gradType) },
-      ...{ ...paramParams(table, paramType), stochastic },
+      ...sharedParams(stepCase),
+      ...gradParams(table, gradType),
+      ...paramParams(table, paramType),
+      stochastic,
     },
   };
 }
@@ -134,7 +142,8 @@ function momentumCase(options: StepCase): KernelCase<"adafactor_tile_momentum"> 
       momentum: random.stored(table.lengths.momentum, momentumType),
     },
     params: {
-      ...{ ...sharedParams(options), ...gradParams(table, gradType) },
+      ...sharedParams(options),
+      ...gradParams(table, gradType),
       ...momentumParams(table, momentumType),
     },
   };

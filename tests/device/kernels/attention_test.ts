@@ -6,7 +6,7 @@ import type { RandomValues } from "../../support/device/random_values.ts";
 const tolerance = { relative: 1e-5, ofLargest: 1e-5 };
 
 /** A quarter is dropped. */
-const DROPPED = { ...{ seedLow: 0x9e3779b9, seedHigh: 5 }, threshold: 2 ** 30, keptScale: 4 / 3 };
+const DROPPED = { seedLow: 0x9e3779b9, seedHigh: 5, threshold: 2 ** 30, keptScale: 4 / 3 };
 
 /** [batch, queries, keys, heads, keyHeads, dim, valueDim] and what differs from plain attention. */
 const CASES: readonly (readonly [readonly number[], Partial<Sizes>])[] = [
@@ -94,9 +94,24 @@ function sizesOf(sizes: readonly number[], others: Partial<Sizes>): Sizes {
     readonly [number, number, number, number, number, number, number]
   >;
   return {
-    ...{ batch, queries, keys, heads, keyHeads, dim, valueDim },
-    ...{ causal: 0, window: 0, masked: 0, biased: 0, scale: 1 / Math.sqrt(dim) },
-    ...{ seedLow: 0, seedHigh: 0, threshold: 0, keptScale: 1, firstHead: 0, allHeads: heads },
+    batch,
+    queries,
+    keys,
+    heads,
+    keyHeads,
+    dim,
+    valueDim,
+    causal: 0,
+    window: 0,
+    masked: 0,
+    biased: 0,
+    scale: 1 / Math.sqrt(dim),
+    seedLow: 0,
+    seedHigh: 0,
+    threshold: 0,
+    keptScale: 1,
+    firstHead: 0,
+    allHeads: heads,
     ...others,
   };
 }
@@ -129,9 +144,13 @@ function backwardInputs(sizes: Sizes, random: RandomValues) {
   const rows = batch * queries * heads;
   const lse = new Float64Array(rows);
   references.attention({
-    ...{ q: exact(operands.q), k: exact(operands.k), v: exact(operands.v) },
-    ...{ keyMask: exact(operands.keyMask), bias: exact(operands.bias) },
-    ...{ out: new Float64Array(rows * valueDim), lse },
+    q: exact(operands.q),
+    k: exact(operands.k),
+    v: exact(operands.v),
+    keyMask: exact(operands.keyMask),
+    bias: exact(operands.bias),
+    out: new Float64Array(rows * valueDim),
+    lse,
   }, sizes);
   const moments = random.signed(2 * rows);
   for (let head = 0; head < batch * heads; head++) {

@@ -34,10 +34,18 @@ Deno.test("checkBlocks() lets blocks pass that lie within their buffers", () => 
 Deno.test("checkBlocks() refuses an offset that leads out of any buffer, and names the parameter", () => {
   const { blocks: [, { record }], lengths } = checked();
   const ends = {
-    ...{ gradOffset: lengths.grad, paramOffset: lengths.param, momentumOffset: lengths.momentum },
-    ...{ moments: lengths.moments, factors: lengths.factors, partials: lengths.partials },
-    ...{ rowSums: lengths.sums, colSums: lengths.sums, totals: lengths.sums },
-    ...{ gradientSquares: lengths.sums, updateSquares: lengths.sums, paramSquares: lengths.sums },
+    gradOffset: lengths.grad,
+    paramOffset: lengths.param,
+    momentumOffset: lengths.momentum,
+    moments: lengths.moments,
+    factors: lengths.factors,
+    partials: lengths.partials,
+    rowSums: lengths.sums,
+    colSums: lengths.sums,
+    totals: lengths.sums,
+    gradientSquares: lengths.sums,
+    updateSquares: lengths.sums,
+    paramSquares: lengths.sums,
     aligned: lengths.sums,
   };
   for (const [field, end] of Object.entries(ends)) {

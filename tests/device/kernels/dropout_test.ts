@@ -10,9 +10,15 @@ judgeKernel("dropout", {
       [0, 2 ** 30, 2 ** 32 - 1].map((threshold) => ({
         operands: { x: random.signed(length), out: random.signed(length + 2) },
         params: {
-          ...{ length, threshold, scale: 1.25, cols: 7, rowLength: 11 },
+          length,
+          threshold,
+          scale: 1.25,
+          cols: 7,
+          rowLength: 11,
           // Indices wrap around at 2^32.
-          ...{ seedLow: 0x9e3779b9, seedHigh: 0x85ebca6b, first: 2 ** 32 - 40 },
+          seedLow: 0x9e3779b9,
+          seedHigh: 0x85ebca6b,
+          first: 2 ** 32 - 40,
         },
       }))
     ),
@@ -24,7 +30,9 @@ Deno.test("dropout leaves the share of elements that was asked for, and others w
   const x = new Float32Array(length).fill(1);
   const kept = async (seedLow: number) => {
     const params = {
-      ...{ length, cols: length, rowLength: length },
+      length,
+      cols: length,
+      rowLength: length,
       seedLow,
       seedHigh: 7,
       first: 0,

@@ -36,7 +36,10 @@ for (const type of ["f16", "bf16"] as const) {
       const x = Tensor.from(device, indices);
       const out = Tensor.empty(device, [count, width]);
       device.run("embedding", { table: table.buffer, indices: x.buffer, out: out.buffer }, {
-        ...{ count, width, numRows, tableType },
+        count,
+        width,
+        numRows,
+        tableType,
       });
       const want = Float32Array.from(
         { length: count * width },

@@ -80,7 +80,14 @@ Deno.test("matmul refuses rows beyond m, a bias that is not n long and flags oth
   using out = zeros(device, 16);
   const run = (params: Partial<KernelParams<"matmul_nn">>) =>
     device.run("matmul_nn", { a, b: a, bias: a, out }, {
-      ...{ batch: 1, m: 4, n: 4, k: 4, rowBegin: 0, rowEnd: 4, biasLength: 0, accumulate: 0 },
+      batch: 1,
+      m: 4,
+      n: 4,
+      k: 4,
+      rowBegin: 0,
+      rowEnd: 4,
+      biasLength: 0,
+      accumulate: 0,
       ...params,
     });
   run({});
@@ -93,18 +100,28 @@ Deno.test("matmul refuses rows beyond m, a bias that is not n long and flags oth
 /** Small parameters with which every operand is in use. */
 function plausibleParams(kernel: KernelName): KernelParams<KernelName> {
   const special: Record<string, number> = {
-    ...{ m: 3, n: 5, k: 7, rowEnd: 3, biasLength: 5 },
-    ...{
-      accumulate: 1,
-      centred: 1,
-      interleaved: 1,
-      ...{ causal: 1, masked: 1, biased: 1 },
-      fromStride: 9,
-      toStride: 8,
-      rank: 1,
-    },
-    ...{ stochastic: 1, gradLength: 4, paramLength: 4, momentumLength: 4 },
-    ...{ partialsLength: 4, sumsLength: 3, momentsLength: 4, factorsLength: 4 },
+    m: 3,
+    n: 5,
+    k: 7,
+    rowEnd: 3,
+    biasLength: 5,
+    accumulate: 1,
+    centred: 1,
+    interleaved: 1,
+    causal: 1,
+    masked: 1,
+    biased: 1,
+    fromStride: 9,
+    toStride: 8,
+    rank: 1,
+    stochastic: 1,
+    gradLength: 4,
+    paramLength: 4,
+    momentumLength: 4,
+    partialsLength: 4,
+    sumsLength: 3,
+    momentsLength: 4,
+    factorsLength: 4,
   };
   const params: Record<string, number> = {};
   for (const name of Object.keys(kernels[kernel].params)) params[name] = special[name] ?? 2;

@@ -13,7 +13,8 @@ testOnEachDevice("adafactor_tile_params sums each of 66560 tiles", async (device
   const param = new RandomValues(1).signed(table.lengths.param);
   const after = await runOnDevice(device, "adafactor_tile_params", {
     operands: {
-      ...{ param, blocks: blockWords(table) },
+      param,
+      blocks: blockWords(table),
       partials: new Float32Array(table.lengths.partials),
     },
     params: { ...tileRun(table), paramType: storageTypes.f32, paramLength: param.length },

@@ -70,7 +70,10 @@ async function sumsOf(
           type,
           values: pieceOf(values, type, { k, i, j, ...shape }),
           block: {
-            ...{ ...shape, ...TILES, partsBatch: parts.batch, partsDown: parts.rows },
+            ...shape,
+            ...TILES,
+            partsBatch: parts.batch,
+            partsDown: parts.rows,
             partsAcross: parts.cols,
             // Outer axes have slots where an inner one is cut.
             ...(cut.cols > 1 && { rowSlots: PARTS, firstRowSlot: i * parts.rows }),

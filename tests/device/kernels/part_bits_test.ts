@@ -29,7 +29,8 @@ for (const type of ["f32", "bf16", "f16"] as const) {
             runBlock(device, whole, {
               begin: [k * ROWS / count, 0],
               end: [(k + 1) * ROWS / count, COLS],
-              ...{ rowSlots: 1, firstElement: 2 * (k % 4) },
+              rowSlots: 1,
+              firstElement: 2 * (k % 4),
             })),
         );
         assert.deepEqual(byRows.flatMap(({ rowSums }) => [...rowSums]), [...want.rowSums]);
@@ -49,7 +50,8 @@ for (const type of ["f32", "bf16", "f16"] as const) {
             runBlock(device, whole, {
               begin: [0, k * COLS / count],
               end: [ROWS, (k + 1) * COLS / count],
-              ...{ rowSlots: 8, firstElement: 2 * (k % 4) },
+              rowSlots: 8,
+              firstElement: 2 * (k % 4),
             })),
         );
         assert.deepEqual(treeOf(byCols.map(({ rowSums }) => rowSums)), want.rowSums);
@@ -88,8 +90,10 @@ function wholeParameter(random: RandomValues, type: number): Whole {
   };
   return {
     type,
-    ...{ grad: elements(), param: elements() },
-    ...{ rowFactors: random.positive(ROWS), colFactors: random.positive(COLS) },
+    grad: elements(),
+    param: elements(),
+    rowFactors: random.positive(ROWS),
+    colFactors: random.positive(COLS),
   };
 }
 
@@ -107,14 +111,26 @@ async function runBlock(device: Device, whole: Whole, cut: Cut) {
   const [rows, cols] = [rowEnd - rowBegin, colEnd - colBegin];
   const [partsDown, partsAcross] = [8 * rows / ROWS, 8 * cols / COLS];
   const table = blockTable([{
-    ...{ batch: 1, rows, cols, partsDown, partsAcross, rowSlots },
+    batch: 1,
+    rows,
+    cols,
+    partsDown,
+    partsAcross,
+    rowSlots,
     ...TILE,
-    ...{ rowBegin, rowInner: rows, rowInnerGlobal: ROWS, indexRows: ROWS },
-    ...{ colBegin, colInner: cols, colInnerGlobal: COLS, indexCols: COLS },
+    rowBegin,
+    rowInner: rows,
+    rowInnerGlobal: ROWS,
+    indexRows: ROWS,
+    colBegin,
+    colInner: cols,
+    colInnerGlobal: COLS,
+    indexCols: COLS,
   }]);
   const record: BlockRecord = {
     ...table.records[0]!,
-    ...{ gradOffset: firstElement, paramOffset: firstElement },
+    gradOffset: firstElement,
+    paramOffset: firstElement,
   };
   const { type } = whole;
   const length = firstElement + rows * cols;
@@ -144,20 +160,29 @@ async function runBlock(device: Device, whole: Whole, cut: Cut) {
   const factorsLength = table.lengths.factors;
   const joinScalar = (scalar: number) =>
     device.run("adafactor_join_scalar", { blocks, partials, sums }, {
-      ...{ firstBlock: 0, numBlocks: 1, scalar },
+      firstBlock: 0,
+      numBlocks: 1,
+      scalar,
       ...lengths,
     });
   device.run("adafactor_tile_sums", { grad, blocks, partials }, { ...tiles, ...gradParams });
   device.run("adafactor_join_sums", { blocks, partials, sums }, {
-    ...{ ...vectorRun(table), ...lengths },
+    ...vectorRun(table),
+    ...lengths,
   });
   joinScalar(0);
   device.run("adafactor_tile_updates", { grad, blocks, factors, partials }, {
-    ...{ ...tiles, ...gradParams, factorsLength },
+    ...tiles,
+    ...gradParams,
+    factorsLength,
   });
   joinScalar(1);
   device.run("adafactor_step", { grad, blocks, factors, steps, guard, param, partials }, {
-    ...{ ...tiles, ...gradParams, paramType: type, paramLength: length, factorsLength },
+    ...tiles,
+    ...gradParams,
+    paramType: type,
+    paramLength: length,
+    factorsLength,
     stochastic: type === storageTypes.f32 ? 0 : 1,
   });
   joinScalar(2);
@@ -204,6 +229,13 @@ function treeOf(terms: readonly Float32Array[]): Float32Array {
 }
 
 const STEP = {
-  ...{ a: 0.01, d: 1.25, decay: 0.001, take: 0.1, over: 1, share: 1 },
-  ...{ paramRms: 1, updateRms: 1, key: 12345 },
+  a: 0.01,
+  d: 1.25,
+  decay: 0.001,
+  take: 0.1,
+  over: 1,
+  share: 1,
+  paramRms: 1,
+  updateRms: 1,
+  key: 12345,
 };

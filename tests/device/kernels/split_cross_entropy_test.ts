@@ -38,8 +38,14 @@ judgeKernel("split_cross_entropy", {
           dlogits: random.signed(rows * cols).map(Math.abs),
         },
         params: {
-          ...{ rows, cols, firstClass, numClasses, ranks },
-          ...{ rank: ranks - 1, gradScale: 0.3, ignored: IGNORED },
+          rows,
+          cols,
+          firstClass,
+          numClasses,
+          ranks,
+          rank: ranks - 1,
+          gradScale: 0.3,
+          ignored: IGNORED,
         },
       }))
     ),

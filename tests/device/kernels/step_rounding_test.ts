@@ -22,9 +22,20 @@ for (const [name, type] of [["f16", f16], ["bf16", bf16]] as const) {
   testOnEachDevice(`adafactor_step rounds to ${name} as the rules say`, async (device) => {
     // A piece whose rows and columns lie in several places of the whole, beyond 2^32 elements.
     const block = {
-      ...{ batch: 4, rows: 12, cols: 70, batchBegin: 2, batchInner: 2, batchInnerGlobal: 7 },
-      ...{ rowBegin: 12, rowInner: 3, rowInnerGlobal: 90_000, indexRows: 480_000 },
-      ...{ colBegin: 10, colInner: 10, colInnerGlobal: 40, indexCols: 50_000 },
+      batch: 4,
+      rows: 12,
+      cols: 70,
+      batchBegin: 2,
+      batchInner: 2,
+      batchInnerGlobal: 7,
+      rowBegin: 12,
+      rowInner: 3,
+      rowInnerGlobal: 90_000,
+      indexRows: 480_000,
+      colBegin: 10,
+      colInner: 10,
+      colInnerGlobal: 40,
+      indexCols: 50_000,
     };
     const grads = awkwardValues(4 * 12 * 70);
     for (const stochastic of [0, 1]) {
@@ -45,7 +56,11 @@ for (const [name, type] of [["f16", f16], ["bf16", bf16]] as const) {
         const value = base + 0.3 * step;
         const grads = new Float32Array(length).fill(-value);
         const kernelCase = minusGradients({
-          ...{ block: { batch: 1, rows: 256, cols: 256 }, type, grads, key, stochastic: 1 },
+          block: { batch: 1, rows: 256, cols: 256 },
+          type,
+          grads,
+          key,
+          stochastic: 1,
         });
         const { param } = await runOnDevice(device, "adafactor_step", kernelCase);
         const values = Float64Array.from(
@@ -82,13 +97,22 @@ function minusGradients({ block, type, grads, key, stochastic }: {
   const step = { a: 1, d: 1, decay: 0, take: 0, over: 0, share: 1, paramRms: 0, updateRms: 0, key };
   return {
     operands: {
-      ...{ grad, blocks: blockWords(table), param: new Uint32Array(lengths.param / 2) },
-      ...{ factors: new Float32Array(lengths.factors).fill(1), steps: stepWords([step]) },
-      ...{ guard: Uint32Array.of(0), partials: new Float32Array(lengths.partials) },
+      grad,
+      blocks: blockWords(table),
+      param: new Uint32Array(lengths.param / 2),
+      factors: new Float32Array(lengths.factors).fill(1),
+      steps: stepWords([step]),
+      guard: Uint32Array.of(0),
+      partials: new Float32Array(lengths.partials),
     },
     params: {
-      ...{ ...tileRun(table), gradType: f32, gradLength: lengths.grad, paramType: type },
-      ...{ paramLength: lengths.param, factorsLength: lengths.factors, stochastic },
+      ...tileRun(table),
+      gradType: f32,
+      gradLength: lengths.grad,
+      paramType: type,
+      paramLength: lengths.param,
+      factorsLength: lengths.factors,
+      stochastic,
     },
   };
 }

@@ -68,14 +68,21 @@ async function runAt(
     param: shifted(random.stored(length, type), type, begin),
     momentum: shifted(random.stored(length, type), type, begin),
     blocks: blockWords({ records: [record], lengths }),
-    ...{ factors, steps: stepWords([STEP]), guard: Uint32Array.of(0) },
+    factors,
+    steps: stepWords([STEP]),
+    guard: Uint32Array.of(0),
     partials: new Float32Array(lengths.partials),
   };
   const params: Record<string, number> = {
     ...tileRun({ records: [record], lengths }),
-    ...{ gradType: type, paramType: type, momentumType: type },
-    ...{ gradLength: begin + length, paramLength: begin + length, momentumLength: begin + length },
-    ...{ factorsLength: lengths.factors, stochastic: type === storageTypes.f32 ? 0 : 1 },
+    gradType: type,
+    paramType: type,
+    momentumType: type,
+    gradLength: begin + length,
+    paramLength: begin + length,
+    momentumLength: begin + length,
+    factorsLength: lengths.factors,
+    stochastic: type === storageTypes.f32 ? 0 : 1,
   };
   const { bindings, params: names } = kernels[kernel];
   const pick = <T>(from: Readonly<Record<string, T>>, wanted: object) =>
@@ -103,6 +110,13 @@ function elementsOf(operand: Float64Array, type: number): number[] {
 }
 
 const STEP = {
-  ...{ a: 0.01, d: 1.25, decay: 0.001, take: 0.1, over: 0.9, share: 1 },
-  ...{ paramRms: 1, updateRms: 1, key: 12345 },
+  a: 0.01,
+  d: 1.25,
+  decay: 0.001,
+  take: 0.1,
+  over: 0.9,
+  share: 1,
+  paramRms: 1,
+  updateRms: 1,
+  key: 12345,
 };

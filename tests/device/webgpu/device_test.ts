@@ -25,7 +25,10 @@ webgpuTest("1,000 rounds of allocate, run, read and release leave memory flat", 
   assert.ok(pooledBytes > 0);
   for (let i = 0; i < 1000; i++) await round(i);
   assert.deepEqual(device.statistics(), {
-    ...{ liveBytes: 0, peakBytes: pooledBytes, pooledBytes, kernelsRun: 2040 },
+    liveBytes: 0,
+    peakBytes: pooledBytes,
+    pooledBytes,
+    kernelsRun: 2040,
   });
 });
 
@@ -203,7 +206,14 @@ for (const kernel of ["matmul_nn", "matmul_nt", "matmul_tn"] as const) {
         kernel,
         { a, b, bias, out },
         {
-          ...{ batch, m, n, k, rowBegin, rowEnd: m, biasLength: n, accumulate: 1 },
+          batch,
+          m,
+          n,
+          k,
+          rowBegin,
+          rowEnd: m,
+          biasLength: n,
+          accumulate: 1,
         } satisfies KernelParams<typeof kernel>,
       );
       const result = await download(device, out);

@@ -22,7 +22,9 @@ for (const transport of ["tcp", "unix"] as const) {
       const random = randomBelow(seed + 1);
       const pick = <T>(choices: readonly T[]) => choices[random(choices.length)];
       const { outcomes } = await simulateGroup({
-        ...{ size: 2 + random(3), seed, transport },
+        size: 2 + random(3),
+        seed,
+        transport,
         longest: pick([9_000, 40_000, 70_000, 400_000]),
         capacity: pick([20_000, 150_000, 500_000]),
         algorithms: {

@@ -37,8 +37,12 @@ Deno.test("sums agree although results overwrite values before their writer lear
       // What does not fit into one write with the header, and so is written from where it lies.
       const count = 60_000 + seed;
       const { outcomes } = await simulateGroup({
-        ...{ size, seed, transport: "tcp", algorithms: { allReduce } },
-        ...{ longest: 70_000, capacity: 150_000 },
+        size,
+        seed,
+        transport: "tcp",
+        algorithms: { allReduce },
+        longest: 70_000,
+        capacity: 150_000,
       }, async (group) => {
         const values = Float32Array.from({ length: count }, (_, i) => (group.rank + 1) * (i % 99));
         await group.allReduce(values);

@@ -14,7 +14,10 @@ Deno.test("every collective is right in any order of delivery, a byte at a time"
       : { reduceScatter: "ring", allGather: "ring", broadcast: "chain" };
     const { outcomes } = await simulateGroup(
       {
-        ...{ size, seed, algorithms, longest: 1 + seed % 60 },
+        size,
+        seed,
+        algorithms,
+        longest: 1 + seed % 60,
         transport: seed % 3 === 0 ? "tcp" : "unix",
       },
       (group) => everyCollective(group),

@@ -56,16 +56,31 @@ Deno.test("a batch that ZeRO cuts has slots where columns or rows are cut too", 
   const at = (cut: number | undefined) =>
     parts([8, 16, 24], { cut, tensor: { rank: 1, size: 2 }, zero: { rank: 1, size: 2 } });
   assert.deepEqual(at(undefined), {
-    ...{ partsBatch: 4, partsDown: 8, partsAcross: 8 },
-    ...{ batchSlots: 1, firstBatchSlot: 0, rowSlots: 1, firstRowSlot: 0 },
+    partsBatch: 4,
+    partsDown: 8,
+    partsAcross: 8,
+    batchSlots: 1,
+    firstBatchSlot: 0,
+    rowSlots: 1,
+    firstRowSlot: 0,
   });
   assert.deepEqual(at(1), {
-    ...{ partsBatch: 4, partsDown: 4, partsAcross: 8 },
-    ...{ batchSlots: 8, firstBatchSlot: 4, rowSlots: 1, firstRowSlot: 0 },
+    partsBatch: 4,
+    partsDown: 4,
+    partsAcross: 8,
+    batchSlots: 8,
+    firstBatchSlot: 4,
+    rowSlots: 1,
+    firstRowSlot: 0,
   });
   assert.deepEqual(at(2), {
-    ...{ partsBatch: 4, partsDown: 8, partsAcross: 4 },
-    ...{ batchSlots: 8, firstBatchSlot: 4, rowSlots: 8, firstRowSlot: 0 },
+    partsBatch: 4,
+    partsDown: 8,
+    partsAcross: 4,
+    batchSlots: 8,
+    firstBatchSlot: 4,
+    rowSlots: 8,
+    firstRowSlot: 0,
   });
 });
 

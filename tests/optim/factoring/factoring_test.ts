@@ -120,7 +120,8 @@ for (const { roles, shape, at } of PERMUTED) {
       const options = { beta1: 0.5, weightDecay: 0.1 };
       using ordered = new Parameter(device, initialParameter({ shape: first }), { shape: first });
       using other = new Parameter(device, permuted(initialParameter({ shape: first })), {
-        ...{ shape, name: "p" },
+        shape,
+        name: "p",
       });
       using optim = new Adafactor([ordered, { parameters: [other], factoring: roles }], options);
       for (const step of [1, 2, 3]) {
@@ -131,7 +132,9 @@ for (const { roles, shape, at } of PERMUTED) {
       }
       const start = permuted(initialParameter({ shape: first }));
       assertSameUpdate(await other.data(), permuted([...await ordered.data()]), {
-        ...{ start, steps: 3, what: `[${shape}]` },
+        start,
+        steps: 3,
+        what: `[${shape}]`,
       });
       // Saved with the batch first, too.
       const { p, "(unnamed)": saved } = await optim.stateDict();
@@ -161,7 +164,8 @@ Deno.test("a convolution's kernel trains on a mesh as on one rank, its batch las
     for (const [index, shard] of values.entries()) {
       assertSameUpdate(shard, shardOf(alone.values[index], layouts[index]), {
         start: shardOf(initialParameter({ shape }), layouts[index]),
-        ...{ steps: 5, what: placed[index].name },
+        steps: 5,
+        what: placed[index].name,
       });
     }
   }

@@ -210,7 +210,8 @@ Deno.test("groups, their clipping and skipped steps are on a mesh what they are 
     for (const [index, { layout }] of parameters.entries()) {
       assertSameUpdate(values[index], shardOf(expected[index], layout), {
         start: shardOf(starts[index], layout),
-        ...{ steps: 3, what: `[${shapes[index]}] on rank ${world.rank}` },
+        steps: 3,
+        what: `[${shapes[index]}] on rank ${world.rank}`,
       });
     }
   });

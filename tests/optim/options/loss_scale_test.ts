@@ -49,7 +49,9 @@ testOnEachDevice(
   async (device) => {
     const run = async (options: OptimizerOptions, steps: number) => {
       using parameter = new Parameter(device, new Float32Array(64).fill(1), {
-        ...{ shape: [8, 8], dtype: "f16", name: "p" },
+        shape: [8, 8],
+        dtype: "f16",
+        name: "p",
       });
       // Its gradient is 1e-9 each: below the smallest half.
       using factor = Tensor.from(device, new Float32Array(64).fill(64e-9), { shape: [8, 8] });

@@ -88,7 +88,9 @@ const STOCHASTIC = { rounding: "stochastic" } as const;
 Deno.test("new Adafactor() refuses to round rows of an odd number of 16-bit elements at random", () => {
   using device = wasmDevice();
   using odd = new Parameter(device, new Float32Array(35), {
-    ...{ shape: [5, 7], dtype: "bf16", name: "odd" },
+    shape: [5, 7],
+    dtype: "bf16",
+    name: "odd",
   });
   const refusal = /Cannot round odd of shape \[5,7\] stochastically.*masterWeights/;
   assert.throws(() => new Adafactor([odd], STOCHASTIC), refusal);
@@ -96,7 +98,9 @@ Deno.test("new Adafactor() refuses to round rows of an odd number of 16-bit elem
   assert.equal(optim.parameters.length, 1);
   using wide = new Parameter(device, new Float32Array(35), { shape: [5, 7], name: "f32" });
   using vector = new Parameter(device, new Float32Array(7), {
-    ...{ shape: [7], dtype: "bf16", name: "vector" },
+    shape: [7],
+    dtype: "bf16",
+    name: "vector",
   });
   using other = new Adafactor([wide, vector], STOCHASTIC);
   assert.equal(other.parameters.length, 2);
@@ -110,7 +114,9 @@ Deno.test("setupDistributed() refuses on every rank where some rank's rows are o
     // Columns are cut into 4, 3 and 3.
     const layout = new Layout<ProcessGroup>([4, 10], [{ dim: 1, group: tensorParallelGroup }]);
     using parameter = new Parameter(device, new Float32Array(4 * layout.localShape[1]), {
-      ...{ layout, dtype: "bf16", name: "uneven" },
+      layout,
+      dtype: "bf16",
+      name: "uneven",
     });
     using optim = new DistributedAdaFactor([parameter], STOCHASTIC);
     assert.throws(

@@ -31,11 +31,17 @@ for (const [tensor, zero] of MESHES) {
     Deno.test(`a training goes on from tensor ${tensor} x ZeRO ${zero} on ${nextTensor} x ${nextZero} as on one rank`, async () => {
       // Cuts that one mesh makes the other need not make: what is whole here may be split there.
       const first: Training = {
-        ...{ tensor, zero, replicas: REPLICAS, steps: 7 },
+        tensor,
+        zero,
+        replicas: REPLICAS,
+        steps: 7,
         placed: placements(tensor).filter(({ cut }) => cut === undefined || cut === 0),
       };
       const second: Training = {
-        ...{ tensor: nextTensor, zero: nextZero, replicas: REPLICAS, steps: 5 },
+        tensor: nextTensor,
+        zero: nextZero,
+        replicas: REPLICAS,
+        steps: 5,
         placed: first.placed!.map((each) => ({ ...each, cut: lastDimFor(nextTensor, each.shape) })),
       };
       const ranks = await train(first);
@@ -134,7 +140,8 @@ Deno.test("loadStateDict() refuses what does not fit and changes nothing", async
   const options = { beta1: 0.9 };
   const { state } = await trainAlone(device, { from: 0, to: 1, options });
   using parameter = new Parameter(device, initialParameter({ shape: [5, 7] }), {
-    ...{ shape: [5, 7], name: "p0" },
+    shape: [5, 7],
+    name: "p0",
   });
   using optim = new Adafactor([parameter], options);
   const before = await optim.stateDict();

@@ -32,7 +32,8 @@ const near = (actual: number, expected: number) =>
 async function oneRank() {
   using device = wasmDevice();
   using parameter = new Parameter(device, initialParameter({ shape: SHAPE }), {
-    ...{ shape: SHAPE, name: "p" },
+    shape: SHAPE,
+    name: "p",
   });
   using optim = new Adafactor([parameter], OPTIONS);
   await assert.rejects(optim.diagnostics(), /Cannot diagnose as the last step did not take place/);
@@ -71,7 +72,8 @@ Deno.test("diagnostics() tells what the last step did", async () => {
 Deno.test("diagnostics() tell of the gradient without the loss scale that the step was taken with", async () => {
   using device = wasmDevice();
   using parameter = new Parameter(device, initialParameter({ shape: SHAPE }), {
-    ...{ shape: SHAPE, name: "p" },
+    shape: SHAPE,
+    name: "p",
   });
   const lossScale = { initialScale: 1024, growthInterval: 1 };
   using optim = new Adafactor([parameter], { ...OPTIONS, lossScale });

@@ -78,7 +78,8 @@ async function kernelsPerStep(
   const parameters = shapes.map((shape, index) =>
     scope.use(
       new Parameter(device, new Float32Array(count(shape)).fill(0.1), {
-        ...{ shape, name: `p${index}` },
+        shape,
+        name: `p${index}`,
       }),
     )
   );

@@ -41,8 +41,13 @@ for (const [tensor, zero] of MESHES) {
   for (const zeroStage of [0, 1, 2] as const) {
     Deno.test(`ZeRO stage ${zeroStage} on tensor ${tensor} x data ${zero} equals one rank`, async () => {
       const training: Training = {
-        ...{ tensor, zero, zeroStage, placed: placed(tensor), steps: 6 },
-        ...{ bucketBytes: BUCKET_BYTES, microBatches: 2 },
+        tensor,
+        zero,
+        zeroStage,
+        placed: placed(tensor),
+        steps: 6,
+        bucketBytes: BUCKET_BYTES,
+        microBatches: 2,
         options: { weightDecay: 0.01, beta1: 0.5, maxGradientNorm: 0.05 },
       };
       assertEqualsOneRank(await train(training), { training, totalSteps: 6 });
@@ -114,7 +119,12 @@ function mutant(mutate: (bucket: Bucket, rank: number) => void): typeof Distribu
 for (const [name, mutate] of Object.entries(MUTANTS)) {
   Deno.test(`${name} fails the test of equality`, async () => {
     const training: Training = {
-      ...{ tensor: 1, zero: 2, zeroStage: 2, steps: 3, microBatches: 1, bucketBytes: 4 },
+      tensor: 1,
+      zero: 2,
+      zeroStage: 2,
+      steps: 3,
+      microBatches: 1,
+      bucketBytes: 4,
       placed: [[16, 8], [4, 6], [10]].map((shape) => ({
         name: `[${shape}]`,
         shape,
@@ -136,8 +146,14 @@ for (const [name, mutate] of Object.entries(MUTANTS)) {
 Deno.test("hybrid sharding, replicas of ZeRO groups, equals one rank in every stage", async () => {
   for (const zeroStage of [0, 1, 2] as const) {
     const training: Training = {
-      ...{ tensor: 1, replicate: 2, zero: 2, zeroStage, placed: placed(1), steps: 5 },
-      ...{ bucketBytes: BUCKET_BYTES, microBatches: 2 },
+      tensor: 1,
+      replicate: 2,
+      zero: 2,
+      zeroStage,
+      placed: placed(1),
+      steps: 5,
+      bucketBytes: BUCKET_BYTES,
+      microBatches: 2,
     };
     assertEqualsOneRank(await train(training), { training, totalSteps: 5 });
   }
@@ -154,8 +170,14 @@ Deno.test("parameters cut along two dims over two tensor-parallel axes equal one
   ];
   for (const zeroStage of [0, 1, 2] as const) {
     const training: Training = {
-      ...{ tensor: 2, secondTensor: 2, zero: 2, zeroStage, placed: twice, steps: 5 },
-      ...{ bucketBytes: 256, microBatches: 1 },
+      tensor: 2,
+      secondTensor: 2,
+      zero: 2,
+      zeroStage,
+      placed: twice,
+      steps: 5,
+      bucketBytes: 256,
+      microBatches: 1,
       options: { weightDecay: 0.01, maxGradientNorm: 0.05 },
     };
     assertEqualsOneRank(await train(training), { training, totalSteps: 5 });

@@ -25,11 +25,27 @@ const EVEN: readonly BlockShape[] = [
   { batch: 1, rows: 24, cols: 72, partsDown: 2, partsAcross: 4, tileRows: 5, tileCols: 8 },
   { batch: 8, rows: 16, cols: 48, partsBatch: 8, partsDown: 8, partsAcross: 8 },
   {
-    ...{ batch: 4, rows: 12, cols: 10, partsBatch: 2, partsDown: 4, tileRows: 2, tileCols: 4 },
-    ...{ batchSlots: 8, firstBatchSlot: 4, rowSlots: 8, firstRowSlot: 4 },
+    batch: 4,
+    rows: 12,
+    cols: 10,
+    partsBatch: 2,
+    partsDown: 4,
+    tileRows: 2,
+    tileCols: 4,
+    batchSlots: 8,
+    firstBatchSlot: 4,
+    rowSlots: 8,
+    firstRowSlot: 4,
     // Rows 12 .. 24 of 48, columns in heads of 5 of 20, and matrices 2, 3, 6, 7 of a batch.
-    ...{ batchBegin: 2, batchInner: 2, batchInnerGlobal: 4, rowBegin: 12, indexRows: 48 },
-    ...{ colBegin: 5, colInner: 5, colInnerGlobal: 20, indexCols: 40 },
+    batchBegin: 2,
+    batchInner: 2,
+    batchInnerGlobal: 4,
+    rowBegin: 12,
+    indexRows: 48,
+    colBegin: 5,
+    colInner: 5,
+    colInnerGlobal: 20,
+    indexCols: 40,
   },
   { batch: 6, rows: 4, cols: 4, partsBatch: 2, partsDown: 1, batchSlots: 4, firstBatchSlot: 2 },
 ];
@@ -85,12 +101,11 @@ export function factorsOf(random: RandomValues, { records, lengths }: BlockTable
 
 export function numbersRecord(random: RandomValues): NumbersRecord {
   return {
-    ...{
-      take: random.next(),
-      rate: 0.01 + random.next(),
-      key: Math.floor(2 ** 30 * random.next()),
-    },
-    ...{ decayTimesStep: random.next(), decayAbsolute: random.next() },
+    take: random.next(),
+    rate: 0.01 + random.next(),
+    key: Math.floor(2 ** 30 * random.next()),
+    decayTimesStep: random.next(),
+    decayAbsolute: random.next(),
   };
 }
 
@@ -99,8 +114,14 @@ export function stepRecord(random: RandomValues) {
   const decay = Math.max(0, 0.1 * random.next() - 0.05);
   const sign = random.next() < 0.3 ? -1 : 1;
   return {
-    ...{ a: sign * random.next(), d: 1 + random.next(), decay, take: sign * random.next() },
-    ...{ over: random.next(), share: random.next(), paramRms: 0, updateRms: 0 },
+    a: sign * random.next(),
+    d: 1 + random.next(),
+    decay,
+    take: sign * random.next(),
+    over: random.next(),
+    share: random.next(),
+    paramRms: 0,
+    updateRms: 0,
     key: Math.floor(2 ** 30 * random.next()),
   };
 }

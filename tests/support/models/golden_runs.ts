@@ -76,8 +76,12 @@ const vitRun: FamilyRun<VitClassifier> = {
 
 /** By the names of their folders. */
 export const decoderRuns: Readonly<Record<string, FamilyRun>> = {
-  ...{ gpt2: decoderRun, llama: decoderRun, mistral: decoderRun },
-  ...{ qwen2: decoderRun, qwen3: decoderRun, opt: decoderRun },
+  gpt2: decoderRun,
+  llama: decoderRun,
+  mistral: decoderRun,
+  qwen2: decoderRun,
+  qwen3: decoderRun,
+  opt: decoderRun,
 };
 
 /** Likewise, an encoder with a decoder among them. */

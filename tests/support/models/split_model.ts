@@ -35,7 +35,8 @@ export async function onMesh(
 /** All ranks' values of a parameter; all ranks must call it. */
 async function wholeOf(values: Float32Array, { layout }: Parameter): Promise<Float32Array> {
   const dims = layout.globalShape.map((length, dim): BlockDim => ({
-    ...{ length, range: layout.range(dim) },
+    length,
+    range: layout.range(dim),
   }));
   const whole = wholeWith(withoutPads(values, layout), dims);
   const groups = new Set<ProcessGroup>(layout.splits.map(({ group }) => group));

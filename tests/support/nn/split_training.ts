@@ -69,7 +69,8 @@ export async function assertTrainsAsWhole(
     assert.deepEqual([...named.keys()].sort(), [...expected.values.keys()].sort());
     using optim = new DistributedAdaFactor([...named.values()], options);
     optim.setupDistributed({
-      ...{ tensorParallelGroup: group, zeroStage },
+      tensorParallelGroup: group,
+      zeroStage,
       dataParallelGroup: await mesh.getGroupAlongAxis(1),
     });
     const actual = await trained(model, { optim, steps, readsGradients: zeroStage !== 2 });
@@ -82,11 +83,15 @@ export async function assertTrainsAsWhole(
         // A part may have much smaller gradients than the whole has.
         const largest = largestOf(expected.gradients.get(name)!);
         assertNear(actual.gradients.get(name)!, part(expected.gradients), {
-          ...{ tolerance, largest, what: `gradient of ${name} ${at}` },
+          tolerance,
+          largest,
+          what: `gradient of ${name} ${at}`,
         });
       }
       assertMoved(actual.values.get(name)!, part(expected.values), {
-        ...{ start: part(expected.starts), tolerance, what: `${name} ${at}` },
+        start: part(expected.starts),
+        tolerance,
+        what: `${name} ${at}`,
       });
     }
     const state = await optim.stateDict();
@@ -94,7 +99,8 @@ export async function assertTrainsAsWhole(
       assert.deepEqual([state[name].rows, state[name].cols], [rows, cols]);
       for (const [key, values] of Object.entries({ rowMeans, colMeans })) {
         assertNear(state[name][key as "rowMeans"], values, {
-          ...{ tolerance: 2 * tolerance, what: `${key} of ${name} ${at}` },
+          tolerance: 2 * tolerance,
+          what: `${key} of ${name} ${at}`,
         });
       }
     }

@@ -165,7 +165,9 @@ export function compareUpdates(
   const update = norm((k) => expected[k] - start[k]);
   const rounding = steps * HALF_SPACING[dtype] * norm((k) => expected[k]);
   return {
-    ...{ update, rounding, allowed: 1e-5 * update + rounding },
+    update,
+    rounding,
+    allowed: 1e-5 * update + rounding,
     difference: norm((k) => actual[k] - expected[k]),
   };
 }

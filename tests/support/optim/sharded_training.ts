@@ -148,7 +148,11 @@ export async function train(training: Training) {
     });
     const optim = scope.use(new Optimizer(parameters, options));
     optim.setupDistributed({
-      ...{ tensorParallelGroup, dataParallelGroup, useZero, zeroStage, bucketBytes },
+      tensorParallelGroup,
+      dataParallelGroup,
+      useZero,
+      zeroStage,
+      bucketBytes,
     });
     if (from !== undefined) optim.loadStateDict(from.state);
     const dataRank = replicateGroup.rank * zero + shardGroup.rank;

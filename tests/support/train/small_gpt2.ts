@@ -22,8 +22,14 @@ export interface SmallFiles {
 /** A tiny model; the caller disposes of it. */
 export function smallGpt2({ vocabulary = 256, heads = 3 } = {}): Decoder {
   const config = {
-    ...{ architectures: ["GPT2LMHeadModel"], model_type: "gpt2", dtype: "float32" },
-    ...{ vocab_size: vocabulary, n_embd: 6 * heads, n_head: heads, n_inner: 26, n_layer: 2 },
+    architectures: ["GPT2LMHeadModel"],
+    model_type: "gpt2",
+    dtype: "float32",
+    vocab_size: vocabulary,
+    n_embd: 6 * heads,
+    n_head: heads,
+    n_inner: 26,
+    n_layer: 2,
     n_positions: SMALL_CONTEXT,
   };
   return newModel(wasmDevice(), config, { random: new RandomSource(7), model: Decoder });

@@ -11,9 +11,18 @@ using model = smallGpt2({ vocabulary: 257, heads: 5 });
 const events: TrainingEvent[] = [];
 await trainLanguageModel(world, model, {
   text: splitTail(smallText(), { context }),
-  ...{ context, batch: 10, accumulate: 1, steps: 50, tensor, zero, zeroStage: 2 },
-  ...{ lr: () => 5e-3, optimizer: { beta1: 0.9 }, seed: 3 },
-  ...{ evaluateEvery: 0, evaluateTokens: 400 },
+  context,
+  batch: 10,
+  accumulate: 1,
+  steps: 50,
+  tensor,
+  zero,
+  zeroStage: 2,
+  lr: () => 5e-3,
+  optimizer: { beta1: 0.9 },
+  seed: 3,
+  evaluateEvery: 0,
+  evaluateTokens: 400,
   onEvent: (event) => events.push(event),
 });
 if (world.rank === 0) {
