@@ -80,11 +80,11 @@ export { recompute } from "./src/tensor/recompute.ts";
 // Differentiable ops.
 export { geluTanh, relu, silu, tanh } from "./src/ops/activation.ts";
 export { add } from "./src/ops/add.ts";
-export { addRow } from "./src/ops/add_row.ts";
+export { addBias } from "./src/ops/add_bias.ts";
 export { attention, type AttentionDropout, type AttentionOptions } from "./src/ops/attention.ts";
 export { batchedMatmul } from "./src/ops/batched_matmul.ts";
 export { cast } from "./src/ops/cast.ts";
-export { crossEntropy, type CrossEntropyOptions, IGNORED } from "./src/ops/cross_entropy.ts";
+export { crossEntropy, type CrossEntropyOptions, IGNORE_INDEX } from "./src/ops/cross_entropy.ts";
 export { dropout, type DropoutOptions, type Dropping } from "./src/ops/dropout.ts";
 export { embedding, type EmbeddingLookup } from "./src/ops/embedding.ts";
 export { gelu } from "./src/ops/gelu.ts";
@@ -159,7 +159,7 @@ export type {
   WantedParameter,
 } from "./src/nn/parameter_source.ts";
 export { causalLoss } from "./src/models/causal_loss.ts";
-export { splitCausalLoss } from "./src/models/split_causal_loss.ts";
+export { vocabParallelCausalLoss } from "./src/models/vocab_parallel_causal_loss.ts";
 export { parallelize, type ParallelizeOptions } from "./src/models/parallelize.ts";
 export {
   BertClassifier,

@@ -31,7 +31,7 @@ export function adafactor_tile_updates(grad: number, blocks: number, factors: nu
 
 export function add(a: number, b: number, out: number, length: number): void;
 
-export function add_row(x: number, bias: number, out: number, rows: number, cols: number): void;
+export function add_bias(x: number, bias: number, out: number, rows: number, cols: number): void;
 
 /**
  * Allocates `bytes` bytes (more than 0), 16-byte aligned; null if there is no memory. Contents are undefined.

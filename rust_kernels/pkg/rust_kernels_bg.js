@@ -181,8 +181,8 @@ export function add(a, b, out, length) {
  * @param {number} rows
  * @param {number} cols
  */
-export function add_row(x, bias, out, rows, cols) {
-    wasm.add_row(x, bias, out, rows, cols);
+export function add_bias(x, bias, out, rows, cols) {
+    wasm.add_bias(x, bias, out, rows, cols);
 }
 
 /**

@@ -16,7 +16,7 @@ export const adafactor_tile_params: (a: number, b: number, c: number, d: number)
 export const adafactor_tile_sums: (a: number, b: number, c: number, d: number) => void;
 export const adafactor_tile_updates: (a: number, b: number, c: number, d: number, e: number) => void;
 export const add: (a: number, b: number, c: number, d: number) => void;
-export const add_row: (a: number, b: number, c: number, d: number, e: number) => void;
+export const add_bias: (a: number, b: number, c: number, d: number, e: number) => void;
 export const allocate: (a: number) => number;
 export const attention: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number, t: number, u: number, v: number, w: number, x: number, y: number) => void;
 export const attention_backward: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number, t: number, u: number, v: number, w: number, x: number, y: number, z: number, a1: number, b1: number) => void;

@@ -14,7 +14,7 @@ pub fn mul(a: &[f32], b: &[f32], out: &mut [f32]) {
 }
 
 /// out[rows, cols] = x[rows, cols] + bias[cols]
-pub fn add_row(x: &[f32], bias: &[f32], out: &mut [f32]) {
+pub fn add_bias(x: &[f32], bias: &[f32], out: &mut [f32]) {
     if bias.is_empty() {
         return;
     }

@@ -64,8 +64,8 @@ pub fn mul(a: In, b: In, out: Out, length: usize) {
 }
 
 #[wasm_bindgen]
-pub fn add_row(x: In, bias: In, out: Out, rows: usize, cols: usize) {
-    elementwise::add_row(read(x, rows * cols), read(bias, cols), write(out, rows * cols));
+pub fn add_bias(x: In, bias: In, out: Out, rows: usize, cols: usize) {
+    elementwise::add_bias(read(x, rows * cols), read(bias, cols), write(out, rows * cols));
 }
 
 #[wasm_bindgen]

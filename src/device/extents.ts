@@ -89,7 +89,7 @@ export const extents: { readonly [K in KernelName]: Extents<K> } = {
   matmul_tn: matmulOperands,
   add: { a: (p) => p.length, b: (p) => p.length, out: (p) => p.length },
   mul: { a: (p) => p.length, b: (p) => p.length, out: (p) => p.length },
-  add_row: { x: (p) => p.rows * p.cols, bias: (p) => p.cols, out: (p) => p.rows * p.cols },
+  add_bias: { x: (p) => p.rows * p.cols, bias: (p) => p.cols, out: (p) => p.rows * p.cols },
   scale: { x: (p) => p.length, out: (p) => p.length },
   scale_by: { x: (p) => p.length, factor: () => 1, out: (p) => p.length },
   accumulate: { x: (p) => p.length, out: (p) => p.length },

@@ -129,7 +129,7 @@ export const kernels = {
   // out = a * b
   mul: binary,
   // out[rows, cols] = x[rows, cols] + bias[cols]
-  add_row: {
+  add_bias: {
     bindings: { x: "read", bias: "read", out: "write" },
     params: { rows: "u32", cols: "u32" },
   },

@@ -6308,7 +6308,7 @@ fn main(
 }
 }
 `,
-  add_row: `
+  add_bias: `
 struct Params {
   rows: u32,
   cols: u32,

@@ -13,7 +13,7 @@ import { type Layer, Module } from "../nn/module.ts";
 import type { ParameterSource } from "../nn/parameter_source.ts";
 import { tanh } from "../ops/activation.ts";
 import { add } from "../ops/add.ts";
-import { addRow } from "../ops/add_row.ts";
+import { addBias } from "../ops/add_bias.ts";
 import { asF32 } from "../ops/cast.ts";
 import { reshape } from "../ops/reshape.ts";
 import { slice } from "../ops/slice.ts";
@@ -115,7 +115,7 @@ export class BertEncoder extends Module<BertInput> {
     checkInput({ tokens, tokenTypes, mask });
     const words = await this.tokens.forward(tokens);
     const typed = tokenTypes === undefined
-      ? addRow(words, this.#firstType())
+      ? addBias(words, this.#firstType())
       : add(words, await this.tokenTypes.forward(tokenTypes));
     let x = await this.norm.forward(await this.positions.forward({ x: typed }));
     x = this.#dropout.apply(x, dropout);

@@ -6,7 +6,7 @@
 
 import { add } from "../ops/add.ts";
 import { constantIndices } from "../ops/constant.ts";
-import { crossEntropy, IGNORED } from "../ops/cross_entropy.ts";
+import { crossEntropy, IGNORE_INDEX } from "../ops/cross_entropy.ts";
 import { mean } from "../ops/mean.ts";
 import { mul } from "../ops/mul.ts";
 import { reshape } from "../ops/reshape.ts";
@@ -30,7 +30,7 @@ export interface ClassificationLabels {
 }
 
 /**
- * The loss of `logits` [B, C]: a tensor of shape []. Single labels that are `IGNORED` do not count.
+ * The loss of `logits` [B, C]: a tensor of shape []. Single labels that are `IGNORE_INDEX` do not count.
  *
  * @throws {TypeError} if the labels are numbers where classes are wanted, or classes where numbers are.
  * @throws {RangeError} if the shapes do not fit, or a class is not under C.
@@ -47,7 +47,7 @@ export function classificationLoss(
       } labels for ${problemType}, got ${dtype}`,
     );
   }
-  if (isClasses(labels)) return crossEntropy(logits, labels, { ignored: IGNORED });
+  if (isClasses(labels)) return crossEntropy(logits, labels, { ignored: IGNORE_INDEX });
   const numbers = fitting(labels, logits);
   return problemType === "regression"
     ? meanSquaredError(logits, numbers)

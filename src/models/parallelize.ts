@@ -32,7 +32,7 @@ export interface ParallelizeOptions {
   readonly axis?: number;
   /**
    * Whether the model's forward gives every rank the logits of the whole vocabulary [..., V]. If not, it gives this rank's
-   * [..., ceil(V / ranks)], for `splitCausalLoss()` or `vocabParallelCrossEntropy()`: they need not travel. A classifier gives
+   * [..., ceil(V / ranks)], for `vocabParallelCausalLoss()` or `vocabParallelCrossEntropy()`: they need not travel. A classifier gives
    * every rank the logits of all classes. Default: true.
    */
   readonly gatherLogits?: boolean;

@@ -1,7 +1,7 @@
 // What a decoder reads to write the labels: each token follows those before it, so the labels move one to the right, behind a
 // token that begins every text. Labels that do not count become padding.
 
-import { IGNORED } from "../ops/cross_entropy.ts";
+import { IGNORE_INDEX } from "../ops/cross_entropy.ts";
 import { indicesOf } from "../ops/embedding.ts";
 import { formatShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -22,7 +22,7 @@ export function shiftRight(labels: Tensor<"u32">, { start, padding }: ShiftToken
   }
   const values = indicesOf("shiftRight", labels).map((_, i, all) => {
     if (i % shape[1] === 0) return start;
-    return all[i - 1] === IGNORED ? padding : all[i - 1];
+    return all[i - 1] === IGNORE_INDEX ? padding : all[i - 1];
   });
   return Tensor.from(labels.device, values, { shape }).computedBy({
     op: "shiftRight",

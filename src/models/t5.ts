@@ -138,7 +138,7 @@ export class T5 extends PretrainedModel<T5Input> {
   }
 
   /**
-   * What the decoder reads to write `labels` [B, T], where `IGNORED` ones do not count: [B, T], released with what is computed
+   * What the decoder reads to write `labels` [B, T], where `IGNORE_INDEX` ones do not count: [B, T], released with what is computed
    * from them.
    *
    * @throws {TypeError} if the config does not say what texts begin with, or what is padding

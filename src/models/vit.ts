@@ -10,7 +10,7 @@ import { LayerMaker } from "../nn/layer_maker.ts";
 import { type Layer, Module } from "../nn/module.ts";
 import type { ParameterSource } from "../nn/parameter_source.ts";
 import { asF32 } from "../ops/cast.ts";
-import { addRow } from "../ops/add_row.ts";
+import { addBias } from "../ops/add_bias.ts";
 import { embeddingAt } from "../ops/embedding.ts";
 import { linear } from "../ops/linear.ts";
 import { permute } from "../ops/permute.ts";
@@ -143,7 +143,7 @@ export class VitEmbeddings extends Module<FloatTensor> {
     const sequence = concat([first, patches], { dim: 1 });
     // A sequence as one row, as all get the same positions.
     const rows = reshape(sequence, [batch, this.positions.length]);
-    return reshape(addRow(rows, reshape(this.positions, [this.positions.length])), sequence.shape);
+    return reshape(addBias(rows, reshape(this.positions, [this.positions.length])), sequence.shape);
   }
 }
 

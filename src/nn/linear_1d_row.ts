@@ -10,7 +10,7 @@
 import type { Device } from "../device/device.ts";
 import type { ProcessGroup } from "../distributed/group.ts";
 import { Layout } from "../distributed/layout.ts";
-import { addRow } from "../ops/add_row.ts";
+import { addBias } from "../ops/add_bias.ts";
 import { asF32 } from "../ops/cast.ts";
 import { linear } from "../ops/linear.ts";
 import { matmul } from "../ops/matmul.ts";
@@ -89,7 +89,7 @@ export class Linear1DRow extends Module<FloatTensor> {
       ? linear(ownInput, this.weight)
       : matmul(ownInput, this.weight);
     const y = await reduceFromGroup(partial, this.#group);
-    return this.bias === undefined ? y : addRow(y, this.bias);
+    return this.bias === undefined ? y : addBias(y, this.bias);
   }
 
   /** Checked whole, so that all ranks refuse a wrong input alike and none waits for the others. */

@@ -8,7 +8,7 @@
 // W is [O, I]; stored as [I, O] ("inOut") it is what dW = x^T dy is then, too.
 
 import type { ProcessGroup } from "../distributed/group.ts";
-import { columnSums } from "../ops/add_row.ts";
+import { columnSums } from "../ops/add_bias.ts";
 import { asF32 } from "../ops/cast.ts";
 import { inputGradient, linearForward } from "../ops/linear.ts";
 import { matmulForward, multiply } from "../ops/matmul.ts";

@@ -9,7 +9,7 @@
 // numbers in the same order: it has the same bits on all of them.
 
 import type { ProcessGroup } from "../distributed/group.ts";
-import { IGNORED, targetsThatCount } from "../ops/cross_entropy.ts";
+import { IGNORE_INDEX, targetsThatCount } from "../ops/cross_entropy.ts";
 import { checkSameDevice, inF32 } from "../ops/operands.ts";
 import { scaled } from "../ops/scale.ts";
 import { scaledBy } from "../ops/scale_by.ts";
@@ -27,7 +27,7 @@ export interface VocabParallelCrossEntropyOptions {
    * last ranks, are pads.
    */
   readonly numClasses: number;
-  /** Rows with this target do not count: {@linkcode IGNORED}, or any class. Default: all rows count. */
+  /** Rows with this target do not count: {@linkcode IGNORE_INDEX}, or any class. Default: all rows count. */
   readonly ignored?: number | undefined;
 }
 
@@ -77,7 +77,7 @@ export async function vocabParallelCrossEntropy(
     ranks: group.size,
     // Where all rows count no target is so large.
     gradScale: counting === 0 ? 0 : 1 / counting,
-    ignored: ignored ?? IGNORED,
+    ignored: ignored ?? IGNORE_INDEX,
   });
   const sumOfLosses = total(losses);
   const loss = counting === 0 ? sumOfLosses.filledLike(NaN) : scaled(sumOfLosses, 1 / counting);

@@ -13,11 +13,11 @@ import { scaledBy } from "./scale_by.ts";
 import { total } from "./sum.ts";
 
 /** A target that no class has, for rows that do not count (padding, prompts): -100, as PyTorch has it, does not fit u32. */
-export const IGNORED = 0xffffffff;
+export const IGNORE_INDEX = 0xffffffff;
 
 /** Options of {@linkcode crossEntropy}. */
 export interface CrossEntropyOptions {
-  /** Rows with this target do not count: {@linkcode IGNORED}, or any class. Default: all rows count. */
+  /** Rows with this target do not count: {@linkcode IGNORE_INDEX}, or any class. Default: all rows count. */
   readonly ignored?: number;
 }
 
@@ -60,7 +60,12 @@ export function crossEntropy(
         dlogits: dLogits.buffer,
       },
       // Where all rows count no target is so large.
-      { rows, cols, gradScale: counting === 0 ? 0 : 1 / counting, ignored: ignored ?? IGNORED },
+      {
+        rows,
+        cols,
+        gradScale: counting === 0 ? 0 : 1 / counting,
+        ignored: ignored ?? IGNORE_INDEX,
+      },
     );
   });
   const sumOfLosses = total(losses);

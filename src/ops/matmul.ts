@@ -5,7 +5,7 @@
 import type { Device } from "../device/device.ts";
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { columnSums } from "./add_row.ts";
+import { columnSums } from "./add_bias.ts";
 import { checkSameDevice, inF32 } from "./operands.ts";
 
 /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { causalLoss } from "../../src/models/causal_loss.ts";
-import { IGNORED } from "../../src/ops/cross_entropy.ts";
+import { IGNORE_INDEX } from "../../src/ops/cross_entropy.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { testOnEachDevice } from "../support/device/on_each_device.ts";
 
@@ -9,7 +9,10 @@ testOnEachDevice(
   async (device) => {
     const values = [1, 2, 0.5, -1, 3, 0, 2, 2, 1, 0, 0, 5];
     using logits = Tensor.from(device, values, { shape: [2, 3, 2], requiresGrad: true });
-    using labels = Tensor.from(device, [0, 1, 0, 1, 1, IGNORED], { shape: [2, 3], dtype: "u32" });
+    using labels = Tensor.from(device, [0, 1, 0, 1, 1, IGNORE_INDEX], {
+      shape: [2, 3],
+      dtype: "u32",
+    });
     const before = device.statistics().liveBytes;
     using loss = causalLoss(logits, labels);
     const surprise = (row: number, label: number) => {

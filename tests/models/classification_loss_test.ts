@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { classificationLoss } from "../../src/models/classification_loss.ts";
-import { IGNORED } from "../../src/ops/cross_entropy.ts";
+import { IGNORE_INDEX } from "../../src/ops/cross_entropy.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { checkGradients } from "../support/ops/gradient_check.ts";
 import { testOnEachDevice } from "../support/device/on_each_device.ts";
@@ -10,7 +10,7 @@ const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / 
 testOnEachDevice(
   "classificationLoss() of single labels leaves out ignored ones",
   async (device) => {
-    using labels = Tensor.from(device, [2, IGNORED, 0], { dtype: "u32" });
+    using labels = Tensor.from(device, [2, IGNORE_INDEX, 0], { dtype: "u32" });
     await checkGradients(device, {
       shapes: [[3, 4]],
       op: (logits) => classificationLoss(logits, { labels }),

@@ -8,7 +8,7 @@ import { nameOf } from "../../src/models/checkpoint_names.ts";
 import { Decoder } from "../../src/models/decoder.ts";
 import { newModel } from "../../src/models/new_model.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
-import { IGNORED } from "../../src/ops/cross_entropy.ts";
+import { IGNORE_INDEX } from "../../src/ops/cross_entropy.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { testOnEachDevice } from "../support/device/on_each_device.ts";
 import { assertClose } from "../support/ops/gradient_check.ts";
@@ -288,7 +288,7 @@ class Inputs implements Disposable {
     this.tokens = batch(texts.flatMap(({ tokens }) => tokens));
     this.mask = batch(texts.flatMap(({ mask }) => mask));
     this.labels = batch(
-      texts.flatMap(({ labels }) => labels.map((label) => label === -1 ? IGNORED : label)),
+      texts.flatMap(({ labels }) => labels.map((label) => label === -1 ? IGNORE_INDEX : label)),
     );
   }
 

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { shiftRight } from "../../src/models/shift_right.ts";
-import { IGNORED } from "../../src/ops/cross_entropy.ts";
+import { IGNORE_INDEX } from "../../src/ops/cross_entropy.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { testOnEachDevice } from "../support/device/on_each_device.ts";
 
 testOnEachDevice(
   "shiftRight() begins every text anew and pads what does not count",
   async (device) => {
-    using labels = Tensor.from(device, [5, 6, IGNORED, 7, IGNORED, 8], {
+    using labels = Tensor.from(device, [5, 6, IGNORE_INDEX, 7, IGNORE_INDEX, 8], {
       shape: [2, 3],
       dtype: "u32",
     });

@@ -14,7 +14,7 @@ import { vocabParallelCrossEntropy } from "../../src/nn/vocab_parallel_cross_ent
 import { VocabParallelEmbedding } from "../../src/nn/vocab_parallel_embedding.ts";
 import { VocabParallelHead } from "../../src/nn/vocab_parallel_head.ts";
 import { gelu } from "../../src/ops/gelu.ts";
-import { crossEntropy, IGNORED } from "../../src/ops/cross_entropy.ts";
+import { crossEntropy, IGNORE_INDEX } from "../../src/ops/cross_entropy.ts";
 import { scale } from "../../src/ops/scale.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { webgpuTest } from "../support/device/webgpu_adapter.ts";
@@ -105,8 +105,10 @@ interface Batch {
 function batchOf(numClasses: number, isTied: boolean): Batch {
   const rows = 22;
   const tokens = Array.from({ length: rows }, (_, t) => (t * 7 + 3) % numClasses);
-  const targets = tokens.map((token, t) => t % 5 === 4 ? IGNORED : (token * 3 + 1) % numClasses);
-  return { numClasses, isTied, tokens, targets, shape: [2, 11], ignored: IGNORED };
+  const targets = tokens.map((token, t) =>
+    t % 5 === 4 ? IGNORE_INDEX : (token * 3 + 1) % numClasses
+  );
+  return { numClasses, isTied, tokens, targets, shape: [2, 11], ignored: IGNORE_INDEX };
 }
 
 for (const isTied of [true, false]) {
@@ -149,14 +151,14 @@ async function assertLossAsWhole(device: Device, group: ProcessGroup): Promise<v
     const values = randomValues(rows * numClasses, random).map((value) => 30 * value);
     const targets = Array.from(
       { length: rows },
-      (_, r) => r === 1 ? IGNORED : (5 * r) % numClasses,
+      (_, r) => r === 1 ? IGNORE_INDEX : (5 * r) % numClasses,
     );
     using t = Tensor.from(device, targets, { shape: leading, dtype: "u32" });
     using whole = Tensor.from(device, values, {
       shape: [...leading, numClasses],
       requiresGrad: true,
     });
-    using expected = scale(crossEntropy(whole, t, { ignored: IGNORED }), 10);
+    using expected = scale(crossEntropy(whole, t, { ignored: IGNORE_INDEX }), 10);
     await expected.backward();
     // Pads are garbage.
     const own = Array.from({ length: rows * width }, (_, i) => {
@@ -167,7 +169,7 @@ async function assertLossAsWhole(device: Device, group: ProcessGroup): Promise<v
       shape: [...leading, width],
       requiresGrad: true,
     });
-    const options = { processGroup: group, numClasses, ignored: IGNORED };
+    const options = { processGroup: group, numClasses, ignored: IGNORE_INDEX };
     const mean = await vocabParallelCrossEntropy(logits, t, options);
     using loss = scale(mean, 10);
     await loss.backward();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { crossEntropy, IGNORED } from "../../src/ops/cross_entropy.ts";
+import { crossEntropy, IGNORE_INDEX } from "../../src/ops/cross_entropy.ts";
 import { scale } from "../../src/ops/scale.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { testOnEachDevice } from "../support/device/on_each_device.ts";
@@ -41,7 +41,12 @@ testOnEachDevice("crossEntropy() stays finite for logits of a thousand", async (
 });
 
 for (
-  const [ignored, targets] of [[IGNORED, [2, IGNORED, IGNORED, 0]], [1, [1, 2, 0, 1]]] as const
+  const [ignored, targets] of [[IGNORE_INDEX, [2, IGNORE_INDEX, IGNORE_INDEX, 0]], [1, [
+    1,
+    2,
+    0,
+    1,
+  ]]] as const
 ) {
   testOnEachDevice(
     `crossEntropy() is the mean over the rows whose target is not ${ignored}`,
@@ -67,8 +72,8 @@ testOnEachDevice(
       shape: [2, 2],
       requiresGrad: true,
     });
-    using targets = Tensor.from(device, [IGNORED, 1], { dtype: "u32" });
-    using loss = crossEntropy(logits, targets, { ignored: IGNORED });
+    using targets = Tensor.from(device, [IGNORE_INDEX, 1], { dtype: "u32" });
+    using loss = crossEntropy(logits, targets, { ignored: IGNORE_INDEX });
     await loss.backward();
     assert.ok(Math.abs(await loss.item() - Math.log1p(Math.exp(-1))) < 1e-6);
     const gradient = await logits.grad!.data();
@@ -81,8 +86,8 @@ testOnEachDevice(
   "crossEntropy() is NaN, with gradients of 0, where no row counts",
   async (device) => {
     using logits = Tensor.from(device, [5, 6, 1, 2], { shape: [2, 2], requiresGrad: true });
-    using targets = Tensor.from(device, [IGNORED, IGNORED], { dtype: "u32" });
-    using loss = crossEntropy(logits, targets, { ignored: IGNORED });
+    using targets = Tensor.from(device, [IGNORE_INDEX, IGNORE_INDEX], { dtype: "u32" });
+    using loss = crossEntropy(logits, targets, { ignored: IGNORE_INDEX });
     await loss.backward();
     assert.ok(Number.isNaN(await loss.item()));
     assert.deepEqual([...await logits.grad!.data()], [0, 0, 0, 0]);
@@ -102,9 +107,9 @@ testOnEachDevice("crossEntropy() refuses targets that do not fit the logits", as
     name: "RangeError",
     message: /indices under 3, got 3/,
   });
-  using odd = Tensor.from(device, [0, IGNORED], { dtype: "u32" });
+  using odd = Tensor.from(device, [0, IGNORE_INDEX], { dtype: "u32" });
   assert.throws(() => crossEntropy(logits, odd), /indices under 3, got 4294967295/);
-  assert.throws(() => crossEntropy(logits, tooLarge, { ignored: IGNORED }), {
+  assert.throws(() => crossEntropy(logits, tooLarge, { ignored: IGNORE_INDEX }), {
     name: "RangeError",
     message: /targets under 3, or 4294967295 .*, got 3/,
   });

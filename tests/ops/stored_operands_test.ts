@@ -6,7 +6,7 @@ import type { Device } from "../../src/device/device.ts";
 import type { KernelName, KernelParams } from "../../src/device/kernels.ts";
 import { geluTanh, relu, silu } from "../../src/ops/activation.ts";
 import { add } from "../../src/ops/add.ts";
-import { addRow } from "../../src/ops/add_row.ts";
+import { addBias } from "../../src/ops/add_bias.ts";
 import { attention } from "../../src/ops/attention.ts";
 import { batchedMatmul } from "../../src/ops/batched_matmul.ts";
 import { cast } from "../../src/ops/cast.ts";
@@ -47,9 +47,9 @@ const checks: Readonly<Record<string, (device: Device) => Omit<GradientCheck, "d
     op: mul,
     reference: (a, b) => a.map((value, i) => value * b[i]),
   }),
-  addRow: () => ({
+  addBias: () => ({
     shapes: [[3, 5], [5]],
-    op: addRow,
+    op: addBias,
     reference: (x, bias) => x.map((value, i) => value + bias[i % 5]),
   }),
   scale: () => ({

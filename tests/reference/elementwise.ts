@@ -10,7 +10,7 @@ export const mul: Reference<"mul"> = ({ a, b, out }, { length }) => {
   for (let i = 0; i < length; i++) out[i] = a[i]! * b[i]!;
 };
 
-export const addRow: Reference<"add_row"> = ({ x, bias, out }, { rows, cols }) => {
+export const addBias: Reference<"add_bias"> = ({ x, bias, out }, { rows, cols }) => {
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < cols; c++) out[r * cols + c] = x[r * cols + c]! + bias[c]!;
   }

@@ -26,7 +26,7 @@ export const references: { readonly [K in KernelName]: Reference<K> } = {
   matmul_tn: matmulTn,
   add: elementwise.add,
   mul: elementwise.mul,
-  add_row: elementwise.addRow,
+  add_bias: elementwise.addBias,
   scale: elementwise.scale,
   scale_by: elementwise.scaleBy,
   accumulate: elementwise.accumulate,

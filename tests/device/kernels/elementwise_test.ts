@@ -20,7 +20,7 @@ for (const kernel of ["add", "mul"] as const) {
   });
 }
 
-judgeKernel("add_row", {
+judgeKernel("add_bias", {
   tolerance,
   cases: (random) =>
     ODD_SHAPES.map(([rows, cols]) => ({

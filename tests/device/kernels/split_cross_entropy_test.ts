@@ -10,7 +10,7 @@ const SIZES = [
   [4, 3, 0, 12, 1],
   [7, 1257, 1250, 2514, 300],
 ] as const;
-const IGNORED = 0xffffffff;
+const IGNORE_INDEX = 0xffffffff;
 
 judgeKernel("split_softmax", {
   tolerance: { relative: 1e-6, ofLargest: 1e-6 },
@@ -45,7 +45,7 @@ judgeKernel("split_cross_entropy", {
           ranks,
           rank: ranks - 1,
           gradScale: 0.3,
-          ignored: IGNORED,
+          ignored: IGNORE_INDEX,
         },
       }))
     ),
@@ -57,7 +57,7 @@ function targetsNear(
   { rows, cols, firstClass }: Record<"rows" | "cols" | "firstClass", number>,
 ): Uint32Array<ArrayBuffer> {
   return random.indices(rows, 3 * cols).map((index, r) =>
-    r % 5 === 4 ? IGNORED : Math.max(firstClass + index - cols, 0)
+    r % 5 === 4 ? IGNORE_INDEX : Math.max(firstClass + index - cols, 0)
   );
 }
 

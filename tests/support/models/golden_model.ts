@@ -10,7 +10,7 @@ import { SafetensorsFile } from "../../../src/checkpoint/safetensors_file.ts";
 import type { Device } from "../../../src/device/device.ts";
 import { nameOf } from "../../../src/models/checkpoint_names.ts";
 import type { PretrainedModel } from "../../../src/models/pretrained_model.ts";
-import { IGNORED } from "../../../src/ops/cross_entropy.ts";
+import { IGNORE_INDEX } from "../../../src/ops/cross_entropy.ts";
 import { Adafactor } from "../../../src/optim/adafactor.ts";
 import type { OptimizerOptions } from "../../../src/optim/options/parameter_groups.ts";
 import { presets } from "../../../src/optim/options/presets.ts";
@@ -54,7 +54,7 @@ export interface GoldenPlacement {
 
 /** The inputs of a golden, by the names of transformers' arguments. */
 export interface GoldenInputs {
-  /** Tokens, classes or masks; -100 becomes `IGNORED`. */
+  /** Tokens, classes or masks; -100 becomes `IGNORE_INDEX`. */
   u32(name: string): Tensor<"u32">;
   /** Numbers, such as pixels. */
   f32(name: string): Tensor;
@@ -248,7 +248,7 @@ export class Golden implements GoldenInputs, Disposable {
   u32(name: string): Tensor<"u32"> {
     return this.#input(name, "I64", ({ buffer }) => {
       const values = Array.from(new BigInt64Array(buffer), Number);
-      return Uint32Array.from(values, (value) => value === -100 ? IGNORED : value);
+      return Uint32Array.from(values, (value) => value === -100 ? IGNORE_INDEX : value);
     }) as Tensor<"u32">;
   }
 

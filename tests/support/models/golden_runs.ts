@@ -6,12 +6,12 @@ import { causalLoss } from "../../../src/models/causal_loss.ts";
 import { classificationLoss } from "../../../src/models/classification_loss.ts";
 import { Decoder } from "../../../src/models/decoder.ts";
 import type { PretrainedModel } from "../../../src/models/pretrained_model.ts";
-import { splitCausalLoss } from "../../../src/models/split_causal_loss.ts";
+import { vocabParallelCausalLoss } from "../../../src/models/vocab_parallel_causal_loss.ts";
 import { T5 } from "../../../src/models/t5.ts";
 import { VitClassifier } from "../../../src/models/vit.ts";
 import { vocabParallelCrossEntropy } from "../../../src/nn/vocab_parallel_cross_entropy.ts";
 import type { VocabParallelCrossEntropyOptions } from "../../../src/nn/vocab_parallel_cross_entropy.ts";
-import { crossEntropy, IGNORED } from "../../../src/ops/cross_entropy.ts";
+import { crossEntropy, IGNORE_INDEX } from "../../../src/ops/cross_entropy.ts";
 import type { Tensor } from "../../../src/tensor/tensor.ts";
 import { type GoldenInputs, goldenModels, type GoldenRun } from "./golden_model.ts";
 import { onMesh } from "./split_model.ts";
@@ -38,12 +38,13 @@ const decoderRun: FamilyRun<Decoder> = {
   model: Decoder,
   logits: (model, inputs) => model.forward(textOf(inputs)),
   loss: (logits, inputs) => causalLoss(logits, inputs.u32("labels")),
-  splitLoss: (logits, inputs, options) => splitCausalLoss(logits, inputs.u32("labels"), options),
+  splitLoss: (logits, inputs, options) =>
+    vocabParallelCausalLoss(logits, inputs.u32("labels"), options),
 };
 const tokenLosses: Pick<FamilyRun, "loss" | "splitLoss"> = {
-  loss: (logits, inputs) => crossEntropy(logits, inputs.u32("labels"), { ignored: IGNORED }),
+  loss: (logits, inputs) => crossEntropy(logits, inputs.u32("labels"), { ignored: IGNORE_INDEX }),
   splitLoss: (logits, inputs, options) =>
-    vocabParallelCrossEntropy(logits, inputs.u32("labels"), { ...options, ignored: IGNORED }),
+    vocabParallelCrossEntropy(logits, inputs.u32("labels"), { ...options, ignored: IGNORE_INDEX }),
 };
 const classLoss: Pick<FamilyRun, "loss"> = {
   loss: (logits, inputs) => classificationLoss(logits, { labels: inputs.u32("labels") }),

@@ -15,7 +15,7 @@ import { InitialParameters } from "../../../src/nn/parameter_source.ts";
 import { RandomSource } from "../../../src/nn/philox.ts";
 import type { VocabParallelCrossEntropyOptions } from "../../../src/nn/vocab_parallel_cross_entropy.ts";
 import { vocabParallelCrossEntropy } from "../../../src/nn/vocab_parallel_cross_entropy.ts";
-import { crossEntropy, IGNORED } from "../../../src/ops/cross_entropy.ts";
+import { crossEntropy, IGNORE_INDEX } from "../../../src/ops/cross_entropy.ts";
 import type { FloatType } from "../../../src/tensor/dtype.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { RandomValues } from "../device/random_values.ts";
@@ -101,8 +101,8 @@ export async function smallLoss(
   const labels = Tensor.from(device, LABELS, { shape: [2, 3], dtype: "u32" });
   if (model instanceof Decoder) return causalLoss(logits, labels);
   return split === undefined
-    ? crossEntropy(logits, labels, { ignored: IGNORED })
-    : await vocabParallelCrossEntropy(logits, labels, { ...split, ignored: IGNORED });
+    ? crossEntropy(logits, labels, { ignored: IGNORE_INDEX })
+    : await vocabParallelCrossEntropy(logits, labels, { ...split, ignored: IGNORE_INDEX });
 }
 
-const LABELS = [6, IGNORED, 2, 9, 10, IGNORED];
+const LABELS = [6, IGNORE_INDEX, 2, 9, 10, IGNORE_INDEX];

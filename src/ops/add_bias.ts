@@ -9,21 +9,21 @@ import { checkSameDevice, inF32 } from "./operands.ts";
  *
  * @throws {RangeError} if `bias` is not as long as the last dim of `x`.
  */
-export function addRow(x: FloatTensor, bias: FloatTensor): Tensor {
-  checkSameDevice("addRow", x, bias);
+export function addBias(x: FloatTensor, bias: FloatTensor): Tensor {
+  checkSameDevice("addBias", x, bias);
   const { rows, cols } = rowsAndCols(x.shape);
   if (x.shape.length === 0 || bias.shape.length !== 1 || bias.length !== cols) {
     throw new RangeError(
-      `addRow() wants x of [..., C] and bias of [C], got ${formatShape(x.shape)} and ` +
+      `addBias() wants x of [..., C] and bias of [C], got ${formatShape(x.shape)} and ` +
         formatShape(bias.shape),
     );
   }
   const y = Tensor.empty(x.device, x.shape);
   inF32([x, bias], (x, bias) => {
-    x.device.run("add_row", { x: x.buffer, bias: bias.buffer, out: y.buffer }, { rows, cols });
+    x.device.run("add_bias", { x: x.buffer, bias: bias.buffer, out: y.buffer }, { rows, cols });
   });
   return y.computedBy({
-    op: "addRow",
+    op: "addBias",
     inputs: [x, bias],
     gradient: (dy, [wantsX, wantsBias]) => [
       wantsX ? dy : undefined,
