@@ -26,7 +26,7 @@ import { Parameter } from "../../src/tensor/parameter.ts";
 import { type FloatTensor, Tensor } from "../../src/tensor/tensor.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 import { randomValues } from "../support/ops/gradient_check.ts";
-import { assertSameBits } from "../support/tensor/same_bits.ts";
+import { assertSameBits } from "../support/assert_same_bits.ts";
 import { assertTrainsAsWhole, type Place, type Trainable } from "../support/nn/split_training.ts";
 
 const WIDTH = 10;

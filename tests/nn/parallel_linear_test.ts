@@ -19,7 +19,7 @@ import { Tensor } from "../../src/tensor/tensor.ts";
 import { webgpuTest } from "../support/device/webgpu_adapter.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 import { assertClose, randomValues } from "../support/ops/gradient_check.ts";
-import { assertSameBits } from "../support/tensor/same_bits.ts";
+import { assertSameBits } from "../support/assert_same_bits.ts";
 
 const LEADING = [2, 3];
 const ROWS = 6;
