@@ -3,7 +3,8 @@
 //   cli -> train -> checkpoint -> models -> nn, optim -> ops -> tensor -> device, distributed
 //
 // A folder may import what stands to the right of it. nn and optim do not import each other, nor do device and distributed; in
-// tensor only exchange.ts and parameter.ts see distributed. Imports that run make no cycle; those of types only are erased.
+// tensor only exchange.ts and parameter.ts see distributed. Imports make no circle, those of types included. The folders
+// inside of a folder have rules of their own in architecture_wings.ts.
 
 /** One import statement of one file; paths are relative to the repository, or bare package names. */
 export interface Import {
@@ -43,9 +44,15 @@ export function wrongOwners(imports: readonly Import[]): string[] {
     .map(({ from, to }) => `${from} must not import ${to}`);
 }
 
-/** Cycles of imports that run, each as the files on it. */
-export function cycles(imports: readonly Import[]): string[] {
-  const next = Map.groupBy(imports.filter(({ isTypeOnly }) => !isTypeOnly), ({ from }) => from);
+/** Circles of imports, those of types included, each as the files on it; those of `mayStand` count as one file. */
+export function cycles(imports: readonly Import[], mayStand = standingCircles): string[] {
+  const circleOf = new Map(
+    mayStand.flatMap((files) => files.map((file) => [file, files.join(" + ")])),
+  );
+  const arrows = imports
+    .map(({ from, to }) => ({ from: circleOf.get(from) ?? from, to: circleOf.get(to) ?? to }))
+    .filter(({ from, to }) => from !== to);
+  const next = Map.groupBy(arrows, ({ from }) => from);
   const done = new Set<string>();
   const found: string[] = [];
   const visit = (file: string, path: readonly string[]): void => {
@@ -78,6 +85,17 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   cli: ["train", "checkpoint", "models", "nn", "optim", "ops", "tensor", "device", "distributed"],
 };
 
+/** Circles that may stand. */
+const standingCircles: readonly (readonly string[])[] = [
+  // A tensor has its place in the graph, the graph is of tensors, and autograd walks it: one idea in three files.
+  ["src/tensor/autograd.ts", "src/tensor/graph.ts", "src/tensor/tensor.ts"],
+  // To be taken apart; each goes when its folder has been put in order.
+  ["src/device/device.ts", "src/device/kernels.ts"],
+  ["src/optim/plan/block_memory.ts", "src/optim/step/passes.ts"],
+  ["src/train/language_training.ts", "src/train/same_training.ts"],
+  ["src/cli/demo_options.ts", "src/cli/demo_training.ts"],
+];
+
 const seesDistributed = ["src/tensor/exchange.ts", "src/tensor/parameter.ts"];
 
 const owners = [
@@ -101,7 +119,7 @@ function mayImport(from: string, folder: string): boolean {
   const own = folderOf(from)!;
   if (folder === own || (folder === "distributed" && seesDistributed.includes(from))) return true;
   const list = allowed[own];
-  if (list === undefined) throw new Error(`${from} lies in a folder without rules: add them here`);
+  if (list === undefined) throw new Error(`${from} is in a folder without rules: add them here`);
   return list.includes(folder);
 }
 

@@ -9,6 +9,14 @@ import {
   wrongDirections,
   wrongOwners,
 } from "./architecture_rules.ts";
+import {
+  codeOf,
+  needlessPlatform,
+  platformUses,
+  type SourceFile,
+  wrongPlatform,
+} from "./architecture_platform.ts";
+import { wrongWings } from "./architecture_wings.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const SKIPPED = new Set(["node_modules", "target", "pkg", ".git", ".deno"]);
@@ -20,10 +28,14 @@ function filesUnder(folder: string): string[] {
   });
 }
 
-function importsUnder(folder: string): Import[] {
+function sourcesUnder(folder: string): SourceFile[] {
   return filesUnder(folder)
     .filter((file) => file.endsWith(".ts"))
-    .flatMap((file) => importsOf(file, Deno.readTextFileSync(new URL(file, ROOT))));
+    .map((file) => ({ file, text: Deno.readTextFileSync(new URL(file, ROOT)) }));
+}
+
+function importsUnder(folder: string): Import[] {
+  return sourcesUnder(folder).flatMap(({ file, text }) => importsOf(file, text));
 }
 
 Deno.test("imports run from cli down to device and distributed, and never back", () => {
@@ -41,8 +53,18 @@ Deno.test("compiled Rust, generated WGSL and npm packages are imported where the
   assert.deepEqual(wrongOwners(imports), []);
 });
 
-Deno.test("imports make no cycle", () => {
+Deno.test("imports make no circle, those of types included", () => {
   assert.deepEqual(cycles(importsUnder("src/")), []);
+});
+
+Deno.test("wings import only the wings that the table allows", () => {
+  assert.deepEqual(wrongWings(importsUnder("src/")), []);
+});
+
+Deno.test("only files that mean the platform use Deno or node modules", () => {
+  const sources = sourcesUnder("src/");
+  assert.deepEqual(wrongPlatform(sources), []);
+  assert.deepEqual(needlessPlatform(sources), []);
 });
 
 Deno.test("no file has a name that says nothing", () => {
@@ -118,7 +140,7 @@ Deno.test("an import against the order of the folders is caught, of types only t
     assert.deepEqual(wrongDirections([{ from, to, isTypeOnly: false }]), []);
   }
   const lost = { from: "src/attic/old.ts", to: "src/ops/add.ts", isTypeOnly: false };
-  assert.throws(() => wrongDirections([lost]), /src\/attic\/old.ts lies in a folder without rules/);
+  assert.throws(() => wrongDirections([lost]), /src\/attic\/old.ts is in a folder without rules/);
 });
 
 Deno.test("an import of what belongs to another file is caught", () => {
@@ -143,15 +165,97 @@ Deno.test("an import of what belongs to another file is caught", () => {
   }
 });
 
-Deno.test("a cycle of imports is caught, unless a type closes it", () => {
+Deno.test("a circle of imports is caught, one that a type closes too", () => {
   const [ab, bc, ca] = [["a", "b"], ["b", "c"], ["c", "a"]].map(([from, to]) => ({
     from,
     to,
     isTypeOnly: false,
   }));
   assert.deepEqual(cycles([ab, bc]), []);
-  assert.deepEqual(cycles([ab, bc, { ...ca, isTypeOnly: true }]), []);
-  assert.deepEqual(cycles([ab, bc, ca]), ["a -> b -> c -> a"]);
+  for (const isTypeOnly of [true, false]) {
+    assert.deepEqual(cycles([ab, bc, { ...ca, isTypeOnly }]), ["a -> b -> c -> a"]);
+  }
+});
+
+Deno.test("a circle that may stand hides no other one through its files", () => {
+  const arrow = (from: string, to: string) => ({ from, to, isTypeOnly: false });
+  const pair = [arrow("a", "b"), arrow("b", "a")];
+  assert.deepEqual(cycles(pair, [["a", "b"]]), []);
+  assert.deepEqual(cycles([...pair, arrow("b", "c")], [["a", "b"]]), []);
+  assert.deepEqual(cycles([...pair, arrow("b", "c"), arrow("c", "a")], [["a", "b"]]), [
+    "a + b -> c -> a + b",
+  ]);
+});
+
+Deno.test("an import against the table of wings is caught, of types only too", () => {
+  const wrong = [
+    ["src/distributed/wire/frame.ts", "src/distributed/failures/failure.ts"],
+    ["src/distributed/wire/frame.ts", "src/distributed/world.ts"],
+    ["src/distributed/records/dump.ts", "src/distributed/calls/engine.ts"],
+    ["src/distributed/failures/stall.ts", "src/distributed/records/dump.ts"],
+    ["src/distributed/calls/engine.ts", "src/distributed/membership/rendezvous.ts"],
+    ["src/distributed/launcher/cores.ts", "src/distributed/failures/failure.ts"],
+    ["src/optim/factoring/dim_roles.ts", "src/optim/options/schedule.ts"],
+    ["src/optim/sums/packed_sums.ts", "src/optim/plan/plan.ts"],
+    ["src/optim/zero/zero.ts", "src/optim/factoring/dim_roles.ts"],
+    ["src/optim/step/step.ts", "src/optim/adafactor.ts"],
+    ["src/device/kernels/adafactor.ts", "src/device/webgpu/device.ts"],
+    ["src/models/families/gpt2.ts", "src/models/families_of_others/x.ts"],
+  ] as const;
+  for (const isTypeOnly of [true, false]) {
+    for (const [from, to] of wrong.slice(0, -1)) {
+      assert.deepEqual(wrongWings([{ from, to, isTypeOnly }]), [`${from} must not import ${to}`]);
+    }
+  }
+  const right = [
+    ["src/distributed/calls/engine.ts", "src/distributed/wire/frame.ts"],
+    ["src/distributed/world.ts", "src/distributed/membership/rendezvous.ts"],
+    ["src/distributed/wire/frame.ts", "src/distributed/wire/clock.ts"],
+    ["src/optim/plan/plan.ts", "src/optim/factoring/dim_roles.ts"],
+    ["src/optim/zero/zero.ts", "src/ops/add.ts"],
+    ["src/nn/linear.ts", "src/optim/zero/zero.ts"],
+  ] as const;
+  for (const [from, to] of right) {
+    assert.deepEqual(wrongWings([{ from, to, isTypeOnly: false }]), []);
+  }
+  for (const [from, to] of [wrong.at(-1)!, [...wrong.at(-1)!].reverse()]) {
+    assert.throws(
+      () => wrongWings([{ from, to, isTypeOnly: false }]),
+      /src\/models\/families_of_others\/x.ts is in a wing without rules/,
+    );
+  }
+});
+
+Deno.test("Deno and node modules are found in code, not in comments and strings", () => {
+  const quiet = `
+// Deno.read in a comment
+/** Deno.open,
+ * over lines */
+const a = "Deno.cwd()" + 'Deno "x"' + \`Deno \\\` \${b} Deno\`;
+const c = /"Deno[/"]'/g.test(a) ? 1 / 2 : 2 / 1;
+import { DenoLike } from "./Deno.ts";
+`;
+  assert.deepEqual(platformUses({ file: "src/ops/x.ts", text: quiet }), []);
+  const wrong = [
+    ["const a = Deno.cwd();", "Deno"],
+    ["const a = `x ${ { b: `${Deno.cwd()}` }.b } y`;", "Deno"],
+    ["let a: Deno.FsFile;", "Deno"],
+    ["const a = 4 / 2; // Deno\nDeno.exit(a / 2);", "Deno"],
+    ["globalThis.Deno?.exit();", "Deno"],
+    ['const a = /"/; Deno.exit();', "Deno"],
+    ['import process from "node:process";', "node:process"],
+    ['import type { Socket } from "node:net";', "node:net"],
+    ['const fs = await import("node:fs");', "node:fs"],
+  ] as const;
+  for (const [text, use] of wrong) {
+    const file = "src/ops/x.ts";
+    assert.deepEqual(wrongPlatform([{ file, text }]), [`${file} must not use ${use}`]);
+    for (const right of ["src/distributed/x.ts", "src/cli/x.ts", "src/train/corpus.ts"]) {
+      assert.deepEqual(wrongPlatform([{ file: right, text }]), []);
+    }
+  }
+  assert.ok(needlessPlatform([]).includes("src/train/corpus.ts"));
+  assert.equal(codeOf("a(`b ${c} d`) /* e */ + f"), "a(c)  + f");
 });
 
 Deno.test("a vague file name is caught", () => {

@@ -5,10 +5,10 @@
 // src/cli/analyse.ts finds the first where they do not.
 
 import { ALGORITHMS, DTYPES, type Fingerprint, OPS, REDUCTIONS } from "../wire/frame.ts";
+import { CALL_STATES, type CallState, recordedTime } from "./call_state.ts";
 import { MessageRecorder } from "./message_recorder.ts";
 
-/** How far a call has come. */
-export type CallState = "queued" | "running" | "finished" | "failed";
+export type { CallState } from "./call_state.ts";
 
 /** One call, as it is dumped. Times are milliseconds since 1970, 0 if that has not happened. */
 export interface CallRecord {
@@ -45,8 +45,6 @@ export interface CallRecord {
 /** What is noted of a call when it is made. */
 export type RecordedCall = Omit<Fingerprint, "group">;
 
-const CALL_STATES: readonly CallState[] = ["queued", "running", "finished", "failed"];
-
 /** Calls that are kept. */
 export const RECORDED_CALLS = 1024;
 
@@ -81,7 +79,7 @@ export class CallRecorder {
     this.#root[slot] = call.root;
     this.#count[slot] = call.count;
     this.#countsDigest[slot] = call.countsDigest;
-    this.#queuedAt[slot] = now();
+    this.#queuedAt[slot] = recordedTime();
     this.#beganAt[slot] = 0;
     this.#endedAt[slot] = 0;
     this.#bytesDone[slot] = 0;
@@ -92,7 +90,7 @@ export class CallRecorder {
   began(sequence: number, bytesExpected: number): void {
     const slot = sequence % RECORDED_CALLS;
     this.beganAtOnce(sequence, bytesExpected);
-    this.#beganAt[slot] = now();
+    this.#beganAt[slot] = recordedTime();
   }
 
   /** It was its turn when it was made: the clock, which costs more than all the rest here, need not be read again. */
@@ -112,7 +110,7 @@ export class CallRecorder {
   ended(sequence: number, state: "finished" | "failed"): void {
     const slot = sequence % RECORDED_CALLS;
     this.#state[slot] = CALL_STATES.indexOf(state);
-    this.#endedAt[slot] = now();
+    this.#endedAt[slot] = recordedTime();
   }
 
   /** How much of a call that is still kept has been moved. */
@@ -141,8 +139,4 @@ export class CallRecorder {
       bytesExpected: this.#bytesExpected[slot],
     }));
   }
-}
-
-function now(): number {
-  return performance.timeOrigin + performance.now();
 }

@@ -1,7 +1,7 @@
 // The last 1,024 messages that this rank has sent to, or received from, the others of a group: always on, as call_recorder.ts
 // is for collectives. Message s from rank a to rank b is the s-th `send` of a to b, and the s-th `receive` of b from a.
 
-import type { CallState } from "./call_recorder.ts";
+import { type CallState, recordedTime } from "./call_state.ts";
 
 /** One message, as it is dumped. Times are milliseconds since 1970, 0 if that has not happened. */
 export interface MessageRecord {
@@ -50,7 +50,7 @@ export class MessageRecorder {
     const record: MessageRecord = {
       ...message,
       state: "queued",
-      queuedAt: now(),
+      queuedAt: recordedTime(),
       beganAt: 0,
       endedAt: 0,
       bytesDone: 0,
@@ -86,7 +86,7 @@ export class RunningMessage {
   /** Its turn has come. */
   began(): void {
     this.#record.state = "running";
-    this.#record.beganAt = now();
+    this.#record.beganAt = recordedTime();
   }
 
   /** So many more bytes of its payload have been sent or received. */
@@ -97,10 +97,6 @@ export class RunningMessage {
   /** It has ended. */
   ended(state: "finished" | "failed"): void {
     this.#record.state = state;
-    this.#record.endedAt = now();
+    this.#record.endedAt = recordedTime();
   }
-}
-
-function now(): number {
-  return performance.timeOrigin + performance.now();
 }

@@ -1,0 +1,130 @@
+// Wings: the folders inside src/optim, src/distributed, src/device and src/models, and which of them each may import.
+// "." is the folder's own files, outside of any wing.
+
+import type { Import } from "./architecture_rules.ts";
+
+/** What a wing holds, and which other wings of its folder its files may import. */
+interface Wing {
+  readonly holds: string;
+  readonly mayImport: readonly string[];
+}
+
+const wings: Readonly<Record<string, Readonly<Record<string, Wing>>>> = {
+  distributed: {
+    wire: {
+      holds: "connections, frames and their encoding, and time: bytes between two ranks",
+      mayImport: [],
+    },
+    failures: {
+      holds: "what a failure is and which rank caused it; asks peers by control messages",
+      mayImport: ["wire"],
+    },
+    records: {
+      holds: "the last calls of a rank, and their analysis; a record names calls as frames do",
+      mayImport: ["failures", "wire"],
+    },
+    calls: {
+      holds: "the calls of one group: every call is recorded, and may fail",
+      mayImport: ["failures", "records", "wire"],
+    },
+    membership: {
+      holds: "joining a job and its control connections; its options choose the calls' algorithms",
+      mayImport: ["calls", "failures", "wire"],
+    },
+    launcher: {
+      holds: "processes and their environment; only watching a process needs a clock",
+      mayImport: ["wire"],
+    },
+    ".": {
+      holds: "what users call: launch, world, group, mesh, layout",
+      mayImport: ["calls", "failures", "launcher", "membership", "records", "wire"],
+    },
+  },
+  optim: {
+    factoring: {
+      holds: "roles of dims, factored views, blocks of a whole: shapes only",
+      mayImport: [],
+    },
+    sums: { holds: "the packed buffer of sums, and its exchange", mayImport: [] },
+    zero: { holds: "ZeRO: which rank owns which rows, buckets of gradients", mayImport: [] },
+    options: {
+      holds: "hyperparameters, groups and schedules; some concern the roles of dims",
+      mayImport: ["factoring"],
+    },
+    state: {
+      holds: "an optimizer's state of each parameter, sharded by ZeRO",
+      mayImport: ["factoring", "options", "sums", "zero"],
+    },
+    plan: {
+      holds: "memory and kernel operands, laid out before any step",
+      mayImport: ["factoring", "options", "state", "sums", "zero"],
+    },
+    step: {
+      holds: "one step as passes of kernels over a plan",
+      mayImport: ["factoring", "options", "plan", "state", "sums", "zero"],
+    },
+    ".": {
+      holds: "the optimizers",
+      mayImport: ["factoring", "options", "plan", "state", "step", "sums", "zero"],
+    },
+  },
+  device: {
+    kernels: {
+      holds: "the table of kernels: operands, extents, checks; the same for every device",
+      mayImport: ["."],
+    },
+    webgpu: { holds: "the device that runs kernels as WGSL", mayImport: [".", "kernels"] },
+    ".": {
+      holds: "what a device is, the WASM device, and the choice of one",
+      mayImport: ["kernels", "webgpu"],
+    },
+  },
+  models: {
+    families: { holds: "one file per family of models", mayImport: ["."] },
+    ".": {
+      holds: "what all families are built from; the list of architectures names each family",
+      mayImport: ["families"],
+    },
+  },
+};
+
+/** Wings that still import against the table; each goes when its folder has been put in order. */
+const standing: readonly string[] = [
+  // Types of src/optim/step/passes.ts.
+  "src/optim/plan -> src/optim/step",
+  "src/optim/zero -> src/optim/step",
+];
+
+/** Imports between wings of one folder that the table does not list. */
+export function wrongWings(imports: readonly Import[]): string[] {
+  return imports.flatMap(({ from, to }) => {
+    const [own, other] = [wingOf(from), wingOf(to)];
+    if (own === undefined || other === undefined || own.folder !== other.folder) return [];
+    if (own.wing === other.wing) return [];
+    const isStanding = standing.includes(`${pathOf(own)} -> ${pathOf(other)}`);
+    const mayImport = ruleOf(own, from).mayImport.includes(other.wing);
+    ruleOf(other, to);
+    return mayImport || isStanding ? [] : [`${from} must not import ${to}`];
+  });
+}
+
+interface Place {
+  readonly folder: string;
+  readonly wing: string;
+}
+
+/** `{ folder: "optim", wing: "zero" }` for src/optim/zero/packing.ts; undefined in a folder without rules for wings. */
+function wingOf(file: string): Place | undefined {
+  const [, folder, wing = "."] = /^src\/([^/]+)\/(?:([^/]+)\/)?/.exec(file) ?? [];
+  return folder !== undefined && folder in wings ? { folder, wing } : undefined;
+}
+
+function ruleOf({ folder, wing }: Place, file: string): Wing {
+  const rule = wings[folder][wing];
+  if (rule === undefined) throw new Error(`${file} is in a wing without rules: add them here`);
+  return rule;
+}
+
+function pathOf({ folder, wing }: Place): string {
+  return `src/${folder}/${wing}`;
+}
