@@ -3,21 +3,22 @@
 
 #![allow(clippy::too_many_arguments, clippy::not_unsafe_ptr_arg_deref)]
 
-use crate::elementwise::Stripe;
-use crate::embedding::NO_ROW;
-use crate::matmul::Product;
-use crate::norm::{Moments, Norm};
 use crate::operands::{
     In, Indices, Out, or_throw, read, read_below_or, read_indices, read_stored, write, write_at,
     write_stored,
 };
-use crate::permute::Order;
-use crate::rotary::Rotation;
-use crate::split_cross_entropy::{Classes, STATISTICS, Scaling};
-use crate::{
-    activations, cast, dropout, elementwise, embedding, gelu, matmul, norm, permute, rotary,
-    softmax, softmax_cross_entropy, split_cross_entropy, sums,
+use crate::ops::elementwise::Stripe;
+use crate::ops::embedding::NO_ROW;
+use crate::ops::matmul::Product;
+use crate::ops::norm::{Moments, Norm};
+use crate::ops::permute::Order;
+use crate::ops::rotary::Rotation;
+use crate::ops::split_cross_entropy::{Classes, STATISTICS, Scaling};
+use crate::ops::{
+    activations, dropout, elementwise, embedding, gelu, matmul, norm, permute, rotary, softmax,
+    softmax_cross_entropy, split_cross_entropy, sums,
 };
+use crate::storage::cast;
 use wasm_bindgen::prelude::*;
 
 macro_rules! export_matmul {

@@ -2,11 +2,11 @@
 
 #![allow(clippy::too_many_arguments, clippy::not_unsafe_ptr_arg_deref)]
 
-use crate::attention_backward::Gradients;
-use crate::attention_scores::{Attention, Operands};
-use crate::dropout::Dropping;
 use crate::operands::{In, Indices, Out, or_throw, read, read_flags, write};
-use crate::{attention, attention_backward};
+use crate::ops::attention_backward::Gradients;
+use crate::ops::attention_scores::{Attention, Operands};
+use crate::ops::dropout::Dropping;
+use crate::ops::{attention, attention_backward};
 use wasm_bindgen::prelude::*;
 
 /// The operands that every pass reads, and its sizes, from an export's arguments.

@@ -3,18 +3,20 @@
 
 #![allow(clippy::too_many_arguments, clippy::not_unsafe_ptr_arg_deref)]
 
+use crate::adafactor::averages::{self, Scalars, Sums};
+use crate::adafactor::block_calls::{
+    self as calls, Records, Vector, for_each_block, params, record,
+};
+use crate::adafactor::block_table::{Block, Numbers, Steps};
+use crate::adafactor::joined_sums::{add_slots, join_cols, join_rows, join_scalar, join_totals};
+use crate::adafactor::momentum_steps::{self, Residuals};
+use crate::adafactor::plain_step;
+use crate::adafactor::stored_runs::Rounding;
+use crate::adafactor::tile_steps::{self, Param};
+use crate::adafactor::tile_sums::tile_sums;
+use crate::adafactor::updates::Update;
 use crate::allocation::OutOfMemory;
-use crate::averages::{self, Scalars, Sums};
-use crate::block_calls::{self as calls, Records, Vector, for_each_block, params, record};
-use crate::block_table::{Block, Numbers, Steps};
-use crate::joined_sums::{add_slots, join_cols, join_rows, join_scalar, join_totals};
-use crate::momentum_steps::{self, Residuals};
 use crate::operands::{In, Indices, Out, is_set, read_at, write_at};
-use crate::plain_step;
-use crate::stored_runs::Rounding;
-use crate::tile_steps::{self, Param};
-use crate::tile_sums::tile_sums;
-use crate::updates::Update;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]

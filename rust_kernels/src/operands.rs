@@ -2,8 +2,8 @@
 //! is as long as the call needs and that what is written is bound once (src/device/extents.ts).
 
 use crate::allocation::OutOfMemory;
-use crate::cast::{Stored, StoredMut};
-use crate::half::Half;
+use crate::storage::cast::{Stored, StoredMut};
+use crate::storage::half::Half;
 
 pub type In = *const f32;
 pub type Indices = *const u32;

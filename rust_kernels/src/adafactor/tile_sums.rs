@@ -1,0 +1,136 @@
+//! Sums of squares over the tiles of a block, over their rows and over their columns, in one pass.
+//!
+//! Four rows are read side by side, so that the column sums in flight are loaded and stored once for the four. A row's sum
+//! is taken in f32 over a run, a column's over `RUN_ROWS` rows, a tile's in f64.
+
+use crate::adafactor::block_table::Block;
+use crate::adafactor::tiles::{ABREAST, RUN, Run, Runs};
+use crate::allocation::{OutOfMemory, scratch};
+use crate::ops::sums::RUN_ROWS;
+use crate::simd::bits::HALF_LANES;
+use crate::simd::lanes::{F32x4, LANES};
+use crate::storage::bf16::Bf16;
+use crate::storage::cast::Stored;
+use crate::storage::f16::F16;
+use crate::storage::half::{Half, Plain, Reader, padded};
+
+/// What is squared.
+pub trait Rows {
+    /// Sums of the squares of the run's rows, of which there are `ROWS`; the columns' sums are added to `columns`.
+    fn squares<const ROWS: usize>(&mut self, run: &Run, columns: &mut [f32]) -> [f32; ROWS];
+}
+
+impl Rows for Stored<'_> {
+    #[inline(always)]
+    fn squares<const ROWS: usize>(&mut self, run: &Run, columns: &mut [f32]) -> [f32; ROWS] {
+        match *self {
+            Stored::F32(x) => squares_of_rows::<Plain, ROWS>(run.rows(x), columns),
+            Stored::Half(Half::F16, x) => squares_of_rows::<F16, ROWS>(run.rows(x), columns),
+            Stored::Half(Half::Bf16, x) => squares_of_rows::<Bf16, ROWS>(run.rows(x), columns),
+        }
+    }
+}
+
+/// A block's `partials`, split as `PartialsLengths` has them.
+pub struct Partials<'a> {
+    pub rows: &'a mut [f32],
+    pub cols: &'a mut [f32],
+    pub tiles: &'a mut [f32],
+}
+
+/// Sums of the squares of `x`, the elements of a block.
+pub fn tile_sums(block: &Block, x: &mut impl Rows, partials: Partials) -> Result<(), OutOfMemory> {
+    let (rows, cols) = (block.rows(), block.cols());
+    let (down, across) = (block.down().tiles(), block.across().tiles());
+    let runs = Runs::of(block)?;
+    let mut column_run = scratch::<f32>(cols)?;
+    let mut totals = scratch::<f64>(across)?;
+    for panel in runs.panels() {
+        let tile_row = panel.b * down + panel.tile_row;
+        let columns = &mut partials.cols[tile_row * cols..][..cols];
+        let row_sums = &mut partials.rows[panel.b * rows * across..][..rows * across];
+        totals.fill(0.0);
+        for first in panel.rows.clone().step_by(RUN_ROWS) {
+            let last = panel.rows.end.min(first + RUN_ROWS);
+            // The first rows' column sums go where all are to be, the others are added to them.
+            let is_first = first == panel.rows.start;
+            let sums_of_rows = if is_first { &mut *columns } else { &mut column_run[..] };
+            sums_of_rows.fill(0.0);
+            runs.visit(panel.b, first..last, |run| {
+                let columns = &mut sums_of_rows[run.cols.clone()];
+                let mut sums = [0.0; ABREAST];
+                if run.count == ABREAST {
+                    sums = x.squares::<ABREAST>(run, columns);
+                } else {
+                    [sums[0]] = x.squares::<1>(run, columns);
+                }
+                for (row, sum) in sums[..run.count].iter().enumerate() {
+                    let out = &mut row_sums[run.i(row) * across + run.tile];
+                    // A tile may be wider than a run.
+                    *out = if starts_tile(block, run) { *sum } else { *out + sum };
+                    totals[run.tile] += f64::from(*sum);
+                }
+            });
+            if !is_first {
+                for (column, sum) in columns.iter_mut().zip(&column_run) {
+                    *column += sum;
+                }
+            }
+        }
+        for (out, &total) in partials.tiles[tile_row * across..].iter_mut().zip(&totals) {
+            *out = total as f32;
+        }
+    }
+    Ok(())
+}
+
+fn starts_tile(block: &Block, run: &Run) -> bool {
+    block.tile_cols as usize <= RUN || block.across().tile(run.tile).start == run.cols.start
+}
+
+/// Row sums of the squares of N rows; the columns' sums are added to `columns`.
+pub fn squares_of_rows<R: Reader, const N: usize>(
+    rows: [&[R::Stored]; N],
+    columns: &mut [f32],
+) -> [f32; N] {
+    assert!(rows.iter().all(|row| row.len() == columns.len()));
+    let reader = R::reader();
+    let mut sums = [F32x4::splat(0.0); N];
+    let whole = columns.len() / HALF_LANES * HALF_LANES;
+    for at in (0..whole).step_by(HALF_LANES) {
+        // SAFETY: at + 8 <= whole <= the length of each row and of columns.
+        unsafe {
+            let [mut low_column, mut high_column] = Plain.load(columns, at);
+            for (x, sum) in reader.load_magnitudes(rows, at).iter().zip(&mut sums) {
+                let [low, high] = x.map(|x| x * x);
+                *sum += low;
+                *sum += high;
+                low_column += low;
+                high_column += high;
+            }
+            low_column.store(columns, at);
+            high_column.store(columns, at + LANES);
+        }
+    }
+    if whole == columns.len() {
+        return sums.map(F32x4::sum);
+    }
+    let columns = &mut columns[whole..];
+    let rest = rows.map(|row| {
+        // SAFETY: the slice has eight elements.
+        unsafe { reader.load(&padded::<_, HALF_LANES>(&row[whole..]), 0) }.map(|x| x * x)
+    });
+    let fours = columns.len() / LANES;
+    for ([low, _], sum) in rest.iter().zip(&mut sums).take(N * fours) {
+        *sum += *low;
+    }
+    let mut sums = sums.map(F32x4::sum);
+    for ([low, high], sum) in rest.iter().zip(&mut sums) {
+        let squares = low.lanes().into_iter().chain(high.lanes());
+        for (i, (square, column)) in squares.zip(columns.iter_mut()).enumerate() {
+            *column += square;
+            *sum += if i < fours * LANES { 0.0 } else { square };
+        }
+    }
+    sums
+}

@@ -1,0 +1,80 @@
+//! Activations, elementwise: ReLU, SiLU, GELU by tanh, tanh, and their derivatives. All are built on the logistic function
+//! s(z) = 1 / (1 + e^-z), as tanh z = 2 s(2z) - 1.
+
+use crate::simd::groups::{map, zip};
+use crate::simd::lanes::F32x4;
+
+/// out = max(x, 0), NaN where x is NaN
+pub fn relu(x: &[f32], out: &mut [f32]) {
+    let zero = F32x4::splat(0.0);
+    map(x, out, |x| zero.where_ge(x, zero, x));
+}
+
+/// dx = dy where x > 0, else 0
+pub fn relu_backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
+    let zero = F32x4::splat(0.0);
+    zip(x, dy, dx, |x, dy| zero.where_ge(x, zero, dy));
+}
+
+/// out = x s(x)
+pub fn silu(x: &[f32], out: &mut [f32]) {
+    map(x, out, |x| x * logistic(x));
+}
+
+/// dx = dy s (1 + x (1 - s)), s = s(x)
+pub fn silu_backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
+    let one = F32x4::splat(1.0);
+    zip(x, dy, dx, |x, dy| {
+        let s = logistic(x);
+        dy * s * (one + x * (one - s))
+    });
+}
+
+/// out = x s(z), z = 2 sqrt(2 / pi) (x + 0.044715 x^3), which is x (1 + tanh(z / 2)) / 2
+pub fn gelu_tanh(x: &[f32], out: &mut [f32]) {
+    map(x, out, |x| x * logistic(x * slope(x * x, CUBIC)));
+}
+
+/// dx = dy (s + x s (1 - s) dz/dx), s = s(z)
+pub fn gelu_tanh_backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
+    let one = F32x4::splat(1.0);
+    zip(x, dy, dx, |x, dy| {
+        let square = x * x;
+        let s = logistic(x * slope(square, CUBIC));
+        dy * (s + x * s * (one - s) * slope(square, 3.0 * CUBIC))
+    });
+}
+
+/// out = tanh x; absolute error <= 3e-7
+pub fn hyperbolic_tangent(x: &[f32], out: &mut [f32]) {
+    map(x, out, tanh);
+}
+
+/// dx = dy (1 - tanh^2 x)
+pub fn hyperbolic_tangent_backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
+    zip(x, dy, dx, |x, dy| {
+        let t = tanh(x);
+        dy * (F32x4::splat(1.0) - t * t)
+    });
+}
+
+const CUBIC: f32 = 0.044_715;
+
+/// 2 sqrt(2 / pi) (1 + cubic x^2)
+#[inline(always)]
+fn slope(square: F32x4, cubic: f32) -> F32x4 {
+    const TWICE_ROOT: f32 = 1.595_769;
+    F32x4::splat(TWICE_ROOT) + F32x4::splat(TWICE_ROOT * cubic) * square
+}
+
+#[inline(always)]
+fn tanh(x: F32x4) -> F32x4 {
+    let two = F32x4::splat(2.0);
+    two * logistic(two * x) - F32x4::splat(1.0)
+}
+
+#[inline(always)]
+fn logistic(z: F32x4) -> F32x4 {
+    let one = F32x4::splat(1.0);
+    one / (one + (F32x4::splat(-1.0) * z).exp())
+}

@@ -1,0 +1,36 @@
+//! Rows of a table by index, and the gradient: rows added up by index, in the order of the tokens, so that the result
+//! does not depend on the device.
+
+use crate::storage::cast::Stored;
+use crate::storage::half_runs::widen_run;
+
+/// The index of a row that is not in this table: it reads as zeros, and its gradient goes nowhere.
+pub const NO_ROW: u32 = u32::MAX;
+
+/// out[t, :] = table[indices[t], :], zeros where there is no row
+pub fn embedding(table: Stored, indices: &[u32], width: usize, out: &mut [f32]) {
+    for (out, &index) in out.chunks_exact_mut(width.max(1)).zip(indices) {
+        if index == NO_ROW {
+            out.fill(0.0);
+            continue;
+        }
+        let from = index as usize * width;
+        match table {
+            Stored::F32(table) => out.copy_from_slice(&table[from..from + width]),
+            Stored::Half(half, table) => widen_run(half, &table[from..from + width], out),
+        }
+    }
+}
+
+/// dtable[indices[t], :] += dy[t, :]
+pub fn embedding_backward(indices: &[u32], dy: &[f32], width: usize, dtable: &mut [f32]) {
+    for (dy, &index) in dy.chunks_exact(width.max(1)).zip(indices) {
+        if index == NO_ROW {
+            continue;
+        }
+        let to = index as usize * width;
+        for (sum, x) in dtable[to..to + width].iter_mut().zip(dy) {
+            *sum += x;
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Rounding f32 to 16 bits up or down at random, so that the mean over all random bits is the number itself:
+//!
+//!   random bits   r = hash(index ^ key), index the low 32 bits of the element's index in the whole parameter
+//!   bf16, f16     add r's low 16 (13) bits to the bits of the f32, and cut off as many: with a fraction x of a unit to
+//!                 cut, a carry comes for a share x of all r
+//!   f16 < 2^-14   are multiples of 2^-24: floor(2^24 |x|), and one more where 2^16 of the fraction is above r's low 16 bits
+//!
+//! A finite number never becomes infinite; a subnormal f32 counts as 0 for f16. The hash is Chris Wellon's "lowbias32".
+
+use crate::simd::bits::{Halves, Words, kept};
+use crate::simd::lanes::F32x4;
+use crate::storage::bf16::Bf16;
+use crate::storage::f16::F16;
+use crate::storage::half::{Format, Half};
+use crate::storage::half_runs::round_all;
+
+/// out[i] = x[i], rounded with the random bits of index `first` + i, and x[i] becomes what that is. The slices have one
+/// length.
+pub fn round_stochastic(to: Half, x: &mut [f32], (first, key): (u32, u32), out: &mut [u16]) {
+    match to {
+        Half::F16 => round_by::<F16>(x, (first, key), out),
+        Half::Bf16 => round_by::<Bf16>(x, (first, key), out),
+    }
+}
+
+/// How a format is rounded at random.
+pub trait Stochastic: Format {
+    /// What is needed in a loop.
+    type Constants: Copy;
+    fn constants() -> Self::Constants;
+    /// Magnitudes of finite numbers as elements'.
+    fn round_magnitudes(
+        constants: Self::Constants,
+        magnitudes: [Words; 2],
+        random: [Words; 2],
+    ) -> [Words; 2];
+}
+
+#[derive(Clone, Copy)]
+pub struct Bf16Constants {
+    dropped_bits: Words,
+    largest: Words,
+}
+
+const BF16_NUMBERS: Bf16Constants =
+    Bf16Constants { dropped_bits: Words::all(0xffff), largest: Words::all(0x7f7f) };
+
+impl Stochastic for Bf16 {
+    type Constants = Bf16Constants;
+    #[inline(always)]
+    fn constants() -> Bf16Constants {
+        kept(&BF16_NUMBERS)
+    }
+    #[inline(always)]
+    fn round_magnitudes(
+        constants: Bf16Constants,
+        magnitudes: [Words; 2],
+        random: [Words; 2],
+    ) -> [Words; 2] {
+        [0, 1].map(|i| {
+            let random = random[i].and(constants.dropped_bits);
+            magnitudes[i].plus(random).down::<16>().min(constants.largest)
+        })
+    }
+}
+
+#[derive(Clone, Copy)]
+pub struct F16Constants {
+    dropped_bits: Words,
+    rebias: Words,
+    largest: Words,
+    random_bits: Words,
+    two_to_23: Words,
+    largest_subnormal: Words,
+    smallest_normal: Words,
+    two_to_24: Words,
+    two_to_16: Words,
+    one: Words,
+}
+
+const F16_NUMBERS: F16Constants = F16Constants {
+    dropped_bits: Words::all(0x1fff),
+    // What an f16's exponent lacks to an f32's.
+    rebias: Words::all((127 - 15) << 23),
+    largest: Words::all(0x7bff),
+    random_bits: Words::all(0xffff),
+    // As f32: its fraction counts by ones.
+    two_to_23: Words::all((127 + 23) << 23),
+    // Of f32.
+    largest_subnormal: Words::all(0x007f_ffff),
+    // 2^-14, the smallest normal f16, as f32.
+    smallest_normal: Words::all((127 - 14) << 23),
+    two_to_24: Words::all((127 + 24) << 23),
+    two_to_16: Words::all((127 + 16) << 23),
+    one: Words::all(127 << 23),
+};
+
+impl Stochastic for F16 {
+    type Constants = F16Constants;
+    #[inline(always)]
+    fn constants() -> F16Constants {
+        kept(&F16_NUMBERS)
+    }
+    #[inline(always)]
+    fn round_magnitudes(
+        constants: F16Constants,
+        magnitudes: [Words; 2],
+        random: [Words; 2],
+    ) -> [Words; 2] {
+        let normal = [0, 1].map(|i| {
+            let carried = magnitudes[i].plus(random[i].and(constants.dropped_bits));
+            carried.minus(constants.rebias).down::<13>().min(constants.largest)
+        });
+        let is_subnormal = magnitudes.map(|magnitude| constants.smallest_normal.above(magnitude));
+        if !is_subnormal[0].or(is_subnormal[1]).any() {
+            return normal;
+        }
+        [0, 1].map(|i| {
+            is_subnormal[i].select(constants.subnormal(magnitudes[i], random[i]), normal[i])
+        })
+    }
+}
+
+impl F16Constants {
+    /// Magnitudes below 2^-14 as elements'.
+    #[inline(always)]
+    fn subnormal(self, magnitude: Words, random: Words) -> Words {
+        // Numbers below 2^23 as f32 and back: 2^23's bits with them in the fraction.
+        let magic = self.two_to_23;
+        let random = random.and(self.random_bits).or(magic).as_f32() - magic.as_f32();
+        let is_number = magnitude.above(self.largest_subnormal);
+        let scaled = magnitude.and(is_number).as_f32() * self.two_to_24.as_f32();
+        let floor = scaled.floor();
+        let threshold = (scaled - floor) * self.two_to_16.as_f32();
+        let rounded = random.where_ge(threshold, floor, floor + self.one.as_f32());
+        Words::of(rounded + magic.as_f32()).minus(magic)
+    }
+}
+
+/// Rounds numbers at random; has the constants that this needs in a loop.
+#[derive(Clone, Copy)]
+pub struct Dice<F: Stochastic> {
+    constants: F::Constants,
+    pub format: F,
+    numbers: Numbers,
+    key: Words,
+}
+
+#[derive(Clone, Copy)]
+struct Numbers {
+    lanes: [Words; 2],
+    multipliers: [Words; 2],
+    magnitude: Words,
+    sign: Words,
+    largest: Words,
+}
+
+const NUMBERS: Numbers = Numbers {
+    lanes: [Words::lanes([0, 1, 2, 3]), Words::lanes([4, 5, 6, 7])],
+    multipliers: [Words::all(0x7feb_352d), Words::all(0x846c_a68b)],
+    magnitude: Words::all(0x7fff_ffff),
+    sign: Words::all(0x8000),
+    largest: Words::all(0x7f7f_ffff),
+};
+
+impl<F: Stochastic> Dice<F> {
+    #[inline(always)]
+    pub fn new(key: u32) -> Self {
+        let (constants, format) = (F::constants(), F::new());
+        Self { constants, format, numbers: kept(&NUMBERS), key: Words::splat(key) }
+    }
+
+    /// Finite numbers as elements, the first with the random bits of `index`.
+    #[inline(always)]
+    pub fn round(self, x: [F32x4; 2], index: u32) -> Halves {
+        let Numbers { lanes, magnitude, sign, .. } = self.numbers;
+        let index = Words::splat(index);
+        let random = lanes.map(|lanes| self.hash(index.plus(lanes).xor(self.key)));
+        let magnitudes = x.map(|x| Words::of(x).and(magnitude));
+        let signs = x.map(|x| Words::of(x).down::<16>().and(sign));
+        let rounded = F::round_magnitudes(self.constants, magnitudes, random);
+        Halves::of([0, 1].map(|i| rounded[i].or(signs[i])))
+    }
+
+    /// As `round`, of any numbers.
+    #[inline(always)]
+    pub fn round_any(self, x: [F32x4; 2], index: u32) -> Halves {
+        // What is not finite has no neighbours to choose from.
+        let unbounded = Words::upper_halves(x.map(|x| self.unbounded(x)));
+        unbounded.select(self.format.narrow(x), self.round(x, index))
+    }
+
+    /// All ones in the lanes that are infinite or NaN, else zeros.
+    #[inline(always)]
+    pub fn unbounded(self, x: F32x4) -> Words {
+        Words::of(x).and(self.numbers.magnitude).above(self.numbers.largest)
+    }
+
+    #[inline(always)]
+    fn hash(self, x: Words) -> Words {
+        let [first, second] = self.numbers.multipliers;
+        let x = x.xor(x.down::<16>()).times(first);
+        let x = x.xor(x.down::<15>()).times(second);
+        x.xor(x.down::<16>())
+    }
+}
+
+fn round_by<F: Stochastic>(x: &mut [f32], (first, key): (u32, u32), out: &mut [u16]) {
+    let dice = Dice::<F>::new(key);
+    round_all::<F>(x, out, |x, at| dice.round_any(x, first.wrapping_add(at as u32)));
+}
