@@ -1,7 +1,13 @@
-// The analyser: which rank was first out of step, from the dumps that all ranks of a failed job have left.
-//
-//   deno run -P=train src/cli/launch.ts --ranks 4 --dump dumps program.ts
-//   deno run -P=train src/cli/analyse.ts dumps
+/**
+ * The command that analyses a failed job: which rank was first out of step, from the dumps that all ranks left.
+ *
+ * ```sh
+ * deno run -P=train src/cli/launch.ts --ranks 4 --dump dumps program.ts
+ * deno run -P=train src/cli/analyse.ts dumps
+ * ```
+ *
+ * @module
+ */
 
 import { Command } from "commander";
 import { type Dump, parseDump } from "../distributed/records/dump.ts";
@@ -30,7 +36,7 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 /** What the dumps say, line by line. */
-export function report(dumps: readonly Dump[]): string[] {
+function report(dumps: readonly Dump[]): string[] {
   const { worldSize } = dumps[0];
   const silent = Array.from({ length: worldSize }, (_, rank) => rank)
     .filter((rank) => !dumps.some((dump) => dump.rank === rank));

@@ -1,10 +1,18 @@
-// The launcher: N local ranks of one program, their output prefixed, the first failure told last.
-//
-//   deno run -P=train src/cli/launch.ts --ranks 4 examples/hands_on.ts --steps 100
-//
-// On a cluster it is started once on each host, with the same MESHFACTOR_SECRET and the host's own --node:
-//
-//   launch.ts --nodes 2 --node 0 --ranks 4 --master-addr 10.0.0.1 --master-port 29500 --interface eth1 program.ts
+/**
+ * The launcher: starts N local ranks of one program, prefixes their output, and reports the first failure last.
+ *
+ * ```sh
+ * deno run -P=train src/cli/launch.ts --ranks 4 examples/hands_on.ts --steps 100
+ * ```
+ *
+ * On a cluster it is started once on each host, with the same MESHFACTOR_SECRET and the host's own --node:
+ *
+ * ```sh
+ * launch.ts --nodes 2 --node 0 --ranks 4 --master-addr 10.0.0.1 --master-port 29500 --interface eth1 program.ts
+ * ```
+ *
+ * @module
+ */
 
 import { Command, InvalidArgumentError, Option } from "commander";
 import { parsePorts } from "../distributed/wire/listener.ts";

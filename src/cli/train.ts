@@ -1,9 +1,15 @@
-// Trains a language model from the command line, from a folder as Hugging Face has them to another:
-//
-//   deno run -P=train src/cli/train.ts --model gpt2 --data book.txt --save trained
-//   deno run -P=train src/cli/launch.ts --ranks 4 src/cli/train.ts --zero 4 --model gpt2 --data book.txt --save trained
-//
-// By itself it is one rank; under the launcher, or with RANK, WORLD_SIZE and the others set, each process is one of many.
+/**
+ * The command that trains a language model, from a folder in the format of Hugging Face to another:
+ *
+ * ```sh
+ * deno run -P=train src/cli/train.ts --model gpt2 --data book.txt --save trained
+ * deno run -P=train src/cli/launch.ts --ranks 4 src/cli/train.ts --zero 4 --model gpt2 --data book.txt --save trained
+ * ```
+ *
+ * By itself it is one rank; under the launcher, or with RANK, WORLD_SIZE and the others set, each process is one of many.
+ *
+ * @module
+ */
 
 import { loadPretrained, savePretrained } from "../checkpoint/pretrained.ts";
 import type { Device } from "../device/device.ts";

@@ -56,8 +56,12 @@ export interface StepOptions {
  *
  * @example
  * ```ts
- * using optim = new Adafactor(model.parameters(), { lr: 1e-3 });
- * using loss = crossEntropy(await model.forward(tokens), targets);
+ * import { Adafactor, mean, mul, Parameter, requestDevice } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice();
+ * using weight = new Parameter(device, [1, 2, 3, 4], { shape: [2, 2] });
+ * using optim = new Adafactor([weight], { lr: 1e-3 });
+ * using loss = mean(mul(weight, weight));
  * await optim.backward(loss);
  * await optim.step();
  * optim.zeroGrad();

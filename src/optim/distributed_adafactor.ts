@@ -53,13 +53,25 @@ export interface StepTraffic {
  *
  * @example
  * ```ts
- * const mesh = new ProcessGroupMesh(2, 2);
- * const optim = new DistributedAdaFactor(model.parameters());
+ * import { DistributedAdaFactor, launch, Linear, mean, ProcessGroupMesh } from "@meshfactor/adafactor";
+ * import { RandomSource, requestDevice, Tensor } from "@meshfactor/adafactor";
+ *
+ * // One rank of one; on many, launchFromEnv() and, say, new ProcessGroupMesh(2, 2).
+ * await using world = await launch({ rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 });
+ * const mesh = new ProcessGroupMesh(1, world.worldSize);
+ * using device = await requestDevice();
+ * using layer = new Linear(device, { inFeatures: 4, outFeatures: 2, random: new RandomSource(1) });
+ * using optim = new DistributedAdaFactor(layer.parameters());
  * optim.setupDistributed({
  *   tensorParallelGroup: await mesh.getGroupAlongAxis(0),
  *   dataParallelGroup: await mesh.getGroupAlongAxis(1),
  *   zeroStage: 2,
  * });
+ *
+ * using x = Tensor.from(device, [1, 2, 3, 4], { shape: [1, 4] });
+ * using loss = mean(await layer.forward(x));
+ * await optim.backward(loss);
+ * await optim.step();
  * ```
  */
 export class DistributedAdaFactor extends Adafactor {

@@ -1,0 +1,35 @@
+/**
+ * Ranks: how processes find each other, the mesh that they form, its groups with their collectives, and layouts of tensors
+ * that are split over them.
+ *
+ * @module
+ */
+
+export { launch, launchFromEnv } from "./launch.ts";
+export type { World } from "./world.ts";
+export type { WorldOptions } from "./membership/world_options.ts";
+export type { TlsIdentity } from "./wire/tls.ts";
+export type { Dump, GroupDump } from "./records/dump.ts";
+export type { CallRecord, CallState } from "./records/call_recorder.ts";
+export type { MessageRecord } from "./records/message_recorder.ts";
+export { PeerLostError } from "./failures/failure.ts";
+export { type Axes, type Indices, ProcessGroupMesh, type RavelMode } from "./mesh.ts";
+export type {
+  AllToAllOptions,
+  CallOptions,
+  Elements,
+  GroupCounters,
+  ProcessGroup,
+  ReduceOptions,
+} from "./group.ts";
+export type { AlgorithmOptions, TabledOp } from "./calls/algorithm_table.ts";
+export type { Dtype, Reduction } from "./wire/frame.ts";
+export {
+  Layout,
+  type LayoutOptions,
+  type Range,
+  type ShardingGroup,
+  shardRange,
+  type Split,
+  unitRange,
+} from "./layout.ts";

@@ -1,0 +1,130 @@
+/**
+ * Transformers of several families, loaded from and saved to folders as Hugging Face has them, split over ranks by
+ * `parallelize()`.
+ *
+ * @module
+ */
+
+export {
+  type LoadOptions,
+  loadPretrained,
+  type SaveOptions,
+  savePretrained,
+} from "../checkpoint/pretrained.ts";
+export type { StorageOptions } from "../checkpoint/checkpoint_parameters.ts";
+export { alibiBias, type AlibiOptions, alibiSlopes } from "./alibi.ts";
+export { newModel, type NewModelOptions } from "./new_model.ts";
+export { type CheckpointForm, PretrainedModel } from "./pretrained_model.ts";
+export type { CheckpointNames } from "./checkpoint_names.ts";
+export { ModelConfig } from "./model_config.ts";
+export { Decoder, type DecoderInput } from "./decoder.ts";
+export type {
+  AttentionDescription,
+  BlockDescription,
+  DecoderDescription,
+  MlpDescription,
+  NormDescription,
+  PositionDescription,
+  TokenDescription,
+} from "./decoder_description.ts";
+export type { Block, BlockInput, BlockOptions } from "./block.ts";
+export type { Attention, AttentionInput } from "./attention.ts";
+export type { Mlp, MlpInput } from "./mlp.ts";
+export type { LearnedPositions, PositionedInput } from "./learned_positions.ts";
+export type { Activation } from "./activations.ts";
+export type { RotaryFrequencies, RotarySettings } from "./rotary_frequencies.ts";
+export { causalLoss } from "./causal_loss.ts";
+export { vocabParallelCausalLoss } from "./vocab_parallel_causal_loss.ts";
+export { parallelize, type ParallelizeOptions } from "./parallelize.ts";
+export {
+  BertClassifier,
+  type BertDescription,
+  type BertEncoder,
+  type BertInput,
+  BertMaskedLm,
+  type ClassifierOptions,
+  type MaskedLmOptions,
+} from "./bert.ts";
+export {
+  type RelativeBias,
+  T5,
+  type T5Description,
+  type T5Input,
+  type T5Stack,
+  type T5StackDescription,
+  type T5StackInput,
+} from "./t5.ts";
+export type { RelativeBuckets } from "./relative_positions.ts";
+export type { ShiftTokens } from "./shift_right.ts";
+export {
+  type PatchKernel,
+  VitClassifier,
+  type VitDescription,
+  type VitEmbeddings,
+  type VitInput,
+} from "./vit.ts";
+export {
+  type ClassificationLabels,
+  classificationLoss,
+  type ProblemType,
+} from "./classification_loss.ts";
+export { generate, type GenerateOptions, type Sampling } from "./generate.ts";
+
+// Types of other entry points that those above refer to.
+export type {
+  Device,
+  DeviceBuffer,
+  DeviceKind,
+  DeviceStatistics,
+  KernelBindings,
+  KernelName,
+  KernelParams,
+  kernels,
+} from "../device/mod.ts";
+export type {
+  AnyTensor,
+  DropoutMasks,
+  DType,
+  Embedding,
+  FloatTensor,
+  FloatType,
+  GradientFunction,
+  Gradients,
+  GraphNode,
+  HostArray,
+  HostArrays,
+  InitialParametersOptions,
+  InitialValues,
+  Layer,
+  Module,
+  OpNode,
+  Parameter,
+  ParameterSource,
+  RandomSource,
+  RandomStream,
+  Recomputed,
+  RecomputedNode,
+  RotaryAngles,
+  TableLayer,
+  Tensor,
+  Values,
+  VocabParallelCrossEntropyOptions,
+  WantedParameter,
+} from "../nn/mod.ts";
+export type {
+  AllToAllOptions,
+  Axes,
+  CallOptions,
+  Dtype,
+  Elements,
+  GroupCounters,
+  Indices,
+  Layout,
+  ProcessGroup,
+  ProcessGroupMesh,
+  Range,
+  ReduceOptions,
+  Reduction,
+  ShardingGroup,
+  Split,
+} from "../distributed/mod.ts";

@@ -1,0 +1,98 @@
+/**
+ * Tensors, automatic differentiation, differentiable ops and layers, whole and split over tensor-parallel ranks.
+ *
+ * @module
+ */
+
+// Tensors and automatic differentiation.
+export type { DType, FloatType, HostArray, HostArrays, Values } from "../tensor/dtype.ts";
+export { type FloatTensor, Tensor, type TensorOptions } from "../tensor/tensor.ts";
+export { Parameter, type ParameterOptions } from "../tensor/parameter.ts";
+export {
+  type AnyTensor,
+  backward,
+  type GradientFunction,
+  type GradientReceiver,
+  type Gradients,
+  type GraphNode,
+  type OpNode,
+  type Recomputed,
+  type RecomputedNode,
+} from "../tensor/autograd.ts";
+export { recompute } from "../tensor/recompute.ts";
+
+// Differentiable ops.
+export { geluTanh, relu, silu, tanh } from "../ops/activation.ts";
+export { add } from "../ops/add.ts";
+export { addBias } from "../ops/add_bias.ts";
+export { attention, type AttentionDropout, type AttentionOptions } from "../ops/attention.ts";
+export { batchedMatmul } from "../ops/batched_matmul.ts";
+export { cast } from "../ops/cast.ts";
+export { crossEntropy, type CrossEntropyOptions, IGNORE_INDEX } from "../ops/cross_entropy.ts";
+export { dropout, type DropoutOptions, type Dropping } from "../ops/dropout.ts";
+export { embedding, type EmbeddingLookup } from "../ops/embedding.ts";
+export { gelu } from "../ops/gelu.ts";
+export { linear } from "../ops/linear.ts";
+export { matmul } from "../ops/matmul.ts";
+export { mean } from "../ops/mean.ts";
+export { mul } from "../ops/mul.ts";
+export { layerNorm, type LayerNormOptions, rmsNorm, type RmsNormOptions } from "../ops/norm.ts";
+export { permute } from "../ops/permute.ts";
+export { reshape } from "../ops/reshape.ts";
+export { rotary, RotaryAngles, type RotaryOptions } from "../ops/rotary.ts";
+export { scale } from "../ops/scale.ts";
+export { concat, slice, type SliceRange } from "../ops/slice.ts";
+export { softmax } from "../ops/softmax.ts";
+export { sum } from "../ops/sum.ts";
+
+// Layers.
+export { type Layer, Module } from "./module.ts";
+export { Embedding, type EmbeddingOptions, type TableLayer } from "./embedding.ts";
+export { Linear } from "./linear.ts";
+export type { LinearOptions } from "./linear_parameters.ts";
+export { Linear1DCol, type Linear1DColOptions, type Replication } from "./linear_1d_col.ts";
+export { Linear1DRow, type Linear1DRowOptions } from "./linear_1d_row.ts";
+export { VocabParallelEmbedding, type VocabParallelOptions } from "./vocab_parallel_embedding.ts";
+export { VocabParallelHead, type VocabParallelHeadOptions } from "./vocab_parallel_head.ts";
+export {
+  vocabParallelCrossEntropy,
+  type VocabParallelCrossEntropyOptions,
+} from "./vocab_parallel_cross_entropy.ts";
+export { LayerNorm, type LayerNormParameters } from "./layer_norm.ts";
+export { RmsNorm, type RmsNormParameters } from "./rms_norm.ts";
+export type { DropoutMasks } from "./dropout.ts";
+export { TransposedLinear } from "./transposed_linear.ts";
+export { RandomSource, RandomStream } from "./philox.ts";
+
+export type {
+  InitialParametersOptions,
+  InitialValues,
+  ParameterSource,
+  WantedParameter,
+} from "./parameter_source.ts";
+
+// Types of other entry points that those above refer to.
+export type {
+  Device,
+  DeviceBuffer,
+  DeviceKind,
+  DeviceStatistics,
+  KernelBindings,
+  KernelName,
+  KernelParams,
+  kernels,
+} from "../device/mod.ts";
+export type {
+  AllToAllOptions,
+  CallOptions,
+  Dtype,
+  Elements,
+  GroupCounters,
+  Layout,
+  ProcessGroup,
+  Range,
+  ReduceOptions,
+  Reduction,
+  ShardingGroup,
+  Split,
+} from "../distributed/mod.ts";

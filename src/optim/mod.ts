@@ -1,0 +1,86 @@
+/**
+ * Optimizers: Adafactor on one device and distributed, presets, schedules of the learning rate, and the state of other
+ * libraries' optimizers.
+ *
+ * @module
+ */
+
+export { Adafactor, type StepOptions } from "./adafactor.ts";
+export type { WholeParameters } from "./whole_parameters.ts";
+export type {
+  AdafactorOptions,
+  Hyperparameters,
+  WeightDecayScale,
+} from "./options/hyperparameters.ts";
+export type { OptimizerOptions, ParameterGroup } from "./options/parameter_groups.ts";
+export type { LossScaleOptions } from "./options/loss_scaler.ts";
+export { presets } from "./options/presets.ts";
+export {
+  constantSchedule,
+  cosineSchedule,
+  type DecayOptions,
+  inverseSquareRootSchedule,
+  linearSchedule,
+  type Schedule,
+  type WarmupOptions,
+} from "./options/schedule.ts";
+export type { DimRole, Factoring, MemoryOrder } from "./factoring/dim_roles.ts";
+export type { DimView, FactoredView, PaddedRuns } from "./factoring/factored_view.ts";
+export type { OptimizerState, ParameterState } from "./state/parameter_state.ts";
+export {
+  type HuggingFaceState,
+  importHuggingFaceState,
+  importTorchState,
+  type TorchState,
+} from "./state/import_state.ts";
+export type { GradientBlock } from "./step/passes.ts";
+export type { HostGradient, ParameterDiagnostics } from "./step/diagnostics.ts";
+export { NonFiniteGradientError } from "./step/non_finite.ts";
+export {
+  DistributedAdaFactor,
+  type DistributedSetup,
+  type StepTraffic,
+} from "./distributed_adafactor.ts";
+
+// Types of other entry points that those above refer to.
+export type {
+  AnyTensor,
+  DType,
+  FloatTensor,
+  FloatType,
+  GradientFunction,
+  Gradients,
+  GraphNode,
+  HostArray,
+  HostArrays,
+  OpNode,
+  Parameter,
+  Recomputed,
+  RecomputedNode,
+  Tensor,
+  Values,
+} from "../nn/mod.ts";
+export type {
+  AllToAllOptions,
+  CallOptions,
+  Dtype,
+  Elements,
+  GroupCounters,
+  Layout,
+  ProcessGroup,
+  Range,
+  ReduceOptions,
+  Reduction,
+  ShardingGroup,
+  Split,
+} from "../distributed/mod.ts";
+export type {
+  Device,
+  DeviceBuffer,
+  DeviceKind,
+  DeviceStatistics,
+  KernelBindings,
+  KernelName,
+  KernelParams,
+  kernels,
+} from "../device/mod.ts";

@@ -1,0 +1,191 @@
+// What each entry point of the package exports. A value that is renamed or removed breaks programs, so the list is written
+// out here; types have no values, and `deno doc --lint` verifies that those which signatures name are exported too.
+
+import assert from "node:assert/strict";
+import config from "../deno.json" with { type: "json" };
+
+type EntryPoint = keyof typeof config.exports;
+
+/** The values of each entry point, in alphabetical order. */
+const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
+  ".": [
+    "Adafactor",
+    "add",
+    "addBias",
+    "backward",
+    "causalLoss",
+    "constantSchedule",
+    "cosineSchedule",
+    "crossEntropy",
+    "Decoder",
+    "DeviceUnavailableError",
+    "DistributedAdaFactor",
+    "dropout",
+    "Embedding",
+    "gelu",
+    "generate",
+    "IGNORE_INDEX",
+    "inverseSquareRootSchedule",
+    "launch",
+    "launchFromEnv",
+    "LayerNorm",
+    "Layout",
+    "Linear",
+    "Linear1DCol",
+    "Linear1DRow",
+    "linearSchedule",
+    "loadPretrained",
+    "matmul",
+    "mean",
+    "Module",
+    "mul",
+    "newModel",
+    "NonFiniteGradientError",
+    "parallelize",
+    "Parameter",
+    "PeerLostError",
+    "presets",
+    "ProcessGroupMesh",
+    "RandomSource",
+    "recompute",
+    "relu",
+    "requestDevice",
+    "RmsNorm",
+    "savePretrained",
+    "scale",
+    "softmax",
+    "sum",
+    "Tensor",
+    "vocabParallelCausalLoss",
+    "vocabParallelCrossEntropy",
+    "VocabParallelEmbedding",
+    "VocabParallelHead",
+  ],
+  "./optim": [
+    "Adafactor",
+    "constantSchedule",
+    "cosineSchedule",
+    "DistributedAdaFactor",
+    "importHuggingFaceState",
+    "importTorchState",
+    "inverseSquareRootSchedule",
+    "linearSchedule",
+    "NonFiniteGradientError",
+    "presets",
+  ],
+  "./nn": [
+    "add",
+    "addBias",
+    "attention",
+    "backward",
+    "batchedMatmul",
+    "cast",
+    "concat",
+    "crossEntropy",
+    "dropout",
+    "embedding",
+    "Embedding",
+    "gelu",
+    "geluTanh",
+    "IGNORE_INDEX",
+    "layerNorm",
+    "LayerNorm",
+    "linear",
+    "Linear",
+    "Linear1DCol",
+    "Linear1DRow",
+    "matmul",
+    "mean",
+    "Module",
+    "mul",
+    "Parameter",
+    "permute",
+    "RandomSource",
+    "RandomStream",
+    "recompute",
+    "relu",
+    "reshape",
+    "rmsNorm",
+    "RmsNorm",
+    "rotary",
+    "RotaryAngles",
+    "scale",
+    "silu",
+    "slice",
+    "softmax",
+    "sum",
+    "tanh",
+    "Tensor",
+    "TransposedLinear",
+    "vocabParallelCrossEntropy",
+    "VocabParallelEmbedding",
+    "VocabParallelHead",
+  ],
+  "./models": [
+    "alibiBias",
+    "alibiSlopes",
+    "BertClassifier",
+    "BertMaskedLm",
+    "causalLoss",
+    "classificationLoss",
+    "Decoder",
+    "generate",
+    "loadPretrained",
+    "ModelConfig",
+    "newModel",
+    "parallelize",
+    "PretrainedModel",
+    "savePretrained",
+    "T5",
+    "VitClassifier",
+    "vocabParallelCausalLoss",
+  ],
+  "./distributed": [
+    "launch",
+    "launchFromEnv",
+    "Layout",
+    "PeerLostError",
+    "ProcessGroupMesh",
+    "shardRange",
+    "unitRange",
+  ],
+  "./device": ["DeviceUnavailableError", "requestDevice"],
+  "./train": ["main"],
+  "./launch": ["main"],
+  "./analyse": ["main"],
+};
+
+for (const entryPoint of Object.keys(config.exports) as EntryPoint[]) {
+  Deno.test(`${nameOf(entryPoint)} exports the values that programs import from it`, async () => {
+    assert.deepEqual(Object.keys(await load(entryPoint)).toSorted(), VALUES[entryPoint].toSorted());
+  });
+
+  Deno.test(`everything that ${nameOf(entryPoint)} exports is documented`, async () => {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["doc", "--lint", fileOf(entryPoint)],
+      env: { NO_COLOR: "1" },
+    }).output();
+    assert.equal(code, 0, [stdout, stderr].map((text) => new TextDecoder().decode(text)).join(""));
+  });
+}
+
+Deno.test("every value of the main entry point is one of a subpath too", async () => {
+  const subpaths = await Promise.all(
+    (["./optim", "./nn", "./models", "./distributed", "./device"] as const).map(load),
+  );
+  for (const [name, value] of Object.entries(await load("."))) {
+    assert.ok(subpaths.some((subpath) => subpath[name] === value), name);
+  }
+});
+
+function nameOf(entryPoint: EntryPoint): string {
+  return `${config.name}${entryPoint.slice(1)}`;
+}
+
+function fileOf(entryPoint: EntryPoint): string {
+  return new URL(config.exports[entryPoint], new URL("../", import.meta.url)).pathname;
+}
+
+async function load(entryPoint: EntryPoint): Promise<Record<string, unknown>> {
+  return await import(`file://${fileOf(entryPoint)}`);
+}
