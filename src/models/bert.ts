@@ -26,7 +26,10 @@ import type { TokenDescription } from "./decoder_description.ts";
 import type { ProblemType } from "./classification_loss.ts";
 import { firstOfSequence } from "./first_of_sequence.ts";
 import { LearnedPositions } from "./learned_positions.ts";
-import { type CheckpointForm, PretrainedModel } from "./pretrained_model.ts";
+import { type CheckpointForm, type PlanSplitOptions, PretrainedModel } from "./pretrained_model.ts";
+import { planBlocks } from "./split_blocks.ts";
+import { requireGatheredLogits, type SplitPlan } from "./split_plan.ts";
+import { planEmbedding, planVocabulary } from "./split_vocabulary.ts";
 
 /** What differs between encoders. */
 export interface BertDescription {
@@ -182,6 +185,12 @@ export class BertMaskedLm extends PretrainedModel<BertInput> {
     const transformed = this.#activation(await this.transform.forward(encoded));
     return asF32(await this.head.forward(await this.norm.forward(transformed)));
   }
+
+  /** Vocabulary and blocks are split; the transform is not, as a norm follows it. */
+  override async planSplit(plan: SplitPlan, { gatherLogits }: PlanSplitOptions): Promise<void> {
+    planVocabulary(plan, { embedding: this.encoder, output: this, gatherLogits });
+    await planBlocks(plan, this.encoder.blocks);
+  }
 }
 
 /** What a classifier is made of. */
@@ -232,6 +241,15 @@ export class BertClassifier extends PretrainedModel<BertInput> {
     const pooled = tanh(await this.pooler.forward(first));
     const part = inputPartOf(this.classifier);
     return asF32(await this.classifier.forward(this.#dropout.apply(pooled, input.dropout, part)));
+  }
+
+  /** Token table and blocks are split; pooler and classifier as the two layers of an MLP, so that pooled features stay local. */
+  override async planSplit(plan: SplitPlan, { gatherLogits }: PlanSplitOptions): Promise<void> {
+    requireGatheredLogits(this, gatherLogits);
+    planEmbedding(plan, this.encoder);
+    await planBlocks(plan, this.encoder.blocks);
+    plan.columnParallel(this, "pooler");
+    plan.rowParallel(this, "classifier");
   }
 }
 

@@ -5,7 +5,7 @@
 //   logits = head(norm x), projected back to E where E is not D; the head's weight may be the embedding itself
 //
 // One class for GPT-2, Llama, Mistral, Qwen and OPT: a DecoderDescription says what differs, families/ read it from configs.
-// How layers are spread over ranks stands elsewhere; their fields can be replaced by parallel ones.
+// Layers know nothing of ranks: parallelize() replaces them by split ones, as planSplit() says.
 
 import type { Dropout, DropoutMasks } from "../nn/dropout.ts";
 import type { Embedding } from "../nn/embedding.ts";
@@ -19,8 +19,11 @@ import { formatShape, sameShape } from "../tensor/shape.ts";
 import { Block, makeNorm } from "./block.ts";
 import type { DecoderDescription } from "./decoder_description.ts";
 import { LearnedPositions } from "./learned_positions.ts";
-import { type CheckpointForm, PretrainedModel } from "./pretrained_model.ts";
+import { type CheckpointForm, type PlanSplitOptions, PretrainedModel } from "./pretrained_model.ts";
 import { RotaryTables } from "./rotary_tables.ts";
+import { planBlocks } from "./split_blocks.ts";
+import type { SplitPlan } from "./split_plan.ts";
+import { planVocabulary } from "./split_vocabulary.ts";
 
 /** What a {@linkcode Decoder} is given. */
 export interface DecoderInput {
@@ -110,6 +113,12 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     if (this.norm !== undefined) x = await this.norm.forward(x);
     if (this.projectOut !== undefined) x = await this.projectOut.forward(x);
     return asF32(await this.head.forward(x));
+  }
+
+  /** Vocabulary and blocks are split. */
+  override async planSplit(plan: SplitPlan, { gatherLogits }: PlanSplitOptions): Promise<void> {
+    planVocabulary(plan, { embedding: this, output: this, gatherLogits });
+    await planBlocks(plan, this.blocks);
   }
 
   /** Releases all parameters and tables. */

@@ -14,7 +14,7 @@ export {
 export type { StorageOptions } from "../checkpoint/checkpoint_parameters.ts";
 export { alibiBias, type AlibiOptions, alibiSlopes } from "./alibi.ts";
 export { newModel, type NewModelOptions } from "./new_model.ts";
-export { type CheckpointForm, PretrainedModel } from "./pretrained_model.ts";
+export { type CheckpointForm, type PlanSplitOptions, PretrainedModel } from "./pretrained_model.ts";
 export type { CheckpointNames } from "./checkpoint_names.ts";
 export { ModelConfig } from "./model_config.ts";
 export { Decoder, type DecoderInput } from "./decoder.ts";
@@ -36,6 +36,7 @@ export type { RotaryFrequencies, RotarySettings } from "./rotary_frequencies.ts"
 export { causalLoss } from "./causal_loss.ts";
 export { vocabParallelCausalLoss } from "./vocab_parallel_causal_loss.ts";
 export { parallelize, type ParallelizeOptions } from "./parallelize.ts";
+export type { LayerOwner, SplitPlan } from "./split_plan.ts";
 export {
   BertClassifier,
   type BertDescription,
@@ -96,6 +97,8 @@ export type {
   InitialParametersOptions,
   InitialValues,
   Layer,
+  Linear1DColOptions,
+  Linear1DRowOptions,
   Module,
   OpNode,
   Parameter,
@@ -104,6 +107,7 @@ export type {
   RandomStream,
   Recomputed,
   RecomputedNode,
+  Replication,
   RotaryAngles,
   TableLayer,
   Tensor,

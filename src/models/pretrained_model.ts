@@ -6,6 +6,7 @@ import type { ParameterSource } from "../nn/parameter_source.ts";
 import { Block } from "./block.ts";
 import type { CheckpointNames } from "./checkpoint_names.ts";
 import type { ModelConfig } from "./model_config.ts";
+import type { SplitPlan } from "./split_plan.ts";
 
 /** What ties a model to its files. */
 export interface CheckpointForm {
@@ -13,6 +14,12 @@ export interface CheckpointForm {
   readonly config: ModelConfig;
   /** What its parameters are called in model.safetensors. */
   readonly names: CheckpointNames;
+}
+
+/** How `parallelize()` splits a model. */
+export interface PlanSplitOptions {
+  /** Whether forward returns the logits of the whole vocabulary on every rank; if not, this rank's part of them. */
+  readonly gatherLogits: boolean;
 }
 
 /** A model with a config and names. */
@@ -37,6 +44,20 @@ export abstract class PretrainedModel<Input = never> extends Module<Input> {
   /** Takes effect for the forward passes that begin after it. */
   set recompute(what: "nothing" | "blocks") {
     for (const block of this.#blocks()) block.recomputed = what === "blocks";
+  }
+
+  /**
+   * Adds every layer that is split over tensor-parallel ranks to `plan`, for `parallelize()`. It must change nothing itself, so that
+   * a model that cannot be split stays as it was. All ranks of the plan's group call it. A model class that does not override it
+   * cannot be split.
+   *
+   * @throws {TypeError} if a layer was replaced, the options are not supported, or the class does not override this method.
+   * @throws {RangeError} if there are too few heads or features for the ranks.
+   */
+  planSplit(_plan: SplitPlan, _options: PlanSplitOptions): Promise<void> | void {
+    throw new TypeError(
+      `Cannot split a ${this.constructor.name} over ranks: its class does not define planSplit()`,
+    );
   }
 
   #blocks(): Block[] {

@@ -15,9 +15,9 @@ export async function planBlocks(plan: SplitPlan, blocks: readonly Block[]): Pro
   for (const { attention, crossAttention, mlp } of blocks) {
     await planAttention(plan, attention);
     if (crossAttention !== undefined) await planAttention(plan, crossAttention);
-    plan.cutOutput(mlp, "gate");
-    plan.cutOutput(mlp, "up");
-    plan.cutInput(mlp, "down");
+    plan.columnParallel(mlp, "gate");
+    plan.columnParallel(mlp, "up");
+    plan.rowParallel(mlp, "down");
   }
 }
 
@@ -30,11 +30,11 @@ async function planAttention(plan: SplitPlan, attention: Attention): Promise<voi
         "of their own",
     );
   }
-  plan.cutOutput(attention, "qkv", fused);
-  plan.cutOutput(attention, "query", query);
-  plan.cutOutput(attention, "key", keyValue);
-  plan.cutOutput(attention, "value", keyValue);
-  plan.shareHeads(attention, "queryNorm");
-  plan.shareHeads(attention, "keyNorm");
-  plan.cutInput(attention, "output", output);
+  plan.columnParallel(attention, "qkv", fused);
+  plan.columnParallel(attention, "query", query);
+  plan.columnParallel(attention, "key", keyValue);
+  plan.columnParallel(attention, "value", keyValue);
+  plan.headNorm(attention, "queryNorm");
+  plan.headNorm(attention, "keyNorm");
+  plan.rowParallel(attention, "output", output);
 }

@@ -1,5 +1,5 @@
-// What will be replaced when a model is split: every layer is looked at first, and replaced when all of them were found to be
-// such as can be split. A model that cannot be split stays as it was.
+// The layers of a model that parallelize() will replace by split ones. All of them are checked before the first is replaced, so that
+// a model that cannot be split stays as it was.
 
 import type { ProcessGroup } from "../distributed/group.ts";
 import type { ProcessGroupMesh } from "../distributed/mesh.ts";
@@ -11,11 +11,12 @@ import type { Layer } from "../nn/module.ts";
 import { RmsNorm } from "../nn/rms_norm.ts";
 import { TransposedLinear } from "../nn/transposed_linear.ts";
 
-/** A module that has a layer in the field `Name`, or none there. */
+/** A module with an optional layer in the field `Name`. */
 export type LayerOwner<Name extends string> = { [Field in Name]?: Layer | undefined };
 
-/** Layers that are to be split over one axis of a mesh. */
+/** The layers that will be split over one axis of a mesh. */
 export class SplitPlan {
+  /** The mesh of all ranks. */
   readonly mesh: ProcessGroupMesh;
   /** Which axis of the mesh. */
   readonly axis: number;
@@ -29,18 +30,19 @@ export class SplitPlan {
     this.processGroup = processGroup;
   }
 
-  /** Nothing yet; all ranks of the axis must call it. */
+  /** An empty plan; all ranks of the axis must call it. */
   static async along(mesh: ProcessGroupMesh, axis: number): Promise<SplitPlan> {
     return new SplitPlan(mesh, axis, await mesh.getGroupAlongAxis(axis));
   }
 
   /**
-   * Every rank will have some of the output features of `owner[name]`, where there is such a layer.
+   * Splits the output features of the linear layer `owner[name]` over the ranks (column parallel); does nothing if the field is
+   * undefined.
    *
-   * @throws {RangeError} if they are too few for the ranks.
-   * @throws {TypeError} if it is no whole linear layer.
+   * @throws {RangeError} if there are fewer features than ranks.
+   * @throws {TypeError} if the field holds anything but a whole linear layer.
    */
-  cutOutput<Name extends string>(
+  columnParallel<Name extends string>(
     owner: LayerOwner<Name>,
     name: Name,
     options: Linear1DColOptions = { processGroup: this.processGroup },
@@ -54,8 +56,8 @@ export class SplitPlan {
     this.add(() => owner[name] = Linear1DCol.fromNativeModule(whole, options));
   }
 
-  /** As {@linkcode cutOutput} for input features. */
-  cutInput<Name extends string>(
+  /** As {@linkcode columnParallel}, but splits the input features (row parallel). */
+  rowParallel<Name extends string>(
     owner: LayerOwner<Name>,
     name: Name,
     options: Linear1DRowOptions = { processGroup: this.processGroup },
@@ -68,29 +70,42 @@ export class SplitPlan {
     this.add(() => owner[name] = Linear1DRow.fromNativeModule(whole, options));
   }
 
-  /** Every rank will have some of the heads that `owner[name]` norms, where there is such a norm. */
-  shareHeads<Name extends string>(owner: LayerOwner<Name>, name: Name): void {
+  /**
+   * Makes `owner[name]`, an RMS norm of each head's features, sum its gradient over the ranks, which have different heads; does
+   * nothing if the field is undefined.
+   *
+   * @throws {TypeError} if the field holds anything but an `RmsNorm`.
+   */
+  headNorm<Name extends string>(owner: LayerOwner<Name>, name: Name): void {
     const norm = owner[name];
     if (norm === undefined) return;
     if (!(norm instanceof RmsNorm)) throw notWhole(norm, name);
     this.add(() => owner[name] = HeadRmsNorm.fromNativeModule(norm, this));
   }
 
-  /** One more change, which must not fail. */
+  /** Adds a change of the model, which must not throw. */
   add(change: () => void): void {
     this.#changes.push(change);
   }
 
-  /** Changes everything; to be called once. */
+  /** Makes all changes; to be called once. */
   apply(): void {
     for (const change of this.#changes) change();
   }
 }
 
-/** That a layer, in the field `name`, is not the one that the model was made with. */
+/** The error for a layer, in the field `name`, that is not the one which the model was made with. */
 export function notWhole({ constructor: kind }: object, name: string): TypeError {
   return new TypeError(
     `Cannot split ${name}, which is a ${kind.name}: split a model none of whose layers were replaced`,
+  );
+}
+
+/** Requires `gatherLogits` of a classifier: its last layer is row parallel, which gives every rank the logits of all classes. */
+export function requireGatheredLogits(model: object, isWanted: boolean): void {
+  if (isWanted) return;
+  throw new TypeError(
+    `Cannot leave the logits of a ${model.constructor.name} on the ranks of their classes: leave gatherLogits out`,
   );
 }
 

@@ -1,5 +1,5 @@
-// How a vocabulary is split over tensor-parallel ranks: each has some rows of the token table, and the same of the output layer,
-// bias included, whether its weight is the table or its own.
+// Splits a vocabulary over tensor-parallel ranks: each has some rows of the token table, and the same rows of the output layer, bias
+// included, whether that is tied to the table or has a weight of its own.
 
 import { Embedding } from "../nn/embedding.ts";
 import { Linear } from "../nn/linear.ts";
@@ -9,49 +9,49 @@ import { VocabParallelHead } from "../nn/vocab_parallel_head.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { notWhole, type SplitPlan } from "./split_plan.ts";
 
-/** A module that looks tokens up. */
-export interface TokenReader {
+/** A module that embeds tokens. */
+export interface TokenEmbedder {
   tokens: Module<Tensor<"u32">>;
 }
 
-/** A module that guesses tokens. */
-export interface TokenWriter {
+/** A module that predicts tokens. */
+export interface TokenPredictor {
   head: Layer;
 }
 
-/** Plans to split the table of a model that guesses no tokens. @throws {TypeError} if it is no whole one */
-export function planTable(plan: SplitPlan, reader: TokenReader): void {
-  const table = wholeTable(reader);
-  plan.add(() => reader.tokens = VocabParallelEmbedding.fromNativeModule(table, plan));
+/** Plans to split the token table of a model that predicts no tokens. @throws {TypeError} if the table was replaced */
+export function planEmbedding(plan: SplitPlan, embedding: TokenEmbedder): void {
+  const table = wholeTable(embedding);
+  plan.add(() => embedding.tokens = VocabParallelEmbedding.fromNativeModule(table, plan));
 }
 
 /**
- * Plans to split the table and the head; every rank gets the logits of all tokens, or those of its own.
+ * Plans to split the token table and the output layer; forward then returns the logits of all tokens, or of this rank's rows.
  *
- * @throws {TypeError} if one of them is no whole one.
+ * @throws {TypeError} if one of them was replaced.
  */
 export function planVocabulary(
   plan: SplitPlan,
-  { reader, writer, gatherLogits }: {
-    readonly reader: TokenReader;
-    readonly writer: TokenWriter;
+  { embedding, output, gatherLogits }: {
+    readonly embedding: TokenEmbedder;
+    readonly output: TokenPredictor;
     readonly gatherLogits: boolean;
   },
 ): void {
-  const [table, { head }] = [wholeTable(reader), writer];
+  const [table, { head }] = [wholeTable(embedding), output];
   if (!(head instanceof Linear)) throw notWhole(head, "head");
   const isTied = head.weight === table.weight;
   const options = { processGroup: plan.processGroup, gatherOutput: gatherLogits };
   plan.add(() => {
     const shard = VocabParallelEmbedding.fromNativeModule(table, options);
-    reader.tokens = shard;
-    writer.head = isTied
+    embedding.tokens = shard;
+    output.head = isTied
       ? VocabParallelHead.tiedTo(shard, { ...options, bias: head.bias })
       : VocabParallelHead.fromNativeModule(head, options);
   });
 }
 
-function wholeTable({ tokens }: TokenReader): Embedding {
+function wholeTable({ tokens }: TokenEmbedder): Embedding {
   if (tokens instanceof Embedding) return tokens;
   throw notWhole(tokens, "tokens");
 }

@@ -7,12 +7,14 @@
 // scores that all blocks of a stack share (relative_positions.ts). Where the head's weight is the table E, what goes in is
 // scaled by 1 / sqrt(D) in the first T5, and not in its later versions, which also untied the two.
 
+import { Layout } from "../distributed/layout.ts";
 import type { Dropout, DropoutMasks } from "../nn/dropout.ts";
 import type { Embedding } from "../nn/embedding.ts";
 import { LayerMaker } from "../nn/layer_maker.ts";
 import { Linear } from "../nn/linear.ts";
 import { type Layer, Module } from "../nn/module.ts";
 import type { ParameterSource } from "../nn/parameter_source.ts";
+import { takeShard } from "../nn/shard_of.ts";
 import { asF32 } from "../ops/cast.ts";
 import { embeddingAt } from "../ops/embedding.ts";
 import { permute } from "../ops/permute.ts";
@@ -21,9 +23,12 @@ import type { Parameter } from "../tensor/parameter.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Block, type BlockOptions, makeNorm } from "./block.ts";
-import { type CheckpointForm, PretrainedModel } from "./pretrained_model.ts";
+import { type CheckpointForm, type PlanSplitOptions, PretrainedModel } from "./pretrained_model.ts";
 import { shiftRight, type ShiftTokens } from "./shift_right.ts";
 import { offsetBuckets, type RelativeBuckets } from "./relative_positions.ts";
+import { planBlocks } from "./split_blocks.ts";
+import type { SplitPlan } from "./split_plan.ts";
+import { planVocabulary } from "./split_vocabulary.ts";
 
 /** What differs between models. */
 export interface T5Description {
@@ -137,6 +142,15 @@ export class T5 extends PretrainedModel<T5Input> {
     return await this.encoder.forward({ x: await this.tokens.forward(tokens), mask, dropout });
   }
 
+  /** Vocabulary, blocks and the heads of both relative biases are split. */
+  override async planSplit(plan: SplitPlan, { gatherLogits }: PlanSplitOptions): Promise<void> {
+    planVocabulary(plan, { embedding: this, output: this, gatherLogits });
+    for (const { blocks, relativeBias } of [this.encoder, this.decoder]) {
+      await planBlocks(plan, blocks);
+      relativeBias.planSplit(plan);
+    }
+  }
+
   /**
    * What the decoder reads to write `labels` [B, T], where `IGNORE_INDEX` ones do not count: [B, T], released with what is computed
    * from them.
@@ -227,6 +241,13 @@ export class RelativeBias extends Module<number> {
       const rows = offsetBuckets(this.#buckets, { queries: length, keys: length });
       return permute(embeddingAt(this.weight, rows, { shape: [rows.length] }), [1, 0]);
     });
+  }
+
+  /** Every rank keeps the columns of its heads: T5 has as many heads of keys as of queries, so any head can be cut off. */
+  planSplit(plan: SplitPlan): void {
+    const { weight } = this;
+    const layout = new Layout(weight.shape, [{ dim: 1, group: plan.processGroup }]);
+    plan.add(() => this.weight = takeShard(weight, layout));
   }
 }
 

@@ -22,7 +22,9 @@ import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { Block, type BlockOptions, makeNorm } from "./block.ts";
 import type { ProblemType } from "./classification_loss.ts";
 import { firstOfSequence } from "./first_of_sequence.ts";
-import { type CheckpointForm, PretrainedModel } from "./pretrained_model.ts";
+import { type CheckpointForm, type PlanSplitOptions, PretrainedModel } from "./pretrained_model.ts";
+import { planBlocks } from "./split_blocks.ts";
+import { requireGatheredLogits, type SplitPlan } from "./split_plan.ts";
 
 /** What differs between models. */
 export interface VitDescription {
@@ -97,6 +99,14 @@ export class VitClassifier extends PretrainedModel<VitInput> {
     let x = this.#dropout.apply(await this.embeddings.forward(pixels), dropout);
     for (const block of this.blocks) x = await block.forward({ x, dropout });
     return asF32(await this.classifier.forward(firstOfSequence(await this.norm.forward(x))));
+  }
+
+  /** Blocks are split, and the classifier by input features. */
+  override async planSplit(plan: SplitPlan, { gatherLogits }: PlanSplitOptions): Promise<void> {
+    requireGatheredLogits(this, gatherLogits);
+    await planBlocks(plan, this.blocks);
+    const { processGroup } = plan;
+    plan.rowParallel(this, "classifier", { processGroup, parallelInput: false });
   }
 }
 
