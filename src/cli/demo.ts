@@ -6,8 +6,10 @@
 // Its published types bring Node's with them, which disagree with Deno's on events.
 import { SingleBar } from "cli-progress";
 import { launchLocalRanks, type RankLine } from "../distributed/launcher/local_ranks.ts";
-import { readText, splitCorpus } from "../train/corpus.ts";
-import { heldOutStarts, type TrainingEvent } from "../train/language_training.ts";
+import { splitCorpus } from "../train/corpus.ts";
+import { readText } from "../train/text_files.ts";
+import { heldOutStarts } from "../train/language_training.ts";
+import type { TrainingEvent } from "../train/language_training_options.ts";
 import { Order2Baseline } from "../train/order2_baseline.ts";
 import { Interrupt } from "./interrupt.ts";
 import { demoFlags, type DemoOptions, parseDemoOptions } from "./demo_options.ts";

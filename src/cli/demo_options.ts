@@ -2,17 +2,13 @@
 
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { DeviceKind } from "../device/device.ts";
-import { BATCH, DEFAULT_STEPS, HEADS } from "./demo_training.ts";
+import { BATCH, DEFAULT_STEPS, type DemoTrainingOptions, HEADS } from "./demo_training.ts";
 
 /** The demo's flags. */
-export interface DemoOptions {
-  readonly steps: number;
+export interface DemoOptions extends DemoTrainingOptions {
   readonly ranks: number;
-  readonly tensor: number;
-  readonly zero: number;
   readonly device: DeviceKind | "auto";
   readonly data: readonly string[];
-  readonly seed: number;
 }
 
 /** Parses flags; prints help or what is wrong, and exits, as command lines do. */

@@ -2,8 +2,10 @@
 
 import { requestDevice } from "../device/request_device.ts";
 import { launchFromEnv } from "../distributed/launch.ts";
-import { readText, splitCorpus } from "../train/corpus.ts";
-import { type TrainingEvent, trainLanguageModel } from "../train/language_training.ts";
+import { splitCorpus } from "../train/corpus.ts";
+import { readText } from "../train/text_files.ts";
+import { trainLanguageModel } from "../train/language_training.ts";
+import type { TrainingEvent } from "../train/language_training_options.ts";
 import { parseDemoOptions } from "./demo_options.ts";
 import { demoModel, demoTraining } from "./demo_training.ts";
 

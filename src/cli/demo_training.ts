@@ -9,8 +9,15 @@ import { newModel } from "../models/new_model.ts";
 import { RandomSource } from "../nn/philox.ts";
 import { linearSchedule } from "../optim/options/schedule.ts";
 import type { Corpus } from "../train/corpus.ts";
-import type { LanguageTrainingOptions } from "../train/language_training.ts";
-import type { DemoOptions } from "./demo_options.ts";
+import type { LanguageTrainingOptions } from "../train/language_training_options.ts";
+
+/** The flags of the demo that concern its training. */
+export interface DemoTrainingOptions {
+  readonly steps: number;
+  readonly tensor: number;
+  readonly zero: number;
+  readonly seed: number;
+}
 
 /** Steps of training, if nothing else is asked for: enough to do better than an order-2 byte model on the default text. */
 export const DEFAULT_STEPS = 800;
@@ -46,7 +53,7 @@ export function demoModel(device: Device, seed: number): Decoder {
 
 /** How it is trained on `text`, and on what mesh. */
 export function demoTraining(
-  { steps, tensor, zero, seed }: Pick<DemoOptions, "steps" | "tensor" | "zero" | "seed">,
+  { steps, tensor, zero, seed }: DemoTrainingOptions,
   text: Corpus,
 ): LanguageTrainingOptions {
   return {

@@ -20,12 +20,8 @@ import type { World } from "../distributed/world.ts";
 import { Decoder } from "../models/decoder.ts";
 import { newModel } from "../models/new_model.ts";
 import { RandomSource } from "../nn/philox.ts";
-import {
-  heldOutStarts,
-  type LanguageTrainingOptions,
-  type TrainingEvent,
-  trainLanguageModel,
-} from "../train/language_training.ts";
+import { heldOutStarts, trainLanguageModel } from "../train/language_training.ts";
+import type { LanguageTrainingOptions, TrainingEvent } from "../train/language_training_options.ts";
 import { Order2Baseline } from "../train/order2_baseline.ts";
 import { byteTokenizer, readTokenizer, type Tokenizer } from "../train/tokenizer.ts";
 import { readTokens, splitTail } from "../train/tokens.ts";

@@ -2,7 +2,7 @@
 // sentences for who does. Only rank 0 tells.
 
 import { SingleBar } from "cli-progress";
-import type { TrainingEvent } from "../train/language_training.ts";
+import type { TrainingEvent } from "../train/language_training_options.ts";
 
 /** What is told, one object to a line; tokens of a sample are text here. */
 export type TrainMessage =

@@ -15,7 +15,7 @@ import { matmulForward, multiply } from "../ops/matmul.ts";
 import { inF32 } from "../ops/operands.ts";
 import { allReduce } from "../tensor/exchange.ts";
 import { rowsAndCols } from "../tensor/shape.ts";
-import { letSocketsMove } from "../tensor/socket_turns.ts";
+import { pollSockets } from "../tensor/event_loop.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 
 /** How a weight lies in memory: [O, I], or [I, O] as in transformers' Conv1D. */
@@ -85,7 +85,7 @@ async function productDuring(
   const sliceRows = Math.max(1, Math.floor(SLICE_MULTIPLY_ADDS / (k * n)));
   let rowEnd = 0;
   while (rowEnd < m) {
-    if (isExchanging) await letSocketsMove();
+    if (isExchanging) await pollSockets();
     const rowBegin = rowEnd;
     rowEnd = isExchanging ? Math.min(m, rowBegin + sliceRows) : m;
     multiply("matmul_tn", { a, b, out }, { m, n, k, rowBegin, rowEnd });

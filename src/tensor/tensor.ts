@@ -1,10 +1,13 @@
 // A tensor: memory of one device, a shape, an element type, and how it was computed (autograd.ts, with the rules of who
-// owns what). Rows of the last dim lie one after the other, without gaps.
+// owns what). Rows of the last dim follow one another in memory, without gaps.
 //
 //   using x = Tensor.from(device, [1, 2, 3, 4, 5, 6], { shape: [2, 3], requiresGrad: true });
 //   using loss = mean(gelu(x));
 //   await loss.backward();
 //   console.log(await loss.item(), await x.grad?.data());
+//
+// tensor.ts, autograd.ts and graph.ts import each other: a tensor refers to the node that computed it, nodes refer to tensors, and
+// `Tensor.backward()` is a method. They are one idea in three files; only types close the circle.
 
 import type { Device, DeviceBuffer } from "../device/device.ts";
 import { backward, type GraphNode, releaseIntermediates } from "./autograd.ts";

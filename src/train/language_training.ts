@@ -1,87 +1,19 @@
 // Trains a language model on one rank of a tensor-parallel x data-parallel mesh: the whole loop, with what happens told as it
 // happens. Every rank runs it with the same options, and the same is told on all of them.
 
-import { setImmediate } from "node:timers/promises";
 import type { ProcessGroup } from "../distributed/group.ts";
 import { ProcessGroupMesh } from "../distributed/mesh.ts";
 import type { World } from "../distributed/world.ts";
 import type { Decoder } from "../models/decoder.ts";
 import { RandomSource } from "../nn/philox.ts";
 import { DistributedAdaFactor } from "../optim/distributed_adafactor.ts";
-import type { OptimizerOptions } from "../optim/options/parameter_groups.ts";
-import type { Schedule } from "../optim/options/schedule.ts";
+import { eventLoopTurns } from "../tensor/event_loop.ts";
+import type { LanguageTrainingOptions, TrainingEvent } from "./language_training_options.ts";
 import { placeModel } from "./placed_model.ts";
 import { requireSameTraining } from "./same_training.ts";
 import { sampleTokens } from "./sampling.ts";
 import { drawStarts, evenStarts } from "./token_batch.ts";
-import type { TokenSplit } from "./tokens.ts";
 import { evaluateWindows, stepOnWindows, type WindowTrainer } from "./window_step.ts";
-
-/** How to train; the same on all ranks but for what is told and heard. */
-export interface LanguageTrainingOptions {
-  readonly text: TokenSplit;
-  /** Tokens of a window. */
-  readonly context: number;
-  /** Windows of a micro-batch, over all ranks: at least one for each data-parallel rank. */
-  readonly batch: number;
-  /** Micro-batches of a step. */
-  readonly accumulate: number;
-  readonly steps: number;
-  /** Ranks that split the model, and ranks that split the batch and the optimizer's state. */
-  readonly tensor: number;
-  readonly zero: number;
-  readonly zeroStage: 1 | 2;
-  /** Step size; without it Adafactor's relative step, times each parameter's RMS. */
-  readonly lr?: Schedule | undefined;
-  /**
-   * In training the model drops with the probabilities of its config, as in transformers, or everywhere with this one; never
-   * when it is evaluated. Default: 0, nothing is dropped.
-   */
-  readonly dropout?: "config" | number;
-  /** What the model does not keep for backward, and computes again: see `PretrainedModel.recompute`. Default: nothing. */
-  readonly recompute?: "nothing" | "blocks";
-  /** How 16-bit parameters are stepped, and momentum. */
-  readonly optimizer?: Pick<OptimizerOptions, "masterWeights" | "rounding" | "beta1">;
-  /** Steps between evaluations; 0 for none but before and after. */
-  readonly evaluateEvery: number;
-  /** Held-out tokens of an evaluation, at least a window. */
-  readonly evaluateTokens: number;
-  /** Of windows, of dropout, of random rounding and of the sample. */
-  readonly seed: number;
-  /** What to write at the end. */
-  readonly sample?: {
-    readonly prompt: readonly number[];
-    readonly length: number;
-    readonly temperature: number;
-  } | undefined;
-  /** Ends training after the present step, on all ranks if it fires on one. */
-  readonly signal?: AbortSignal;
-  /** Is told what happens. */
-  readonly onEvent?: (event: TrainingEvent) => void;
-}
-
-/** What happens in a training. */
-export type TrainingEvent =
-  | {
-    readonly kind: "step";
-    readonly step: number;
-    /** Mean loss of the step's windows in nats per token, before its update. */
-    readonly loss: number;
-    readonly lr?: number;
-    readonly tokensPerSecond: number;
-    /** Bytes that this rank sent. */
-    readonly bytesSent: number;
-  }
-  | {
-    readonly kind: "evaluation";
-    /** Steps taken before it. */
-    readonly step: number;
-    /** Mean loss on held-out windows in nats per token. */
-    readonly loss: number;
-    /** e^loss */
-    readonly perplexity: number;
-  }
-  | { readonly kind: "sample"; readonly tokens: readonly number[] };
 
 /** How a training ended. */
 export interface LanguageTrainingResult {
@@ -196,7 +128,7 @@ async function shareStep(
   { loss, signal }: { readonly loss: number; readonly signal: AbortSignal | undefined },
 ): Promise<{ readonly loss: number; readonly isStopped: boolean }> {
   // On one rank of wasm nothing else waits for the event loop, which brings signals.
-  await setImmediate();
+  await eventLoopTurns(1);
   const sums = Float64Array.of(loss, signal?.aborted ? 1 : 0);
   await group.allReduce(sums);
   return { loss: sums[0] / group.size, isStopped: sums[1] > 0 };

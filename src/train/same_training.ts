@@ -3,7 +3,7 @@
 import type { ProcessGroup } from "../distributed/group.ts";
 import type { Decoder } from "../models/decoder.ts";
 import { requireAgreement } from "./agreement.ts";
-import type { LanguageTrainingOptions } from "./language_training.ts";
+import type { LanguageTrainingOptions } from "./language_training_options.ts";
 import type { Tokens } from "./tokenizer.ts";
 
 /** Does nothing if all ranks are about to do the same. @throws {Error} on all of them, naming what differs */

@@ -2,6 +2,7 @@
 // model goes on with text, it answers nothing.
 
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
+import { disk } from "../checkpoint/disk.ts";
 
 /** Tokens one after the other, each as small as the vocabulary lets it be. */
 export type Tokens =
@@ -36,7 +37,7 @@ export const byteTokenizer: Tokenizer = {
  */
 export async function readTokenizer(path: string): Promise<Tokenizer> {
   try {
-    const settings = JSON.parse(await Deno.readTextFile(path));
+    const settings = JSON.parse(await disk.readText(path));
     const config = await textBeside(path, "tokenizer_config.json");
     const tokenizer = new HuggingFaceTokenizer(
       settings,
@@ -74,10 +75,6 @@ function withVocabulary(tokenizer: HuggingFaceTokenizer, path: string): Tokenize
 
 /** The text of a file in the folder of `path`; undefined if there is none. */
 async function textBeside(path: string, name: string): Promise<string | undefined> {
-  try {
-    return await Deno.readTextFile(path.replace(/[^/\\]*$/, name));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  const beside = path.replace(/[^/\\]*$/, name);
+  return await disk.has(beside) ? await disk.readText(beside) : undefined;
 }

@@ -7,7 +7,7 @@
 // letter or digit and a newline, where the tokenizers of GPT-2, Llama 3 and Qwen cut anyway: their tokens are those of the
 // whole text. Tokenizers that put a blank before text (SentencePiece) put one more before each piece.
 
-import { readText } from "./corpus.ts";
+import { readText } from "./text_files.ts";
 import type { Tokenizer, Tokens } from "./tokenizer.ts";
 
 /** Tokens to train on, and tokens to judge by that are never trained on. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readText, splitCorpus } from "../../src/train/corpus.ts";
+import { splitCorpus } from "../../src/train/corpus.ts";
+import { readText } from "../../src/train/text_files.ts";
 
 Deno.test("readText() reads folders in the order of paths and leaves out what is not text", async () => {
   const folder = await Deno.makeTempDir();

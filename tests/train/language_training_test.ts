@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import type { World } from "../../src/distributed/world.ts";
-import {
-  type LanguageTrainingOptions,
-  type TrainingEvent,
-  trainLanguageModel,
-} from "../../src/train/language_training.ts";
+import { trainLanguageModel } from "../../src/train/language_training.ts";
+import type {
+  LanguageTrainingOptions,
+  TrainingEvent,
+} from "../../src/train/language_training_options.ts";
 import { splitTail } from "../../src/train/tokens.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 import { smallGpt2, smallText } from "../support/train/small_gpt2.ts";

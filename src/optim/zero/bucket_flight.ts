@@ -16,7 +16,7 @@
 import type { DeviceBuffer } from "../../device/device.ts";
 import type { AnyTensor, GradientReceiver } from "../../tensor/autograd.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
-import { letSocketsMove } from "../../tensor/socket_turns.ts";
+import { pollSockets } from "../../tensor/event_loop.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Packing } from "./packing.ts";
 import type { DataParallelism } from "./zero.ts";
@@ -99,7 +99,7 @@ export class BucketFlight implements GradientReceiver {
   betweenNodes(): Promise<void> | undefined {
     if (this.#inFlight.length === 0) return undefined;
     if (performance.now() - this.#socketsMovedAt < MS_BETWEEN_SOCKET_TURNS) return undefined;
-    return letSocketsMove().finally(() => this.#socketsMovedAt = performance.now());
+    return pollSockets().finally(() => this.#socketsMovedAt = performance.now());
   }
 
   /** This rank's part of every bucket, once all have landed. @throws what stopped one */

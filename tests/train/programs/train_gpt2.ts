@@ -1,7 +1,8 @@
 // One rank of a training of a small GPT-2 with sizes that no mesh divides; rank 0 prints its losses as JSON.
 
 import { launchFromEnv } from "../../../src/distributed/launch.ts";
-import { type TrainingEvent, trainLanguageModel } from "../../../src/train/language_training.ts";
+import { trainLanguageModel } from "../../../src/train/language_training.ts";
+import type { TrainingEvent } from "../../../src/train/language_training_options.ts";
 import { splitTail } from "../../../src/train/tokens.ts";
 import { SMALL_CONTEXT as context, smallGpt2, smallText } from "../../support/train/small_gpt2.ts";
 
