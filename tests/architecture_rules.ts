@@ -103,6 +103,8 @@ const standingCircles: readonly (readonly string[])[] = [
 
 const seesDistributed = ["src/tensor/exchange.ts", "src/tensor/parameter.ts"];
 
+// `Deno.` and `node:` outside distributed/ and cli/ stand only in checkpoint/disk.ts (files of checkpoints), train/text_files.ts
+// (folders of text) and what device/webgpu/ needs of Deno's WebGPU.
 const owners = [
   { what: /^rust_collectives\//, owner: /^src\/distributed\/calls\/engine\.ts$/ },
   { what: /^rust_kernels\//, owner: /^src\/device\/wasm\.ts$/ },

@@ -5,6 +5,8 @@
 
 import * as v from "valibot";
 import { sameShape } from "../tensor/shape.ts";
+import { disk } from "./disk.ts";
+import type { FileSystem } from "./file_system.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
 import { SafetensorsError, type TensorEntry } from "./safetensors_header.ts";
 
@@ -27,15 +29,15 @@ export class CheckpointFolder implements Disposable {
    * @throws {SafetensorsError} if a file is damaged, or the index and the files contradict each other, naming the tensor.
    * @throws {Deno.errors.NotFound} if there is neither a file nor an index.
    */
-  static async open(folder: string): Promise<CheckpointFolder> {
+  static async open(folder: string, from: FileSystem = disk): Promise<CheckpointFolder> {
     using stack = new DisposableStack();
     const files: SafetensorsFile[] = [];
     const open = async (name: string) => {
-      const file = stack.use(await SafetensorsFile.open(`${folder}/${name}`));
+      const file = stack.use(await SafetensorsFile.open(`${folder}/${name}`, from));
       files.push(file);
       return file;
     };
-    const index = await readIndex(`${folder}/${INDEX}`);
+    const index = await readIndex(`${folder}/${INDEX}`, from);
     const fileOf = new Map<string, SafetensorsFile>();
     if (index === undefined) {
       const file = await open(SINGLE);
@@ -124,17 +126,14 @@ const fileName = v.pipe(v.string(), v.regex(/^[\w.-]+\.safetensors$/));
 const indexShape = v.object({ weight_map: v.record(v.string(), fileName) });
 
 /** Which file has which tensor; undefined if there is no index. */
-async function readIndex(path: string): Promise<ReadonlyMap<string, string> | undefined> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+async function readIndex(
+  path: string,
+  from: FileSystem,
+): Promise<ReadonlyMap<string, string> | undefined> {
+  if (!await from.has(path)) return undefined;
   const { output, issues } = v.safeParse(
     v.pipe(v.string(), v.parseJson(), indexShape),
-    text,
+    await from.readText(path),
     { abortEarly: true },
   );
   if (issues === undefined) return new Map(Object.entries(output.weight_map));

@@ -12,6 +12,7 @@ import type { Architecture, PretrainedModel } from "../models/pretrained_model.t
 import type { FloatType } from "../tensor/dtype.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
 import { CheckpointParameters, type StorageOptions } from "./checkpoint_parameters.ts";
+import { disk } from "./disk.ts";
 import type { SafetensorsDtype } from "./safetensors_header.ts";
 import { inWritingOrder, writeSafetensors } from "./safetensors_write.ts";
 import { wholeBytes } from "./whole_bytes.ts";
@@ -39,7 +40,7 @@ export async function loadPretrained<Model extends PretrainedModel = PretrainedM
 ): Promise<Model> {
   const { model: wanted, ...storage } = options;
   const where = `${folder}/${CONFIG}`;
-  const config = new ModelConfig(await Deno.readTextFile(where), { where });
+  const config = new ModelConfig(await disk.readText(where), { where });
   const architecture = architectureOf(config);
   using files = await CheckpointFolder.open(folder);
   const twinsDiffer = await haveDifferentTwins(files, architecture);
@@ -90,8 +91,8 @@ export async function savePretrained(
     for (const { bytes } of inWritingOrder(tensors)) await bytes();
     return;
   }
-  await Deno.mkdir(folder, { recursive: true });
-  if (await exists(`${folder}/${INDEX}`)) {
+  await disk.makeFolder(folder);
+  if (await disk.has(`${folder}/${INDEX}`)) {
     throw new TypeError(
       `Cannot save into ${folder}, which holds several files and an index: take another folder`,
     );
@@ -100,7 +101,7 @@ export async function savePretrained(
   const dtypes = new Set([...parameters.values()].map(({ dtype }) => dtype));
   const [dtype] = dtypes;
   const { text } = dtypes.size === 1 ? config.withDtype(IN_CONFIG[dtype]) : config;
-  await Deno.writeTextFile(`${folder}/${CONFIG}`, text);
+  await disk.write(`${folder}/${CONFIG}`, [new TextEncoder().encode(text)]);
 }
 
 async function haveDifferentTwins(
@@ -108,16 +109,6 @@ async function haveDifferentTwins(
   { twins: [one, other] = ["", ""] }: Architecture,
 ): Promise<boolean> {
   return files.holds(one) && files.holds(other) && !await files.equal(one, other);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 const CONFIG = "config.json";

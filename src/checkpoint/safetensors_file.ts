@@ -1,5 +1,7 @@
-// A safetensors file that is open for reading: the header is parsed at once, values are read when they are asked for.
+// A safetensors file open for reading: the header is parsed when it is opened, values are read on demand.
 
+import { disk } from "./disk.ts";
+import type { FileSystem, ReadableFile } from "./file_system.ts";
 import {
   headerLength,
   parseHeader,
@@ -10,15 +12,14 @@ import {
   type TensorEntry,
 } from "./safetensors_header.ts";
 
-/** An open file; it owns the handle. */
+/** An open file. Disposing it closes it. */
 export class SafetensorsFile implements Disposable {
-  /** Where it lies. */
+  /** Its path. */
   readonly path: string;
-  readonly #file: Deno.FsFile;
+  readonly #file: ReadableFile;
   readonly #header: SafetensorsHeader;
-  #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, file: Deno.FsFile, header: SafetensorsHeader) {
+  private constructor(path: string, file: ReadableFile, header: SafetensorsHeader) {
     this.path = path;
     this.#file = file;
     this.#header = header;
@@ -29,13 +30,13 @@ export class SafetensorsFile implements Disposable {
    *
    * @throws {SafetensorsError} naming the file and what is wrong with it.
    */
-  static async open(path: string): Promise<SafetensorsFile> {
+  static async open(path: string, files: FileSystem = disk): Promise<SafetensorsFile> {
     using stack = new DisposableStack();
-    const file = stack.use(await Deno.open(path));
-    const { size } = await file.stat();
+    const file = stack.use(await files.open(path));
+    const { size } = file;
     try {
-      const prefix = await readUpTo(file, PREFIX_BYTES);
-      const json = await readUpTo(file, headerLength(prefix, size));
+      const prefix = await file.read(0, PREFIX_BYTES);
+      const json = await file.read(PREFIX_BYTES, PREFIX_BYTES + headerLength(prefix, size));
       const opened = new SafetensorsFile(path, file, parseHeader(json, size));
       stack.move();
       return opened;
@@ -45,12 +46,12 @@ export class SafetensorsFile implements Disposable {
     }
   }
 
-  /** What it holds, by name. */
+  /** Its tensors by name. */
   get tensors(): ReadonlyMap<string, TensorEntry> {
     return this.#header.tensors;
   }
 
-  /** Texts that travel with the tensors. */
+  /** Texts stored beside the tensors. */
   get metadata(): Readonly<Record<string, string>> {
     return this.#header.metadata;
   }
@@ -68,13 +69,7 @@ export class SafetensorsFile implements Disposable {
     const entry = this.tensors.get(name);
     if (entry === undefined) throw new RangeError(`There is no tensor ${name} in ${this.path}`);
     const { begin, end } = rows === undefined ? entry : rowsOf(name, { entry, rows });
-    // The handle has one position: reads wait for each other.
-    const reading = this.#last.then(async () => {
-      await this.#file.seek(begin, Deno.SeekMode.Start);
-      return await readUpTo(this.#file, end - begin);
-    });
-    this.#last = reading.catch(() => {});
-    const bytes = await reading;
+    const bytes = await this.#file.read(begin, end);
     if (bytes.length < end - begin) {
       throw new SafetensorsError(`Cannot read ${name} from ${this.path}: the file was cut off`);
     }
@@ -83,7 +78,7 @@ export class SafetensorsFile implements Disposable {
 
   /** Closes the file. */
   [Symbol.dispose](): void {
-    this.#file.close();
+    this.#file[Symbol.dispose]();
   }
 }
 
@@ -102,16 +97,4 @@ function rowsOf(
   }
   const rowBytes = rest.reduce((product, each) => product * each, SAFETENSORS_BYTES[dtype]);
   return { begin: begin + rows.begin * rowBytes, end: begin + rows.end * rowBytes };
-}
-
-/** `length` bytes from the present position, fewer if the file ends. */
-async function readUpTo(file: Deno.FsFile, length: number): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  while (at < length) {
-    const count = await file.read(bytes.subarray(at));
-    if (count === null) break;
-    at += count;
-  }
-  return bytes.subarray(0, at);
 }

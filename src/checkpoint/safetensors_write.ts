@@ -1,5 +1,7 @@
-// Writes a safetensors file: beside its place first, then moved there, so that a file that is there is whole.
+// Writes a safetensors file: the header, then the values of one tensor after the other.
 
+import { disk } from "./disk.ts";
+import type { FileSystem } from "./file_system.ts";
 import {
   byteLength,
   encodeHeader,
@@ -20,35 +22,35 @@ export interface TensorToWrite {
  * Writes `tensors` to `path`, the widest element types first, so that all values are aligned, and then by name.
  *
  * @throws {TypeError} if two tensors have one name.
- * @throws {RangeError} if a tensor's bytes are not as many as its shape says; no file is left then.
+ * @throws {RangeError} if a tensor's bytes are not as many as its shape says; no file is written then.
  */
 export async function writeSafetensors(
   path: string,
   tensors: Iterable<TensorToWrite>,
-  { metadata = {} }: { readonly metadata?: Readonly<Record<string, string>> } = {},
+  { metadata = {}, files = disk }: {
+    readonly metadata?: Readonly<Record<string, string>>;
+    readonly files?: FileSystem;
+  } = {},
 ): Promise<void> {
   const inOrder = inWritingOrder(tensors);
-  const head = encodeHeader(inOrder, metadata);
-  const unfinished = `${path}.unfinished`;
-  try {
-    using file = await Deno.open(unfinished, { write: true, create: true, truncate: true });
-    await writeAll(file, head);
-    for (const tensor of inOrder) {
-      const bytes = await tensor.bytes();
-      if (bytes.length !== byteLength(tensor)) {
-        throw new RangeError(
-          `Cannot write ${tensor.name} of [${tensor.shape}] and ${tensor.dtype}: wanted ` +
-            `${byteLength(tensor)} bytes, got ${bytes.length}`,
-        );
-      }
-      await writeAll(file, bytes);
+  await files.write(path, pieces(inOrder, encodeHeader(inOrder, metadata)));
+}
+
+async function* pieces(
+  tensors: readonly TensorToWrite[],
+  header: Uint8Array,
+): AsyncGenerator<Uint8Array> {
+  yield header;
+  for (const tensor of tensors) {
+    const bytes = await tensor.bytes();
+    if (bytes.length !== byteLength(tensor)) {
+      throw new RangeError(
+        `Cannot write ${tensor.name} of [${tensor.shape}] and ${tensor.dtype}: wanted ` +
+          `${byteLength(tensor)} bytes, got ${bytes.length}`,
+      );
     }
-    await file.sync();
-  } catch (error) {
-    await Deno.remove(unfinished).catch(() => {});
-    throw error;
+    yield bytes;
   }
-  await Deno.rename(unfinished, path);
 }
 
 /** The order in which values are asked for. */
@@ -56,8 +58,4 @@ export function inWritingOrder(tensors: Iterable<TensorToWrite>): TensorToWrite[
   return [...tensors].toSorted((a, b) =>
     SAFETENSORS_BYTES[b.dtype] - SAFETENSORS_BYTES[a.dtype] || (a.name < b.name ? -1 : 1)
   );
-}
-
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
 }
