@@ -6,17 +6,11 @@ import { importsOf } from "./architecture_rules.ts";
 const allowed: readonly { readonly path: string; readonly reason: string }[] = [
   { path: "src/distributed/", reason: "sockets, processes and their environment" },
   { path: "src/cli/", reason: "the command line" },
-  { path: "src/checkpoint/checkpoint_folder.ts", reason: "files on disk" },
-  { path: "src/checkpoint/pretrained.ts", reason: "files on disk" },
-  { path: "src/checkpoint/safetensors_file.ts", reason: "files on disk" },
-  { path: "src/checkpoint/safetensors_write.ts", reason: "files on disk" },
-  { path: "src/train/corpus.ts", reason: "files on disk" },
-  { path: "src/train/tokenizer.ts", reason: "files on disk" },
+  { path: "src/checkpoint/disk.ts", reason: "files of checkpoints on disk" },
+  { path: "src/train/text_files.ts", reason: "folders of text on disk" },
   // Turns of the event loop, which JavaScript itself does not name.
   { path: "src/device/webgpu/command_recorder.ts", reason: "submits at the end of a turn" },
   { path: "src/device/webgpu/device.ts", reason: "waits for the GPU a turn at a time" },
-  { path: "src/tensor/socket_turns.ts", reason: "gives sockets a turn between kernels" },
-  { path: "src/train/language_training.ts", reason: "gives signals a turn between steps" },
   { path: "src/device/webgpu/adapter.ts", reason: "an environment variable that Mesa needs" },
 ];
 

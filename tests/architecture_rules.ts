@@ -97,14 +97,10 @@ const standingCircles: readonly (readonly string[])[] = [
   // To be taken apart; each goes when its folder has been put in order.
   ["src/device/device.ts", "src/device/kernels.ts"],
   ["src/optim/plan/block_memory.ts", "src/optim/step/passes.ts"],
-  ["src/train/language_training.ts", "src/train/same_training.ts"],
-  ["src/cli/demo_options.ts", "src/cli/demo_training.ts"],
 ];
 
 const seesDistributed = ["src/tensor/exchange.ts", "src/tensor/parameter.ts"];
 
-// `Deno.` and `node:` outside distributed/ and cli/ stand only in checkpoint/disk.ts (files of checkpoints), train/text_files.ts
-// (folders of text) and what device/webgpu/ needs of Deno's WebGPU.
 const owners = [
   { what: /^rust_collectives\//, owner: /^src\/distributed\/calls\/engine\.ts$/ },
   { what: /^rust_kernels\//, owner: /^src\/device\/wasm\.ts$/ },

@@ -255,11 +255,11 @@ import { DenoLike } from "./Deno.ts";
   for (const [text, use] of wrong) {
     const file = "src/ops/x.ts";
     assert.deepEqual(wrongPlatform([{ file, text }]), [`${file} must not use ${use}`]);
-    for (const right of ["src/distributed/x.ts", "src/cli/x.ts", "src/train/corpus.ts"]) {
+    for (const right of ["src/distributed/x.ts", "src/cli/x.ts", "src/train/text_files.ts"]) {
       assert.deepEqual(wrongPlatform([{ file: right, text }]), []);
     }
   }
-  assert.ok(needlessPlatform([]).includes("src/train/corpus.ts"));
+  assert.ok(needlessPlatform([]).includes("src/train/text_files.ts"));
   assert.equal(codeOf("a(`b ${c} d`) /* e */ + f"), "a(c)  + f");
 });
 
