@@ -118,7 +118,7 @@ Deno.test("an import against the order of the folders is caught, of types only t
     ["src/ops/add.ts", "src/nn/linear.ts"],
     ["src/nn/linear.ts", "src/optim/adafactor.ts"],
     ["src/optim/adafactor.ts", "src/nn/module.ts"],
-    ["src/models/mlp.ts", "src/train/loop.ts"],
+    ["src/models/blocks/mlp.ts", "src/train/loop.ts"],
     ["src/train/loop.ts", "src/cli/demo.ts"],
     ["src/optim/adafactor.ts", "src/nn/mod.ts"],
     ["src/optim/adafactor.ts", "src/optim/mod.ts"],

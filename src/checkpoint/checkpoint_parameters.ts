@@ -2,7 +2,7 @@
 // shape compared, so nothing is larger than what the files hold; then values are read, one parameter at a time.
 
 import type { Device } from "../device/device.ts";
-import { type CheckpointNames, nameOf } from "../models/checkpoint_names.ts";
+import { type CheckpointNames, nameOf } from "../models/config/checkpoint_names.ts";
 import type { ParameterSource, WantedParameter } from "../nn/parameter_source.ts";
 import { type FloatType, viewBytes } from "../tensor/dtype.ts";
 import { Memory } from "../tensor/memory.ts";

@@ -6,8 +6,8 @@
 
 import type { Device } from "../device/device.ts";
 import { architectureOf } from "../models/architectures.ts";
-import { nameOf } from "../models/checkpoint_names.ts";
-import { ModelConfig } from "../models/model_config.ts";
+import { nameOf } from "../models/config/checkpoint_names.ts";
+import { ModelConfig } from "../models/config/model_config.ts";
 import type { Architecture, PretrainedModel } from "../models/pretrained_model.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";

@@ -10,7 +10,7 @@ import { qwen2 } from "./families/qwen2.ts";
 import { qwen3 } from "./families/qwen3.ts";
 import { t5 } from "./families/t5.ts";
 import { vitClassifier } from "./families/vit.ts";
-import { type ModelConfig, orNull } from "./model_config.ts";
+import { type ModelConfig, orNull } from "./config/model_config.ts";
 import type { Architecture } from "./pretrained_model.ts";
 
 const architectures: readonly Architecture[] = [

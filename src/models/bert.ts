@@ -6,7 +6,7 @@
 
 import type { Dropout, DropoutMasks } from "../nn/dropout.ts";
 import type { Embedding, TableLayer } from "../nn/embedding.ts";
-import { inputPartOf } from "../nn/input_part.ts";
+import { inputPartOf } from "../nn/parallel/input_part.ts";
 import { LayerMaker } from "../nn/layer_maker.ts";
 import { Linear } from "../nn/linear.ts";
 import { type Layer, Module } from "../nn/module.ts";
@@ -20,16 +20,16 @@ import { slice } from "../ops/slice.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Activation } from "./activations.ts";
-import { Block, type BlockOptions, makeNorm } from "./block.ts";
+import type { Activation } from "./blocks/activations.ts";
+import { Block, type BlockOptions, makeNorm } from "./blocks/block.ts";
 import type { TokenDescription } from "./decoder_description.ts";
-import type { ProblemType } from "./classification_loss.ts";
-import { firstOfSequence } from "./first_of_sequence.ts";
-import { LearnedPositions } from "./learned_positions.ts";
+import type { ProblemType } from "./losses/classification_loss.ts";
+import { firstOfSequence } from "./blocks/first_of_sequence.ts";
+import { LearnedPositions } from "./positions/learned_positions.ts";
 import { type CheckpointForm, type PlanSplitOptions, PretrainedModel } from "./pretrained_model.ts";
-import { planBlocks } from "./split_blocks.ts";
-import { requireGatheredLogits, type SplitPlan } from "./split_plan.ts";
-import { planEmbedding, planVocabulary } from "./split_vocabulary.ts";
+import { planBlocks } from "./splitting/split_blocks.ts";
+import { requireGatheredLogits, type SplitPlan } from "./splitting/split_plan.ts";
+import { planEmbedding, planVocabulary } from "./splitting/split_vocabulary.ts";
 
 /** What differs between encoders. */
 export interface BertDescription {

@@ -16,14 +16,14 @@ import type { ParameterSource } from "../nn/parameter_source.ts";
 import { asF32 } from "../ops/cast.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
-import { Block, makeNorm } from "./block.ts";
+import { Block, makeNorm } from "./blocks/block.ts";
 import type { DecoderDescription } from "./decoder_description.ts";
-import { LearnedPositions } from "./learned_positions.ts";
+import { LearnedPositions } from "./positions/learned_positions.ts";
 import { type CheckpointForm, type PlanSplitOptions, PretrainedModel } from "./pretrained_model.ts";
-import { RotaryTables } from "./rotary_tables.ts";
-import { planBlocks } from "./split_blocks.ts";
-import type { SplitPlan } from "./split_plan.ts";
-import { planVocabulary } from "./split_vocabulary.ts";
+import { RotaryTables } from "./positions/rotary_tables.ts";
+import { planBlocks } from "./splitting/split_blocks.ts";
+import type { SplitPlan } from "./splitting/split_plan.ts";
+import { planVocabulary } from "./splitting/split_vocabulary.ts";
 
 /** What a {@linkcode Decoder} is given. */
 export interface DecoderInput {

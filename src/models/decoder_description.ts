@@ -1,7 +1,7 @@
 // What differs between families of decoders: everything else about them is decoder.ts. A family reads its config into one.
 
-import type { Activation } from "./activations.ts";
-import type { RotarySettings } from "./rotary_frequencies.ts";
+import type { Activation } from "./blocks/activations.ts";
+import type { RotarySettings } from "./positions/rotary_frequencies.ts";
 
 /** A decoder. V tokens, D features, E features of an embedding. */
 export interface DecoderDescription {

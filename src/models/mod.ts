@@ -12,11 +12,11 @@ export {
   savePretrained,
 } from "../checkpoint/pretrained.ts";
 export type { StorageOptions } from "../checkpoint/checkpoint_parameters.ts";
-export { alibiBias, type AlibiOptions, alibiSlopes } from "./alibi.ts";
+export { alibiBias, type AlibiOptions, alibiSlopes } from "./positions/alibi.ts";
 export { newModel, type NewModelOptions } from "./new_model.ts";
 export { type CheckpointForm, type PlanSplitOptions, PretrainedModel } from "./pretrained_model.ts";
-export type { CheckpointNames } from "./checkpoint_names.ts";
-export { ModelConfig } from "./model_config.ts";
+export type { CheckpointNames } from "./config/checkpoint_names.ts";
+export { ModelConfig } from "./config/model_config.ts";
 export { Decoder, type DecoderInput } from "./decoder.ts";
 export type {
   AttentionDescription,
@@ -27,16 +27,16 @@ export type {
   PositionDescription,
   TokenDescription,
 } from "./decoder_description.ts";
-export type { Block, BlockInput, BlockOptions } from "./block.ts";
-export type { Attention, AttentionInput } from "./attention.ts";
-export type { Mlp, MlpInput } from "./mlp.ts";
-export type { LearnedPositions, PositionedInput } from "./learned_positions.ts";
-export type { Activation } from "./activations.ts";
-export type { RotaryFrequencies, RotarySettings } from "./rotary_frequencies.ts";
-export { causalLoss } from "./causal_loss.ts";
-export { vocabParallelCausalLoss } from "./vocab_parallel_causal_loss.ts";
+export type { Block, BlockInput, BlockOptions } from "./blocks/block.ts";
+export type { Attention, AttentionInput } from "./blocks/attention.ts";
+export type { Mlp, MlpInput } from "./blocks/mlp.ts";
+export type { LearnedPositions, PositionedInput } from "./positions/learned_positions.ts";
+export type { Activation } from "./blocks/activations.ts";
+export type { RotaryFrequencies, RotarySettings } from "./positions/rotary_frequencies.ts";
+export { causalLoss } from "./losses/causal_loss.ts";
+export { vocabParallelCausalLoss } from "./losses/vocab_parallel_causal_loss.ts";
 export { parallelize, type ParallelizeOptions } from "./parallelize.ts";
-export type { LayerOwner, SplitPlan } from "./split_plan.ts";
+export type { LayerOwner, SplitPlan } from "./splitting/split_plan.ts";
 export {
   BertClassifier,
   type BertDescription,
@@ -55,7 +55,7 @@ export {
   type T5StackDescription,
   type T5StackInput,
 } from "./t5.ts";
-export type { RelativeBuckets } from "./relative_positions.ts";
+export type { RelativeBuckets } from "./positions/relative_positions.ts";
 export type { ShiftTokens } from "./shift_right.ts";
 export {
   type PatchKernel,
@@ -68,7 +68,7 @@ export {
   type ClassificationLabels,
   classificationLoss,
   type ProblemType,
-} from "./classification_loss.ts";
+} from "./losses/classification_loss.ts";
 export { generate, type GenerateOptions, type Sampling } from "./generate.ts";
 
 // Types of other entry points that those above refer to.

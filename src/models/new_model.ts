@@ -3,7 +3,7 @@
 import type { Device } from "../device/device.ts";
 import { InitialParameters, type InitialParametersOptions } from "../nn/parameter_source.ts";
 import { architectureOf } from "./architectures.ts";
-import { ModelConfig } from "./model_config.ts";
+import { ModelConfig } from "./config/model_config.ts";
 import type { PretrainedModel } from "./pretrained_model.ts";
 
 /** How {@linkcode newModel} makes a model. */

@@ -17,7 +17,7 @@
 
 import type { ProcessGroupMesh } from "../distributed/mesh.ts";
 import type { PretrainedModel } from "./pretrained_model.ts";
-import { SplitPlan } from "./split_plan.ts";
+import { SplitPlan } from "./splitting/split_plan.ts";
 
 /** Options of {@linkcode parallelize}. */
 export interface ParallelizeOptions {

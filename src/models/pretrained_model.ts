@@ -3,10 +3,10 @@
 
 import { Module } from "../nn/module.ts";
 import type { ParameterSource } from "../nn/parameter_source.ts";
-import { Block } from "./block.ts";
-import type { CheckpointNames } from "./checkpoint_names.ts";
-import type { ModelConfig } from "./model_config.ts";
-import type { SplitPlan } from "./split_plan.ts";
+import { Block } from "./blocks/block.ts";
+import type { CheckpointNames } from "./config/checkpoint_names.ts";
+import type { ModelConfig } from "./config/model_config.ts";
+import type { SplitPlan } from "./splitting/split_plan.ts";
 
 /** What ties a model to its files. */
 export interface CheckpointForm {

@@ -22,13 +22,13 @@ import { scale } from "../ops/scale.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Block, type BlockOptions, makeNorm } from "./block.ts";
+import { Block, type BlockOptions, makeNorm } from "./blocks/block.ts";
 import { type CheckpointForm, type PlanSplitOptions, PretrainedModel } from "./pretrained_model.ts";
 import { shiftRight, type ShiftTokens } from "./shift_right.ts";
-import { offsetBuckets, type RelativeBuckets } from "./relative_positions.ts";
-import { planBlocks } from "./split_blocks.ts";
-import type { SplitPlan } from "./split_plan.ts";
-import { planVocabulary } from "./split_vocabulary.ts";
+import { offsetBuckets, type RelativeBuckets } from "./positions/relative_positions.ts";
+import { planBlocks } from "./splitting/split_blocks.ts";
+import type { SplitPlan } from "./splitting/split_plan.ts";
+import { planVocabulary } from "./splitting/split_vocabulary.ts";
 
 /** What differs between models. */
 export interface T5Description {

@@ -19,12 +19,12 @@ import { concat, slice } from "../ops/slice.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { Block, type BlockOptions, makeNorm } from "./block.ts";
-import type { ProblemType } from "./classification_loss.ts";
-import { firstOfSequence } from "./first_of_sequence.ts";
+import { Block, type BlockOptions, makeNorm } from "./blocks/block.ts";
+import type { ProblemType } from "./losses/classification_loss.ts";
+import { firstOfSequence } from "./blocks/first_of_sequence.ts";
 import { type CheckpointForm, type PlanSplitOptions, PretrainedModel } from "./pretrained_model.ts";
-import { planBlocks } from "./split_blocks.ts";
-import { requireGatheredLogits, type SplitPlan } from "./split_plan.ts";
+import { planBlocks } from "./splitting/split_blocks.ts";
+import { requireGatheredLogits, type SplitPlan } from "./splitting/split_plan.ts";
 
 /** What differs between models. */
 export interface VitDescription {

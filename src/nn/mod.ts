@@ -50,14 +50,24 @@ export { type Layer, Module } from "./module.ts";
 export { Embedding, type EmbeddingOptions, type TableLayer } from "./embedding.ts";
 export { Linear } from "./linear.ts";
 export type { LinearOptions } from "./linear_parameters.ts";
-export { Linear1DCol, type Linear1DColOptions, type Replication } from "./linear_1d_col.ts";
-export { Linear1DRow, type Linear1DRowOptions } from "./linear_1d_row.ts";
-export { VocabParallelEmbedding, type VocabParallelOptions } from "./vocab_parallel_embedding.ts";
-export { VocabParallelHead, type VocabParallelHeadOptions } from "./vocab_parallel_head.ts";
+export {
+  Linear1DCol,
+  type Linear1DColOptions,
+  type Replication,
+} from "./parallel/linear_1d_col.ts";
+export { Linear1DRow, type Linear1DRowOptions } from "./parallel/linear_1d_row.ts";
+export {
+  VocabParallelEmbedding,
+  type VocabParallelOptions,
+} from "./parallel/vocab_parallel_embedding.ts";
+export {
+  VocabParallelHead,
+  type VocabParallelHeadOptions,
+} from "./parallel/vocab_parallel_head.ts";
 export {
   vocabParallelCrossEntropy,
   type VocabParallelCrossEntropyOptions,
-} from "./vocab_parallel_cross_entropy.ts";
+} from "./parallel/vocab_parallel_cross_entropy.ts";
 export { LayerNorm, type LayerNormParameters } from "./layer_norm.ts";
 export { RmsNorm, type RmsNormParameters } from "./rms_norm.ts";
 export type { DropoutMasks } from "./dropout.ts";

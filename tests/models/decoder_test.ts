@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
-import { causalLoss } from "../../src/models/causal_loss.ts";
-import { nameOf } from "../../src/models/checkpoint_names.ts";
+import { causalLoss } from "../../src/models/losses/causal_loss.ts";
+import { nameOf } from "../../src/models/config/checkpoint_names.ts";
 import { Decoder } from "../../src/models/decoder.ts";
 import { newModel } from "../../src/models/new_model.ts";
 import { RandomSource } from "../../src/nn/philox.ts";

@@ -1,9 +1,9 @@
 // BERT (Devlin et al. 2018) with its heads for hidden tokens and for classes of texts.
 
 import * as v from "valibot";
-import { activationCalled, activationName } from "../activations.ts";
+import { activationCalled, activationName } from "../blocks/activations.ts";
 import { BertClassifier, type BertDescription, BertMaskedLm } from "../bert.ts";
-import type { CheckpointNames } from "../checkpoint_names.ts";
+import type { CheckpointNames } from "../config/checkpoint_names.ts";
 import {
   count,
   flag,
@@ -13,7 +13,7 @@ import {
   orNull,
   positive,
   probability,
-} from "../model_config.ts";
+} from "../config/model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
 import { readClasses } from "./classes.ts";
 import { paddingOf } from "./llama.ts";

@@ -1,8 +1,8 @@
 // What the configs of classifiers have in common: how many classes there are, and what their labels are.
 
 import * as v from "valibot";
-import type { ProblemType } from "../classification_loss.ts";
-import { count, type ModelConfig, orNull } from "../model_config.ts";
+import type { ProblemType } from "../losses/classification_loss.ts";
+import { count, type ModelConfig, orNull } from "../config/model_config.ts";
 
 /** The classes of a classifier. */
 export interface Classes {

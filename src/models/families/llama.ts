@@ -2,8 +2,8 @@
 // MLPs. Mistral and Qwen are the same with other settings, and read theirs with what stands here.
 
 import * as v from "valibot";
-import { activationCalled, activationName } from "../activations.ts";
-import type { CheckpointNames } from "../checkpoint_names.ts";
+import { activationCalled, activationName } from "../blocks/activations.ts";
+import type { CheckpointNames } from "../config/checkpoint_names.ts";
 import { Decoder } from "../decoder.ts";
 import type { DecoderDescription } from "../decoder_description.ts";
 import {
@@ -14,9 +14,9 @@ import {
   orNull,
   positive,
   probability,
-} from "../model_config.ts";
+} from "../config/model_config.ts";
 import type { Architecture, ModelPlan } from "../pretrained_model.ts";
-import { readRotary } from "../rotary_frequencies.ts";
+import { readRotary } from "../positions/rotary_frequencies.ts";
 
 /** `LlamaForCausalLM` */
 export const llama: Architecture = {

@@ -1,7 +1,7 @@
 // Mistral (Jiang et al. 2023): Llama whose every block sees a sliding window only.
 
 import * as v from "valibot";
-import { count } from "../model_config.ts";
+import { count } from "../config/model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
 import { llamaSizes, planLikeLlama } from "./llama.ts";
 

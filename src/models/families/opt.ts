@@ -2,8 +2,8 @@
 // or (350M) after, embeddings that may be narrower than blocks (350M too), a tied head.
 
 import * as v from "valibot";
-import { activationCalled, activationName } from "../activations.ts";
-import type { CheckpointNames } from "../checkpoint_names.ts";
+import { activationCalled, activationName } from "../blocks/activations.ts";
+import type { CheckpointNames } from "../config/checkpoint_names.ts";
 import { Decoder } from "../decoder.ts";
 import type { DecoderDescription } from "../decoder_description.ts";
 import {
@@ -15,7 +15,7 @@ import {
   orNull,
   positive,
   probability,
-} from "../model_config.ts";
+} from "../config/model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
 import { paddingOf } from "./llama.ts";
 

@@ -1,7 +1,7 @@
 // Qwen2 (Yang et al. 2024): Llama with biases of queries, keys and values; some blocks may see a sliding window only.
 
 import * as v from "valibot";
-import { count, flag, integer, type ModelConfig, orNull } from "../model_config.ts";
+import { count, flag, integer, type ModelConfig, orNull } from "../config/model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
 import { llamaSizes, planLikeLlama } from "./llama.ts";
 

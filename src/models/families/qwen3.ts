@@ -1,7 +1,7 @@
 // Qwen3 (Yang et al. 2025): Llama with an RMS norm of every head of queries and keys, before they turn.
 
 import * as v from "valibot";
-import { flag } from "../model_config.ts";
+import { flag } from "../config/model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
 import { llamaSizes, planLikeLlama } from "./llama.ts";
 import { readWindows } from "./qwen2.ts";

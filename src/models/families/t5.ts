@@ -1,8 +1,8 @@
 // T5 (Raffel et al. 2020), and T5 1.1, Flan-T5 and ByT5, which gate their MLPs and have a head of their own.
 
 import * as v from "valibot";
-import { activationCalled, activationName } from "../activations.ts";
-import type { CheckpointNames } from "../checkpoint_names.ts";
+import { activationCalled, activationName } from "../blocks/activations.ts";
+import type { CheckpointNames } from "../config/checkpoint_names.ts";
 import type { AttentionDescription, MlpDescription } from "../decoder_description.ts";
 import {
   count,
@@ -12,7 +12,7 @@ import {
   orNull,
   positive,
   probability,
-} from "../model_config.ts";
+} from "../config/model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
 import type { ShiftTokens } from "../shift_right.ts";
 import { T5, type T5Description, type T5StackDescription } from "../t5.ts";

@@ -1,9 +1,9 @@
 // ViT (Dosovitskiy et al. 2020) with its head for classes of images.
 
 import * as v from "valibot";
-import { activationCalled, activationName } from "../activations.ts";
-import type { CheckpointNames } from "../checkpoint_names.ts";
-import { count, flag, type ModelConfig, positive, probability } from "../model_config.ts";
+import { activationCalled, activationName } from "../blocks/activations.ts";
+import type { CheckpointNames } from "../config/checkpoint_names.ts";
+import { count, flag, type ModelConfig, positive, probability } from "../config/model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
 import { VitClassifier, type VitDescription } from "../vit.ts";
 import { readClasses } from "./classes.ts";

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { loadPretrained, savePretrained } from "../../../src/checkpoint/pretrained.ts";
 import { SafetensorsFile } from "../../../src/checkpoint/safetensors_file.ts";
 import type { Device } from "../../../src/device/device.ts";
-import { nameOf } from "../../../src/models/checkpoint_names.ts";
+import { nameOf } from "../../../src/models/config/checkpoint_names.ts";
 import type { PretrainedModel } from "../../../src/models/pretrained_model.ts";
 import { IGNORE_INDEX } from "../../../src/ops/cross_entropy.ts";
 import { Adafactor } from "../../../src/optim/adafactor.ts";

@@ -2,15 +2,15 @@
 
 import type { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
 import { BertClassifier, BertMaskedLm } from "../../../src/models/bert.ts";
-import { causalLoss } from "../../../src/models/causal_loss.ts";
-import { classificationLoss } from "../../../src/models/classification_loss.ts";
+import { causalLoss } from "../../../src/models/losses/causal_loss.ts";
+import { classificationLoss } from "../../../src/models/losses/classification_loss.ts";
 import { Decoder } from "../../../src/models/decoder.ts";
 import type { PretrainedModel } from "../../../src/models/pretrained_model.ts";
-import { vocabParallelCausalLoss } from "../../../src/models/vocab_parallel_causal_loss.ts";
+import { vocabParallelCausalLoss } from "../../../src/models/losses/vocab_parallel_causal_loss.ts";
 import { T5 } from "../../../src/models/t5.ts";
 import { VitClassifier } from "../../../src/models/vit.ts";
-import { vocabParallelCrossEntropy } from "../../../src/nn/vocab_parallel_cross_entropy.ts";
-import type { VocabParallelCrossEntropyOptions } from "../../../src/nn/vocab_parallel_cross_entropy.ts";
+import { vocabParallelCrossEntropy } from "../../../src/nn/parallel/vocab_parallel_cross_entropy.ts";
+import type { VocabParallelCrossEntropyOptions } from "../../../src/nn/parallel/vocab_parallel_cross_entropy.ts";
 import { crossEntropy, IGNORE_INDEX } from "../../../src/ops/cross_entropy.ts";
 import type { Tensor } from "../../../src/tensor/tensor.ts";
 import { type GoldenInputs, goldenModels, type GoldenRun } from "./golden_model.ts";

@@ -1,0 +1,161 @@
+// Attention of a sequence to itself or another: x [B, T, D] -> [B, T, D], with H heads of F features and K heads of keys and
+// values.
+//
+//   q [B, T, H, F] = layer of x;  k and v [B, S, K, F] = layers of the source: x, or an encoder's output
+//   q and k are normed and turned, where that is wanted
+//   y = output(attention(q, k, v))                            heads one after the other in the last dim
+//
+// In training the softmax's weights may be dropped. The number of heads is read off the layers' outputs, so that layers which hold some of the heads only (tensor parallelism)
+// take the places of whole ones.
+
+import type { Dropout, DropoutMasks } from "../../nn/dropout.ts";
+import { inputPartOf } from "../../nn/parallel/input_part.ts";
+import type { LayerMaker } from "../../nn/layer_maker.ts";
+import { type Layer, Module } from "../../nn/module.ts";
+import { attention, type AttentionDropout } from "../../ops/attention.ts";
+import { reshape } from "../../ops/reshape.ts";
+import { rotary, type RotaryAngles } from "../../ops/rotary.ts";
+import { slice } from "../../ops/slice.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { AttentionDescription } from "../decoder_description.ts";
+
+/** What attends to what. */
+export interface AttentionInput {
+  /** [B, T, D] */
+  readonly x: Tensor;
+  /** [B, S, D]: what is attended to. Default: x. */
+  readonly source?: Tensor | undefined;
+  /** [B, S], 1 for real tokens of the source and 0 for padding. Default: all are real. */
+  readonly mask?: Tensor<"u32"> | undefined;
+  /** Turns of queries and keys; undefined where positions are known otherwise. */
+  readonly angles?: RotaryAngles | undefined;
+  /** [H, T + S - 1]: added to the score of query t and key s at s - t + T - 1. Default: nothing is. */
+  readonly bias?: Tensor | undefined;
+  /** What is dropped, in training. Default: nothing is. */
+  readonly dropout?: DropoutMasks | undefined;
+}
+
+/** Attention of every token to those that it sees. */
+export class Attention extends Module<AttentionInput> {
+  /** What it was made from. */
+  readonly description: AttentionDescription;
+  /** x -> queries, keys and values one after the other, where one layer gives all three. */
+  qkv?: Layer;
+  /** x -> queries, where they have a layer of their own. */
+  query?: Layer;
+  /** Source -> keys. */
+  key?: Layer;
+  /** Source -> values. */
+  value?: Layer;
+  /** Of each head of queries, where there is one. */
+  queryNorm?: Layer;
+  /** Of each head of keys. */
+  keyNorm?: Layer;
+  /** All heads -> [B, T, D] */
+  output: Layer;
+  readonly #dropout: Dropout | undefined;
+
+  /** For blocks of D features. */
+  constructor(make: LayerMaker, { width, description }: {
+    readonly width: number;
+    readonly description: AttentionDescription;
+  }) {
+    super();
+    const { numHeads, numKeyHeads, headWidth, storage, inputBias, headNormEps } = description;
+    const { queryDeviation = make.deviation } = description;
+    const project = (name: string, heads: number, deviation = make.deviation) =>
+      make.linear(name, {
+        inFeatures: width,
+        outFeatures: heads * headWidth,
+        bias: inputBias,
+        storage,
+        deviation,
+      });
+    this.description = description;
+    this.#dropout = make.dropout(description.dropout);
+    if (description.projections === "fused") {
+      this.qkv = project("qkv", numHeads + 2 * numKeyHeads);
+    } else {
+      this.query = project("query", numHeads, queryDeviation);
+      this.key = project("key", numKeyHeads);
+      this.value = project("value", numKeyHeads);
+    }
+    if (headNormEps !== undefined) {
+      const norm = { features: headWidth, eps: headNormEps };
+      this.queryNorm = make.rmsNorm("queryNorm", norm);
+      this.keyNorm = make.rmsNorm("keyNorm", norm);
+    }
+    this.output = make.linear("output", {
+      inFeatures: numHeads * headWidth,
+      outFeatures: width,
+      storage,
+      bias: description.outputBias,
+      deviation: description.outputDeviation,
+    });
+  }
+
+  /** x [B, T, D] -> [B, T, D] */
+  override async forward(input: AttentionInput): Promise<Tensor> {
+    const { x, source = x, mask, angles, bias } = input;
+    const { visible = "causal", window, scale } = this.description;
+    const projected = await this.#project(x, source);
+    const [query, key, value] = projected.map((each) => this.#inHeads(each));
+    const q = turned(await normed(query, this.queryNorm), angles);
+    const k = turned(await normed(key, this.keyNorm), angles);
+    const y = attention(q, k, value, {
+      visible,
+      scale,
+      ...(window === undefined ? {} : { window }),
+      ...(mask === undefined ? {} : { keyMask: mask }),
+      ...(bias === undefined ? {} : { bias }),
+      dropout: this.#dropped(input.dropout, q.shape[2]),
+    });
+    const [batch, length, heads, headWidth] = y.shape;
+    return await this.output.forward(reshape(y, [batch, length, heads * headWidth]));
+  }
+
+  /** Queries [B, T, H * F], and keys and values [B, S, K * F]. */
+  async #project(x: Tensor, source: Tensor): Promise<readonly Tensor[]> {
+    if (this.qkv === undefined) {
+      const query = await this.query!.forward(x);
+      return [query, await this.key!.forward(source), await this.value!.forward(source)];
+    }
+    const { numHeads, numKeyHeads } = this.description;
+    const qkv = await this.qkv.forward(x);
+    const dim = qkv.shape.length - 1;
+    const perKeyHead = qkv.shape[dim] / (numHeads / numKeyHeads + 2);
+    const begins = [0, qkv.shape[dim] - 2 * perKeyHead, qkv.shape[dim] - perKeyHead];
+    return begins.map((begin, k) =>
+      slice(qkv, { dim, begin, end: begins[k + 1] ?? qkv.shape[dim] })
+    );
+  }
+
+  /** What is dropped of the weights of `heads` heads, by their place among those of all ranks. */
+  #dropped(masks: DropoutMasks | undefined, heads: number): AttentionDropout | undefined {
+    const drawn = this.#dropout?.draw(masks);
+    if (drawn === undefined) return undefined;
+    const { firstRow: firstBatch, ...dropping } = drawn;
+    const { numHeads: allHeads, headWidth } = this.description;
+    const part = inputPartOf(this.output);
+    if (part === undefined && heads !== allHeads) {
+      throw new TypeError(
+        `Cannot drop weights of ${heads} of ${allHeads} heads without knowing which: the output layer must be a Linear1DRow`,
+      );
+    }
+    return { ...dropping, firstBatch, firstHead: (part?.begin ?? 0) / headWidth, allHeads };
+  }
+
+  #inHeads(x: Tensor): Tensor {
+    const { headWidth } = this.description;
+    const [batch, length, features] = x.shape;
+    return reshape(x, [batch, length, features / headWidth, headWidth]);
+  }
+}
+
+async function normed(x: Tensor, norm: Layer | undefined): Promise<Tensor> {
+  return norm === undefined ? x : await norm.forward(x);
+}
+
+function turned(x: Tensor, angles: RotaryAngles | undefined): Tensor {
+  return angles === undefined ? x : rotary(x, { angles });
+}

@@ -1,0 +1,133 @@
+// One block, x [B, T, D] -> [B, T, D], with its norms before or after:
+//
+//   before   x <- x + attention(norm x);   x <- x + cross(norm x, source);   x <- x + mlp(norm x)      (GPT-2, ViT, T5)
+//   after    x <- norm(x + attention x);   x <- norm(x + cross(x, source));  x <- norm(x + mlp x)      (BERT)
+//
+// In training what a part gives may be dropped before it is added. The middle part is for a decoder that sees an encoder's
+// output (Vaswani et al. 2017).
+
+import type { Dropout } from "../../nn/dropout.ts";
+import type { LayerMaker } from "../../nn/layer_maker.ts";
+import { type Layer, Module } from "../../nn/module.ts";
+import { add } from "../../ops/add.ts";
+import { recompute } from "../../tensor/recompute.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { Attention, type AttentionInput } from "./attention.ts";
+import type { BlockDescription, NormDescription } from "../decoder_description.ts";
+import { Mlp } from "./mlp.ts";
+
+/** What a block is given. */
+export interface BlockInput extends Omit<AttentionInput, "source"> {
+  /** An encoder's output [B, S, D] and its mask [B, S], for a block with cross attention. */
+  readonly encoded?: {
+    readonly x: Tensor;
+    readonly mask?: Tensor<"u32"> | undefined;
+  } | undefined;
+}
+
+/** What differs between blocks. */
+export interface BlockOptions extends BlockDescription {
+  /** D */
+  readonly width: number;
+  /** Every norm. */
+  readonly norm: NormDescription;
+  /** Whether norms stand before what is added, or after the sum. */
+  readonly normPlace: "before" | "after";
+}
+
+/** Attention and an MLP, each added to what it sees. */
+export class Block extends Module<BlockInput> {
+  /** Of what attention sees, or of what it was added to. */
+  readonly attentionNorm: Layer;
+  /** Looks at the tokens of the sequence. */
+  readonly attention: Attention;
+  /** Of what cross attention sees, or of what it was added to. */
+  readonly crossNorm?: Layer;
+  /** Looks at the tokens of another sequence, in a decoder that sees an encoder's output. */
+  readonly crossAttention?: Attention;
+  /** Of what the MLP sees, or of what it was added to. */
+  readonly mlpNorm: Layer;
+  /** Looks at every token alone. */
+  readonly mlp: Mlp;
+  /** Whether backward computes again what lies within, instead of keeping it. */
+  recomputed = false;
+  readonly #normPlace: "before" | "after";
+  readonly #dropouts: {
+    readonly attention: Dropout | undefined;
+    readonly cross: Dropout | undefined;
+    readonly mlp: Dropout | undefined;
+  };
+
+  /** A block with layers from `make`. */
+  constructor(make: LayerMaker, options: BlockOptions) {
+    super();
+    const { width, norm, normPlace, attention, crossAttention, mlp } = options;
+    this.attentionNorm = makeNorm(make, { name: "attentionNorm", width, norm });
+    this.attention = new Attention(make.within("attention"), { width, description: attention });
+    if (crossAttention !== undefined) {
+      this.crossNorm = makeNorm(make, { name: "crossNorm", width, norm });
+      this.crossAttention = new Attention(make.within("crossAttention"), {
+        width,
+        description: crossAttention,
+      });
+    }
+    this.mlpNorm = makeNorm(make, { name: "mlpNorm", width, norm });
+    this.mlp = new Mlp(make.within("mlp"), { width, description: mlp });
+    this.#normPlace = normPlace;
+    const { dropout } = options;
+    this.#dropouts = {
+      attention: make.dropout(dropout),
+      cross: make.dropout(crossAttention && dropout),
+      mlp: make.dropout(dropout),
+    };
+  }
+
+  /** x [B, T, D] -> [B, T, D] */
+  override async forward(input: BlockInput): Promise<Tensor> {
+    return this.recomputed
+      ? await recompute(() => this.#forward(input))
+      : await this.#forward(input);
+  }
+
+  async #forward({ x, encoded, ...others }: BlockInput): Promise<Tensor> {
+    const { attention, crossAttention, mlp } = this;
+    const { dropout } = others;
+    const dropped = (place: Dropout | undefined, x: Tensor) => place?.apply(x, dropout) ?? x;
+    const places = this.#dropouts;
+    let y = await this.#add(
+      x,
+      this.attentionNorm,
+      async (x) => dropped(places.attention, await attention.forward({ x, ...others })),
+    );
+    if (crossAttention !== undefined && encoded !== undefined) {
+      const { x: source, mask } = encoded;
+      y = await this.#add(
+        y,
+        this.crossNorm!,
+        async (x) =>
+          dropped(places.cross, await crossAttention.forward({ x, source, mask, dropout })),
+      );
+    }
+    return await this.#add(
+      y,
+      this.mlpNorm,
+      async (x) => dropped(places.mlp, await mlp.forward({ x, dropout })),
+    );
+  }
+
+  /** `x` and what `part` makes of it, with `norm` where this block has it. */
+  async #add(x: Tensor, norm: Layer, part: (x: Tensor) => Promise<Tensor>): Promise<Tensor> {
+    if (this.#normPlace === "before") return add(x, await part(await norm.forward(x)));
+    return await norm.forward(add(x, await part(x)));
+  }
+}
+
+/** A norm of `width` features, to be kept in the field `name`. */
+export function makeNorm(make: LayerMaker, { name, width, norm }: {
+  readonly name: string;
+  readonly width: number;
+  readonly norm: NormDescription;
+}): Layer {
+  const layer = { features: width, eps: norm.eps };
+  return norm.kind === "layer" ? make.layerNorm(name, layer) : make.rmsNorm(name, layer);
+}

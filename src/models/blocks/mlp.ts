@@ -1,0 +1,78 @@
+// The feed-forward part of a block: x [..., D] -> [..., D] by way of F features.
+//
+//   plain   down(f(up x))
+//   gated   down(f(gate x) * up x)                       (Shazeer 2020, "GLU variants improve transformer")
+//
+// In training T5 drops some of the F features.
+
+import type { Dropout, DropoutMasks } from "../../nn/dropout.ts";
+import { inputPartOf } from "../../nn/parallel/input_part.ts";
+import type { LayerMaker } from "../../nn/layer_maker.ts";
+import { type Layer, Module } from "../../nn/module.ts";
+import { mul } from "../../ops/mul.ts";
+import type { FloatTensor, Tensor } from "../../tensor/tensor.ts";
+import type { Activation } from "./activations.ts";
+import type { MlpDescription } from "../decoder_description.ts";
+
+/** What an {@linkcode Mlp} is given. */
+export interface MlpInput {
+  /** [..., D] */
+  readonly x: FloatTensor;
+  /** What is dropped, in training. Default: nothing is. */
+  readonly dropout?: DropoutMasks | undefined;
+}
+
+/** Two or three layers that see every token alone. */
+export class Mlp extends Module<MlpInput> {
+  /** D -> F features; undefined in a plain one. */
+  gate?: Layer;
+  /** D -> F features. */
+  up: Layer;
+  /** F -> D features. */
+  down: Layer;
+  readonly #activation: Activation;
+  readonly #dropout: Dropout | undefined;
+  readonly #width: number;
+
+  /** For blocks of D features. */
+  constructor(make: LayerMaker, { width, description }: {
+    readonly width: number;
+    readonly description: MlpDescription;
+  }) {
+    super();
+    const { kind, width: inner, bias, storage, activation, outputDeviation } = description;
+    const widen = { inFeatures: width, outFeatures: inner, bias, storage };
+    if (kind === "gated") this.gate = make.linear("gate", widen);
+    this.up = make.linear("up", widen);
+    this.down = make.linear("down", {
+      inFeatures: inner,
+      outFeatures: width,
+      bias,
+      storage,
+      deviation: outputDeviation,
+    });
+    this.#activation = activation;
+    this.#dropout = make.dropout(description.dropout);
+    this.#width = inner;
+  }
+
+  /** x [..., D] -> [..., D] */
+  override async forward({ x, dropout }: MlpInput): Promise<Tensor> {
+    const active = this.#activation(await (this.gate ?? this.up).forward(x));
+    const inner = this.gate === undefined ? active : mul(active, await this.up.forward(x));
+    return await this.down.forward(this.#dropped(inner, dropout));
+  }
+
+  /** Features are dropped by their place among those of all ranks. */
+  #dropped(x: Tensor, masks: DropoutMasks | undefined): Tensor {
+    if (this.#dropout === undefined || masks === undefined) return x;
+    const part = inputPartOf(this.down);
+    const own = x.shape.at(-1);
+    if (part === undefined && own !== this.#width) {
+      throw new TypeError(
+        `Cannot drop ${own} of ${this.#width} features without knowing which: the last layer must be a Linear1DRow`,
+      );
+    }
+    return this.#dropout.apply(x, masks, part);
+  }
+}

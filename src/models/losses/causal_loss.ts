@@ -1,0 +1,30 @@
+// The loss of a model that guesses the next token: position t of a text is judged by the label at t + 1, the last one by none.
+//
+//   loss = mean over t < T - 1 with a label at t + 1 of  crossEntropy(logits[t], labels[t + 1])
+
+import { crossEntropy, IGNORE_INDEX } from "../../ops/cross_entropy.ts";
+import { indicesOf } from "../../ops/embedding.ts";
+import { formatShape } from "../../tensor/shape.ts";
+import { type FloatTensor, Tensor } from "../../tensor/tensor.ts";
+
+/**
+ * Mean cross-entropy, in nats, of `logits` [B, T, V] against `labels` [B, T]: the tokens themselves, with `IGNORE_INDEX` where there
+ * is no token to be guessed, as at padding. A tensor of shape [].
+ *
+ * @throws {RangeError} if the shapes do not fit, or a label is not under V.
+ */
+export function causalLoss(logits: FloatTensor, labels: Tensor<"u32">): Tensor {
+  using targets = nextLabels(labels);
+  return crossEntropy(logits, targets, { ignored: IGNORE_INDEX });
+}
+
+/** For every position of `labels` [B, T] the label of the next one, `IGNORE_INDEX` at the last; the caller's to dispose of. */
+export function nextLabels(labels: Tensor<"u32">): Tensor<"u32"> {
+  if (labels.shape.length !== 2) {
+    throw new RangeError(`causalLoss() wants labels of [B, T], got ${formatShape(labels.shape)}`);
+  }
+  const [, length] = labels.shape;
+  const given = indicesOf("causalLoss", labels);
+  const next = given.map((_, at) => (at + 1) % length === 0 ? IGNORE_INDEX : given[at + 1]);
+  return Tensor.from(labels.device, next, { shape: labels.shape });
+}

@@ -1,0 +1,97 @@
+// The losses of classifiers, logits z [B, C], as transformers chooses them:
+//
+//   single_label_classification   mean over b of the cross-entropy of z[b, :] against class labels[b]
+//   multi_label_classification    mean over b, c of softplus(z) - z labels: each class is there or not, with a loss of its own
+//   regression                    mean over b, c of (z - labels)^2
+
+import { add } from "../../ops/add.ts";
+import { constantIndices } from "../../ops/constant.ts";
+import { crossEntropy, IGNORE_INDEX } from "../../ops/cross_entropy.ts";
+import { mean } from "../../ops/mean.ts";
+import { mul } from "../../ops/mul.ts";
+import { reshape } from "../../ops/reshape.ts";
+import { scale } from "../../ops/scale.ts";
+import { concat } from "../../ops/slice.ts";
+import { formatShape, sameShape } from "../../tensor/shape.ts";
+import type { FloatTensor, Tensor } from "../../tensor/tensor.ts";
+
+/** What labels are, under the names of `problem_type` in config.json. */
+export type ProblemType =
+  | "single_label_classification"
+  | "multi_label_classification"
+  | "regression";
+
+/** Labels of one batch. */
+export interface ClassificationLabels {
+  /** Classes [B] of single labels; else numbers [B, C], or [B] where C is 1. */
+  readonly labels: Tensor<"u32"> | FloatTensor;
+  /** Default: regression where C is 1; else single labels for classes, several for numbers. */
+  readonly problemType?: ProblemType | undefined;
+}
+
+/**
+ * The loss of `logits` [B, C]: a tensor of shape []. Single labels that are `IGNORE_INDEX` do not count.
+ *
+ * @throws {TypeError} if the labels are numbers where classes are wanted, or classes where numbers are.
+ * @throws {RangeError} if the shapes do not fit, or a class is not under C.
+ */
+export function classificationLoss(
+  logits: FloatTensor,
+  { labels, problemType = problemOf(logits, labels) }: ClassificationLabels,
+): Tensor {
+  const { dtype } = labels;
+  if ((dtype === "u32") !== (problemType === "single_label_classification")) {
+    throw new TypeError(
+      `classificationLoss() wants ${
+        dtype === "u32" ? "f32" : "u32"
+      } labels for ${problemType}, got ${dtype}`,
+    );
+  }
+  if (isClasses(labels)) return crossEntropy(logits, labels, { ignored: IGNORE_INDEX });
+  const numbers = fitting(labels, logits);
+  return problemType === "regression"
+    ? meanSquaredError(logits, numbers)
+    : binaryCrossEntropy(logits, numbers);
+}
+
+/** Mean of (x - y)^2: a tensor of shape []. @throws {RangeError} if the shapes differ */
+export function meanSquaredError(x: FloatTensor, y: FloatTensor): Tensor {
+  const difference = add(x, scale(y, -1));
+  return mean(mul(difference, difference));
+}
+
+/**
+ * Mean of softplus(z) - z y for `logits` z and `labels` y from 0 to 1, in nats: a tensor of shape [].
+ *
+ * @throws {RangeError} if the shapes differ
+ */
+export function binaryCrossEntropy(logits: FloatTensor, labels: FloatTensor): Tensor {
+  // softplus(z) = log(e^z + e^0) is the cross-entropy of [z, 0] against the second class, which does not overflow.
+  const column = [logits.length, 1];
+  const z = reshape(logits, column);
+  const against = constantIndices(logits.device, new Uint32Array(logits.length).fill(1));
+  const softplus = crossEntropy(concat([z, scale(z, 0)], { dim: 1 }), against);
+  return add(softplus, scale(mean(mul(logits, labels)), -1));
+}
+
+function problemOf(logits: FloatTensor, labels: Tensor<"u32"> | FloatTensor): ProblemType {
+  if (logits.shape.at(-1) === 1) return "regression";
+  return isClasses(labels) ? "single_label_classification" : "multi_label_classification";
+}
+
+function isClasses(labels: Tensor<"u32"> | FloatTensor): labels is Tensor<"u32"> {
+  return labels.dtype === "u32";
+}
+
+/** `labels` under the shape of `logits`. */
+function fitting(labels: FloatTensor, logits: FloatTensor): FloatTensor {
+  const { shape } = logits;
+  if (sameShape(labels.shape, shape)) return labels;
+  if (shape.at(-1) === 1 && sameShape(labels.shape, shape.slice(0, -1))) {
+    return reshape(labels, shape);
+  }
+  throw new RangeError(
+    `classificationLoss() wants labels of the logits' shape ${formatShape(shape)}, got ` +
+      formatShape(labels.shape),
+  );
+}

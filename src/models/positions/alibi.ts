@@ -1,0 +1,74 @@
+// ALiBi (Press et al. 2021, "Train short, test long"): a score falls with distance, in every head at a slope of its own, and
+// no positions are needed.
+//
+//   bias[h, s - t + T - 1] = -slope_h |s - t|
+//   slope_h = 2^(-8 (h + 1) / n),  h = 0 ... n - 1          n: the largest power of two that is not above H; the other heads
+//   slope_(n + i) = 2^(-8 (2 i + 1) / (2 n))                have every second slope of 2 n heads      (BLOOM, MPT)
+
+import type { Device } from "../../device/device.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+
+/** What {@linkcode alibiBias} is for. */
+export interface AlibiOptions {
+  /** H: heads of the model. */
+  readonly heads: number;
+  /** T */
+  readonly queries: number;
+  /** S. Default: T. */
+  readonly keys?: number;
+  /** 8: the slope of the last of a power of two of heads is 2^-8. MPT's `alibi_bias_max`. Default: 8. */
+  readonly maxBias?: number;
+  /** Of the heads those that this rank has, from the first to one past the last. Default: all. */
+  readonly own?: { readonly begin: number; readonly end: number };
+}
+
+/**
+ * The slopes of `heads` heads. @throws {RangeError} if `heads` is no whole number from 1
+ */
+export function alibiSlopes(
+  heads: number,
+  { maxBias = 8 }: { readonly maxBias?: number } = {},
+): number[] {
+  if (!Number.isSafeInteger(heads) || heads < 1) {
+    throw new RangeError(`alibiSlopes() wants a number of heads from 1, got ${heads}`);
+  }
+  const power = 2 ** Math.floor(Math.log2(heads));
+  return Array.from(
+    { length: heads },
+    (_, h) =>
+      h < power
+        ? 2 ** (-maxBias * (h + 1) / power)
+        : 2 ** (-maxBias * (2 * (h - power) + 1) / (2 * power)),
+  );
+}
+
+/**
+ * The bias that `attention()` adds to scores, [H, T + S - 1], a leaf of the caller's.
+ *
+ * ```ts
+ * using bias = alibiBias(device, { heads: 12, queries: 128 });
+ * const y = attention(q, k, v, { visible: "causal", bias });
+ * ```
+ *
+ * @throws {RangeError} if there are no heads or no positions, or `own` are none of them.
+ */
+export function alibiBias(
+  device: Device,
+  { heads, queries, keys = queries, maxBias = 8, own = { begin: 0, end: heads } }: AlibiOptions,
+): Tensor {
+  const slopes = alibiSlopes(heads, { maxBias });
+  if (!(queries >= 1 && keys >= 1)) {
+    throw new RangeError(`alibiBias() wants queries and keys, got ${queries} and ${keys}`);
+  }
+  if (!(0 <= own.begin && own.begin <= own.end && own.end <= heads)) {
+    throw new RangeError(`alibiBias() wants heads of ${heads}, got ${own.begin} to ${own.end}`);
+  }
+  const distances = queries + keys - 1;
+  const shape = [own.end - own.begin, distances];
+  const values = Float32Array.from(
+    { length: shape[0] * distances },
+    (_, at) =>
+      0 - slopes[own.begin + Math.floor(at / distances)] * Math.abs(at % distances - queries + 1),
+  );
+  return Tensor.from(device, values, { shape });
+}

@@ -1,0 +1,72 @@
+// x [B, T, D] + table[offset + position, :],  table [offset + N, D]        N positions
+//
+// Positions are 0, 1, 2 ..., whatever is padding; or, as in OPT, real tokens are counted, and padding stands at -1:
+//
+//   position_t = mask_t (mask_0 + ... + mask_t) - 1
+
+import type { LayerMaker } from "../../nn/layer_maker.ts";
+import { Module } from "../../nn/module.ts";
+import { add } from "../../ops/add.ts";
+import { embeddingAt } from "../../ops/embedding.ts";
+import type { Parameter } from "../../tensor/parameter.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+
+/** What {@linkcode LearnedPositions} are given. */
+export interface PositionedInput {
+  /** [B, T, D] */
+  readonly x: Tensor;
+  /** [B, T], 1 for real tokens and 0 for padding. Default: all are real. */
+  readonly mask?: Tensor<"u32"> | undefined;
+}
+
+/** Sizes of {@linkcode LearnedPositions}. */
+export interface LearnedPositionsOptions {
+  /** D */
+  readonly width: number;
+  /** N */
+  readonly count: number;
+  /** Rows before that of position 0. */
+  readonly offset: number;
+  /** Which tokens move on to the next position. */
+  readonly counted: "all" | "real";
+}
+
+/** A learned row of features for every position. */
+export class LearnedPositions extends Module<PositionedInput> {
+  /** [offset + N, D] */
+  readonly weight: Parameter;
+  readonly #options: LearnedPositionsOptions;
+
+  /** A table with a row per position. */
+  constructor(make: LayerMaker, options: LearnedPositionsOptions) {
+    super();
+    const { width, count, offset } = options;
+    this.weight = make.parameter("weight", {
+      shape: [offset + count, width],
+      initial: { deviation: make.deviation },
+    });
+    this.#options = options;
+  }
+
+  /** x [B, T, D] with positions added. @throws {RangeError} if T is more than N */
+  override forward({ x, mask }: PositionedInput): Promise<Tensor> {
+    return Promise.try(() => {
+      const [batch, length] = x.shape;
+      const { count, offset, counted } = this.#options;
+      if (length > count) {
+        throw new RangeError(`The model knows ${count} positions, got a text of ${length} tokens`);
+      }
+      const real = counted === "real" ? mask?.indices : undefined;
+      const rows = new Uint32Array(batch * length);
+      for (let b = 0; b < batch; b++) {
+        let seen = 0;
+        for (let t = 0; t < length; t++) {
+          const at = b * length + t;
+          if (real?.[at] !== 0) seen++;
+          rows[at] = offset + (real?.[at] === 0 ? 0 : seen) - 1;
+        }
+      }
+      return add(x, embeddingAt(this.weight, rows, { shape: [batch, length] }));
+    });
+  }
+}

@@ -1,0 +1,192 @@
+// Frequencies of the rotary embedding, as transformers computes them from a config. With R turning features and base b:
+//
+//   f_k = b^(-2 k / R), k = 0 ... R / 2 - 1                                                        (Su et al. 2021)
+//
+//   linear    f_k / factor: positions are squeezed                                              (Chen et al. 2023)
+//   dynamic   b grows with the length of the text, once that exceeds what the model was trained on     ("NTK-aware")
+//   yarn      slow features as linear, fast ones as they are, a ramp between; cos and sin grow a little  (Peng et al. 2023)
+//   llama3    the same by wavelength, with other bounds                                              (Llama 3.1, 2024)
+//
+// transformers keeps frequencies in f32, and what is trained with them expects these.
+
+import * as v from "valibot";
+import { count, type ModelConfig, orNull, positive } from "../config/model_config.ts";
+
+/** Frequencies for one length of text. */
+export interface RotaryFrequencies {
+  /** Radians per position, one for each pair of features. */
+  readonly frequencies: readonly number[];
+  /** Cosines and sines are multiplied by it. */
+  readonly scale: number;
+}
+
+/** How positions turn queries and keys. */
+export interface RotarySettings {
+  /** Texts up to this length have the same frequencies. */
+  readonly steadyUpTo: number;
+  /** For texts of `length` tokens. */
+  frequenciesFor(length: number): RotaryFrequencies;
+}
+
+/** Keys of a config that {@linkcode readRotary} reads. */
+export interface RotarySizes {
+  /** R: features of a head. */
+  readonly headWidth: number;
+  /** Length of text that the model was made for. */
+  readonly maxPositions: number;
+}
+
+/**
+ * Reads `rope_parameters`, or `rope_theta` and `rope_scaling` as older files have them.
+ *
+ * @throws {TypeError} naming a setting that is missing, wrong or not supported.
+ */
+export function readRotary(config: ModelConfig, sizes: RotarySizes): RotarySettings {
+  const given = config.read(inConfig);
+  if (given.rope_scaling !== null && given.rope_parameters !== null) {
+    throw config.error("rope_scaling and rope_parameters are both given: leave one of them out");
+  }
+  if (sizes.headWidth % 2 !== 0) {
+    throw config.error(
+      `heads must have an even number of features to turn, got ${sizes.headWidth}`,
+    );
+  }
+  const own = given.rope_parameters ?? given.rope_scaling ?? {};
+  const { rope_parameters: scaling } = config.read(v.object({ rope_parameters: scalingShape }), {
+    rope_parameters: {
+      ...own,
+      rope_type: own.rope_type ?? own.type ?? "default",
+      rope_theta: own.rope_theta ?? given.rope_theta ?? 10_000,
+    },
+  });
+  const trainedPositions = given.original_max_position_embeddings ??
+    scaling.original_max_position_embeddings ?? sizes.maxPositions;
+  return settingsOf(scaling, { ...sizes, trainedPositions });
+}
+
+interface Sizes extends RotarySizes {
+  /** Length of text that the model was trained on before it was stretched. */
+  readonly trainedPositions: number;
+}
+
+function settingsOf(scaling: Scaling, sizes: Sizes): RotarySettings {
+  const { headWidth, maxPositions } = sizes;
+  const plain = plainFrequencies(scaling.rope_theta, headWidth);
+  switch (scaling.rope_type) {
+    case "default":
+      return steady({ frequencies: plain, scale: 1 });
+    case "linear":
+      return steady({ frequencies: plain.map((each) => each / scaling.factor), scale: 1 });
+    case "llama3":
+      return steady({ frequencies: llama3Frequencies(plain, scaling, sizes), scale: 1 });
+    case "yarn":
+      return steady(yarnFrequencies(plain, scaling, sizes));
+    case "dynamic":
+      return {
+        steadyUpTo: maxPositions,
+        frequenciesFor(length) {
+          const stretch = scaling.factor * Math.max(length, maxPositions) / maxPositions -
+            (scaling.factor - 1);
+          const base = scaling.rope_theta * stretch ** (headWidth / (headWidth - 2));
+          return inF32({ frequencies: plainFrequencies(base, headWidth), scale: 1 });
+        },
+      };
+  }
+}
+
+function plainFrequencies(base: number, headWidth: number): number[] {
+  return Array.from({ length: headWidth / 2 }, (_, k) => base ** (-2 * k / headWidth));
+}
+
+function llama3Frequencies(
+  plain: readonly number[],
+  { factor, low_freq_factor: low, high_freq_factor: high }: ScalingOf<"llama3">,
+  { trainedPositions }: Sizes,
+): number[] {
+  return plain.map((frequency) => {
+    const wavelength = 2 * Math.PI / frequency;
+    if (wavelength > trainedPositions / low) return frequency / factor;
+    if (wavelength < trainedPositions / high) return frequency;
+    const share = (trainedPositions / wavelength - low) / (high - low);
+    return (1 - share) * frequency / factor + share * frequency;
+  });
+}
+
+function yarnFrequencies(
+  plain: readonly number[],
+  scaling: ScalingOf<"yarn">,
+  { headWidth, maxPositions, trainedPositions }: Sizes,
+): RotaryFrequencies {
+  const { rope_theta: base, mscale, mscale_all_dim: mscaleAll } = scaling;
+  const factor = scaling.factor ?? maxPositions / trainedPositions;
+  const growth = (by: number) => factor <= 1 ? 1 : 0.1 * by * Math.log(factor) + 1;
+  const scale = scaling.attention_factor ??
+    (mscale && mscaleAll ? growth(mscale) / growth(mscaleAll) : growth(1));
+  // The pair of features that turns so often over the text the model was trained on.
+  const pairTurning = (times: number) =>
+    headWidth * Math.log(trainedPositions / (times * 2 * Math.PI)) / (2 * Math.log(base));
+  const isWhole = scaling.truncate ?? true;
+  const first = pairTurning(scaling.beta_fast || 32);
+  const last = pairTurning(scaling.beta_slow || 1);
+  const begin = Math.max(isWhole ? Math.floor(first) : first, 0);
+  const end = Math.min(isWhole ? Math.ceil(last) : last, headWidth - 1);
+  const width = begin === end ? 0.001 : end - begin;
+  const frequencies = plain.map((frequency, k) => {
+    const squeezed = Math.min(Math.max((k - begin) / width, 0), 1);
+    return squeezed * frequency / factor + (1 - squeezed) * frequency;
+  });
+  return { frequencies, scale };
+}
+
+/** The same for texts of any length. */
+function steady(frequencies: RotaryFrequencies): RotarySettings {
+  return { steadyUpTo: Infinity, frequenciesFor: () => inF32(frequencies) };
+}
+
+function inF32({ frequencies, scale }: RotaryFrequencies): RotaryFrequencies {
+  return { frequencies: frequencies.map(Math.fround), scale };
+}
+
+const inEveryKind = {
+  rope_theta: positive,
+  partial_rotary_factor: orNull(v.literal(1)),
+  original_max_position_embeddings: orNull(count),
+};
+const scalingShape = v.variant("rope_type", [
+  v.object({ ...inEveryKind, rope_type: v.literal("default") }),
+  v.object({ ...inEveryKind, rope_type: v.literal("linear"), factor: positive }),
+  v.object({ ...inEveryKind, rope_type: v.literal("dynamic"), factor: positive }),
+  v.object({
+    ...inEveryKind,
+    rope_type: v.literal("yarn"),
+    factor: orNull(positive),
+    attention_factor: orNull(positive),
+    mscale: orNull(v.number()),
+    mscale_all_dim: orNull(v.number()),
+    beta_fast: orNull(v.number()),
+    beta_slow: orNull(v.number()),
+    truncate: orNull(v.boolean()),
+  }),
+  v.object({
+    ...inEveryKind,
+    rope_type: v.literal("llama3"),
+    factor: positive,
+    low_freq_factor: positive,
+    high_freq_factor: positive,
+  }),
+]);
+type Scaling = v.InferOutput<typeof scalingShape>;
+type ScalingOf<Kind extends Scaling["rope_type"]> = Extract<Scaling, { rope_type: Kind }>;
+
+// Settings per kind of layer are nested one deeper, and not supported.
+const flat = v.record(
+  v.string(),
+  v.union([v.string(), v.number(), v.boolean(), v.null(), v.array(v.number())]),
+);
+const inConfig = v.object({
+  rope_parameters: orNull(flat),
+  rope_scaling: orNull(flat),
+  rope_theta: orNull(positive),
+  partial_rotary_factor: orNull(v.literal(1)),
+  original_max_position_embeddings: orNull(count),
+});

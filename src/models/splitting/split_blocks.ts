@@ -1,0 +1,40 @@
+// How blocks are split over tensor-parallel ranks, of every kind of model:
+//
+//   attention, also to another sequence   queries, keys and values by heads, the output layer by input features
+//   mlp                                   gate and up by output features, down by input features
+//
+// Features between the layers of either never leave their rank: one all-reduce each, forward and backward. Norms are whole.
+
+import { splitHeads } from "../../nn/parallel/head_split.ts";
+import type { Attention } from "../blocks/attention.ts";
+import type { Block } from "../blocks/block.ts";
+import type { SplitPlan } from "./split_plan.ts";
+
+/** Plans to split all blocks. @throws {RangeError} if there are too few heads or features */
+export async function planBlocks(plan: SplitPlan, blocks: readonly Block[]): Promise<void> {
+  for (const { attention, crossAttention, mlp } of blocks) {
+    await planAttention(plan, attention);
+    if (crossAttention !== undefined) await planAttention(plan, crossAttention);
+    plan.columnParallel(mlp, "gate");
+    plan.columnParallel(mlp, "up");
+    plan.rowParallel(mlp, "down");
+  }
+}
+
+async function planAttention(plan: SplitPlan, attention: Attention): Promise<void> {
+  const { query, keyValue, fused, output } = await splitHeads(attention.description, plan);
+  if (attention.qkv !== undefined && fused === undefined) {
+    const { numHeads, numKeyHeads } = attention.description;
+    throw new RangeError(
+      `Cannot split one layer of ${numHeads} heads of queries and ${numKeyHeads} of keys over ranks: store them in layers ` +
+        "of their own",
+    );
+  }
+  plan.columnParallel(attention, "qkv", fused);
+  plan.columnParallel(attention, "query", query);
+  plan.columnParallel(attention, "key", keyValue);
+  plan.columnParallel(attention, "value", keyValue);
+  plan.headNorm(attention, "queryNorm");
+  plan.headNorm(attention, "keyNorm");
+  plan.rowParallel(attention, "output", output);
+}

@@ -1,0 +1,134 @@
+// The layers of a model that parallelize() will replace by split ones. All of them are checked before the first is replaced, so that
+// a model that cannot be split stays as it was.
+
+import type { ProcessGroup } from "../../distributed/group.ts";
+import type { ProcessGroupMesh } from "../../distributed/mesh.ts";
+import { HeadRmsNorm } from "../../nn/parallel/head_rms_norm.ts";
+import { Linear } from "../../nn/linear.ts";
+import { Linear1DCol, type Linear1DColOptions } from "../../nn/parallel/linear_1d_col.ts";
+import { Linear1DRow, type Linear1DRowOptions } from "../../nn/parallel/linear_1d_row.ts";
+import type { Layer } from "../../nn/module.ts";
+import { RmsNorm } from "../../nn/rms_norm.ts";
+import { TransposedLinear } from "../../nn/transposed_linear.ts";
+
+/** A module with an optional layer in the field `Name`. */
+export type LayerOwner<Name extends string> = { [Field in Name]?: Layer | undefined };
+
+/** The layers that will be split over one axis of a mesh. */
+export class SplitPlan {
+  /** The mesh of all ranks. */
+  readonly mesh: ProcessGroupMesh;
+  /** Which axis of the mesh. */
+  readonly axis: number;
+  /** The ranks along it. */
+  readonly processGroup: ProcessGroup;
+  readonly #changes: (() => void)[] = [];
+
+  private constructor(mesh: ProcessGroupMesh, axis: number, processGroup: ProcessGroup) {
+    this.mesh = mesh;
+    this.axis = axis;
+    this.processGroup = processGroup;
+  }
+
+  /** An empty plan; all ranks of the axis must call it. */
+  static async along(mesh: ProcessGroupMesh, axis: number): Promise<SplitPlan> {
+    return new SplitPlan(mesh, axis, await mesh.getGroupAlongAxis(axis));
+  }
+
+  /**
+   * Splits the output features of the linear layer `owner[name]` over the ranks (column parallel); does nothing if the field is
+   * undefined.
+   *
+   * @throws {RangeError} if there are fewer features than ranks.
+   * @throws {TypeError} if the field holds anything but a whole linear layer.
+   */
+  columnParallel<Name extends string>(
+    owner: LayerOwner<Name>,
+    name: Name,
+    options: Linear1DColOptions = { processGroup: this.processGroup },
+  ): void {
+    const layer = owner[name];
+    if (layer === undefined) return;
+    const whole = wholeLinear(layer, name);
+    const { unit = 1, parts = 1, replication } = options;
+    const group = replication?.shardGroup ?? options.processGroup;
+    requireFeatures(whole, { side: "output", unit: unit * parts, group });
+    this.add(() => owner[name] = Linear1DCol.fromNativeModule(whole, options));
+  }
+
+  /** As {@linkcode columnParallel}, but splits the input features (row parallel). */
+  rowParallel<Name extends string>(
+    owner: LayerOwner<Name>,
+    name: Name,
+    options: Linear1DRowOptions = { processGroup: this.processGroup },
+  ): void {
+    const layer = owner[name];
+    if (layer === undefined) return;
+    const whole = wholeLinear(layer, name);
+    const { unit = 1, processGroup: group } = options;
+    requireFeatures(whole, { side: "input", unit, group });
+    this.add(() => owner[name] = Linear1DRow.fromNativeModule(whole, options));
+  }
+
+  /**
+   * Makes `owner[name]`, an RMS norm of each head's features, sum its gradient over the ranks, which have different heads; does
+   * nothing if the field is undefined.
+   *
+   * @throws {TypeError} if the field holds anything but an `RmsNorm`.
+   */
+  headNorm<Name extends string>(owner: LayerOwner<Name>, name: Name): void {
+    const norm = owner[name];
+    if (norm === undefined) return;
+    if (!(norm instanceof RmsNorm)) throw notWhole(norm, name);
+    this.add(() => owner[name] = HeadRmsNorm.fromNativeModule(norm, this));
+  }
+
+  /** Adds a change of the model, which must not throw. */
+  add(change: () => void): void {
+    this.#changes.push(change);
+  }
+
+  /** Makes all changes; to be called once. */
+  apply(): void {
+    for (const change of this.#changes) change();
+  }
+}
+
+/** The error for a layer, in the field `name`, that is not the one which the model was made with. */
+export function notWhole({ constructor: kind }: object, name: string): TypeError {
+  return new TypeError(
+    `Cannot split ${name}, which is a ${kind.name}: split a model none of whose layers were replaced`,
+  );
+}
+
+/** Requires `gatherLogits` of a classifier: its last layer is row parallel, which gives every rank the logits of all classes. */
+export function requireGatheredLogits(model: object, isWanted: boolean): void {
+  if (isWanted) return;
+  throw new TypeError(
+    `Cannot leave the logits of a ${model.constructor.name} on the ranks of their classes: leave gatherLogits out`,
+  );
+}
+
+function wholeLinear(layer: Layer, name: string): Linear | TransposedLinear {
+  if (layer instanceof Linear || layer instanceof TransposedLinear) return layer;
+  throw notWhole(layer, name);
+}
+
+function requireFeatures(
+  layer: Linear | TransposedLinear,
+  { side, unit, group: { size } }: {
+    readonly side: "input" | "output";
+    readonly unit: number;
+    readonly group: ProcessGroup;
+  },
+): void {
+  const { shape, name } = layer.weight;
+  const isFirst = (side === "output") === (layer instanceof Linear);
+  const features = shape[isFirst ? 0 : 1];
+  if (features / unit < size) {
+    throw new RangeError(
+      `Cannot split ${features} ${side} features of ${name} over ${size} ranks: each must have one` +
+        (unit === 1 ? "" : `, and ${unit} stay together`),
+    );
+  }
+}

@@ -1,0 +1,41 @@
+// The RMS norm of each head's features, one weight for all heads, where ranks have some of the heads each: a rank's gradient of
+// the weight is of its own heads, and their sum, one all-reduce of C numbers, is that of all.
+
+import type { ProcessGroup } from "../../distributed/group.ts";
+import { rmsNorm } from "../../ops/norm.ts";
+import type { Parameter } from "../../tensor/parameter.ts";
+import type { FloatTensor, Tensor } from "../../tensor/tensor.ts";
+import { copyToGroup } from "./group_exchanges.ts";
+import { Module } from "../module.ts";
+import type { RmsNorm } from "../rms_norm.ts";
+
+/** Scales the features of every head. */
+export class HeadRmsNorm extends Module<FloatTensor> {
+  /** [C], whole on every rank. */
+  readonly weight: Parameter;
+  readonly #eps: number;
+  readonly #group: ProcessGroup;
+
+  private constructor({ weight, eps }: RmsNorm, processGroup: ProcessGroup) {
+    super();
+    this.weight = weight;
+    this.#eps = eps;
+    this.#group = processGroup;
+  }
+
+  /** Takes the weight of a layer over, which must not be used after. */
+  static fromNativeModule(
+    norm: RmsNorm,
+    { processGroup }: { readonly processGroup: ProcessGroup },
+  ): HeadRmsNorm {
+    return new HeadRmsNorm(norm, processGroup);
+  }
+
+  /** x [..., C] of this rank's heads -> [..., C] */
+  override forward(x: FloatTensor): Promise<Tensor> {
+    return Promise.try(() => {
+      const weight = copyToGroup(this.weight, this.#group);
+      return rmsNorm(x, { weight, eps: this.#eps });
+    });
+  }
+}

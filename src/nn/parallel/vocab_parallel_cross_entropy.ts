@@ -1,0 +1,119 @@
+// Cross-entropy of logits whose classes are spread over the ranks of a group; no rank ever sees all of them.
+//
+//   rank r, row t    m_r = max_c x_r[t, c]    s_r = sum_c e^(x_r[t, c] - m_r)    z_r = x_r[t, target], 0 where it is not here
+//   gathered         [ranks, T, 3]: one all-gather of 3 numbers per row and rank
+//   every rank       M = max m_r,  S = sum_r s_r e^(m_r - M),  loss[t] = ln S + M - sum_r z_r
+//                    dx_r[t, c] = (e^(x_r[t, c] - M) / S - [c = target]) / rows that count        no exchange
+//
+// The exponentials are kept in what becomes the gradient, so each is computed once. All ranks compute the loss from the same
+// numbers in the same order: it has the same bits on all of them.
+
+import type { ProcessGroup } from "../../distributed/group.ts";
+import { IGNORE_INDEX, targetsThatCount } from "../../ops/cross_entropy.ts";
+import { checkSameDevice, inF32 } from "../../ops/operands.ts";
+import { scaled } from "../../ops/scale.ts";
+import { scaledBy } from "../../ops/scale_by.ts";
+import { total } from "../../ops/sum.ts";
+import { allGather } from "../../tensor/exchange.ts";
+import { formatShape, rowsAndCols, sameShape } from "../../tensor/shape.ts";
+import { type FloatTensor, Tensor } from "../../tensor/tensor.ts";
+
+/** Options of {@linkcode vocabParallelCrossEntropy}. */
+export interface VocabParallelCrossEntropyOptions {
+  /** Ranks that share the classes. */
+  readonly processGroup: ProcessGroup;
+  /**
+   * C: classes in all. Each rank has ceil(C / ranks) columns, those of its classes first; further columns, at the end of the
+   * last ranks, are pads.
+   */
+  readonly numClasses: number;
+  /** Rows with this target do not count: {@linkcode IGNORE_INDEX}, or any class. Default: all rows count. */
+  readonly ignored?: number | undefined;
+}
+
+/**
+ * Mean cross-entropy, in nats, of this rank's `logits` [..., ceil(C / ranks)] against the right classes `targets` [...], from 0
+ * to C - 1 and equal on every rank: a tensor of shape [], equal on every rank. As `crossEntropy()` of all ranks' logits side
+ * by side; the gradient is that of this rank's logits, 0 in pads.
+ *
+ * @throws {RangeError} if the shapes do not fit, a target that counts is not under C, or there are no rows; on all ranks alike.
+ */
+export async function vocabParallelCrossEntropy(
+  logits: FloatTensor,
+  targets: Tensor<"u32">,
+  { processGroup: group, numClasses, ignored }: VocabParallelCrossEntropyOptions,
+): Promise<Tensor> {
+  checkSameDevice("vocabParallelCrossEntropy", logits, targets);
+  const { rows, cols } = rowsAndCols(logits.shape);
+  const wantedCols = Math.ceil(numClasses / group.size);
+  if (cols !== wantedCols || !sameShape(targets.shape, logits.shape.slice(0, -1)) || rows === 0) {
+    throw new RangeError(
+      `vocabParallelCrossEntropy() of ${numClasses} classes on ${group.size} ranks wants logits of [..., ${wantedCols}] and ` +
+        `targets of [...], one row at least, got ${formatShape(logits.shape)} and ${
+          formatShape(targets.shape)
+        }`,
+    );
+  }
+  const counting = targetsThatCount("vocabParallelCrossEntropy", targets, { numClasses, ignored });
+  const firstClass = group.rank * cols;
+  const classes = {
+    rows,
+    cols,
+    firstClass,
+    numClasses: Math.max(0, Math.min(cols, numClasses - firstClass)),
+  };
+  const { device } = logits;
+  const dLogits = Tensor.empty(device, logits.shape);
+  const losses = Tensor.empty(device, [rows]);
+  using statistics = await gatheredStatistics(logits, targets, { exps: dLogits, classes, group });
+  device.run("split_cross_entropy", {
+    statistics: statistics.buffer,
+    targets: targets.buffer,
+    losses: losses.buffer,
+    dlogits: dLogits.buffer,
+  }, {
+    ...classes,
+    rank: group.rank,
+    ranks: group.size,
+    // Where all rows count no target is so large.
+    gradScale: counting === 0 ? 0 : 1 / counting,
+    ignored: ignored ?? IGNORE_INDEX,
+  });
+  const sumOfLosses = total(losses);
+  const loss = counting === 0 ? sumOfLosses.filledLike(NaN) : scaled(sumOfLosses, 1 / counting);
+  losses.release();
+  sumOfLosses.release();
+  return loss.computedBy({
+    op: "vocabParallelCrossEntropy",
+    inputs: [logits],
+    saved: [dLogits],
+    gradient: (dLoss) => [scaledBy(dLogits, dLoss)],
+  });
+}
+
+/** Writes e^(logits - their largest) to `exps`, and gives all ranks' statistics [ranks, T, 3]. */
+async function gatheredStatistics(
+  logits: FloatTensor,
+  targets: Tensor<"u32">,
+  { exps, classes, group }: {
+    readonly exps: Tensor;
+    readonly classes: Readonly<Record<"rows" | "cols" | "firstClass" | "numClasses", number>>;
+    readonly group: ProcessGroup;
+  },
+): Promise<Tensor> {
+  const { device } = logits;
+  const { rows } = classes;
+  using own = Tensor.empty(device, [rows, 3]);
+  inF32([logits], (logits) => {
+    device.run("split_softmax", {
+      logits: logits.buffer,
+      targets: targets.buffer,
+      exps: exps.buffer,
+      statistics: own.buffer,
+    }, classes);
+  });
+  const all = Tensor.empty(device, [group.size, rows, 3]);
+  device.copy(own.buffer, 0, all.buffer, 4 * group.rank * own.length, 4 * own.length);
+  await allGather(all, { group, counts: group.ranks.map(() => own.length) });
+  return all;
+}

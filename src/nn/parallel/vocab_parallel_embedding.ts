@@ -1,0 +1,84 @@
+// An embedding whose table is spread over the ranks of a group by rows: rank r holds the tokens V_r.
+//
+//   y[t] = sum over ranks r of (token t in V_r ? table_r[token t - begin of V_r] : 0)      one all-reduce of y [..., D]
+//   dtable_r[v] = sum of dy over the tokens that are v                                     none: dy is equal on every rank
+//
+// V is padded to a multiple of the number of ranks, so that shards are equally long; pads are zeros at the end of the last
+// shards and stay so.                                                              (Shoeybi et al. 2019, section 3)
+
+import type { ProcessGroup } from "../../distributed/group.ts";
+import { Layout } from "../../distributed/layout.ts";
+import { checkIndices, indicesOf, NO_ROW, partialEmbeddingAt } from "../../ops/embedding.ts";
+import type { Parameter } from "../../tensor/parameter.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { Embedding } from "../embedding.ts";
+import { reduceFromGroup } from "./group_exchanges.ts";
+import { Module } from "../module.ts";
+import { takeShard } from "../shard_of.ts";
+
+/** How a layer that is split by vocabulary works. */
+export interface VocabParallelOptions {
+  /** Ranks that share the table. */
+  readonly processGroup: ProcessGroup;
+}
+
+/** A row of a table for every index, where every rank has some of the rows. */
+export class VocabParallelEmbedding extends Module<Tensor<"u32">> {
+  /** [V_r, D]: dim 0 split over the group, padded. */
+  readonly weight: Parameter;
+  readonly #group: ProcessGroup;
+  readonly #paddingIndex: number | undefined;
+
+  private constructor(
+    weight: Parameter,
+    { processGroup, paddingIndex }: VocabParallelOptions & {
+      readonly paddingIndex: number | undefined;
+    },
+  ) {
+    super();
+    this.weight = weight;
+    this.#group = processGroup;
+    this.#paddingIndex = paddingIndex;
+  }
+
+  /**
+   * Takes this rank's rows of a whole table over; `embedding` is released and must not be used after.
+   *
+   * @throws {RangeError} if it is split already.
+   */
+  static fromNativeModule(
+    embedding: Embedding,
+    { processGroup }: VocabParallelOptions,
+  ): VocabParallelEmbedding {
+    const { weight: whole, paddingIndex } = embedding;
+    const weight = takeShard(whole, vocabularyLayout(whole.shape, processGroup));
+    return new VocabParallelEmbedding(weight, { processGroup, paddingIndex });
+  }
+
+  /** indices [...] -> [..., D], equal on every rank. @throws {RangeError} if an index is not under V. */
+  override async forward(indices: Tensor<"u32">): Promise<Tensor> {
+    const { layout } = this.weight;
+    // All of V is checked, so that all ranks refuse a wrong index alike and none waits for the others.
+    checkIndices("VocabParallelEmbedding", indices, layout.globalShape[0]);
+    const { begin, end } = layout.range(0);
+    const own = indicesOf("VocabParallelEmbedding", indices).map((index) =>
+      begin <= index && index < end ? index - begin : NO_ROW
+    );
+    const padding = this.#paddingIndex;
+    const isPaddingHere = padding !== undefined && begin <= padding && padding < end;
+    const rows = partialEmbeddingAt(this.weight, own, {
+      shape: indices.shape,
+      ...(isPaddingHere ? { paddingIndex: padding - begin } : {}),
+    });
+    return await reduceFromGroup(rows, this.#group);
+  }
+}
+
+/** A table [V, D], V padded to a multiple of the number of ranks and cut over them. */
+export function vocabularyLayout(
+  [numRows, ...rest]: readonly number[],
+  group: ProcessGroup,
+): Layout<ProcessGroup> {
+  const padded = Math.ceil(numRows / group.size) * group.size;
+  return new Layout([numRows, ...rest], [{ dim: 0, group }], { paddedShape: [padded, ...rest] });
+}

@@ -1,0 +1,79 @@
+// The output layer of a language model with its classes spread over the ranks of a group: rank r holds the rows V_r of W.
+//
+//   x [..., D]   equal on every rank             W_r [V_r, D], padded to equal shards
+//   forward    logits_r = x W_r^T [..., V_r]     no exchange: vocabParallelCrossEntropy() takes them as they are
+//   gradient   dx = sum over ranks of dlogits_r W_r     one all-reduce, while dW_r is computed
+//
+// A model may use its embedding's table as W: both then share this rank's part of it.
+
+import type { Parameter } from "../../tensor/parameter.ts";
+import type { FloatTensor, Tensor } from "../../tensor/tensor.ts";
+import { gatherFromGroup } from "./group_exchanges.ts";
+import type { Linear } from "../linear.ts";
+import { Module } from "../module.ts";
+import { overlappedLinear } from "./overlapped_linear.ts";
+import { shardOf, takeShard } from "../shard_of.ts";
+import {
+  type VocabParallelEmbedding,
+  type VocabParallelOptions,
+  vocabularyLayout,
+} from "./vocab_parallel_embedding.ts";
+
+/** How a {@linkcode VocabParallelHead} works. */
+export interface VocabParallelHeadOptions extends VocabParallelOptions {
+  /** Give every rank the logits of all classes, without pads, and not only its own. Default: false. */
+  readonly gatherOutput?: boolean;
+}
+
+/** A linear layer to a vocabulary, of which every rank has some of the classes. */
+export class VocabParallelHead extends Module<FloatTensor> {
+  /** W_r [V_r, D]: dim 0 split over the group, padded. */
+  readonly weight: Parameter;
+  /** b_r [V_r]: split alike. */
+  readonly bias: Parameter | undefined;
+  readonly #options: VocabParallelHeadOptions;
+
+  private constructor(
+    { weight, bias }: { readonly weight: Parameter; readonly bias: Parameter | undefined },
+    options: VocabParallelHeadOptions,
+  ) {
+    super();
+    this.weight = weight;
+    this.bias = bias;
+    this.#options = options;
+  }
+
+  /** Takes this rank's part of a whole layer over; `layer` is released and must not be used after. */
+  static fromNativeModule(
+    { weight, bias }: Linear,
+    options: VocabParallelHeadOptions,
+  ): VocabParallelHead {
+    const { processGroup } = options;
+    const shards = {
+      weight: shardOf(weight, vocabularyLayout(weight.shape, processGroup)),
+      bias: bias && shardOf(bias, vocabularyLayout(bias.shape, processGroup)),
+    };
+    weight[Symbol.dispose]();
+    bias?.[Symbol.dispose]();
+    return new VocabParallelHead(shards, options);
+  }
+
+  /** A layer that shares the embedding's shard; a bias [V], if there is one, is taken over. */
+  static tiedTo(
+    { weight }: VocabParallelEmbedding,
+    options: VocabParallelHeadOptions & { readonly bias?: Parameter | undefined },
+  ): VocabParallelHead {
+    const { bias, processGroup } = options;
+    const shard = bias && takeShard(bias, vocabularyLayout(bias.shape, processGroup));
+    return new VocabParallelHead({ weight, bias: shard }, options);
+  }
+
+  /** x [..., D], equal on every rank, -> logits [..., V_r], pads included, or [..., V] with `gatherOutput`. */
+  override async forward(x: FloatTensor): Promise<Tensor> {
+    const { processGroup: group, gatherOutput = false } = this.#options;
+    const logits = overlappedLinear({ x, weight: this.weight, bias: this.bias }, group);
+    if (!gatherOutput) return logits;
+    const { globalShape: [numCols], paddedShape: [paddedCols] } = this.weight.layout;
+    return await gatherFromGroup(logits, { group, numCols, paddedCols });
+  }
+}

@@ -1,0 +1,25 @@
+import assert from "node:assert/strict";
+import { nameOf } from "../../../src/models/config/checkpoint_names.ts";
+
+const names = {
+  modules: {
+    "tokens": "model.wte",
+    "blocks.*.attention.qkv": "model.h.*.attn.c_attn",
+    "experts.*.layers.*": "model.*.e.*",
+    "classToken": "embeddings.cls_token",
+  },
+};
+
+Deno.test("nameOf() follows the table, number by number", () => {
+  assert.equal(nameOf("tokens.weight", names), "model.wte.weight");
+  assert.equal(nameOf("blocks.12.attention.qkv.bias", names), "model.h.12.attn.c_attn.bias");
+  assert.equal(nameOf("classToken", names), "embeddings.cls_token");
+  assert.equal(nameOf("experts.3.layers.4.weight", names), "model.3.e.4.weight");
+});
+
+Deno.test("nameOf() refuses a module that the table lacks", () => {
+  assert.throws(() => nameOf("blocks.12.mlp.weight", names), {
+    name: "TypeError",
+    message: /the parameter blocks\.12\.mlp\.weight: name blocks\.\*\.mlp in the table/,
+  });
+});

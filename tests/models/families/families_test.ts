@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { architectureOf } from "../../../src/models/architectures.ts";
+import { ModelConfig } from "../../../src/models/config/model_config.ts";
+import { smallConfigs } from "../../support/models/small_configs.ts";
+
+function plan(config: object) {
+  const settings = new ModelConfig(JSON.stringify(config));
+  return architectureOf(settings).plan(settings);
+}
+
+Deno.test("every family reads its small config, and one without the names of architectures", () => {
+  for (const config of Object.values(smallConfigs)) {
+    const unnamed = plan({ ...config, architectures: null });
+    assert.deepEqual(plan(config).names, unnamed.names);
+  }
+});
+
+Deno.test("settings that are not supported are refused by name", () => {
+  const { gpt2, llama, mistral, qwen2, qwen3, opt } = smallConfigs;
+  const cases: [config: object, message: RegExp][] = [
+    [{ model_type: "mamba" }, /model_type mamba is not supported: .*gpt2.* are/],
+    [{}, /model_type is missing/],
+    [
+      { ...llama, architectures: ["LlamaForSequenceClassification"] },
+      /architectures must name one of LlamaForCausalLM, got LlamaForSequenceClassification/,
+    ],
+    [{ ...llama, quantization_config: { bits: 4 } }, /quantization_config must be null/],
+    [{ ...gpt2, add_cross_attention: true }, /add_cross_attention must be false, got true/],
+    [{ ...gpt2, activation_function: "mish" }, /activation_function must be .*"gelu_new".*"mish"/],
+    [{ ...gpt2, n_head: 3 }, /n_embd must be a multiple of n_head, got 8 and 3/],
+    [{ ...gpt2, n_layer: 0 }, /n_layer must be >=1, got 0/],
+    [{ ...llama, num_key_value_heads: 3 }, /multiple of num_key_value_heads, got 4 and 3/],
+    [{ ...llama, hidden_act: "relu2" }, /hidden_act must be/],
+    [{ ...llama, head_dim: 3 }, /an even number of features to turn, got 3/],
+    [{ ...llama, pad_token_id: 11 }, /pad_token_id must be within the vocabulary of 11, got 11/],
+    [{ ...llama, rope_scaling: { type: "longrope" } }, /rope_parameters/],
+    [{ ...mistral, sliding_window: 0 }, /sliding_window must be >=1, got 0/],
+    [{ ...qwen2, layer_types: ["full_attention"] }, /layer_types .* got 1 for 2/],
+    [
+      { ...qwen2, layer_types: ["full_attention", "sliding_attention"] },
+      /sliding_attention, and use_sliding_window or sliding_window say there is none/,
+    ],
+    [{ ...qwen3, layer_types: ["full_attention", "linear"] }, /layer_types\.1 must be/],
+    [
+      { ...opt, layer_norm_elementwise_affine: false },
+      /layer_norm_elementwise_affine must be true/,
+    ],
+    [{ ...opt, num_attention_heads: 3 }, /hidden_size must be a multiple of .* 8 and 3/],
+  ];
+  for (const [config, message] of cases) {
+    assert.throws(() => plan(config), (error) => {
+      assert(error instanceof TypeError, String(error));
+      assert.match(error.message, message);
+      return true;
+    });
+  }
+});

@@ -1,0 +1,39 @@
+// The goldens of families that are not supported: their folders are refused by name, and nothing is made of them.
+
+import assert from "node:assert/strict";
+import { loadPretrained } from "../../../src/checkpoint/pretrained.ts";
+import { wasmDevice } from "../../../src/device/wasm.ts";
+import { goldenModels, hasFolder } from "../../support/models/golden_model.ts";
+
+/** From folders to what their config.json has as `model_type`. */
+const OTHERS = {
+  albert: "albert",
+  blip2: "blip-2",
+  bloom: "bloom",
+  cohere: "cohere",
+  deepseek_v3: "deepseek_v3",
+  falcon: "falcon",
+  glm: "glm",
+  gptj: "gptj",
+  mixtral: "mixtral",
+  sam: "sam",
+  whisper: "whisper",
+};
+
+for (const [family, modelType] of Object.entries(OTHERS)) {
+  const folder = `${goldenModels}/${family}`;
+  const what = `loadPretrained() refuses a folder of ${modelType} by name`;
+  if (!hasFolder(folder)) {
+    Deno.test.ignore(`${what} [skipped: no ${folder}]`, () => {});
+    continue;
+  }
+  Deno.test(what, async () => {
+    using device = wasmDevice();
+    await assert.rejects(loadPretrained(device, folder), (error) => {
+      assert.ok(error instanceof TypeError);
+      const refused = `${family}/config.json: model_type ${modelType} is not supported: gpt2, `;
+      assert.ok(error.message.includes(refused), error.message);
+      return true;
+    });
+  });
+}

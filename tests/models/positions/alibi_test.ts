@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { wasmDevice } from "../../../src/device/wasm.ts";
+import { alibiBias, alibiSlopes } from "../../../src/models/positions/alibi.ts";
+import { attention } from "../../../src/ops/attention.ts";
+import { Tensor } from "../../../src/tensor/tensor.ts";
+
+/** As `build_alibi_tensor` of transformers' BLOOM computes them. */
+function bloomSlopes(heads: number): number[] {
+  const closest = 2 ** Math.floor(Math.log2(heads));
+  const base = 2 ** -(2 ** -(Math.log2(closest) - 3));
+  const slopes = Array.from({ length: closest }, (_, i) => base ** (i + 1));
+  if (closest === heads) return slopes;
+  const extraBase = 2 ** -(2 ** -(Math.log2(2 * closest) - 3));
+  const numRemaining = Math.min(closest, heads - closest);
+  return [...slopes, ...Array.from({ length: numRemaining }, (_, i) => extraBase ** (1 + 2 * i))];
+}
+
+/** As `build_mpt_alibi_tensor` of transformers' MPT computes them. */
+function mptSlopes(heads: number, maxBias: number): number[] {
+  const power = 2 ** Math.ceil(Math.log2(heads));
+  const slopes = Array.from({ length: power }, (_, i) => 2 ** -((i + 1) * maxBias / power));
+  if (power === heads) return slopes;
+  const odd = slopes.filter((_, i) => i % 2 === 1);
+  const even = slopes.filter((_, i) => i % 2 === 0);
+  return [...odd, ...even].slice(0, heads);
+}
+
+Deno.test("alibiSlopes() are those of BLOOM and MPT for any number of heads", () => {
+  for (const heads of [1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 71, 112]) {
+    const slopes = alibiSlopes(heads);
+    assert.equal(slopes.length, heads);
+    assertClose(slopes, bloomSlopes(heads));
+    assertClose(slopes, mptSlopes(heads, 8));
+    assertClose(alibiSlopes(heads, { maxBias: 5 }), mptSlopes(heads, 5));
+  }
+  assert.deepEqual(alibiSlopes(4), [1 / 4, 1 / 16, 1 / 64, 1 / 256]);
+  assert.deepEqual(alibiSlopes(3), [1 / 16, 1 / 256, 1 / 4]);
+});
+
+Deno.test("alibiBias() makes weights fall with distance, in all heads or in those of one rank", async () => {
+  using device = wasmDevice();
+  const [heads, queries, keys] = [3, 4, 6];
+  using bias = alibiBias(device, { heads, queries, keys });
+  const distances = queries + keys - 1;
+  assert.deepEqual(bias.shape, [heads, distances]);
+  const all = [...await bias.data()];
+  all.forEach((value, at) => {
+    const distance = Math.abs(at % distances - (queries - 1));
+    assert.equal(value, 0 - alibiSlopes(heads)[Math.floor(at / distances)] * distance);
+  });
+  using own = alibiBias(device, { heads, queries, keys, own: { begin: 1, end: 3 } });
+  assert.deepEqual([...await own.data()], all.slice(distances));
+
+  // Zero scores but for the bias, and values that tell keys apart.
+  using q = Tensor.from(device, new Float32Array(2 * 3), { shape: [1, 2, 3, 1] });
+  using k = Tensor.from(device, new Float32Array(2 * 3), { shape: [1, 2, 3, 1] });
+  using v = Tensor.from(device, [0, 0, 0, 1, 1, 1], { shape: [1, 2, 3, 1] });
+  using causal = alibiBias(device, { heads, queries: 2 });
+  using y = attention(q, k, v, { visible: "causal", bias: causal });
+  const second = (await y.data()).slice(3);
+  assertClose([...second], alibiSlopes(3).map((slope) => 1 / (1 + Math.exp(-slope))));
+});
+
+Deno.test("alibiBias() refuses heads and positions that are none", () => {
+  using device = wasmDevice();
+  assert.throws(() => alibiSlopes(0), /a number of heads from 1, got 0/);
+  assert.throws(() => alibiBias(device, { heads: 2, queries: 0 }), /got 0 and 0/);
+  const own = { begin: 1, end: 3 };
+  assert.throws(() => alibiBias(device, { heads: 2, queries: 3, own }), /of 2, got 1 to 3/);
+});
+
+function assertClose(actual: readonly number[], expected: readonly number[]): void {
+  assert.equal(actual.length, expected.length);
+  actual.forEach((value, i) => assert.ok(Math.abs(value / expected[i] - 1) < 1e-6, `${i}`));
+}

@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import type { Device } from "../../../src/device/device.ts";
+import { wasmDevice } from "../../../src/device/wasm.ts";
+import { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
+import { Decoder } from "../../../src/models/decoder.ts";
+import { newModel } from "../../../src/models/new_model.ts";
+import { parallelize } from "../../../src/models/parallelize.ts";
+import { RandomSource } from "../../../src/nn/philox.ts";
+import { Tensor } from "../../../src/tensor/tensor.ts";
+import { inProcessRanks } from "../../support/distributed/in_process_ranks.ts";
+import { smallConfigs } from "../../support/models/small_configs.ts";
+
+const { gpt2, llama, mistral, qwen2, qwen3, opt } = smallConfigs;
+
+async function decoder(device: Device, config: Readonly<Record<string, unknown>>) {
+  return await newModel(device, config, { random: new RandomSource(1), model: Decoder });
+}
+
+async function logitsOf(model: Decoder): Promise<Float32Array> {
+  const { device } = model.parameters()[0];
+  using tokens = Tensor.from(device, [3, 5, 2, 7, 10, 4], { shape: [2, 3], dtype: "u32" });
+  using mask = Tensor.from(device, [1, 1, 1, 1, 1, 1], { shape: [2, 3], dtype: "u32" });
+  using logits = await model.forward({ tokens, mask });
+  return await logits.data();
+}
+
+/** What the goldens have not: 3 heads, biases, one head of keys, narrow embeddings. */
+const CASES = {
+  "GPT-2 with 3 heads, untied": {
+    config: { ...gpt2, n_embd: 12, n_head: 3, tie_word_embeddings: false },
+    sizes: [2, 3],
+  },
+  "Llama with biases and one head of keys": {
+    config: { ...llama, attention_bias: true, mlp_bias: true, num_key_value_heads: 1 },
+    sizes: [2, 4],
+  },
+  "Llama with 3 heads": {
+    config: { ...llama, num_attention_heads: 3, num_key_value_heads: 3 },
+    sizes: [2, 3],
+  },
+  "Mistral, tied": { config: { ...mistral, tie_word_embeddings: true }, sizes: [2, 4] },
+  "Qwen2": { config: qwen2, sizes: [2, 4] },
+  "Qwen3 with biases": { config: { ...qwen3, attention_bias: true }, sizes: [2, 4] },
+  "OPT with narrow embeddings": { config: { ...opt, do_layer_norm_before: false }, sizes: [2] },
+} as const;
+
+for (const [what, { config, sizes }] of Object.entries(CASES)) {
+  for (const size of sizes) {
+    Deno.test(`parallelize() of ${what} over ${size} ranks keeps names and logits, and cuts what is large`, async () => {
+      await inProcessRanks(size, async (world) => {
+        using device = wasmDevice();
+        const mesh = ProcessGroupMesh.over(world, size);
+        using whole = await decoder(device, config);
+        const expected = await logitsOf(whole);
+        using model = await decoder(device, config);
+        await parallelize(model, mesh);
+        const names = [...whole.namedParameters().keys()];
+        assert.deepEqual([...model.namedParameters().keys()], names);
+        const actual = await logitsOf(model);
+        assert.equal(actual.length, expected.length);
+        actual.forEach((logit, k) => assert.ok(Math.abs(logit - expected[k]) < 1e-6));
+        const elementsOf = ({ parameters }: { parameters: () => { length: number }[] }) =>
+          parameters().reduce((sum, { length }) => sum + length, 0);
+        const matrices = (of: Decoder) => ({
+          parameters: () => of.parameters().filter(({ shape }) => shape.length > 1),
+        });
+        assert.ok(elementsOf(matrices(model)) < 0.9 * elementsOf(matrices(whole)));
+      });
+    });
+  }
+}
+
+Deno.test("parallelize() refuses what it cannot split on all ranks, and changes nothing then", async () => {
+  const refused = [
+    [{ ...llama, num_attention_heads: 6, num_key_value_heads: 2 }, /6 heads with 2 heads of keys/],
+    [{ ...gpt2, n_inner: 16 }, /2 heads with 2 heads of keys over 3 ranks/],
+    [
+      { ...llama, num_attention_heads: 3, num_key_value_heads: 3, intermediate_size: 2 },
+      /2 output features of blocks.0.mlp.gate.weight over 3 ranks/,
+    ],
+  ] as const;
+  await inProcessRanks(3, async (world) => {
+    using device = wasmDevice();
+    const mesh = ProcessGroupMesh.over(world, 3);
+    for (const [config, message] of refused) {
+      using model = await decoder(device, config);
+      const before = await logitsOf(model);
+      await assert.rejects(parallelize(model, mesh), { name: "RangeError", message });
+      assert.deepEqual(await logitsOf(model), before);
+    }
+  });
+});
+
+Deno.test("parallelize() splits once, and over one rank not at all", async () => {
+  await inProcessRanks(2, async (world) => {
+    using device = wasmDevice();
+    using model = await decoder(device, gpt2);
+    const mesh = ProcessGroupMesh.over(world, 1, 2);
+    await parallelize(model, mesh);
+    assert.ok(model.parameters().every(({ layout }) => layout.splits.length === 0));
+    await parallelize(model, mesh, { axis: 1 });
+    await assert.rejects(parallelize(model, mesh, { axis: -1 }), {
+      name: "TypeError",
+      message: /tokens.weight is split already/,
+    });
+  });
+});

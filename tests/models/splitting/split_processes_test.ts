@@ -1,0 +1,32 @@
+// Models on meshes of processes against transformers: logits, loss, gradients, and both trainings.
+
+import assert from "node:assert/strict";
+import { launchLocalRanks } from "../../../src/distributed/launcher/local_ranks.ts";
+import { goldenModels, hasFolder } from "../../support/models/golden_model.ts";
+import { decoderRuns, encoderRuns } from "../../support/models/golden_runs.ts";
+
+for (const family of Object.keys({ ...decoderRuns, ...encoderRuns })) {
+  const folder = `${goldenModels}/${family}`;
+  for (const [tensor, zero] of [[2, 1], [2, 2], [4, 1]]) {
+    const what = `${family} on tensor ${tensor} x ZeRO ${zero} processes is that of transformers`;
+    if (!hasFolder(folder)) {
+      Deno.test.ignore(`${what} [skipped: no ${folder}]`, () => {});
+      continue;
+    }
+    Deno.test(what, async () => {
+      const lines: string[] = [];
+      const { failure } = await launchLocalRanks({
+        ranks: tensor * zero,
+        script: new URL("../programs/train_golden.ts", import.meta.url).href,
+        args: [family, String(tensor), String(zero)],
+        onLine: ({ stream, text }) => {
+          if (stream === "stdout") lines.push(text);
+        },
+      });
+      assert.equal(failure, undefined, failure?.stderr.join("\n"));
+      const ranks = lines.map((line): { rank: number; largestError: number } => JSON.parse(line));
+      assert.deepEqual(ranks.map(({ rank }) => rank).sort(), [...Array(tensor * zero).keys()]);
+      assert.ok(ranks.every(({ largestError }) => largestError <= 1));
+    });
+  }
+}
