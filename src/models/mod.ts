@@ -19,14 +19,16 @@ export type { CheckpointNames } from "./config/checkpoint_names.ts";
 export { ModelConfig } from "./config/model_config.ts";
 export { Decoder, type DecoderInput } from "./decoder.ts";
 export type {
-  AttentionDescription,
-  BlockDescription,
   DecoderDescription,
-  MlpDescription,
-  NormDescription,
   PositionDescription,
   TokenDescription,
 } from "./decoder_description.ts";
+export type {
+  AttentionDescription,
+  BlockDescription,
+  MlpDescription,
+  NormDescription,
+} from "./blocks/block_description.ts";
 export type { Block, BlockInput, BlockOptions } from "./blocks/block.ts";
 export type { Attention, AttentionInput } from "./blocks/attention.ts";
 export type { Mlp, MlpInput } from "./blocks/mlp.ts";

@@ -17,7 +17,7 @@ import { reshape } from "../../ops/reshape.ts";
 import { rotary, type RotaryAngles } from "../../ops/rotary.ts";
 import { slice } from "../../ops/slice.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { AttentionDescription } from "../decoder_description.ts";
+import type { AttentionDescription } from "./block_description.ts";
 
 /** What attends to what. */
 export interface AttentionInput {

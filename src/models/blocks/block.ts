@@ -13,7 +13,7 @@ import { add } from "../../ops/add.ts";
 import { recompute } from "../../tensor/recompute.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Attention, type AttentionInput } from "./attention.ts";
-import type { BlockDescription, NormDescription } from "../decoder_description.ts";
+import type { BlockDescription, NormDescription } from "./block_description.ts";
 import { Mlp } from "./mlp.ts";
 
 /** What a block is given. */

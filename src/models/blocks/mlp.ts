@@ -12,7 +12,7 @@ import { type Layer, Module } from "../../nn/module.ts";
 import { mul } from "../../ops/mul.ts";
 import type { FloatTensor, Tensor } from "../../tensor/tensor.ts";
 import type { Activation } from "./activations.ts";
-import type { MlpDescription } from "../decoder_description.ts";
+import type { MlpDescription } from "./block_description.ts";
 
 /** What an {@linkcode Mlp} is given. */
 export interface MlpInput {

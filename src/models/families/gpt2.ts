@@ -5,7 +5,8 @@ import * as v from "valibot";
 import { activationCalled, activationName } from "../blocks/activations.ts";
 import type { CheckpointNames } from "../config/checkpoint_names.ts";
 import { Decoder } from "../decoder.ts";
-import type { BlockDescription, DecoderDescription } from "../decoder_description.ts";
+import type { BlockDescription } from "../blocks/block_description.ts";
+import type { DecoderDescription } from "../decoder_description.ts";
 import {
   count,
   flag,

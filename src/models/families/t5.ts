@@ -3,7 +3,7 @@
 import * as v from "valibot";
 import { activationCalled, activationName } from "../blocks/activations.ts";
 import type { CheckpointNames } from "../config/checkpoint_names.ts";
-import type { AttentionDescription, MlpDescription } from "../decoder_description.ts";
+import type { AttentionDescription, MlpDescription } from "../blocks/block_description.ts";
 import {
   count,
   integer,
