@@ -5,29 +5,29 @@ export function accumulate(x: number, out: number, length: number, factor: numbe
 
 export function accumulate_cast(x: number, out: number, from_type: number, to_type: number, from_offset: number, to_offset: number, length: number): void;
 
-export function adafactor_averages(blocks: number, numbers: number, sums: number, guard: number, moments: number, factors: number, call: number): void;
+export function adafactor_averages(blocks: number, numbers: number, sums: number, guard: number, moments: number, factors: number, params: number): void;
 
-export function adafactor_join_scalar(blocks: number, partials: number, sums: number, call: number): void;
+export function adafactor_join_scalar(blocks: number, partials: number, sums: number, params: number): void;
 
-export function adafactor_join_sums(blocks: number, partials: number, sums: number, call: number): void;
+export function adafactor_join_sums(blocks: number, partials: number, sums: number, params: number): void;
 
-export function adafactor_scale_gradients(blocks: number, sums: number, guard: number, call: number): void;
+export function adafactor_scale_gradients(blocks: number, sums: number, guard: number, params: number): void;
 
-export function adafactor_step(grad: number, blocks: number, factors: number, steps: number, guard: number, param: number, partials: number, call: number): void;
+export function adafactor_step(grad: number, blocks: number, factors: number, steps: number, guard: number, param: number, partials: number, params: number): void;
 
-export function adafactor_step_cautious(grad: number, blocks: number, factors: number, steps: number, guard: number, param: number, momentum: number, partials: number, call: number): void;
+export function adafactor_step_cautious(grad: number, blocks: number, factors: number, steps: number, guard: number, param: number, momentum: number, partials: number, params: number): void;
 
-export function adafactor_step_momentum(grad: number, blocks: number, factors: number, steps: number, guard: number, param: number, momentum: number, partials: number, call: number): void;
+export function adafactor_step_momentum(grad: number, blocks: number, factors: number, steps: number, guard: number, param: number, momentum: number, partials: number, params: number): void;
 
-export function adafactor_step_sizes(blocks: number, numbers: number, sums: number, steps: number, call: number): void;
+export function adafactor_step_sizes(blocks: number, numbers: number, sums: number, steps: number, params: number): void;
 
-export function adafactor_tile_momentum(grad: number, blocks: number, factors: number, steps: number, guard: number, momentum: number, partials: number, call: number): void;
+export function adafactor_tile_momentum(grad: number, blocks: number, factors: number, steps: number, guard: number, momentum: number, partials: number, params: number): void;
 
-export function adafactor_tile_params(param: number, blocks: number, partials: number, call: number): void;
+export function adafactor_tile_params(param: number, blocks: number, partials: number, params: number): void;
 
-export function adafactor_tile_sums(grad: number, blocks: number, partials: number, call: number): void;
+export function adafactor_tile_sums(grad: number, blocks: number, partials: number, params: number): void;
 
-export function adafactor_tile_updates(grad: number, blocks: number, factors: number, partials: number, call: number): void;
+export function adafactor_tile_updates(grad: number, blocks: number, factors: number, partials: number, params: number): void;
 
 export function add(a: number, b: number, out: number, length: number): void;
 
@@ -46,7 +46,7 @@ export function attention_bias_backward(q: number, k: number, v: number, key_mas
 
 export function attention_delta(dout: number, out: number, lse: number, moments: number, batch: number, queries: number, heads: number, value_dim: number): void;
 
-export function came_tile_sums(grad: number, blocks: number, factors: number, steps: number, guard: number, momentum: number, partials: number, call: number): void;
+export function came_tile_sums(grad: number, blocks: number, factors: number, steps: number, guard: number, momentum: number, partials: number, params: number): void;
 
 export function cast(x: number, out: number, from_type: number, to_type: number, from_offset: number, to_offset: number, length: number): void;
 

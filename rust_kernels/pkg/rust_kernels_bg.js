@@ -28,40 +28,40 @@ export function accumulate_cast(x, out, from_type, to_type, from_offset, to_offs
  * @param {number} guard
  * @param {number} moments
  * @param {number} factors
- * @param {number} call
+ * @param {number} params
  */
-export function adafactor_averages(blocks, numbers, sums, guard, moments, factors, call) {
-    wasm.adafactor_averages(blocks, numbers, sums, guard, moments, factors, call);
+export function adafactor_averages(blocks, numbers, sums, guard, moments, factors, params) {
+    wasm.adafactor_averages(blocks, numbers, sums, guard, moments, factors, params);
 }
 
 /**
  * @param {number} blocks
  * @param {number} partials
  * @param {number} sums
- * @param {number} call
+ * @param {number} params
  */
-export function adafactor_join_scalar(blocks, partials, sums, call) {
-    wasm.adafactor_join_scalar(blocks, partials, sums, call);
+export function adafactor_join_scalar(blocks, partials, sums, params) {
+    wasm.adafactor_join_scalar(blocks, partials, sums, params);
 }
 
 /**
  * @param {number} blocks
  * @param {number} partials
  * @param {number} sums
- * @param {number} call
+ * @param {number} params
  */
-export function adafactor_join_sums(blocks, partials, sums, call) {
-    wasm.adafactor_join_sums(blocks, partials, sums, call);
+export function adafactor_join_sums(blocks, partials, sums, params) {
+    wasm.adafactor_join_sums(blocks, partials, sums, params);
 }
 
 /**
  * @param {number} blocks
  * @param {number} sums
  * @param {number} guard
- * @param {number} call
+ * @param {number} params
  */
-export function adafactor_scale_gradients(blocks, sums, guard, call) {
-    wasm.adafactor_scale_gradients(blocks, sums, guard, call);
+export function adafactor_scale_gradients(blocks, sums, guard, params) {
+    wasm.adafactor_scale_gradients(blocks, sums, guard, params);
 }
 
 /**
@@ -72,25 +72,10 @@ export function adafactor_scale_gradients(blocks, sums, guard, call) {
  * @param {number} guard
  * @param {number} param
  * @param {number} partials
- * @param {number} call
+ * @param {number} params
  */
-export function adafactor_step(grad, blocks, factors, steps, guard, param, partials, call) {
-    wasm.adafactor_step(grad, blocks, factors, steps, guard, param, partials, call);
-}
-
-/**
- * @param {number} grad
- * @param {number} blocks
- * @param {number} factors
- * @param {number} steps
- * @param {number} guard
- * @param {number} param
- * @param {number} momentum
- * @param {number} partials
- * @param {number} call
- */
-export function adafactor_step_cautious(grad, blocks, factors, steps, guard, param, momentum, partials, call) {
-    wasm.adafactor_step_cautious(grad, blocks, factors, steps, guard, param, momentum, partials, call);
+export function adafactor_step(grad, blocks, factors, steps, guard, param, partials, params) {
+    wasm.adafactor_step(grad, blocks, factors, steps, guard, param, partials, params);
 }
 
 /**
@@ -102,10 +87,25 @@ export function adafactor_step_cautious(grad, blocks, factors, steps, guard, par
  * @param {number} param
  * @param {number} momentum
  * @param {number} partials
- * @param {number} call
+ * @param {number} params
  */
-export function adafactor_step_momentum(grad, blocks, factors, steps, guard, param, momentum, partials, call) {
-    wasm.adafactor_step_momentum(grad, blocks, factors, steps, guard, param, momentum, partials, call);
+export function adafactor_step_cautious(grad, blocks, factors, steps, guard, param, momentum, partials, params) {
+    wasm.adafactor_step_cautious(grad, blocks, factors, steps, guard, param, momentum, partials, params);
+}
+
+/**
+ * @param {number} grad
+ * @param {number} blocks
+ * @param {number} factors
+ * @param {number} steps
+ * @param {number} guard
+ * @param {number} param
+ * @param {number} momentum
+ * @param {number} partials
+ * @param {number} params
+ */
+export function adafactor_step_momentum(grad, blocks, factors, steps, guard, param, momentum, partials, params) {
+    wasm.adafactor_step_momentum(grad, blocks, factors, steps, guard, param, momentum, partials, params);
 }
 
 /**
@@ -113,10 +113,10 @@ export function adafactor_step_momentum(grad, blocks, factors, steps, guard, par
  * @param {number} numbers
  * @param {number} sums
  * @param {number} steps
- * @param {number} call
+ * @param {number} params
  */
-export function adafactor_step_sizes(blocks, numbers, sums, steps, call) {
-    wasm.adafactor_step_sizes(blocks, numbers, sums, steps, call);
+export function adafactor_step_sizes(blocks, numbers, sums, steps, params) {
+    wasm.adafactor_step_sizes(blocks, numbers, sums, steps, params);
 }
 
 /**
@@ -127,30 +127,30 @@ export function adafactor_step_sizes(blocks, numbers, sums, steps, call) {
  * @param {number} guard
  * @param {number} momentum
  * @param {number} partials
- * @param {number} call
+ * @param {number} params
  */
-export function adafactor_tile_momentum(grad, blocks, factors, steps, guard, momentum, partials, call) {
-    wasm.adafactor_tile_momentum(grad, blocks, factors, steps, guard, momentum, partials, call);
+export function adafactor_tile_momentum(grad, blocks, factors, steps, guard, momentum, partials, params) {
+    wasm.adafactor_tile_momentum(grad, blocks, factors, steps, guard, momentum, partials, params);
 }
 
 /**
  * @param {number} param
  * @param {number} blocks
  * @param {number} partials
- * @param {number} call
+ * @param {number} params
  */
-export function adafactor_tile_params(param, blocks, partials, call) {
-    wasm.adafactor_tile_params(param, blocks, partials, call);
+export function adafactor_tile_params(param, blocks, partials, params) {
+    wasm.adafactor_tile_params(param, blocks, partials, params);
 }
 
 /**
  * @param {number} grad
  * @param {number} blocks
  * @param {number} partials
- * @param {number} call
+ * @param {number} params
  */
-export function adafactor_tile_sums(grad, blocks, partials, call) {
-    wasm.adafactor_tile_sums(grad, blocks, partials, call);
+export function adafactor_tile_sums(grad, blocks, partials, params) {
+    wasm.adafactor_tile_sums(grad, blocks, partials, params);
 }
 
 /**
@@ -158,10 +158,10 @@ export function adafactor_tile_sums(grad, blocks, partials, call) {
  * @param {number} blocks
  * @param {number} factors
  * @param {number} partials
- * @param {number} call
+ * @param {number} params
  */
-export function adafactor_tile_updates(grad, blocks, factors, partials, call) {
-    wasm.adafactor_tile_updates(grad, blocks, factors, partials, call);
+export function adafactor_tile_updates(grad, blocks, factors, partials, params) {
+    wasm.adafactor_tile_updates(grad, blocks, factors, partials, params);
 }
 
 /**
@@ -314,10 +314,10 @@ export function attention_delta(dout, out, lse, moments, batch, queries, heads, 
  * @param {number} guard
  * @param {number} momentum
  * @param {number} partials
- * @param {number} call
+ * @param {number} params
  */
-export function came_tile_sums(grad, blocks, factors, steps, guard, momentum, partials, call) {
-    wasm.came_tile_sums(grad, blocks, factors, steps, guard, momentum, partials, call);
+export function came_tile_sums(grad, blocks, factors, steps, guard, momentum, partials, params) {
+    wasm.came_tile_sums(grad, blocks, factors, steps, guard, momentum, partials, params);
 }
 
 /**

@@ -1,29 +1,43 @@
-//! What the pointers of a call become: slices. Here alone the crate trusts the host, which has checked that every operand
-//! is as long as the call needs and that what is written is bound once (src/device/extents.ts).
+//! A kernel's arguments, turned into slices.
+//!
+//! Each kernel is a safe function on slices. Beside it, in the `exports` of its file, is its WASM export, which src/device/wasm/
+//! calls: it has the kernel's name and takes the operands as pointers, then the parameters, both in the order and by the names
+//! (in snake case) of the kernel's entry in src/device/kernels/. A kernel with an operand `blocks` takes its parameters as a
+//! pointer to a `repr(C)` struct instead (blocks/block_calls.rs). tests/device/wasm_exports_test.ts compares them all.
+//!
+//! Only here, in block_calls.rs and in the exports does the crate trust the host, which has checked that every operand is as long
+//! as the call needs and that what is written is bound once (src/device/kernels/).
 
 use crate::allocation::OutOfMemory;
-use crate::storage::cast::{Stored, StoredMut};
 use crate::storage::half::Half;
+use crate::storage::stored::{Stored, StoredMut};
+pub use wasm_bindgen::prelude::wasm_bindgen;
 
+/// An f32 operand that is read.
 pub type In = *const f32;
-pub type Indices = *const u32;
+/// A u32 operand that is read.
+pub type InU32 = *const u32;
+/// An f32 operand that is written.
 pub type Out = *mut f32;
 
-/// `count` indices of whatever size.
-pub fn read_indices<'a>(indices: Indices, count: usize) -> &'a [u32] {
-    // SAFETY: the host bound at least `count` elements.
-    unsafe { core::slice::from_raw_parts(indices, count) }
+/// `count` numbers.
+pub fn read_u32<'a>(pointer: InU32, count: usize) -> &'a [u32] {
+    if count == 0 {
+        return &[];
+    }
+    // SAFETY: the host bound at least `count` elements, and nobody else writes them now.
+    unsafe { core::slice::from_raw_parts(pointer, count) }
 }
 
 /// `count` indices, all below `limit` or `other`; else an error, before anything is written.
-pub fn read_below_or<'a>(
+pub fn read_indices<'a>(
     kernel: &str,
-    indices: Indices,
+    indices: InU32,
     count: usize,
     limit: usize,
     other: u32,
 ) -> &'a [u32] {
-    let indices = read_indices(indices, count);
+    let indices = read_u32(indices, count);
     if let Some(index) = indices.iter().find(|&&index| index as usize >= limit && index != other) {
         wasm_bindgen::throw_str(&format!(
             "{kernel}: wanted indices below {limit}, got {index}: check them before they go to the device"
@@ -43,15 +57,6 @@ pub fn read_at<'a>(pointer: *const f32, offset: usize, length: usize) -> &'a [f3
     }
     // SAFETY: the host bound at least `offset + length` elements, and nobody else writes them now.
     unsafe { core::slice::from_raw_parts(pointer.add(offset), length) }
-}
-
-/// `count` numbers of which only counts whether they are 0.
-pub fn read_flags<'a>(pointer: Indices, count: usize) -> &'a [u32] {
-    if count == 0 {
-        return &[];
-    }
-    // SAFETY: the host bound at least `count` elements, and nobody else writes them now.
-    unsafe { core::slice::from_raw_parts(pointer, count) }
 }
 
 pub fn write<'a>(pointer: Out, length: usize) -> &'a mut [f32] {
@@ -98,12 +103,6 @@ pub fn write_stored<'a>(pointer: Out, storage: u32, offset: usize, length: usize
             unsafe { core::slice::from_raw_parts_mut(pointer.cast::<u16>().add(offset), length) }
         }),
     }
-}
-
-/// Whether the guard says that nothing may change.
-pub fn is_set(guard: Indices) -> bool {
-    // SAFETY: the host bound at least one element.
-    unsafe { *guard != 0 }
 }
 
 /// A JavaScript error that names the size; nothing was written yet.

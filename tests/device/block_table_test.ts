@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { blockFields, numberFields, stepFields } from "../../src/device/block_table.ts";
 
 const RUST = await Deno.readTextFile(
-  new URL("../../rust_kernels/src/adafactor/block_table.rs", import.meta.url),
+  new URL("../../rust_kernels/src/blocks/block_table.rs", import.meta.url),
 );
 
 Deno.test("Rust has the fields of every record in the order of block_table.ts", () => {

@@ -166,7 +166,7 @@ fn scoreOf(place: Head, query: u32, key: u32, dots: f32) -> f32 {
   return score;
 }
 
-// What dropout leaves of a weight, where the threshold is not 0. The hash is that of rust_kernels/src/ops/attention_scores.rs.
+// What dropout leaves of a weight, where the threshold is not 0. The hash is that of rust_kernels/src/ops/attention/weight_dropout.rs.
 fn keptShare(place: Head, query: u32, key: u32) -> f32 {
   let head = params.firstHead + place.batch * params.allHeads + place.head;
   let rowKey = mix(mix((head * params.queries + query) ^ params.seedLow) ^ params.seedHigh);

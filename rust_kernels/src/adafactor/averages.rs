@@ -1,23 +1,7 @@
-//! What is made of the sums: the scale of gradients and the guard, the running averages with the factors, and the steps.
+//! The running averages of a block's row and column sums, and the factors that turn gradients into updates.
 
-use crate::adafactor::block_table::{Block, Numbers, Steps, tree};
-use crate::adafactor::joined_sums::add_slots;
-
-/// Whether a value is NaN or infinite, by its exponent bits.
-pub fn is_unbounded(x: f32) -> bool {
-    const EXPONENT: u32 = 0x7f80_0000;
-    x.to_bits() & EXPONENT == EXPONENT
-}
-
-/// `factor min(1, max_norm / |factor g|)`, with |g|^2 = `squares`.
-pub fn gradient_scale(squares: f64, factor: f32, max_norm: f32) -> f32 {
-    let norm = f64::from(factor) * squares.sqrt();
-    if norm > f64::from(max_norm) {
-        (f64::from(factor) * f64::from(max_norm) / norm) as f32
-    } else {
-        factor
-    }
-}
+use crate::blocks::block_table::Block;
+use crate::blocks::trees::tree;
 
 /// Sums over the whole parameter for each row, for each column, and slots of sums for each matrix.
 pub struct Sums<'a> {
@@ -64,35 +48,51 @@ pub fn averages(
     cap[0] = scale * block.factor_cap;
 }
 
-/// Slots of the scalars that steps are made of.
-pub struct Scalars<'a> {
-    pub update_squares: &'a [f32],
-    pub param_squares: &'a [f32],
-    pub aligned: &'a [f32],
-}
+/// WASM exports: operands, then parameters (operands.rs has the convention).
+mod exports {
+    use super::{Sums, averages};
+    use crate::blocks::block_operands::*;
+    use crate::operands::*;
 
-/// The steps of a block (src/device/block_table.ts has the equations).
-pub fn step_sizes(block: &Block, numbers: &Numbers, scalars: &Scalars) -> Steps {
-    let mean = |slots| add_slots(block, slots) / block.global_count;
-    let param_rms = mean(scalars.param_squares).sqrt();
-    let update_rms = mean(scalars.update_squares).sqrt();
-    let scale = match block.scale_parameter {
-        0 => 1.0,
-        _ => block.scale_ceiling.min(block.scale_floor.max(param_rms)),
-    };
-    let a = numbers.rate * scale;
-    let d = 1f32.max(update_rms / block.clip_threshold);
-    let share = if block.cautious == 0 { 1.0 } else { mean(scalars.aligned).max(1e-3) };
-    let (before, after) = if block.rate_after_momentum == 0 { (a, 1.0) } else { (1.0, a) };
-    Steps {
-        a,
-        d,
-        decay: a * numbers.decay_times_step + numbers.decay_absolute,
-        take: (1.0 - block.beta1) * before / d,
-        over: after / share,
-        share,
-        param_rms,
-        update_rms,
-        key: numbers.key,
+    #[repr(C)]
+    pub struct Params {
+        pub run: VectorRun,
+        pub gradient_scale: u32,
+        pub sums_length: u32,
+        pub moments_length: u32,
+        pub factors_length: u32,
+    }
+
+    #[wasm_bindgen]
+    pub fn adafactor_averages(
+        blocks: Records<Block>,
+        numbers: Records<Numbers>,
+        sums: In,
+        guard: InU32,
+        moments: Out,
+        factors: Out,
+        params: *const Params,
+    ) {
+        if is_set(guard) {
+            return;
+        }
+        let params = read_params(params);
+        let scale = read_at(sums, params.gradient_scale as usize, 1)[0];
+        let sums = Vector::new("sums", sums, params.sums_length);
+        let moments = Vector::new("moments", moments, params.moments_length);
+        let factors = Vector::new("factors", factors, params.factors_length);
+        for_each_block(blocks, &params.run.blocks, |block, index| {
+            let (batch, rows, cols) = (block.batch(), block.rows(), block.cols());
+            let of_block = Sums {
+                rows: sums.read(block.row_sums, batch * rows),
+                cols: sums.read(block.col_sums, batch * cols),
+                totals: sums.read(block.totals, batch * block.row_slots as usize),
+            };
+            let moments = moments.write(block.moments, batch * (rows + cols + 1));
+            let factors = factors.write(block.factors, batch * (rows + cols) + 1);
+            let take = read_record(numbers, index).take;
+            averages(block, take, scale, of_block, moments, factors);
+            Ok(())
+        });
     }
 }

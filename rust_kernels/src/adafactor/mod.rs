@@ -1,14 +1,18 @@
-//! The passes of Adafactor and CAME over runs of blocks. Imports `simd`, `storage` and what stands beside this folder.
+//! The passes of Adafactor and CAME over runs of blocks; adafactor_<pass> is in <pass>.rs. Imports `blocks` and what that imports.
 
-pub mod averages;
-pub mod block_calls;
-pub mod block_table;
-pub mod changed_rows;
-pub mod joined_sums;
-pub mod momentum_steps;
-pub mod plain_step;
-pub mod stored_runs;
-pub mod tile_steps;
-pub mod tile_sums;
-pub mod tiles;
-pub mod updates;
+mod averages;
+mod came_tile_sums;
+mod join_scalar;
+mod join_sums;
+mod scale_gradients;
+mod slots;
+mod step;
+mod step_cautious;
+mod step_momentum;
+mod step_operands;
+mod step_sizes;
+mod tile_momentum;
+mod tile_params;
+mod tile_sums;
+mod tile_updates;
+mod updates;

@@ -3,16 +3,17 @@
 //! Four rows are read side by side, so that the column sums in flight are loaded and stored once for the four. A row's sum
 //! is taken in f32 over a run, a column's over `RUN_ROWS` rows, a tile's in f64.
 
-use crate::adafactor::block_table::Block;
-use crate::adafactor::tiles::{ABREAST, RUN, Run, Runs};
 use crate::allocation::{OutOfMemory, scratch};
-use crate::ops::sums::RUN_ROWS;
-use crate::simd::bits::HALF_LANES;
-use crate::simd::lanes::{F32x4, LANES};
+use crate::blocks::block_table::Block;
+use crate::blocks::partials::Partials;
+use crate::blocks::tiles::{ABREAST, RUN, Run, Runs};
+use crate::simd::f32x4::{F32x4, LANES};
+use crate::simd::sums::RUN_ROWS;
+use crate::simd::u16x8::HALF_LANES;
 use crate::storage::bf16::Bf16;
-use crate::storage::cast::Stored;
 use crate::storage::f16::F16;
 use crate::storage::half::{Half, Plain, Reader, padded};
+use crate::storage::stored::Stored;
 
 /// What is squared.
 pub trait Rows {
@@ -31,15 +32,12 @@ impl Rows for Stored<'_> {
     }
 }
 
-/// A block's `partials`, split as `PartialsLengths` has them.
-pub struct Partials<'a> {
-    pub rows: &'a mut [f32],
-    pub cols: &'a mut [f32],
-    pub tiles: &'a mut [f32],
-}
-
 /// Sums of the squares of `x`, the elements of a block.
-pub fn tile_sums(block: &Block, x: &mut impl Rows, partials: Partials) -> Result<(), OutOfMemory> {
+pub fn tile_sums(
+    block: &Block,
+    x: &mut impl Rows,
+    partials: Partials<&mut [f32]>,
+) -> Result<(), OutOfMemory> {
     let (rows, cols) = (block.rows(), block.cols());
     let (down, across) = (block.down().tiles(), block.across().tiles());
     let runs = Runs::of(block)?;
@@ -133,4 +131,31 @@ pub fn squares_of_rows<R: Reader, const N: usize>(
         }
     }
     sums
+}
+
+/// WASM exports: operands, then parameters (operands.rs has the convention).
+mod exports {
+    use super::tile_sums;
+    use crate::blocks::block_operands::*;
+    use crate::operands::*;
+
+    #[repr(C)]
+    pub struct Params {
+        pub run: TileRun,
+        pub grad: StoredOperand,
+    }
+
+    #[wasm_bindgen]
+    pub fn adafactor_tile_sums(
+        grad: In,
+        blocks: Records<Block>,
+        partials: Out,
+        params: *const Params,
+    ) {
+        let params = read_params(params);
+        for_each_block(blocks, &params.run.blocks, |block, _| {
+            let mut grad = params.grad.read(grad, block.grad_offset, block.count());
+            tile_sums(block, &mut grad, params.run.partials(partials, block))
+        });
+    }
 }

@@ -1,10 +1,12 @@
 //! The update u[b, i, j] = g[b, i, j] min(rowFactor[b, i] colFactor[b, j], cap).
 
-use crate::adafactor::block_table::Block;
-use crate::adafactor::tiles::Run;
+use crate::blocks::block_operands::{StoredOperand, Vector};
+use crate::blocks::block_table::Block;
+use crate::blocks::tiles::Run;
+use crate::operands::In;
+use crate::simd::f32x4::F32x4;
 use crate::simd::groups::largest;
-use crate::simd::lanes::F32x4;
-use crate::storage::cast::Stored;
+use crate::storage::stored::Stored;
 
 /// Gradients [batch, rows, cols] with the factors that make them the update.
 pub struct Update<'a> {
@@ -127,4 +129,18 @@ impl<'a> Update<'a> {
             cols: &self.col_factors[first_col..first_col + run.len()],
         }
     }
+}
+
+/// The update of a block, from the operands of a call.
+pub fn bound_update<'a>(
+    block: &'a Block,
+    grad: In,
+    operand: &StoredOperand,
+    factors: In,
+    factors_length: u32,
+) -> Update<'a> {
+    let factors = Vector::new("factors", factors, factors_length);
+    let length = block.batch() * (block.rows() + block.cols()) + 1;
+    let grad = operand.read(grad, block.grad_offset, block.count());
+    Update::of(block, grad, factors.read(block.factors, length))
 }

@@ -1,8 +1,8 @@
 //! Activations, elementwise: ReLU, SiLU, GELU by tanh, tanh, and their derivatives. All are built on the logistic function
 //! s(z) = 1 / (1 + e^-z), as tanh z = 2 s(2z) - 1.
 
+use crate::simd::f32x4::F32x4;
 use crate::simd::groups::{map, zip};
-use crate::simd::lanes::F32x4;
 
 /// out = max(x, 0), NaN where x is NaN
 pub fn relu(x: &[f32], out: &mut [f32]) {
@@ -77,4 +77,27 @@ fn tanh(x: F32x4) -> F32x4 {
 fn logistic(z: F32x4) -> F32x4 {
     let one = F32x4::splat(1.0);
     one / (one + (F32x4::splat(-1.0) * z).exp())
+}
+
+/// WASM exports: operands, then parameters (operands.rs has the convention).
+mod exports {
+    use crate::operands::*;
+
+    macro_rules! export_activation {
+        ($name:ident, $backward:ident) => {
+            #[wasm_bindgen]
+            pub fn $name(x: In, out: Out, length: usize) {
+                super::$name(read(x, length), write(out, length));
+            }
+
+            #[wasm_bindgen]
+            pub fn $backward(x: In, dy: In, dx: Out, length: usize) {
+                super::$backward(read(x, length), read(dy, length), write(dx, length));
+            }
+        };
+    }
+    export_activation!(relu, relu_backward);
+    export_activation!(silu, silu_backward);
+    export_activation!(gelu_tanh, gelu_tanh_backward);
+    export_activation!(hyperbolic_tangent, hyperbolic_tangent_backward);
 }

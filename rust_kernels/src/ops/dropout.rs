@@ -1,7 +1,7 @@
 //! Dropout by counter: an element's fate follows from the seed and its index alone, so that it is the same on every device,
 //! on every rank and in every recomputation.
 
-use crate::simd::bits::Words;
+use crate::simd::u32x4::U32x4;
 
 /// The elements as rows of `cols` that begin `row_length` apart, the first at the index `first`; indices wrap around.
 pub struct Indices {
@@ -42,8 +42,31 @@ pub fn mix(mut x: u32) -> u32 {
 
 /// `mix` of four words.
 #[inline(always)]
-pub fn mix_words(x: Words) -> Words {
-    let x = x.xor(x.down::<16>()).times(Words::splat(0x7feb_352d));
-    let x = x.xor(x.down::<15>()).times(Words::splat(0x846c_a68b));
-    x.xor(x.down::<16>())
+pub fn mix_words(x: U32x4) -> U32x4 {
+    let x = x.xor(x.shr::<16>()).times(U32x4::splat(0x7feb_352d));
+    let x = x.xor(x.shr::<15>()).times(U32x4::splat(0x846c_a68b));
+    x.xor(x.shr::<16>())
+}
+
+/// WASM exports: operands, then parameters (operands.rs has the convention).
+mod exports {
+    use crate::operands::*;
+
+    #[wasm_bindgen]
+    pub fn dropout(
+        x: In,
+        out: Out,
+        length: usize,
+        cols: usize,
+        row_length: u32,
+        seed_low: u32,
+        seed_high: u32,
+        first: u32,
+        threshold: u32,
+        scale: f32,
+    ) {
+        let indices = super::Indices { first, cols: cols.max(1), row_length };
+        let dropping = super::Dropping { seed: [seed_low, seed_high], threshold, scale };
+        super::dropout(read(x, length), &indices, dropping, write(out, length));
+    }
 }

@@ -1,7 +1,7 @@
 //! Kernels that treat each element alone. Slices of one call have one length unless said otherwise.
 
+use crate::simd::f32x4::F32x4;
 use crate::simd::groups::{map, zip};
-use crate::simd::lanes::F32x4;
 
 /// out = a + b
 pub fn add(a: &[f32], b: &[f32], out: &mut [f32]) {
@@ -54,5 +54,66 @@ pub fn copy_block(x: &[f32], from: Stripe, out: &mut [f32], to: Stripe, rows: us
     for r in 0..rows {
         let (source, target) = (r * from.stride + from.offset, r * to.stride + to.offset);
         out[target..target + cols].copy_from_slice(&x[source..source + cols]);
+    }
+}
+
+/// WASM exports: operands, then parameters (operands.rs has the convention).
+mod exports {
+    use super::Stripe;
+    use crate::operands::*;
+
+    #[wasm_bindgen]
+    pub fn add(a: In, b: In, out: Out, length: usize) {
+        super::add(read(a, length), read(b, length), write(out, length));
+    }
+
+    #[wasm_bindgen]
+    pub fn mul(a: In, b: In, out: Out, length: usize) {
+        super::mul(read(a, length), read(b, length), write(out, length));
+    }
+
+    #[wasm_bindgen]
+    pub fn add_bias(x: In, bias: In, out: Out, rows: usize, cols: usize) {
+        super::add_bias(read(x, rows * cols), read(bias, cols), write(out, rows * cols));
+    }
+
+    #[wasm_bindgen]
+    pub fn scale(x: In, out: Out, length: usize, factor: f32) {
+        super::scale(read(x, length), factor, write(out, length));
+    }
+
+    #[wasm_bindgen]
+    pub fn scale_by(x: In, factor: In, out: Out, length: usize) {
+        super::scale(read(x, length), read(factor, 1)[0], write(out, length));
+    }
+
+    #[wasm_bindgen]
+    pub fn accumulate(x: In, out: Out, length: usize, factor: f32) {
+        super::accumulate(read(x, length), factor, write(out, length));
+    }
+
+    #[wasm_bindgen]
+    pub fn fill(out: Out, offset: usize, length: usize, value: f32) {
+        write_at(out, offset, length).fill(value);
+    }
+
+    #[wasm_bindgen]
+    pub fn copy_block(
+        x: In,
+        out: Out,
+        rows: usize,
+        cols: usize,
+        from_stride: usize,
+        from_offset: usize,
+        to_stride: usize,
+        to_offset: usize,
+    ) {
+        if rows == 0 || cols == 0 {
+            return;
+        }
+        let from = Stripe { stride: from_stride, offset: from_offset };
+        let to = Stripe { stride: to_stride, offset: to_offset };
+        let x = read(x, from.end(rows, cols));
+        super::copy_block(x, from, write(out, to.end(rows, cols)), to, rows, cols);
     }
 }

@@ -1,8 +1,8 @@
 //! Rows of a table by index, and the gradient: rows added up by index, in the order of the tokens, so that the result
 //! does not depend on the device.
 
-use crate::storage::cast::Stored;
 use crate::storage::half_runs::widen_run;
+use crate::storage::stored::Stored;
 
 /// The index of a row that is not in this table: it reads as zeros, and its gradient goes nowhere.
 pub const NO_ROW: u32 = u32::MAX;
@@ -32,5 +32,40 @@ pub fn embedding_backward(indices: &[u32], dy: &[f32], width: usize, dtable: &mu
         for (sum, x) in dtable[to..to + width].iter_mut().zip(dy) {
             *sum += x;
         }
+    }
+}
+
+/// WASM exports: operands, then parameters (operands.rs has the convention).
+mod exports {
+    use super::NO_ROW;
+    use crate::operands::*;
+
+    #[wasm_bindgen]
+    pub fn embedding(
+        table: In,
+        indices: InU32,
+        out: Out,
+        count: usize,
+        width: usize,
+        num_rows: usize,
+        table_type: u32,
+    ) {
+        let indices = read_indices("embedding", indices, count, num_rows, NO_ROW);
+        let table = read_stored(table, table_type, 0, num_rows * width);
+        super::embedding(table, indices, width, write(out, count * width));
+    }
+
+    #[wasm_bindgen]
+    pub fn embedding_backward(
+        indices: InU32,
+        dy: In,
+        dtable: Out,
+        count: usize,
+        width: usize,
+        num_rows: usize,
+    ) {
+        let indices = read_indices("embedding_backward", indices, count, num_rows, NO_ROW);
+        let dtable = write(dtable, num_rows * width);
+        super::embedding_backward(indices, read(dy, count * width), width, dtable);
     }
 }

@@ -3,8 +3,8 @@
 //! Phi(x) = (1 + erf(x / sqrt 2)) / 2. erf is the rational approximation of Eigen and XLA, an odd polynomial over an even
 //! one: absolute error <= 4e-7, exactly +-1 from |x / sqrt 2| = 4 on (where 1 - |erf| < 2e-8).
 
+use crate::simd::f32x4::F32x4;
 use crate::simd::groups::{map, zip};
-use crate::simd::lanes::F32x4;
 
 /// out = x Phi(x); absolute error <= 4e-7 max(1, |x|).
 pub fn gelu(x: &[f32], out: &mut [f32]) {
@@ -51,6 +51,21 @@ fn erf(z: F32x4) -> F32x4 {
     let inner = (numerator / denominator).clamp(-1.0, 1.0);
     let right = z.where_ge(four, one, inner);
     (minus_one * z).where_ge(four, minus_one, right)
+}
+
+/// WASM exports: operands, then parameters (operands.rs has the convention).
+mod exports {
+    use crate::operands::*;
+
+    #[wasm_bindgen]
+    pub fn gelu(x: In, out: Out, length: usize) {
+        super::gelu(read(x, length), write(out, length));
+    }
+
+    #[wasm_bindgen]
+    pub fn gelu_backward(x: In, dy: In, dx: Out, length: usize) {
+        super::gelu_backward(read(x, length), read(dy, length), write(dx, length));
+    }
 }
 
 #[cfg(test)]

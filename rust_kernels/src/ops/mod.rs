@@ -2,14 +2,14 @@
 
 pub mod activations;
 pub mod attention;
-pub mod attention_backward;
-pub mod attention_scores;
+pub mod cast;
 pub mod dropout;
 pub mod elementwise;
 pub mod embedding;
 pub mod gelu;
 pub mod matmul;
 pub mod norm;
+pub mod panels;
 pub mod permute;
 pub mod rotary;
 pub mod softmax;

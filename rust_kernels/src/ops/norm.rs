@@ -4,9 +4,9 @@
 //! dweight = sum_r dy h.
 
 use crate::allocation::{OutOfMemory, scratch};
-use crate::ops::sums::{RUN_ROWS, sum_by};
+use crate::simd::f32x4::F32x4;
 use crate::simd::groups::{ABREAST, for_each_group, map, total};
-use crate::simd::lanes::F32x4;
+use crate::simd::sums::{RUN, RUN_ROWS, sum_by};
 
 /// What a norm of rows is.
 pub struct Norm {
@@ -112,5 +112,58 @@ pub fn norm_weight_backward(
     Ok(())
 }
 
-/// Elements per f32 run: 64 additions per lane.
-const RUN: usize = 64 * ABREAST * crate::simd::lanes::LANES;
+/// WASM exports: operands, then parameters (operands.rs has the convention).
+mod exports {
+    use super::{Moments, Norm};
+    use crate::operands::*;
+
+    #[wasm_bindgen]
+    pub fn norm(
+        x: In,
+        weight: In,
+        bias: In,
+        out: Out,
+        moments: Out,
+        rows: usize,
+        cols: usize,
+        bias_length: usize,
+        eps: f32,
+        centred: u32,
+    ) {
+        let (x, out) = (read(x, rows * cols), write(out, rows * cols));
+        let moments: &mut [Moments] = write(moments, 2 * rows).as_chunks_mut().0;
+        let rule = Norm { eps, centred: centred != 0 };
+        super::norm(x, read(weight, cols), read(bias, bias_length), &rule, out, moments);
+    }
+
+    #[wasm_bindgen]
+    pub fn norm_backward(
+        x: In,
+        weight: In,
+        dy: In,
+        moments: In,
+        dx: Out,
+        rows: usize,
+        cols: usize,
+        centred: u32,
+    ) {
+        let (x, dy) = (read(x, rows * cols), read(dy, rows * cols));
+        let moments: &[Moments] = read(moments, 2 * rows).as_chunks().0;
+        let dx = write(dx, rows * cols);
+        super::norm_backward(x, read(weight, cols), dy, moments, centred != 0, dx);
+    }
+
+    #[wasm_bindgen]
+    pub fn norm_weight_backward(
+        x: In,
+        dy: In,
+        moments: In,
+        dweight: Out,
+        rows: usize,
+        cols: usize,
+    ) {
+        let (x, dy) = (read(x, rows * cols), read(dy, rows * cols));
+        let moments: &[Moments] = read(moments, 2 * rows).as_chunks().0;
+        or_throw(super::norm_weight_backward(x, dy, moments, write(dweight, cols)));
+    }
+}

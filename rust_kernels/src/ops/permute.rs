@@ -29,3 +29,28 @@ pub fn permute(x: &[f32], order: &Order, out: &mut [f32]) {
         }
     }
 }
+
+/// WASM exports: operands, then parameters (operands.rs has the convention).
+mod exports {
+    use super::Order;
+    use crate::operands::*;
+
+    #[wasm_bindgen]
+    pub fn permute(
+        x: In,
+        out: Out,
+        dim0: usize,
+        dim1: usize,
+        dim2: usize,
+        dim3: usize,
+        stride0: usize,
+        stride1: usize,
+        stride2: usize,
+        stride3: usize,
+    ) {
+        let dims = [dim0, dim1, dim2, dim3];
+        let length = dims.iter().product();
+        let strides = [stride0, stride1, stride2, stride3];
+        super::permute(read(x, length), &Order { dims, strides }, write(out, length));
+    }
+}

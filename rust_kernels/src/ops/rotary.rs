@@ -36,3 +36,30 @@ pub fn rotary(x: &[f32], cos: &[f32], sin: &[f32], rotation: &Rotation, out: &mu
         out[rotary_dim..].copy_from_slice(&x[rotary_dim..]);
     }
 }
+
+/// WASM exports: operands, then parameters (operands.rs has the convention).
+mod exports {
+    use super::Rotation;
+    use crate::operands::*;
+
+    #[wasm_bindgen]
+    pub fn rotary(
+        x: In,
+        cos: In,
+        sin: In,
+        out: Out,
+        rows: usize,
+        heads: usize,
+        positions: usize,
+        dim: usize,
+        rotary_dim: usize,
+        interleaved: u32,
+        sign: f32,
+    ) {
+        let angles = positions * (rotary_dim / 2);
+        let interleaved = interleaved != 0;
+        let rotation = Rotation { heads, positions, dim, rotary_dim, interleaved, sign };
+        let (x, out) = (read(x, rows * dim), write(out, rows * dim));
+        super::rotary(x, read(cos, angles), read(sin, angles), &rotation, out);
+    }
+}

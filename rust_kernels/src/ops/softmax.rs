@@ -1,9 +1,8 @@
 //! y[c] = e^(x[c] - m) / sum_c e^(x[c] - m), m the largest of the row; its gradient is dx = y (dy - sum_c y dy).
 
-use crate::ops::attention_scores::weight;
-use crate::ops::sums::sum_by;
+use crate::simd::f32x4::F32x4;
 use crate::simd::groups::{ABREAST, for_each_group, largest, map, total};
-use crate::simd::lanes::F32x4;
+use crate::simd::sums::{RUN, sum_by};
 
 /// Rows of `cols`. -infinity gives exactly 0, and a row of nothing else NaN.
 pub fn softmax(x: &[f32], cols: usize, out: &mut [f32]) {
@@ -35,5 +34,26 @@ pub fn softmax_backward(y: &[f32], dy: &[f32], cols: usize, dx: &mut [f32]) {
     }
 }
 
-/// Elements per f32 run: 64 additions per lane.
-const RUN: usize = 64 * ABREAST * crate::simd::lanes::LANES;
+/// e^(score - shift), 0 where the score is -infinity: there the key is hidden.
+#[inline(always)]
+pub fn weight(score: F32x4, shift: F32x4) -> F32x4 {
+    // Held by `exp` to what is not quite 0 otherwise; a NaN is no -infinity and stays.
+    let hidden = F32x4::splat(f32::NEG_INFINITY);
+    hidden.where_ge(score, F32x4::splat(0.0), (score - shift).exp())
+}
+
+/// WASM exports: operands, then parameters (operands.rs has the convention).
+mod exports {
+    use crate::operands::*;
+
+    #[wasm_bindgen]
+    pub fn softmax(x: In, out: Out, rows: usize, cols: usize) {
+        super::softmax(read(x, rows * cols), cols, write(out, rows * cols));
+    }
+
+    #[wasm_bindgen]
+    pub fn softmax_backward(y: In, dy: In, dx: Out, rows: usize, cols: usize) {
+        let (y, dy) = (read(y, rows * cols), read(dy, rows * cols));
+        super::softmax_backward(y, dy, cols, write(dx, rows * cols));
+    }
+}

@@ -3,9 +3,9 @@
 //! With m = max_c x[c] and S = sum_c e^(x[c] - m):  loss = ln S + m - x[target],
 //! dx[c] = scale (e^(x[c] - m) / S - [c = target]). S is summed in f64 over runs of f32 sums.
 
-use crate::ops::sums::sum_by;
+use crate::simd::f32x4::F32x4;
 use crate::simd::groups::{largest, map};
-use crate::simd::lanes::F32x4;
+use crate::simd::sums::sum_by;
 
 /// logits[rows, cols] -> losses[rows], dlogits[rows, cols]; every target is below `cols`, or it is `ignored`: such rows
 /// have neither loss nor gradient.
@@ -36,5 +36,27 @@ pub fn softmax_cross_entropy(
             *value *= factor;
         }
         dx[target] -= scale;
+    }
+}
+
+/// WASM exports: operands, then parameters (operands.rs has the convention).
+mod exports {
+    use crate::operands::*;
+
+    #[wasm_bindgen]
+    pub fn softmax_cross_entropy(
+        logits: In,
+        targets: InU32,
+        losses: Out,
+        dlogits: Out,
+        rows: usize,
+        cols: usize,
+        grad_scale: f32,
+        ignored: u32,
+    ) {
+        let (logits, dlogits) = (read(logits, rows * cols), write(dlogits, rows * cols));
+        let targets = read_indices("softmax_cross_entropy", targets, rows, cols, ignored);
+        let losses = write(losses, rows);
+        super::softmax_cross_entropy(logits, targets, cols, grad_scale, ignored, losses, dlogits);
     }
 }

@@ -3,9 +3,9 @@
 //! A rank has columns x[c] of the classes first + c. With its own m = max_c x[c] and s = sum_c e^(x[c] - m), and all ranks'
 //! M = max m, S = sum s e^(m - M):  loss = ln S + M - x[target],  dx[c] = scale (e^(x[c] - m) e^(m - M) / S - [c = target]).
 
-use crate::ops::sums::sum_by;
+use crate::simd::f32x4::F32x4;
 use crate::simd::groups::{largest, map};
-use crate::simd::lanes::F32x4;
+use crate::simd::sums::sum_by;
 
 /// Numbers per row that ranks exchange: m, s, and x[target] where the target is here, else 0.
 pub const STATISTICS: usize = 3;
@@ -97,5 +97,52 @@ pub fn split_cross_entropy(
         if let Some(column) = classes.column_of(target) {
             dx[column] -= scaling.grad_scale;
         }
+    }
+}
+
+/// WASM exports: operands, then parameters (operands.rs has the convention).
+mod exports {
+    use super::{Classes, STATISTICS, Scaling};
+    use crate::operands::*;
+
+    #[wasm_bindgen]
+    pub fn split_softmax(
+        logits: In,
+        targets: InU32,
+        exps: Out,
+        statistics: Out,
+        rows: usize,
+        cols: usize,
+        first_class: usize,
+        num_classes: usize,
+    ) {
+        let classes = Classes { first: first_class, count: num_classes, cols };
+        let (logits, exps) = (read(logits, rows * cols), write(exps, rows * cols));
+        let targets = read_u32(targets, rows);
+        let statistics = write(statistics, STATISTICS * rows);
+        super::split_softmax(logits, targets, &classes, exps, statistics);
+    }
+
+    #[wasm_bindgen]
+    pub fn split_cross_entropy(
+        statistics: In,
+        targets: InU32,
+        losses: Out,
+        dlogits: Out,
+        rows: usize,
+        cols: usize,
+        first_class: usize,
+        num_classes: usize,
+        rank: usize,
+        ranks: usize,
+        grad_scale: f32,
+        ignored: u32,
+    ) {
+        let classes = Classes { first: first_class, count: num_classes, cols };
+        let scaling = Scaling { rank, grad_scale, ignored };
+        let statistics = read(statistics, ranks * rows * STATISTICS);
+        let targets = read_u32(targets, rows);
+        let (losses, dlogits) = (write(losses, rows), write(dlogits, rows * cols));
+        super::split_cross_entropy(statistics, targets, &classes, &scaling, losses, dlogits);
     }
 }

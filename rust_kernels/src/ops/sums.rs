@@ -1,35 +1,7 @@
-//! Sums: of rows, of columns, of squares. Runs of at most `RUN` elements (or `RUN_ROWS` rows) are added up in f32 lanes,
-//! the runs in f64: the relative error of a sum of squares stays near 1e-7 whatever its length.
+//! Sums of the rows and of the columns of a matrix, in f32 runs that are added up in f64 (simd/sums.rs).
 
 use crate::allocation::{OutOfMemory, scratch};
-use crate::simd::groups::{ABREAST, for_each_group, total};
-use crate::simd::lanes::{F32x4, LANES};
-
-/// Elements per f32 run: 64 additions per lane.
-const RUN: usize = 64 * ABREAST * LANES;
-/// Rows per f32 run of a column sum.
-pub const RUN_ROWS: usize = 64;
-
-/// Sum of f(x), f on four lanes with f(0) = 0.
-#[inline(always)]
-pub fn sum_by(x: &[f32], f: impl Fn(F32x4) -> F32x4) -> f64 {
-    x.chunks(RUN).map(|run| f64::from(run_sum(run, &f))).sum()
-}
-
-#[inline(always)]
-fn run_sum(run: &[f32], f: &impl Fn(F32x4) -> F32x4) -> f32 {
-    let mut sums = [F32x4::splat(0.0); ABREAST];
-    for_each_group([run], [], |[x], [], i| {
-        sums[i] += f(x);
-        []
-    });
-    total(sums)
-}
-
-/// Sum of x^2.
-pub fn sum_squares(x: &[f32]) -> f32 {
-    sum_by(x, |x| x * x) as f32
-}
+use crate::simd::sums::{RUN_ROWS, sum_by};
 
 /// out[r] (+)= sum over c of x[r, c]
 pub fn row_sums(x: &[f32], cols: usize, accumulate: bool, out: &mut [f32]) {
@@ -62,4 +34,19 @@ pub fn column_sums(x: &[f32], accumulate: bool, out: &mut [f32]) -> Result<(), O
         *out = if accumulate { *out + sum as f32 } else { sum as f32 };
     }
     Ok(())
+}
+
+/// WASM exports: operands, then parameters (operands.rs has the convention).
+mod exports {
+    use crate::operands::*;
+
+    #[wasm_bindgen]
+    pub fn row_sums(x: In, out: Out, rows: usize, cols: usize, accumulate: u32) {
+        super::row_sums(read(x, rows * cols), cols, accumulate != 0, write(out, rows));
+    }
+
+    #[wasm_bindgen]
+    pub fn column_sums(x: In, out: Out, rows: usize, cols: usize, accumulate: u32) {
+        or_throw(super::column_sums(read(x, rows * cols), accumulate != 0, write(out, cols)));
+    }
 }

@@ -1,15 +1,15 @@
-//! Slices walked four elements at a time, with one check of their lengths.
+//! Loops over slices, four elements at a time, with one check of their lengths.
 
-use crate::simd::lanes::{F32x4, LANES};
+use crate::simd::f32x4::{F32x4, LANES};
 
-/// Groups of four taken side by side.
+/// Groups of four per step of a loop.
 pub const ABREAST: usize = 4;
 
-/// Walks slices of one length four elements at a time: `f` gets the group's elements of all that is read and of all that
-/// is written, and returns what to write. Beyond the end of the slices the lanes are 0 and not written.
+/// Loops over slices of one length, four elements at a time: `f` gets four elements of each slice that is read and of each that
+/// is written, and returns what to write. Beyond the end of the slices the lanes are 0 and are not written.
 ///
-/// `f` also gets a number below `ABREAST` that differs between neighbours: a sum for each number keeps additions from
-/// waiting for each other.
+/// `f` also gets the group's number within its step, below `ABREAST`: one sum per number keeps additions from waiting for each
+/// other.
 #[inline(always)]
 pub fn for_each_group<const READS: usize, const WRITES: usize>(
     reads: [&[f32]; READS],
@@ -41,7 +41,7 @@ pub fn for_each_group<const READS: usize, const WRITES: usize>(
     }
 }
 
-/// One group. A function, as a closure that is called from two places would not be inlined, and keep its sums in memory.
+/// One group. A function, as a closure called from two places would not be inlined and would keep its sums in memory.
 ///
 /// # Safety
 /// Every slice has four elements from `at` on.
@@ -62,12 +62,12 @@ unsafe fn group<const READS: usize, const WRITES: usize>(
     }
 }
 
-/// Walks `ROWS` rows side by side, four columns at a time: `f` gets the number of the row, four elements of `column`, which
-/// all rows share, and those of the row in all that is read and written, and returns what to write. All slices have the
-/// length of `column`; beyond their end the lanes are 0 and not written.
+/// Loops over `ROWS` rows together, four columns at a time: `f` gets the number of the row, four elements of `column`, which all
+/// rows share, and the row's four of each operand that is read and each that is written, and returns what to write. All slices
+/// have the length of `column`; beyond their end the lanes are 0 and are not written.
 ///
-/// All rows are loaded before any is stored: rows often lie a multiple of 4096 bytes apart, and a load from such a distance
-/// waits for the store.
+/// All rows are loaded before any is stored: rows are often a multiple of 4096 bytes apart, and a load at such a distance from
+/// a store waits for it (4K aliasing).
 #[inline(always)]
 pub fn for_each_column<const ROWS: usize, const READS: usize, const WRITES: usize>(
     column: &[f32],
@@ -109,7 +109,7 @@ pub fn for_each_column<const ROWS: usize, const READS: usize, const WRITES: usiz
     }
 }
 
-/// The sum of all lanes of sums taken side by side.
+/// The sum of all lanes of all groups' sums.
 #[inline(always)]
 pub fn total([a, b, c, d]: [F32x4; ABREAST]) -> f32 {
     ((a + b) + (c + d)).sum()

@@ -1,5 +1,9 @@
-//! Four f32, four words or eight 16-bit numbers at a time, and slices walked so. Imports nothing else of the crate.
+//! Vectors of 128 bits, and slices that are read and written four elements at a time. Imports nothing else of the crate.
 
-pub mod bits;
+pub mod f32x4;
 pub mod groups;
-pub mod lanes;
+pub mod kept;
+mod lanewise;
+pub mod sums;
+pub mod u16x8;
+pub mod u32x4;

@@ -3,8 +3,9 @@
 //! Widening is exact, and keeps the payload of a NaN. Narrowing rounds to the nearest, ties to even, beyond the largest to
 //! infinity; a NaN stays one, made quiet. Arithmetic on lanes, almost without branches.
 
-use crate::simd::bits::{Halves, Words};
-use crate::simd::lanes::{F32x4, LANES};
+use crate::simd::f32x4::{F32x4, LANES};
+use crate::simd::u16x8::U16x8;
+use crate::simd::u32x4::U32x4;
 
 /// The 16-bit formats by value, for calls that learn theirs at run time.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -16,22 +17,22 @@ pub enum Half {
 /// How an element is stored in 16 bits; a value has the constants that conversions in a loop need.
 pub trait Format: Copy {
     fn new() -> Self;
-    fn widen(self, halves: Halves) -> [F32x4; 2];
+    fn widen(self, halves: U16x8) -> [F32x4; 2];
     /// As `widen`, faster where all of them are normal numbers; a NaN may be made quiet.
-    fn widen_all<const N: usize>(self, halves: [Halves; N]) -> [[F32x4; 2]; N];
+    fn widen_all<const N: usize>(self, halves: [U16x8; N]) -> [[F32x4; 2]; N];
     /// As `widen_all`, perhaps without the signs.
-    fn widen_magnitudes<const N: usize>(self, halves: [Halves; N]) -> [[F32x4; 2]; N];
-    fn narrow(self, x: [F32x4; 2]) -> Halves {
-        Halves::of(x.map(|x| self.narrow_words(x)))
+    fn widen_magnitudes<const N: usize>(self, halves: [U16x8; N]) -> [[F32x4; 2]; N];
+    fn narrow(self, x: [F32x4; 2]) -> U16x8 {
+        U16x8::narrow(x.map(|x| self.narrow_words(x)))
     }
     /// Four f32 as elements, each in the lower half of a word.
-    fn narrow_words(self, x: F32x4) -> Words;
+    fn narrow_words(self, x: F32x4) -> U32x4;
     /// What `round` notes of the numbers that it is given.
     type Seen: Copy + Default;
     fn both(one: Self::Seen, other: Self::Seen) -> Self::Seen;
     /// As `narrow`, and the numbers that come of it, perhaps without their signs: in fewer instructions, but right only where
     /// `unfit` says so of what was seen.
-    fn round(self, x: [F32x4; 2]) -> (Halves, [F32x4; 2], Self::Seen);
+    fn round(self, x: [F32x4; 2]) -> (U16x8, [F32x4; 2], Self::Seen);
     /// Whether a number was not fit for `round`. `sum` is one of all numbers that came of it, or of their squares.
     fn unfit(self, seen: Self::Seen, sum: F32x4) -> bool;
 }
@@ -64,7 +65,7 @@ impl<F: Format> Reader for F {
     }
     #[inline(always)]
     unsafe fn load(self, slice: &[u16], at: usize) -> [F32x4; 2] {
-        self.widen(unsafe { Halves::load(slice, at) })
+        self.widen(unsafe { U16x8::load(slice, at) })
     }
     #[inline(always)]
     unsafe fn load_magnitudes<const ROWS: usize>(
@@ -72,7 +73,7 @@ impl<F: Format> Reader for F {
         rows: [&[u16]; ROWS],
         at: usize,
     ) -> [[F32x4; 2]; ROWS] {
-        self.widen_magnitudes(rows.map(|row| unsafe { Halves::load(row, at) }))
+        self.widen_magnitudes(rows.map(|row| unsafe { U16x8::load(row, at) }))
     }
 }
 
@@ -111,7 +112,7 @@ pub trait Beside<F: Format>: Reader {
         slice: &[Self::Stored],
         at: usize,
         format: F,
-        halves: [Halves; ROWS],
+        halves: [U16x8; ROWS],
     ) -> ([F32x4; 2], [[F32x4; 2]; ROWS]);
 }
 
@@ -122,9 +123,9 @@ impl<F: Format> Beside<F> for F {
         slice: &[u16],
         at: usize,
         format: F,
-        halves: [Halves; ROWS],
+        halves: [U16x8; ROWS],
     ) -> ([F32x4; 2], [[F32x4; 2]; ROWS]) {
-        let first = unsafe { Halves::load(slice, at) };
+        let first = unsafe { U16x8::load(slice, at) };
         let mut rows = [[F32x4::splat(0.0); 2]; ROWS];
         // As an array of one more than `ROWS` has no type.
         match ROWS {
@@ -150,7 +151,7 @@ impl<F: Format> Beside<F> for Plain {
         slice: &[f32],
         at: usize,
         format: F,
-        halves: [Halves; ROWS],
+        halves: [U16x8; ROWS],
     ) -> ([F32x4; 2], [[F32x4; 2]; ROWS]) {
         (unsafe { self.load(slice, at) }, format.widen_all(halves))
     }

@@ -1,7 +1,7 @@
 //! Runs of 16-bit elements widened to f32, and of f32 rounded to them.
 
-use crate::simd::bits::{HALF_LANES, Halves};
-use crate::simd::lanes::{F32x4, LANES};
+use crate::simd::f32x4::{F32x4, LANES};
+use crate::simd::u16x8::{HALF_LANES, U16x8};
 use crate::storage::bf16::Bf16;
 use crate::storage::f16::F16;
 use crate::storage::half::{Format, Half};
@@ -40,7 +40,7 @@ fn round_nearest<F: Format>(x: &mut [f32], out: &mut [u16]) {
 pub fn round_all<F: Format>(
     x: &mut [f32],
     out: &mut [u16],
-    narrow: impl Fn([F32x4; 2], usize) -> Halves,
+    narrow: impl Fn([F32x4; 2], usize) -> U16x8,
 ) {
     assert_eq!(x.len(), out.len());
     let whole = x.len() / HALF_LANES * HALF_LANES;
@@ -73,7 +73,7 @@ fn widen_all<F: Format>(x: &[u16], out: &mut [f32]) {
     let widen = |x: &[u16], out: &mut [f32], at: usize| {
         // SAFETY: the callers below see to at + 8 <= len, and both slices are that long.
         unsafe {
-            let [low, high] = format.widen(Halves::load(x, at));
+            let [low, high] = format.widen(U16x8::load(x, at));
             low.store(out, at);
             high.store(out, at + LANES);
         }
@@ -163,7 +163,7 @@ mod tests {
 
     /// `round`, `widen_all` and `widen_magnitudes` against `narrow` and `widen`.
     fn judge_shortcuts<F: Format>(largest_fit: f32, widen: impl Fn(u16) -> f32) {
-        let (format, halves_of) = (F::new(), |halves: Halves| {
+        let (format, halves_of) = (F::new(), |halves: U16x8| {
             let mut all = [0; HALF_LANES];
             // SAFETY: `all` has eight elements.
             unsafe { halves.store(&mut all, 0) };
@@ -193,8 +193,8 @@ mod tests {
         let all: Vec<u16> = (0..=u16::MAX).collect();
         for bits in all.chunks_exact(HALF_LANES) {
             // SAFETY: `bits` has eight elements.
-            let halves = unsafe { Halves::load(bits, 0) };
-            let normal = Halves::all(0x3c01);
+            let halves = unsafe { U16x8::load(bits, 0) };
+            let normal = U16x8::constant(0x3c01);
             for halves in [[halves, normal], [normal, halves], [halves; 2]] {
                 let want = halves.map(|halves| format.widen(halves));
                 let (got, magnitudes) = (format.widen_all(halves), format.widen_magnitudes(halves));

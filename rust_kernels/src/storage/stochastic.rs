@@ -7,8 +7,10 @@
 //!
 //! A finite number never becomes infinite; a subnormal f32 counts as 0 for f16. The hash is Chris Wellon's "lowbias32".
 
-use crate::simd::bits::{Halves, Words, kept};
-use crate::simd::lanes::F32x4;
+use crate::simd::f32x4::F32x4;
+use crate::simd::kept::kept;
+use crate::simd::u16x8::U16x8;
+use crate::simd::u32x4::U32x4;
 use crate::storage::bf16::Bf16;
 use crate::storage::f16::F16;
 use crate::storage::half::{Format, Half};
@@ -31,19 +33,19 @@ pub trait Stochastic: Format {
     /// Magnitudes of finite numbers as elements'.
     fn round_magnitudes(
         constants: Self::Constants,
-        magnitudes: [Words; 2],
-        random: [Words; 2],
-    ) -> [Words; 2];
+        magnitudes: [U32x4; 2],
+        random: [U32x4; 2],
+    ) -> [U32x4; 2];
 }
 
 #[derive(Clone, Copy)]
 pub struct Bf16Constants {
-    dropped_bits: Words,
-    largest: Words,
+    dropped_bits: U32x4,
+    largest: U32x4,
 }
 
 const BF16_NUMBERS: Bf16Constants =
-    Bf16Constants { dropped_bits: Words::all(0xffff), largest: Words::all(0x7f7f) };
+    Bf16Constants { dropped_bits: U32x4::constant(0xffff), largest: U32x4::constant(0x7f7f) };
 
 impl Stochastic for Bf16 {
     type Constants = Bf16Constants;
@@ -54,45 +56,45 @@ impl Stochastic for Bf16 {
     #[inline(always)]
     fn round_magnitudes(
         constants: Bf16Constants,
-        magnitudes: [Words; 2],
-        random: [Words; 2],
-    ) -> [Words; 2] {
+        magnitudes: [U32x4; 2],
+        random: [U32x4; 2],
+    ) -> [U32x4; 2] {
         [0, 1].map(|i| {
             let random = random[i].and(constants.dropped_bits);
-            magnitudes[i].plus(random).down::<16>().min(constants.largest)
+            magnitudes[i].plus(random).shr::<16>().min(constants.largest)
         })
     }
 }
 
 #[derive(Clone, Copy)]
 pub struct F16Constants {
-    dropped_bits: Words,
-    rebias: Words,
-    largest: Words,
-    random_bits: Words,
-    two_to_23: Words,
-    largest_subnormal: Words,
-    smallest_normal: Words,
-    two_to_24: Words,
-    two_to_16: Words,
-    one: Words,
+    dropped_bits: U32x4,
+    rebias: U32x4,
+    largest: U32x4,
+    random_bits: U32x4,
+    two_to_23: U32x4,
+    largest_subnormal: U32x4,
+    smallest_normal: U32x4,
+    two_to_24: U32x4,
+    two_to_16: U32x4,
+    one: U32x4,
 }
 
 const F16_NUMBERS: F16Constants = F16Constants {
-    dropped_bits: Words::all(0x1fff),
+    dropped_bits: U32x4::constant(0x1fff),
     // What an f16's exponent lacks to an f32's.
-    rebias: Words::all((127 - 15) << 23),
-    largest: Words::all(0x7bff),
-    random_bits: Words::all(0xffff),
+    rebias: U32x4::constant((127 - 15) << 23),
+    largest: U32x4::constant(0x7bff),
+    random_bits: U32x4::constant(0xffff),
     // As f32: its fraction counts by ones.
-    two_to_23: Words::all((127 + 23) << 23),
+    two_to_23: U32x4::constant((127 + 23) << 23),
     // Of f32.
-    largest_subnormal: Words::all(0x007f_ffff),
+    largest_subnormal: U32x4::constant(0x007f_ffff),
     // 2^-14, the smallest normal f16, as f32.
-    smallest_normal: Words::all((127 - 14) << 23),
-    two_to_24: Words::all((127 + 24) << 23),
-    two_to_16: Words::all((127 + 16) << 23),
-    one: Words::all(127 << 23),
+    smallest_normal: U32x4::constant((127 - 14) << 23),
+    two_to_24: U32x4::constant((127 + 24) << 23),
+    two_to_16: U32x4::constant((127 + 16) << 23),
+    one: U32x4::constant(127 << 23),
 };
 
 impl Stochastic for F16 {
@@ -104,14 +106,14 @@ impl Stochastic for F16 {
     #[inline(always)]
     fn round_magnitudes(
         constants: F16Constants,
-        magnitudes: [Words; 2],
-        random: [Words; 2],
-    ) -> [Words; 2] {
+        magnitudes: [U32x4; 2],
+        random: [U32x4; 2],
+    ) -> [U32x4; 2] {
         let normal = [0, 1].map(|i| {
             let carried = magnitudes[i].plus(random[i].and(constants.dropped_bits));
-            carried.minus(constants.rebias).down::<13>().min(constants.largest)
+            carried.minus(constants.rebias).shr::<13>().min(constants.largest)
         });
-        let is_subnormal = magnitudes.map(|magnitude| constants.smallest_normal.above(magnitude));
+        let is_subnormal = magnitudes.map(|magnitude| constants.smallest_normal.gt(magnitude));
         if !is_subnormal[0].or(is_subnormal[1]).any() {
             return normal;
         }
@@ -124,16 +126,16 @@ impl Stochastic for F16 {
 impl F16Constants {
     /// Magnitudes below 2^-14 as elements'.
     #[inline(always)]
-    fn subnormal(self, magnitude: Words, random: Words) -> Words {
+    fn subnormal(self, magnitude: U32x4, random: U32x4) -> U32x4 {
         // Numbers below 2^23 as f32 and back: 2^23's bits with them in the fraction.
         let magic = self.two_to_23;
         let random = random.and(self.random_bits).or(magic).as_f32() - magic.as_f32();
-        let is_number = magnitude.above(self.largest_subnormal);
+        let is_number = magnitude.gt(self.largest_subnormal);
         let scaled = magnitude.and(is_number).as_f32() * self.two_to_24.as_f32();
         let floor = scaled.floor();
         let threshold = (scaled - floor) * self.two_to_16.as_f32();
         let rounded = random.where_ge(threshold, floor, floor + self.one.as_f32());
-        Words::of(rounded + magic.as_f32()).minus(magic)
+        U32x4::bits_of(rounded + magic.as_f32()).minus(magic)
     }
 }
 
@@ -143,65 +145,65 @@ pub struct Dice<F: Stochastic> {
     constants: F::Constants,
     pub format: F,
     numbers: Numbers,
-    key: Words,
+    key: U32x4,
 }
 
 #[derive(Clone, Copy)]
 struct Numbers {
-    lanes: [Words; 2],
-    multipliers: [Words; 2],
-    magnitude: Words,
-    sign: Words,
-    largest: Words,
+    lanes: [U32x4; 2],
+    multipliers: [U32x4; 2],
+    magnitude: U32x4,
+    sign: U32x4,
+    largest: U32x4,
 }
 
 const NUMBERS: Numbers = Numbers {
-    lanes: [Words::lanes([0, 1, 2, 3]), Words::lanes([4, 5, 6, 7])],
-    multipliers: [Words::all(0x7feb_352d), Words::all(0x846c_a68b)],
-    magnitude: Words::all(0x7fff_ffff),
-    sign: Words::all(0x8000),
-    largest: Words::all(0x7f7f_ffff),
+    lanes: [U32x4::from_lanes([0, 1, 2, 3]), U32x4::from_lanes([4, 5, 6, 7])],
+    multipliers: [U32x4::constant(0x7feb_352d), U32x4::constant(0x846c_a68b)],
+    magnitude: U32x4::constant(0x7fff_ffff),
+    sign: U32x4::constant(0x8000),
+    largest: U32x4::constant(0x7f7f_ffff),
 };
 
 impl<F: Stochastic> Dice<F> {
     #[inline(always)]
     pub fn new(key: u32) -> Self {
         let (constants, format) = (F::constants(), F::new());
-        Self { constants, format, numbers: kept(&NUMBERS), key: Words::splat(key) }
+        Self { constants, format, numbers: kept(&NUMBERS), key: U32x4::splat(key) }
     }
 
     /// Finite numbers as elements, the first with the random bits of `index`.
     #[inline(always)]
-    pub fn round(self, x: [F32x4; 2], index: u32) -> Halves {
+    pub fn round(self, x: [F32x4; 2], index: u32) -> U16x8 {
         let Numbers { lanes, magnitude, sign, .. } = self.numbers;
-        let index = Words::splat(index);
+        let index = U32x4::splat(index);
         let random = lanes.map(|lanes| self.hash(index.plus(lanes).xor(self.key)));
-        let magnitudes = x.map(|x| Words::of(x).and(magnitude));
-        let signs = x.map(|x| Words::of(x).down::<16>().and(sign));
+        let magnitudes = x.map(|x| U32x4::bits_of(x).and(magnitude));
+        let signs = x.map(|x| U32x4::bits_of(x).shr::<16>().and(sign));
         let rounded = F::round_magnitudes(self.constants, magnitudes, random);
-        Halves::of([0, 1].map(|i| rounded[i].or(signs[i])))
+        U16x8::narrow([0, 1].map(|i| rounded[i].or(signs[i])))
     }
 
     /// As `round`, of any numbers.
     #[inline(always)]
-    pub fn round_any(self, x: [F32x4; 2], index: u32) -> Halves {
+    pub fn round_any(self, x: [F32x4; 2], index: u32) -> U16x8 {
         // What is not finite has no neighbours to choose from.
-        let unbounded = Words::upper_halves(x.map(|x| self.unbounded(x)));
+        let unbounded = U16x8::upper_halves(x.map(|x| self.unbounded(x)));
         unbounded.select(self.format.narrow(x), self.round(x, index))
     }
 
     /// All ones in the lanes that are infinite or NaN, else zeros.
     #[inline(always)]
-    pub fn unbounded(self, x: F32x4) -> Words {
-        Words::of(x).and(self.numbers.magnitude).above(self.numbers.largest)
+    pub fn unbounded(self, x: F32x4) -> U32x4 {
+        U32x4::bits_of(x).and(self.numbers.magnitude).gt(self.numbers.largest)
     }
 
     #[inline(always)]
-    fn hash(self, x: Words) -> Words {
+    fn hash(self, x: U32x4) -> U32x4 {
         let [first, second] = self.numbers.multipliers;
-        let x = x.xor(x.down::<16>()).times(first);
-        let x = x.xor(x.down::<15>()).times(second);
-        x.xor(x.down::<16>())
+        let x = x.xor(x.shr::<16>()).times(first);
+        let x = x.xor(x.shr::<15>()).times(second);
+        x.xor(x.shr::<16>())
     }
 }
 

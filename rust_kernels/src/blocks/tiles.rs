@@ -2,8 +2,8 @@
 //! at once, so that memory is read as it lies; in a row run by run. A run lies in one tile, and what is summed in it goes to
 //! that tile alone, so the order in which tiles are visited changes no sum.
 
-use crate::adafactor::block_table::Block;
 use crate::allocation::{OutOfMemory, scratch};
+use crate::blocks::block_table::Block;
 use core::ops::Range;
 
 /// Columns of a run, at most: few enough that 16-bit elements widened to f32 stay in the first-level cache.

@@ -1,27 +1,14 @@
-//! What the passes over tiles have in common that use the update u[b, i, j] = g[b, i, j] min(rowFactor[b, i] colFactor[b, j],
-//! cap), and the first of them: sums of squares. Each is one loop over f32; `stored_runs` sees to the types that are stored.
+//! Tiles' sums of the squares of the update.
 
-use crate::adafactor::block_table::Block;
-use crate::adafactor::stored_runs::{Buffers, Rounding, buffers, close_rows, read_rows};
-use crate::adafactor::tiles::{ABREAST, Run, sum_tiles, sum_tiles_by_row};
 use crate::adafactor::updates::{Factors, Update};
 use crate::allocation::OutOfMemory;
-use crate::ops::sums::sum_squares;
-use crate::simd::bits::HALF_LANES;
-use crate::simd::lanes::F32x4;
+use crate::blocks::tiles::{ABREAST, Run, sum_tiles};
+use crate::simd::f32x4::F32x4;
+use crate::simd::u16x8::HALF_LANES;
 use crate::storage::bf16::Bf16;
-use crate::storage::cast::{Stored, StoredMut};
 use crate::storage::f16::F16;
 use crate::storage::half::{Half, Plain, Reader, padded};
-
-/// Tiles' sums of x^2.
-pub fn tile_squares(block: &Block, x: Stored, tiles: &mut [f32]) -> Result<(), OutOfMemory> {
-    let mut buffers = buffers::<1>();
-    sum_tiles_by_row(block, tiles, |run| {
-        let [row] = read_rows::<1>(x, run, &mut buffers);
-        sum_squares(row)
-    })
-}
+use crate::storage::stored::Stored;
 
 /// Tiles' sums of u^2.
 pub fn tile_updates(update: &Update, tiles: &mut [f32]) -> Result<(), OutOfMemory> {
@@ -74,17 +61,32 @@ fn update_squares<R: Reader, const ROWS: usize, const CAPPED: bool>(
     sums.map(F32x4::sum).iter().sum()
 }
 
-/// A parameter, and how it is rounded where it is stored in 16 bits.
-pub struct Param<'a> {
-    pub values: StoredMut<'a>,
-    pub rounding: Rounding<'a>,
-}
+/// WASM exports: operands, then parameters (operands.rs has the convention).
+mod exports {
+    use super::tile_updates;
+    use crate::adafactor::updates::bound_update;
+    use crate::blocks::block_operands::*;
+    use crate::operands::*;
 
-impl Param<'_> {
-    /// The sum of squares of a row that `open_rows` gave, as it is now, where it is stored in 16 bits.
-    #[inline(always)]
-    pub fn close(&mut self, run: &Run, buffers: &mut Buffers<1>) -> Option<f32> {
-        let [row] = close_rows::<1>(&mut self.values, run, buffers, &self.rounding)?;
-        Some(sum_squares(row))
+    #[repr(C)]
+    pub struct Params {
+        pub run: TileRun,
+        pub grad: StoredOperand,
+        pub factors_length: u32,
+    }
+
+    #[wasm_bindgen]
+    pub fn adafactor_tile_updates(
+        grad: In,
+        blocks: Records<Block>,
+        factors: In,
+        partials: Out,
+        params: *const Params,
+    ) {
+        let params = read_params(params);
+        for_each_block(blocks, &params.run.blocks, |block, _| {
+            let update = bound_update(block, grad, &params.grad, factors, params.factors_length);
+            tile_updates(&update, params.run.partials(partials, block).tiles)
+        });
     }
 }

@@ -1,19 +1,21 @@
-//! Four f32 lanes: WASM's v128, and plain arrays where the crate is tested natively.
+//! Four f32 lanes: WASM's v128, or a plain array in native tests.
 
-use crate::simd::bits::Words;
 use core::ops::{Add, AddAssign, Div, Mul, Sub};
 
 #[cfg(target_arch = "wasm32")]
 use core::arch::wasm32::*;
 
+/// Lanes of 32 bits in 128.
 pub const LANES: usize = 4;
 
+/// Four f32 lanes.
 #[cfg(target_arch = "wasm32")]
 #[derive(Clone, Copy)]
-pub struct F32x4(pub(crate) v128);
+pub struct F32x4(pub(super) v128);
 
 #[cfg(target_arch = "wasm32")]
 impl F32x4 {
+    /// `x` in all lanes.
     #[inline(always)]
     pub fn splat(x: f32) -> Self {
         Self(f32x4_splat(x))
@@ -36,6 +38,7 @@ impl F32x4 {
         debug_assert!(at + LANES <= slice.len());
         unsafe { v128_store(slice.as_mut_ptr().add(at).cast(), self.0) }
     }
+    /// The four lanes.
     #[inline(always)]
     pub fn lanes(self) -> [f32; LANES] {
         let v = self.0;
@@ -51,22 +54,22 @@ impl F32x4 {
     pub fn max(self, other: Self) -> Self {
         Self(f32x4_max(self.0, other.0))
     }
-    /// `other` where it is larger, else `self`: of a NaN in either, `self` is taken.
+    /// `other` where it is larger, else `self`; `self` too where either is NaN.
     #[inline(always)]
     pub fn larger(self, other: Self) -> Self {
         // One instruction, where f32x4_max is several.
         Self(f32x4_pmax(self.0, other.0))
     }
-    /// `other` where it is smaller, else `self`: of a NaN in either, `self` is taken.
+    /// `other` where it is smaller, else `self`; `self` too where either is NaN.
     #[inline(always)]
     pub fn min(self, other: Self) -> Self {
         // One instruction, where f32x4_min is several.
         Self(f32x4_pmin(self.0, other.0))
     }
-    /// Holds each lane to `low ..= high`; NaN stays NaN.
+    /// Clamps each lane to `low ..= high`; NaN stays NaN.
     #[inline(always)]
     pub fn clamp(self, low: f32, high: f32) -> Self {
-        // pmax and pmin are one instruction each; with self first they give back a NaN.
+        // pmax and pmin are one instruction each; with self first they return its NaN.
         Self(f32x4_pmin(f32x4_pmax(self.0, f32x4_splat(low)), f32x4_splat(high)))
     }
     /// Rounds to the nearest integer, ties to even.
@@ -74,7 +77,7 @@ impl F32x4 {
     pub fn round(self) -> Self {
         Self(f32x4_nearest(self.0))
     }
-    /// The largest integer that is not above.
+    /// Rounds down.
     #[inline(always)]
     pub fn floor(self) -> Self {
         Self(f32x4_floor(self.0))
@@ -90,12 +93,7 @@ impl F32x4 {
     pub fn where_ge(self, bound: Self, then: Self, otherwise: Self) -> Self {
         Self(v128_bitselect(then.0, otherwise.0, f32x4_ge(self.0, bound.0)))
     }
-    /// All ones in the lanes that are NaN, else zeros.
-    #[inline(always)]
-    pub fn is_nan(self) -> Words {
-        Words::of(Self(f32x4_ne(self.0, self.0)))
-    }
-    /// Turns four rows of four into four columns of four.
+    /// Transposes a matrix of 4 x 4.
     #[inline(always)]
     pub fn transpose([a, b, c, d]: [Self; 4]) -> [Self; 4] {
         let ab_low = i32x4_shuffle::<0, 4, 1, 5>(a.0, b.0);
@@ -126,7 +124,7 @@ macro_rules! operator {
 
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Clone, Copy)]
-pub struct F32x4(pub(crate) [f32; LANES]);
+pub struct F32x4(pub(super) [f32; LANES]);
 
 #[cfg(not(target_arch = "wasm32"))]
 impl F32x4 {
@@ -134,12 +132,12 @@ impl F32x4 {
         Self([x; LANES])
     }
     /// # Safety
-    /// None is asked for: this one is checked.
+    /// None: this version is checked.
     pub unsafe fn load(slice: &[f32], at: usize) -> Self {
         Self(slice[at..at + LANES].try_into().unwrap())
     }
     /// # Safety
-    /// None is asked for: this one is checked.
+    /// None: this version is checked.
     pub unsafe fn store(self, slice: &mut [f32], at: usize) {
         slice[at..at + LANES].copy_from_slice(&self.0);
     }
@@ -170,9 +168,6 @@ impl F32x4 {
     pub fn where_ge(self, bound: Self, then: Self, otherwise: Self) -> Self {
         let lane = |i: usize| if self.0[i] >= bound.0[i] { then.0[i] } else { otherwise.0[i] };
         Self([lane(0), lane(1), lane(2), lane(3)])
-    }
-    pub fn is_nan(self) -> Words {
-        Words::lanes(self.0.map(|x| if x.is_nan() { u32::MAX } else { 0 }))
     }
     pub fn transpose(rows: [Self; 4]) -> [Self; 4] {
         [0, 1, 2, 3].map(|j| Self([rows[0].0[j], rows[1].0[j], rows[2].0[j], rows[3].0[j]]))
@@ -234,7 +229,7 @@ impl F32x4 {
         value
     }
 
-    /// e^x, relative error <= 2e-7; arguments are held to -87.3 .. 88.3 (e^-87.3 is 1e-38). Cephes' expf.
+    /// e^x, relative error <= 2e-7; arguments are clamped to -87.3 .. 88.3 (e^-87.3 is 1e-38). Cephes' expf.
     #[inline(always)]
     pub fn exp(self) -> Self {
         let x = self.clamp(-87.3, 88.3);

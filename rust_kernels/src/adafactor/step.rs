@@ -1,18 +1,18 @@
 //! The step without momentum: p <- p - decay p - (a / d) u.
 
-use crate::adafactor::block_table::Steps;
-use crate::adafactor::changed_rows::Change;
-use crate::adafactor::stored_runs::{Buffers, buffers, open_rows, read_rows};
-use crate::adafactor::tile_steps::Param;
-use crate::adafactor::tiles::{Run, sum_tiles_by_row};
 use crate::adafactor::updates::Update;
 use crate::allocation::OutOfMemory;
+use crate::blocks::block_table::Steps;
+use crate::blocks::changed_rows::Change;
+use crate::blocks::param::Param;
+use crate::blocks::stored_runs::{Buffers, buffers, open_rows, read_rows};
+use crate::blocks::tiles::{Run, sum_tiles_by_row};
+use crate::simd::f32x4::F32x4;
 use crate::simd::groups::for_each_column;
-use crate::simd::lanes::F32x4;
 use crate::storage::bf16::Bf16;
-use crate::storage::cast::{Stored, StoredMut};
 use crate::storage::f16::F16;
 use crate::storage::half::{Half, Plain};
+use crate::storage::stored::{Stored, StoredMut};
 
 /// The step, and tiles' sums of the new p^2.
 pub fn step(
@@ -116,4 +116,27 @@ impl PlainStep<'_> {
 #[inline(always)]
 fn stepped(p: F32x4, decay: F32x4, update: F32x4) -> F32x4 {
     p - (decay * p + update)
+}
+
+/// WASM exports: operands, then parameters (operands.rs has the convention).
+mod exports {
+    use super::step;
+    use crate::adafactor::step_operands::{StepOperands, StepParams};
+    use crate::blocks::block_operands::*;
+    use crate::operands::*;
+
+    #[wasm_bindgen]
+    pub fn adafactor_step(
+        grad: In,
+        blocks: Records<Block>,
+        factors: In,
+        steps: Records<Steps>,
+        guard: InU32,
+        param: Out,
+        partials: Out,
+        params: *const StepParams,
+    ) {
+        StepOperands { grad, blocks, factors, steps, guard, param, partials }
+            .run(read_params(params), step);
+    }
 }

@@ -1,11 +1,11 @@
 //! Runs of elements as f32: where they lie if they are stored so, else widened into a buffer and, if they were changed,
 //! narrowed back. So the passes know one type.
 
-use crate::adafactor::block_table::Block;
-use crate::adafactor::tiles::{RUN, Run};
-use crate::storage::cast::{Stored, StoredMut};
+use crate::blocks::block_table::Block;
+use crate::blocks::tiles::{RUN, Run};
 use crate::storage::half_runs::{round_run, widen_run};
 use crate::storage::stochastic::round_stochastic;
+use crate::storage::stored::{Stored, StoredMut};
 
 /// Room for one row of a run, and for several.
 pub type Buffer = [f32; RUN];

@@ -117,13 +117,6 @@ impl Axis {
     }
 }
 
-/// Lengths of a block's three pieces of `partials`: sums of tiles' rows, of their columns, and of whole tiles.
-pub struct PartialsLengths {
-    pub rows: usize,
-    pub cols: usize,
-    pub tiles: usize,
-}
-
 impl Block {
     pub fn batch(&self) -> usize {
         self.batch as usize
@@ -149,14 +142,6 @@ impl Block {
     pub fn slots(&self) -> usize {
         self.batch_slots as usize * self.row_slots as usize
     }
-    pub fn partials_lengths(&self) -> PartialsLengths {
-        let (batch, down, across) = (self.batch(), self.down().tiles(), self.across().tiles());
-        PartialsLengths {
-            rows: batch * self.rows() * across,
-            cols: batch * down * self.cols(),
-            tiles: batch * down * across,
-        }
-    }
     /// Where row (b, i) begins in the whole parameter, without what its columns add.
     pub fn global_row(&self, b: usize, i: usize) -> u32 {
         let b = global(b, self.batch_begin, self.batch_inner, self.batch_inner_global);
@@ -173,29 +158,4 @@ impl Block {
 fn global(i: usize, begin: u32, inner: u32, inner_global: u32) -> u32 {
     let i = i as u32;
     (i / inner).wrapping_mul(inner_global).wrapping_add(begin).wrapping_add(i % inner)
-}
-
-/// `value(0) .. value(count - 1)` added as a balanced tree, neighbours first.
-pub fn tree(values: Range<usize>, value: &impl Fn(usize) -> f32) -> f32 {
-    match values.len() {
-        0 => 0.0,
-        1 => value(values.start),
-        len => {
-            let middle = values.start + len.div_ceil(2);
-            tree(values.start..middle, value) + tree(middle..values.end, value)
-        }
-    }
-}
-
-/// As `tree`, of values that lie together.
-pub fn tree_of(values: &[f32]) -> f32 {
-    match *values {
-        [] => 0.0,
-        [only] => only,
-        [one, other] => one + other,
-        _ => {
-            let (left, right) = values.split_at(values.len().div_ceil(2));
-            tree_of(left) + tree_of(right)
-        }
-    }
 }

@@ -6,12 +6,13 @@
 //! both sums are multiplied by e^(old m - new m). What backward needs is lse = m + ln l.
 
 use crate::allocation::{OutOfMemory, scratch};
-use crate::ops::attention_scores::{
-    Attention, Eight, Operands, PANEL, PackedBlocks, Place, QUERIES, Shares, Visibility,
-    load_eight, products, store_eight, weight,
-};
-use crate::ops::matmul::{TILE_COLS, TILE_ROWS, blocks, pack, tile_product};
-use crate::simd::lanes::F32x4;
+use crate::ops::attention::packed_blocks::PackedBlocks;
+use crate::ops::attention::scores::{Eight, Visibility, load_eight, products, store_eight};
+use crate::ops::attention::shape::{Attention, Operands, PANEL, Place, QUERIES};
+use crate::ops::attention::weight_dropout::Shares;
+use crate::ops::panels::{TILE_COLS, TILE_ROWS, blocks, pack, tile_product};
+use crate::ops::softmax::weight;
+use crate::simd::f32x4::F32x4;
 use core::ops::Range;
 
 /// -> out [batch, queries, heads, value_dim], lse [batch, heads, queries]; both 0 for a query that sees no key.
@@ -155,4 +156,16 @@ fn add_values(weights: &[f32], v: &[f32], num_keys: usize, kept: Eight, values: 
 /// 0 instead of -infinity, the largest of no scores.
 fn finite_or_zero(largest: F32x4) -> F32x4 {
     F32x4::splat(f32::NEG_INFINITY).where_ge(largest, F32x4::splat(0.0), largest)
+}
+
+/// WASM exports: operands, then parameters (operands.rs has the convention).
+mod exports {
+    use crate::operands::*;
+    use crate::ops::attention::shape::export_attention;
+
+    export_attention!(attention, (out: Out, lse: Out), |operands, sizes| {
+        let rows = sizes.batch * sizes.queries * sizes.heads;
+        let (out, lse) = (write(out, rows * sizes.value_dim), write(lse, rows));
+        or_throw(super::attention(&operands, &sizes, out, lse));
+    });
 }

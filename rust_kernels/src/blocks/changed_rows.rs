@@ -3,10 +3,10 @@
 //! The loop rounds as fast as it can, which is wrong for what is hardly ever met: NaN, infinity, what overflows. It looks
 //! before it stores, sixteen elements at a time, and those that are not fit for it are changed one way that is always right.
 
-use crate::adafactor::stored_runs::Rounding;
-use crate::adafactor::tiles::Run;
-use crate::simd::bits::{HALF_LANES, Halves};
-use crate::simd::lanes::F32x4;
+use crate::blocks::stored_runs::Rounding;
+use crate::blocks::tiles::Run;
+use crate::simd::f32x4::F32x4;
+use crate::simd::u16x8::{HALF_LANES, U16x8};
 use crate::storage::half::{Beside, Format, Plain, Reader, padded};
 use crate::storage::rounders::{AtRandom, Rounder, ToNearest};
 use crate::storage::stochastic::{Dice, Stochastic};
@@ -143,7 +143,7 @@ impl<T: Copy + Default, const ROWS: usize> Pieces<'_, T, ROWS> {
     {
         // SAFETY: the caller's.
         let (column, read, old) = unsafe {
-            let halves = core::array::from_fn(|row| Halves::load(self.rows[row], at));
+            let halves = core::array::from_fn(|row| U16x8::load(self.rows[row], at));
             let (read, old) = reader.load_beside(self.read, at, format, halves);
             (Plain.load(self.column, at), read, old)
         };
@@ -221,7 +221,7 @@ impl<T: Copy + Default, const ROWS: usize> Pieces<'_, T, ROWS> {
 
 /// What came of eight elements of each row, and what was seen.
 struct Eight<F: Format, D: Rounder, const ROWS: usize> {
-    rows: [Halves; ROWS],
+    rows: [U16x8; ROWS],
     /// Of the first row.
     squares: F32x4,
     seen: D::Seen,

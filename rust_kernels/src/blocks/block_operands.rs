@@ -1,11 +1,13 @@
-//! What a call over a run of blocks gives: the parameters of src/device/kernels.ts as they lie in memory, and the pieces of
-//! the buffers that a block's record speaks of. A record that reaches beyond its buffers is an error, never a wrong access.
+//! The operands and parameters of a kernel that works on a run of blocks: the words of its parameters as src/device/kernels/ has
+//! them, and the elements of each buffer that a block's record points at. A record that reaches beyond its buffers is an error,
+//! never a wrong access.
 
-use crate::adafactor::block_table::{Block, MOST_PARTS};
-use crate::adafactor::tile_sums::Partials;
 use crate::allocation::OutOfMemory;
-use crate::operands::{In, Out, or_throw, read_at, read_stored, write_at, write_stored};
-use crate::storage::cast::{Stored, StoredMut};
+use crate::blocks::block_table::MOST_PARTS;
+pub use crate::blocks::block_table::{Block, Numbers, Steps};
+use crate::blocks::partials::Partials;
+use crate::operands::{In, InU32, Out, or_throw, read_at, read_stored, write_at, write_stored};
+use crate::storage::stored::{Stored, StoredMut};
 
 /// Records, one after the other.
 pub type Records<T> = *const T;
@@ -35,102 +37,39 @@ pub struct VectorRun {
 
 /// How an operand's elements are stored, and how many there are.
 #[repr(C)]
-pub struct Operand {
+pub struct StoredOperand {
     pub storage: u32,
     pub length: u32,
 }
 
-#[repr(C)]
-pub struct TileSums {
-    pub run: TileRun,
-    pub grad: Operand,
-}
-
-#[repr(C)]
-pub struct TileParams {
-    pub run: TileRun,
-    pub param: Operand,
-}
-
-#[repr(C)]
-pub struct JoinSums {
-    pub run: VectorRun,
-    pub partials_length: u32,
-    pub sums_length: u32,
-}
-
-#[repr(C)]
-pub struct JoinScalar {
-    pub run: BlockRun,
-    pub scalar: u32,
-    pub partials_length: u32,
-    pub sums_length: u32,
-}
-
-#[repr(C)]
-pub struct ScaleGradients {
-    pub run: BlockRun,
-    pub slot: u32,
-    pub factor: f32,
-    pub max_norm: f32,
-    pub sums_length: u32,
-}
-
-#[repr(C)]
-pub struct Averages {
-    pub run: VectorRun,
-    pub gradient_scale: u32,
-    pub sums_length: u32,
-    pub moments_length: u32,
-    pub factors_length: u32,
-}
-
-#[repr(C)]
-pub struct TileUpdates {
-    pub run: TileRun,
-    pub grad: Operand,
-    pub factors_length: u32,
-}
-
-#[repr(C)]
-pub struct StepSizes {
-    pub run: BlockRun,
-    pub sums_length: u32,
-}
-
-#[repr(C)]
-pub struct Step {
-    pub run: TileRun,
-    pub grad: Operand,
-    pub param: Operand,
-    pub factors_length: u32,
-    pub stochastic: u32,
-}
-
-#[repr(C)]
-pub struct StepMomentum {
-    pub step: Step,
-    pub momentum: Operand,
-}
-
-#[repr(C)]
-pub struct TileMomentum {
-    pub run: TileRun,
-    pub grad: Operand,
-    pub momentum: Operand,
-    pub factors_length: u32,
-}
-
-/// A call's parameters, which the host put there.
-pub fn params<'a, T>(pointer: *const T) -> &'a T {
-    // SAFETY: the host wrote as many words as the kernel has parameters, which T has one by one.
+/// A call's parameters.
+pub fn read_params<'a, T>(pointer: *const T) -> &'a T {
+    // SAFETY: the host wrote as many words as the kernel has parameters, which are the fields of T one by one.
     unsafe { &*pointer }
 }
 
 /// Record `index`.
-pub fn record<'a, T>(records: Records<T>, index: usize) -> &'a T {
-    // SAFETY: the host bound records up to the end of the run (src/device/extents.ts).
+pub fn read_record<'a, T>(records: Records<T>, index: usize) -> &'a T {
+    // SAFETY: the host bound records up to the end of the run.
     unsafe { &*records.add(index) }
+}
+
+/// Writes record `index`.
+pub fn write_record<T>(records: *mut T, index: usize, record: T) {
+    // SAFETY: the host bound records up to the end of the run, and to no other operand of this call.
+    unsafe { records.add(index).write(record) };
+}
+
+/// Whether the guard is set: nothing may change then.
+pub fn is_set(guard: InU32) -> bool {
+    // SAFETY: the host bound at least one element.
+    unsafe { *guard != 0 }
+}
+
+/// Sets or clears the guard.
+pub fn set_guard(guard: *mut u32, value: bool) {
+    // SAFETY: the host bound at least one element, and to no other operand of this call.
+    unsafe { *guard = value.into() };
 }
 
 /// Calls `f` for every block of the run with its place in the plan.
@@ -140,13 +79,13 @@ pub fn for_each_block(
     mut f: impl FnMut(&Block, usize) -> Result<(), OutOfMemory>,
 ) {
     for index in run.first_block..run.first_block + run.num_blocks {
-        let block = record(blocks, index as usize);
-        check_cut(block, index);
+        let block = read_record(blocks, index as usize);
+        check_parts(block, index);
         or_throw(f(block, index as usize));
     }
 }
 
-fn check_cut(block: &Block, index: u32) {
+fn check_parts(block: &Block, index: u32) {
     let cuts = [
         ("batch", block.batch, block.parts_batch, 1, block.batch_inner),
         ("rows", block.rows, block.parts_down, block.tile_rows, block.row_inner),
@@ -169,12 +108,25 @@ fn check_cut(block: &Block, index: u32) {
 /// A vector of f32, and how many elements it has.
 #[derive(Clone, Copy)]
 pub struct Vector<Pointer> {
-    pub name: &'static str,
-    pub pointer: Pointer,
-    pub length: u32,
+    name: &'static str,
+    pointer: Pointer,
+    length: u32,
+}
+
+impl<Pointer> Vector<Pointer> {
+    /// `name` is for errors.
+    pub fn new(name: &'static str, pointer: Pointer, length: u32) -> Self {
+        Self { name, pointer, length }
+    }
 }
 
 impl Vector<In> {
+    /// A block's sums in `partials`, which this is.
+    pub fn partials<'a>(&self, block: &Block) -> Partials<&'a [f32]> {
+        let lengths = Partials::lengths(block);
+        lengths.split(self.read(block.partials, lengths.total()))
+    }
+    /// `length` elements from `offset` on.
     pub fn read<'a>(&self, offset: u32, length: usize) -> &'a [f32] {
         check(self.name, self.length, offset, length);
         read_at(self.pointer, offset as usize, length)
@@ -182,17 +134,20 @@ impl Vector<In> {
 }
 
 impl Vector<Out> {
+    /// `length` elements from `offset` on.
     pub fn write<'a>(&self, offset: u32, length: usize) -> &'a mut [f32] {
         check(self.name, self.length, offset, length);
         write_at(self.pointer, offset as usize, length)
     }
 }
 
-impl Operand {
+impl StoredOperand {
+    /// `length` elements from `offset` on.
     pub fn read<'a>(&self, pointer: In, offset: u32, length: usize) -> Stored<'a> {
         check("gradients, parameters or momentum", self.length, offset, length);
         read_stored(pointer, self.storage, offset as usize, length)
     }
+    /// `length` elements from `offset` on.
     pub fn write<'a>(&self, pointer: Out, offset: u32, length: usize) -> StoredMut<'a> {
         check("parameters or momentum", self.length, offset, length);
         write_stored(pointer, self.storage, offset as usize, length)
@@ -200,14 +155,11 @@ impl Operand {
 }
 
 impl TileRun {
-    /// A block's piece of `partials`.
-    pub fn partials<'a>(&self, pointer: Out, block: &Block) -> Partials<'a> {
-        let lengths = block.partials_lengths();
-        let vector = Vector { name: "partials", pointer, length: self.partials_length };
-        let all = vector.write(block.partials, lengths.rows + lengths.cols + lengths.tiles);
-        let (rows, rest) = all.split_at_mut(lengths.rows);
-        let (cols, tiles) = rest.split_at_mut(lengths.cols);
-        Partials { rows, cols, tiles }
+    /// A block's sums in `partials`.
+    pub fn partials<'a>(&self, pointer: Out, block: &Block) -> Partials<&'a mut [f32]> {
+        let lengths = Partials::lengths(block);
+        let vector = Vector::new("partials", pointer, self.partials_length);
+        lengths.split_mut(vector.write(block.partials, lengths.total()))
     }
 }
 

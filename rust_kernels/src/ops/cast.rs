@@ -1,20 +1,7 @@
 //! Elements from one storage type to another, in runs that stay in the cache.
 
-use crate::storage::half::Half;
 use crate::storage::half_runs::{narrow_run, widen_run};
-
-/// Elements in memory that are read, and how they are stored.
-#[derive(Clone, Copy)]
-pub enum Stored<'a> {
-    F32(&'a [f32]),
-    Half(Half, &'a [u16]),
-}
-
-/// Elements in memory that are written, and how they are stored.
-pub enum StoredMut<'a> {
-    F32(&'a mut [f32]),
-    Half(Half, &'a mut [u16]),
-}
+use crate::storage::stored::{Stored, StoredMut};
 
 /// out = x, rounded where `out` is narrower; bits are copied where both are stored alike. Both have one length.
 pub fn cast(x: Stored, out: StoredMut) {
@@ -76,3 +63,28 @@ fn run_of<'a>(x: Stored<'a>, i: usize, scratch: &'a mut [f32; RUN]) -> &'a [f32]
 
 /// Elements that are converted at a time.
 const RUN: usize = 1024;
+
+/// WASM exports: operands, then parameters (operands.rs has the convention).
+mod exports {
+    use crate::operands::*;
+
+    macro_rules! export_cast {
+        ($name:ident) => {
+            #[wasm_bindgen]
+            pub fn $name(
+                x: In,
+                out: Out,
+                from_type: u32,
+                to_type: u32,
+                from_offset: usize,
+                to_offset: usize,
+                length: usize,
+            ) {
+                let x = read_stored(x, from_type, from_offset, length);
+                super::$name(x, write_stored(out, to_type, to_offset, length));
+            }
+        };
+    }
+    export_cast!(cast);
+    export_cast!(accumulate_cast);
+}

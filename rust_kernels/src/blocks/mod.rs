@@ -1,0 +1,11 @@
+//! Runs of blocks, for the kernels of optimizers: records, tiles, rows of elements in any storage type, sums of tiles. Imports `operands`,
+//! `storage` and `simd`.
+
+pub mod block_operands;
+pub mod block_table;
+pub mod changed_rows;
+pub mod param;
+pub mod partials;
+pub mod stored_runs;
+pub mod tiles;
+pub mod trees;

@@ -1,0 +1,182 @@
+//! The sizes of attention, which keys a query sees, and where a head's rows are in the operands.
+
+use crate::ops::dropout::Dropping;
+use crate::ops::panels::{Lanes, TILE_COLS, blocks};
+use core::ops::Range;
+
+/// Queries per block, a multiple of `TILE_COLS`.
+pub const QUERIES: usize = 64;
+/// Keys per block, a multiple of `TILE_ROWS`.
+pub const KEYS: usize = 64;
+/// Elements of one panel of a block of scores.
+pub const PANEL: usize = KEYS * TILE_COLS;
+
+/// Sizes, and which keys a query sees.
+pub struct Attention {
+    pub batch: usize,
+    pub queries: usize,
+    pub keys: usize,
+    pub heads: usize,
+    pub key_heads: usize,
+    pub dim: usize,
+    pub value_dim: usize,
+    /// Only keys s <= t.
+    pub causal: bool,
+    /// Only keys s > t - window; 0 for all.
+    pub window: usize,
+    pub scale: f32,
+    /// Which weights are 0 by chance; none with a threshold of 0.
+    pub dropping: Dropping,
+    /// The first head of the first batch among all that there are anywhere, counted batch by batch.
+    pub first_head: u32,
+    /// Heads of one batch, wherever they are.
+    pub all_heads: u32,
+}
+
+/// What attention reads.
+pub struct Operands<'a> {
+    /// [batch, queries, heads, dim]
+    pub q: &'a [f32],
+    /// [batch, keys, key_heads, dim]
+    pub k: &'a [f32],
+    /// [batch, keys, key_heads, value_dim]
+    pub v: &'a [f32],
+    /// [batch, keys], 0 where a key is hidden; or empty.
+    pub key_mask: &'a [u32],
+    /// [heads, queries + keys - 1], of query t and key s at s - t + queries - 1; or empty.
+    pub bias: &'a [f32],
+}
+
+impl Attention {
+    /// The heads of the queries that use a head of the keys.
+    pub fn group(&self, key_head: usize) -> Range<usize> {
+        let size = self.heads / self.key_heads;
+        key_head * size..(key_head + 1) * size
+    }
+
+    /// Rows of `width` elements of one head out of `data` [batch, length, heads, width], as lanes along a row.
+    pub fn rows<'a>(data: &'a [f32], place: &Place) -> Lanes<'a> {
+        Lanes { data: place.slice(data), lane: place.heads * place.width, step: 1 }
+    }
+
+    /// The same with the elements of a row as lanes, along the rows.
+    pub fn columns<'a>(data: &'a [f32], place: &Place) -> Lanes<'a> {
+        Lanes { data: place.slice(data), lane: 1, step: place.heads * place.width }
+    }
+
+    /// The blocks of keys of which the queries of a block see some; whole ones, as they are packed.
+    pub fn key_blocks(&self, queries: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let end = match self.causal {
+            true => self.keys.min(queries.end.next_multiple_of(KEYS)),
+            false => self.keys,
+        };
+        let begin = match self.window {
+            0 => 0,
+            window => (queries.start + 1).saturating_sub(window).min(end) / KEYS * KEYS,
+        };
+        blocks(begin..end, KEYS)
+    }
+
+    /// Of a panel of queries that begins at `first`: how many keys of a block, from its first on, any of them may see.
+    /// Scores beyond are neither computed nor read.
+    pub fn keys_seen(&self, first: usize, keys: &Range<usize>) -> usize {
+        if !self.causal {
+            return keys.len();
+        }
+        (first + TILE_COLS).saturating_sub(keys.start).min(keys.len())
+    }
+
+    pub fn sees(&self, query: usize, key: usize) -> bool {
+        let near = self.window == 0 || query < self.window || key > query - self.window;
+        near && (!self.causal || key <= query)
+    }
+
+    /// True if every query of the block sees every key of the block.
+    pub fn sees_all(&self, queries: &Range<usize>, keys: &Range<usize>) -> bool {
+        // The first query sees the fewest keys ahead, the last one the fewest behind.
+        self.sees(queries.start, keys.end - 1) && self.sees(queries.end - 1, keys.start)
+    }
+}
+
+/// One head of one batch in an operand [batch, length, heads, width].
+pub struct Place {
+    pub batch: usize,
+    pub head: usize,
+    pub length: usize,
+    pub heads: usize,
+    pub width: usize,
+}
+
+impl Place {
+    /// From the head's first element on; its rows are heads * width apart.
+    pub fn slice<'a>(&self, data: &'a [f32]) -> &'a [f32] {
+        // Empty operands have no such place.
+        data.get(self.row(0)..).unwrap_or(&[])
+    }
+
+    /// Where the head's part of a row begins.
+    pub fn row(&self, index: usize) -> usize {
+        ((self.batch * self.length + index) * self.heads + self.head) * self.width
+    }
+}
+
+/// Declares the export `$name` with what every pass of attention takes: the operands that all read, its own, and the sizes.
+macro_rules! export_attention {
+    ($name:ident, ($($own:ident: $kind:ty),*), |$operands:ident, $attention:ident| $body:expr) => {
+        #[wasm_bindgen]
+        pub fn $name(
+            q: In,
+            k: In,
+            v: In,
+            key_mask: InU32,
+            bias: In,
+            $($own: $kind,)*
+            batch: usize,
+            queries: usize,
+            keys: usize,
+            heads: usize,
+            key_heads: usize,
+            dim: usize,
+            value_dim: usize,
+            causal: u32,
+            window: usize,
+            masked: u32,
+            biased: u32,
+            scale: f32,
+            seed_low: u32,
+            seed_high: u32,
+            threshold: u32,
+            kept_scale: f32,
+            first_head: u32,
+            all_heads: u32,
+        ) {
+            use $crate::ops::attention::shape::{Attention, Operands};
+            use $crate::ops::dropout::Dropping;
+            let distances = if biased == 0 { 0 } else { heads * (queries + keys).saturating_sub(1) };
+            let $operands = Operands {
+                q: read(q, batch * queries * heads * dim),
+                k: read(k, batch * keys * key_heads * dim),
+                v: read(v, batch * keys * key_heads * value_dim),
+                key_mask: read_u32(key_mask, if masked == 0 { 0 } else { batch * keys }),
+                bias: read(bias, distances),
+            };
+            let $attention = Attention {
+                batch,
+                queries,
+                keys,
+                heads,
+                key_heads,
+                dim,
+                value_dim,
+                causal: causal != 0,
+                window,
+                scale,
+                dropping: Dropping { seed: [seed_low, seed_high], threshold, scale: kept_scale },
+                first_head,
+                all_heads,
+            };
+            $body
+        }
+    };
+}
+pub(super) use export_attention;
