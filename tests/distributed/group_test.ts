@@ -3,6 +3,7 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { HEADER_BYTES } from "../../src/distributed/wire/frame.ts";
 import { shardRange } from "../../src/distributed/layout.ts";
+import { assertSameBits } from "../support/assert_same_bits.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 
 const SIZES = [1, 2, 3, 4, 5];
@@ -13,7 +14,7 @@ Deno.test("allReduce() leaves the sum over all ranks on every rank, for any coun
       for (const count of [0, 1, size - 1, size, size + 1, 13, 997, 8_191, 300_001]) {
         const values = term(group.rank, count);
         await group.allReduce(values);
-        deepEqual(values, total(size, count));
+        assertSameBits(values, total(size, count));
       }
     });
   }
@@ -23,7 +24,7 @@ Deno.test("allReduce() sums a view into a larger buffer and leaves the rest alon
   await inProcessRanks(3, async ({ group }) => {
     const buffer = new Float32Array(20).fill(7);
     await group.allReduce(buffer.subarray(5, 15));
-    deepEqual(buffer, Float32Array.from({ length: 20 }, (_, i) => i < 5 || i >= 15 ? 7 : 21));
+    assertSameBits(buffer, Float32Array.from({ length: 20 }, (_, i) => i < 5 || i >= 15 ? 7 : 21));
   });
 });
 
@@ -37,7 +38,7 @@ Deno.test("allReduce() gives every rank the same bits when big terms cancel", as
       await group.allReduce(values);
       return new Uint32Array(values.buffer);
     });
-    for (const bits of sums) deepEqual(bits, sums[0]);
+    for (const bits of sums) assertSameBits(bits, sums[0]);
   }
 });
 
@@ -80,12 +81,12 @@ Deno.test("allReduce() takes every element type and operation, and gives every r
           if (op === "mean" && (Kind === Int32Array || Kind === Uint32Array)) continue;
           const values = Kind.of(terms[group.rank], terms[group.rank]);
           await group.allReduce(values, { op });
-          deepEqual(values, Kind.of(expected[op], expected[op]), `${op} of ${Kind.name}`);
+          assertSameBits(values, Kind.of(expected[op], expected[op]), `${op} of ${Kind.name}`);
         }
       }
       const bf16 = Uint16Array.of(0x3f80, 0x4000); // 1 and 2
       await group.allReduce(bf16, { dtype: "bf16", op: "mean" });
-      deepEqual(bf16, Uint16Array.of(0x3f80, 0x4000));
+      assertSameBits(bf16, Uint16Array.of(0x3f80, 0x4000));
     });
   }
 });
@@ -97,9 +98,9 @@ Deno.test("16-bit values are rounded once even where the table says ring", async
     const term = group.rank === 0 ? 2048 : 1;
     const values = new Float16Array(6).fill(term);
     const part = await group.reduceScatter(values, [2, 2, 2]);
-    deepEqual(part, Float16Array.of(2050, 2050));
+    assertSameBits(part, Float16Array.of(2050, 2050));
     await group.allReduce(values);
-    deepEqual(values, new Float16Array(6).fill(2050));
+    assertSameBits(values, new Float16Array(6).fill(2050));
   }, { algorithms });
 });
 
@@ -110,7 +111,7 @@ Deno.test("reduce() leaves the sum on the root and the values of others alone", 
         const root = size - 1;
         const values = term(group.rank, count);
         await group.reduce(values, root);
-        deepEqual(values, group.rank === root ? total(size, count) : term(group.rank, count));
+        assertSameBits(values, group.rank === root ? total(size, count) : term(group.rank, count));
       }
     });
   }
@@ -129,7 +130,7 @@ Deno.test("allToAll() brings part r of every rank to rank r, uneven and empty pa
           receiveCounts: ranks.map((from) => count(from, group.rank)),
         },
       );
-      deepEqual(received, Float32Array.from(ranks.flatMap((from) => part(from, group.rank))));
+      assertSameBits(received, Float32Array.from(ranks.flatMap((from) => part(from, group.rank))));
     });
   }
 });
@@ -145,7 +146,7 @@ Deno.test("messages between two ranks arrive in order, large ones both ways at o
       group.receive(second, left),
     ]);
     ok(first.every((value) => value === left));
-    deepEqual(second, Int32Array.of(1, 2));
+    assertSameBits(second, Int32Array.of(1, 2));
     await group.barrier();
     equal(group.counters.collectives, 1);
   });
@@ -186,8 +187,8 @@ Deno.test("reduceScatter() returns each rank the sum of its part, uneven and emp
         const values = term(group.rank, count);
         const part = await group.reduceScatter(values, counts);
         const begin = counts.slice(0, group.rank).reduce((sum, each) => sum + each, 0);
-        deepEqual(part, total(size, count).slice(begin, begin + counts[group.rank]));
-        deepEqual(values, term(group.rank, count), "the argument is not changed");
+        assertSameBits(part, total(size, count).slice(begin, begin + counts[group.rank]));
+        assertSameBits(values, term(group.rank, count), "the argument is not changed");
       }
     });
   }
@@ -199,7 +200,7 @@ Deno.test("allGather() returns all shards in rank order, uneven and empty shards
       for (const counts of uneven(size)) {
         const shards = counts.map((count, rank) => term(rank, count));
         const whole = await group.allGather(shards[group.rank], counts);
-        deepEqual([...whole], shards.flatMap((shard) => [...shard]));
+        assertSameBits(whole, shards.flatMap((shard) => [...shard]));
       }
     });
   }
@@ -212,7 +213,7 @@ Deno.test("broadcast() replaces every rank's values by the root's", async () => 
         for (const count of [0, 1, 50_000]) {
           const values = term(group.rank, count);
           await group.broadcast(values, root);
-          deepEqual(values, term(root, count));
+          assertSameBits(values, term(root, count));
         }
       }
     });

@@ -15,6 +15,7 @@ import { cast } from "../../src/ops/cast.ts";
 import { sum } from "../../src/ops/sum.ts";
 import type { FloatType } from "../../src/tensor/dtype.ts";
 import { type FloatTensor, Tensor } from "../../src/tensor/tensor.ts";
+import { assertSameBits } from "../support/assert_same_bits.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 import { smallConfigs } from "../support/models/small_configs.ts";
 import { assertClose } from "../support/ops/gradient_check.ts";
@@ -38,7 +39,7 @@ Deno.test("layers start with the same values in 16 bits, rounded", async () => {
       for (const [k, parameter] of layer.parameters().entries()) {
         assert.deepEqual([parameter.dtype, parameter.gradientDtype], [dtype, dtype]);
         using rounded = cast(originals[k], dtype);
-        assert.deepEqual(await parameter.bytes(), await rounded.bytes());
+        assertSameBits(await parameter.bytes(), await rounded.bytes());
       }
     }
     for (const layer of [...whole, ...stored]) layer[Symbol.dispose]();
@@ -75,7 +76,7 @@ for (const dtype of ["f16", "bf16"] as const) {
             return row >= rows.begin && row < rows.end && col >= cols.begin && col < cols.end;
           };
           const got = await outcomeOf(device, layer);
-          assert.deepEqual(
+          assertSameBits(
             await layer.weight.data(),
             (await native.weight.data()).filter(own),
           );

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { attention, type AttentionOptions } from "../../src/ops/attention.ts";
 import { sum } from "../../src/ops/sum.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
+import { assertSameBits } from "../support/assert_same_bits.ts";
 import { testOnEachDevice } from "../support/device/on_each_device.ts";
 import { references } from "../reference/references.ts";
 import { checkGradients } from "../support/ops/gradient_check.ts";
@@ -109,11 +110,11 @@ testOnEachDevice(
     // With causal the first query sees the first key only.
     using keyMask = Tensor.from(device, [0, 1], { shape: [1, 2], dtype: "u32" });
     using y = attention(q, k, v, { visible: "causal", keyMask });
-    assert.deepEqual([...await y.data()], [0, 0, 3, 4]);
+    assertSameBits(await y.data(), [0, 0, 3, 4]);
     using loss = sum(y);
     await loss.backward();
-    assert.deepEqual([...await v.grad!.data()], [0, 0, 1, 1]);
-    assert.deepEqual([...(await q.grad!.data()).subarray(0, 2)], [0, 0]);
+    assertSameBits(await v.grad!.data(), [0, 0, 1, 1]);
+    assertSameBits((await q.grad!.data()).subarray(0, 2), [0, 0]);
   },
 );
 
@@ -131,7 +132,7 @@ testOnEachDevice("attention() passes NaN on to those queries only that see it", 
   using k = Tensor.from(device, [1, NaN], { shape: [1, 2, 1, 1] });
   using v = Tensor.from(device, [5, 6], { shape: [1, 2, 1, 1] });
   using y = attention(q, k, v, { visible: "causal" });
-  assert.deepEqual([...await y.data()], [5, NaN]);
+  assertSameBits(await y.data(), [5, NaN]);
 });
 
 testOnEachDevice("attention() gives the same bits in every run", async (device) => {
@@ -149,7 +150,7 @@ testOnEachDevice("attention() gives the same bits in every run", async (device) 
     await loss.backward();
     return await Promise.all([q, k, bias].map(async ({ grad }) => await grad!.bytes()));
   };
-  assert.deepEqual(await run(), await run());
+  assertSameBits(await run(), await run());
 });
 
 testOnEachDevice("attention() refuses operands that do not fit", async (device) => {

@@ -9,6 +9,7 @@ import { fromBfloat16, toBfloat16 } from "../../src/tensor/bfloat16.ts";
 import { Memory } from "../../src/tensor/memory.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
+import { assertSameBits } from "../support/assert_same_bits.ts";
 import { testOnEachDevice } from "../support/device/on_each_device.ts";
 import { RandomValues } from "../support/device/random_values.ts";
 import { decode, encode } from "../reference/cast.ts";
@@ -22,16 +23,16 @@ testOnEachDevice(
     const values = [1, 1 + 2 ** -8, 1 + 3 * 2 ** -8, 1 + 2 ** -11, -1 - 3 * 2 ** -11, 65519, 65520];
     using f16 = Tensor.from(device, values, { dtype: "f16" });
     using bf16 = Tensor.from(device, Float32Array.from(values), { dtype: "bf16", shape: [7, 1] });
-    assert.deepEqual(
-      [...await f16.data()],
+    assertSameBits(
+      await f16.data(),
       [1, 1 + 2 ** -8, 1 + 3 * 2 ** -8, 1, -1 - 2 ** -9, 65504, Infinity],
     );
-    assert.deepEqual([...await bf16.data()], [1, 1, 1 + 2 ** -6, 1, -1, 65536, 65536]);
+    assertSameBits(await bf16.data(), [1, 1, 1 + 2 ** -6, 1, -1, 65536, 65536]);
     assert.deepEqual([bf16.dtype, bf16.shape, bf16.length], ["bf16", [7, 1], 7]);
     using array = Tensor.from(device, Float16Array.of(0.1, 2));
     assert.deepEqual([array.dtype, ...await array.data()], ["f16", Math.f16round(0.1), 2]);
     using widened = Tensor.from(device, Float16Array.of(0.1), { dtype: "f32" });
-    assert.deepEqual([...await widened.data()], [Math.f16round(0.1)]);
+    assertSameBits(await widened.data(), [Math.f16round(0.1)]);
   },
 );
 
@@ -43,12 +44,12 @@ Deno.test("toBfloat16() is exact for every tie, for numbers of 64 bits too", () 
     if (!Number.isFinite(value)) continue;
     const tie = decode(encode(value, f32) + 2 ** 15, f32);
     const cases = [value, tie, above(tie), tie / (1 + 2 ** -50)].flatMap((x) => [x, -x]);
-    assert.deepEqual([...toBfloat16(cases)], cases.map((x) => encode(x, bf16)), `${value}`);
+    assertSameBits(toBfloat16(cases), cases.map((x) => encode(x, bf16)), `${value}`);
   }
   const random = new RandomValues(3).indices(10_000, 2 ** 16);
   const bits = Uint16Array.from(random.filter((each) => !Number.isNaN(decode(each, bf16))));
-  assert.deepEqual(toBfloat16(fromBfloat16(bits)), bits);
-  assert.deepEqual([...toBfloat16([NaN, -Infinity])], [0x7fc0, 0xff80]);
+  assertSameBits(toBfloat16(fromBfloat16(bits)), bits);
+  assertSameBits(toBfloat16([NaN, -Infinity]), [0x7fc0, 0xff80]);
 });
 
 for (const dtype of HALF_TYPES) {
@@ -57,9 +58,9 @@ for (const dtype of HALF_TYPES) {
       // Not aligned, as in a file.
       const bytes = Uint8Array.from({ length: 2 * length + 1 }, (_, i) => 37 * i).subarray(1);
       using x = Tensor.fromBytes(device, bytes, { shape: [length], dtype });
-      assert.deepEqual(await x.bytes(), bytes.slice());
+      assertSameBits(await x.bytes(), bytes.slice());
       using same = Tensor.from(device, await x.data(), { dtype });
-      assert.deepEqual(await same.bytes(), bytes.slice());
+      assertSameBits(await same.bytes(), bytes.slice());
     }
     assert.throws(() => Tensor.fromBytes(device, new Uint8Array(5), { shape: [3], dtype }), {
       name: "RangeError",
@@ -88,7 +89,7 @@ for (const dtype of HALF_TYPES) {
     assert.deepEqual(gradients, [one, rounded(one + Math.fround(1.001), dtype)]);
     assert.equal(parameter.grad!.dtype, dtype);
     parameter.write([4, 5, 6.001]);
-    assert.deepEqual([...await parameter.data()], [4, 5, rounded(6.001, dtype)]);
+    assertSameBits(await parameter.data(), [4, 5, rounded(6.001, dtype)]);
   });
 
   testOnEachDevice(`a Parameter of ${dtype} sums its gradient in f32 if asked`, async (device) => {
@@ -109,7 +110,7 @@ Deno.test("a Parameter takes memory over in its own type, and refuses another", 
   });
   using parameter = new Parameter(device, memory, { shape: [2] });
   assert.deepEqual([parameter.dtype, parameter.gradientDtype], ["bf16", "bf16"]);
-  assert.deepEqual([...await parameter.data()], [1, 2]);
+  assertSameBits(await parameter.data(), [1, 2]);
 });
 
 Deno.test("Tensor.from() refuses a type that there is not", () => {

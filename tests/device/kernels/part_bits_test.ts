@@ -2,10 +2,10 @@
 // their order, and the parameters that they step to must have the same bits. The blocks' tensors begin elsewhere than the
 // whole one's.
 
-import assert from "node:assert/strict";
 import { blockFields, type BlockRecord, encodeRecords } from "../../../src/device/block_table.ts";
 import type { Device, DeviceBuffer } from "../../../src/device/device.ts";
 import { storageTypes } from "../../../src/device/storage_types.ts";
+import { assertSameBits } from "../../support/assert_same_bits.ts";
 import { blockTable, stepWords, tileRun, vectorRun } from "../../support/device/block_records.ts";
 import { testOnEachDevice } from "../../support/device/on_each_device.ts";
 import { RandomValues } from "../../support/device/random_values.ts";
@@ -33,17 +33,17 @@ for (const type of ["f32", "bf16", "f16"] as const) {
               firstElement: 2 * (k % 4),
             })),
         );
-        assert.deepEqual(byRows.flatMap(({ rowSums }) => [...rowSums]), [...want.rowSums]);
-        assert.deepEqual(
+        assertSameBits(byRows.flatMap(({ rowSums }) => [...rowSums]), want.rowSums);
+        assertSameBits(
           treeOf(byRows.map(({ colSums }) => colSums)),
           want.colSums,
         );
         for (
           const name of ["totals", "gradientSquares", "updateSquares", "paramSquares"] as const
         ) {
-          assert.deepEqual(treeOf(byRows.map((block) => block[name])), want[name], name);
+          assertSameBits(treeOf(byRows.map((block) => block[name])), want[name], name);
         }
-        assert.deepEqual(byRows.flatMap(({ param }) => [...param]), [...want.param]);
+        assertSameBits(byRows.flatMap(({ param }) => [...param]), want.param);
 
         const byCols = await Promise.all(
           Array.from({ length: count }, (_, k) =>
@@ -54,21 +54,21 @@ for (const type of ["f32", "bf16", "f16"] as const) {
               firstElement: 2 * (k % 4),
             })),
         );
-        assert.deepEqual(treeOf(byCols.map(({ rowSums }) => rowSums)), want.rowSums);
-        assert.deepEqual(byCols.flatMap(({ colSums }) => [...colSums]), [...want.colSums]);
+        assertSameBits(treeOf(byCols.map(({ rowSums }) => rowSums)), want.rowSums);
+        assertSameBits(byCols.flatMap(({ colSums }) => [...colSums]), want.colSums);
         for (
           const name of ["totals", "gradientSquares", "updateSquares", "paramSquares"] as const
         ) {
           const slots = treeOf(byCols.map((block) => block[name]));
           const sum = treeOf(Array.from(slots, (slot) => Float32Array.of(slot)));
-          assert.deepEqual(sum, want[name], name);
+          assertSameBits(sum, want[name], name);
         }
         const width = COLS / count;
         const rows = Array.from(
           { length: ROWS },
           (_, i) => byCols.flatMap(({ param }) => [...param.subarray(i * width, (i + 1) * width)]),
         );
-        assert.deepEqual(rows.flat(), [...want.param]);
+        assertSameBits(rows.flat(), want.param);
       }
     },
   );

@@ -6,6 +6,7 @@ import type { KernelParams } from "../../../src/device/kernels.ts";
 import { requestDevice } from "../../../src/device/request_device.ts";
 import { openWebGpuDevice, WebGpuDevice } from "../../../src/device/webgpu/device.ts";
 import { findAdapter, openAdapter } from "../../../src/device/webgpu/adapter.ts";
+import { assertSameBits } from "../../support/assert_same_bits.ts";
 import { download, upload, wave } from "../../support/device/device_values.ts";
 import { webgpuTest } from "../../support/device/webgpu_adapter.ts";
 
@@ -44,7 +45,7 @@ webgpuTest("memory beyond the pool's limit is destroyed, after the work that use
     device.run("fill", { out: part }, { offset: 0, length: 1, value: i });
     device.run("accumulate", { x: part, out: sum }, { length: 1, factor: 1 });
   }
-  assert.deepEqual(await download(device, sum), Float32Array.of(4950));
+  assertSameBits(await download(device, sum), Float32Array.of(4950));
   assert.ok(device.statistics().pooledBytes <= 2 ** 12);
 });
 
@@ -79,7 +80,7 @@ webgpuTest("write() after run() does not change what the kernel reads", async ()
   device.run("scale", { x, out }, { length: 2, factor: 10 });
   device.write(x, Float32Array.of(7, 8));
   device.run("accumulate", { x, out }, { length: 2, factor: 1 });
-  assert.deepEqual(await download(device, out), Float32Array.of(17, 28));
+  assertSameBits(await download(device, out), Float32Array.of(17, 28));
 });
 
 webgpuTest(
@@ -93,7 +94,7 @@ webgpuTest(
     const { pooledBytes } = device.statistics();
     using again = upload(device, Float32Array.of(5, 6));
     assert.ok(device.statistics().pooledBytes < pooledBytes, "the released memory was not reused");
-    assert.deepEqual(await download(device, again), Float32Array.of(5, 6));
+    assertSameBits(await download(device, again), Float32Array.of(5, 6));
   },
 );
 
@@ -105,8 +106,8 @@ webgpuTest("read() gives the contents as they were when it was called", async ()
   device.run("fill", { out: x }, { offset: 0, length: 1, value: 9 });
   const after = download(device, x);
   device.run("fill", { out: x }, { offset: 0, length: 2, value: 0 });
-  assert.deepEqual(await before, Float32Array.of(1, 2));
-  assert.deepEqual(await after, Float32Array.of(9, 4));
+  assertSameBits(await before, Float32Array.of(1, 2));
+  assertSameBits(await after, Float32Array.of(9, 4));
 });
 
 webgpuTest("copy() takes its place between kernels, and honours offsets", async () => {
@@ -116,7 +117,7 @@ webgpuTest("copy() takes its place between kernels, and honours offsets", async 
   device.run("scale", { x, out: y }, { length: 4, factor: 10 });
   device.copy(x, 4, y, 8, 8);
   device.run("fill", { out: x }, { offset: 0, length: 4, value: 0 });
-  assert.deepEqual(await download(device, y), Float32Array.of(10, 20, 2, 3));
+  assertSameBits(await download(device, y), Float32Array.of(10, 20, 2, 3));
 });
 
 webgpuTest("one batch holds more kernels than there are parameter slots", async () => {
@@ -128,7 +129,7 @@ webgpuTest("one batch holds more kernels than there are parameter slots", async 
     device.run("accumulate", { x: one, out }, { length: 1, factor: i });
     sum += i;
   }
-  assert.deepEqual(await download(device, out), Float32Array.of(sum));
+  assertSameBits(await download(device, out), Float32Array.of(sum));
 });
 
 webgpuTest(
@@ -140,7 +141,7 @@ webgpuTest(
     device.write(buffer, words);
     for (const byteOffset of [0, 4, 4 * 12345]) {
       const bytes = await device.read(buffer, { byteOffset });
-      assert.deepEqual(new Uint32Array(bytes.buffer), words.subarray(byteOffset / 4));
+      assertSameBits(new Uint32Array(bytes.buffer), words.subarray(byteOffset / 4));
     }
   },
 );
@@ -154,7 +155,7 @@ webgpuTest(
     const buffers = arrays.map((array) => upload(device, array));
     for (let round = 0; round < 5; round++) {
       const all = await Promise.all(buffers.map((buffer) => download(device, buffer)));
-      assert.deepEqual(all, arrays);
+      assertSameBits(all, arrays);
     }
     for (const buffer of buffers) buffer[Symbol.dispose]();
   },
@@ -181,7 +182,7 @@ webgpuTest("sums over nothing are written as 0", async () => {
     const shape = kernel === "row_sums" ? { rows: 2, cols: 0 } : { rows: 0, cols: 2 };
     using out = upload(device, Float32Array.of(9, 9, 9));
     device.run(kernel, { x: some, out }, { ...shape, accumulate: 0 });
-    assert.deepEqual(await download(device, out), Float32Array.of(0, 0, 9));
+    assertSameBits(await download(device, out), Float32Array.of(0, 0, 9));
   }
 });
 
@@ -256,7 +257,7 @@ webgpuTest(
     assert.equal(numSubmits, 0);
     await new Promise((resolve) => setTimeout(resolve, 0));
     assert.equal(numSubmits, 1);
-    assert.deepEqual(await download(device, out), Float32Array.of(9));
+    assertSameBits(await download(device, out), Float32Array.of(9));
   },
 );
 

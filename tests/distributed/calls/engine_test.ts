@@ -1,7 +1,7 @@
 // The engine in WebAssembly, simulated: n engines in one place, joined by queues, with a seeded order of delivery and
 // reads as short as one byte. The same vectors as in rust_collectives/tests, through the module that ships.
 
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { equal, ok } from "node:assert/strict";
 import fc from "fast-check";
 import {
   type Collective,
@@ -10,6 +10,7 @@ import {
   segmentBytes,
 } from "../../../src/distributed/calls/engine.ts";
 import type { Elements } from "../../../src/distributed/group.ts";
+import { assertSameBits } from "../../support/assert_same_bits.ts";
 import { randomBelow } from "../../support/distributed/random_below.ts";
 
 const ALL_REDUCE = ["one-shot", "two-shot", "ring"] as const;
@@ -22,7 +23,7 @@ Deno.test("allReduce sums on every rank, for any size, count, algorithm and orde
         const inputs = Array.from({ length: size }, (_, rank) => ramp(rank, count));
         const call = { ...SUM, op: "allReduce", algorithm, count } as const;
         const { results, sent } = simulate(call, inputs, { seed: count, longest: 30 });
-        for (const result of results) deepEqual(result, sumOf(inputs));
+        for (const result of results) assertSameBits(result, sumOf(inputs));
         const times = algorithm === "one-shot" ? size : 2;
         equal(sent.reduce((sum, each) => sum + each, 0), times * (size - 1) * count * 4);
       }
@@ -64,7 +65,7 @@ Deno.test("reduceScatter and allGather of uneven parts undo each other up to the
           shards,
           { seed: seed + 1, results: wholes },
         );
-        for (const result of results) deepEqual(result, sumOf(inputs));
+        for (const result of results) assertSameBits(result, sumOf(inputs));
       },
     ),
     { numRuns: 300 },
@@ -83,7 +84,7 @@ Deno.test("broadcast brings the root's values to all, by a chain each sent on at
         const inputs = Array.from({ length: size }, (_, rank) => ramp(rank, 11));
         const call = { ...SUM, op: "broadcast", algorithm, count: 11, root } as const;
         const { results, sent } = simulate(call, inputs, { seed });
-        for (const result of results) deepEqual(result, inputs[root]);
+        for (const result of results) assertSameBits(result, inputs[root]);
         if (algorithm === "chain") ok(sent.every((bytes) => bytes <= 44));
       },
     ),
@@ -97,7 +98,7 @@ Deno.test("sums longer than a segment are folded segment by segment", () => {
     const inputs = [0, 1, 2].map((rank) => ramp(rank, count));
     const call = { ...SUM, op: "allReduce", algorithm, count } as const;
     const { results } = simulate(call, inputs, { seed: 3, longest: 100_000 });
-    for (const result of results) deepEqual(result, ramp(0, count).map((value) => 6 * value));
+    for (const result of results) assertSameBits(result, ramp(0, count).map((value) => 6 * value));
   }
 });
 
@@ -112,8 +113,8 @@ Deno.test("big, minus big and tiny at every pair of ranks: the same bits everywh
       for (const algorithm of ALL_REDUCE) {
         const call = { ...SUM, op: "allReduce", algorithm, count: 19 } as const;
         const { results } = simulate(call, inputs, { seed: pair });
-        for (const result of results) deepEqual(result, results[0]);
-        if (algorithm !== "ring") deepEqual(results[0], sumOf(inputs));
+        for (const result of results) assertSameBits(result, results[0]);
+        if (algorithm !== "ring") assertSameBits(results[0], sumOf(inputs));
       }
     }
   }
@@ -134,7 +135,7 @@ Deno.test("a sum over 2, 4 or 8 ranks of each rank's own sums has the bits of th
       { length: ranks },
       (_, rank) => sum(inputs.slice(rank * own, (rank + 1) * own)),
     );
-    deepEqual(sum(sums), whole);
+    assertSameBits(sum(sums), whole);
   }
 });
 
@@ -163,7 +164,7 @@ Deno.test("inputs made to be summed exactly are, in every element type", () => {
         for (const reduction of ["sum", "max", "min"] as const) {
           const call = { ...SUM, op: "allReduce", algorithm, dtype, reduction, count: 57 } as const;
           const { results } = simulate(call, inputs, { seed: size });
-          for (const result of results) deepEqual(result, expected[reduction]);
+          for (const result of results) assertSameBits(result, expected[reduction]);
         }
       }
     }
@@ -184,9 +185,9 @@ Deno.test("16-bit floats are summed in f32 and rounded once, to the nearest even
   for (const algorithm of ["one-shot", "two-shot"] as const) {
     const call = { ...SUM, op: "allReduce", algorithm, count: 41 } as const;
     const halves = simulate({ ...call, dtype: "f16" }, f16, { seed: 1 }).results;
-    deepEqual(halves[3], Float16Array.from(exact(f16.map((row) => Array.from(row)))));
+    assertSameBits(halves[3], Float16Array.from(exact(f16.map((row) => Array.from(row)))));
     const brains = simulate({ ...call, dtype: "bf16" }, bf16, { seed: 2 }).results;
-    deepEqual(brains[3], Uint16Array.from(exact(widened), (value) => toBf16(value)));
+    assertSameBits(brains[3], Uint16Array.from(exact(widened), (value) => toBf16(value)));
   }
 });
 

@@ -3,8 +3,9 @@
 // be known to have ended long after they have (simulated_wire.ts), so that answers overwrite what was sent.
 // MESHFACTOR_SEEDS=2000 runs as many seeds as that.
 
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { equal, ok } from "node:assert/strict";
 import type { ProcessGroup } from "../../../src/distributed/group.ts";
+import { assertSameBits } from "../../support/assert_same_bits.ts";
 import { randomBelow } from "../../support/distributed/random_below.ts";
 import { simulateGroup } from "../../support/distributed/simulated_group.ts";
 
@@ -130,8 +131,8 @@ const CALLS: readonly ((group: ProcessGroup, count: number) => Promise<void>)[] 
       group.send(numbers(rank, 9), right),
       group.receive(second, left),
     ]);
-    deepEqual(first, numbers(left, 0));
-    deepEqual(second, numbers(left, 9));
+    assertSameBits(first, numbers(left, 0));
+    assertSameBits(second, numbers(left, 9));
   },
 ];
 

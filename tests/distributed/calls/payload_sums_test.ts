@@ -1,12 +1,13 @@
 // Messages over a plain network: what is damaged on its way is never handed out. (Collectives: fault_matrix_test.ts and
 // network_faults_test.ts; the sums themselves: rust_collectives/tests/checksums.rs.)
 
-import { deepEqual, equal, match, notDeepEqual, ok } from "node:assert/strict";
+import { equal, match, ok } from "node:assert/strict";
 import fc from "fast-check";
 import { Engine } from "../../../src/distributed/calls/engine.ts";
 import { PeerLostError } from "../../../src/distributed/failures/failure.ts";
 import { HEADER_BYTES } from "../../../src/distributed/wire/frame.ts";
 import type { ProcessGroup } from "../../../src/distributed/group.ts";
+import { assertOtherBits, assertSameBits } from "../../support/assert_same_bits.ts";
 import { simulateGroup } from "../../support/distributed/simulated_group.ts";
 
 Deno.test("a message damaged at any byte is an error that names its sender, and never handed out", async () => {
@@ -72,16 +73,16 @@ Deno.test("sums notice every flipped bit and every swap of two different words o
       fc.nat({ max: 7 }),
       (bytes, one, other, bit) => {
         const whole = sums(bytes);
-        deepEqual(sums(bytes.slice()), whole);
+        assertSameBits(sums(bytes.slice()), whole);
         const flipped = bytes.slice();
         flipped[one % bytes.length] ^= 1 << bit;
-        notDeepEqual(sums(flipped), whole);
+        assertOtherBits(sums(flipped), whole);
         const numWords = bytes.length >> 4;
         const [a, b] = [16 * (one % numWords), 16 * (other % numWords)];
         const swapped = bytes.slice();
         swapped.set(bytes.subarray(a, a + 16), b);
         swapped.set(bytes.subarray(b, b + 16), a);
-        if (swapped.some((byte, i) => byte !== bytes[i])) notDeepEqual(sums(swapped), whole);
+        if (swapped.some((byte, i) => byte !== bytes[i])) assertOtherBits(sums(swapped), whole);
       },
     ),
     { numRuns: 2000 },
@@ -94,7 +95,7 @@ async function message(group: ProcessGroup): Promise<void> {
   if (group.rank === 0) return await group.send(values, 1);
   const into = new Float32Array(LENGTH);
   await group.receive(into, 0);
-  deepEqual(into, values);
+  assertSameBits(into, values);
 }
 
 const LENGTH = 7;

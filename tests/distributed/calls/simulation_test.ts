@@ -1,7 +1,8 @@
 // Groups over simulated sockets, thousands of runs: the right result or the right error, never a hang.
 
-import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { equal, match, ok, rejects } from "node:assert/strict";
 import type { CallOptions, ProcessGroup } from "../../../src/distributed/group.ts";
+import { assertSameBits } from "../../support/assert_same_bits.ts";
 import { simulateGroup } from "../../support/distributed/simulated_group.ts";
 
 const ALL_REDUCE = ["one-shot", "two-shot", "ring"] as const;
@@ -185,7 +186,7 @@ for (const [name, call] of Object.entries(abortable)) {
       return run(group, takesPart ? AbortSignal.abort(new Error("too late")) : undefined);
     });
     ok(outcomes.every(({ status }) => status === "fulfilled"));
-    deepEqual(bytes, without.bytes);
+    assertSameBits(bytes, without.bytes);
   });
 }
 
@@ -194,7 +195,7 @@ async function sum(group: ProcessGroup): Promise<void> {
   const values = Float32Array.from({ length: 9 }, (_, i) => (group.rank + 1) * (i + 1));
   await group.allReduce(values);
   const ranks = group.size * (group.size + 1) / 2;
-  deepEqual(values, Float32Array.from({ length: 9 }, (_, i) => ranks * (i + 1)));
+  assertSameBits(values, Float32Array.from({ length: 9 }, (_, i) => ranks * (i + 1)));
 }
 
 async function everyCollective(group: ProcessGroup): Promise<void> {
@@ -209,20 +210,20 @@ async function everyCollective(group: ProcessGroup): Promise<void> {
     group.reduceScatter(whole, counts),
     group.allGather(part, counts),
   ]);
-  deepEqual(sums, part.map((value) => size * value));
-  deepEqual(gathered, whole);
+  assertSameBits(sums, part.map((value) => size * value));
+  assertSameBits(gathered, whole);
   const values = Float64Array.of(rank, 2 * rank, 3);
   await group.broadcast(values, 1);
-  deepEqual(values, Float64Array.of(1, 2, 3));
+  assertSameBits(values, Float64Array.of(1, 2, 3));
   await group.barrier();
   const reduced = Int32Array.of(rank, -rank);
   await group.reduce(reduced, size - 1, { op: "max" });
-  deepEqual(reduced, rank === size - 1 ? Int32Array.of(rank, 0) : Int32Array.of(rank, -rank));
+  assertSameBits(reduced, rank === size - 1 ? Int32Array.of(rank, 0) : Int32Array.of(rank, -rank));
   // Each rank sends `to` elements to rank `to`.
   const sendCounts = Array.from({ length: size }, (_, to) => to);
   const receiveCounts = sendCounts.map(() => rank);
   const parts = Uint32Array.from(sendCounts.flatMap((to) => Array(to).fill(100 * rank + to)));
-  deepEqual(
+  assertSameBits(
     await group.allToAll(parts, { sendCounts, receiveCounts }),
     Uint32Array.from(sendCounts.flatMap((from) => Array(rank).fill(100 * from + rank))),
   );

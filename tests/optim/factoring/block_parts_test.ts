@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Layout, type ShardingGroup, shardRange } from "../../../src/distributed/layout.ts";
 import { partsOf } from "../../../src/optim/factoring/block_parts.ts";
 import { factoredView } from "../../../src/optim/factoring/factored_view.ts";
+import { assertSameBits } from "../../support/assert_same_bits.ts";
 
 /** The parts of rank `tensor.rank` x `zero.rank`'s block of a parameter whose dim `cut` is split, rows further so. */
 function parts(
@@ -48,7 +49,7 @@ Deno.test("ranks with even shards own whole parts, which follow one another", ()
       firsts.push(across.firstRowSlot);
     }
     const expected = Array.from({ length: t * z }, (_, rank) => t > 1 ? rank % z * 8 / z : 0);
-    assert.deepEqual(firsts, expected);
+    assertSameBits(firsts, expected);
   }
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { wasmDevice } from "../../../src/device/wasm.ts";
 import { exchangeSums, SumsPlan } from "../../../src/optim/sums/packed_sums.ts";
+import { assertSameBits } from "../../support/assert_same_bits.ts";
 
 /** A group of `size` ranks that all hold the same values; records how much each call reduced. */
 class EchoGroup {
@@ -48,8 +49,8 @@ for (const numGroups of [1, 2, 3]) {
       const factor = over.reduce((product, { size }) => product * size, 1);
       for (let k = offset; k < offset + length; k++) expected[k] *= factor;
     }
-    assert.deepEqual(after, expected);
-    assert.deepEqual(seen, [...before.subarray(watched.offset, watched.offset + 2)]);
+    assertSameBits(after, expected);
+    assertSameBits(seen, before.subarray(watched.offset, watched.offset + 2));
     const needed = groups.map((group) =>
       slots.filter(({ over }) => over.includes(group)).reduce(
         (total, { at }) => total + at.length,

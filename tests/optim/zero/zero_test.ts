@@ -7,6 +7,7 @@ import { ownedRows, packByOwner } from "../../../src/optim/zero/packing.ts";
 import { allGatherParameters, averageGradients } from "../../../src/optim/zero/zero.ts";
 import { Parameter } from "../../../src/tensor/parameter.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
+import { assertSameBits } from "../../support/assert_same_bits.ts";
 import { testOnEachDevice } from "../../support/device/on_each_device.ts";
 import { inProcessRanks } from "../../support/distributed/in_process_ranks.ts";
 
@@ -56,7 +57,7 @@ testOnEachDevice(
           const { begin, end } = ownedRows(layout, { rank: owner, size: NUM_RANKS }).elements;
           expected.set(valuesOf(index, owner, parameter.length).subarray(begin, end), begin);
         }
-        assert.deepEqual(Float32Array.from(await parameter.data()), expected);
+        assertSameBits(Float32Array.from(await parameter.data()), expected);
       }
     });
   },

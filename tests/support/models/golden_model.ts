@@ -16,6 +16,7 @@ import type { OptimizerOptions } from "../../../src/optim/options/parameter_grou
 import { presets } from "../../../src/optim/options/presets.ts";
 import type { Parameter } from "../../../src/tensor/parameter.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
+import { assertSameBits } from "../assert_same_bits.ts";
 import { testOnEachDevice } from "../device/on_each_device.ts";
 
 /** Where the folders of families are. */
@@ -177,7 +178,7 @@ async function assertSavedWhole(model: PretrainedModel): Promise<void> {
     const copies = loaded.namedParameters();
     assert.deepEqual([...copies.keys()], [...model.namedParameters().keys()]);
     for (const [path, parameter] of model.namedParameters()) {
-      assert.deepEqual(await copies.get(path)!.bytes(), await parameter.bytes(), path);
+      assertSameBits(await copies.get(path)!.bytes(), await parameter.bytes(), path);
     }
   } finally {
     await Deno.remove(folder, { recursive: true });
