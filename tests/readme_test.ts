@@ -1,15 +1,17 @@
-import assert from "node:assert/strict";
+// The programs in the documents that print losses train as they say.
 
-const root = new URL("..", import.meta.url);
+import assert from "node:assert/strict";
+import { runDeno } from "./support/documents/command.ts";
+import { readDocuments, ROOT } from "./support/documents/document.ts";
 
 Deno.test("the README's program trains", async () => {
-  const losses = await lossesOf(0);
+  const losses = await lossesOf("README.md", "crossEntropy");
   assert.equal(losses.length, 5);
   assert.ok(losses[4] < 0.1 * losses[0] && losses[4] > 0, String(losses));
 });
 
-Deno.test("the README's program in bf16 trains by steps that bf16 alone would lose", async () => {
-  const losses = await lossesOf(1);
+Deno.test("the program in bf16 trains by steps that bf16 alone would lose", async () => {
+  const losses = await lossesOf("docs/optimizer.md", 'dtype: "bf16"');
   assert.equal(losses.length, 5);
   // Every step takes a thousandth off all weights; from 1 down bf16 has numbers 1/256 apart.
   losses.forEach((loss, index) => {
@@ -19,30 +21,20 @@ Deno.test("the README's program in bf16 trains by steps that bf16 alone would lo
   assert.ok(losses[4] < losses[0]);
 });
 
-/** What the README's complete program number `index` prints beside its steps. */
-async function lossesOf(index: number): Promise<number[]> {
-  const readme = await Deno.readTextFile(new URL("README.md", root));
-  const blocks = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, block]) => block);
-  const program = blocks.filter((block) => block.startsWith("import"))[index] ??
-    assert.fail("no program");
-  const file = await Deno.makeTempFile({ suffix: ".ts" });
+/** The losses that the program with `text` in it, in the document, prints behind its steps. */
+async function lossesOf(path: string, text: string): Promise<number[]> {
+  const document = readDocuments().find((each) => each.path === path)!;
+  const program =
+    document.blocks.find((block) => block.language === "ts" && block.text.includes(text)) ??
+      assert.fail(`${path} has no program with ${text}`);
+  const folder = await Deno.makeTempDir();
   try {
-    await Deno.writeTextFile(file, program.replaceAll('"./', `"${root.href}`));
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "--quiet",
-        "--check",
-        "-P=train",
-        "--config",
-        new URL("deno.json", root).pathname,
-        file,
-      ],
-    }).output();
-    assert.equal(code, 0, new TextDecoder().decode(stderr));
-    return new TextDecoder().decode(stdout).trim().split("\n")
-      .map((line) => Number(line.split(" ")[1]));
+    await Deno.writeTextFile(`${folder}/program.ts`, program.text);
+    const options = ["--quiet", "--check", "-P=train", "--config", `${ROOT}deno.json`];
+    const { code, stdout, output } = await runDeno(["run", ...options, "program.ts"], folder);
+    assert.equal(code, 0, output);
+    return stdout.trim().split("\n").map((line) => Number(line.split(" ")[1]));
   } finally {
-    await Deno.remove(file);
+    await Deno.remove(folder, { recursive: true });
   }
 }
