@@ -9,7 +9,7 @@
 import type { Device, DeviceBuffer } from "../src/device/device.ts";
 import { requestDevice } from "../src/device/request_device.ts";
 import { type StorageType, storageTypes } from "../src/device/storage_types.ts";
-import { tileShape } from "../src/device/tile_shape.ts";
+import { tileShape } from "../src/device/kernels/tile_shape.ts";
 import {
   blockTable,
   blockWords,

@@ -6,7 +6,7 @@
 // - `run` and `write` return before the work is done where `runsInBackground`; nothing but `read` waits for it.
 // - A failure of the device (validation, out of memory, device lost) throws from this call or from the next one.
 
-import type { KernelBindings, KernelName, KernelParams } from "./kernels.ts";
+import type { KernelName, KernelOperand, KernelParams } from "./kernels/registry.ts";
 
 /** Which kind of device: Deno's own WebGPU, or the CPU through WASM SIMD. */
 export type DeviceKind = "webgpu" | "wasm";
@@ -20,6 +20,11 @@ export interface DeviceBuffer extends Disposable {
   /** True once disposed; every use after that throws. Disposing twice is harmless. */
   readonly released: boolean;
 }
+
+/** Buffers to bind, by operand name. */
+export type KernelBindings<K extends KernelName> = {
+  readonly [Operand in KernelOperand<K>]: DeviceBuffer;
+};
 
 /** Counts of what a device holds and has done, for tests and logs. */
 export interface DeviceStatistics {

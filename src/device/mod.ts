@@ -16,8 +16,14 @@
  * @module
  */
 
-export type { KernelBindings, KernelName, KernelParams, kernels } from "./kernels.ts";
-export type { Device, DeviceBuffer, DeviceKind, DeviceStatistics } from "./device.ts";
+export type { KernelName, KernelOperand, KernelParams, kernels } from "./kernels/registry.ts";
+export type {
+  Device,
+  DeviceBuffer,
+  DeviceKind,
+  DeviceStatistics,
+  KernelBindings,
+} from "./device.ts";
 export {
   DeviceUnavailableError,
   requestDevice,

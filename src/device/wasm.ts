@@ -1,14 +1,14 @@
 // The WASM device: kernels in Rust with 128-bit SIMD, on the CPU, where no driver is needed.
 //
-// A buffer is a piece of the one WASM memory; a kernel is a synchronous call with pointers, made from the table in
-// kernels.ts; one that works on a run of blocks takes its parameters by a pointer too. The memory may grow in any call, which detaches views of it, so a view lives for one statement only.
+// A buffer is a piece of the one WASM memory; a kernel is a synchronous call with pointers, made from its entry in
+// kernels/; one that works on a run of blocks takes its parameters by a pointer too. The memory may grow in any call, which detaches views of it, so a view lives for one statement only.
 // It never shrinks and ends at 4 GiB; several devices of one process share it.
 
 import { memory } from "../../rust_kernels/pkg/rust_kernels_bg.wasm";
 import * as rust from "../../rust_kernels/pkg/rust_kernels.js";
-import type { Device, DeviceBuffer, DeviceStatistics } from "./device.ts";
-import { checkRun } from "./extents.ts";
-import { type KernelBindings, type KernelName, type KernelParams, kernels } from "./kernels.ts";
+import type { Device, DeviceBuffer, DeviceStatistics, KernelBindings } from "./device.ts";
+import { checkRun } from "./kernels/check_run.ts";
+import { type KernelName, kernelNamed, type KernelParams } from "./kernels/registry.ts";
 import { BufferPool, type Piece } from "./pool.ts";
 
 /** Opens a device that computes on the CPU; `reason` says in its description why it was taken. */
@@ -143,8 +143,8 @@ class WasmDevice implements Device {
   #writeParams(kernel: KernelName, values: Readonly<Record<string, number>>): number {
     const pointer = this.#params.memory;
     const words = new DataView(memory.buffer, pointer, PARAMS_BYTES);
-    Object.entries(kernels[kernel].params).forEach(([name, type], at) => {
-      if (type === "f32") words.setFloat32(4 * at, values[name]!, true);
+    Object.entries(kernelNamed(kernel).params).forEach(([name, format], at) => {
+      if (format === "f32") words.setFloat32(4 * at, values[name]!, true);
       else words.setUint32(4 * at, values[name]!, true);
     });
     return pointer;
@@ -266,14 +266,14 @@ interface ArgumentOrder {
 function argumentOrder(kernel: KernelName): ArgumentOrder {
   const known = argumentOrders.get(kernel);
   if (known !== undefined) return known;
-  const { bindings, params } = kernels[kernel];
-  const order = { operands: Object.keys(bindings), paramNames: Object.keys(params) };
+  const { operands, params } = kernelNamed(kernel);
+  const order = { operands: Object.keys(operands), paramNames: Object.keys(params) };
   argumentOrders.set(kernel, order);
   return order;
 }
 
 const argumentOrders = new Map<KernelName, ArgumentOrder>();
-/** Checked when compiled: every kernel of the table is an export. */
+/** Checked when compiled: every kernel of the registry is an export. */
 const rustKernels: Readonly<Record<KernelName, (...args: number[]) => void>> = rust;
 const EMPTY_BYTES = 256;
 const PARAMS_BYTES = 256;

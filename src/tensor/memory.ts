@@ -4,7 +4,7 @@
 // collector finds it: a safety net, not the rule.
 
 import type { Device, DeviceBuffer } from "../device/device.ts";
-import type { KernelParams } from "../device/kernels.ts";
+import type { KernelParams } from "../device/kernels/registry.ts";
 import { storageTypes } from "../device/storage_types.ts";
 import {
   bytesOf,

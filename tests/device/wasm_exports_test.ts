@@ -4,17 +4,17 @@
 // writes to rust_kernels.d.ts; where the parameters are passed by pointer, those of the struct that it points to.
 
 import assert from "node:assert/strict";
-import { kernels } from "../../src/device/kernels.ts";
+import { kernels } from "../../src/device/kernels/registry.ts";
 
 const CRATE = new URL("../../rust_kernels/", import.meta.url);
 const declarations = Deno.readTextFileSync(new URL("pkg/rust_kernels.d.ts", CRATE));
 const sources = rustFiles(new URL("src/", CRATE)).map((file) => Deno.readTextFileSync(file));
 
-for (const [kernel, { bindings, params }] of Object.entries(kernels)) {
+for (const [kernel, { operands: named, params }] of Object.entries(kernels)) {
   Deno.test(`the export ${kernel}() takes the operands and parameters of the table in their order`, () => {
-    const operands = Object.keys(bindings).map(snakeCase);
+    const operands = Object.keys(named).map(snakeCase);
     const words = Object.keys(params).map(snakeCase);
-    const byPointer = "blocks" in bindings;
+    const byPointer = "blocks" in named;
     assert.deepEqual(exportArguments(kernel), [...operands, ...(byPointer ? ["params"] : words)]);
     if (byPointer) assert.deepEqual(paramsBehindPointer(kernel), Object.entries(params).map(word));
   });
@@ -56,8 +56,8 @@ function words(struct: string, source: string): string[] {
   });
 }
 
-function word([name, type]: [string, string]): string {
-  return `${snakeCase(name)}: ${type}`;
+function word([name, format]: [string, string]): string {
+  return `${snakeCase(name)}: ${format === "f32" ? "f32" : "u32"}`;
 }
 
 function snakeCase(name: string): string {

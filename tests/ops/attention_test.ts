@@ -4,7 +4,7 @@ import { sum } from "../../src/ops/sum.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { assertSameBits } from "../support/assert_same_bits.ts";
 import { testOnEachDevice } from "../support/device/on_each_device.ts";
-import { references } from "../reference/references.ts";
+import { attention as referenceAttention } from "../reference/attention.ts";
 import { checkGradients } from "../support/ops/gradient_check.ts";
 
 /** What is attended to, [B, T, S, H, Hkv, D, Dv], and the options; `hidden` are positions of the key mask. */
@@ -65,7 +65,7 @@ for (const { what, sizes, options, hidden = [], biased } of CASES) {
         const [q64, k64, v64, keyMask, bias64] = [q!, k!, v!, mask, bias].map((each) =>
           Float64Array.from(each)
         );
-        references.attention({
+        referenceAttention({
           q: q64!,
           k: k64!,
           v: v64!,

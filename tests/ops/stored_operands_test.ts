@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
-import type { KernelName, KernelParams } from "../../src/device/kernels.ts";
+import type { KernelName, KernelParams } from "../../src/device/kernels/registry.ts";
 import { geluTanh, relu, silu } from "../../src/ops/activation.ts";
 import { add } from "../../src/ops/add.ts";
 import { addBias } from "../../src/ops/add_bias.ts";
@@ -31,8 +31,12 @@ import { type FloatTensor, Tensor } from "../../src/tensor/tensor.ts";
 import { assertSameBits } from "../support/assert_same_bits.ts";
 import { testOnEachDevice } from "../support/device/on_each_device.ts";
 import { batchedProduct } from "../reference/batched_product.ts";
-import { references } from "../reference/references.ts";
-import type { Values } from "../reference/reference.ts";
+import * as activations from "../reference/activations.ts";
+import { attention as attentionReference } from "../reference/attention.ts";
+import { dropout as dropoutReference } from "../reference/dropout.ts";
+import type { Reference, Values } from "../reference/reference.ts";
+import { rotary as rotaryReference } from "../reference/rotary.ts";
+import { softmax as softmaxReference } from "../reference/softmax.ts";
 import { gelu as geluReference } from "../reference/gelu.ts";
 import { checkGradients, type GradientCheck } from "../support/ops/gradient_check.ts";
 
@@ -82,13 +86,13 @@ const checks: Readonly<Record<string, (device: Device) => Omit<GradientCheck, "d
     op: (x) => scale(reshape(x, [5, 3]), 1),
     reference: (x) => x,
   }),
-  geluTanh: () => elementwise(geluTanh, "gelu_tanh"),
-  silu: () => elementwise(silu, "silu"),
-  relu: () => elementwise(relu, "relu"),
+  geluTanh: () => elementwise(geluTanh, activations.geluTanh),
+  silu: () => elementwise(silu, activations.silu),
+  relu: () => elementwise(relu, activations.relu),
   softmax: () => ({
     shapes: [[3, 5]],
     op: softmax,
-    reference: (x) => referenceOf("softmax", { x, out: x }, { rows: 3, cols: 5 }),
+    reference: (x) => referenceOf(softmaxReference, { x, out: x }, { rows: 3, cols: 5 }),
   }),
   layerNorm: () => ({
     shapes: [[3, 5], [5], [5]],
@@ -119,7 +123,11 @@ const checks: Readonly<Record<string, (device: Device) => Omit<GradientCheck, "d
       shapes: [[2, 3, 2, 5]],
       op: (x) => rotary(x, { angles }),
       reference: (x) =>
-        referenceOf("rotary", { x, cos: table(Math.cos), sin: table(Math.sin), out: x }, sizes),
+        referenceOf(
+          rotaryReference,
+          { x, cos: table(Math.cos), sin: table(Math.sin), out: x },
+          sizes,
+        ),
     };
   },
   attention: () => {
@@ -139,7 +147,7 @@ const checks: Readonly<Record<string, (device: Device) => Omit<GradientCheck, "d
           dropout: { probability: 0.25, key: [1, 2] },
         }),
       reference: (q, k, v, bias) =>
-        referenceOf("attention", { q, k, v, keyMask: [], bias, out: q, lse: [] }, {
+        referenceOf(attentionReference, { q, k, v, keyMask: [], bias, out: q, lse: [] }, {
           batch,
           queries,
           keys,
@@ -166,7 +174,7 @@ const checks: Readonly<Record<string, (device: Device) => Omit<GradientCheck, "d
     shapes: [[3, 5]],
     op: (x) => dropout(x, { probability: 0.25, key: [1, 2] }),
     reference: (x) =>
-      referenceOf("dropout", { x, out: x }, {
+      referenceOf(dropoutReference, { x, out: x }, {
         length: 15,
         cols: 5,
         rowLength: 5,
@@ -226,22 +234,23 @@ const checks: Readonly<Record<string, (device: Device) => Omit<GradientCheck, "d
 
 function elementwise(
   op: (x: FloatTensor) => Tensor,
-  kernel: "gelu_tanh" | "silu" | "relu",
+  kernelReference: Reference<"gelu_tanh" | "silu" | "relu">,
 ): Omit<GradientCheck, "dtypes"> {
-  const reference = (x: number[]) => referenceOf(kernel, { x, out: x }, { length: x.length });
+  const reference = (x: number[]) =>
+    referenceOf(kernelReference, { x, out: x }, { length: x.length });
   return { shapes: [[7]], op, reference };
 }
 
 /** `out` of a kernel's reference, of f32 parameters; `out` is as long as what is given for it. */
 function referenceOf<K extends KernelName>(
-  kernel: K,
+  reference: Reference<K>,
   operands: Readonly<Record<string, readonly number[]>>,
   params: KernelParams<K>,
 ): number[] {
   const values = Object.fromEntries(
     Object.entries(operands).map(([name, each]) => [name, Float64Array.from(each)]),
   );
-  references[kernel](values as unknown as Values<K>, params);
+  reference(values as unknown as Values<K>, params);
   return [...values.out];
 }
 

@@ -1,4 +1,4 @@
-// Activations and their derivatives, as the comments in src/device/kernels.ts define them.
+// Activations and their derivatives, as the comments in src/device/kernels/ define them.
 
 import type { Reference } from "./reference.ts";
 

@@ -1,4 +1,4 @@
-// Adafactor's passes over runs of blocks, as the comments in src/device/kernels.ts define them. Sums are exact here, so
+// Adafactor's passes over runs of blocks, as the comments in src/device/kernels/ define them. Sums are exact here, so
 // their order (src/device/block_table.ts) does not matter: only what is added to what.
 
 import {

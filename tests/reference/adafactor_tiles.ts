@@ -1,4 +1,4 @@
-// Adafactor's passes over the elements of a run of blocks, as the comments in src/device/kernels.ts define them.
+// Adafactor's passes over the elements of a run of blocks, as the comments in src/device/kernels/ define them.
 
 import type { BlockRecord } from "../../src/device/block_table.ts";
 import {

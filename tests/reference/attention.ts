@@ -1,6 +1,6 @@
-// Attention and its gradients, as the comments in src/device/kernels.ts define them, with whole rows of scores.
+// Attention and its gradients, as the comments in src/device/kernels/ define them, with whole rows of scores.
 
-import type { KernelParams } from "../../src/device/kernels.ts";
+import type { KernelParams } from "../../src/device/kernels/registry.ts";
 import { mix } from "./dropout.ts";
 import type { Reference, Values } from "./reference.ts";
 

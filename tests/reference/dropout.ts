@@ -1,4 +1,4 @@
-// Dropout by counter, as the comment in src/device/kernels.ts defines it.
+// Dropout by counter, as the comment in src/device/kernels/ defines it.
 
 import type { Reference } from "./reference.ts";
 

@@ -1,6 +1,6 @@
 // out[i, j] (+)= sum_p A[i, p] B[p, j] + bias[j] for rowBegin <= i < rowEnd of each of a batch; the three differ in how A and B are stored.
 
-import type { KernelParams } from "../../src/device/kernels.ts";
+import type { KernelParams } from "../../src/device/kernels/registry.ts";
 import type { Reference, Values } from "./reference.ts";
 
 export const matmulNn: Reference<"matmul_nn"> = (operands, params) =>

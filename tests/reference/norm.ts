@@ -1,4 +1,4 @@
-// Layer norm and RMS norm of rows, and their gradients, as the comments in src/device/kernels.ts define them.
+// Layer norm and RMS norm of rows, and their gradients, as the comments in src/device/kernels/ define them.
 
 import type { Reference } from "./reference.ts";
 

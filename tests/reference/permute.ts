@@ -1,4 +1,4 @@
-// Dims in another order, as the comment in src/device/kernels.ts defines it.
+// Dims in another order, as the comment in src/device/kernels/ defines it.
 
 import type { Reference } from "./reference.ts";
 

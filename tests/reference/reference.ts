@@ -1,13 +1,13 @@
-// What a reference is: a kernel of src/device/kernels.ts as plain loops in float64, on whole operands, in place.
+// What a reference is: a kernel of src/device/kernels/ as plain loops in float64, on whole operands, in place.
 
-import type { KernelName, KernelParams, kernels } from "../../src/device/kernels.ts";
+import type { KernelName, KernelParams, kernels } from "../../src/device/kernels/registry.ts";
 
 /** A kernel's operands as float64, u32 ones too; those bound for writing are changed in place. */
 export type Values<K extends KernelName> = {
-  readonly [Operand in keyof (typeof kernels)[K]["bindings"]]: Float64Array;
+  readonly [Operand in keyof (typeof kernels)[K]["operands"]]: Float64Array;
 };
 
-/** The slow version that judges the fast ones. */
+/** The slow version that the fast ones are compared with. */
 export type Reference<K extends KernelName> = (
   operands: Values<K>,
   params: KernelParams<K>,

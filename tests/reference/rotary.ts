@@ -1,4 +1,4 @@
-// Rotary position embedding, as the comment in src/device/kernels.ts defines it.
+// Rotary position embedding, as the comment in src/device/kernels/ defines it.
 
 import type { Reference } from "./reference.ts";
 

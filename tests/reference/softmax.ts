@@ -1,4 +1,4 @@
-// Softmax of rows and its gradient, as the comments in src/device/kernels.ts define them.
+// Softmax of rows and its gradient, as the comments in src/device/kernels/ define them.
 
 import type { Reference } from "./reference.ts";
 

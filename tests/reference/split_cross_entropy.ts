@@ -1,4 +1,4 @@
-// Cross-entropy over classes that are split over ranks, as the comments in src/device/kernels.ts define it.
+// Cross-entropy over classes that are split over ranks, as the comments in src/device/kernels/ define it.
 
 import type { Reference } from "./reference.ts";
 

@@ -10,7 +10,7 @@
 import { clearImmediate, setImmediate } from "node:timers";
 import type { GpuClock } from "./gpu_clock.ts";
 import type { GpuFailures } from "./gpu_failures.ts";
-import { type KernelName, type KernelParams, kernels } from "../kernels.ts";
+import { type KernelName, kernelNamed, type KernelParams } from "../kernels/registry.ts";
 
 /** A piece of GPU memory, and the last batch that uses it. */
 export interface GpuMemory {
@@ -20,7 +20,7 @@ export interface GpuMemory {
 }
 
 /** One kernel stage, ready to be dispatched. */
-export interface Dispatch {
+export interface DispatchCommand {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
   /** Of the parameters, from {@linkcode CommandRecorder.pushParams}. */
@@ -79,11 +79,11 @@ export class CommandRecorder {
   pushParams<K extends KernelName>(kernel: K, params: KernelParams<K>): number {
     if (this.#numSlots === MAX_KERNELS_PER_BATCH) this.submit();
     const begin = this.#numSlots++ * this.#slotSize;
-    const types: Readonly<Record<string, "u32" | "f32">> = kernels[kernel].params;
+    const formats = kernelNamed(kernel).params;
     const values: Readonly<Record<string, number>> = params;
     let offset = begin;
-    for (const name in types) {
-      if (types[name] === "f32") this.#params.setFloat32(offset, values[name], true);
+    for (const name in formats) {
+      if (formats[name] === "f32") this.#params.setFloat32(offset, values[name], true);
       else this.#params.setUint32(offset, values[name], true);
       offset += 4;
     }
@@ -91,7 +91,7 @@ export class CommandRecorder {
   }
 
   /** Records one dispatch; a workgroup's index is group.y * groups.x + group.x, and may exceed the count. */
-  dispatch({ pipeline, bindGroup, paramsOffset, workgroups }: Dispatch): void {
+  dispatch({ pipeline, bindGroup, paramsOffset, workgroups }: DispatchCommand): void {
     const x = Math.min(workgroups, this.#maxPerDimension);
     const y = Math.ceil(workgroups / x);
     this.#pass ??= this.#openEncoder().beginComputePass(this.#clock?.passDescriptor());

@@ -1,24 +1,24 @@
 // The WebGPU device: pooled buffers, kernels recorded into batches, reads that do not sleep.
 //
 // The parts: command_recorder.ts batches, pipelines.ts caches, readback.ts brings data back, gpu_failures.ts makes silent
-// errors throw, gpu_clock.ts times kernels, wgsl_stages.ts says what a kernel dispatches. What is left here keeps the guarantees of device.ts:
+// errors throw, gpu_clock.ts times kernels, kernels/ says what a kernel dispatches. This file keeps the guarantees
+// of device.ts:
 // - order: commands of a batch run in order; a host write goes to the queue at once, so the batch is submitted first if it
 //   uses that memory;
 // - memory: buffers are destroyed by name (dropping them frees nothing), after the batch that uses them is submitted.
 
 import { setImmediate } from "node:timers/promises";
 import { CommandRecorder, type GpuMemory } from "./command_recorder.ts";
-import type { Device, DeviceBuffer, DeviceStatistics } from "../device.ts";
-import { checkRun } from "../extents.ts";
+import type { Device, DeviceBuffer, DeviceStatistics, KernelBindings } from "../device.ts";
+import { checkRun } from "../kernels/check_run.ts";
+import type { KernelName, KernelParams } from "../kernels/registry.ts";
 import { GpuClock } from "./gpu_clock.ts";
 import { GpuFailures } from "./gpu_failures.ts";
-import { type KernelBindings, type KernelName, type KernelParams, kernels } from "../kernels.ts";
 import { Pipelines } from "./pipelines.ts";
 import { BufferPool, type Piece } from "../pool.ts";
 import { Readback } from "./readback.ts";
 import { adapterName, isSoftwareAdapter, openAdapter } from "./adapter.ts";
 import { checkRange, PermanentBuffer, WebGpuBuffer } from "./buffer.ts";
-import { planKernel } from "../wgsl_stages.ts";
 
 /** Opens `adapter` as a device; `reason` says in its description why it was taken. */
 export async function openWebGpuDevice(
@@ -39,7 +39,6 @@ export class WebGpuDevice implements Device {
   readonly description: string;
   readonly empty: DeviceBuffer;
   readonly #gpu: GPUDevice;
-  readonly #software: boolean;
   readonly #maxBufferBytes: number;
   readonly #failures: GpuFailures;
   readonly #clock: GpuClock | undefined;
@@ -60,13 +59,15 @@ export class WebGpuDevice implements Device {
   ) {
     this.#gpu = gpu;
     this.description = options.description;
-    this.#software = options.software;
     const { maxBufferSize, maxStorageBufferBindingSize } = gpu.limits;
     this.#maxBufferBytes = Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / 4) * 4;
     this.#failures = new GpuFailures(gpu);
     this.#clock = GpuClock.of(gpu);
     this.#recorder = new CommandRecorder(gpu, this.#failures, this.#clock);
-    this.#pipelines = new Pipelines(gpu, this.#recorder.paramsBuffer);
+    this.#pipelines = new Pipelines(gpu, {
+      paramsBuffer: this.#recorder.paramsBuffer,
+      software: options.software,
+    });
     this.#readback = new Readback(gpu, this.#recorder);
     this.#pool = new BufferPool<GpuMemory>({
       create: (byteLength) => this.#createMemory(byteLength),
@@ -163,23 +164,25 @@ export class WebGpuDevice implements Device {
     this.#failures.throwIfAny();
     checkRun(this, { kernel, bindings, params });
     this.#kernelsRun++;
-    const plan = planKernel(kernel, params, { software: this.#software });
-    const stages = plan.stages.filter(({ workgroups }) => workgroups > 0);
-    if (stages.length === 0) return;
+    const { shader, operands, stages } = this.#pipelines.shader(kernel);
+    const values: Readonly<Record<string, number>> = params;
+    const counts = stages.map(({ stage }) => stage.workgroups(values));
+    if (counts.every((workgroups) => workgroups === 0)) return;
 
     const memories: GpuMemory[] = [];
-    const byOperand = bindings as Readonly<Record<string, DeviceBuffer>>;
-    for (const operand in kernels[kernel].bindings) {
-      memories.push(this.#memoryOf(byOperand[operand], "run on"));
-    }
-    if (plan.scratchLength !== undefined) memories.push(this.#scratchFor(4 * plan.scratchLength));
+    const byOperand: Readonly<Record<string, DeviceBuffer>> = bindings;
+    for (const operand of operands) memories.push(this.#memoryOf(byOperand[operand]!, "run on"));
+    const { scratch } = shader;
+    if (scratch !== undefined) memories.push(this.#scratchFor(4 * scratch.length(values)));
 
     const paramsOffset = this.#recorder.pushParams(kernel, params);
     for (const memory of memories) this.#recorder.use(memory);
-    const bindGroup = this.#pipelines.bindGroup(kernel, plan, memories);
-    for (const stage of stages) {
-      const pipeline = this.#pipelines.pipeline(kernel, plan, stage);
-      const { workgroups } = stage;
+    const constants = shader.constants?.(values);
+    for (const [index, stage] of stages.entries()) {
+      const workgroups = counts[index]!;
+      if (workgroups === 0) continue;
+      const pipeline = this.#pipelines.pipeline(stage, constants);
+      const bindGroup = this.#pipelines.bindGroup(stage, memories);
       this.#recorder.dispatch({ pipeline, bindGroup, paramsOffset, workgroups });
     }
   }

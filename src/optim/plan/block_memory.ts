@@ -9,7 +9,7 @@ import {
   type NumbersRecord,
   STEP_WORDS,
 } from "../../device/block_table.ts";
-import { checkBlocks, type TensorRoom } from "../../device/block_checks.ts";
+import { checkBlocks, type TensorRoom } from "../../device/kernels/block_checks.ts";
 import type { Device, DeviceBuffer } from "../../device/device.ts";
 import { storageTypes } from "../../device/storage_types.ts";
 import { bytesPerElement } from "../../tensor/dtype.ts";

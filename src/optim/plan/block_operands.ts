@@ -2,7 +2,7 @@
 // (as the gradients that ZeRO has packed do) are copied together into one; one that does not lie as kernels want it is
 // copied into that order, and one of 16-bit elements whose rows do not keep to whole words into f32.
 
-import { record16Fits } from "../../device/block_checks.ts";
+import { record16Fits } from "../../device/kernels/block_checks.ts";
 import type { Device } from "../../device/device.ts";
 import { bytesPerElement, type FloatType } from "../../tensor/dtype.ts";
 import type { GradientBlock } from "../step/passes.ts";

@@ -7,7 +7,7 @@
 // Between element types too: only f32 is put in order, so that 16-bit blocks are widened on the way and rounded back.
 
 import type { Device } from "../../device/device.ts";
-import type { KernelParams } from "../../device/kernels.ts";
+import type { KernelParams } from "../../device/kernels/registry.ts";
 import type { GradientBlock } from "../step/passes.ts";
 import type { FactoredView } from "../factoring/factored_view.ts";
 import { copyRun } from "../zero/packing.ts";

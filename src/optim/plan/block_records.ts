@@ -2,7 +2,7 @@
 
 import type { BlockRecord } from "../../device/block_table.ts";
 import type { DeviceKind } from "../../device/device.ts";
-import { tileShape } from "../../device/tile_shape.ts";
+import { tileShape } from "../../device/kernels/tile_shape.ts";
 import { type BlockParts, partsOf } from "../factoring/block_parts.ts";
 import type { DimView, FactoredView } from "../factoring/factored_view.ts";
 import type { DimRole } from "../factoring/dim_roles.ts";

@@ -1,4 +1,4 @@
-// The kernel calls of one Adafactor step (the equations: src/device/kernels.ts). A kernel that reads gradients or parameters
+// The kernel calls of one Adafactor step (the equations: src/device/kernels/). A kernel that reads gradients or parameters
 // is called once per run of blocks whose tensors lie together, all others once for the whole plan.
 
 import type { Device, DeviceBuffer } from "../../device/device.ts";

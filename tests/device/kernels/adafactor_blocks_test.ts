@@ -2,6 +2,18 @@
 // a later one, so that what belongs to the blocks before it must stay as it was.
 
 import {
+  adafactorTileParams,
+  adafactorTileSums,
+  adafactorTileUpdates,
+} from "../../reference/adafactor_tiles.ts";
+import {
+  adafactorAverages,
+  adafactorJoinScalar,
+  adafactorJoinSums,
+  adafactorScaleGradients,
+  adafactorStepSizes,
+} from "../../reference/adafactor_blocks.ts";
+import {
   type BlockTable,
   blockTable,
   blockWords,
@@ -22,11 +34,12 @@ import {
   stepRecord,
   tables,
 } from "../../support/device/block_cases.ts";
-import { judgeKernel } from "../../support/device/judged_kernel.ts";
+import { checkKernel } from "../../support/device/checked_kernel.ts";
 
 const EXACT = { relative: 1e-6, ofLargest: 1e-7 };
 
-judgeKernel("adafactor_tile_sums", {
+checkKernel("adafactor_tile_sums", {
+  reference: adafactorTileSums,
   tolerance: EXACT,
   cases: (random) =>
     tables([...F32, ...HALVES]).map(({ table, type, firstBlock }) => ({
@@ -39,7 +52,8 @@ judgeKernel("adafactor_tile_sums", {
     })),
 });
 
-judgeKernel("adafactor_tile_params", {
+checkKernel("adafactor_tile_params", {
+  reference: adafactorTileParams,
   tolerance: EXACT,
   cases: (random) =>
     tables([...F32, ...HALVES]).map(({ table, type, firstBlock }) => ({
@@ -52,7 +66,8 @@ judgeKernel("adafactor_tile_params", {
     })),
 });
 
-judgeKernel("adafactor_join_sums", {
+checkKernel("adafactor_join_sums", {
+  reference: adafactorJoinSums,
   tolerance: EXACT,
   cases: (random) =>
     tables(F32).map(({ table, firstBlock }) => ({
@@ -69,7 +84,8 @@ judgeKernel("adafactor_join_sums", {
     })),
 });
 
-judgeKernel("adafactor_join_scalar", {
+checkKernel("adafactor_join_scalar", {
+  reference: adafactorJoinScalar,
   tolerance: EXACT,
   cases: (random) =>
     tables(F32).flatMap(({ table, firstBlock }) =>
@@ -93,7 +109,8 @@ judgeKernel("adafactor_join_scalar", {
     ),
 });
 
-judgeKernel("adafactor_scale_gradients", {
+checkKernel("adafactor_scale_gradients", {
+  reference: adafactorScaleGradients,
   tolerance: EXACT,
   cases: (random) =>
     tables(F32).flatMap(({ table, firstBlock }) =>
@@ -121,7 +138,8 @@ judgeKernel("adafactor_scale_gradients", {
     ),
 });
 
-judgeKernel("adafactor_averages", {
+checkKernel("adafactor_averages", {
+  reference: adafactorAverages,
   tolerance: { relative: 2e-6 },
   cases: (random) =>
     averagesVariants().flatMap(({ guard, factor, take, ...variant }) =>
@@ -145,7 +163,8 @@ judgeKernel("adafactor_averages", {
     ),
 });
 
-judgeKernel("adafactor_tile_updates", {
+checkKernel("adafactor_tile_updates", {
+  reference: adafactorTileUpdates,
   tolerance: EXACT,
   cases: (random) =>
     tables([...F32, ...HALVES]).map(({ table, type, firstBlock }) => ({
@@ -163,7 +182,8 @@ judgeKernel("adafactor_tile_updates", {
     })),
 });
 
-judgeKernel("adafactor_step_sizes", {
+checkKernel("adafactor_step_sizes", {
+  reference: adafactorStepSizes,
   tolerance: { relative: 2e-6 },
   cases: (random) =>
     stepSizesVariants().flatMap((variant) =>

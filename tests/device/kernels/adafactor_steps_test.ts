@@ -4,6 +4,13 @@
 import assert from "node:assert/strict";
 import { storageTypes } from "../../../src/device/storage_types.ts";
 import {
+  adafactorStep,
+  adafactorStepCautious,
+  adafactorStepMomentum,
+  adafactorTileMomentum,
+  cameTileSums,
+} from "../../reference/adafactor_tiles.ts";
+import {
   type BlockTable,
   blockWords,
   stepWords,
@@ -21,7 +28,7 @@ import {
   stepRecord,
   tables,
 } from "../../support/device/block_cases.ts";
-import { judgeKernel, type KernelCase, runOnDevice } from "../../support/device/judged_kernel.ts";
+import { checkKernel, type KernelCase, runOnDevice } from "../../support/device/checked_kernel.ts";
 import { testOnEachDevice } from "../../support/device/on_each_device.ts";
 import { RandomValues } from "../../support/device/random_values.ts";
 
@@ -49,28 +56,33 @@ for (const { about, storage, tolerance, stochastic } of STEPS) {
         ];
       })
     );
-  judgeKernel("adafactor_step", {
+  checkKernel("adafactor_step", {
+    reference: adafactorStep,
     about,
     tolerance,
     cases: (random) => cases(random).map(stepCase),
   });
-  judgeKernel("adafactor_step_momentum", {
+  checkKernel("adafactor_step_momentum", {
+    reference: adafactorStepMomentum,
     about,
     tolerance,
     cases: (random) => cases(random).map(stepMomentumCase),
   });
-  judgeKernel("adafactor_step_cautious", {
+  checkKernel("adafactor_step_cautious", {
+    reference: adafactorStepCautious,
     about,
     tolerance,
     cases: (random) => cases(random).map(stepMomentumCase),
   });
   if (stochastic === 1) continue;
-  judgeKernel("adafactor_tile_momentum", {
+  checkKernel("adafactor_tile_momentum", {
+    reference: adafactorTileMomentum,
     about,
     tolerance: ROUNDED,
     cases: (random) => cases(random).map(momentumCase),
   });
-  judgeKernel("came_tile_sums", {
+  checkKernel("came_tile_sums", {
+    reference: cameTileSums,
     about,
     tolerance: ROUNDED,
     cases: (random) => cases(random).map(momentumCase),

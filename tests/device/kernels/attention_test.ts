@@ -1,6 +1,11 @@
-import type { KernelParams } from "../../../src/device/kernels.ts";
-import { references } from "../../reference/references.ts";
-import { type HostValues, judgeKernel } from "../../support/device/judged_kernel.ts";
+import type { KernelParams } from "../../../src/device/kernels/registry.ts";
+import {
+  attention,
+  attentionBackward,
+  attentionBiasBackward,
+  attentionDelta,
+} from "../../reference/attention.ts";
+import { checkKernel, type HostValues } from "../../support/device/checked_kernel.ts";
 import type { RandomValues } from "../../support/device/random_values.ts";
 
 const tolerance = { relative: 1e-5, ofLargest: 1e-5 };
@@ -31,7 +36,8 @@ const CASES: readonly (readonly [readonly number[], Partial<Sizes>])[] = [
   [[2, 5, 0, 2, 1, 3, 3], { masked: 1 }],
 ];
 
-judgeKernel("attention", {
+checkKernel("attention", {
+  reference: attention,
   tolerance,
   cases: (random) =>
     CASES.map(([sizes, others]) => {
@@ -40,7 +46,8 @@ judgeKernel("attention", {
     }),
 });
 
-judgeKernel("attention_delta", {
+checkKernel("attention_delta", {
+  reference: attentionDelta,
   tolerance,
   cases: (random) =>
     CASES.map(([sizes]) => {
@@ -58,7 +65,8 @@ judgeKernel("attention_delta", {
     }),
 });
 
-judgeKernel("attention_backward", {
+checkKernel("attention_backward", {
+  reference: attentionBackward,
   tolerance,
   cases: (random) =>
     CASES.map(([sizes, others]) => {
@@ -77,7 +85,8 @@ judgeKernel("attention_backward", {
     }),
 });
 
-judgeKernel("attention_bias_backward", {
+checkKernel("attention_bias_backward", {
+  reference: attentionBiasBackward,
   tolerance,
   cases: (random) =>
     CASES.map(([sizes, others]) => {
@@ -143,7 +152,7 @@ function backwardInputs(sizes: Sizes, random: RandomValues) {
   const { batch, queries, heads, valueDim } = sizes;
   const rows = batch * queries * heads;
   const lse = new Float64Array(rows);
-  references.attention({
+  attention({
     q: exact(operands.q),
     k: exact(operands.k),
     v: exact(operands.v),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { checkBlocks, type CheckedBlock } from "../../../src/device/block_checks.ts";
+import { checkBlocks, type CheckedBlock } from "../../../src/device/kernels/block_checks.ts";
 import type { BlockRecord } from "../../../src/device/block_table.ts";
 import { storageTypes } from "../../../src/device/storage_types.ts";
 import { blockTable } from "../../support/device/block_records.ts";

@@ -2,22 +2,23 @@
 // halfway to the next and its neighbours, as what f32 is rounded to.
 
 import assert from "node:assert/strict";
-import type { KernelParams } from "../../../src/device/kernels.ts";
+import type { KernelParams } from "../../../src/device/kernels/registry.ts";
 import { storageTypes, storedWords } from "../../../src/device/storage_types.ts";
 import { wasmDevice } from "../../../src/device/wasm.ts";
-import { decode, encode } from "../../reference/cast.ts";
+import { accumulateCast, cast, decode, encode } from "../../reference/cast.ts";
 import {
+  checkKernel,
   type HostValues,
-  judgeKernel,
   type KernelCase,
-} from "../../support/device/judged_kernel.ts";
+} from "../../support/device/checked_kernel.ts";
 import { ODD_LENGTHS, type RandomValues } from "../../support/device/random_values.ts";
 
 const { f32, f16, bf16 } = storageTypes;
 const HALVES = 2 ** 16;
 const tolerance = {};
 
-judgeKernel("cast", {
+checkKernel("cast", {
+  reference: cast,
   tolerance,
   cases: (random) => [
     ...[f16, bf16].flatMap((from) =>
@@ -32,7 +33,8 @@ judgeKernel("cast", {
   ],
 });
 
-judgeKernel("accumulate_cast", {
+checkKernel("accumulate_cast", {
+  reference: accumulateCast,
   tolerance,
   cases: (random) =>
     ranges((params) => ({ params, operands: rangeOperands(params, moderate, random) })),

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { requestDevice } from "../../../src/device/request_device.ts";
-import { judgeKernel, runOnDevice } from "../../support/device/judged_kernel.ts";
+import { dropout } from "../../reference/dropout.ts";
+import { checkKernel, runOnDevice } from "../../support/device/checked_kernel.ts";
 import { ODD_LENGTHS } from "../../support/device/random_values.ts";
 
-judgeKernel("dropout", {
+checkKernel("dropout", {
+  reference: dropout,
   tolerance: { relative: 1e-7 },
   cases: (random) =>
     ODD_LENGTHS.flatMap((length) =>

@@ -1,11 +1,22 @@
-import { judgeKernel } from "../../support/device/judged_kernel.ts";
+import {
+  accumulate,
+  add,
+  addBias,
+  copyBlock,
+  fill,
+  mul,
+  scale,
+  scaleBy,
+} from "../../reference/elementwise.ts";
+import { checkKernel } from "../../support/device/checked_kernel.ts";
 import { ODD_LENGTHS, ODD_SHAPES } from "../../support/device/random_values.ts";
 
 // One or two roundings per element.
 const tolerance = { relative: 2e-7, ofLargest: 2e-7 };
 
-for (const kernel of ["add", "mul"] as const) {
-  judgeKernel(kernel, {
+for (const [kernel, reference] of [["add", add], ["mul", mul]] as const) {
+  checkKernel(kernel, {
+    reference,
     tolerance,
     cases: (random) =>
       ODD_LENGTHS.map((length) => ({
@@ -20,7 +31,8 @@ for (const kernel of ["add", "mul"] as const) {
   });
 }
 
-judgeKernel("add_bias", {
+checkKernel("add_bias", {
+  reference: addBias,
   tolerance,
   cases: (random) =>
     ODD_SHAPES.map(([rows, cols]) => ({
@@ -33,8 +45,9 @@ judgeKernel("add_bias", {
     })),
 });
 
-for (const kernel of ["scale", "accumulate"] as const) {
-  judgeKernel(kernel, {
+for (const [kernel, reference] of [["scale", scale], ["accumulate", accumulate]] as const) {
+  checkKernel(kernel, {
+    reference,
     tolerance,
     cases: (random) =>
       ODD_LENGTHS.map((length) => ({
@@ -44,7 +57,8 @@ for (const kernel of ["scale", "accumulate"] as const) {
   });
 }
 
-judgeKernel("scale_by", {
+checkKernel("scale_by", {
+  reference: scaleBy,
   tolerance,
   cases: (random) =>
     ODD_LENGTHS.map((length) => ({
@@ -57,7 +71,8 @@ judgeKernel("scale_by", {
     })),
 });
 
-judgeKernel("fill", {
+checkKernel("fill", {
+  reference: fill,
   tolerance: {},
   cases: (random) =>
     ODD_LENGTHS.map((length) => ({
@@ -66,7 +81,8 @@ judgeKernel("fill", {
     })),
 });
 
-judgeKernel("copy_block", {
+checkKernel("copy_block", {
+  reference: copyBlock,
   tolerance: {},
   cases: (random) =>
     ODD_SHAPES.map(([rows, cols]) => ({

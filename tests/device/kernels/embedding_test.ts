@@ -3,15 +3,17 @@ import { storageTypes } from "../../../src/device/storage_types.ts";
 import { wasmDevice } from "../../../src/device/wasm.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { decode, encode } from "../../reference/cast.ts";
+import { embedding, embeddingBackward } from "../../reference/embedding.ts";
 import { assertSameBits } from "../../support/assert_same_bits.ts";
-import { judgeKernel } from "../../support/device/judged_kernel.ts";
+import { checkKernel } from "../../support/device/checked_kernel.ts";
 import { testOnEachDevice } from "../../support/device/on_each_device.ts";
 import { RandomValues } from "../../support/device/random_values.ts";
 
 // [count, width, numRows]: many tokens on few rows, so that gradients add up.
 const SIZES = [[0, 5, 3], [1, 1, 1], [7, 3, 11], [65, 63, 2], [64, 16, 256], [131, 65, 5]] as const;
 
-judgeKernel("embedding", {
+checkKernel("embedding", {
+  reference: embedding,
   tolerance: {},
   cases: (random) =>
     SIZES.map(([count, width, numRows]) => ({
@@ -52,7 +54,8 @@ for (const type of ["f16", "bf16"] as const) {
   });
 }
 
-judgeKernel("embedding_backward", {
+checkKernel("embedding_backward", {
+  reference: embeddingBackward,
   tolerance: { ofLargest: 2e-6 },
   cases: (random) =>
     SIZES.map(([count, width, numRows]) => ({

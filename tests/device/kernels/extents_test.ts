@@ -2,14 +2,13 @@
 // one element less in any operand it is refused, so no kernel can reach beyond its buffers.
 
 import assert from "node:assert/strict";
-import type { Device, DeviceBuffer } from "../../../src/device/device.ts";
-import { extents } from "../../../src/device/extents.ts";
+import type { Device, DeviceBuffer, KernelBindings } from "../../../src/device/device.ts";
 import {
-  type KernelBindings,
   type KernelName,
+  kernelNamed,
   type KernelParams,
   kernels,
-} from "../../../src/device/kernels.ts";
+} from "../../../src/device/kernels/registry.ts";
 import { wasmDevice } from "../../../src/device/wasm.ts";
 
 Deno.test("run() takes operands of exactly their extent and refuses one element less", () => {
@@ -134,9 +133,9 @@ function extentsOf(
   kernel: KernelName,
   params: KernelParams<KernelName>,
 ): Record<string, number> {
-  const functions: Record<string, (params: never) => number> = extents[kernel];
+  const { operands } = kernelNamed(kernel);
   return Object.fromEntries(
-    Object.entries(functions).map(([operand, length]) => [operand, length(params as never)]),
+    Object.entries(operands).map(([name, operand]) => [name, operand.words(params)]),
   );
 }
 

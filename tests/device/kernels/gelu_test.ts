@@ -1,11 +1,13 @@
-import { judgeKernel } from "../../support/device/judged_kernel.ts";
+import { gelu, geluBackward } from "../../reference/gelu.ts";
+import { checkKernel } from "../../support/device/checked_kernel.ts";
 import { ODD_LENGTHS } from "../../support/device/random_values.ts";
 
 // erf and exp are polynomials, good to a few units in the last place of 1.
 const tolerance = { relative: 1e-6, ofLargest: 1e-6 };
 const edges = Float32Array.of(0, -0, 1e-8, -1e-8, 0.5, -0.5, 5.6, 5.7, -5.6, -5.7, -12, 12);
 
-judgeKernel("gelu", {
+checkKernel("gelu", {
+  reference: gelu,
   tolerance,
   cases: (random) => [
     { operands: { x: edges, out: random.signed(edges.length) }, params: { length: edges.length } },
@@ -16,7 +18,8 @@ judgeKernel("gelu", {
   ],
 });
 
-judgeKernel("gelu_backward", {
+checkKernel("gelu_backward", {
+  reference: geluBackward,
   tolerance,
   cases: (random) => [
     {

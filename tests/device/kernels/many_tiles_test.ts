@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { storageTypes } from "../../../src/device/storage_types.ts";
 import { blockTable, blockWords, tileRun } from "../../support/device/block_records.ts";
-import { runOnDevice } from "../../support/device/judged_kernel.ts";
+import { runOnDevice } from "../../support/device/checked_kernel.ts";
 import { testOnEachDevice } from "../../support/device/on_each_device.ts";
 import { RandomValues } from "../../support/device/random_values.ts";
 

@@ -1,5 +1,6 @@
-import type { KernelParams } from "../../../src/device/kernels.ts";
-import { judgeKernel, type KernelCase } from "../../support/device/judged_kernel.ts";
+import type { KernelParams } from "../../../src/device/kernels/registry.ts";
+import { matmulNn, matmulNt, matmulTn } from "../../reference/matmul.ts";
+import { checkKernel, type KernelCase } from "../../support/device/checked_kernel.ts";
 import type { RandomValues } from "../../support/device/random_values.ts";
 
 // [m, n, k]: odd, empty, and across every block of the kernels (4 x 8 tiles, 128 rows, 256 deep, 512 columns).
@@ -20,9 +21,11 @@ const SIZES: readonly (readonly [number, number, number])[] = [
   [400, 515, 259],
 ];
 
-for (const kernel of ["matmul_nn", "matmul_nt", "matmul_tn"] as const) {
-  judgeKernel(kernel, { tolerance: { ofLargest: 2e-6 }, cases });
-}
+const tolerance = { ofLargest: 2e-6 };
+
+checkKernel("matmul_nn", { reference: matmulNn, tolerance, cases });
+checkKernel("matmul_nt", { reference: matmulNt, tolerance, cases });
+checkKernel("matmul_tn", { reference: matmulTn, tolerance, cases });
 
 function cases(random: RandomValues): KernelCase<"matmul_nn">[] {
   return SIZES.flatMap(([m, n, k]) => {

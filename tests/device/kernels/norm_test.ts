@@ -1,10 +1,12 @@
-import { judgeKernel } from "../../support/device/judged_kernel.ts";
+import { norm, normBackward, normWeightBackward } from "../../reference/norm.ts";
+import { checkKernel } from "../../support/device/checked_kernel.ts";
 import { ODD_SHAPES } from "../../support/device/random_values.ts";
 
 const tolerance = { relative: 2e-6, ofLargest: 2e-6 };
 const SHAPES = [...ODD_SHAPES, [3, 1500], [70, 300]] as const;
 
-judgeKernel("norm", {
+checkKernel("norm", {
+  reference: norm,
   tolerance,
   cases: (random) =>
     SHAPES.flatMap(([rows, cols]) =>
@@ -24,7 +26,8 @@ judgeKernel("norm", {
     ),
 });
 
-judgeKernel("norm_backward", {
+checkKernel("norm_backward", {
+  reference: normBackward,
   tolerance,
   cases: (random) =>
     SHAPES.flatMap(([rows, cols]) =>
@@ -41,7 +44,8 @@ judgeKernel("norm_backward", {
     ),
 });
 
-judgeKernel("norm_weight_backward", {
+checkKernel("norm_weight_backward", {
+  reference: normWeightBackward,
   tolerance,
   cases: (random) =>
     SHAPES.map(([rows, cols]) => ({

@@ -12,7 +12,7 @@ import {
   tileRun,
   vectorRun,
 } from "../../support/device/block_records.ts";
-import { runOnDevice } from "../../support/device/judged_kernel.ts";
+import { runOnDevice } from "../../support/device/checked_kernel.ts";
 import { testOnEachDevice } from "../../support/device/on_each_device.ts";
 import { RandomValues } from "../../support/device/random_values.ts";
 

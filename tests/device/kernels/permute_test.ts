@@ -1,6 +1,8 @@
-import { judgeKernel } from "../../support/device/judged_kernel.ts";
+import { permute } from "../../reference/permute.ts";
+import { checkKernel } from "../../support/device/checked_kernel.ts";
 
-judgeKernel("permute", {
+checkKernel("permute", {
+  reference: permute,
   tolerance: {},
   cases: (random) =>
     [[2, 3, 4, 5], [1, 1, 1, 1], [7, 1, 33, 2], [3, 0, 2, 2], [1, 5, 1, 257]].flatMap((shape) =>

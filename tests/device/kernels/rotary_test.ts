@@ -1,6 +1,8 @@
-import { judgeKernel } from "../../support/device/judged_kernel.ts";
+import { rotary } from "../../reference/rotary.ts";
+import { checkKernel } from "../../support/device/checked_kernel.ts";
 
-judgeKernel("rotary", {
+checkKernel("rotary", {
+  reference: rotary,
   tolerance: { relative: 1e-6, ofLargest: 1e-6 },
   cases: (random) =>
     [

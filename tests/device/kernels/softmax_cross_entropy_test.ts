@@ -1,11 +1,13 @@
-import { judgeKernel, type KernelCase } from "../../support/device/judged_kernel.ts";
+import { softmaxCrossEntropy } from "../../reference/softmax_cross_entropy.ts";
+import { checkKernel, type KernelCase } from "../../support/device/checked_kernel.ts";
 
 // [rows, cols, largest logit]: large logits would overflow an exponential that is not shifted.
 const SIZES = [[0, 5, 1], [1, 1, 1], [3, 63, 2], [65, 64, 4], [7, 257, 300], [64, 256, 8]] as const;
 
 const NO_CLASS = 0xffffffff;
 
-judgeKernel("softmax_cross_entropy", {
+checkKernel("softmax_cross_entropy", {
+  reference: softmaxCrossEntropy,
   tolerance: { relative: 1e-6, ofLargest: 1e-6 },
   cases: (random) =>
     SIZES.flatMap(([rows, cols, scale]) =>

@@ -1,9 +1,11 @@
-import { judgeKernel } from "../../support/device/judged_kernel.ts";
+import { softmax, softmaxBackward } from "../../reference/softmax.ts";
+import { checkKernel } from "../../support/device/checked_kernel.ts";
 import { ODD_SHAPES } from "../../support/device/random_values.ts";
 
 const SHAPES = [...ODD_SHAPES, [3, 1500], [70, 300]] as const;
 
-judgeKernel("softmax", {
+checkKernel("softmax", {
+  reference: softmax,
   // Differences of numbers up to 100 are rounded by 1e-5 at most, and so are their powers, relatively.
   tolerance: { relative: 1e-5 },
   cases: (random) =>
@@ -20,7 +22,8 @@ judgeKernel("softmax", {
     ).filter(({ params }) => params.cols !== 1),
 });
 
-judgeKernel("softmax_backward", {
+checkKernel("softmax_backward", {
+  reference: softmaxBackward,
   tolerance: { relative: 2e-6, ofLargest: 2e-6 },
   cases: (random) =>
     SHAPES.map(([rows, cols]) => ({

@@ -1,4 +1,5 @@
-import { judgeKernel, type KernelCase } from "../../support/device/judged_kernel.ts";
+import { splitCrossEntropy, splitSoftmax } from "../../reference/split_cross_entropy.ts";
+import { checkKernel, type KernelCase } from "../../support/device/checked_kernel.ts";
 import type { RandomValues } from "../../support/device/random_values.ts";
 
 // [rows, cols, classes that count, first class, largest logit]; the last but one has pads alone.
@@ -12,7 +13,8 @@ const SIZES = [
 ] as const;
 const IGNORE_INDEX = 0xffffffff;
 
-judgeKernel("split_softmax", {
+checkKernel("split_softmax", {
+  reference: splitSoftmax,
   tolerance: { relative: 1e-6, ofLargest: 1e-6 },
   cases: (random) =>
     SIZES.map(([rows, cols, numClasses, firstClass, largest]) => ({
@@ -26,7 +28,8 @@ judgeKernel("split_softmax", {
     })),
 });
 
-judgeKernel("split_cross_entropy", {
+checkKernel("split_cross_entropy", {
+  reference: splitCrossEntropy,
   tolerance: { relative: 2e-6, ofLargest: 1e-6 },
   cases: (random) =>
     SIZES.flatMap(([rows, cols, numClasses, firstClass, largest]) =>

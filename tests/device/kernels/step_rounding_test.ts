@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { storageTypes } from "../../../src/device/storage_types.ts";
+import { adafactorStep } from "../../reference/adafactor_tiles.ts";
 import { widened } from "../../reference/storage.ts";
 import { assertSameBits } from "../../support/assert_same_bits.ts";
 import {
@@ -13,7 +14,7 @@ import {
   stepWords,
   tileRun,
 } from "../../support/device/block_records.ts";
-import { type KernelCase, runOnDevice, runReference } from "../../support/device/judged_kernel.ts";
+import { type KernelCase, runOnDevice, runReference } from "../../support/device/checked_kernel.ts";
 import { testOnEachDevice } from "../../support/device/on_each_device.ts";
 import { RandomValues } from "../../support/device/random_values.ts";
 
@@ -42,7 +43,7 @@ for (const [name, type] of [["f16", f16], ["bf16", bf16]] as const) {
     for (const stochastic of [0, 1]) {
       const kernelCase = minusGradients({ block, type, grads, key: 0x9e3779b9, stochastic });
       const got = await runOnDevice(device, "adafactor_step", kernelCase);
-      const want = runReference("adafactor_step", kernelCase);
+      const want = runReference(adafactorStep, "adafactor_step", kernelCase);
       assertSameBits(got.param, want.param);
     }
   });

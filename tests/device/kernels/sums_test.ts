@@ -1,8 +1,10 @@
-import { judgeKernel } from "../../support/device/judged_kernel.ts";
+import { columnSums, rowSums } from "../../reference/sums.ts";
+import { checkKernel } from "../../support/device/checked_kernel.ts";
 import { ODD_SHAPES } from "../../support/device/random_values.ts";
 
-for (const kernel of ["row_sums", "column_sums"] as const) {
-  judgeKernel(kernel, {
+for (const [kernel, reference] of [["row_sums", rowSums], ["column_sums", columnSums]] as const) {
+  checkKernel(kernel, {
+    reference,
     tolerance: { relative: 1e-6, ofLargest: 1e-6 },
     cases: (random) =>
       ODD_SHAPES.flatMap(([rows, cols]) =>

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Device } from "../../../src/device/device.ts";
-import { kernels } from "../../../src/device/kernels.ts";
+import { kernels } from "../../../src/device/kernels/registry.ts";
 import { storageTypes } from "../../../src/device/storage_types.ts";
 import {
   type BlockShape,
@@ -15,7 +15,7 @@ import {
   type HostValues,
   type KernelCase,
   runOnDevice,
-} from "../../support/device/judged_kernel.ts";
+} from "../../support/device/checked_kernel.ts";
 import { testOnEachDevice } from "../../support/device/on_each_device.ts";
 import { RandomValues } from "../../support/device/random_values.ts";
 
@@ -84,10 +84,10 @@ async function runAt(
     factorsLength: lengths.factors,
     stochastic: type === storageTypes.f32 ? 0 : 1,
   };
-  const { bindings, params: names } = kernels[kernel];
+  const { operands: bound, params: names } = kernels[kernel];
   const pick = <T>(from: Readonly<Record<string, T>>, wanted: object) =>
     Object.fromEntries(Object.keys(wanted).map((name) => [name, from[name]!]));
-  const kernelCase = { operands: pick(operands, bindings), params: pick(params, names) };
+  const kernelCase = { operands: pick(operands, bound), params: pick(params, names) };
   const after = await runOnDevice(device, kernel, kernelCase as KernelCase<typeof kernel>);
   const left: Record<string, number[]> = { partials: [...after.partials!] };
   for (const name of ["param", "momentum"]) {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { tileShape } from "../../../src/device/tile_shape.ts";
+import { tileShape } from "../../../src/device/kernels/tile_shape.ts";
 
 Deno.test("tileShape() gives a GPU tiles of 256 lanes with 4 columns x 8 rows", () => {
   assert.deepEqual(tileShape("webgpu", { rows: 256, cols: 256 }), { tileRows: 64, tileCols: 128 });

@@ -2,7 +2,7 @@
 // beyond 65535 workgroups, and the matmul of real GPUs, which a software adapter would not choose.
 
 import assert from "node:assert/strict";
-import type { KernelParams } from "../../../src/device/kernels.ts";
+import type { KernelParams } from "../../../src/device/kernels/registry.ts";
 import { requestDevice } from "../../../src/device/request_device.ts";
 import { openWebGpuDevice, WebGpuDevice } from "../../../src/device/webgpu/device.ts";
 import { findAdapter, openAdapter } from "../../../src/device/webgpu/adapter.ts";

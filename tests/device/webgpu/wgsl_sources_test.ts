@@ -4,9 +4,8 @@
 import assert from "node:assert/strict";
 import { expand, generateModule } from "../../../scripts/generate_wgsl.ts";
 import { blockFields, numberFields, stepFields } from "../../../src/device/block_table.ts";
-import { type KernelName, type KernelParams, kernels } from "../../../src/device/kernels.ts";
+import { type KernelName, kernelNamed, kernels } from "../../../src/device/kernels/registry.ts";
 import { wgslSources } from "../../../src/device/wgsl_generated.ts";
-import { type Plan, planKernel } from "../../../src/device/wgsl_stages.ts";
 
 Deno.test("wgsl_generated.ts is what wgsl/*.wgsl gives", async () => {
   const module = new URL("../../../src/device/wgsl_generated.ts", import.meta.url);
@@ -84,48 +83,57 @@ Deno.test("the records' structs in WGSL have the fields of block_table.ts, in or
   }
 });
 
-for (const { name, plan } of allPlans()) {
-  Deno.test(`wgsl/${plan.source}.wgsl declares the operands and parameters of ${name}, in order`, () => {
-    const text = wgslSources[plan.source];
-    const params = Object.entries(kernels[name].params).map(([key, type]) => `${key}: ${type}`);
-    const declared = text.match(/struct Params \{\n([^}]*)\}/)![1];
+for (const { name, source, hasScratch } of sourcesOfKernels()) {
+  Deno.test(`wgsl/${source}.wgsl declares the operands and parameters of ${name}, in order`, () => {
+    const text = texts[source]!;
+    const entry = kernelNamed(name);
+    const params = Object.entries(entry.params).map(([key, format]) =>
+      `${key}: ${format === "f32" ? "f32" : "u32"}`
+    );
+    const declared = text.match(/struct Params \{\n([^}]*)\}/)![1]!;
     assert.deepEqual([...declared.matchAll(/\w+: \w+/g)].map(String), params);
 
-    const operands = Object.entries(kernels[name].bindings).map(([key, access], i) =>
-      `@binding(${i + 1}) var<storage, ${access === "read" ? "read" : "read_write"}> ${key}`
+    const operands = Object.entries(entry.operands).map(([key, { access, element }], i) =>
+      `@binding(${i + 1}) var<storage, ${
+        access === "read" ? "read" : "read_write"
+      }> ${key}: array<${element}>`
     );
-    if (plan.scratchLength !== undefined) {
-      operands.push(`@binding(${operands.length + 1}) var<storage, read_write> scratch`);
+    if (hasScratch) {
+      operands.push(
+        `@binding(${operands.length + 1}) var<storage, read_write> scratch: array<f32>`,
+      );
     }
     assert.deepEqual(
-      [...text.matchAll(/@binding\(\d+\) var<storage, \w+> \w+/g)].map(String),
+      [...text.matchAll(/@binding\(\d+\) var<storage, \w+> \w+: array<\w+>/g)].map(String),
       operands,
     );
     assert.match(text, /@binding\(0\) var<uniform> params: Params;/);
   });
 }
 
-Deno.test("every WGSL file is used, and has the entry points that its plan runs", () => {
-  for (const { name, plan } of allPlans()) {
+Deno.test("every WGSL file is used, and has the entry points that its kernels run", () => {
+  for (const { name, source, entryPoints } of sourcesOfKernels()) {
     assert.deepEqual(
-      plan.stages.map(({ entryPoint }) => entryPoint),
-      [...wgslSources[plan.source].matchAll(/^@compute .*\nfn (\w+)\(/gm)].map(([, fn]) => fn),
+      entryPoints,
+      [...texts[source]!.matchAll(/^@compute .*\nfn (\w+)\(/gm)].map(([, fn]) => fn),
       name,
     );
   }
-  const used = new Set(allPlans().map(({ plan }) => plan.source));
-  assert.deepEqual([...used].sort(), Object.keys(wgslSources).sort());
+  const used = new Set(sourcesOfKernels().map(({ source }) => source));
+  assert.deepEqual([...used].sort(), Object.keys(texts).sort());
 });
 
-/** Every kernel with every WGSL file that it may run from. */
-function allPlans(): { name: KernelName; plan: Plan }[] {
+/** Every kernel with every WGSL file that it may run from, and the entry points that it runs there. */
+function sourcesOfKernels() {
   return (Object.keys(kernels) as KernelName[]).flatMap((name) => {
-    const ones = Object.fromEntries(Object.keys(kernels[name].params).map((each) => [each, 1]));
-    const params = ones as KernelParams<typeof name>;
-    const onGpu = planKernel(name, params, { software: false });
-    const onCpu = planKernel(name, params, { software: true });
-    return onGpu.source === onCpu.source
-      ? [{ name, plan: onGpu }]
-      : [{ name, plan: onGpu }, { name, plan: onCpu }];
+    const { shader, softwareShader } = kernelNamed(name);
+    return [shader, softwareShader ?? []].flat().map(({ stages, scratch }) => ({
+      name,
+      source: stages[0]!.source,
+      entryPoints: stages.map(({ entryPoint }) => entryPoint),
+      hasScratch: scratch !== undefined,
+    }));
   });
 }
+
+const texts: Readonly<Record<string, string>> = wgslSources;

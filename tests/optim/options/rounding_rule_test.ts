@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { record16Fits } from "../../../src/device/block_checks.ts";
+import { record16Fits } from "../../../src/device/kernels/block_checks.ts";
 import { wasmDevice } from "../../../src/device/wasm.ts";
 import type { ProcessGroup } from "../../../src/distributed/group.ts";
 import { Layout, shardRange } from "../../../src/distributed/layout.ts";

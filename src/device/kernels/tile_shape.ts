@@ -8,7 +8,7 @@
 //            wgsl/fragments/tile.wgsl), twice as high in large parts, where there are tiles enough to keep every core of a
 //            GPU busy and what a workgroup does once is to count for less; at most 64 down and 64 across a part
 
-import type { DeviceKind } from "./device.ts";
+import type { DeviceKind } from "../device.ts";
 
 /** Rows and columns of one part. */
 export interface PartShape {

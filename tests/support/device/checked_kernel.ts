@@ -1,21 +1,20 @@
-// Judges a kernel: the same operands go to its float64 reference and to a device, and every operand is compared, those
+// Tests a kernel: the same operands go to its float64 reference and to a device, and every operand is compared, those
 // that are only read too (they must come back as they went). Written operands begin with what the case gives them, so a
 // kernel that did nothing, or wrote beside its range, would fail. Elements of 16 bits may be one unit of their format off:
 // where a float64 and an f32 lie on two sides of a tie, they are rounded apart.
 
 import assert from "node:assert/strict";
 import { storageTypes } from "../../../src/device/storage_types.ts";
-import type { Device, DeviceBuffer } from "../../../src/device/device.ts";
+import type { Device, DeviceBuffer, KernelBindings } from "../../../src/device/device.ts";
 import {
-  type KernelBindings,
   type KernelName,
+  type KernelOperand,
   type KernelParams,
   kernels,
-} from "../../../src/device/kernels.ts";
+} from "../../../src/device/kernels/registry.ts";
 import { requestDevice } from "../../../src/device/request_device.ts";
-import type { Values } from "../../reference/reference.ts";
+import type { Reference, Values } from "../../reference/reference.ts";
 import { widened } from "../../reference/storage.ts";
-import { references } from "../../reference/references.ts";
 import { RandomValues } from "./random_values.ts";
 import { webgpuTest } from "./webgpu_adapter.ts";
 
@@ -24,7 +23,7 @@ export type HostValues = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
 /** Operands, as they are before the call, and parameters. */
 export interface KernelCase<K extends KernelName> {
-  readonly operands: { readonly [O in keyof (typeof kernels)[K]["bindings"]]: HostValues };
+  readonly operands: { readonly [O in KernelOperand<K>]: HostValues };
   readonly params: KernelParams<K>;
 }
 
@@ -35,22 +34,27 @@ export interface Tolerance {
 }
 
 /** Registers tests of `kernel`: each device against the reference, and the devices against each other. */
-export function judgeKernel<K extends KernelName>(
+export function checkKernel<K extends KernelName>(
   kernel: K,
   options: {
+    readonly reference: Reference<NoInfer<K>>;
     readonly tolerance: Tolerance;
     readonly cases: (random: RandomValues) => KernelCase<K>[];
     /** Which cases these are, where a kernel has several sets of them. */
     readonly about?: string;
   },
 ): void {
-  const { tolerance, cases } = options;
+  const { reference, tolerance, cases } = options;
   const name = [kernel, options.about].filter(Boolean).join(" ");
   const againstReference = async (kind: "wasm" | "webgpu") => {
     using device = await requestDevice({ kind });
     for (const kernelCase of cases(new RandomValues(SEED))) {
       const got = await runOnDevice(device, kernel, kernelCase);
-      assertClose(got, { want: runReference(kernel, kernelCase), tolerance, kernelCase });
+      assertClose(got, {
+        want: runReference(reference, kernel, kernelCase),
+        tolerance,
+        kernelCase,
+      });
     }
     assert.equal(device.statistics().liveBytes, 0);
   };
@@ -94,6 +98,7 @@ export async function runOnDevice<K extends KernelName>(
 
 /** Every operand after the reference, as float64. */
 export function runReference<K extends KernelName>(
+  reference: Reference<K>,
   kernel: K,
   kernelCase: KernelCase<K>,
 ): Record<string, Float64Array> {
@@ -106,7 +111,7 @@ export function runReference<K extends KernelName>(
   for (const name in params) {
     if (types[name] === "f32") params[name] = Math.fround(params[name]!);
   }
-  references[kernel](values as unknown as Values<K>, params as KernelParams<K>);
+  reference(values as unknown as Values<K>, params as KernelParams<K>);
   return values;
 }
 

@@ -2,8 +2,8 @@
 // as the kernels take it for granted. Kernels find their operands through records, so that `checkRun` cannot see it; a
 // mistake is an error with names and numbers, never memory corruption.
 
-import { type BlockRecord, partialsLength, tileGrid, vectorLength } from "./block_table.ts";
-import { storageTypes } from "./storage_types.ts";
+import { type BlockRecord, partialsLength, tileGrid, vectorLength } from "../block_table.ts";
+import { storageTypes } from "../storage_types.ts";
 
 /** A record, and how many elements the tensors that it works on have room for. */
 export interface CheckedBlock {

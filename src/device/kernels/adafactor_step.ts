@@ -1,0 +1,106 @@
+// The last passes of Adafactor and CAME over runs of blocks: momentum, and the step itself. u = g min(rowFactor colFactor,
+// cap) is the update.
+
+import {
+  blocks,
+  factors,
+  grad,
+  gradFormat,
+  type GradParam,
+  guard,
+  momentum,
+  momentumFormat,
+  type MomentumParam,
+  newMomentum,
+  newParam,
+  newPartials,
+  paramFormat,
+  perTile,
+  steps,
+  tileRange,
+  type TileRangeParam,
+} from "./block_kernels.ts";
+import type { Kernel } from "./kernel.ts";
+
+const stepParams = {
+  ...tileRange,
+  ...gradFormat,
+  ...paramFormat,
+  factorsLength: "u32",
+  // 1: 16-bit parameters are rounded up or down at random, with probabilities that make the mean exact.
+  stochastic: "flag",
+} as const;
+
+const momentumParams = {
+  ...tileRange,
+  ...gradFormat,
+  ...momentumFormat,
+  factorsLength: "u32",
+} as const;
+
+const inputs = { grad, blocks, factors, steps, guard };
+type Input = keyof typeof inputs;
+
+/** Names of the parameters of a step. */
+export type StepParam = keyof typeof stepParams;
+
+/** A kernel that updates the momentum. */
+export type MomentumKernel = Kernel<
+  Input | "momentum" | "partials",
+  TileRangeParam | GradParam | MomentumParam | "factorsLength"
+>;
+
+/**
+ * p <- p - decay p - (a / d) u, and tiles' sums of the new p^2, as stored. Nothing of param is changed where
+ * guard[0] != 0; the sums are taken all the same.
+ */
+export const adafactor_step: Kernel<Input | "param" | "partials", StepParam> = {
+  operands: { ...inputs, param: newParam, partials: newPartials },
+  params: stepParams,
+  shader: perTile("adafactor_step", stepParams),
+};
+
+/**
+ * As adafactor_step, with a running average:  momentum <- beta1 momentum + take u,  p <- p - decay p - over momentum
+ * (the momentum as it is before it is rounded to its storage type)
+ */
+export const adafactor_step_momentum: Kernel<
+  Input | "param" | "momentum" | "partials",
+  StepParam | MomentumParam
+> = {
+  operands: { ...inputs, param: newParam, momentum: newMomentum, partials: newPartials },
+  params: { ...stepParams, ...momentumFormat },
+  shader: perTile("adafactor_step_momentum", { ...stepParams, ...momentumFormat }),
+};
+
+/**
+ * A cautious step (Liang et al. 2024) in two, as how many elements are aligned must be known before it is taken. First the
+ * momentum as in adafactor_step_momentum, and tiles' counts of its elements (as stored) that have the sign of `take u`;
+ * where guard[0] != 0 nothing is changed and the counts are 0;
+ */
+export const adafactor_tile_momentum: MomentumKernel = {
+  operands: { ...inputs, momentum: newMomentum, partials: newPartials },
+  params: momentumParams,
+  shader: perTile("adafactor_tile_momentum", momentumParams),
+};
+
+/** then as adafactor_step_momentum, but the momentum stays, and counts for nothing where it is not aligned */
+export const adafactor_step_cautious: Kernel<
+  Input | "param" | "momentum" | "partials",
+  StepParam | MomentumParam
+> = {
+  operands: { ...inputs, param: newParam, momentum, partials: newPartials },
+  params: { ...stepParams, ...momentumFormat },
+  shader: perTile("adafactor_step_cautious", { ...stepParams, ...momentumFormat }),
+};
+
+/**
+ * CAME (Luo et al. 2023):  momentum <- beta1 momentum + take u, and partials of (u / d - momentum)^2 as
+ * adafactor_tile_sums has them of g^2; take and d of `steps`, the momentum as it is before it is rounded to its storage
+ * type. Where guard[0] != 0 nothing is changed and they are 0.
+ */
+export const came_tile_sums: MomentumKernel = {
+  operands: { ...inputs, momentum: newMomentum, partials: newPartials },
+  params: momentumParams,
+  shader: perTile("came_tile_sums", momentumParams),
+};
