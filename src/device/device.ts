@@ -6,7 +6,7 @@
 // - `run` and `write` return before the work is done where `runsInBackground`; nothing but `read` waits for it.
 // - A failure of the device (validation, out of memory, device lost) throws from this call or from the next one.
 
-import type { KernelName, KernelOperand, KernelParams } from "./kernels/registry.ts";
+import type { KernelName, KernelParams, kernels } from "./kernels/registry.ts";
 
 /** Which kind of device: Deno's own WebGPU, or the CPU through WASM SIMD. */
 export type DeviceKind = "webgpu" | "wasm";
@@ -23,7 +23,7 @@ export interface DeviceBuffer extends Disposable {
 
 /** Buffers to bind, by operand name. */
 export type KernelBindings<K extends KernelName> = {
-  readonly [Operand in KernelOperand<K>]: DeviceBuffer;
+  readonly [Operand in keyof (typeof kernels)[K]["operands"]]: DeviceBuffer;
 };
 
 /** Counts of what a device holds and has done, for tests and logs. */

@@ -16,7 +16,7 @@
  * @module
  */
 
-export type { KernelName, KernelOperand, KernelParams, kernels } from "./kernels/registry.ts";
+export type { KernelName, KernelParams, kernels } from "./kernels/registry.ts";
 export type {
   Device,
   DeviceBuffer,

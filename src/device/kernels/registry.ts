@@ -9,9 +9,6 @@ export const kernels: typeof families = { ...families };
 /** Name of a kernel. */
 export type KernelName = keyof typeof kernels;
 
-/** Name of an operand of kernel `K`. */
-export type KernelOperand<K extends KernelName> = keyof (typeof kernels)[K]["operands"];
-
 /** Parameter values by name: u32 parameters are integers from 0 to 2^32 - 1, flags 0 or 1. */
 export type KernelParams<K extends KernelName> = {
   readonly [Param in keyof (typeof kernels)[K]["params"]]: number;

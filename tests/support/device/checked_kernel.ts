@@ -8,7 +8,6 @@ import { storageTypes } from "../../../src/device/storage_types.ts";
 import type { Device, DeviceBuffer, KernelBindings } from "../../../src/device/device.ts";
 import {
   type KernelName,
-  type KernelOperand,
   type KernelParams,
   kernels,
 } from "../../../src/device/kernels/registry.ts";
@@ -23,7 +22,7 @@ export type HostValues = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
 /** Operands, as they are before the call, and parameters. */
 export interface KernelCase<K extends KernelName> {
-  readonly operands: { readonly [O in KernelOperand<K>]: HostValues };
+  readonly operands: { readonly [O in keyof KernelBindings<K>]: HostValues };
   readonly params: KernelParams<K>;
 }
 
