@@ -8,13 +8,14 @@ export class Engine {
     free(): void;
     [Symbol.dispose](): void;
     /**
-     * Starts collective number `op` (frame.ts counts them); counts per rank must have been set before.
+     * Starts a collective; op, dtype and reduction are numbered as on the wire (call_kind.ts). Counts per rank must have
+     * been set before.
      */
     begin_collective(op: number, algorithm: number, dtype: number, reduction: number, root: number, count: number): void;
     bytes_from(peer: number): number;
     bytes_to(peer: number): number;
     /**
-     * Has sums follow the moves from and to `peer`.
+     * Sends and expects checksums after the moves to and from `peer`.
      */
     check(peer: number): void;
     /**
@@ -23,7 +24,7 @@ export class Engine {
     counts_address(): number;
     fold(): void;
     /**
-     * Address of what is folded, one segment.
+     * Address of the output of a fold, one segment.
      */
     folded_address(): number;
     is_damaged(): boolean;
@@ -32,26 +33,26 @@ export class Engine {
      */
     landing_address(): number;
     /**
-     * Ends a message from `peer`; returns where in the trailers lies what must follow it.
+     * Ends a message from `peer`; returns the offset of the expected checksum in the trailers.
      */
     message_received(peer: number): number;
     /**
-     * Ends a message to `peer`; returns where in the trailers its sums lie.
+     * Ends a message to `peer`; returns the offset of its checksum in the trailers.
      */
     message_sent(peer: number): number;
     constructor(rank: number, size: number, room: number, segment: number);
     /**
-     * True if a segment can be folded: copy the values from `own` on to the operand, `fold`, and copy what is folded to
+     * True if a segment can be folded: copy the values from `own` on to the operand, call `fold`, and copy its output to
      * `begin..end` of the result.
      */
     next_fold(): boolean;
     /**
-     * 0: all has come from `peer`; 1: the next bytes go to `begin..end` of the landing zone; 2: of the result; 3: to
-     * nowhere before the next fold; 4: to `begin..end` of the trailers.
+     * 0: all bytes from `peer` have been received; else read the next ones to `begin..end` of 1: the landing zone; 2: the
+     * result; 4: the trailers; 3: there is no room for them before the next fold.
      */
     next_receive(peer: number): number;
     /**
-     * 0: nothing for `peer` now; else what is at `begin..end` of 1: the values; 2: the result; 3: the trailers.
+     * 0: nothing can be sent to `peer` now; else send `begin..end` of 1: the values; 2: the result; 3: the trailers.
      */
     next_send(peer: number): number;
     /**
@@ -65,11 +66,11 @@ export class Engine {
     result_counts_address(): number;
     sent(peer: number, bytes: number): void;
     /**
-     * Adds the first `length` bytes of the operand to the sums of what comes from `peer`.
+     * Adds the first `length` bytes of the operand to the checksum of what is received from `peer`.
      */
     sum_received(peer: number, length: number): void;
     /**
-     * Adds the first `length` bytes of the operand to the sums of what goes to `peer`.
+     * Adds the first `length` bytes of the operand to the checksum of what is sent to `peer`.
      */
     sum_sent(peer: number, length: number): void;
     /**
@@ -82,7 +83,27 @@ export class Engine {
 }
 
 /**
- * Makes the heap at least `bytes` large, so that later allocations up to that sum do not grow the memory. Growing it
+ * The name of algorithm `number`; `None` from the number of algorithms on.
+ */
+export function algorithm_name(number: number): string | undefined;
+
+/**
+ * True if partial sums travel from rank to rank in algorithm `number` (algorithm.rs).
+ */
+export function algorithm_passes_partial_sums(number: number): boolean;
+
+/**
+ * True if algorithm `number` can run the collective number `op`.
+ */
+export function algorithm_runs(number: number, op: number): boolean;
+
+/**
+ * True if rank `from` of `size` sends a frame to `to` in algorithm `number`.
+ */
+export function algorithm_sends(number: number, from: number, to: number, size: number): boolean;
+
+/**
+ * Grows the heap to at least `bytes`, so that later allocations up to that sum do not grow the memory. Growing it later
  * would detach the views that pending reads write to.
  */
 export function reserve(bytes: number): void;

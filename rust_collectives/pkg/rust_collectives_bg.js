@@ -20,7 +20,8 @@ export class Engine {
         return ret;
     }
     /**
-     * Starts collective number `op` (frame.ts counts them); counts per rank must have been set before.
+     * Starts a collective; op, dtype and reduction are numbered as on the wire (call_kind.ts). Counts per rank must have
+     * been set before.
      * @param {number} op
      * @param {number} algorithm
      * @param {number} dtype
@@ -48,7 +49,7 @@ export class Engine {
         return ret;
     }
     /**
-     * Has sums follow the moves from and to `peer`.
+     * Sends and expects checksums after the moves to and from `peer`.
      * @param {number} peer
      */
     check(peer) {
@@ -73,7 +74,7 @@ export class Engine {
         wasm.engine_fold(this.__wbg_ptr);
     }
     /**
-     * Address of what is folded, one segment.
+     * Address of the output of a fold, one segment.
      * @returns {number}
      */
     folded_address() {
@@ -96,7 +97,7 @@ export class Engine {
         return ret >>> 0;
     }
     /**
-     * Ends a message from `peer`; returns where in the trailers lies what must follow it.
+     * Ends a message from `peer`; returns the offset of the expected checksum in the trailers.
      * @param {number} peer
      * @returns {number}
      */
@@ -105,7 +106,7 @@ export class Engine {
         return ret >>> 0;
     }
     /**
-     * Ends a message to `peer`; returns where in the trailers its sums lie.
+     * Ends a message to `peer`; returns the offset of its checksum in the trailers.
      * @param {number} peer
      * @returns {number}
      */
@@ -126,7 +127,7 @@ export class Engine {
         return this;
     }
     /**
-     * True if a segment can be folded: copy the values from `own` on to the operand, `fold`, and copy what is folded to
+     * True if a segment can be folded: copy the values from `own` on to the operand, call `fold`, and copy its output to
      * `begin..end` of the result.
      * @returns {boolean}
      */
@@ -135,8 +136,8 @@ export class Engine {
         return ret !== 0;
     }
     /**
-     * 0: all has come from `peer`; 1: the next bytes go to `begin..end` of the landing zone; 2: of the result; 3: to
-     * nowhere before the next fold; 4: to `begin..end` of the trailers.
+     * 0: all bytes from `peer` have been received; else read the next ones to `begin..end` of 1: the landing zone; 2: the
+     * result; 4: the trailers; 3: there is no room for them before the next fold.
      * @param {number} peer
      * @returns {number}
      */
@@ -145,7 +146,7 @@ export class Engine {
         return ret;
     }
     /**
-     * 0: nothing for `peer` now; else what is at `begin..end` of 1: the values; 2: the result; 3: the trailers.
+     * 0: nothing can be sent to `peer` now; else send `begin..end` of 1: the values; 2: the result; 3: the trailers.
      * @param {number} peer
      * @returns {number}
      */
@@ -191,7 +192,7 @@ export class Engine {
         wasm.engine_sent(this.__wbg_ptr, peer, bytes);
     }
     /**
-     * Adds the first `length` bytes of the operand to the sums of what comes from `peer`.
+     * Adds the first `length` bytes of the operand to the checksum of what is received from `peer`.
      * @param {number} peer
      * @param {number} length
      */
@@ -199,7 +200,7 @@ export class Engine {
         wasm.engine_sum_received(this.__wbg_ptr, peer, length);
     }
     /**
-     * Adds the first `length` bytes of the operand to the sums of what goes to `peer`.
+     * Adds the first `length` bytes of the operand to the checksum of what is sent to `peer`.
      * @param {number} peer
      * @param {number} length
      */
@@ -218,7 +219,63 @@ export class Engine {
 if (Symbol.dispose) Engine.prototype[Symbol.dispose] = Engine.prototype.free;
 
 /**
- * Makes the heap at least `bytes` large, so that later allocations up to that sum do not grow the memory. Growing it
+ * The name of algorithm `number`; `None` from the number of algorithms on.
+ * @param {number} number
+ * @returns {string | undefined}
+ */
+export function algorithm_name(number) {
+    try {
+        const retptr = wasm.__wbindgen_add_to_stack_pointer(-16);
+        wasm.algorithm_name(retptr, number);
+        var r0 = getDataViewMemory0().getInt32(retptr + 4 * 0, true);
+        var r1 = getDataViewMemory0().getInt32(retptr + 4 * 1, true);
+        let v1;
+        if (r0 !== 0) {
+            v1 = getStringFromWasm0(r0, r1).slice();
+            wasm.__wbindgen_export(r0, r1 * 1, 1);
+        }
+        return v1;
+    } finally {
+        wasm.__wbindgen_add_to_stack_pointer(16);
+    }
+}
+
+/**
+ * True if partial sums travel from rank to rank in algorithm `number` (algorithm.rs).
+ * @param {number} number
+ * @returns {boolean}
+ */
+export function algorithm_passes_partial_sums(number) {
+    const ret = wasm.algorithm_passes_partial_sums(number);
+    return ret !== 0;
+}
+
+/**
+ * True if algorithm `number` can run the collective number `op`.
+ * @param {number} number
+ * @param {number} op
+ * @returns {boolean}
+ */
+export function algorithm_runs(number, op) {
+    const ret = wasm.algorithm_runs(number, op);
+    return ret !== 0;
+}
+
+/**
+ * True if rank `from` of `size` sends a frame to `to` in algorithm `number`.
+ * @param {number} number
+ * @param {number} from
+ * @param {number} to
+ * @param {number} size
+ * @returns {boolean}
+ */
+export function algorithm_sends(number, from, to, size) {
+    const ret = wasm.algorithm_sends(number, from, to, size);
+    return ret !== 0;
+}
+
+/**
+ * Grows the heap to at least `bytes`, so that later allocations up to that sum do not grow the memory. Growing it later
  * would detach the views that pending reads write to.
  * @param {number} bytes
  */
@@ -231,6 +288,14 @@ export function __wbg___wbindgen_throw_be289d5034ed271b(arg0, arg1) {
 const EngineFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_engine_free(ptr >>> 0, 1));
+
+let cachedDataViewMemory0 = null;
+function getDataViewMemory0() {
+    if (cachedDataViewMemory0 === null || cachedDataViewMemory0.buffer.detached === true || (cachedDataViewMemory0.buffer.detached === undefined && cachedDataViewMemory0.buffer !== wasm.memory.buffer)) {
+        cachedDataViewMemory0 = new DataView(wasm.memory.buffer);
+    }
+    return cachedDataViewMemory0;
+}
 
 function getStringFromWasm0(ptr, len) {
     ptr = ptr >>> 0;

@@ -2,6 +2,10 @@
 /* eslint-disable */
 export const memory: WebAssembly.Memory;
 export const __wbg_engine_free: (a: number, b: number) => void;
+export const algorithm_name: (a: number, b: number) => void;
+export const algorithm_passes_partial_sums: (a: number) => number;
+export const algorithm_runs: (a: number, b: number) => number;
+export const algorithm_sends: (a: number, b: number, c: number, d: number) => number;
 export const engine_begin: (a: number) => number;
 export const engine_begin_collective: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => void;
 export const engine_bytes_from: (a: number, b: number) => number;
@@ -28,3 +32,5 @@ export const engine_sum_received: (a: number, b: number, c: number) => void;
 export const engine_sum_sent: (a: number, b: number, c: number) => void;
 export const engine_trailers_address: (a: number) => number;
 export const reserve: (a: number) => void;
+export const __wbindgen_add_to_stack_pointer: (a: number) => number;
+export const __wbindgen_export: (a: number, b: number, c: number) => void;

@@ -1,6 +1,6 @@
-//! Sums over a stream of bytes that tell whether it has arrived as it was sent.
+//! A checksum over a stream of bytes, to verify that it was received as it was sent.
 //!
-//! The stream is words x of 16 bytes, the last filled up with zeros; per half of a word, as 64 bits that wrap:
+//! The stream is words x of 16 bytes, the last padded with zeros; per half of a word, as 64 bits that wrap:
 //!
 //! ```text
 //! a += x          A += a    =  sum of (n - i) x[i]            i = 0..n
@@ -9,14 +9,14 @@
 //!
 //! A and B are sent. They hold the weighted sums of the 32-bit quarters q of the words, as those of the lower ones are
 //! A - 2^32 B. These are exact: another q changes its own by (n - i) times the difference, and two words that change
-//! places by (j - i) times theirs, both less than 2^64 for up to 2^32 words. So no flipped bit passes, no damage within 32
-//! bits, and no swap of two different words (Fletcher's sums, which wrap, would miss some of these).
+//! places by (j - i) times theirs, both less than 2^64 for up to 2^32 words. So it detects every flipped bit, all damage within 32
+//! bits, and every swap of two different words (Fletcher's sums, which wrap, would miss some of these).
 
 /// The sums of a stream so far, which may come in pieces of any lengths.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Checksum {
     sums: Sums,
-    /// The bytes of a word that is not whole yet.
+    /// The bytes of a word that is not complete yet.
     rest: [u8; WORD],
     length: usize,
 }
@@ -30,7 +30,7 @@ struct Sums {
 }
 
 impl Checksum {
-    /// Takes the next bytes of the stream.
+    /// Adds the next bytes of the stream.
     pub fn add(&mut self, mut bytes: &[u8]) {
         if self.length > 0 {
             let missing = bytes.len().min(WORD - self.length);
@@ -50,7 +50,7 @@ impl Checksum {
         self.length = rest.len();
     }
 
-    /// What is sent after the stream: A and B.
+    /// The checksum that is sent after the stream: A and B.
     pub fn finish(mut self) -> [u64; 4] {
         if self.length > 0 {
             self.rest[self.length..].fill(0);
@@ -62,7 +62,7 @@ impl Checksum {
 }
 
 impl Sums {
-    /// The compiler makes no SIMD of sums that wait for each other.
+    /// Written with SIMD, as the compiler does not vectorize sums that depend on each other.
     #[cfg(target_arch = "wasm32")]
     fn with(self, words: &[[u8; WORD]]) -> Self {
         use core::arch::wasm32::{i64x2_add, u64x2, u64x2_extract_lane, u64x2_shr, v128_load};
@@ -110,7 +110,7 @@ fn add([a, b]: [u64; 2], [c, d]: [u64; 2]) -> [u64; 2] {
     [a.wrapping_add(c), b.wrapping_add(d)]
 }
 
-/// Bytes of the sums on the wire.
+/// Bytes of a checksum on the wire.
 pub const BYTES: usize = 32;
 /// Bytes of a word.
 const WORD: usize = 16;

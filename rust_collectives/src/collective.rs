@@ -1,55 +1,62 @@
-//! Which moves a collective is by an algorithm: its parts in bytes, and the file that writes the moves down.
+//! A collective on one rank: its parts in bytes, and the moves that an algorithm makes of it.
 
+use crate::algorithm::Algorithm;
 use crate::schedule::Schedule;
-use crate::{chain, direct, ring};
 
-/// A collective, in elements. Counts per rank are in [`Parts`].
+/// Collectives, numbered as on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Collective {
-    AllReduce {
-        count: u64,
-    },
-    /// Rank r keeps the r-th part, `counts[r]` long. Direct: as the whole result; ring: at its place.
+pub enum Op {
+    AllReduce,
+    /// Rank r keeps the r-th part, `counts[r]` long: as the whole result, or at its place if partial sums travel.
     ReduceScatter,
     /// Rank r brings the r-th part, `counts[r]` long, as its whole values.
     AllGather,
-    Broadcast {
-        root: u32,
-        count: u64,
-    },
-    Reduce {
-        root: u32,
-        count: u64,
-    },
-    /// `counts[r]` elements of the values go to rank r, `result_counts[r]` of the result come from it.
-    AllToAll,
+    Broadcast,
     /// No bytes: the frames' headers are the barrier.
     Barrier,
+    Reduce,
+    /// `counts[r]` elements of the values go to rank r, `result_counts[r]` of the result come from it.
+    AllToAll,
 }
 
-/// Algorithms, numbered as on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
-    Ring,
-    Chain,
-    Direct,
-    OneShot,
-    TwoShot,
-}
-
-impl Algorithm {
-    pub const ALL: [Self; 5] = [
-        Self::Ring,
-        Self::Chain,
-        Self::Direct,
-        Self::OneShot,
-        Self::TwoShot,
+impl Op {
+    pub const ALL: [Self; 7] = [
+        Self::AllReduce,
+        Self::ReduceScatter,
+        Self::AllGather,
+        Self::Broadcast,
+        Self::Barrier,
+        Self::Reduce,
+        Self::AllToAll,
     ];
 }
 
-/// Into what parts the values and an all-to-all's result are cut, one for each rank.
+/// A collective, in elements. Counts per rank are in [`Parts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Collective {
+    pub op: Op,
+    /// Of a broadcast or reduce; else 0.
+    pub root: u32,
+    /// Elements of the values of an all-reduce, broadcast or reduce; else not used.
+    pub count: u64,
+}
+
+/// One rank's part in a collective, in bytes: what an algorithm turns into moves.
+pub struct Task<'a> {
+    pub rank: u32,
+    pub size: u32,
+    pub root: u32,
+    /// Length of the values of an all-reduce, broadcast or reduce.
+    pub bytes: u64,
+    /// Part r of the values is `offsets[r]..offsets[r + 1]`; of an all-reduce, even parts.
+    pub offsets: &'a [u64],
+    /// Part r of an all-to-all's result.
+    pub result_offsets: &'a [u64],
+}
+
+/// The parts of the values and of an all-to-all's result, one for each rank.
 pub struct Parts {
-    /// In elements; to be set before `plan`.
+    /// In elements; to be set before `write_moves`.
     pub counts: Vec<u32>,
     pub result_counts: Vec<u32>,
     /// In bytes.
@@ -67,67 +74,44 @@ impl Parts {
         }
     }
 
-    /// Writes down the moves of one rank of `ranks` = (rank, size), of elements of `unit` bytes.
-    pub fn plan(
+    /// Adds the moves of one rank of `ranks` = (rank, size), for elements of `unit` bytes.
+    pub fn write_moves(
         &mut self,
         schedule: &mut Schedule,
-        ranks: (u32, u32),
+        (rank, size): (u32, u32),
         unit: u64,
-        (collective, algorithm): (Collective, Algorithm),
+        (collective, algorithm): (Collective, &Algorithm),
     ) {
-        let (rank, size) = (ranks.0, u64::from(ranks.1));
-        if let Collective::AllReduce { count } = collective {
-            let even = (0..size).map(|chunk| count / size + u64::from(chunk < count % size));
-            cut(&mut self.offsets, even, unit);
+        let Collective { op, root, count } = collective;
+        let Some(write) = algorithm.moves_of(op) else {
+            panic!("the algorithm {algorithm:?} cannot run {op:?}");
+        };
+        if op == Op::AllReduce {
+            let ranks = u64::from(size);
+            let even = (0..ranks).map(|part| count / ranks + u64::from(part < count % ranks));
+            set_offsets(&mut self.offsets, even, unit);
         } else {
             let counts = self.counts.iter().copied().map(u64::from);
-            cut(&mut self.offsets, counts, unit);
+            set_offsets(&mut self.offsets, counts, unit);
         }
-        let offsets = &self.offsets;
-        match (collective, algorithm) {
-            (Collective::AllReduce { count }, Algorithm::OneShot) => {
-                direct::one_shot(schedule, ranks, count * unit);
-            }
-            (Collective::AllReduce { .. }, Algorithm::TwoShot) => {
-                direct::two_shot(schedule, ranks, offsets);
-            }
-            (Collective::AllReduce { .. }, Algorithm::Ring) => {
-                ring::all_reduce(schedule, rank, offsets);
-            }
-            (Collective::ReduceScatter, Algorithm::Direct) => {
-                direct::reduce_scatter(schedule, ranks, offsets);
-            }
-            (Collective::ReduceScatter, Algorithm::Ring) => {
-                ring::reduce_scatter(schedule, rank, offsets);
-            }
-            (Collective::AllGather, Algorithm::Direct) => {
-                direct::all_gather(schedule, ranks, (0, offsets));
-            }
-            (Collective::AllGather, Algorithm::Ring) => {
-                ring::all_gather(schedule, rank, (0, offsets));
-            }
-            (Collective::Broadcast { root, count }, Algorithm::Direct) => {
-                direct::broadcast(schedule, ranks, (root, count * unit));
-            }
-            (Collective::Broadcast { root, count }, Algorithm::Chain) => {
-                chain::broadcast(schedule, ranks, (root, count * unit));
-            }
-            (Collective::Reduce { root, count }, Algorithm::Direct) => {
-                direct::reduce(schedule, ranks, (root, count * unit));
-            }
-            (Collective::AllToAll, Algorithm::Direct) => {
-                let result = self.result_counts.iter().copied().map(u64::from);
-                cut(&mut self.result_offsets, result, unit);
-                direct::all_to_all(schedule, ranks, (offsets, &self.result_offsets));
-            }
-            (Collective::Barrier, Algorithm::Direct) => {}
-            _ => panic!("{collective:?} has no algorithm {algorithm:?}"),
+        if op == Op::AllToAll {
+            let counts = self.result_counts.iter().copied().map(u64::from);
+            set_offsets(&mut self.result_offsets, counts, unit);
         }
+        let task = Task {
+            rank,
+            size,
+            root,
+            bytes: count * unit,
+            offsets: &self.offsets,
+            result_offsets: &self.result_offsets,
+        };
+        write(schedule, &task);
     }
 }
 
 /// Sets the parts' offsets in bytes from their lengths in elements of `unit` bytes.
-fn cut(offsets: &mut [u64], lengths: impl Iterator<Item = u64>, unit: u64) {
+fn set_offsets(offsets: &mut [u64], lengths: impl Iterator<Item = u64>, unit: u64) {
     for (part, length) in lengths.enumerate() {
         offsets[part + 1] = offsets[part] + length * unit;
     }

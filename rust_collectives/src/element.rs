@@ -1,7 +1,7 @@
-//! What the elements of a collective are, and how they are added and compared.
+//! The element types of collectives, and how their elements are added and compared.
 //!
 //! 16-bit floats are summed in f32 and rounded once, two at a time: in words of 32 bits like their sums, so that no lane
-//! of SIMD changes its width. Nothing is rounded in a maximum, so it is taken of integers that are in the same order:
+//! of SIMD changes its width. Nothing is rounded in a maximum, so it is computed on integers that have the same order:
 //!
 //! ```text
 //! key(bits) = bits, all but the sign inverted if that is set     -inf < ... < -0 < +0 < ... < +inf

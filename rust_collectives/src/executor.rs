@@ -1,25 +1,26 @@
-//! Runs one schedule after the other: which bytes may leave now, where arriving bytes go, when a segment is folded.
+//! Executes one schedule after the other: which bytes may be sent now, where received bytes go, when a segment is folded.
 //!
-//! Values and result stay with the driver. What arrives to be copied is read straight into the result. The terms of a
-//! fold land here first, each peer's in a ring of its own, as much at a time as there is room for. Of what has come from
-//! all, at most a segment at a time, the driver copies its own term to `operand`, calls `fold`, and copies `folded` to the
-//! result: all of it stays in the cache.
+//! Values and result stay with the driver. Bytes that are only copied are read straight into the result. The terms of a
+//! fold are received here first, each peer's into a ring buffer (landing.rs). For every segment that has been received
+//! from all peers, the driver copies its own term to `operand`, calls `fold`, and copies `folded` to the result: all of it
+//! stays in the cache.
 //!
-//! The moves from and to a peer that is `checked` are followed by their sums (guards.rs) on the wire. A rank adds them to
-//! what it passes on only when those of all that went into it have come and were right. So bytes flow without waiting, and
-//! yet no rank is done before everything that its result was made of has been verified, on whatever ranks.
+//! Moves to and from a `checked` peer are followed by their checksums on the wire (peer_checksums.rs). A rank sends the
+//! checksums of bytes that it forwards only after it has received and verified the checksums of all of their inputs. So
+//! bytes flow without waiting, and yet no rank finishes before all inputs of its result have been verified on every rank.
 //!
 //! Everything is allocated by `new`; a collective of any length then runs without allocation.
 
-use crate::collective::{Algorithm, Collective, Parts};
+use crate::algorithm::Algorithm;
+use crate::collective::{Collective, Parts};
 use crate::element::{Dtype, Reduction};
-use crate::guards::{Guards, Verdict};
 use crate::landing::Landing;
+use crate::peer_checksums::{PeerChecksums, TrailerCheck};
 use crate::reduce::{self, Kind};
 use crate::schedule::{Action, Receive, Schedule, Source, Terms};
 use std::ops::Range;
 
-/// Where the bytes of the next send are.
+/// The location of the next bytes to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offer {
     /// In the values, at `begin..end`.
@@ -30,7 +31,7 @@ pub enum Offer {
     Trailer { begin: usize, end: usize },
 }
 
-/// Where the bytes of the next receive go.
+/// The destination of the next bytes to receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// Into the result, at `begin..end`.
@@ -39,11 +40,12 @@ pub enum Target {
     Landing { begin: usize, end: usize },
     /// Into the trailers, at `begin..end`.
     Trailer { begin: usize, end: usize },
-    /// Nowhere until the next fold has made room.
+    /// None before the next fold has made room.
     Full,
 }
 
-/// Bytes whose terms are all here: `own..own + bytes` of the values goes to `operand`, `folded` to `begin` of the result.
+/// Bytes whose terms have all been received: copy `own..own + bytes` of the values to `operand`, and `folded` to `begin` of
+/// the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment {
     pub own: u64,
@@ -63,14 +65,14 @@ pub struct Executor {
     schedule: Schedule,
     /// Per peer, the first send and the first receive that may be unfinished.
     current: Vec<(usize, usize)>,
-    /// The fold whose terms land.
+    /// Index of the fold whose terms are being received.
     folding: usize,
     landing: Landing,
     operand: Vec<u64>,
     folded: Vec<u64>,
-    /// Where a fold keeps its partial sums.
+    /// Memory for the partial sums of a fold.
     scratch: Vec<u64>,
-    guards: Guards,
+    checksums: PeerChecksums,
     is_damaged: bool,
 }
 
@@ -81,12 +83,12 @@ impl Executor {
         assert!(rank < size && segment > 0 && segment.is_multiple_of(8) && room.is_multiple_of(8));
         assert!(room >= segment);
         let (ranks, words) = (size as usize, segment / 8);
-        let has_lines = room.is_multiple_of(LINE) && segment.is_multiple_of(LINE);
+        let is_of_lines = room.is_multiple_of(LINE) && segment.is_multiple_of(LINE);
         Self {
             rank,
             size,
             segment: segment as u64,
-            grain: if has_lines { LINE as u64 } else { 8 },
+            grain: if is_of_lines { LINE as u64 } else { 8 },
             kind: Kind {
                 dtype: Dtype::F32,
                 reduction: Reduction::Sum,
@@ -100,7 +102,7 @@ impl Executor {
             operand: vec![0; words],
             folded: vec![0; words],
             scratch: vec![0; reduce::scratch_words(ranks)],
-            guards: Guards::new(ranks),
+            checksums: PeerChecksums::new(ranks),
             is_damaged: false,
         }
     }
@@ -119,7 +121,7 @@ impl Executor {
     pub fn begin(
         &mut self,
         collective: Collective,
-        algorithm: Algorithm,
+        algorithm: &Algorithm,
         (dtype, reduction): (Dtype, Reduction),
     ) {
         self.kind = Kind {
@@ -131,21 +133,22 @@ impl Executor {
         self.current.fill((0, 0));
         self.folding = 0;
         self.landing.begin();
-        self.guards.begin();
+        self.checksums.begin();
         self.is_damaged = false;
         if self.size > 1 {
             let (ranks, unit) = ((self.rank, self.size), dtype.bytes());
             let what = (collective, algorithm);
-            self.parts.plan(&mut self.schedule, ranks, unit, what);
+            self.parts
+                .write_moves(&mut self.schedule, ranks, unit, what);
         }
     }
 
-    /// Has sums follow the moves from and to `peer`, as it does on its side.
+    /// Sends and expects checksums after the moves to and from `peer`, which must do the same.
     pub fn check(&mut self, peer: u32) {
-        self.guards.check(peer);
+        self.checksums.check(peer);
     }
 
-    /// True once sums were not those of the bytes before them.
+    /// True once a checksum did not match the bytes before it.
     pub fn is_damaged(&self) -> bool {
         self.is_damaged
     }
@@ -155,7 +158,7 @@ impl Executor {
         let to_peer = self.schedule.sends.iter().filter(|send| send.peer == peer);
         let lengths = to_peer.map(|send| send.end - send.begin);
         lengths
-            .map(|length| self.guards.on_the_wire(peer, length))
+            .map(|length| self.checksums.on_the_wire(peer, length))
             .sum()
     }
 
@@ -165,13 +168,13 @@ impl Executor {
         let from_peer = receives.filter(|receive| receive.peer == peer);
         let lengths = from_peer.map(|receive| receive.end - receive.begin);
         lengths
-            .map(|length| self.guards.on_the_wire(peer, length))
+            .map(|length| self.checksums.on_the_wire(peer, length))
             .sum()
     }
 
-    /// The bytes that may go to `peer` now; `None` if the next ones are not there yet or none are left.
+    /// The bytes that may be sent to `peer` now; `None` if the next ones are not ready or none are left.
     pub fn next_send(&mut self, peer: u32) -> Option<Offer> {
-        if let Some((index, Range { start: begin, end })) = self.guards.trailer_to(peer) {
+        if let Some((index, Range { start: begin, end })) = self.checksums.trailer_to(peer) {
             let is_verified = self.is_verified(self.schedule.sends[index].source);
             return is_verified.then_some(Offer::Trailer { begin, end });
         }
@@ -189,10 +192,12 @@ impl Executor {
         })
     }
 
-    /// True if nothing that went into it may be damaged.
+    /// True if the checksums of all inputs of `source` have been verified.
     fn is_verified(&self, source: Source) -> bool {
         let is_right = |receive: &Receive| {
-            receive.is_verified || receive.begin == receive.end || !self.guards.checks(receive.peer)
+            receive.is_verified
+                || receive.begin == receive.end
+                || !self.checksums.checks(receive.peer)
         };
         let mut receives = self.schedule.receives.iter();
         match source {
@@ -204,48 +209,48 @@ impl Executor {
         }
     }
 
-    /// Takes note of payload for a checked `peer` before it goes, as what comes back may overwrite it before `sent` tells:
-    /// the first bytes of the operand, which follow those noted before.
+    /// Adds payload for a checked `peer` to its checksum before it is written, as received bytes may overwrite it before
+    /// `sent` is called: the first bytes of the operand, which follow those added before.
     pub fn sum_sent(&mut self, peer: u32, length: usize) {
-        self.guards
+        self.checksums
             .sum_sent(peer, &as_bytes(&self.operand)[..length]);
     }
 
-    /// Ends a message to `peer`, whose bytes were noted by `sum_sent`; returns where in the trailers its sums lie.
+    /// Ends a message to `peer`, whose bytes were added by `sum_sent`; returns the offset of its checksum in the trailers.
     pub fn message_sent(&mut self, peer: u32) -> usize {
-        self.guards.message_sent(peer)
+        self.checksums.message_sent(peer)
     }
 
-    /// Ends a message from `peer`, whose bytes were noted by `sum_received`; returns where in the trailers lies what must
-    /// follow it.
+    /// Ends a message from `peer`, whose bytes were added by `sum_received`; returns the offset of the expected checksum in
+    /// the trailers.
     pub fn message_received(&mut self, peer: u32) -> usize {
-        self.guards.message_received(peer)
+        self.checksums.message_received(peer)
     }
 
     /// `bytes` of what `next_send` offered have been written.
     pub fn sent(&mut self, peer: u32, bytes: u64) {
         let offer = self
             .next_send(peer)
-            .expect("bytes were sent that were not offered");
+            .expect("more bytes were sent than offered");
         let space = match offer {
             Offer::Own { begin, end } | Offer::Result { begin, end } => end - begin,
             Offer::Trailer { begin, end } => (end - begin) as u64,
         };
         assert!(bytes <= space, "more bytes were sent than offered");
-        if self.guards.trailer_sent(peer, bytes) {
+        if self.checksums.trailer_sent(peer, bytes) {
             return;
         }
         let index = self.current_send(peer).expect("next_send found it");
         let send = &mut self.schedule.sends[index];
         send.done += bytes;
-        if send.begin + send.done == send.end && self.guards.checks(peer) {
-            self.guards.end_send(peer, index);
+        if send.begin + send.done == send.end && self.checksums.checks(peer) {
+            self.checksums.end_send(peer, index);
         }
     }
 
-    /// Where the next bytes from `peer` go; `None` once all have come.
+    /// The destination of the next bytes from `peer`; `None` once all have been received.
     pub fn next_receive(&mut self, peer: u32) -> Option<Target> {
-        if let Some(Range { start: begin, end }) = self.guards.trailer_from(peer) {
+        if let Some(Range { start: begin, end }) = self.checksums.trailer_from(peer) {
             return Some(Target::Trailer { begin, end });
         }
         let index = self.current_receive(peer)?;
@@ -265,18 +270,18 @@ impl Executor {
         })
     }
 
-    /// Takes note of payload from a checked `peer` in the result, that `received` will tell of next: the first bytes of
-    /// the operand.
+    /// Adds payload from a checked `peer` to its checksum, before `received` is called for it: the first bytes of the
+    /// operand.
     pub fn sum_received(&mut self, peer: u32, length: usize) {
-        self.guards
+        self.checksums
             .sum_received(peer, &as_bytes(&self.operand)[..length]);
     }
 
-    /// `bytes` have been read to where `next_receive` said.
+    /// `bytes` have been read to the destination that `next_receive` returned.
     pub fn received(&mut self, peer: u32, bytes: u64) {
         let target = self
             .next_receive(peer)
-            .expect("bytes were received that were not asked for");
+            .expect("more bytes were received than asked for");
         let space = match target {
             Target::Result { begin, end } => end - begin,
             Target::Landing { begin, end } | Target::Trailer { begin, end } => (end - begin) as u64,
@@ -298,28 +303,29 @@ impl Executor {
                 self.landing.arrived(peer, bytes)
             }
         };
-        if !self.guards.checks(peer) {
+        if !self.checksums.checks(peer) {
             return;
         }
         if let Target::Landing { begin, .. } = target {
             let landed = &as_bytes(self.landing.memory())[begin..begin + bytes as usize];
-            self.guards.sum_received(peer, landed);
+            self.checksums.sum_received(peer, landed);
         }
         let Receive { begin, end, .. } = self.schedule.receives[index];
         if begin + arrived == end {
-            self.guards.end_receive(peer, index);
+            self.checksums.end_receive(peer, index);
         }
     }
 
     fn trailer_received(&mut self, peer: u32, bytes: u64) {
-        if let Some(Verdict { index, is_right }) = self.guards.trailer_received(peer, bytes) {
-            self.schedule.receives[index].is_verified = is_right;
-            self.is_damaged |= !is_right;
+        let check = self.checksums.trailer_received(peer, bytes);
+        if let Some(TrailerCheck { index, is_match }) = check {
+            self.schedule.receives[index].is_verified = is_match;
+            self.is_damaged |= !is_match;
         }
     }
 
-    /// What can be folded now: all its terms are here, and what it overwrites has been sent. It is not little, unless
-    /// nothing more will come or a ring is full.
+    /// The segment that can be folded now: all its terms have been received, and the values that it overwrites have been
+    /// sent. It is a quarter of the longest or more, unless nothing more will be received or a ring is full.
     pub fn next_fold(&self) -> Option<Segment> {
         let fold = self.schedule.folds.get(self.folding)?;
         let missing = fold.end - fold.begin - fold.done;
@@ -353,10 +359,10 @@ impl Executor {
         })
     }
 
-    /// Folds the landed terms and `operand` into `folded`, which may then be sent; the driver copies it to the result
+    /// Folds the received terms and `operand` into `folded`, which may then be sent; the driver copies it to the result
     /// before it asks for the next move.
     pub fn fold(&mut self) {
-        let bytes = self.next_fold().expect("a segment is whole").bytes;
+        let bytes = self.next_fold().expect("a segment can be folded").bytes;
         let fold = self.schedule.folds[self.folding];
         let words = bytes.div_ceil(8) as usize;
         let (size, rank) = (self.size as usize, self.rank as usize);
@@ -384,7 +390,7 @@ impl Executor {
 
     /// The trailers of all peers, in words of 8 bytes.
     pub fn trailers(&mut self) -> &mut [u64] {
-        self.guards.trailers()
+        self.checksums.trailers()
     }
 
     /// The landing zone, in words of 8 bytes.
@@ -392,12 +398,12 @@ impl Executor {
         self.landing.memory()
     }
 
-    /// Where the driver puts its own term.
+    /// The buffer into which the driver copies its own term.
     pub fn operand(&mut self) -> &mut [u64] {
         &mut self.operand
     }
 
-    /// What `fold` has made.
+    /// The output of `fold`.
     pub fn folded(&mut self) -> &mut [u64] {
         &mut self.folded
     }
@@ -430,7 +436,7 @@ fn as_bytes(words: &[u64]) -> &[u8] {
     unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), size_of_val(words)) }
 }
 
-/// Of the cache, in bytes.
+/// A cache line, in bytes.
 const LINE: usize = 64;
-/// What share of a segment is worth a fold.
+/// A fold is worth its cost from one such part of a segment on.
 const SHARE: u64 = 4;

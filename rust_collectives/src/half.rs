@@ -128,5 +128,5 @@ pub fn scaled_to_f32(sum: f32) -> f32 {
 }
 
 const INFINITY: u32 = 0x7f80_0000;
-/// The exponent of an f16, where it lies in an f32 before it is biased.
+/// The exponent of an f16, at its place in an f32, before it is biased.
 const EXPONENT_F16: u32 = 0x7c00 << 13;

@@ -1,5 +1,5 @@
-//! Where the terms of a fold land: a ring for each peer, which takes as much at a time as there is room for. All rings have
-//! byte x of the terms at the same place, so that a fold reads all of them at one.
+//! The landing zone: a ring buffer for each peer, into which the terms of a fold are received. All rings have byte x of the
+//! terms at the same offset, so that a fold reads all of them at one.
 
 use crate::schedule::{Fold, Terms};
 use std::ops::Range;
@@ -11,10 +11,10 @@ pub struct Landing {
     memory: Vec<u64>,
     /// Bytes of a ring.
     room: u64,
-    /// How much of the terms has come from each peer, and which byte of them lies first in the rings.
+    /// Bytes of the term received from each peer, and the byte of the terms that is at offset 0 of the rings.
     landed: Vec<u64>,
     base: u64,
-    /// Whose next bytes may be on their way to where `next` said.
+    /// True for a peer whose next bytes may be arriving at the place that `next` returned.
     asked: Vec<bool>,
 }
 
@@ -33,13 +33,13 @@ impl Landing {
         }
     }
 
-    /// Makes room for the terms of another fold.
+    /// Empties all rings for the terms of another fold.
     pub fn clear(&mut self) {
         self.landed.fill(0);
         self.base = 0;
     }
 
-    /// As `clear`, where nothing is on its way any more.
+    /// As `clear`, when no receive is pending.
     pub fn begin(&mut self) {
         self.clear();
         self.asked.fill(false);
@@ -55,8 +55,8 @@ impl Landing {
         &mut self.memory
     }
 
-    /// Where the next bytes of `peer`'s term go, which is `length` long and of which `done` have been folded. Empty if
-    /// there is no room.
+    /// The place for the next bytes of `peer`'s term, which is `length` bytes long, `done` of them folded. Empty if there
+    /// is no room.
     pub fn next(&mut self, peer: u32, length: u64, done: u64) -> Range<usize> {
         let slot = self.slot(peer);
         let landed = self.landed[slot];
@@ -68,7 +68,7 @@ impl Landing {
         begin..begin + space as usize
     }
 
-    /// `bytes` have come to where `next` said; returns how much of the term that makes.
+    /// `bytes` have been received at the place that `next` returned; returns the bytes received of the term so far.
     pub fn arrived(&mut self, peer: u32, bytes: u64) -> u64 {
         let slot = self.slot(peer);
         self.asked[slot] = false;
@@ -76,7 +76,7 @@ impl Landing {
         self.landed[slot]
     }
 
-    /// How much of a fold's terms has come from each peer that has one.
+    /// Bytes received of a fold's term, for each peer that has one.
     pub fn of(&self, fold: &Fold) -> impl Iterator<Item = u64> + Clone {
         let slots = match fold.terms {
             Terms::AllRanks => 0..self.landed.len(),
@@ -85,7 +85,7 @@ impl Landing {
         self.landed[slots].iter().copied()
     }
 
-    /// So many bytes of the terms, from byte `begin` on, lie without a break.
+    /// Bytes of the terms that are contiguous from byte `begin` on.
     pub fn unbroken(&self, begin: u64) -> u64 {
         self.room - self.place(begin)
     }
@@ -99,12 +99,12 @@ impl Landing {
         &self.memory[ring + (self.place(begin) / 8) as usize..][..words]
     }
 
-    /// A fold has come to `fold.done`.
+    /// `fold.done` bytes have been folded.
     pub fn folded(&mut self, fold: &Fold) {
         if fold.begin + fold.done == fold.end {
             self.clear();
         } else if !self.asked.contains(&true) && self.of(fold).all(|landed| landed == fold.done) {
-            // All rings are empty, and no read is under way to where they went on.
+            // All rings are empty, and no receive into them is pending.
             self.base = fold.done;
         }
     }

@@ -6,13 +6,13 @@
 //! n = 3: (0+1)+2       n = 4: (0+1)+(2+3)       n = 7: ((0+1)+(2+3)) + ((4+5)+6)
 //! ```
 //!
-//! So a sum over 2^a ranks, each of which brings the tree of its 2^b parts, has the bits of the tree over all 2^(a+b)
-//! parts: what is summed does not depend on how powers of two of parts lie on ranks. And a rounding error grows with the
+//! So a sum over 2^a ranks, each with the tree sum of its own 2^b parts, has the bits of the tree over all 2^(a+b) parts:
+//! the sum does not depend on how powers of two of parts are distributed over ranks. And the rounding error grows with the
 //! depth, log2 n, not with n.
 //!
-//! Four terms at a time pass through registers. If there are more, blocks of their partial sums wait in the first-level
-//! cache, like the bits of a binary counter: after group g as many pairs are added as g has ones at its end. What is
-//! left over, fewer than four terms, joins as two and one. The lanes are independent, so the compiler turns the loops into
+//! Four terms at a time are added in registers. If there are more, blocks of their partial sums are kept in the first-level
+//! cache, like the bits of a binary counter: after group g as many pairs are added as g has trailing ones. The remaining
+//! terms, fewer than four, are added as two and one. The lanes are independent, so the compiler turns the loops into
 //! SIMD without changing a bit.
 
 use crate::element::{self, Dtype, Reduction, Two};
@@ -28,7 +28,7 @@ pub struct Kind {
     pub ranks: u32,
 }
 
-/// What is reduced, each term long enough for the whole, in words so that every element is aligned.
+/// The terms, each long enough for the whole, in words so that every element is aligned.
 pub trait Terms<'a>: Iterator<Item = &'a [u64]> + Clone {}
 
 impl<'a, I: Iterator<Item = &'a [u64]> + Clone> Terms<'a> for I {}
@@ -239,7 +239,7 @@ fn any_f16<'a>(
 
 /// True if the magnitudes of all are less than 2^`limit`, at most 2^16, which is where infinity begins.
 fn is_less_f16(pairs: &[u32], limit: u32) -> bool {
-    // SAFETY: two u16 lie in each u32, which is aligned for them.
+    // SAFETY: two u16 fit in each u32, which is aligned for them.
     let halves =
         unsafe { std::slice::from_raw_parts(pairs.as_ptr().cast::<u16>(), 2 * pairs.len()) };
     let greatest = halves.iter().map(|bits| bits & 0x7fff).fold(0, u16::max);
@@ -301,7 +301,7 @@ fn blocks<'out, E: 'out>(
     out: &'out mut [u64],
     bytes: usize,
 ) -> impl Iterator<Item = (Range<usize>, &'out mut [E])> {
-    // The last half of an odd number of 16-bit floats may be one of a pair, whose other one nobody looks at.
+    // The last half of an odd number of 16-bit floats may be one of a pair, whose other half is not used.
     let length = bytes.div_ceil(size_of::<E>());
     let chunks = elements_mut(out, length).chunks_mut(BLOCK).enumerate();
     chunks.map(|(index, out)| {

@@ -1,28 +1,28 @@
-//! The moves of one collective on one rank, in bytes of the values that it takes and the result that it makes.
+//! The schedule of one collective on one rank: its moves, in bytes of the values (input) and of the result (output).
 //!
 //! ```text
-//! Send    { peer, begin..end of the values (Own) or of the result (what a receive or a fold has put there) }
+//! Send    { peer, begin..end of the values (Own) or of the result (written by a receive or a fold) }
 //! Receive { peer, begin..end of the result (Copy), or a term of a fold }
-//! Fold    { the terms of one peer or of all, and the own bytes from `own`, become begin..end of the result }
+//! Fold    { begin..end of the result = the terms of one peer or of all, reduced with the values from `own` on }
 //! ```
 //!
-//! Moves to (or from) one peer run in the order of the list. A send that passes on what a receive or a fold makes
-//! covers the same bytes and follows at most as far as that has come. That one rule pipelines every algorithm: no step
-//! waits for the whole of the step before it. Values and result may be the same memory: a fold waits until the own bytes
-//! that it overwrites have been sent.
+//! Moves to (or from) one peer run in the order of the list. A send that forwards the output of a receive or a fold
+//! covers the same bytes, and may send those that are finished. This rule alone pipelines every algorithm: no step waits
+//! for the whole of the step before it. Values and result may be the same memory: a fold waits until the values that it
+//! overwrites have been sent.
 
-/// What a send takes its bytes from.
+/// The source of a send's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The values that this rank brings.
+    /// The values of this rank.
     Own,
-    /// The result, as far as this receive has come.
+    /// The part of the result that this receive has filled so far.
     Receive(usize),
-    /// The result, as far as this fold has come.
+    /// The part of the result that this fold has computed so far.
     Fold(usize),
 }
 
-/// What happens to bytes that arrive.
+/// The use of received bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// They are part of the result.
@@ -31,12 +31,12 @@ pub enum Action {
     Term(usize),
 }
 
-/// Whose terms a fold combines, and in which order.
+/// The terms that a fold combines, and their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Terms {
-    /// Those of ranks 0, 1, ..., p-1, as a tree; this rank's own are one of them.
+    /// Those of ranks 0, 1, ..., p-1, as a tree; this rank's own values are one of them.
     AllRanks,
-    /// First what came from this peer, then this rank's own.
+    /// First those received from this peer, then this rank's own values.
     Peer(u32),
 }
 
@@ -58,13 +58,13 @@ pub struct Receive {
     pub begin: u64,
     pub end: u64,
     pub action: Action,
-    /// True once it is known to be what was sent.
+    /// True once its checksums have been received and match.
     pub is_verified: bool,
     /// Bytes in place, or folded, so far.
     pub done: u64,
 }
 
-/// `begin..end` of the result are made of terms.
+/// Reduces terms to `begin..end` of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fold {
     pub terms: Terms,
@@ -72,7 +72,7 @@ pub struct Fold {
     pub own: u64,
     pub begin: u64,
     pub end: u64,
-    /// True if no term is missing after it, so that a mean is to be divided.
+    /// True if it adds the last terms, so that a mean is divided after it.
     pub last: bool,
     /// Bytes folded so far.
     pub done: u64,
@@ -87,7 +87,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Room for `moves` of each kind, so that filling the schedule allocates nothing.
+    /// With capacity for `moves` of each kind, so that filling the schedule does not allocate.
     pub fn with_capacity(moves: usize) -> Self {
         Self {
             sends: Vec::with_capacity(moves),
@@ -107,14 +107,14 @@ impl Schedule {
         self.push_send(peer, (begin, end), Source::Own);
     }
 
-    /// Sends what the receive added last brings.
+    /// Sends the bytes of the receive that was added last.
     pub fn pass_on_received(&mut self, peer: u32) {
         let index = self.receives.len() - 1;
         let Receive { begin, end, .. } = self.receives[index];
         self.push_send(peer, (begin, end), Source::Receive(index));
     }
 
-    /// Sends what the fold added last makes.
+    /// Sends the output of the fold that was added last.
     pub fn pass_on_folded(&mut self, peer: u32) {
         let index = self.folds.len() - 1;
         let Fold { begin, end, .. } = self.folds[index];
@@ -145,7 +145,7 @@ impl Schedule {
         });
     }
 
-    /// Receives `peer`'s term of the fold added last.
+    /// Receives `peer`'s term of the fold that was added last.
     pub fn receive_term(&mut self, peer: u32) {
         let index = self.folds.len() - 1;
         let Fold { begin, end, .. } = self.folds[index];

@@ -1,15 +1,42 @@
-//! What JavaScript sees: the executor with plain numbers. Byte positions are f64, exact up to 2^53.
+//! The interface for JavaScript: the executor and the table of algorithms in plain numbers. Byte positions are f64, exact
+//! up to 2^53.
 
-use crate::collective::{Algorithm, Collective};
+use crate::algorithm::ALGORITHMS;
+use crate::collective::{Collective, Op};
 use crate::element::{Dtype, Reduction};
 use crate::executor::{Executor, Offer, Target};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Makes the heap at least `bytes` large, so that later allocations up to that sum do not grow the memory. Growing it
+/// Grows the heap to at least `bytes`, so that later allocations up to that sum do not grow the memory. Growing it later
 /// would detach the views that pending reads write to.
 #[wasm_bindgen]
 pub fn reserve(bytes: usize) {
     drop(std::hint::black_box(Vec::<u8>::with_capacity(bytes)));
+}
+
+/// The name of algorithm `number`; `None` from the number of algorithms on.
+#[wasm_bindgen]
+pub fn algorithm_name(number: usize) -> Option<String> {
+    ALGORITHMS.get(number).map(|each| each.name.to_owned())
+}
+
+/// True if algorithm `number` can run the collective number `op`.
+#[wasm_bindgen]
+pub fn algorithm_runs(number: usize, op: usize) -> bool {
+    let op = Op::ALL.get(op);
+    op.is_some_and(|&op| ALGORITHMS[number].moves_of(op).is_some())
+}
+
+/// True if rank `from` of `size` sends a frame to `to` in algorithm `number`.
+#[wasm_bindgen]
+pub fn algorithm_sends(number: usize, from: u32, to: u32, size: u32) -> bool {
+    (ALGORITHMS[number].sends)(from, to, size)
+}
+
+/// True if partial sums travel from rank to rank in algorithm `number` (algorithm.rs).
+#[wasm_bindgen]
+pub fn algorithm_passes_partial_sums(number: usize) -> bool {
+    ALGORITHMS[number].passes_partial_sums
 }
 
 /// One rank's state machine, used for one collective after the other.
@@ -33,7 +60,8 @@ impl Engine {
         }
     }
 
-    /// Starts collective number `op` (frame.ts counts them); counts per rank must have been set before.
+    /// Starts a collective; op, dtype and reduction are numbered as on the wire (call_kind.ts). Counts per rank must have
+    /// been set before.
     pub fn begin_collective(
         &mut self,
         op: u8,
@@ -43,20 +71,14 @@ impl Engine {
         root: u32,
         count: f64,
     ) {
-        let count = count as u64;
-        let collective = match op {
-            0 => Collective::AllReduce { count },
-            1 => Collective::ReduceScatter,
-            2 => Collective::AllGather,
-            3 => Collective::Broadcast { root, count },
-            4 => Collective::Barrier,
-            5 => Collective::Reduce { root, count },
-            6 => Collective::AllToAll,
-            _ => panic!("no collective has the number {op}"),
+        let collective = Collective {
+            op: Op::ALL[op as usize],
+            root,
+            count: count as u64,
         };
         self.executor.begin(
             collective,
-            Algorithm::ALL[algorithm as usize],
+            ALGORITHMS[algorithm as usize],
             (
                 Dtype::ALL[dtype as usize],
                 Reduction::ALL[reduction as usize],
@@ -72,7 +94,7 @@ impl Engine {
         self.executor.bytes_from(peer) as f64
     }
 
-    /// 0: nothing for `peer` now; else what is at `begin..end` of 1: the values; 2: the result; 3: the trailers.
+    /// 0: nothing can be sent to `peer` now; else send `begin..end` of 1: the values; 2: the result; 3: the trailers.
     pub fn next_send(&mut self, peer: u32) -> u8 {
         let (place, begin, end) = match self.executor.next_send(peer) {
             None => return 0,
@@ -88,8 +110,8 @@ impl Engine {
         self.executor.sent(peer, bytes as u64);
     }
 
-    /// 0: all has come from `peer`; 1: the next bytes go to `begin..end` of the landing zone; 2: of the result; 3: to
-    /// nowhere before the next fold; 4: to `begin..end` of the trailers.
+    /// 0: all bytes from `peer` have been received; else read the next ones to `begin..end` of 1: the landing zone; 2: the
+    /// result; 4: the trailers; 3: there is no room for them before the next fold.
     pub fn next_receive(&mut self, peer: u32) -> u8 {
         match self.executor.next_receive(peer) {
             None => 0,
@@ -113,7 +135,7 @@ impl Engine {
         self.executor.received(peer, bytes as u64);
     }
 
-    /// True if a segment can be folded: copy the values from `own` on to the operand, `fold`, and copy what is folded to
+    /// True if a segment can be folded: copy the values from `own` on to the operand, call `fold`, and copy its output to
     /// `begin..end` of the result.
     pub fn next_fold(&mut self) -> bool {
         let Some(segment) = self.executor.next_fold() else {
@@ -154,7 +176,7 @@ impl Engine {
         self.executor.result_counts().as_ptr() as usize
     }
 
-    /// Has sums follow the moves from and to `peer`.
+    /// Sends and expects checksums after the moves to and from `peer`.
     pub fn check(&mut self, peer: u32) {
         self.executor.check(peer);
     }
@@ -163,22 +185,22 @@ impl Engine {
         self.executor.is_damaged()
     }
 
-    /// Adds the first `length` bytes of the operand to the sums of what goes to `peer`.
+    /// Adds the first `length` bytes of the operand to the checksum of what is sent to `peer`.
     pub fn sum_sent(&mut self, peer: u32, length: usize) {
         self.executor.sum_sent(peer, length);
     }
 
-    /// Adds the first `length` bytes of the operand to the sums of what comes from `peer`.
+    /// Adds the first `length` bytes of the operand to the checksum of what is received from `peer`.
     pub fn sum_received(&mut self, peer: u32, length: usize) {
         self.executor.sum_received(peer, length);
     }
 
-    /// Ends a message to `peer`; returns where in the trailers its sums lie.
+    /// Ends a message to `peer`; returns the offset of its checksum in the trailers.
     pub fn message_sent(&mut self, peer: u32) -> usize {
         self.executor.message_sent(peer)
     }
 
-    /// Ends a message from `peer`; returns where in the trailers lies what must follow it.
+    /// Ends a message from `peer`; returns the offset of the expected checksum in the trailers.
     pub fn message_received(&mut self, peer: u32) -> usize {
         self.executor.message_received(peer)
     }
@@ -198,7 +220,7 @@ impl Engine {
         self.executor.operand().as_ptr() as usize
     }
 
-    /// Address of what is folded, one segment.
+    /// Address of the output of a fold, one segment.
     pub fn folded_address(&mut self) -> usize {
         self.executor.folded().as_ptr() as usize
     }

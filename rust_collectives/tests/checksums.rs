@@ -1,14 +1,14 @@
-//! Sums over streams: they depend on the bytes alone, and no flipped bit or swap passes; and a group whose moves carry them
-//! is right, or tells of the damage before anyone is done.
+//! Checksums over streams depend on the bytes alone and detect every flipped bit and swap; a group whose moves carry them
+//! gives the right result, or reports damage before any rank finishes.
 
 mod group;
 
 use group::*;
 use rust_collectives::checksum::Checksum;
-use rust_collectives::collective::{Algorithm, Collective};
+use rust_collectives::collective::Op;
 
 #[test]
-fn sums_are_those_of_their_definition_however_the_stream_is_cut() {
+fn checksums_match_their_definition_for_any_pieces_of_the_stream() {
     for length in [0, 1, 15, 16, 17, 31, 32, 33, 100, 1000, 4099] {
         let mut random = Random(length as u64 + 1);
         let bytes = random_bytes(length, &mut random);
@@ -27,7 +27,7 @@ fn sums_are_those_of_their_definition_however_the_stream_is_cut() {
 }
 
 #[test]
-fn every_flipped_bit_changes_the_sums() {
+fn every_flipped_bit_changes_the_checksum() {
     let mut bytes = random_bytes(1003, &mut Random(3));
     let whole = sums_of(&bytes);
     for bit in 0..8 * bytes.len() {
@@ -38,7 +38,7 @@ fn every_flipped_bit_changes_the_sums() {
 }
 
 #[test]
-fn every_swap_of_two_different_words_changes_the_sums() {
+fn every_swap_of_two_different_words_changes_the_checksum() {
     // In one bit only, where sums that wrap at 2^32 would agree for even distances.
     for bit in 0..128 {
         let mut words = vec![0_u128; 64];
@@ -63,9 +63,9 @@ fn every_swap_of_two_different_words_changes_the_sums() {
 }
 
 #[test]
-fn collectives_with_sums_give_the_results_of_those_without() {
+fn collectives_with_checksums_give_the_results_of_those_without() {
     for size in [2, 3, 4, 5, 8] {
-        for algorithm in ALL_REDUCE {
+        for algorithm in algorithms_of(Op::AllReduce) {
             for count in counts(size) {
                 let mut group = Group::new((0..size).map(|rank| values(rank, count)).collect());
                 check_some(&mut group, size);
@@ -78,11 +78,11 @@ fn collectives_with_sums_give_the_results_of_those_without() {
                 }
             }
         }
-        let collective = Collective::Broadcast { root: 1, count: 37 };
-        for algorithm in [Algorithm::Chain, Algorithm::Direct] {
+        for algorithm in algorithms_of(Op::Broadcast) {
             let mut group = Group::new((0..size).map(|rank| values(rank, 37)).collect());
             check_some(&mut group, size);
-            group.run(&Call::new(collective, algorithm, &[]), &mut Random(7));
+            let call = Call::rooted((Op::Broadcast, algorithm), 1, 37);
+            group.run(&call, &mut Random(7));
             for rank in 0..size {
                 assert_eq!(group.values[rank], values(1, 37));
             }
@@ -91,9 +91,9 @@ fn collectives_with_sums_give_the_results_of_those_without() {
 }
 
 #[test]
-fn nobody_is_done_with_what_a_flipped_bit_has_spoiled() {
+fn no_rank_finishes_with_a_result_damaged_by_a_flipped_bit() {
     let (size, count) = (4, 100);
-    let mut told = 0;
+    let mut reported = 0;
     for seed in 1..=600 {
         let algorithm = ALL_REDUCE[seed % 3];
         let mut random = Random(seed as u64);
@@ -125,7 +125,7 @@ fn nobody_is_done_with_what_a_flipped_bit_has_spoiled() {
             is_done && group.executors[to].is_damaged(),
             "{algorithm:?} {seed}"
         );
-        told += 1;
+        reported += 1;
         for rank in 0..size {
             let is_done = (0..size as u32).all(|peer| {
                 let executor = &mut group.executors[rank];
@@ -138,7 +138,7 @@ fn nobody_is_done_with_what_a_flipped_bit_has_spoiled() {
             );
         }
     }
-    assert_eq!(told, 600);
+    assert_eq!(reported, 600);
 }
 
 /// All pairs but those of rank 0 and the last, as between ranks on two hosts.

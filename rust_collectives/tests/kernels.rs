@@ -107,7 +107,7 @@ fn assert_same(ours: f32, theirs: f32, bits: u16) {
 }
 
 #[test]
-fn max_and_min_tell_of_a_nan_and_order_the_zeros() {
+fn max_and_min_propagate_nan_and_order_the_zeros() {
     let cases = [
         (1.0, 2.0),
         (-0.0, 0.0),
@@ -193,7 +193,7 @@ fn a_sum_of_sums_over_powers_of_two_has_the_bits_of_the_whole_sum() {
 }
 
 #[test]
-fn sixteen_bits_are_added_in_f32_and_rounded_once_whatever_they_are() {
+fn sixteen_bits_are_added_in_f32_and_rounded_once_for_all_values() {
     let length = 4 * 2048 + 3;
     for terms in [2, 3, 4, 5, 7, 8, 16] {
         // Of ordinary size; subnormal; so large that sums are infinite; any bits at all, NaN and infinity among them.

@@ -1,10 +1,12 @@
-//! The order of terms: all ranks get the same bits, and the direct algorithms those of the tree of ranks, whatever else lies
+//! The order of addition: all ranks get the same bits, and the direct algorithms those of the tree of ranks, whatever else is
 //! in the buffer.
 
 mod group;
 
 use group::*;
-use rust_collectives::collective::Algorithm;
+use rust_collectives::algorithm::Algorithm;
+use rust_collectives::collective::Op;
+use rust_collectives::direct::ONE_SHOT;
 use rust_collectives::element::{Dtype, Reduction};
 use rust_collectives::half;
 
@@ -18,14 +20,14 @@ fn big_minus_big_and_tiny_at_every_pair_of_ranks_give_all_ranks_the_same_bits() 
                 _ => 1e-7 * (rank + 1) as f32,
             };
             let terms: Vec<f32> = (0..size).map(term).collect();
-            for algorithm in ALL_REDUCE {
+            for algorithm in algorithms_of(Op::AllReduce) {
                 let inputs = (0..size).map(|rank| bytes_of([term(rank); 29]));
                 let mut group = Group::new(inputs.collect());
                 group.run(&Call::all_reduce(29, algorithm), &mut Random(7));
                 for rank in 1..size {
                     assert_eq!(group.values[rank], group.values[0], "{algorithm:?}");
                 }
-                if algorithm != Algorithm::Ring {
+                if !algorithm.passes_partial_sums {
                     assert_eq!(
                         group.values[0],
                         bytes_of([tree(&terms); 29]),
@@ -37,8 +39,13 @@ fn big_minus_big_and_tiny_at_every_pair_of_ranks_give_all_ranks_the_same_bits() 
     }
 }
 
+/// All-reduces that add all terms as one tree.
+fn in_tree_order() -> impl Iterator<Item = &'static Algorithm> {
+    algorithms_of(Op::AllReduce).filter(|algorithm| !algorithm.passes_partial_sums)
+}
+
 #[test]
-fn an_element_has_the_same_bits_whatever_shares_its_buffer() {
+fn an_element_has_the_same_bits_whatever_else_is_in_its_buffer() {
     let size = 5;
     let mut random = Random(11);
     let inputs: Vec<Vec<f32>> = (0..size)
@@ -54,7 +61,7 @@ fn an_element_has_the_same_bits_whatever_shares_its_buffer() {
         group.run(&Call::all_reduce(range.len(), algorithm), &mut Random(3));
         group.values[0].clone()
     };
-    for algorithm in [Algorithm::OneShot, Algorithm::TwoShot] {
+    for algorithm in in_tree_order() {
         let whole = sum_of(0..61, algorithm);
         let parts = [
             sum_of(0..3, algorithm),
@@ -62,7 +69,7 @@ fn an_element_has_the_same_bits_whatever_shares_its_buffer() {
             sum_of(40..61, algorithm),
         ];
         assert_eq!(whole, parts.concat());
-        assert_eq!(whole, sum_of(0..61, Algorithm::OneShot));
+        assert_eq!(whole, sum_of(0..61, &ONE_SHOT));
     }
 }
 
@@ -88,7 +95,7 @@ fn sixteen_bit_floats_are_summed_in_f32_and_rounded_once() {
                     .map(|i| tree(&inputs.iter().map(|each| widen(each[i])).collect::<Vec<_>>()))
                     .flat_map(|sum| narrow(sum / divisor).to_le_bytes())
                     .collect();
-                for algorithm in [Algorithm::OneShot, Algorithm::TwoShot] {
+                for algorithm in in_tree_order() {
                     let bytes =
                         |each: &Vec<u16>| each.iter().flat_map(|bits| bits.to_le_bytes()).collect();
                     let mut group = Group::new(inputs.iter().map(bytes).collect());
@@ -108,7 +115,7 @@ fn sixteen_bit_floats_are_summed_in_f32_and_rounded_once() {
 #[test]
 fn a_mean_is_divided_once_by_every_algorithm() {
     for size in 2..=5 {
-        for algorithm in ALL_REDUCE {
+        for algorithm in algorithms_of(Op::AllReduce) {
             let mut group = Group::new((0..size).map(|rank| values(rank, 40)).collect());
             let call = Call::all_reduce(40, algorithm).of(Dtype::F32, Reduction::Mean);
             group.run(&call, &mut Random(5));

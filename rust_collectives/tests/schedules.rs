@@ -4,14 +4,15 @@
 mod group;
 
 use group::*;
-use rust_collectives::collective::{Algorithm, Collective};
+use rust_collectives::collective::Op;
+use rust_collectives::direct::DIRECT;
 
 #[test]
 fn all_reduce_sums_everywhere() {
     let mut random = Random(1);
     for size in SIZES {
         for count in counts(size) {
-            for algorithm in ALL_REDUCE {
+            for algorithm in algorithms_of(Op::AllReduce) {
                 let mut group = Group::new((0..size).map(|rank| values(rank, count)).collect());
                 let call = Call::all_reduce(count, algorithm);
                 if size > 1 {
@@ -32,24 +33,29 @@ fn reduce_scatter_leaves_each_rank_the_sum_of_its_uneven_part() {
         for parts in uneven(size) {
             let count = parts.iter().sum::<u32>() as usize;
             let inputs = || (0..size).map(|rank| values(rank, count)).collect();
-            let own = parts.iter().map(|&part| vec![0; 4 * part as usize]);
-            let call = |algorithm| Call::new(Collective::ReduceScatter, algorithm, &parts);
-            let mut ring = Group::new(inputs());
-            ring.run(&call(Algorithm::Ring), &mut random);
-            let mut direct = Group::out_of_place(inputs(), own.collect());
-            direct.run(&call(Algorithm::Direct), &mut random);
-            let mut begin = 0;
-            for (rank, &part) in parts.iter().enumerate() {
-                let end = begin + part as usize;
-                let expected = &sums(size, count)[begin..end];
-                assert_eq!(
-                    &ring.floats(rank)[begin..end],
-                    expected,
-                    "{parts:?}, {rank}"
-                );
-                assert_eq!(direct.floats(rank), expected, "{parts:?}, rank {rank}");
-                assert_eq!(direct.values[rank], values(rank, count), "values stay");
-                begin = end;
+            for algorithm in algorithms_of(Op::ReduceScatter) {
+                let own = parts.iter().map(|&part| vec![0; 4 * part as usize]);
+                let is_in_place = algorithm.passes_partial_sums;
+                let mut group = if is_in_place {
+                    Group::new(inputs())
+                } else {
+                    Group::out_of_place(inputs(), own.collect())
+                };
+                let call = Call::new((Op::ReduceScatter, algorithm), &parts);
+                group.run(&call, &mut random);
+                let mut begin = 0;
+                for (rank, &part) in parts.iter().enumerate() {
+                    let end = begin + part as usize;
+                    let expected = &sums(size, count)[begin..end];
+                    let result = group.floats(rank);
+                    if is_in_place {
+                        assert_eq!(&result[begin..end], expected, "{call:?}, rank {rank}");
+                    } else {
+                        assert_eq!(result, expected, "{call:?}, rank {rank}");
+                        assert_eq!(group.values[rank], values(rank, count), "values stay");
+                    }
+                    begin = end;
+                }
             }
         }
     }
@@ -60,7 +66,7 @@ fn all_gather_brings_every_uneven_part_to_every_rank() {
     let mut random = Random(3);
     for size in 2..=9 {
         for parts in uneven(size) {
-            for algorithm in [Algorithm::Direct, Algorithm::Ring] {
+            for algorithm in algorithms_of(Op::AllGather) {
                 let count = parts.iter().sum::<u32>() as usize;
                 let whole = values(0, count);
                 let (mut shards, mut results, mut begin) = (vec![], vec![], 0);
@@ -73,7 +79,7 @@ fn all_gather_brings_every_uneven_part_to_every_rank() {
                     begin = end;
                 }
                 let mut group = Group::out_of_place(shards, results);
-                let call = Call::new(Collective::AllGather, algorithm, &parts);
+                let call = Call::new((Op::AllGather, algorithm), &parts);
                 group.run(&call, &mut random);
                 assert!(
                     (0..size).all(|rank| group.result(rank) == whole),
@@ -89,13 +95,10 @@ fn broadcast_brings_the_roots_values_to_every_rank() {
     let mut random = Random(4);
     for size in 2..=9 {
         for (root, count) in (0..size).flat_map(|root| [0, 1, 13].map(|count| (root, count))) {
-            for algorithm in [Algorithm::Direct, Algorithm::Chain] {
+            for algorithm in algorithms_of(Op::Broadcast) {
                 let mut group = Group::new((0..size).map(|rank| values(rank, count)).collect());
-                let collective = Collective::Broadcast {
-                    root: root as u32,
-                    count: count as u64,
-                };
-                group.run(&Call::new(collective, algorithm, &[]), &mut random);
+                let call = Call::rooted((Op::Broadcast, algorithm), root, count);
+                group.run(&call, &mut random);
                 assert!((0..size).all(|rank| group.values[rank] == values(root, count)));
             }
         }
@@ -108,11 +111,8 @@ fn reduce_sums_at_the_root_and_changes_no_other_rank() {
     for size in 2..=9 {
         for (root, count) in (0..size).flat_map(|root| [0, 1, 29].map(|count| (root, count))) {
             let mut group = Group::new((0..size).map(|rank| values(rank, count)).collect());
-            let collective = Collective::Reduce {
-                root: root as u32,
-                count: count as u64,
-            };
-            group.run(&Call::new(collective, Algorithm::Direct, &[]), &mut random);
+            let call = Call::rooted((Op::Reduce, &DIRECT), root, count);
+            group.run(&call, &mut random);
             for rank in 0..size {
                 if rank == root {
                     assert_eq!(group.floats(rank), sums(size, count));
@@ -150,7 +150,7 @@ fn all_to_all_transposes_uneven_parts() {
             (0..size).flat_map(own).collect()
         });
         let mut group = Group::out_of_place(inputs.collect(), results.collect());
-        let mut call = Call::new(Collective::AllToAll, Algorithm::Direct, &[]);
+        let mut call = Call::new((Op::AllToAll, &DIRECT), &[]);
         call.counts = (0..size)
             .map(|from| (0..size).map(|to| count(from, to) as u32).collect())
             .collect();

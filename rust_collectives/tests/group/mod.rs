@@ -3,21 +3,30 @@
 
 #![allow(dead_code)] // Each test file uses its part.
 
-use rust_collectives::collective::{Algorithm, Collective};
+use rust_collectives::algorithm::{ALGORITHMS, Algorithm};
+use rust_collectives::collective::{Collective, Op};
+use rust_collectives::direct::{ONE_SHOT, TWO_SHOT};
 use rust_collectives::element::{Dtype, Reduction};
 use rust_collectives::executor::{Executor, Offer, Target};
+use rust_collectives::ring::RING;
 use std::collections::VecDeque;
 
 pub const SEGMENT: usize = 64;
 pub const ROOM: usize = 104;
 pub const SIZES: [usize; 11] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16];
-pub const ALL_REDUCE: [Algorithm; 3] = [Algorithm::OneShot, Algorithm::TwoShot, Algorithm::Ring];
+pub static ALL_REDUCE: [&Algorithm; 3] = [&ONE_SHOT, &TWO_SHOT, &RING];
+
+/// Every algorithm of the table that can run `op`.
+pub fn algorithms_of(op: Op) -> impl Iterator<Item = &'static Algorithm> {
+    let all = ALGORITHMS.into_iter();
+    all.filter(move |algorithm| algorithm.moves_of(op).is_some())
+}
 
 /// One call, the same on all ranks.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub collective: Collective,
-    pub algorithm: Algorithm,
+    pub algorithm: &'static Algorithm,
     pub dtype: Dtype,
     pub reduction: Reduction,
     /// Per rank; for an all-to-all the elements from each rank to each.
@@ -25,16 +34,25 @@ pub struct Call {
 }
 
 impl Call {
-    pub fn all_reduce(count: usize, algorithm: Algorithm) -> Self {
-        let collective = Collective::AllReduce {
-            count: count as u64,
-        };
-        Self::new(collective, algorithm, &[])
+    pub fn all_reduce(count: usize, algorithm: &'static Algorithm) -> Self {
+        Self::rooted((Op::AllReduce, algorithm), 0, count)
     }
 
-    pub fn new(collective: Collective, algorithm: Algorithm, counts: &[u32]) -> Self {
+    /// A collective with a count, from or to `root`.
+    pub fn rooted(what: (Op, &'static Algorithm), root: usize, count: usize) -> Self {
+        let mut call = Self::new(what, &[]);
+        (call.collective.root, call.collective.count) = (root as u32, count as u64);
+        call
+    }
+
+    /// A collective with a count for each rank.
+    pub fn new((op, algorithm): (Op, &'static Algorithm), counts: &[u32]) -> Self {
         Self {
-            collective,
+            collective: Collective {
+                op,
+                root: 0,
+                count: 0,
+            },
             algorithm,
             dtype: Dtype::F32,
             reduction: Reduction::Sum,
@@ -94,14 +112,14 @@ impl Group {
 
     pub fn begin_rank(&mut self, rank: usize, call: &Call) {
         let executor = &mut self.executors[rank];
-        match call.collective {
-            Collective::AllToAll => {
+        match call.collective.op {
+            Op::AllToAll => {
                 executor.counts().copy_from_slice(&call.counts[rank]);
                 for (from, counts) in call.counts.iter().enumerate() {
                     executor.result_counts()[from] = counts[rank];
                 }
             }
-            Collective::ReduceScatter | Collective::AllGather => {
+            Op::ReduceScatter | Op::AllGather => {
                 executor.counts().copy_from_slice(&call.counts[0]);
             }
             _ => {}
@@ -170,7 +188,7 @@ impl Group {
         }
     }
 
-    /// Has sums follow the moves between these ranks.
+    /// Adds checksums to the moves between these two ranks.
     pub fn check(&mut self, one: usize, other: usize) {
         self.checked[one][other] = true;
         self.checked[other][one] = true;
