@@ -159,6 +159,7 @@ export type {
   Dtype,
   Dump,
   Elements,
+  ElementType,
   GroupCounters,
   GroupDump,
   Indices,

@@ -8,7 +8,12 @@
 
 import { Engine as WasmEngine } from "../rust_collectives/pkg/rust_collectives.js";
 import { Engine, FULL, roomBytes, segmentBytes } from "../src/distributed/calls/engine.ts";
-import { type Dtype, DTYPES, type Reduction, REDUCTIONS } from "../src/distributed/wire/frame.ts";
+import {
+  ELEMENT_TYPES,
+  type ElementType,
+  type Reduction,
+  REDUCTIONS,
+} from "../src/distributed/wire/call_kind.ts";
 
 const BYTES = 4 << 20;
 const LEAST_MS = 300;
@@ -16,17 +21,17 @@ const LEAST_RUNS = 20;
 /** Numbers on the wire (wasm.rs, frame.ts). */
 const REDUCE = 5;
 const DIRECT = 2;
-const WANTED_GBPS: { readonly [dtype in Dtype]?: number } = { f32: 15, f16: 5, bf16: 5 };
+const WANTED_GBPS: { readonly [dtype in ElementType]?: number } = { f32: 15, f16: 5, bf16: 5 };
 
 interface Kind {
   readonly size: number;
-  readonly dtype: Dtype;
+  readonly dtype: ElementType;
   readonly reduction: Reduction;
 }
 
 console.log("ranks  type  op    alone  in use  wanted   (GB/s)");
 for (const size of [2, 3, 4, 8]) {
-  for (const dtype of DTYPES) {
+  for (const dtype of ELEMENT_TYPES) {
     for (const reduction of ["sum", "mean", "max"] as const) {
       if (reduction === "mean" && (dtype === "i32" || dtype === "u32")) continue;
       const kind = { size, dtype, reduction };
@@ -46,7 +51,7 @@ function foldsAlone({ size, dtype, reduction }: Kind): number {
   const engine = new WasmEngine(0, size, roomBytes(size), segment);
   const speed = best(() => {
     const count = repeats * segment / bytesPerElement(dtype);
-    const [type, op] = [DTYPES.indexOf(dtype), REDUCTIONS.indexOf(reduction)];
+    const [type, op] = [ELEMENT_TYPES.indexOf(dtype), REDUCTIONS.indexOf(reduction)];
     engine.begin_collective(REDUCE, DIRECT, type, op, 0, count);
     let ms = 0;
     for (let each = 0; each < repeats; each++) {
@@ -95,7 +100,7 @@ function best(measure: () => number): number {
   return speed;
 }
 
-function bytesPerElement(dtype: Dtype): number {
+function bytesPerElement(dtype: ElementType): number {
   if (dtype === "f64") return 8;
   return dtype === "f16" || dtype === "bf16" ? 2 : 4;
 }

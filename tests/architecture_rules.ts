@@ -101,7 +101,10 @@ const standingCircles: readonly (readonly string[])[] = [
 const seesDistributed = ["src/tensor/exchange.ts", "src/tensor/parameter.ts"];
 
 const owners = [
-  { what: /^rust_collectives\//, owner: /^src\/distributed\/calls\/engine\.ts$/ },
+  {
+    what: /^rust_collectives\//,
+    owner: /^src\/distributed\/(calls\/engine|wire\/algorithms)\.ts$/,
+  },
   { what: /^rust_kernels\//, owner: /^src\/device\/wasm\.ts$/ },
   { what: /^src\/device\/wgsl_generated\.ts$/, owner: /^src\/device\/webgpu\/pipelines\.ts$/ },
   {

@@ -17,7 +17,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { parsePorts } from "../distributed/wire/listener.ts";
 import { allowedCores, pinned } from "../distributed/launcher/cores.ts";
-import { addressOfInterface } from "../distributed/membership/interfaces.ts";
+import { addressOfInterface } from "../distributed/membership/world_options.ts";
 import {
   launchLocalRanks,
   type RankLine,

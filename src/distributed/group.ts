@@ -10,8 +10,8 @@ import {
   type AllToAllOptions,
   bytesOf,
   type CallOptions,
-  dtypeOf,
   type Elements,
+  elementTypeOf,
   emptyLike,
   kindOf,
   type ReduceOptions,
@@ -24,7 +24,8 @@ import {
 import type { GroupHost } from "./calls/blame.ts";
 import { CallRunner, type RunnerParts } from "./calls/call_runner.ts";
 import type { Collective, Memory } from "./calls/engine.ts";
-import type { Algorithm, Dtype } from "./wire/frame.ts";
+import { algorithmNamed } from "./wire/algorithms.ts";
+import type { ElementType } from "./wire/call_kind.ts";
 
 export type { AllToAllOptions, CallOptions, Elements, ReduceOptions } from "./calls/arguments.ts";
 export type { GroupHost } from "./calls/blame.ts";
@@ -133,11 +134,11 @@ export class ProcessGroup {
     const begin = sum(counts.slice(0, this.rank));
     const part = emptyLike(values, counts[this.rank]);
     if (this.#runner === undefined) part.set(values);
-    if (algorithm !== "ring") {
+    if (!algorithmNamed(algorithm).passesPartialSums) {
       await this.#run(call, { values: bytesOf(values), result: bytesOf(part) }, options);
       return part;
     }
-    // A ring's partial sums pass through every part.
+    // Partial sums pass through every part.
     const sums = emptyLike(values, count);
     sums.set(values);
     await this.#run(call, inPlace(sums), options);
@@ -259,7 +260,7 @@ export class ProcessGroup {
     requirePeer(peer, { rank: this.rank, size: this.size, op });
     return {
       peer,
-      dtype: dtypeOf(values, op, dtype),
+      dtype: elementTypeOf(values, op, dtype),
       count: values.length,
       values: bytesOf(values),
       signal,
@@ -268,8 +269,8 @@ export class ProcessGroup {
 
   #choose(
     op: keyof AlgorithmTables,
-    { bytes, dtype }: { readonly bytes: number; readonly dtype: Dtype },
-  ): Algorithm {
+    { bytes, dtype }: { readonly bytes: number; readonly dtype: ElementType },
+  ): string {
     if (this.size === 1) return "direct";
     return algorithmFor(op, this.#algorithms[op], { size: this.size, bytes, dtype });
   }

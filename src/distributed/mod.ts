@@ -23,7 +23,7 @@ export type {
   ReduceOptions,
 } from "./group.ts";
 export type { AlgorithmOptions, TabledOp } from "./calls/algorithm_table.ts";
-export type { Dtype, Reduction } from "./wire/frame.ts";
+export type { Dtype, ElementType, Reduction } from "./wire/call_kind.ts";
 export {
   Layout,
   type LayoutOptions,

@@ -27,7 +27,8 @@
 // beyond those is computed, not measured: they need the speed of one connection where direct algorithms send to all at
 // once. So is the limit of broadcast, for which both took the same time here (1 MiB: 1150 direct, 1173 by a chain).
 
-import type { Algorithm, Dtype } from "../wire/frame.ts";
+import { algorithmNamed, ALGORITHMS } from "../wire/algorithms.ts";
+import type { ElementType } from "../wire/call_kind.ts";
 
 /** Collectives with a choice of algorithms. */
 export type TabledOp = "allReduce" | "reduceScatter" | "allGather" | "broadcast";
@@ -44,7 +45,7 @@ export type AlgorithmTables = { readonly [op in TabledOp]: AlgorithmTable };
  * @throws {TypeError | RangeError} if a text is no table, or names an algorithm that the collective does not have.
  */
 export function parseAlgorithms(options: AlgorithmOptions = {}): AlgorithmTables {
-  const known = Object.keys(CHOICES);
+  const known = Object.keys(DEFAULTS);
   const unknown = Object.keys(options).find((op) => !known.includes(op));
   if (unknown !== undefined) {
     throw new TypeError(
@@ -79,8 +80,8 @@ export class AlgorithmTable {
     }
   }
 
-  /** The algorithm for `size` ranks (2 or more) and values of `bytes` bytes in all. */
-  choose(size: number, bytes: number): Algorithm {
+  /** Name of the algorithm for `size` ranks (2 or more) and values of `bytes` bytes in all. */
+  choose(size: number, bytes: number): string {
     const holds = (at: number) => ({ from, to }: Span) => from <= at && at <= to;
     const range = this.#sections.find(holds(size))?.ranges.find(holds(bytes));
     if (range === undefined) throw new RangeError(`No algorithm for ${size} ranks, ${bytes} bytes`);
@@ -89,18 +90,22 @@ export class AlgorithmTable {
 }
 
 /**
- * What `table` says of a call of `op`. A ring would round 16-bit partial sums at every hop, so where it says ring, these take
- * the direct form.
+ * Name of the algorithm that `table` chooses for a call of `op`. One that passes partial sums on would round those of 16 bits
+ * at every hop, so 16-bit sums take another one instead.
  */
 export function algorithmFor(
   op: TabledOp,
   table: AlgorithmTable,
-  { size, bytes, dtype }: { readonly size: number; readonly bytes: number; readonly dtype: Dtype },
-): Algorithm {
-  const algorithm = table.choose(size, bytes);
+  { size, bytes, dtype }: {
+    readonly size: number;
+    readonly bytes: number;
+    readonly dtype: ElementType;
+  },
+): string {
+  const name = table.choose(size, bytes);
   const is16Bit = dtype === "f16" || dtype === "bf16";
-  if (algorithm !== "ring" || !is16Bit || op === "allGather") return algorithm;
-  return op === "allReduce" ? "two-shot" : "direct";
+  const reduces = op === "allReduce" || op === "reduceScatter";
+  return is16Bit && reduces && algorithmNamed(name).passesPartialSums ? FOR_16_BITS[op] : name;
 }
 
 interface Span {
@@ -109,19 +114,19 @@ interface Span {
 }
 
 interface Section extends Span {
-  readonly ranges: readonly (Span & { readonly algorithm: Algorithm })[];
+  readonly ranges: readonly (Span & { readonly algorithm: string })[];
 }
 
 function parseRanges(op: TabledOp, ranges: string, text: string): Section["ranges"] {
   return ranges.split(";").map((range) => {
     const [name, bytes = "0-max"] = range.split(":", 2).map((each) => each.trim());
-    const algorithm = CHOICES[op].find((each) => each === name);
-    if (algorithm === undefined) {
+    const choices = algorithmsOf(op);
+    if (!choices.includes(name)) {
       throw new TypeError(
-        `"${name}" in "${text}" is no algorithm of ${op}: it has ${CHOICES[op].join(", ")}`,
+        `"${name}" in "${text}" is no algorithm of ${op}: it has ${choices.join(", ")}`,
       );
     }
-    return { ...span(bytes, text), algorithm };
+    return { ...span(bytes, text), algorithm: name };
   });
 }
 
@@ -143,12 +148,10 @@ function requireCover(spans: readonly Span[], begin: number, fail: (gap: number)
   if (next !== Infinity) fail(next);
 }
 
-const CHOICES = {
-  allReduce: ["one-shot", "two-shot", "ring"],
-  reduceScatter: ["direct", "ring"],
-  allGather: ["direct", "ring"],
-  broadcast: ["direct", "chain"],
-} as const satisfies { readonly [op in TabledOp]: readonly Algorithm[] };
+/** Names of the engine's algorithms that can run `op`. */
+export function algorithmsOf(op: TabledOp): string[] {
+  return ALGORITHMS.filter(({ collectives }) => collectives.includes(op)).map(({ name }) => name);
+}
 
 const DEFAULTS: { readonly [op in TabledOp]: string } = {
   allReduce: "2=one-shot:0-49152;two-shot:49153-max|" +
@@ -159,3 +162,5 @@ const DEFAULTS: { readonly [op in TabledOp]: string } = {
   allGather: "2-16=direct|17-max=direct:0-1048576;ring:1048577-max",
   broadcast: "2=direct|3-max=direct:0-65536;chain:65537-max",
 };
+/** What 16-bit sums take instead of an algorithm that passes partial sums on. */
+const FOR_16_BITS = { allReduce: "two-shot", reduceScatter: "direct" } as const;

@@ -1,6 +1,6 @@
 // What is wrong with the arguments of a collective, said before anything is sent; and what kind of elements they are.
 
-import type { Dtype, Reduction } from "../wire/frame.ts";
+import type { ElementType, Reduction } from "../wire/call_kind.ts";
 
 /** Elements in memory: f32, f64, i32, u32, f16, or 16 bits whose meaning the option `dtype` gives. */
 export type Elements =
@@ -14,7 +14,7 @@ export type Elements =
 /** How a call is to run. */
 export interface CallOptions {
   /** "f16" or "bf16": what a Uint16Array holds. Other arrays tell it themselves. */
-  readonly dtype?: Dtype;
+  readonly dtype?: ElementType;
   /**
    * Gives the call up. As its peers are in the middle of it, an abort ends the job on every rank, with a `PeerLostError`
    * that names this rank. A signal that has fired before the call only rejects it, and nothing is sent.
@@ -46,14 +46,18 @@ export function sum(counts: readonly number[]): number {
  *
  * @throws {TypeError} if it is no array of elements, or another one than `dtype` says.
  */
-export function dtypeOf(values: Elements, op: string, dtype: Dtype | undefined): Dtype {
+export function elementTypeOf(
+  values: Elements,
+  op: string,
+  dtype: ElementType | undefined,
+): ElementType {
   if (values instanceof Uint16Array) {
     if (dtype === "f16" || dtype === "bf16") return dtype;
     throw new TypeError(
       `${op}() of a Uint16Array needs the option dtype, "f16" or "bf16", got ${dtype}`,
     );
   }
-  const natural = naturalDtype(values);
+  const natural = naturalType(values);
   if (natural === undefined) {
     throw new TypeError(
       `${op}() needs a Float32Array, or one of Float64, Int32, Uint32, Float16 or Uint16, got ${
@@ -67,7 +71,7 @@ export function dtypeOf(values: Elements, op: string, dtype: Dtype | undefined):
   return natural;
 }
 
-function naturalDtype(values: Elements): Dtype | undefined {
+function naturalType(values: Elements): ElementType | undefined {
   if (values instanceof Float32Array) return "f32";
   if (values instanceof Float64Array) return "f64";
   if (values instanceof Int32Array) return "i32";
@@ -80,7 +84,11 @@ function naturalDtype(values: Elements): Dtype | undefined {
  *
  * @throws {TypeError} if it is unknown, or the mean of integers.
  */
-export function reductionOf(reduction: Reduction = "sum", op: string, dtype: Dtype): Reduction {
+export function reductionOf(
+  reduction: Reduction = "sum",
+  op: string,
+  dtype: ElementType,
+): Reduction {
   if (!["sum", "mean", "max", "min"].includes(reduction)) {
     throw new TypeError(`${op}() knows sum, mean, max and min, got "${reduction}"`);
   }
@@ -90,13 +98,13 @@ export function reductionOf(reduction: Reduction = "sum", op: string, dtype: Dty
   return reduction;
 }
 
-/** What a call's elements are and how they are reduced. Throws what `dtypeOf` and `reductionOf` do. */
+/** What a call's elements are and how they are reduced. Throws what `elementTypeOf` and `reductionOf` do. */
 export function kindOf(
   values: Elements,
   op: string,
   options: ReduceOptions,
-): { readonly dtype: Dtype; readonly reduction: Reduction } {
-  const dtype = dtypeOf(values, op, options.dtype);
+): { readonly dtype: ElementType; readonly reduction: Reduction } {
+  const dtype = elementTypeOf(values, op, options.dtype);
   return { dtype, reduction: reductionOf(options.op, op, dtype) };
 }
 

@@ -73,7 +73,7 @@ export class CallRunner {
       recorder: parts.recorder.messages,
       place: () => this.#calls,
     });
-    this.#run = new CollectiveRun(this.#engine, peers, {
+    this.#run = new CollectiveRun(this.#engine, { rank: ranks.indexOf(host.rank), peers }, {
       moved: (bytes) => this.#moved(bytes),
       failed: (peer, error) => this.#guard.blame(peer, this.#running.site, error),
     });

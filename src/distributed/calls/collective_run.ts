@@ -11,6 +11,7 @@
 //
 // All of it is made once per group, and a read or write takes one promise: at 8 bytes every allocation counts.
 
+import { ALGORITHMS } from "../wire/algorithms.ts";
 import type { Engine } from "./engine.ts";
 import { type Fingerprint, HEADER_BYTES } from "../wire/frame.ts";
 import { type LaneHost, Receiver, Sender } from "./lanes.ts";
@@ -24,12 +25,17 @@ export interface RunListener {
   failed(peer: number, error: unknown): Promise<void>;
 }
 
+interface Lanes {
+  readonly to: readonly Sender[];
+  readonly from: readonly Receiver[];
+}
+
 /** Runs the collectives of one group, one at a time. */
 export class CollectiveRun {
   readonly #engine: Engine;
   readonly #listener: RunListener;
-  readonly #senders: readonly Sender[];
-  readonly #receivers: readonly Receiver[];
+  /** Per algorithm, the senders and receivers of the peers with which it exchanges frames. */
+  readonly #lanes: ReadonlyMap<string, Lanes>;
   readonly #header = new FrameHeader();
   readonly #ended = (): void => this.#end();
   #to: readonly Sender[] = [];
@@ -40,8 +46,12 @@ export class CollectiveRun {
   #reject: (error: unknown) => void = () => {};
   #failure: { readonly error: unknown } | undefined;
 
-  /** `peers` from the next rank on, round to the one before. */
-  constructor(engine: Engine, peers: readonly Peer[], listener: RunListener) {
+  /** Of group rank `rank`; `peers` from the next rank on, round to the one before. */
+  constructor(
+    engine: Engine,
+    { rank, peers }: { readonly rank: number; readonly peers: readonly Peer[] },
+    listener: RunListener,
+  ) {
     this.#engine = engine;
     this.#listener = listener;
     const lane: LaneHost = {
@@ -57,8 +67,13 @@ export class CollectiveRun {
       stoodBy: () => this.#receiveNext(),
       hasFailed: () => this.#failure !== undefined,
     };
-    this.#senders = peers.map((peer) => new Sender(peer, lane));
-    this.#receivers = peers.map((peer) => new Receiver(peer, lane));
+    const senders = peers.map((peer) => new Sender(peer, lane));
+    const receivers = peers.map((peer) => new Receiver(peer, lane));
+    const size = peers.length + 1;
+    this.#lanes = new Map(ALGORITHMS.map(({ name, sends }) => [name, {
+      to: senders.filter(({ peer }) => sends(rank, peer.rank, size)),
+      from: receivers.filter(({ peer }) => sends(peer.rank, rank, size)),
+    }]));
   }
 
   /**
@@ -66,10 +81,10 @@ export class CollectiveRun {
    * first error.
    */
   start(fingerprint: Fingerprint): Promise<void> {
-    const { algorithm } = fingerprint;
-    const isNeighbourly = algorithm === "ring" || algorithm === "chain";
-    this.#to = isNeighbourly ? this.#senders.slice(0, 1) : this.#senders;
-    this.#from = isNeighbourly ? this.#receivers.slice(-1) : this.#receivers;
+    const lanes = this.#lanes.get(fingerprint.algorithm);
+    if (lanes === undefined) throw new RangeError(`No algorithm ${fingerprint.algorithm}`);
+    this.#to = lanes.to;
+    this.#from = lanes.from;
     this.#failure = undefined;
     this.#header.write(fingerprint);
     return new Promise((resolve, reject) => {
@@ -80,7 +95,7 @@ export class CollectiveRun {
       for (const sender of this.#to) sender.start();
       // Of a two-shot, the terms, after which a receiver stands by; the other half comes to all when these are folded.
       const isShort = this.#from.every(({ expected }) => expected <= STAGING_BYTES - HEADER_BYTES);
-      if (isShort && !isNeighbourly) this.#receiveNext();
+      if (isShort) this.#receiveNext();
       else {
         for (const receiver of this.#from) if (receiver.state === "prepared") receiver.receive();
       }

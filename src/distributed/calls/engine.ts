@@ -16,17 +16,16 @@
 
 import { Engine as WasmEngine, reserve } from "../../../rust_collectives/pkg/rust_collectives.js";
 import { memory } from "../../../rust_collectives/pkg/rust_collectives_bg.wasm";
+import { ALGORITHM_NAMES } from "../wire/algorithms.ts";
 import {
-  type Algorithm,
-  ALGORITHMS,
-  type Dtype,
-  DTYPES,
-  FrameError,
+  ELEMENT_TYPES,
+  type ElementType,
   type Op,
   OPS,
   type Reduction,
   REDUCTIONS,
-} from "../wire/frame.ts";
+} from "../wire/call_kind.ts";
+import { FrameError } from "../wire/frame.ts";
 
 /** Most bytes that are folded at a time. */
 const MAX_SEGMENT_BYTES = 64 << 10;
@@ -51,8 +50,9 @@ let engines = 0;
 /** One call, as the engine needs it. */
 export interface Collective {
   readonly op: Exclude<Op, "send">;
-  readonly algorithm: Algorithm;
-  readonly dtype: Dtype;
+  /** Name of the algorithm. */
+  readonly algorithm: string;
+  readonly dtype: ElementType;
   readonly reduction: Reduction;
   /** Group rank; 0 where there is none. */
   readonly root: number;
@@ -139,8 +139,8 @@ export class Engine implements Disposable {
     if (collective.resultCounts !== undefined) this.#resultCounts.set(collective.resultCounts);
     this.#engine.begin_collective(
       OPS.indexOf(collective.op),
-      ALGORITHMS.indexOf(collective.algorithm),
-      DTYPES.indexOf(collective.dtype),
+      ALGORITHM_NAMES.indexOf(collective.algorithm),
+      ELEMENT_TYPES.indexOf(collective.dtype),
       REDUCTIONS.indexOf(collective.reduction),
       collective.root,
       collective.count,

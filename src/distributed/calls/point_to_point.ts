@@ -8,7 +8,8 @@ import type { CallGuard } from "./call_guard.ts";
 import type { CallOrder } from "./call_order.ts";
 import type { FailureSite } from "../failures/failure.ts";
 import { type Engine, TRAILER_BYTES } from "./engine.ts";
-import { type Dtype, HEADER_BYTES } from "../wire/frame.ts";
+import type { ElementType } from "../wire/call_kind.ts";
+import { HEADER_BYTES } from "../wire/frame.ts";
 import type { MessageRecorder, RunningMessage } from "../records/message_recorder.ts";
 import { FrameHeader, type Peer, STAGING_BYTES } from "./group_peer.ts";
 import type { GroupProgress, RunningCall } from "../failures/stall.ts";
@@ -17,7 +18,7 @@ import type { GroupProgress, RunningCall } from "../failures/stall.ts";
 export interface Message {
   /** Group rank of the other one. */
   readonly peer: number;
-  readonly dtype: Dtype;
+  readonly dtype: ElementType;
   /** Elements. */
   readonly count: number;
   readonly values: Uint8Array;

@@ -5,7 +5,6 @@ import {
   type AlgorithmTables,
   parseAlgorithms,
 } from "../calls/algorithm_table.ts";
-import { addressOfInterface } from "./interfaces.ts";
 import type { TlsIdentity } from "../wire/tls.ts";
 import { parsePorts, type PortRange } from "../wire/listener.ts";
 
@@ -127,6 +126,33 @@ function parseAddress(text: string): { readonly hostname: string; readonly port?
   }
   const hostname = parts[1] ?? parts[2];
   return parts[3] === undefined ? { hostname } : { hostname, port: parsePorts(parts[3]).first };
+}
+
+/** What is known of one address of this machine. */
+export type InterfaceAddress = Pick<
+  Deno.NetworkInterfaceInfo,
+  "name" | "family" | "address"
+>;
+
+/**
+ * The first IPv4 address of the interface `name`, or else its first IPv6 address that is valid beyond the link.
+ *
+ * @throws {RangeError} naming the interfaces that this machine has.
+ */
+export function addressOfInterface(
+  name: string,
+  addresses: readonly InterfaceAddress[] = Deno.networkInterfaces(),
+): string {
+  const own = addresses.filter((each) => each.name === name);
+  const found = own.find(({ family }) => family === "IPv4") ??
+    own.find(({ address }) => !address.toLowerCase().startsWith("fe80:"));
+  if (found !== undefined) return found.address;
+  const names = [...new Set(addresses.map((each) => each.name))].join(", ");
+  throw new RangeError(
+    own.length > 0
+      ? `The network interface ${name} has no address that other hosts reach`
+      : `This machine has no network interface ${name}: it has ${names}`,
+  );
 }
 
 function positive(value: number, name: string): number {

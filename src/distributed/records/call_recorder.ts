@@ -4,7 +4,9 @@
 // Two ranks' records of the same group must agree on op, dtype, reduction, root, count and counts of every call number;
 // src/cli/analyse.ts finds the first where they do not.
 
-import { ALGORITHMS, DTYPES, type Fingerprint, OPS, REDUCTIONS } from "../wire/frame.ts";
+import { ALGORITHM_NAMES } from "../wire/algorithms.ts";
+import { ELEMENT_TYPES, OPS, REDUCTIONS } from "../wire/call_kind.ts";
+import type { Fingerprint } from "../wire/frame.ts";
 import { CALL_STATES, type CallState, recordedTime } from "./call_state.ts";
 import { MessageRecorder } from "./message_recorder.ts";
 
@@ -72,8 +74,8 @@ export class CallRecorder {
     const slot = call.sequence % RECORDED_CALLS;
     this.#sequence[slot] = call.sequence;
     this.#op[slot] = OPS.indexOf(call.op);
-    this.#dtype[slot] = DTYPES.indexOf(call.dtype);
-    this.#algorithm[slot] = ALGORITHMS.indexOf(call.algorithm);
+    this.#dtype[slot] = ELEMENT_TYPES.indexOf(call.dtype);
+    this.#algorithm[slot] = ALGORITHM_NAMES.indexOf(call.algorithm);
     this.#reduction[slot] = REDUCTIONS.indexOf(call.reduction);
     this.#state[slot] = CALL_STATES.indexOf("queued");
     this.#root[slot] = call.root;
@@ -125,8 +127,8 @@ export class CallRecorder {
     return slots.sort((a, b) => this.#sequence[a] - this.#sequence[b]).map((slot) => ({
       sequence: this.#sequence[slot],
       op: OPS[this.#op[slot]],
-      dtype: DTYPES[this.#dtype[slot]],
-      algorithm: ALGORITHMS[this.#algorithm[slot]],
+      dtype: ELEMENT_TYPES[this.#dtype[slot]],
+      algorithm: ALGORITHM_NAMES[this.#algorithm[slot]],
       reduction: REDUCTIONS[this.#reduction[slot]],
       root: this.#root[slot],
       count: this.#count[slot],

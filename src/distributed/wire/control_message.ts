@@ -4,8 +4,7 @@
 //
 // The JSON is parsed into one of the kinds below or refused; nothing else of it is kept.
 
-import { checksum } from "./checksum.ts";
-import { FrameError } from "./frame.ts";
+import { checksum, FrameError } from "./frame.ts";
 import type { Address, Connection } from "./transport.ts";
 
 /** Every kind of message. */

@@ -10,36 +10,15 @@
 // peer and direction, as the schedule already tells what is in it. Over plain TCP each move in it, such as a rank's term or
 // the sum of a chunk, is followed by 32 bytes of sums (checksum.rs), which belong to the payload.
 
-import { checksum } from "./checksum.ts";
-
-/** Calls and their numbers on the wire; what is sent and received point to point is a `send`. */
-export const OPS = [
-  "allReduce",
-  "reduceScatter",
-  "allGather",
-  "broadcast",
-  "barrier",
-  "reduce",
-  "allToAll",
-  "send",
-] as const;
-/** A call. */
-export type Op = typeof OPS[number];
-/** Element types and their numbers on the wire. */
-export const DTYPES: readonly Dtype[] = ["f32", "f64", "i32", "u32", "f16", "bf16"];
-/** An element type. */
-export type Dtype = "f32" | "f64" | "i32" | "u32" | "f16" | "bf16";
-/** Algorithms and their numbers on the wire. */
-export const ALGORITHMS = ["ring", "chain", "direct", "one-shot", "two-shot"] as const;
-/** How a collective is scheduled. */
-export type Algorithm = typeof ALGORITHMS[number];
-/** Reductions and their numbers on the wire. */
-export const REDUCTIONS: readonly Reduction[] = ["sum", "mean", "max", "min"];
-/**
- * How terms become one. Integers wrap in sums, and have no mean; a NaN among floats makes `max` and `min` NaN, and -0 is
- * less than +0.
- */
-export type Reduction = "sum" | "mean" | "max" | "min";
+import { ALGORITHM_NAMES } from "./algorithms.ts";
+import {
+  ELEMENT_TYPES,
+  type ElementType,
+  type Op,
+  OPS,
+  type Reduction,
+  REDUCTIONS,
+} from "./call_kind.ts";
 
 /** Length of a header in bytes. */
 export const HEADER_BYTES = 48;
@@ -49,8 +28,9 @@ const VERSION = 2;
 /** What all ranks of a group must agree on in one call. */
 export interface Fingerprint {
   readonly op: Op;
-  readonly dtype: Dtype;
-  readonly algorithm: Algorithm;
+  readonly dtype: ElementType;
+  /** Name of the algorithm. */
+  readonly algorithm: string;
   /** "sum" where nothing is reduced. */
   readonly reduction: Reduction;
   /** The group's id, derived from its ranks. */
@@ -81,8 +61,8 @@ export function encodeHeader(header: Fingerprint & Partial<Header>, target: Uint
   putU32(target, 0, MAGIC);
   target[4] = VERSION;
   target[5] = OPS.indexOf(header.op);
-  target[6] = DTYPES.indexOf(header.dtype);
-  target[7] = ALGORITHMS.indexOf(header.algorithm);
+  target[6] = ELEMENT_TYPES.indexOf(header.dtype);
+  target[7] = ALGORITHM_NAMES.indexOf(header.algorithm);
   GROUP[0] = header.group;
   putU32(target, 8, GROUP_HALVES[0]);
   putU32(target, 12, GROUP_HALVES[1]);
@@ -140,8 +120,8 @@ export function decodeHeader(bytes: Uint8Array): Header {
   }
   return {
     op: named(OPS, view.getUint8(5), "op"),
-    dtype: named(DTYPES, view.getUint8(6), "dtype"),
-    algorithm: named(ALGORITHMS, view.getUint8(7), "algorithm"),
+    dtype: named(ELEMENT_TYPES, view.getUint8(6), "dtype"),
+    algorithm: named(ALGORITHM_NAMES, view.getUint8(7), "algorithm"),
     reduction: named(REDUCTIONS, view.getUint8(36), "reduction"),
     group: view.getBigUint64(8, true),
     sequence: view.getUint32(16, true),
@@ -169,6 +149,16 @@ export interface Caller {
   /** Global rank. */
   readonly rank: number;
   readonly header: Header;
+}
+
+/**
+ * FNV-1a, 32 bits: h <- (h xor byte) * 16777619. Detects a damaged header or message; it does not authenticate, which the
+ * proof and TLS do. Payload over a plain network has checksums of its own (checksum.rs).
+ */
+export function checksum(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
+  return hash >>> 0;
 }
 
 /** A digest of the counts per rank, so that ranks that disagree on one are told so. */

@@ -35,7 +35,7 @@ Deno.test("the defaults have an answer for every number of ranks and bytes", () 
 
 Deno.test("what is no table is refused, with what is wrong", () => {
   const refused: readonly (readonly [string, RegExp])[] = [
-    ["tree", /"tree" in "tree" is no algorithm of allReduce: it has one-shot, two-shot, ring/],
+    ["tree", /"tree" in "tree" is no algorithm of allReduce: it has ring, one-shot, two-shot/],
     ["ring:0-many", /"0-many" in .* is no range: write it like 0-8192 or 8193-max/],
     ["ring:1-max", /say nothing of 0 bytes/],
     ["ring:0-10", /say nothing of 11 bytes/],

@@ -4,18 +4,13 @@
 // MESHFACTOR_SEEDS=2000 runs as many seeds as that.
 
 import { equal, ok } from "node:assert/strict";
+import { algorithmsOf } from "../../../src/distributed/calls/algorithm_table.ts";
 import type { ProcessGroup } from "../../../src/distributed/group.ts";
 import { assertSameBits } from "../../support/assert_same_bits.ts";
 import { randomBelow } from "../../support/distributed/random_below.ts";
 import { simulateGroup } from "../../support/distributed/simulated_group.ts";
 
 const NUM_SEEDS = Number(Deno.env.get("MESHFACTOR_SEEDS") ?? 20);
-const ALGORITHMS = {
-  allReduce: ["one-shot", "two-shot", "ring"],
-  reduceScatter: ["direct", "ring"],
-  allGather: ["direct", "ring"],
-  broadcast: ["direct", "chain"],
-} as const;
 
 for (const transport of ["tcp", "unix"] as const) {
   Deno.test(`payloads longer than a write with the header are right over ${transport}, whatever is known late`, async () => {
@@ -29,10 +24,10 @@ for (const transport of ["tcp", "unix"] as const) {
         longest: pick([9_000, 40_000, 70_000, 400_000]),
         capacity: pick([20_000, 150_000, 500_000]),
         algorithms: {
-          allReduce: pick(ALGORITHMS.allReduce),
-          reduceScatter: pick(ALGORITHMS.reduceScatter),
-          allGather: pick(ALGORITHMS.allGather),
-          broadcast: pick(ALGORITHMS.broadcast),
+          allReduce: pick(algorithmsOf("allReduce")),
+          reduceScatter: pick(algorithmsOf("reduceScatter")),
+          allGather: pick(algorithmsOf("allGather")),
+          broadcast: pick(algorithmsOf("broadcast")),
         },
       }, (group) => callsInFlight(group, seed));
       for (const outcome of outcomes) {

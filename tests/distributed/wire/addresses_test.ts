@@ -1,9 +1,9 @@
 // Where ranks listen and how they find each other's way: Unix sockets, port ranges, interfaces, advertised addresses.
 
 import { deepEqual, equal, match, rejects, throws } from "node:assert/strict";
-import { addressOfInterface } from "../../../src/distributed/membership/interfaces.ts";
+import { addressOfInterface } from "../../../src/distributed/membership/world_options.ts";
 import { listenTcp, listenUnix, parsePorts } from "../../../src/distributed/wire/listener.ts";
-import { connect } from "../../../src/distributed/wire/connect.ts";
+import { connect } from "../../../src/distributed/wire/dial.ts";
 import { World } from "../../../src/distributed/world.ts";
 import { freePort } from "../../../src/distributed/launcher/free_port.ts";
 

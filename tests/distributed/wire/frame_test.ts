@@ -2,19 +2,17 @@
 
 import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
 import fc from "fast-check";
+import { ALGORITHM_NAMES } from "../../../src/distributed/wire/algorithms.ts";
+import { ELEMENT_TYPES, OPS, REDUCTIONS } from "../../../src/distributed/wire/call_kind.ts";
 import {
-  ALGORITHMS,
   decodeHeader,
   difference,
   digestCounts,
-  DTYPES,
   encodeHeader,
   FrameError,
   groupId,
   type Header,
   HEADER_BYTES,
-  OPS,
-  REDUCTIONS,
 } from "../../../src/distributed/wire/frame.ts";
 import {
   decodeMessage,
@@ -25,8 +23,8 @@ import {
 
 const header: fc.Arbitrary<Header> = fc.record({
   op: fc.constantFrom(...OPS),
-  dtype: fc.constantFrom(...DTYPES),
-  algorithm: fc.constantFrom(...ALGORITHMS),
+  dtype: fc.constantFrom(...ELEMENT_TYPES),
+  algorithm: fc.constantFrom(...ALGORITHM_NAMES),
   reduction: fc.constantFrom(...REDUCTIONS),
   group: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
   sequence: fc.nat({ max: 2 ** 32 - 1 }),
