@@ -95,8 +95,8 @@ export type {
 export type {
   AllToAllOptions,
   CallOptions,
-  Dtype,
   Elements,
+  ElementType,
   GroupCounters,
   Layout,
   ProcessGroup,

@@ -63,8 +63,8 @@ export type {
 export type {
   AllToAllOptions,
   CallOptions,
-  Dtype,
   Elements,
+  ElementType,
   GroupCounters,
   Layout,
   ProcessGroup,

@@ -6,7 +6,7 @@ import type { World } from "../../../src/distributed/world.ts";
 import { inProcessRanks } from "../../support/distributed/in_process_ranks.ts";
 import { type RankRun, runRanks } from "../../support/distributed/run_ranks.ts";
 
-const STEPS = new URL("programs/steps.ts", import.meta.url);
+const STEPS = new URL("../programs/steps.ts", import.meta.url);
 
 Deno.test("a rank killed in mid-step is named by all others within 5 s, sharing a group or not", async () => {
   let killedAt = 0;

@@ -8,8 +8,8 @@ import {
   type RunRanksOptions,
 } from "../../support/distributed/run_ranks.ts";
 
-const STEPS = new URL("programs/steps.ts", import.meta.url);
-const BRIEF = new URL("programs/brief.ts", import.meta.url);
+const STEPS = new URL("../programs/steps.ts", import.meta.url);
+const BRIEF = new URL("../programs/brief.ts", import.meta.url);
 const RANKS = 4;
 const LOSSY = ["delay", "3ms", "1ms", "loss", "1%"];
 
