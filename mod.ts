@@ -6,7 +6,8 @@
  *
  * @example
  * ```ts
- * import { Adafactor, Linear, mean, mul, RandomSource, requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { Adafactor, Linear, mean, mul } from "@meshfactor/adafactor";
+ * import { RandomSource, requestDevice, Tensor } from "@meshfactor/adafactor";
  *
  * using device = await requestDevice();
  * using layer = new Linear(device, { inFeatures: 4, outFeatures: 2, random: new RandomSource(1) });

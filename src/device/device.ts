@@ -38,7 +38,24 @@ export interface DeviceStatistics {
   readonly kernelsRun: number;
 }
 
-/** A compute device. Made by `requestDevice()`. */
+/**
+ * A compute device. Made by `requestDevice()`.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { requestDevice } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using a = device.allocate(8);
+ * using out = device.allocate(8);
+ * device.write(a, new Float32Array([1, 2]));
+ * device.run("add", { a, b: a, out }, { length: 2 }); // a kernel: out = a + b
+ * const bytes = await device.read(out);
+ * assert.deepEqual(new Float32Array(bytes.buffer), new Float32Array([2, 4]));
+ * assert.ok(device.statistics().kernelsRun >= 1);
+ * ```
+ */
 export interface Device extends Disposable {
   /** Which kind it is. */
   readonly kind: DeviceKind;

@@ -12,7 +12,22 @@ export interface RequestDeviceOptions {
   readonly kind?: DeviceKind | undefined;
 }
 
-/** The kind of device that was asked for cannot be had on this machine; the message says what to do. */
+/**
+ * The kind of device that was asked for is not available on this machine; the message says what to do.
+ *
+ * @example
+ * ```ts
+ * import { DeviceUnavailableError, requestDevice } from "@meshfactor/adafactor";
+ *
+ * try {
+ *   using device = await requestDevice({ kind: "webgpu" });
+ *   console.log(device.description);
+ * } catch (error) {
+ *   if (!(error instanceof DeviceUnavailableError)) throw error;
+ *   console.log(error.message);
+ * }
+ * ```
+ */
 export class DeviceUnavailableError extends Error {
   /** "DeviceUnavailableError" */
   override name = "DeviceUnavailableError";
@@ -20,6 +35,16 @@ export class DeviceUnavailableError extends Error {
 
 /**
  * Opens a compute device; `device.description` says in one line which one was taken and why.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { requestDevice, Tensor } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice(); // a real GPU if there is one, else the CPU
+ * using x = Tensor.from(device, [1, 2], { shape: [2] });
+ * assert.deepEqual(await x.data(), new Float32Array([1, 2]));
+ * ```
  *
  * @throws {TypeError} if there is no such kind.
  * @throws {DeviceUnavailableError} if `webgpu` is asked for and there is no adapter, or it cannot be opened.

@@ -2,6 +2,20 @@
  * Ranks: how processes find each other, the mesh that they form, its groups with their collectives, and layouts of tensors
  * that are split over them.
  *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { launch, ProcessGroupMesh } from "@meshfactor/adafactor/distributed";
+ *
+ * // A job of one rank; under the launcher it is launchFromEnv().
+ * await using world = await launch({ rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 });
+ * await using mesh = new ProcessGroupMesh(1, 1);
+ * const group = await mesh.getGroupAlongAxis(0);
+ * const values = new Float32Array([1, 2]);
+ * await group.allReduce(values); // the sum over the group's ranks
+ * assert.deepEqual(values, new Float32Array([1, 2]));
+ * ```
+ *
  * @module
  */
 

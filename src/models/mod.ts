@@ -2,6 +2,28 @@
  * Transformers of several families, loaded from and saved to folders as Hugging Face has them, split over ranks by
  * `parallelize()`.
  *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { RandomSource, requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { BertClassifier, newModel } from "@meshfactor/adafactor/models";
+ *
+ * using device = await requestDevice();
+ * const config = {
+ *   architectures: ["BertForSequenceClassification"],
+ *   model_type: "bert",
+ *   vocab_size: 32,
+ *   hidden_size: 8,
+ *   num_hidden_layers: 1,
+ *   num_attention_heads: 2,
+ *   intermediate_size: 16,
+ * };
+ * using model = newModel(device, config, { random: new RandomSource(1), model: BertClassifier });
+ * using tokens = Tensor.from(device, Uint32Array.of(1, 2, 3), { shape: [1, 3] });
+ * using logits = await model.forward({ tokens });
+ * assert.deepEqual(logits.shape, [1, 2]);
+ * ```
+ *
  * @module
  */
 

@@ -1,6 +1,19 @@
 /**
  * Tensors, automatic differentiation, differentiable ops and layers, whole and split over tensor-parallel ranks.
  *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { requestDevice } from "@meshfactor/adafactor";
+ * import { attention, Tensor } from "@meshfactor/adafactor/nn";
+ *
+ * using device = await requestDevice();
+ * // [batch, tokens, heads, features]: a token sees itself and those before it.
+ * using x = Tensor.from(device, new Float32Array(2 * 3 * 8).fill(1), { shape: [2, 3, 2, 4] });
+ * using y = attention(x, x, x, { visible: "causal" });
+ * assert.deepEqual(await y.data(), await x.data());
+ * ```
+ *
  * @module
  */
 

@@ -2,6 +2,24 @@
  * Optimizers: Adafactor on one device and distributed, presets, schedules of the learning rate, and the state of other
  * libraries' optimizers.
  *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { mean, mul, Parameter, requestDevice } from "@meshfactor/adafactor";
+ * import { Adafactor, cosineSchedule, presets } from "@meshfactor/adafactor/optim";
+ *
+ * using device = await requestDevice();
+ * using weight = new Parameter(device, [1, 2, 3, 4], { shape: [2, 2] });
+ * using optim = new Adafactor([weight], { ...presets.optax, lr: cosineSchedule(0.1, { steps: 10 }) });
+ * for (let step = 1; step <= 10; step++) {
+ *   using loss = mean(mul(weight, weight));
+ *   await optim.backward(loss);
+ *   await optim.step();
+ *   optim.zeroGrad();
+ * }
+ * assert.ok((await weight.data())[3] < 4);
+ * ```
+ *
  * @module
  */
 
