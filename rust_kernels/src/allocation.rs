@@ -1,4 +1,4 @@
-//! Memory: for the host's buffers, and scratch within a kernel. What cannot be had is a value, never a bare trap.
+//! Memory for the host's buffers, and scratch memory within a kernel. Running out is a value, not a trap.
 
 use std::alloc::{Layout, alloc, dealloc};
 use wasm_bindgen::prelude::*;
@@ -16,14 +16,14 @@ pub fn allocate(bytes: usize) -> *mut u8 {
     }
 }
 
-/// Frees what `allocate(bytes)` gave.
+/// Frees memory from `allocate(bytes)`.
 #[wasm_bindgen]
 pub fn release(pointer: *mut u8, bytes: usize) {
-    // SAFETY: the host gives back exactly what it took; the layout was valid then.
+    // SAFETY: the host gives back a pointer and a size from `allocate`, where the layout was valid.
     unsafe { dealloc(pointer, Layout::from_size_align_unchecked(bytes, ALIGNMENT)) };
 }
 
-/// There is no memory for so many bytes of scratch.
+/// No memory for this many bytes of scratch.
 #[derive(Debug)]
 pub struct OutOfMemory {
     pub bytes: usize,

@@ -1,6 +1,6 @@
 //! A kernel's arguments, turned into slices.
 //!
-//! Each kernel is a safe function on slices. Beside it, in the `exports` of its file, is its WASM export, which src/device/wasm/
+//! Each kernel is a safe function on slices. JointReader it, in the `exports` of its file, is its WASM export, which src/device/wasm/
 //! calls: it has the kernel's name and takes the operands as pointers, then the parameters, both in the order and by the names
 //! (in snake case) of the kernel's entry in src/device/kernels/. A kernel with an operand `blocks` takes its parameters as a
 //! pointer to a `repr(C)` struct instead (blocks/block_calls.rs). tests/device/wasm_exports_test.ts compares them all.
@@ -29,7 +29,7 @@ pub fn read_u32<'a>(pointer: InU32, count: usize) -> &'a [u32] {
     unsafe { core::slice::from_raw_parts(pointer, count) }
 }
 
-/// `count` indices, all below `limit` or `other`; else an error, before anything is written.
+/// `count` indices, each below `limit` or equal to `other`; else throws, before anything is written.
 pub fn read_indices<'a>(
     kernel: &str,
     indices: InU32,
@@ -46,10 +46,12 @@ pub fn read_indices<'a>(
     indices
 }
 
+/// `length` elements.
 pub fn read<'a>(pointer: In, length: usize) -> &'a [f32] {
     read_at(pointer, 0, length)
 }
 
+/// `length` elements from `offset` on.
 pub fn read_at<'a>(pointer: *const f32, offset: usize, length: usize) -> &'a [f32] {
     // An empty operand's pointer and offset may be anything.
     if length == 0 {
@@ -59,10 +61,12 @@ pub fn read_at<'a>(pointer: *const f32, offset: usize, length: usize) -> &'a [f3
     unsafe { core::slice::from_raw_parts(pointer.add(offset), length) }
 }
 
+/// `length` elements, to be written.
 pub fn write<'a>(pointer: Out, length: usize) -> &'a mut [f32] {
     write_at(pointer, 0, length)
 }
 
+/// `length` elements from `offset` on, to be written.
 pub fn write_at<'a>(pointer: Out, offset: usize, length: usize) -> &'a mut [f32] {
     if length == 0 {
         return &mut [];
@@ -71,7 +75,7 @@ pub fn write_at<'a>(pointer: Out, offset: usize, length: usize) -> &'a mut [f32]
     unsafe { core::slice::from_raw_parts_mut(pointer.add(offset), length) }
 }
 
-/// How the elements of an operand are stored, by the numbers of src/device/storage_types.ts; none for f32.
+/// The 16-bit format with a number of src/device/storage_types.ts; None for f32.
 pub fn half_format(storage: u32) -> Option<Half> {
     match storage {
         0 => None,
@@ -105,7 +109,7 @@ pub fn write_stored<'a>(pointer: Out, storage: u32, offset: usize, length: usize
     }
 }
 
-/// A JavaScript error that names the size; nothing was written yet.
+/// The value, or a JavaScript error that names the size; a kernel allocates before it writes.
 pub fn or_throw<T>(result: Result<T, OutOfMemory>) -> T {
     match result {
         Ok(value) => value,

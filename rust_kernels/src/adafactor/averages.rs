@@ -3,16 +3,16 @@
 use crate::blocks::block_table::Block;
 use crate::blocks::trees::tree;
 
-/// Sums over the whole parameter for each row, for each column, and slots of sums for each matrix.
+/// Sums over the whole parameter: of each row, of each column, and in slots of each matrix.
 pub struct Sums<'a> {
     pub rows: &'a [f32],
     pub cols: &'a [f32],
     pub totals: &'a [f32],
 }
 
-/// `moments` = R[batch, rows], C[batch, cols], M[batch], moved on by the sums of gradients that count `scale` times, and
-/// `factors` = scale rsqrt(R / max(M, meanFloor)), rsqrt(C), the cap. Under no root stands less than the smallest normal
-/// number, so that all of them are finite.
+/// Updates `moments` = R[batch, rows], C[batch, cols], M[batch] from the sums of gradients, which are to be multiplied by `scale`,
+/// and writes `factors` = scale rsqrt(R / max(M, meanFloor)), rsqrt(C), the cap. No root is taken of less than the smallest normal
+/// number, so that all factors are finite.
 pub fn averages(
     block: &Block,
     take: f32,

@@ -3,11 +3,13 @@
 use crate::adafactor::tile_sums::{Rows, squares_of_rows};
 use crate::adafactor::updates::Update;
 use crate::blocks::block_table::Steps;
-use crate::blocks::stored_runs::{Buffers, Rounding, buffers, close_rows, open_rows, read_rows};
+use crate::blocks::stored_runs::{
+    Buffers, Rounding, buffers, load_rows, load_rows_mut, store_rows,
+};
 use crate::blocks::tiles::{ABREAST, Run};
 use crate::simd::f32x4::F32x4;
 use crate::simd::groups::for_each_column;
-use crate::storage::half::Plain;
+use crate::storage::half::F32;
 use crate::storage::stored::StoredMut;
 
 /// CAME's residuals u / d - momentum, run by run, while momentum <- beta1 momentum + take u.
@@ -32,8 +34,8 @@ impl Rows for Residuals<'_> {
         let keep = F32x4::splat(self.update.block.beta1);
         let (take, share) = (F32x4::splat(self.steps.take), F32x4::splat(1.0 / self.steps.d));
         let factors = self.update.factors::<ROWS, true>(run);
-        let grads = read_rows::<ROWS>(self.update.grad, run, &mut self.grads);
-        let momenta = open_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta);
+        let grads = load_rows::<ROWS>(self.update.grad, run, &mut self.grads);
+        let momenta = load_rows_mut::<ROWS>(&mut self.momentum, run, &mut self.momenta);
         let mut rows = self.residuals.iter_mut();
         let rows = core::array::from_fn(|_| &mut rows.next().expect("ROWS buffers")[..run.len()]);
         let (reads, writes) = ([grads], [momenta, rows]);
@@ -42,9 +44,9 @@ impl Rows for Residuals<'_> {
             let m = keep * m + take * u;
             [m, share * u - m]
         });
-        close_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta, &Rounding::ToNearest);
+        store_rows::<ROWS>(&mut self.momentum, run, &mut self.momenta, &Rounding::ToNearest);
         let rows = core::array::from_fn(|row| &self.residuals[row][..run.len()]);
-        squares_of_rows::<Plain, ROWS>(rows, columns)
+        squares_of_rows::<F32, ROWS>(rows, columns)
     }
 }
 

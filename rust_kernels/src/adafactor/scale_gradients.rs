@@ -1,4 +1,4 @@
-//! By how much all gradients are multiplied, which clips their common norm, and the guard, which is set where they are not finite.
+//! The factor of all gradients, which clips their global norm, and the guard, which is set where gradients are not finite.
 
 /// Whether a value is NaN or infinite, by its exponent bits.
 pub fn is_unbounded(x: f32) -> bool {

@@ -1,5 +1,5 @@
-//! Parts of a block's sums, and the slots that hold them: a part's tiles are added in ascending order, in f64; parts as balanced
-//! trees, in f32, as ranks' sums are added by the all-reduce (src/device/block_table.ts says why).
+//! The parts of a block's sums, and the slots that hold them: a part's tiles are added in ascending order, in f64; parts as
+//! balanced trees, in f32, as the all-reduce adds ranks' sums (src/device/block_table.ts).
 
 use crate::blocks::block_table::Block;
 use crate::blocks::trees::tree;
@@ -13,7 +13,7 @@ pub fn add_slots(block: &Block, slots: &[f32]) -> f32 {
     })
 }
 
-/// The tree over a part of the rows' parts of columns, of the matrices given.
+/// The tree over the parts of the columns, of part `i` of the rows in the matrices given.
 pub fn rows_part(block: &Block, tiles: &[f32], matrices: Range<usize>, i: usize) -> f32 {
     let (down, across) = (block.down(), block.across());
     tree(0..across.parts, &|j| {
@@ -28,11 +28,12 @@ pub fn rows_part(block: &Block, tiles: &[f32], matrices: Range<usize>, i: usize)
     })
 }
 
-/// The rows' parts that count for a slot: all, where there is one slot.
+/// The parts of the rows that a slot sums: all, where there is one slot only.
 pub fn row_parts(block: &Block, slot: usize) -> Range<usize> {
     parts_of(slot, block.row_slots, block.first_row_slot, block.parts_down)
 }
 
+/// The parts of the batch that a slot sums.
 pub fn batch_parts(block: &Block, slot: usize) -> Range<usize> {
     parts_of(slot, block.batch_slots, block.first_batch_slot, block.parts_batch)
 }

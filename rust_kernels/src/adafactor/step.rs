@@ -5,16 +5,16 @@ use crate::allocation::OutOfMemory;
 use crate::blocks::block_table::Steps;
 use crate::blocks::changed_rows::Change;
 use crate::blocks::param::Param;
-use crate::blocks::stored_runs::{Buffers, buffers, open_rows, read_rows};
+use crate::blocks::stored_runs::{Buffers, buffers, load_rows, load_rows_mut};
 use crate::blocks::tiles::{Run, sum_tiles_by_row};
 use crate::simd::f32x4::F32x4;
 use crate::simd::groups::for_each_column;
 use crate::storage::bf16::Bf16;
 use crate::storage::f16::F16;
-use crate::storage::half::{Half, Plain};
+use crate::storage::half::{F32, Half};
 use crate::storage::stored::{Stored, StoredMut};
 
-/// The step, and tiles' sums of the new p^2.
+/// Takes the step, and writes tiles' sums of the new p^2.
 pub fn step(
     update: &Update,
     steps: &Steps,
@@ -34,7 +34,7 @@ pub fn step(
     })
 }
 
-/// The update is what is taken from the parameter, a / d included.
+/// A pass of the step; its update includes the factor a / d.
 struct PlainStep<'a> {
     decay: f32,
     param: Param<'a>,
@@ -43,7 +43,7 @@ struct PlainStep<'a> {
 }
 
 impl PlainStep<'_> {
-    /// A row in 16 bits, without decay and where no factor reaches the cap: the same bits, sooner.
+    /// A row in 16 bits, without decay and where no factor reaches the cap: the same bits in fewer instructions.
     #[inline(never)]
     fn lean_row(&mut self, update: &Update, run: &Run) -> f32 {
         let factor = update.factors::<1, false>(run).row();
@@ -59,7 +59,7 @@ impl PlainStep<'_> {
             (StoredMut::Half(Half::Bf16, p), Stored::Half(Half::Bf16, g)) => {
                 change.rows::<Bf16, Bf16, _>(&g[at.clone()], [&mut p[at]])
             }
-            // Where types are mixed, widening the gradients takes longer than what would be saved.
+            // Where types are mixed, widening the gradients takes longer than this saves.
             _ => return self.row(update, run),
         };
         sum.unwrap_or_else(|| self.take::<true>(update, run))
@@ -84,10 +84,10 @@ impl PlainStep<'_> {
                 change.rows::<Bf16, Bf16, _>(&g[at.clone()], [&mut p[at]])
             }
             (StoredMut::Half(format, p), grad) => {
-                let ([grad], p) = (read_rows(grad, run, &mut self.grads), [&mut p[at]]);
+                let ([grad], p) = (load_rows(grad, run, &mut self.grads), [&mut p[at]]);
                 match format {
-                    Half::F16 => change.rows::<F16, Plain, _>(grad, p),
-                    Half::Bf16 => change.rows::<Bf16, Plain, _>(grad, p),
+                    Half::F16 => change.rows::<F16, F32, _>(grad, p),
+                    Half::Bf16 => change.rows::<Bf16, F32, _>(grad, p),
                 }
             }
             (StoredMut::F32(_), _) => None,
@@ -100,19 +100,19 @@ impl PlainStep<'_> {
     fn take<const CAPPED: bool>(&mut self, update: &Update, run: &Run) -> f32 {
         let decay = F32x4::splat(self.decay);
         let factors = update.factors::<1, CAPPED>(run);
-        let grad = read_rows::<1>(update.grad, run, &mut self.grads);
-        let param = open_rows::<1>(&mut self.param.values, run, &mut self.params);
+        let grad = load_rows::<1>(update.grad, run, &mut self.grads);
+        let param = load_rows_mut::<1>(&mut self.param.values, run, &mut self.params);
         let mut sum = F32x4::splat(0.0);
         for_each_column(factors.cols, [grad], [param], |_, factor, [grad], [p]| {
             let p = stepped(p, decay, factors.update(0, grad, factor));
             sum += p * p;
             [p]
         });
-        self.param.close(run, &mut self.params).unwrap_or(sum.sum())
+        self.param.store(run, &mut self.params).unwrap_or(sum.sum())
     }
 }
 
-/// With no decay p less the update, to the last bit.
+/// p less its decay and the update; without decay exactly p - update.
 #[inline(always)]
 fn stepped(p: F32x4, decay: F32x4, update: F32x4) -> F32x4 {
     p - (decay * p + update)

@@ -5,7 +5,7 @@ use crate::adafactor::updates::Update;
 use crate::allocation::OutOfMemory;
 use crate::blocks::block_table::Steps;
 use crate::blocks::param::Param;
-use crate::blocks::stored_runs::{buffers, open_rows, read_rows};
+use crate::blocks::stored_runs::{buffers, load_rows, load_rows_mut};
 use crate::blocks::tiles::sum_tiles_by_row;
 use crate::simd::f32x4::F32x4;
 use crate::simd::groups::for_each_column;
@@ -25,10 +25,10 @@ pub fn step_cautious(
     sum_tiles_by_row(update.block, tiles, |run| {
         let factors = update.factors::<1, true>(run);
         let reads = [
-            read_rows::<1>(update.grad, run, &mut grads),
-            read_rows::<1>(momentum, run, &mut momenta),
+            load_rows::<1>(update.grad, run, &mut grads),
+            load_rows::<1>(momentum, run, &mut momenta),
         ];
-        let open = open_rows::<1>(&mut param.values, run, &mut params);
+        let open = load_rows_mut::<1>(&mut param.values, run, &mut params);
         let mut sum = F32x4::splat(0.0);
         for_each_column(factors.cols, reads, [open], |_, factor, [grad, m], [p]| {
             let taken = factors.update(0, grad, factor);
@@ -36,7 +36,7 @@ pub fn step_cautious(
             sum += p * p;
             [p]
         });
-        param.close(run, &mut params).unwrap_or(sum.sum())
+        param.store(run, &mut params).unwrap_or(sum.sum())
     })
 }
 

@@ -5,7 +5,9 @@ use crate::allocation::OutOfMemory;
 use crate::blocks::block_table::Steps;
 use crate::blocks::changed_rows::Change;
 use crate::blocks::param::Param;
-use crate::blocks::stored_runs::{Buffers, Rounding, buffers, close_rows, open_rows, read_rows};
+use crate::blocks::stored_runs::{
+    Buffers, Rounding, buffers, load_rows, load_rows_mut, store_rows,
+};
 use crate::blocks::tiles::{Run, sum_tiles_by_row};
 use crate::simd::f32x4::F32x4;
 use crate::simd::groups::for_each_column;
@@ -31,7 +33,7 @@ pub fn step_momentum(
     })
 }
 
-/// The update is what the momentum takes of it.
+/// A pass of the step; its update includes the factor `take`.
 struct MomentumStep<'a> {
     steps: &'a Steps,
     param: Param<'a>,
@@ -73,17 +75,17 @@ impl MomentumStep<'_> {
     fn take(&mut self, update: &Update, run: &Run) -> f32 {
         let change = self.change(update);
         let factors = update.factors::<1, true>(run);
-        let grad = read_rows::<1>(update.grad, run, &mut self.grads);
-        let param = open_rows::<1>(&mut self.param.values, run, &mut self.params);
-        let momentum = open_rows::<1>(&mut self.momentum, run, &mut self.momenta);
+        let grad = load_rows::<1>(update.grad, run, &mut self.grads);
+        let param = load_rows_mut::<1>(&mut self.param.values, run, &mut self.params);
+        let momentum = load_rows_mut::<1>(&mut self.momentum, run, &mut self.momenta);
         let mut sum = F32x4::splat(0.0);
         for_each_column(factors.cols, [grad], [param, momentum], |_, factor, [grad], old| {
             let [p, m] = change(factors.update(0, grad, factor), old);
             sum += p * p;
             [p, m]
         });
-        close_rows::<1>(&mut self.momentum, run, &mut self.momenta, &Rounding::ToNearest);
-        self.param.close(run, &mut self.params).unwrap_or(sum.sum())
+        store_rows::<1>(&mut self.momentum, run, &mut self.momenta, &Rounding::ToNearest);
+        self.param.store(run, &mut self.params).unwrap_or(sum.sum())
     }
 
     #[inline(always)]

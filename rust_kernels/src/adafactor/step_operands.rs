@@ -8,6 +8,7 @@ use crate::blocks::param::Param;
 use crate::blocks::stored_runs::Rounding;
 use crate::operands::*;
 
+/// The parameters of a step without momentum.
 #[repr(C)]
 pub struct StepParams {
     pub run: TileRun,
@@ -17,13 +18,14 @@ pub struct StepParams {
     pub stochastic: u32,
 }
 
+/// The parameters of a step with momentum.
 #[repr(C)]
 pub struct StepMomentumParams {
     pub step: StepParams,
     pub momentum: StoredOperand,
 }
 
-/// What all steps are given.
+/// The operands of a call.
 pub struct StepOperands {
     pub grad: In,
     pub blocks: Records<Block>,
@@ -35,7 +37,7 @@ pub struct StepOperands {
 }
 
 impl StepOperands {
-    /// Calls `step` for every block of the run; where the guard is set only the parameters' squares are summed.
+    /// Calls `step` for every block of the run; where the guard is set, sums the parameters' squares instead.
     pub fn run(
         &self,
         params: &StepParams,

@@ -4,12 +4,13 @@ use crate::adafactor::updates::Update;
 use crate::allocation::OutOfMemory;
 use crate::blocks::block_operands::{StoredOperand, TileRun};
 use crate::blocks::block_table::Steps;
-use crate::blocks::stored_runs::{Rounding, buffers, close_rows, open_rows, read_rows};
+use crate::blocks::stored_runs::{Rounding, buffers, load_rows, load_rows_mut, store_rows};
 use crate::blocks::tiles::sum_tiles_by_row;
 use crate::simd::f32x4::F32x4;
 use crate::simd::groups::for_each_column;
 use crate::storage::stored::StoredMut;
 
+/// The parameters of a pass that changes the momentum only.
 #[repr(C)]
 pub struct TileMomentumParams {
     pub run: TileRun,
@@ -18,7 +19,7 @@ pub struct TileMomentumParams {
     pub factors_length: u32,
 }
 
-/// momentum <- beta1 momentum + take u, and how many elements of it in each tile have, as stored, the sign of take u.
+/// momentum <- beta1 momentum + take u; tiles = how many of its elements, as stored, have the sign of take u.
 pub fn tile_momentum(
     update: &Update,
     steps: &Steps,
@@ -31,8 +32,8 @@ pub fn tile_momentum(
     let update = &update.times(steps.take);
     sum_tiles_by_row(update.block, tiles, |run| {
         let factors = update.factors::<1, true>(run);
-        let grad = read_rows::<1>(update.grad, run, &mut grads);
-        let open = open_rows::<1>(&mut momentum, run, &mut momenta);
+        let grad = load_rows::<1>(update.grad, run, &mut grads);
+        let open = load_rows_mut::<1>(&mut momentum, run, &mut momenta);
         let mut count = F32x4::splat(0.0);
         for_each_column(factors.cols, [grad], [open], |_, factor, [grad], [m]| {
             let taken = factors.update(0, grad, factor);
@@ -40,7 +41,7 @@ pub fn tile_momentum(
             count += where_aligned(m, taken, one);
             [m]
         });
-        let closed = close_rows::<1>(&mut momentum, run, &mut momenta, &Rounding::ToNearest);
+        let closed = store_rows::<1>(&mut momentum, run, &mut momenta, &Rounding::ToNearest);
         let Some(stored) = closed else { return count.sum() };
         let mut count = F32x4::splat(0.0);
         for_each_column(factors.cols, [grad, stored], [], |_, factor, [grad, m], []| {
@@ -51,10 +52,10 @@ pub fn tile_momentum(
     })
 }
 
-/// `value` in the lanes where a and b have one sign, else 0.
+/// `value` in the lanes where a and b have the same sign, else 0.
 #[inline(always)]
 pub fn where_aligned(a: F32x4, b: F32x4, value: F32x4) -> F32x4 {
-    // As if the product were above 0: what is subnormal counts as 0.
+    // A product that is subnormal counts as 0.
     (a * b).where_ge(F32x4::splat(f32::MIN_POSITIVE), value, F32x4::splat(0.0))
 }
 

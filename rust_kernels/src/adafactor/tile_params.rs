@@ -2,16 +2,16 @@
 
 use crate::allocation::OutOfMemory;
 use crate::blocks::block_table::Block;
-use crate::blocks::stored_runs::{buffers, read_rows};
+use crate::blocks::stored_runs::{buffers, load_rows};
 use crate::blocks::tiles::sum_tiles_by_row;
 use crate::simd::sums::sum_squares;
 use crate::storage::stored::Stored;
 
-/// Tiles' sums of x^2.
+/// tiles = sums of x^2.
 pub fn tile_squares(block: &Block, x: Stored, tiles: &mut [f32]) -> Result<(), OutOfMemory> {
     let mut buffers = buffers::<1>();
     sum_tiles_by_row(block, tiles, |run| {
-        let [row] = read_rows::<1>(x, run, &mut buffers);
+        let [row] = load_rows::<1>(x, run, &mut buffers);
         sum_squares(row)
     })
 }

@@ -1,7 +1,7 @@
 //! Sums of squares over the tiles of a block, over their rows and over their columns, in one pass.
 //!
-//! Four rows are read side by side, so that the column sums in flight are loaded and stored once for the four. A row's sum
-//! is taken in f32 over a run, a column's over `RUN_ROWS` rows, a tile's in f64.
+//! Four rows are read at once, so that column sums are loaded and stored once for the four. A row's sum is taken in f32 over a
+//! run, a column's in f32 over `RUN_ROWS` rows, a tile's in f64.
 
 use crate::allocation::{OutOfMemory, scratch};
 use crate::blocks::block_table::Block;
@@ -12,10 +12,10 @@ use crate::simd::sums::RUN_ROWS;
 use crate::simd::u16x8::HALF_LANES;
 use crate::storage::bf16::Bf16;
 use crate::storage::f16::F16;
-use crate::storage::half::{Half, Plain, Reader, padded};
+use crate::storage::half::{F32, Half, Reader, padded};
 use crate::storage::stored::Stored;
 
-/// What is squared.
+/// The elements that are squared.
 pub trait Rows {
     /// Sums of the squares of the run's rows, of which there are `ROWS`; the columns' sums are added to `columns`.
     fn squares<const ROWS: usize>(&mut self, run: &Run, columns: &mut [f32]) -> [f32; ROWS];
@@ -25,7 +25,7 @@ impl Rows for Stored<'_> {
     #[inline(always)]
     fn squares<const ROWS: usize>(&mut self, run: &Run, columns: &mut [f32]) -> [f32; ROWS] {
         match *self {
-            Stored::F32(x) => squares_of_rows::<Plain, ROWS>(run.rows(x), columns),
+            Stored::F32(x) => squares_of_rows::<F32, ROWS>(run.rows(x), columns),
             Stored::Half(Half::F16, x) => squares_of_rows::<F16, ROWS>(run.rows(x), columns),
             Stored::Half(Half::Bf16, x) => squares_of_rows::<Bf16, ROWS>(run.rows(x), columns),
         }
@@ -50,7 +50,7 @@ pub fn tile_sums(
         totals.fill(0.0);
         for first in panel.rows.clone().step_by(RUN_ROWS) {
             let last = panel.rows.end.min(first + RUN_ROWS);
-            // The first rows' column sums go where all are to be, the others are added to them.
+            // The column sums of the first rows are written to the result, those of others are added to it.
             let is_first = first == panel.rows.start;
             let sums_of_rows = if is_first { &mut *columns } else { &mut column_run[..] };
             sums_of_rows.fill(0.0);
@@ -86,7 +86,7 @@ fn starts_tile(block: &Block, run: &Run) -> bool {
     block.tile_cols as usize <= RUN || block.across().tile(run.tile).start == run.cols.start
 }
 
-/// Row sums of the squares of N rows; the columns' sums are added to `columns`.
+/// Sums of the squares of N rows; the columns' sums are added to `columns`.
 pub fn squares_of_rows<R: Reader, const N: usize>(
     rows: [&[R::Stored]; N],
     columns: &mut [f32],
@@ -98,7 +98,7 @@ pub fn squares_of_rows<R: Reader, const N: usize>(
     for at in (0..whole).step_by(HALF_LANES) {
         // SAFETY: at + 8 <= whole <= the length of each row and of columns.
         unsafe {
-            let [mut low_column, mut high_column] = Plain.load(columns, at);
+            let [mut low_column, mut high_column] = F32.load(columns, at);
             for (x, sum) in reader.load_magnitudes(rows, at).iter().zip(&mut sums) {
                 let [low, high] = x.map(|x| x * x);
                 *sum += low;

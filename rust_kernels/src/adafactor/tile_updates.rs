@@ -7,10 +7,10 @@ use crate::simd::f32x4::F32x4;
 use crate::simd::u16x8::HALF_LANES;
 use crate::storage::bf16::Bf16;
 use crate::storage::f16::F16;
-use crate::storage::half::{Half, Plain, Reader, padded};
+use crate::storage::half::{F32, Half, Reader, padded};
 use crate::storage::stored::Stored;
 
-/// Tiles' sums of u^2.
+/// tiles = sums of u^2.
 pub fn tile_updates(update: &Update, tiles: &mut [f32]) -> Result<(), OutOfMemory> {
     sum_tiles(update.block, tiles, |run| match (run.count, update.reaches_cap(run)) {
         (1, true) => run_squares::<1, true>(update, run),
@@ -24,7 +24,7 @@ pub fn tile_updates(update: &Update, tiles: &mut [f32]) -> Result<(), OutOfMemor
 fn run_squares<const ROWS: usize, const CAPPED: bool>(update: &Update, run: &Run) -> f32 {
     let factors = update.factors::<ROWS, CAPPED>(run);
     match update.grad {
-        Stored::F32(x) => update_squares::<Plain, ROWS, CAPPED>(&factors, run.rows(x)),
+        Stored::F32(x) => update_squares::<F32, ROWS, CAPPED>(&factors, run.rows(x)),
         Stored::Half(Half::F16, x) => update_squares::<F16, ROWS, CAPPED>(&factors, run.rows(x)),
         Stored::Half(Half::Bf16, x) => update_squares::<Bf16, ROWS, CAPPED>(&factors, run.rows(x)),
     }
@@ -38,8 +38,8 @@ fn update_squares<R: Reader, const ROWS: usize, const CAPPED: bool>(
     let reader = R::reader();
     let mut sums = [F32x4::splat(0.0); ROWS];
     let mut eight = |cols: &[f32], grads: [&[R::Stored]; ROWS], at: usize| {
-        // SAFETY: the callers below see to at + 8 <= the length of every slice.
-        let (cols, grads) = unsafe { (Plain.load(cols, at), reader.load_magnitudes(grads, at)) };
+        // SAFETY: the calls below have at + 8 <= the length of every slice.
+        let (cols, grads) = unsafe { (F32.load(cols, at), reader.load_magnitudes(grads, at)) };
         for (row, grads) in grads.into_iter().enumerate() {
             for (grad, col_factor) in grads.into_iter().zip(cols) {
                 let u = factors.update(row, grad, col_factor);

@@ -17,20 +17,20 @@ pub struct Update<'a> {
     col_factors: &'a [f32],
     cap: f32,
     largest_col_factor: f32,
-    /// What u is multiplied by is `sign * share`, with a share above 0, which a cap can be multiplied by as factors are.
+    /// u is multiplied by `sign * share`. The share is positive, so that the cap may be multiplied by it as factors are.
     share: f32,
     sign: f32,
-    /// No row's factor reaches the cap with any column's.
+    /// Whether no product of a row's and a column's factor reaches the cap.
     is_below_cap: bool,
 }
 
-/// What the gradients of a run are multiplied by.
+/// The factors of a run: u = g min(row factor * column factor, cap).
 pub struct Factors<'a, const ROWS: usize, const CAPPED: bool> {
     rows: [RowFactor<CAPPED>; ROWS],
     pub cols: &'a [f32],
 }
 
-/// That of one row.
+/// The factor of one row.
 #[derive(Clone, Copy)]
 pub struct RowFactor<const CAPPED: bool> {
     row: F32x4,
@@ -47,6 +47,7 @@ impl<const ROWS: usize, const CAPPED: bool> Factors<'_, ROWS, CAPPED> {
 }
 
 impl<const CAPPED: bool> Factors<'_, 1, CAPPED> {
+    /// The factor of the only row.
     pub fn row(&self) -> RowFactor<CAPPED> {
         self.rows[0]
     }
@@ -85,15 +86,15 @@ impl<'a> Update<'a> {
 
     /// `share` times the update.
     pub fn times(&self, share: f32) -> Self {
-        // Where nothing is taken, factors that are infinite must reach the cap first.
+        // Times 0, an infinite factor must be capped first.
         let (share, sign) = if share == 0.0 { (1.0, 0.0) } else { (share.abs(), share.signum()) };
         let mut update = Self { share, sign, ..*self };
         update.is_below_cap = sign != 0.0 && update.is_row_below_cap(largest(self.row_factors));
         update
     }
 
-    /// Whether some factor of the run may be above the cap. In most runs there is none, and they do without a comparison:
-    /// the results have the same bits either way.
+    /// Whether a factor of the run may be above the cap. In most runs none is, and they need no comparison: the results have the
+    /// same bits either way.
     #[inline(always)]
     pub fn reaches_cap(&self, run: &Run) -> bool {
         if self.is_below_cap {
@@ -114,6 +115,7 @@ impl<'a> Update<'a> {
         self.row_factors[run.b * self.block.rows() + run.i(row)]
     }
 
+    /// The factors of a run of `ROWS` rows, `CAPPED` unless `reaches_cap` is false.
     #[inline(always)]
     pub fn factors<const ROWS: usize, const CAPPED: bool>(
         &self,
@@ -131,7 +133,7 @@ impl<'a> Update<'a> {
     }
 }
 
-/// The update of a block, from the operands of a call.
+/// The update of a block, from a call's operands.
 pub fn bound_update<'a>(
     block: &'a Block,
     grad: In,

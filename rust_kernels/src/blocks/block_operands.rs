@@ -9,16 +9,17 @@ use crate::blocks::partials::Partials;
 use crate::operands::{In, InU32, Out, or_throw, read_at, read_stored, write_at, write_stored};
 use crate::storage::stored::{Stored, StoredMut};
 
-/// Records, one after the other.
+/// Consecutive records.
 pub type Records<T> = *const T;
 
+/// A run of blocks: consecutive records.
 #[repr(C)]
 pub struct BlockRun {
     pub first_block: u32,
     pub num_blocks: u32,
 }
 
-/// The tiles are all those of the blocks: there are no others to choose from.
+/// A run of blocks with all of its tiles.
 #[repr(C)]
 pub struct TileRun {
     pub blocks: BlockRun,
@@ -27,7 +28,7 @@ pub struct TileRun {
     pub partials_length: u32,
 }
 
-/// The vectors are all those of the blocks.
+/// A run of blocks with all of its vectors.
 #[repr(C)]
 pub struct VectorRun {
     pub blocks: BlockRun,
@@ -35,7 +36,7 @@ pub struct VectorRun {
     pub num_vectors: u32,
 }
 
-/// How an operand's elements are stored, and how many there are.
+/// The storage type of an operand's elements, and their number.
 #[repr(C)]
 pub struct StoredOperand {
     pub storage: u32,
@@ -72,7 +73,7 @@ pub fn set_guard(guard: *mut u32, value: bool) {
     unsafe { *guard = value.into() };
 }
 
-/// Calls `f` for every block of the run with its place in the plan.
+/// Calls `f` for every block of the run, with its index among the records.
 pub fn for_each_block(
     blocks: Records<Block>,
     run: &BlockRun,
@@ -105,7 +106,7 @@ fn check_parts(block: &Block, index: u32) {
     }
 }
 
-/// A vector of f32, and how many elements it has.
+/// A buffer of f32 with its length.
 #[derive(Clone, Copy)]
 pub struct Vector<Pointer> {
     name: &'static str,

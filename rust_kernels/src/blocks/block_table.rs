@@ -1,12 +1,11 @@
-//! The records of src/device/block_table.ts, field by field as they lie in memory, and what follows from them: which tiles
-//! a block has, and how parts are added up.
+//! The records of src/device/block_table.ts, with the same fields in the same order, and the tiles of a block.
 
 use core::ops::Range;
 
-/// The most parts that an axis has.
+/// The most parts that an axis may have.
 pub const MOST_PARTS: usize = 8;
 
-/// A block [batch, rows, cols]: what its words mean stands in src/device/block_table.ts.
+/// A block [batch, rows, cols]; src/device/block_table.ts describes the fields.
 #[repr(C)]
 pub struct Block {
     pub batch: u32,
@@ -62,7 +61,7 @@ pub struct Block {
     pub index_cols: u32,
 }
 
-/// What changes from step to step, per block.
+/// Numbers of a block that change from step to step.
 #[repr(C)]
 pub struct Numbers {
     pub take: f32,
@@ -72,7 +71,7 @@ pub struct Numbers {
     pub key: u32,
 }
 
-/// What adafactor_step_sizes makes of them, per block.
+/// The step sizes of a block, from adafactor_step_sizes.
 #[repr(C)]
 pub struct Steps {
     pub a: f32,
@@ -86,12 +85,12 @@ pub struct Steps {
     pub key: u32,
 }
 
-/// One axis of a block: equal parts, each cut into tiles, the last of which may be shorter.
+/// One axis of a block: equal parts, each divided into tiles, the last of which may be shorter.
 #[derive(Clone, Copy)]
 pub struct Axis {
     pub length: usize,
     pub parts: usize,
-    /// Of a tile.
+    /// Length of a tile.
     pub extent: usize,
 }
 
@@ -105,7 +104,7 @@ impl Axis {
     pub fn tiles(&self) -> usize {
         self.parts * self.tiles_per_part()
     }
-    /// Where tile `tile` lies.
+    /// The range of tile `tile`.
     pub fn tile(&self, tile: usize) -> Range<usize> {
         let part = tile / self.tiles_per_part();
         let start = part * self.part_length() + tile % self.tiles_per_part() * self.extent;
@@ -142,13 +141,13 @@ impl Block {
     pub fn slots(&self) -> usize {
         self.batch_slots as usize * self.row_slots as usize
     }
-    /// Where row (b, i) begins in the whole parameter, without what its columns add.
+    /// Index in the whole parameter of row (b, i), to which a column's is added.
     pub fn global_row(&self, b: usize, i: usize) -> u32 {
         let b = global(b, self.batch_begin, self.batch_inner, self.batch_inner_global);
         let i = global(i, self.row_begin, self.row_inner, self.row_inner_global);
         b.wrapping_mul(self.index_rows).wrapping_add(i).wrapping_mul(self.index_cols)
     }
-    /// What column j adds to that, and how many columns from j on follow one after the other.
+    /// The index that column j adds, and how many columns from j on have consecutive indices.
     pub fn global_col(&self, j: usize) -> (u32, usize) {
         let inner = self.col_inner as usize;
         (global(j, self.col_begin, self.col_inner, self.col_inner_global), inner - j % inner)

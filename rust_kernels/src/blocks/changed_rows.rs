@@ -1,32 +1,32 @@
-//! A row of 16-bit elements changed in one loop: widened, changed, rounded, and the squares of what it is now summed.
+//! Rows of 16-bit elements changed in one loop: widened, changed, rounded, and the squares of the rounded elements summed.
 //!
-//! The loop rounds as fast as it can, which is wrong for what is hardly ever met: NaN, infinity, what overflows. It looks
-//! before it stores, sixteen elements at a time, and those that are not fit for it are changed one way that is always right.
+//! The loop rounds by a fast path that is wrong for rare values: NaN, infinity, overflow. Before it stores sixteen elements it
+//! checks that the fast path did not fail; where it did, those elements are changed by an exact path instead.
 
 use crate::blocks::stored_runs::Rounding;
 use crate::blocks::tiles::Run;
 use crate::simd::f32x4::F32x4;
 use crate::simd::u16x8::{HALF_LANES, U16x8};
-use crate::storage::half::{Beside, Format, Plain, Reader, padded};
-use crate::storage::rounders::{AtRandom, Rounder, ToNearest};
-use crate::storage::stochastic::{Dice, Stochastic};
+use crate::storage::half::{F32, Format, JointReader, Reader, padded};
+use crate::storage::rounders::{NearestRounder, Rounder, StochasticRounder};
+use crate::storage::stochastic::{RandomRounding, Stochastic};
 
-/// rows = change(column, read, rows), for the rows of one run: the first is rounded as `rounding` says, others to the
-/// nearest.
+/// rows = change(column, read, rows), for rows at the same place of several operands: the first operand's is rounded by `rounding`,
+/// the others' to the nearest.
 pub struct Change<'a, C> {
-    /// Of one row.
+    /// A run of one row.
     pub run: &'a Run,
     pub column: &'a [f32],
     pub rounding: &'a Rounding<'a>,
-    /// Holds no references, so that what it holds stays in registers.
+    /// Captures no references, so that its captures stay in registers.
     pub change: C,
 }
 
 impl<C: Copy> Change<'_, C> {
-    /// The sum of the squares of what the first row is now. None where that cannot be had so fast: then nothing was
-    /// changed.
+    /// The sum of the squares of the first row's new elements. None, with nothing changed, where the row's elements have no
+    /// consecutive indices for stochastic rounding.
     #[inline(always)]
-    pub fn rows<F: Stochastic, R: Beside<F>, const ROWS: usize>(
+    pub fn rows<F: Stochastic, R: JointReader<F>, const ROWS: usize>(
         &self,
         read: &[R::Stored],
         rows: [&mut [u16]; ROWS],
@@ -38,7 +38,7 @@ impl<C: Copy> Change<'_, C> {
         match *self.rounding {
             Rounding::ToNearest => {
                 let pieces = Pieces { column, read, rows, at: 0 };
-                Some(pieces.change::<F, R, _, C>(ToNearest(F::new()), change))
+                Some(pieces.change::<F, R, _, C>(NearestRounder(F::new()), change))
             }
             Rounding::Stochastic { key, block } => {
                 let (col, following) = block.global_col(run.cols.start);
@@ -47,14 +47,14 @@ impl<C: Copy> Change<'_, C> {
                 }
                 let first = block.global_row(run.b, run.i(0)).wrapping_add(col);
                 let pieces = Pieces { column, read, rows, at: 0 };
-                let rounder = AtRandom { dice: Dice::<F>::new(key), first };
+                let rounder = StochasticRounder { random: RandomRounding::<F>::new(key), first };
                 Some(pieces.change::<F, R, _, C>(rounder, change))
             }
         }
     }
 }
 
-/// Slices of one length, the first of them at place `at` of their row.
+/// Slices of one length that begin at index `at` of their row.
 struct Pieces<'a, T, const ROWS: usize> {
     column: &'a [f32],
     read: &'a [T],
@@ -65,7 +65,7 @@ struct Pieces<'a, T, const ROWS: usize> {
 impl<T: Copy + Default, const ROWS: usize> Pieces<'_, T, ROWS> {
     /// rows = change(column, read, rows), and the sum of the squares of the first.
     #[inline(never)]
-    fn change<F: Format, R: Beside<F, Stored = T>, D: Rounder, C>(
+    fn change<F: Format, R: JointReader<F, Stored = T>, D: Rounder, C>(
         mut self,
         rounder: D,
         change: C,
@@ -79,20 +79,26 @@ impl<T: Copy + Default, const ROWS: usize> Pieces<'_, T, ROWS> {
         let tools = (F::new(), R::reader(), rounder);
         let (mut sum, mut at) = (F32x4::splat(0.0), 0);
         loop {
-            // Nothing is called in the loop over all that is fit, so that its constants stay in registers.
-            (at, sum) = self.fit(at, whole, sum, tools, change);
+            // The fast loop calls nothing, so that its constants stay in registers.
+            (at, sum) = self.change_fast(at, whole, sum, tools, change);
             if at == whole {
                 break;
             }
-            sum += self.any::<F, R, D, C>(at, rounder, change);
+            sum += self.change_exact::<F, R, D, C>(at, rounder, change);
             at += STEP;
         }
-        sum.sum() + if whole < len { self.rest::<F, R, D, C>(whole, rounder, change) } else { 0.0 }
+        sum.sum()
+            + if whole < len {
+                self.change_remainder::<F, R, D, C>(whole, rounder, change)
+            } else {
+                0.0
+            }
     }
 
-    /// Changes steps from `start` to `end`, as far as they are fit; where it ended, and the squares with `sum`.
+    /// Changes elements from `start` on by the fast path, until it fails or `end` is reached: where it stopped, and `sum` plus the
+    /// squares.
     #[inline(always)]
-    fn fit<F: Format, R: Beside<F, Stored = T>, D: Rounder, C>(
+    fn change_fast<F: Format, R: JointReader<F, Stored = T>, D: Rounder, C>(
         &mut self,
         start: usize,
         end: usize,
@@ -110,12 +116,12 @@ impl<T: Copy + Default, const ROWS: usize> Pieces<'_, T, ROWS> {
                 let first = self.eight(at, tools, change);
                 let second = self.eight(at + HALF_LANES, tools, change);
                 let squares = first.squares + second.squares;
-                if rounder.unfit(D::both(first.seen, second.seen), squares) {
+                if rounder.failed(D::merge(first.check, second.check), squares) {
                     return (at, sum);
                 }
                 for row in 1..ROWS {
-                    let seen = F::both(first.seen_of_others[row], second.seen_of_others[row]);
-                    if format.unfit(seen, first.sums[row] + second.sums[row]) {
+                    let check = F::merge(first.checks_of_others[row], second.checks_of_others[row]);
+                    if format.failed(check, first.sums[row] + second.sums[row]) {
                         return (at, sum);
                     }
                 }
@@ -129,10 +135,12 @@ impl<T: Copy + Default, const ROWS: usize> Pieces<'_, T, ROWS> {
         (end, sum)
     }
 
+    /// Eight elements of each row by the fast path, not stored yet.
+    ///
     /// # Safety
     /// `at + 8 <=` the length of every slice.
     #[inline(always)]
-    unsafe fn eight<F: Format, R: Beside<F, Stored = T>, D: Rounder, C>(
+    unsafe fn eight<F: Format, R: JointReader<F, Stored = T>, D: Rounder, C>(
         &self,
         at: usize,
         (format, reader, rounder): (F, R, D),
@@ -144,24 +152,24 @@ impl<T: Copy + Default, const ROWS: usize> Pieces<'_, T, ROWS> {
         // SAFETY: the caller's.
         let (column, read, old) = unsafe {
             let halves = core::array::from_fn(|row| U16x8::load(self.rows[row], at));
-            let (read, old) = reader.load_beside(self.read, at, format, halves);
-            (Plain.load(self.column, at), read, old)
+            let (read, old) = reader.load_jointly(self.read, at, format, halves);
+            (F32.load(self.column, at), read, old)
         };
         let [low, high] =
             [0, 1].map(|half| change(column[half], read[half], old.map(|row| row[half])));
-        let (halves, [a, b], seen) = rounder.round([low[0], high[0]], self.at + at);
+        let (halves, [a, b], check) = rounder.round_fast([low[0], high[0]], self.at + at);
         let mut rows = [halves; ROWS];
-        let (mut seen_of_others, mut sums) = ([F::Seen::default(); ROWS], [a; ROWS]);
+        let (mut checks_of_others, mut sums) = ([F::Check::default(); ROWS], [a; ROWS]);
         for row in 1..ROWS {
-            let (halves, [a, b], seen) = format.round([low[row], high[row]]);
-            (rows[row], sums[row], seen_of_others[row]) = (halves, a + b, seen);
+            let (halves, [a, b], check) = format.round_fast([low[row], high[row]]);
+            (rows[row], sums[row], checks_of_others[row]) = (halves, a + b, check);
         }
-        Eight { rows, squares: a * a + b * b, seen, sums, seen_of_others }
+        Eight { rows, squares: a * a + b * b, check, sums, checks_of_others }
     }
 
-    /// As `change`, of 16 elements that may be anything.
+    /// Changes 16 elements by the exact path.
     #[inline(never)]
-    fn any<F: Format, R: Beside<F, Stored = T>, D: Rounder, C>(
+    fn change_exact<F: Format, R: JointReader<F, Stored = T>, D: Rounder, C>(
         &mut self,
         start: usize,
         rounder: D,
@@ -176,14 +184,14 @@ impl<T: Copy + Default, const ROWS: usize> Pieces<'_, T, ROWS> {
         for at in [start, start + HALF_LANES] {
             // SAFETY: at + 8 <= the length of every slice.
             unsafe {
-                let (column, read) = (Plain.load(self.column, at), reader.load(self.read, at));
+                let (column, read) = (F32.load(self.column, at), reader.load(self.read, at));
                 let old: [_; ROWS] = core::array::from_fn(|row| format.load(self.rows[row], at));
                 let [low, high] =
                     [0, 1].map(|half| change(column[half], read[half], old.map(|row| row[half])));
                 for row in 1..ROWS {
                     format.narrow([low[row], high[row]]).store(self.rows[row], at);
                 }
-                let halves = rounder.round_any([low[0], high[0]], self.at + at);
+                let halves = rounder.round_exact([low[0], high[0]], self.at + at);
                 halves.store(self.rows[0], at);
                 let [a, b] = format.widen(halves);
                 sum += a * a + b * b;
@@ -192,9 +200,9 @@ impl<T: Copy + Default, const ROWS: usize> Pieces<'_, T, ROWS> {
         sum
     }
 
-    /// As `change`, of what is less than a step, from `start` on.
+    /// Changes the last elements, fewer than `STEP`, from `start` on.
     #[inline(never)]
-    fn rest<F: Format, R: Beside<F, Stored = T>, D: Rounder, C>(
+    fn change_remainder<F: Format, R: JointReader<F, Stored = T>, D: Rounder, C>(
         &mut self,
         start: usize,
         rounder: D,
@@ -219,16 +227,16 @@ impl<T: Copy + Default, const ROWS: usize> Pieces<'_, T, ROWS> {
     }
 }
 
-/// What came of eight elements of each row, and what was seen.
+/// Eight new elements of each row, and what tells whether the fast path failed.
 struct Eight<F: Format, D: Rounder, const ROWS: usize> {
     rows: [U16x8; ROWS],
     /// Of the first row.
     squares: F32x4,
-    seen: D::Seen,
+    check: D::Check,
     /// Of the others.
     sums: [F32x4; ROWS],
-    seen_of_others: [F::Seen; ROWS],
+    checks_of_others: [F::Check; ROWS],
 }
 
-/// Elements that are looked at together.
+/// Elements that are checked together.
 const STEP: usize = 2 * HALF_LANES;

@@ -1,21 +1,21 @@
-//! A parameter that a step changes.
+//! A parameter with its rounding, as steps change it.
 
-use crate::blocks::stored_runs::{Buffers, Rounding, close_rows};
+use crate::blocks::stored_runs::{Buffers, Rounding, store_rows};
 use crate::blocks::tiles::Run;
 use crate::simd::sums::sum_squares;
 use crate::storage::stored::StoredMut;
 
-/// A parameter, and how it is rounded where it is stored in 16 bits.
+/// The elements of a parameter, and their rounding where they are stored in 16 bits.
 pub struct Param<'a> {
     pub values: StoredMut<'a>,
     pub rounding: Rounding<'a>,
 }
 
 impl Param<'_> {
-    /// The sum of squares of a row that `open_rows` gave, as it is now, where it is stored in 16 bits.
+    /// Stores a row from `load_rows_mut`; the sum of the squares of its elements as rounded, None for f32.
     #[inline(always)]
-    pub fn close(&mut self, run: &Run, buffers: &mut Buffers<1>) -> Option<f32> {
-        let [row] = close_rows::<1>(&mut self.values, run, buffers, &self.rounding)?;
+    pub fn store(&mut self, run: &Run, buffers: &mut Buffers<1>) -> Option<f32> {
+        let [row] = store_rows::<1>(&mut self.values, run, buffers, &self.rounding)?;
         Some(sum_squares(row))
     }
 }

@@ -1,5 +1,5 @@
-//! Runs of elements as f32: where they lie if they are stored so, else widened into a buffer and, if they were changed,
-//! narrowed back. So the passes know one type.
+//! Rows of a run as f32, so that the passes handle one type: elements stored as f32 are used in place; others are widened into a
+//! buffer and, where the pass changes them, rounded back.
 
 use crate::blocks::block_table::Block;
 use crate::blocks::tiles::{RUN, Run};
@@ -7,17 +7,18 @@ use crate::storage::half_runs::{round_run, widen_run};
 use crate::storage::stochastic::round_stochastic;
 use crate::storage::stored::{Stored, StoredMut};
 
-/// Room for one row of a run, and for several.
+/// A buffer for one row of a run, and buffers for several.
 pub type Buffer = [f32; RUN];
 pub type Buffers<const ROWS: usize> = [Buffer; ROWS];
 
+/// New buffers.
 pub const fn buffers<const ROWS: usize>() -> Buffers<ROWS> {
     [[0.0; RUN]; ROWS]
 }
 
-/// The run's rows, of which there are `ROWS`.
+/// The run's `ROWS` rows.
 #[inline(always)]
-pub fn read_rows<'a, const ROWS: usize>(
+pub fn load_rows<'a, const ROWS: usize>(
     stored: Stored<'a>,
     run: &Run,
     buffers: &'a mut [Buffer],
@@ -34,9 +35,9 @@ pub fn read_rows<'a, const ROWS: usize>(
     }
 }
 
-/// The run's rows, of which there are `ROWS`, to be changed; `close_rows` puts them back.
+/// The run's `ROWS` rows, to be changed; call `store_rows` afterwards.
 #[inline(always)]
-pub fn open_rows<'a, const ROWS: usize>(
+pub fn load_rows_mut<'a, const ROWS: usize>(
     stored: &'a mut StoredMut,
     run: &Run,
     buffers: &'a mut [Buffer],
@@ -58,19 +59,17 @@ pub fn open_rows<'a, const ROWS: usize>(
     }
 }
 
-/// How 16-bit elements are rounded.
+/// The rounding of 16-bit elements.
 pub enum Rounding<'a> {
+    /// Ties to even.
     ToNearest,
-    /// Up or down, by the hash of the key and of where an element lies in the whole parameter.
-    Stochastic {
-        key: u32,
-        block: &'a Block,
-    },
+    /// Up or down, by the hash of the key and of the element's index in the whole parameter.
+    Stochastic { key: u32, block: &'a Block },
 }
 
-/// Puts back what `open_rows` gave. Where elements are of 16 bits it was rounded, and the result is what it is now.
+/// Stores rows from `load_rows_mut`, rounded where elements have 16 bits; returns them as rounded, None for f32.
 #[inline(always)]
-pub fn close_rows<'a, const ROWS: usize>(
+pub fn store_rows<'a, const ROWS: usize>(
     stored: &mut StoredMut,
     run: &Run,
     buffers: &'a mut [Buffer],

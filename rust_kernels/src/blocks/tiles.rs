@@ -1,18 +1,18 @@
-//! How a pass goes over a block: panel by panel (the tiles beside each other), in a panel one row after the other, or a few
-//! at once, so that memory is read as it lies; in a row run by run. A run lies in one tile, and what is summed in it goes to
-//! that tile alone, so the order in which tiles are visited changes no sum.
+//! The order in which a pass visits a block: panel by panel (a panel is a row of tiles), in a panel row by row or a few rows at
+//! once, so that memory is read in order, and in a row run by run. A run is within one tile, and its sums go to that tile alone:
+//! the order in which tiles are visited changes no sum.
 
 use crate::allocation::{OutOfMemory, scratch};
 use crate::blocks::block_table::Block;
 use core::ops::Range;
 
-/// Columns of a run, at most: few enough that 16-bit elements widened to f32 stay in the first-level cache.
+/// The most columns of a run: few enough that 16-bit elements widened to f32 stay in the L1 cache.
 pub const RUN: usize = 1024;
 
-/// Rows taken at once, while there are as many.
+/// Rows visited at once, as long as there are as many.
 pub const ABREAST: usize = 4;
 
-/// `count` rows (ABREAST or 1) of matrix b, every `apart`th from row i on, and columns `cols` of them.
+/// Columns `cols` of `count` rows (ABREAST or 1) of matrix b: every `apart`th from row i on.
 #[derive(Clone)]
 pub struct Run {
     pub b: usize,
@@ -20,48 +20,49 @@ pub struct Run {
     apart: usize,
     pub count: usize,
     pub cols: Range<usize>,
-    /// In the panel.
+    /// Its tile in the panel.
     pub tile: usize,
-    /// Where row i's elements lie in the block, and how far it is from row to row.
+    /// Offset of row i's elements in the block, and the distance between rows.
     at: usize,
     stride: usize,
 }
 
 impl Run {
-    /// Which row of the matrix its `row`th is.
+    /// The index in the matrix of its `row`th row.
     pub fn i(&self, row: usize) -> usize {
         self.i + row * self.apart
     }
-    /// Where the elements of its `row`th row lie in the block.
+    /// The range in the block of its `row`th row's elements.
     pub fn range(&self, row: usize) -> Range<usize> {
         let start = self.at + row * self.stride;
         start..start + self.cols.len()
     }
-    /// Its rows in the block's elements, of which there are `ROWS`.
+    /// Its `ROWS` rows, out of the block's elements.
     #[inline(always)]
     pub fn rows<'a, T, const ROWS: usize>(&self, block: &'a [T]) -> [&'a [T]; ROWS] {
         core::array::from_fn(|row| &block[self.range(row)])
     }
-    /// From row to row.
+    /// Distance between its rows in the block.
     pub fn stride(&self) -> usize {
         self.stride
     }
+    /// Columns.
     pub fn len(&self) -> usize {
         self.cols.len()
     }
 }
 
-/// Tiles beside each other: tile row `tile_row` of matrix b, which has `rows` of it.
+/// A row of tiles: number `tile_row` of matrix b, with these rows of the matrix.
 pub struct Panel {
     pub b: usize,
     pub tile_row: usize,
     pub rows: Range<usize>,
 }
 
-/// The runs in which every row of a block is taken.
+/// The runs into which each row of a block is divided.
 pub struct Runs<'a> {
     block: &'a Block,
-    /// A tile and some of its columns each.
+    /// A tile's number in its panel, and some of its columns.
     runs: Vec<(usize, Range<usize>)>,
 }
 
@@ -87,8 +88,8 @@ impl<'a> Runs<'a> {
         })
     }
 
-    /// All runs of these rows of matrix b, a few rows at once. These lie far from each other, so that each is the begin of a
-    /// long piece of memory, which processors read ahead.
+    /// All runs of these rows of matrix b, a few rows at once. Those are far apart, so that each belongs to a long stretch of
+    /// memory of its own, which processors prefetch.
     #[inline(always)]
     pub fn visit(&self, b: usize, rows: Range<usize>, mut f: impl FnMut(&Run)) {
         let apart = rows.len() / ABREAST;
@@ -126,7 +127,7 @@ impl<'a> Runs<'a> {
     }
 }
 
-/// tiles[b, tile row, tile] = the sum of what `f` gives for the tile's runs.
+/// tiles[b, tile row, tile] = the sum of `f` over the tile's runs.
 #[inline(always)]
 pub fn sum_tiles(
     block: &Block,

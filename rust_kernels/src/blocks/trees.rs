@@ -15,7 +15,7 @@ pub fn tree(values: Range<usize>, value: &impl Fn(usize) -> f32) -> f32 {
     }
 }
 
-/// As `tree`, of values that lie together.
+/// As `tree`, of consecutive values.
 pub fn tree_of(values: &[f32]) -> f32 {
     match *values {
         [] => 0.0,

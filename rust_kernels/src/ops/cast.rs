@@ -1,9 +1,9 @@
-//! Elements from one storage type to another, in runs that stay in the cache.
+//! Conversion between storage types, in runs that stay in the cache.
 
 use crate::storage::half_runs::{narrow_run, widen_run};
 use crate::storage::stored::{Stored, StoredMut};
 
-/// out = x, rounded where `out` is narrower; bits are copied where both are stored alike. Both have one length.
+/// out = x, rounded where `out` is narrower; the same bits where both have one type. Both have one length.
 pub fn cast(x: Stored, out: StoredMut) {
     match (x, out) {
         (Stored::F32(x), StoredMut::F32(out)) => out.copy_from_slice(x),
@@ -48,7 +48,7 @@ fn add(x: &[f32], sums: &mut [f32]) {
     }
 }
 
-/// Run `i` of `x` as f32: where it lies, or in `scratch`.
+/// Run `i` of `x` as f32: used in place, or widened into `scratch`.
 fn run_of<'a>(x: Stored<'a>, i: usize, scratch: &'a mut [f32; RUN]) -> &'a [f32] {
     match x {
         Stored::F32(x) => x.chunks(RUN).nth(i).unwrap_or_default(),

@@ -1,29 +1,29 @@
-//! Dropout by counter: an element's fate follows from the seed and its index alone, so that it is the same on every device,
-//! on every rank and in every recomputation.
+//! Dropout by counter: whether an element is kept follows from the seed and its index alone, so that it is the same on every
+//! device, on every rank and in every recomputation.
 
 use crate::simd::u32x4::U32x4;
 
-/// The elements as rows of `cols` that begin `row_length` apart, the first at the index `first`; indices wrap around.
+/// The indices of elements in rows of `cols`: rows begin `row_length` apart, the first at `first`; indices wrap around.
 pub struct Indices {
     pub first: u32,
     pub cols: usize,
     pub row_length: u32,
 }
 
-/// What is 0 by chance.
+/// Which elements are kept.
 #[derive(Clone, Copy)]
-pub struct Dropping {
+pub struct Dropout {
     pub seed: [u32; 2],
-    /// Of random words, the first that is kept.
+    /// Elements whose random word is at least this are kept.
     pub threshold: u32,
-    /// What is kept is multiplied by it.
+    /// The factor of those that are kept.
     pub scale: f32,
 }
 
 /// out = scale x where hash(index) >= threshold, else 0
-pub fn dropout(x: &[f32], indices: &Indices, dropping: Dropping, out: &mut [f32]) {
+pub fn dropout(x: &[f32], indices: &Indices, dropout: Dropout, out: &mut [f32]) {
     let &Indices { first, cols, row_length } = indices;
-    let Dropping { seed, threshold, scale } = dropping;
+    let Dropout { seed, threshold, scale } = dropout;
     for (row, (out, x)) in out.chunks_mut(cols).zip(x.chunks(cols)).enumerate() {
         let first = first.wrapping_add((row as u32).wrapping_mul(row_length));
         for (i, (out, x)) in out.iter_mut().zip(x).enumerate() {
@@ -33,7 +33,7 @@ pub fn dropout(x: &[f32], indices: &Indices, dropping: Dropping, out: &mut [f32]
     }
 }
 
-/// Every bit of the result depends on every bit of x (lowbias32, Chris Wellons 2018).
+/// A hash: every bit of the result depends on every bit of x (lowbias32, Chris Wellons 2018).
 pub fn mix(mut x: u32) -> u32 {
     x = (x ^ (x >> 16)).wrapping_mul(0x7feb_352d);
     x = (x ^ (x >> 15)).wrapping_mul(0x846c_a68b);
@@ -66,7 +66,7 @@ mod exports {
         scale: f32,
     ) {
         let indices = super::Indices { first, cols: cols.max(1), row_length };
-        let dropping = super::Dropping { seed: [seed_low, seed_high], threshold, scale };
-        super::dropout(read(x, length), &indices, dropping, write(out, length));
+        let dropout = super::Dropout { seed: [seed_low, seed_high], threshold, scale };
+        super::dropout(read(x, length), &indices, dropout, write(out, length));
     }
 }

@@ -1,4 +1,4 @@
-//! Kernels that treat each element alone. Slices of one call have one length unless said otherwise.
+//! Elementwise arithmetic. The slices of a call have one length unless said otherwise.
 
 use crate::simd::f32x4::F32x4;
 use crate::simd::groups::{map, zip};
@@ -36,7 +36,7 @@ pub fn accumulate(x: &[f32], factor: f32, out: &mut [f32]) {
     }
 }
 
-/// Rows of a block in a buffer: how long a row is and where in it the block begins.
+/// Where a block's rows are in a buffer: their distance, and the offset of the first.
 pub struct Stripe {
     pub stride: usize,
     pub offset: usize,

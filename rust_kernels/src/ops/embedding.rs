@@ -1,13 +1,13 @@
-//! Rows of a table by index, and the gradient: rows added up by index, in the order of the tokens, so that the result
-//! does not depend on the device.
+//! Embedding: rows of a table by index. The gradient adds rows by index in the order of the tokens, so that it is the same on
+//! every device.
 
 use crate::storage::half_runs::widen_run;
 use crate::storage::stored::Stored;
 
-/// The index of a row that is not in this table: it reads as zeros, and its gradient goes nowhere.
+/// The index of no row: it gives zeros, and its gradient is dropped.
 pub const NO_ROW: u32 = u32::MAX;
 
-/// out[t, :] = table[indices[t], :], zeros where there is no row
+/// out[t, :] = table[indices[t], :], zeros for `NO_ROW`
 pub fn embedding(table: Stored, indices: &[u32], width: usize, out: &mut [f32]) {
     for (out, &index) in out.chunks_exact_mut(width.max(1)).zip(indices) {
         if index == NO_ROW {

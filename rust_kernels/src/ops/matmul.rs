@@ -1,9 +1,9 @@
-//! out[m, n] = A[m, k] B[k, n] + bias[n] for A and B stored either way round (nn, nt, tn).
+//! Matrix product out[m, n] = A[m, k] B[k, n] + bias[n], with B or A stored transposed (nt, tn).
 //!
 //! As in BLIS (Van Zee & van de Geijn 2015): a block of B (DEPTH x COLS) and a block of A (ROWS x DEPTH) are packed into
 //! panels as wide as a register tile, so that the innermost loop reads both in order, whatever their layout in memory;
 //! a TILE_ROWS x TILE_COLS tile of the product stays in registers over DEPTH steps of multiply and add.
-//! B's block stays in the L2 cache, A's panel and B's panel in L1. Panels at the edge are filled up with zeros.
+//! B's block stays in the L2 cache, A's panel and B's panel in L1. Panels at the edge are padded with zeros.
 
 use crate::allocation::{OutOfMemory, scratch};
 use crate::ops::panels::{Lanes, TILE_COLS, TILE_ROWS, add_tile, blocks, pack, tile_product};
@@ -16,7 +16,7 @@ const ROWS: usize = 128;
 /// Columns of B per packed block: 512 KiB.
 const COLS: usize = 512;
 
-/// What to compute: the sizes of `out[m, n] = A[m, k] B[k, n]`, and the rows of it that are wanted.
+/// The sizes of `out[m, n] = A[m, k] B[k, n]`, and which of its rows to compute.
 pub struct Product {
     pub m: usize,
     pub n: usize,
@@ -91,7 +91,7 @@ fn matmul(
     Ok(())
 }
 
-/// What the products are added to: the bias or zeros, on top of `out` itself where it accumulates.
+/// out = what products are added to: the bias or zeros, and `out` itself where it accumulates.
 fn begin(bias: &[f32], out: &mut [f32], product: &Product) {
     let &Product { n, ref rows, accumulate, .. } = product;
     for out in out[rows.start * n..rows.end * n].chunks_exact_mut(n) {

@@ -1,4 +1,4 @@
-//! The kernels of the differentiable operations. Imports `simd`, `storage` and what stands beside this folder.
+//! The kernels of differentiable operations and of their gradients. Imports `operands`, `allocation`, `storage` and `simd`.
 
 pub mod activations;
 pub mod attention;

@@ -1,4 +1,4 @@
-//! Layer norm and RMS norm of rows: y = (x - mean) rstd weight + bias, the mean 0 where rows are not centred.
+//! LayerNorm and RMSNorm of rows: y = (x - mean) rstd weight + bias, with mean = 0 where rows are not centred (RMSNorm).
 //!
 //! With h = (x - mean) rstd and g = dy weight:  dx = rstd (g - mean_c g - h mean_c (g h)), the first mean only where centred;
 //! dweight = sum_r dy h.
@@ -8,7 +8,7 @@ use crate::simd::f32x4::F32x4;
 use crate::simd::groups::{ABREAST, for_each_group, map, total};
 use crate::simd::sums::{RUN, RUN_ROWS, sum_by};
 
-/// What a norm of rows is.
+/// The kind of norm.
 pub struct Norm {
     pub eps: f32,
     pub centred: bool,

@@ -1,4 +1,4 @@
-//! Matrices packed into panels as wide as a register tile, and the product of two panels.
+//! Matrices packed into panels as wide as a register tile, and the product of two panels, a tile (after BLIS, see matmul.rs).
 
 use crate::simd::f32x4::{F32x4, LANES};
 use core::ops::Range;
@@ -17,6 +17,7 @@ pub struct Lanes<'a> {
     pub step: usize,
 }
 
+/// A register tile of the product.
 pub type Tile = [[F32x4; TILE_COLS / LANES]; TILE_ROWS];
 
 /// One register tile: the outer products of `depth` columns of A's panel with rows of B's panel, added up.
@@ -37,6 +38,7 @@ pub fn tile_product(a_panel: &[f32], b_panel: &[f32]) -> Tile {
     tile
 }
 
+/// out[rows, cols] += tile, of which the first rows and columns count
 #[inline(always)]
 pub fn add_tile(tile: &Tile, out: &mut [f32], n: usize, rows: Range<usize>, cols: Range<usize>) {
     for (row, sums) in rows.zip(tile) {
@@ -53,7 +55,7 @@ pub fn add_tile(tile: &Tile, out: &mut [f32], n: usize, rows: Range<usize>, cols
     }
 }
 
-/// Packs `lanes` of `source` over `steps` into panels of W lanes: panel, then step, then lane; missing lanes are 0.
+/// Packs `lanes` of `source` over `steps` into [panel][step][W lanes]; missing lanes are 0.
 pub fn pack<const W: usize>(
     source: Lanes,
     lanes: Range<usize>,
@@ -73,7 +75,7 @@ pub fn pack<const W: usize>(
     }
 }
 
-/// Packs one panel of lanes that lie side by side (`source.lane` is 1).
+/// Packs one panel of adjacent lanes (`source.lane` is 1).
 fn copy_across<const W: usize>(
     source: Lanes,
     lanes: Range<usize>,

@@ -1,12 +1,12 @@
-//! out[i0, i1, i2, i3] = x[i0 s0 + i1 s1 + i2 s2 + i3 s3]: dims in another order, by the strides that they have in x.
+//! Permutation of dims: out[i0, i1, i2, i3] = x[i0 s0 + i1 s1 + i2 s2 + i3 s3].
 
-/// Dims of the result, and the strides in x.
+/// The dims of the result, and their strides in x.
 pub struct Order {
     pub dims: [usize; 4],
     pub strides: [usize; 4],
 }
 
-/// Copies in the result's order.
+/// Writes `out` in order.
 pub fn permute(x: &[f32], order: &Order, out: &mut [f32]) {
     let Order { dims: [d0, d1, d2, d3], strides: [s0, s1, s2, s3] } = *order;
     if d3 == 0 {

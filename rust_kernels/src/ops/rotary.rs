@@ -1,23 +1,23 @@
-//! Rotary position embedding: pairs of a head's features are turned by an angle that grows with the position.
+//! Rotary position embedding (Su et al. 2021): pairs of a head's features are rotated by an angle that grows with the position.
 //!
 //! (a, b) -> (a cos - b sin, a sin + b cos); pairs are (i, i + R / 2), or (2 i, 2 i + 1) where interleaved; features from R
-//! on stay. Turning back (`sign` -1) is the gradient.
+//! on are copied. The gradient is the rotation back (`sign` -1).
 
-/// Heads in rows: which row has which position, and which features turn.
+/// The positions of rows, and the features that are rotated.
 pub struct Rotation {
     /// Rows of one position.
     pub heads: usize,
-    /// Positions, after which they start anew.
+    /// Positions of a sequence; rows continue with the next sequence.
     pub positions: usize,
     /// Features of a head.
     pub dim: usize,
-    /// R: features that turn.
+    /// R: features that are rotated.
     pub rotary_dim: usize,
     pub interleaved: bool,
     pub sign: f32,
 }
 
-/// Turns rows of `dim` features; `cos` and `sin` are [positions, R / 2].
+/// Rotates rows of `dim` features; `cos` and `sin` are [positions, R / 2].
 pub fn rotary(x: &[f32], cos: &[f32], sin: &[f32], rotation: &Rotation, out: &mut [f32]) {
     let &Rotation { heads, positions, dim, rotary_dim, interleaved, sign } = rotation;
     if dim == 0 {

@@ -1,10 +1,10 @@
-//! y[c] = e^(x[c] - m) / sum_c e^(x[c] - m), m the largest of the row; its gradient is dx = y (dy - sum_c y dy).
+//! Softmax of rows: y[c] = e^(x[c] - m) / sum_c e^(x[c] - m), m the largest of the row; its gradient is dx = y (dy - sum_c y dy).
 
 use crate::simd::f32x4::F32x4;
 use crate::simd::groups::{ABREAST, for_each_group, largest, map, total};
 use crate::simd::sums::{RUN, sum_by};
 
-/// Rows of `cols`. -infinity gives exactly 0, and a row of nothing else NaN.
+/// Rows of `cols` elements. -infinity gives exactly 0, NaN in a row of nothing else.
 pub fn softmax(x: &[f32], cols: usize, out: &mut [f32]) {
     let cols = cols.max(1);
     for (x, out) in x.chunks_exact(cols).zip(out.chunks_exact_mut(cols)) {
@@ -15,7 +15,7 @@ pub fn softmax(x: &[f32], cols: usize, out: &mut [f32]) {
     }
 }
 
-/// The gradient, of the result `y`.
+/// The gradient, from the result `y`.
 pub fn softmax_backward(y: &[f32], dy: &[f32], cols: usize, dx: &mut [f32]) {
     let cols = cols.max(1);
     let rows = y.chunks_exact(cols).zip(dy.chunks_exact(cols)).zip(dx.chunks_exact_mut(cols));
@@ -34,12 +34,12 @@ pub fn softmax_backward(y: &[f32], dy: &[f32], cols: usize, dx: &mut [f32]) {
     }
 }
 
-/// e^(score - shift), 0 where the score is -infinity: there the key is hidden.
+/// e^(score - shift), exactly 0 where the score is -infinity.
 #[inline(always)]
 pub fn weight(score: F32x4, shift: F32x4) -> F32x4 {
-    // Held by `exp` to what is not quite 0 otherwise; a NaN is no -infinity and stays.
-    let hidden = F32x4::splat(f32::NEG_INFINITY);
-    hidden.where_ge(score, F32x4::splat(0.0), (score - shift).exp())
+    // `exp` clamps its argument, so that it is never exactly 0. NaN stays NaN.
+    let masked = F32x4::splat(f32::NEG_INFINITY);
+    masked.where_ge(score, F32x4::splat(0.0), (score - shift).exp())
 }
 
 /// WASM exports: operands, then parameters (operands.rs has the convention).

@@ -1,4 +1,4 @@
-//! Cross-entropy of a softmax whose classes are split over ranks, in two calls with an exchange between them.
+//! Cross-entropy of a softmax whose classes are split over ranks: two kernels with an exchange between them.
 //!
 //! A rank has columns x[c] of the classes first + c. With its own m = max_c x[c] and s = sum_c e^(x[c] - m), and all ranks'
 //! M = max m, S = sum s e^(m - M):  loss = ln S + M - x[target],  dx[c] = scale (e^(x[c] - m) e^(m - M) / S - [c = target]).
@@ -7,10 +7,10 @@ use crate::simd::f32x4::F32x4;
 use crate::simd::groups::{largest, map};
 use crate::simd::sums::sum_by;
 
-/// Numbers per row that ranks exchange: m, s, and x[target] where the target is here, else 0.
+/// Numbers per row that ranks exchange: m, s, and x[target], 0 where another rank has the target.
 pub const STATISTICS: usize = 3;
 
-/// The classes whose columns are here, one after the other; further columns are pads.
+/// The classes of this rank: its first columns; the others are padding.
 pub struct Classes {
     /// First class.
     pub first: usize,
@@ -26,7 +26,7 @@ impl Classes {
     }
 }
 
-/// logits[rows, cols] -> exps[rows, cols], 0 in pads, and statistics[rows, 3].
+/// logits[rows, cols] -> exps[rows, cols], 0 in padding, and statistics[rows, 3].
 pub fn split_softmax(
     logits: &[f32],
     targets: &[u32],
@@ -39,9 +39,9 @@ pub fn split_softmax(
     for (((x, exps), &target), statistics) in
         rows.zip(targets).zip(statistics.chunks_exact_mut(STATISTICS))
     {
-        let (x, (exps, pads)) = (&x[..classes.count], exps.split_at_mut(classes.count));
-        pads.fill(0.0);
-        // Nothing but -infinity is as small: e^(x - m) is 0 then. NaN stays.
+        let (x, (exps, padding)) = (&x[..classes.count], exps.split_at_mut(classes.count));
+        padding.fill(0.0);
+        // A row of -infinity has exps of 0. NaN stays NaN.
         let max = match largest(x) {
             max if max < f32::MIN => f32::MIN,
             max => max,
@@ -53,16 +53,16 @@ pub fn split_softmax(
     }
 }
 
-/// What turns a rank's exps into gradients.
+/// The scale of gradients.
 pub struct Scaling {
-    /// Which of the ranks this is.
+    /// This rank.
     pub rank: usize,
     pub grad_scale: f32,
     pub ignored: u32,
 }
 
 /// statistics[ranks, rows, 3] -> losses[rows], the same on all ranks; dlogits[rows, cols] holds exps and gets the gradient.
-/// Rows whose target is `ignored` have neither.
+/// Both are 0 for targets that are `ignored`.
 pub fn split_cross_entropy(
     statistics: &[f32],
     targets: &[u32],
@@ -92,7 +92,7 @@ pub fn split_cross_entropy(
         for value in dx.iter_mut() {
             *value *= factor;
         }
-        // 0 times a factor that is NaN is none.
+        // A factor of NaN has made the padding NaN too.
         dx[classes.count..].fill(0.0);
         if let Some(column) = classes.column_of(target) {
             dx[column] -= scaling.grad_scale;

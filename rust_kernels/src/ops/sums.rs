@@ -1,4 +1,4 @@
-//! Sums of the rows and of the columns of a matrix, in f32 runs that are added up in f64 (simd/sums.rs).
+//! Sums over the rows and over the columns of a matrix, in f32 runs that are added up in f64 (simd/sums.rs).
 
 use crate::allocation::{OutOfMemory, scratch};
 use crate::simd::sums::{RUN_ROWS, sum_by};

@@ -54,23 +54,23 @@ impl Format for Bf16 {
         let bits = U32x4::bits_of(x);
         let odd = bits.shr::<16>().and(self.one);
         let carried = bits.plus(self.below_half).plus(odd);
-        // Rounding could carry a NaN over into zero: it is made quiet instead.
+        // Rounding could carry a NaN over to zero: NaN is made quiet instead.
         let is_nan = bits.and(self.f32_magnitude).gt(self.infinity);
         is_nan.select(bits.or(self.quiet), carried).shr::<16>()
     }
 
-    /// The bits of all that came of it.
-    type Seen = U32x4;
+    /// The bits of all results, or-ed.
+    type Check = U32x4;
 
     #[inline(always)]
-    fn both(one: U32x4, other: U32x4) -> U32x4 {
+    fn merge(one: U32x4, other: U32x4) -> U32x4 {
         one.or(other)
     }
 
     #[inline(always)]
-    fn round(self, x: [F32x4; 2]) -> (U16x8, [F32x4; 2], U32x4) {
+    fn round_fast(self, x: [F32x4; 2]) -> (U16x8, [F32x4; 2], U32x4) {
         // With 24 bits of a significand, x (2^16 + 1) - (x (2^16 + 1) - x) is x to 8 bits, the even one where two are as near
-        // (G. W. Veltkamp; T. J. Dekker 1971).
+        // (G. W. Veltkamp's splitting; T. J. Dekker 1971).
         let rounded = x.map(|x| {
             let product = x * self.splitter.as_f32();
             product - (product - x)
@@ -80,8 +80,9 @@ impl Format for Bf16 {
     }
 
     #[inline(always)]
-    fn unfit(self, seen: U32x4, sum: F32x4) -> bool {
-        // A subnormal's last bit lies elsewhere, and keeps more than bf16 has; where the product overflows comes NaN.
-        seen.and(self.lower_half).gt(U32x4::constant(0)).or(U32x4::where_nan(sum)).any()
+    fn failed(self, check: U32x4, sum: F32x4) -> bool {
+        // A subnormal is rounded to fewer bits than asked for, so that lower bits remain; where the product overflows, the result
+        // is NaN.
+        check.and(self.lower_half).gt(U32x4::constant(0)).or(U32x4::where_nan(sum)).any()
     }
 }

@@ -1,4 +1,4 @@
-//! f16: 5 bits of exponent and 10 of fraction; below 2^-14, in subnormals, the fraction counts by 2^-24.
+//! f16: 5 bits of exponent and 10 of fraction; subnormals, below 2^-14, are multiples of 2^-24.
 
 use crate::simd::f32x4::F32x4;
 use crate::simd::kept::kept;
@@ -22,7 +22,7 @@ pub struct F16 {
     f32_exponent: U16x8,
     smallest_exponent: U16x8,
     rounder: U16x8,
-    fit_exponent: U16x8,
+    fast_exponent: U16x8,
     subnormal_end: U32x4,
     smallest_normal: U32x4,
     too_large: U32x4,
@@ -40,24 +40,24 @@ const NUMBERS: F16 = F16 {
     magnitude: U16x8::constant(0x7fff),
     sign: U16x8::constant(0x8000),
     sign_and_digits: U16x8::constant(0x8fff),
-    // What an f16's exponent lacks to an f32's, in the upper half of a word.
+    // The difference of the exponents' biases, in the upper half of a word.
     rebias: U16x8::constant((127 - 15) << 7),
     to_the_end: U16x8::constant(0x7800),
     last_normal: U16x8::constant(0x6fff),
     magnitude_to_the_end: U16x8::constant(0x7c00),
     last_normal_magnitude: U16x8::constant(0xf7ff),
-    // Of the upper half of a word.
+    // In the upper half of a word.
     f32_exponent: U16x8::constant(0x7f80),
     // That of 2^-14, in the upper half of a word.
     smallest_exponent: U16x8::constant((127 - 14) << 7),
-    // 2^13 times that, and half as much again.
+    // 1.5 * 2^13 times that.
     rounder: U16x8::constant((127 - 14 + 13) << 7 | 1 << 6),
-    // That of 2^14, over that of 2^-14.
-    fit_exponent: U16x8::constant(28 << 7),
+    // That of 2^14 less that of 2^-14.
+    fast_exponent: U16x8::constant(28 << 7),
     subnormal_end: U32x4::constant(1 << 23),
     // 2^-14, as f32.
     smallest_normal: U32x4::constant((127 - 14) << 23),
-    // 2^16, as f32: from there on all is infinity.
+    // 2^16, as f32: infinity from there on.
     too_large: U32x4::constant((127 + 16) << 23),
     dropped_bits: U32x4::constant(13 << 23),
     fraction: U32x4::constant(0x3ff),
@@ -87,7 +87,7 @@ impl Format for F16 {
 
     #[inline(always)]
     fn widen_all<const N: usize>(self, halves: [U16x8; N]) -> [[F32x4; 2]; N] {
-        // The magnitudes, twice, moved so that what is not normal, at either end of them, lies at the upper end of signed
+        // Twice the magnitudes, shifted so that those which are not normal, at either end of their range, come last among signed
         // numbers.
         let moved = halves.map(|halves| halves.plus(halves).plus(self.to_the_end));
         if largest_of(moved).gt(self.last_normal).any() {
@@ -119,40 +119,40 @@ impl Format for F16 {
         let magnitude = bits.and(self.f32_magnitude);
         let sign = bits.shr::<16>().and(self.sign_word);
         let number = self.round_magnitude(magnitude.min(self.too_large));
-        // A NaN was held to infinity's bits: what makes it a NaN is its fraction.
+        // A NaN was clamped to infinity: its fraction makes it NaN again.
         let fraction = magnitude.shr::<13>().and(self.fraction).or(self.quiet);
         number.or(magnitude.gt(self.f32_infinity).and(fraction)).or(sign)
     }
 
-    /// By how far the largest exponent lies above that of 2^-14.
-    type Seen = U16x8;
+    /// The largest exponent less that of 2^-14.
+    type Check = U16x8;
 
     #[inline(always)]
-    fn both(one: U16x8, other: U16x8) -> U16x8 {
+    fn merge(one: U16x8, other: U16x8) -> U16x8 {
         one.max(other)
     }
 
     #[inline(always)]
-    fn round(self, x: [F32x4; 2]) -> (U16x8, [F32x4; 2], U16x8) {
+    fn round_fast(self, x: [F32x4; 2]) -> (U16x8, [F32x4; 2], U16x8) {
         let upper = U16x8::upper_halves(x.map(U32x4::bits_of));
         let exponent = upper.and(self.f32_exponent).saturating_sub(self.smallest_exponent);
-        // With 1.5 * 2^13 times the power of two below it added, a number's last bit is the last that f16 keeps, and the
-        // addition itself rounds; below 2^-14 as if that were the power of two.
+        // With 1.5 * 2^13 times its power of two added (2^-14 for smaller numbers), a number's last bit is the last that f16 has:
+        // the addition itself rounds.
         let rounders =
             exponent.plus(self.rounder).as_upper_halves(U16x8::zero()).map(U32x4::as_f32);
         let sums = [x[0] + rounders[0], x[1] + rounders[1]];
         let significands =
             [0, 1].map(|i| U32x4::bits_of(sums[i]).minus(U32x4::bits_of(rounders[i])));
-        // A significand's leading one counts as one more of the exponent.
+        // A significand's leading one adds one to the exponent.
         let number = U16x8::narrow_signed(significands).abs().plus(exponent.shl::<3>());
         let halves = number.or(upper.and(self.sign));
         (halves, [sums[0] - rounders[0], sums[1] - rounders[1]], exponent)
     }
 
     #[inline(always)]
-    fn unfit(self, seen: U16x8, _: F32x4) -> bool {
-        // From 2^15 on, as the largest of those are rounded to infinity.
-        seen.gt(self.fit_exponent).any()
+    fn failed(self, check: U16x8, _: F32x4) -> bool {
+        // From 2^15 on: the largest of them round to infinity.
+        check.gt(self.fast_exponent).any()
     }
 }
 
@@ -170,12 +170,12 @@ impl F16 {
         // In the upper half of a word: the exponent's bits and the sign.
         let subnormal = exponent.eq(U16x8::zero()).shl::<7>();
         let special = exponent.eq(self.infinity).and(self.f32_exponent);
-        // A subnormal is a fraction of 2^-14: with the exponent of that power, and the power's own leading one taken away.
-        // (To multiply by 2^112 would be shorter, but subnormal operands cost a hundred cycles each on many processors.)
+        // A subnormal is its fraction of 2^-14: it gets that exponent, and the leading one that comes with it is subtracted.
+        // (Multiplying by 2^112 would be shorter, but a subnormal operand costs a hundred cycles on many processors.)
         let upper = self.upper(halves).minus(subnormal).or(special);
         let numbers = upper.as_upper_halves(halves.shl::<13>());
         let ones = upper.and(subnormal).as_upper_halves(U16x8::zero());
-        // -2^-14 less itself would be 0, not -0.
+        // -2^-14 minus itself would be 0, not -0.
         let signs = halves.and(self.sign).as_upper_halves(U16x8::zero());
         [0, 1].map(|i| U32x4::bits_of(numbers[i].as_f32() - ones[i].as_f32()).or(signs[i]).as_f32())
     }
@@ -190,8 +190,7 @@ impl F16 {
     #[inline(always)]
     fn number(self, magnitude: U16x8) -> [U32x4; 2] {
         self.normal(magnitude).map(|normal| {
-            // As in `widen_any` for a subnormal; a normal number is then too large, by itself less 2^-14. The smaller of both
-            // is the number.
+            // Right for a subnormal, as in `widen_any`, and too large for a normal number: the smaller of both is the number.
             let next = normal.plus(self.subnormal_end).as_f32() - self.smallest_normal.as_f32();
             normal.min(U32x4::bits_of(next))
         })
@@ -208,8 +207,7 @@ impl F16 {
     }
 }
 
-/// The first four of `F16::widen`. Not inlined, and an element each, as a loop over the rarest would keep all that is
-/// widened in memory.
+/// The first four of `F16::widen`. Not inlined, so that the rare case does not force the common one to keep its values in memory.
 #[cold]
 #[inline(never)]
 fn widen_low(halves: U16x8) -> F32x4 {

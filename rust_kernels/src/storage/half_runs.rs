@@ -1,4 +1,4 @@
-//! Runs of 16-bit elements widened to f32, and of f32 rounded to them.
+//! Slices of 16-bit elements widened to f32, and slices of f32 rounded to them.
 
 use crate::simd::f32x4::{F32x4, LANES};
 use crate::simd::u16x8::{HALF_LANES, U16x8};
@@ -22,7 +22,7 @@ pub fn narrow_run(to: Half, x: &[f32], out: &mut [u16]) {
     }
 }
 
-/// out[i] = x[i], rounded, and x[i] becomes what that is. The slices have one length.
+/// out[i] = x[i], rounded, and x[i] = out[i]. The slices have one length.
 pub fn round_run(to: Half, x: &mut [f32], out: &mut [u16]) {
     match to {
         Half::F16 => round_nearest::<F16>(x, out),
@@ -35,7 +35,7 @@ fn round_nearest<F: Format>(x: &mut [f32], out: &mut [u16]) {
     round_all::<F>(x, out, |pair, _| format.narrow(pair));
 }
 
-/// `round_run` by `narrow`, which gets eight elements and the place of the first.
+/// `round_run` with `narrow`, which gets eight elements and the index of the first.
 #[inline(always)]
 pub fn round_all<F: Format>(
     x: &mut [f32],
@@ -46,7 +46,7 @@ pub fn round_all<F: Format>(
     let whole = x.len() / HALF_LANES * HALF_LANES;
     let format = F::new();
     let round = |x: &mut [f32], out: &mut [u16], at: usize, place: usize| {
-        // SAFETY: the callers below see to at + 8 <= len, and both slices are that long.
+        // SAFETY: the calls below have at + 8 <= len, the length of both slices.
         unsafe {
             let narrowed = narrow([F32x4::load(x, at), F32x4::load(x, at + LANES)], place);
             narrowed.store(out, at);
@@ -71,7 +71,7 @@ fn widen_all<F: Format>(x: &[u16], out: &mut [f32]) {
     let whole = x.len() / HALF_LANES * HALF_LANES;
     let format = F::new();
     let widen = |x: &[u16], out: &mut [f32], at: usize| {
-        // SAFETY: the callers below see to at + 8 <= len, and both slices are that long.
+        // SAFETY: the calls below have at + 8 <= len, the length of both slices.
         unsafe {
             let [low, high] = format.widen(U16x8::load(x, at));
             low.store(out, at);
@@ -93,7 +93,7 @@ fn narrow_all<F: Format>(x: &[f32], out: &mut [u16]) {
     let whole = x.len() / HALF_LANES * HALF_LANES;
     let format = F::new();
     let narrow = |x: &[f32], out: &mut [u16], at: usize| {
-        // SAFETY: the callers below see to at + 8 <= len, and both slices are that long.
+        // SAFETY: the calls below have at + 8 <= len, the length of both slices.
         unsafe {
             format.narrow([F32x4::load(x, at), F32x4::load(x, at + LANES)]).store(out, at);
         }
@@ -112,8 +112,8 @@ fn narrow_all<F: Format>(x: &[f32], out: &mut [u16]) {
 mod tests {
     use super::*;
 
-    /// All halves, and how the `half` crate and this one see them.
-    fn judge_widening(format: Half, widen: impl Fn(u16) -> f32) {
+    /// Compares widening of all 65,536 elements with the `half` crate's.
+    fn check_widening(format: Half, widen: impl Fn(u16) -> f32) {
         let halves: Vec<u16> = (0..=u16::MAX).collect();
         let mut got = vec![0.0; halves.len()];
         widen_run(format, &halves, &mut got);
@@ -123,12 +123,12 @@ mod tests {
         }
     }
 
-    /// Every half's value, all that lies halfway to the next, and their neighbours in f32.
+    /// The value of every element, the ties between neighbouring elements, and the f32 next to each of these.
     fn values_around_halves(widen: impl Fn(u16) -> f32) -> Vec<f32> {
         let mut values = vec![];
         for half in 0..=u16::MAX {
             let bits = widen(half).to_bits();
-            // Halfway in either format, subnormal f16 too, is one of these steps beyond.
+            // A tie in either format, subnormal f16 included, is one of these steps away.
             for step in (0..24).map(|i| 1_u32 << i).chain([0]) {
                 for offset in [step.wrapping_sub(1), step, step + 1] {
                     values.push(f32::from_bits(bits.wrapping_add(offset)));
@@ -138,7 +138,8 @@ mod tests {
         values
     }
 
-    fn judge_narrowing(format: Half, widen: impl Fn(u16) -> f32, narrow: impl Fn(f32) -> u16) {
+    /// Compares narrowing near every element and every tie with the `half` crate's.
+    fn check_narrowing(format: Half, widen: impl Fn(u16) -> f32, narrow: impl Fn(f32) -> u16) {
         let values = values_around_halves(widen);
         let mut got = vec![0; values.len()];
         narrow_run(format, &values, &mut got);
@@ -148,21 +149,21 @@ mod tests {
     }
 
     #[test]
-    fn widening_gives_what_the_half_crate_gives_for_every_half() {
-        judge_widening(Half::F16, |bits| half::f16::from_bits(bits).to_f32());
-        judge_widening(Half::Bf16, |bits| half::bf16::from_bits(bits).to_f32());
+    fn widening_matches_the_half_crate_for_every_element() {
+        check_widening(Half::F16, |bits| half::f16::from_bits(bits).to_f32());
+        check_widening(Half::Bf16, |bits| half::bf16::from_bits(bits).to_f32());
     }
 
     #[test]
-    fn narrowing_gives_the_half_crates_bits_around_every_half_and_every_tie() {
+    fn narrowing_matches_the_half_crate_near_every_element_and_every_tie() {
         let f16 = |bits| half::f16::from_bits(bits).to_f32();
-        judge_narrowing(Half::F16, f16, |x| half::f16::from_f32(x).to_bits());
+        check_narrowing(Half::F16, f16, |x| half::f16::from_f32(x).to_bits());
         let bf16 = |bits| half::bf16::from_bits(bits).to_f32();
-        judge_narrowing(Half::Bf16, bf16, |x| half::bf16::from_f32(x).to_bits());
+        check_narrowing(Half::Bf16, bf16, |x| half::bf16::from_f32(x).to_bits());
     }
 
-    /// `round`, `widen_all` and `widen_magnitudes` against `narrow` and `widen`.
-    fn judge_shortcuts<F: Format>(largest_fit: f32, widen: impl Fn(u16) -> f32) {
+    /// Compares `round_fast`, `widen_all` and `widen_magnitudes` with `narrow` and `widen`.
+    fn check_shortcuts<F: Format>(largest_fast: f32, widen: impl Fn(u16) -> f32) {
         let (format, halves_of) = (F::new(), |halves: U16x8| {
             let mut all = [0; HALF_LANES];
             // SAFETY: `all` has eight elements.
@@ -176,14 +177,15 @@ mod tests {
                 .all(|(a, b)| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan())
         };
         let signs = |x: [F32x4; 2]| x.map(|x| x.lanes().map(f32::is_sign_negative));
-        let must_fit = |x: &f32| *x == 0.0 || (f32::MIN_POSITIVE..=largest_fit).contains(&x.abs());
-        // A third of them, of every kind, as 25 kinds of 3 and chunks of 8 shift against each other.
+        let must_pass =
+            |x: &f32| *x == 0.0 || (f32::MIN_POSITIVE..=largest_fast).contains(&x.abs());
+        // Every third chunk: chunks of 8 run through all combinations of the 25 steps and 3 offsets.
         for values in values_around_halves(widen).chunks_exact(HALF_LANES).step_by(3) {
             // SAFETY: `values` has eight elements.
             let x = unsafe { [F32x4::load(values, 0), F32x4::load(values, LANES)] };
-            let (halves, [low, high], seen) = format.round(x);
-            if format.unfit(F::both(seen, seen), low * low + high * high) {
-                assert!(!values.iter().all(must_fit), "{values:?}");
+            let (halves, [low, high], check) = format.round_fast(x);
+            if format.failed(F::merge(check, check), low * low + high * high) {
+                assert!(!values.iter().all(must_pass), "{values:?}");
                 continue;
             }
             let want = format.narrow(x);
@@ -207,9 +209,9 @@ mod tests {
     }
 
     #[test]
-    fn shortcuts_give_the_same_where_they_say_that_they_are_fit() {
-        judge_shortcuts::<F16>(32767.0, |bits| half::f16::from_bits(bits).to_f32());
-        judge_shortcuts::<Bf16>(2e33, |bits| half::bf16::from_bits(bits).to_f32());
+    fn fast_paths_are_exact_unless_they_report_that_they_failed() {
+        check_shortcuts::<F16>(32767.0, |bits| half::f16::from_bits(bits).to_f32());
+        check_shortcuts::<Bf16>(2e33, |bits| half::bf16::from_bits(bits).to_f32());
     }
 
     #[test]
@@ -222,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_of_every_length_stop_where_they_should() {
+    fn slices_of_every_length_are_converted_to_their_end() {
         for len in 0..40 {
             let x: Vec<f32> = (0..len).map(|i| i as f32).collect();
             for format in [Half::F16, Half::Bf16] {

@@ -1,4 +1,4 @@
-//! Elements stored in 16 bits: how they are widened, and how f32 are rounded to them. Imports `simd`.
+//! Elements stored in 16 bits: widened to f32, and f32 rounded to them. Imports `simd` only.
 
 pub mod bf16;
 pub mod f16;

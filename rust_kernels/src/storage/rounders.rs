@@ -1,79 +1,83 @@
-//! How f32 become the 16-bit elements of a row: to the nearest, or at random. Either way fast for what a parameter is as a
-//! rule, and another way for everything.
+//! Rounding f32 to the 16-bit elements of a row, to the nearest or stochastically: each has a fast path for ordinary numbers and
+//! an exact path for all.
 
 use crate::simd::f32x4::F32x4;
 use crate::simd::u16x8::U16x8;
 use crate::simd::u32x4::U32x4;
 use crate::storage::half::Format;
-use crate::storage::stochastic::{Dice, Stochastic};
+use crate::storage::stochastic::{RandomRounding, Stochastic};
 
-/// How the eight numbers at a place of the row are rounded.
+/// Rounds eight numbers, the first of which has index `at` in the row.
 pub trait Rounder: Copy {
-    type Seen: Copy;
-    fn both(one: Self::Seen, other: Self::Seen) -> Self::Seen;
-    /// As `Format::round`.
-    fn round(self, x: [F32x4; 2], at: usize) -> (U16x8, [F32x4; 2], Self::Seen);
-    /// As `Format::unfit`.
-    fn unfit(self, seen: Self::Seen, sum: F32x4) -> bool;
-    fn round_any(self, x: [F32x4; 2], at: usize) -> U16x8;
+    /// As `Format::Check`.
+    type Check: Copy;
+    /// As `Format::merge`.
+    fn merge(one: Self::Check, other: Self::Check) -> Self::Check;
+    /// As `Format::round_fast`.
+    fn round_fast(self, x: [F32x4; 2], at: usize) -> (U16x8, [F32x4; 2], Self::Check);
+    /// As `Format::failed`.
+    fn failed(self, check: Self::Check, sum: F32x4) -> bool;
+    /// Rounds any numbers.
+    fn round_exact(self, x: [F32x4; 2], at: usize) -> U16x8;
 }
 
+/// Rounds to the nearest, ties to even.
 #[derive(Clone, Copy)]
-pub struct ToNearest<F>(pub F);
+pub struct NearestRounder<F>(pub F);
 
-impl<F: Format> Rounder for ToNearest<F> {
-    type Seen = F::Seen;
+impl<F: Format> Rounder for NearestRounder<F> {
+    type Check = F::Check;
     #[inline(always)]
-    fn both(one: F::Seen, other: F::Seen) -> F::Seen {
-        F::both(one, other)
+    fn merge(one: F::Check, other: F::Check) -> F::Check {
+        F::merge(one, other)
     }
     #[inline(always)]
-    fn round(self, x: [F32x4; 2], _: usize) -> (U16x8, [F32x4; 2], F::Seen) {
-        self.0.round(x)
+    fn round_fast(self, x: [F32x4; 2], _: usize) -> (U16x8, [F32x4; 2], F::Check) {
+        self.0.round_fast(x)
     }
     #[inline(always)]
-    fn unfit(self, seen: F::Seen, sum: F32x4) -> bool {
-        self.0.unfit(seen, sum)
+    fn failed(self, check: F::Check, sum: F32x4) -> bool {
+        self.0.failed(check, sum)
     }
     #[inline(always)]
-    fn round_any(self, x: [F32x4; 2], _: usize) -> U16x8 {
+    fn round_exact(self, x: [F32x4; 2], _: usize) -> U16x8 {
         self.0.narrow(x)
     }
 }
 
-/// With the random bits of index `first` and those that follow.
+/// Rounds stochastically: the row's elements have the random bits of the indices from `first` on.
 #[derive(Clone, Copy)]
-pub struct AtRandom<F: Stochastic> {
-    pub dice: Dice<F>,
+pub struct StochasticRounder<F: Stochastic> {
+    pub random: RandomRounding<F>,
     pub first: u32,
 }
 
-impl<F: Stochastic> AtRandom<F> {
+impl<F: Stochastic> StochasticRounder<F> {
     #[inline(always)]
     fn index(self, at: usize) -> u32 {
         self.first.wrapping_add(at as u32)
     }
 }
 
-impl<F: Stochastic> Rounder for AtRandom<F> {
-    type Seen = U32x4;
+impl<F: Stochastic> Rounder for StochasticRounder<F> {
+    type Check = U32x4;
     #[inline(always)]
-    fn both(one: U32x4, other: U32x4) -> U32x4 {
+    fn merge(one: U32x4, other: U32x4) -> U32x4 {
         one.or(other)
     }
     #[inline(always)]
-    fn round(self, x: [F32x4; 2], at: usize) -> (U16x8, [F32x4; 2], U32x4) {
-        let halves = self.dice.round(x, self.index(at));
-        let [rounded] = self.dice.format.widen_magnitudes([halves]);
-        let [low, high] = x.map(|x| self.dice.unbounded(x));
+    fn round_fast(self, x: [F32x4; 2], at: usize) -> (U16x8, [F32x4; 2], U32x4) {
+        let halves = self.random.round_finite(x, self.index(at));
+        let [rounded] = self.random.format.widen_magnitudes([halves]);
+        let [low, high] = x.map(|x| self.random.unbounded(x));
         (halves, rounded, low.or(high))
     }
     #[inline(always)]
-    fn unfit(self, seen: U32x4, _: F32x4) -> bool {
-        seen.any()
+    fn failed(self, check: U32x4, _: F32x4) -> bool {
+        check.any()
     }
     #[inline(always)]
-    fn round_any(self, x: [F32x4; 2], at: usize) -> U16x8 {
-        self.dice.round_any(x, self.index(at))
+    fn round_exact(self, x: [F32x4; 2], at: usize) -> U16x8 {
+        self.random.round(x, self.index(at))
     }
 }

@@ -1,11 +1,11 @@
-//! Rounding f32 to 16 bits up or down at random, so that the mean over all random bits is the number itself:
+//! Stochastic rounding of f32 to 16 bits: up or down at random, so that the mean over all random bits is the number itself.
 //!
 //!   random bits   r = hash(index ^ key), index the low 32 bits of the element's index in the whole parameter
-//!   bf16, f16     add r's low 16 (13) bits to the bits of the f32, and cut off as many: with a fraction x of a unit to
-//!                 cut, a carry comes for a share x of all r
-//!   f16 < 2^-14   are multiples of 2^-24: floor(2^24 |x|), and one more where 2^16 of the fraction is above r's low 16 bits
+//!   bf16, f16     add r's low 16 (13) bits to the bits of the f32, and cut off as many: if a fraction x of a unit is cut off,
+//!                 a share x of all r carries
+//!   f16 < 2^-14   multiples of 2^-24: floor(2^24 |x|), plus one where 2^16 times the fraction is above r's low 16 bits
 //!
-//! A finite number never becomes infinite; a subnormal f32 counts as 0 for f16. The hash is Chris Wellon's "lowbias32".
+//! A finite number never becomes infinite; a subnormal f32 counts as 0 for f16. The hash is Chris Wellons' "lowbias32".
 
 use crate::simd::f32x4::F32x4;
 use crate::simd::kept::kept;
@@ -16,8 +16,7 @@ use crate::storage::f16::F16;
 use crate::storage::half::{Format, Half};
 use crate::storage::half_runs::round_all;
 
-/// out[i] = x[i], rounded with the random bits of index `first` + i, and x[i] becomes what that is. The slices have one
-/// length.
+/// out[i] = x[i], rounded with the random bits of index `first` + i, and x[i] = out[i]. The slices have one length.
 pub fn round_stochastic(to: Half, x: &mut [f32], (first, key): (u32, u32), out: &mut [u16]) {
     match to {
         Half::F16 => round_by::<F16>(x, (first, key), out),
@@ -25,12 +24,13 @@ pub fn round_stochastic(to: Half, x: &mut [f32], (first, key): (u32, u32), out: 
     }
 }
 
-/// How a format is rounded at random.
+/// A format with stochastic rounding.
 pub trait Stochastic: Format {
-    /// What is needed in a loop.
+    /// The constants that a loop needs.
     type Constants: Copy;
+    /// Loads the constants: before a loop.
     fn constants() -> Self::Constants;
-    /// Magnitudes of finite numbers as elements'.
+    /// Rounds the magnitudes of finite numbers.
     fn round_magnitudes(
         constants: Self::Constants,
         magnitudes: [U32x4; 2],
@@ -38,6 +38,7 @@ pub trait Stochastic: Format {
     ) -> [U32x4; 2];
 }
 
+/// Of bf16.
 #[derive(Clone, Copy)]
 pub struct Bf16Constants {
     dropped_bits: U32x4,
@@ -66,6 +67,7 @@ impl Stochastic for Bf16 {
     }
 }
 
+/// Of f16.
 #[derive(Clone, Copy)]
 pub struct F16Constants {
     dropped_bits: U32x4,
@@ -82,13 +84,13 @@ pub struct F16Constants {
 
 const F16_NUMBERS: F16Constants = F16Constants {
     dropped_bits: U32x4::constant(0x1fff),
-    // What an f16's exponent lacks to an f32's.
+    // The difference of the exponents' biases.
     rebias: U32x4::constant((127 - 15) << 23),
     largest: U32x4::constant(0x7bff),
     random_bits: U32x4::constant(0xffff),
-    // As f32: its fraction counts by ones.
+    // As f32: the unit of its last bit is 1.
     two_to_23: U32x4::constant((127 + 23) << 23),
-    // Of f32.
+    // The largest subnormal f32.
     largest_subnormal: U32x4::constant(0x007f_ffff),
     // 2^-14, the smallest normal f16, as f32.
     smallest_normal: U32x4::constant((127 - 14) << 23),
@@ -124,10 +126,10 @@ impl Stochastic for F16 {
 }
 
 impl F16Constants {
-    /// Magnitudes below 2^-14 as elements'.
+    /// Rounds magnitudes below 2^-14.
     #[inline(always)]
     fn subnormal(self, magnitude: U32x4, random: U32x4) -> U32x4 {
-        // Numbers below 2^23 as f32 and back: 2^23's bits with them in the fraction.
+        // Integers below 2^23 to f32 and back: as the fraction of 2^23.
         let magic = self.two_to_23;
         let random = random.and(self.random_bits).or(magic).as_f32() - magic.as_f32();
         let is_number = magnitude.gt(self.largest_subnormal);
@@ -139,9 +141,9 @@ impl F16Constants {
     }
 }
 
-/// Rounds numbers at random; has the constants that this needs in a loop.
+/// Stochastic rounding to the format F, with the constants that a loop needs.
 #[derive(Clone, Copy)]
-pub struct Dice<F: Stochastic> {
+pub struct RandomRounding<F: Stochastic> {
     constants: F::Constants,
     pub format: F,
     numbers: Numbers,
@@ -165,16 +167,17 @@ const NUMBERS: Numbers = Numbers {
     largest: U32x4::constant(0x7f7f_ffff),
 };
 
-impl<F: Stochastic> Dice<F> {
+impl<F: Stochastic> RandomRounding<F> {
+    /// Loads the constants: before a loop.
     #[inline(always)]
     pub fn new(key: u32) -> Self {
         let (constants, format) = (F::constants(), F::new());
         Self { constants, format, numbers: kept(&NUMBERS), key: U32x4::splat(key) }
     }
 
-    /// Finite numbers as elements, the first with the random bits of `index`.
+    /// Rounds finite numbers, the first with the random bits of `index`.
     #[inline(always)]
-    pub fn round(self, x: [F32x4; 2], index: u32) -> U16x8 {
+    pub fn round_finite(self, x: [F32x4; 2], index: u32) -> U16x8 {
         let Numbers { lanes, magnitude, sign, .. } = self.numbers;
         let index = U32x4::splat(index);
         let random = lanes.map(|lanes| self.hash(index.plus(lanes).xor(self.key)));
@@ -184,15 +187,15 @@ impl<F: Stochastic> Dice<F> {
         U16x8::narrow([0, 1].map(|i| rounded[i].or(signs[i])))
     }
 
-    /// As `round`, of any numbers.
+    /// As `round_finite`, of any numbers.
     #[inline(always)]
-    pub fn round_any(self, x: [F32x4; 2], index: u32) -> U16x8 {
-        // What is not finite has no neighbours to choose from.
+    pub fn round(self, x: [F32x4; 2], index: u32) -> U16x8 {
+        // Infinity and NaN are converted as they are.
         let unbounded = U16x8::upper_halves(x.map(|x| self.unbounded(x)));
-        unbounded.select(self.format.narrow(x), self.round(x, index))
+        unbounded.select(self.format.narrow(x), self.round_finite(x, index))
     }
 
-    /// All ones in the lanes that are infinite or NaN, else zeros.
+    /// The mask of the lanes that are infinite or NaN.
     #[inline(always)]
     pub fn unbounded(self, x: F32x4) -> U32x4 {
         U32x4::bits_of(x).and(self.numbers.magnitude).gt(self.numbers.largest)
@@ -208,6 +211,6 @@ impl<F: Stochastic> Dice<F> {
 }
 
 fn round_by<F: Stochastic>(x: &mut [f32], (first, key): (u32, u32), out: &mut [u16]) {
-    let dice = Dice::<F>::new(key);
-    round_all::<F>(x, out, |x, at| dice.round_any(x, first.wrapping_add(at as u32)));
+    let rounding = RandomRounding::<F>::new(key);
+    round_all::<F>(x, out, |x, at| rounding.round(x, first.wrapping_add(at as u32)));
 }

@@ -1,6 +1,6 @@
 //! The gradients of attention, with scores computed again block by block from lse, the logarithm of each query's sum.
 //!
-//! With w = e^(score - lse), what dropout leaves of it, p = w share (all without it), dp[t, s] = dout[t] . v[s] and
+//! With w = e^(score - lse), dropout's factor share (1 without it), p = w share, dp[t, s] = dout[t] . v[s] and
 //! delta[t] = dout[t] . out[t] = sum_s p dp:
 //!   ds = w (share dp - delta)      dq[t] = scale sum_s ds k[s]      dk[s] = scale sum_t ds q[t]      dv[s] = sum_t p dout[t]
 //!   dbias[j] = sum of ds over t and s with s - t + queries - 1 = j

@@ -20,7 +20,7 @@ pub fn attention_bias_backward(
         return Ok(());
     }
     let distances = queries + keys - 1;
-    // By t - s + keys - 1, as neighbouring queries lie side by side; a panel may reach beyond the last query.
+    // By t - s + keys - 1, so that neighbouring queries are neighbours; the last panel may extend beyond the last query.
     let mut reversed = scratch::<f32>(distances + TILE_COLS)?;
     let mut block = Block::new(attention)?;
     for (batch, key_head) in (0..batch).flat_map(|b| (0..key_heads).map(move |h| (b, h))) {

@@ -1,21 +1,21 @@
-//! out[t] = sum_s softmax_s(scale q[t] . k[s] + bias[s - t]) share[t, s] v[s] for every head, over the keys that query t
-//! sees; a share is what dropout leaves, 1 without it.
+//! Attention: out[t] = sum_s softmax_s(scale q[t] . k[s] + bias[s - t]) share[t, s] v[s] for every head, over the keys that query t
+//! attends to; share is dropout's factor, 1 without it.
 //!
-//! No row of scores is ever whole (Rabe & Staats 2021; Dao et al. 2022): keys come a block at a time, and each query keeps
-//! its largest score m so far, the sum l of e^(score - m) and the weighted sum of values. Where a block has a larger score,
-//! both sums are multiplied by e^(old m - new m). What backward needs is lse = m + ln l.
+//! Scores are never stored whole (Rabe & Staats 2021; Dao et al. 2022): keys are taken a block at a time, and each query keeps its
+//! largest score m so far, the sum l of e^(score - m) and the weighted sum of values. Where a block has a larger score, both sums
+//! are multiplied by e^(old m - new m). The backward pass needs lse = m + ln l.
 
 use crate::allocation::{OutOfMemory, scratch};
 use crate::ops::attention::packed_blocks::PackedBlocks;
-use crate::ops::attention::scores::{Eight, Visibility, load_eight, products, store_eight};
+use crate::ops::attention::scores::{Eight, ScoreMask, load_eight, products, store_eight};
 use crate::ops::attention::shape::{Attention, Operands, PANEL, Place, QUERIES};
-use crate::ops::attention::weight_dropout::Shares;
+use crate::ops::attention::weight_dropout::WeightDropout;
 use crate::ops::panels::{TILE_COLS, TILE_ROWS, blocks, pack, tile_product};
 use crate::ops::softmax::weight;
 use crate::simd::f32x4::F32x4;
 use core::ops::Range;
 
-/// -> out [batch, queries, heads, value_dim], lse [batch, heads, queries]; both 0 for a query that sees no key.
+/// -> out [batch, queries, heads, value_dim], lse [batch, heads, queries]; both 0 for a query that attends to no key.
 pub fn attention(
     operands: &Operands,
     attention: &Attention,
@@ -33,7 +33,7 @@ pub fn attention(
         let v = Attention::columns(operands.v, &place(value_dim));
         let v = PackedBlocks::columns(v, keys, value_dim)?;
         for head in attention.group(key_head) {
-            let visibility = Visibility::new(attention, operands, batch, head)?;
+            let mask = ScoreMask::new(attention, operands, batch, head)?;
             let place = |width| Place { batch, head, length: queries, heads, width };
             let q = Attention::rows(operands.q, &place(dim));
             for block in blocks(0..queries, QUERIES) {
@@ -43,13 +43,14 @@ pub fn attention(
                 q.iter_mut().for_each(|q| *q *= scale);
                 softmax.begin();
                 for keys in attention.key_blocks(block.clone()) {
-                    let seen = |panel| attention.keys_seen(block.start + panel * TILE_COLS, &keys);
-                    products(k.block(&keys), q, dim, seen, &mut scores);
-                    visibility.finish(&mut scores, &block, &keys);
-                    let shares =
-                        |i| Shares::new(attention, batch, head, block.start + i * TILE_COLS);
+                    let attended =
+                        |panel| attention.attended_keys(block.start + panel * TILE_COLS, &keys);
+                    products(k.block(&keys), q, dim, attended, &mut scores);
+                    mask.finish(&mut scores, &block, &keys);
+                    let dropout =
+                        |i| WeightDropout::new(attention, batch, head, block.start + i * TILE_COLS);
                     let scores = &mut scores[..num_panels * PANEL];
-                    softmax.take(scores, v.block(&keys), &keys, seen, shares);
+                    softmax.take(scores, v.block(&keys), &keys, attended, dropout);
                 }
                 softmax.write(&block, &place(value_dim), out, lse);
             }
@@ -81,20 +82,20 @@ impl Softmax {
         self.values.fill(0.0);
     }
 
-    /// Adds a block of keys, of which a panel sees the first `seen(panel)`: scores become weights, of which the panel's shares
-    /// weigh the values v [keys][4] of every four elements.
+    /// Adds a block of keys, to the first `attended(panel)` of which a panel attends: scores become weights, which after dropout
+    /// weigh the values v, [keys][4] for every four elements.
     fn take(
         &mut self,
         scores: &mut [f32],
         v: &[f32],
         keys: &Range<usize>,
-        seen: impl Fn(usize) -> usize,
-        shares: impl Fn(usize) -> Option<Shares>,
+        attended: impl Fn(usize) -> usize,
+        dropout: impl Fn(usize) -> Option<WeightDropout>,
     ) {
         let panel_size = TILE_COLS * self.value_dim.next_multiple_of(TILE_ROWS);
         let panels = scores.chunks_exact_mut(PANEL).zip(self.values.chunks_exact_mut(panel_size));
         for (i, (panel, values)) in panels.enumerate() {
-            let weights = &mut panel[..seen(i) * TILE_COLS];
+            let weights = &mut panel[..attended(i) * TILE_COLS];
             let lanes = i * TILE_COLS;
             let old = load_eight(&self.largest, lanes);
             let largest = weights.chunks_exact(TILE_COLS).fold(old, |largest, row| {
@@ -113,9 +114,9 @@ impl Softmax {
             let before = load_eight(&self.sums, lanes);
             store_eight([0, 1].map(|j| before[j] * kept[j] + sums[j]), &mut self.sums, lanes);
             store_eight(largest, &mut self.largest, lanes);
-            if let Some(shares) = shares(i) {
+            if let Some(dropout) = dropout(i) {
                 for (key, row) in keys.clone().zip(weights.chunks_exact_mut(TILE_COLS)) {
-                    let (weights, share) = (load_eight(row, 0), shares.of(key));
+                    let (weights, share) = (load_eight(row, 0), dropout.factors(key));
                     store_eight([0, 1].map(|j| weights[j] * share[j]), row, 0);
                 }
             }
@@ -153,7 +154,7 @@ fn add_values(weights: &[f32], v: &[f32], num_keys: usize, kept: Eight, values: 
     }
 }
 
-/// 0 instead of -infinity, the largest of no scores.
+/// 0 instead of -infinity, which is the largest of no scores.
 fn finite_or_zero(largest: F32x4) -> F32x4 {
     F32x4::splat(f32::NEG_INFINITY).where_ge(largest, F32x4::splat(0.0), largest)
 }

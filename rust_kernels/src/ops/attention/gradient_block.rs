@@ -2,9 +2,9 @@
 
 use crate::allocation::{OutOfMemory, scratch};
 use crate::ops::attention::packed_blocks::PackedBlocks;
-use crate::ops::attention::scores::{Visibility, load_eight, products, store_eight};
+use crate::ops::attention::scores::{ScoreMask, load_eight, products, store_eight};
 use crate::ops::attention::shape::{Attention, Operands, PANEL, Place, QUERIES};
-use crate::ops::attention::weight_dropout::Shares;
+use crate::ops::attention::weight_dropout::WeightDropout;
 use crate::ops::panels::{TILE_COLS, TILE_ROWS, Tile, add_tile, blocks, pack, tile_product};
 use crate::ops::softmax::weight;
 use crate::simd::f32x4::{F32x4, LANES};
@@ -36,7 +36,7 @@ pub struct Head<'a> {
     attention: &'a Attention,
     operands: &'a Operands<'a>,
     dout: &'a [f32],
-    visibility: Visibility<'a>,
+    mask: ScoreMask<'a>,
     /// [queries]
     lse: &'a [f32],
     /// [queries]
@@ -55,10 +55,10 @@ impl<'a> Head<'a> {
         head: usize,
     ) -> Result<Self, OutOfMemory> {
         let &Attention { queries, heads, .. } = attention;
-        let visibility = Visibility::new(attention, operands, batch, head)?;
+        let mask = ScoreMask::new(attention, operands, batch, head)?;
         let moments = &moments[(batch * heads + head) * 2 * queries..][..2 * queries];
         let (lse, delta) = moments.split_at(queries);
-        Ok(Self { attention, operands, dout, visibility, lse, delta, batch, head })
+        Ok(Self { attention, operands, dout, mask, lse, delta, batch, head })
     }
 
     pub fn place(&self, width: usize) -> Place {
@@ -73,8 +73,8 @@ pub struct Block {
     pub ds: Vec<f32>,
     queries: Range<usize>,
     keys: Range<usize>,
-    /// Of each panel, how many of the keys it sees; no panel sees fewer than the one before.
-    seen: [usize; QUERIES / TILE_COLS],
+    /// To how many of the keys each panel attends; never fewer than the panel before.
+    attended: [usize; QUERIES / TILE_COLS],
     q: Vec<f32>,
     dout: Vec<f32>,
     /// Of the block's queries; 0 beyond the last.
@@ -89,7 +89,7 @@ impl Block {
             ds: scratch(QUERIES * PANEL / TILE_COLS)?,
             queries: 0..0,
             keys: 0..0,
-            seen: [0; QUERIES / TILE_COLS],
+            attended: [0; QUERIES / TILE_COLS],
             q: scratch(QUERIES * attention.dim)?,
             dout: scratch(QUERIES * attention.value_dim)?,
             lse: [0.0; QUERIES],
@@ -117,29 +117,29 @@ impl Block {
         let &Attention { dim, value_dim, .. } = head.attention;
         let num_panels = self.queries.len().div_ceil(TILE_COLS);
         self.keys = keys.clone();
-        self.seen = core::array::from_fn(|panel| {
-            head.attention.keys_seen(self.queries.start + panel * TILE_COLS, keys)
+        self.attended = core::array::from_fn(|panel| {
+            head.attention.attended_keys(self.queries.start + panel * TILE_COLS, keys)
         });
-        let seen = |panel: usize| self.seen[panel];
+        let attended = |panel: usize| self.attended[panel];
         let q = &self.q[..num_panels * TILE_COLS * dim];
-        products(packed.k.block(keys), q, dim, seen, &mut self.p);
-        head.visibility.finish(&mut self.p, &self.queries, keys);
+        products(packed.k.block(keys), q, dim, attended, &mut self.p);
+        head.mask.finish(&mut self.p, &self.queries, keys);
         let dout = &self.dout[..num_panels * TILE_COLS * value_dim];
-        products(packed.v.block(keys), dout, value_dim, seen, &mut self.ds);
+        products(packed.v.block(keys), dout, value_dim, attended, &mut self.ds);
         let panels = self.p.chunks_exact_mut(PANEL).zip(self.ds.chunks_exact_mut(PANEL));
         for (i, (p, ds)) in panels.take(num_panels).enumerate() {
             let lse = load_eight(&self.lse, i * TILE_COLS);
             let delta = load_eight(&self.delta, i * TILE_COLS);
             let first = self.queries.start + i * TILE_COLS;
-            let shares = Shares::new(head.attention, head.batch, head.head, first);
+            let dropout = WeightDropout::new(head.attention, head.batch, head.head, first);
             let rows = p.chunks_exact_mut(TILE_COLS).zip(ds.chunks_exact_mut(TILE_COLS));
-            let rows = rows.take(self.seen[i].next_multiple_of(TILE_ROWS));
+            let rows = rows.take(self.attended[i].next_multiple_of(TILE_ROWS));
             for (key, (p, ds)) in (keys.start..).zip(rows) {
                 let (scores, mut dp) = (load_eight(p, 0), load_eight(ds, 0));
                 let weights = [0, 1].map(|j| weight(scores[j], lse[j]));
                 let mut left = weights;
-                if let Some(shares) = &shares {
-                    let share = shares.of(key);
+                if let Some(dropout) = &dropout {
+                    let share = dropout.factors(key);
                     left = [0, 1].map(|j| weights[j] * share[j]);
                     dp = [0, 1].map(|j| dp[j] * share[j]);
                 }
@@ -148,9 +148,9 @@ impl Block {
             }
         }
     }
-    /// What a panel of `scores` (p or ds) holds for the keys that it sees.
+    /// A panel of `scores` (p or ds), for the keys to which it attends.
     pub fn panel<'a>(&self, scores: &'a [f32], panel: usize) -> &'a [f32] {
-        &scores[panel * PANEL..][..self.seen[panel] * TILE_COLS]
+        &scores[panel * PANEL..][..self.attended[panel] * TILE_COLS]
     }
 
     /// dq[panel][dim][8] += sum over keys of k[key][dim] ds[panel][key][8]
@@ -178,10 +178,14 @@ impl Block {
         let columns = columns.chunks_exact(TILE_COLS * self.queries.len());
         for (elements, column) in elements.zip(columns) {
             for (quad, keys) in blocks(self.keys.clone(), TILE_ROWS).enumerate() {
-                let blind = self.seen.iter().take_while(|&&seen| seen <= quad * TILE_ROWS).count();
-                // The rows of queries that see none of these keys come first.
-                let rows = column.get(blind * TILE_COLS * TILE_COLS..).unwrap_or(&[]);
-                let tile = quad_product(&weights[blind * PANEL..], quad, rows);
+                let skipped = self
+                    .attended
+                    .iter()
+                    .take_while(|&&attended| attended <= quad * TILE_ROWS)
+                    .count();
+                // Queries that attend to none of these keys come first.
+                let rows = column.get(skipped * TILE_COLS * TILE_COLS..).unwrap_or(&[]);
+                let tile = quad_product(&weights[skipped * PANEL..], quad, rows);
                 let rows = first_row + keys.start..first_row + keys.end;
                 let cols = first_column + elements.start..first_column + elements.end;
                 add_tile(&tile, target, row_length, rows, cols);

@@ -5,7 +5,7 @@ use crate::ops::attention::shape::KEYS;
 use crate::ops::panels::{Lanes, TILE_ROWS, blocks, pack};
 use core::ops::Range;
 
-/// One block after the other of the rows of a head, packed into panels of W lanes of `steps`.
+/// The rows of a head in blocks of `KEYS`, each packed into panels.
 pub struct PackedBlocks {
     data: Vec<f32>,
     block_size: usize,

@@ -1,4 +1,4 @@
-//! The scores of a block of queries and keys: products of packed rows, with biases added and hidden keys at -infinity.
+//! The scores of a block of queries and keys: products of packed rows, with biases added and masked keys at -infinity.
 //!
 //! A block of scores is stored as [panel of 8 queries][key][8 queries]: a register tile is 4 keys by 8 queries. So the softmax
 //! runs down the keys with a query per SIMD lane, and every product after it reads memory in order.
@@ -36,16 +36,16 @@ fn store_tile(tile: &Tile, out: &mut [f32]) {
     }
 }
 
-/// Adds biases to scores and hides them, for one head of one batch.
-pub struct Visibility<'a> {
+/// Adds biases to scores and masks them, for one head of one batch.
+pub struct ScoreMask<'a> {
     attention: &'a Attention,
-    /// [keys], 0 where a key is hidden; or empty.
+    /// [keys], 0 where a key is masked; or empty.
     key_mask: &'a [u32],
     /// The head's biases by t - s + keys - 1, so that neighbouring queries are neighbours; or empty.
     reversed_bias: Vec<f32>,
 }
 
-impl<'a> Visibility<'a> {
+impl<'a> ScoreMask<'a> {
     pub fn new(
         attention: &'a Attention,
         operands: &Operands<'a>,
@@ -59,7 +59,7 @@ impl<'a> Visibility<'a> {
         let mut reversed_bias = Vec::new();
         if !bias.is_empty() {
             let distances = attention.queries + keys - 1;
-            // A panel may reach beyond the last query.
+            // The last panel may extend beyond the last query.
             reversed_bias = scratch(distances + TILE_COLS)?;
             let of_head = bias[head * distances..][..distances].iter().rev();
             reversed_bias.iter_mut().zip(of_head).for_each(|(to, from)| *to = *from);
@@ -67,18 +67,18 @@ impl<'a> Visibility<'a> {
         Ok(Self { attention, key_mask, reversed_bias })
     }
 
-    /// Turns products q k into scores: -infinity where the key is hidden, and up to a multiple of 4 where there is none.
+    /// Turns products q k into scores: -infinity where the key is masked, and in the padding to a multiple of 4 keys.
     pub fn finish(&self, scores: &mut [f32], queries: &Range<usize>, keys: &Range<usize>) {
-        let sees_all = self.attention.sees_all(queries, keys);
-        let plain = sees_all && self.key_mask.is_empty() && self.reversed_bias.is_empty();
+        let all_attend = self.attention.all_attend(queries, keys);
+        let plain = all_attend && self.key_mask.is_empty() && self.reversed_bias.is_empty();
         if plain && keys.len().is_multiple_of(TILE_ROWS) {
             return;
         }
         let panels = scores.chunks_exact_mut(PANEL);
         for (first, panel) in queries.clone().step_by(TILE_COLS).zip(panels) {
-            let seen = self.attention.keys_seen(first, keys);
-            let (rows, missing) = panel.split_at_mut(seen * TILE_COLS);
-            missing[..(seen.next_multiple_of(TILE_ROWS) - seen) * TILE_COLS]
+            let attended = self.attention.attended_keys(first, keys);
+            let (rows, missing) = panel.split_at_mut(attended * TILE_COLS);
+            missing[..(attended.next_multiple_of(TILE_ROWS) - attended) * TILE_COLS]
                 .fill(f32::NEG_INFINITY);
             for (key, row) in keys.clone().zip(rows.chunks_exact_mut(TILE_COLS)) {
                 if self.key_mask.get(key) == Some(&0) {
@@ -89,9 +89,9 @@ impl<'a> Visibility<'a> {
                     let biases = &self.reversed_bias[first + self.attention.keys - 1 - key..];
                     row.iter_mut().zip(biases).for_each(|(score, bias)| *score += bias);
                 }
-                if !sees_all {
+                if !all_attend {
                     for (query, score) in (first..).zip(row) {
-                        if !self.attention.sees(query, key) {
+                        if !self.attention.attends(query, key) {
                             *score = f32::NEG_INFINITY;
                         }
                     }

@@ -1,6 +1,6 @@
-//! The sizes of attention, which keys a query sees, and where a head's rows are in the operands.
+//! The sizes of attention, which keys a query attends to, and the location of a head's rows in the operands.
 
-use crate::ops::dropout::Dropping;
+use crate::ops::dropout::Dropout;
 use crate::ops::panels::{Lanes, TILE_COLS, blocks};
 use core::ops::Range;
 
@@ -11,7 +11,7 @@ pub const KEYS: usize = 64;
 /// Elements of one panel of a block of scores.
 pub const PANEL: usize = KEYS * TILE_COLS;
 
-/// Sizes, and which keys a query sees.
+/// Sizes, the causal mask and the window.
 pub struct Attention {
     pub batch: usize,
     pub queries: usize,
@@ -25,15 +25,15 @@ pub struct Attention {
     /// Only keys s > t - window; 0 for all.
     pub window: usize,
     pub scale: f32,
-    /// Which weights are 0 by chance; none with a threshold of 0.
-    pub dropping: Dropping,
-    /// The first head of the first batch among all that there are anywhere, counted batch by batch.
+    /// Dropout of weights; none with a threshold of 0.
+    pub dropout: Dropout,
+    /// The index of the first head here among the heads of all ranks, counted batch by batch.
     pub first_head: u32,
-    /// Heads of one batch, wherever they are.
+    /// Heads of one batch, over all ranks.
     pub all_heads: u32,
 }
 
-/// What attention reads.
+/// The operands that every pass reads.
 pub struct Operands<'a> {
     /// [batch, queries, heads, dim]
     pub q: &'a [f32],
@@ -41,7 +41,7 @@ pub struct Operands<'a> {
     pub k: &'a [f32],
     /// [batch, keys, key_heads, value_dim]
     pub v: &'a [f32],
-    /// [batch, keys], 0 where a key is hidden; or empty.
+    /// [batch, keys], 0 where a key is masked; or empty.
     pub key_mask: &'a [u32],
     /// [heads, queries + keys - 1], of query t and key s at s - t + queries - 1; or empty.
     pub bias: &'a [f32],
@@ -64,7 +64,7 @@ impl Attention {
         Lanes { data: place.slice(data), lane: 1, step: place.heads * place.width }
     }
 
-    /// The blocks of keys of which the queries of a block see some; whole ones, as they are packed.
+    /// The blocks of keys to which a block of queries attends; whole blocks, as they are packed.
     pub fn key_blocks(&self, queries: Range<usize>) -> impl Iterator<Item = Range<usize>> {
         let end = match self.causal {
             true => self.keys.min(queries.end.next_multiple_of(KEYS)),
@@ -77,24 +77,25 @@ impl Attention {
         blocks(begin..end, KEYS)
     }
 
-    /// Of a panel of queries that begins at `first`: how many keys of a block, from its first on, any of them may see.
-    /// Scores beyond are neither computed nor read.
-    pub fn keys_seen(&self, first: usize, keys: &Range<usize>) -> usize {
+    /// How many keys of a block, from its first on, a panel of queries that begins at `first` may attend to. Scores beyond are
+    /// neither computed nor read.
+    pub fn attended_keys(&self, first: usize, keys: &Range<usize>) -> usize {
         if !self.causal {
             return keys.len();
         }
         (first + TILE_COLS).saturating_sub(keys.start).min(keys.len())
     }
 
-    pub fn sees(&self, query: usize, key: usize) -> bool {
+    /// Whether the query attends to the key.
+    pub fn attends(&self, query: usize, key: usize) -> bool {
         let near = self.window == 0 || query < self.window || key > query - self.window;
         near && (!self.causal || key <= query)
     }
 
-    /// True if every query of the block sees every key of the block.
-    pub fn sees_all(&self, queries: &Range<usize>, keys: &Range<usize>) -> bool {
-        // The first query sees the fewest keys ahead, the last one the fewest behind.
-        self.sees(queries.start, keys.end - 1) && self.sees(queries.end - 1, keys.start)
+    /// Whether every query of the block attends to every key of the block.
+    pub fn all_attend(&self, queries: &Range<usize>, keys: &Range<usize>) -> bool {
+        // The first query attends to the fewest keys ahead, the last one to the fewest behind.
+        self.attends(queries.start, keys.end - 1) && self.attends(queries.end - 1, keys.start)
     }
 }
 
@@ -110,11 +111,11 @@ pub struct Place {
 impl Place {
     /// From the head's first element on; its rows are heads * width apart.
     pub fn slice<'a>(&self, data: &'a [f32]) -> &'a [f32] {
-        // Empty operands have no such place.
+        // An empty operand has no such element.
         data.get(self.row(0)..).unwrap_or(&[])
     }
 
-    /// Where the head's part of a row begins.
+    /// Where the head's elements of a row begin.
     pub fn row(&self, index: usize) -> usize {
         ((self.batch * self.length + index) * self.heads + self.head) * self.width
     }
@@ -151,7 +152,7 @@ macro_rules! export_attention {
             all_heads: u32,
         ) {
             use $crate::ops::attention::shape::{Attention, Operands};
-            use $crate::ops::dropout::Dropping;
+            use $crate::ops::dropout::Dropout;
             let distances = if biased == 0 { 0 } else { heads * (queries + keys).saturating_sub(1) };
             let $operands = Operands {
                 q: read(q, batch * queries * heads * dim),
@@ -171,7 +172,7 @@ macro_rules! export_attention {
                 causal: causal != 0,
                 window,
                 scale,
-                dropping: Dropping { seed: [seed_low, seed_high], threshold, scale: kept_scale },
+                dropout: Dropout { seed: [seed_low, seed_high], threshold, scale: kept_scale },
                 first_head,
                 all_heads,
             };
