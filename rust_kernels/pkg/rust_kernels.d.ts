@@ -91,7 +91,7 @@ export function norm_weight_backward(x: number, dy: number, moments: number, dwe
 export function permute(x: number, out: number, dim0: number, dim1: number, dim2: number, dim3: number, stride0: number, stride1: number, stride2: number, stride3: number): void;
 
 /**
- * Frees what `allocate(bytes)` gave.
+ * Frees memory from `allocate(bytes)`.
  */
 export function release(pointer: number, bytes: number): void;
 

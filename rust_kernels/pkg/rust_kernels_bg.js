@@ -589,7 +589,7 @@ export function permute(x, out, dim0, dim1, dim2, dim3, stride0, stride1, stride
 }
 
 /**
- * Frees what `allocate(bytes)` gave.
+ * Frees memory from `allocate(bytes)`.
  * @param {number} pointer
  * @param {number} bytes
  */

@@ -10,9 +10,9 @@ pub struct Sums<'a> {
     pub totals: &'a [f32],
 }
 
-/// Updates `moments` = R[batch, rows], C[batch, cols], M[batch] from the sums of gradients, which are to be multiplied by `scale`,
-/// and writes `factors` = scale rsqrt(R / max(M, meanFloor)), rsqrt(C), the cap. No root is taken of less than the smallest normal
-/// number, so that all factors are finite.
+/// Updates `moments` = R[batch, rows], C[batch, cols], M[batch] from the sums of gradients, which are to be multiplied by
+/// `scale`, and writes `factors` = scale rsqrt(R / max(M, meanFloor)), rsqrt(C), the cap. No root is taken of less than the
+/// smallest normal number, so that all factors are finite.
 pub fn averages(
     block: &Block,
     take: f32,

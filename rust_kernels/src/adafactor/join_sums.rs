@@ -1,5 +1,5 @@
-//! The sums of a block's rows, of its columns and of its matrices, from those of its tiles: a part's tiles in ascending order, in
-//! f64; parts as balanced trees, in f32.
+//! The sums of a block's rows, of its columns and of its matrices, from those of its tiles: a part's tiles in ascending
+//! order, in f64; parts as balanced trees, in f32.
 
 use crate::adafactor::slots::{row_parts, rows_part};
 use crate::blocks::block_table::{Block, MOST_PARTS};

@@ -1,5 +1,5 @@
-//! The passes of Adafactor and CAME over runs of blocks: the kernel adafactor_step is in step.rs, and so on. Imports `blocks` and
-//! what `blocks` imports.
+//! The passes of Adafactor and CAME over runs of blocks: the kernel adafactor_step is in step.rs, and so on. Imports `blocks`
+//! and what `blocks` imports.
 
 mod averages;
 mod came_tile_sums;

@@ -1,7 +1,7 @@
 //! Sums of squares over the tiles of a block, over their rows and over their columns, in one pass.
 //!
-//! Four rows are read at once, so that column sums are loaded and stored once for the four. A row's sum is taken in f32 over a
-//! run, a column's in f32 over `RUN_ROWS` rows, a tile's in f64.
+//! Four rows are read at once, so that column sums are loaded and stored once for the four. A row's sum is taken in f32 over
+//! a run, a column's in f32 over `RUN_ROWS` rows, a tile's in f64.
 
 use crate::allocation::{OutOfMemory, scratch};
 use crate::blocks::block_table::Block;

@@ -93,8 +93,8 @@ impl<'a> Update<'a> {
         update
     }
 
-    /// Whether a factor of the run may be above the cap. In most runs none is, and they need no comparison: the results have the
-    /// same bits either way.
+    /// Whether a factor of the run may be above the cap. In most runs none is, and they need no comparison: the results have
+    /// the same bits either way.
     #[inline(always)]
     pub fn reaches_cap(&self, run: &Run) -> bool {
         if self.is_below_cap {

@@ -1,6 +1,6 @@
-//! The operands and parameters of a kernel that works on a run of blocks: the words of its parameters as src/device/kernels/ has
-//! them, and the elements of each buffer that a block's record points at. A record that reaches beyond its buffers is an error,
-//! never a wrong access.
+//! The operands and parameters of a kernel that works on a run of blocks: the words of its parameters as src/device/kernels/
+//! has them, and the elements of each buffer that a block's record points at. A record that reaches beyond its buffers is an
+//! error, never a wrong access.
 
 use crate::allocation::OutOfMemory;
 use crate::blocks::block_table::MOST_PARTS;

@@ -1,7 +1,7 @@
 //! Rows of 16-bit elements changed in one loop: widened, changed, rounded, and the squares of the rounded elements summed.
 //!
-//! The loop rounds by a fast path that is wrong for rare values: NaN, infinity, overflow. Before it stores sixteen elements it
-//! checks that the fast path did not fail; where it did, those elements are changed by an exact path instead.
+//! The loop rounds by a fast path that is wrong for rare values: NaN, infinity, overflow. Before it stores sixteen elements
+//! it checks that the fast path did not fail; where it did, those elements are changed by an exact path instead.
 
 use crate::blocks::stored_runs::Rounding;
 use crate::blocks::tiles::Run;
@@ -11,8 +11,8 @@ use crate::storage::half::{F32, Format, JointReader, Reader, padded};
 use crate::storage::rounders::{NearestRounder, Rounder, StochasticRounder};
 use crate::storage::stochastic::{RandomRounding, Stochastic};
 
-/// rows = change(column, read, rows), for rows at the same place of several operands: the first operand's is rounded by `rounding`,
-/// the others' to the nearest.
+/// rows = change(column, read, rows), for rows at the same place of several operands: the first operand's is rounded by
+/// `rounding`, the others' to the nearest.
 pub struct Change<'a, C> {
     /// A run of one row.
     pub run: &'a Run,
@@ -95,8 +95,8 @@ impl<T: Copy + Default, const ROWS: usize> Pieces<'_, T, ROWS> {
             }
     }
 
-    /// Changes elements from `start` on by the fast path, until it fails or `end` is reached: where it stopped, and `sum` plus the
-    /// squares.
+    /// Changes elements from `start` on by the fast path, until it fails or `end` is reached: where it stopped, and `sum`
+    /// plus the squares.
     #[inline(always)]
     fn change_fast<F: Format, R: JointReader<F, Stored = T>, D: Rounder, C>(
         &mut self,

@@ -1,5 +1,5 @@
-//! Runs of blocks, on which optimizers' kernels work: records, tiles, rows of elements in any storage type, sums of tiles. Imports
-//! `operands`, `allocation`, `storage` and `simd`.
+//! Runs of blocks, on which optimizers' kernels work: records, tiles, rows of elements in any storage type, sums of tiles.
+//! Imports `operands`, `allocation`, `storage` and `simd`.
 
 pub mod block_operands;
 pub mod block_table;

@@ -1,5 +1,5 @@
-//! Rows of a run as f32, so that the passes handle one type: elements stored as f32 are used in place; others are widened into a
-//! buffer and, where the pass changes them, rounded back.
+//! Rows of a run as f32, so that the passes handle one type: elements stored as f32 are used in place; others are widened
+//! into a buffer and, where the pass changes them, rounded back.
 
 use crate::blocks::block_table::Block;
 use crate::blocks::tiles::{RUN, Run};

@@ -1,6 +1,6 @@
-//! The order in which a pass visits a block: panel by panel (a panel is a row of tiles), in a panel row by row or a few rows at
-//! once, so that memory is read in order, and in a row run by run. A run is within one tile, and its sums go to that tile alone:
-//! the order in which tiles are visited changes no sum.
+//! The order in which a pass visits a block: panel by panel (a panel is a row of tiles), in a panel row by row or a few rows
+//! at once, so that memory is read in order, and in a row run by run. A run is within one tile, and its sums go to that tile
+//! alone: the order in which tiles are visited changes no sum.
 
 use crate::allocation::{OutOfMemory, scratch};
 use crate::blocks::block_table::Block;

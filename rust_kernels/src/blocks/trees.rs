@@ -1,5 +1,5 @@
-//! Sums as balanced trees, neighbours first: the order in which ranks' sums are added by the all-reduce, so that a sum has the
-//! same bits whatever the number of ranks that share its parts (src/device/block_table.ts).
+//! Sums as balanced trees, neighbours first: the order in which ranks' sums are added by the all-reduce, so that a sum has
+//! the same bits whatever the number of ranks that share its parts (src/device/block_table.ts).
 
 use core::ops::Range;
 

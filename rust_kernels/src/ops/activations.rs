@@ -1,5 +1,5 @@
-//! Elementwise activations and their gradients: ReLU, SiLU, GELU in its tanh form, tanh. All but ReLU are built on the logistic
-//! function s(z) = 1 / (1 + e^-z), as tanh z = 2 s(2z) - 1.
+//! Elementwise activations and their gradients: ReLU, SiLU, GELU in its tanh form, tanh. All but ReLU are built on the
+//! logistic function s(z) = 1 / (1 + e^-z), as tanh z = 2 s(2z) - 1.
 
 use crate::simd::f32x4::F32x4;
 use crate::simd::groups::{map, zip};

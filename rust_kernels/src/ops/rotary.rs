@@ -1,4 +1,5 @@
-//! Rotary position embedding (Su et al. 2021): pairs of a head's features are rotated by an angle that grows with the position.
+//! Rotary position embedding (Su et al. 2021): pairs of a head's features are rotated by an angle that grows with the
+//! position.
 //!
 //! (a, b) -> (a cos - b sin, a sin + b cos); pairs are (i, i + R / 2), or (2 i, 2 i + 1) where interleaved; features from R
 //! on are copied. The gradient is the rotation back (`sign` -1).

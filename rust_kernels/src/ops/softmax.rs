@@ -1,4 +1,5 @@
-//! Softmax of rows: y[c] = e^(x[c] - m) / sum_c e^(x[c] - m), m the largest of the row; its gradient is dx = y (dy - sum_c y dy).
+//! Softmax of rows: y[c] = e^(x[c] - m) / sum_c e^(x[c] - m), m the largest of the row.
+//! Its gradient: dx = y (dy - sum_c y dy).
 
 use crate::simd::f32x4::F32x4;
 use crate::simd::groups::{ABREAST, for_each_group, largest, map, total};

@@ -7,8 +7,8 @@ use crate::simd::f32x4::F32x4;
 use crate::simd::groups::{largest, map};
 use crate::simd::sums::sum_by;
 
-/// logits[rows, cols] -> losses[rows], dlogits[rows, cols]. Every target is below `cols` or `ignored`, which gives loss and gradient
-/// 0.
+/// logits[rows, cols] -> losses[rows], dlogits[rows, cols]. Every target is below `cols` or `ignored`, which gives loss and
+/// gradient 0.
 pub fn softmax_cross_entropy(
     logits: &[f32],
     targets: &[u32],

@@ -5,11 +5,11 @@ use crate::simd::f32x4::{F32x4, LANES};
 /// Groups of four per step of a loop.
 pub const ABREAST: usize = 4;
 
-/// Loops over slices of one length, four elements at a time: `f` gets four elements of each slice that is read and of each that
-/// is written, and returns what to write. Beyond the end of the slices the lanes are 0 and are not written.
+/// Loops over slices of one length, four elements at a time: `f` gets four elements of each slice that is read and of each
+/// that is written, and returns what to write. Beyond the end of the slices the lanes are 0 and are not written.
 ///
-/// `f` also gets the group's number within its step, below `ABREAST`: one sum per number keeps additions from waiting for each
-/// other.
+/// `f` also gets the group's number within its step, below `ABREAST`: one sum per number keeps additions from waiting for
+/// each other.
 #[inline(always)]
 pub fn for_each_group<const READS: usize, const WRITES: usize>(
     reads: [&[f32]; READS],
@@ -62,12 +62,12 @@ unsafe fn group<const READS: usize, const WRITES: usize>(
     }
 }
 
-/// Loops over `ROWS` rows together, four columns at a time: `f` gets the number of the row, four elements of `column`, which all
-/// rows share, and the row's four of each operand that is read and each that is written, and returns what to write. All slices
-/// have the length of `column`; beyond their end the lanes are 0 and are not written.
+/// Loops over `ROWS` rows together, four columns at a time: `f` gets the number of the row, four elements of `column`, which
+/// all rows share, and the row's four of each operand that is read and each that is written, and returns what to write. All
+/// slices have the length of `column`; beyond their end the lanes are 0 and are not written.
 ///
-/// All rows are loaded before any is stored: rows are often a multiple of 4096 bytes apart, and a load at such a distance from
-/// a store waits for it (4K aliasing).
+/// All rows are loaded before any is stored: rows are often a multiple of 4096 bytes apart, and a load at such a distance
+/// from a store waits for it (4K aliasing).
 #[inline(always)]
 pub fn for_each_column<const ROWS: usize, const READS: usize, const WRITES: usize>(
     column: &[f32],

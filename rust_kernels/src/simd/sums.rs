@@ -1,5 +1,5 @@
-//! Sums of long slices: runs of `RUN` elements are added up in f32 lanes, the runs in f64, so that the relative error of a sum
-//! of squares stays near 1e-7 whatever its length.
+//! Sums of long slices: runs of `RUN` elements are added up in f32 lanes, the runs in f64, so that the relative error of a
+//! sum of squares stays near 1e-7 whatever its length.
 
 use crate::simd::f32x4::{F32x4, LANES};
 use crate::simd::groups::{ABREAST, for_each_group, total};

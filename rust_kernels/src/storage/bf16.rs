@@ -81,8 +81,8 @@ impl Format for Bf16 {
 
     #[inline(always)]
     fn failed(self, check: U32x4, sum: F32x4) -> bool {
-        // A subnormal is rounded to fewer bits than asked for, so that lower bits remain; where the product overflows, the result
-        // is NaN.
+        // A subnormal is rounded to fewer bits than asked for, so that lower bits remain; where the product overflows, the
+        // result is NaN.
         check.and(self.lower_half).gt(U32x4::constant(0)).or(U32x4::where_nan(sum)).any()
     }
 }

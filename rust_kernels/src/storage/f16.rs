@@ -87,8 +87,8 @@ impl Format for F16 {
 
     #[inline(always)]
     fn widen_all<const N: usize>(self, halves: [U16x8; N]) -> [[F32x4; 2]; N] {
-        // Twice the magnitudes, shifted so that those which are not normal, at either end of their range, come last among signed
-        // numbers.
+        // Twice the magnitudes, shifted so that those which are not normal, at either end of their range, come last among
+        // signed numbers.
         let moved = halves.map(|halves| halves.plus(halves).plus(self.to_the_end));
         if largest_of(moved).gt(self.last_normal).any() {
             halves.map(|halves| self.widen_any(halves))
@@ -136,8 +136,8 @@ impl Format for F16 {
     fn round_fast(self, x: [F32x4; 2]) -> (U16x8, [F32x4; 2], U16x8) {
         let upper = U16x8::upper_halves(x.map(U32x4::bits_of));
         let exponent = upper.and(self.f32_exponent).saturating_sub(self.smallest_exponent);
-        // With 1.5 * 2^13 times its power of two added (2^-14 for smaller numbers), a number's last bit is the last that f16 has:
-        // the addition itself rounds.
+        // With 1.5 * 2^13 times its power of two added (2^-14 for smaller numbers), a number's last bit is the last that f16
+        // has: the addition itself rounds.
         let rounders =
             exponent.plus(self.rounder).as_upper_halves(U16x8::zero()).map(U32x4::as_f32);
         let sums = [x[0] + rounders[0], x[1] + rounders[1]];
@@ -207,7 +207,8 @@ impl F16 {
     }
 }
 
-/// The first four of `F16::widen`. Not inlined, so that the rare case does not force the common one to keep its values in memory.
+/// The first four of `F16::widen`. Not inlined, so that the rare case does not force the common one to keep its values in
+/// memory.
 #[cold]
 #[inline(never)]
 fn widen_low(halves: U16x8) -> F32x4 {

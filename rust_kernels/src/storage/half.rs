@@ -34,8 +34,8 @@ pub trait Format: Copy {
     type Check: Copy + Default;
     /// What two calls kept, as one.
     fn merge(one: Self::Check, other: Self::Check) -> Self::Check;
-    /// As `narrow`, with the rounded numbers as f32 (signs may be lost): in fewer instructions, but wrong for rare inputs, which
-    /// `failed` reports from what was kept.
+    /// As `narrow`, with the rounded numbers as f32 (signs may be lost): in fewer instructions, but wrong for rare inputs,
+    /// which `failed` reports from what was kept.
     fn round_fast(self, x: [F32x4; 2]) -> (U16x8, [F32x4; 2], Self::Check);
     /// Whether `round_fast` was wrong for any input. `sum` is the sum of all rounded numbers, or of their squares.
     fn failed(self, check: Self::Check, sum: F32x4) -> bool;

@@ -1,5 +1,5 @@
-//! Rounding f32 to the 16-bit elements of a row, to the nearest or stochastically: each has a fast path for ordinary numbers and
-//! an exact path for all.
+//! Rounding f32 to the 16-bit elements of a row, to the nearest or stochastically: each has a fast path for ordinary numbers
+//! and an exact path for all.
 
 use crate::simd::f32x4::F32x4;
 use crate::simd::u16x8::U16x8;

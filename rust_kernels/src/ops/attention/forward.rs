@@ -1,9 +1,9 @@
-//! Attention: out[t] = sum_s softmax_s(scale q[t] . k[s] + bias[s - t]) share[t, s] v[s] for every head, over the keys that query t
-//! attends to; share is dropout's factor, 1 without it.
+//! Attention: out[t] = sum_s softmax_s(scale q[t] . k[s] + bias[s - t]) share[t, s] v[s] for every head, over the keys that
+//! query t attends to; share is dropout's factor, 1 without it.
 //!
-//! Scores are never stored whole (Rabe & Staats 2021; Dao et al. 2022): keys are taken a block at a time, and each query keeps its
-//! largest score m so far, the sum l of e^(score - m) and the weighted sum of values. Where a block has a larger score, both sums
-//! are multiplied by e^(old m - new m). The backward pass needs lse = m + ln l.
+//! Scores are never stored whole (Rabe & Staats 2021; Dao et al. 2022): keys are taken a block at a time, and each query
+//! keeps its largest score m so far, the sum l of e^(score - m) and the weighted sum of values. Where a block has a larger
+//! score, both sums are multiplied by e^(old m - new m). The backward pass needs lse = m + ln l.
 
 use crate::allocation::{OutOfMemory, scratch};
 use crate::ops::attention::packed_blocks::PackedBlocks;
@@ -82,8 +82,8 @@ impl Softmax {
         self.values.fill(0.0);
     }
 
-    /// Adds a block of keys, to the first `attended(panel)` of which a panel attends: scores become weights, which after dropout
-    /// weigh the values v, [keys][4] for every four elements.
+    /// Adds a block of keys, to the first `attended(panel)` of which a panel attends: scores become weights, which after
+    /// dropout weigh the values v, [keys][4] for every four elements.
     fn take(
         &mut self,
         scores: &mut [f32],

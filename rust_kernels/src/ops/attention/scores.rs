@@ -1,7 +1,7 @@
 //! The scores of a block of queries and keys: products of packed rows, with biases added and masked keys at -infinity.
 //!
-//! A block of scores is stored as [panel of 8 queries][key][8 queries]: a register tile is 4 keys by 8 queries. So the softmax
-//! runs down the keys with a query per SIMD lane, and every product after it reads memory in order.
+//! A block of scores is stored as [panel of 8 queries][key][8 queries]: a register tile is 4 keys by 8 queries. So the
+//! softmax runs down the keys with a query per SIMD lane, and every product after it reads memory in order.
 
 use crate::allocation::{OutOfMemory, scratch};
 use crate::ops::attention::shape::{Attention, Operands, PANEL};

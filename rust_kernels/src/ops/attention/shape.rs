@@ -77,8 +77,8 @@ impl Attention {
         blocks(begin..end, KEYS)
     }
 
-    /// How many keys of a block, from its first on, a panel of queries that begins at `first` may attend to. Scores beyond are
-    /// neither computed nor read.
+    /// How many keys of a block, from its first on, a panel of queries that begins at `first` may attend to. Scores beyond
+    /// are neither computed nor read.
     pub fn attended_keys(&self, first: usize, keys: &Range<usize>) -> usize {
         if !self.causal {
             return keys.len();
