@@ -106,7 +106,10 @@ const owners = [
     owner: /^src\/distributed\/(calls\/engine|wire\/algorithms)\.ts$/,
   },
   { what: /^rust_kernels\//, owner: /^src\/device\/wasm\.ts$/ },
-  { what: /^src\/device\/wgsl_generated\.ts$/, owner: /^src\/device\/webgpu\/pipelines\.ts$/ },
+  {
+    what: /^src\/device\/webgpu\/wgsl_sources\.ts$/,
+    owner: /^src\/device\/webgpu\/wgsl_composer\.ts$/,
+  },
   {
     what: /^valibot$/,
     owner: /^src\/(cli\/|models\/|checkpoint\/|optim\/options\/option_shape\.ts$)/,

@@ -155,7 +155,7 @@ Deno.test("an import of what belongs to another file is caught", () => {
   const wrong = [
     ["src/distributed/group.ts", "rust_collectives/pkg/rust_collectives.js"],
     ["src/device/pool.ts", "rust_kernels/pkg/rust_kernels.js"],
-    ["src/device/webgpu/device.ts", "src/device/wgsl_generated.ts"],
+    ["src/device/webgpu/device.ts", "src/device/webgpu/wgsl_sources.ts"],
     ["src/train/loop.ts", "commander"],
   ] as const;
   for (const [from, to] of wrong) {

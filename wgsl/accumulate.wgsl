@@ -1,15 +1,6 @@
 // out += factor * x.
 // A workgroup does 1024 elements, four per invocation and 256 apart, so that neighbours read neighbours.
 
-struct Params {
-  length: u32,
-  factor: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,

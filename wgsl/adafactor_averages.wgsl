@@ -11,25 +11,6 @@
 // include: vector_search
 // include: slot_trees
 
-struct Params {
-  firstBlock: u32,
-  numBlocks: u32,
-  firstVector: u32,
-  numVectors: u32,
-  gradientScale: u32,
-  sumsLength: u32,
-  momentsLength: u32,
-  factorsLength: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> blocks: array<Block>;
-@group(0) @binding(2) var<storage, read> numbers: array<Numbers>;
-@group(0) @binding(3) var<storage, read> sums: array<f32>;
-@group(0) @binding(4) var<storage, read> guard: array<u32>;
-@group(0) @binding(5) var<storage, read_write> moments: array<f32>;
-@group(0) @binding(6) var<storage, read_write> factors: array<f32>;
-
 const TINY = 1.17549435e-38;
 
 @compute @workgroup_size(256)

@@ -5,19 +5,6 @@
 // include: block
 // include: part_trees
 
-struct Params {
-  firstBlock: u32,
-  numBlocks: u32,
-  scalar: u32,
-  partialsLength: u32,
-  sumsLength: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> blocks: array<Block>;
-@group(0) @binding(2) var<storage, read> partials: array<f32>;
-@group(0) @binding(3) var<storage, read_write> sums: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,

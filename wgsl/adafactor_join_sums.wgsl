@@ -8,20 +8,6 @@
 // include: vector_search
 // include: part_trees
 
-struct Params {
-  firstBlock: u32,
-  numBlocks: u32,
-  firstVector: u32,
-  numVectors: u32,
-  partialsLength: u32,
-  sumsLength: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> blocks: array<Block>;
-@group(0) @binding(2) var<storage, read> partials: array<f32>;
-@group(0) @binding(3) var<storage, read_write> sums: array<f32>;
-
 // [parts, elements]
 var<workgroup> partSums: array<f32, 256>;
 

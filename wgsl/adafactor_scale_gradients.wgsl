@@ -6,20 +6,6 @@
 // include: slot_trees
 // include: workgroup_sum
 
-struct Params {
-  firstBlock: u32,
-  numBlocks: u32,
-  slot: u32,
-  factor: f32,
-  maxNorm: f32,
-  sumsLength: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> blocks: array<Block>;
-@group(0) @binding(2) var<storage, read_write> sums: array<f32>;
-@group(0) @binding(3) var<storage, read_write> guard: array<u32>;
-
 var<workgroup> notFinite: atomic<u32>;
 
 @compute @workgroup_size(256)

@@ -12,29 +12,6 @@
 // include: stochastic_quads
 // include: rounded_params
 
-struct Params {
-  firstBlock: u32,
-  numBlocks: u32,
-  firstTile: u32,
-  numTiles: u32,
-  partialsLength: u32,
-  gradType: u32,
-  gradLength: u32,
-  paramType: u32,
-  paramLength: u32,
-  factorsLength: u32,
-  stochastic: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<u32>;
-@group(0) @binding(2) var<storage, read> blocks: array<Block>;
-@group(0) @binding(3) var<storage, read> factors: array<f32>;
-@group(0) @binding(4) var<storage, read> steps: array<Step>;
-@group(0) @binding(5) var<storage, read> guard: array<u32>;
-@group(0) @binding(6) var<storage, read_write> param: array<u32>;
-@group(0) @binding(7) var<storage, read_write> partials: array<f32>;
-
 // Whether two elements may share a word.
 fn isPaired() -> bool {
   return gradType != 0u || paramType != 0u;

@@ -7,18 +7,6 @@
 // include: block
 // include: slot_trees
 
-struct Params {
-  firstBlock: u32,
-  numBlocks: u32,
-  sumsLength: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> blocks: array<Block>;
-@group(0) @binding(2) var<storage, read> numbers: array<Numbers>;
-@group(0) @binding(3) var<storage, read> sums: array<f32>;
-@group(0) @binding(4) var<storage, read_write> steps: array<Step>;
-
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3u,

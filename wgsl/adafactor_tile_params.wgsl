@@ -6,21 +6,6 @@
 // include: storage_quads
 // include: tensor_quads for param
 
-struct Params {
-  firstBlock: u32,
-  numBlocks: u32,
-  firstTile: u32,
-  numTiles: u32,
-  partialsLength: u32,
-  paramType: u32,
-  paramLength: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> param: array<u32>;
-@group(0) @binding(2) var<storage, read> blocks: array<Block>;
-@group(0) @binding(3) var<storage, read_write> partials: array<f32>;
-
 // Whether two elements may share a word.
 fn isPaired() -> bool {
   return paramType != 0u;

@@ -8,21 +8,6 @@
 // include: tile_vectors
 // include: tensor_quads for grad
 
-struct Params {
-  firstBlock: u32,
-  numBlocks: u32,
-  firstTile: u32,
-  numTiles: u32,
-  partialsLength: u32,
-  gradType: u32,
-  gradLength: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad: array<u32>;
-@group(0) @binding(2) var<storage, read> blocks: array<Block>;
-@group(0) @binding(3) var<storage, read_write> partials: array<f32>;
-
 // Whether two elements may share a word.
 fn isPaired() -> bool {
   return gradType != 0u;

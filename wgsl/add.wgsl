@@ -1,15 +1,6 @@
 // out = a + b, elementwise.
 // A workgroup does 1024 elements, four per invocation and 256 apart, so that neighbours read neighbours.
 
-struct Params {
-  length: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<f32>;
-@group(0) @binding(2) var<storage, read> b: array<f32>;
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,

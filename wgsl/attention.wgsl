@@ -7,9 +7,6 @@
 // include: exp_or_nan
 // include: attention_tile
 
-@group(0) @binding(6) var<storage, read_write> out: array<f32>;
-@group(0) @binding(7) var<storage, read_write> lse: array<f32>;
-
 // The score of a hidden key.
 const HIDDEN = -3.4028235e38;
 

@@ -6,10 +6,6 @@
 
 // include: attention_pairs
 
-@group(0) @binding(8) var<storage, read_write> dq: array<f32>;
-@group(0) @binding(9) var<storage, read_write> dk: array<f32>;
-@group(0) @binding(10) var<storage, read_write> dv: array<f32>;
-
 @compute @workgroup_size(256)
 fn queryGradients(
   @builtin(workgroup_id) group: vec3u,

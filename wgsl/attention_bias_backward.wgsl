@@ -5,9 +5,6 @@
 
 // include: attention_pairs
 
-@group(0) @binding(8) var<storage, read_write> dbias: array<f32>;
-@group(0) @binding(9) var<storage, read_write> scratch: array<f32>;
-
 @compute @workgroup_size(256)
 fn diagonals(
   @builtin(workgroup_id) group: vec3u,

@@ -6,18 +6,6 @@
 
 override accumulates: bool = false;
 
-struct Params {
-  fromType: u32,
-  toType: u32,
-  fromOffset: u32,
-  toOffset: u32,
-  length: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<u32>;
-@group(0) @binding(2) var<storage, read_write> out: array<u32>;
-
 // What element `at` of out becomes; `old` are its bits.
 fn renewed(at: u32, old: u32) -> u32 {
   // Before the range this wraps around, beyond every length.

@@ -1,19 +1,6 @@
 // out[r, toOffset + c] = x[r, fromOffset + c] for c < cols; rows of x are fromStride long, rows of out toStride.
 // A workgroup does 1024 elements, four per invocation and 256 apart, so that neighbours read neighbours.
 
-struct Params {
-  rows: u32,
-  cols: u32,
-  fromStride: u32,
-  fromOffset: u32,
-  toStride: u32,
-  toOffset: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,

@@ -4,21 +4,6 @@
 
 // include: mix
 
-struct Params {
-  length: u32,
-  cols: u32,
-  rowLength: u32,
-  seedLow: u32,
-  seedHigh: u32,
-  first: u32,
-  threshold: u32,
-  scale: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,

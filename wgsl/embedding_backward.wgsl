@@ -4,17 +4,6 @@
 // looks through the indices 2048 at a time: all lanes mark the matches in a bit mask, then each lane, as column d, adds
 // the marked rows from the lowest t to the highest.
 
-struct Params {
-  count: u32,
-  width: u32,
-  numRows: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> indices: array<u32>;
-@group(0) @binding(2) var<storage, read> dy: array<f32>;
-@group(0) @binding(3) var<storage, read_write> dtable: array<f32>;
-
 var<workgroup> matches: array<atomic<u32>, 64>;
 var<workgroup> numMatches: atomic<u32>;
 

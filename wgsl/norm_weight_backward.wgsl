@@ -4,18 +4,6 @@
 // include: block_tile
 // include: strided_sums
 
-struct Params {
-  rows: u32,
-  cols: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> dy: array<f32>;
-@group(0) @binding(3) var<storage, read> moments: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dweight: array<f32>;
-@group(0) @binding(5) var<storage, read_write> scratch: array<f32>;
-
 var<workgroup> laneSums: array<vec4f, 256>;
 
 @compute @workgroup_size(256)

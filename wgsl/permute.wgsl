@@ -1,21 +1,6 @@
 // out[i0, i1, i2, i3] = x[i0 stride0 + i1 stride1 + i2 stride2 + i3 stride3].
 // A workgroup does 1024 elements, four per invocation and 256 apart, so that neighbours write neighbours.
 
-struct Params {
-  dim0: u32,
-  dim1: u32,
-  dim2: u32,
-  dim3: u32,
-  stride0: u32,
-  stride1: u32,
-  stride2: u32,
-  stride3: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,

@@ -3,22 +3,6 @@
 // Row r has the position r / heads % positions. cos and sin are [positions, rotaryDim / 2].
 // A workgroup does 1024 elements, four per invocation and 256 apart, so that neighbours read neighbours.
 
-struct Params {
-  rows: u32,
-  heads: u32,
-  positions: u32,
-  dim: u32,
-  rotaryDim: u32,
-  interleaved: u32,
-  sign: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> cos: array<f32>;
-@group(0) @binding(3) var<storage, read> sin: array<f32>;
-@group(0) @binding(4) var<storage, read_write> out: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,

@@ -5,16 +5,6 @@
 
 override lanes: u32;
 
-struct Params {
-  rows: u32,
-  cols: u32,
-  accumulate: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
-
 var<workgroup> laneSums: array<f32, 256>;
 
 @compute @workgroup_size(256)

@@ -8,19 +8,6 @@
 
 override lanes: u32;
 
-struct Params {
-  rows: u32,
-  cols: u32,
-  gradScale: f32,
-  ignored: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> logits: array<f32>;
-@group(0) @binding(2) var<storage, read> targets: array<u32>;
-@group(0) @binding(3) var<storage, read_write> losses: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dlogits: array<f32>;
-
 var<workgroup> laneValues: array<f32, 256>;
 
 @compute @workgroup_size(256)

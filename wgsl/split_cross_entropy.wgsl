@@ -9,23 +9,6 @@
 
 override lanes: u32;
 
-struct Params {
-  rows: u32,
-  cols: u32,
-  firstClass: u32,
-  numClasses: u32,
-  rank: u32,
-  ranks: u32,
-  gradScale: f32,
-  ignored: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> statistics: array<f32>;
-@group(0) @binding(2) var<storage, read> targets: array<u32>;
-@group(0) @binding(3) var<storage, read_write> losses: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dlogits: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,

@@ -4,9 +4,6 @@
 // include: exp_or_nan
 // include: attention_tile
 
-@group(0) @binding(6) var<storage, read> dout: array<f32>;
-@group(0) @binding(7) var<storage, read> moments: array<f32>;
-
 fn stageDout(lane: u32, panel: u32, place: Head, first: u32, depth: u32) {
   let row = lane / 8u;
   let d = depth + lane % 8u * 4u;

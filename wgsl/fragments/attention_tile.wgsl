@@ -12,34 +12,6 @@
 
 // include: mix
 
-struct Params {
-  batch: u32,
-  queries: u32,
-  keys: u32,
-  heads: u32,
-  keyHeads: u32,
-  dim: u32,
-  valueDim: u32,
-  causal: u32,
-  window: u32,
-  masked: u32,
-  biased: u32,
-  scale: f32,
-  seedLow: u32,
-  seedHigh: u32,
-  threshold: u32,
-  keptScale: f32,
-  firstHead: u32,
-  allHeads: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> q: array<f32>;
-@group(0) @binding(2) var<storage, read> k: array<f32>;
-@group(0) @binding(3) var<storage, read> v: array<f32>;
-@group(0) @binding(4) var<storage, read> keyMask: array<u32>;
-@group(0) @binding(5) var<storage, read> bias: array<f32>;
-
 const PANEL_1 = 288u;
 
 var<workgroup> panels: array<vec4f, 576>;

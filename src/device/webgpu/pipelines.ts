@@ -7,7 +7,7 @@
 import { type GpuMemory, PARAMS_SIZE } from "./command_recorder.ts";
 import type { Shader, Stage } from "../kernels/kernel.ts";
 import { type KernelName, kernelNamed } from "../kernels/registry.ts";
-import { wgslSources } from "../wgsl_generated.ts";
+import { composeShader } from "./wgsl_composer.ts";
 
 /** A kernel's shader, made ready for one device. */
 export interface PreparedShader {
@@ -20,6 +20,8 @@ export interface PreparedShader {
 /** One stage, and the pipelines and layouts made for it. */
 export interface PreparedStage {
   readonly stage: Stage<string, string>;
+  /** Its text; modules with the same text are one. */
+  readonly code: string;
   /** Names the kernel and what is bound. */
   readonly label: string;
   /** Which of the kernel's memories are bound: operands by number, then scratch. */
@@ -61,7 +63,7 @@ export class Pipelines {
 
   /** The pipeline of a stage, compiled for `constants`. */
   pipeline(
-    { stage, label, pipelines, pipelineLayout }: PreparedStage,
+    { stage, code, label, pipelines, pipelineLayout }: PreparedStage,
     constants: Readonly<Record<string, number>> | undefined,
   ): GPUComputePipeline {
     const key = constants === undefined ? "" : Object.values(constants).join(" ");
@@ -71,7 +73,7 @@ export class Pipelines {
         label: `${label} ${stage.source} ${stage.entryPoint} ${key}`,
         layout: pipelineLayout,
         compute: {
-          module: this.#module(stage.source),
+          module: this.#module(code),
           entryPoint: stage.entryPoint,
           constants: constants ?? {},
         },
@@ -134,7 +136,8 @@ export class Pipelines {
         made = this.#makeLayouts(label, binds.map((number) => [number, accesses[number]![1]]));
         layouts.set(label, made);
       }
-      return { stage, label, binds, ...made, pipelines: new Map() };
+      const code = composeShader({ kernel, scratch: shader.scratch, ...stage });
+      return { stage, code, label, binds, ...made, pipelines: new Map() };
     });
     return { shader, operands: Object.keys(kernel.operands), stages };
   }
@@ -162,12 +165,11 @@ export class Pipelines {
     return { layout, pipelineLayout };
   }
 
-  #module(source: string): GPUShaderModule {
-    let module = this.#modules.get(source);
+  #module(code: string): GPUShaderModule {
+    let module = this.#modules.get(code);
     if (module === undefined) {
-      const code = (wgslSources as Readonly<Record<string, string>>)[source]!;
-      module = this.#device.createShaderModule({ label: source, code });
-      this.#modules.set(source, module);
+      module = this.#device.createShaderModule({ code });
+      this.#modules.set(code, module);
     }
     return module;
   }
