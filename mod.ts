@@ -180,8 +180,8 @@ export type {
 } from "./src/device/mod.ts";
 export type {
   AnyTensor,
+  DropoutMask,
   DropoutMasks,
-  Dropping,
   FloatType,
   GradientFunction,
   GradientReceiver,

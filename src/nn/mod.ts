@@ -42,7 +42,7 @@ export { attention, type AttentionDropout, type AttentionOptions } from "../ops/
 export { batchedMatmul } from "../ops/batched_matmul.ts";
 export { cast } from "../ops/cast.ts";
 export { crossEntropy, type CrossEntropyOptions, IGNORE_INDEX } from "../ops/cross_entropy.ts";
-export { dropout, type DropoutOptions, type Dropping } from "../ops/dropout.ts";
+export { dropout, type DropoutMask, type DropoutOptions } from "../ops/dropout.ts";
 export { embedding, type EmbeddingLookup } from "../ops/embedding.ts";
 export { gelu } from "../ops/gelu.ts";
 export { linear } from "../ops/linear.ts";

@@ -3,7 +3,7 @@
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { inF32 } from "./operands.ts";
 
-/** Activations by kernel; `gelu` has a file of its own. */
+/** Activations by the names of their kernels; `gelu` has a file of its own. */
 type Activation = "relu" | "silu" | "gelu_tanh" | "hyperbolic_tangent";
 
 /** max(x, 0), elementwise. */

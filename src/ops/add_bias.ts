@@ -7,7 +7,7 @@ import { checkSameDevice, inF32 } from "./operands.ts";
 /**
  * Adds `bias` [C] to every row of `x` [..., C].
  *
- * @throws {RangeError} if `bias` is not as long as the last dim of `x`.
+ * @throws {RangeError} if the length of `bias` is not that of the last dim of `x`.
  */
 export function addBias(x: FloatTensor, bias: FloatTensor): Tensor {
   checkSameDevice("addBias", x, bias);
@@ -32,7 +32,7 @@ export function addBias(x: FloatTensor, bias: FloatTensor): Tensor {
   });
 }
 
-/** Unrecorded: x [..., C] -> [C], summed over all leading dims. */
+/** x [..., C] -> [C], summed over all leading dims; records no gradient. */
 export function columnSums(x: Tensor): Tensor {
   const { rows, cols } = rowsAndCols(x.shape);
   const out = Tensor.empty(x.device, [cols]);

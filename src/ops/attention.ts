@@ -3,55 +3,54 @@
 //   score[t, s] = scale q[b, t, h] . k[b, s, kh] + bias[h, s - t + T - 1]
 //   y[b, t, h]  = sum_s softmax_s(score[t, s]) v[b, s, kh],   over the keys s that query t sees
 //
-// No T x S matrix is kept (Dao et al. 2022): for backward there are q, k, v, y and one number per query, the logarithm of
-// its softmax's sum, from which the kernels compute weights again. A key's gradient is summed over queries and heads in a
-// fixed order: the same bits in every run.
+// No T x S matrix is stored (Dao et al. 2022): backward has q, k, v, y and one number per query, the logarithm of the sum of its
+// softmax, from which the kernels compute the weights again. A key's gradient is summed over queries and heads in a fixed order: the
+// same bits in every run.
 //
-// Dropout multiplies the weights that a softmax gives by 0 or 1 / (1 - p) before they weigh values, by the key and by head,
-// query and key alone: backward draws the same, and so do ranks that hold some of the heads.
+// Dropout multiplies the softmax's weights by 0 or 1 / (1 - p) before they are applied to the values. Which weights are dropped
+// depends only on the key of the dropout and on head, query and key: backward drops the same, and so do ranks that hold some of the
+// heads.
 
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { type Dropping, droppingWords } from "./dropout.ts";
+import { type DropoutMask, maskParameters } from "./dropout.ts";
 import { checkSameDevice, inF32 } from "./operands.ts";
 
 /** Options of {@linkcode attention}. Positions of queries and of keys both count from 0. */
 export interface AttentionOptions {
-  /** Which keys a query sees: all, or those at its own position and before. */
+  /** Which keys a query attends to: all, or those at its own position and before. */
   readonly visible: "all" | "causal";
-  /** With causal: only so many keys up to the query's own position, t - window < s <= t. Default: all of them. */
+  /** With causal: only this many keys up to the query's own position, t - window < s <= t. Default: all of them. */
   readonly window?: number;
-  /** [B, S], 0 for keys that nobody sees (padding). Default: all are real. */
+  /** [B, S], 0 for keys that no query attends to (padding). Default: all are real. */
   readonly keyMask?: Tensor<"u32">;
   /** Multiplies q . k. Default: 1 / sqrt(D). */
   readonly scale?: number;
   /**
-   * [H, T + S - 1], added to the scaled product of query t and key s at index s - t + T - 1: a relative position bias (T5),
-   * or a slope (ALiBi). It has a gradient, summed over the batch and the positions that are equally far apart.
+   * [H, T + S - 1], added to the scaled product of query t and key s at index s - t + T - 1: a relative position bias (T5), or a
+   * slope (ALiBi). Its gradient is summed over the batch and over positions at the same distance.
    */
   readonly bias?: FloatTensor;
-  /** Weights are dropped at random. Default: none is. */
+  /** Randomly drops weights. Default: none are dropped. */
   readonly dropout?: AttentionDropout | undefined;
 }
 
-/** Which weights are dropped; those of a head and a batch that lie elsewhere are others'. */
-export interface AttentionDropout extends Dropping {
-  /** B of the batches before the first one here. Default: 0. */
+/** Which weights are dropped, by their indices among the batches and heads of all ranks. */
+export interface AttentionDropout extends DropoutMask {
+  /** Index of the first batch here. Default: 0. */
   readonly firstBatch?: number;
-  /** Heads before the first one here. Default: 0. */
+  /** Index of the first head here. Default: 0. */
   readonly firstHead?: number;
-  /** Heads wherever they are. Default: H. */
+  /** Heads of all ranks. Default: H. */
   readonly allHeads?: number;
 }
-
 /**
- * Attention of queries `q` [B, T, H, D] over keys `k` [B, S, Hkv, D] and values `v` [B, S, Hkv, Dv]: [B, T, H, Dv]. Query
- * head h uses key head floor(h / (H / Hkv)). A query that sees no key gives 0. Keys that are hidden weigh nothing, but
- * their values must be finite.
+ * Attention of queries `q` [B, T, H, D] over keys `k` [B, S, Hkv, D] and values `v` [B, S, Hkv, Dv]: [B, T, H, Dv]. Query head h uses
+ * key head floor(h / (H / Hkv)). A query that attends to no key gives 0. Masked keys have weight 0, but their values must be finite.
  *
- * @throws {RangeError} if the shapes do not fit, H is no multiple of Hkv, a head is wider than 256, or `window` is given
- *   without causal or is no whole number from 1, or a dropout is none.
- * @throws {TypeError} if the operands live on different devices.
+ * @throws {RangeError} if the shapes do not fit, H is no multiple of Hkv, a head is wider than 256, `window` is given without causal
+ *   or is no integer from 1, or the dropout is invalid.
+ * @throws {TypeError} if the operands are on different devices.
  */
 export function attention(
   q: FloatTensor,
@@ -105,7 +104,7 @@ export function attention(
         return [dq, dk, dv, dBias];
       });
       moments.release();
-      // The three come together: what nobody wants goes at once.
+      // The kernel writes all three: those that are not wanted are released at once.
       return gradients.map((gradient, i) => {
         if (wanted[i]) return gradient;
         gradient?.release();
@@ -145,7 +144,7 @@ function sizesOf(
   const [batch, queries, heads, dim] = q.shape;
   const [, keys, keyHeads] = k.shape;
   const { firstBatch = 0, firstHead = 0, allHeads = heads } = dropout ?? {};
-  const { scale: keptScale, ...dropped } = droppingWords("attention", dropout ?? NOTHING_DROPPED);
+  const { scale: keptScale, ...dropped } = maskParameters("attention", dropout ?? NO_DROPOUT);
   return {
     batch,
     queries,
@@ -155,7 +154,7 @@ function sizesOf(
     dim,
     valueDim: v.shape[3],
     causal: visible === "causal" ? 1 : 0,
-    // One as long as there are positions hides nothing.
+    // A window as long as the sequence hides nothing.
     window: window === undefined || window >= queries ? 0 : window,
     masked: keyMask === undefined ? 0 : 1,
     biased: bias === undefined ? 0 : 1,
@@ -211,7 +210,7 @@ function checkOperands(
   }
 }
 
-/** What the accumulators of a WebGPU kernel hold. */
+/** The widest head that the accumulators of the WebGPU kernel can hold. */
 const MAX_WIDTH = 256;
 
-const NOTHING_DROPPED: Dropping = { probability: 0, key: [0, 0] };
+const NO_DROPOUT: DropoutMask = { probability: 0, key: [0, 0] };

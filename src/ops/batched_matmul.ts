@@ -6,7 +6,7 @@ import { multiply } from "./matmul.ts";
 import { checkSameDevice, inF32 } from "./operands.ts";
 
 /**
- * Matrix products of `a` [..., M, K] and `b` [..., K, N], one for each of the leading dims, which both have: [..., M, N].
+ * Matrix products of `a` [..., M, K] and `b` [..., K, N], one for each index of the leading dims: [..., M, N].
  *
  * @throws {RangeError} if the shapes do not fit.
  */

@@ -1,12 +1,12 @@
-// y = x, stored as another type: rounded to the nearest, ties to even, infinity beyond the largest.        dx = dy
+// y = x, stored as another type: rounded to the nearest, ties to even; values beyond the largest become infinity.        dx = dy
 //
-// Gradients are f32 on their way, so casting down and up again passes them on unrounded.
+// Gradients are computed in f32, so casting down and up again passes them on unrounded.
 
 import { type FloatType, isFloatType } from "../tensor/dtype.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 
 /**
- * `x` stored as f32, f16 or bf16.
+ * Stores `x` as f32, f16 or bf16.
  *
  * @throws {TypeError} if either type is another one.
  */
@@ -18,7 +18,7 @@ export function cast<F extends FloatType>(x: FloatTensor, dtype: F): Tensor<F> {
   return y.computedBy({ op: "cast", inputs: [x], gradient: (dy) => [dy] });
 }
 
-/** `x` itself where it is f32, else cast to it. */
+/** `x` itself if it is f32, otherwise `x` cast to f32. */
 export function asF32(x: FloatTensor): Tensor {
   return isStoredAs(x, "f32") ? x : cast(x, "f32");
 }

@@ -1,10 +1,10 @@
-// Numbers from the host in the midst of a computation, such as positions: a leaf would be its maker's to release, and nobody
-// holds these. As the result of an op without operands they belong to what is computed from them, and go when it goes.
+// Indices from the host in the middle of a computation, such as positions. A leaf would have to be released by its maker, but nobody
+// keeps these. As the result of an op without operands they are released with what is computed from them.
 
 import type { Device } from "../device/device.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
-/** Indices of `shape`, released with what is computed from them. @throws {RangeError} if they are not as many */
+/** A tensor of indices, released with what is computed from it. @throws {RangeError} if their number is not that of the shape */
 export function constantIndices(
   device: Device,
   indices: Uint32Array,

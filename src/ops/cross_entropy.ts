@@ -1,8 +1,8 @@
-// loss = mean over rows r that count of  logsumexp(logits[r, :]) - logits[r, targets[r]]
-// dlogits = dloss (softmax(logits) - onehot(targets)) / (number of rows that count), 0 in the others
+// loss = mean over counted rows r of  logsumexp(logits[r, :]) - logits[r, targets[r]]
+// dlogits = dloss (softmax(logits) - onehot(targets)) / (number of counted rows), 0 in the others
 //
-// A row counts unless its target is the ignored class. How many do is known on the host, which made the targets. The kernel
-// computes both in one pass over the logits, so dlogits is kept from forward to backward.
+// A row is counted unless its target is the ignored class. The host made the targets, so it knows the number of counted rows. The
+// kernel computes loss and dlogits in one pass over the logits, so dlogits is kept from forward to backward.
 
 import { formatShape, rowsAndCols, sameShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
@@ -12,21 +12,21 @@ import { scaled } from "./scale.ts";
 import { scaledBy } from "./scale_by.ts";
 import { total } from "./sum.ts";
 
-/** A target that no class has, for rows that do not count (padding, prompts): -100, as PyTorch has it, does not fit u32. */
+/** The target of ignored rows (padding, prompts): PyTorch's -100 does not fit u32, so it is the largest u32. */
 export const IGNORE_INDEX = 0xffffffff;
 
 /** Options of {@linkcode crossEntropy}. */
 export interface CrossEntropyOptions {
-  /** Rows with this target do not count: {@linkcode IGNORE_INDEX}, or any class. Default: all rows count. */
+  /** Rows with this target are ignored: {@linkcode IGNORE_INDEX}, or any class. Default: all rows are counted. */
   readonly ignored?: number;
 }
 
 /**
- * Mean cross-entropy, in nats, of `logits` [..., C] against the right classes `targets` [...]: a tensor of shape []. The
- * mean is over the rows that count; the others have no gradient, whatever their logits. If none counts the loss is NaN,
- * as the mean of nothing, and all gradients are 0, so that such a batch does no harm; PyTorch gives the same.
+ * Mean cross-entropy, in nats, of `logits` [..., C] against the classes `targets` [...]: a tensor of shape []. The mean is over the
+ * rows that are not ignored; ignored rows have no gradient, whatever their logits. If all rows are ignored, the loss is NaN, as the
+ * mean of nothing, and all gradients are 0, so that such a batch does no harm; PyTorch gives the same.
  *
- * @throws {RangeError} if the shapes do not fit, a target that counts is not under C, or there are no rows.
+ * @throws {RangeError} if the shapes do not fit, a target is neither ignored nor under C, or there are no rows.
  */
 export function crossEntropy(
   logits: FloatTensor,
@@ -42,7 +42,7 @@ export function crossEntropy(
       } and ${formatShape(targets.shape)}`,
     );
   }
-  const counting = targetsThatCount("crossEntropy", targets, { numClasses: cols, ignored });
+  const counting = countTargets("crossEntropy", targets, { numClasses: cols, ignored });
   if (rows === 0) {
     throw new RangeError(
       `crossEntropy() wants at least one row, the shape is ${formatShape(logits.shape)}`,
@@ -59,7 +59,7 @@ export function crossEntropy(
         losses: losses.buffer,
         dlogits: dLogits.buffer,
       },
-      // Where all rows count no target is so large.
+      // If all rows are counted, no target is IGNORE_INDEX.
       {
         rows,
         cols,
@@ -80,8 +80,8 @@ export function crossEntropy(
   });
 }
 
-/** How many targets are not `ignored`. @throws {RangeError} if one of them is not under `numClasses` */
-export function targetsThatCount(
+/** The number of targets that are not `ignored`. @throws {RangeError} if one of those is not under `numClasses` */
+export function countTargets(
   op: string,
   targets: Tensor<"u32">,
   { numClasses, ignored }: { readonly numClasses: number; readonly ignored: number | undefined },
@@ -94,7 +94,7 @@ export function targetsThatCount(
   const wrong = counting.find((target) => target >= numClasses);
   if (wrong !== undefined) {
     throw new RangeError(
-      `${op}() wants targets under ${numClasses}, or ${ignored} in rows that do not count, got ${wrong}`,
+      `${op}() wants targets under ${numClasses}, or ${ignored} in ignored rows, got ${wrong}`,
     );
   }
   return counting.length;

@@ -1,42 +1,42 @@
 // y = x / (1 - p) with probability 1 - p, else 0, elementwise (Srivastava et al. 2014).        dx = the same of dy
 //
-// Whether an element is kept follows from the key and its index alone: the same on every device, the same in backward and
-// in a block that is computed again, and nothing is kept for it.
+// Whether an element is kept depends only on the key and its index: the same on every device, in backward and when a block is
+// recomputed, so no mask is stored.
 
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { inF32 } from "./operands.ts";
 
-/** What is dropped. */
-export interface Dropping {
-  /** p: the probability of 0, from 0 up to but not including 1. */
+/** A mask: which elements are dropped. */
+export interface DropoutMask {
+  /** p: the probability that an element is dropped, from 0 up to but not including 1. */
   readonly probability: number;
-  /** Two 32-bit words; another key for every layer and step. */
+  /** Two 32-bit words, different for every layer and step. */
   readonly key: readonly [number, number];
 }
 
 /** Options of {@linkcode dropout}. */
-export interface DropoutOptions extends Dropping {
-  /** Index of the first element, where `x` is a part of something that is cut over ranks. Default 0. */
+export interface DropoutOptions extends DropoutMask {
+  /** Index of the first element, if `x` is a part of a tensor that is split over ranks. Default: 0. */
   readonly firstIndex?: number;
-  /** How far rows of the last dim begin apart, where each is a part of a longer one. Default: as long as they are. */
+  /** Distance between the beginnings of rows of the last dim, if each is a part of a longer one. Default: their length. */
   readonly rowLength?: number | undefined;
 }
 
-/** Dropout. @throws {RangeError} if the probability is not from 0 to below 1, or the key no pair of 32-bit words */
+/** Sets random elements to 0 and scales the others up. @throws {RangeError} if the probability or the key is invalid */
 export function dropout(x: FloatTensor, options: DropoutOptions): Tensor {
-  const words = droppingWords("dropout", options);
+  const words = maskParameters("dropout", options);
   const thinned = (from: FloatTensor) => thin(from, { ...options, ...words });
   return thinned(x).computedBy({ op: "dropout", inputs: [x], gradient: (dy) => [thinned(dy)] });
 }
 
 /**
- * What kernels are told: random words below `threshold` are dropped, and what is kept is multiplied by `scale`.
+ * The mask as kernel parameters: random words below `threshold` are dropped, and kept elements are multiplied by `scale`.
  *
  * @throws {RangeError} as {@linkcode dropout}
  */
-export function droppingWords(
+export function maskParameters(
   op: string,
-  { probability, key: [seedLow, seedHigh] }: Dropping,
+  { probability, key: [seedLow, seedHigh] }: DropoutMask,
 ): {
   readonly seedLow: number;
   readonly seedHigh: number;
@@ -55,7 +55,7 @@ export function droppingWords(
 
 function thin(
   x: FloatTensor,
-  options: ReturnType<typeof droppingWords> & DropoutOptions,
+  options: ReturnType<typeof maskParameters> & DropoutOptions,
 ): Tensor {
   const { seedLow, seedHigh, threshold, scale, firstIndex = 0 } = options;
   const cols = Math.max(x.shape.at(-1) ?? 1, 1);

@@ -1,6 +1,6 @@
 // y[t, :] = table[indices[t], :].        dtable[v, :] = sum of dy[t, :] over t with indices[t] = v, in the order of t
 //
-// The table may be stored in 16 bits: only the rows that are looked up are widened. A padding row gives its values, but takes
+// The table may be stored in 16 bits: only the rows that are looked up are converted. A padding row is looked up as any other, but gets
 // no gradient.
 
 import { storageTypes } from "../device/storage_types.ts";
@@ -10,15 +10,15 @@ import { checkSameDevice } from "./operands.ts";
 
 /** Options of {@linkcode embedding}. */
 export interface EmbeddingLookup {
-  /** A row that learns nothing here: what stands for no token. Default: none. */
+  /** A row that gets no gradient: that of the padding token. Default: none. */
   readonly paddingIndex?: number | undefined;
 }
 
-/** An index that has no row in the table of {@linkcode partialEmbedding}. */
+/** The index of a row that the table of {@linkcode partialEmbeddingAt} does not have. */
 export const NO_ROW = 0xffffffff;
 
 /**
- * Rows of `table` [V, D] by `indices` [...]: [..., D].
+ * Looks up rows of `table` [V, D] by `indices` [...]: [..., D].
  *
  * @throws {RangeError} if `table` is no matrix, or an index is not under V.
  */
@@ -31,7 +31,7 @@ export function embedding(
   return lookUp(table, indices, { ...options, saved: [] });
 }
 
-/** As {@linkcode embedding}, by indices that the host computed: [...shape, D]. */
+/** As {@linkcode embedding}, with indices that the host computed: [...shape, D]. */
 export function embeddingAt(
   table: FloatTensor,
   indices: Uint32Array,
@@ -43,7 +43,7 @@ export function embeddingAt(
 }
 
 /**
- * As {@linkcode embedding} by indices that the host computed, for a table that has some rows only: the index
+ * As {@linkcode embedding}, with indices that the host computed, for a table that has only some of the rows: the index
  * {@linkcode NO_ROW} gives zeros, and no gradient.
  */
 export function partialEmbeddingAt(

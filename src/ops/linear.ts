@@ -1,7 +1,7 @@
 // y[T, O] = x[T, I] W[O, I]^T + bias[O].        dx = dy W, dW = dy^T x, dbias[o] = sum_t dy[t, o]
 //
-// T are all leading dims of x together, I input features, O output features. The three gradients are functions of their
-// own, as tensor-parallel layers compute them at different times.
+// T are all leading dims of x together, I input features, O output features. The three gradients are functions of their own, as
+// tensor-parallel layers compute them at different times.
 
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
@@ -26,7 +26,7 @@ export function linear(x: FloatTensor, weight: FloatTensor, bias?: FloatTensor):
   });
 }
 
-/** Unrecorded {@linkcode linear}. */
+/** {@linkcode linear} without recording a gradient. */
 export function linearForward(x: FloatTensor, weight: FloatTensor, bias?: FloatTensor): Tensor {
   checkShapes(x, weight, bias);
   const { rows: m, cols: k } = rowsAndCols(x.shape);
@@ -38,7 +38,7 @@ export function linearForward(x: FloatTensor, weight: FloatTensor, bias?: FloatT
   return y;
 }
 
-/** dx [..., I] of dy [..., O]; unrecorded. */
+/** dx [..., I] of dy [..., O]; records no gradient. */
 export function inputGradient(dy: Tensor, weight: FloatTensor): Tensor {
   const { rows: m, cols: k } = rowsAndCols(dy.shape);
   const n = weight.shape[1];
@@ -49,7 +49,7 @@ export function inputGradient(dy: Tensor, weight: FloatTensor): Tensor {
   return dx;
 }
 
-/** dW [O, I] of dy [..., O] and x [..., I]; unrecorded. */
+/** dW [O, I] of dy [..., O] and x [..., I]; records no gradient. */
 export function weightGradient(dy: Tensor, x: FloatTensor): Tensor {
   const { rows: k, cols: m } = rowsAndCols(dy.shape);
   const n = x.shape.at(-1)!;

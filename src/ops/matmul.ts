@@ -1,6 +1,6 @@
 // y[M, N] = a[M, K] b[K, N] + bias[N].        da = dy b^T, db = a^T dy, dbias[n] = sum_m dy[m, n]
 //
-// The leading dims of `a` together are M. Where `b` has leading dims too: batched_matmul.ts.
+// The leading dims of `a` together are M. For leading dims of `b` see batched_matmul.ts.
 
 import type { Device } from "../device/device.ts";
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
@@ -9,7 +9,7 @@ import { columnSums } from "./add_bias.ts";
 import { checkSameDevice, inF32 } from "./operands.ts";
 
 /**
- * Matrix product of `a` [..., K] and `b` [K, N], to which `bias` [N] is added if there is one: [..., N].
+ * Matrix product of `a` [..., K] and `b` [K, N], plus `bias` [N] if it is given: [..., N].
  *
  * @throws {RangeError} if the shapes do not fit.
  */
@@ -29,7 +29,7 @@ export function matmul(a: FloatTensor, b: FloatTensor, bias?: FloatTensor): Tens
   });
 }
 
-/** Unrecorded {@linkcode matmul}. */
+/** {@linkcode matmul} without recording a gradient. */
 export function matmulForward(a: FloatTensor, b: FloatTensor, bias?: FloatTensor): Tensor {
   checkSameDevice("matmul", a, b, ...(bias === undefined ? [] : [bias]));
   const { rows: m, cols: k } = rowsAndCols(a.shape);
@@ -65,8 +65,8 @@ interface Operands {
 }
 
 /**
- * `out` is [M, N], K is summed over; only rows rowBegin <= row < rowEnd (default: all) are computed. `batch` (default: 1) of
- * each lie one after the other.
+ * `out` is [M, N], summed over K; only rows rowBegin <= row < rowEnd (default: all) are computed. The operands hold `batch`
+ * (default: 1) matrices one after the other.
  */
 interface Sizes {
   readonly batch?: number;
@@ -77,7 +77,7 @@ interface Sizes {
   readonly rowEnd?: number;
 }
 
-/** Calls one of the matmul kernels; nothing is recorded. */
+/** Calls one of the matmul kernels; records no gradient. */
 export function multiply(
   kernel: "matmul_nn" | "matmul_nt" | "matmul_tn",
   { a, b, bias, out }: Operands,

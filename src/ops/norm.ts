@@ -3,7 +3,7 @@
 //   layerNorm   y = (x - mean) / sqrt(var + eps) weight + bias      (Ba et al. 2016)
 //   rmsNorm     y = x / sqrt(mean_c x^2 + eps) weight               (Zhang & Sennrich 2019)
 //
-// Kept for backward are x and two numbers per row. With h = (x - mean) rstd and g = dy weight:
+// x and two numbers per row are kept for backward. With h = (x - mean) rstd and g = dy weight:
 //   dx = rstd (g - mean_c g - h mean_c (g h)), the first mean for layerNorm only;  dweight = sum_r dy h;  dbias = sum_r dy
 
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
@@ -60,7 +60,7 @@ export function rmsNorm(x: FloatTensor, { weight, eps }: RmsNormOptions): Tensor
   });
 }
 
-/** Centred where there is a bias. */
+/** Centred if there is a bias. */
 function normalize(
   x: FloatTensor,
   { weight, bias, eps }: {
@@ -142,6 +142,6 @@ function checkOperands(
         vectors.map(({ shape }) => formatShape(shape)).join(" and "),
     );
   }
-  // Without it a row of zeros has no norm.
+  // With eps 0 a row of zeros has no norm.
   if (!(eps > 0 && eps < Infinity)) throw new RangeError(`${op}() wants eps > 0, got ${eps}`);
 }

@@ -1,11 +1,11 @@
-// What every op asks of its operands before it calls a kernel; and operands as kernels take them, in f32. Results of ops
-// are f32, however the operands are stored.
+// Checks that every op makes of its operands before it calls a kernel, and operands converted to f32, as kernels take them. Results
+// of ops are f32, however the operands are stored.
 
 import type { DType } from "../tensor/dtype.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 
-/** @throws {TypeError} if the operands of `op` live on different devices. */
+/** @throws {TypeError} if the operands of `op` are on different devices. */
 export function checkSameDevice(
   op: string,
   first: Tensor<DType>,
@@ -34,8 +34,8 @@ export function checkSameShape(op: string, a: FloatTensor, b: FloatTensor): void
 }
 
 /**
- * Calls `compute` with the operands in f32. One that is stored in 16 bits is widened for this call only, and once more for
- * the gradient: what lasts from forward to backward is half as large.
+ * Calls `compute` with the operands in f32. An operand of 16 bits is converted for this call only, and once more for the gradient:
+ * what is kept from forward to backward has half the size.
  */
 export function inF32<Operands extends readonly (FloatTensor | undefined)[], Result>(
   operands: readonly [...Operands],

@@ -1,11 +1,11 @@
-// y[i_order[0], i_order[1], ...] = x[i_0, i_1, ...]: dims in another order.        dx = dy in the order before
+// y[i_order[0], i_order[1], ...] = x[i_0, i_1, ...]: dims in another order.        dx = dy with the original order
 
 import { formatShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { inF32 } from "./operands.ts";
 
 /**
- * Dims of `x` (at most 4) in another order: dim k of the result is dim `order[k]` of `x`.
+ * Reorders the dims of `x` (at most 4): dim k of the result is dim `order[k]` of `x`.
  *
  * @throws {RangeError} if `order` does not name every dim once, or there are more than 4.
  */

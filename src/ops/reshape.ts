@@ -1,12 +1,12 @@
-// y = the elements of x, in the same order, under another shape.        dx = dy under the shape of x
+// y = the elements of x, in the same order, with another shape.        dx = dy with the shape of x
 //
-// No element moves: y shares the memory of x.
+// Nothing is copied: y shares the memory of x.
 
 import type { DType } from "../tensor/dtype.ts";
 import { checkShape, elementCount, formatShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** The same elements under another shape. @throws {RangeError} if the shape has another number of elements. */
+/** The same elements with another shape. @throws {RangeError} if the shape has another number of elements. */
 export function reshape<D extends DType>(x: Tensor<D>, shape: readonly number[]): Tensor<D> {
   checkShape(shape);
   if (elementCount(shape) !== x.length) {

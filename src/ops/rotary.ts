@@ -1,9 +1,9 @@
-// Rotary position embedding (Su et al. 2021): at position t pair k of a head's features turns by t f_k, so that the product
-// of a query and a key depends on their distance.
+// Rotary position embedding (Su et al. 2021): at position t, pair k of a head's features is rotated by t f_k, so that the product of a
+// query and a key depends on their distance.
 //
-//   (a, b) -> (a cos - b sin, a sin + b cos)        the gradient turns back
+//   (a, b) -> (a cos - b sin, a sin + b cos)        the gradient is rotated back
 //
-// Pairs are (i, i + R / 2) as in Llama, or (2 i, 2 i + 1) as in the paper; features from R on stay.
+// Pairs are (i, i + R / 2) as in Llama, or (2 i, 2 i + 1) as in the paper; features from R on are not rotated.
 
 import type { Device } from "../device/device.ts";
 import { formatShape } from "../tensor/shape.ts";
@@ -18,8 +18,8 @@ export class RotaryAngles implements Disposable {
   readonly sin: Tensor;
 
   /**
-   * For positions 0 ... `positions` - 1 and `frequencies` f_k in radians per position, from which R = 2 times their number
-   * follows; `scale` multiplies all of them.
+   * Tables for positions 0 ... `positions` - 1. `frequencies` are the f_k in radians per position; R is twice their number. All values
+   * are multiplied by `scale`.
    */
   constructor(
     device: Device,
@@ -43,7 +43,7 @@ export class RotaryAngles implements Disposable {
     this.sin = table(Math.sin);
   }
 
-  /** Gives back the tables. */
+  /** Releases the tables. */
   [Symbol.dispose](): void {
     this.cos[Symbol.dispose]();
     this.sin[Symbol.dispose]();
@@ -54,14 +54,14 @@ export class RotaryAngles implements Disposable {
 export interface RotaryOptions {
   /** Cosines and sines of the positions. */
   readonly angles: RotaryAngles;
-  /** Which features make a pair: i and i + R / 2 (default), or neighbours. */
+  /** Which features form a pair: i and i + R / 2 (default), or neighbours. */
   readonly pairs?: "halves" | "neighbours";
 }
 
 /**
- * Turns queries or keys `x` [B, T, H, D] by their positions 0 ... T - 1.
+ * Rotates queries or keys `x` [B, T, H, D] by their positions 0 ... T - 1.
  *
- * @throws {RangeError} if there are more positions than angles, or fewer features than turn.
+ * @throws {RangeError} if there are more positions than angles, or fewer features than are rotated.
  */
 export function rotary(x: FloatTensor, { angles, pairs = "halves" }: RotaryOptions): Tensor {
   const [, positions, , dim] = x.shape;

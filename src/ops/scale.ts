@@ -12,7 +12,7 @@ export function scale(x: FloatTensor, factor: number): Tensor {
   });
 }
 
-/** Unrecorded {@linkcode scale}. */
+/** {@linkcode scale} without recording a gradient. */
 export function scaled(x: FloatTensor, factor: number): Tensor {
   const y = Tensor.empty(x.device, x.shape);
   inF32([x], (x) => {

@@ -1,13 +1,13 @@
-// Parts of a tensor along one dim, and tensors joined along one dim. Seen as [outer, length, inner] both are copies of a
-// block of columns; the gradient of one is the other.
+// Slices of a tensor along one dim, and concatenation along one dim. Viewed as [outer, length, inner], both copy a block of columns;
+// the gradient of one is the other.
 
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { checkSameDevice, inF32 } from "./operands.ts";
 
-/** Which part {@linkcode slice} takes. */
+/** The part that {@linkcode slice} takes. */
 export interface SliceRange {
-  /** Which dim, from 0. */
+  /** The dim, from 0. */
   readonly dim: number;
   /** First index. */
   readonly begin: number;
@@ -38,7 +38,7 @@ export function slice(x: FloatTensor, range: SliceRange): Tensor {
   });
 }
 
-/** Tensors one after the other along `dim`. @throws {RangeError} if they differ in another dim, or there is none */
+/** Joins tensors along `dim`. @throws {RangeError} if they differ in another dim, or there are none */
 export function concat(parts: readonly FloatTensor[], { dim }: { readonly dim: number }): Tensor {
   const [first, ...others] = parts;
   if (first === undefined || first.shape[dim] === undefined) {
@@ -51,7 +51,7 @@ export function concat(parts: readonly FloatTensor[], { dim }: { readonly dim: n
   );
   if (odd !== undefined) {
     throw new RangeError(
-      `concat() along dim ${dim} wants tensors that are alike in all others, got ${
+      `concat() along dim ${dim} wants tensors that are equal in all other dims, got ${
         formatShape(first.shape)
       } and ${formatShape(odd.shape)}`,
     );

@@ -1,15 +1,15 @@
 // y[c] = e^x[c] / sum_c e^x[c] along the last dim, shifted by the largest x, so that nothing overflows.
 //        dx = y (dy - sum_c y dy)
 //
-// Attention has its own, which never holds a whole row: attention.ts.
+// Attention has a softmax of its own, which never holds a whole row: attention.ts.
 
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { inF32 } from "./operands.ts";
 
 /**
- * Softmax along the last dim of `x` [..., C]: C numbers above 0 that add up to 1. -infinity gives exactly 0; where a row
- * is nothing else, it gives NaN.
+ * Softmax along the last dim of `x` [..., C]: C positive numbers that add up to 1. -infinity gives exactly 0; a row of nothing
+ * but -infinity gives NaN.
  *
  * @throws {RangeError} if `x` has no dims.
  */

@@ -1,6 +1,6 @@
 // y = sum of all elements of x, a scalar.        dx = dy everywhere
 //
-// Rows first, then the row sums, so that a large x is not one row for one thread.
+// Sums the rows first, then their sums, so that a large x is not one row for one thread.
 
 import { rowsAndCols } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
@@ -12,7 +12,7 @@ export function sum(x: FloatTensor): Tensor {
   return total(x).computedBy({ op: "sum", inputs: [x], gradient: (dy) => [sumGradient(x, dy)] });
 }
 
-/** Unrecorded {@linkcode sum}. */
+/** {@linkcode sum} without recording a gradient. */
 export function total(x: FloatTensor): Tensor {
   const { rows, cols } = rowsAndCols(x.shape);
   const ofRows = Tensor.empty(x.device, [rows]);

@@ -1,25 +1,25 @@
-// Reverse-mode differentiation: each op result remembers the node that made it, its inputs and its gradient function.
-// There is no tape: the graph hangs on its result, and goes when the result goes.
+// Reverse-mode differentiation: each result of an op refers to the node that made it: its inputs and its gradient function.
+// There is no tape: the graph belongs to its result, and is released with it.
 //
 //   y = op(x1, x2)        backward from L:  dy = dL/dy,  gradient(dy) = [dL/dx1, dL/dx2]
 //
-// `backward` visits tensors in reverse topological order, so that dy is complete before it is used; the order is a pure
-// function of the graph, so ranks that build the same graph run their collectives in the same order. A gradient
-// function that crosses the wire is a promise, and awaited.
+// `backward` visits tensors in reverse topological order, so that dy is complete before it is used. The order is a pure function of
+// the graph, so ranks that build the same graph run their collectives in the same order. A gradient function that communicates
+// returns a promise, which is awaited.
 //
-// Who owns memory. Leaves (parameters, and tensors made from data) are their maker's. What an op returns is an
-// intermediate of all that is computed from it:
+// Ownership of memory. Leaves (parameters, and tensors made from data) belong to whoever made them. The result of an op is an
+// intermediate of everything that is computed from it:
 //
 //   backward from a tensor, or disposing it, releases every intermediate it was computed from; leaves stay.
 //
-// The tensor itself, such as the loss, is its holder's: `using loss = ...`. So two losses over one trunk are added
-// before `backward`, and a value that is wanted later is read before. Using a released tensor throws. A gradient lives
-// until it is used; at the end those of the leaves are added to `leaf.grad`: all, or none if anything threw.
+// The tensor itself, such as the loss, belongs to the caller: `using loss = ...`. So two losses over one trunk are added before
+// `backward`, and a value that is needed later is read before. Using a released tensor throws. A gradient lives until it is used; at
+// the end those of the leaves are added to `leaf.grad`: all of them, or none if anything threw.
 //
-// Gradients are f32 on their way, however the tensors are stored; a leaf's is rounded when it is added to `leaf.grad`.
+// Gradients are f32 while they are computed, however the tensors are stored; a leaf's is rounded when it is added to `leaf.grad`.
 //
-// A leaf's gradient is complete once every node that uses the leaf has passed its own on. Who wants it then, to send it
-// away while the rest is computed (optim/zero/gradient_buckets.ts), is a `GradientReceiver`.
+// A leaf's gradient is complete once every node that uses the leaf has passed its own on. A `GradientReceiver` gets it then, to send
+// it to other ranks while the rest is computed (optim/zero/gradient_buckets.ts).
 
 import type { DType } from "./dtype.ts";
 import { keepMemory, releaseBelow, topologicalOrder } from "./graph.ts";
@@ -29,12 +29,12 @@ import type { FloatTensor, Tensor } from "./tensor.ts";
 /** A tensor of any element type. */
 export type AnyTensor = Tensor<DType>;
 
-/** dL/dx for every wanted input, at its place; the others may be undefined. */
+/** dL/dx for every wanted input, at its index; the others may be undefined. */
 export type Gradients = readonly (Tensor | undefined)[];
 
 /**
- * Takes dL/dy to dL/dx for the inputs with `wanted[i]`; for others it must do no work. `dy` is the function's: it may
- * write into it, or return it or an alias of it as a gradient. What it returns is the caller's.
+ * Maps dL/dy to dL/dx for the inputs with `wanted[i]`; for others it must do no work. It owns `dy`: it may write into it, or return
+ * it or an alias of it as a gradient. The caller owns what it returns.
  */
 export type GradientFunction = (
   dy: Tensor,
@@ -44,46 +44,46 @@ export type GradientFunction = (
 /** How a tensor was computed: by an op, or by a part of the graph that backward computes again (recompute.ts). */
 export type GraphNode = OpNode | RecomputedNode;
 
-/** A tensor that an op made. */
+/** The node of a tensor that an op computed. */
 export interface OpNode {
   /** Name of the op, for messages. */
   readonly op: string;
   /** Operands, in the order of the gradients. */
   readonly inputs: readonly AnyTensor[];
-  /** From the result's gradient to the operands'. */
+  /** Maps the result's gradient to the operands'. */
   readonly gradient: GradientFunction;
-  /** Tensors that are kept for the gradient function only. */
+  /** Tensors that are kept only for the gradient function. */
   readonly saved?: readonly AnyTensor[];
 }
 
-/** A tensor that several ops made, of which nothing was kept. */
+/** The node of a tensor that several ops computed, none of whose intermediates was kept. */
 export interface RecomputedNode {
   /** Name for messages. */
   readonly op: string;
-  /** All that was there before and is used. */
+  /** The tensors from before the recomputed part that it uses. */
   readonly inputs: readonly AnyTensor[];
-  /** Computes it again. */
+  /** Computes the tensor again. */
   readonly again: () => Promise<Recomputed>;
-  /** Nothing. */
+  /** Always undefined. */
   readonly saved?: undefined;
 }
 
-/** A part of the graph that is there again, for backward to go through and to release. */
+/** A recomputed part of the graph, for backward to go through and to release. */
 export interface Recomputed {
-  /** What takes the place of the tensor. */
+  /** Replaces the tensor. */
   readonly result: Tensor;
-  /** The result and what it was computed from down to what was there before, each after its inputs. */
+  /** The result and everything it was computed from within the recomputed part, each after its inputs. */
   readonly order: readonly AnyTensor[];
 }
 
-/** Takes gradients of leaves while `backward` still computes others. What it throws ends `backward`. */
+/** Receives gradients of leaves while `backward` still computes others. An error that it throws ends `backward`. */
 export interface GradientReceiver {
   /** Called once, before anything is computed, with every leaf that will get a gradient. */
   begin(leaves: readonly AnyTensor[]): void;
   /**
-   * Called when the gradient of `leaf` is complete, in the order in which that happens; `backward` waits for the promise.
-   * True: the receiver has copied what it wants, and the gradient is released. False: it is added to `leaf.grad` at the
-   * end, as without a receiver.
+   * Called when the gradient of `leaf` is complete, in the order in which that happens; `backward` waits for the promise. If it
+   * resolves to true, the receiver has copied what it needs and the gradient is released; if false, the gradient is added to
+   * `leaf.grad` at the end, as without a receiver.
    */
   receive(leaf: AnyTensor, gradient: Tensor): Promise<boolean>;
   /** Called between one node and the next; `backward` waits for the promise. */
@@ -91,12 +91,24 @@ export interface GradientReceiver {
 }
 
 /**
- * Adds d(root)/d(leaf) to `grad` of every leaf that requires it, and releases every intermediate.
+ * Computes d(root)/d(leaf) for every leaf that `root` was computed from and that requires a gradient, adds it to `leaf.grad`, and
+ * releases every intermediate.
  *
  * @param root A scalar (one element) that was computed from such a leaf.
- * @param receiver Is offered every gradient as soon as it is complete. If `backward` throws, it must forget what it took.
+ * @param receiver Gets every gradient as soon as it is complete. If `backward` throws, it must discard what it received.
  * @throws {RangeError} if `root` has more than one element.
  * @throws {Error} if nothing that `root` was computed from requires a gradient, or `backward` ran from it before.
+ *
+ * @example
+ * ```ts
+ * import { backward, mul, requestDevice, sum, Tensor } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using x = Tensor.from(device, [1, 2, 3], { requiresGrad: true });
+ * using loss = sum(mul(x, x));
+ * await backward(loss);
+ * console.log(await x.grad?.data()); // 2 x: 2, 4, 6
+ * ```
  */
 export async function backward(root: FloatTensor, receiver?: GradientReceiver): Promise<void> {
   checkRoot(root);
@@ -124,7 +136,7 @@ export async function backward(root: FloatTensor, receiver?: GradientReceiver): 
   }
 }
 
-/** Releases every intermediate that `root` was computed from; not `root`, and no leaf. */
+/** Releases every intermediate that `root` was computed from, but neither `root` nor a leaf. */
 export function releaseIntermediates(root: AnyTensor): void {
   const order = topologicalOrder(root);
   keepMemory(root, order);
@@ -145,20 +157,20 @@ function checkRoot(root: FloatTensor): void {
   }
 }
 
-/** What a backward pass carries along. */
+/** The state of a backward pass. */
 interface Pass {
-  /** Of tensors that are not done yet, what they have got so far. */
+  /** The gradients accumulated so far of tensors that were not visited yet. */
   readonly gradients: Map<AnyTensor, Tensor>;
   readonly receiver: GradientReceiver | undefined;
 }
 
-/** Adds what the gradient of `y` makes of its inputs' to theirs so far. */
+/** Adds the gradient of `y` with respect to each input to the inputs' gradients. */
 async function passOn(y: Tensor, node: GraphNode, pass: Pass): Promise<void> {
   if ("again" in node) await passThroughAgain(y, node, pass);
   else await passGradient(y, node, pass.gradients);
 }
 
-/** The same by way of all that lies between, computed again. */
+/** The same for a recomputed part: runs it forward again, then backward. */
 async function passThroughAgain(y: Tensor, node: RecomputedNode, pass: Pass): Promise<void> {
   const { gradients, receiver } = pass;
   const { result, order } = await node.again();
@@ -177,7 +189,7 @@ async function passThroughAgain(y: Tensor, node: RecomputedNode, pass: Pass): Pr
   }
 }
 
-/** Calls the gradient function of `y` and adds what it gives to the inputs' gradients so far. */
+/** Calls the gradient function of `y` and adds its results to the inputs' gradients. */
 async function passGradient(
   y: Tensor,
   { op, inputs, gradient }: OpNode,
@@ -198,10 +210,10 @@ async function passGradient(
   if (!separate.includes(dy)) dy.release();
 }
 
-/** Tells a receiver which leaves' gradients are complete. */
+/** Reports to a receiver which leaves' gradients are complete. */
 class LeafGradients {
   readonly #receiver: GradientReceiver;
-  /** How often nodes that have not passed their gradient on yet use the leaf. */
+  /** How many nodes that use the leaf have not passed their gradient on yet. */
   readonly #usesLeft = new Map<AnyTensor, number>();
 
   constructor(receiver: GradientReceiver, order: readonly AnyTensor[]) {
@@ -238,7 +250,7 @@ class LeafGradients {
   }
 }
 
-/** Gradients may lie in one memory, as d(a + b) is dy twice: the first of them keeps it, the others become copies. */
+/** Gradients may share memory, as d(a + b) is dy twice: the first of them keeps it, the others become copies. */
 function separateMemory(gradients: Gradients): Gradients {
   const owners: Tensor[] = [];
   return gradients.map((gradient) => {

@@ -1,4 +1,4 @@
-// bf16, the upper half of an f32, on the host: JavaScript has Float16Array, but no array of bf16.
+// bf16, the upper half of an f32, on the host: JavaScript has a Float16Array, but no array of bf16.
 //
 //   value of bits b = the f32 with bits b << 16            bits of x = (f32 bits of x) >> 16, rounded: nearest, ties to even
 
@@ -14,7 +14,7 @@ export function toBfloat16(values: ArrayLike<number>): Uint16Array {
       rounded[i] = bits >>> 16 | 0x40;
       continue;
     }
-    // A number of 64 bits is rounded twice, first to f32: if that made it a tie, it is put back on its side.
+    // A 64-bit number is rounded twice, first to f32: if that made it a tie, it is moved back to the side where it was.
     if ((bits & 0xffff) === 0x8000) {
       bits += Math.sign(Math.abs(value) - Math.abs(word.getFloat32(0)));
     }
@@ -23,7 +23,7 @@ export function toBfloat16(values: ArrayLike<number>): Uint16Array {
   return rounded;
 }
 
-/** The values of bits, which f32 holds exactly. */
+/** The values of bf16 bits; f32 holds them exactly. */
 export function fromBfloat16(bits: Uint16Array): Float32Array<ArrayBuffer> {
   const words = Uint32Array.from(bits, (half) => half << 16);
   return new Float32Array(words.buffer);

@@ -34,13 +34,13 @@ export function isFloatType(dtype: DType): dtype is FloatType {
   return Object.hasOwn(storageTypes, dtype);
 }
 
-/** The type of elements that `values` have without being asked for another: f32 for plain numbers. */
+/** The default element type for `values`: f32 for plain numbers. */
 export function naturalDtype(values: Values): DType {
   if (values instanceof Uint32Array) return "u32";
   return values instanceof Float16Array ? "f16" : "f32";
 }
 
-/** @throws {TypeError} if there is no such type, or it has no gradient and one is wanted. */
+/** @throws {TypeError} if there is no such type, or a gradient is required of a type that has none. */
 export function checkDtype(
   dtype: DType,
   { requiresGrad }: { readonly requiresGrad: boolean },
@@ -70,8 +70,8 @@ export function viewBytes<D extends DType>(bytes: Uint8Array<ArrayBuffer>, dtype
 }
 
 /**
- * The bytes of `values` as elements of type `dtype`, rounded to the nearest, ties to even; without copying where they are
- * such elements already.
+ * The bytes of `values` as elements of type `dtype`, rounded to the nearest, ties to even; without copying if they have that type
+ * already.
  *
  * @throws {TypeError} if indices are given for numbers, or an array of numbers for indices.
  * @throws {RangeError} if a plain number for u32 is not an integer from 0 to 2^32 - 1.

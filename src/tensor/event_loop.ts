@@ -7,7 +7,7 @@
 
 const { setImmediate } = globalThis;
 
-/** Lets data that has arrived in, and data that waits out: 0.1 ms. */
+/** Gives the runtime a chance to receive and send: 0.1 ms. */
 export async function pollSockets(): Promise<void> {
   await eventLoopTurns(TURNS_PER_POLL);
 }

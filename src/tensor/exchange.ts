@@ -1,6 +1,6 @@
-// Where device memory meets the wire: elements are read back, exchanged by the process group, and written again. Only
-// what must cross is read, and nothing at all where the group has one rank. Ranks get the same bits from the group, so
-// what is equal before stays equal. 16-bit elements cross as they are, and are summed in f32 and rounded once.
+// Collectives on device memory: elements are read back, exchanged by the process group, and written again. Only what must be sent is
+// read, and nothing at all where the group has one rank. All ranks get the same bits from the group, so replicas stay equal.
+// 16-bit elements are sent as they are, summed in f32 and rounded once.
 //
 // A tensor is a range of its own memory: `await allReduce(dx, group)`.
 
@@ -25,7 +25,7 @@ export async function allReduce(range: DeviceRange, group: ProcessGroup): Promis
   writeRange(range, values);
 }
 
-/** Replaces the elements by rank `root`'s. */
+/** Replaces the elements by those of rank `root`. */
 export async function broadcast(
   range: DeviceRange,
   { group, root }: { readonly group: ProcessGroup; readonly root: number },
@@ -36,13 +36,13 @@ export async function broadcast(
   if (group.rank !== root) writeRange(range, values);
 }
 
-/** A range of which `counts[r]` elements, in order of rank, are rank r's part. */
+/** A range that consists of one part for each rank: `counts[r]` elements of rank r, in order of rank. */
 export interface PartsOptions {
   readonly group: ProcessGroup;
   readonly counts: readonly number[];
 }
 
-/** Fills in the parts of the other ranks; this rank's part is sent to them. */
+/** Fills in the parts of the other ranks, and sends this rank's part to them. */
 export async function allGather(
   range: DeviceRange,
   { group, counts }: PartsOptions,
@@ -52,7 +52,7 @@ export async function allGather(
   writeRange(range, await group.allGather(shard, counts, dtypeOf(range)));
 }
 
-/** Replaces this rank's part by its sums over all ranks; the other parts stay. */
+/** Replaces this rank's part by its sums over all ranks; the other parts keep their values. */
 export async function reduceScatter(
   range: DeviceRange,
   { group, counts }: PartsOptions,
@@ -75,7 +75,7 @@ function ownPart(range: DeviceRange, { group, counts }: PartsOptions): DeviceRan
   return { buffer, dtype, offset: offset + before, length: counts[group.rank] };
 }
 
-/** Elements as the group takes them. */
+/** Elements as the process group takes them. */
 type WireValues = Float32Array | Uint32Array | Uint16Array;
 
 function dtypeOf({ dtype = "f32" }: DeviceRange): { readonly dtype: DType } {
@@ -108,7 +108,7 @@ function writeRange(range: DeviceRange, values: WireValues): void {
   }
 }
 
-/** The device puts halves of words in their place: what lies in the other halves may have changed since it was read. */
+/** Copies halves of words on the device, as the other halves may have changed since they were read. */
 function writeHalfWords({ buffer, offset = 0, dtype }: DeviceRange, values: Uint16Array): void {
   const { device } = buffer;
   const words = wordsOf(values);
@@ -124,7 +124,7 @@ function writeHalfWords({ buffer, offset = 0, dtype }: DeviceRange, values: Uint
   });
 }
 
-/** The bytes of 16-bit values, filled up to whole words. */
+/** The bytes of 16-bit values, padded to whole words. */
 function wordsOf(values: Uint16Array): Uint8Array {
   const { buffer, byteOffset, byteLength, length } = values;
   if (length % 2 === 0) return new Uint8Array(buffer, byteOffset, byteLength);

@@ -1,17 +1,17 @@
-// The graph of what a tensor was computed from: its order, and who gives its memory back.
+// The graph of what a tensor was computed from: its topological order, and which tensor releases shared memory.
 
 import type { AnyTensor } from "./autograd.ts";
 
-/** `root` and all that it was computed from, leaves included, each after its inputs. Iterative, as graphs are deep. */
+/** `root` and everything it was computed from, leaves included, each after its inputs. Iterative, as graphs are deep. */
 export function topologicalOrder(root: AnyTensor): AnyTensor[] {
   return orderSince(root, 0).inside;
 }
 
-/** Of a graph, what was made since a moment, and what it uses that was there before. */
+/** The part of a graph that was made after some moment, and the older tensors that it uses. */
 export interface GraphSince {
   /** Each after its inputs; the root is the last. */
   readonly inside: AnyTensor[];
-  /** In the order in which they are met, once each. */
+  /** In the order in which they are visited, once each. */
   readonly outside: AnyTensor[];
 }
 
@@ -35,12 +35,12 @@ export function orderSince(root: AnyTensor, first: number): GraphSince {
   return { inside, outside };
 }
 
-/** Lets `root` own its memory if it shares that of an intermediate, as a reshaped loss does: `root` outlives it. */
+/** Makes `root` own its memory if it shares that of an intermediate, as a reshaped loss does, since `root` outlives it. */
 export function keepMemory(root: AnyTensor, order: readonly AnyTensor[]): void {
   if (order.some((tensor) => isBelow(root, tensor) && tensor.sharesMemory(root))) root.takeMemory();
 }
 
-/** Releases every intermediate of `order` but `root`, which becomes a leaf. */
+/** Releases every intermediate of `order` except `root`, which becomes a leaf. */
 export function releaseBelow(root: AnyTensor, order: readonly AnyTensor[]): void {
   for (const tensor of order) {
     if (isBelow(root, tensor)) tensor.release();

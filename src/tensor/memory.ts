@@ -1,7 +1,7 @@
-// The memory behind a tensor. A reshaped tensor shares its source's; one of them, the owner, gives it back.
+// The memory behind a tensor. A reshaped tensor shares its source's memory; one of them, the owner, releases it.
 //
-// Owners release memory in time (autograd.ts). What somebody drops without releasing comes back, late, when the garbage
-// collector finds it: a safety net, not the rule.
+// Owners release memory at a defined time (autograd.ts). A tensor that is dropped without being released is freed, late, by the
+// garbage collector: a safety net, not the rule.
 
 import type { Device, DeviceBuffer } from "../device/device.ts";
 import type { KernelParams } from "../device/kernels/registry.ts";
@@ -16,27 +16,27 @@ import {
 } from "./dtype.ts";
 import { checkShape, elementCount, formatShape } from "./shape.ts";
 
-/** How elements are to be seen. */
+/** The shape and type of elements. */
 export interface Format {
   readonly shape: readonly number[];
   readonly dtype: DType;
 }
 
-/** Elements on a device, shared by all tensors that look at them. */
+/** Elements on a device, shared by all tensors that view them. */
 export class Memory {
   readonly buffer: DeviceBuffer;
   /** Type of the elements. */
   readonly dtype: DType;
   /** Number of elements. */
   readonly length: number;
-  /** The tensor that gives the memory back when it is released. */
+  /** The tensor that releases the memory when it is released itself. */
   owner: object | undefined;
-  /** The elements, where the host knows them: u32 that it wrote. */
+  /** The elements, if the host knows them: u32 elements that it wrote. */
   indices: Uint32Array | undefined;
   /** The largest of `indices`; 0 if there are none. */
   largest: number | undefined;
 
-  /** Elements that are undefined until they are written. @throws {RangeError} if `shape` is none. */
+  /** Memory whose values are undefined until they are written. @throws {RangeError} if `shape` is invalid. */
   constructor(device: Device, { shape, dtype }: Format) {
     checkShape(shape);
     this.length = elementCount(shape);
@@ -45,7 +45,7 @@ export class Memory {
     dropped.register(this, this.buffer, this);
   }
 
-  /** Elements for a kernel to write; only the half word beyond an odd number of 16-bit elements is defined, and 0. */
+  /** Memory for a kernel to write; only the half word after an odd number of 16-bit elements is defined, and 0. */
   static empty(device: Device, format: Format): Memory {
     const memory = new Memory(device, format);
     const { buffer, dtype } = memory;
@@ -73,7 +73,7 @@ export class Memory {
   }
 
   /**
-   * Memory with a copy of elements as they lie in memory: little-endian, without gaps.
+   * Memory with a copy of elements in the layout of device memory: little-endian, without gaps.
    *
    * @throws {RangeError} if their number is not that of `shape`.
    */
@@ -84,7 +84,7 @@ export class Memory {
     return memory;
   }
 
-  /** Gives the memory back if it is `tensor`'s to give. */
+  /** Releases the memory if `tensor` is its owner. */
   release(tensor: object): void {
     if (this.owner !== tensor) return;
     dropped.unregister(this);
@@ -97,19 +97,19 @@ export class Memory {
     this.#write(bytesOf(values, this.dtype));
   }
 
-  /** Overwrites all elements with others as they lie in memory; throws as {@linkcode Memory.fromBytes}. */
+  /** Overwrites all elements with bytes in the layout of device memory; throws as {@linkcode Memory.fromBytes}. */
   writeBytes(bytes: Uint8Array, shape: readonly number[]): void {
     checkByteLength(bytes, { shape, dtype: this.dtype });
     this.#write(bytes);
   }
 
-  /** Copies all elements to the host, as they lie in memory. */
+  /** Copies all elements to the host, in the layout of device memory. */
   async read(): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = await this.buffer.device.read(this.buffer);
     return bytes.subarray(0, this.length * bytesPerElement(this.dtype));
   }
 
-  /** Memory with the same numbers as another type: rounded to the nearest, ties to even. */
+  /** Memory with the same numbers in another type: rounded to the nearest, ties to even. */
   copyAs(dtype: FloatType): Memory {
     const { device } = this.buffer;
     const copy = Memory.empty(device, { shape: [this.length], dtype });
@@ -117,7 +117,7 @@ export class Memory {
     return copy;
   }
 
-  /** this += other, elementwise, summed in f32 and rounded to this type. Both hold as many numbers. */
+  /** this += other, elementwise, summed in f32 and rounded to this type. Both have the same length. */
   accumulate(other: Memory): void {
     const { device } = this.buffer;
     const operands = { x: other.buffer, out: this.buffer };
@@ -128,10 +128,10 @@ export class Memory {
     }
   }
 
-  /** `bytes` are those of all elements. */
+  /** Writes the bytes of all elements. */
   #write(bytes: Uint8Array): void {
     if (this.dtype === "u32") {
-      // A copy, as `bytes` are the caller's, and begin at a multiple of 4 then.
+      // A copy, as the caller owns `bytes`, and aligned to 4 bytes.
       this.indices = new Uint32Array(bytes.slice().buffer);
       this.largest = this.indices.reduce((largest, index) => Math.max(largest, index), 0);
     }
@@ -140,7 +140,7 @@ export class Memory {
   }
 }
 
-/** From all of one memory to all of another; indices are no storage type, which the device refuses. */
+/** Parameters that cast all of one memory to all of another; u32 is no storage type, which the device refuses. */
 function castOf(from: Memory, to: Memory): KernelParams<"cast"> {
   return {
     fromType: storageTypes[from.dtype as FloatType],
@@ -171,7 +171,7 @@ function checkByteLength(bytes: Uint8Array, { shape, dtype }: Format): void {
   }
 }
 
-/** `bytes`, with zeros up to `byteLength`. */
+/** `bytes`, padded with zeros to `byteLength`. */
 function inWholeWords(bytes: Uint8Array, byteLength: number): Uint8Array {
   if (bytes.byteLength === byteLength) return bytes;
   const padded = new Uint8Array(byteLength);

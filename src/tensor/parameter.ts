@@ -1,5 +1,5 @@
-// A parameter: a leaf that a model learns. It carries its layout, so that the optimizer and checkpoints know which part of
-// the whole parameter this rank holds. Its shape, values and gradient are those of that part.
+// A parameter: a leaf that a model learns. It carries its layout, so that the optimizer and checkpoints know which part of the whole
+// parameter this rank holds. Its shape, values and gradient are those of that part.
 
 import type { Device } from "../device/device.ts";
 import type { ProcessGroup } from "../distributed/group.ts";
@@ -11,38 +11,56 @@ import { Tensor } from "./tensor.ts";
 /** Options of {@linkcode Parameter}: a shape, or a layout where the parameter is split over ranks. */
 export type ParameterOptions =
   & {
-    /** Path in the model; the module walk sets it. */
+    /** Path in the model; `Module.namedParameters()` sets it. */
     readonly name?: string;
-    /** How the values are stored; they are rounded to it. Default: f32, or that of the memory taken over. */
+    /** How the values are stored; they are rounded to it. Default: f32, or the type of `memory` where that is given. */
     readonly dtype?: FloatType;
     /**
-     * How the gradient is stored. Default: as the values are. A 16-bit gradient is rounded at every `backward`, so that
-     * one that is added up over many, or over many ranks, is better kept in f32.
+     * How the gradient is stored. Default: as the values are. A 16-bit gradient is rounded at every `backward`, so one that
+     * accumulates over many micro-batches or ranks is better kept in f32.
      */
     readonly gradientDtype?: FloatType;
   }
   & ({
-    /** Shape of a parameter that is whole on this rank. */
+    /** Shape of a parameter that is not split. */
     readonly shape: readonly number[];
   } | {
     /** Shape of the whole parameter, and how it is split; the values are this rank's part. */
     readonly layout: Layout<ProcessGroup>;
   });
 
-/** Values that a model learns, or this rank's part of them. */
+/**
+ * A tensor that a model learns, or this rank's part of one.
+ *
+ * @example
+ * ```ts
+ * import { Adafactor, mul, Parameter, requestDevice, sum } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using x = new Parameter(device, [3, -4], { shape: [2], name: "x" });
+ * using optim = new Adafactor([x], { lr: 0.1, relativeStep: false, scaleParameter: false });
+ * for (let step = 0; step < 50; step++) {
+ *   using loss = sum(mul(x, x));
+ *   await optim.backward(loss);
+ *   await optim.step();
+ *   optim.zeroGrad();
+ * }
+ * console.log(await x.data()); // near 0
+ * ```
+ */
 export class Parameter extends Tensor<FloatType> {
   /** Path in the model, such as `layers.0.weight`; set by `Module.namedParameters()`. */
   name: string;
-  /** Shape of the whole parameter, and which part of it is here. */
+  /** Shape of the whole parameter, and which part of it this rank has. */
   readonly layout: Layout<ProcessGroup>;
   readonly #gradientDtype: FloatType;
   #version = 0;
 
   /**
-   * Copies this rank's values, in row-major order; or takes over memory that holds them.
+   * Copies this rank's values, in row-major order; or takes ownership of memory that holds them.
    *
-   * @throws {RangeError} if there are not as many values as the layout's local shape wants.
-   * @throws {TypeError} if the memory is not of the type asked for.
+   * @throws {RangeError} if the number of values is not that of the layout's local shape.
+   * @throws {TypeError} if the memory has another type than `dtype`.
    */
   constructor(
     device: Device,
@@ -61,27 +79,26 @@ export class Parameter extends Tensor<FloatType> {
     this.#gradientDtype = options.gradientDtype ?? dtype;
   }
 
-  /** Type of the gradient, which is rounded to it whenever some is added. */
+  /** Type of the gradient, which is rounded to it whenever something is added. */
   override get gradientDtype(): FloatType {
     return this.#gradientDtype;
   }
 
-  /** Grows whenever values come from outside the optimizer, which then must not rely on what it knew of them. */
+  /** Increases whenever values are written from outside the optimizer, which then must recompute what it knows of them. */
   get version(): number {
     return this.#version;
   }
 
-  /** Overwrites this rank's values, rounded. @throws {RangeError} if there are not as many as the shape wants. */
+  /** Overwrites this rank's values, rounded. @throws {RangeError} if their number is not that of the shape. */
   write(values: Float32Array | Float16Array | readonly number[]): void {
     this.overwrite(values);
     this.#version++;
   }
 
   /**
-   * Overwrites this rank's values with elements of the parameter's own type as they lie in memory and in files. What
-   * `bytes()` gives.
+   * Overwrites this rank's values with bytes of the parameter's own type, as `bytes()` returns them.
    *
-   * @throws {RangeError} if there are not as many as the shape wants.
+   * @throws {RangeError} if their number is not that of the shape.
    */
   writeBytes(bytes: Uint8Array): void {
     this.overwriteBytes(bytes);

@@ -1,12 +1,12 @@
-// Names for messages. A layer that stands alone calls its parameters weight and bias, and so does the next one: names that
-// several parameters of an optimizer share are told apart by position and shape.
+// Names for messages. Every layer on its own calls its parameters weight and bias: names that several parameters of an optimizer
+// share are told apart by position and shape.
 //
-//   up.weight, down.weight                              unique names stand for themselves
+//   up.weight, down.weight                              unique names, as they are
 //   weight (number 0, [32, 8]), weight (number 2, [8, 32])
 
 import type { Parameter } from "./parameter.ts";
 
-/** A name for each of `parameters` that is unique among `all`, in which they are. */
+/** A name for each of `parameters` that is unique among `all`, which include them. */
 export function distinctNames(
   parameters: readonly Parameter[],
   all: readonly Parameter[],
@@ -21,7 +21,7 @@ export function distinctNames(
   });
 }
 
-/** The names of `parameters`, for a sentence; of many the first ones and how many more there are. */
+/** The names of `parameters`, for a sentence; if they are many, the first ones and how many more there are. */
 export function describeParameters(
   parameters: readonly Parameter[],
   all: readonly Parameter[],

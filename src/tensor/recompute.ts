@@ -1,12 +1,12 @@
-// Activations that are dropped after forward and computed again in backward (Chen et al. 2016, "Training deep nets with
-// sublinear memory cost"): memory for N blocks is that of their N inputs and of what lies within one.
+// Activation checkpointing: activations are released after forward and computed again in backward (Chen et al. 2016, "Training deep
+// nets with sublinear memory cost"). N blocks need the memory of their N inputs and of the activations within one block.
 //
-//   y = recompute(f)      forward    y = f(), then all that lies between y and what was there before f is released
+//   y = recompute(f)      forward    y = f(), then all intermediates between y and tensors older than the call are released
 //                         backward   y' = f() again, and backward goes on through y' as if it had been kept
 //
-// What f uses is found, not declared: tensors older than the call, parameters and activations alike, are the inputs of y.
-// Since the graph of y' takes the place of y's, gradients add up in the order of a graph that was kept whole: the same bits.
-// What a parallel layer exchanges in f is exchanged again; ranks agree on the order as they do on that of backward.
+// The inputs of f are found, not declared: tensors older than the call, parameters and activations alike, are the inputs of y. Since
+// the graph of y' replaces that of y, gradients are added in the same order as without recomputation: the same bits. Collectives of
+// parallel layers in f run again; ranks agree on their order as they do on that of backward.
 
 import type { AnyTensor } from "./autograd.ts";
 import { keepMemory, orderSince, releaseBelow } from "./graph.ts";
@@ -14,15 +14,24 @@ import { formatShape, sameShape } from "./shape.ts";
 import { numTensorsMade, type Tensor } from "./tensor.ts";
 
 /**
- * What `forward` gives, without keeping what lies between: `forward` is called again in backward, and must compute the same
- * from the same tensors: its own, and those that were there when it was first called and have not changed. Calls may be nested.
+ * Returns the result of `forward` without keeping its intermediates: `forward` is called again in backward. It must then compute the
+ * same from the same tensors: those that it makes itself, and those that existed when it was first called and have not changed.
+ * Calls may be nested.
  *
+ * @throws {TypeError} if `forward` makes a leaf that requires a gradient; `backward` throws one if it uses other tensors than the
+ *   first time.
+ *
+ * @example
  * ```ts
- * const y = await recompute(() => block.forward(x));
- * ```
+ * import { gelu, mul, recompute, requestDevice, sum, Tensor } from "@meshfactor/adafactor";
  *
- * @throws {TypeError} if `forward` makes a leaf that requires a gradient; `backward` throws one if it uses other tensors
- *   than the first time.
+ * using device = await requestDevice({ kind: "wasm" });
+ * using x = Tensor.from(device, [1, 2, 3], { requiresGrad: true });
+ * const y = await recompute(() => Promise.resolve(gelu(mul(x, x))));
+ * using loss = sum(y);
+ * await loss.backward(); // computes mul() and gelu() again
+ * console.log(await x.grad?.data());
+ * ```
  */
 export async function recompute(forward: () => Promise<Tensor>): Promise<Tensor> {
   const first = numTensorsMade();
@@ -57,8 +66,7 @@ function refuseLeaves(inside: readonly AnyTensor[]): void {
   throw new TypeError(
     `recompute() cannot give a gradient to a tensor of shape ${
       formatShape(leaf.shape)
-    } that its function makes: ` +
-      "make it before",
+    } that its function makes: make it before`,
   );
 }
 
@@ -75,12 +83,9 @@ function refuseOther(
     wanted.every((x, k) => x === got[k]);
   if (isSame) return;
   throw new TypeError(
-    `recompute() wants its function to compute the same when it is called again: first it gave ${
-      formatShape(shape)
-    } from ` +
-      `${wanted.length} tensors that require gradients, now ${
+    "recompute() needs a function that computes the same when it is called again: first it returned " +
+      `${formatShape(shape)} from ${wanted.length} tensors that require gradients, now ${
         formatShape(result.shape)
-      } from ${got.length}, ` +
-      "or others: let it depend on nothing that changes",
+      } from ${got.length}, or from others: it must depend on nothing that changes`,
   );
 }

@@ -1,5 +1,5 @@
-// Shapes are lists of dim lengths, row-major; [] is a scalar with one element. Nearly every op sees its operand as a
-// matrix: all leading dims together are the rows, the last dim the columns.
+// Shapes are lists of dim lengths, row-major; [] is a scalar with one element. Nearly every op views its operand as a matrix: all
+// leading dims together are the rows, the last dim the columns.
 
 /** Number of elements of a tensor of this shape; 1 for []. */
 export function elementCount(shape: readonly number[]): number {

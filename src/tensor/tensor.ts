@@ -1,10 +1,5 @@
-// A tensor: memory of one device, a shape, an element type, and how it was computed (autograd.ts, with the rules of who
-// owns what). Rows of the last dim follow one another in memory, without gaps.
-//
-//   using x = Tensor.from(device, [1, 2, 3, 4, 5, 6], { shape: [2, 3], requiresGrad: true });
-//   using loss = mean(gelu(x));
-//   await loss.backward();
-//   console.log(await loss.item(), await x.grad?.data());
+// A tensor: memory of one device, a shape, an element type, and how it was computed (autograd.ts, with the rules of ownership). Rows
+// of the last dim follow one another in memory, without gaps.
 //
 // tensor.ts, autograd.ts and graph.ts import each other: a tensor refers to the node that computed it, nodes refer to tensors, and
 // `Tensor.backward()` is a method. They are one idea in three files; only types close the circle.
@@ -16,20 +11,20 @@ import type { DType, FloatType, HostArray, Values } from "./dtype.ts";
 import { Memory } from "./memory.ts";
 import { elementCount, formatShape, sameShape } from "./shape.ts";
 
-/** What a tensor made from data looks like. */
+/** Options of a tensor made from data. */
 export interface TensorOptions<D extends DType = "f32"> {
-  /** Dims; their product is the number of values. Default: one dim. */
+  /** Its dims; their product is the number of values. Default: one dim. */
   readonly shape?: readonly number[];
   /** Element type. Default: that of the typed array, f32 for plain numbers. */
   readonly dtype?: D;
-  /** Collect a gradient in `grad` (not for indices). Default: false. */
+  /** Whether to collect a gradient in `grad` (not for indices). Default: false. */
   readonly requiresGrad?: boolean;
 }
 
 let numMade = 0;
 
 /**
- * How many tensors were made so far: the `number` of the next one.
+ * How many tensors were made so far, which is the `number` of the next one.
  *
  * @internal
  */
@@ -40,9 +35,22 @@ export function numTensorsMade(): number {
 /** A tensor of numbers, in any storage. */
 export type FloatTensor = Tensor<FloatType>;
 
-/** An array of elements on one device. Disposing it releases it and every intermediate it was computed from. */
+/**
+ * An array of elements on one device. Disposing it releases it and every intermediate it was computed from.
+ *
+ * @example
+ * ```ts
+ * import { gelu, mean, requestDevice, Tensor } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using x = Tensor.from(device, [1, 2, 3, 4, 5, 6], { shape: [2, 3], requiresGrad: true });
+ * using loss = mean(gelu(x));
+ * await loss.backward();
+ * console.log(await loss.item(), await x.grad?.data());
+ * ```
+ */
 export class Tensor<D extends DType = "f32"> implements Disposable {
-  /** Where it lies. */
+  /** The device that holds its memory. */
   readonly device: Device;
   /** Type of its elements. */
   readonly dtype: D;
@@ -75,10 +83,10 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
   }
 
   /**
-   * Copies data from the host into a new leaf. Numbers are rounded to the nearest that `dtype` holds, ties to even;
-   * beyond the largest they become infinity.
+   * Copies data from the host into a new leaf. Numbers are rounded to the nearest value of `dtype`, ties to even; those beyond the
+   * largest become infinity.
    *
-   * @throws {RangeError} if the number of values is not that of the shape, or an index is none.
+   * @throws {RangeError} if the number of values is not that of the shape, or a plain number is no valid index.
    * @throws {TypeError} if an array of numbers is given for indices, or the other way round, or a u32 tensor should
    *   collect a gradient.
    */
@@ -87,13 +95,13 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     data: Float32Array | readonly number[],
     options?: TensorOptions<D>,
   ): Tensor<D>;
-  /** As above, of f16 unless another type is asked for. */
+  /** The same with f16 as the default type. */
   static from<D extends FloatType = "f16">(
     device: Device,
     data: Float16Array,
     options?: TensorOptions<D>,
   ): Tensor<D>;
-  /** As above, of indices. */
+  /** The same for indices. */
   static from(
     device: Device,
     data: Uint32Array | readonly number[],
@@ -106,10 +114,10 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
   }
 
   /**
-   * Copies elements as they lie in memory and in files (little-endian, without gaps) into a new leaf: 4 bytes each, or 2
-   * for f16 and bf16. What {@linkcode Tensor.bytes} gives.
+   * Copies bytes in the layout of device memory and files (little-endian, without gaps) into a new leaf: 4 bytes for each element, or
+   * 2 for f16 and bf16. The inverse of {@linkcode Tensor.bytes}.
    *
-   * @throws {RangeError} if there are not as many bytes as the shape wants.
+   * @throws {RangeError} if the number of bytes is not that of the shape.
    * @throws {TypeError} if a u32 tensor should collect a gradient.
    */
   static fromBytes<D extends DType>(
@@ -123,13 +131,13 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     return new Tensor(memory, { shape, dtype, requiresGrad });
   }
 
-  /** A leaf for a kernel to write, of f32 unless another type is asked for: its values are undefined until then. */
+  /** A leaf for a kernel to write, of f32 by default: its values are undefined until then. */
   static empty<D extends FloatType = "f32">(
     device: Device,
     shape: readonly number[],
     options: { readonly dtype?: D } = {},
   ): Tensor<D> {
-    // Without the option D is its default.
+    // Without the option, D is its default.
     const { dtype = "f32" as D } = options;
     return new Tensor(Memory.empty(device, { shape, dtype }), {
       shape,
@@ -138,34 +146,34 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     });
   }
 
-  /** The memory, for kernels. @throws {Error} if the tensor was released. */
+  /** The device memory, for kernels. @throws {Error} if the tensor was released. */
   get buffer(): DeviceBuffer {
     this.checkUsable();
     return this.#memory.buffer;
   }
 
-  /** The largest element of a tensor of indices, known on the host so that ops can check it; undefined for f32. */
+  /** The largest element of a tensor of indices, kept on the host so that ops can check it; undefined for numbers. */
   get largest(): number | undefined {
     return this.#memory.largest;
   }
 
-  /** The elements of a tensor of indices, known on the host for ops to count and check; undefined for f32. Read only. */
+  /** The elements of a tensor of indices, kept on the host for ops to count and check; undefined for numbers. Read only. */
   get indices(): Uint32Array | undefined {
     return this.#memory.indices;
   }
 
-  /** Copies the values to the host, in row-major order: a Float32Array of numbers, however stored, or a Uint32Array. */
+  /** Copies the values to the host, in row-major order: a Float32Array for numbers of any type, or a Uint32Array. */
   async data(): Promise<HostArray<D>> {
     return viewBytes(await this.bytes(), this.dtype);
   }
 
-  /** Copies the elements to the host as they lie in memory: little-endian, 4 bytes each, or 2 for f16 and bf16. */
+  /** Copies the elements to the host as they are stored: little-endian, 4 bytes each, or 2 for f16 and bf16. */
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
     this.checkUsable();
     return await this.#memory.read();
   }
 
-  /** The value of a tensor of one element. @throws {RangeError} if it has more or none. */
+  /** The value of a tensor with one element. @throws {RangeError} if it has more or none. */
   async item(): Promise<number> {
     if (this.length !== 1) {
       throw new RangeError(`item() wants one element, the shape is ${formatShape(this.shape)}`);
@@ -179,15 +187,15 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
   }
 
   /**
-   * Takes the new gradient over, of any float type, and releases the one before; further ones are added to it.
+   * Takes ownership of the new gradient, of any float type, and releases the one before; later gradients are added to it.
    *
-   * @throws {RangeError} if its shape is another.
+   * @throws {RangeError} if it has another shape than the tensor.
    */
   set grad(gradient: FloatTensor | undefined) {
     if (gradient === this.#grad) return;
     if (gradient !== undefined && !sameShape(gradient.shape, this.shape)) {
       throw new RangeError(
-        `The gradient of a tensor of shape ${formatShape(this.shape)} has that shape, got ` +
+        `The gradient of a tensor must have its shape ${formatShape(this.shape)}, got ` +
           formatShape(gradient.shape),
       );
     }
@@ -200,7 +208,7 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     return isFloatType(this.dtype) ? this.dtype : "f32";
   }
 
-  /** True for leaves that collect a gradient and for all that is computed from them. */
+  /** True for leaves that collect a gradient and for everything computed from them. */
   get requiresGrad(): boolean {
     return this.#requiresGrad;
   }
@@ -210,33 +218,33 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     await backward(this);
   }
 
-  /** Releases this tensor, its gradient and every intermediate it was computed from. Twice is harmless. */
+  /** Releases this tensor, its gradient and every intermediate it was computed from. May be called twice. */
   [Symbol.dispose](): void {
     releaseIntermediates(this);
     this.release();
     this.grad = undefined;
   }
 
-  /** Overwrites all elements. @throws {RangeError} if there are not as many values as the shape wants. */
+  /** Overwrites all elements. @throws {RangeError} if the number of values is not that of the shape. */
   protected overwrite(values: Values): void {
     this.checkUsable();
     this.#memory.write(values, this.shape);
   }
 
-  /** Overwrites all elements with others as they lie in memory. @throws {RangeError} if there are not as many. */
+  /** Overwrites all elements with bytes as they are stored. @throws {RangeError} if their number is not that of the shape. */
   protected overwriteBytes(bytes: Uint8Array): void {
     this.checkUsable();
     this.#memory.writeBytes(bytes, this.shape);
   }
 
-  // What follows is for ops and autograd.
+  // The members below are for ops and autograd.
 
   /** How the tensor was computed; undefined for a leaf. */
   get node(): GraphNode | undefined {
     return this.#node;
   }
 
-  /** Makes this new tensor the result of an op: remembers how to differentiate it, if an input requires that. */
+  /** Makes this new tensor the result of an op: keeps its node for backward, if an input requires a gradient. */
   computedBy(node: GraphNode): this {
     this.#node = node;
     this.#madeBy = `result of ${node.op}()`;
@@ -245,18 +253,18 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     return this;
   }
 
-  /** A leaf of another shape over the same memory, which stays this tensor's. */
+  /** A leaf of another shape over the same memory, which this tensor goes on owning. */
   alias(shape: readonly number[]): Tensor<D> {
     this.checkUsable();
     return new Tensor(this.#memory, { shape, dtype: this.dtype, requiresGrad: false });
   }
 
-  /** True if both lie in the same memory. */
+  /** True if both share the same memory. */
   sharesMemory(other: Tensor<DType>): boolean {
     return this.#memory === other.#memory;
   }
 
-  /** Makes this tensor the one whose release gives the shared memory back. */
+  /** Makes this tensor the owner of the shared memory. */
   takeMemory(): void {
     this.#memory.owner = this;
   }
@@ -280,7 +288,7 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
   }
 
   /**
-   * As {@linkcode copyAs}, for a tensor of another kind to take over.
+   * As {@linkcode copyAs}, for another tensor to own.
    *
    * @internal
    */
@@ -297,7 +305,7 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     other.release();
   }
 
-  /** grad += gradient, in the gradient's own type; takes `gradient` over. */
+  /** grad += gradient, in the gradient's own type; takes ownership of `gradient`. */
   addGradient(gradient: Tensor): void {
     if (this.#grad !== undefined) {
       this.#grad.accumulate(gradient);
@@ -309,7 +317,7 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     }
   }
 
-  /** Turns a result into a leaf that needs no gradient. */
+  /** Turns a result into a leaf that requires no gradient. */
   forgetGraph(): void {
     if (this.#node === undefined) return;
     this.#node.saved?.forEach((tensor) => tensor.release());
@@ -317,21 +325,21 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     this.#requiresGrad = false;
   }
 
-  /** Gives back the memory and what the node saved, and nothing else. */
+  /** Releases the memory and the tensors that the node saved, and nothing else. */
   release(): void {
     this.forgetGraph();
     this.#isReleased = true;
     this.#memory.release(this);
   }
 
-  /** Does nothing for a tensor that can be used. @throws {Error} if it was released. */
+  /** Verifies that the tensor can be used. @throws {Error} if it was released. */
   checkUsable(): void {
     if (!this.#isReleased && !this.#memory.buffer.released) return;
     throw new Error(
       `Cannot use the ${this.#madeBy} of shape ${
         formatShape(this.shape)
-      } as it was released: it was disposed of, or ` +
-        "backward() ran from, or somebody disposed of, a tensor computed from it; read it before, or compute it again",
+      } as it was released: it was disposed of, ` +
+        "or backward() ran from a tensor computed from it, or such a tensor was disposed of; read it before, or compute it again",
     );
   }
 }

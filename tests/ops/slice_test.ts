@@ -36,7 +36,7 @@ testOnEachDevice("slice() and concat() refuse what is not there", (device) => {
   using y = Tensor.from(device, [1, 2, 3], { shape: [1, 3] });
   assert.throws(() => slice(x, { dim: 1, begin: 1, end: 3 }), /within dim 1 of \[2, 2\]/);
   assert.throws(() => slice(x, { dim: 2, begin: 0, end: 0 }), RangeError);
-  assert.throws(() => concat([x, y], { dim: 0 }), /alike in all others/);
+  assert.throws(() => concat([x, y], { dim: 0 }), /equal in all other dims/);
   assert.throws(() => concat([], { dim: 0 }), /at least one tensor/);
   return Promise.resolve();
 });

@@ -9,7 +9,7 @@
 // numbers in the same order: it has the same bits on all of them.
 
 import type { ProcessGroup } from "../../distributed/group.ts";
-import { IGNORE_INDEX, targetsThatCount } from "../../ops/cross_entropy.ts";
+import { countTargets, IGNORE_INDEX } from "../../ops/cross_entropy.ts";
 import { checkSameDevice, inF32 } from "../../ops/operands.ts";
 import { scaled } from "../../ops/scale.ts";
 import { scaledBy } from "../../ops/scale_by.ts";
@@ -54,7 +54,7 @@ export async function vocabParallelCrossEntropy(
         }`,
     );
   }
-  const counting = targetsThatCount("vocabParallelCrossEntropy", targets, { numClasses, ignored });
+  const counting = countTargets("vocabParallelCrossEntropy", targets, { numClasses, ignored });
   const firstClass = group.rank * cols;
   const classes = {
     rows,
