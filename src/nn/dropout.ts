@@ -1,76 +1,76 @@
-// A place in a model where activations are dropped in training, and which ones:
+// Dropout at one place of a model, with masks that depend on no mesh:
 //
 //   key   = Philox(counter (step, site), key (seed, DROPOUT))       site: the number of the place in the model
 //   index = that of the element in the whole batch's activation     (firstRow + row) * elements of a row + ...
 //
-// So a mask is a function of the seed, the step, the place and the element alone, whatever the mesh: ranks that hold the same
-// activation drop the same, those that hold different rows of a batch, heads or features drop what one rank would, and a
-// block that is computed again drops what it did. There is no training mode: who gives no masks gets no dropout.
+// A mask is a function of the seed, the step, the place and the element alone. Ranks that hold the same activation drop the same
+// elements; ranks that hold different rows of a batch, heads or features drop what one rank would; and a recomputed block drops the
+// same elements again. There is no training mode: a forward pass without masks drops nothing.
 
 import { dropout } from "../ops/dropout.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { philox } from "./philox.ts";
 
-/** Which masks a forward pass draws. The same ones drop the same. */
+/** Determines all masks of a forward pass: the same values give the same masks. */
 export interface DropoutMasks {
   /** An integer from 0 to 2^32 - 1. */
   readonly seed: number;
-  /** Of training, or anything else that counts forward passes: an integer from 0 to 2^32 - 1. */
+  /** The number of the training step, or of the forward pass: an integer from 0 to 2^32 - 1. */
   readonly step: number;
-  /** Rows of the step's whole batch before the first one here: those of lower ranks, and of micro-batches before. Default: 0. */
+  /** Index of the first row here among those of the step's whole batch, over ranks and micro-batches. Default: 0. */
   readonly firstRow?: number;
-  /** Instead of the probabilities of the model's config, everywhere where it drops: from 0 to below 1. Default: those. */
+  /** Replaces all probabilities of the model's config: from 0 to below 1. Default: those of the config. */
   readonly probability?: number | undefined;
 }
 
-/** What one place drops in one forward pass. */
+/** The mask of one place in one forward pass. */
 export interface DrawnMask {
   readonly probability: number;
   readonly key: readonly [number, number];
   readonly firstRow: number;
 }
 
-/** Where features of every row lie among those of all ranks. */
+/** This rank's features of every row, among those of all ranks. */
 export interface PartOfRow {
-  /** Features before them. */
+  /** Index of the first of them. */
   readonly begin: number;
-  /** Features of all ranks. */
+  /** Number of features of all ranks. */
   readonly count: number;
 }
 
-/** A place where a model drops. It has no parameters. */
+/** A place where a model drops activations. It has no parameters. */
 export class Dropout {
   /** p of the model's config. */
   readonly probability: number;
-  /** Another number for every place of a model. */
+  /** A number that is unique in the model. */
   readonly site: number;
 
-  /** A place. @throws {RangeError} if the probability is not from 0 to below 1 */
+  /** @throws {RangeError} if the probability is not from 0 to below 1 */
   constructor({ probability, site }: { readonly probability: number; readonly site: number }) {
     checkProbability(probability);
     this.probability = probability;
     this.site = site;
   }
 
-  /** x [B, ...] with elements dropped; x itself without masks, or where none is. `part`: of the last dim of x. */
+  /** Drops elements of x [B, ...]; returns x itself if nothing is dropped. `part` concerns the last dim of x. */
   apply(x: Tensor, masks: DropoutMasks | undefined, part?: PartOfRow): Tensor;
   apply(x: FloatTensor, masks: DropoutMasks | undefined, part?: PartOfRow): FloatTensor;
   apply(x: FloatTensor, masks: DropoutMasks | undefined, part?: PartOfRow): FloatTensor {
     const drawn = this.draw(masks);
     if (drawn === undefined || x.length === 0) return x;
-    const { firstRow, ...dropping } = drawn;
+    const { firstRow, ...mask } = drawn;
     const cols = x.shape.at(-1)!;
     const { begin, count } = part ?? { begin: 0, count: cols };
     const rowsOfBatch = x.length / cols / x.shape[0];
     return dropout(x, {
-      ...dropping,
+      ...mask,
       rowLength: count,
       firstIndex: firstRow * rowsOfBatch * count + begin,
     });
   }
 
   /**
-   * What is to be dropped here; undefined for nothing.
+   * The mask of this place; undefined if nothing is dropped.
    *
    * @throws {RangeError} if a number of the masks is out of range
    */
@@ -97,5 +97,5 @@ function checkProbability(probability: number): void {
   throw new RangeError(`Dropout wants a probability from 0 to below 1, got ${probability}`);
 }
 
-/** Keeps these keys apart from other draws of the same seed. */
+/** Separates these random numbers from others of the same seed. */
 const DROPOUT = 0x64726f70;

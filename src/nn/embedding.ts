@@ -1,6 +1,6 @@
-// y[..., :] = table[index, :],  table [V, D]        V embeddings of D features; they start normally distributed, as PyTorch's
+// y[..., :] = table[index, :],  table [V, D]        V embeddings of D features; initially normally distributed, as PyTorch's
 //
-// The row of a padding index is looked up as any other and learns nothing from that.
+// The row of a padding index is looked up as any other, but gets no gradient.
 
 import type { Device } from "../device/device.ts";
 import { Layout } from "../distributed/layout.ts";
@@ -18,7 +18,7 @@ export interface EmbeddingOptions {
   readonly numEmbeddings: number;
   /** D: length of the last dim of the output. */
   readonly embeddingDim: number;
-  /** Where initial values come from: one stream. */
+  /** Source of the initial values: takes one stream. */
   readonly random: RandomSource;
   /** How the table is stored. Default: f32. */
   readonly dtype?: FloatType;
@@ -26,7 +26,7 @@ export interface EmbeddingOptions {
   readonly gradientDtype?: FloatType;
 }
 
-/** A table that exists. */
+/** An existing table. */
 export interface EmbeddingParameters {
   /** [V, D]. */
   readonly weight: Parameter;
@@ -34,20 +34,20 @@ export interface EmbeddingParameters {
   readonly paddingIndex?: number | undefined;
 }
 
-/** A layer that looks indices up in a table, whole or spread over ranks. */
+/** A layer that looks indices up in a table, whole or split over ranks. */
 export type TableLayer = Module<Tensor<"u32">> & {
   /** [V, D], or this rank's part of it. */
   readonly weight: Parameter;
 };
 
-/** A row of a table for every index. */
+/** Looks up a row of a table for every index. */
 export class Embedding extends Module<Tensor<"u32">> {
   /** [V, D]. */
   readonly weight: Parameter;
   /** Lookups of this row give no gradient. */
   readonly paddingIndex: number | undefined;
 
-  /** A new table of V rows, or one that exists. @throws {RangeError} if V or D is not a positive integer. */
+  /** Makes a new table of V rows, or takes an existing one. @throws {RangeError} if V or D is not a positive integer. */
   constructor(device: Device, options: EmbeddingOptions | EmbeddingParameters) {
     super();
     if ("weight" in options) {

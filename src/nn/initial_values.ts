@@ -1,10 +1,10 @@
-// Initial values of this rank's part of a parameter: the element at global position i (row-major in the whole parameter)
-// takes number i of the stream, so the parts of any mesh are parts of the same whole.
+// Initial values of this rank's part of a parameter: the element at global position i (row-major in the whole parameter) is number i
+// of the stream, so all meshes have the same whole parameter.
 
 import type { Layout } from "../distributed/layout.ts";
 import type { RandomStream } from "./philox.ts";
 
-/** Evenly spread over [-bound, bound). */
+/** Uniformly distributed over [-bound, bound). */
 export function uniformValues(layout: Layout, stream: RandomStream, bound: number): Float32Array {
   return localValues(layout, (position) => (2 * stream.uniform(position) - 1) * bound);
 }

@@ -1,5 +1,5 @@
-// Makes layers at one place in a model, with parameters from a source: a layer called `up` within `blocks.0.mlp` asks for
-// `blocks.0.mlp.up.weight`, so it must be kept in the field of that name.
+// Makes the layers of one module of a model, with parameters from a source: a layer called `up` within `blocks.0.mlp` requests the
+// parameter `blocks.0.mlp.up.weight`, so it must be assigned to the field of that name.
 
 import type { Parameter } from "../tensor/parameter.ts";
 import { Dropout } from "./dropout.ts";
@@ -17,7 +17,7 @@ export interface LinearLayer {
   readonly bias: boolean;
   /** Whether the weight is [out, in], or [in, out] as in transformers' Conv1D. Default: [out, in]. */
   readonly storage?: "outIn" | "inOut";
-  /** Of initial weights. Default: that of the maker. */
+  /** Standard deviation of initial weights. Default: that of the maker. */
   readonly deviation?: number;
 }
 
@@ -38,14 +38,14 @@ export interface NormLayer {
   readonly eps: number;
 }
 
-/** Where a {@linkcode LayerMaker} stands. */
+/** Options of a {@linkcode LayerMaker}. */
 export interface LayerMakerOptions {
-  /** Path of the module whose layers it makes; "" for the model. Default: "". */
+  /** Path of the module whose layers it makes; "" for the model itself. Default: "". */
   readonly path?: string;
   /** Standard deviation of initial weights. Default: 0.02. */
   readonly deviation?: number;
   /**
-   * How many places to drop at were made, by all makers of one model.
+   * Counts the places of dropout, over all makers of one model.
    *
    * @internal
    */
@@ -60,7 +60,7 @@ export class LayerMaker {
   /** Standard deviation of initial weights. */
   readonly deviation: number;
 
-  /** Layers with parameters of `source`. */
+  /** Makes layers with parameters from `source`. */
   constructor(
     source: ParameterSource,
     { path = "", deviation = 0.02, sites = { count: 0 } }: LayerMakerOptions = {},
@@ -77,7 +77,7 @@ export class LayerMaker {
     return new LayerMaker(this.#source, { path: this.#at(name), deviation, sites: this.#sites });
   }
 
-  /** y = x W^T + b */
+  /** A linear layer: y = x W^T + b */
   linear(name: string, layer: LinearLayer): Linear | TransposedLinear {
     const { inFeatures, outFeatures, storage = "outIn", deviation = this.deviation } = layer;
     const isTransposed = storage === "inOut";
@@ -95,7 +95,7 @@ export class LayerMaker {
       : new Linear(this.#source.device, parameters);
   }
 
-  /** A row for every index. */
+  /** A table with a row for every index. */
   embedding(
     name: string,
     { numEmbeddings, embeddingDim, paddingIndex }: EmbeddingLayer,
@@ -107,7 +107,7 @@ export class LayerMaker {
     return new Embedding(this.#source.device, { weight, paddingIndex });
   }
 
-  /** Centres and scales rows. */
+  /** A norm that centres and scales rows. */
   layerNorm(name: string, { features, eps }: NormLayer): LayerNorm {
     return new LayerNorm({
       weight: this.parameter(`${name}.weight`, { shape: [features], initial: { every: 1 } }),
@@ -116,13 +116,13 @@ export class LayerMaker {
     });
   }
 
-  /** Scales rows. */
+  /** A norm that scales rows. */
   rmsNorm(name: string, { features, eps }: NormLayer): RmsNorm {
     const weight = this.parameter(`${name}.weight`, { shape: [features], initial: { every: 1 } });
     return new RmsNorm({ weight, eps });
   }
 
-  /** A place where the model drops with `probability`; undefined where it has none. The order of asking numbers them. */
+  /** A place of dropout; undefined without a probability. Places are numbered in the order of calls. */
   dropout(probability: number): Dropout;
   dropout(probability: number | undefined): Dropout | undefined;
   dropout(probability: number | undefined): Dropout | undefined {

@@ -24,7 +24,7 @@ export class LayerNorm extends Module<FloatTensor> {
   /** Added to the variance. */
   readonly eps: number;
 
-  /** A layer of parameters that exist. */
+  /** A layer with the given parameters. */
   constructor({ weight, bias, eps }: LayerNormParameters) {
     super();
     this.weight = weight;

@@ -11,21 +11,14 @@ import {
 } from "./linear_parameters.ts";
 import { Module } from "./module.ts";
 
-/**
- * An affine map of the last dim.
- *
- * ```ts
- * const layer = new Linear(device, { inFeatures: 16, outFeatures: 32, random: new RandomSource(1) });
- * using y = await layer.forward(x);
- * ```
- */
+/** An affine map of the last dim. */
 export class Linear extends Module<FloatTensor> {
   /** W [O, I]. */
   readonly weight: Parameter;
   /** b [O]. */
   readonly bias: Parameter | undefined;
 
-  /** A new layer, or one of parameters that exist. @throws {RangeError} if a number of features is not a positive integer. */
+  /** Makes a new layer, or one of existing parameters. @throws {RangeError} if a number of features is no positive integer. */
   constructor(device: Device, options: LinearOptions | LinearParameters) {
     super();
     const { weight, bias } = "weight" in options ? options : initialParameters(device, options);

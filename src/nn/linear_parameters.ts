@@ -15,9 +15,9 @@ export interface LinearOptions {
   readonly inFeatures: number;
   /** Length of the last dim of the output, at least 1. */
   readonly outFeatures: number;
-  /** Where initial values come from: one stream for the weight, one for the bias. */
+  /** Source of the initial values: takes one stream for the weight, one for the bias. */
   readonly random: RandomSource;
-  /** Add a bias. Default: true. */
+  /** Whether to add a bias. Default: true. */
   readonly bias?: boolean;
   /** How parameters are stored. Default: f32. */
   readonly dtype?: FloatType;
@@ -31,16 +31,16 @@ export interface LinearParameters {
   readonly bias: Parameter | undefined;
 }
 
-/** How a parallel layer's W and b lie on ranks; whole by default. */
+/** The layouts of a parallel layer's W and b; whole by default. */
 export interface LinearLayouts {
   readonly weight?: (shape: readonly number[]) => Layout<ProcessGroup>;
   readonly bias?: (shape: readonly number[]) => Layout<ProcessGroup>;
 }
 
 /**
- * Initial parameters, evenly spread over +-1 / sqrt(I), as PyTorch's are; every rank draws its own part only.
+ * Initial parameters, uniformly distributed over +-1 / sqrt(I), as PyTorch's are; every rank draws only its own part.
  *
- * @throws {RangeError} if a number of features is not a positive integer, or less than there are ranks to split it over.
+ * @throws {RangeError} if a number of features is not a positive integer, or less than the number of ranks that split it.
  */
 export function initialParameters(
   device: Device,
@@ -63,10 +63,10 @@ export function initialParameters(
 }
 
 /**
- * This rank's part of a whole layer's parameters, which are released: the whole layer must not be used after.
+ * Takes this rank's part of a whole layer's parameters and releases the whole: the whole layer must not be used after.
  *
  * @throws {RangeError} if they are split already, or there are fewer features than ranks.
- * @throws {Error} if they were released, as by being taken before.
+ * @throws {Error} if they were released, for example as they were taken before.
  */
 export function takeShards(
   { weight, bias }: LinearParameters,

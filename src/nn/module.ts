@@ -1,19 +1,19 @@
-// A module: parameters, and a forward pass that uses them. Its parameters are found by walking its own fields, modules
-// and arrays of modules included, so a model is a plain class:
+// A module: parameters, and a forward pass that uses them. Its parameters are found in its own fields, in modules and arrays of
+// modules recursively, so a model is a plain class:
 //
 //   class Mlp extends Module {
 //     constructor(readonly up: Linear, readonly down: Linear) { super(); }
 //     override async forward(x: Tensor) { return await this.down.forward(gelu(await this.up.forward(x))); }
 //   }
 //
-// A parameter is named by its path, `up.weight`; one that is used twice has its first path, and is listed once.
+// A parameter's name is its path, `up.weight`; one that is used twice has its first path, and is listed once.
 
 import { Parameter } from "../tensor/parameter.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 
 /** Parameters and the computation that uses them. Disposing it releases the parameters. */
 export abstract class Module<Input = Tensor> implements Disposable {
-  /** Computes the output; a promise, as a parallel layer exchanges data on the way. */
+  /** Computes the output; a promise, as parallel layers communicate. */
   abstract forward(input: Input): Promise<Tensor>;
 
   /** All parameters in the order of the fields, by path; sets each one's `name`. */
@@ -31,7 +31,7 @@ export abstract class Module<Input = Tensor> implements Disposable {
     return [...this.namedParameters().values()];
   }
 
-  /** This module and all within it, each before those within it. */
+  /** This module and all modules in it, each before those in it. */
   modules(): Module<never>[] {
     const visited = new Set<object>();
     collect(this, { path: "", found: new Map(), visited });
@@ -49,7 +49,7 @@ export abstract class Module<Input = Tensor> implements Disposable {
   }
 }
 
-/** A layer that maps rows to rows, whole or spread over ranks. */
+/** A layer that maps rows to rows, whole or split over ranks. */
 export type Layer = Module<FloatTensor>;
 
 interface Walk {

@@ -1,5 +1,5 @@
-// Where the parameters of a new model come from: random numbers, or a checkpoint. A model asks for each by its path and says
-// what it wants, so it is written once for both.
+// The source of a new model's parameters: random numbers, or a checkpoint. A model requests each parameter by its path and shape, so
+// its constructor is written once for both.
 
 import type { Device } from "../device/device.ts";
 import { Layout } from "../distributed/layout.ts";
@@ -9,28 +9,28 @@ import { elementCount } from "../tensor/shape.ts";
 import { normalValues } from "./initial_values.ts";
 import type { RandomSource } from "./philox.ts";
 
-/** Values of a parameter that nobody has trained: all the same, or normal around 0 with a standard deviation. */
+/** Initial values of a parameter: all equal, or normally distributed around 0 with a standard deviation. */
 export type InitialValues = { readonly every: number } | { readonly deviation: number };
 
-/** What a model wants of a parameter. */
+/** The properties of a parameter that a model requests. */
 export interface WantedParameter {
-  /** Of the whole parameter. */
+  /** Shape of the whole parameter. */
   readonly shape: readonly number[];
-  /** Its values where nobody has trained it. */
+  /** Its values in a model that is not loaded from a checkpoint. */
   readonly initial: InitialValues;
 }
 
-/** Gives a model its parameters; they are the model's from then on. */
+/** Provides a model's parameters, which the model then owns. */
 export interface ParameterSource {
-  /** Where they live. */
+  /** The device that the parameters are on. */
   readonly device: Device;
   /** The parameter at `path`, such as `blocks.0.mlp.up.weight`. @throws {Error} if there is none of that shape. */
   parameter(path: string, wanted: WantedParameter): Parameter;
 }
 
-/** How {@linkcode InitialParameters} are made. */
+/** Options of {@linkcode InitialParameters}. */
 export interface InitialParametersOptions {
-  /** One stream for each parameter, in the order of asking. */
+  /** Source of the initial values: takes one stream for each parameter, in the order of requests. */
   readonly random: RandomSource;
   /** How parameters are stored. Default: f32. */
   readonly dtype?: FloatType;
@@ -38,12 +38,12 @@ export interface InitialParametersOptions {
   readonly gradientDtype?: FloatType;
 }
 
-/** Parameters that nobody has trained. */
+/** A source of parameters with random initial values. */
 export class InitialParameters implements ParameterSource {
   readonly device: Device;
   readonly #options: InitialParametersOptions;
 
-  /** Parameters on `device`; the same seed gives the same values. */
+  /** A source of parameters on `device`; the same seed gives the same values. */
   constructor(device: Device, options: InitialParametersOptions) {
     this.device = device;
     this.#options = options;

@@ -1,15 +1,15 @@
-// Random numbers by position: element i of a stream is a pure function of (seed, stream, i), so a rank that holds a part
-// of a parameter draws exactly the values that the whole parameter has there, whatever the mesh.
+// Random numbers by position: element i of a stream is a pure function of (seed, stream, i), so a rank that holds a part of a
+// parameter draws exactly the values that the whole parameter has there, whatever the mesh.
 //
 // Philox4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011), as in PyTorch
 // on GPUs: key (seed, stream), counter (i / 4, 0, 0, 0), four words per block.
 
-/** Hands out independent streams, one per parameter, in the order of asking: the same order gives the same values. */
+/** Makes independent streams, one per parameter: the same order of requests gives the same values. */
 export class RandomSource {
   readonly #seed: number;
   #numStreams = 0;
 
-  /** A source of its own for every seed. @throws {RangeError} if `seed` is not an integer from 0 to 2^32 - 1. */
+  /** A source with a seed. @throws {RangeError} if `seed` is not an integer from 0 to 2^32 - 1. */
   constructor(seed: number) {
     if (seed !== seed >>> 0) {
       throw new RangeError(`Wanted a seed from 0 to 4294967295, an integer, got ${seed}`);
@@ -23,7 +23,7 @@ export class RandomSource {
   }
 }
 
-/** An endless sequence of random numbers, each to be had by its position. */
+/** An endless sequence of random numbers with random access. */
 export class RandomStream {
   readonly #key: readonly [number, number];
   readonly #block: Uint32Array = new Uint32Array(4);
@@ -34,7 +34,7 @@ export class RandomStream {
     this.#key = key;
   }
 
-  /** The number at `position`, evenly spread over [0, 1) in steps of 2^-24. */
+  /** The number at `position`, uniformly distributed over [0, 1) in steps of 2^-24. */
   uniform(position: number): number {
     return (this.#word(position) >>> 8) * 2 ** -24;
   }

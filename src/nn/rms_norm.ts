@@ -20,7 +20,7 @@ export class RmsNorm extends Module<FloatTensor> {
   /** Added to the mean square. */
   readonly eps: number;
 
-  /** A layer of parameters that exist. */
+  /** A layer with the given parameters. */
   constructor({ weight, eps }: RmsNormParameters) {
     super();
     this.weight = weight;

@@ -1,6 +1,6 @@
-// This rank's part of a whole parameter, copied on the device, one cut dim after the other:
+// This rank's part of a whole parameter, copied on the device, one split dim after the other:
 //
-//   x [outer, length, inner]  ->  [outer, stored, inner], indices begin..end of the middle, zeros behind them where it is padded
+//   x [outer, length, inner]  ->  [outer, stored, inner], indices begin..end of the middle, followed by zeros where it is padded
 
 import type { ProcessGroup } from "../distributed/group.ts";
 import type { Layout } from "../distributed/layout.ts";
@@ -10,7 +10,7 @@ import { elementCount, formatShape, sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /**
- * This rank's part of `whole` as `layout` says, whose whole shape is that of the parameter; `whole` stays.
+ * This rank's part of `whole`, for a layout with the parameter's whole shape; `whole` stays as it is.
  *
  * @throws {RangeError} if the parameter is split already, or has another shape.
  */
@@ -23,7 +23,7 @@ export function shardOf(whole: Parameter, layout: Layout<ProcessGroup>): Paramet
   }
   if (!sameShape(whole.shape, layout.wholeShape)) {
     throw new RangeError(
-      `Cannot cut ${whole.name} of shape ${formatShape(whole.shape)} as if it were ${
+      `Cannot split ${whole.name} of shape ${formatShape(whole.shape)} by a layout of shape ${
         formatShape(layout.wholeShape)
       }`,
     );
@@ -39,14 +39,14 @@ export function shardOf(whole: Parameter, layout: Layout<ProcessGroup>): Paramet
   return shard;
 }
 
-/** As {@linkcode shardOf}; `whole` is released. */
+/** As {@linkcode shardOf}, but releases `whole`. */
 export function takeShard(whole: Parameter, layout: Layout<ProcessGroup>): Parameter {
   const shard = shardOf(whole, layout);
   whole[Symbol.dispose]();
   return shard;
 }
 
-/** A copy of this rank's block, pads included. */
+/** A copy of this rank's block, padding included. */
 function blockOf(whole: Tensor, layout: Layout<ProcessGroup>): Tensor {
   const shape = [...layout.globalShape];
   let block = whole.copy();

@@ -1,7 +1,7 @@
 // y = x W + b,  x [..., I], W [I, O], b [O], y [..., O]        I input features, O output features
 //
-// As Linear, with the weight stored the other way round, as GPT-2's checkpoints have it (transformers' Conv1D): names, shapes,
-// gradients and the optimizer's row and column statistics then are those of the file.
+// As Linear, with a weight that is stored transposed, as in GPT-2's checkpoints (transformers' Conv1D): names, shapes, gradients and
+// the optimizer's row and column statistics are those of the file.
 
 import { matmul } from "../ops/matmul.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -16,7 +16,7 @@ export class TransposedLinear extends Module<FloatTensor> {
   /** b [O]. */
   readonly bias: Parameter | undefined;
 
-  /** A layer of parameters that exist; the weight is [I, O]. */
+  /** A layer of existing parameters; the weight is [I, O]. */
   constructor({ weight, bias }: LinearParameters) {
     super();
     this.weight = weight;

@@ -1,4 +1,4 @@
-// The exchanges of tensor parallelism, as differentiable ops: each is the other's gradient (Shoeybi et al. 2019, f and g).
+// The collectives of tensor parallelism, as differentiable ops: each is the other's gradient (Shoeybi et al. 2019, f and g).
 //
 //                       forward                             gradient
 //   copyToGroup         the same x on every rank            all-reduce of dx
@@ -6,8 +6,8 @@
 //   splitToGroup        this rank's columns of x            all-gather of dx
 //   gatherFromGroup     all ranks' columns of x             this rank's columns of dy
 //
-// Columns are indices of the last dim, cut as Layout cuts them: shards may be uneven, or have pads at the end, which are not
-// gathered and whose gradient is 0.
+// Columns are indices of the last dim, split as Layout splits them: shards may be uneven, or padded at the end; padding is not gathered
+// and its gradient is 0.
 
 import type { ProcessGroup } from "../../distributed/group.ts";
 import { type Range, unitRange } from "../../distributed/layout.ts";
@@ -16,7 +16,7 @@ import { allGather, allReduce } from "../../tensor/exchange.ts";
 import { formatShape, rowsAndCols } from "../../tensor/shape.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 
-/** `x`, equal on every rank, for computations that differ by rank: dx is summed over them. */
+/** `x`, equal on every rank, for computations that differ between ranks: dx is summed over the ranks. */
 export function copyToGroup<F extends FloatType>(x: Tensor<F>, group: ProcessGroup): Tensor<F> {
   return x.alias(x.shape).computedBy({
     op: "copyToGroup",
@@ -35,10 +35,10 @@ export async function reduceFromGroup(x: Tensor, group: ProcessGroup): Promise<T
   return y.computedBy({ op: "reduceFromGroup", inputs: [x], gradient: (dy) => [dy] });
 }
 
-/** How columns are cut over a group. */
+/** How columns are split over a group. */
 export interface SplitOptions {
   readonly group: ProcessGroup;
-  /** So many columns stay together. Default: 1. */
+  /** This many columns stay together. Default: 1. */
   readonly unit?: number | undefined;
 }
 
@@ -59,15 +59,15 @@ export function splitToGroup(x: Tensor, { group, unit = 1 }: SplitOptions): Tens
   });
 }
 
-/** The columns of all ranks together. */
+/** How columns are gathered from a group. */
 export interface GatherOptions extends SplitOptions {
-  /** How many count. */
+  /** Number of columns without padding. */
   readonly numCols: number;
-  /** How many there are with the pads behind them. Default: no pads. */
+  /** Number of columns with padding. Default: there is no padding. */
   readonly paddedCols?: number;
 }
 
-/** All ranks' columns [..., numCols], where `x` [..., own] are this rank's, pads included. */
+/** The columns of all ranks [..., numCols]; `x` [..., own] are this rank's, padding included. */
 export async function gatherFromGroup(x: Tensor, options: GatherOptions): Promise<Tensor> {
   const y = await allColumns(x, options);
   return y.computedBy({
@@ -77,7 +77,7 @@ export async function gatherFromGroup(x: Tensor, options: GatherOptions): Promis
   });
 }
 
-/** [..., numCols] -> [..., own], pads as zeros; unrecorded. */
+/** [..., numCols] -> [..., own], with zeros as padding; records no gradient. */
 function ownColumns(x: Tensor, options: GatherOptions): Tensor {
   const { group, numCols } = options;
   const { rows } = rowsAndCols(x.shape);
@@ -97,7 +97,7 @@ function ownColumns(x: Tensor, options: GatherOptions): Tensor {
   return y;
 }
 
-/** [..., own], pads included, -> [..., numCols]; unrecorded. */
+/** [..., own], padding included, -> [..., numCols]; records no gradient. */
 async function allColumns(x: Tensor, options: GatherOptions): Promise<Tensor> {
   const { group, numCols } = options;
   const { rows } = rowsAndCols(x.shape);
@@ -106,7 +106,7 @@ async function allColumns(x: Tensor, options: GatherOptions): Promise<Tensor> {
   const begins = counts.map((_, rank) =>
     counts.slice(0, rank).reduce((sum, count) => sum + count, 0)
   );
-  // One rank's columns after the other's.
+  // The columns of one rank after those of the other.
   const blocks = Tensor.empty(x.device, [counts.reduce((sum, count) => sum + count, 0)]);
   x.device.copy(x.buffer, 0, blocks.buffer, 4 * begins[group.rank], 4 * x.length);
   await allGather(blocks, { group, counts });
@@ -125,7 +125,7 @@ async function allColumns(x: Tensor, options: GatherOptions): Promise<Tensor> {
   return y;
 }
 
-/** The columns of a rank: which of them count, and how many it has with pads. */
+/** The columns of a rank without padding, and how many it stores with padding. */
 function columnsOf(
   rank: number,
   { group: { size }, unit, numCols, paddedCols = numCols }: GatherOptions,

@@ -1,5 +1,5 @@
-// The RMS norm of each head's features, one weight for all heads, where ranks have some of the heads each: a rank's gradient of
-// the weight is of its own heads, and their sum, one all-reduce of C numbers, is that of all.
+// The RMS norm of each head's features, with one weight for all heads, where each rank has some of the heads: a rank's gradient of the
+// weight is that of its own heads, and the sum over ranks, one all-reduce of C numbers, is that of all heads.
 
 import type { ProcessGroup } from "../../distributed/group.ts";
 import { rmsNorm } from "../../ops/norm.ts";
@@ -23,7 +23,7 @@ export class HeadRmsNorm extends Module<FloatTensor> {
     this.#group = processGroup;
   }
 
-  /** Takes the weight of a layer over, which must not be used after. */
+  /** Takes over the weight of a layer, which must not be used after. */
   static fromNativeModule(
     norm: RmsNorm,
     { processGroup }: { readonly processGroup: ProcessGroup },

@@ -1,15 +1,15 @@
-// How attention's heads are spread over the ranks of a mesh axis: H heads of queries, K of keys and values, G = H / K queries to
-// a key, S ranks.
+// Splits the heads of attention over the ranks of a mesh axis: H heads of queries, K of keys and values, G = H / K queries to a key,
+// S ranks.
 //
-//   K >= S   keys are cut, and queries with them: rank r has the keys K_r, and G |K_r| queries. Uneven where S does not divide K
+//   K >= S   keys are split, and queries with them: rank r has the keys K_r, and G |K_r| queries. Uneven if S does not divide K
 //   K < S    S / K ranks hold the same key head, and G K / S of its queries each
 //
 //   S = 4, K = 2, G = 4     rank      0      1      2      3
 //                           queries   0 1    2 3    4 5    6 7
 //                           key       0      0      1      1         replicas [0, 1], [2, 3]; shards [0, 2], [1, 3]
 //
-// Replicas hold equal keys and compute partial gradients of them, which are summed over the replicas. As a parameter's layout
-// names the shards alone, the optimizer counts every element once.
+// Replicas hold equal keys and compute partial gradients of them, which are summed over the replicas. As a parameter's layout names
+// the shards alone, the optimizer counts every element once.
 
 import type { ProcessGroupMesh } from "../../distributed/mesh.ts";
 import type { Linear1DColOptions } from "./linear_1d_col.ts";
@@ -25,22 +25,22 @@ export interface Heads {
   readonly headWidth: number;
 }
 
-/** Options of the layers around attention. */
+/** Options of the linear layers of attention. */
 export interface HeadSplit {
-  /** Of the layer that makes queries. */
+  /** Of the layer of queries. */
   readonly query: Linear1DColOptions;
-  /** Of those that make keys and values. */
+  /** Of the layers of keys and values. */
   readonly keyValue: Linear1DColOptions;
-  /** Of one layer that makes all three, as many of each; undefined where there are fewer keys than queries. */
+  /** Of one layer of all three, with as many heads each; undefined if there are fewer heads of keys than of queries. */
   readonly fused: Linear1DColOptions | undefined;
-  /** Of the layer that takes attention's output. */
+  /** Of the output layer. */
   readonly output: Linear1DRowOptions;
 }
 
 /**
- * Spreads heads over axis `axis` of the mesh; all its ranks must call it.
+ * Splits heads over axis `axis` of the mesh; all its ranks must call it.
  *
- * @throws {RangeError} if ranks cannot have whole heads that share their keys evenly; on all ranks alike.
+ * @throws {RangeError} if ranks cannot have whole heads that share their keys evenly; on all ranks.
  */
 export async function splitHeads(
   { numHeads, numKeyHeads, headWidth }: Heads,

@@ -1,15 +1,15 @@
-// A linear layer whose output features are spread over the ranks of a group: rank r holds rows O_r of W and of b.
+// A linear layer whose output features are split over the ranks of a group: rank r holds rows O_r of W and of b.
 //
 //   x [..., I]   equal on every rank          W_r [O_r, I]          b_r [O_r]
-//   forward    y_r = x W_r^T + b_r            no exchange; with gatherOutput, all columns y [..., O] are gathered
+//   forward    y_r = x W_r^T + b_r            no communication; with gatherOutput, all columns y [..., O] are gathered
 //   gradient   dx = sum_r dy_r W_r            one all-reduce; dW_r = dy_r^T x and db_r need none
 //
-// With `overlap`, dW and db are computed while dx is on the wire.                           (Shoeybi et al. 2019, section 3)
+// With `overlap`, dW and db are computed during the all-reduce of dx.                       (Shoeybi et al. 2019, section 3)
 //
-// Features may stay together (a head's), several layers may lie in one (queries, keys and values: W [parts, O / parts, I], cut
-// along dim 1), and where there are fewer units than ranks several ranks hold the same ones:
+// Features may stay together (those of a head), several layers may be stored as one (queries, keys and values: W [parts, O / parts, I],
+// split along dim 1), and where there are fewer units than ranks, several ranks hold the same ones:
 //
-//   replicas   each computes dW_r of what it did with y_r; their sum, one all-reduce over the replicas, is the gradient on all
+//   replicas   each computes dW_r of its own use of y_r; their sum, one all-reduce over the replicas, is the gradient on all
 
 import type { Device } from "../../device/device.ts";
 import type { ProcessGroup } from "../../distributed/group.ts";
@@ -33,35 +33,35 @@ import { Module } from "../module.ts";
 import { overlappedLinear, type WeightStorage } from "./overlapped_linear.ts";
 import { TransposedLinear } from "../transposed_linear.ts";
 
-/** How a {@linkcode Linear1DCol} works. */
+/** Options of {@linkcode Linear1DCol}. */
 export interface Linear1DColOptions {
   /** Ranks that share the layer. */
   readonly processGroup: ProcessGroup;
-  /** Give every rank all output features, not only its own. Default: false. */
+  /** Whether to return all output features on every rank, not only its own. Default: false. */
   readonly gatherOutput?: boolean;
-  /** Compute dW while the all-reduce of dx runs. Default: true. */
+  /** Whether to compute dW during the all-reduce of dx. Default: true. */
   readonly overlap?: boolean;
-  /** So many output features stay together, as those of an attention head. Default: 1. */
+  /** This many output features stay together, as those of an attention head. Default: 1. */
   readonly unit?: number;
-  /** So many layers of equal width lie in this one side by side, and each is cut: 3 for queries, keys, values. Default: 1. */
+  /** Number of layers of equal width that are stored as one and each split: 3 for queries, keys, values. Default: 1. */
   readonly parts?: number;
   /** For a layer with fewer units than ranks. Default: every rank has units of its own. */
   readonly replication?: Replication;
 }
 
-/** Ranks of one group as a grid: those that hold the same part of a layer, and those that hold the parts. */
+/** The ranks of one group as a grid: those that hold the same part of a layer, and those that hold different parts. */
 export interface Replication {
-  /** This rank and those that hold other parts; together they hold each part once. */
+  /** This rank and ranks that hold other parts; together they hold each part once. */
   readonly shardGroup: ProcessGroup;
-  /** This rank and those that hold the same part. */
+  /** This rank and the ranks that hold the same part. */
   readonly replicaGroup: ProcessGroup;
 }
 
-/** A linear layer with its output features split over ranks. */
+/** A linear layer with its output features split over ranks (column parallel). */
 export class Linear1DCol extends Module<FloatTensor> {
-  /** W_r [O_r, I], or as it was stored in the whole layer; [parts, O_r, I] with parts. Split over the group. */
+  /** W_r [O_r, I], or transposed as in the whole layer; [parts, O_r, I] with parts. Split over the group. */
   readonly weight: Parameter;
-  /** b_r [O_r], [parts, O_r] with parts: split over the group. */
+  /** b_r [O_r], [parts, O_r] with parts. Split over the group. */
   readonly bias: Parameter | undefined;
   readonly #storage: WeightStorage;
   readonly #options: Linear1DColOptions;
@@ -78,10 +78,10 @@ export class Linear1DCol extends Module<FloatTensor> {
   }
 
   /**
-   * Takes this rank's part of a whole layer over; `layer` is released and must not be used after.
+   * Takes this rank's part of a whole layer; `layer` is released and must not be used after.
    *
    * @throws {RangeError} if it is split already, or does not divide into units and parts, one unit for each rank.
-   * @throws {TypeError} if the output of parts or replicas is to be gathered.
+   * @throws {TypeError} if `gatherOutput` is set with parts or replicas.
    */
   static fromNativeModule(
     layer: Linear | TransposedLinear,
@@ -91,7 +91,7 @@ export class Linear1DCol extends Module<FloatTensor> {
     return new Linear1DCol(takeShards(layer, layoutsOf(options, storage)), { ...options, storage });
   }
 
-  /** A new layer: the same values as a whole one from the same stream, but only this rank's part is ever made. */
+  /** A new layer with the values of a whole one from the same stream, of which only this rank's part is made. */
   static create(
     device: Device,
     options: LinearOptions & Omit<Linear1DColOptions, "parts" | "replication">,
@@ -136,7 +136,7 @@ export class Linear1DCol extends Module<FloatTensor> {
   }
 }
 
-/** Cuts the dim of output features, of each part. */
+/** Splits the dim of output features, of each part. */
 function layoutsOf(options: Linear1DColOptions, storage: WeightStorage): LinearLayouts {
   const { processGroup, gatherOutput = false, unit, parts = 1, replication } = options;
   if (gatherOutput && (parts > 1 || replication !== undefined)) {
@@ -146,7 +146,9 @@ function layoutsOf(options: Linear1DColOptions, storage: WeightStorage): LinearL
   const cutAlong = (outDim: number) => (shape: readonly number[]) => {
     if (parts === 1) return new Layout(shape, [{ dim: outDim, group, unit }]);
     if (shape[outDim] % parts !== 0) {
-      throw new RangeError(`Cannot see ${shape[outDim]} output features as ${parts} equal parts`);
+      throw new RangeError(
+        `Cannot divide ${shape[outDim]} output features into ${parts} equal parts`,
+      );
     }
     const inParts = shape.toSpliced(outDim, 1, parts, shape[outDim] / parts);
     return new Layout(inParts, [{ dim: outDim + 1, group, unit }], { wholeShape: shape });

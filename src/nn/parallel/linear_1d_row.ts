@@ -1,11 +1,11 @@
-// A linear layer whose input features are spread over the ranks of a group: rank r holds columns I_r of W.
+// A linear layer whose input features are split over the ranks of a group: rank r holds columns I_r of W.
 //
 //   x_r [..., I_r]   this rank's columns of x          W_r [O, I_r]        b [O] whole on every rank
 //   forward    y = sum_r x_r W_r^T + b                 one all-reduce; b is added after it, once
-//   gradient   dx_r = dy W_r    dW_r = dy^T x_r    db = sum over rows of dy: equal on every rank, no exchange
+//   gradient   dx_r = dy W_r    dW_r = dy^T x_r    db = sum over rows of dy: equal on every rank, no communication
 //
-// It takes what Linear1DCol gives. With `parallelInput: false` it takes the whole x, equal on every rank, and cuts x_r out
-// itself: dx is then gathered.                                                              (Shoeybi et al. 2019, section 3)
+// Its input is the output of Linear1DCol. With `parallelInput: false` it takes the whole x, equal on every rank, and slices x_r itself:
+// dx is then gathered.                                                                      (Shoeybi et al. 2019, section 3)
 
 import type { Device } from "../../device/device.ts";
 import type { ProcessGroup } from "../../distributed/group.ts";
@@ -30,19 +30,19 @@ import { Module } from "../module.ts";
 import type { WeightStorage } from "./overlapped_linear.ts";
 import { TransposedLinear } from "../transposed_linear.ts";
 
-/** How a {@linkcode Linear1DRow} works. */
+/** Options of {@linkcode Linear1DRow}. */
 export interface Linear1DRowOptions {
   /** Ranks that share the layer. */
   readonly processGroup: ProcessGroup;
-  /** The input is this rank's columns already, as Linear1DCol gives them. Default: true. */
+  /** Whether the input is this rank's columns already, as Linear1DCol returns them. Default: true. */
   readonly parallelInput?: boolean;
-  /** So many input features stay together, as those of an attention head. Default: 1. */
+  /** This many input features stay together, as those of an attention head. Default: 1. */
   readonly unit?: number;
 }
 
-/** A linear layer with its input features split over ranks. */
+/** A linear layer with its input features split over ranks (row parallel). */
 export class Linear1DRow extends Module<FloatTensor> {
-  /** W_r [O, I_r], or as it was stored in the whole layer: split over the group. */
+  /** W_r [O, I_r], or transposed as in the whole layer. Split over the group. */
   readonly weight: Parameter;
   /** b [O], whole. */
   readonly bias: Parameter | undefined;
@@ -66,7 +66,7 @@ export class Linear1DRow extends Module<FloatTensor> {
     this.#storage = storage;
   }
 
-  /** Takes this rank's part of a whole layer over; `layer` is released and must not be used after. */
+  /** Takes this rank's part of a whole layer; `layer` is released and must not be used after. */
   static fromNativeModule(
     layer: Linear | TransposedLinear,
     options: Linear1DRowOptions,
@@ -75,7 +75,7 @@ export class Linear1DRow extends Module<FloatTensor> {
     return new Linear1DRow(takeShards(layer, layoutsOf(options, storage)), { ...options, storage });
   }
 
-  /** A new layer: the same values as a whole one from the same stream, but only this rank's part is ever made. */
+  /** A new layer with the values of a whole one from the same stream, of which only this rank's part is made. */
   static create(device: Device, options: LinearOptions & Linear1DRowOptions): Linear1DRow {
     const storage = "outIn";
     const parameters = initialParameters(device, options, layoutsOf(options, storage));
@@ -92,7 +92,7 @@ export class Linear1DRow extends Module<FloatTensor> {
     return this.bias === undefined ? y : addBias(y, this.bias);
   }
 
-  /** Checked whole, so that all ranks refuse a wrong input alike and none waits for the others. */
+  /** Checks the whole input, so that all ranks refuse a wrong one and none waits for the others. */
   #ownPart(x: FloatTensor): Tensor {
     const inFeatures = this.weight.layout.globalShape[this.#storage === "outIn" ? 1 : 0];
     if (x.shape.at(-1) !== inFeatures) {

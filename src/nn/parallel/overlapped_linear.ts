@@ -1,11 +1,11 @@
 // y = x W^T + b for an x that is equal on every rank and a W that is not:  dx = sum over ranks of dy W
 //
-//   start the all-reduce of dy W  |  dW = dy^T x and db, meanwhile  |  wait for dx
+//   start the all-reduce of dy W  |  meanwhile dW = dy^T x and db  |  wait for dx
 //
-// Where kernels run in the background, dW is one kernel behind dx. Where they run on this thread, nothing would move while
-// dW is computed, so it is computed in slices of rows, with time for the sockets before each until dx has arrived.
+// Where kernels run in the background, dW is one kernel behind dx. Where they block this thread, nothing would be sent or received
+// while dW is computed, so it is computed in slices of rows, and the sockets are polled before each until dx has arrived.
 //
-// W is [O, I]; stored as [I, O] ("inOut") it is what dW = x^T dy is then, too.
+// W is [O, I], or [I, O] ("inOut"); then dW = x^T dy, too.
 
 import type { ProcessGroup } from "../../distributed/group.ts";
 import { columnSums } from "../../ops/add_bias.ts";
@@ -18,7 +18,7 @@ import { rowsAndCols } from "../../tensor/shape.ts";
 import { pollSockets } from "../../tensor/event_loop.ts";
 import { type FloatTensor, Tensor } from "../../tensor/tensor.ts";
 
-/** How a weight lies in memory: [O, I], or [I, O] as in transformers' Conv1D. */
+/** The layout of a weight in memory: [O, I], or [I, O] as in transformers' Conv1D. */
 export type WeightStorage = "outIn" | "inOut";
 
 /** Operands of a linear map: x [..., I], W [O, I] or [I, O], b [O]. */
@@ -30,7 +30,7 @@ export interface LinearOperands {
   readonly storage?: WeightStorage;
 }
 
-/** linear(copyToGroup(x), weight, bias), but dW and db are computed while dx is on the wire. */
+/** linear(copyToGroup(x), weight, bias), but dW and db are computed during the all-reduce of dx. */
 export function overlappedLinear(
   { x: input, weight, bias, storage = "outIn" }: LinearOperands,
   group: ProcessGroup,
@@ -46,7 +46,7 @@ export function overlappedLinear(
       const dx = wantsX ? inputGradientOf(dy, weight) : undefined;
       const exchange = dx === undefined ? Promise.resolve() : allReduce(dx, group);
       const [a, b] = isTransposed ? [x, dy] : [dy, x];
-      // Both are waited for even if one fails, as both use tensors that the caller releases then.
+      // Waits for both even if one fails, as both use tensors that the caller then releases.
       const [exchanged, computed] = await Promise.allSettled([
         exchange,
         wantsWeight ? productDuring(exchange, { a, b }) : undefined,
@@ -58,7 +58,7 @@ export function overlappedLinear(
   });
 }
 
-/** dx [..., I] of dy [..., O] and W [I, O]; unrecorded. */
+/** dx [..., I] of dy [..., O] and W [I, O]; records no gradient. */
 function transposedInputGradient(dy: Tensor, weight: FloatTensor): Tensor {
   const { rows: m, cols: k } = rowsAndCols(dy.shape);
   const n = weight.shape[0];
@@ -67,7 +67,7 @@ function transposedInputGradient(dy: Tensor, weight: FloatTensor): Tensor {
   return dx;
 }
 
-/** a^T b [M, N] of a [..., M] and b [..., N], with time for the sockets while `exchange` goes on, where kernels block the thread. */
+/** a^T b [M, N] of a [..., M] and b [..., N]; polls the sockets during `exchange` where kernels block the thread. */
 async function productDuring(
   exchange: Promise<void>,
   { a, b }: { readonly a: Tensor; readonly b: Tensor },

@@ -1,12 +1,12 @@
-// Cross-entropy of logits whose classes are spread over the ranks of a group; no rank ever sees all of them.
+// Cross-entropy of logits whose classes are split over the ranks of a group; no rank ever has all of them.
 //
 //   rank r, row t    m_r = max_c x_r[t, c]    s_r = sum_c e^(x_r[t, c] - m_r)    z_r = x_r[t, target], 0 where it is not here
 //   gathered         [ranks, T, 3]: one all-gather of 3 numbers per row and rank
 //   every rank       M = max m_r,  S = sum_r s_r e^(m_r - M),  loss[t] = ln S + M - sum_r z_r
-//                    dx_r[t, c] = (e^(x_r[t, c] - M) / S - [c = target]) / rows that count        no exchange
+//                    dx_r[t, c] = (e^(x_r[t, c] - M) / S - [c = target]) / number of counted rows      no communication
 //
-// The exponentials are kept in what becomes the gradient, so each is computed once. All ranks compute the loss from the same
-// numbers in the same order: it has the same bits on all of them.
+// The exponentials are kept in the buffer that becomes the gradient, so each is computed once. All ranks compute the loss from the
+// same numbers in the same order: it has the same bits on all of them.
 
 import type { ProcessGroup } from "../../distributed/group.ts";
 import { countTargets, IGNORE_INDEX } from "../../ops/cross_entropy.ts";
@@ -23,20 +23,20 @@ export interface VocabParallelCrossEntropyOptions {
   /** Ranks that share the classes. */
   readonly processGroup: ProcessGroup;
   /**
-   * C: classes in all. Each rank has ceil(C / ranks) columns, those of its classes first; further columns, at the end of the
-   * last ranks, are pads.
+   * C: number of all classes. Each rank has ceil(C / ranks) columns, beginning with its classes; further columns, at the end of the
+   * last ranks, are padding.
    */
   readonly numClasses: number;
-  /** Rows with this target do not count: {@linkcode IGNORE_INDEX}, or any class. Default: all rows count. */
+  /** Rows with this target are ignored: {@linkcode IGNORE_INDEX}, or any class. Default: all rows are counted. */
   readonly ignored?: number | undefined;
 }
 
 /**
- * Mean cross-entropy, in nats, of this rank's `logits` [..., ceil(C / ranks)] against the right classes `targets` [...], from 0
- * to C - 1 and equal on every rank: a tensor of shape [], equal on every rank. As `crossEntropy()` of all ranks' logits side
- * by side; the gradient is that of this rank's logits, 0 in pads.
+ * Mean cross-entropy, in nats, of this rank's `logits` [..., ceil(C / ranks)] against the classes `targets` [...], from 0 to C - 1 and
+ * equal on every rank: a tensor of shape [], equal on every rank. It is `crossEntropy()` of all ranks' logits side by side; the
+ * gradient is that of this rank's logits, 0 in padding.
  *
- * @throws {RangeError} if the shapes do not fit, a target that counts is not under C, or there are no rows; on all ranks alike.
+ * @throws {RangeError} if the shapes do not fit, a target is neither ignored nor under C, or there are no rows; on all ranks.
  */
 export async function vocabParallelCrossEntropy(
   logits: FloatTensor,
@@ -75,7 +75,7 @@ export async function vocabParallelCrossEntropy(
     ...classes,
     rank: group.rank,
     ranks: group.size,
-    // Where all rows count no target is so large.
+    // If all rows are counted, no target is IGNORE_INDEX.
     gradScale: counting === 0 ? 0 : 1 / counting,
     ignored: ignored ?? IGNORE_INDEX,
   });
@@ -91,7 +91,7 @@ export async function vocabParallelCrossEntropy(
   });
 }
 
-/** Writes e^(logits - their largest) to `exps`, and gives all ranks' statistics [ranks, T, 3]. */
+/** Writes e^(logits - their largest) to `exps`, and returns all ranks' statistics [ranks, T, 3]. */
 async function gatheredStatistics(
   logits: FloatTensor,
   targets: Tensor<"u32">,

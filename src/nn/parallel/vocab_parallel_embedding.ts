@@ -1,10 +1,10 @@
-// An embedding whose table is spread over the ranks of a group by rows: rank r holds the tokens V_r.
+// An embedding whose table is split over the ranks of a group by rows: rank r holds the tokens V_r.
 //
 //   y[t] = sum over ranks r of (token t in V_r ? table_r[token t - begin of V_r] : 0)      one all-reduce of y [..., D]
-//   dtable_r[v] = sum of dy over the tokens that are v                                     none: dy is equal on every rank
+//   dtable_r[v] = sum of dy over the positions of token v                                  none: dy is equal on every rank
 //
-// V is padded to a multiple of the number of ranks, so that shards are equally long; pads are zeros at the end of the last
-// shards and stay so.                                                              (Shoeybi et al. 2019, section 3)
+// V is padded to a multiple of the number of ranks, so that shards have equal lengths; padding is zeros at the end of the last shards
+// and stays so.                                                                    (Shoeybi et al. 2019, section 3)
 
 import type { ProcessGroup } from "../../distributed/group.ts";
 import { Layout } from "../../distributed/layout.ts";
@@ -16,13 +16,13 @@ import { reduceFromGroup } from "./group_exchanges.ts";
 import { Module } from "../module.ts";
 import { takeShard } from "../shard_of.ts";
 
-/** How a layer that is split by vocabulary works. */
+/** Options of a layer that is split by vocabulary. */
 export interface VocabParallelOptions {
   /** Ranks that share the table. */
   readonly processGroup: ProcessGroup;
 }
 
-/** A row of a table for every index, where every rank has some of the rows. */
+/** Looks up a row of a table for every index; every rank has some of the rows. */
 export class VocabParallelEmbedding extends Module<Tensor<"u32">> {
   /** [V_r, D]: dim 0 split over the group, padded. */
   readonly weight: Parameter;
@@ -42,7 +42,7 @@ export class VocabParallelEmbedding extends Module<Tensor<"u32">> {
   }
 
   /**
-   * Takes this rank's rows of a whole table over; `embedding` is released and must not be used after.
+   * Takes this rank's rows of a whole table; `embedding` is released and must not be used after.
    *
    * @throws {RangeError} if it is split already.
    */
@@ -58,7 +58,7 @@ export class VocabParallelEmbedding extends Module<Tensor<"u32">> {
   /** indices [...] -> [..., D], equal on every rank. @throws {RangeError} if an index is not under V. */
   override async forward(indices: Tensor<"u32">): Promise<Tensor> {
     const { layout } = this.weight;
-    // All of V is checked, so that all ranks refuse a wrong index alike and none waits for the others.
+    // Checks against all of V, so that all ranks refuse a wrong index and none waits for the others.
     checkIndices("VocabParallelEmbedding", indices, layout.globalShape[0]);
     const { begin, end } = layout.range(0);
     const own = indicesOf("VocabParallelEmbedding", indices).map((index) =>
@@ -74,7 +74,7 @@ export class VocabParallelEmbedding extends Module<Tensor<"u32">> {
   }
 }
 
-/** A table [V, D], V padded to a multiple of the number of ranks and cut over them. */
+/** The layout of a table [V, D], V padded to a multiple of the number of ranks and split over them. */
 export function vocabularyLayout(
   [numRows, ...rest]: readonly number[],
   group: ProcessGroup,

@@ -1,7 +1,7 @@
-// The output layer of a language model with its classes spread over the ranks of a group: rank r holds the rows V_r of W.
+// The output layer of a language model with its classes split over the ranks of a group: rank r holds the rows V_r of W.
 //
 //   x [..., D]   equal on every rank             W_r [V_r, D], padded to equal shards
-//   forward    logits_r = x W_r^T [..., V_r]     no exchange: vocabParallelCrossEntropy() takes them as they are
+//   forward    logits_r = x W_r^T [..., V_r]     no communication: the input of vocabParallelCrossEntropy()
 //   gradient   dx = sum over ranks of dlogits_r W_r     one all-reduce, while dW_r is computed
 //
 // A model may use its embedding's table as W: both then share this rank's part of it.
@@ -19,17 +19,17 @@ import {
   vocabularyLayout,
 } from "./vocab_parallel_embedding.ts";
 
-/** How a {@linkcode VocabParallelHead} works. */
+/** Options of {@linkcode VocabParallelHead}. */
 export interface VocabParallelHeadOptions extends VocabParallelOptions {
-  /** Give every rank the logits of all classes, without pads, and not only its own. Default: false. */
+  /** Whether to return the logits of all classes, without padding, on every rank. Default: false. */
   readonly gatherOutput?: boolean;
 }
 
-/** A linear layer to a vocabulary, of which every rank has some of the classes. */
+/** A linear layer to a vocabulary; every rank has some of the classes. */
 export class VocabParallelHead extends Module<FloatTensor> {
   /** W_r [V_r, D]: dim 0 split over the group, padded. */
   readonly weight: Parameter;
-  /** b_r [V_r]: split alike. */
+  /** b_r [V_r]: split like the weight. */
   readonly bias: Parameter | undefined;
   readonly #options: VocabParallelHeadOptions;
 
@@ -43,7 +43,7 @@ export class VocabParallelHead extends Module<FloatTensor> {
     this.#options = options;
   }
 
-  /** Takes this rank's part of a whole layer over; `layer` is released and must not be used after. */
+  /** Takes this rank's part of a whole layer; `layer` is released and must not be used after. */
   static fromNativeModule(
     { weight, bias }: Linear,
     options: VocabParallelHeadOptions,
@@ -58,7 +58,7 @@ export class VocabParallelHead extends Module<FloatTensor> {
     return new VocabParallelHead(shards, options);
   }
 
-  /** A layer that shares the embedding's shard; a bias [V], if there is one, is taken over. */
+  /** A layer that shares the embedding's shard; it takes over a bias [V] if one is given. */
   static tiedTo(
     { weight }: VocabParallelEmbedding,
     options: VocabParallelHeadOptions & { readonly bias?: Parameter | undefined },
@@ -68,7 +68,7 @@ export class VocabParallelHead extends Module<FloatTensor> {
     return new VocabParallelHead({ weight, bias: shard }, options);
   }
 
-  /** x [..., D], equal on every rank, -> logits [..., V_r], pads included, or [..., V] with `gatherOutput`. */
+  /** x [..., D], equal on every rank, -> logits [..., V_r], padding included, or [..., V] with `gatherOutput`. */
   override async forward(x: FloatTensor): Promise<Tensor> {
     const { processGroup: group, gatherOutput = false } = this.#options;
     const logits = overlappedLinear({ x, weight: this.weight, bias: this.bias }, group);
