@@ -43,12 +43,12 @@ export async function loadPretrained<Model extends PretrainedModel = PretrainedM
   const config = new ModelConfig(await disk.readText(where), { where });
   const architecture = architectureOf(config);
   using files = await CheckpointFolder.open(folder);
-  const twinsDiffer = await haveDifferentTwins(files, architecture);
-  const plan = architecture.plan(config, { twinsDiffer });
-  const source = new CheckpointParameters(device, { folder: files, names: plan.names, storage });
+  const isUntied = await holdsUntied(files, architecture);
+  const builder = architecture.fromConfig(config, { isUntied });
+  const source = new CheckpointParameters(device, { folder: files, names: builder.names, storage });
   let model: PretrainedModel | undefined;
   try {
-    model = plan.build(source);
+    model = builder.build(source);
     if (wanted !== undefined && !(model instanceof wanted)) {
       throw config.error(`its model is a ${model.constructor.name}, wanted a ${wanted.name}`);
     }
@@ -104,9 +104,9 @@ export async function savePretrained(
   await disk.write(`${folder}/${CONFIG}`, [new TextEncoder().encode(text)]);
 }
 
-async function haveDifferentTwins(
+async function holdsUntied(
   files: CheckpointFolder,
-  { twins: [one, other] = ["", ""] }: Architecture,
+  { mayBeTied: [one, other] = ["", ""] }: Architecture,
 ): Promise<boolean> {
   return files.holds(one) && files.holds(other) && !await files.equal(one, other);
 }

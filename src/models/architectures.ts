@@ -1,4 +1,4 @@
-// The classes of transformers that exist here, found by what config.json says.
+// The model classes of transformers that are supported here, looked up by what config.json says.
 
 import * as v from "valibot";
 import { bertClassifier, bertMaskedLm } from "./families/bert.ts";
@@ -27,9 +27,9 @@ const architectures: readonly Architecture[] = [
 ];
 
 /**
- * The class that a config names under `architectures`; where it names none, the only one of its `model_type`.
+ * The architecture that a config names under `architectures`, or the only one of its `model_type` if it names none.
  *
- * @throws {TypeError} naming what is there, if it is not supported.
+ * @throws {TypeError} naming the unsupported value.
  */
 export function architectureOf(config: ModelConfig): Architecture {
   const { model_type: modelType, architectures: names } = config.read(settings);
@@ -50,6 +50,6 @@ export function architectureOf(config: ModelConfig): Architecture {
 const settings = v.object({
   model_type: v.string(),
   architectures: orNull(v.array(v.string())),
-  // Weights that are stored as something else than numbers.
+  // Quantized weights.
   quantization_config: orNull(v.null()),
 });

@@ -1,7 +1,7 @@
-// BERT (Devlin et al. 2018): an encoder whose tokens all see each other, with norms after the residual sums.
+// BERT (Devlin et al. 2018): an encoder with attention in both directions and norms after the residual sums.
 //
 //   e = norm(token[x] + type[y] + position)   [B, T, D]  ->  blocks  ->  h [B, T, D]
-//   masked language model   logits = norm(f(W h + b)) E^T + c       [B, T, V], E the token table where they are tied
+//   masked language model   logits = norm(f(W h + b)) E^T + c       [B, T, V], E the token table if they are tied
 //   classification          logits = W2 tanh(W1 h_0 + b1) + b2      [B, C], h_0 that of the first token
 
 import type { Dropout, DropoutMasks } from "../nn/dropout.ts";
@@ -31,47 +31,47 @@ import { planBlocks } from "./splitting/split_blocks.ts";
 import { requireGatheredLogits, type SplitPlan } from "./splitting/split_plan.ts";
 import { planEmbedding, planVocabulary } from "./splitting/split_vocabulary.ts";
 
-/** What differs between encoders. */
+/** The configuration of an encoder. */
 export interface BertDescription {
   /** The vocabulary. */
   readonly tokens: TokenDescription;
-  /** The most tokens of a text. */
+  /** The maximum number of tokens of a sequence. */
   readonly numPositions: number;
-  /** How many texts may stand in one sequence. */
+  /** How many token types there are: which text of a pair a token belongs to. */
   readonly numTokenTypes: number;
-  /** How many blocks there are. */
+  /** Number of blocks. */
   readonly numBlocks: number;
-  /** Every block. */
+  /** The configuration of every block. */
   readonly block: BlockOptions;
   /** Standard deviation of initial weights. */
   readonly deviation: number;
-  /** In training, how likely features of embeddings are dropped. */
+  /** In training, the probability of dropping features of embeddings. */
   readonly dropout: number;
 }
 
-/** Texts. */
+/** Input of a BERT model. */
 export interface BertInput {
   /** [B, T] */
   readonly tokens: Tensor<"u32">;
-  /** [B, T]: to which text of a pair a token belongs. Default: all to text 0. */
+  /** [B, T]: the text of a pair that a token belongs to. Default: 0 for all. */
   readonly tokenTypes?: Tensor<"u32"> | undefined;
-  /** [B, T], 1 for real tokens and 0 for padding, which no token sees. Default: all are real. */
+  /** [B, T], 1 for real tokens and 0 for padding, which no token attends to. Default: all are real. */
   readonly mask?: Tensor<"u32"> | undefined;
-  /** What is dropped, in training. Default: nothing is. */
+  /** Masks of dropout, in training. Default: nothing is dropped. */
   readonly dropout?: DropoutMasks | undefined;
 }
 
-/** What all of them share: embeddings and blocks. */
+/** Embeddings and blocks, which all BERT models have. */
 export class BertEncoder extends Module<BertInput> {
-  /** [B, T] -> [B, T, D] */
+  /** Token embeddings: [B, T] -> [B, T, D] */
   tokens: TableLayer;
-  /** [B, T] -> [B, T, D] */
+  /** Token type embeddings: [B, T] -> [B, T, D] */
   readonly tokenTypes: Embedding;
-  /** Adds a row of each position. */
+  /** Adds position embeddings. */
   readonly positions: LearnedPositions;
-  /** Of the sum of the three. */
+  /** The norm of the sum of the three embeddings. */
   readonly norm: Layer;
-  /** One after the other. */
+  /** The blocks, in order. */
   readonly blocks: readonly Block[];
   readonly #dropout: Dropout;
 
@@ -104,13 +104,13 @@ export class BertEncoder extends Module<BertInput> {
     );
   }
 
-  /** [V, D], for a head that is tied to it. */
+  /** The token table [V, D], for a head that is tied to it. */
   get tokenTable(): Parameter {
     return this.tokens.weight;
   }
 
   /**
-   * tokens [B, T] -> [B, T, D]; what stands at padding means nothing.
+   * tokens [B, T] -> [B, T, D]; outputs at padding are meaningless.
    *
    * @throws {RangeError} if the shapes do not fit, a token or type is not in its table, or there are too few positions.
    */
@@ -126,40 +126,40 @@ export class BertEncoder extends Module<BertInput> {
     return x;
   }
 
-  /** [D] */
+  /** The embedding of token type 0: [D] */
   #firstType(): Tensor {
     const { weight } = this.tokenTypes;
     return reshape(slice(weight, { dim: 0, begin: 0, end: 1 }), [weight.shape[1]]);
   }
 }
 
-/** What a masked language model is made of. */
+/** Options of {@linkcode BertMaskedLm}. */
 export interface MaskedLmOptions {
-  /** Where its parameters come from. */
+  /** The source of its parameters. */
   readonly source: ParameterSource;
-  /** What ties it to its files. */
+  /** Its config and the names of its parameters in files. */
   readonly form: CheckpointForm;
-  /** f, of the head. */
+  /** f, the activation of the head. */
   readonly activation: Activation;
   /** Whether the head's weight is the token table. */
   readonly tied: boolean;
 }
 
-/** Guesses tokens that are hidden. */
+/** A masked language model: predicts masked tokens. */
 export class BertMaskedLm extends PretrainedModel<BertInput> {
-  /** What reads the text. */
+  /** Embeddings and blocks. */
   readonly encoder: BertEncoder;
-  /** [B, T, D] -> [B, T, D] */
+  /** The first layer of the head: [B, T, D] -> [B, T, D] */
   readonly transform: Layer;
-  /** Of what was transformed. */
+  /** The norm of transformed features. */
   readonly norm: Layer;
-  /** [B, T, D] -> [B, T, V] */
+  /** The output layer: [B, T, D] -> [B, T, V] */
   head: Layer;
-  /** [V]: a second bias of the head in the files of models that are not tied, which nothing uses: it has no gradient. */
+  /** [V]: an unused second bias of the head, which files of untied models have; it gets no gradient. */
   readonly unusedBias?: Parameter;
   readonly #activation: Activation;
 
-  /** A model with parameters from `source`. @throws {Error} if the source has not what the description wants */
+  /** A model with parameters from `source`. @throws {Error} if the source lacks one of the requested shape */
   constructor(description: BertDescription, options: MaskedLmOptions) {
     super(options.form);
     const { block: { width, norm }, tokens: { count } } = description;
@@ -193,33 +193,33 @@ export class BertMaskedLm extends PretrainedModel<BertInput> {
   }
 }
 
-/** What a classifier is made of. */
+/** Options of {@linkcode BertClassifier}. */
 export interface ClassifierOptions {
-  /** Where its parameters come from. */
+  /** The source of its parameters. */
   readonly source: ParameterSource;
-  /** What ties it to its files. */
+  /** Its config and the names of its parameters in files. */
   readonly form: CheckpointForm;
   /** C */
   readonly numClasses: number;
-  /** What its labels are, where the config says so: for `classificationLoss()`. */
+  /** The kind of labels, if the config says so: for `classificationLoss()`. */
   readonly problemType?: ProblemType | undefined;
-  /** In training, how likely features that the classifier sees are dropped. */
+  /** In training, the probability of dropping features of the classifier's input. */
   readonly dropout: number;
 }
 
-/** Says of which class a text is, or a pair of texts. */
+/** Classifies a text, or a pair of texts. */
 export class BertClassifier extends PretrainedModel<BertInput> {
-  /** What reads the text. */
+  /** Embeddings and blocks. */
   readonly encoder: BertEncoder;
   /** The first token's features [B, D] -> [B, D] */
   pooler: Layer;
   /** [B, D] -> [B, C] */
   classifier: Layer;
-  /** What labels are, where the config says so: for `classificationLoss()`. */
+  /** The kind of labels, if the config says so: for `classificationLoss()`. */
   readonly problemType: ProblemType | undefined;
   readonly #dropout: Dropout;
 
-  /** A model of C classes with parameters from `source`. @throws {Error} if the source has not what is wanted */
+  /** A model of C classes with parameters from `source`. @throws {Error} if the source lacks one of the requested shape */
   constructor(
     description: BertDescription,
     { source, form, numClasses, problemType, dropout }: ClassifierOptions,
@@ -243,7 +243,7 @@ export class BertClassifier extends PretrainedModel<BertInput> {
     return asF32(await this.classifier.forward(this.#dropout.apply(pooled, input.dropout, part)));
   }
 
-  /** Token table and blocks are split; pooler and classifier as the two layers of an MLP, so that pooled features stay local. */
+  /** Token table and blocks are split; pooler and classifier like the two layers of an MLP, so that pooled features stay local. */
   override async planSplit(plan: SplitPlan, { gatherLogits }: PlanSplitOptions): Promise<void> {
     requireGatheredLogits(this, gatherLogits);
     planEmbedding(plan, this.encoder);

@@ -1,11 +1,11 @@
-// A decoder: it guesses the next token from those before it. Tokens [B, T] -> logits [B, T, V]
+// A decoder-only language model: predicts the next token from those before it. Tokens [B, T] -> logits [B, T, V]
 //
-//   x = embedding of tokens [B, T, E], projected to D where E is not D, plus positions where they are learned
+//   x = embedding of tokens [B, T, E], projected to D if E is not D, plus positions if they are learned
 //   x = block(x), for every block
-//   logits = head(norm x), projected back to E where E is not D; the head's weight may be the embedding itself
+//   logits = head(norm x), projected back to E if E is not D; the head's weight may be the embedding itself
 //
-// One class for GPT-2, Llama, Mistral, Qwen and OPT: a DecoderDescription says what differs, families/ read it from configs.
-// Layers know nothing of ranks: parallelize() replaces them by split ones, as planSplit() says.
+// One class for GPT-2, Llama, Mistral, Qwen and OPT, which differ in their DecoderDescription; families/ makes it from configs. Layers
+// know nothing of ranks: parallelize() replaces them by split ones, as planSplit() says.
 
 import type { Dropout, DropoutMasks } from "../nn/dropout.ts";
 import type { Embedding } from "../nn/embedding.ts";
@@ -25,38 +25,38 @@ import { planBlocks } from "./splitting/split_blocks.ts";
 import type { SplitPlan } from "./splitting/split_plan.ts";
 import { planVocabulary } from "./splitting/split_vocabulary.ts";
 
-/** What a {@linkcode Decoder} is given. */
+/** Input of a {@linkcode Decoder}. */
 export interface DecoderInput {
   /** [B, T] */
   readonly tokens: Tensor<"u32">;
-  /** [B, T], 1 for real tokens and 0 for padding, which no real token sees. Default: all are real. */
+  /** [B, T], 1 for real tokens and 0 for padding, which no real token attends to. Default: all are real. */
   readonly mask?: Tensor<"u32"> | undefined;
-  /** What is dropped, in training. Default: nothing is. */
+  /** Masks of dropout, in training. Default: nothing is dropped. */
   readonly dropout?: DropoutMasks | undefined;
 }
 
-/** A language model that reads from left to right. */
+/** A decoder-only language model. */
 export class Decoder extends PretrainedModel<DecoderInput> {
-  /** What it was made from. */
+  /** Its configuration. */
   readonly description: DecoderDescription;
-  /** [B, T] -> [B, T, E] */
+  /** Token embeddings: [B, T] -> [B, T, E] */
   tokens: Module<Tensor<"u32">>;
-  /** E features to D, where they differ. */
+  /** Projects E features to D, if they differ. */
   readonly projectIn: Layer | undefined;
-  /** Where positions are learned. */
+  /** Adds position embeddings, if positions are learned. */
   readonly positions: LearnedPositions | undefined;
-  /** One after the other. */
+  /** The blocks, in order. */
   readonly blocks: readonly Block[];
-  /** After the last block, where there is one. */
+  /** The norm after the last block, if there is one. */
   readonly norm: Layer | undefined;
-  /** D features back to E, where they differ. */
+  /** Projects D features back to E, if they differ. */
   readonly projectOut: Layer | undefined;
-  /** [B, T, E] -> [B, T, V]; its weight is that of `tokens` where the description ties them. */
+  /** The output layer: [B, T, E] -> [B, T, V]; its weight is that of `tokens` if they are tied. */
   head: Layer;
   readonly #tables: RotaryTables | undefined;
   readonly #dropout: Dropout | undefined;
 
-  /** A decoder with parameters from `source`. @throws {Error} if the source has not what the description wants */
+  /** A decoder with parameters from `source`. @throws {Error} if the source lacks one of the requested shape */
   constructor(description: DecoderDescription, { source, form }: {
     readonly source: ParameterSource;
     readonly form: CheckpointForm;
@@ -98,9 +98,9 @@ export class Decoder extends PretrainedModel<DecoderInput> {
   }
 
   /**
-   * tokens [B, T] -> logits [B, T, V]; those at padding mean nothing.
+   * tokens [B, T] -> logits [B, T, V]; logits at padding are meaningless.
    *
-   * @throws {RangeError} if the shapes do not fit, a token is not under V, or the text is longer than positions are known.
+   * @throws {RangeError} if the shapes do not fit, a token is not under V, or the text is longer than the position table.
    */
   override async forward({ tokens, mask, dropout }: DecoderInput): Promise<Tensor> {
     checkInput({ tokens, mask });

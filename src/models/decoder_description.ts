@@ -1,31 +1,31 @@
-// What differs between families of decoders: everything else about them is decoder.ts. A family reads its config into one.
+// The configuration of a decoder: all that differs between families, which make it from config.json.
 
 import type { BlockDescription, NormDescription } from "./blocks/block_description.ts";
 import type { RotarySettings } from "./positions/rotary_frequencies.ts";
 
-/** A decoder. V tokens, D features, E features of an embedding. */
+/** The configuration of a decoder: V tokens, D features, E features of an embedding. */
 export interface DecoderDescription {
   /** The vocabulary. */
   readonly tokens: TokenDescription;
   /** D: features between blocks. */
   readonly width: number;
-  /** How it knows where a token stands. */
+  /** How positions are encoded. */
   readonly positions: PositionDescription;
   /** Every norm of D features. */
   readonly norm: NormDescription;
-  /** Where a block's norms stand: before attention and MLP, or after what they were added to. */
+  /** Whether a block's norms come before attention and MLP (pre-norm), or after the residual sums (post-norm). */
   readonly normPlace: "before" | "after";
-  /** Is there a norm after the last block? */
+  /** Whether there is a norm after the last block. */
   readonly finalNorm: boolean;
-  /** How many blocks there are. */
+  /** Number of blocks. */
   readonly numBlocks: number;
-  /** The block number `index`, from 0. */
+  /** The configuration of block `index`, from 0. */
   readonly block: (index: number) => BlockDescription;
-  /** Whether the head's weight is the embedding. */
+  /** Whether the head's weight is the token table. */
   readonly tied: boolean;
   /** Standard deviation of initial weights. */
   readonly deviation: number;
-  /** In training, how likely features of the first block's input are dropped. Default: they never are. */
+  /** In training, the probability of dropping features of the first block's input. Default: no dropout. */
   readonly dropout?: number;
 }
 
@@ -33,25 +33,25 @@ export interface DecoderDescription {
 export interface TokenDescription {
   /** V */
   readonly count: number;
-  /** E: where it is not D, embeddings are projected to D, and before the head back to E. */
+  /** E: if it is not D, embeddings are projected to D, and back to E before the head. */
   readonly width: number;
-  /** The token whose lookup gives no gradient. */
+  /** The padding token, whose embedding gets no gradient. */
   readonly padding: number | undefined;
 }
 
-/** How a decoder knows where a token stands. */
+/** How positions are encoded. */
 export type PositionDescription =
   | {
-    /** A table of a row per position is added to embeddings. */
+    /** A table with a row per position, which is added to embeddings. */
     readonly kind: "learned";
     readonly count: number;
     /** Rows of the table before that of position 0. */
     readonly offset: number;
-    /** Positions are 0, 1, 2 ... or count real tokens only, and those that are not real stand at -1. */
+    /** Positions count all tokens, or real tokens only; then padding has position -1. */
     readonly counted: "all" | "real";
   }
   | {
-    /** Queries and keys are turned. */
+    /** Queries and keys are rotated. */
     readonly kind: "rotary";
     readonly settings: RotarySettings;
   };

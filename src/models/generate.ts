@@ -1,9 +1,9 @@
-// Text from a model that guesses the next token: what it guesses is appended, and the whole text is read again.
+// Autoregressive generation: the predicted token is appended, and the model runs on the whole text again.
 //
-//   temperature 0    the likeliest token
-//   else             token k with probability ~ e^(logits[k] / temperature), among the topK likeliest if so many are asked for
+//   greedy     the most likely token
+//   sampling   token k with probability ~ e^(logits[k] / temperature), among the topK most likely if topK is given
 //
-// Nothing is kept from token to token, so n tokens cost as much as n forward passes over the growing text.
+// There is no key-value cache, so n tokens cost n forward passes over the growing text.
 
 import type { Device } from "../device/device.ts";
 import type { Module } from "../nn/module.ts";
@@ -12,40 +12,35 @@ import { slice } from "../ops/slice.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { DecoderInput } from "./decoder.ts";
 
-/** How {@linkcode generate} chooses tokens, and when it stops. */
+/** Options of {@linkcode generate}. */
 export interface GenerateOptions {
-  /** Where the model is. */
+  /** The device of the model. */
   readonly device: Device;
-  /** How many tokens to append at most. */
+  /** The maximum number of tokens to append. */
   readonly maxNewTokens: number;
-  /** Chooses by chance; one number is drawn per token. Default: the likeliest token is taken. */
+  /** Samples tokens; one random number is drawn per token. Default: the most likely token is taken. */
   readonly sampling?: Sampling;
-  /** The model sees only so many of the last tokens. Default: all. */
+  /** The model gets only this many of the last tokens. Default: all. */
   readonly context?: number;
-  /** Tokens that end the text; the one that does is appended. Default: none. */
+  /** Tokens that end the text; they are appended, too. Default: none. */
   readonly stopTokens?: readonly number[];
 }
 
-/** How tokens are drawn. */
+/** How tokens are sampled. */
 export interface Sampling {
-  /** Above 0; the lower, the likelier the likeliest. */
+  /** Above 0; a lower temperature favours likely tokens. */
   readonly temperature: number;
-  /** Where chance comes from: the same stream gives the same text. */
+  /** Source of random numbers: the same stream gives the same text. */
   readonly random: RandomStream;
-  /** Only so many of the likeliest tokens are drawn from. Default: all. */
+  /** Samples only from this many of the most likely tokens. Default: all. */
   readonly topK?: number;
 }
 
 /**
- * Appends tokens to a text.
- *
- * ```ts
- * const sampling = { temperature: 0.8, random: new RandomSource(1).stream() };
- * const text = await generate(model, tokens, { device, maxNewTokens: 50, sampling });
- * ```
+ * Continues a text by predicting one token after the other.
  *
  * @returns the whole text
- * @throws {RangeError} if the text is empty, an option is out of range, or the model cannot take so long a text.
+ * @throws {RangeError} if the text is empty, an option is out of range, or the model does not support so long a text.
  */
 export async function generate(
   model: Module<DecoderInput>,
@@ -64,7 +59,7 @@ export async function generate(
   return text;
 }
 
-/** Logits of what comes after `seen`. */
+/** The logits of the token after `seen`. */
 async function nextLogits(
   model: Module<DecoderInput>,
   { device, seen }: { readonly device: Device; readonly seen: readonly number[] },
@@ -100,7 +95,7 @@ function checkOptions(
   { maxNewTokens, sampling, context }: GenerateOptions,
 ): void {
   if (tokens.length === 0) {
-    throw new RangeError("generate() wants a text to go on with, got no token: give a first one");
+    throw new RangeError("generate() needs a text to continue, got no tokens: give at least one");
   }
   const atLeast = (name: string, value: number | undefined, least: number) => {
     if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return;

@@ -1,5 +1,5 @@
 /**
- * Transformers of several families, loaded from and saved to folders as Hugging Face has them, split over ranks by
+ * Transformers of several families, loaded from and saved to folders in the format of Hugging Face, and split over ranks by
  * `parallelize()`.
  *
  * @example
@@ -95,7 +95,7 @@ export {
 } from "./losses/classification_loss.ts";
 export { generate, type GenerateOptions, type Sampling } from "./generate.ts";
 
-// Types of other entry points that those above refer to.
+// Types of other entry points that the declarations above refer to.
 export type {
   Device,
   DeviceBuffer,

@@ -1,5 +1,5 @@
-// Tensor parallelism for a whole model: its layers are replaced by split ones, its maths stays as it is. Which layers, and how, is
-// what the model's planSplit() says.
+// Tensor parallelism for a whole model: its layers are replaced by split ones, and its forward pass stays as it is. The model's
+// planSplit() says which layers are split, and how.
 //
 //   using model = await loadPretrained(device, "gpt2", { model: Decoder });
 //   const mesh = new ProcessGroupMesh(2, 2);

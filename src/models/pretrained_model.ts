@@ -1,5 +1,5 @@
-// A model that transformers knows: it has a config.json, and its parameters have names in model.safetensors. What is in
-// this folder knows no files; src/checkpoint/pretrained.ts reads and writes them.
+// A model of transformers: it has a config.json, and its parameters have names in model.safetensors. The files of this folder do no
+// file access; src/checkpoint/pretrained.ts reads and writes models.
 
 import { Module } from "../nn/module.ts";
 import type { ParameterSource } from "../nn/parameter_source.ts";
@@ -8,11 +8,11 @@ import type { CheckpointNames } from "./config/checkpoint_names.ts";
 import type { ModelConfig } from "./config/model_config.ts";
 import type { SplitPlan } from "./splitting/split_plan.ts";
 
-/** What ties a model to its files. */
+/** The config of a model and the names of its parameters in files. */
 export interface CheckpointForm {
-  /** config.json */
+  /** Its config.json. */
   readonly config: ModelConfig;
-  /** What its parameters are called in model.safetensors. */
+  /** The names of its parameters in model.safetensors. */
   readonly names: CheckpointNames;
 }
 
@@ -22,26 +22,27 @@ export interface PlanSplitOptions {
   readonly gatherLogits: boolean;
 }
 
-/** A model with a config and names. */
+/** A model that can be loaded from and saved to files of transformers. */
 export abstract class PretrainedModel<Input = never> extends Module<Input> {
-  /** What ties it to its files. */
+  /** Its config and the names of its parameters in files. */
   readonly form: CheckpointForm;
 
-  /** To be called with the form that the model's architecture gave. */
+  /** @param form The config and names that the model's architecture made. */
   constructor(form: CheckpointForm) {
     super();
     this.form = form;
   }
 
   /**
-   * What is not kept for backward, which computes it again: what lies within each block, so that memory is that of the blocks'
-   * inputs and of one block, for the time of one more forward pass. Gradients have the same bits. Default: nothing.
+   * Activation checkpointing: with "blocks", the activations within each block are not kept for backward but computed again, which
+   * needs the memory of the blocks' inputs and of one block, and the time of one more forward pass. Gradients have the same bits.
+   * Default: nothing is recomputed.
    */
   get recompute(): "nothing" | "blocks" {
     return this.#blocks().some((block) => block.recomputed) ? "blocks" : "nothing";
   }
 
-  /** Takes effect for the forward passes that begin after it. */
+  /** Takes effect on forward passes that begin after it. */
   set recompute(what: "nothing" | "blocks") {
     for (const block of this.#blocks()) block.recomputed = what === "blocks";
   }
@@ -65,27 +66,27 @@ export abstract class PretrainedModel<Input = never> extends Module<Input> {
   }
 }
 
-/** A class of transformers, and how to make the same here. */
+/** A model class of transformers, and how to make the same model here. */
 export interface Architecture {
-  /** As config.json has it under `architectures`, such as `LlamaForCausalLM`. */
+  /** Its name in config.json under `architectures`, such as `LlamaForCausalLM`. */
   readonly name: string;
-  /** As config.json has it under `model_type`, such as `llama`. */
+  /** Its `model_type` in config.json, such as `llama`. */
   readonly modelType: string;
-  /** Names of two tensors that are one parameter unless files hold both and they differ: configs do not say which. */
-  readonly twins?: readonly [string, string];
+  /** Names of two tensors that are tied unless files hold both with different values: configs do not say. */
+  readonly mayBeTied?: readonly [string, string];
   /** Reads a config. @throws {TypeError} naming a setting that is missing, wrong or not supported */
-  plan(config: ModelConfig, stored?: StoredFacts): ModelPlan;
+  fromConfig(config: ModelConfig, stored?: StoredFacts): ModelBuilder;
 }
 
-/** What is known of a model from its files and not from its config. */
+/** What the files of a checkpoint say about a model and its config does not. */
 export interface StoredFacts {
-  /** Whether the twins are two parameters. */
-  readonly twinsDiffer: boolean;
+  /** Whether the two tensors of `mayBeTied` are different parameters. */
+  readonly isUntied: boolean;
 }
 
-/** A model that can be made. */
-export interface ModelPlan {
+/** Makes a model from a config that was read. */
+export interface ModelBuilder {
   readonly names: CheckpointNames;
-  /** Makes it, with parameters from `source`. */
+  /** Makes the model, with parameters from `source`. */
   build(source: ParameterSource): PretrainedModel;
 }

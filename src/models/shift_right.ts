@@ -1,16 +1,16 @@
-// What a decoder reads to write the labels: each token follows those before it, so the labels move one to the right, behind a
-// token that begins every text. Labels that do not count become padding.
+// The decoder's input for given labels (teacher forcing): the labels, shifted one to the right, after the token that begins every
+// text. Ignored labels become padding.
 
 import { IGNORE_INDEX } from "../ops/cross_entropy.ts";
 import { indicesOf } from "../ops/embedding.ts";
 import { formatShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
-/** Tokens with a meaning of their own. */
+/** Special tokens for shifting labels. */
 export interface ShiftTokens {
-  /** What every text begins with. */
+  /** The token that begins every text. */
   readonly start: number;
-  /** What stands for a label that does not count. */
+  /** Replaces ignored labels. */
   readonly padding: number;
 }
 

@@ -1,11 +1,11 @@
-// T5 (Raffel et al. 2020): an encoder of one text and a decoder of another that sees it.
+// T5 (Raffel et al. 2020): an encoder for one text and a decoder for another, with cross-attention to the first.
 //
 //   source [B, S] -> E [B, S, D] -> blocks -> norm -> encoded [B, S, D]
-//   target [B, T] -> E [B, T, D] -> blocks, that attend to what was encoded too -> norm -> logits [B, T, V]
+//   target [B, T] -> E [B, T, D] -> blocks, with attention to the encoded text -> norm -> logits [B, T, V]
 //
-// RMS norms stand before attention and MLP; no layer has a bias; scores are not scaled. Positions are known by a bias of
-// scores that all blocks of a stack share (relative_positions.ts). Where the head's weight is the table E, what goes in is
-// scaled by 1 / sqrt(D) in the first T5, and not in its later versions, which also untied the two.
+// RMS norms come before attention and MLP; no layer has a bias; scores are not scaled. Positions are encoded by a bias of scores that
+// all blocks of a stack share (relative_positions.ts). If the head is tied to the table E, its input is scaled by 1 / sqrt(D) in the
+// first T5, but not in later versions, which also untied the two.
 
 import { Layout } from "../distributed/layout.ts";
 import type { Dropout, DropoutMasks } from "../nn/dropout.ts";
@@ -30,65 +30,65 @@ import { planBlocks } from "./splitting/split_blocks.ts";
 import type { SplitPlan } from "./splitting/split_plan.ts";
 import { planVocabulary } from "./splitting/split_vocabulary.ts";
 
-/** What differs between models. */
+/** The configuration of a T5 model. */
 export interface T5Description {
   /** V */
   readonly numTokens: number;
-  /** What reads. */
+  /** The encoder stack. */
   readonly encoder: T5StackDescription;
-  /** What writes. */
+  /** The decoder stack. */
   readonly decoder: T5StackDescription;
   /** Whether the head's weight is the token table. */
   readonly tied: boolean;
-  /** The head's input is multiplied by it. */
+  /** Factor of the head's input. */
   readonly outputScale: number;
-  /** What shifts labels; undefined if the config does not say. */
+  /** The tokens for shifting labels; undefined if the config does not name them. */
   readonly shift: ShiftTokens | undefined;
   /** Standard deviation of initial weights. */
   readonly deviation: number;
-  /** That of the token table, and of a head of its own. */
+  /** Standard deviation of the token table, and of an untied head. */
   readonly tokenDeviation: number;
 }
 
-/** What differs between stacks of blocks. */
+/** The configuration of a stack of blocks. */
 export interface T5StackDescription {
-  /** How many blocks there are. */
+  /** Number of blocks. */
   readonly numBlocks: number;
-  /** Every block. */
+  /** The configuration of every block. */
   readonly block: BlockOptions;
-  /** How offsets share numbers. */
+  /** The buckets of relative positions. */
   readonly buckets: RelativeBuckets;
-  /** In training, how likely features of embeddings and of the last norm are dropped. */
+  /** In training, the probability of dropping features of embeddings and of the last norm. */
   readonly dropout: number;
 }
 
-/** Two texts. */
+/** Input of a {@linkcode T5}. */
 export interface T5Input {
-  /** [B, S]: what is read. */
+  /** [B, S]: the encoder's input. */
   readonly tokens: Tensor<"u32">;
   /** [B, S], 1 for real tokens and 0 for padding. Default: all are real. */
   readonly mask?: Tensor<"u32"> | undefined;
-  /** [B, T]: what is written so far, as {@linkcode T5.targetsFor} makes it of labels. */
+  /** [B, T]: the decoder's input, as {@linkcode T5.targetsFor} makes it from labels. */
   readonly targets: Tensor<"u32">;
   /** [B, T], 1 for real tokens and 0 for padding. Default: all are real. */
   readonly targetMask?: Tensor<"u32"> | undefined;
-  /** What is dropped, in training. Default: nothing is. */
+  /** Masks of dropout, in training. Default: nothing is dropped. */
   readonly dropout?: DropoutMasks | undefined;
 }
 
-/** Writes a text that follows from another. */
+/** An encoder-decoder language model: predicts one text from another. */
 export class T5 extends PretrainedModel<T5Input> {
-  /** [B, T] -> [B, T, D], of both texts. */
+  /** Token embeddings of both texts: [B, T] -> [B, T, D] */
   tokens: Module<Tensor<"u32">>;
-  /** Reads. */
+  /** The encoder stack. */
   readonly encoder: T5Stack;
-  /** Writes. */
+  /** The decoder stack. */
   readonly decoder: T5Stack;
-  /** [B, T, D] -> [B, T, V] */
+  /** The output layer: [B, T, D] -> [B, T, V] */
   head: Layer;
   readonly #description: T5Description;
 
-  /** A model with parameters from `source`. @throws {Error} if the source has not what the description wants */
+  /** A model with parameters from `source`. @throws {Error} if the source lacks one of the requested shape */
   constructor(description: T5Description, { source, form }: {
     readonly source: ParameterSource;
     readonly form: CheckpointForm;
@@ -114,7 +114,7 @@ export class T5 extends PretrainedModel<T5Input> {
   }
 
   /**
-   * tokens [B, S] and targets [B, T] -> logits [B, T, V] of the tokens that follow each target.
+   * tokens [B, S] and targets [B, T] -> logits [B, T, V] of the token after each target.
    *
    * @throws {RangeError} if the shapes do not fit, or a token is not under V
    */
@@ -134,7 +134,7 @@ export class T5 extends PretrainedModel<T5Input> {
     return asF32(await this.head.forward(scaled));
   }
 
-  /** tokens [B, S] -> what the decoder sees of them [B, S, D]. @throws {RangeError} as `forward()` */
+  /** Runs the encoder: tokens [B, S] -> [B, S, D]. @throws {RangeError} as `forward()` */
   async encode(
     { tokens, mask, dropout }: Pick<T5Input, "tokens" | "mask" | "dropout">,
   ): Promise<Tensor> {
@@ -152,10 +152,9 @@ export class T5 extends PretrainedModel<T5Input> {
   }
 
   /**
-   * What the decoder reads to write `labels` [B, T], where `IGNORE_INDEX` ones do not count: [B, T], released with what is computed
-   * from them.
+   * The decoder's input for `labels` [B, T], in which `IGNORE_INDEX` marks ignored ones: [B, T], released with what is computed from it.
    *
-   * @throws {TypeError} if the config does not say what texts begin with, or what is padding
+   * @throws {TypeError} if the config does not name the start and padding tokens
    */
   targetsFor(labels: Tensor<"u32">): Tensor<"u32"> {
     const { shift } = this.#description;
@@ -166,7 +165,7 @@ export class T5 extends PretrainedModel<T5Input> {
   }
 }
 
-/** What a stack is given. */
+/** Input of a {@linkcode T5Stack}. */
 export interface T5StackInput {
   /** [B, T, D] */
   readonly x: Tensor;
@@ -177,17 +176,17 @@ export interface T5StackInput {
     readonly x: Tensor;
     readonly mask?: Tensor<"u32"> | undefined;
   };
-  /** What is dropped, in training. Default: nothing is. */
+  /** Masks of dropout, in training. Default: nothing is dropped. */
   readonly dropout?: DropoutMasks | undefined;
 }
 
-/** Blocks that know positions by one bias, and a norm. */
+/** Blocks that share one relative position bias, and a norm. */
 export class T5Stack extends Module<T5StackInput> {
-  /** What all its blocks add to scores. */
+  /** The bias that all blocks add to scores. */
   readonly relativeBias: RelativeBias;
-  /** One after the other. */
+  /** The blocks, in order. */
   readonly blocks: readonly Block[];
-  /** After the last block. */
+  /** The norm after the last block. */
   readonly norm: Layer;
   readonly #dropouts: { readonly embeddings: Dropout; readonly output: Dropout };
 
@@ -216,7 +215,7 @@ export class T5Stack extends Module<T5StackInput> {
   }
 }
 
-/** A number for every bucket of offsets and every head. */
+/** A relative position bias: a number for every bucket of offsets and every head. */
 export class RelativeBias extends Module<number> {
   /** [buckets, H] */
   weight: Parameter;
@@ -235,7 +234,7 @@ export class RelativeBias extends Module<number> {
     this.#buckets = buckets;
   }
 
-  /** Of T queries and as many keys: [H, 2 T - 1], the number of each offset. */
+  /** For T queries and T keys: [H, 2 T - 1], the bias of each offset. */
   override forward(length: number): Promise<Tensor> {
     return Promise.try(() => {
       const rows = offsetBuckets(this.#buckets, { queries: length, keys: length });
@@ -243,7 +242,7 @@ export class RelativeBias extends Module<number> {
     });
   }
 
-  /** Every rank keeps the columns of its heads: T5 has as many heads of keys as of queries, so any head can be cut off. */
+  /** Every rank keeps the columns of its heads: T5 has as many heads of keys as of queries, so any head can be split off. */
   planSplit(plan: SplitPlan): void {
     const { weight } = this;
     const layout = new Layout(weight.shape, [{ dim: 1, group: plan.processGroup }]);

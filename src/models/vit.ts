@@ -3,7 +3,7 @@
 //   image [B, C, h p, w q] -> patches [B, h w, C p q] -> linear [B, h w, D] -> class token first, + positions [B, 1 + h w, D]
 //   -> blocks with norms before -> norm -> classifier of the class token [B, L]
 //
-// The linear layer is a convolution that takes steps as long as its kernel [D, C, p, q], and is stored as one.
+// The linear layer is a convolution whose stride is its kernel size [D, C, p, q], and is stored as one.
 
 import type { Dropout, DropoutMasks } from "../nn/dropout.ts";
 import { LayerMaker } from "../nn/layer_maker.ts";
@@ -26,51 +26,51 @@ import { type CheckpointForm, type PlanSplitOptions, PretrainedModel } from "./p
 import { planBlocks } from "./splitting/split_blocks.ts";
 import { requireGatheredLogits, type SplitPlan } from "./splitting/split_plan.ts";
 
-/** What differs between models. */
+/** The configuration of a ViT model. */
 export interface VitDescription {
-  /** C: such as red, green and blue. */
+  /** C: such as 3 for red, green and blue. */
   readonly numChannels: number;
   /** Height and width. */
   readonly imageSize: readonly [number, number];
-  /** p and q: of a patch. What is left of the image below and to the right is not looked at. */
+  /** p and q: height and width of a patch. The rest of the image at the bottom and the right is ignored. */
   readonly patchSize: readonly [number, number];
-  /** How many blocks there are. */
+  /** Number of blocks. */
   readonly numBlocks: number;
-  /** Every block. */
+  /** The configuration of every block. */
   readonly block: BlockOptions;
   /** L */
   readonly numClasses: number;
-  /** What labels are, where the config says so: for `classificationLoss()`. */
+  /** The kind of labels, if the config says so: for `classificationLoss()`. */
   readonly problemType?: ProblemType | undefined;
   /** Standard deviation of initial weights. */
   readonly deviation: number;
-  /** In training, how likely features of embeddings are dropped. */
+  /** In training, the probability of dropping features of embeddings. */
   readonly dropout: number;
 }
 
-/** Images. */
+/** Input of a {@linkcode VitClassifier}. */
 export interface VitInput {
   /** [B, C, height, width] */
   readonly pixels: FloatTensor;
-  /** What is dropped, in training. Default: nothing is. */
+  /** Masks of dropout, in training. Default: nothing is dropped. */
   readonly dropout?: DropoutMasks | undefined;
 }
 
-/** Says of which class an image is. */
+/** Classifies images. */
 export class VitClassifier extends PretrainedModel<VitInput> {
-  /** What it was made from. */
+  /** Its configuration. */
   readonly description: VitDescription;
-  /** Makes sequences of images. */
+  /** Turns images into sequences. */
   readonly embeddings: VitEmbeddings;
-  /** One after the other. */
+  /** The blocks, in order. */
   readonly blocks: readonly Block[];
-  /** After the last block. */
+  /** The norm after the last block. */
   readonly norm: Layer;
   /** [B, D] -> [B, L] */
   classifier: Layer;
   readonly #dropout: Dropout;
 
-  /** A model with parameters from `source`. @throws {Error} if the source has not what the description wants */
+  /** A model with parameters from `source`. @throws {Error} if the source lacks one of the requested shape */
   constructor(description: VitDescription, { source, form }: {
     readonly source: ParameterSource;
     readonly form: CheckpointForm;
@@ -110,14 +110,14 @@ export class VitClassifier extends PretrainedModel<VitInput> {
   }
 }
 
-/** Images as sequences. */
+/** Turns images into sequences. */
 export class VitEmbeddings extends Module<FloatTensor> {
   readonly #description: VitDescription;
-  /** [1, 1, D] */
+  /** The class token [1, 1, D] */
   readonly classToken: Parameter;
-  /** [1, 1 + h w, D] */
+  /** The position embeddings [1, 1 + h w, D] */
   readonly positions: Parameter;
-  /** Makes features of patches. */
+  /** The linear layer of patches. */
   readonly patches: PatchKernel;
 
   /** Embeddings with parameters from `make`. */
@@ -147,11 +147,11 @@ export class VitEmbeddings extends Module<FloatTensor> {
     }
     const batch = pixels.shape[0];
     const patches = await this.patches.forward(toPatches(pixels, patchSize));
-    // The one row of a table, for every image.
+    // The class token is the one row of a table, looked up for every image.
     const table = reshape(this.classToken, [1, width]);
     const first = embeddingAt(table, new Uint32Array(batch), { shape: [batch, 1] });
     const sequence = concat([first, patches], { dim: 1 });
-    // A sequence as one row, as all get the same positions.
+    // A sequence as one row, as all sequences get the same positions.
     const rows = reshape(sequence, [batch, this.positions.length]);
     return reshape(addBias(rows, reshape(this.positions, [this.positions.length])), sequence.shape);
   }
@@ -185,21 +185,21 @@ export class PatchKernel extends Module<FloatTensor> {
   }
 }
 
-/** Rows and columns of patches. */
+/** Number of rows and columns of patches. */
 function gridOf(
   { imageSize, patchSize }: Pick<VitDescription, "imageSize" | "patchSize">,
 ): readonly [number, number] {
   return [Math.floor(imageSize[0] / patchSize[0]), Math.floor(imageSize[1] / patchSize[1])];
 }
 
-/** [B, C, h p + ..., w q + ...] -> [B, h w, C p q], a patch's elements as they lie in a kernel. */
+/** [B, C, h p + ..., w q + ...] -> [B, h w, C p q], with a patch's elements in the order of a kernel. */
 function toPatches(pixels: FloatTensor, patchSize: readonly [number, number]): Tensor {
   const [batch, channels, height, width] = pixels.shape;
   const [p, q] = patchSize;
   const [h, w] = gridOf({ imageSize: [height, width], patchSize });
   const rows = h * p === height ? pixels : slice(pixels, { dim: 2, begin: 0, end: h * p });
   const whole = w * q === width ? rows : slice(rows, { dim: 3, begin: 0, end: w * q });
-  // Six dims, four at a time: first each patch becomes one piece, then the channels of a patch come together.
+  // Six dims, of which permute() takes four at a time: first the elements of each patch become adjacent, then its channels.
   const inPieces = permute(reshape(whole, [batch * channels * h, p, w, q]), [0, 2, 1, 3]);
   const ofChannels = reshape(inPieces, [batch, channels, h * w, p * q]);
   return reshape(permute(ofChannels, [0, 2, 1, 3]), [batch, h * w, channels * p * q]);

@@ -100,7 +100,7 @@ Deno.test("generate() refuses options out of range", async () => {
     const all = { device, maxNewTokens: 1, ...options };
     await assert.rejects(generate(new Counting(), text, all), { name: "RangeError", message });
   };
-  await refuses([], {}, /a text to go on with, got no token/);
+  await refuses([], {}, /a text to continue, got no tokens/);
   await refuses([1], { maxNewTokens: -1 }, /maxNewTokens to be an integer from 0, got -1/);
   await refuses([1], { context: 0 }, /context to be an integer from 1, got 0/);
   const sampling = { temperature: 1, random: random() };

@@ -1,4 +1,4 @@
-// Activations by the names that transformers gives them (ACT2FN). Names of one function computed in different ways are one.
+// Activations by the names of transformers (ACT2FN). Different implementations of one function are one activation here.
 
 import * as v from "valibot";
 import { geluTanh, relu, silu, tanh } from "../../ops/activation.ts";
@@ -22,12 +22,12 @@ const activations = {
   tanh,
 } as const satisfies Readonly<Record<string, Activation>>;
 
-/** A setting that names an activation. */
+/** The schema of a setting that names an activation. */
 export const activationName = v.picklist(
   Object.keys(activations) as (keyof typeof activations)[],
 );
 
-/** The activation of that name. */
+/** The activation with that name. */
 export function activationCalled(name: keyof typeof activations): Activation {
   return activations[name];
 }

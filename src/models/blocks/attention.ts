@@ -1,12 +1,11 @@
-// Attention of a sequence to itself or another: x [B, T, D] -> [B, T, D], with H heads of F features and K heads of keys and
-// values.
+// Self-attention and cross-attention: x [B, T, D] -> [B, T, D], with H heads of F features and K heads of keys and values.
 //
 //   q [B, T, H, F] = layer of x;  k and v [B, S, K, F] = layers of the source: x, or an encoder's output
-//   q and k are normed and turned, where that is wanted
-//   y = output(attention(q, k, v))                            heads one after the other in the last dim
+//   q and k are normalized and rotated, if the description says so
+//   y = output(attention(q, k, v))                            heads are concatenated in the last dim
 //
-// In training the softmax's weights may be dropped. The number of heads is read off the layers' outputs, so that layers which hold some of the heads only (tensor parallelism)
-// take the places of whole ones.
+// In training, weights of the softmax may be dropped. The number of heads follows from the layers' outputs, so layers that hold only
+// some of the heads (tensor parallelism) can replace whole ones.
 
 import type { Dropout, DropoutMasks } from "../../nn/dropout.ts";
 import { inputPartOf } from "../../nn/parallel/input_part.ts";
@@ -19,43 +18,43 @@ import { slice } from "../../ops/slice.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { AttentionDescription } from "./block_description.ts";
 
-/** What attends to what. */
+/** Input of {@linkcode Attention}. */
 export interface AttentionInput {
   /** [B, T, D] */
   readonly x: Tensor;
-  /** [B, S, D]: what is attended to. Default: x. */
+  /** [B, S, D]: the input of keys and values. Default: x. */
   readonly source?: Tensor | undefined;
   /** [B, S], 1 for real tokens of the source and 0 for padding. Default: all are real. */
   readonly mask?: Tensor<"u32"> | undefined;
-  /** Turns of queries and keys; undefined where positions are known otherwise. */
+  /** Rotation angles of queries and keys; undefined for other encodings of positions. */
   readonly angles?: RotaryAngles | undefined;
-  /** [H, T + S - 1]: added to the score of query t and key s at s - t + T - 1. Default: nothing is. */
+  /** [H, T + S - 1]: added to the score of query t and key s at s - t + T - 1. Default: no bias. */
   readonly bias?: Tensor | undefined;
-  /** What is dropped, in training. Default: nothing is. */
+  /** Masks of dropout, in training. Default: nothing is dropped. */
   readonly dropout?: DropoutMasks | undefined;
 }
 
-/** Attention of every token to those that it sees. */
+/** Multi-head attention with its linear layers. */
 export class Attention extends Module<AttentionInput> {
-  /** What it was made from. */
+  /** Its configuration. */
   readonly description: AttentionDescription;
-  /** x -> queries, keys and values one after the other, where one layer gives all three. */
+  /** x -> queries, keys and values, if one layer computes all three. */
   qkv?: Layer;
-  /** x -> queries, where they have a layer of their own. */
+  /** x -> queries, otherwise. */
   query?: Layer;
-  /** Source -> keys. */
+  /** Source -> keys, otherwise. */
   key?: Layer;
-  /** Source -> values. */
+  /** Source -> values, otherwise. */
   value?: Layer;
-  /** Of each head of queries, where there is one. */
+  /** The norm of each head of queries, if there is one. */
   queryNorm?: Layer;
-  /** Of each head of keys. */
+  /** The norm of each head of keys, if there is one. */
   keyNorm?: Layer;
-  /** All heads -> [B, T, D] */
+  /** The output layer: all heads -> [B, T, D] */
   output: Layer;
   readonly #dropout: Dropout | undefined;
 
-  /** For blocks of D features. */
+  /** Attention for blocks of D features. */
   constructor(make: LayerMaker, { width, description }: {
     readonly width: number;
     readonly description: AttentionDescription;
@@ -130,7 +129,7 @@ export class Attention extends Module<AttentionInput> {
     );
   }
 
-  /** What is dropped of the weights of `heads` heads, by their place among those of all ranks. */
+  /** The mask of the weights of `heads` heads, by their indices among those of all ranks. */
   #dropped(masks: DropoutMasks | undefined, heads: number): AttentionDropout | undefined {
     const drawn = this.#dropout?.draw(masks);
     if (drawn === undefined) return undefined;

@@ -1,10 +1,10 @@
-// One block, x [B, T, D] -> [B, T, D], with its norms before or after:
+// A transformer block, x [B, T, D] -> [B, T, D], with its norms before or after:
 //
 //   before   x <- x + attention(norm x);   x <- x + cross(norm x, source);   x <- x + mlp(norm x)      (GPT-2, ViT, T5)
 //   after    x <- norm(x + attention x);   x <- norm(x + cross(x, source));  x <- norm(x + mlp x)      (BERT)
 //
-// In training what a part gives may be dropped before it is added. The middle part is for a decoder that sees an encoder's
-// output (Vaswani et al. 2017).
+// In training, the output of each part may be dropped before it is added. The middle part, cross-attention, is for a decoder with an
+// encoder (Vaswani et al. 2017).
 
 import type { Dropout } from "../../nn/dropout.ts";
 import type { LayerMaker } from "../../nn/layer_maker.ts";
@@ -16,40 +16,40 @@ import { Attention, type AttentionInput } from "./attention.ts";
 import type { BlockDescription, NormDescription } from "./block_description.ts";
 import { Mlp } from "./mlp.ts";
 
-/** What a block is given. */
+/** Input of a {@linkcode Block}. */
 export interface BlockInput extends Omit<AttentionInput, "source"> {
-  /** An encoder's output [B, S, D] and its mask [B, S], for a block with cross attention. */
+  /** An encoder's output [B, S, D] and its mask [B, S], for a block with cross-attention. */
   readonly encoded?: {
     readonly x: Tensor;
     readonly mask?: Tensor<"u32"> | undefined;
   } | undefined;
 }
 
-/** What differs between blocks. */
+/** The configuration of a block. */
 export interface BlockOptions extends BlockDescription {
   /** D */
   readonly width: number;
   /** Every norm. */
   readonly norm: NormDescription;
-  /** Whether norms stand before what is added, or after the sum. */
+  /** Whether norms come before each part (pre-norm), or after the residual sum (post-norm). */
   readonly normPlace: "before" | "after";
 }
 
-/** Attention and an MLP, each added to what it sees. */
+/** A transformer block: attention and an MLP, each with a residual connection. */
 export class Block extends Module<BlockInput> {
-  /** Of what attention sees, or of what it was added to. */
+  /** The norm of self-attention's input, or of its residual sum. */
   readonly attentionNorm: Layer;
-  /** Looks at the tokens of the sequence. */
+  /** Self-attention. */
   readonly attention: Attention;
-  /** Of what cross attention sees, or of what it was added to. */
+  /** The norm of cross-attention's input, or of its residual sum. */
   readonly crossNorm?: Layer;
-  /** Looks at the tokens of another sequence, in a decoder that sees an encoder's output. */
+  /** Cross-attention to an encoder's output. */
   readonly crossAttention?: Attention;
-  /** Of what the MLP sees, or of what it was added to. */
+  /** The norm of the MLP's input, or of its residual sum. */
   readonly mlpNorm: Layer;
-  /** Looks at every token alone. */
+  /** The MLP. */
   readonly mlp: Mlp;
-  /** Whether backward computes again what lies within, instead of keeping it. */
+  /** Whether backward computes the activations within the block again, instead of keeping them. */
   recomputed = false;
   readonly #normPlace: "before" | "after";
   readonly #dropouts: {
@@ -115,14 +115,14 @@ export class Block extends Module<BlockInput> {
     );
   }
 
-  /** `x` and what `part` makes of it, with `norm` where this block has it. */
+  /** The residual sum of `x` and `part`, with `norm` before or after. */
   async #add(x: Tensor, norm: Layer, part: (x: Tensor) => Promise<Tensor>): Promise<Tensor> {
     if (this.#normPlace === "before") return add(x, await part(await norm.forward(x)));
     return await norm.forward(add(x, await part(x)));
   }
 }
 
-/** A norm of `width` features, to be kept in the field `name`. */
+/** A norm of `width` features, to be assigned to the field `name`. */
 export function makeNorm(make: LayerMaker, { name, width, norm }: {
   readonly name: string;
   readonly width: number;

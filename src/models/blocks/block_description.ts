@@ -1,4 +1,4 @@
-// What differs between blocks of different models. A family reads its config into one.
+// The configuration of a block: all that differs between models, which families make from config.json.
 
 import type { Activation } from "./activations.ts";
 
@@ -6,68 +6,68 @@ import type { Activation } from "./activations.ts";
 export interface NormDescription {
   /** LayerNorm or RmsNorm. */
   readonly kind: "layer" | "rms";
-  /** Added to what the root is taken of. */
+  /** Added under the square root. */
   readonly eps: number;
 }
 
-/** Attention and MLP, each with its norm. */
+/** The configuration of attention and MLP. */
 export interface BlockDescription {
-  /** What looks at other tokens. */
+  /** Self-attention. */
   readonly attention: AttentionDescription;
-  /** What looks at another sequence, between the two. Default: nothing does. */
+  /** Cross-attention, between self-attention and MLP. Default: there is none. */
   readonly crossAttention?: AttentionDescription;
-  /** What looks at every token alone. */
+  /** The MLP. */
   readonly mlp: MlpDescription;
-  /** In training, how likely features are dropped before they are added to what the part saw. Default: they never are. */
+  /** In training, the probability of dropping features of each part's output. Default: no dropout. */
   readonly dropout?: number;
 }
 
-/** Attention of a sequence to itself or to another. */
+/** The configuration of attention. */
 export interface AttentionDescription {
-  /** Whether a query sees the keys after it too. Default: causal, it does not. */
+  /** Whether a query also attends to the keys after it. Default: causal, it does not. */
   readonly visible?: "causal" | "all";
   /** H: heads of queries. */
   readonly numHeads: number;
-  /** Heads of keys and values; H is a multiple of it. */
+  /** K: heads of keys and values, a divisor of H. */
   readonly numKeyHeads: number;
   /** Features of a head. */
   readonly headWidth: number;
-  /** Queries, keys and values from three layers, or from one whose output holds them one after the other. */
+  /** Whether queries, keys and values come from three layers, or from one that computes all three. */
   readonly projections: "separate" | "fused";
-  /** How weights are stored. */
+  /** Layout of the weights: [out, in] or [in, out]. */
   readonly storage: "outIn" | "inOut";
-  /** Do the layers of queries, keys and values have biases? */
+  /** Whether the layers of queries, keys and values have biases. */
   readonly inputBias: boolean;
-  /** Does the output layer have one? */
+  /** Whether the output layer has a bias. */
   readonly outputBias: boolean;
-  /** Is there an RMS norm of each head of queries and keys, before they are turned? Its eps. */
+  /** The eps of an RMS norm of each head of queries and keys, before they are rotated; undefined if there is none. */
   readonly headNormEps: number | undefined;
-  /** A query sees its own key and `window` - 1 before it; undefined for all before it. */
+  /** A query attends to its own key and the `window` - 1 before it; undefined for all before it. */
   readonly window: number | undefined;
-  /** Scores are multiplied by it. */
+  /** Factor of scores. */
   readonly scale: number;
   /** Standard deviation of initial weights of the layer of queries. Default: that of the model. */
   readonly queryDeviation?: number;
   /** Standard deviation of initial weights of the output layer. */
   readonly outputDeviation: number;
-  /** In training, how likely weights of a softmax are dropped. Default: they never are. */
+  /** In training, the probability of dropping weights of the softmax. Default: no dropout. */
   readonly dropout?: number;
 }
 
-/** Two layers with an activation between; gated: down(activation(gate x) * up x). */
+/** The configuration of an MLP: two layers with an activation, or gated: down(activation(gate x) * up x). */
 export interface MlpDescription {
   /** Two layers, or three. */
   readonly kind: "plain" | "gated";
-  /** Features between. */
+  /** Number of hidden features. */
   readonly width: number;
-  /** f, of every element between. */
+  /** f, of every hidden element. */
   readonly activation: Activation;
-  /** Do its layers have biases? */
+  /** Whether its layers have biases. */
   readonly bias: boolean;
-  /** How weights are stored. */
+  /** Layout of the weights: [out, in] or [in, out]. */
   readonly storage: "outIn" | "inOut";
   /** Standard deviation of initial weights of the output layer. */
   readonly outputDeviation: number;
-  /** In training, how likely features between are dropped. Default: they never are. */
+  /** In training, the probability of dropping hidden features. Default: no dropout. */
   readonly dropout?: number;
 }

@@ -1,4 +1,4 @@
-// What stands first in a sequence and has seen all of it, as the class token: x [B, T, D] -> [B, D]
+// The features at the first position of a sequence, such as those of a class token: x [B, T, D] -> [B, D]
 
 import { reshape } from "../../ops/reshape.ts";
 import { slice } from "../../ops/slice.ts";

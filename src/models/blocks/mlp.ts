@@ -1,9 +1,9 @@
-// The feed-forward part of a block: x [..., D] -> [..., D] by way of F features.
+// The feed-forward network of a block: x [..., D] -> [..., D] with F hidden features.
 //
 //   plain   down(f(up x))
 //   gated   down(f(gate x) * up x)                       (Shazeer 2020, "GLU variants improve transformer")
 //
-// In training T5 drops some of the F features.
+// In training, T5 drops some of the hidden features.
 
 import type { Dropout, DropoutMasks } from "../../nn/dropout.ts";
 import { inputPartOf } from "../../nn/parallel/input_part.ts";
@@ -14,17 +14,17 @@ import type { FloatTensor, Tensor } from "../../tensor/tensor.ts";
 import type { Activation } from "./activations.ts";
 import type { MlpDescription } from "./block_description.ts";
 
-/** What an {@linkcode Mlp} is given. */
+/** Input of an {@linkcode Mlp}. */
 export interface MlpInput {
   /** [..., D] */
   readonly x: FloatTensor;
-  /** What is dropped, in training. Default: nothing is. */
+  /** Masks of dropout, in training. Default: nothing is dropped. */
   readonly dropout?: DropoutMasks | undefined;
 }
 
-/** Two or three layers that see every token alone. */
+/** Two or three linear layers, applied to every token on its own. */
 export class Mlp extends Module<MlpInput> {
-  /** D -> F features; undefined in a plain one. */
+  /** D -> F features; undefined unless it is gated. */
   gate?: Layer;
   /** D -> F features. */
   up: Layer;
@@ -34,7 +34,7 @@ export class Mlp extends Module<MlpInput> {
   readonly #dropout: Dropout | undefined;
   readonly #width: number;
 
-  /** For blocks of D features. */
+  /** An MLP for blocks of D features. */
   constructor(make: LayerMaker, { width, description }: {
     readonly width: number;
     readonly description: MlpDescription;
@@ -63,7 +63,7 @@ export class Mlp extends Module<MlpInput> {
     return await this.down.forward(this.#dropped(inner, dropout));
   }
 
-  /** Features are dropped by their place among those of all ranks. */
+  /** Drops features by their indices among those of all ranks. */
   #dropped(x: Tensor, masks: DropoutMasks | undefined): Tensor {
     if (this.#dropout === undefined || masks === undefined) return x;
     const part = inputPartOf(this.down);

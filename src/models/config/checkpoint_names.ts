@@ -1,20 +1,20 @@
-// Which tensor of a checkpoint is which parameter: a table from the path of a module to its name in transformers, where `*`
-// stands for the number of a block, and the last word (`weight`, `bias`) is the same in both. A parameter that belongs to no
-// layer stands there with its whole name.
+// The names of parameters in checkpoints: a table from the path of a module to its name in transformers, where `*` stands for the
+// number of a block, and the last word (`weight`, `bias`) is the same in both. A parameter that belongs to no layer has an entry with
+// its whole name.
 //
 //   "blocks.*.attention.qkv": "transformer.h.*.attn.c_attn"        blocks.3.attention.qkv.bias -> transformer.h.3.attn.c_attn.bias
 
-/** How a family names its tensors. */
+/** The names of tensors in the files of a family. */
 export interface CheckpointNames {
   /** From the path of a module, or of a parameter, to its name in the file. */
   readonly modules: Readonly<Record<string, string>>;
-  /** Files of a model without its head leave this out at the beginning of names. */
+  /** A prefix of names that files of a model without its head lack. */
   readonly basePrefix?: string;
-  /** Ends of names, and what older files have instead. */
+  /** Endings of names, and the endings that older files have instead. */
   readonly olderEndings?: Readonly<Record<string, string>>;
-  /** Tensors that files hold and no model needs, such as masks that old versions saved. */
+  /** Tensors that files may hold and the model does not need, such as masks of old versions. */
   readonly ignored?: readonly RegExp[];
-  /** Tensors that files may hold although the model shares another's memory: they must be equal. From one to the other. */
+  /** Tensors that files may hold although the model ties them to another; both must be equal. From one to the other. */
   readonly tied?: Readonly<Record<string, string>>;
 }
 

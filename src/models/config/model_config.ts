@@ -1,16 +1,15 @@
-// A model's config.json as transformers writes it: read with a schema per family, and kept as text, so that what is saved is
-// what was loaded.
+// A model's config.json as transformers writes it: read with a schema per family, and kept as text, so that it is saved as it was
+// loaded.
 //
-// transformers ignores keys that it does not know, and so does this; a known key with a value that is not supported is
-// refused by name.
+// As in transformers, unknown keys are ignored; a known key with an unsupported value is refused by name.
 
 import * as v from "valibot";
 
 /** The settings of one model. */
 export class ModelConfig {
-  /** What the file says. */
+  /** The text of the file. */
   readonly text: string;
-  /** The same, parsed. */
+  /** Its parsed settings. */
   readonly values: Readonly<Record<string, unknown>>;
   readonly #where: string;
 
@@ -26,7 +25,7 @@ export class ModelConfig {
   }
 
   /**
-   * The settings of `schema`, from all of them or from `values` that were made of them.
+   * Reads settings by `schema`, from all of them or from `values` that were derived from them.
    *
    * @throws {TypeError} naming the first that is missing, wrong or not supported.
    * @internal
@@ -43,11 +42,11 @@ export class ModelConfig {
     return new TypeError(`${this.#where}: ${message}`);
   }
 
-  /** The same config for weights that are stored as `dtype`, named as transformers names it; unchanged if it names none. */
+  /** The same config with another dtype of weights, by transformers' name; unchanged if it names none. */
   withDtype(dtype: "float32" | "float16" | "bfloat16"): ModelConfig {
     const key = ["dtype", "torch_dtype"].find((each) => typeof this.values[each] === "string");
     if (key === undefined || this.values[key] === dtype) return this;
-    // In the text, as Python tells 1.0 from 1 and JSON.stringify() does not.
+    // Replaced in the text, as JSON.stringify() does not keep Python's distinction of 1.0 and 1.
     const text = this.text.replace(new RegExp(`("${key}"\\s*:\\s*)"[^"]*"`), `$1"${dtype}"`);
     return new ModelConfig(text, { where: this.#where });
   }
@@ -78,7 +77,7 @@ export const count = v.pipe(v.number(), v.safeInteger("must be an integer"), v.m
 /** A number above 0. */
 export const positive = v.pipe(v.number(), v.finite("must be finite"), v.gtValue(0));
 
-/** How likely something is dropped. */
+/** A probability of dropout. */
 export const probability = v.pipe(
   v.number(),
   v.finite("must be finite"),
@@ -89,21 +88,21 @@ export const probability = v.pipe(
 /** An integer, which may be negative. */
 export const integer = v.pipe(v.number(), v.safeInteger("must be an integer"));
 
-/** A setting that may be null, and is if it is not given. */
+/** A setting that may be null, and is null if it is missing. */
 export function orNull<const Schema extends v.GenericSchema>(
   schema: Schema,
 ): v.NullishSchema<Schema, null> {
   return v.nullish(schema, null);
 }
 
-/** A yes or no, `otherwise` where it is not given. */
+/** A boolean, with `otherwise` as its default. */
 export function flag(
   otherwise: boolean,
 ): v.OptionalSchema<v.BooleanSchema<undefined>, boolean> {
   return v.optional(v.boolean(), otherwise);
 }
 
-/** A setting that is supported with one value only, which is also the default. */
+/** A setting of which only one value is supported, which is also the default. */
 export function only<const Value extends boolean | number | string>(
   value: Value,
 ): v.OptionalSchema<v.LiteralSchema<Value, undefined>, Value> {

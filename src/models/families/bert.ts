@@ -1,4 +1,4 @@
-// BERT (Devlin et al. 2018) with its heads for hidden tokens and for classes of texts.
+// BERT (Devlin et al. 2018) with heads for masked language modelling and for text classification.
 
 import * as v from "valibot";
 import { activationCalled, activationName } from "../blocks/activations.ts";
@@ -16,13 +16,13 @@ import {
 } from "../config/model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
 import { readClasses } from "./classes.ts";
-import { paddingOf } from "./llama.ts";
+import { readPadding } from "./padding.ts";
 
 /** `BertForMaskedLM` */
 export const bertMaskedLm: Architecture = {
   name: "BertForMaskedLM",
   modelType: "bert",
-  plan(config) {
+  fromConfig(config) {
     const description = describe(config);
     const { tie_word_embeddings: tied, hidden_act: activation } = config.read(settings);
     const names = tied ? tiedNames : untiedNames;
@@ -35,7 +35,7 @@ export const bertMaskedLm: Architecture = {
 export const bertClassifier: Architecture = {
   name: "BertForSequenceClassification",
   modelType: "bert",
-  plan(config) {
+  fromConfig(config) {
     const description = describe(config);
     const { classifier_dropout: own, hidden_dropout_prob: hidden } = config.read(settings);
     const dropout = own ?? hidden;
@@ -63,7 +63,7 @@ const encoderNames: CheckpointNames = {
     "encoder.blocks.*.mlpNorm": "bert.encoder.layer.*.output.LayerNorm",
   },
   basePrefix: "bert.",
-  // The first files have the names of the first implementation, in TensorFlow.
+  // The first files have the names of the original implementation, in TensorFlow.
   olderEndings: {
     "LayerNorm.weight": "LayerNorm.gamma",
     "LayerNorm.bias": "LayerNorm.beta",
@@ -78,7 +78,7 @@ const maskedLmNames: CheckpointNames = {
     "transform": "cls.predictions.transform.dense",
     "norm": "cls.predictions.transform.LayerNorm",
   },
-  // What else the first models were trained for: which text follows another.
+  // Heads of next sentence prediction, which the first models were also trained for.
   ignored: [...encoderNames.ignored!, /^bert\.pooler\./, /^cls\.seq_relationship\./],
 };
 
@@ -144,7 +144,7 @@ function describe(config: ModelConfig): BertDescription {
     tokens: {
       count: vocabulary,
       width,
-      padding: paddingOf(config, { ...given, vocabulary }),
+      padding: readPadding(config, { ...given, vocabulary }),
     },
     numPositions: given.max_position_embeddings,
     numTokenTypes: given.type_vocab_size,

@@ -1,4 +1,4 @@
-// What the configs of classifiers have in common: how many classes there are, and what their labels are.
+// Settings that the configs of all classifiers have: the number of classes, and the kind of labels.
 
 import * as v from "valibot";
 import type { ProblemType } from "../losses/classification_loss.ts";
@@ -7,11 +7,11 @@ import { count, type ModelConfig, orNull } from "../config/model_config.ts";
 /** The classes of a classifier. */
 export interface Classes {
   readonly numClasses: number;
-  /** What labels are; undefined where the config leaves it to the labels of the first batch. */
+  /** The kind of labels; undefined if it follows from the labels of the first batch. */
   readonly problemType: ProblemType | undefined;
 }
 
-/** The classes that a config names, or else counts: two if it does neither, as in transformers. */
+/** The classes that a config names, or their number: two if it gives neither, as in transformers. */
 export function readClasses(config: ModelConfig): Classes {
   const { id2label: labels, num_labels: number, problem_type: problemType } = config.read(settings);
   const named = Object.keys(labels ?? {}).length;

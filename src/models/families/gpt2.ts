@@ -1,5 +1,5 @@
-// GPT-2 (Radford et al. 2019): learned positions, layer norms before, one layer for queries, keys and values, weights stored
-// [in, out], a tied head.
+// GPT-2 (Radford et al. 2019): learned positions, layer norms before each part, one layer for queries, keys and values, weights stored
+// as [in, out], a tied head.
 
 import * as v from "valibot";
 import { activationCalled, activationName } from "../blocks/activations.ts";
@@ -22,7 +22,7 @@ import type { Architecture } from "../pretrained_model.ts";
 export const gpt2: Architecture = {
   name: "GPT2LMHeadModel",
   modelType: "gpt2",
-  plan(config) {
+  fromConfig(config) {
     const description = describe(config);
     return {
       names,
@@ -76,7 +76,7 @@ function describe(config: ModelConfig): DecoderDescription {
     throw config.error(`n_embd must be a multiple of n_head, got ${width} and ${numHeads}`);
   }
   const headWidth = width / numHeads;
-  // What is added to the trunk starts smaller, the more blocks there are.
+  // Layers whose outputs are added to the residual stream start smaller, the more blocks there are.
   const outputDeviation = deviation / Math.sqrt(2 * numBlocks);
   const block = (index: number): BlockDescription => ({
     attention: {

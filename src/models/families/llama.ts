@@ -1,5 +1,5 @@
-// Llama (Touvron et al. 2023; Llama 3, 2024): rotary positions, RMS norms before, fewer heads of keys than of queries, gated
-// MLPs. Mistral and Qwen are the same with other settings, and read theirs with what stands here.
+// Llama (Touvron et al. 2023; Llama 3, 2024): rotary positions, RMS norms before each part, fewer heads of keys than of queries, gated
+// MLPs. Mistral and Qwen are variants of it, and use this file's functions.
 
 import * as v from "valibot";
 import { activationCalled, activationName } from "../blocks/activations.ts";
@@ -15,17 +15,18 @@ import {
   positive,
   probability,
 } from "../config/model_config.ts";
-import type { Architecture, ModelPlan } from "../pretrained_model.ts";
+import type { Architecture, ModelBuilder } from "../pretrained_model.ts";
+import { readPadding } from "./padding.ts";
 import { readRotary } from "../positions/rotary_frequencies.ts";
 
 /** `LlamaForCausalLM` */
 export const llama: Architecture = {
   name: "LlamaForCausalLM",
   modelType: "llama",
-  plan(config) {
+  fromConfig(config) {
     const sizes = config.read(llamaSizes({ vocabulary: 32000, inner: 11008, positions: 2048 }));
     const { attention_bias: attentionBias, mlp_bias: mlpBias } = config.read(biases);
-    return planLikeLlama(config, sizes, {
+    return llamaVariant(config, sizes, {
       inputBias: attentionBias,
       outputBias: attentionBias,
       mlpBias,
@@ -37,15 +38,15 @@ export const llama: Architecture = {
 
 const biases = v.object({ attention_bias: flag(false), mlp_bias: flag(false) });
 
-/** Settings that all families like Llama have; what differs are the values of those that are not given. */
+/** The schema of settings that all variants of Llama have, with the variant's defaults. */
 export function llamaSizes(
   { vocabulary, inner, positions, keyHeads, headWidth }: {
     readonly vocabulary: number;
     readonly inner: number;
     readonly positions: number;
-    /** Default: as many as heads of queries. */
+    /** Default: the number of heads of queries. */
     readonly keyHeads?: number;
-    /** Default: features over heads. */
+    /** Default: features divided by heads. */
     readonly headWidth?: number;
   },
 ) {
@@ -67,27 +68,27 @@ export function llamaSizes(
   });
 }
 
-/** Those settings. */
+/** The settings of {@linkcode llamaSizes}. */
 export type LlamaSizes = v.InferOutput<ReturnType<typeof llamaSizes>>;
 
-/** What differs between families like Llama. */
-export interface LlamaDifferences {
-  /** Of queries, keys and values. */
+/** What differs between variants of Llama. */
+export interface LlamaVariant {
+  /** Whether queries, keys and values have biases. */
   readonly inputBias: boolean;
   readonly outputBias: boolean;
   readonly mlpBias: boolean;
-  /** Norms of each head of queries and keys. */
+  /** Whether each head of queries and keys has a norm. */
   readonly hasHeadNorms: boolean;
-  /** How far back block `index` sees; undefined for all. */
+  /** The sliding window of block `index`; undefined for none. */
   readonly windowOf: (index: number) => number | undefined;
 }
 
-/** A decoder of those settings. @throws {TypeError} naming settings that contradict each other */
-export function planLikeLlama(
+/** Makes a variant of Llama. @throws {TypeError} naming settings that contradict each other */
+export function llamaVariant(
   config: ModelConfig,
   sizes: LlamaSizes,
-  differences: LlamaDifferences,
-): ModelPlan {
+  differences: LlamaVariant,
+): ModelBuilder {
   const description = describe(config, sizes, differences);
   const names = differences.hasHeadNorms ? namesWithHeadNorms : plainNames;
   return {
@@ -99,7 +100,7 @@ export function planLikeLlama(
 function describe(
   config: ModelConfig,
   sizes: LlamaSizes,
-  { inputBias, outputBias, mlpBias, hasHeadNorms, windowOf }: LlamaDifferences,
+  { inputBias, outputBias, mlpBias, hasHeadNorms, windowOf }: LlamaVariant,
 ): DecoderDescription {
   const { vocab_size: vocabulary, hidden_size: width, num_attention_heads: numHeads } = sizes;
   const { rms_norm_eps: eps, initializer_range: deviation } = sizes;
@@ -111,7 +112,7 @@ function describe(
     );
   }
   return {
-    tokens: { count: vocabulary, width, padding: paddingOf(config, { ...sizes, vocabulary }) },
+    tokens: { count: vocabulary, width, padding: readPadding(config, { ...sizes, vocabulary }) },
     positions: {
       kind: "rotary",
       settings: readRotary(config, { headWidth, maxPositions: sizes.max_position_embeddings }),
@@ -148,21 +149,6 @@ function describe(
     }),
     tied: sizes.tie_word_embeddings,
   };
-}
-
-/** The token whose lookup learns nothing; a negative one counts from the end of the vocabulary. */
-export function paddingOf(
-  config: ModelConfig,
-  { pad_token_id: token, vocabulary }: {
-    readonly pad_token_id: number | null;
-    readonly vocabulary: number;
-  },
-): number | undefined {
-  if (token === null) return undefined;
-  if (token < -vocabulary || token >= vocabulary) {
-    throw config.error(`pad_token_id must be within the vocabulary of ${vocabulary}, got ${token}`);
-  }
-  return token < 0 ? vocabulary + token : token;
 }
 
 const plainNames: CheckpointNames = {

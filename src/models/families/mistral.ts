@@ -1,20 +1,20 @@
-// Mistral (Jiang et al. 2023): Llama whose every block sees a sliding window only.
+// Mistral (Jiang et al. 2023): Llama with a sliding window in every block.
 
 import * as v from "valibot";
 import { count } from "../config/model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
-import { llamaSizes, planLikeLlama } from "./llama.ts";
+import { llamaSizes, llamaVariant } from "./llama.ts";
 
 /** `MistralForCausalLM` */
 export const mistral: Architecture = {
   name: "MistralForCausalLM",
   modelType: "mistral",
-  plan(config) {
+  fromConfig(config) {
     const sizes = config.read(
       llamaSizes({ vocabulary: 32000, inner: 14336, positions: 4096 * 32, keyHeads: 8 }),
     );
     const { sliding_window: window } = config.read(windows);
-    return planLikeLlama(config, sizes, {
+    return llamaVariant(config, sizes, {
       inputBias: false,
       outputBias: false,
       mlpBias: false,

@@ -1,5 +1,5 @@
-// OPT (Zhang et al. 2022): GPT-3's shape. Learned positions that count real tokens only and begin at row 2, layer norms before
-// or (350M) after, embeddings that may be narrower than blocks (350M too), a tied head.
+// OPT (Zhang et al. 2022): GPT-3's architecture. Learned positions that count real tokens only and begin at row 2, layer norms before
+// or (350M) after each part, embeddings that may have fewer features than blocks (350M too), a tied head.
 
 import * as v from "valibot";
 import { activationCalled, activationName } from "../blocks/activations.ts";
@@ -17,13 +17,13 @@ import {
   probability,
 } from "../config/model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
-import { paddingOf } from "./llama.ts";
+import { readPadding } from "./padding.ts";
 
 /** `OPTForCausalLM` */
 export const opt: Architecture = {
   name: "OPTForCausalLM",
   modelType: "opt",
-  plan(config) {
+  fromConfig(config) {
     const description = describe(config);
     return {
       names,
@@ -68,7 +68,7 @@ const settings = v.object({
   pad_token_id: v.optional(v.nullable(integer), 1),
   dropout: v.optional(probability, 0.1),
   attention_dropout: v.optional(probability, 0),
-  // Whole blocks that are left out in training.
+  // Dropping whole blocks in training.
   layerdrop: only(0),
   enable_bias: flag(true),
   layer_norm_elementwise_affine: only(true),
@@ -92,7 +92,7 @@ function describe(config: ModelConfig): DecoderDescription {
     tokens: {
       count: vocabulary,
       width: given.word_embed_proj_dim ?? width,
-      padding: paddingOf(config, { ...given, vocabulary }),
+      padding: readPadding(config, { ...given, vocabulary }),
     },
     positions: {
       kind: "learned",

@@ -1,19 +1,19 @@
-// Qwen2 (Yang et al. 2024): Llama with biases of queries, keys and values; some blocks may see a sliding window only.
+// Qwen2 (Yang et al. 2024): Llama with biases of queries, keys and values; some blocks may have a sliding window.
 
 import * as v from "valibot";
 import { count, flag, integer, type ModelConfig, orNull } from "../config/model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
-import { llamaSizes, planLikeLlama } from "./llama.ts";
+import { llamaSizes, llamaVariant } from "./llama.ts";
 
 /** `Qwen2ForCausalLM` */
 export const qwen2: Architecture = {
   name: "Qwen2ForCausalLM",
   modelType: "qwen2",
-  plan(config) {
+  fromConfig(config) {
     const sizes = config.read(
       llamaSizes({ vocabulary: 151936, inner: 22016, positions: 32768, keyHeads: 32 }),
     );
-    return planLikeLlama(config, sizes, {
+    return llamaVariant(config, sizes, {
       inputBias: true,
       outputBias: false,
       mlpBias: false,
@@ -24,9 +24,9 @@ export const qwen2: Architecture = {
 };
 
 /**
- * How far back each block sees: `sliding_window` where `layer_types` say so; without them, from block `max_window_layers` on.
+ * The sliding window of each block: `sliding_window` where `layer_types` say so; without them, from block `max_window_layers` on.
  *
- * @throws {TypeError} if a setting is wrong, or there are not as many types as blocks.
+ * @throws {TypeError} if a setting is wrong, or the number of types is not that of blocks.
  */
 export function readWindows(
   config: ModelConfig,

@@ -1,16 +1,16 @@
-// Qwen3 (Yang et al. 2025): Llama with an RMS norm of every head of queries and keys, before they turn.
+// Qwen3 (Yang et al. 2025): Llama with an RMS norm of every head of queries and keys, before they are rotated.
 
 import * as v from "valibot";
 import { flag } from "../config/model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
-import { llamaSizes, planLikeLlama } from "./llama.ts";
+import { llamaSizes, llamaVariant } from "./llama.ts";
 import { readWindows } from "./qwen2.ts";
 
 /** `Qwen3ForCausalLM` */
 export const qwen3: Architecture = {
   name: "Qwen3ForCausalLM",
   modelType: "qwen3",
-  plan(config) {
+  fromConfig(config) {
     const sizes = config.read(
       llamaSizes({
         vocabulary: 151936,
@@ -21,7 +21,7 @@ export const qwen3: Architecture = {
       }),
     );
     const { attention_bias: bias } = config.read(v.object({ attention_bias: flag(false) }));
-    return planLikeLlama(config, sizes, {
+    return llamaVariant(config, sizes, {
       inputBias: bias,
       outputBias: bias,
       mlpBias: false,

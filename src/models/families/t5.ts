@@ -1,4 +1,4 @@
-// T5 (Raffel et al. 2020), and T5 1.1, Flan-T5 and ByT5, which gate their MLPs and have a head of their own.
+// T5 (Raffel et al. 2020), and T5 1.1, Flan-T5 and ByT5, which have gated MLPs and an untied head.
 
 import * as v from "valibot";
 import { activationCalled, activationName } from "../blocks/activations.ts";
@@ -16,7 +16,7 @@ import {
 import type { Architecture } from "../pretrained_model.ts";
 import type { ShiftTokens } from "../shift_right.ts";
 import { T5, type T5Description, type T5StackDescription } from "../t5.ts";
-import { paddingOf } from "./llama.ts";
+import { readPadding } from "./padding.ts";
 
 const HEAD = "lm_head.weight";
 const TOKENS = "shared.weight";
@@ -25,10 +25,10 @@ const TOKENS = "shared.weight";
 export const t5: Architecture = {
   name: "T5ForConditionalGeneration",
   modelType: "t5",
-  // Configs say that they are one whether they are or not.
-  twins: [HEAD, TOKENS],
-  plan(config, stored) {
-    const description = describe(config, { tied: stored?.twinsDiffer !== true });
+  // Configs say that they are tied whether they are or not.
+  mayBeTied: [HEAD, TOKENS],
+  fromConfig(config, stored) {
+    const description = describe(config, { tied: stored?.isUntied !== true });
     const names = namesOf(description);
     const options = { form: { config, names } };
     return { names, build: (source) => new T5(description, { source, ...options }) };
@@ -169,7 +169,7 @@ function describe(config: ModelConfig, { tied }: { readonly tied: boolean }): T5
   };
 }
 
-/** `relu`, or `gated-gelu`, which means the approximation by tanh. */
+/** `relu`, or `gated-gelu`, which means the tanh approximation. */
 function readMlp(
   config: ModelConfig,
   projection: string,
@@ -185,13 +185,13 @@ function readMlp(
   return { kind: parts.length === 2 ? "gated" : "plain", activation: activationCalled(name) };
 }
 
-/** The tokens that shift labels; undefined if the config does not name them. */
+/** The tokens for shifting labels; undefined if the config does not name them. */
 function readShift(
   config: ModelConfig,
   given: v.InferOutput<typeof settings>,
 ): ShiftTokens | undefined {
   const { decoder_start_token_id: start, vocab_size: vocabulary } = given;
-  const padding = paddingOf(config, { ...given, vocabulary });
+  const padding = readPadding(config, { ...given, vocabulary });
   if (start === null || padding === undefined) return undefined;
   if (start < 0 || start >= vocabulary) {
     throw config.error(

@@ -1,4 +1,4 @@
-// ViT (Dosovitskiy et al. 2020) with its head for classes of images.
+// ViT (Dosovitskiy et al. 2020) with a head for image classification.
 
 import * as v from "valibot";
 import { activationCalled, activationName } from "../blocks/activations.ts";
@@ -12,7 +12,7 @@ import { readClasses } from "./classes.ts";
 export const vitClassifier: Architecture = {
   name: "ViTForImageClassification",
   modelType: "vit",
-  plan(config) {
+  fromConfig(config) {
     const description = describe(config);
     const options = { form: { config, names } };
     return { names, build: (source) => new VitClassifier(description, { source, ...options }) };

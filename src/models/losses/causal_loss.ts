@@ -1,4 +1,4 @@
-// The loss of a model that guesses the next token: position t of a text is judged by the label at t + 1, the last one by none.
+// The loss of next-token prediction: the target of position t is the label at t + 1; the last position has none.
 //
 //   loss = mean over t < T - 1 with a label at t + 1 of  crossEntropy(logits[t], labels[t + 1])
 
@@ -8,8 +8,8 @@ import { formatShape } from "../../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../../tensor/tensor.ts";
 
 /**
- * Mean cross-entropy, in nats, of `logits` [B, T, V] against `labels` [B, T]: the tokens themselves, with `IGNORE_INDEX` where there
- * is no token to be guessed, as at padding. A tensor of shape [].
+ * Mean cross-entropy, in nats, of next-token prediction: `logits` [B, T, V] against `labels` [B, T], which are the tokens themselves,
+ * or `IGNORE_INDEX` where no token is to be predicted, as at padding. A tensor of shape [].
  *
  * @throws {RangeError} if the shapes do not fit, or a label is not under V.
  */
@@ -18,7 +18,7 @@ export function causalLoss(logits: FloatTensor, labels: Tensor<"u32">): Tensor {
   return crossEntropy(logits, targets, { ignored: IGNORE_INDEX });
 }
 
-/** For every position of `labels` [B, T] the label of the next one, `IGNORE_INDEX` at the last; the caller's to dispose of. */
+/** For every position of `labels` [B, T] the label of the next one, `IGNORE_INDEX` at the last; the caller disposes of it. */
 export function nextLabels(labels: Tensor<"u32">): Tensor<"u32"> {
   if (labels.shape.length !== 2) {
     throw new RangeError(`causalLoss() wants labels of [B, T], got ${formatShape(labels.shape)}`);

@@ -1,7 +1,7 @@
-// The losses of classifiers, logits z [B, C], as transformers chooses them:
+// The losses of classifiers with logits z [B, C], chosen as in transformers:
 //
 //   single_label_classification   mean over b of the cross-entropy of z[b, :] against class labels[b]
-//   multi_label_classification    mean over b, c of softplus(z) - z labels: each class is there or not, with a loss of its own
+//   multi_label_classification    mean over b, c of softplus(z) - z labels: a binary cross-entropy for each class
 //   regression                    mean over b, c of (z - labels)^2
 
 import { add } from "../../ops/add.ts";
@@ -15,7 +15,7 @@ import { concat } from "../../ops/slice.ts";
 import { formatShape, sameShape } from "../../tensor/shape.ts";
 import type { FloatTensor, Tensor } from "../../tensor/tensor.ts";
 
-/** What labels are, under the names of `problem_type` in config.json. */
+/** The kind of labels, by its name in config.json (`problem_type`). */
 export type ProblemType =
   | "single_label_classification"
   | "multi_label_classification"
@@ -23,16 +23,16 @@ export type ProblemType =
 
 /** Labels of one batch. */
 export interface ClassificationLabels {
-  /** Classes [B] of single labels; else numbers [B, C], or [B] where C is 1. */
+  /** Class indices [B] of single labels; otherwise numbers [B, C], or [B] if C is 1. */
   readonly labels: Tensor<"u32"> | FloatTensor;
-  /** Default: regression where C is 1; else single labels for classes, several for numbers. */
+  /** Default: regression if C is 1; otherwise single labels for class indices, multiple labels for numbers. */
   readonly problemType?: ProblemType | undefined;
 }
 
 /**
- * The loss of `logits` [B, C]: a tensor of shape []. Single labels that are `IGNORE_INDEX` do not count.
+ * The loss of `logits` [B, C]: a tensor of shape []. Single labels that are `IGNORE_INDEX` are ignored.
  *
- * @throws {TypeError} if the labels are numbers where classes are wanted, or classes where numbers are.
+ * @throws {TypeError} if the labels are numbers where class indices are needed, or the other way round.
  * @throws {RangeError} if the shapes do not fit, or a class is not under C.
  */
 export function classificationLoss(
@@ -61,7 +61,7 @@ export function meanSquaredError(x: FloatTensor, y: FloatTensor): Tensor {
 }
 
 /**
- * Mean of softplus(z) - z y for `logits` z and `labels` y from 0 to 1, in nats: a tensor of shape [].
+ * Binary cross-entropy: the mean of softplus(z) - z y for `logits` z and `labels` y from 0 to 1, in nats: a tensor of shape [].
  *
  * @throws {RangeError} if the shapes differ
  */
@@ -83,7 +83,7 @@ function isClasses(labels: Tensor<"u32"> | FloatTensor): labels is Tensor<"u32">
   return labels.dtype === "u32";
 }
 
-/** `labels` under the shape of `logits`. */
+/** `labels` with the shape of `logits`. */
 function fitting(labels: FloatTensor, logits: FloatTensor): FloatTensor {
   const { shape } = logits;
   if (sameShape(labels.shape, shape)) return labels;

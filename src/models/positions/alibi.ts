@@ -1,14 +1,14 @@
-// ALiBi (Press et al. 2021, "Train short, test long"): a score falls with distance, in every head at a slope of its own, and
-// no positions are needed.
+// ALiBi (Press et al. 2021, "Train short, test long"): scores decrease linearly with distance, with a slope for every head, instead of
+// position embeddings.
 //
 //   bias[h, s - t + T - 1] = -slope_h |s - t|
-//   slope_h = 2^(-8 (h + 1) / n),  h = 0 ... n - 1          n: the largest power of two that is not above H; the other heads
+//   slope_h = 2^(-8 (h + 1) / n),  h = 0 ... n - 1          n: the largest power of two that is at most H; the other heads
 //   slope_(n + i) = 2^(-8 (2 i + 1) / (2 n))                have every second slope of 2 n heads      (BLOOM, MPT)
 
 import type { Device } from "../../device/device.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 
-/** What {@linkcode alibiBias} is for. */
+/** Options of {@linkcode alibiBias}. */
 export interface AlibiOptions {
   /** H: heads of the model. */
   readonly heads: number;
@@ -16,15 +16,13 @@ export interface AlibiOptions {
   readonly queries: number;
   /** S. Default: T. */
   readonly keys?: number;
-  /** 8: the slope of the last of a power of two of heads is 2^-8. MPT's `alibi_bias_max`. Default: 8. */
+  /** The slope of the last head of a power of two is 2^-maxBias: MPT's `alibi_bias_max`. Default: 8. */
   readonly maxBias?: number;
-  /** Of the heads those that this rank has, from the first to one past the last. Default: all. */
+  /** The heads of this rank, from the first to one past the last. Default: all. */
   readonly own?: { readonly begin: number; readonly end: number };
 }
 
-/**
- * The slopes of `heads` heads. @throws {RangeError} if `heads` is no whole number from 1
- */
+/** The slopes of `heads` heads. @throws {RangeError} if `heads` is no integer from 1 */
 export function alibiSlopes(
   heads: number,
   { maxBias = 8 }: { readonly maxBias?: number } = {},
@@ -43,14 +41,9 @@ export function alibiSlopes(
 }
 
 /**
- * The bias that `attention()` adds to scores, [H, T + S - 1], a leaf of the caller's.
+ * The bias that `attention()` adds to scores, [H, T + S - 1], a leaf that the caller disposes of.
  *
- * ```ts
- * using bias = alibiBias(device, { heads: 12, queries: 128 });
- * const y = attention(q, k, v, { visible: "causal", bias });
- * ```
- *
- * @throws {RangeError} if there are no heads or no positions, or `own` are none of them.
+ * @throws {RangeError} if there are no heads or no positions, or `own` is out of range.
  */
 export function alibiBias(
   device: Device,

@@ -1,6 +1,6 @@
 // x [B, T, D] + table[offset + position, :],  table [offset + N, D]        N positions
 //
-// Positions are 0, 1, 2 ..., whatever is padding; or, as in OPT, real tokens are counted, and padding stands at -1:
+// Positions are 0, 1, 2 ..., including padding; or, as in OPT, real tokens are counted, and padding has position -1:
 //
 //   position_t = mask_t (mask_0 + ... + mask_t) - 1
 
@@ -11,7 +11,7 @@ import { embeddingAt } from "../../ops/embedding.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
-/** What {@linkcode LearnedPositions} are given. */
+/** Input of {@linkcode LearnedPositions}. */
 export interface PositionedInput {
   /** [B, T, D] */
   readonly x: Tensor;
@@ -19,7 +19,7 @@ export interface PositionedInput {
   readonly mask?: Tensor<"u32"> | undefined;
 }
 
-/** Sizes of {@linkcode LearnedPositions}. */
+/** Options of {@linkcode LearnedPositions}. */
 export interface LearnedPositionsOptions {
   /** D */
   readonly width: number;
@@ -27,11 +27,11 @@ export interface LearnedPositionsOptions {
   readonly count: number;
   /** Rows before that of position 0. */
   readonly offset: number;
-  /** Which tokens move on to the next position. */
+  /** Whether positions count all tokens, or real tokens only. */
   readonly counted: "all" | "real";
 }
 
-/** A learned row of features for every position. */
+/** Adds a learned row of features for every position. */
 export class LearnedPositions extends Module<PositionedInput> {
   /** [offset + N, D] */
   readonly weight: Parameter;
@@ -54,7 +54,7 @@ export class LearnedPositions extends Module<PositionedInput> {
       const [batch, length] = x.shape;
       const { count, offset, counted } = this.#options;
       if (length > count) {
-        throw new RangeError(`The model knows ${count} positions, got a text of ${length} tokens`);
+        throw new RangeError(`The model has ${count} positions, got a text of ${length} tokens`);
       }
       const real = counted === "real" ? mask?.indices : undefined;
       const rows = new Uint32Array(batch * length);

@@ -1,25 +1,25 @@
-// T5's relative positions: what is added to the score of the query at t and the key at s depends on s - t only, and far
-// distances share a number, so that texts may be longer than any that was trained on (Raffel et al. 2020, section 2.1).
+// T5's relative positions: the bias of the score of the query at t and the key at s depends only on s - t, and large distances share a
+// bucket, so that texts may be longer than those in training (Raffel et al. 2020, section 2.1).
 //
 //   bucket of a distance d, of n buckets up to distance D, with e = floor(n / 2):
 //     d                                                         d < e
 //     min(n - 1, e + floor(log(d / e) / log(D / e) (n - e)))    else
 //
-// An encoder gives half of the buckets to keys after the query; for a decoder those count as distance 0, and are hidden.
+// An encoder uses half of the buckets for keys after the query; in a decoder those have distance 0, and are masked.
 
-/** How distances share buckets. */
+/** How distances are divided into buckets. */
 export interface RelativeBuckets {
-  /** Of all directions together. */
+  /** Number of buckets of both directions together. */
   readonly numBuckets: number;
-  /** From this distance on all share the last bucket. */
+  /** All larger distances share the last bucket. */
   readonly maxDistance: number;
-  /** Which keys a query sees: those after it too, or not. */
+  /** Whether a query also attends to the keys after it. */
   readonly visible: "all" | "causal";
 }
 
 /**
- * The buckets of the offsets s - t = 1 - T, ..., S - 1 of T queries and S keys: bucket i is that of s - t = i + 1 - T, as
- * the bias of `attention()` wants it.
+ * The buckets of the offsets s - t = 1 - T, ..., S - 1 of T queries and S keys, in the order of the bias of `attention()`: bucket i
+ * is that of s - t = i + 1 - T.
  */
 export function offsetBuckets(
   buckets: RelativeBuckets,
@@ -44,7 +44,7 @@ export function bucketOf(
   return offset > 0 ? half + bucket : bucket;
 }
 
-// Rounded to f32 on the way as the models' trainers did, for a distance whose logarithm falls on a border.
+// Intermediate results are rounded to f32 as in the original, as a logarithm may be close to a border of buckets.
 function bucketOfDistance(
   distance: number,
   { numBuckets, maxDistance }: Omit<RelativeBuckets, "visible">,

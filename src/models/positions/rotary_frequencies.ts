@@ -1,13 +1,13 @@
-// Frequencies of the rotary embedding, as transformers computes them from a config. With R turning features and base b:
+// Frequencies of the rotary embedding, as transformers computes them from a config. With R rotated features and base b:
 //
 //   f_k = b^(-2 k / R), k = 0 ... R / 2 - 1                                                        (Su et al. 2021)
 //
-//   linear    f_k / factor: positions are squeezed                                              (Chen et al. 2023)
-//   dynamic   b grows with the length of the text, once that exceeds what the model was trained on     ("NTK-aware")
-//   yarn      slow features as linear, fast ones as they are, a ramp between; cos and sin grow a little  (Peng et al. 2023)
+//   linear    f_k / factor: positions are interpolated                                          (Chen et al. 2023)
+//   dynamic   b grows with the length of the text, once that exceeds the length in training            ("NTK-aware")
+//   yarn      low frequencies as linear, high ones unchanged, a ramp between; cos and sin are scaled     (Peng et al. 2023)
 //   llama3    the same by wavelength, with other bounds                                              (Llama 3.1, 2024)
 //
-// transformers keeps frequencies in f32, and what is trained with them expects these.
+// Frequencies are rounded to f32, as in transformers, in which models were trained.
 
 import * as v from "valibot";
 import { count, type ModelConfig, orNull, positive } from "../config/model_config.ts";
@@ -16,28 +16,28 @@ import { count, type ModelConfig, orNull, positive } from "../config/model_confi
 export interface RotaryFrequencies {
   /** Radians per position, one for each pair of features. */
   readonly frequencies: readonly number[];
-  /** Cosines and sines are multiplied by it. */
+  /** Factor of cosines and sines. */
   readonly scale: number;
 }
 
-/** How positions turn queries and keys. */
+/** The rotary embedding of a model. */
 export interface RotarySettings {
   /** Texts up to this length have the same frequencies. */
   readonly steadyUpTo: number;
-  /** For texts of `length` tokens. */
+  /** The frequencies for texts of `length` tokens. */
   frequenciesFor(length: number): RotaryFrequencies;
 }
 
-/** Keys of a config that {@linkcode readRotary} reads. */
+/** Sizes that {@linkcode readRotary} needs. */
 export interface RotarySizes {
   /** R: features of a head. */
   readonly headWidth: number;
-  /** Length of text that the model was made for. */
+  /** Maximum length of text, by the config. */
   readonly maxPositions: number;
 }
 
 /**
- * Reads `rope_parameters`, or `rope_theta` and `rope_scaling` as older files have them.
+ * Reads `rope_parameters`, or `rope_theta` and `rope_scaling` of older configs.
  *
  * @throws {TypeError} naming a setting that is missing, wrong or not supported.
  */
@@ -48,7 +48,7 @@ export function readRotary(config: ModelConfig, sizes: RotarySizes): RotarySetti
   }
   if (sizes.headWidth % 2 !== 0) {
     throw config.error(
-      `heads must have an even number of features to turn, got ${sizes.headWidth}`,
+      `heads must have an even number of features to be rotated, got ${sizes.headWidth}`,
     );
   }
   const own = given.rope_parameters ?? given.rope_scaling ?? {};
@@ -65,7 +65,7 @@ export function readRotary(config: ModelConfig, sizes: RotarySizes): RotarySetti
 }
 
 interface Sizes extends RotarySizes {
-  /** Length of text that the model was trained on before it was stretched. */
+  /** Length of text in training, before the frequencies were scaled. */
   readonly trainedPositions: number;
 }
 
@@ -122,7 +122,7 @@ function yarnFrequencies(
   const growth = (by: number) => factor <= 1 ? 1 : 0.1 * by * Math.log(factor) + 1;
   const scale = scaling.attention_factor ??
     (mscale && mscaleAll ? growth(mscale) / growth(mscaleAll) : growth(1));
-  // The pair of features that turns so often over the text the model was trained on.
+  // The pair of features that makes this many turns over the length of text in training.
   const pairTurning = (times: number) =>
     headWidth * Math.log(trainedPositions / (times * 2 * Math.PI)) / (2 * Math.log(base));
   const isWhole = scaling.truncate ?? true;
@@ -138,7 +138,7 @@ function yarnFrequencies(
   return { frequencies, scale };
 }
 
-/** The same for texts of any length. */
+/** The same frequencies for texts of any length. */
 function steady(frequencies: RotaryFrequencies): RotarySettings {
   return { steadyUpTo: Infinity, frequenciesFor: () => inF32(frequencies) };
 }
@@ -178,7 +178,7 @@ const scalingShape = v.variant("rope_type", [
 type Scaling = v.InferOutput<typeof scalingShape>;
 type ScalingOf<Kind extends Scaling["rope_type"]> = Extract<Scaling, { rope_type: Kind }>;
 
-// Settings per kind of layer are nested one deeper, and not supported.
+// Settings per kind of layer are nested one level deeper, and not supported.
 const flat = v.record(
   v.string(),
   v.union([v.string(), v.number(), v.boolean(), v.null(), v.array(v.number())]),

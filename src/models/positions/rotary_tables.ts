@@ -1,19 +1,19 @@
-// Cosines and sines for texts of any length: made when a longer text comes, in powers of two, and kept. A table that is too
-// short now may still be wanted by a backward pass, and is kept too: all of them together take as much as the longest.
+// Cosines and sines for texts of any length: made in powers of two when a longer text comes. A table that is too short now may still be
+// needed by a backward pass, so all are kept: together they take about as much memory as the longest.
 
 import type { Device } from "../../device/device.ts";
 import { RotaryAngles } from "../../ops/rotary.ts";
 import type { RotarySettings } from "./rotary_frequencies.ts";
 
-/** Tables of one model; it owns them. */
+/** The tables of one model, which owns them. */
 export class RotaryTables implements Disposable {
   readonly #device: Device;
   readonly #settings: RotarySettings;
   readonly #all: RotaryAngles[] = [];
-  /** The longest table for texts with the frequencies of texts of this length. */
+  /** The longest table of each set of frequencies: by length of text, or 0 for all lengths with constant frequencies. */
   readonly #byLength = new Map<number, RotaryAngles>();
 
-  /** No table is made before it is asked for. */
+  /** Tables are made on demand. */
   constructor(device: Device, settings: RotarySettings) {
     this.#device = device;
     this.#settings = settings;
@@ -35,7 +35,7 @@ export class RotaryTables implements Disposable {
     return made;
   }
 
-  /** Gives back all tables. */
+  /** Releases all tables. */
   [Symbol.dispose](): void {
     for (const each of this.#all) each[Symbol.dispose]();
   }

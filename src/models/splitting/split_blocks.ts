@@ -1,16 +1,16 @@
-// How blocks are split over tensor-parallel ranks, of every kind of model:
+// Splits transformer blocks over tensor-parallel ranks, the same for every model:
 //
-//   attention, also to another sequence   queries, keys and values by heads, the output layer by input features
-//   mlp                                   gate and up by output features, down by input features
+//   attention, cross-attention too   queries, keys and values by heads, the output layer by input features
+//   mlp                              gate and up by output features, down by input features
 //
-// Features between the layers of either never leave their rank: one all-reduce each, forward and backward. Norms are whole.
+// Features between the layers of either stay on their rank: one all-reduce each, forward and backward. Norms are replicated.
 
 import { splitHeads } from "../../nn/parallel/head_split.ts";
 import type { Attention } from "../blocks/attention.ts";
 import type { Block } from "../blocks/block.ts";
 import type { SplitPlan } from "./split_plan.ts";
 
-/** Plans to split all blocks. @throws {RangeError} if there are too few heads or features */
+/** Adds all blocks to `plan`. @throws {RangeError} if there are too few heads or features */
 export async function planBlocks(plan: SplitPlan, blocks: readonly Block[]): Promise<void> {
   for (const { attention, crossAttention, mlp } of blocks) {
     await planAttention(plan, attention);

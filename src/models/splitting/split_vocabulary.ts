@@ -19,14 +19,14 @@ export interface TokenPredictor {
   head: Layer;
 }
 
-/** Plans to split the token table of a model that predicts no tokens. @throws {TypeError} if the table was replaced */
+/** Adds the token table of a model that predicts no tokens to `plan`. @throws {TypeError} if the table was replaced */
 export function planEmbedding(plan: SplitPlan, embedding: TokenEmbedder): void {
   const table = wholeTable(embedding);
   plan.add(() => embedding.tokens = VocabParallelEmbedding.fromNativeModule(table, plan));
 }
 
 /**
- * Plans to split the token table and the output layer; forward then returns the logits of all tokens, or of this rank's rows.
+ * Adds the token table and the output layer to `plan`; forward then returns the logits of all tokens, or of this rank's rows.
  *
  * @throws {TypeError} if one of them was replaced.
  */

@@ -5,7 +5,7 @@ import { smallConfigs } from "../../support/models/small_configs.ts";
 
 function plan(config: object) {
   const settings = new ModelConfig(JSON.stringify(config));
-  return architectureOf(settings).plan(settings);
+  return architectureOf(settings).fromConfig(settings);
 }
 
 Deno.test("every family reads its small config, and one without the names of architectures", () => {
@@ -31,7 +31,7 @@ Deno.test("settings that are not supported are refused by name", () => {
     [{ ...gpt2, n_layer: 0 }, /n_layer must be >=1, got 0/],
     [{ ...llama, num_key_value_heads: 3 }, /multiple of num_key_value_heads, got 4 and 3/],
     [{ ...llama, hidden_act: "relu2" }, /hidden_act must be/],
-    [{ ...llama, head_dim: 3 }, /an even number of features to turn, got 3/],
+    [{ ...llama, head_dim: 3 }, /an even number of features to be rotated, got 3/],
     [{ ...llama, pad_token_id: 11 }, /pad_token_id must be within the vocabulary of 11, got 11/],
     [{ ...llama, rope_scaling: { type: "longrope" } }, /rope_parameters/],
     [{ ...mistral, sliding_window: 0 }, /sliding_window must be >=1, got 0/],

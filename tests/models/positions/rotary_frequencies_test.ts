@@ -120,5 +120,8 @@ Deno.test("settings of rotary positions that are not supported are refused by na
     ],
   ];
   for (const [config, message] of cases) assert.throws(() => read(config), message);
-  assert.throws(() => read({}, { headWidth: 7 }), /an even number of features to turn, got 7/);
+  assert.throws(
+    () => read({}, { headWidth: 7 }),
+    /an even number of features to be rotated, got 7/,
+  );
 });

@@ -27,7 +27,7 @@ const { bert, bertClassifier, t5, vit } = smallEncoderConfigs;
 export interface SmallModel {
   readonly config: Readonly<Record<string, unknown>>;
   /** T5: whether the head has a weight of its own, as files say and configs do not. Default: false. */
-  readonly twinsDiffer?: boolean;
+  readonly isUntied?: boolean;
 }
 
 /** Encoders that guess one of 11 tokens, with 3 heads. */
@@ -37,7 +37,7 @@ export const smallMaskedModels: Readonly<Record<string, SmallModel>> = {
   "T5, tied and scaled": { config: t5 },
   "T5, untied and gated": {
     config: { ...t5, feed_forward_proj: "gated-gelu", tie_word_embeddings: false },
-    twinsDiffer: true,
+    isUntied: true,
   },
 };
 
@@ -52,12 +52,12 @@ export const smallClassifiers: Readonly<Record<string, SmallModel>> = {
 /** A model with random numbers in all parameters. */
 export function smallModel(
   device: Device,
-  { config, twinsDiffer = false }: SmallModel,
+  { config, isUntied = false }: SmallModel,
   storage: { readonly dtype?: FloatType } = {},
 ): PretrainedModel {
   const settings = new ModelConfig(JSON.stringify(config));
   const source = new InitialParameters(device, { random: new RandomSource(3), ...storage });
-  const model = architectureOf(settings).plan(settings, { twinsDiffer }).build(source);
+  const model = architectureOf(settings).fromConfig(settings, { isUntied }).build(source);
   const random = new RandomValues(7);
   for (const parameter of model.parameters()) {
     if (parameter.shape.length === 1) parameter.write(random.positive(parameter.length));
