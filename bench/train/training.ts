@@ -2,7 +2,7 @@
 
 import { Decoder, type Device, loadPretrained, ProcessGroupMesh, type World } from "../../mod.ts";
 import { DistributedAdaFactor } from "../../mod.ts";
-import { type PlacedModel, placeModel } from "../../src/train/placed_model.ts";
+import { distributeModel, type LanguageModel } from "../../src/train/distributed_model.ts";
 import { makeBatch, startsOf, type TokenBatch } from "../../src/train/token_batch.ts";
 import { ExchangeClock } from "./exchange_clock.ts";
 import { type Job, LEARNING_RATE, type StepsAnswer, type StepTimes } from "./request.ts";
@@ -12,7 +12,7 @@ import { type Shape, textFor, windowStarts } from "./shape.ts";
 export class Training {
   readonly #world: World;
   readonly #device: Device;
-  readonly #model: PlacedModel;
+  readonly #model: LanguageModel;
   readonly #optim: DistributedAdaFactor;
   readonly #batch: TokenBatch;
   readonly #clock: ExchangeClock;
@@ -20,7 +20,7 @@ export class Training {
   private constructor(parts: {
     readonly world: World;
     readonly device: Device;
-    readonly model: PlacedModel;
+    readonly model: LanguageModel;
     readonly optim: DistributedAdaFactor;
     readonly batch: TokenBatch;
     readonly clock: ExchangeClock;
@@ -45,7 +45,7 @@ export class Training {
     const dataParallelGroup = await mesh.getGroupAlongAxis(1);
     const clock = new ExchangeClock(device, [tensorParallelGroup, dataParallelGroup]);
     const whole = await loadPretrained(device, folder, { model: Decoder });
-    const model = await placeModel(whole, mesh);
+    const model = await distributeModel(whole, mesh);
     const optim = new DistributedAdaFactor(whole.parameters(), {
       lr: LEARNING_RATE,
       scaleParameter: false,

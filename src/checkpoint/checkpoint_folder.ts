@@ -1,4 +1,4 @@
-// The tensors of a folder as Hugging Face lays it out: one file, or several and an index that says which has what.
+// The tensors of a folder in the format of Hugging Face: in one file, or in several and an index of which file holds which tensor.
 //
 //   model.safetensors
 //   model-00001-of-00002.safetensors ...  model.safetensors.index.json  {"weight_map": {"name": "model-00001-..."}}
@@ -10,7 +10,7 @@ import type { FileSystem } from "./file_system.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
 import { SafetensorsError, type TensorEntry } from "./safetensors_header.ts";
 
-/** Open files of one checkpoint; it owns them. */
+/** The open files of one checkpoint, which it owns. */
 export class CheckpointFolder implements Disposable {
   readonly #files: readonly SafetensorsFile[];
   readonly #fileOf: ReadonlyMap<string, SafetensorsFile>;
@@ -73,7 +73,7 @@ export class CheckpointFolder implements Disposable {
     return [...this.#fileOf.keys()];
   }
 
-  /** What a tensor is; undefined if there is none of that name. */
+  /** The type and shape of a tensor; undefined if there is none of that name. */
   entry(name: string): TensorEntry | undefined {
     return this.#fileOf.get(name)?.tensors.get(name);
   }
@@ -121,11 +121,11 @@ const COMPARED_BYTES = 2 ** 24;
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
 
-// A file's name, not a path that leads elsewhere.
+// A file name without a path.
 const fileName = v.pipe(v.string(), v.regex(/^[\w.-]+\.safetensors$/));
 const indexShape = v.object({ weight_map: v.record(v.string(), fileName) });
 
-/** Which file has which tensor; undefined if there is no index. */
+/** The file of each tensor; undefined if there is no index. */
 async function readIndex(
   path: string,
   from: FileSystem,

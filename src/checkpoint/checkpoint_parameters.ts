@@ -1,5 +1,5 @@
-// The parameters of a model out of a checkpoint. A model is made before a value is read: each parameter is looked up and its
-// shape compared, so nothing is larger than what the files hold; then values are read, one parameter at a time.
+// The parameters of a model from a checkpoint. The model is made before any value is read: each parameter is looked up and its shape
+// compared, so nothing larger than the files is allocated; then values are read, one parameter at a time.
 
 import type { Device } from "../device/device.ts";
 import { type CheckpointNames, nameOf } from "../models/config/checkpoint_names.ts";
@@ -11,15 +11,15 @@ import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { CheckpointFolder } from "./checkpoint_folder.ts";
 import { SafetensorsError, type TensorEntry } from "./safetensors_header.ts";
 
-/** How {@linkcode CheckpointParameters} are stored on the device. */
+/** How parameters are stored on the device. */
 export interface StorageOptions {
-  /** How parameters are stored; values are rounded to it. Default: each as in the file. */
+  /** How parameters are stored; values are rounded to it. Default: as in the file. */
   readonly dtype?: FloatType | undefined;
   /** How their gradients are stored. Default: f32. */
   readonly gradientDtype?: FloatType | undefined;
 }
 
-/** Parameters as a checkpoint has them. They are the model's, or go with this if the model was not made. */
+/** A source of parameters that reads a checkpoint. The model owns them; if it was not made, this object does. */
 export class CheckpointParameters implements ParameterSource {
   readonly device: Device;
   readonly #folder: CheckpointFolder;
@@ -28,7 +28,7 @@ export class CheckpointParameters implements ParameterSource {
   /** By name in the file. */
   readonly #taken = new Map<string, Parameter>();
 
-  /** Parameters of an open checkpoint under the names of one family. */
+  /** A source for an open checkpoint with the names of one family. */
   constructor(device: Device, { folder, names, storage }: {
     readonly folder: CheckpointFolder;
     readonly names: CheckpointNames;
@@ -45,7 +45,7 @@ export class CheckpointParameters implements ParameterSource {
     const fullName = nameOf(path, this.#names);
     const name = this.#inFile(fullName);
     if (name === undefined) {
-      throw new SafetensorsError(`The checkpoint lacks ${fullName}, which config.json asks for`);
+      throw new SafetensorsError(`The checkpoint lacks ${fullName}, which config.json requires`);
     }
     const entry = this.#folder.entry(name)!;
     if (!sameShape(entry.shape, shape)) {
@@ -65,10 +65,10 @@ export class CheckpointParameters implements ParameterSource {
   /**
    * Reads all values.
    *
-   * @throws {SafetensorsError} naming tensors that no parameter took, or that a tied one contradicts.
+   * @throws {SafetensorsError} naming tensors that the model does not have, or a tied one with different values.
    */
   async fill(): Promise<void> {
-    await this.#refuseSurplus();
+    await this.#refuseUnexpected();
     for (const [name, parameter] of this.#taken) {
       const dtype = storedAs(name, this.#folder.entry(name)!);
       const bytes = await this.#folder.read(name);
@@ -77,12 +77,12 @@ export class CheckpointParameters implements ParameterSource {
     }
   }
 
-  /** Releases all parameters that were given out. */
+  /** Releases all parameters that were requested. */
   releaseAll(): void {
     for (const parameter of this.#taken.values()) parameter[Symbol.dispose]();
   }
 
-  /** The name that the file has for `name`: as it is, an older one, or either without the prefix of models with a head. */
+  /** The name in the file for `name`: the same or an older one, with or without the prefix of models with a head. */
   #inFile(name: string): string | undefined {
     const { basePrefix, olderEndings = {} } = this.#names;
     const older = Object.entries(olderEndings).flatMap(([ending, before]) =>
@@ -95,26 +95,28 @@ export class CheckpointParameters implements ParameterSource {
     return [...full, ...short].find((each) => this.#folder.holds(each));
   }
 
-  async #refuseSurplus(): Promise<void> {
+  async #refuseUnexpected(): Promise<void> {
     const { ignored = [], tied = {} } = this.#names;
-    const surplus: string[] = [];
+    const unexpected: string[] = [];
     for (const name of this.#folder.names) {
       if (this.#taken.has(name) || ignored.some((each) => each.test(name))) continue;
-      const twin = tied[name] === undefined ? undefined : this.#inFile(tied[name]);
-      if (twin === undefined) surplus.push(name);
-      else await this.#requireEqual(name, twin);
+      const other = tied[name] === undefined ? undefined : this.#inFile(tied[name]);
+      if (other === undefined) unexpected.push(name);
+      else await this.#requireEqual(name, other);
     }
-    if (surplus.length > 0) {
+    if (unexpected.length > 0) {
       throw new SafetensorsError(
-        `The checkpoint holds tensors that the model of config.json has not: ${surplus.join(", ")}`,
+        `The checkpoint holds tensors that the model of config.json does not have: ${
+          unexpected.join(", ")
+        }`,
       );
     }
   }
 
-  async #requireEqual(name: string, twin: string): Promise<void> {
-    if (await this.#folder.equal(name, twin)) return;
+  async #requireEqual(name: string, other: string): Promise<void> {
+    if (await this.#folder.equal(name, other)) return;
     throw new SafetensorsError(
-      `${name} differs from ${twin}, and config.json ties them: set tie_word_embeddings to false`,
+      `${name} differs from ${other}, and config.json ties them: set tie_word_embeddings to false`,
     );
   }
 }

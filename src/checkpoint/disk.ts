@@ -26,7 +26,7 @@ export const disk: FileSystem = {
 
   makeFolder: (path) => Deno.mkdir(path, { recursive: true }),
 
-  // Written beside its place and then moved there, so that a file at `path` is always whole.
+  // Written to a temporary file first and then renamed, so that a file at `path` is always complete.
   async write(path, pieces) {
     const unfinished = `${path}.unfinished`;
     try {

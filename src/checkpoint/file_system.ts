@@ -1,4 +1,4 @@
-// What checkpoints need of files, so that they can be read from and written to other places than a disk.
+// The file access that checkpoints need, so that they can be read from and written to other places than a disk.
 
 /** A file that is open for reading. Disposing it closes it. */
 export interface ReadableFile extends Disposable {
@@ -16,8 +16,8 @@ export interface FileSystem {
   has(path: string): Promise<boolean>;
   /** A whole file as UTF-8 text. @throws {Error} if there is none */
   readText(path: string): Promise<string>;
-  /** Makes a folder, and those that it is in, if they are missing. */
+  /** Makes a folder and its parent folders, if they are missing. */
   makeFolder(path: string): Promise<void>;
-  /** Writes a file, in pieces, over one that exists. If a piece throws, no file is written and one that existed stays. */
+  /** Writes a file in pieces, replacing one that exists. If a piece throws, nothing is written and an existing file stays. */
   write(path: string, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>;
 }

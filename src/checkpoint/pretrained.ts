@@ -1,4 +1,5 @@
-// Models from and to folders as Hugging Face has them: config.json and model.safetensors, or several files and an index.
+// Loads and saves models in the format of Hugging Face: a folder with config.json and model.safetensors, or several safetensors files
+// and an index.
 //
 //   using model = await loadPretrained(device, "gpt2", { model: Decoder });
 //   ...train it...
@@ -17,20 +18,27 @@ import type { SafetensorsDtype } from "./safetensors_header.ts";
 import { inWritingOrder, writeSafetensors } from "./safetensors_write.ts";
 import { wholeBytes } from "./whole_bytes.ts";
 
-/** How {@linkcode loadPretrained} makes a model. */
+/** Options of {@linkcode loadPretrained}. */
 export interface LoadOptions<Model extends PretrainedModel = PretrainedModel>
   extends StorageOptions {
-  /** The class that the model must be of, such as `Decoder`. Default: any. */
+  /** The class that the model must have, such as `Decoder`. Default: any. */
   readonly model?: abstract new (...args: never[]) => Model;
 }
 
 /**
- * Makes the model of a folder's config.json with the values of its safetensors files, read one parameter at a time. Dropout
- * is not applied, whatever the config says, as in transformers' `eval()`.
+ * Loads a model from a local folder in the format of Hugging Face: config.json and safetensors files, read one parameter at a time.
+ * Dropout is off unless a forward pass is given masks, whatever the config says.
  *
- * @throws {TypeError} naming a setting of config.json that is missing, wrong or not supported, or if the model is not of the
- *   class asked for.
- * @throws {SafetensorsError} naming a tensor that is missing, surplus, damaged, or of another shape than the config says.
+ * ```ts
+ * import { Decoder, loadPretrained, requestDevice } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice();
+ * using model = await loadPretrained(device, "models/gpt2", { model: Decoder });
+ * ```
+ *
+ * @throws {TypeError} naming a setting of config.json that is missing, wrong or not supported, or if the model has another class than
+ *   requested.
+ * @throws {SafetensorsError} naming a tensor that is missing, unexpected, damaged, or of another shape than the config says.
  * @throws {Deno.errors.NotFound} if a file is missing.
  */
 export async function loadPretrained<Model extends PretrainedModel = PretrainedModel>(
@@ -61,16 +69,17 @@ export async function loadPretrained<Model extends PretrainedModel = PretrainedM
   }
 }
 
-/** How {@linkcode savePretrained} works on several ranks. */
+/** Options of {@linkcode savePretrained}. */
 export interface SaveOptions {
-  /** Which rank of the job this is, where several hold the model: rank 0 writes. Default: 0. */
+  /** This rank of the job, if several hold the model: rank 0 writes. Default: 0. */
   readonly rank?: number;
 }
 
 /**
- * Writes config.json, as it was loaded, and model.safetensors into `folder`, which is made if it is missing. What is there under
- * these names is replaced once the new file is whole. Where the model is split over ranks, all of them must call it: rank 0 writes
- * the whole, one parameter at a time, and the promises of the others are kept when they have given their parts.
+ * Saves a model into a folder in the format of Hugging Face: config.json, as it was loaded, and model.safetensors. A missing folder is
+ * created; existing files of these names are replaced once the new ones are complete. If the model is split over ranks, all of them
+ * must call this function: rank 0 writes the whole model, one parameter at a time, and the others' promises resolve when they have
+ * sent their parts.
  *
  * @throws {TypeError} if the folder holds a checkpoint of several files.
  */

@@ -1,15 +1,15 @@
-// The head of a safetensors file, parsed and written: huggingface/safetensors, README "Format".
+// The header of a safetensors file, parsed and written: huggingface/safetensors, README "Format".
 //
 //   | length of header u64 | JSON, padded with spaces | values of all tensors, one after the other |
 //   {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ..., "__metadata__": {"format": "pt"}}
 //
-// Offsets count from the end of the header. A file is taken only if its tensors fill it from the first byte to the last,
-// without gaps and overlaps, each as long as its shape and dtype say: so every number in a header that passes has been
-// checked against the file's length, which no header can lie about.
+// Offsets count from the end of the header. A file is accepted only if its tensors fill it from the first byte to the last, without
+// gaps and overlaps, each with the length that follows from its shape and dtype: so every number of an accepted header agrees with the
+// length of the file, which a header cannot fake.
 
 import * as v from "valibot";
 
-/** Bytes of one element, for every element type of the format that is whole bytes long. */
+/** Bytes of one element, for every element type of the format with a whole number of bytes. */
 export const SAFETENSORS_BYTES = {
   F64: 8,
   F32: 4,
@@ -29,7 +29,7 @@ export const SAFETENSORS_BYTES = {
 /** Element type of a tensor in a file. */
 export type SafetensorsDtype = keyof typeof SAFETENSORS_BYTES;
 
-/** Where a tensor lies in a file, and what it is. */
+/** The type, shape and position of a tensor in a file. */
 export interface TensorEntry {
   readonly dtype: SafetensorsDtype;
   readonly shape: readonly number[];
@@ -39,15 +39,15 @@ export interface TensorEntry {
   readonly end: number;
 }
 
-/** What a header says. */
+/** The contents of a header. */
 export interface SafetensorsHeader {
   /** By name, in the order of the header. */
   readonly tensors: ReadonlyMap<string, TensorEntry>;
-  /** Texts that travel with the tensors. */
+  /** Texts stored beside the tensors. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** A file is not what it says it is. */
+/** A file is damaged, or contradicts its index or config. */
 export class SafetensorsError extends Error {
   /** "SafetensorsError" */
   override readonly name = "SafetensorsError";
@@ -59,7 +59,7 @@ export const PREFIX_BYTES = 8;
 /**
  * The length of the JSON, from the first {@linkcode PREFIX_BYTES} bytes of a file of `fileBytes`.
  *
- * @throws {SafetensorsError} if the file is too short for it, or it is longer than any real one.
+ * @throws {SafetensorsError} if the file is too short for it, or it is longer than the format allows.
  */
 export function headerLength(prefix: Uint8Array, fileBytes: number): number {
   if (prefix.length < PREFIX_BYTES) {
@@ -72,7 +72,7 @@ export function headerLength(prefix: Uint8Array, fileBytes: number): number {
   const most = BigInt(Math.min(fileBytes - PREFIX_BYTES, MAX_HEADER_BYTES));
   if (length > most) {
     throw new SafetensorsError(
-      `The header says that it is ${length} bytes long, and only ${most} are possible: ` +
+      `The header claims a length of ${length} bytes, and only ${most} are possible: ` +
         "the file is cut off, or no safetensors file",
     );
   }
@@ -95,7 +95,7 @@ export function parseHeader(json: Uint8Array, fileBytes: number): SafetensorsHea
   return { tensors, metadata };
 }
 
-/** The first bytes of a file that holds `tensors` in the order given, and where each begins. */
+/** The first bytes of a file with `tensors` in the given order. */
 export function encodeHeader(
   tensors: readonly (Pick<TensorEntry, "dtype" | "shape"> & { readonly name: string })[],
   metadata: Readonly<Record<string, string>>,
@@ -105,14 +105,14 @@ export function encodeHeader(
   let at = 0;
   for (const { name, dtype, shape } of tensors) {
     if (name === METADATA || entries.has(name)) {
-      throw new TypeError(`Cannot write two tensors called ${name}: give each a name of its own`);
+      throw new TypeError(`Cannot write two tensors called ${name}: names must be unique`);
     }
     const end = at + byteLength({ dtype, shape });
     entries.set(name, { dtype, shape, data_offsets: [at, end] });
     at = end;
   }
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
-  // Values begin at a multiple of 8, so that they can be mapped.
+  // Values begin at a multiple of 8, so that the file can be memory-mapped.
   const length = Math.ceil(json.length / 8) * 8;
   const head = new Uint8Array(PREFIX_BYTES + length).fill(SPACE);
   new DataView(head.buffer).setBigUint64(0, BigInt(length), true);
@@ -127,7 +127,7 @@ export function byteLength({ dtype, shape }: Pick<TensorEntry, "dtype" | "shape"
 
 const METADATA = "__metadata__";
 const SPACE = 0x20;
-/** What the reference implementation allows. */
+/** The limit of the reference implementation. */
 const MAX_HEADER_BYTES = 100_000_000;
 
 const length = v.pipe(v.number(), v.safeInteger(), v.minValue(0));

@@ -14,7 +14,7 @@ export interface TensorToWrite {
   readonly name: string;
   readonly dtype: SafetensorsDtype;
   readonly shape: readonly number[];
-  /** Its values, little-endian; asked for when they are written, so that one tensor at a time is in memory. */
+  /** Its values, little-endian; called when they are written, so that one tensor at a time is in memory. */
   readonly bytes: () => Promise<Uint8Array>;
 }
 
@@ -22,7 +22,7 @@ export interface TensorToWrite {
  * Writes `tensors` to `path`, the widest element types first, so that all values are aligned, and then by name.
  *
  * @throws {TypeError} if two tensors have one name.
- * @throws {RangeError} if a tensor's bytes are not as many as its shape says; no file is written then.
+ * @throws {RangeError} if the number of a tensor's bytes does not follow from its shape; no file is written then.
  */
 export async function writeSafetensors(
   path: string,
@@ -53,7 +53,7 @@ async function* pieces(
   }
 }
 
-/** The order in which values are asked for. */
+/** The order in which values are written. */
 export function inWritingOrder(tensors: Iterable<TensorToWrite>): TensorToWrite[] {
   return [...tensors].toSorted((a, b) =>
     SAFETENSORS_BYTES[b.dtype] - SAFETENSORS_BYTES[a.dtype] || (a.name < b.name ? -1 : 1)

@@ -1,13 +1,13 @@
-// All ranks' values of a parameter that is split over them, in the order of the file:
+// Gathers a parameter that is split over ranks, in the order of the file:
 //
-//   every rank lays its block, without pads, into zeros of the whole   ->   summed as whole numbers: the bits of every element
+//   every rank copies its block, without padding, into zeros of the whole   ->   summed as integers: the bits of every element
 
 import type { ProcessGroup } from "../distributed/group.ts";
 import { bytesPerElement } from "../tensor/dtype.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { elementCount } from "../tensor/shape.ts";
 
-/** The elements of the whole parameter as they lie in files. All ranks that share it must call it; each gets all. */
+/** The elements of the whole parameter as they are stored in files. All ranks that share it must call it; each gets all. */
 export async function wholeBytes(parameter: Parameter): Promise<Uint8Array> {
   const { layout, dtype } = parameter;
   const local = await parameter.bytes();

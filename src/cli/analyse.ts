@@ -1,5 +1,5 @@
 /**
- * The command that analyses a failed job: which rank was first out of step, from the dumps that all ranks left.
+ * The command that analyses a failed job: reports which rank was first out of step, from the dumps of all ranks.
  *
  * ```sh
  * deno run -P=train src/cli/launch.ts --ranks 4 --dump dumps program.ts
@@ -15,11 +15,11 @@ import { findOutOfStep, type OutOfStep } from "../distributed/records/out_of_ste
 import { findUnmatchedMessages } from "../distributed/records/unmatched_messages.ts";
 import { endAfterUsage } from "./usage.ts";
 
-/** Runs the analyser and returns its exit code: 0 if all ranks are in step, 1 if not, 2 if there is nothing to read. */
+/** Runs the analysis and returns its exit code: 0 if all ranks are in step, 1 if not, 2 if there are no dumps. */
 export async function main(args: readonly string[]): Promise<number> {
   const program = new Command("analyse")
-    .description("Says which rank of a failed job was first out of step.")
-    .argument("<folder>", "where the ranks have left meshfactor-rank-*.json")
+    .description("Reports which rank of a failed job was first out of step.")
+    .argument("<folder>", "the folder with the ranks' dumps, meshfactor-rank-*.json")
     .showHelpAfterError("(--help explains the options)")
     .exitOverride(endAfterUsage);
   program.parse([...args], { from: "user" });
@@ -35,7 +35,7 @@ export async function main(args: readonly string[]): Promise<number> {
   return findAll(dumps).length === 0 ? 0 : 1;
 }
 
-/** What the dumps say, line by line. */
+/** The lines of the report. */
 function report(dumps: readonly Dump[]): string[] {
   const { worldSize } = dumps[0];
   const silent = Array.from({ length: worldSize }, (_, rank) => rank)
@@ -54,7 +54,7 @@ function report(dumps: readonly Dump[]): string[] {
   ];
 }
 
-/** Collectives and messages, the earliest first. */
+/** Collectives and messages out of step, the earliest first. */
 function findAll(dumps: readonly Dump[]): OutOfStep[] {
   return [...findOutOfStep(dumps), ...findUnmatchedMessages(dumps)].sort((a, b) => a.at - b.at);
 }

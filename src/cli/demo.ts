@@ -1,9 +1,9 @@
-// The demo: trains a small GPT-2 on the bytes of text on several ranks, shows how it goes, trains it again on one rank, and
-// compares: the losses of both, and what counting alone would have reached.
+// The demo: trains a small GPT-2 on the bytes of text on several ranks, shows its progress, trains it again on one rank, and compares
+// the losses of both with each other and with an n-gram baseline.
 //
 //   ./run demo [--steps n] [--ranks n] [--tensor n] [--zero n] [--device kind] [--data paths...] [--seed n]
 
-// Its published types bring Node's with them, which disagree with Deno's on events.
+// Its published types include Node's, which disagree with Deno's on events.
 import { SingleBar } from "cli-progress";
 import { launchLocalRanks, type RankLine } from "../distributed/launcher/local_ranks.ts";
 import { splitCorpus } from "../train/corpus.ts";
@@ -15,14 +15,14 @@ import { Interrupt } from "./interrupt.ts";
 import { demoFlags, type DemoOptions, parseDemoOptions } from "./demo_options.ts";
 import type { DemoMessage } from "./demo_rank.ts";
 import { DEFAULT_STEPS, demoTraining } from "./demo_training.ts";
-import { differencesOf, judge } from "./demo_verdict.ts";
+import { compareLosses, summarize } from "./demo_summary.ts";
 
 /** Runs the demo and returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   const given = parseDemoOptions(args);
   const { ranks, tensor, zero } = given;
   const mesh = ranks === 1 ? "1 rank" : `${ranks} ranks (${tensor} x ${zero})`;
-  // A snapshot, so that both trainings and all ranks read the same, whatever happens to the files meanwhile.
+  // A snapshot, so that both trainings and all ranks read the same text even if files change.
   await using snapshot = await takeSnapshot(given).catch((error) => {
     console.error(`error: ${error.message}`);
     return undefined;
@@ -46,8 +46,8 @@ export async function main(args: readonly string[]): Promise<number> {
   if (ranks > 1 && whole === undefined) return 1;
 
   const isDefault = given.data.length === 0 && given.steps >= DEFAULT_STEPS;
-  const differences = whole && differencesOf(split.losses, whole.losses);
-  const { lines, complaints } = judge({
+  const differences = whole && compareLosses(split.losses, whole.losses);
+  const { lines, problems } = summarize({
     mesh,
     differences,
     order2Loss,
@@ -60,19 +60,19 @@ export async function main(args: readonly string[]): Promise<number> {
     console.log(`1 rank writes the same ${split.sample.length} characters.`);
   }
   for (const line of lines) console.log(line);
-  for (const complaint of complaints) console.error(`error: ${complaint}`);
-  return complaints.length === 0 ? 0 : 1;
+  for (const problem of problems) console.error(`error: ${problem}`);
+  return problems.length === 0 ? 0 : 1;
 }
 
 interface Snapshot extends AsyncDisposable {
   readonly path: string;
   readonly numBytes: number;
   readonly numFiles: number;
-  /** What counting loses on the windows that the model is judged by. */
+  /** The loss of the baseline on the held-out windows of the model. */
   readonly order2Loss: number;
 }
 
-/** Copies the text to train on into one file. @throws {Error} if there is too little, or it cannot be read. */
+/** Copies the training text into one file. @throws {Error} if there is too little, or it cannot be read. */
 async function takeSnapshot(options: DemoOptions): Promise<Snapshot> {
   const { data } = options;
   const { text, numFiles } = data.length > 0
@@ -102,7 +102,7 @@ interface Training {
   readonly sample: string;
 }
 
-/** One training in processes of its own, with a progress bar; undefined if it failed, which is then told. */
+/** Runs one training in processes of its own, with a progress bar; prints an error and returns undefined if it fails. */
 async function train(
   { signal, ...options }: DemoOptions & { readonly signal: AbortSignal },
   title: string,
@@ -117,7 +117,7 @@ async function train(
     notTTYSchedule: 5000,
     hideCursor: true,
   });
-  const tell = (message: DemoMessage): void => {
+  const show = (message: DemoMessage): void => {
     if (message.kind === "start") {
       device = message.device;
       console.log(`${title}: ${message.parameters} parameters, device ${device}`);
@@ -140,7 +140,7 @@ async function train(
     args: demoFlags(options),
     signal,
     onLine: ({ rank, stream, text }: RankLine) => {
-      if (rank === 0 && stream === "stdout") tell(JSON.parse(text));
+      if (rank === 0 && stream === "stdout") show(JSON.parse(text));
     },
   });
   if (failure === undefined && sample !== undefined) return { losses, heldOut, device, ...sample };
@@ -171,7 +171,7 @@ function textOf(bytes: readonly number[]): string {
   return new TextDecoder().decode(Uint8Array.from(bytes));
 }
 
-/** Text with what would move the cursor made visible. */
+/** Text with control characters replaced. */
 function printable(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/[\x00-\x09\x0b-\x1f\x7f\ufffd]/g, "·");

@@ -1,4 +1,4 @@
-// The demo's flags, the same for the program that starts the ranks and for the ranks themselves.
+// The demo's flags, the same for the program that starts the ranks and for the ranks.
 
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { DeviceKind } from "../device/device.ts";
@@ -11,27 +11,27 @@ export interface DemoOptions extends DemoTrainingOptions {
   readonly data: readonly string[];
 }
 
-/** Parses flags; prints help or what is wrong, and exits, as command lines do. */
+/** Parses flags; prints help or an error and exits, as is usual for command lines. */
 export function parseDemoOptions(args: readonly string[]): DemoOptions {
   const command = new Command("demo")
     .description(
-      "Trains a small GPT-2 on the bytes of text on several ranks, each a process of its own, and compares with one rank " +
-        "and with counting: what an order-2 byte model loses.",
+      "Trains a small GPT-2 on the bytes of text on several ranks, each a process of its own, and compares the losses with those " +
+        "of one rank and of an order-2 byte model (n-gram baseline).",
     )
-    .option("--steps <n>", "steps of training", atLeast(1), DEFAULT_STEPS)
-    .option("--ranks <n>", "ranks to start", atLeast(1), 4)
+    .option("--steps <n>", "number of training steps", atLeast(1), DEFAULT_STEPS)
+    .option("--ranks <n>", "number of ranks to start", atLeast(1), 4)
     .option(
       "--tensor <n>",
-      "ranks that split the model's layers (default: 2, or 1 if ranks is odd)",
+      "number of ranks that split the model's layers (default: 2, or 1 if --ranks is odd)",
       atLeast(1),
     )
     .option(
       "--zero <n>",
-      "ranks that split the batch and the optimizer's state (default: ranks / tensor)",
+      "number of ranks that split the batch and the optimizer's state (default: ranks / tensor)",
       atLeast(1),
     )
     .addOption(
-      new Option("--device <kind>", "where to compute; auto takes a real GPU if there is one")
+      new Option("--device <kind>", "compute device; auto takes a real GPU if there is one")
         .choices(["auto", "wasm", "webgpu"]).default("auto"),
     )
     .option(
@@ -61,7 +61,7 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions {
   return { ...given, tensor, zero, data: given.data ?? [] } as DemoOptions;
 }
 
-/** The flags that give these options again. */
+/** The flags that parse to these options. */
 export function demoFlags({ data, ...numbers }: DemoOptions): string[] {
   const flags = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
   return data.length === 0 ? flags : [...flags, "--data", ...data];

@@ -1,4 +1,4 @@
-// One rank of the demo. Rank 0 tells the program that started it what happens, as lines of JSON.
+// One rank of the demo. Rank 0 reports to the program that started it, in lines of JSON.
 
 import { requestDevice } from "../device/request_device.ts";
 import { launchFromEnv } from "../distributed/launch.ts";
@@ -9,7 +9,7 @@ import type { TrainingEvent } from "../train/language_training_options.ts";
 import { parseDemoOptions } from "./demo_options.ts";
 import { demoModel, demoTraining } from "./demo_training.ts";
 
-/** What rank 0 prints, one to a line. */
+/** A line that rank 0 prints. */
 export type DemoMessage =
   | { readonly kind: "start"; readonly device: string; readonly parameters: number }
   | Exclude<TrainingEvent, { readonly kind: "sample" }>
@@ -24,17 +24,17 @@ if (import.meta.main) {
   await using world = await launchFromEnv();
   using device = await requestDevice(kind === "auto" ? {} : { kind });
   using model = demoModel(device, options.seed);
-  const say = (message: DemoMessage) => {
+  const print = (message: DemoMessage) => {
     if (world.rank === 0) console.log(JSON.stringify(message));
   };
   const parameters = model.parameters().reduce((total, { length }) => total + length, 0);
-  say({ kind: "start", device: device.description, parameters });
+  print({ kind: "start", device: device.description, parameters });
   const training = demoTraining(options, splitCorpus((await readText(data)).text));
   await trainLanguageModel(world, model, {
     ...training,
     onEvent: (event) => {
-      if (event.kind === "sample") say({ ...event, prompt: training.sample!.prompt });
-      else say(event);
+      if (event.kind === "sample") print({ ...event, prompt: training.sample!.prompt });
+      else print(event);
     },
   });
 }

@@ -1,7 +1,7 @@
-// What the demo trains: a small GPT-2 on bytes, with the settings that its ranks and the program that starts them share.
+// The training of the demo: a small GPT-2 on bytes, with settings for both its ranks and the program that starts them.
 //
-// Chosen so that four ranks and then one train in a minute on two cores, and do better than counting does. Such a model
-// learns fast with few positions and with initial weights larger than GPT-2's.
+// Chosen so that trainings on four ranks and then on one take a minute on two cores, and beat the n-gram baseline. Such a model learns
+// fast with few positions and with larger initial weights than GPT-2's.
 
 import type { Device } from "../device/device.ts";
 import { Decoder } from "../models/decoder.ts";
@@ -19,19 +19,19 @@ export interface DemoTrainingOptions {
   readonly seed: number;
 }
 
-/** Steps of training, if nothing else is asked for: enough to do better than an order-2 byte model on the default text. */
+/** Default number of training steps: enough to beat the order-2 byte model on the default text. */
 export const DEFAULT_STEPS = 800;
 
 /** Windows of a step, over all ranks. */
 export const BATCH = 16;
 
-/** Heads of attention, which tensor-parallel ranks share out. */
+/** Attention heads, which tensor-parallel ranks divide among themselves. */
 export const HEADS = 4;
 
-/** Tokens of a window, each a byte. */
+/** Tokens of a window; each is a byte. */
 const CONTEXT = 32;
 
-/** Nothing is dropped: two trainings of a minute are to agree, and to learn. */
+/** Without dropout, so that the model learns enough in a minute. */
 const GPT2 = {
   model_type: "gpt2",
   architectures: ["GPT2LMHeadModel"],
@@ -51,7 +51,7 @@ export function demoModel(device: Device, seed: number): Decoder {
   return newModel(device, GPT2, { random: new RandomSource(seed), model: Decoder });
 }
 
-/** How it is trained on `text`, and on what mesh. */
+/** The options of its training on `text`. */
 export function demoTraining(
   { steps, tensor, zero, seed }: DemoTrainingOptions,
   text: Corpus,

@@ -1,16 +1,16 @@
-// Ctrl-C and the polite kill, as an AbortSignal: a command that starts processes stops them before it goes.
+// SIGINT (Ctrl-C) and SIGTERM as an AbortSignal: a command that starts processes stops them before it exits.
 
-/** Fires when this process is asked to stop. */
+/** Aborts a signal when this process is asked to stop. */
 export class Interrupt implements Disposable {
   readonly #controller = new AbortController();
   readonly #stop = (): void => this.#controller.abort();
 
-  /** Listens from now until disposed. */
+  /** Listens until disposed. */
   constructor() {
     for (const name of STOP_SIGNALS) Deno.addSignalListener(name, this.#stop);
   }
 
-  /** Aborted once asked. */
+  /** Aborted when the process is asked to stop. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }

@@ -1,11 +1,11 @@
 /**
- * The launcher: starts N local ranks of one program, prefixes their output, and reports the first failure last.
+ * The launcher: starts N local ranks of one program, prefixes their output, and reports the first failure at the end.
  *
  * ```sh
  * deno run -P=train src/cli/launch.ts --ranks 4 examples/hands_on.ts --steps 100
  * ```
  *
- * On a cluster it is started once on each host, with the same MESHFACTOR_SECRET and the host's own --node:
+ * On a cluster, start it once on each host, with the same MESHFACTOR_SECRET and the host's own --node:
  *
  * ```sh
  * launch.ts --nodes 2 --node 0 --ranks 4 --master-addr 10.0.0.1 --master-port 29500 --interface eth1 program.ts
@@ -32,11 +32,15 @@ import { endAfterUsage, USAGE_CODE } from "./usage.ts";
  */
 export async function main(args: readonly string[]): Promise<number> {
   const program = new Command("launch")
-    .description("Starts a program as several ranks on this machine.")
+    .description("Starts several ranks of a program on this machine.")
     .usage("--ranks <number> [options] <script> [arguments of the script...]")
-    .requiredOption("--ranks <number>", "how many ranks to start", positiveInteger)
-    .option("--nodes <number>", "how many hosts start as many ranks (default: 1)", positiveInteger)
-    .option("--node <number>", "which of them this is, from 0", wholeNumber)
+    .requiredOption("--ranks <number>", "number of ranks to start", positiveInteger)
+    .option(
+      "--nodes <number>",
+      "number of hosts, each with as many ranks (default: 1)",
+      positiveInteger,
+    )
+    .option("--node <number>", "index of this host, from 0", wholeNumber)
     .option("--master-addr <address>", "address of rank 0 (default: 127.0.0.1)")
     .option("--master-port <port>", "port of rank 0 (default: a free one)", portNumber)
     .option("--ports <range>", "ports of the other ranks, such as 29501-29599", portRange)
@@ -47,11 +51,11 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--interface <name>", "network interface whose address ranks listen on", ownInterface)
     .option("--advertise <address>", "address that other hosts reach this one by")
     .addOption(
-      new Option("--same-host <transport>", "what ranks of one host talk by (default: unix)")
+      new Option("--same-host <transport>", "connection between ranks of one host (default: unix)")
         .choices(["unix", "tcp"]),
     )
-    .option("--pin", "keep each rank on cores of its own, where nothing else runs (Linux)")
-    .option("--dump <folder>", "where ranks leave their last calls when the job fails")
+    .option("--pin", "pin each rank to CPU cores of its own (Linux)")
+    .option("--dump <folder>", "where ranks write their last calls if the job fails")
     .argument("<script>", "the program, which calls launchFromEnv()")
     .argument("[args...]", "arguments of the program")
     .passThroughOptions()
@@ -99,7 +103,7 @@ export async function main(args: readonly string[]): Promise<number> {
   return failure.code;
 }
 
-/** Options that the launcher itself heeds. */
+/** Options of the launcher itself. */
 interface NodeOptions {
   readonly ranks: number;
   readonly nodes?: number;
@@ -109,7 +113,7 @@ interface NodeOptions {
   readonly pin?: boolean;
 }
 
-/** Options for the ranks, which launchFromEnv() gets as variables. */
+/** Options for the ranks, which reach launchFromEnv() as environment variables. */
 type RankOptions = { readonly [Flag in keyof typeof VARIABLES]?: string };
 
 function variablesFor(options: RankOptions): Record<string, string> {
@@ -147,7 +151,7 @@ function ownInterface(text: string): string {
   return checked(text, addressOfInterface);
 }
 
-/** The text, if `parse` takes it. */
+/** Returns the text if `parse` accepts it. */
 function checked(text: string, parse: (text: string) => unknown): string {
   try {
     parse(text);
@@ -163,7 +167,7 @@ function portNumber(text: string): number {
   return value;
 }
 
-/** The variables by which launchFromEnv() gets the flags. */
+/** The environment variables that pass the flags to launchFromEnv(). */
 const VARIABLES = {
   ports: "MESHFACTOR_PORTS",
   bind: "MESHFACTOR_BIND",

@@ -6,7 +6,7 @@
  * deno run -P=train src/cli/launch.ts --ranks 4 src/cli/train.ts --zero 4 --model gpt2 --data book.txt --save trained
  * ```
  *
- * By itself it is one rank; under the launcher, or with RANK, WORLD_SIZE and the others set, each process is one of many.
+ * On its own it is one rank; under the launcher, or with RANK, WORLD_SIZE etc. set, each process is one of several ranks.
  *
  * @module
  */
@@ -43,11 +43,11 @@ export async function main(args: readonly string[]): Promise<number> {
   using _model = model;
   await using world = isLaunched ? await launchFromEnv() : await launch(ALONE);
   using report = new TrainReport({ rank: world.rank, log: flags.log, steps: flags.steps });
-  report.tell({ kind: "start", device: device.description, ...describe(training, flags) });
+  report.write({ kind: "start", device: device.description, ...describe(training, flags) });
 
   using interrupt = new Interrupt();
-  // The launcher passes Ctrl-C on as another signal; who presses it twice means it. Not at once: listeners that are added
-  // while a signal is told are told of it too.
+  // The launcher turns Ctrl-C into another signal, so SIGINT after that means a second Ctrl-C. Not at once, as listeners that are added
+  // while a signal is dispatched are called, too.
   interrupt.signal.addEventListener("abort", () => {
     setTimeout(() => Deno.addSignalListener("SIGINT", () => Deno.exit(INTERRUPTED_CODE)));
   });
@@ -55,25 +55,25 @@ export async function main(args: readonly string[]): Promise<number> {
     ...options,
     seed,
     signal: interrupt.signal,
-    onEvent: (event) => report.tell(messageOf(event, { tokenizer, prompt: flags.sample ?? "" })),
+    onEvent: (event) => report.write(messageOf(event, { tokenizer, prompt: flags.sample ?? "" })),
   });
   await save(model, { world, report, flags });
   if (!result.stopped) return 0;
-  report.tell({ kind: "stopped", step: result.steps });
+  report.write({ kind: "stopped", step: result.steps });
   return INTERRUPTED_CODE;
 }
 
 const ALONE = { rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 };
 const INTERRUPTED_CODE = 130;
 
-/** What is read from files, and fits together. */
+/** The model, the text and the options, which are consistent with each other. */
 interface Training {
   readonly model: Decoder;
   readonly tokenizer: Tokenizer;
   readonly options: LanguageTrainingOptions;
 }
 
-/** Reads the model and the text; says what is wrong with them and returns undefined. */
+/** Reads the model and the text; prints an error and returns undefined if something is wrong with them. */
 async function prepare(device: Device, flags: TrainOptions): Promise<Training | undefined> {
   using scope = new DisposableStack();
   try {
@@ -134,18 +134,18 @@ function requireVocabulary({ description }: Decoder, tokenizer: Tokenizer): void
   const { count } = description.tokens;
   if (tokenizer.vocabularySize <= count) return;
   throw new RangeError(
-    `the tokenizer (${tokenizer.name}) has ${tokenizer.vocabularySize} tokens, and the model knows ${count}: ` +
-      "give the tokenizer that the model was made for",
+    `the tokenizer (${tokenizer.name}) has ${tokenizer.vocabularySize} tokens, and the model's vocabulary has ${count}: ` +
+      "give the model's own tokenizer",
   );
 }
 
-/** Tokens of a window. @throws {RangeError} if more are asked for than the model can see */
+/** Tokens of a window. @throws {RangeError} if --context is more than the model supports */
 function contextFor({ description: { positions } }: Decoder, { context }: TrainOptions): number {
   const most = positions.kind === "learned" ? positions.count : Infinity;
   if (context === undefined) return Math.min(DEFAULT_CONTEXT, most);
   if (context <= most) return context;
   throw new RangeError(
-    `--context ${context} is more than the ${most} tokens that the model can see`,
+    `--context ${context} is more than the ${most} tokens that the model supports`,
   );
 }
 
@@ -154,7 +154,7 @@ const DEFAULT_CONTEXT = 128;
 function promptOf(text: string, tokenizer: Tokenizer): number[] {
   const tokens = tokenizer.encode(new TextEncoder().encode(text));
   if (tokens.length > 0) return [...tokens];
-  throw new RangeError("--sample needs a text to go on from, of one token at least");
+  throw new RangeError("--sample needs a text of at least one token to continue");
 }
 
 function describe({ model, tokenizer, options }: Training, { tensor, zero }: TrainOptions) {
@@ -184,7 +184,7 @@ function messageOf(
     : event;
 }
 
-/** Rank 0 writes the model, with its tokenizer beside it; the others give their parts. */
+/** Rank 0 writes the model and its tokenizer; the others send their parts. */
 async function save(
   model: Decoder,
   { world, report, flags }: {
@@ -198,7 +198,7 @@ async function save(
   await savePretrained(model, folder, { rank: world.rank });
   if (world.rank !== 0) return;
   if (tokenizer !== "bytes") await copyTokenizer(tokenizer, `${folder}/tokenizer.json`);
-  report.tell({ kind: "saved", folder });
+  report.write({ kind: "saved", folder });
 }
 
 async function copyTokenizer(from: string, to: string): Promise<void> {

@@ -1,4 +1,4 @@
-// The flags of the training command, checked together: what a wrong one is told is what to give instead.
+// The flags of the training command. They are checked together, and an error says what to give instead.
 
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { DeviceKind } from "../device/device.ts";
@@ -12,7 +12,7 @@ import {
 import type { FloatType } from "../tensor/dtype.ts";
 import { endAfterUsage, USAGE_CODE } from "./usage.ts";
 
-/** The flags. */
+/** The options of the training command. */
 export interface TrainOptions {
   readonly model: string;
   readonly fromScratch: boolean;
@@ -30,10 +30,10 @@ export interface TrainOptions {
   readonly dropout: "config" | number;
   readonly accumulate: number;
   readonly batch: number;
-  /** Default: what the model can see, at most 128. */
+  /** Default: all that the model supports, at most 128. */
   readonly context?: number;
   readonly steps: number;
-  /** Step sizes; undefined for Adafactor's own. */
+  /** Learning rates; undefined for Adafactor's relative step. */
   readonly lr: Schedule | undefined;
   readonly eval: number;
   readonly evalTokens: number;
@@ -46,8 +46,8 @@ export interface TrainOptions {
   readonly device: DeviceKind | "auto";
 }
 
-/** Flags as they are given. */
-interface GivenFlags extends Omit<TrainOptions, "lr" | "tokenizer" | "zero" | "zeroStage"> {
+/** The flags before they are checked together. */
+interface ParsedFlags extends Omit<TrainOptions, "lr" | "tokenizer" | "zero" | "zeroStage"> {
   readonly tokenizer?: string;
   readonly zero?: number;
   readonly zeroStage: "1" | "2";
@@ -56,14 +56,16 @@ interface GivenFlags extends Omit<TrainOptions, "lr" | "tokenizer" | "zero" | "z
   readonly warmup?: number | undefined;
 }
 
-/** Parses the flags of one of `worldSize` ranks; prints help or what is wrong and ends the process, with code 2 if it is wrong. */
+/**
+ * Parses the flags of one of `worldSize` ranks; prints help or an error and exits, with code 2 after an error.
+ */
 export function parseTrainOptions(args: readonly string[], worldSize: number): TrainOptions {
   const command = trainCommand();
   command.parse([...args], { from: "user" });
-  const { schedule, warmup, ...given } = command.opts<GivenFlags>();
+  const { schedule, warmup, ...given } = command.opts<ParsedFlags>();
   const zero = given.zero ?? Math.max(1, Math.floor(worldSize / given.tensor));
-  const complaint = wrongTogether({ ...given, zero, schedule, warmup, worldSize });
-  if (complaint !== undefined) command.error(`error: ${complaint}`, { exitCode: USAGE_CODE });
+  const conflict = conflictOf({ ...given, zero, schedule, warmup, worldSize });
+  if (conflict !== undefined) command.error(`error: ${conflict}`, { exitCode: USAGE_CODE });
   const { lr: peak, steps } = given;
   const shape = SCHEDULES[schedule ?? "constant"];
   return {
@@ -71,7 +73,7 @@ export function parseTrainOptions(args: readonly string[], worldSize: number): T
     tokenizer: given.tokenizer ?? `${given.model}/tokenizer.json`,
     zero,
     zeroStage: given.zeroStage === "1" ? 1 : 2,
-    // A schedule that ends does so after the last step: no step has size 0.
+    // A schedule that ends does so one step after the last one, so that no step has size 0.
     lr: peak === undefined
       ? undefined
       : shape.make(peak, { steps: steps + 1, warmup: warmup ?? 0 }),
@@ -84,77 +86,82 @@ function trainCommand(): Command {
       "Trains a decoder (GPT-2, Llama, Mistral, Qwen2, Qwen3, OPT) on text with Adafactor.\n\n" +
         "On one rank:    deno run -P=train src/cli/train.ts --model gpt2 --data book.txt\n" +
         "On four:        deno run -P=train src/cli/launch.ts --ranks 4 src/cli/train.ts --zero 4 --model gpt2 --data book.txt\n\n" +
-        "The last tenth of the text is held out, and judged by before, on the way and after.",
+        "The last tenth of the text is held out for evaluations before, during and after training.",
     )
     .requiredOption(
       "--model <folder>",
-      "config.json and model.safetensors, as Hugging Face has them",
+      "folder with config.json and model.safetensors, in the format of Hugging Face",
     )
-    .option("--from-scratch", "begin with random weights: only config.json is read", false)
-    .requiredOption("--data <paths...>", "text files, or folders of them")
+    .option("--from-scratch", "start from random weights: only config.json is read", false)
+    .requiredOption("--data <paths...>", "text files, or folders of text files")
     .option(
       "--tokenizer <file>",
       'a tokenizer.json, or "bytes" for a token per byte (default: tokenizer.json of the model)',
     )
-    .option("--tensor <n>", "ranks that split the model's layers", atLeast(1), 1)
+    .option("--tensor <n>", "number of ranks that split the model's layers", atLeast(1), 1)
     .option(
       "--zero <n>",
-      "ranks that split the batch and the optimizer's state (default: all ranks / --tensor)",
+      "number of ranks that split the batch and the optimizer's state (default: all ranks / --tensor)",
       atLeast(1),
     )
     .addOption(
-      new Option("--zero-stage <n>", "what they split: 1, state; 2, gradients too")
+      new Option("--zero-stage <n>", "what those ranks split: 1, optimizer state; 2, gradients too")
         .choices(["1", "2"]).default("1"),
     )
     .addOption(
-      new Option("--dtype <type>", "how weights are stored and saved")
+      new Option("--dtype <type>", "type in which weights are stored and saved")
         .choices(["f32", "bf16", "f16"]).default("f32"),
     )
-    .option("--master-weights", "with bf16 or f16: step f32 copies of the weights", false)
+    .option("--master-weights", "with bf16 or f16: update f32 copies of the weights", false)
     .addOption(
-      new Option("--rounding <how>", "with bf16 or f16 and no copies: how steps are rounded")
+      new Option("--rounding <how>", "with bf16 or f16 without master weights: rounding of updates")
         .choices(["nearest", "stochastic"]).default("nearest"),
     )
     .option(
       "--dropout <p>",
-      'how likely activations are dropped in training: a probability for all, 0 for none, or "config" for those of ' +
-        "config.json, as transformers does",
+      'dropout probability in training: a number for all layers, 0 for none, or "config" for the probabilities of config.json, ' +
+        "as in transformers",
       (text) => text === "config" ? text : probability(text),
       "config",
     )
     .option(
       "--recompute",
-      "keep the inputs of blocks only, and compute the rest again in backward: less memory, a third more time",
+      "activation checkpointing: keep only the inputs of blocks for backward; saves memory, takes a third more time",
       false,
     )
-    .option("--batch <n>", "windows of a micro-batch, over all ranks", atLeast(1), 8)
-    .option("--accumulate <n>", "micro-batches of a step", atLeast(1), 1)
+    .option("--batch <n>", "windows per micro-batch, over all ranks", atLeast(1), 8)
+    .option("--accumulate <n>", "micro-batches per step (gradient accumulation)", atLeast(1), 1)
     .option(
       "--context <n>",
-      "tokens of a window (default: 128, or all that the model can see if they are fewer)",
+      "tokens per window (default: 128, or the most that the model supports)",
       atLeast(1),
     )
     .option(
       "--lr <x>",
-      "step size, as it is (default: Adafactor's relative step, times the RMS of each parameter)",
+      "learning rate (default: Adafactor's relative step, scaled by the RMS of each parameter)",
       above(0),
     )
     .addOption(
-      new Option("--schedule <name>", "how --lr goes on after the warm-up (default: constant)")
+      new Option("--schedule <name>", "schedule of --lr after the warmup (default: constant)")
         .choices(Object.keys(SCHEDULES)),
     )
     .option("--warmup <n>", "steps in which --lr grows from 0 (default: 0)", atLeast(0))
-    .option("--steps <n>", "steps of training", atLeast(0), 100)
-    .option("--eval <n>", "steps between evaluations; 0: before and after only", atLeast(0), 0)
-    .option("--eval-tokens <n>", "held-out tokens of an evaluation", atLeast(1), 16384)
-    .option("--seed <n>", "of windows, random weights and rounding, and the sample", atLeast(0), 1)
-    .option("--sample <text>", "text to go on from at the end")
-    .option("--sample-tokens <n>", "how many tokens to write", atLeast(1), 100)
-    .option("--temperature <x>", "1: by the model's chances; 0: the likeliest token", above(-1), 1)
-    .option("--save <folder>", "where to write the trained model, for transformers too")
-    .option("--log <file>", "where to write JSON lines (default: stdout if it is no terminal)")
+    .option("--steps <n>", "number of training steps", atLeast(0), 100)
+    .option("--eval <n>", "steps between evaluations; 0: only before and after", atLeast(0), 0)
+    .option("--eval-tokens <n>", "number of held-out tokens per evaluation", atLeast(1), 16384)
+    .option("--seed <n>", "seed of windows, initial weights, rounding and sampling", atLeast(0), 1)
+    .option("--sample <text>", "text to continue after training")
+    .option("--sample-tokens <n>", "number of tokens to sample", atLeast(1), 100)
+    .option(
+      "--temperature <x>",
+      "sampling temperature; 0: always the most likely token",
+      above(-1),
+      1,
+    )
+    .option("--save <folder>", "where to save the trained model, in the format of Hugging Face")
+    .option("--log <file>", "where to write JSON lines (default: stdout if it is not a terminal)")
     .addOption(
-      new Option("--device <kind>", "where to compute; auto takes a real GPU if there is one")
+      new Option("--device <kind>", "compute device; auto takes a real GPU if there is one")
         .choices(["auto", "wasm", "webgpu"]).default("auto"),
     )
     .showHelpAfterError("(--help explains the options)")
@@ -162,9 +169,9 @@ function trainCommand(): Command {
     .exitOverride(endAfterUsage);
 }
 
-/** What is wrong with flags that are right by themselves. */
-function wrongTogether(
-  { worldSize, ...flags }: Omit<GivenFlags, "zero"> & {
+/** The error for flags that are valid on their own but not together; undefined if there is none. */
+function conflictOf(
+  { worldSize, ...flags }: Omit<ParsedFlags, "zero"> & {
     readonly zero: number;
     readonly worldSize: number;
   },
@@ -180,11 +187,11 @@ function wrongTogether(
     return `--batch ${batch} windows cannot be shared by ${zero} ranks: give at least ${zero}`;
   }
   if (masterWeights && rounding === "stochastic") {
-    return "--master-weights lose nothing by rounding: leave them or --rounding stochastic out";
+    return "--master-weights need no stochastic rounding: leave one of them out";
   }
   if (dtype === "f32" && (masterWeights || rounding === "stochastic")) {
     const flag = masterWeights ? "--master-weights" : "--rounding stochastic";
-    return `${flag} is for weights of 16 bits, and f32 needs none: give --dtype bf16 or f16 with it`;
+    return `${flag} is for 16-bit weights: give --dtype bf16 or f16 with it`;
   }
   const shape = schedule ?? (warmup === undefined ? undefined : "constant");
   if (lr === undefined && shape !== undefined) {

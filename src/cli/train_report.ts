@@ -1,21 +1,21 @@
-// What a training tells: JSON lines for programs, to a file or, where nobody watches, to stdout; a progress bar and a few
-// sentences for who does. Only rank 0 tells.
+// Reports a training: as JSON lines for programs, to a file or to a stdout that is no terminal; as a progress bar and a few sentences
+// for people. Only rank 0 reports.
 
 import { SingleBar } from "cli-progress";
 import type { TrainingEvent } from "../train/language_training_options.ts";
 
-/** What is told, one object to a line; tokens of a sample are text here. */
+/** A line of the log; sampled tokens are text here. */
 export type TrainMessage =
   | {
     readonly kind: "start";
     readonly device: string;
-    /** Elements of all parameters. */
+    /** Number of elements of all parameters. */
     readonly parameters: number;
     readonly tensor: number;
     readonly zero: number;
     readonly trainTokens: number;
     readonly heldOutTokens: number;
-    /** With a token per byte: what an order-2 byte model loses on the same held-out windows, in nats per byte. */
+    /** With a token per byte: the loss of an order-2 byte model on the same held-out windows, in nats per byte. */
     readonly order2Loss?: number;
   }
   | Exclude<TrainingEvent, { readonly kind: "sample" }>
@@ -23,7 +23,7 @@ export type TrainMessage =
   | { readonly kind: "saved"; readonly folder: string }
   | { readonly kind: "stopped"; readonly step: number };
 
-/** Where a report goes. */
+/** Options of {@linkcode TrainReport}. */
 export interface ReportOptions {
   readonly rank: number;
   /** Path of the log; undefined: stdout, if it is no terminal. */
@@ -31,12 +31,12 @@ export interface ReportOptions {
   readonly steps: number;
 }
 
-/** Tells what happens. Disposing it closes the log. */
+/** Reports a training. Disposing it closes the log. */
 export class TrainReport implements Disposable {
   readonly #options: ReportOptions;
   readonly #log: Deno.FsFile | undefined;
   readonly #bar: SingleBar | undefined;
-  /** Whether stdout has JSON lines. */
+  /** Whether JSON lines go to stdout. */
   readonly #isPiped: boolean;
 
   /** Opens the log, on rank 0. @throws {Error} if it cannot be written */
@@ -58,8 +58,8 @@ export class TrainReport implements Disposable {
     }
   }
 
-  /** Tells one thing. */
-  tell(message: TrainMessage): void {
+  /** Reports one message. */
+  write(message: TrainMessage): void {
     if (this.#options.rank !== 0) return;
     const line = JSON.stringify(message);
     if (this.#log !== undefined) writeAll(this.#log, new TextEncoder().encode(`${line}\n`));
@@ -70,7 +70,7 @@ export class TrainReport implements Disposable {
     console.log(sentenceFor(message));
   }
 
-  /** Ends the bar and closes the log. */
+  /** Ends the progress bar and closes the log. */
   [Symbol.dispose](): void {
     this.#bar?.stop();
     this.#log?.close();
@@ -88,7 +88,7 @@ export class TrainReport implements Disposable {
     }
   }
 
-  /** The bar is drawn again, below, by its next update. */
+  /** The next update draws the progress bar again, below. */
   #clearLine(): void {
     Deno.stderr.writeSync(new TextEncoder().encode("\r\x1b[K"));
   }
@@ -120,7 +120,7 @@ function sentenceFor(message: Exclude<TrainMessage, { readonly kind: "step" }>):
   }
 }
 
-/** Text with what would move the cursor made visible. */
+/** Text with control characters replaced. */
 function printable(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f\ufffd]/g, "·");

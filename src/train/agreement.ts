@@ -1,10 +1,10 @@
-// Ranks that read other files or were given other options would train without a sign of it: before the first step they
-// compare digests of all that must be the same.
+// Ranks with different files or options would train without any sign of it: before the first step they compare digests of everything
+// that must be equal.
 
 import type { ProcessGroup } from "../distributed/group.ts";
 
 /**
- * Compares what each rank has under each name; all ranks of the group call it together, with the same names in the same
+ * Verifies that all ranks have the same bytes under each name; all ranks of the group call it together, with the same names in the same
  * order.
  *
  * @throws {Error} on all of them, naming what differs and the ranks that have other bytes than the first.

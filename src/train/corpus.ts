@@ -1,12 +1,12 @@
-// A text of bytes, cut into blocks of which every tenth is held out.
+// A text of bytes, divided into blocks, of which every tenth is held out.
 
-/** Bytes to train on, and bytes to judge by that are never trained on. */
+/** Bytes for training, and bytes for evaluation that are never trained on. */
 export interface Corpus {
   readonly train: Uint8Array<ArrayBuffer>;
   readonly heldOut: Uint8Array<ArrayBuffer>;
 }
 
-/** Holds out every tenth block. @throws {RangeError} if there is too little text to hold any out. */
+/** Holds out every tenth block. @throws {RangeError} if there is too little text for ten blocks. */
 export function splitCorpus(text: Uint8Array): Corpus {
   if (text.length < LEAST) {
     throw new RangeError(
@@ -24,10 +24,10 @@ export function splitCorpus(text: Uint8Array): Corpus {
 
 /** Bytes per block. */
 const BLOCK = 4096;
-/** One block can be held out. */
+/** Enough for one held-out block. */
 const LEAST = 10 * BLOCK;
 
-/** The parts one after the other. */
+/** Concatenates the parts. */
 export function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(parts.reduce((total, { length }) => total + length, 0));
   let at = 0;

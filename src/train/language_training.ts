@@ -1,5 +1,5 @@
-// Trains a language model on one rank of a tensor-parallel x data-parallel mesh: the whole loop, with what happens told as it
-// happens. Every rank runs it with the same options, and the same is told on all of them.
+// Trains a language model on one rank of a tensor-parallel x data-parallel mesh: the whole loop, which reports its progress as events.
+// Every rank runs it with the same options, and reports the same events.
 
 import type { ProcessGroup } from "../distributed/group.ts";
 import { ProcessGroupMesh } from "../distributed/mesh.ts";
@@ -9,25 +9,25 @@ import { RandomSource } from "../nn/philox.ts";
 import { DistributedAdaFactor } from "../optim/distributed_adafactor.ts";
 import { eventLoopTurns } from "../tensor/event_loop.ts";
 import type { LanguageTrainingOptions, TrainingEvent } from "./language_training_options.ts";
-import { placeModel } from "./placed_model.ts";
+import { distributeModel } from "./distributed_model.ts";
 import { requireSameTraining } from "./same_training.ts";
 import { sampleTokens } from "./sampling.ts";
 import { drawStarts, evenStarts } from "./token_batch.ts";
 import { evaluateWindows, stepOnWindows, type WindowTrainer } from "./window_step.ts";
 
-/** How a training ended. */
+/** The result of a training. */
 export interface LanguageTrainingResult {
-  /** Steps taken. */
+  /** Number of steps taken. */
   readonly steps: number;
   /** True if a signal ended it before its last step. */
   readonly stopped: boolean;
 }
 
 /**
- * Trains `model`, which is the caller's; evaluates before, on the way and after, and writes a sample. Stopped by a signal it
- * does neither.
+ * Trains `model`, which the caller owns; evaluates it before, during and after training, and samples a text at the end. If a signal
+ * stops it, it neither evaluates nor samples at the end.
  *
- * @throws {Error} on every rank if ranks have other text, options or weights.
+ * @throws {Error} on every rank if ranks have different texts, options or weights.
  */
 export async function trainLanguageModel(
   world: World,
@@ -41,7 +41,7 @@ export async function trainLanguageModel(
   const dataParallelGroup = await mesh.getGroupAlongAxis(1);
   const groups = new Set([world.group, tensorParallelGroup, dataParallelGroup]);
   const [{ device }] = model.parameters();
-  const placed = await placeModel(model, mesh);
+  const distributed = await distributeModel(model, mesh);
   model.recompute = options.recompute ?? "nothing";
   using optim = new DistributedAdaFactor(model.parameters(), {
     ...options.optimizer,
@@ -50,7 +50,7 @@ export async function trainLanguageModel(
   });
   const { zeroStage } = options;
   optim.setupDistributed({ tensorParallelGroup, dataParallelGroup, zeroStage });
-  const trainer: WindowTrainer = { device, model: placed, optim, dataParallelGroup };
+  const trainer: WindowTrainer = { device, model: distributed, optim, dataParallelGroup };
   const evaluate = heldOutEvaluation(trainer, options);
 
   if (steps > 0) onEvent(await evaluate(0));
@@ -91,13 +91,13 @@ export async function trainLanguageModel(
   onEvent(await evaluate(steps));
   if (options.sample !== undefined) {
     const random = new RandomSource(seed).stream();
-    const tokens = await sampleTokens(placed, { device, context, random, ...options.sample });
+    const tokens = await sampleTokens(distributed, { device, context, random, ...options.sample });
     onEvent({ kind: "sample", tokens });
   }
   return { steps, stopped: false };
 }
 
-/** Where the held-out windows of an evaluation begin: the same ones every time. */
+/** Starts of the held-out windows of an evaluation: the same ones every time. */
 export function heldOutStarts(
   { text, context, evaluateTokens }: Pick<
     LanguageTrainingOptions,
@@ -122,12 +122,12 @@ function heldOutEvaluation(
   };
 }
 
-/** The mean of all ranks' losses, and whether any of them is asked to stop. */
+/** The mean loss of all ranks, and whether any of them was asked to stop. */
 async function shareStep(
   { group }: World,
   { loss, signal }: { readonly loss: number; readonly signal: AbortSignal | undefined },
 ): Promise<{ readonly loss: number; readonly isStopped: boolean }> {
-  // On one rank of wasm nothing else waits for the event loop, which brings signals.
+  // On one rank with the wasm device nothing else waits for the event loop, which delivers signals.
   await eventLoopTurns(1);
   const sums = Float64Array.of(loss, signal?.aborted ? 1 : 0);
   await group.allReduce(sums);

@@ -4,50 +4,50 @@ import type { OptimizerOptions } from "../optim/options/parameter_groups.ts";
 import type { Schedule } from "../optim/options/schedule.ts";
 import type { TokenSplit } from "./tokens.ts";
 
-/** How to train; the same on all ranks but for what is told and heard. */
+/** The options of a training; equal on all ranks except for `signal` and `onEvent`. */
 export interface LanguageTrainingOptions {
   readonly text: TokenSplit;
-  /** Tokens of a window. */
+  /** Tokens per window. */
   readonly context: number;
-  /** Windows of a micro-batch, over all ranks: at least one for each data-parallel rank. */
+  /** Windows per micro-batch, over all ranks: at least one for each data-parallel rank. */
   readonly batch: number;
-  /** Micro-batches of a step. */
+  /** Micro-batches per step. */
   readonly accumulate: number;
   readonly steps: number;
-  /** Ranks that split the model, and ranks that split the batch and the optimizer's state. */
+  /** Number of ranks that split the model, and of ranks that split the batch and the optimizer's state. */
   readonly tensor: number;
   readonly zero: number;
   readonly zeroStage: 1 | 2;
-  /** Step size; without it Adafactor's relative step, times each parameter's RMS. */
+  /** Learning rate; without it, Adafactor's relative step, scaled by each parameter's RMS. */
   readonly lr?: Schedule | undefined;
   /**
-   * In training the model drops with the probabilities of its config, as in transformers, or everywhere with this one; never
-   * when it is evaluated. Default: 0, nothing is dropped.
+   * Dropout in training: with the probabilities of the model's config, as in transformers, or with this one everywhere. Evaluations
+   * have none. Default: 0, nothing is dropped.
    */
   readonly dropout?: "config" | number;
-  /** What the model does not keep for backward, and computes again: see `PretrainedModel.recompute`. Default: nothing. */
+  /** Which activations backward computes again instead of keeping them: see `PretrainedModel.recompute`. Default: none. */
   readonly recompute?: "nothing" | "blocks";
-  /** How 16-bit parameters are stepped, and momentum. */
+  /** Momentum, and how 16-bit parameters are updated. */
   readonly optimizer?: Pick<OptimizerOptions, "masterWeights" | "rounding" | "beta1">;
-  /** Steps between evaluations; 0 for none but before and after. */
+  /** Steps between evaluations; 0 for evaluations only before and after. */
   readonly evaluateEvery: number;
-  /** Held-out tokens of an evaluation, at least a window. */
+  /** Number of held-out tokens of an evaluation, at least one window. */
   readonly evaluateTokens: number;
-  /** Of windows, of dropout, of random rounding and of the sample. */
+  /** Seed of windows, dropout, stochastic rounding and the sample. */
   readonly seed: number;
-  /** What to write at the end. */
+  /** A text to sample at the end. */
   readonly sample?: {
     readonly prompt: readonly number[];
     readonly length: number;
     readonly temperature: number;
   } | undefined;
-  /** Ends training after the present step, on all ranks if it fires on one. */
+  /** Ends training after the current step, on all ranks if it is aborted on one. */
   readonly signal?: AbortSignal;
-  /** Is told what happens. */
+  /** Receives the events of the training. */
   readonly onEvent?: (event: TrainingEvent) => void;
 }
 
-/** What happens in a training. */
+/** An event of a training. */
 export type TrainingEvent =
   | {
     readonly kind: "step";
@@ -56,12 +56,12 @@ export type TrainingEvent =
     readonly loss: number;
     readonly lr?: number;
     readonly tokensPerSecond: number;
-    /** Bytes that this rank sent. */
+    /** Number of bytes that this rank sent. */
     readonly bytesSent: number;
   }
   | {
     readonly kind: "evaluation";
-    /** Steps taken before it. */
+    /** Number of steps before it. */
     readonly step: number;
     /** Mean loss on held-out windows in nats per token. */
     readonly loss: number;

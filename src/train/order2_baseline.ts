@@ -1,28 +1,28 @@
-// What counting alone reaches: the chance of a byte after the two before it, from how often each came in the training text,
-// mixed with the chances after one byte and after none (Witten and Bell 1991, as in Bell, Cleary and Witten's PPM):
+// An n-gram baseline: the probability of a byte after the two before it, from its counts in the training text, interpolated with the
+// probabilities after one byte and after none (Witten and Bell 1991, as in Bell, Cleary and Witten's PPM):
 //
 //   p_k(b | c) = (n(c b) + d(c) p_{k-1}(b)) / (n(c) + d(c))       c: the last k bytes, n: counts, d: different bytes seen after c
 //   p_{-1}(b)  = 1 / 256
 //
-// A language model of bytes that does no better has learned no more than pairs.
+// A language model of bytes that is no better has learned nothing beyond three adjacent bytes.
 
 import type { Windows } from "./token_batch.ts";
 
-/** Counts of an order-2 model: 66 MiB. */
+/** An order-2 model of bytes: 66 MiB of counts. */
 export class Order2Baseline {
   readonly #orders: readonly ByteCounts[];
 
-  /** Learns `text`. */
+  /** Counts the bytes of `text`. */
   constructor(text: Uint8Array) {
     this.#orders = [0, 1, 2].map((order) => new ByteCounts(text, order));
   }
 
-  /** The chance of `text[at]` after what stands before it. */
+  /** The probability of `text[at]` after the bytes before it. */
   probability(text: Uint8Array, at: number): number {
     return this.#orders.reduce((lower, counts) => counts.mix(text, { at, lower }), 1 / NUM_BYTES);
   }
 
-  /** Mean loss, in nats per byte, over the bytes that a model guesses in the windows that begin at `starts`. */
+  /** Mean loss, in nats per byte, of predicting the bytes of the windows that begin at `starts`. */
   loss(
     { text, context, starts }: Windows & {
       readonly text: Uint8Array;
@@ -39,14 +39,14 @@ export class Order2Baseline {
   }
 }
 
-/** How often each byte followed each run of `order` bytes. */
+/** The counts of each byte after each sequence of `order` bytes. */
 class ByteCounts {
   readonly #order: number;
   /** [256^order, 256] */
   readonly #counts: Uint32Array;
   /** Sums of rows of the counts. */
   readonly #totals: Uint32Array;
-  /** How many of each row are not 0. */
+  /** Number of nonzero counts of each row. */
   readonly #distinct: Uint32Array;
 
   constructor(text: Uint8Array, order: number) {
@@ -62,7 +62,7 @@ class ByteCounts {
     }
   }
 
-  /** The chance of `text[at]` from these counts and that of the shorter context; where the text has just begun, the latter. */
+  /** The probability of `text[at]` interpolated with `lower`, that of the shorter context; `lower` at the beginning of the text. */
   mix(text: Uint8Array, { at, lower }: { readonly at: number; readonly lower: number }): number {
     if (at < this.#order) return lower;
     const context = this.#contextOf(text, at);

@@ -1,4 +1,4 @@
-// What ranks compare before they train a language model together: text, options, step sizes and weights.
+// Verifies that all ranks are about to run the same training: they compare text, options, learning rates and weights.
 
 import type { ProcessGroup } from "../distributed/group.ts";
 import type { Decoder } from "../models/decoder.ts";
@@ -6,7 +6,7 @@ import { requireAgreement } from "./agreement.ts";
 import type { LanguageTrainingOptions } from "./language_training_options.ts";
 import type { Tokens } from "./tokenizer.ts";
 
-/** Does nothing if all ranks are about to do the same. @throws {Error} on all of them, naming what differs */
+/** Does nothing if all ranks agree. @throws {Error} on all of them, naming what differs */
 export async function requireSameTraining(
   group: ProcessGroup,
   model: Decoder,
@@ -27,7 +27,7 @@ function bytesOf({ buffer, byteOffset, byteLength }: Tokens): Uint8Array<ArrayBu
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
-/** Digests of all parameters, one after the other: no two are on the host at once. */
+/** Digests of all parameters, computed one after the other, so that only one is on the host at a time. */
 async function digestOfWeights(model: Decoder): Promise<Uint8Array<ArrayBuffer>> {
   const digests: number[] = [];
   for (const parameter of model.parameters()) {

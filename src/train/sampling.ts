@@ -1,33 +1,33 @@
-// Text that a model goes on with, token by token:
+// Samples the continuation of a text, token by token:
 //
 //   p_i = e^(x_i / temperature) / sum_j e^(x_j / temperature)       x: logits at the last token
 //
-// The token drawn is the first at which the sum of p passes a random number. All ranks have the same logits and the same
-// numbers, so they draw the same text. The whole window is computed for each token: keys and values are not kept.
+// The sampled token is the first at which the sum of p passes a random number. All ranks have the same logits and the same random
+// numbers, so they sample the same text. The whole window is computed for each token: there is no key-value cache.
 
 import type { Device } from "../device/device.ts";
 import type { RandomStream } from "../nn/philox.ts";
 import { slice } from "../ops/slice.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { PlacedModel } from "./placed_model.ts";
+import type { LanguageModel } from "./distributed_model.ts";
 
-/** What to write. */
+/** Options of {@linkcode sampleTokens}. */
 export interface SampleOptions {
   readonly device: Device;
-  /** Tokens to go on from, at least one. */
+  /** Tokens to continue, at least one. */
   readonly prompt: readonly number[];
-  /** Tokens to add. */
+  /** Number of tokens to sample. */
   readonly length: number;
-  /** Tokens that the model sees, the last ones. */
+  /** The model gets this many of the last tokens. */
   readonly context: number;
-  /** 1 for the model's own chances, less for likelier text; 0 for the likeliest token always. */
+  /** 1 for the model's own probabilities, less to favour likely tokens; 0 always takes the most likely token. */
   readonly temperature: number;
   readonly random: RandomStream;
 }
 
-/** The tokens after the prompt. */
+/** Samples the tokens after the prompt. */
 export async function sampleTokens(
-  model: PlacedModel,
+  model: LanguageModel,
   { device, prompt, length, context, temperature, random }: SampleOptions,
 ): Promise<number[]> {
   const tokens = [...prompt];
@@ -45,7 +45,7 @@ export async function sampleTokens(
   return tokens.slice(prompt.length);
 }
 
-/** The token at which the sum of chances passes `uniform`, from 0 to 1. */
+/** The token at which the sum of probabilities passes `uniform`, from 0 to 1. */
 export function drawToken(
   logits: Float32Array,
   { temperature, uniform }: { readonly temperature: number; readonly uniform: number },

@@ -3,16 +3,15 @@
 import { extname, join } from "node:path";
 import { concatenate } from "./corpus.ts";
 
-/** Text as it was read. */
+/** Text that was read from files. */
 export interface Text {
   readonly text: Uint8Array<ArrayBuffer>;
-  /** How many files it came from. */
+  /** Number of files. */
   readonly numFiles: number;
 }
 
 /**
- * Reads files as they are, and of the files below folders those with one of the `extensions` (".md"), by default all
- * without a NUL byte.
+ * Reads the given files, and the files in given folders that have one of the `extensions` (".md"), by default all without a NUL byte.
  *
  * @throws {Error} if a path cannot be read.
  */
@@ -46,5 +45,5 @@ async function* filesBelow(path: string): AsyncGenerator<string> {
   for (const { name } of entries) yield* filesBelow(join(path, name));
 }
 
-/** Folders of things that nobody wrote. */
+/** Folders of generated and downloaded files. */
 const SKIPPED = new Set(["node_modules", "target", "pkg"]);

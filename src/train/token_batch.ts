@@ -1,10 +1,10 @@
-// Windows of T tokens and, for each, the token after it: what a language model reads and what it should guess.
+// Windows of T tokens and, for each token, the one after it: the inputs and the targets of a language model.
 //
-//   tokens  [B, T]   text[s + t]              s: where a window begins
+//   tokens  [B, T]   text[s + t]              s: start of a window
 //   targets [B, T]   text[s + t + 1]
 //
-// Window i of step n begins at a place that is a function of (seed, n, i) alone, drawn with replacement. So a step sees the
-// same windows whatever the mesh, and however they are divided into micro-batches; a data-parallel rank takes its run of them.
+// The start of window i of step n is a function of (seed, n, i) alone, drawn with replacement. So a step has the same windows whatever
+// the mesh, and however they are divided into micro-batches; a data-parallel rank takes a contiguous part of them.
 
 import type { Device } from "../device/device.ts";
 import { shardRange } from "../distributed/layout.ts";
@@ -16,18 +16,18 @@ import type { Tokens } from "./tokenizer.ts";
 export interface TokenBatch extends Disposable {
   /** [B, T] */
   readonly tokens: Tensor<"u32">;
-  /** [B, T] the token after each. */
+  /** [B, T]: the token after each. */
   readonly targets: Tensor<"u32">;
 }
 
-/** Text, and how long its windows are. */
+/** A text, and the length of its windows. */
 export interface Windows {
   readonly text: Tokens;
   /** T */
   readonly context: number;
 }
 
-/** Which windows of training. */
+/** Selects windows of a training step. */
 export interface DrawnWindows {
   readonly seed: number;
   /** 1, 2, ... */
@@ -43,7 +43,7 @@ export interface Replica {
   readonly size: number;
 }
 
-/** Where windows `begin` to `end` of a step begin in the text. */
+/** The starts in the text of windows `begin` to `end` of a step. */
 export function drawStarts(
   { text, context }: Windows,
   { seed, step, begin, end }: DrawnWindows,
@@ -57,7 +57,7 @@ export function drawStarts(
   });
 }
 
-/** Where at most `most` windows begin that are spread evenly over the text and do not overlap: the same ones every time. */
+/** The starts of at most `most` windows that are spread evenly over the text and do not overlap; deterministic. */
 export function evenStarts(
   { text, context }: Windows,
   { most }: { readonly most: number },
@@ -70,7 +70,7 @@ export function evenStarts(
   );
 }
 
-/** A replica's run of `starts`, the first replicas' being longer where they do not divide. */
+/** A replica's part of `starts`; the first replicas have more if they do not divide evenly. */
 export function startsOf(starts: readonly number[], { rank, size }: Replica): readonly number[] {
   const { begin, end } = shardRange(starts.length, size, rank);
   return starts.slice(begin, end);
@@ -97,5 +97,5 @@ export function makeBatch(
   };
 }
 
-/** Keeps these draws apart from those of initial values, which use the seed itself. */
+/** Separates these random numbers from those of initial values, which use the seed itself. */
 const BATCHES = 0x62617463;

@@ -1,28 +1,28 @@
-// Text to tokens and back: the bytes themselves, or a tokenizer.json as Hugging Face has it. No special token is added: a
-// model goes on with text, it answers nothing.
+// Tokenizers: one token per byte, or a tokenizer.json of Hugging Face. No special tokens are added, as models continue text here and
+// answer no prompts.
 
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { disk } from "../checkpoint/disk.ts";
 
-/** Tokens one after the other, each as small as the vocabulary lets it be. */
+/** A sequence of tokens, in the smallest type that the vocabulary fits. */
 export type Tokens =
   | Uint8Array<ArrayBuffer>
   | Uint16Array<ArrayBuffer>
   | Uint32Array<ArrayBuffer>;
 
-/** Cuts text into tokens. */
+/** Converts between text and tokens. */
 export interface Tokenizer {
-  /** For messages: "bytes", or where it was read. */
+  /** For messages: "bytes", or its path. */
   readonly name: string;
   /** One more than the largest token. */
   readonly vocabularySize: number;
-  /** The tokens of UTF-8 text. @throws {TypeError} if it is none, or holds what the tokenizer has no token for. */
+  /** The tokens of UTF-8 text. @throws {TypeError} if it is no UTF-8, or the tokenizer has no token for a part of it. */
   encode(text: Uint8Array<ArrayBuffer>): Tokens;
-  /** Text of tokens; what is no text, such as half a letter, becomes U+FFFD. */
+  /** The text of tokens; invalid UTF-8, such as half a character, becomes U+FFFD. */
   decode(tokens: readonly number[]): string;
 }
 
-/** Every byte is a token: 256 of them, for any file. */
+/** A token for every byte: a vocabulary of 256, for any file. */
 export const byteTokenizer: Tokenizer = {
   name: "bytes",
   vocabularySize: 256,

@@ -1,22 +1,22 @@
-// Files as one run of tokens, of which the tail is held out:
+// Files as one sequence of tokens, of which the tail is held out:
 //
 //   [ file | file | file ....................... | file ]
 //   [ train: first 9 tenths                      | held out ]
 //
-// Text is tokenized in pieces of about a megabyte, so that no more than one is in memory as a string. A piece ends between a
-// letter or digit and a newline, where the tokenizers of GPT-2, Llama 3 and Qwen cut anyway: their tokens are those of the
-// whole text. Tokenizers that put a blank before text (SentencePiece) put one more before each piece.
+// Text is tokenized in pieces of about a megabyte, so that no more than one is in memory as a string. A piece ends between a letter or
+// digit and a newline, where the tokenizers of GPT-2, Llama 3 and Qwen split anyway: their tokens are those of the whole text.
+// Tokenizers that put a blank before text (SentencePiece) put one more before each piece.
 
 import { readText } from "./text_files.ts";
 import type { Tokenizer, Tokens } from "./tokenizer.ts";
 
-/** Tokens to train on, and tokens to judge by that are never trained on. */
+/** Tokens for training, and tokens for evaluation that are never trained on. */
 export interface TokenSplit {
   readonly train: Tokens;
   readonly heldOut: Tokens;
 }
 
-/** The tokens of files, and of those below folders that are text, in the order of their paths. @throws {Error} naming what cannot be read or tokenized */
+/** Tokenizes files, and text files in folders, in the order of their paths. @throws {Error} naming what cannot be read or tokenized */
 export async function readTokens(
   paths: readonly string[],
   tokenizer: Tokenizer,
@@ -25,7 +25,7 @@ export async function readTokens(
   return tokenize(text, { tokenizer });
 }
 
-/** The tokens of `text`, in pieces of at most `pieceBytes`. @throws {TypeError} saying where what has no token begins */
+/** Tokenizes `text` in pieces of at most `pieceBytes`. @throws {TypeError} naming the piece with text that has no token */
 export function tokenize(
   text: Uint8Array<ArrayBuffer>,
   { tokenizer, pieceBytes = PIECE_BYTES }: {
@@ -70,7 +70,7 @@ export function splitTail(tokens: Tokens, { context }: { readonly context: numbe
 
 const PIECE_BYTES = 2 ** 20;
 
-/** The last place before `begin + most` to cut at: after a letter and before a newline, else before any newline or character. */
+/** The last split point before `begin + most`: between a letter and a newline, else before any newline or character. */
 function endOfPiece(text: Uint8Array, begin: number, most: number): number {
   const limit = begin + most;
   if (limit >= text.length) return text.length;

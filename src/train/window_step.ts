@@ -1,10 +1,10 @@
-// One step on a batch of A B windows: A micro-batches of B windows, each shared by Z data-parallel ranks.
+// One step on a batch of A B windows: A micro-batches of B windows, each divided among Z data-parallel ranks.
 //
 //   loss_r = Z n_r / B mean of this rank's n_r windows' losses      the mean of loss_r over ranks is the micro-batch's mean loss
 //   step   = (sum over micro-batches of gradients) / A              averaged over ranks by the optimizer
 //
-// So the step is that of one batch of A B windows on one rank, up to the rounding of sums. Dropout draws masks by a window's
-// place among the A B, and drops the same.
+// So the step is that of one batch of A B windows on one rank, up to the rounding of sums. Dropout masks depend on a window's index
+// among the A B, so they are the same, too.
 
 import type { Device } from "../device/device.ts";
 import type { ProcessGroup } from "../distributed/group.ts";
@@ -13,26 +13,30 @@ import type { DropoutMasks } from "../nn/dropout.ts";
 import { scale } from "../ops/scale.ts";
 import type { DistributedAdaFactor } from "../optim/distributed_adafactor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { PlacedModel } from "./placed_model.ts";
+import type { LanguageModel } from "./distributed_model.ts";
 import { makeBatch, startsOf, type Windows } from "./token_batch.ts";
 
 /** A model, its optimizer, and the ranks that share a batch. */
 export interface WindowTrainer {
   readonly device: Device;
-  readonly model: PlacedModel;
+  readonly model: LanguageModel;
   readonly optim: DistributedAdaFactor;
   readonly dataParallelGroup: ProcessGroup;
 }
 
-/** Windows of one step. */
+/** The windows of one step. */
 export interface StepWindows extends Windows {
-  /** Where windows begin, all ranks' together, micro-batch by micro-batch: each as long, and no shorter than there are ranks. */
+  /** Starts of the windows of all ranks, for each micro-batch: equally many in each, and at least as many as ranks. */
   readonly microBatches: readonly (readonly number[])[];
-  /** What is dropped. Default: nothing is. */
+  /** Determines the masks of dropout. Default: nothing is dropped. */
   readonly dropout?: Omit<DropoutMasks, "firstRow"> | undefined;
 }
 
-/** Forward, backward, exchange and update. @returns this rank's part of the loss: its mean over the data-parallel group is the batch's */
+/**
+ * Forward, backward, communication and update.
+ *
+ * @returns this rank's part of the loss: its mean over the data-parallel group is the batch's loss
+ */
 export async function stepOnWindows(
   { device, model, optim, dataParallelGroup }: WindowTrainer,
   { microBatches, dropout, ...windows }: StepWindows,
@@ -54,13 +58,13 @@ export async function stepOnWindows(
   }
   await optim.step({ gradientDivisor: microBatches.length });
   optim.zeroGrad();
-  // Read at last: the device has had no reason to wait until here.
+  // Losses are read last, so that the host does not wait for the device before.
   let total = 0;
   for (const loss of losses) total += await loss.item();
   return total / microBatches.length;
 }
 
-/** Mean loss over all windows, in nats per token, the same on all ranks; `batchSize` windows at a time on each. */
+/** Mean loss over all windows, in nats per token, equal on all ranks; each computes `batchSize` windows at a time. */
 export async function evaluateWindows(
   { device, model, dataParallelGroup }: Omit<WindowTrainer, "optim">,
   { starts, batchSize, ...windows }: Windows & {

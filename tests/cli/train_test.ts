@@ -160,10 +160,10 @@ const REFUSED: [string[], RegExp][] = [
   [["--zero", "2"], /a mesh of --tensor 1 x --zero 2 needs 2 ranks, and there is 1/],
   [["--tensor", "2"], /a mesh of --tensor 2 x --zero 1 needs 2 ranks, and there is 1/],
   [["--zero-stage", "3"], /Allowed choices are 1, 2/],
-  [["--master-weights"], /--master-weights is for weights of 16 bits/],
+  [["--master-weights"], /--master-weights is for 16-bit weights/],
   [
     ["--dtype", "bf16", "--master-weights", "--rounding", "stochastic"],
-    /--master-weights lose nothing by rounding/,
+    /--master-weights need no stochastic rounding/,
   ],
   [["--schedule", "cosine"], /--schedule needs --lr/],
   [["--warmup", "3"], /--warmup needs --lr/],
@@ -171,11 +171,11 @@ const REFUSED: [string[], RegExp][] = [
     ["--lr", "1", "--schedule", "linear", "--warmup", "100"],
     /--warmup 100 must be less than --steps 100/,
   ],
-  [["--context", "17"], /--context 17 is more than the 16 tokens that the model can see/],
+  [["--context", "17"], /--context 17 is more than the 16 tokens that the model supports/],
   [["--data", "/no/such/file"], /Cannot read \/no\/such\/file/],
   [["--model", "/no/such/model"], /\/no\/such\/model\/config.json/],
   [["--tokenizer", "/no/such.json"], /Cannot read the tokenizer \/no\/such.json/],
-  [["--sample", ""], /--sample needs a text to go on from/],
+  [["--sample", ""], /--sample needs a text of at least one token/],
 ];
 
 Deno.test("train.ts refuses wrong flags with a sentence and code 2", async (t) => {
@@ -193,12 +193,12 @@ Deno.test("train.ts refuses wrong flags with a sentence and code 2", async (t) =
   });
 });
 
-Deno.test("train.ts refuses a tokenizer with more tokens than the model knows, by numbers", async () => {
+Deno.test("train.ts refuses a tokenizer with more tokens than the model's vocabulary, and names both numbers", async () => {
   await withSmallFiles(async (files) => {
     await Deno.writeTextFile(`${files.model}/tokenizer.json`, smallTokenizerJson());
     const flags = ["--model", files.model, "--data", files.data, "--device", "wasm"];
     const { code, stderr } = await train(flags);
-    assert.match(stderr, /tokenizer.json\) has 262 tokens, and the model knows 256/);
+    assert.match(stderr, /tokenizer.json\) has 262 tokens, and the model's vocabulary has 256/);
     assert.equal(code, 2);
   });
 });

@@ -1,7 +1,7 @@
-// A language model as training uses it, whole or split over tensor-parallel ranks: the one place that knows which.
+// A language model for training, whole or split over tensor-parallel ranks: the rest of training need not know which.
 //
-// The logits of a split one stay with their ranks for the loss, which exchanges three numbers per token instead of V; only
-// who samples from them wants them whole.
+// The logits of a split model stay on their ranks for the loss, which communicates three numbers per token instead of V; only sampling
+// gathers them.
 
 import type { ProcessGroupMesh } from "../distributed/mesh.ts";
 import type { Decoder } from "../models/decoder.ts";
@@ -13,19 +13,22 @@ import { crossEntropy } from "../ops/cross_entropy.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { TokenBatch } from "./token_batch.ts";
 
-/** What training asks of a model. All ranks that share it ask together. */
-export interface PlacedModel {
+/** The functions of a model that training needs. All ranks that share the model call them together. */
+export interface LanguageModel {
   /**
-   * Mean loss, in nats per token, of the tokens that the batch's windows should guess; equal on all ranks that share the model.
-   * `dropout`: what is dropped on the way, in training.
+   * Mean loss, in nats per token, of predicting the batch's targets; equal on all ranks that share the model. `dropout` determines
+   * the masks, in training.
    */
   loss(batch: TokenBatch, dropout?: DropoutMasks): Promise<Tensor>;
   /** tokens [B, T] -> logits [B, T, V] of the whole vocabulary, on every rank. */
   logits(tokens: Tensor<"u32">): Promise<Tensor>;
 }
 
-/** Splits `model` over the first axis of the mesh, if that is more than one rank. @throws {RangeError} if it cannot be split */
-export async function placeModel(model: Decoder, mesh: ProcessGroupMesh): Promise<PlacedModel> {
+/** Splits `model` over the first axis of the mesh, if that has several ranks. @throws {RangeError} if it cannot be split */
+export async function distributeModel(
+  model: Decoder,
+  mesh: ProcessGroupMesh,
+): Promise<LanguageModel> {
   if (mesh.size(0) === 1) {
     return {
       logits: (tokens) => model.forward({ tokens }),
