@@ -50,7 +50,7 @@ export class CheckpointParameters implements ParameterSource {
     const entry = this.#folder.entry(name)!;
     if (!sameShape(entry.shape, shape)) {
       throw new SafetensorsError(
-        `${name} has the shape ${formatShape(entry.shape)}, and config.json asks for ${
+        `${name} has the shape ${formatShape(entry.shape)}, and config.json requires ${
           formatShape(shape)
         }`,
       );

@@ -27,7 +27,7 @@ export abstract class PretrainedModel<Input = never> extends Module<Input> {
   /** Its config and the names of its parameters in files. */
   readonly form: CheckpointForm;
 
-  /** @param form The config and names that the model's architecture made. */
+  /** A model with the config and names that its architecture made. */
   constructor(form: CheckpointForm) {
     super();
     this.form = form;

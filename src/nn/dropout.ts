@@ -45,7 +45,7 @@ export class Dropout {
   /** A number that is unique in the model. */
   readonly site: number;
 
-  /** @throws {RangeError} if the probability is not from 0 to below 1 */
+  /** A place of dropout. @throws {RangeError} if the probability is not from 0 to below 1 */
   constructor({ probability, site }: { readonly probability: number; readonly site: number }) {
     checkProbability(probability);
     this.probability = probability;

@@ -89,15 +89,15 @@ Deno.test("a checkpoint that contradicts its config is refused with the tensor's
   const cases: Record<string, [changes: Changes, message: RegExp]> = {
     "a missing tensor": [
       { without: "model.layers.1.mlp.up_proj.weight" },
-      /lacks model\.layers\.1\.mlp\.up_proj\.weight, which config\.json asks for/,
+      /lacks model\.layers\.1\.mlp\.up_proj\.weight, which config\.json requires/,
     ],
-    "a surplus tensor": [
+    "an unexpected tensor": [
       { more: [zeros("model.layers.1.self_attn.q_proj.bias", [16])] },
-      /has not: model\.layers\.1\.self_attn\.q_proj\.bias$/,
+      /does not have: model\.layers\.1\.self_attn\.q_proj\.bias$/,
     ],
     "another shape": [
       { without: "model.norm.weight", more: [zeros("model.norm.weight", [9])] },
-      /model\.norm\.weight has the shape \[9\], and config\.json asks for \[8\]/,
+      /model\.norm\.weight has the shape \[9\], and config\.json requires \[8\]/,
     ],
     "another type": [
       { without: "model.norm.weight", more: [zeros("model.norm.weight", [8], "I32")] },
@@ -109,15 +109,15 @@ Deno.test("a checkpoint that contradicts its config is refused with the tensor's
     ],
     "fewer blocks in the config": [
       { config: { ...llama, num_hidden_layers: 1 } },
-      /has not: .*model\.layers\.1\./,
+      /does not have: .*model\.layers\.1\./,
     ],
     "another vocabulary": [
       { config: { ...llama, vocab_size: 2 ** 50 } },
-      /embed_tokens\.weight has the shape \[11, 8\], and config\.json asks for \[1125899906842624, 8\]/,
+      /embed_tokens\.weight has the shape \[11, 8\], and config\.json requires \[1125899906842624, 8\]/,
     ],
     "heads of another width": [
       { config: { ...llama, head_dim: 2 } },
-      /q_proj\.weight has the shape \[16, 8\], and config\.json asks for \[8, 8\]/,
+      /q_proj\.weight has the shape \[16, 8\], and config\.json requires \[8, 8\]/,
     ],
     "a tied head": [
       { config: { ...llama, tie_word_embeddings: true } },

@@ -6,7 +6,7 @@ import { freePort } from "../../src/distributed/launcher/free_port.ts";
 
 const LAUNCHER = new URL("../../src/cli/launch.ts", import.meta.url).href;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
-const PROGRAM = new URL("launched_program.ts", import.meta.url).href;
+const PROGRAM = new URL("../support/cli/launched_program.ts", import.meta.url).href;
 
 Deno.test("the launcher starts ranks that find each other and prefixes what they write", async () => {
   const { code, stdout, stderr } = await launch(["--ranks", "3", PROGRAM, "sum", "--flag"]);
@@ -138,7 +138,7 @@ Deno.test("ranks whose launcher is killed end within seconds, idle or waiting fo
 Deno.test("--help explains the options", async () => {
   const { code, stdout } = await launch(["--help"]);
   equal(code, 0);
-  match(stdout, /--ranks <number>\s+how many ranks to start/);
+  match(stdout, /--ranks <number>\s+number of ranks to start/);
 });
 
 function command(args: readonly string[], env: Record<string, string> = {}): Deno.Command {

@@ -108,7 +108,7 @@ Deno.test("a receiver gets every gradient once, after all of the recomputed uses
   assert.equal(turns, 5);
 });
 
-Deno.test("recompute() refuses what it could not compute again, and keeps nothing of it", async () => {
+Deno.test("recompute() refuses functions that change or make leaves, and keeps no memory", async () => {
   using device = wasmDevice();
   using v = matrix(device, 1);
   using w = matrix(device, 2);
@@ -117,7 +117,7 @@ Deno.test("recompute() refuses what it could not compute again, and keeps nothin
   const changing = () => Promise.resolve(gelu(calls++ === 0 ? v : w));
   {
     using loss = sum(await recompute(changing));
-    await assert.rejects(loss.backward(), { name: "TypeError", message: /compute the same/ });
+    await assert.rejects(loss.backward(), { name: "TypeError", message: /computes the same/ });
     assert.equal(v.grad, undefined);
     assert.equal(w.grad, undefined);
   }
