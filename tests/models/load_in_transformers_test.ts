@@ -7,15 +7,14 @@ import assert from "node:assert/strict";
 import { loadPretrained, savePretrained } from "../../src/checkpoint/pretrained.ts";
 import { wasmDevice } from "../../src/device/wasm.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
-import { Golden, goldenModels, hasFolder } from "../support/models/golden_model.ts";
+import { goldenModels } from "../support/goldens.ts";
+import { Golden } from "../support/models/golden_model.ts";
 import { familyRuns } from "../support/models/golden_runs.ts";
 
 const PYTHON = Deno.env.get("MESHFACTOR_PYTHON") ?? "python3";
 const SCRIPT = new URL("./programs/logits_in_transformers.py", import.meta.url).pathname;
 
-const missing = hasFolder(goldenModels)
-  ? await hasTransformers() ? undefined : `no transformers in ${PYTHON}`
-  : `no ${goldenModels}`;
+const missing = await hasTransformers() ? undefined : `no transformers in ${PYTHON}`;
 const name = "models of every family, trained and saved here, are the same in transformers";
 
 if (missing !== undefined) {

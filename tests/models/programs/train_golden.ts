@@ -3,7 +3,8 @@
 import { requestDevice } from "../../../src/device/request_device.ts";
 import { launchFromEnv } from "../../../src/distributed/launch.ts";
 import { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
-import { goldenModels, judgeGradients, judgeTraining } from "../../support/models/golden_model.ts";
+import { goldenModels } from "../../support/goldens.ts";
+import { judgeGradients, judgeTraining } from "../../support/models/golden_model.ts";
 import { gatheredRun, splitRun } from "../../support/models/golden_runs.ts";
 
 const [family, tensor, zero] = Deno.args;

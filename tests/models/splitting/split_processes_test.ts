@@ -2,17 +2,11 @@
 
 import assert from "node:assert/strict";
 import { launchLocalRanks } from "../../../src/distributed/launcher/local_ranks.ts";
-import { goldenModels, hasFolder } from "../../support/models/golden_model.ts";
 import { decoderRuns, encoderRuns } from "../../support/models/golden_runs.ts";
 
 for (const family of Object.keys({ ...decoderRuns, ...encoderRuns })) {
-  const folder = `${goldenModels}/${family}`;
   for (const [tensor, zero] of [[2, 1], [2, 2], [4, 1]]) {
     const what = `${family} on tensor ${tensor} x ZeRO ${zero} processes is that of transformers`;
-    if (!hasFolder(folder)) {
-      Deno.test.ignore(`${what} [skipped: no ${folder}]`, () => {});
-      continue;
-    }
     Deno.test(what, async () => {
       const lines: string[] = [];
       const { failure } = await launchLocalRanks({

@@ -1,8 +1,6 @@
 // Judges a model by what transformers computed with the same weights: logits, loss, every gradient, and the losses and weights
 // of five steps of Adafactor with two settings, each element within 5 times (its sensitivity to rounding errors + 1e-6).
-//
-// The files stand in ../shared/goldens beside the checkout (MESHFACTOR_GOLDENS names another place); a clone without them
-// skips these tests and says so.
+// tests/goldens/generate_models.py makes them.
 
 import assert from "node:assert/strict";
 import { loadPretrained, savePretrained } from "../../../src/checkpoint/pretrained.ts";
@@ -18,12 +16,7 @@ import type { Parameter } from "../../../src/tensor/parameter.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { assertSameBits } from "../assert_same_bits.ts";
 import { testOnEachDevice } from "../device/on_each_device.ts";
-
-/** Where the folders of families are. */
-export const goldenModels = `${
-  Deno.env.get("MESHFACTOR_GOLDENS") ??
-    new URL("../../../../shared/goldens", import.meta.url).pathname
-}/models`;
+import { goldenModels } from "../goldens.ts";
 
 /** How a family is run. */
 export interface GoldenRun<Model extends PretrainedModel = PretrainedModel> {
@@ -67,10 +60,6 @@ export function testGoldenModel(
   run: GoldenRun,
 ): void {
   const folder = `${goldenModels}/${family}`;
-  if (!hasFolder(folder)) {
-    Deno.test.ignore(`${family} computes what transformers does [skipped: no ${folder}]`, () => {});
-    return;
-  }
   testOnEachDevice(
     `${family}: logits, loss and every gradient are those of transformers`,
     async (device) => {
@@ -348,13 +337,3 @@ const FUSED_BIAS = /\.(c_attn|query_key_value|qkv_proj)\.bias$/;
 
 /** Smaller ones, relative to the largest of a vector's gradient, are rounding errors. */
 const NOISE = 1e-5;
-
-/** Whether there is such a folder. */
-export function hasFolder(folder: string): boolean {
-  try {
-    return Deno.statSync(folder).isDirectory;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}

@@ -13,7 +13,8 @@ import { vocabParallelCrossEntropy } from "../../../src/nn/parallel/vocab_parall
 import type { VocabParallelCrossEntropyOptions } from "../../../src/nn/parallel/vocab_parallel_cross_entropy.ts";
 import { crossEntropy, IGNORE_INDEX } from "../../../src/ops/cross_entropy.ts";
 import type { Tensor } from "../../../src/tensor/tensor.ts";
-import { type GoldenInputs, goldenModels, type GoldenRun } from "./golden_model.ts";
+import { goldenModels } from "../goldens.ts";
+import type { GoldenInputs, GoldenRun } from "./golden_model.ts";
 import { onMesh } from "./split_model.ts";
 
 /** How a family is run, whole or split. */

@@ -1,12 +1,11 @@
-// Trajectories that reference implementations computed in float64, and how a result is judged against them.
-//
-// They stand in ../shared/goldens beside the checkout (MESHFACTOR_GOLDENS names another place); a clone without them
-// skips these tests and says so.
+// Trajectories that reference implementations computed in float64 (tests/goldens/adafactor), and how a result is compared
+// with them.
 
 import assert from "node:assert/strict";
 import type { AdafactorOptions } from "../../../src/optim/options/hyperparameters.ts";
 import { presets } from "../../../src/optim/options/presets.ts";
 import type { FloatType } from "../../../src/tensor/dtype.ts";
+import { goldenFolder, unpacked } from "../goldens.ts";
 
 /** One trajectory. */
 export interface Golden {
@@ -21,24 +20,22 @@ export interface Golden {
   readonly parameterAfterStep: Readonly<Record<string, readonly number[]>>;
 }
 
-const folder = Deno.env.get("MESHFACTOR_GOLDENS") ??
-  new URL("../../../../shared/goldens", import.meta.url).pathname;
-
-/** The trajectories whose file name begins with `prefix`; undefined where the folder is missing. */
-export function goldens(prefix: string): Golden[] | undefined {
-  try {
-    return [...Deno.readDirSync(`${folder}/adafactor`)]
-      .map(({ name }) => name)
-      .filter((name) => name.startsWith(prefix) && name.endsWith(".json"))
-      .sort()
-      .map((file) => ({
-        file,
-        ...JSON.parse(Deno.readTextFileSync(`${folder}/adafactor/${file}`)),
-      }));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+/**
+ * The trajectories whose file name begins with `prefix`.
+ *
+ * @throws {Error} if there are none
+ */
+export function goldens(prefix: string): Golden[] {
+  const folder = `${goldenFolder}/adafactor`;
+  const files = [...Deno.readDirSync(folder)]
+    .map(({ name }) => name)
+    .filter((name) => name.startsWith(prefix) && name.endsWith(".json"))
+    .sort();
+  if (files.length === 0) throw new Error(`No trajectories ${prefix}*.json in ${folder}`);
+  return files.map((file) => {
+    const golden = unpacked(JSON.parse(Deno.readTextFileSync(`${folder}/${file}`)));
+    return { ...golden as Omit<Golden, "file">, file };
+  });
 }
 
 /** p0 = 0.05 sin(1 + 0.37 k) */

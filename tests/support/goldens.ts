@@ -1,0 +1,23 @@
+// Where the results of reference implementations are: tests/goldens, or another folder of the same layout.
+//
+//   adafactor/CASE.json     trajectories of optimizers, see tests/goldens/generate_adafactor.py
+//   models/FAMILY/          small models with what transformers computes, see tests/goldens/generate_models.py
+
+/** The folder, without a slash at the end; the environment variable MESHFACTOR_GOLDENS names another. */
+export const goldenFolder: string = Deno.env.get("MESHFACTOR_GOLDENS") ??
+  new URL("../goldens", import.meta.url).pathname;
+
+/** Folders of model families. */
+export const goldenModels = `${goldenFolder}/models`;
+
+/** The same structure, its numbers unpacked that are written as "f64:" and the base64 of float64 numbers, little endian. */
+export function unpacked(value: unknown): unknown {
+  if (typeof value === "string" && value.startsWith(PACKED)) {
+    return [...new Float64Array(Uint8Array.fromBase64(value.slice(PACKED.length)).buffer)];
+  }
+  if (Array.isArray(value)) return value.map(unpacked);
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, unpacked(each)]));
+}
+
+const PACKED = "f64:";
