@@ -23,14 +23,20 @@
  * @module
  */
 
-export { Adafactor, type StepOptions } from "./adafactor.ts";
-export type { WholeParameters } from "./whole_parameters.ts";
+export { Adafactor, type ParameterDiagnostics } from "./adafactor.ts";
+export type { Optimizer, StepOptions } from "./optimizer.ts";
+export type { Placement } from "./placement/placement.ts";
 export type {
   AdafactorOptions,
   Hyperparameters,
   WeightDecayScale,
 } from "./options/hyperparameters.ts";
-export type { OptimizerOptions, ParameterGroup } from "./options/parameter_groups.ts";
+export type {
+  GradientOptions,
+  OptimizerOptions,
+  ParameterGroup,
+} from "./options/parameter_groups.ts";
+export type { SharedHyperparameters, SharedOptions } from "./options/shared_options.ts";
 export type { LossScaleOptions } from "./options/loss_scaler.ts";
 export { presets } from "./options/presets.ts";
 export {
@@ -44,15 +50,15 @@ export {
 } from "./options/schedule.ts";
 export type { DimRole, Factoring, MemoryOrder } from "./factoring/dim_roles.ts";
 export type { DimView, FactoredView, PaddedRuns } from "./factoring/factored_view.ts";
-export type { OptimizerState, ParameterState } from "./state/parameter_state.ts";
+export type { OptimizerState, ParameterState } from "./state/adafactor_state.ts";
 export {
   type HuggingFaceState,
   importHuggingFaceState,
   importTorchState,
   type TorchState,
 } from "./state/import_state.ts";
-export type { GradientBlock } from "./step/passes.ts";
-export type { HostGradient, ParameterDiagnostics } from "./step/diagnostics.ts";
+export type { AdafactorMeasures } from "./rules/adafactor_rule.ts";
+export type { HostGradient, StepDiagnostics } from "./step/diagnostics.ts";
 export { NonFiniteGradientError } from "./step/non_finite.ts";
 export {
   DistributedAdaFactor,
@@ -61,6 +67,7 @@ export {
 } from "./distributed_adafactor.ts";
 
 // Types of other entry points that those above refer to.
+export type { DeviceRange } from "../tensor/device_range.ts";
 export type {
   AnyTensor,
   DType,

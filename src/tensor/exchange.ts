@@ -4,21 +4,18 @@
 //
 // A tensor is a range of its own memory: `await allReduce(dx, group)`.
 
-import type { DeviceBuffer } from "../device/device.ts";
 import { storageTypes } from "../device/storage_types.ts";
 import type { ProcessGroup } from "../distributed/group.ts";
+import type { DeviceRange } from "./device_range.ts";
 import { bytesPerElement, type DType, type FloatType } from "./dtype.ts";
 
-/** `length` elements of type `dtype` (default f32) in device memory, from element `offset` (default 0). */
-export interface DeviceRange {
-  readonly buffer: DeviceBuffer;
-  readonly length: number;
-  readonly offset?: number;
-  readonly dtype?: DType;
-}
+/** A tensor, or some elements of one: by default f32, from the first on. */
+export type TensorOrRange =
+  & Pick<DeviceRange<DType>, "buffer" | "length">
+  & Partial<DeviceRange<DType>>;
 
 /** Replaces the elements by their sums over all ranks. */
-export async function allReduce(range: DeviceRange, group: ProcessGroup): Promise<void> {
+export async function allReduce(range: TensorOrRange, group: ProcessGroup): Promise<void> {
   if (group.size === 1) return;
   const values = await readRange(range);
   await group.allReduce(values, dtypeOf(range));
@@ -27,7 +24,7 @@ export async function allReduce(range: DeviceRange, group: ProcessGroup): Promis
 
 /** Replaces the elements by those of rank `root`. */
 export async function broadcast(
-  range: DeviceRange,
+  range: TensorOrRange,
   { group, root }: { readonly group: ProcessGroup; readonly root: number },
 ): Promise<void> {
   if (group.size === 1) return;
@@ -44,7 +41,7 @@ export interface PartsOptions {
 
 /** Fills in the parts of the other ranks, and sends this rank's part to them. */
 export async function allGather(
-  range: DeviceRange,
+  range: TensorOrRange,
   { group, counts }: PartsOptions,
 ): Promise<void> {
   if (group.size === 1) return;
@@ -54,7 +51,7 @@ export async function allGather(
 
 /** Replaces this rank's part by its sums over all ranks; the other parts keep their values. */
 export async function reduceScatter(
-  range: DeviceRange,
+  range: TensorOrRange,
   { group, counts }: PartsOptions,
 ): Promise<void> {
   if (group.size === 1) return;
@@ -63,7 +60,7 @@ export async function reduceScatter(
 }
 
 /** @throws {RangeError} if the parts do not fill the range. */
-function ownPart(range: DeviceRange, { group, counts }: PartsOptions): DeviceRange {
+function ownPart(range: TensorOrRange, { group, counts }: PartsOptions): TensorOrRange {
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (counts.length !== group.size || total !== range.length) {
     throw new RangeError(
@@ -78,11 +75,11 @@ function ownPart(range: DeviceRange, { group, counts }: PartsOptions): DeviceRan
 /** Elements as the process group takes them. */
 type WireValues = Float32Array | Uint32Array | Uint16Array;
 
-function dtypeOf({ dtype = "f32" }: DeviceRange): { readonly dtype: DType } {
+function dtypeOf({ dtype = "f32" }: TensorOrRange): { readonly dtype: DType } {
   return { dtype };
 }
 
-async function readRange(range: DeviceRange): Promise<WireValues> {
+async function readRange(range: TensorOrRange): Promise<WireValues> {
   const { buffer, length, offset = 0, dtype = "f32" } = range;
   const perWord = 4 / bytesPerElement(dtype);
   const firstWord = Math.floor(offset / perWord);
@@ -97,7 +94,7 @@ async function readRange(range: DeviceRange): Promise<WireValues> {
   return new Uint16Array(bytes.buffer, bytes.byteOffset, skipped + length).subarray(skipped);
 }
 
-function writeRange(range: DeviceRange, values: WireValues): void {
+function writeRange(range: TensorOrRange, values: WireValues): void {
   const { buffer, offset = 0 } = range;
   if (!(values instanceof Uint16Array)) {
     buffer.device.write(buffer, values, 4 * offset);
@@ -109,7 +106,7 @@ function writeRange(range: DeviceRange, values: WireValues): void {
 }
 
 /** Copies halves of words on the device, as the other halves may have changed since they were read. */
-function writeHalfWords({ buffer, offset = 0, dtype }: DeviceRange, values: Uint16Array): void {
+function writeHalfWords({ buffer, offset = 0, dtype }: TensorOrRange, values: Uint16Array): void {
   const { device } = buffer;
   const words = wordsOf(values);
   using uploaded = device.allocate(words.byteLength);

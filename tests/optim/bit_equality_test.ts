@@ -8,7 +8,6 @@ import type { ProcessGroup } from "../../src/distributed/group.ts";
 import { Layout } from "../../src/distributed/layout.ts";
 import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
 import { DistributedAdaFactor } from "../../src/optim/distributed_adafactor.ts";
-import type { FactoredView } from "../../src/optim/factoring/factored_view.ts";
 import type { OptimizerOptions } from "../../src/optim/options/parameter_groups.ts";
 import { presets } from "../../src/optim/options/presets.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
@@ -16,6 +15,7 @@ import type { FloatType } from "../../src/tensor/dtype.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 import { webgpuTest } from "../support/device/webgpu_adapter.ts";
+import { type BreakView, withBrokenViews } from "../support/optim/broken_views.ts";
 import { gradientAt, initialParameter } from "../support/optim/golden.ts";
 import { type Placed, shardOf } from "../support/optim/sharded_training.ts";
 
@@ -186,7 +186,7 @@ Deno.test("tensor 2 x data-parallel 2 without ZeRO gives the bits of one rank", 
   assert.equal(await numDiffering(run), 0);
 });
 
-const MUTANTS: Readonly<Record<string, (view: FactoredView<ProcessGroup>) => object>> = {
+const MUTANTS: Readonly<Record<string, BreakView>> = {
   "row sums not added up": () => ({ rowSumGroups: [] }),
   "column sums not added up": () => ({ colSumGroups: [] }),
   "scalars not added up": () => ({ groups: [] }),
@@ -198,12 +198,7 @@ const MUTANTS: Readonly<Record<string, (view: FactoredView<ProcessGroup>) => obj
 
 for (const [name, change] of Object.entries(MUTANTS)) {
   Deno.test(`an optimizer with ${name} does not give the bits of one rank`, async () => {
-    class Mutant extends DistributedAdaFactor {
-      protected override viewOf(parameter: Parameter): FactoredView<ProcessGroup> {
-        const view = super.viewOf(parameter);
-        return { ...view, ...change(view) };
-      }
-    }
+    const Mutant = withBrokenViews(change);
     const placed = placements(2, [[64, 48]]);
     // With an eps1 that counts, as mean squares that are all too large by one factor would cancel.
     const options = { ...OPTIONS, eps: [1e-6, 1e-3] } as const;

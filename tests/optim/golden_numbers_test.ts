@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
-import type { OptimizerState, ParameterState } from "../../src/optim/state/parameter_state.ts";
+import type { OptimizerState, ParameterState } from "../../src/optim/state/adafactor_state.ts";
 import type { OptimizerOptions } from "../../src/optim/options/parameter_groups.ts";
 import { presets } from "../../src/optim/options/presets.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";

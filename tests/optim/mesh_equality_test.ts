@@ -2,16 +2,15 @@
 
 import assert from "node:assert/strict";
 import { wasmDevice } from "../../src/device/wasm.ts";
-import type { ProcessGroup } from "../../src/distributed/group.ts";
 import { Layout } from "../../src/distributed/layout.ts";
 import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
 import { DistributedAdaFactor } from "../../src/optim/distributed_adafactor.ts";
-import type { FactoredView } from "../../src/optim/factoring/factored_view.ts";
 import type { OptimizerOptions } from "../../src/optim/options/parameter_groups.ts";
 import { presets } from "../../src/optim/options/presets.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
+import { withBrokenViews } from "../support/optim/broken_views.ts";
 import { initialParameter } from "../support/optim/golden.ts";
 import {
   assertEqualsOneRank,
@@ -70,11 +69,7 @@ for (const [name, options] of Object.entries(OPTIONS)) {
 }
 
 Deno.test("a norm that counts what is whole on several ranks more than once fails the test of equality", async () => {
-  class Broken extends DistributedAdaFactor {
-    protected override viewOf(parameter: Parameter): FactoredView<ProcessGroup> {
-      return { ...super.viewOf(parameter), groups: this.groups };
-    }
-  }
+  const Broken = withBrokenViews((_, groups) => ({ groups }));
   // Nothing else adds up over groups.
   const plain = { scaleParameter: false, clipThreshold: "none" } as const;
   const options = { ...plain, maxGradientNorm: 0.05, eps: [1e-6, 1e-3] } as const;
@@ -85,12 +80,7 @@ Deno.test("a norm that counts what is whole on several ranks more than once fail
 });
 
 Deno.test("column sums that are not added up over the ZeRO group fail the test of equality", async () => {
-  class Broken extends DistributedAdaFactor {
-    protected override viewOf(parameter: Parameter): FactoredView<ProcessGroup> {
-      const view = super.viewOf(parameter);
-      return { ...view, colSumGroups: [] };
-    }
-  }
+  const Broken = withBrokenViews(() => ({ colSumGroups: [] }));
   await assert.rejects(
     assertTrainsAsOneRank({ tensor: 1, zero: 2, Optimizer: Broken }),
     { name: "AssertionError", message: /differs by/ },

@@ -6,8 +6,8 @@ import {
   allGather,
   allReduce,
   broadcast,
-  type DeviceRange,
   reduceScatter,
+  type TensorOrRange,
 } from "../../src/tensor/exchange.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { requestDevice } from "../../src/device/request_device.ts";
@@ -100,7 +100,7 @@ async function exchangeHalves(
     const counts = ranks.map((of) => of === 0 ? length - (size - 1) : 1);
     const ownerOf = (i: number) => Math.max(0, i - offset - counts[0] + 1);
     const expectAfter = async (
-      exchange: (range: DeviceRange) => Promise<void>,
+      exchange: (range: TensorOrRange) => Promise<void>,
       expected: (i: number) => number,
     ) => {
       using x = Tensor.from(device, begin(rank), { dtype });

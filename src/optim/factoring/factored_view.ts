@@ -141,6 +141,21 @@ export function factoredView<Group extends ShardingGroup>(
   };
 }
 
+/** Elements from the block's first to its last as the parameter is stored, pads between them included. */
+export function spanOf({ batch, rows, cols, paddedRuns }: FactoredView<unknown>): number {
+  if (paddedRuns === undefined) return batch * rows * cols;
+  const { count, length, stride } = paddedRuns;
+  return count === 0 ? 0 : (count - 1) * stride + length;
+}
+
+/**
+ * Whether a parameter is small: its tensors are copied into one buffer with others, so that one dispatch serves them all.
+ * That goes by its whole size, so that all meshes agree.
+ */
+export function isSmall({ globalCount }: { readonly globalCount: number }): boolean {
+  return globalCount <= MOST_SMALL_ELEMENTS;
+}
+
 /** The runs of a block whose dims are stored as `stored` says, where the last padded dim is not the first. */
 function paddedRunsOf(
   dims: readonly DimView<unknown>[],
@@ -164,4 +179,6 @@ function paddedRunsOf(
   };
 }
 
+/** Above it, copies take long compared with a dispatch. */
+const MOST_SMALL_ELEMENTS = 2 ** 16;
 const ROLES: readonly DimRole[] = ["batch", "row", "col"];

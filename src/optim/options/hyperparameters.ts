@@ -9,7 +9,25 @@
 // what other implementations do differently is an option (optim/options/presets.ts sets them by name).
 
 import type { Factoring } from "../factoring/dim_roles.ts";
+import { MAX_F32, requireWithin, scheduleOf } from "./bounds.ts";
+import {
+  anyOf,
+  boolean,
+  listOf,
+  number,
+  objectOf,
+  oneOf,
+  type OptionKinds,
+  pairOf,
+  schedule,
+} from "./option_shape.ts";
 import type { Schedule } from "./schedule.ts";
+import {
+  parseShared,
+  type SharedHyperparameters,
+  sharedKinds,
+  type SharedOptions,
+} from "./shared_options.ts";
 
 /** What weight decay is multiplied by: the whole step size rho max(eps2, RMS p), `lr`, nothing, or a function of the step. */
 export type WeightDecayScale =
@@ -21,7 +39,7 @@ export type WeightDecayScale =
   | Schedule;
 
 /** Options of {@linkcode Adafactor}. Everything has the paper's default. */
-export interface AdafactorOptions {
+export interface AdafactorOptions extends SharedOptions {
   /**
    * `"came"` scales momentum by how little updates differ from it (Luo et al. 2023): with m the running average of updates,
    * the factored running average of (u - m)^2 + eps[1] is to m what that of g^2 is to g. Needs `beta1`,
@@ -89,24 +107,47 @@ export interface AdafactorOptions {
    * experts: each has an RMS of its own. Default false.
    */
   perMatrix?: boolean;
-  /**
-   * Keep an f32 copy of a 16-bit parameter, step that, and round it to the parameter: small steps add up. It costs 4 bytes
-   * an element, divided over ranks by ZeRO. Default false: the parameter itself is stepped in f32 and rounded.
-   */
-  masterWeights?: boolean;
-  /**
-   * How stepped 16-bit parameters are rounded: to the nearest, or up or down at random such that the mean is exact, so that
-   * steps smaller than the distance to the next number count too. Default `"nearest"`.
-   */
-  rounding?: "nearest" | "stochastic";
-  /** What random rounding begins with; the same on all ranks. Default 0. */
-  seed?: number;
-  /** What `step()` does with a parameter that has no gradient. Default `"error"`. */
-  missingGradients?: "error" | "skip";
 }
 
+/** The kinds of Adafactor's options. */
+export const adafactorKinds: OptionKinds<AdafactorOptions> = {
+  lr: anyOf(number, schedule),
+  algorithm: oneOf("adafactor", "came"),
+  eps: pairOf(number, number),
+  epsMode: oneOf("inside", "clamp"),
+  clipThreshold: anyOf(number, oneOf("none")),
+  decayRate: number,
+  decayOffset: number,
+  beta2Cap: number,
+  beta2: schedule,
+  beta1: number,
+  beta3: number,
+  momentumOf: oneOf("step", "update"),
+  momentumDtype: oneOf("f32", "bf16"),
+  weightDecay: number,
+  weightDecayBy: anyOf(
+    oneOf("step", "lr", "absolute"),
+    objectOf({ lrPower: number }),
+    objectOf({ lrSquaredOver: number }),
+    schedule,
+  ),
+  scaleParameter: boolean,
+  scaleCeiling: number,
+  relativeStep: anyOf(boolean, oneOf("capped")),
+  warmupInit: boolean,
+  cautious: boolean,
+  maximize: boolean,
+  factoring: anyOf(
+    oneOf("lastTwo", "none"),
+    objectOf({ largestTwo: number }),
+    listOf(oneOf("row", "col", "batch")),
+  ),
+  perMatrix: boolean,
+  ...sharedKinds,
+};
+
 /** Checked options: every value present, schedules as functions of the step t = 1, 2, ... */
-export interface Hyperparameters {
+export interface Hyperparameters extends SharedHyperparameters {
   /** rho_t */
   readonly rate: Schedule;
   /** 1 - b2_t, the weight of the new squares in their running average. */
@@ -135,12 +176,6 @@ export interface Hyperparameters {
   readonly momentumDtype: "f32" | "bf16";
   /** Whether every matrix of the batch is clipped and scaled by itself. */
   readonly perMatrix: boolean;
-  /** Whether 16-bit parameters have an f32 copy, which is what steps. */
-  readonly masterWeights: boolean;
-  /** How a step is rounded to 16 bits. */
-  readonly rounding: "nearest" | "stochastic";
-  /** What rounding at random follows from. */
-  readonly seed: number;
   /** Whether the step size is multiplied by the parameter's RMS. */
   readonly scaleParameter: boolean;
   /** Whether momentum counts only where it has the update's sign. */
@@ -149,8 +184,6 @@ export interface Hyperparameters {
   readonly maximize: boolean;
   /** Which dims share statistics. */
   readonly factoring: Factoring;
-  /** What a step does with a parameter that has no gradient. */
-  readonly missingGradients: "error" | "skip";
 }
 
 /**
@@ -168,35 +201,24 @@ export function parseHyperparameters(options: AdafactorOptions): Hyperparameters
     momentumOf = "step",
     momentumDtype = "f32",
     perMatrix = false,
-    masterWeights = false,
-    rounding = "nearest",
-    seed = 0,
     scaleParameter = true,
     scaleCeiling = MAX_F32,
     cautious = false,
     maximize = false,
     factoring = "lastTwo",
-    missingGradients = "error",
   } = options;
-  within("eps[0]", eps1, { least: 0 });
-  within("eps[1]", eps2, { least: 0 });
-  within("scaleCeiling", scaleCeiling, { least: eps2 });
-  if (clipThreshold !== "none") within("clipThreshold", clipThreshold, { above: 0 });
-  if (beta1 !== undefined) within("beta1", beta1, { least: 0, below: 1 });
-  within("seed", seed, { least: 0, most: 2 ** 32 - 1 });
-  if (!Number.isInteger(seed)) {
-    throw new RangeError(`seed must be an integer: current value is ${seed}`);
-  }
-  if (masterWeights && rounding === "stochastic") {
-    throw new TypeError(
-      "Cannot round stochastically with master weights, which lose nothing by rounding: leave one of them out",
-    );
-  }
+  requireWithin("eps[0]", eps1, { least: 0 });
+  requireWithin("eps[1]", eps2, { least: 0 });
+  requireWithin("scaleCeiling", scaleCeiling, { least: eps2 });
+  if (clipThreshold !== "none") requireWithin("clipThreshold", clipThreshold, { above: 0 });
+  if (beta1 !== undefined) requireWithin("beta1", beta1, { least: 0, below: 1 });
+  const shared = parseShared(options);
   if (cautious && beta1 === undefined) {
     throw new TypeError("Cannot be cautious without momentum: give beta1, or leave cautious out");
   }
   const clamps = epsMode === "clamp";
   return {
+    ...shared,
     rate: rateOf(options),
     take: takeOf(options),
     decay: decayOf(options),
@@ -211,21 +233,17 @@ export function parseHyperparameters(options: AdafactorOptions): Hyperparameters
     confidence: confidenceOf(options),
     momentumDtype,
     perMatrix,
-    masterWeights,
-    rounding,
-    seed,
     scaleParameter,
     cautious,
     maximize,
     factoring,
-    missingGradients,
   };
 }
 
 function confidenceOf(
   { algorithm, beta1, beta3 = 0.9999, momentumOf, scaleParameter, cautious, eps }: AdafactorOptions,
 ): Hyperparameters["confidence"] {
-  within("beta3", beta3, { least: 0, below: 1 });
+  requireWithin("beta3", beta3, { least: 0, below: 1 });
   if (algorithm !== "came") return undefined;
   if (beta1 === undefined || momentumOf !== "update" || scaleParameter !== false || cautious) {
     throw new TypeError(
@@ -250,7 +268,7 @@ function rateOf(
       "Cannot use warmupInit without relativeStep: it warms up the relative step",
     );
   }
-  if (typeof lr === "number") within("lr", lr, { least: 0 });
+  if (typeof lr === "number") requireWithin("lr", lr, { least: 0 });
   if (relativeStep === true) {
     return (step) => Math.min(warmupInit ? 1e-6 * step : 1e-2, 1 / Math.sqrt(step));
   }
@@ -261,15 +279,15 @@ function rateOf(
 function takeOf(
   { beta2, decayRate = -0.8, decayOffset = 0, beta2Cap = 1 }: AdafactorOptions,
 ): Schedule {
-  within("decayRate", decayRate, { below: 0 });
-  within("decayOffset", decayOffset, { least: 0 });
-  within("beta2Cap", beta2Cap, { above: 0, most: 1 });
+  requireWithin("decayRate", decayRate, { below: 0 });
+  requireWithin("decayOffset", decayOffset, { least: 0 });
+  requireWithin("beta2Cap", beta2Cap, { above: 0, most: 1 });
   if (beta2 === undefined) {
     return (step) => Math.max(1 - beta2Cap, Math.max(1, step - decayOffset) ** decayRate);
   }
   return (step) => {
     const value = beta2(step);
-    within(`beta2(${step})`, value, { least: 0, most: 1 });
+    requireWithin(`beta2(${step})`, value, { least: 0, most: 1 });
     return 1 - value;
   };
 }
@@ -277,7 +295,7 @@ function takeOf(
 function decayOf(
   { weightDecay = 0, weightDecayBy = "step", lr }: AdafactorOptions,
 ): Hyperparameters["decay"] {
-  within("weightDecay", weightDecay, { least: 0 });
+  requireWithin("weightDecay", weightDecay, { least: 0 });
   if (weightDecayBy === "step") return () => ({ timesStep: weightDecay, absolute: 0 });
   const absolute = (scale: Schedule): Hyperparameters["decay"] => (step) => ({
     timesStep: 0,
@@ -296,44 +314,13 @@ function decayOf(
   if (weightDecayBy === "lr") return absolute(given);
   if ("lrPower" in weightDecayBy) {
     const { lrPower } = weightDecayBy;
-    within("lrPower", lrPower, { least: 0 });
+    requireWithin("lrPower", lrPower, { least: 0 });
     return absolute((step) => given(step) ** lrPower);
   }
   const { lrSquaredOver } = weightDecayBy;
-  within("lrSquaredOver", lrSquaredOver, { above: 0 });
+  requireWithin("lrSquaredOver", lrSquaredOver, { above: 0 });
   return absolute((step) => given(step) ** 2 / lrSquaredOver);
-}
-
-/** A number as the schedule that always gives it; what a function gives is checked at every step. */
-function scheduleOf(lr: number | Schedule): Schedule {
-  if (typeof lr === "number") return () => lr;
-  return (step) => {
-    const value = lr(step);
-    within(`lr(${step})`, value, { least: 0 });
-    return value;
-  };
-}
-
-interface Bounds {
-  least?: number;
-  above?: number;
-  below?: number;
-  most?: number;
-}
-
-function within(name: string, value: number, { least, above, below, most }: Bounds): void {
-  const wanted = [
-    least === undefined ? "" : `>= ${least}`,
-    above === undefined ? "" : `> ${above}`,
-    below === undefined ? "" : `< ${below}`,
-    most === undefined ? "" : `<= ${most}`,
-  ].filter((bound) => bound !== "").join(" and ");
-  const ok = Number.isFinite(value) && (least === undefined || value >= least) &&
-    (above === undefined || value > above) && (below === undefined || value < below) &&
-    (most === undefined || value <= most);
-  if (!ok) throw new RangeError(`${name} must be ${wanted}: current value is ${value}`);
 }
 
 /** No factor that the kernel makes is larger. */
 const MAX_FACTOR = 2 ** 126;
-const MAX_F32 = (2 - 2 ** -23) * 2 ** 127;

@@ -1,82 +1,65 @@
-// Which options there are and of what kind each is: a misspelt or misplaced option must not pass for its default.
-// Ranges of numbers, and what excludes what, are checked where they are used (hyperparameters.ts).
+// Which options there are and of what kind each is: a misspelt or misplaced option must not pass for its default. A table of
+// kinds stands beside the interface that it is for and names every key of it, or it does not compile. Ranges of numbers, and
+// what excludes what, are checked where they are used.
 
 import * as v from "valibot";
 
-const schedule = v.function();
-const number = v.optional(v.number());
-const boolean = v.optional(v.boolean());
+/** The kind of an option's value, where it is given. */
+export type OptionKind = v.GenericSchema;
 
-/** Options of a parameter, alone or in a group. */
-const PARAMETER_OPTIONS = {
-  lr: v.optional(v.union([v.number(), schedule])),
-  algorithm: v.optional(v.picklist(["adafactor", "came"])),
-  eps: v.optional(v.strictTuple([v.number(), v.number()])),
-  epsMode: v.optional(v.picklist(["inside", "clamp"])),
-  clipThreshold: v.optional(v.union([v.number(), v.literal("none")])),
-  decayRate: number,
-  decayOffset: number,
-  beta2Cap: number,
-  beta2: v.optional(schedule),
-  beta1: number,
-  beta3: number,
-  momentumOf: v.optional(v.picklist(["step", "update"])),
-  momentumDtype: v.optional(v.picklist(["f32", "bf16"])),
-  weightDecay: number,
-  weightDecayBy: v.optional(v.union([
-    v.picklist(["step", "lr", "absolute"]),
-    v.strictObject({ lrPower: v.number() }),
-    v.strictObject({ lrSquaredOver: v.number() }),
-    schedule,
-  ])),
-  scaleParameter: boolean,
-  scaleCeiling: number,
-  relativeStep: v.optional(v.union([v.boolean(), v.literal("capped")])),
-  warmupInit: boolean,
-  cautious: boolean,
-  maximize: boolean,
-  factoring: v.optional(v.union([
-    v.picklist(["lastTwo", "none"]),
-    v.strictObject({ largestTwo: v.number() }),
-    v.array(v.picklist(["row", "col", "batch"])),
-  ])),
-  perMatrix: boolean,
-  masterWeights: boolean,
-  rounding: v.optional(v.picklist(["nearest", "stochastic"])),
-  seed: number,
-  missingGradients: v.optional(v.picklist(["error", "skip"])),
-};
+/** The kind of every option of `Options`. */
+export type OptionKinds<Options> = Readonly<Record<keyof Options, OptionKind>>;
 
-/** Options of the optimizer as a whole. */
-const OPTIMIZER_OPTIONS = {
-  maxGradientNorm: number,
-  nonFinite: v.optional(v.picklist(["error", "skip"])),
-  lossScale: v.optional(v.union([
-    v.number(),
-    v.literal("dynamic"),
-    v.strictObject({
-      initialScale: number,
-      growthFactor: number,
-      backoffFactor: number,
-      growthInterval: number,
-    }),
-  ])),
-};
+/** A number. */
+export const number: OptionKind = v.number();
+/** True or false. */
+export const boolean: OptionKind = v.boolean();
+/** A function of the step. */
+export const schedule: OptionKind = v.function();
 
-const shapes = {
-  parameter: v.strictObject(PARAMETER_OPTIONS),
-  optimizer: v.strictObject({ ...PARAMETER_OPTIONS, ...OPTIMIZER_OPTIONS }),
-};
+/** One of these texts. */
+export function oneOf(...choices: readonly string[]): OptionKind {
+  return v.picklist(choices);
+}
+
+/** A value of one of these kinds. */
+export function anyOf(...kinds: readonly OptionKind[]): OptionKind {
+  return v.union(kinds);
+}
+
+/** A list of such values. */
+export function listOf(kind: OptionKind): OptionKind {
+  return v.array(kind);
+}
+
+/** Two values. */
+export function pairOf(first: OptionKind, second: OptionKind): OptionKind {
+  return v.strictTuple([first, second]);
+}
+
+/** An object of just these keys. */
+export function objectOf(kinds: Readonly<Record<string, OptionKind>>): OptionKind {
+  return v.strictObject(kinds);
+}
+
+/** An object of none but these keys, each of which may be absent. */
+export function partOf(kinds: Readonly<Record<string, OptionKind>>): OptionKind {
+  return v.strictObject(absentOr(kinds));
+}
 
 /** @throws {TypeError} naming an option that does not exist, or is of another kind than it must be. */
-export function checkOptionShape(options: object, of: keyof typeof shapes): void {
-  const { issues } = v.safeParse(shapes[of], options, { abortEarly: true });
+export function checkOptionShape<Options>(options: object, kinds: OptionKinds<Options>): void {
+  const { issues } = v.safeParse(v.strictObject(absentOr(kinds)), options, { abortEarly: true });
   if (issues === undefined) return;
   const [issue] = issues;
   const name = String(issue.path?.[0]?.key);
   throw new TypeError(
     issue.expected === "never"
-      ? `There is no option ${name}: there are ${Object.keys(shapes[of].entries).join(", ")}`
+      ? `There is no option ${name}: there are ${Object.keys(kinds).join(", ")}`
       : `Option ${name} must be ${issue.expected}, got ${issue.received}`,
   );
+}
+
+function absentOr(kinds: Readonly<Record<string, OptionKind>>) {
+  return Object.fromEntries(Object.entries(kinds).map(([key, kind]) => [key, v.optional(kind)]));
 }

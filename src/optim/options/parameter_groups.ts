@@ -1,17 +1,21 @@
-// Which parameters an optimizer works on, and with which options each.
+// Which parameters an optimizer works on, and with which options each; and the options of the optimizer as a whole.
 
 import { Parameter } from "../../tensor/parameter.ts";
-import {
-  type AdafactorOptions,
-  type Hyperparameters,
-  parseHyperparameters,
-} from "./hyperparameters.ts";
-import type { LossScaleOptions } from "./loss_scaler.ts";
-import { checkOptionShape } from "./option_shape.ts";
 import { describeParameters } from "../../tensor/parameter_names.ts";
+import type { AdafactorOptions } from "./hyperparameters.ts";
+import type { LossScaleOptions } from "./loss_scaler.ts";
+import {
+  anyOf,
+  checkOptionShape,
+  number,
+  oneOf,
+  type OptionKinds,
+  partOf,
+} from "./option_shape.ts";
+import type { SharedHyperparameters } from "./shared_options.ts";
 
-/** Options of the optimizer as a whole, and of every parameter whose group does not say otherwise. */
-export interface OptimizerOptions extends AdafactorOptions {
+/** Options of an optimizer as a whole, whatever its update rule. */
+export interface GradientOptions {
   /** The norm of all gradients together, on all ranks, is brought down to it before each step. Default: never. */
   maxGradientNorm?: number;
   /** What `step()` does when a gradient is NaN or infinite: throw, or change nothing and count it. Default `"error"`. */
@@ -19,10 +23,28 @@ export interface OptimizerOptions extends AdafactorOptions {
   /**
    * `backward()` computes gradients of the loss times this, and `step()` divides by it: for gradients in f16. `"dynamic"`, or
    * options of that, adapts it and skips steps whose gradients are not finite, whatever `nonFinite` says. What is
-   * in `grad` is scaled, what `diagnostics()` says is not. Default: 1.
+   * in `grad` is scaled, what `diagnostics()` reports is not. Default: 1.
    */
   lossScale?: number | "dynamic" | LossScaleOptions;
 }
+
+const gradientKinds: OptionKinds<GradientOptions> = {
+  maxGradientNorm: number,
+  nonFinite: oneOf("error", "skip"),
+  lossScale: anyOf(
+    number,
+    oneOf("dynamic"),
+    partOf({
+      initialScale: number,
+      growthFactor: number,
+      backoffFactor: number,
+      growthInterval: number,
+    }),
+  ),
+};
+
+/** Options of {@linkcode Adafactor} as a whole, and of every parameter whose group does not say otherwise. */
+export interface OptimizerOptions extends AdafactorOptions, GradientOptions {}
 
 /** Parameters with options of their own; what is not given is taken from the optimizer's options. */
 export interface ParameterGroup extends AdafactorOptions {
@@ -30,18 +52,59 @@ export interface ParameterGroup extends AdafactorOptions {
   readonly parameters: Iterable<Parameter>;
 }
 
+/** What a rule makes of options. */
+export interface OptionRule<Options, Hyper> {
+  /** Every option of a parameter. */
+  readonly kinds: OptionKinds<Options>;
+  /** Checks options and fills in defaults. */
+  parse(options: Options): Hyper;
+}
+
+/** Parameters, or groups of them with options of their own. */
+export type Grouped<Options> =
+  | Parameter
+  | (Options & { readonly parameters: Iterable<Parameter> });
+
+/** Every parameter with its checked options, and those of the optimizer as a whole. */
+export interface ParsedOptions<Hyper> {
+  /** In the order given. */
+  readonly hyper: ReadonlyMap<Parameter, Hyper>;
+  readonly gradients: Readonly<
+    { [Option in keyof GradientOptions]-?: GradientOptions[Option] | undefined }
+  >;
+}
+
 /**
- * Every parameter with its checked options, in the order given.
+ * Checks options, those of groups too.
  *
- * @throws {TypeError} if options exclude each other, or parameters are given twice or on several devices
+ * @throws {TypeError} if an option does not exist, options exclude each other, or parameters are given twice or on several
+ *   devices
  * @throws {RangeError} if a number is outside its range, or there is no parameter
  */
-export function parseGroups(
-  given: Iterable<Parameter | ParameterGroup>,
-  defaults: AdafactorOptions,
-): ReadonlyMap<Parameter, Hyperparameters> {
-  const byParameter = new Map<Parameter, Hyperparameters>();
-  const add = (parameter: Parameter, hyper: Hyperparameters) => {
+export function parseOptions<Options extends object, Hyper>(
+  rule: OptionRule<Options, Hyper>,
+  given: Iterable<Grouped<Options>>,
+  options: Options & GradientOptions,
+): ParsedOptions<Hyper> {
+  checkOptionShape<Options & GradientOptions>(options, { ...rule.kinds, ...gradientKinds });
+  const { maxGradientNorm, nonFinite, lossScale, ...defaults } = options;
+  if (typeof lossScale === "number" && !(lossScale > 0 && lossScale < Infinity)) {
+    throw new RangeError(`lossScale must be > 0: current value is ${lossScale}`);
+  }
+  if (maxGradientNorm !== undefined && !(maxGradientNorm > 0)) {
+    throw new RangeError(`maxGradientNorm must be > 0: current value is ${maxGradientNorm}`);
+  }
+  const hyper = parseGroups(rule, given, defaults as unknown as Options);
+  return { hyper, gradients: { maxGradientNorm, nonFinite, lossScale } };
+}
+
+function parseGroups<Options extends object, Hyper>(
+  rule: OptionRule<Options, Hyper>,
+  given: Iterable<Grouped<Options>>,
+  defaults: Options,
+): ReadonlyMap<Parameter, Hyper> {
+  const byParameter = new Map<Parameter, Hyper>();
+  const add = (parameter: Parameter, hyper: Hyper) => {
     if (byParameter.has(parameter)) {
       throw new TypeError(
         `Cannot optimize a parameter twice: each must be given once, got ${parameter.name} of shape ` +
@@ -50,13 +113,13 @@ export function parseGroups(
     }
     byParameter.set(parameter, hyper);
   };
-  const shared = parseHyperparameters(defaults);
+  const shared = rule.parse(defaults);
   for (const each of given) {
     if (each instanceof Parameter) add(each, shared);
     else {
       const { parameters, ...own } = each;
-      checkOptionShape(own, "parameter");
-      const hyper = parseHyperparameters({ ...defaults, ...own });
+      checkOptionShape(own, rule.kinds);
+      const hyper = rule.parse({ ...defaults, ...own });
       for (const parameter of parameters) add(parameter, hyper);
     }
   }
@@ -73,7 +136,7 @@ export function parseGroups(
 
 /** The parameters that take part in a step. @throws {TypeError} if one that must have a gradient has none */
 export function withGradients(
-  hyper: ReadonlyMap<Parameter, Hyperparameters>,
+  hyper: ReadonlyMap<Parameter, SharedHyperparameters>,
   hasGradient: (parameter: Parameter) => boolean,
 ): Parameter[] {
   const all = [...hyper.keys()];

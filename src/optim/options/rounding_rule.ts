@@ -10,8 +10,9 @@
 import type { Layout, ShardingGroup } from "../../distributed/layout.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
 import { shardsOf } from "../factoring/block_parts.ts";
+import type { Factoring } from "../factoring/dim_roles.ts";
 import { type FactoredView, factoredView } from "../factoring/factored_view.ts";
-import type { Hyperparameters } from "./hyperparameters.ts";
+import type { SharedHyperparameters } from "./shared_options.ts";
 
 /** Whether every rank can round its block at random; `view` is that of any rank. */
 export function isRoundable<Group extends ShardingGroup>(
@@ -26,15 +27,22 @@ export function isRoundable<Group extends ShardingGroup>(
   );
 }
 
+/** How parameters are placed and factored. */
+export interface RoundingPlaces<Group extends ShardingGroup> {
+  readonly layoutOf: (parameter: Parameter) => Layout<Group>;
+  readonly factoringOf: (parameter: Parameter) => Factoring;
+}
+
 /** @throws {TypeError} if a 16-bit parameter that is to be rounded at random cannot be so on some rank */
 export function requireRoundable<Group extends ShardingGroup>(
-  hyper: ReadonlyMap<Parameter, Hyperparameters>,
-  layoutOf: (parameter: Parameter) => Layout<Group>,
+  hyper: ReadonlyMap<Parameter, SharedHyperparameters>,
+  { layoutOf, factoringOf }: RoundingPlaces<Group>,
 ): void {
-  for (const [parameter, { rounding, factoring }] of hyper) {
+  for (const [parameter, { rounding }] of hyper) {
     if (rounding === "nearest" || parameter.dtype === "f32") continue;
     const layout = layoutOf(parameter);
-    if (isRoundable(layout, factoredView(layout, { factoring }))) continue;
+    const view = factoredView(layout, { factoring: factoringOf(parameter) });
+    if (isRoundable(layout, view)) continue;
     throw new TypeError(
       `Cannot round ${parameter.name} of shape [${layout.globalShape}] stochastically, as on some rank its rows of ` +
         `${parameter.dtype} do not keep to whole words: give every rank an even number of columns without pads ` +

@@ -3,61 +3,57 @@
 import {
   BLOCK_WORDS,
   blockFields,
+  type BlockRecord,
   encodeRecords,
-  numberFields,
-  NUMBERS_WORDS,
-  type NumbersRecord,
-  STEP_WORDS,
 } from "../../device/block_table.ts";
 import { checkBlocks, type TensorRoom } from "../../device/kernels/block_checks.ts";
 import type { Device, DeviceBuffer } from "../../device/device.ts";
 import { storageTypes } from "../../device/storage_types.ts";
+import type { DeviceRange } from "../../tensor/device_range.ts";
 import { bytesPerElement } from "../../tensor/dtype.ts";
-import type { GradientBlock } from "../step/passes.ts";
-import type { Plan } from "./plan.ts";
+import { tensorFields } from "../state/state_fields.ts";
+import type { PlannedBlock, StepPlan } from "./step_plan.ts";
 
-/** Where the tensors of a plan's blocks lie. */
-export interface Placement {
-  /** R, C and mean R of all blocks. */
-  readonly moments: DeviceBuffer;
-  readonly grads: readonly GradientBlock[];
-  readonly params: readonly GradientBlock[];
-  /** Undefined where there is no momentum. */
-  readonly momenta: readonly (GradientBlock | undefined)[];
+/** Where the tensors of a plan's blocks are. */
+export interface BlockTensors {
+  readonly grads: readonly DeviceRange[];
+  readonly params: readonly DeviceRange[];
+  /** Those of the rule's state, by field; undefined where a block has none. */
+  readonly state: Readonly<Record<string, readonly (DeviceRange | undefined)[]>>;
 }
 
-/** The buffers of a plan's records, on which kernels work. */
+/** The buffer of a plan's records, on which kernels work. */
 export class BlockMemory implements Disposable {
   /** Records of `blockFields`. */
   readonly blocks: DeviceBuffer;
-  /** Records of `numberFields`. */
-  readonly numbers: DeviceBuffer;
-  /** Records of `stepFields`, those of the last step. */
-  readonly steps: DeviceBuffer;
   readonly #device: Device;
-  /** Where everything lay when the records were written. */
-  #placed: Placement | undefined;
+  readonly #moments: DeviceBuffer;
+  /** Where everything was when the records were written. */
+  #placed: BlockTensors | undefined;
 
-  /** Room for `numBlocks` records. */
-  constructor(device: Device, numBlocks: number) {
+  /** Room for the records of `numBlocks` blocks, whose row and column averages are in `moments`. */
+  constructor(
+    device: Device,
+    { numBlocks, moments }: { readonly numBlocks: number; readonly moments: DeviceBuffer },
+  ) {
     this.#device = device;
+    this.#moments = moments;
     this.blocks = device.allocate(4 * BLOCK_WORDS * numBlocks);
-    this.numbers = device.allocate(4 * NUMBERS_WORDS * numBlocks);
-    this.steps = device.allocate(4 * STEP_WORDS * numBlocks);
   }
 
-  /** Makes the records say where everything lies. @throws {RangeError} if a block ends beyond its buffer */
-  place(plan: Plan, placement: Placement): void {
-    const { grads, params, momenta } = placement;
+  /** Writes into the records where everything is. @throws {RangeError} if a block ends beyond its buffer */
+  place(plan: StepPlan, tensors: BlockTensors): void {
+    const { grads, params, state } = tensors;
     const before = this.#placed;
     const isPlaced = before !== undefined && areAt(grads, before.grads) &&
-      areAt(params, before.params) && areAt(momenta, before.momenta);
+      areAt(params, before.params) &&
+      Object.entries(state).every(([name, ranges]) => areAt(ranges, before.state[name]));
     if (isPlaced) return;
-    const records = plan.blocks.map(({ record }, index) => ({
-      ...record,
+    const records = plan.blocks.map((block, index): BlockRecord => ({
+      ...block.record,
       gradOffset: grads[index].offset,
       paramOffset: params[index].offset,
-      momentumOffset: momenta[index]?.offset ?? 0,
+      ...stateOffsets(block, { state, index }),
     }));
     checkBlocks(
       plan.blocks.map(({ parameter: { name } }, index) => ({
@@ -65,42 +61,46 @@ export class BlockMemory implements Disposable {
         record: records[index],
         grad: roomOf(grads[index]),
         param: roomOf(params[index]),
-        momentum: momenta[index] && roomOf(momenta[index]),
+        momentum: state.momentum?.[index] && roomOf(state.momentum[index]),
       })),
       {
-        moments: placement.moments.byteLength / 4,
+        moments: this.#moments.byteLength / 4,
         factors: plan.factorsLength,
         partials: plan.partialsLength,
         sums: plan.sums.byteLength / 4,
       },
     );
     this.#device.write(this.blocks, encodeRecords(blockFields, records));
-    this.#placed = placement;
-  }
-
-  /** Writes what holds for this step. */
-  writeNumbers(numbers: readonly NumbersRecord[]): void {
-    this.#device.write(this.numbers, encodeRecords(numberFields, numbers));
+    this.#placed = tensors;
   }
 
   /** Gives the memory back. */
   [Symbol.dispose](): void {
-    for (const buffer of [this.blocks, this.numbers, this.steps]) buffer[Symbol.dispose]();
+    this.blocks[Symbol.dispose]();
   }
 }
 
 /** How an operand is stored, and how many elements its buffer has room for. */
-export function roomOf({ buffer, dtype = "f32" }: GradientBlock): TensorRoom {
+export function roomOf({ buffer, dtype }: DeviceRange): TensorRoom {
   return {
     type: storageTypes[dtype],
     length: Math.floor(buffer.byteLength / bytesPerElement(dtype)),
   };
 }
 
+function stateOffsets(
+  { state: { fields } }: PlannedBlock,
+  { state, index }: { readonly state: BlockTensors["state"]; readonly index: number },
+): Partial<BlockRecord> {
+  return Object.fromEntries(
+    tensorFields(fields).map(({ name, offset }) => [offset, state[name]?.[index]?.offset ?? 0]),
+  );
+}
+
 /** Whether blocks are where they were, in buffers as large: then they end within them as before. */
 function areAt(
-  blocks: readonly (GradientBlock | undefined)[],
-  before: readonly (GradientBlock | undefined)[],
+  blocks: readonly (DeviceRange | undefined)[],
+  before: readonly (DeviceRange | undefined)[],
 ): boolean {
   return blocks.every((each, index) => {
     const other = before[index];

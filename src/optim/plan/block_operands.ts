@@ -1,34 +1,50 @@
-// Where kernels find the blocks' tensors. A large one they take as it lies; small ones that do not lie in one buffer anyway
-// (as the gradients that ZeRO has packed do) are copied together into one; one that does not lie as kernels want it is
-// copied into that order, and one of 16-bit elements whose rows do not keep to whole words into f32.
+// Where kernels find the blocks' tensors. A large one is used in place; small ones that are not in one buffer anyway (as the
+// gradients that ZeRO has packed are) are copied together into one; one whose elements are in another order than kernels
+// take is copied into that order, and one of 16-bit elements whose rows are not whole words is copied into f32.
 
 import { record16Fits } from "../../device/kernels/block_checks.ts";
 import type { Device } from "../../device/device.ts";
+import { copyRange, type DeviceRange } from "../../tensor/device_range.ts";
 import { bytesPerElement, type FloatType } from "../../tensor/dtype.ts";
-import type { GradientBlock } from "../step/passes.ts";
-import type { Source } from "./plan.ts";
-import { copyBack, copyBatchFirst, isInOrder, stored } from "./block_order.ts";
+import { spanOf } from "../factoring/factored_view.ts";
+import { tensorFields } from "../state/state_fields.ts";
+import { copyBack, copyBatchFirst, isInOrder } from "./block_order.ts";
 import { runsOf } from "./block_runs.ts";
-import { copyRun } from "../zero/packing.ts";
+import type { PlannedParameter } from "./step_plan.ts";
 
-/** Where each block is to be found, in the order of `blocks`; `sources` says where they lie. Copies live on `scope`. */
+/** Where copies are made, and how long they live. */
+interface CopyScope {
+  readonly device: Device;
+  readonly scope: DisposableStack;
+}
+
+/** The parameters' own memory. */
+export function storedParameters(parameters: readonly PlannedParameter[]): DeviceRange[] {
+  return parameters.map(({ parameter: { buffer, dtype }, paramOffset, view }) => ({
+    buffer,
+    offset: paramOffset,
+    length: spanOf(view),
+    dtype,
+  }));
+}
+
+/** What kernels take for tensors of the parameters, which are stored in `sources`. Copies live on `scope`. */
 export function operandsOf(
-  blocks: readonly Source[],
-  sources: readonly GradientBlock[],
-  { device, scope }: { readonly device: Device; readonly scope: DisposableStack },
-): GradientBlock[] {
-  const types = blocks.map((block, index) => typeOf(block, sources[index]));
+  parameters: readonly PlannedParameter[],
+  sources: readonly DeviceRange[],
+  { device, scope }: CopyScope,
+): DeviceRange[] {
+  const types = parameters.map((parameter, index) => typeOf(parameter, sources[index]));
   const isTogether = (one: number, next: number) =>
-    blocks[one].isSmall && blocks[next].isSmall && blocks[one].kind === blocks[next].kind &&
-    types[one] === types[next];
-  const operands: GradientBlock[] = [];
-  for (const { firstBlock, numBlocks } of runsOf({ from: 0, to: blocks.length }, isTogether)) {
-    const run = blocks.slice(firstBlock, firstBlock + numBlocks);
+    parameters[one].isSmall && parameters[next].isSmall &&
+    parameters[one].kind === parameters[next].kind && types[one] === types[next];
+  const operands: DeviceRange[] = [];
+  for (const { firstBlock, numBlocks } of runsOf({ from: 0, to: parameters.length }, isTogether)) {
+    const run = parameters.slice(firstBlock, firstBlock + numBlocks);
     const own = sources.slice(firstBlock, firstBlock + numBlocks);
     const dtype = types[firstBlock];
     const isInPlace = own.every((source, index) =>
-      source.buffer === own[0].buffer && (source.dtype ?? "f32") === dtype &&
-      isInOrder(run[index].view) &&
+      source.buffer === own[0].buffer && source.dtype === dtype && isInOrder(run[index].view) &&
       (dtype === "f32" || record16Fits(run[index].geometry, source.offset))
     );
     operands.push(...isInPlace ? own : copied(run, own, { device, dtype, scope }));
@@ -37,83 +53,88 @@ export function operandsOf(
 }
 
 /**
- * What is stepped instead of the parameters, which lie in `sources`: their master weights where they have such, brought up to
- * date.
+ * What is stepped instead of the parameters, which are stored in `sources`: their master weights where they have such,
+ * brought up to date.
  */
 export function steppedParameters(
-  blocks: readonly Source[],
-  sources: readonly GradientBlock[],
-  { device, scope }: { readonly device: Device; readonly scope: DisposableStack },
-): GradientBlock[] {
-  for (const [index, { parameter, state, view }] of blocks.entries()) {
+  parameters: readonly PlannedParameter[],
+  sources: readonly DeviceRange[],
+  { device, scope }: CopyScope,
+): DeviceRange[] {
+  for (const [index, { parameter, state, view }] of parameters.entries()) {
     if (state.master === undefined || state.masterOf === parameter.version) continue;
     copyBatchFirst(device, { block: sources[index], copy: state.master, view });
     state.masterOf = parameter.version;
   }
-  const others = blocks.filter(({ state }) => state.master === undefined);
-  const ownSources = sources.filter((_, index) => blocks[index].state.master === undefined);
+  const others = parameters.filter(({ state }) => state.master === undefined);
+  const ownSources = sources.filter((_, index) => parameters[index].state.master === undefined);
   const operands = operandsOf(others, ownSources, { device, scope });
-  return blocks.map(({ state: { master } }) => master ?? operands.shift()!);
+  return parameters.map(({ state: { master } }) => master ?? operands.shift()!);
 }
 
-/** Where momenta are to be found; `putBack` puts back what was copied. */
-export function momentaOf(
-  blocks: readonly Source[],
-  { device, scope }: { readonly device: Device; readonly scope: DisposableStack },
-): { readonly operands: (GradientBlock | undefined)[]; readonly putBack: () => void } {
-  const operands = blocks.map(({ geometry, state: { momentum } }): GradientBlock | undefined => {
-    const isKept = momentum === undefined || momentum.dtype === "f32" ||
-      record16Fits(geometry, momentum.offset);
-    if (isKept) return momentum;
-    const { length } = momentum;
-    const copy = { buffer: scope.use(device.allocate(4 * length)), offset: 0 };
-    copyRun(momentum, stored(copy), length);
-    return copy;
-  });
-  const putBack = () => {
-    for (const [index, { state: { momentum } }] of blocks.entries()) {
-      const operand = operands[index];
-      if (momentum === undefined || operand === undefined || operand === momentum) continue;
-      copyRun(stored(operand), momentum, momentum.length);
+/** What kernels take for the tensors of the rule's state, by field. */
+export type StateOperands = Readonly<Record<string, readonly (DeviceRange | undefined)[]>>;
+
+/** Those tensors; `putBack` writes back those that were copied. */
+export function stateOperands(
+  parameters: readonly PlannedParameter[],
+  { device, scope }: CopyScope,
+): { readonly operands: StateOperands; readonly putBack: () => void } {
+  const names = new Set(
+    parameters.flatMap(({ state }) => tensorFields(state.fields).map(({ name }) => name)),
+  );
+  const copies: { readonly copy: DeviceRange; readonly kept: DeviceRange }[] = [];
+  const operandOf = ({ geometry, state }: PlannedParameter, name: string) => {
+    const kept: DeviceRange | undefined = state.values[name];
+    if (kept === undefined || kept.dtype === "f32" || record16Fits(geometry, kept.offset)) {
+      return kept;
     }
+    const { length } = kept;
+    const buffer = scope.use(device.allocate(4 * length));
+    const copy: DeviceRange = { buffer, offset: 0, length, dtype: "f32" };
+    copyRange(kept, copy);
+    copies.push({ copy, kept });
+    return copy;
+  };
+  const operands = Object.fromEntries(
+    [...names].map((name) => [name, parameters.map((each) => operandOf(each, name))]),
+  );
+  const putBack = () => {
+    for (const { copy, kept } of copies) copyRange(copy, kept);
   };
   return { operands, putBack };
 }
 
-/** Puts what was copied back to where it lies. */
+/** Writes what was copied back to where it is stored. */
 export function putBack(
-  blocks: readonly Source[],
-  operands: readonly GradientBlock[],
-  { device, sources }: { readonly device: Device; readonly sources: readonly GradientBlock[] },
+  parameters: readonly PlannedParameter[],
+  operands: readonly DeviceRange[],
+  { device, sources }: { readonly device: Device; readonly sources: readonly DeviceRange[] },
 ): void {
-  for (const [index, { view }] of blocks.entries()) {
+  for (const [index, { view }] of parameters.entries()) {
     const [block, copy] = [sources[index], operands[index]];
     if (copy !== block) copyBack(device, { block, copy, view });
   }
 }
 
 /** The type in which kernels take a block. */
-function typeOf({ geometry, view }: Source, { dtype = "f32" }: GradientBlock): FloatType {
+function typeOf({ geometry, view }: PlannedParameter, { dtype }: DeviceRange): FloatType {
   return isInOrder(view) && record16Fits(geometry, 0) ? dtype : "f32";
 }
 
 function copied(
-  blocks: readonly Source[],
-  sources: readonly GradientBlock[],
-  { device, dtype, scope }: {
-    readonly device: Device;
-    readonly dtype: FloatType;
-    readonly scope: DisposableStack;
-  },
-): GradientBlock[] {
-  const lengths = blocks.map(({ view: { batch, rows, cols } }) => batch * rows * cols);
+  parameters: readonly PlannedParameter[],
+  sources: readonly DeviceRange[],
+  { device, dtype, scope }: CopyScope & { readonly dtype: FloatType },
+): DeviceRange[] {
+  const lengths = parameters.map(({ view: { batch, rows, cols } }) => batch * rows * cols);
   // Each begins with a whole word.
   const room = lengths.map((length) => length + length % 2);
   const total = room.reduce((sum, length) => sum + length, 0);
   const buffer = scope.use(device.allocate(bytesPerElement(dtype) * total));
   let end = 0;
-  return blocks.map(({ view }, index) => {
-    const copy = { buffer, offset: end, dtype };
+  return parameters.map(({ view }, index) => {
+    const copy: DeviceRange = { buffer, offset: end, length: lengths[index], dtype };
     end += room[index];
     copyBatchFirst(device, { block: sources[index], copy, view });
     return copy;

@@ -8,14 +8,13 @@
 
 import type { Device } from "../../device/device.ts";
 import type { KernelParams } from "../../device/kernels/registry.ts";
-import type { GradientBlock } from "../step/passes.ts";
-import type { FactoredView } from "../factoring/factored_view.ts";
-import { copyRun } from "../zero/packing.ts";
+import { copyRange, type DeviceRange } from "../../tensor/device_range.ts";
+import { type FactoredView, spanOf } from "../factoring/factored_view.ts";
 
 /** A block as the parameter has it, and a copy of it as kernels want it: f32 unless it is in order. */
 export interface BlockCopy {
-  readonly block: GradientBlock;
-  readonly copy: GradientBlock;
+  readonly block: DeviceRange;
+  readonly copy: DeviceRange;
   readonly view: FactoredView<unknown>;
 }
 
@@ -26,8 +25,7 @@ export function isInOrder({ order, paddedRuns }: FactoredView<unknown>): boolean
 
 /** Fills the copy. */
 export function copyBatchFirst(device: Device, { block, copy, view }: BlockCopy): void {
-  const [from, to] = [stored(block), stored(copy)];
-  if (isInOrder(view)) return copyRun(from, to, view.batch * view.rows * view.cols);
+  if (isInOrder(view)) return copyRange({ ...block, length: spanOf(view) }, copy);
   using scope = new DisposableStack();
   const inOrder = widened(device, { block, view }, scope);
   for (const { inBlock, inCopy, rows, cols } of matricesOf({ block: inOrder, copy, view })) {
@@ -44,8 +42,7 @@ export function copyBatchFirst(device: Device, { block, copy, view }: BlockCopy)
 
 /** Overwrites the block by the copy. */
 export function copyBack(device: Device, { block, copy, view }: BlockCopy): void {
-  const [to, from] = [stored(block), stored(copy)];
-  if (isInOrder(view)) return copyRun(from, to, view.batch * view.rows * view.cols);
+  if (isInOrder(view)) return copyRange({ ...copy, length: spanOf(view) }, block);
   using scope = new DisposableStack();
   const inOrder = widened(device, { block, view }, scope);
   for (const { inBlock, inCopy, rows, cols } of matricesOf({ block: inOrder, copy, view })) {
@@ -58,12 +55,7 @@ export function copyBack(device: Device, { block, copy, view }: BlockCopy): void
       toOffset: inBlock.offset,
     });
   }
-  if (inOrder !== block) copyRun(stored(inOrder), to, spanOf(view));
-}
-
-/** A block with its type said. */
-export function stored({ buffer, offset, dtype = "f32" }: GradientBlock) {
-  return { buffer, offset, dtype };
+  if (inOrder !== block) copyRange(inOrder, block);
 }
 
 /** The block as f32, pads included. */
@@ -71,30 +63,28 @@ function widened(
   device: Device,
   { block, view }: Pick<BlockCopy, "block" | "view">,
   scope: DisposableStack,
-): GradientBlock {
-  if (stored(block).dtype === "f32") return block;
+): DeviceRange {
+  if (block.dtype === "f32") return block;
   const length = spanOf(view);
-  const copy = { buffer: scope.use(device.allocate(4 * length)), offset: 0 };
-  copyRun(stored(block), stored(copy), length);
+  const buffer = scope.use(device.allocate(4 * length));
+  const copy: DeviceRange = { buffer, offset: 0, length, dtype: "f32" };
+  copyRange({ ...block, length }, copy);
   return copy;
 }
 
-/** Elements from the block's first to its last. */
-function spanOf({ batch, rows, cols, paddedRuns }: FactoredView<unknown>): number {
-  if (paddedRuns === undefined) return batch * rows * cols;
-  const { count, length, stride } = paddedRuns;
-  return count === 0 ? 0 : (count - 1) * stride + length;
-}
-
-interface Run {
+/** Rows of a matrix in memory: where the first begins, and from the begin of one to that of the next. */
+interface StridedRows {
   readonly stride: number;
   readonly offset: number;
 }
 
-/** The block as matrices that lie in runs, both in the parameter and in the copy. */
+/** The block as matrices, both in the parameter and in the copy. */
 function matricesOf(
   { block, copy, view: { batch, rows, cols, order, paddedRuns } }: BlockCopy,
-): (Pick<KernelParams<"copy_block">, "rows" | "cols"> & { inBlock: Run; inCopy: Run })[] {
+): (Pick<KernelParams<"copy_block">, "rows" | "cols"> & {
+  inBlock: StridedRows;
+  inCopy: StridedRows;
+})[] {
   if (paddedRuns !== undefined) {
     const { count, length, stride } = paddedRuns;
     return [{

@@ -6,7 +6,6 @@ import { tileShape } from "../../device/kernels/tile_shape.ts";
 import { type BlockParts, partsOf } from "../factoring/block_parts.ts";
 import type { DimView, FactoredView } from "../factoring/factored_view.ts";
 import type { DimRole } from "../factoring/dim_roles.ts";
-import type { Hyperparameters } from "../options/hyperparameters.ts";
 
 /** What a record says of the block alone. */
 export type BlockGeometry = Pick<
@@ -22,7 +21,21 @@ export type BlockGeometry = Pick<
   | "indexRows"
   | "indexCols"
   | keyof BlockParts
-  | keyof ReturnType<typeof placeOf>
+  | keyof BlockPlace
+>;
+
+/** Where the block's elements are in the whole parameter, per axis. */
+type BlockPlace = Pick<
+  BlockRecord,
+  | "batchBegin"
+  | "batchInner"
+  | "batchInnerGlobal"
+  | "rowBegin"
+  | "rowInner"
+  | "rowInnerGlobal"
+  | "colBegin"
+  | "colInner"
+  | "colInnerGlobal"
 >;
 
 /** Shape, parts, tiles, and where elements lie in the whole parameter; `even` where a tensor has 16-bit elements. */
@@ -50,23 +63,7 @@ export function geometryOf(
   };
 }
 
-/** What a record says of the options. */
-export function settingsOf(hyper: Hyperparameters, { factored }: FactoredView<unknown>) {
-  return {
-    eps1: hyper.eps1,
-    meanFloor: factored ? hyper.meanFloor : 0,
-    factorCap: hyper.factorCap,
-    scaleParameter: hyper.scaleParameter ? 1 : 0,
-    scaleFloor: hyper.scaleFloor,
-    scaleCeiling: hyper.scaleCeiling,
-    clipThreshold: hyper.clipThreshold,
-    beta1: hyper.beta1 ?? 0,
-    rateAfterMomentum: hyper.momentumOf === "update" ? 1 : 0,
-    cautious: hyper.cautious ? 1 : 0,
-  };
-}
-
-function placeOf({ dims }: FactoredView<unknown>) {
+function placeOf({ dims }: FactoredView<unknown>): BlockPlace {
   const batch = axisPlace(dims, "batch");
   const row = axisPlace(dims, "row");
   const col = axisPlace(dims, "col");

@@ -1,6 +1,7 @@
 // Runs of blocks that one dispatch serves: consecutive ones whose tensors lie in the same buffers.
 
-import { numTilesOf, type Plan } from "./plan.ts";
+import { numTilesOf } from "./plan_blocks.ts";
+import type { StepPlan } from "./step_plan.ts";
 
 /** Consecutive blocks of a plan. */
 export interface BlockRun {
@@ -31,12 +32,12 @@ export function runsOf(
 }
 
 /** All blocks of a plan. */
-export function allBlocks({ blocks }: Plan): BlockRun {
+export function allBlocks({ blocks }: Pick<StepPlan, "blocks">): BlockRun {
   return { firstBlock: 0, numBlocks: blocks.length };
 }
 
 /** Those of the runs that have tiles, with them. */
-export function tilesOf(plan: Plan, runs: readonly BlockRun[]): TileRun[] {
+export function tilesOf(plan: StepPlan, runs: readonly BlockRun[]): TileRun[] {
   return runs.map(({ firstBlock, numBlocks }) => {
     const { firstTile } = plan.blocks[firstBlock].record;
     const last = plan.blocks[firstBlock + numBlocks - 1];

@@ -6,7 +6,7 @@
 // Both factor the last two dims, as `factoring: "lastTwo"` does. Mean R, which this project keeps beside R, is made from R.
 // Values are f32 in row-major order; names are those of the parameters here.
 
-import type { OptimizerState, ParameterState } from "./parameter_state.ts";
+import type { OptimizerState, ParameterState } from "./adafactor_state.ts";
 
 /** One parameter's entry in the state of `transformers.Adafactor`; `RMS` is not needed. */
 export interface HuggingFaceState {

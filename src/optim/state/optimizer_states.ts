@@ -3,30 +3,32 @@
 import type { DeviceBuffer } from "../../device/device.ts";
 import type { ProcessGroup } from "../../distributed/group.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
-import {
-  checkFits,
-  loadState,
-  type OptimizerState,
-  readState,
-  type State,
-} from "./parameter_state.ts";
-import type { FactoredView } from "../factoring/factored_view.ts";
-import type { Hyperparameters } from "../options/hyperparameters.ts";
 import { describeParameters } from "../../tensor/parameter_names.ts";
-import { freshStates, hasConfidence, needsMaster } from "./state_memory.ts";
+import type { FactoredView } from "../factoring/factored_view.ts";
+import type { SharedHyperparameters } from "../options/shared_options.ts";
 import { sumParts } from "../sums/summed_parts.ts";
+import { requireFit } from "./check_saved.ts";
+import { loadState, readState, type SavedState, type State } from "./parameter_state.ts";
+import type { StateRule } from "./state_fields.ts";
+import { freshStates, needsMaster } from "./state_memory.ts";
 
 /** A parameter, its options, and the block of it that this rank keeps state for. */
-export interface Owned {
+export interface Owned<Hyper> {
   readonly parameter: Parameter;
-  readonly hyper: Hyperparameters;
+  readonly hyper: Hyper;
   readonly view: FactoredView<ProcessGroup>;
 }
 
 /** States by parameter. */
-export class OptimizerStates implements Disposable {
+export class OptimizerStates<Hyper extends SharedHyperparameters> implements Disposable {
+  readonly #rule: StateRule<Hyper>;
   readonly #states = new Map<Parameter, State>();
   #buffers: readonly DeviceBuffer[] = [];
+
+  /** States as `rule` describes them. */
+  constructor(rule: StateRule<Hyper>) {
+    this.#rule = rule;
+  }
 
   /** Whether no parameter has a state yet. */
   get isEmpty(): boolean {
@@ -34,9 +36,16 @@ export class OptimizerStates implements Disposable {
   }
 
   /** Makes the states of all parameters at once, unless that was done before. */
-  makeAll(owned: readonly Owned[]): void {
+  makeAll(owned: readonly Owned<Hyper>[]): void {
     if (!this.isEmpty) return;
-    const { states, buffers } = freshStates(owned[0].parameter.device, owned);
+    const { states, buffers } = freshStates(
+      owned[0].parameter.device,
+      owned.map((each) => ({
+        ...each,
+        fields: this.#rule.fieldsOf(each),
+        perMatrix: this.#rule.isPerMatrix(each.hyper),
+      })),
+    );
     this.#buffers = buffers;
     for (const [index, { parameter }] of owned.entries()) {
       this.#states.set(parameter, states[index]);
@@ -44,7 +53,7 @@ export class OptimizerStates implements Disposable {
   }
 
   /** The parameter's state, which was made. */
-  of({ parameter }: Pick<Owned, "parameter">): State {
+  of(parameter: Parameter): State {
     return this.#states.get(parameter)!;
   }
 
@@ -54,10 +63,14 @@ export class OptimizerStates implements Disposable {
   }
 
   /** Whole states by name, the same on all ranks. @throws {TypeError} if two parameters have one name */
-  async save(owned: readonly Owned[]): Promise<OptimizerState> {
+  async save(owned: readonly Owned<Hyper>[]): Promise<Record<string, SavedState>> {
     requireNames(owned);
     this.makeAll(owned);
-    const states = await Promise.all(owned.map((each) => readState(this.of(each), each.view)));
+    const states = await Promise.all(
+      owned.map(({ parameter, view }) =>
+        readState(this.of(parameter), view, this.#rule.sizesOf(view))
+      ),
+    );
     await sumParts(states.flatMap(({ parts }) => parts));
     return Object.fromEntries(
       owned.map(({ parameter: { name } }, index) => [name, states[index].saved]),
@@ -65,7 +78,7 @@ export class OptimizerStates implements Disposable {
   }
 
   /** Overwrites all states. @throws {TypeError} if `saved` does not fit; nothing was changed */
-  load(saved: Readonly<OptimizerState>, owned: readonly Owned[]): void {
+  load(saved: Readonly<Record<string, SavedState>>, owned: readonly Owned<Hyper>[]): void {
     const names = requireNames(owned);
     const stray = Object.keys(saved).filter((name) => !names.has(name));
     const missing = [...names].filter((name) => !Object.hasOwn(saved, name));
@@ -77,17 +90,13 @@ export class OptimizerStates implements Disposable {
     }
     for (const { parameter, hyper, view } of owned) {
       const { name } = parameter;
-      checkFits(name, saved[name], {
-        view,
-        momentum: hyper.beta1 !== undefined,
-        confidence: hasConfidence(view, hyper),
-        master: needsMaster(parameter, hyper),
-      });
+      const hasMaster = needsMaster(parameter, hyper);
+      requireFit(saved[name], { name, hyper, view, hasMaster }, this.#rule);
     }
     this.makeAll(owned);
     for (const { parameter, view } of owned) {
       const { name, version } = parameter;
-      loadState(this.of({ parameter }), saved[name], { view, version });
+      loadState(this.of(parameter), saved[name], { view, version });
     }
   }
 
@@ -99,7 +108,7 @@ export class OptimizerStates implements Disposable {
   }
 }
 
-function requireNames(owned: readonly Owned[]): Set<string> {
+function requireNames(owned: readonly Pick<Owned<unknown>, "parameter">[]): Set<string> {
   const all = owned.map(({ parameter }) => parameter);
   const names = new Set(all.map(({ name }) => name));
   if (names.size === all.length) return names;

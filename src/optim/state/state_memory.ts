@@ -1,35 +1,32 @@
-// Where optimizer state lies: all moments in one buffer, the momentum of small parameters in another, and that of every
-// large one in a buffer of its own, so that kernels reach many parameters at once. Master weights likewise.
+// Where optimizer state is stored: each field of sums of all parameters in one buffer, each tensor of small parameters in
+// another, and that of every large one in a buffer of its own, so that kernels reach many parameters at once. Master weights
+// likewise.
 
 import type { Device, DeviceBuffer } from "../../device/device.ts";
 import { bytesPerElement, type FloatType } from "../../tensor/dtype.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
-import type { Slice, State } from "./parameter_state.ts";
-import type { FactoredView } from "../factoring/factored_view.ts";
-import type { Hyperparameters } from "../options/hyperparameters.ts";
-import { isSmall } from "../factoring/small_blocks.ts";
+import type { DeviceRange } from "../../tensor/device_range.ts";
+import { type FactoredView, isSmall } from "../factoring/factored_view.ts";
+import type { SharedHyperparameters } from "../options/shared_options.ts";
+import type { State } from "./parameter_state.ts";
+import type { StateField } from "./state_fields.ts";
 
 /** A block that needs state. */
 interface Stateful {
   readonly parameter: Pick<Parameter, "dtype">;
-  readonly hyper: Hyperparameters;
+  readonly hyper: SharedHyperparameters;
   readonly view: FactoredView<unknown>;
+  readonly fields: readonly StateField[];
+  /** Whether each matrix is stepped by itself. */
+  readonly perMatrix: boolean;
 }
 
 /** Whether an f32 copy of the parameter is stepped. */
 export function needsMaster(
   { dtype }: Pick<Parameter, "dtype">,
-  { masterWeights }: Pick<Hyperparameters, "masterWeights">,
+  { masterWeights }: Pick<SharedHyperparameters, "masterWeights">,
 ): boolean {
   return masterWeights && dtype !== "f32";
-}
-
-/** Whether CAME's averages of squared differences are kept: of what is factored. */
-export function hasConfidence(
-  { factored }: Pick<FactoredView<unknown>, "factored">,
-  { confidence }: Pick<Hyperparameters, "confidence">,
-): boolean {
-  return factored && confidence !== undefined;
 }
 
 /** States before the first step, in the order of `blocks`, and the memory that they share. */
@@ -37,37 +34,29 @@ export function freshStates(
   device: Device,
   blocks: readonly Stateful[],
 ): { readonly states: State[]; readonly buffers: DeviceBuffer[] } {
-  const moments = slices(device, blocks.map(({ view }) => momentsLike(view)));
-  const confidences = slices(
-    device,
-    blocks.map(({ hyper, view }) => hasConfidence(view, hyper) ? momentsLike(view) : undefined),
-  );
-  const momenta = slices(
-    device,
-    blocks.map(({ hyper, view }) =>
-      hyper.beta1 === undefined ? undefined : tensorLike(view, hyper.momentumDtype)
-    ),
-  );
-  const masters = slices(
+  const names = new Set(blocks.flatMap(({ fields }) => fields.map(({ name }) => name)));
+  const ranges = new Map([...names].map((name) => {
+    const fieldOf = ({ fields }: Stateful) => fields.find((field) => field.name === name);
+    return [name, zeroRanges(device, blocks.map((block) => wantedOf(block, fieldOf(block))))];
+  }));
+  const masters = zeroRanges(
     device,
     blocks.map(({ parameter, hyper, view }) =>
       needsMaster(parameter, hyper) ? tensorLike(view, "f32") : undefined
     ),
   );
-  const states = blocks.map(({ hyper }, index): State => ({
+  const states = blocks.map(({ fields, perMatrix }, index): State => ({
     step: 0,
-    perMatrix: hyper.perMatrix,
-    moments: moments.slices[index]!,
-    momentum: momenta.slices[index],
-    confidence: confidences.slices[index],
-    master: masters.slices[index],
+    perMatrix,
+    fields,
+    values: Object.fromEntries(
+      fields.map(({ name }) => [name, ranges.get(name)!.ranges[index]!]),
+    ),
+    master: masters.ranges[index],
     masterOf: -1,
     squaresOf: -1,
   }));
-  return {
-    states,
-    buffers: [moments, confidences, momenta, masters].flatMap(({ buffers }) => buffers),
-  };
+  return { states, buffers: [...ranges.values(), masters].flatMap(({ buffers }) => buffers) };
 }
 
 /** Elements that are wanted, in a buffer with others or in one of their own. */
@@ -77,7 +66,10 @@ interface Wanted {
   readonly isShared: boolean;
 }
 
-function momentsLike({ batch, rows, cols }: FactoredView<unknown>): Wanted {
+function wantedOf({ view }: Stateful, field: StateField | undefined): Wanted | undefined {
+  if (field === undefined) return undefined;
+  if (field.shape === "tensor") return tensorLike(view, field.dtype);
+  const { batch, rows, cols } = view;
   return { length: batch * (rows + cols + 1), dtype: "f32", isShared: true };
 }
 
@@ -85,8 +77,8 @@ function tensorLike(view: FactoredView<unknown>, dtype: FloatType): Wanted {
   return { length: view.batch * view.rows * view.cols, dtype, isShared: isSmall(view) };
 }
 
-/** Zeros for each, undefined where nothing is wanted; what is shared lies together by type, each from a whole word on. */
-function slices(device: Device, wanted: readonly (Wanted | undefined)[]) {
+/** Zeros for each, undefined where nothing is wanted; what is shared is stored together by type, each from a whole word on. */
+function zeroRanges(device: Device, wanted: readonly (Wanted | undefined)[]) {
   const ends = new Map<FloatType, number>();
   const offsets = wanted.map((each) => {
     if (!each?.isShared) return 0;
@@ -96,7 +88,7 @@ function slices(device: Device, wanted: readonly (Wanted | undefined)[]) {
   });
   const shared = new Map([...ends].map(([dtype, length]) => [dtype, zeros(device, dtype, length)]));
   const buffers = [...shared.values()];
-  const given = wanted.map((each, index): Slice | undefined => {
+  const given = wanted.map((each, index): DeviceRange | undefined => {
     if (each === undefined) return undefined;
     const { dtype, length } = each;
     if (each.isShared) return { buffer: shared.get(dtype)!, offset: offsets[index], length, dtype };
@@ -104,7 +96,7 @@ function slices(device: Device, wanted: readonly (Wanted | undefined)[]) {
     buffers.push(buffer);
     return { buffer, offset: 0, length, dtype };
   });
-  return { slices: given, buffers };
+  return { ranges: given, buffers };
 }
 
 function zeros(device: Device, dtype: FloatType, length: number): DeviceBuffer {

@@ -1,11 +1,11 @@
 // Gradients that are not finite, seen by their sums: a NaN or infinite element makes its matrix's sum of squares so.
 //
-// Several ranks: they tell each other in the first exchange; all of them stop, before anything has changed.
+// Several ranks: they report it to each other in the first exchange; all of them stop, before anything has changed.
 // One device: nothing is read in mid-step. The kernels leave everything as it was where the guard word is set
-// (adafactor_scale_gradients), and the host learns of it at the end.
+// (adafactor_scale_gradients), and the host reads it at the end.
 
 import type { Device, DeviceBuffer } from "../../device/device.ts";
-import type { Block } from "../plan/plan.ts";
+import type { PlannedBlock } from "../plan/step_plan.ts";
 import type { HostSums, SumSlots } from "../sums/packed_sums.ts";
 import { distinctNames } from "../../tensor/parameter_names.ts";
 
@@ -30,7 +30,7 @@ export class NonFiniteGradientError extends Error {
 
 /** Raises this rank's flag for every block whose gradient is not finite. */
 export function markNonFinite(
-  blocks: readonly Block[],
+  blocks: readonly PlannedBlock[],
   host: HostSums,
   numNonFinite: SumSlots,
 ): void {
@@ -42,7 +42,7 @@ export function markNonFinite(
 
 /** @throws {NonFiniteGradientError} if any rank raised a flag, or a sum over ranks is not finite. */
 export function refuseNonFinite(
-  blocks: readonly Block[],
+  blocks: readonly PlannedBlock[],
   host: HostSums,
   numNonFinite: SumSlots,
 ): void {
@@ -61,7 +61,7 @@ interface Guarded {
 
 /** @throws {NonFiniteGradientError} if the guard word is set. */
 export async function refuseGuarded(
-  blocks: readonly Block[],
+  blocks: readonly PlannedBlock[],
   { device, sums, guard }: Guarded,
 ): Promise<void> {
   const [word] = new Uint32Array((await device.read(guard)).buffer);
@@ -73,7 +73,7 @@ export async function refuseGuarded(
   throw new NonFiniteGradientError(namesOf(bad, blocks));
 }
 
-function namesOf(bad: readonly Block[], blocks: readonly Block[]): string[] {
+function namesOf(bad: readonly PlannedBlock[], blocks: readonly PlannedBlock[]): string[] {
   const [of, among] = [bad, blocks].map((some) => [
     ...new Set(some.map(({ parameter }) => parameter)),
   ]);

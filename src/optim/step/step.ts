@@ -1,45 +1,44 @@
-// One Adafactor step over a plan's blocks: three passes over memory with two exchanges between them.
+// One step over a plan's blocks, whatever the update rule:
 //
-//   sums of g^2  ->  exchange A  ->  moments, sums of u^2  ->  exchange B  ->  apply
+//   gradients and parameters where kernels take them  ->  sums of g^2  ->  exchange  ->  finite? scale  ->  the rule's update
 //
-// With cautious parameters an average of momentum and a third exchange come before apply; with CAME a second half after it.
+// Whatever stops the step does so before anything has changed: with several ranks right after the first exchange, on one
+// device by the guard word, which makes the kernels write nothing.
 //
-// Whatever stops the step does so before anything has changed: with several ranks right after exchange A, on one device
-// by the guard word, which makes the kernels write nothing.
+// Every gradient is multiplied by s before anything else sees it, with n accumulated micro-batches:
+//
+//   s = min(1, maxNorm / |g / n|) / n            |g|^2 = sum over all parameters of sum g^2        (Pascanu et al. 2013)
+//
+// Nothing is read or sent for it: sum g^2 per parameter is a result of the first pass and part of the first exchange, and s
+// is a number that the rule's kernels take. A parameter's sum adds up only over the groups that cut it, so that one that is
+// whole on many ranks counts once; the kernel adafactor_scale_gradients adds up parameters in the plan's order, which is the
+// same on every mesh.
 
 import type { Device, DeviceBuffer } from "../../device/device.ts";
+import type { DeviceRange } from "../../tensor/device_range.ts";
+import type { BlockTensors } from "../plan/block_memory.ts";
 import {
-  advanceAverages,
-  applyUpdates,
-  averageMomentum,
-  cautiousBlocks,
-  type GradientBlock,
-  type PassOperands,
-  scaleGradients,
-  sizeSteps,
-  sumStatistics,
-  sumUpdates,
-} from "./passes.ts";
-import type { Plan } from "../plan/plan.ts";
-import type { BlockMemory, Placement } from "../plan/block_memory.ts";
-import { momentaOf, operandsOf, putBack, steppedParameters } from "../plan/block_operands.ts";
-import { allBlocks } from "../plan/block_runs.ts";
-import type { GradientScaling } from "./gradient_scale.ts";
-import { markNonFinite, refuseGuarded, refuseNonFinite } from "./non_finite.ts";
-import { stepByConfidence } from "./came_step.ts";
+  operandsOf,
+  putBack,
+  stateOperands,
+  steppedParameters,
+  storedParameters,
+} from "../plan/block_operands.ts";
+import type { StepPlan } from "../plan/step_plan.ts";
 import { exchangeSums } from "../sums/packed_sums.ts";
-import { numbersOf } from "../plan/step_numbers.ts";
+import { markNonFinite, refuseGuarded, refuseNonFinite } from "./non_finite.ts";
+import { type GradientScaling, type PassOperands, scaleGradients } from "./passes.ts";
+import type { StepPasses } from "./update_rule.ts";
 
 /** What a step works with, besides the plan. */
 export interface StepInput {
   readonly device: Device;
-  readonly memory: BlockMemory;
-  /** Where there is CAME. */
-  readonly confidence: BlockMemory | undefined;
+  /** The rule's kernel calls. */
+  readonly passes: StepPasses<unknown>;
   /** A u32. */
   readonly guard: DeviceBuffer;
   /** Gradients of the plan's parameters. */
-  readonly grads: readonly GradientBlock[];
+  readonly grads: readonly DeviceRange[];
   /** Whether there are no groups to exchange sums with. */
   readonly isAlone: boolean;
   readonly scaling: GradientScaling;
@@ -47,68 +46,49 @@ export interface StepInput {
 
 /** Takes the step. @throws {NonFiniteGradientError} if a gradient is NaN or infinite; nothing was changed */
 export async function runStep(
-  plan: Plan,
-  { device, memory, confidence, guard, grads, isAlone, scaling }: StepInput,
+  plan: StepPlan,
+  { device, passes, guard, grads, isAlone, scaling }: StepInput,
 ): Promise<void> {
-  const { sources, blocks, statistics, updates, alignments, sums, numNonFinite } = plan;
+  const { sources, blocks, exchanges, sums, numNonFinite } = plan;
   plan.isFinished = false;
   // Schedules first: one that throws leaves everything as it was.
-  memory.writeNumbers(blocks.map(numbersOf));
+  passes.begin();
   using scope = new DisposableStack();
-  const places = sources.map(({ parameter, paramOffset }): GradientBlock => ({
-    buffer: parameter.buffer,
-    offset: paramOffset,
-    dtype: parameter.dtype,
-  }));
-  const params = steppedParameters(sources, places, { device, scope });
-  const momenta = momentaOf(sources, { device, scope });
-  const perBlock = <Operand extends GradientBlock | undefined>(operands: readonly Operand[]) =>
+  const stored = storedParameters(sources);
+  const params = steppedParameters(sources, stored, { device, scope });
+  const state = stateOperands(sources, { device, scope });
+  const perBlock = <Operand extends DeviceRange | undefined>(operands: readonly Operand[]) =>
     blocks.map(({ source, within }): Operand => {
       const operand = operands[source];
       return within === 0 ? operand : { ...operand, offset: operand!.offset + within };
     });
-  const placement: Placement = {
+  const tensors: BlockTensors = {
     grads: perBlock(operandsOf(sources, grads, { device, scope })),
     params: perBlock(params),
-    momenta: perBlock(momenta.operands),
-    moments: blocks[0].state.moments.buffer,
+    state: Object.fromEntries(
+      Object.entries(state.operands).map(([name, ranges]) => [name, perBlock(ranges)]),
+    ),
   };
-  memory.place(plan, placement);
-  const operands: PassOperands = {
-    device,
-    plan,
-    memory,
-    guard,
-    ...placement,
-    partials: scope.use(device.allocate(4 * plan.partialsLength)),
-    factors: scope.use(device.allocate(4 * plan.factorsLength)),
-  };
+  const { memory } = passes;
+  memory.place(plan, tensors);
+  const partials = scope.use(device.allocate(4 * plan.partialsLength));
+  const operands: PassOperands = { device, plan, memory, guard, partials, ...tensors };
 
-  sumStatistics(operands);
+  passes.sumGradients(operands);
   // What is exchanged replaces this rank's own sums: were the step to end before it leaves new ones, none would be right.
   for (const { state } of sources) state.squaresOf = -1;
-  await exchangeSums({ device, buffer: sums }, statistics, {
+  await exchangeSums({ device, buffer: sums }, exchanges[0], {
     onLocal: (host) => markNonFinite(blocks, host, numNonFinite),
     onGlobal: (host) => refuseNonFinite(blocks, host, numNonFinite),
   });
-
   scaleGradients(operands, scaling);
-  advanceAverages(operands, plan.gradientScale);
-  sumUpdates(operands);
-  await exchangeSums({ device, buffer: sums }, updates);
+  await passes.update(
+    operands,
+    (which) => exchangeSums({ device, buffer: sums }, exchanges[which]),
+  );
 
-  sizeSteps(operands, allBlocks(plan));
-  const cautious = cautiousBlocks(plan);
-  if (cautious !== undefined) {
-    averageMomentum(operands, cautious);
-    await exchangeSums({ device, buffer: sums }, alignments);
-    sizeSteps(operands, cautious);
-  }
-
-  applyUpdates(operands);
-  if (confidence !== undefined) await stepByConfidence(operands, confidence);
-  putBack(sources, params, { device, sources: places });
-  momenta.putBack();
+  putBack(sources, params, { device, sources: stored });
+  state.putBack();
   for (const { state, parameter } of sources) state.squaresOf = parameter.version;
   if (isAlone) await refuseGuarded(blocks, { device, sums, guard });
   for (const { state } of sources) state.step += 1;

@@ -83,8 +83,8 @@ export class BucketFlight implements GradientReceiver {
     const { device } = gradient;
     loading.packed ??= device.allocate(4 * packing.length);
     const index = parameters.indexOf(leaf as Parameter);
-    for (const runs of packing.runs) {
-      const { begin, length, at } = runs[index];
+    for (const rows of packing.rows) {
+      const { begin, length, at } = rows[index];
       device.copy(gradient.buffer, 4 * begin, loading.packed, 4 * at, 4 * length);
     }
     loaded.add(parameters[index]);
@@ -154,11 +154,11 @@ async function readPacked(loading: Loading): Promise<Float32Array> {
   if (packed === undefined) return new Float32Array(packing.length);
   using own = packed;
   const values = new Float32Array((await own.device.read(own)).buffer);
-  for (const [rank, runs] of packing.runs.entries()) {
+  for (const [rank, rows] of packing.rows.entries()) {
     const flags = packing.begins[rank] + packing.counts[rank] - parameters.length;
     for (const [index, parameter] of parameters.entries()) {
       const isLoaded = loaded.has(parameter);
-      const { at, length } = runs[index];
+      const { at, length } = rows[index];
       if (!isLoaded) values.fill(0, at, at + length);
       values[flags + index] = isLoaded ? 1 : 0;
     }

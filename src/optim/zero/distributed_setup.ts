@@ -36,7 +36,7 @@ export interface DistributedSetup {
 }
 
 /** A setup that was checked. */
-export interface Placement {
+export interface CheckedSetup {
   /** How each parameter is cut. */
   readonly layouts: ReadonlyMap<Parameter, Layout<ProcessGroup>>;
   readonly zeroStage: 0 | 1 | 2;
@@ -64,7 +64,7 @@ export function parseSetup(
     useZero,
     bucketBytes = DEFAULT_BUCKET_BYTES,
   }: DistributedSetup,
-): Placement {
+): CheckedSetup {
   if (!(bucketBytes > 0)) {
     throw new RangeError(`bucketBytes must be > 0: current value is ${bucketBytes}`);
   }

@@ -11,7 +11,7 @@
 import type { DeviceBuffer } from "../../device/device.ts";
 import type { GradientReceiver } from "../../tensor/autograd.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
-import type { GradientBlock } from "../step/passes.ts";
+import type { DeviceRange } from "../../tensor/device_range.ts";
 import { type Bucket, BucketFlight, type Landed } from "./bucket_flight.ts";
 import { packByOwner, type Placed } from "./packing.ts";
 import { describeParameters } from "../../tensor/parameter_names.ts";
@@ -64,12 +64,12 @@ export class GradientBuckets implements Disposable {
     return this.#bucketOf.get(parameter)!.present.has(parameter);
   }
 
-  /** Where the gradient of this rank's rows lies, and how many elements it has. The parameter must have one. */
-  blockOf(parameter: Parameter): GradientBlock & { readonly length: number } {
+  /** The gradient of this rank's rows. The parameter must have one. */
+  rangeOf(parameter: Parameter): DeviceRange {
     const { owned, packing, parameters } = this.#bucketOf.get(parameter)!;
     const rank = this.#rank;
-    const { at, length } = packing.runs[rank][parameters.indexOf(parameter)];
-    return { buffer: owned!, offset: at - packing.begins[rank], length };
+    const { at, length } = packing.rows[rank][parameters.indexOf(parameter)];
+    return { buffer: owned!, offset: at - packing.begins[rank], length, dtype: "f32" };
   }
 
   /**

@@ -5,11 +5,8 @@
 // Rank z of a group owns a run of dim 0 of every local shard (of the elements, for vectors). Runs may be uneven, and
 // empty where a shard has fewer rows than there are ranks; pads at the end of dim 0 are nobody's and never move.
 
-import { storageTypes } from "../../device/storage_types.ts";
 import type { ProcessGroup } from "../../distributed/group.ts";
 import { type Layout, type Range, shardRange } from "../../distributed/layout.ts";
-import type { DeviceBuffer } from "../../device/device.ts";
-import { bytesPerElement, type FloatType } from "../../tensor/dtype.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
 
 /** A parameter, and how it is cut. */
@@ -21,8 +18,8 @@ export interface Placed {
 /** Which of how many. */
 export type Owner = Pick<ProcessGroup, "rank" | "size">;
 
-/** Elements of one parameter that lie together in the packed buffer. */
-export interface Run {
+/** Elements of one parameter that are stored together in the packed buffer. */
+export interface PackedRows {
   readonly parameter: Parameter;
   /** First element in the parameter. */
   readonly begin: number;
@@ -31,10 +28,10 @@ export interface Run {
   readonly at: number;
 }
 
-/** Where everything lies in a packed buffer. */
+/** Where everything is in a packed buffer. */
 export interface Packing {
-  /** Per owner, a run per parameter. */
-  readonly runs: readonly (readonly Run[])[];
+  /** Per owner, its rows of each parameter. */
+  readonly rows: readonly (readonly PackedRows[])[];
   /** Per owner, the first element of its part. */
   readonly begins: readonly number[];
   /** Elements per owner, trailers included. */
@@ -62,9 +59,9 @@ export function packByOwner(
 ): Packing {
   let length = 0;
   const begins: number[] = [];
-  const runs = Array.from({ length: size }, (_, rank) => {
+  const rows = Array.from({ length: size }, (_, rank) => {
     begins.push(length);
-    const own = placed.map(({ parameter, layout }): Run => {
+    const own = placed.map(({ parameter, layout }): PackedRows => {
       const { begin, end } = ownedRows(layout, { rank, size }).elements;
       const at = length;
       length += end - begin;
@@ -74,32 +71,5 @@ export function packByOwner(
     return own;
   });
   const counts = begins.map((begin, rank) => (begins[rank + 1] ?? length) - begin);
-  return { runs, begins, counts, length };
-}
-
-/** Elements of one buffer, from element `offset` on. */
-export interface StoredRun {
-  readonly buffer: DeviceBuffer;
-  readonly dtype: FloatType;
-  readonly offset: number;
-}
-
-/** Copies `length` elements, stored as each place has them. */
-export function copyRun(from: StoredRun, to: StoredRun, length: number): void {
-  if (length === 0) return;
-  const { device } = from.buffer;
-  const bytes = bytesPerElement(from.dtype);
-  const isWords = [from.offset, to.offset, length].every((count) => bytes * count % 4 === 0);
-  if (from.dtype === to.dtype && isWords) {
-    const [begin, end] = [bytes * from.offset, bytes * to.offset];
-    device.copy(from.buffer, begin, to.buffer, end, bytes * length);
-  } else {
-    device.run("cast", { x: from.buffer, out: to.buffer }, {
-      fromType: storageTypes[from.dtype],
-      toType: storageTypes[to.dtype],
-      fromOffset: from.offset,
-      toOffset: to.offset,
-      length,
-    });
-  }
+  return { rows, begins, counts, length };
 }

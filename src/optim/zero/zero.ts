@@ -15,8 +15,8 @@ import type { DeviceBuffer } from "../../device/device.ts";
 import type { ProcessGroup } from "../../distributed/group.ts";
 import { bytesPerElement, type FloatType } from "../../tensor/dtype.ts";
 import { allGather, allReduce, reduceScatter } from "../../tensor/exchange.ts";
-import type { GradientBlock } from "../step/passes.ts";
-import { copyRun, packByOwner, type Packing, type Placed, type Run } from "./packing.ts";
+import { copyRange, type DeviceRange } from "../../tensor/device_range.ts";
+import { packByOwner, type PackedRows, type Packing, type Placed } from "./packing.ts";
 
 /** Ranks that see different parts of the batch. */
 export interface DataParallelism {
@@ -36,11 +36,11 @@ export async function averageGradients(
   placed: readonly Placed[],
   dataParallelism: DataParallelism,
   scope: DisposableStack,
-): Promise<GradientBlock[]> {
+): Promise<DeviceRange[]> {
   const { shardGroup, replicaGroups } = dataParallelism;
   const { rank, size } = shardGroup ?? { rank: 0, size: 1 };
   const packing = packByOwner(placed, { size });
-  const { counts, begins, runs } = packing;
+  const { counts, begins, rows } = packing;
   using packed = packGradients(placed, packing);
   const range = { buffer: packed, length: packing.length };
   if (shardGroup !== undefined) await reduceScatter(range, { group: shardGroup, counts });
@@ -53,7 +53,12 @@ export async function averageGradients(
   const buffer = scope.use(device.allocate(4 * own.length));
   const factor = 1 / numReplicas(dataParallelism);
   device.run("scale", { x: sums, out: buffer }, { length: own.length, factor });
-  return runs[rank].map(({ at }) => ({ buffer, offset: at - own.offset }));
+  return rows[rank].map(({ at, length }) => ({
+    buffer,
+    offset: at - own.offset,
+    length,
+    dtype: "f32",
+  }));
 }
 
 /** Gives every rank of the group all rows of every parameter, each from its owner: one all-gather per element type. */
@@ -70,31 +75,31 @@ async function allGatherAlike(
   { group, dtype }: { readonly group: ProcessGroup; readonly dtype: FloatType },
 ): Promise<void> {
   const [{ parameter: { device } }] = placed;
-  const { runs, counts, length } = packByOwner(placed, { size: group.size });
+  const { rows, counts, length } = packByOwner(placed, { size: group.size });
   using packed = device.allocate(4 * Math.ceil(length * bytesPerElement(dtype) / 4));
-  const place = ({ parameter: { buffer }, begin, at }: Run) => ({
-    inParameter: { buffer, dtype, offset: begin },
-    inPacked: { buffer: packed, dtype, offset: at },
+  const place = ({ parameter: { buffer }, begin, length, at }: PackedRows) => ({
+    inParameter: { buffer, dtype, offset: begin, length },
+    inPacked: { buffer: packed, dtype, offset: at, length },
   });
-  for (const run of runs[group.rank]) {
-    const { inParameter, inPacked } = place(run);
-    copyRun(inParameter, inPacked, run.length);
+  for (const own of rows[group.rank]) {
+    const { inParameter, inPacked } = place(own);
+    copyRange(inParameter, inPacked);
   }
   await allGather({ buffer: packed, length, dtype }, { group, counts });
-  for (const run of runs.toSpliced(group.rank, 1).flat()) {
-    const { inParameter, inPacked } = place(run);
-    copyRun(inPacked, inParameter, run.length);
+  for (const other of rows.toSpliced(group.rank, 1).flat()) {
+    const { inParameter, inPacked } = place(other);
+    copyRange(inPacked, inParameter);
   }
 }
 
 /** Whole gradients as f32, whatever they are stored as: a mean over ranks is not rounded on the way. */
-function packGradients(placed: readonly Placed[], { runs, length }: Packing): DeviceBuffer {
+function packGradients(placed: readonly Placed[], { rows, length }: Packing): DeviceBuffer {
   const [{ parameter: { device } }] = placed;
   const packed = device.allocate(4 * length);
-  for (const { parameter, begin, length, at } of runs.flat()) {
+  for (const { parameter, begin, length, at } of rows.flat()) {
     const { buffer, dtype } = parameter.grad!;
-    const from = { buffer, dtype, offset: begin };
-    copyRun(from, { buffer: packed, dtype: "f32", offset: at }, length);
+    const from = { buffer, dtype, offset: begin, length };
+    copyRange(from, { buffer: packed, dtype: "f32", offset: at, length });
   }
   return packed;
 }

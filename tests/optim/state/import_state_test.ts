@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { wasmDevice } from "../../../src/device/wasm.ts";
 import { Adafactor } from "../../../src/optim/adafactor.ts";
-import type { ParameterState } from "../../../src/optim/state/parameter_state.ts";
+import type { ParameterState } from "../../../src/optim/state/adafactor_state.ts";
 import { importHuggingFaceState, importTorchState } from "../../../src/optim/state/import_state.ts";
 import { Parameter } from "../../../src/tensor/parameter.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";

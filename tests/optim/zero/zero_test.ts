@@ -70,7 +70,7 @@ testOnEachDevice("pads at the end of the first dim never move", (device) => {
   const packing = packByOwner([{ parameter, layout }], { size: 2, trailer: 1 });
   assert.deepEqual(packing.counts, [3 * 3 + 1, 2 * 3 + 1]);
   assert.deepEqual(packing.begins, [0, 10]);
-  assert.deepEqual(packing.runs.map(([{ begin, length, at }]) => [begin, length, at]), [
+  assert.deepEqual(packing.rows.map(([{ begin, length, at }]) => [begin, length, at]), [
     [0, 9, 0],
     [9, 6, 10],
   ]);

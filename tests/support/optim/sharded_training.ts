@@ -10,7 +10,7 @@ import { add } from "../../../src/ops/add.ts";
 import { mul } from "../../../src/ops/mul.ts";
 import { sum } from "../../../src/ops/sum.ts";
 import type { Adafactor } from "../../../src/optim/adafactor.ts";
-import type { OptimizerState } from "../../../src/optim/state/parameter_state.ts";
+import type { OptimizerState } from "../../../src/optim/state/adafactor_state.ts";
 import { DistributedAdaFactor } from "../../../src/optim/distributed_adafactor.ts";
 import {
   type AdafactorOptions,

@@ -1,0 +1,323 @@
+// One half of an optimizer: parameters with their options, gradients, loss scaling, states and the plan of a step. The other
+// half, an update rule (optim/step/update_rule.ts), says what a step computes; a placement (optim/placement/placement.ts),
+// where parameters and gradients are. Any rule works with any placement.
+//
+// A gradient that is not finite: on one device the kernels find out for themselves (a guard word, read once at the end
+// of the step) and leave everything as it was; with several ranks the host sees every sum anyway and stops before
+// anything is changed, on all ranks alike.
+
+import type { Device, DeviceBuffer } from "../device/device.ts";
+import { scale } from "../ops/scale.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import type { FloatTensor } from "../tensor/tensor.ts";
+import { LossScaler } from "./options/loss_scaler.ts";
+import { type ParsedOptions, withGradients } from "./options/parameter_groups.ts";
+import { requireRoundable } from "./options/rounding_rule.ts";
+import type { SharedHyperparameters } from "./options/shared_options.ts";
+import type { Placement } from "./placement/placement.ts";
+import { OptimizerStates, type Owned } from "./state/optimizer_states.ts";
+import type { SavedState } from "./state/parameter_state.ts";
+import { diagnose, type StepDiagnostics } from "./step/diagnostics.ts";
+import { NonFiniteGradientError } from "./step/non_finite.ts";
+import { PresentPlan } from "./step/present_plan.ts";
+import { runStep } from "./step/step.ts";
+import type { UpdateRule } from "./step/update_rule.ts";
+
+/** Options of one `step()`. */
+export interface StepOptions {
+  /**
+   * Gradients are divided by it, at no cost: the number of micro-batches that `backward()` has added up since
+   * `zeroGrad()`, where the loss is to be their mean. Default 1.
+   */
+  readonly gradientDivisor?: number;
+}
+
+/**
+ * An optimizer by some update rule: {@linkcode Adafactor} and {@linkcode AdamW} are such. `Hyper` are a parameter's checked
+ * options, `Saved` is the saved state of one, `Measures` what the rule reports of one after a step.
+ */
+export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> implements Disposable {
+  readonly #rule: UpdateRule<Hyper, Measures>;
+  readonly #hyper: ReadonlyMap<Parameter, Hyper>;
+  readonly #nonFinite: "error" | "skip";
+  readonly #maxNorm: number | undefined;
+  readonly #fixedLossScale: number;
+  readonly #lossScaler: LossScaler | undefined;
+  readonly #states: OptimizerStates<Hyper>;
+  readonly #guard: DeviceBuffer;
+  #placement: Placement;
+  #present: PresentPlan<Hyper, Measures> | undefined;
+  #busy = false;
+  #skippedSteps = 0;
+
+  /** Optimizes the parameters of `options` by `rule`. @throws {TypeError} if one cannot be rounded as it is to be */
+  constructor(
+    rule: UpdateRule<Hyper, Measures>,
+    { hyper, gradients }: ParsedOptions<Hyper>,
+    placement: Placement,
+  ) {
+    this.#rule = rule;
+    this.#hyper = hyper;
+    this.#placement = placement;
+    if (placement.isSetUp) this.#requireRoundable(placement);
+    const { maxGradientNorm, nonFinite = "error", lossScale = 1 } = gradients;
+    this.#nonFinite = nonFinite;
+    this.#maxNorm = maxGradientNorm;
+    this.#fixedLossScale = typeof lossScale === "number" ? lossScale : 1;
+    if (lossScale === "dynamic") this.#lossScaler = new LossScaler();
+    if (typeof lossScale === "object") this.#lossScaler = new LossScaler(lossScale);
+    this.#states = new OptimizerStates(rule);
+    this.#guard = this.#device.allocate(4);
+  }
+
+  /** The parameters, in the order given. */
+  get parameters(): readonly Parameter[] {
+    return [...this.#hyper.keys()];
+  }
+
+  /** Steps that changed nothing as a gradient was NaN or infinite (with `nonFinite: "skip"`). */
+  get skippedSteps(): number {
+    return this.#skippedSteps;
+  }
+
+  /** What `backward()` multiplies the loss by now. */
+  get lossScale(): number {
+    return this.#lossScaler?.scale ?? this.#fixedLossScale;
+  }
+
+  /**
+   * Computes gradients of `loss`, a scalar, times `lossScale`; they add to those already there.
+   *
+   * With ZeRO stage 2 all ranks call it together, and gradients are averaged over the data-parallel ranks bucket by bucket
+   * while others are still computed: `parameter.grad` is undefined after it, as a rank keeps its own rows alone. What
+   * `loss.backward()` or anything else leaves in `parameter.grad` is averaged and added by `step()`, as in stage 1. The
+   * model's own backward must not use the data-parallel groups then.
+   *
+   * @throws {TypeError} with stage 2, on all ranks if only some of them have a gradient of a parameter; nothing was added
+   */
+  async backward(loss: FloatTensor): Promise<void> {
+    const scaled = () => this.lossScale === 1 ? loss : scale(loss, this.lossScale);
+    if (!this.#placement.exchangesInBackward) return await this.#placement.backward(scaled);
+    await this.#alone(() => this.#placement.backward(scaled));
+  }
+
+  /** Forgets all gradients. @throws {TypeError} while ranks exchange them, with ZeRO stage 2 */
+  zeroGrad(): void {
+    if (this.#placement.exchangesInBackward) this.#requireIdle();
+    this.#placement.clearGradients();
+    for (const parameter of this.parameters) parameter.zeroGrad();
+  }
+
+  /**
+   * Updates every parameter from its gradient, on all ranks together. Gradients stay until `zeroGrad`, and `backward()` adds
+   * to them: call it for several micro-batches, then `step({ gradientDivisor })`.
+   *
+   * @throws {TypeError} if a parameter has no gradient (unless `missingGradients: "skip"`), or before `setupDistributed()`
+   * @throws {NonFiniteGradientError} if a gradient is NaN or infinite (unless `nonFinite: "skip"`); nothing was changed
+   */
+  async step({ gradientDivisor = 1 }: StepOptions = {}): Promise<void> {
+    await this.#placement.run(async () => {
+      if (!(gradientDivisor >= 1 && gradientDivisor < Infinity)) {
+        throw new RangeError(`gradientDivisor must be >= 1: current value is ${gradientDivisor}`);
+      }
+      await this.#alone(() => this.#stepAlone(gradientDivisor));
+    });
+  }
+
+  /**
+   * The whole state by parameter name, independent of the mesh; every rank must call it and gets the same.
+   *
+   * @throws {TypeError} if two parameters have one name
+   */
+  async stateDict(): Promise<Record<string, Saved>> {
+    return await this.#alone(async () => {
+      const saved = await this.#states.save(this.#owned());
+      if (this.#lossScaler !== undefined) {
+        const { scale, goodSteps } = this.#lossScaler.state;
+        for (const each of Object.values(saved)) {
+          each.lossScale = scale;
+          each.lossScaleGoodSteps = goodSteps;
+        }
+      }
+      return saved as Record<string, Saved>;
+    });
+  }
+
+  /**
+   * Goes on from `saved`, on whatever mesh. Parameters' values are loaded on their own.
+   *
+   * @throws {TypeError} if it is not the state of these parameters with these options; nothing was changed
+   */
+  loadStateDict(saved: Readonly<Record<string, Saved>>): void {
+    this.#requireIdle();
+    const states = saved as Readonly<Record<string, SavedState>>;
+    this.#states.load(states, this.#owned());
+    const [{ lossScale, lossScaleGoodSteps }] = Object.values(states);
+    if (this.#lossScaler !== undefined && lossScale !== undefined) {
+      const goodSteps = (lossScaleGoodSteps ?? 0) as number;
+      this.#lossScaler.state = { scale: lossScale as number, goodSteps };
+    }
+    this.#forgetPlan();
+  }
+
+  /**
+   * What the last step did to each of its parameters, by name (with `perMatrix` to each of its matrices, as `name[0]`, ...):
+   * read from the device now, at no cost to steps. All ranks must call it. Zero gradients are counted only until
+   * `zeroGrad()`.
+   *
+   * @throws {TypeError} before the first step, and after one that was refused or skipped
+   */
+  async diagnostics(): Promise<Record<string, StepDiagnostics & Measures>> {
+    return await this.#alone(async () => {
+      const present = this.#present;
+      if (!present?.plan.isFinished) {
+        throw new TypeError("Cannot diagnose as the last step did not take place: step first");
+      }
+      const { plan, passes, lossScale } = present;
+      return await diagnose(plan, {
+        device: this.#device,
+        passes,
+        groups: this.#placement.groups,
+        lossScale,
+        gradientOf: (parameter) => this.#placement.readGradient(parameter),
+      });
+    });
+  }
+
+  /** Gives back all device memory that the optimizer holds. */
+  [Symbol.dispose](): void {
+    this.#placement[Symbol.dispose]();
+    this.#forgetPlan();
+    this.#states[Symbol.dispose]();
+    this.#guard[Symbol.dispose]();
+  }
+
+  /**
+   * Gives the parameters another placement.
+   *
+   * @throws {TypeError} if steps were already taken or gradients exchanged, or what the new one refuses
+   */
+  protected place<New extends Placement>(newPlacement: () => New): New {
+    this.#requireIdle();
+    if (!this.#states.isEmpty || this.#placement.holdsGradients) {
+      throw new TypeError(
+        "Cannot set up after the first step or backward() as state is already split: set up before it",
+      );
+    }
+    const placement = newPlacement();
+    this.#requireRoundable(placement);
+    this.#forgetPlan();
+    this.#placement[Symbol.dispose]();
+    this.#placement = placement;
+    return placement;
+  }
+
+  get #device(): Device {
+    return [...this.#hyper.keys()][0].device;
+  }
+
+  get #mayLackGradients(): boolean {
+    return [...this.#hyper.values()].some(({ missingGradients }) => missingGradients === "skip");
+  }
+
+  async #stepAlone(gradientDivisor: number): Promise<void> {
+    const placement = this.#placement;
+    await placement.gatherGradients();
+    const active = withGradients(this.#hyper, (parameter) => placement.hasGradient(parameter));
+    if (this.#mayLackGradients) await placement.agreeOn(active);
+    if (active.length === 0) return;
+    try {
+      await this.#update(this.#planFor(active), gradientDivisor);
+    } catch (error) {
+      if (!(error instanceof NonFiniteGradientError)) throw error;
+      this.#lossScaler?.backOff();
+      if (this.#nonFinite === "error" && this.#lossScaler === undefined) throw error;
+      this.#skippedSteps += 1;
+    }
+  }
+
+  async #update(
+    present: PresentPlan<Hyper, Measures>,
+    gradientDivisor: number,
+  ): Promise<void> {
+    const { plan, passes } = present;
+    const parameters = plan.sources.map(({ parameter }) => parameter);
+    using scope = new DisposableStack();
+    const grads = await this.#placement.gradients(parameters, scope);
+    present.lossScale = this.lossScale;
+    await runStep(plan, {
+      device: this.#device,
+      passes,
+      guard: this.#guard,
+      grads,
+      isAlone: this.#placement.groups.length === 0,
+      scaling: { divisor: gradientDivisor * this.lossScale, maxNorm: this.#maxNorm },
+    });
+    this.#lossScaler?.grow();
+    await this.#placement.publish(parameters);
+  }
+
+  #planFor(parameters: readonly Parameter[]): PresentPlan<Hyper, Measures> {
+    if (this.#present?.isFor(parameters)) return this.#present;
+    // Views first: what they refuse leaves the present plan as it is.
+    const owned = this.#owned();
+    this.#forgetPlan();
+    this.#states.makeAll(owned);
+    const active = new Set(parameters);
+    const participants = owned.map((each, index) => ({ ...each, index }))
+      .filter(({ parameter }) => active.has(parameter))
+      .map((each) => ({
+        ...each,
+        paramOffset: this.#placement.offsetOf(each.parameter),
+        state: this.#states.of(each.parameter),
+      }));
+    const { groups } = this.#placement;
+    return this.#present = new PresentPlan(this.#device, this.#rule, { participants, groups });
+  }
+
+  #owned(): Owned<Hyper>[] {
+    const placement = this.#placement;
+    return [...this.#hyper].map(([parameter, hyper]) => {
+      const layout = placement.layoutOf(parameter);
+      const factoring = this.#rule.factoringOf({ parameter, hyper, layout });
+      return { parameter, hyper, view: placement.viewOf(parameter, factoring) };
+    });
+  }
+
+  #requireRoundable(placement: Placement): void {
+    requireRoundable(this.#hyper, {
+      layoutOf: (parameter) => placement.layoutOf(parameter),
+      factoringOf: (parameter) =>
+        this.#rule.factoringOf({
+          parameter,
+          hyper: this.#hyper.get(parameter)!,
+          layout: placement.layoutOf(parameter),
+        }),
+    });
+  }
+
+  #forgetPlan(): void {
+    this.#present?.[Symbol.dispose]();
+    this.#present = undefined;
+    this.#states.forgetSquares();
+  }
+
+  /** Runs `work` unless something else is under way. */
+  async #alone<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#requireIdle();
+    this.#busy = true;
+    try {
+      return await work();
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  #requireIdle(): void {
+    if (this.#busy) {
+      throw new TypeError(
+        "Cannot start as something else is not finished: await step(), and with ZeRO stage 2 backward()",
+      );
+    }
+  }
+}

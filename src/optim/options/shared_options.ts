@@ -1,0 +1,64 @@
+// Options that every optimizer has, whatever its update rule: what the optimizer itself looks at.
+
+import { requireWithin } from "./bounds.ts";
+import { boolean, number, oneOf, type OptionKinds } from "./option_shape.ts";
+
+/** Options of a parameter that do not depend on the update rule. */
+export interface SharedOptions {
+  /**
+   * Keep an f32 copy of a 16-bit parameter, step that, and round it to the parameter: small steps add up. It costs 4 bytes
+   * an element, divided over ranks by ZeRO. Default false: the parameter itself is stepped in f32 and rounded.
+   */
+  masterWeights?: boolean;
+  /**
+   * How stepped 16-bit parameters are rounded: to the nearest, or up or down at random such that the mean is exact, so that
+   * steps smaller than the distance to the next number count too. Default `"nearest"`.
+   */
+  rounding?: "nearest" | "stochastic";
+  /** What random rounding begins with; the same on all ranks. Default 0. */
+  seed?: number;
+  /** What `step()` does with a parameter that has no gradient. Default `"error"`. */
+  missingGradients?: "error" | "skip";
+}
+
+/** Their kinds. */
+export const sharedKinds: OptionKinds<SharedOptions> = {
+  masterWeights: boolean,
+  rounding: oneOf("nearest", "stochastic"),
+  seed: number,
+  missingGradients: oneOf("error", "skip"),
+};
+
+/** Checked options that do not depend on the update rule. */
+export interface SharedHyperparameters {
+  /** Whether 16-bit parameters have an f32 copy, which is what steps. */
+  readonly masterWeights: boolean;
+  /** How a step is rounded to 16 bits. */
+  readonly rounding: "nearest" | "stochastic";
+  /** What rounding at random follows from. */
+  readonly seed: number;
+  /** What a step does with a parameter that has no gradient. */
+  readonly missingGradients: "error" | "skip";
+}
+
+/**
+ * Checks the options and fills in defaults.
+ *
+ * @throws {TypeError} if options exclude each other
+ * @throws {RangeError} if a number is outside its range
+ */
+export function parseShared(
+  { masterWeights = false, rounding = "nearest", seed = 0, missingGradients = "error" }:
+    SharedOptions,
+): SharedHyperparameters {
+  requireWithin("seed", seed, { least: 0, most: 2 ** 32 - 1 });
+  if (!Number.isInteger(seed)) {
+    throw new RangeError(`seed must be an integer: current value is ${seed}`);
+  }
+  if (masterWeights && rounding === "stochastic") {
+    throw new TypeError(
+      "Cannot round stochastically with master weights, which lose nothing by rounding: leave one of them out",
+    );
+  }
+  return { masterWeights, rounding, seed, missingGradients };
+}

@@ -1,0 +1,54 @@
+// Where an optimizer's parameters, gradients and batches are: whole on one rank (whole_placement.ts), or spread over a mesh of
+// tensor-parallel x data-parallel ranks (mesh_placement.ts). The optimizer asks its placement; it does not know which it has.
+
+import type { ProcessGroup } from "../../distributed/group.ts";
+import type { Layout } from "../../distributed/layout.ts";
+import type { DeviceRange } from "../../tensor/device_range.ts";
+import type { Parameter } from "../../tensor/parameter.ts";
+import type { FloatTensor } from "../../tensor/tensor.ts";
+import type { Factoring } from "../factoring/dim_roles.ts";
+import type { FactoredView } from "../factoring/factored_view.ts";
+import type { HostGradient } from "../step/diagnostics.ts";
+
+/** Where parameters and gradients are, and how they get to where they are needed. */
+export interface Placement extends Disposable {
+  /** Whether it is known how parameters are cut: on a mesh, after `setupDistributed()`. */
+  readonly isSetUp: boolean;
+  /** Whether ranks exchange gradients in `backward`, so that nothing else may be under way. */
+  readonly exchangesInBackward: boolean;
+  /** Whether it holds gradients besides those in `parameter.grad`. */
+  readonly holdsGradients: boolean;
+  /** Groups over which sums may add up, in the order of every exchange. */
+  readonly groups: readonly ProcessGroup[];
+
+  /** How the parameter is cut. */
+  layoutOf(parameter: Parameter): Layout<ProcessGroup>;
+  /** This rank's block of `parameter`. @throws {TypeError} if it is not placed so */
+  viewOf(parameter: Parameter, factoring: Factoring): FactoredView<ProcessGroup>;
+  /** First element of this rank's block of `parameter`. */
+  offsetOf(parameter: Parameter): number;
+
+  /** Computes gradients of the loss; they add to those already there. */
+  backward(loss: () => FloatTensor): Promise<void>;
+  /** Forgets the gradients that it holds itself. */
+  clearGradients(): void;
+
+  /** Runs a step. @throws {TypeError} before it is set up */
+  run(step: () => Promise<void>): Promise<void>;
+  /** Brings gradients to where `hasGradient` and `gradients` look for them; the first thing that a step does. */
+  gatherGradients(): Promise<void>;
+  /** Whether there is a gradient to step with. */
+  hasGradient(parameter: Parameter): boolean;
+  /** Makes sure that all ranks step the same parameters, where some may lack a gradient. */
+  agreeOn(parameters: readonly Parameter[]): Promise<void>;
+  /** The gradients to use, in order of `parameters`; what is pushed on `scope` lives until the step ends. */
+  gradients(
+    parameters: readonly Parameter[],
+    scope: DisposableStack,
+  ): Promise<readonly DeviceRange[]>;
+  /** Brings updated blocks to the ranks that need them. */
+  publish(parameters: readonly Parameter[]): Promise<void>;
+
+  /** The gradient as this rank holds it, without pads, on the host; undefined if there is none. */
+  readGradient(parameter: Parameter): Promise<HostGradient | undefined>;
+}

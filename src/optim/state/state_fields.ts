@@ -1,0 +1,77 @@
+// What an update rule keeps per parameter from step to step, described so that memory, saving, loading, resharding and ZeRO
+// need to know nothing else of it:
+//
+//   "sums"     R [batch, rows] | C [batch, cols] | M [batch], f32, one after the other: averages over columns, rows, both
+//   "tensor"   as the parameter's block, [batch, rows, cols]
+
+import type { BlockRecord } from "../../device/block_table.ts";
+import type { FloatType } from "../../tensor/dtype.ts";
+
+/** Averages of each matrix over its columns, its rows, and both. */
+export interface SumsField {
+  /** Names the field. */
+  readonly name: string;
+  /** Row, column and total averages. */
+  readonly shape: "sums";
+  /** The keys of R, C and M in a saved state. */
+  readonly saved: readonly [rows: string, cols: string, both: string];
+}
+
+/** A tensor as large as the parameter, which kernels take beside it. */
+export interface TensorField {
+  /** Names the field, in a saved state too. */
+  readonly name: string;
+  /** One element per element of the parameter. */
+  readonly shape: "tensor";
+  /** How it is stored. */
+  readonly dtype: FloatType;
+  /** The word of a block's record that says where it begins. */
+  readonly offset: keyof BlockRecord;
+}
+
+/** One thing that a rule keeps per parameter. */
+export type StateField = SumsField | TensorField;
+
+/** The tensors among the fields. */
+export function tensorFields(fields: readonly StateField[]): TensorField[] {
+  return fields.filter((field) => field.shape === "tensor");
+}
+
+/** Sizes of a saved state, which must be those that its parameter has now. */
+export type SavedSizes = Readonly<Record<string, number>>;
+
+/** A field that a saved state may have or lack, and what to say where it must not. */
+export interface OptionalField {
+  /** Its key in a saved state. */
+  readonly key: string;
+  /** Ends "it was saved ", where the state lacks it. */
+  readonly without: string;
+  /** Ends "it was saved ", where the state has it. */
+  readonly with: string;
+}
+
+/** How a rule's state is kept and saved. */
+export interface StateRule<Hyper> {
+  /** What is kept of a parameter. */
+  fieldsOf(parameter: { readonly hyper: Hyper; readonly view: StateView }): readonly StateField[];
+  /** The sizes saved beside the fields. */
+  sizesOf(view: StateView): SavedSizes;
+  /** Sizes for people; those of a state that is not one may be undefined. */
+  describeSizes(sizes: Readonly<Record<string, unknown>>): string;
+  /** Whether the averages of each matrix are kept together. */
+  isPerMatrix(hyper: Hyper): boolean;
+  /** Fields that depend on options. */
+  readonly optionalFields: readonly OptionalField[];
+}
+
+/** The whole parameter, as far as its state depends on it. */
+export interface StateView {
+  /** Rows of its matrices. */
+  readonly globalRows: number;
+  /** Columns of them. */
+  readonly globalCols: number;
+  /** Elements of all of them. */
+  readonly globalCount: number;
+  /** Whether row and column sums stand for the second moment. */
+  readonly factored: boolean;
+}
