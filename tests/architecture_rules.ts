@@ -94,8 +94,6 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 const standingCircles: readonly (readonly string[])[] = [
   // A tensor has its place in the graph, the graph is of tensors, and autograd walks it: one idea in three files.
   ["src/tensor/autograd.ts", "src/tensor/graph.ts", "src/tensor/tensor.ts"],
-  // To be taken apart; each goes when its folder has been put in order.
-  ["src/optim/plan/block_memory.ts", "src/optim/step/passes.ts"],
 ];
 
 const seesDistributed = ["src/tensor/exchange.ts", "src/tensor/parameter.ts"];
