@@ -8,7 +8,7 @@
 // include: attention_tile
 
 // The score of a hidden key.
-const HIDDEN = -3.4028235e38;
+const HIDDEN = -0x1.fffffep+127f;
 
 @compute @workgroup_size(256)
 fn main(

@@ -12,10 +12,12 @@ fn tiles(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let place = placeInTile(group.y * groups.x + group.x, lane);
-  if (place.batch > 0u) {
+  let tile = group.y * groups.x + group.x;
+  // Compared as a whole workgroup, since all of its lanes must meet the barrier.
+  if (tile >= tilesDown(params.rows) * tilesAcross(params.cols)) {
     return;
   }
+  let place = placeInTile(tile, lane);
   var sums = vec4f();
   for (var i = 0u; i < 8u; i++) { // unroll
     let row = place.row + i * 4u;

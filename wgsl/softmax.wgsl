@@ -9,7 +9,7 @@
 
 override lanes: u32;
 
-const LOWEST = -3.4028235e38;
+const LOWEST = -0x1.fffffep+127f;
 
 @compute @workgroup_size(256)
 fn main(

@@ -22,7 +22,7 @@ fn main(
   let end = select(begin, begin + params.cols, row < params.rows);
   let rowLane = lane % lanes;
 
-  var largest = -3.4028235e38;
+  var largest = -0x1.fffffep+127f;
   for (var i = begin + rowLane; i < end; i += lanes) {
     largest = max(largest, logits[i]);
   }

@@ -20,7 +20,7 @@ fn main(
   if (row >= params.rows) {
     return;
   }
-  var largest = -3.4028235e38;
+  var largest = -0x1.fffffep+127f;
   for (var rank = 0u; rank < params.ranks; rank++) {
     largest = max(largest, statistics[3u * (rank * params.rows + row)]);
   }

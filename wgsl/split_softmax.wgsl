@@ -22,7 +22,7 @@ fn main(
   let endOfClasses = min(begin + params.numClasses, end);
   let rowLane = lane % lanes;
 
-  var largest = -3.4028235e38;
+  var largest = -0x1.fffffep+127f;
   for (var i = begin + rowLane; i < endOfClasses; i += lanes) {
     largest = max(largest, logits[i]);
   }

@@ -11,6 +11,7 @@
 // Whoever writes a panel or the tile meets a barrier before it is read, and one before it is written again.
 
 // include: mix
+// include: MASK
 
 const PANEL_1 = 288u;
 
@@ -126,14 +127,14 @@ fn sees(place: Head, query: u32, key: u32) -> bool {
   return query < params.queries && key < params.keys &&
     (params.causal == 0u || key <= query) &&
     (params.window == 0u || query < params.window || key > query - params.window) &&
-    (params.masked == 0u || keyMask[place.batch * params.keys + key] != 0u);
+    (params.masked == 0u || keyMaskAt(place.batch * params.keys + key) != 0u);
 }
 
 fn scoreOf(place: Head, query: u32, key: u32, dots: f32) -> f32 {
   var score = params.scale * dots;
   if (params.biased != 0u) {
     let distances = params.queries + params.keys - 1u;
-    score += bias[place.head * distances + key + params.queries - 1u - query];
+    score += biasAt(place.head * distances + key + params.queries - 1u - query);
   }
   return score;
 }

@@ -1,8 +1,7 @@
-// A block [batch, rows, cols] is cut into tiles of 32 rows x 256 columns, one per workgroup of 256. An invocation takes the
-// rows row + 4 i (i < 8) and the columns col + 64 j (j < 4), so that neighbours read neighbours.
+// A matrix [rows, cols] is cut into tiles of 32 rows x 256 columns, one per workgroup of 256. An invocation takes the rows
+// row + 4 i (i < 8) and the columns col + 64 j (j < 4), so that neighbours read neighbours.
 
 struct Place {
-  batch: u32,
   row: u32,
   col: u32,
   rowTile: u32,
@@ -19,14 +18,7 @@ fn tilesAcross(cols: u32) -> u32 {
 
 fn placeInTile(tile: u32, lane: u32) -> Place {
   let across = tilesAcross(params.cols);
-  let down = tilesDown(params.rows);
+  let rowTile = tile / across;
   let colTile = tile % across;
-  let rowTile = tile / across % down;
-  return Place(
-    tile / across / down,
-    rowTile * 32u + lane / 64u,
-    colTile * 256u + lane % 64u,
-    rowTile,
-    colTile,
-  );
+  return Place(rowTile * 32u + lane / 64u, colTile * 256u + lane % 64u, rowTile, colTile);
 }

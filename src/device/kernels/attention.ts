@@ -59,6 +59,11 @@ const inputs: { readonly [O in AttentionInput]: Operand<AttentionParam> } = {
   bias: reads("f32", (p) => p.biased === 0 ? 0 : distances(p)),
 };
 
+/** The mask and the biases are read from their operands. */
+const bound = { MASK: "attention_mask" };
+/** They are read from where `attention_pack` has put them, one behind the other. */
+const packed = { MASK: "attention_packed_mask" };
+
 const rules = [headsFit, widthsFit];
 
 /**
@@ -78,6 +83,7 @@ export const attention: Kernel<AttentionInput | "out" | "lse", AttentionParam> =
     stages: [{
       source: "attention",
       entryPoint: "main",
+      fragments: bound,
       workgroups: ({ batch, heads, queries }) => batch * heads * Math.ceil(queries / 32),
     }],
   },
@@ -123,16 +129,27 @@ export const attention_backward: Kernel<
   shader: {
     stages: [
       {
-        source: "attention_backward",
+        source: "attention_query_gradients",
         entryPoint: "queryGradients",
+        fragments: bound,
+        binds: ["q", "k", "v", "keyMask", "bias", "dout", "moments", "dq"],
         workgroups: ({ batch, heads, queries }) => batch * heads * Math.ceil(queries / 32),
       },
       {
-        source: "attention_backward",
+        source: "attention_pack",
+        entryPoint: "main",
+        binds: ["keyMask", "bias", "scratch"],
+        workgroups: (p) => Math.ceil(packedWords(p) / 1024),
+      },
+      {
+        source: "attention_key_gradients",
         entryPoint: "keyGradients",
+        fragments: packed,
+        binds: ["q", "k", "v", "dout", "moments", "dk", "dv", "scratch"],
         workgroups: ({ batch, keyHeads, keys }) => batch * keyHeads * Math.ceil(keys / 32),
       },
     ],
+    scratch: { element: "u32", length: (p) => Math.max(1, packedWords(p)) },
   },
 };
 
@@ -151,16 +168,29 @@ export const attention_bias_backward: Kernel<
   rules,
   shader: {
     stages: [
-      { source: "attention_bias_backward", entryPoint: "diagonals", workgroups: tileDiagonals },
+      {
+        source: "attention_bias_backward",
+        entryPoint: "diagonals",
+        fragments: bound,
+        binds: ["q", "k", "v", "keyMask", "bias", "dout", "moments", "scratch"],
+        workgroups: tileDiagonals,
+      },
       {
         source: "attention_bias_backward",
         entryPoint: "finish",
+        fragments: bound,
+        binds: ["dbias", "scratch"],
         workgroups: (p) => Math.ceil(distances(p) / 256),
       },
     ],
     scratch: { element: "f32", length: (p) => 63 * tileDiagonals(p) },
   },
 };
+
+/** Words of the mask and the biases, where there are such. */
+function packedWords(p: AttentionParams): number {
+  return p.masked * p.batch * p.keys + p.biased * distances(p);
+}
 
 /** Diagonals of tiles of 32 x 32, of all heads. */
 function tileDiagonals({ queries, keys, heads }: AttentionParams): number {

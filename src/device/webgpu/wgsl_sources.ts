@@ -938,7 +938,7 @@ fn main(
   attention: `
 // include: exp_or_nan
 // include: attention_tile
-const HIDDEN = -3.4028235e38;
+const HIDDEN = -0x1.fffffep+127f;
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -1014,115 +1014,6 @@ fn main(
     if (lane % 8u == 0u) {
       let at = (place.batch * params.heads + place.head) * params.queries + query;
       lse[at] = select(largest + log(sum), 0.0, sum == 0.0);
-    }
-  }
-}`,
-  attention_backward: `
-// include: attention_pairs
-@compute @workgroup_size(256)
-fn queryGradients(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let blocks = (params.queries + 31u) / 32u;
-  let block = group.y * groups.x + group.x;
-  let place = headAt(block / blocks / params.heads, block / blocks % params.heads);
-  let queryFirst = block % blocks * 32u;
-  if (place.batch >= params.batch) {
-    return;
-  }
-  var sums = array<vec4f, 8>();
-  for (var keyFirst = firstKey(queryFirst); keyFirst < endOfKeys(queryFirst); keyFirst += 32u) {
-    let pairs = pairsOf(lane, place, queryFirst, keyFirst);
-    for (var j = 0u; j < 4u; j++) { // unroll
-      tile[(lane / 16u + j / 2u * 16u) * 33u + lane % 16u + j % 2u * 16u] = pairs.ds[j];
-    }
-    for (var chunk = 0u; chunk < 8u; chunk++) { // unroll
-      if (chunk * 32u < params.dim) {
-        stageK(lane, PANEL_1, place, keyFirst, chunk * 32u);
-        workgroupBarrier();
-        sums[chunk] += weighted(lane);
-        workgroupBarrier();
-      }
-    }
-  }
-  let query = queryFirst + lane / 8u;
-  if (query < params.queries) {
-    let begin = queryRow(place, query) * params.dim;
-    for (var chunk = 0u; chunk < 8u; chunk++) { // unroll
-      for (var j = 0u; j < 4u; j++) { // unroll
-        let d = chunk * 32u + lane % 8u * 4u + j;
-        if (d < params.dim) {
-          dq[begin + d] = params.scale * sums[chunk][j];
-        }
-      }
-    }
-  }
-}
-@compute @workgroup_size(256)
-fn keyGradients(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let blocks = (params.keys + 31u) / 32u;
-  let block = group.y * groups.x + group.x;
-  let batch = block / blocks / params.keyHeads;
-  let keyHead = block / blocks % params.keyHeads;
-  let keyFirst = block % blocks * 32u;
-  if (batch >= params.batch) {
-    return;
-  }
-  let groupSize = params.heads / params.keyHeads;
-  let queryBegin = select(0u, keyFirst, params.causal != 0u);
-  var queryEnd = params.queries;
-  if (params.window != 0u && params.window < params.queries) {
-    queryEnd = min(queryEnd, keyFirst + 31u + params.window);
-  }
-  var keySums = array<vec4f, 8>();
-  var valueSums = array<vec4f, 8>();
-  for (var member = 0u; member < groupSize; member++) {
-    let place = Head(batch, keyHead * groupSize + member, keyHead);
-    for (var queryFirst = queryBegin; queryFirst < queryEnd; queryFirst += 32u) {
-      let pairs = pairsOf(lane, place, queryFirst, keyFirst);
-      for (var j = 0u; j < 4u; j++) { // unroll
-        tile[(lane % 16u + j % 2u * 16u) * 33u + lane / 16u + j / 2u * 16u] = pairs.p[j];
-      }
-      for (var chunk = 0u; chunk < 8u; chunk++) { // unroll
-        if (chunk * 32u < params.valueDim) {
-          stageDout(lane, PANEL_1, place, queryFirst, chunk * 32u);
-          workgroupBarrier();
-          valueSums[chunk] += weighted(lane);
-          workgroupBarrier();
-        }
-      }
-      for (var j = 0u; j < 4u; j++) { // unroll
-        tile[(lane % 16u + j % 2u * 16u) * 33u + lane / 16u + j / 2u * 16u] = pairs.ds[j];
-      }
-      for (var chunk = 0u; chunk < 8u; chunk++) { // unroll
-        if (chunk * 32u < params.dim) {
-          stageQ(lane, PANEL_1, place, queryFirst, chunk * 32u);
-          workgroupBarrier();
-          keySums[chunk] += weighted(lane);
-          workgroupBarrier();
-        }
-      }
-    }
-  }
-  let key = keyFirst + lane / 8u;
-  if (key < params.keys) {
-    let row = keyRow(Head(batch, 0u, keyHead), key);
-    for (var chunk = 0u; chunk < 8u; chunk++) { // unroll
-      for (var j = 0u; j < 4u; j++) { // unroll
-        let d = chunk * 32u + lane % 8u * 4u + j;
-        if (d < params.dim) {
-          dk[row * params.dim + d] = params.scale * keySums[chunk][j];
-        }
-        if (d < params.valueDim) {
-          dv[row * params.valueDim + d] = valueSums[chunk][j];
-        }
-      }
     }
   }
 }`,
@@ -1217,6 +1108,136 @@ fn main(
     let ofHead = row / params.heads / params.queries * params.heads + head;
     moments[ofHead * 2u * params.queries + query] = lse[ofHead * params.queries + query];
     moments[(ofHead * 2u + 1u) * params.queries + query] = delta;
+  }
+}`,
+  attention_key_gradients: `
+// include: attention_pairs
+@compute @workgroup_size(256)
+fn keyGradients(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let blocks = (params.keys + 31u) / 32u;
+  let block = group.y * groups.x + group.x;
+  let batch = block / blocks / params.keyHeads;
+  let keyHead = block / blocks % params.keyHeads;
+  let keyFirst = block % blocks * 32u;
+  if (batch >= params.batch) {
+    return;
+  }
+  let groupSize = params.heads / params.keyHeads;
+  let queryBegin = select(0u, keyFirst, params.causal != 0u);
+  var queryEnd = params.queries;
+  if (params.window != 0u && params.window < params.queries) {
+    queryEnd = min(queryEnd, keyFirst + 31u + params.window);
+  }
+  var keySums = array<vec4f, 8>();
+  var valueSums = array<vec4f, 8>();
+  for (var member = 0u; member < groupSize; member++) {
+    let place = Head(batch, keyHead * groupSize + member, keyHead);
+    for (var queryFirst = queryBegin; queryFirst < queryEnd; queryFirst += 32u) {
+      let pairs = pairsOf(lane, place, queryFirst, keyFirst);
+      for (var j = 0u; j < 4u; j++) { // unroll
+        tile[(lane % 16u + j % 2u * 16u) * 33u + lane / 16u + j / 2u * 16u] = pairs.p[j];
+      }
+      for (var chunk = 0u; chunk < 8u; chunk++) { // unroll
+        if (chunk * 32u < params.valueDim) {
+          stageDout(lane, PANEL_1, place, queryFirst, chunk * 32u);
+          workgroupBarrier();
+          valueSums[chunk] += weighted(lane);
+          workgroupBarrier();
+        }
+      }
+      for (var j = 0u; j < 4u; j++) { // unroll
+        tile[(lane % 16u + j % 2u * 16u) * 33u + lane / 16u + j / 2u * 16u] = pairs.ds[j];
+      }
+      for (var chunk = 0u; chunk < 8u; chunk++) { // unroll
+        if (chunk * 32u < params.dim) {
+          stageQ(lane, PANEL_1, place, queryFirst, chunk * 32u);
+          workgroupBarrier();
+          keySums[chunk] += weighted(lane);
+          workgroupBarrier();
+        }
+      }
+    }
+  }
+  let key = keyFirst + lane / 8u;
+  if (key < params.keys) {
+    let row = keyRow(Head(batch, 0u, keyHead), key);
+    for (var chunk = 0u; chunk < 8u; chunk++) { // unroll
+      for (var j = 0u; j < 4u; j++) { // unroll
+        let d = chunk * 32u + lane % 8u * 4u + j;
+        if (d < params.dim) {
+          dk[row * params.dim + d] = params.scale * keySums[chunk][j];
+        }
+        if (d < params.valueDim) {
+          dv[row * params.valueDim + d] = valueSums[chunk][j];
+        }
+      }
+    }
+  }
+}`,
+  attention_pack: `
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let numMasks = params.masked * params.batch * params.keys;
+  let numBiases = params.biased * params.heads * (params.queries + params.keys - 1u);
+  let first = (group.y * groups.x + group.x) * 1024u + lane;
+  for (var j = 0u; j < 4u; j++) { // unroll
+    let i = first + j * 256u;
+    if (i < numMasks) {
+      scratch[i] = keyMask[i];
+    } else if (i < numMasks + numBiases) {
+      scratch[i] = bitcast<u32>(bias[i - numMasks]);
+    }
+  }
+}`,
+  attention_query_gradients: `
+// include: attention_pairs
+@compute @workgroup_size(256)
+fn queryGradients(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let blocks = (params.queries + 31u) / 32u;
+  let block = group.y * groups.x + group.x;
+  let place = headAt(block / blocks / params.heads, block / blocks % params.heads);
+  let queryFirst = block % blocks * 32u;
+  if (place.batch >= params.batch) {
+    return;
+  }
+  var sums = array<vec4f, 8>();
+  for (var keyFirst = firstKey(queryFirst); keyFirst < endOfKeys(queryFirst); keyFirst += 32u) {
+    let pairs = pairsOf(lane, place, queryFirst, keyFirst);
+    for (var j = 0u; j < 4u; j++) { // unroll
+      tile[(lane / 16u + j / 2u * 16u) * 33u + lane % 16u + j % 2u * 16u] = pairs.ds[j];
+    }
+    for (var chunk = 0u; chunk < 8u; chunk++) { // unroll
+      if (chunk * 32u < params.dim) {
+        stageK(lane, PANEL_1, place, keyFirst, chunk * 32u);
+        workgroupBarrier();
+        sums[chunk] += weighted(lane);
+        workgroupBarrier();
+      }
+    }
+  }
+  let query = queryFirst + lane / 8u;
+  if (query < params.queries) {
+    let begin = queryRow(place, query) * params.dim;
+    for (var chunk = 0u; chunk < 8u; chunk++) { // unroll
+      for (var j = 0u; j < 4u; j++) { // unroll
+        let d = chunk * 32u + lane % 8u * 4u + j;
+        if (d < params.dim) {
+          dq[begin + d] = params.scale * sums[chunk][j];
+        }
+      }
+    }
   }
 }`,
   came_tile_sums: `
@@ -1364,10 +1385,11 @@ fn tiles(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let place = placeInTile(group.y * groups.x + group.x, lane);
-  if (place.batch > 0u) {
+  let tile = group.y * groups.x + group.x;
+  if (tile >= tilesDown(params.rows) * tilesAcross(params.cols)) {
     return;
   }
+  let place = placeInTile(tile, lane);
   var sums = vec4f();
   for (var i = 0u; i < 8u; i++) { // unroll
     let row = place.row + i * 4u;
@@ -1800,10 +1822,11 @@ fn tiles(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let place = placeInTile(group.y * groups.x + group.x, lane);
-  if (place.batch > 0u) {
+  let tile = group.y * groups.x + group.x;
+  if (tile >= tilesDown(params.rows) * tilesAcross(params.cols)) {
     return;
   }
+  let place = placeInTile(tile, lane);
   var sums = vec4f();
   for (var i = 0u; i < 8u; i++) { // unroll
     let row = place.row + i * 4u;
@@ -1954,7 +1977,7 @@ fn main(
 // include: lane_maxima
 // include: lane_sums
 override lanes: u32;
-const LOWEST = -3.4028235e38;
+const LOWEST = -0x1.fffffep+127f;
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -2018,7 +2041,7 @@ fn main(
   let begin = row * params.cols;
   let end = select(begin, begin + params.cols, row < params.rows);
   let rowLane = lane % lanes;
-  var largest = -3.4028235e38;
+  var largest = -0x1.fffffep+127f;
   for (var i = begin + rowLane; i < end; i += lanes) {
     largest = max(largest, logits[i]);
   }
@@ -2073,7 +2096,7 @@ fn main(
   if (row >= params.rows) {
     return;
   }
-  var largest = -3.4028235e38;
+  var largest = -0x1.fffffep+127f;
   for (var rank = 0u; rank < params.ranks; rank++) {
     largest = max(largest, statistics[3u * (rank * params.rows + row)]);
   }
@@ -2112,7 +2135,7 @@ fn main(
   let end = select(begin, begin + params.cols, row < params.rows);
   let endOfClasses = min(begin + params.numClasses, end);
   let rowLane = lane % lanes;
-  var largest = -3.4028235e38;
+  var largest = -0x1.fffffep+127f;
   for (var i = begin + rowLane; i < endOfClasses; i += lanes) {
     largest = max(largest, logits[i]);
   }
@@ -2161,6 +2184,20 @@ export const wgslFragments: Readonly<Record<string, string>> = {
   aligned_quads: `
 fn haveOneSign(a: vec4f, b: vec4f) -> vec4<bool> {
   return ((a > vec4f()) & (b > vec4f())) | ((a < vec4f()) & (b < vec4f()));
+}`,
+  attention_mask: `
+fn keyMaskAt(index: u32) -> u32 {
+  return keyMask[index];
+}
+fn biasAt(index: u32) -> f32 {
+  return bias[index];
+}`,
+  attention_packed_mask: `
+fn keyMaskAt(index: u32) -> u32 {
+  return scratch[index];
+}
+fn biasAt(index: u32) -> f32 {
+  return bitcast<f32>(scratch[params.masked * params.batch * params.keys + index]);
 }`,
   attention_pairs: `
 // include: exp_or_nan
@@ -2215,6 +2252,7 @@ fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
 }`,
   attention_tile: `
 // include: mix
+// include: MASK
 const PANEL_1 = 288u;
 var<workgroup> panels: array<vec4f, 576>;
 var<workgroup> tile: array<f32, 1056>;
@@ -2311,13 +2349,13 @@ fn sees(place: Head, query: u32, key: u32) -> bool {
   return query < params.queries && key < params.keys &&
     (params.causal == 0u || key <= query) &&
     (params.window == 0u || query < params.window || key > query - params.window) &&
-    (params.masked == 0u || keyMask[place.batch * params.keys + key] != 0u);
+    (params.masked == 0u || keyMaskAt(place.batch * params.keys + key) != 0u);
 }
 fn scoreOf(place: Head, query: u32, key: u32, dots: f32) -> f32 {
   var score = params.scale * dots;
   if (params.biased != 0u) {
     let distances = params.queries + params.keys - 1u;
-    score += bias[place.head * distances + key + params.queries - 1u - query];
+    score += biasAt(place.head * distances + key + params.queries - 1u - query);
   }
   return score;
 }
@@ -2343,7 +2381,6 @@ fn tilesOfPart(block: u32) -> vec2u {
 }`,
   block_tile: `
 struct Place {
-  batch: u32,
   row: u32,
   col: u32,
   rowTile: u32,
@@ -2357,16 +2394,9 @@ fn tilesAcross(cols: u32) -> u32 {
 }
 fn placeInTile(tile: u32, lane: u32) -> Place {
   let across = tilesAcross(params.cols);
-  let down = tilesDown(params.rows);
+  let rowTile = tile / across;
   let colTile = tile % across;
-  let rowTile = tile / across % down;
-  return Place(
-    tile / across / down,
-    rowTile * 32u + lane / 64u,
-    colTile * 256u + lane % 64u,
-    rowTile,
-    colTile,
-  );
+  return Place(rowTile * 32u + lane / 64u, colTile * 256u + lane % 64u, rowTile, colTile);
 }`,
   exp_accurate: `
 fn expAccurate(exponent: f32) -> f32 {
