@@ -103,7 +103,7 @@ const owners = [
     what: /^rust_collectives\//,
     owner: /^src\/distributed\/(calls\/engine|wire\/algorithms)\.ts$/,
   },
-  { what: /^rust_kernels\//, owner: /^src\/device\/wasm\.ts$/ },
+  { what: /^rust_kernels\//, owner: /^src\/device\/wasm\/rust_kernels\.ts$/ },
   {
     what: /^src\/device\/webgpu\/wgsl_sources\.ts$/,
     owner: /^src\/device\/webgpu\/wgsl_composer\.ts$/,

@@ -52,7 +52,7 @@ Deno.test("compiled Rust, generated WGSL and npm packages are imported where the
     "src/distributed/calls/engine.ts",
     "src/distributed/wire/algorithms.ts",
   ]);
-  assert.deepEqual([...importersOf(/^rust_kernels\//)], ["src/device/wasm.ts"]);
+  assert.deepEqual([...importersOf(/^rust_kernels\//)], ["src/device/wasm/rust_kernels.ts"]);
   assert.deepEqual(wrongOwners(imports), []);
 });
 

@@ -81,10 +81,11 @@ const wings: Readonly<Record<string, Readonly<Record<string, Wing>>>> = {
       holds: "the table of kernels: operands, extents, checks; the same for every device",
       mayImport: ["."],
     },
+    wasm: { holds: "the device that runs kernels compiled from Rust", mayImport: [".", "kernels"] },
     webgpu: { holds: "the device that runs kernels as WGSL", mayImport: [".", "kernels"] },
     ".": {
-      holds: "what a device is, the WASM device, and the choice of one",
-      mayImport: ["kernels", "webgpu"],
+      holds: "what a device is, and the choice of one",
+      mayImport: ["kernels", "wasm", "webgpu"],
     },
   },
   nn: {

@@ -3,11 +3,11 @@
 //! Each kernel is a safe function on slices. Beside it, in the `exports` of its file, is its WASM export, which
 //! src/device/wasm/ calls: it has the kernel's name and takes the operands as pointers, then the parameters, both in the
 //! order and by the names (in snake case) of the kernel's entry in src/device/kernels/. A kernel with an operand `blocks`
-//! takes its parameters as a pointer to a `repr(C)` struct instead (blocks/block_operands.rs). tests/device/wasm_exports_test.ts
-//! compares them all.
+//! takes its parameters as a pointer to a `repr(C)` struct instead (blocks/block_operands.rs).
+//! tests/device/wasm/exports_test.ts compares them all.
 //!
-//! Only here, in block_operands.rs and in the exports does the crate trust the host, which has checked that every operand is as
-//! long as the call needs and that what is written is bound once (src/device/kernels/).
+//! Only here and in block_operands.rs does the crate trust the host, which has checked that every operand is as long as the
+//! call needs and that an operand that is written is bound once (src/device/kernels/check_run.ts).
 
 use crate::allocation::OutOfMemory;
 use crate::storage::half::Half;

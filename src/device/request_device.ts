@@ -2,7 +2,7 @@
 // SwiftShader) is slower than WASM on the same CPU, so it is taken only when `webgpu` is asked for by name.
 
 import type { Device, DeviceKind } from "./device.ts";
-import { wasmDevice } from "./wasm.ts";
+import { wasmDevice } from "./wasm/device.ts";
 import { openWebGpuDevice } from "./webgpu/device.ts";
 import { adapterName, findAdapter, isSoftwareAdapter } from "./webgpu/adapter.ts";
 

@@ -3,7 +3,7 @@ import { loadPretrained, savePretrained } from "../../src/checkpoint/pretrained.
 import { SafetensorsFile } from "../../src/checkpoint/safetensors_file.ts";
 import { SafetensorsError } from "../../src/checkpoint/safetensors_header.ts";
 import { type TensorToWrite, writeSafetensors } from "../../src/checkpoint/safetensors_write.ts";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { Decoder } from "../../src/models/decoder.ts";
 import { newModel } from "../../src/models/new_model.ts";
 import type { PretrainedModel } from "../../src/models/pretrained_model.ts";

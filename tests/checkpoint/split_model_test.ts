@@ -1,7 +1,7 @@
 // Models that are split over ranks, saved by all of them together.
 
 import { loadPretrained, savePretrained } from "../../src/checkpoint/pretrained.ts";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
 import { parallelize } from "../../src/models/parallelize.ts";
 import type { PretrainedModel } from "../../src/models/pretrained_model.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { loadPretrained } from "../../src/checkpoint/pretrained.ts";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import type { TrainMessage } from "../../src/cli/train_report.ts";
 import { Decoder } from "../../src/models/decoder.ts";
 import { smallTokenizerJson } from "../support/train/small_tokenizer.ts";

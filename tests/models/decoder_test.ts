@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { causalLoss } from "../../src/models/losses/causal_loss.ts";
 import { nameOf } from "../../src/models/config/checkpoint_names.ts";
 import { Decoder } from "../../src/models/decoder.ts";

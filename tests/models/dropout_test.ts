@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import type { World } from "../../src/distributed/world.ts";
 import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
 import type { PretrainedModel } from "../../src/models/pretrained_model.ts";

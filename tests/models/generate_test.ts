@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import type { DecoderInput } from "../../src/models/decoder.ts";
 import { Decoder } from "../../src/models/decoder.ts";
 import { generate } from "../../src/models/generate.ts";

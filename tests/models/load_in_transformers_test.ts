@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { loadPretrained, savePretrained } from "../../src/checkpoint/pretrained.ts";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
 import { goldenModels } from "../support/goldens.ts";
 import { Golden } from "../support/models/golden_model.ts";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
 import { requestDevice } from "../../src/device/request_device.ts";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
 import type { BertMaskedLm } from "../../src/models/bert.ts";
 import type { Decoder } from "../../src/models/decoder.ts";

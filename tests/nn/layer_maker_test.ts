@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { LayerMaker } from "../../src/nn/layer_maker.ts";
 import { Module } from "../../src/nn/module.ts";
 import { InitialParameters } from "../../src/nn/parameter_source.ts";

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { newModel } from "../../src/models/new_model.ts";
 import { Decoder } from "../../src/models/decoder.ts";
 import { Embedding } from "../../src/nn/embedding.ts";

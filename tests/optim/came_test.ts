@@ -1,7 +1,7 @@
 // CAME: what is published of it, float64 beside it, and what its state is.
 
 import assert from "node:assert/strict";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
 import { parseHyperparameters } from "../../src/optim/options/hyperparameters.ts";
 import { presets } from "../../src/optim/options/presets.ts";

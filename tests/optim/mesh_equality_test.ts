@@ -1,7 +1,7 @@
 // The promise: whatever the mesh, training goes as on one rank.
 
 import assert from "node:assert/strict";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { Layout } from "../../src/distributed/layout.ts";
 import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
 import { DistributedAdaFactor } from "../../src/optim/distributed_adafactor.ts";

@@ -1,7 +1,7 @@
 // Parameters that are stored longer than they are: pads count for nothing, whatever their gradients, and stay zero.
 
 import assert from "node:assert/strict";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import type { ProcessGroup } from "../../src/distributed/group.ts";
 import { Layout } from "../../src/distributed/layout.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
 import type { OptimizerOptions } from "../../src/optim/options/parameter_groups.ts";
 import { presets } from "../../src/optim/options/presets.ts";

@@ -15,7 +15,7 @@
 
 import assert from "node:assert/strict";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { assertOtherBits, assertSameBits } from "../support/assert_same_bits.ts";
 import { initialParameter } from "../support/optim/golden.ts";
 import { placements, shardOf, train, type Training } from "../support/optim/sharded_training.ts";

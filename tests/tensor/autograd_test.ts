@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { add } from "../../src/ops/add.ts";
 import { crossEntropy } from "../../src/ops/cross_entropy.ts";
 import { embedding } from "../../src/ops/embedding.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { DeviceKind } from "../../src/device/device.ts";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import type { ProcessGroup } from "../../src/distributed/group.ts";
 import {
   allGather,

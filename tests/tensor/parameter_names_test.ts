@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { Linear } from "../../src/nn/linear.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";

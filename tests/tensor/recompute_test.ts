@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { add } from "../../src/ops/add.ts";
 import { dropout } from "../../src/ops/dropout.ts";
 import { gelu } from "../../src/ops/gelu.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { storageTypes } from "../../src/device/storage_types.ts";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { scale } from "../../src/ops/scale.ts";
 import { sum } from "../../src/ops/sum.ts";
 import { fromBfloat16, toBfloat16 } from "../../src/tensor/bfloat16.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { add } from "../../src/ops/add.ts";
 import { gelu } from "../../src/ops/gelu.ts";
 import { scale } from "../../src/ops/scale.ts";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { assertSameBits } from "../support/assert_same_bits.ts";
 import { testOnEachDevice } from "../support/device/on_each_device.ts";

@@ -1,7 +1,7 @@
 // Windows: the same ones whatever the mesh and the micro-batches.
 
 import assert from "node:assert/strict";
-import { wasmDevice } from "../../src/device/wasm.ts";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { drawStarts, evenStarts, makeBatch, startsOf } from "../../src/train/token_batch.ts";
 import { assertSameBits } from "../support/assert_same_bits.ts";
 

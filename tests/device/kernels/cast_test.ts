@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import type { KernelParams } from "../../../src/device/kernels/registry.ts";
 import { storageTypes, storedWords } from "../../../src/device/storage_types.ts";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { accumulateCast, cast, decode, encode } from "../../reference/cast.ts";
 import {
   checkKernel,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { storageTypes } from "../../../src/device/storage_types.ts";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { decode, encode } from "../../reference/cast.ts";
 import { embedding, embeddingBackward } from "../../reference/embedding.ts";

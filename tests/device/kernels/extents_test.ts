@@ -9,7 +9,7 @@ import {
   type KernelParams,
   kernels,
 } from "../../../src/device/kernels/registry.ts";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 
 Deno.test("run() takes operands of exactly their extent and refuses one element less", () => {
   using device = wasmDevice();

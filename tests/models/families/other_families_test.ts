@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { loadPretrained } from "../../../src/checkpoint/pretrained.ts";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { goldenModels } from "../../support/goldens.ts";
 
 /** From folders to what their config.json has as `model_type`. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { alibiBias, alibiSlopes } from "../../../src/models/positions/alibi.ts";
 import { attention } from "../../../src/ops/attention.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Device } from "../../../src/device/device.ts";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
 import { ModelConfig } from "../../../src/models/config/model_config.ts";
 import { parallelize } from "../../../src/models/parallelize.ts";

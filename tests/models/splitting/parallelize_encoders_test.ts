@@ -2,7 +2,7 @@
 // ranks, tied and not, plain and gated.
 
 import assert from "node:assert/strict";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
 import { BertClassifier } from "../../../src/models/bert.ts";
 import { newModel } from "../../../src/models/new_model.ts";

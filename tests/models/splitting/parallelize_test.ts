@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../../src/device/device.ts";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
 import { Decoder } from "../../../src/models/decoder.ts";
 import { newModel } from "../../../src/models/new_model.ts";

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import type { Device } from "../../../src/device/device.ts";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
 import { HeadRmsNorm } from "../../../src/nn/parallel/head_rms_norm.ts";
 import { type Heads, splitHeads } from "../../../src/nn/parallel/head_split.ts";

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../../src/device/device.ts";
 import { requestDevice } from "../../../src/device/request_device.ts";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import type { ProcessGroup } from "../../../src/distributed/group.ts";
 import { shardRange } from "../../../src/distributed/layout.ts";
 import { Linear } from "../../../src/nn/linear.ts";

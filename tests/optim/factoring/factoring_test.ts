@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { Layout } from "../../../src/distributed/layout.ts";
 import { Adafactor } from "../../../src/optim/adafactor.ts";
 import { factoredView } from "../../../src/optim/factoring/factored_view.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import type { ProcessGroup } from "../../../src/distributed/group.ts";
 import { Layout } from "../../../src/distributed/layout.ts";
 import { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";

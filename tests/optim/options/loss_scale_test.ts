@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
 import { mean } from "../../../src/ops/mean.ts";
 import { mul } from "../../../src/ops/mul.ts";

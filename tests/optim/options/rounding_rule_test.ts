@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { record16Fits } from "../../../src/device/kernels/block_checks.ts";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import type { ProcessGroup } from "../../../src/distributed/group.ts";
 import { Layout, shardRange } from "../../../src/distributed/layout.ts";
 import { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";

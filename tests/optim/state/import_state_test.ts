@@ -1,7 +1,7 @@
 // Going on from the final state that the reference implementations saved, against the state that this one reaches.
 
 import assert from "node:assert/strict";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { Adafactor } from "../../../src/optim/adafactor.ts";
 import type { ParameterState } from "../../../src/optim/state/adafactor_state.ts";
 import { importHuggingFaceState, importTorchState } from "../../../src/optim/state/import_state.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Device } from "../../../src/device/device.ts";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { Adafactor } from "../../../src/optim/adafactor.ts";
 import type { OptimizerOptions } from "../../../src/optim/options/parameter_groups.ts";
 import { Parameter } from "../../../src/tensor/parameter.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { exchangeSums, SumsPlan } from "../../../src/optim/sums/packed_sums.ts";
 import { assertSameBits } from "../../support/assert_same_bits.ts";
 

@@ -1,7 +1,7 @@
 // ZeRO stages 0, 1 and 2 on many meshes: each trains as one rank does, and moves what it must and no more.
 
 import assert from "node:assert/strict";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import type { ProcessGroup } from "../../../src/distributed/group.ts";
 import { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
 import { Linear } from "../../../src/nn/linear.ts";

@@ -2,7 +2,7 @@
 
 import type { Device } from "../../../src/device/device.ts";
 import { requestDevice } from "../../../src/device/request_device.ts";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
 import { webgpuTest } from "../device/webgpu_adapter.ts";
 import { inProcessRanks } from "../distributed/in_process_ranks.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Device } from "../../../src/device/device.ts";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import type { ProcessGroup } from "../../../src/distributed/group.ts";
 import { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
 import { Adafactor } from "../../../src/optim/adafactor.ts";

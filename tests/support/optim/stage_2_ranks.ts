@@ -1,7 +1,7 @@
 // Data-parallel ranks under ZeRO stage 2, and losses whose backward can be watched, for tests.
 
 import type { Device } from "../../../src/device/device.ts";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import type { ProcessGroup } from "../../../src/distributed/group.ts";
 import type { World } from "../../../src/distributed/world.ts";
 import { add } from "../../../src/ops/add.ts";

@@ -1,7 +1,7 @@
 // A folder with a tiny GPT-2 of random weights as transformers would have it, sizes that few ranks divide, and a text.
 
 import { savePretrained } from "../../../src/checkpoint/pretrained.ts";
-import { wasmDevice } from "../../../src/device/wasm.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { Decoder } from "../../../src/models/decoder.ts";
 import { newModel } from "../../../src/models/new_model.ts";
 import { RandomSource } from "../../../src/nn/philox.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import type { DeviceBuffer } from "../../src/device/device.ts";
-import { wasmDevice } from "../../src/device/wasm.ts";
-import { assertSameBits } from "../support/assert_same_bits.ts";
+import type { DeviceBuffer } from "../../../src/device/device.ts";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
+import { assertSameBits } from "../../support/assert_same_bits.ts";
 
 Deno.test("wasm: a read is a copy of what stood there when it was called", async () => {
   using device = wasmDevice();

@@ -1,15 +1,15 @@
-// The WASM device: kernels in Rust with 128-bit SIMD, on the CPU, where no driver is needed.
+// The wasm device: kernels in Rust with 128-bit SIMD, on the CPU, where no driver is needed.
 //
-// A buffer is a piece of the one WASM memory; a kernel is a synchronous call with pointers, made from its entry in
-// kernels/; one that works on a run of blocks takes its parameters by a pointer too. The memory may grow in any call, which detaches views of it, so a view lives for one statement only.
-// It never shrinks and ends at 4 GiB; several devices of one process share it.
+// A buffer is a piece of WASM memory, taken from a pool; a kernel is a synchronous call. The devices of a process share one
+// WASM memory (rust_kernels.ts).
 
-import { memory } from "../../rust_kernels/pkg/rust_kernels_bg.wasm";
-import * as rust from "../../rust_kernels/pkg/rust_kernels.js";
-import type { Device, DeviceBuffer, DeviceStatistics, KernelBindings } from "./device.ts";
-import { checkRun } from "./kernels/check_run.ts";
-import { type KernelName, kernelNamed, type KernelParams } from "./kernels/registry.ts";
-import { BufferPool, type Piece } from "./pool.ts";
+import type { Device, DeviceBuffer, DeviceStatistics, KernelBindings } from "../device.ts";
+import { checkRun } from "../kernels/check_run.ts";
+import type { KernelName, KernelParams } from "../kernels/registry.ts";
+import { BufferPool, type Piece } from "../pool.ts";
+import { WasmBuffer } from "./buffer.ts";
+import { callKernel, PARAMS_BYTES } from "./kernel_call.ts";
+import { allocatePiece, bytesAt, freePiece, OutOfWasmMemory } from "./rust_kernels.ts";
 
 /** Opens a device that computes on the CPU; `reason` says in its description why it was taken. */
 export function wasmDevice(reason?: string): Device {
@@ -21,9 +21,9 @@ class WasmDevice implements Device {
   readonly description: string;
   readonly runsInBackground = false;
   readonly empty: DeviceBuffer;
-  readonly #pool = new BufferPool<number>({ create: allocatePiece, destroy: rust.release });
+  readonly #pool = new BufferPool<number>({ create: allocatePiece, destroy: freePiece });
   readonly #live = new Set<WasmBuffer>();
-  readonly #params: Piece<number>;
+  readonly #paramsMemory: Piece<number>;
   #liveBytes = 0;
   #peakBytes = 0;
   #kernelsRun = 0;
@@ -33,7 +33,7 @@ class WasmDevice implements Device {
     this.description = ["wasm: CPU, 128-bit SIMD, one thread", reason].filter(Boolean).join(": ");
     const piece = this.#pool.take(EMPTY_BYTES);
     bytesAt(piece.memory, EMPTY_BYTES).fill(0);
-    this.#params = this.#pool.take(PARAMS_BYTES);
+    this.#paramsMemory = this.#pool.take(PARAMS_BYTES);
     this.empty = new WasmBuffer(this, { piece, byteLength: EMPTY_BYTES, release: undefined });
   }
 
@@ -108,14 +108,7 @@ class WasmDevice implements Device {
   run<K extends KernelName>(kernel: K, bindings: KernelBindings<K>, params: KernelParams<K>): void {
     this.#assertOpen();
     checkRun(this, { kernel, bindings, params });
-    const args: number[] = [];
-    const buffers: Readonly<Record<string, DeviceBuffer>> = bindings;
-    const values: Readonly<Record<string, number>> = params;
-    const { operands, paramNames } = argumentOrder(kernel);
-    for (const operand of operands) args.push((buffers[operand] as WasmBuffer).pointer);
-    if ("blocks" in buffers) args.push(this.#writeParams(kernel, values));
-    else for (const name of paramNames) args.push(values[name]!);
-    rustKernels[kernel](...args);
+    callKernel(kernel, { bindings, params, paramsPointer: this.#paramsMemory.memory });
     this.#kernelsRun++;
   }
 
@@ -135,22 +128,11 @@ class WasmDevice implements Device {
     for (const buffer of this.#live) buffer[Symbol.dispose]();
     const empty = this.empty as WasmBuffer;
     this.#pool.give(empty.takePiece());
-    this.#pool.give(this.#params);
+    this.#pool.give(this.#paramsMemory);
     this.#pool.drain();
   }
 
-  /** Puts a kernel's parameters into the piece kept for them, as words in the order of the table. */
-  #writeParams(kernel: KernelName, values: Readonly<Record<string, number>>): number {
-    const pointer = this.#params.memory;
-    const words = new DataView(memory.buffer, pointer, PARAMS_BYTES);
-    Object.entries(kernelNamed(kernel).params).forEach(([name, format], at) => {
-      if (format === "f32") words.setFloat32(4 * at, values[name]!, true);
-      else words.setUint32(4 * at, values[name]!, true);
-    });
-    return pointer;
-  }
-
-  /** A pooled piece or a new one; where memory is out, what the pool keeps is freed first. */
+  /** A pooled piece or a new one; where memory runs out, frees what the pool keeps and tries again. */
   #takePiece(byteLength: number): Piece<number> {
     try {
       return this.#pool.take(byteLength);
@@ -161,7 +143,7 @@ class WasmDevice implements Device {
     }
   }
 
-  /** Where a range of one of this device's buffers begins in WASM memory. */
+  /** The address in WASM memory of a range of one of this device's buffers. */
   #pointerOf(
     buffer: DeviceBuffer,
     use: { readonly verb: string; readonly byteOffset: number; readonly byteLength: number },
@@ -191,90 +173,4 @@ class WasmDevice implements Device {
   }
 }
 
-class WasmBuffer implements DeviceBuffer {
-  readonly device: Device;
-  readonly byteLength: number;
-  readonly #release: (() => void) | undefined;
-  #piece: Piece<number> | undefined;
-
-  /** Without `release` the buffer is its device's for good: disposing it does nothing. */
-  constructor(
-    device: Device,
-    options: {
-      readonly piece: Piece<number>;
-      readonly byteLength: number;
-      readonly release: (() => void) | undefined;
-    },
-  ) {
-    this.device = device;
-    this.byteLength = options.byteLength;
-    this.#piece = options.piece;
-    this.#release = options.release;
-  }
-
-  get released(): boolean {
-    return this.#piece === undefined;
-  }
-
-  /** Its address in WASM memory. */
-  get pointer(): number {
-    if (this.#piece === undefined) {
-      throw new TypeError("This buffer is released: keep it until its last use");
-    }
-    return this.#piece.memory;
-  }
-
-  /** Ends its life: what it held is the caller's. */
-  takePiece(): Piece<number> {
-    const piece = this.#piece!;
-    this.#piece = undefined;
-    return piece;
-  }
-
-  [Symbol.dispose](): void {
-    if (this.#release === undefined || this.#piece === undefined) return;
-    this.#piece = undefined;
-    this.#release();
-  }
-}
-
-class OutOfWasmMemory extends Error {}
-
-function allocatePiece(byteLength: number): number {
-  // Rust takes the size as 32 bits: a larger one would wrap around.
-  const pointer = byteLength <= MAX_PIECE_BYTES ? rust.allocate(byteLength) : 0;
-  if (pointer === 0) {
-    throw new OutOfWasmMemory(
-      `Out of WASM memory: wanted ${byteLength} bytes beside the ${memory.buffer.byteLength} that the process ` +
-        `has grown to (at most 4 GiB, ${MAX_PIECE_BYTES} in one buffer): use smaller batches, more ranks or webgpu`,
-    );
-  }
-  return pointer;
-}
-
-/** A view of WASM memory, valid until the next call into WASM. */
-function bytesAt(pointer: number, byteLength: number): Uint8Array {
-  return new Uint8Array(memory.buffer, pointer, byteLength);
-}
-
-interface ArgumentOrder {
-  readonly operands: readonly string[];
-  readonly paramNames: readonly string[];
-}
-
-/** Names of a kernel's operands and parameters in the order of its arguments, looked up once. */
-function argumentOrder(kernel: KernelName): ArgumentOrder {
-  const known = argumentOrders.get(kernel);
-  if (known !== undefined) return known;
-  const { operands, params } = kernelNamed(kernel);
-  const order = { operands: Object.keys(operands), paramNames: Object.keys(params) };
-  argumentOrders.set(kernel, order);
-  return order;
-}
-
-const argumentOrders = new Map<KernelName, ArgumentOrder>();
-/** Checked when compiled: every kernel of the registry is an export. */
-const rustKernels: Readonly<Record<KernelName, (...args: number[]) => void>> = rust;
 const EMPTY_BYTES = 256;
-const PARAMS_BYTES = 256;
-const MAX_PIECE_BYTES = 2 ** 31 - 65536;

@@ -4,9 +4,9 @@
 // writes to rust_kernels.d.ts; where the parameters are passed by pointer, those of the struct that it points to.
 
 import assert from "node:assert/strict";
-import { kernels } from "../../src/device/kernels/registry.ts";
+import { kernels } from "../../../src/device/kernels/registry.ts";
 
-const CRATE = new URL("../../rust_kernels/", import.meta.url);
+const CRATE = new URL("../../../rust_kernels/", import.meta.url);
 const declarations = Deno.readTextFileSync(new URL("pkg/rust_kernels.d.ts", CRATE));
 const sources = rustFiles(new URL("src/", CRATE)).map((file) => Deno.readTextFileSync(file));
 
