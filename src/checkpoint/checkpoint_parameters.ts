@@ -11,7 +11,11 @@ import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { CheckpointFolder } from "./checkpoint_folder.ts";
 import { SafetensorsError, type TensorEntry } from "./safetensors_header.ts";
 
-/** How parameters are stored on the device. */
+/**
+ * How parameters are stored on the device.
+ *
+ * @category Checkpoints
+ */
 export interface StorageOptions {
   /** How parameters are stored; values are rounded to it. Default: as in the file. */
   readonly dtype?: FloatType | undefined;

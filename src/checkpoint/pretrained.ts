@@ -18,7 +18,11 @@ import type { SafetensorsDtype } from "./safetensors_header.ts";
 import { inWritingOrder, writeSafetensors } from "./safetensors_write.ts";
 import { wholeBytes } from "./whole_bytes.ts";
 
-/** Options of {@linkcode loadPretrained}. */
+/**
+ * Options of {@linkcode loadPretrained}.
+ *
+ * @category Checkpoints
+ */
 export interface LoadOptions<Model extends PretrainedModel = PretrainedModel>
   extends StorageOptions {
   /** The class that the model must have, such as `Decoder`. Default: any. */
@@ -40,6 +44,7 @@ export interface LoadOptions<Model extends PretrainedModel = PretrainedModel>
  *   requested.
  * @throws {SafetensorsError} naming a tensor that is missing, unexpected, damaged, or of another shape than the config says.
  * @throws {Deno.errors.NotFound} if a file is missing.
+ * @category Checkpoints
  */
 export async function loadPretrained<Model extends PretrainedModel = PretrainedModel>(
   device: Device,
@@ -69,7 +74,11 @@ export async function loadPretrained<Model extends PretrainedModel = PretrainedM
   }
 }
 
-/** Options of {@linkcode savePretrained}. */
+/**
+ * Options of {@linkcode savePretrained}.
+ *
+ * @category Checkpoints
+ */
 export interface SaveOptions {
   /** This rank of the job, if several hold the model: rank 0 writes. Default: 0. */
   readonly rank?: number;
@@ -82,6 +91,7 @@ export interface SaveOptions {
  * sent their parts.
  *
  * @throws {TypeError} if the folder holds a checkpoint of several files.
+ * @category Checkpoints
  */
 export async function savePretrained(
   model: PretrainedModel<never>,

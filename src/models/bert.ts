@@ -31,7 +31,11 @@ import { planBlocks } from "./splitting/split_blocks.ts";
 import { requireGatheredLogits, type SplitPlan } from "./splitting/split_plan.ts";
 import { planEmbedding, planVocabulary } from "./splitting/split_vocabulary.ts";
 
-/** The configuration of an encoder. */
+/**
+ * The configuration of an encoder.
+ *
+ * @category Models
+ */
 export interface BertDescription {
   /** The vocabulary. */
   readonly tokens: TokenDescription;
@@ -49,7 +53,11 @@ export interface BertDescription {
   readonly dropout: number;
 }
 
-/** Input of a BERT model. */
+/**
+ * Input of a BERT model.
+ *
+ * @category Models
+ */
 export interface BertInput {
   /** [B, T] */
   readonly tokens: Tensor<"u32">;
@@ -61,7 +69,11 @@ export interface BertInput {
   readonly dropout?: DropoutMasks | undefined;
 }
 
-/** Embeddings and blocks, which all BERT models have. */
+/**
+ * Embeddings and blocks, which all BERT models have.
+ *
+ * @category Models
+ */
 export class BertEncoder extends Module<BertInput> {
   /** Token embeddings: [B, T] -> [B, T, D] */
   tokens: TableLayer;
@@ -133,7 +145,11 @@ export class BertEncoder extends Module<BertInput> {
   }
 }
 
-/** Options of {@linkcode BertMaskedLm}. */
+/**
+ * Options of {@linkcode BertMaskedLm}.
+ *
+ * @category Models
+ */
 export interface MaskedLmOptions {
   /** The source of its parameters. */
   readonly source: ParameterSource;
@@ -145,7 +161,33 @@ export interface MaskedLmOptions {
   readonly tied: boolean;
 }
 
-/** A masked language model: predicts masked tokens. */
+/**
+ * A masked language model: predicts masked tokens.
+ *
+ * @example
+ * ```ts
+ * import { newModel, RandomSource, requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { BertMaskedLm } from "@meshfactor/adafactor/models";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * const config = {
+ *   model_type: "bert",
+ *   architectures: ["BertForMaskedLM"],
+ *   vocab_size: 16,
+ *   hidden_size: 8,
+ *   num_hidden_layers: 1,
+ *   num_attention_heads: 2,
+ *   intermediate_size: 16,
+ *   max_position_embeddings: 8,
+ * };
+ * using model = newModel(device, config, { random: new RandomSource(1), model: BertMaskedLm });
+ * using tokens = Tensor.from(device, [3, 5, 2, 7], { shape: [1, 4], dtype: "u32" });
+ * using logits = await model.forward({ tokens });
+ * console.log(logits.shape); // [1, 4, 16]
+ * ```
+ *
+ * @category Models
+ */
 export class BertMaskedLm extends PretrainedModel<BertInput> {
   /** Embeddings and blocks. */
   readonly encoder: BertEncoder;
@@ -193,7 +235,11 @@ export class BertMaskedLm extends PretrainedModel<BertInput> {
   }
 }
 
-/** Options of {@linkcode BertClassifier}. */
+/**
+ * Options of {@linkcode BertClassifier}.
+ *
+ * @category Models
+ */
 export interface ClassifierOptions {
   /** The source of its parameters. */
   readonly source: ParameterSource;
@@ -207,7 +253,33 @@ export interface ClassifierOptions {
   readonly dropout: number;
 }
 
-/** Classifies a text, or a pair of texts. */
+/**
+ * Classifies a text, or a pair of texts.
+ *
+ * @example
+ * ```ts
+ * import { newModel, RandomSource, requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { BertClassifier } from "@meshfactor/adafactor/models";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * const config = {
+ *   model_type: "bert",
+ *   architectures: ["BertForSequenceClassification"],
+ *   vocab_size: 16,
+ *   hidden_size: 8,
+ *   num_hidden_layers: 1,
+ *   num_attention_heads: 2,
+ *   intermediate_size: 16,
+ *   max_position_embeddings: 8,
+ * };
+ * using model = newModel(device, config, { random: new RandomSource(1), model: BertClassifier });
+ * using tokens = Tensor.from(device, [3, 5, 2, 7], { shape: [1, 4], dtype: "u32" });
+ * using logits = await model.forward({ tokens });
+ * console.log(logits.shape); // [1, 2]
+ * ```
+ *
+ * @category Models
+ */
 export class BertClassifier extends PretrainedModel<BertInput> {
   /** Embeddings and blocks. */
   readonly encoder: BertEncoder;

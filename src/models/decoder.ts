@@ -25,7 +25,11 @@ import { planBlocks } from "./splitting/split_blocks.ts";
 import type { SplitPlan } from "./splitting/split_plan.ts";
 import { planVocabulary } from "./splitting/split_vocabulary.ts";
 
-/** Input of a {@linkcode Decoder}. */
+/**
+ * Input of a {@linkcode Decoder}.
+ *
+ * @category Models
+ */
 export interface DecoderInput {
   /** [B, T] */
   readonly tokens: Tensor<"u32">;
@@ -35,7 +39,23 @@ export interface DecoderInput {
   readonly dropout?: DropoutMasks | undefined;
 }
 
-/** A decoder-only language model. */
+/**
+ * A decoder-only language model.
+ *
+ * @example
+ * ```ts
+ * import { Decoder, newModel, RandomSource, requestDevice, Tensor } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * const config = { model_type: "gpt2", vocab_size: 16, n_embd: 8, n_layer: 1, n_head: 2, n_positions: 8 };
+ * using model = newModel(device, config, { random: new RandomSource(1), model: Decoder });
+ * using tokens = Tensor.from(device, [3, 5, 2, 7], { shape: [1, 4], dtype: "u32" });
+ * using logits = await model.forward({ tokens });
+ * console.log(logits.shape); // [1, 4, 16]
+ * ```
+ *
+ * @category Models
+ */
 export class Decoder extends PretrainedModel<DecoderInput> {
   /** Its configuration. */
   readonly description: DecoderDescription;

@@ -3,7 +3,11 @@
 import type { BlockDescription, NormDescription } from "./blocks/block_description.ts";
 import type { RotarySettings } from "./positions/rotary_frequencies.ts";
 
-/** The configuration of a decoder: V tokens, D features, E features of an embedding. */
+/**
+ * The configuration of a decoder: V tokens, D features, E features of an embedding.
+ *
+ * @category Models
+ */
 export interface DecoderDescription {
   /** The vocabulary. */
   readonly tokens: TokenDescription;
@@ -29,7 +33,11 @@ export interface DecoderDescription {
   readonly dropout?: number;
 }
 
-/** The vocabulary. */
+/**
+ * The vocabulary.
+ *
+ * @category Models
+ */
 export interface TokenDescription {
   /** V */
   readonly count: number;
@@ -39,7 +47,11 @@ export interface TokenDescription {
   readonly padding: number | undefined;
 }
 
-/** How positions are encoded. */
+/**
+ * How positions are encoded.
+ *
+ * @category Models
+ */
 export type PositionDescription =
   | {
     /** A table with a row per position, which is added to embeddings. */

@@ -12,7 +12,11 @@ import { slice } from "../ops/slice.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { DecoderInput } from "./decoder.ts";
 
-/** Options of {@linkcode generate}. */
+/**
+ * Options of {@linkcode generate}.
+ *
+ * @category Models
+ */
 export interface GenerateOptions {
   /** The device of the model. */
   readonly device: Device;
@@ -26,7 +30,11 @@ export interface GenerateOptions {
   readonly stopTokens?: readonly number[];
 }
 
-/** How tokens are sampled. */
+/**
+ * How tokens are sampled.
+ *
+ * @category Models
+ */
 export interface Sampling {
   /** Above 0; a lower temperature favours likely tokens. */
   readonly temperature: number;
@@ -41,6 +49,20 @@ export interface Sampling {
  *
  * @returns the whole text
  * @throws {RangeError} if the text is empty, an option is out of range, or the model does not support so long a text.
+ *
+ * @example
+ * ```ts
+ * import { Decoder, generate, newModel, RandomSource, requestDevice } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * const config = { model_type: "gpt2", vocab_size: 16, n_embd: 8, n_layer: 1, n_head: 2, n_positions: 8 };
+ * using model = newModel(device, config, { random: new RandomSource(1), model: Decoder });
+ * const sampling = { temperature: 0.8, random: new RandomSource(2).stream() };
+ * const text = await generate(model, [3, 5], { device, maxNewTokens: 4, sampling });
+ * console.log(text); // 6 tokens
+ * ```
+ *
+ * @category Models
  */
 export async function generate(
   model: Module<DecoderInput>,

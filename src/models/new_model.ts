@@ -6,7 +6,11 @@ import { architectureOf } from "./architectures.ts";
 import { ModelConfig } from "./config/model_config.ts";
 import type { PretrainedModel } from "./pretrained_model.ts";
 
-/** Options of {@linkcode newModel}. */
+/**
+ * Options of {@linkcode newModel}.
+ *
+ * @category Models
+ */
 export interface NewModelOptions<Model extends PretrainedModel = PretrainedModel>
   extends InitialParametersOptions {
   /** The class that the model must have, such as `Decoder`. Default: any. */
@@ -18,6 +22,18 @@ export interface NewModelOptions<Model extends PretrainedModel = PretrainedModel
  * standard deviation (`initializer_range`), biases are 0, norms 1.
  *
  * @throws {TypeError} naming a setting that is missing, wrong or not supported, or if the model has another class than requested.
+ *
+ * @example
+ * ```ts
+ * import { Decoder, newModel, RandomSource, requestDevice } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * const config = { model_type: "gpt2", vocab_size: 16, n_embd: 8, n_layer: 1, n_head: 2, n_positions: 8 };
+ * using model = newModel(device, config, { random: new RandomSource(1), model: Decoder });
+ * console.log([...model.namedParameters().keys()]);
+ * ```
+ *
+ * @category Models
  */
 export function newModel<Model extends PretrainedModel = PretrainedModel>(
   device: Device,

@@ -19,7 +19,11 @@ import type { ProcessGroupMesh } from "../distributed/mesh.ts";
 import type { PretrainedModel } from "./pretrained_model.ts";
 import { SplitPlan } from "./splitting/split_plan.ts";
 
-/** Options of {@linkcode parallelize}. */
+/**
+ * Options of {@linkcode parallelize}.
+ *
+ * @category Models
+ */
 export interface ParallelizeOptions {
   /** The axis of the mesh over which layers are split. Default: 0. */
   readonly axis?: number;
@@ -38,6 +42,34 @@ export interface ParallelizeOptions {
  * @throws {TypeError} if the model is split already, its layers were replaced, its class does not define `planSplit()`, or
  *   `gatherLogits` is false for a classifier; nothing was changed.
  * @throws {RangeError} if there are too few heads or features for the ranks; nothing was changed.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   Decoder,
+ *   DistributedAdaFactor,
+ *   launch,
+ *   newModel,
+ *   parallelize,
+ *   ProcessGroupMesh,
+ *   RandomSource,
+ *   requestDevice,
+ * } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * await using world = await launch({ rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 });
+ * const mesh = ProcessGroupMesh.over(world, 1, 1); // tensor parallel x data parallel
+ * const config = { model_type: "gpt2", vocab_size: 16, n_embd: 8, n_layer: 1, n_head: 2, n_positions: 8 };
+ * using model = newModel(device, config, { random: new RandomSource(1), model: Decoder });
+ * await parallelize(model, mesh);
+ * using optim = new DistributedAdaFactor(model.parameters());
+ * optim.setupDistributed({
+ *   tensorParallelGroup: await mesh.getGroupAlongAxis(0),
+ *   dataParallelGroup: await mesh.getGroupAlongAxis(1),
+ * });
+ * ```
+ *
+ * @category Models
  */
 export async function parallelize(
   model: PretrainedModel<never>,

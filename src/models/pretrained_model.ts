@@ -8,7 +8,11 @@ import type { CheckpointNames } from "./config/checkpoint_names.ts";
 import type { ModelConfig } from "./config/model_config.ts";
 import type { SplitPlan } from "./splitting/split_plan.ts";
 
-/** The config of a model and the names of its parameters in files. */
+/**
+ * The config of a model and the names of its parameters in files.
+ *
+ * @category Models
+ */
 export interface CheckpointForm {
   /** Its config.json. */
   readonly config: ModelConfig;
@@ -16,13 +20,21 @@ export interface CheckpointForm {
   readonly names: CheckpointNames;
 }
 
-/** How `parallelize()` splits a model. */
+/**
+ * How `parallelize()` splits a model.
+ *
+ * @category Models
+ */
 export interface PlanSplitOptions {
   /** Whether forward returns the logits of the whole vocabulary on every rank; if not, this rank's part of them. */
   readonly gatherLogits: boolean;
 }
 
-/** A model that can be loaded from and saved to files of transformers. */
+/**
+ * A model that can be loaded from and saved to files of transformers.
+ *
+ * @category Models
+ */
 export abstract class PretrainedModel<Input = never> extends Module<Input> {
   /** Its config and the names of its parameters in files. */
   readonly form: CheckpointForm;

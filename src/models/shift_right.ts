@@ -6,7 +6,11 @@ import { indicesOf } from "../ops/embedding.ts";
 import { formatShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
-/** Special tokens for shifting labels. */
+/**
+ * Special tokens for shifting labels.
+ *
+ * @category Models
+ */
 export interface ShiftTokens {
   /** The token that begins every text. */
   readonly start: number;

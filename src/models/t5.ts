@@ -30,7 +30,11 @@ import { planBlocks } from "./splitting/split_blocks.ts";
 import type { SplitPlan } from "./splitting/split_plan.ts";
 import { planVocabulary } from "./splitting/split_vocabulary.ts";
 
-/** The configuration of a T5 model. */
+/**
+ * The configuration of a T5 model.
+ *
+ * @category Models
+ */
 export interface T5Description {
   /** V */
   readonly numTokens: number;
@@ -50,7 +54,11 @@ export interface T5Description {
   readonly tokenDeviation: number;
 }
 
-/** The configuration of a stack of blocks. */
+/**
+ * The configuration of a stack of blocks.
+ *
+ * @category Models
+ */
 export interface T5StackDescription {
   /** Number of blocks. */
   readonly numBlocks: number;
@@ -62,7 +70,11 @@ export interface T5StackDescription {
   readonly dropout: number;
 }
 
-/** Input of a {@linkcode T5}. */
+/**
+ * Input of a {@linkcode T5}.
+ *
+ * @category Models
+ */
 export interface T5Input {
   /** [B, S]: the encoder's input. */
   readonly tokens: Tensor<"u32">;
@@ -76,7 +88,34 @@ export interface T5Input {
   readonly dropout?: DropoutMasks | undefined;
 }
 
-/** An encoder-decoder language model: predicts one text from another. */
+/**
+ * An encoder-decoder language model: predicts one text from another.
+ *
+ * @example
+ * ```ts
+ * import { newModel, RandomSource, requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { T5 } from "@meshfactor/adafactor/models";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * const config = {
+ *   model_type: "t5",
+ *   vocab_size: 16,
+ *   d_model: 8,
+ *   d_kv: 4,
+ *   d_ff: 16,
+ *   num_layers: 1,
+ *   num_heads: 2,
+ *   decoder_start_token_id: 0,
+ * };
+ * using model = newModel(device, config, { random: new RandomSource(1), model: T5 });
+ * using tokens = Tensor.from(device, [3, 5, 2, 7], { shape: [1, 4], dtype: "u32" });
+ * using labels = Tensor.from(device, [4, 1], { shape: [1, 2], dtype: "u32" });
+ * using logits = await model.forward({ tokens, targets: model.targetsFor(labels) });
+ * console.log(logits.shape); // [1, 2, 16]
+ * ```
+ *
+ * @category Models
+ */
 export class T5 extends PretrainedModel<T5Input> {
   /** Token embeddings of both texts: [B, T] -> [B, T, D] */
   tokens: Module<Tensor<"u32">>;
@@ -165,7 +204,11 @@ export class T5 extends PretrainedModel<T5Input> {
   }
 }
 
-/** Input of a {@linkcode T5Stack}. */
+/**
+ * Input of a {@linkcode T5Stack}.
+ *
+ * @category Models
+ */
 export interface T5StackInput {
   /** [B, T, D] */
   readonly x: Tensor;
@@ -180,7 +223,11 @@ export interface T5StackInput {
   readonly dropout?: DropoutMasks | undefined;
 }
 
-/** Blocks that share one relative position bias, and a norm. */
+/**
+ * Blocks that share one relative position bias, and a norm.
+ *
+ * @category Models
+ */
 export class T5Stack extends Module<T5StackInput> {
   /** The bias that all blocks add to scores. */
   readonly relativeBias: RelativeBias;
@@ -215,7 +262,11 @@ export class T5Stack extends Module<T5StackInput> {
   }
 }
 
-/** A relative position bias: a number for every bucket of offsets and every head. */
+/**
+ * A relative position bias: a number for every bucket of offsets and every head.
+ *
+ * @category Models
+ */
 export class RelativeBias extends Module<number> {
   /** [buckets, H] */
   weight: Parameter;

@@ -26,7 +26,11 @@ import { type CheckpointForm, type PlanSplitOptions, PretrainedModel } from "./p
 import { planBlocks } from "./splitting/split_blocks.ts";
 import { requireGatheredLogits, type SplitPlan } from "./splitting/split_plan.ts";
 
-/** The configuration of a ViT model. */
+/**
+ * The configuration of a ViT model.
+ *
+ * @category Models
+ */
 export interface VitDescription {
   /** C: such as 3 for red, green and blue. */
   readonly numChannels: number;
@@ -48,7 +52,11 @@ export interface VitDescription {
   readonly dropout: number;
 }
 
-/** Input of a {@linkcode VitClassifier}. */
+/**
+ * Input of a {@linkcode VitClassifier}.
+ *
+ * @category Models
+ */
 export interface VitInput {
   /** [B, C, height, width] */
   readonly pixels: FloatTensor;
@@ -56,7 +64,33 @@ export interface VitInput {
   readonly dropout?: DropoutMasks | undefined;
 }
 
-/** Classifies images. */
+/**
+ * Classifies images.
+ *
+ * @example
+ * ```ts
+ * import { newModel, RandomSource, requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { VitClassifier } from "@meshfactor/adafactor/models";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * const config = {
+ *   model_type: "vit",
+ *   hidden_size: 8,
+ *   num_hidden_layers: 1,
+ *   num_attention_heads: 2,
+ *   intermediate_size: 16,
+ *   image_size: 4,
+ *   patch_size: 2,
+ *   num_labels: 3,
+ * };
+ * using model = newModel(device, config, { random: new RandomSource(1), model: VitClassifier });
+ * using pixels = Tensor.from(device, new Float32Array(3 * 4 * 4), { shape: [1, 3, 4, 4] });
+ * using logits = await model.forward({ pixels });
+ * console.log(logits.shape); // [1, 3]
+ * ```
+ *
+ * @category Models
+ */
 export class VitClassifier extends PretrainedModel<VitInput> {
   /** Its configuration. */
   readonly description: VitDescription;
@@ -110,7 +144,11 @@ export class VitClassifier extends PretrainedModel<VitInput> {
   }
 }
 
-/** Turns images into sequences. */
+/**
+ * Turns images into sequences.
+ *
+ * @category Models
+ */
 export class VitEmbeddings extends Module<FloatTensor> {
   readonly #description: VitDescription;
   /** The class token [1, 1, D] */
@@ -157,7 +195,11 @@ export class VitEmbeddings extends Module<FloatTensor> {
   }
 }
 
-/** The linear layer of patches, stored as the kernel of a convolution. */
+/**
+ * The linear layer of patches, stored as the kernel of a convolution.
+ *
+ * @category Models
+ */
 export class PatchKernel extends Module<FloatTensor> {
   /** [D, C, p, q] */
   readonly weight: Parameter;

@@ -11,7 +11,11 @@ import { dropout } from "../ops/dropout.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { philox } from "./philox.ts";
 
-/** Determines all masks of a forward pass: the same values give the same masks. */
+/**
+ * Determines all masks of a forward pass: the same values give the same masks.
+ *
+ * @category Layers
+ */
 export interface DropoutMasks {
   /** An integer from 0 to 2^32 - 1. */
   readonly seed: number;

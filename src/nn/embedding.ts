@@ -12,7 +12,11 @@ import { normalValues } from "./initial_values.ts";
 import { Module } from "./module.ts";
 import type { RandomSource } from "./philox.ts";
 
-/** Sizes and initial values of an embedding. */
+/**
+ * Sizes and initial values of an embedding.
+ *
+ * @category Layers
+ */
 export interface EmbeddingOptions {
   /** V: indices are less than this. */
   readonly numEmbeddings: number;
@@ -34,13 +38,32 @@ export interface EmbeddingParameters {
   readonly paddingIndex?: number | undefined;
 }
 
-/** A layer that looks indices up in a table, whole or split over ranks. */
+/**
+ * A layer that looks indices up in a table, whole or split over ranks.
+ *
+ * @category Layers
+ */
 export type TableLayer = Module<Tensor<"u32">> & {
   /** [V, D], or this rank's part of it. */
   readonly weight: Parameter;
 };
 
-/** Looks up a row of a table for every index. */
+/**
+ * Looks up a row of a table for every index.
+ *
+ * @example
+ * ```ts
+ * import { Embedding, RandomSource, requestDevice, Tensor } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using layer = new Embedding(device, { numEmbeddings: 10, embeddingDim: 4, random: new RandomSource(1) });
+ * using tokens = Tensor.from(device, [3, 5], { shape: [1, 2], dtype: "u32" });
+ * using y = await layer.forward(tokens);
+ * console.log(y.shape); // [1, 2, 4]
+ * ```
+ *
+ * @category Layers
+ */
 export class Embedding extends Module<Tensor<"u32">> {
   /** [V, D]. */
   readonly weight: Parameter;

@@ -5,7 +5,11 @@ import type { Parameter } from "../tensor/parameter.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 
-/** Parameters of a {@linkcode LayerNorm}. */
+/**
+ * Parameters of a {@linkcode LayerNorm}.
+ *
+ * @category Layers
+ */
 export interface LayerNormParameters {
   /** [C] */
   readonly weight: Parameter;
@@ -15,7 +19,24 @@ export interface LayerNormParameters {
   readonly eps: number;
 }
 
-/** Centres and scales every row. */
+/**
+ * Centres and scales every row.
+ *
+ * @example
+ * ```ts
+ * import { LayerNorm, Parameter, requestDevice, Tensor } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * const weight = new Parameter(device, [1, 1, 1, 1], { shape: [4] });
+ * const bias = new Parameter(device, [0, 0, 0, 0], { shape: [4] });
+ * using layer = new LayerNorm({ weight, bias, eps: 1e-5 });
+ * using x = Tensor.from(device, [1, 2, 3, 4], { shape: [1, 4] });
+ * using y = await layer.forward(x);
+ * console.log(await y.data());
+ * ```
+ *
+ * @category Layers
+ */
 export class LayerNorm extends Module<FloatTensor> {
   /** [C] */
   readonly weight: Parameter;

@@ -11,7 +11,22 @@ import {
 } from "./linear_parameters.ts";
 import { Module } from "./module.ts";
 
-/** An affine map of the last dim. */
+/**
+ * An affine map of the last dim.
+ *
+ * @example
+ * ```ts
+ * import { Linear, RandomSource, requestDevice, Tensor } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using layer = new Linear(device, { inFeatures: 4, outFeatures: 2, random: new RandomSource(1) });
+ * using x = Tensor.from(device, [1, 2, 3, 4], { shape: [1, 4] });
+ * using y = await layer.forward(x);
+ * console.log(y.shape); // [1, 2]
+ * ```
+ *
+ * @category Layers
+ */
 export class Linear extends Module<FloatTensor> {
   /** W [O, I]. */
   readonly weight: Parameter;

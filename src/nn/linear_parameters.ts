@@ -9,7 +9,11 @@ import { uniformValues } from "./initial_values.ts";
 import type { RandomSource } from "./philox.ts";
 import { shardOf } from "./shard_of.ts";
 
-/** Sizes and initial values of a linear layer. */
+/**
+ * Sizes and initial values of a linear layer.
+ *
+ * @category Layers
+ */
 export interface LinearOptions {
   /** Length of the last dim of the input, at least 1. */
   readonly inFeatures: number;

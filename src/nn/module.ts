@@ -11,7 +11,29 @@
 import { Parameter } from "../tensor/parameter.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 
-/** Parameters and the computation that uses them. Disposing it releases the parameters. */
+/**
+ * Parameters and the computation that uses them. Disposing it releases the parameters.
+ *
+ * @example
+ * ```ts
+ * import { gelu, Linear, Module, RandomSource, requestDevice, Tensor } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * const random = new RandomSource(1);
+ * class Mlp extends Module {
+ *   readonly up = new Linear(device, { inFeatures: 4, outFeatures: 8, random });
+ *   readonly down = new Linear(device, { inFeatures: 8, outFeatures: 4, random });
+ *
+ *   override async forward(x: Tensor): Promise<Tensor> {
+ *     return await this.down.forward(gelu(await this.up.forward(x)));
+ *   }
+ * }
+ * using mlp = new Mlp();
+ * console.log([...mlp.namedParameters().keys()]); // up.weight, up.bias, down.weight, down.bias
+ * ```
+ *
+ * @category Layers
+ */
 export abstract class Module<Input = Tensor> implements Disposable {
   /** Computes the output; a promise, as parallel layers communicate. */
   abstract forward(input: Input): Promise<Tensor>;
@@ -49,7 +71,11 @@ export abstract class Module<Input = Tensor> implements Disposable {
   }
 }
 
-/** A layer that maps rows to rows, whole or split over ranks. */
+/**
+ * A layer that maps rows to rows, whole or split over ranks.
+ *
+ * @category Layers
+ */
 export type Layer = Module<FloatTensor>;
 
 interface Walk {

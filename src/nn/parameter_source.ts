@@ -9,10 +9,18 @@ import { elementCount } from "../tensor/shape.ts";
 import { normalValues } from "./initial_values.ts";
 import type { RandomSource } from "./philox.ts";
 
-/** Initial values of a parameter: all equal, or normally distributed around 0 with a standard deviation. */
+/**
+ * Initial values of a parameter: all equal, or normally distributed around 0 with a standard deviation.
+ *
+ * @category Layers
+ */
 export type InitialValues = { readonly every: number } | { readonly deviation: number };
 
-/** The properties of a parameter that a model requests. */
+/**
+ * The properties of a parameter that a model requests.
+ *
+ * @category Layers
+ */
 export interface WantedParameter {
   /** Shape of the whole parameter. */
   readonly shape: readonly number[];
@@ -20,7 +28,11 @@ export interface WantedParameter {
   readonly initial: InitialValues;
 }
 
-/** Provides a model's parameters, which the model then owns. */
+/**
+ * Provides a model's parameters, which the model then owns.
+ *
+ * @category Layers
+ */
 export interface ParameterSource {
   /** The device that the parameters are on. */
   readonly device: Device;
@@ -28,7 +40,11 @@ export interface ParameterSource {
   parameter(path: string, wanted: WantedParameter): Parameter;
 }
 
-/** Options of {@linkcode InitialParameters}. */
+/**
+ * Options of {@linkcode InitialParameters}.
+ *
+ * @category Layers
+ */
 export interface InitialParametersOptions {
   /** Source of the initial values: takes one stream for each parameter, in the order of requests. */
   readonly random: RandomSource;

@@ -4,7 +4,20 @@
 // Philox4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011), as in PyTorch
 // on GPUs: key (seed, stream), counter (i / 4, 0, 0, 0), four words per block.
 
-/** Makes independent streams, one per parameter: the same order of requests gives the same values. */
+/**
+ * Makes independent streams, one per parameter: the same order of requests gives the same values.
+ *
+ * @example
+ * ```ts
+ * import { RandomSource } from "@meshfactor/adafactor";
+ *
+ * const random = new RandomSource(1);
+ * const stream = random.stream();
+ * console.log(stream.uniform(0), stream.normal(1000));
+ * ```
+ *
+ * @category Layers
+ */
 export class RandomSource {
   readonly #seed: number;
   #numStreams = 0;
@@ -23,7 +36,11 @@ export class RandomSource {
   }
 }
 
-/** An endless sequence of random numbers with random access. */
+/**
+ * An endless sequence of random numbers with random access.
+ *
+ * @category Layers
+ */
 export class RandomStream {
   readonly #key: readonly [number, number];
   readonly #block: Uint32Array = new Uint32Array(4);

@@ -5,7 +5,11 @@ import type { Parameter } from "../tensor/parameter.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 
-/** Parameters of an {@linkcode RmsNorm}. */
+/**
+ * Parameters of an {@linkcode RmsNorm}.
+ *
+ * @category Layers
+ */
 export interface RmsNormParameters {
   /** [C] */
   readonly weight: Parameter;
@@ -13,7 +17,23 @@ export interface RmsNormParameters {
   readonly eps: number;
 }
 
-/** Scales every row. */
+/**
+ * Scales every row.
+ *
+ * @example
+ * ```ts
+ * import { Parameter, requestDevice, RmsNorm, Tensor } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * const weight = new Parameter(device, [1, 1, 1, 1], { shape: [4] });
+ * using layer = new RmsNorm({ weight, eps: 1e-6 });
+ * using x = Tensor.from(device, [1, 2, 3, 4], { shape: [1, 4] });
+ * using y = await layer.forward(x);
+ * console.log(await y.data());
+ * ```
+ *
+ * @category Layers
+ */
 export class RmsNorm extends Module<FloatTensor> {
   /** [C] */
   readonly weight: Parameter;

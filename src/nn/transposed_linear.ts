@@ -9,7 +9,11 @@ import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import type { LinearParameters } from "./linear_parameters.ts";
 import { Module } from "./module.ts";
 
-/** An affine map of the last dim whose weight is [in, out]. */
+/**
+ * An affine map of the last dim whose weight is [in, out].
+ *
+ * @category Layers
+ */
 export class TransposedLinear extends Module<FloatTensor> {
   /** W [I, O]. */
   readonly weight: Parameter;

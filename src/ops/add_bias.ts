@@ -8,6 +8,19 @@ import { checkSameDevice, inF32 } from "./operands.ts";
  * Adds `bias` [C] to every row of `x` [..., C].
  *
  * @throws {RangeError} if the length of `bias` is not that of the last dim of `x`.
+ *
+ * @example
+ * ```ts
+ * import { addBias, requestDevice, Tensor } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using x = Tensor.from(device, [1, 2, 3, 4, 5, 6], { shape: [2, 3] });
+ * using bias = Tensor.from(device, [10, 20, 30]);
+ * using y = addBias(x, bias);
+ * console.log(await y.data()); // 11, 22, 33, 14, 25, 36
+ * ```
+ *
+ * @category Ops
  */
 export function addBias(x: FloatTensor, bias: FloatTensor): Tensor {
   checkSameDevice("addBias", x, bias);

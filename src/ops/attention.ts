@@ -16,7 +16,11 @@ import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { type DropoutMask, maskParameters } from "./dropout.ts";
 import { checkSameDevice, inF32 } from "./operands.ts";
 
-/** Options of {@linkcode attention}. Positions of queries and of keys both count from 0. */
+/**
+ * Options of {@linkcode attention}. Positions of queries and of keys both count from 0.
+ *
+ * @category Ops
+ */
 export interface AttentionOptions {
   /** Which keys a query attends to: all, or those at its own position and before. */
   readonly visible: "all" | "causal";
@@ -35,7 +39,11 @@ export interface AttentionOptions {
   readonly dropout?: AttentionDropout | undefined;
 }
 
-/** Which weights are dropped, by their indices among the batches and heads of all ranks. */
+/**
+ * Which weights are dropped, by their indices among the batches and heads of all ranks.
+ *
+ * @category Ops
+ */
 export interface AttentionDropout extends DropoutMask {
   /** Index of the first batch here. Default: 0. */
   readonly firstBatch?: number;
@@ -51,6 +59,23 @@ export interface AttentionDropout extends DropoutMask {
  * @throws {RangeError} if the shapes do not fit, H is no multiple of Hkv, a head is wider than 256, `window` is given without causal
  *   or is no integer from 1, or the dropout is invalid.
  * @throws {TypeError} if the operands are on different devices.
+ *
+ * @example
+ * ```ts
+ * import { requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { attention } from "@meshfactor/adafactor/nn";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * // 1 batch, 3 positions, 2 heads of 2 features
+ * const values = Float32Array.from({ length: 12 }, (_, k) => Math.sin(k));
+ * using q = Tensor.from(device, values, { shape: [1, 3, 2, 2] });
+ * using k = Tensor.from(device, values, { shape: [1, 3, 2, 2] });
+ * using v = Tensor.from(device, values, { shape: [1, 3, 2, 2] });
+ * using y = attention(q, k, v, { visible: "causal" });
+ * console.log(y.shape); // [1, 3, 2, 2]
+ * ```
+ *
+ * @category Ops
  */
 export function attention(
   q: FloatTensor,

@@ -9,6 +9,20 @@ import { checkSameDevice, inF32 } from "./operands.ts";
  * Matrix products of `a` [..., M, K] and `b` [..., K, N], one for each index of the leading dims: [..., M, N].
  *
  * @throws {RangeError} if the shapes do not fit.
+ *
+ * @example
+ * ```ts
+ * import { requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { batchedMatmul } from "@meshfactor/adafactor/nn";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using a = Tensor.from(device, [1, 2, 3, 4], { shape: [2, 1, 2] });
+ * using b = Tensor.from(device, [1, 10, 1, 100], { shape: [2, 2, 1] });
+ * using y = batchedMatmul(a, b);
+ * console.log(await y.data()); // 21, 403
+ * ```
+ *
+ * @category Ops
  */
 export function batchedMatmul(a: FloatTensor, b: FloatTensor): Tensor {
   checkSameDevice("batchedMatmul", a, b);

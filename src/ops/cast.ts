@@ -9,6 +9,19 @@ import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
  * Stores `x` as f32, f16 or bf16.
  *
  * @throws {TypeError} if either type is another one.
+ *
+ * @example
+ * ```ts
+ * import { requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { cast } from "@meshfactor/adafactor/nn";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using x = Tensor.from(device, [1, 1 / 3]);
+ * using y = cast(x, "bf16");
+ * console.log(y.dtype, await y.data()); // bf16, 1 and 0.333984375
+ * ```
+ *
+ * @category Ops
  */
 export function cast<F extends FloatType>(x: FloatTensor, dtype: F): Tensor<F> {
   if (!isFloatType(dtype) || !isFloatType(x.dtype)) {

@@ -12,10 +12,18 @@ import { scaled } from "./scale.ts";
 import { scaledBy } from "./scale_by.ts";
 import { total } from "./sum.ts";
 
-/** The target of ignored rows (padding, prompts): PyTorch's -100 does not fit u32, so it is the largest u32. */
+/**
+ * The target of ignored rows (padding, prompts): PyTorch's -100 does not fit u32, so it is the largest u32.
+ *
+ * @category Ops
+ */
 export const IGNORE_INDEX = 0xffffffff;
 
-/** Options of {@linkcode crossEntropy}. */
+/**
+ * Options of {@linkcode crossEntropy}.
+ *
+ * @category Ops
+ */
 export interface CrossEntropyOptions {
   /** Rows with this target are ignored: {@linkcode IGNORE_INDEX}, or any class. Default: all rows are counted. */
   readonly ignored?: number;
@@ -27,6 +35,20 @@ export interface CrossEntropyOptions {
  * mean of nothing, and all gradients are 0, so that such a batch does no harm; PyTorch gives the same.
  *
  * @throws {RangeError} if the shapes do not fit, a target is neither ignored nor under C, or there are no rows.
+ *
+ * @example
+ * ```ts
+ * import { crossEntropy, IGNORE_INDEX, requestDevice, Tensor } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using logits = Tensor.from(device, [2, 0, 0, 1, 5, 5], { shape: [3, 2], requiresGrad: true });
+ * using targets = Tensor.from(device, [0, 1, IGNORE_INDEX], { dtype: "u32" });
+ * using loss = crossEntropy(logits, targets, { ignored: IGNORE_INDEX });
+ * await loss.backward();
+ * console.log(await logits.grad?.data()); // 0 in the last row
+ * ```
+ *
+ * @category Ops
  */
 export function crossEntropy(
   logits: FloatTensor,

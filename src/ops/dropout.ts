@@ -6,7 +6,11 @@
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { inF32 } from "./operands.ts";
 
-/** A mask: which elements are dropped. */
+/**
+ * A mask: which elements are dropped.
+ *
+ * @category Ops
+ */
 export interface DropoutMask {
   /** p: the probability that an element is dropped, from 0 up to but not including 1. */
   readonly probability: number;
@@ -14,7 +18,11 @@ export interface DropoutMask {
   readonly key: readonly [number, number];
 }
 
-/** Options of {@linkcode dropout}. */
+/**
+ * Options of {@linkcode dropout}.
+ *
+ * @category Ops
+ */
 export interface DropoutOptions extends DropoutMask {
   /** Index of the first element, if `x` is a part of a tensor that is split over ranks. Default: 0. */
   readonly firstIndex?: number;
@@ -22,7 +30,23 @@ export interface DropoutOptions extends DropoutMask {
   readonly rowLength?: number | undefined;
 }
 
-/** Sets random elements to 0 and scales the others up. @throws {RangeError} if the probability or the key is invalid */
+/**
+ * Sets random elements to 0 and scales the others up.
+ *
+ * @throws {RangeError} if the probability or the key is invalid
+ *
+ * @example
+ * ```ts
+ * import { dropout, requestDevice, Tensor } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using x = Tensor.from(device, [1, 1, 1, 1]);
+ * using y = dropout(x, { probability: 0.5, key: [1, 3] });
+ * console.log(await y.data()); // 2, 0, 2, 0
+ * ```
+ *
+ * @category Ops
+ */
 export function dropout(x: FloatTensor, options: DropoutOptions): Tensor {
   const words = maskParameters("dropout", options);
   const thinned = (from: FloatTensor) => thin(from, { ...options, ...words });

@@ -8,7 +8,11 @@ import { formatShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { checkSameDevice } from "./operands.ts";
 
-/** Options of {@linkcode embedding}. */
+/**
+ * Options of {@linkcode embedding}.
+ *
+ * @category Ops
+ */
 export interface EmbeddingLookup {
   /** A row that gets no gradient: that of the padding token. Default: none. */
   readonly paddingIndex?: number | undefined;
@@ -21,6 +25,20 @@ export const NO_ROW = 0xffffffff;
  * Looks up rows of `table` [V, D] by `indices` [...]: [..., D].
  *
  * @throws {RangeError} if `table` is no matrix, or an index is not under V.
+ *
+ * @example
+ * ```ts
+ * import { requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { embedding } from "@meshfactor/adafactor/nn";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using table = Tensor.from(device, [0, 1, 10, 11, 20, 21], { shape: [3, 2] });
+ * using indices = Tensor.from(device, [2, 0], { dtype: "u32" });
+ * using y = embedding(table, indices);
+ * console.log(await y.data()); // 20, 21, 0, 1
+ * ```
+ *
+ * @category Ops
  */
 export function embedding(
   table: FloatTensor,

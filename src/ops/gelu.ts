@@ -5,7 +5,21 @@
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { inF32 } from "./operands.ts";
 
-/** Gaussian error linear unit, elementwise. */
+/**
+ * Gaussian error linear unit, elementwise.
+ *
+ * @example
+ * ```ts
+ * import { gelu, requestDevice, Tensor } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using x = Tensor.from(device, [-1, 0, 2]);
+ * using y = gelu(x);
+ * console.log(await y.data()); // -0.16, 0, 1.95
+ * ```
+ *
+ * @category Ops
+ */
 export function gelu(x: FloatTensor): Tensor {
   const y = Tensor.empty(x.device, x.shape);
   inF32([x], (x) => {

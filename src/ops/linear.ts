@@ -13,6 +13,20 @@ import { checkSameDevice, inF32 } from "./operands.ts";
  * Affine map of the last dim: `x` [..., I], `weight` [O, I], `bias` [O] -> [..., O].
  *
  * @throws {RangeError} if the shapes do not fit.
+ *
+ * @example
+ * ```ts
+ * import { requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { linear } from "@meshfactor/adafactor/nn";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using x = Tensor.from(device, [1, 2], { shape: [1, 2] });
+ * using weight = Tensor.from(device, [1, 0, 0, 1, 1, 1], { shape: [3, 2] });
+ * using y = linear(x, weight);
+ * console.log(await y.data()); // 1, 2, 3
+ * ```
+ *
+ * @category Ops
  */
 export function linear(x: FloatTensor, weight: FloatTensor, bias?: FloatTensor): Tensor {
   return linearForward(x, weight, bias).computedBy({

@@ -12,6 +12,19 @@ import { checkSameDevice, inF32 } from "./operands.ts";
  * Matrix product of `a` [..., K] and `b` [K, N], plus `bias` [N] if it is given: [..., N].
  *
  * @throws {RangeError} if the shapes do not fit.
+ *
+ * @example
+ * ```ts
+ * import { matmul, requestDevice, Tensor } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using a = Tensor.from(device, [1, 2, 3, 4], { shape: [2, 2] });
+ * using b = Tensor.from(device, [1, 10], { shape: [2, 1] });
+ * using y = matmul(a, b);
+ * console.log(await y.data()); // 21, 43
+ * ```
+ *
+ * @category Ops
  */
 export function matmul(a: FloatTensor, b: FloatTensor, bias?: FloatTensor): Tensor {
   return matmulForward(a, b, bias).computedBy({

@@ -11,7 +11,11 @@ import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { columnSums } from "./add_bias.ts";
 import { checkSameDevice, inF32 } from "./operands.ts";
 
-/** Operands of {@linkcode layerNorm}. */
+/**
+ * Operands of {@linkcode layerNorm}.
+ *
+ * @category Ops
+ */
 export interface LayerNormOptions {
   /** [C] */
   readonly weight: FloatTensor;
@@ -21,7 +25,11 @@ export interface LayerNormOptions {
   readonly eps: number;
 }
 
-/** Operands of {@linkcode rmsNorm}. */
+/**
+ * Operands of {@linkcode rmsNorm}.
+ *
+ * @category Ops
+ */
 export interface RmsNormOptions {
   /** [C] */
   readonly weight: FloatTensor;
@@ -29,7 +37,26 @@ export interface RmsNormOptions {
   readonly eps: number;
 }
 
-/** Layer norm of the last dim of `x` [..., C]. @throws {RangeError} if the shapes do not fit, or eps is not above 0 */
+/**
+ * Layer norm of the last dim of `x` [..., C].
+ *
+ * @throws {RangeError} if the shapes do not fit, or eps is not above 0
+ *
+ * @example
+ * ```ts
+ * import { requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { layerNorm } from "@meshfactor/adafactor/nn";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using x = Tensor.from(device, [1, 3], { shape: [1, 2] });
+ * using weight = Tensor.from(device, [1, 1]);
+ * using bias = Tensor.from(device, [0, 0]);
+ * using y = layerNorm(x, { weight, bias, eps: 1e-5 });
+ * console.log(await y.data()); // -1, 1
+ * ```
+ *
+ * @category Ops
+ */
 export function layerNorm(x: FloatTensor, { weight, bias, eps }: LayerNormOptions): Tensor {
   checkOperands("layerNorm", x, { vectors: [weight, bias], eps });
   const { y, moments } = normalize(x, { weight, bias, eps });
@@ -45,7 +72,25 @@ export function layerNorm(x: FloatTensor, { weight, bias, eps }: LayerNormOption
   });
 }
 
-/** RMS norm of the last dim of `x` [..., C]. @throws {RangeError} if the shapes do not fit, or eps is not above 0 */
+/**
+ * RMS norm of the last dim of `x` [..., C].
+ *
+ * @throws {RangeError} if the shapes do not fit, or eps is not above 0
+ *
+ * @example
+ * ```ts
+ * import { requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { rmsNorm } from "@meshfactor/adafactor/nn";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using x = Tensor.from(device, [3, 4], { shape: [1, 2] });
+ * using weight = Tensor.from(device, [1, 1]);
+ * using y = rmsNorm(x, { weight, eps: 1e-6 });
+ * console.log(await y.data()); // 0.85, 1.13
+ * ```
+ *
+ * @category Ops
+ */
 export function rmsNorm(x: FloatTensor, { weight, eps }: RmsNormOptions): Tensor {
   checkOperands("rmsNorm", x, { vectors: [weight], eps });
   const { y, moments } = normalize(x, { weight, bias: undefined, eps });

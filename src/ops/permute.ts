@@ -8,6 +8,19 @@ import { inF32 } from "./operands.ts";
  * Reorders the dims of `x` (at most 4): dim k of the result is dim `order[k]` of `x`.
  *
  * @throws {RangeError} if `order` does not name every dim once, or there are more than 4.
+ *
+ * @example
+ * ```ts
+ * import { requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { permute } from "@meshfactor/adafactor/nn";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using x = Tensor.from(device, [1, 2, 3, 4, 5, 6], { shape: [2, 3] });
+ * using y = permute(x, [1, 0]);
+ * console.log(await y.data()); // 1, 4, 2, 5, 3, 6
+ * ```
+ *
+ * @category Ops
  */
 export function permute(x: FloatTensor, order: readonly number[]): Tensor {
   const dims = x.shape.map((_, dim) => dim);

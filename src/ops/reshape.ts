@@ -6,7 +6,24 @@ import type { DType } from "../tensor/dtype.ts";
 import { checkShape, elementCount, formatShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** The same elements with another shape. @throws {RangeError} if the shape has another number of elements. */
+/**
+ * The same elements with another shape.
+ *
+ * @throws {RangeError} if the shape has another number of elements.
+ *
+ * @example
+ * ```ts
+ * import { requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { reshape } from "@meshfactor/adafactor/nn";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using x = Tensor.from(device, [1, 2, 3, 4, 5, 6], { shape: [2, 3] });
+ * using y = reshape(x, [3, 2]);
+ * console.log(y.shape); // [3, 2]
+ * ```
+ *
+ * @category Ops
+ */
 export function reshape<D extends DType>(x: Tensor<D>, shape: readonly number[]): Tensor<D> {
   checkShape(shape);
   if (elementCount(shape) !== x.length) {

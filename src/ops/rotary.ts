@@ -10,7 +10,11 @@ import { formatShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { inF32 } from "./operands.ts";
 
-/** Cosines and sines of every position; shared by all layers of a model. */
+/**
+ * Cosines and sines of every position; shared by all layers of a model.
+ *
+ * @category Ops
+ */
 export class RotaryAngles implements Disposable {
   /** [T, R / 2] */
   readonly cos: Tensor;
@@ -50,7 +54,11 @@ export class RotaryAngles implements Disposable {
   }
 }
 
-/** Options of {@linkcode rotary}. */
+/**
+ * Options of {@linkcode rotary}.
+ *
+ * @category Ops
+ */
 export interface RotaryOptions {
   /** Cosines and sines of the positions. */
   readonly angles: RotaryAngles;
@@ -62,6 +70,20 @@ export interface RotaryOptions {
  * Rotates queries or keys `x` [B, T, H, D] by their positions 0 ... T - 1.
  *
  * @throws {RangeError} if there are more positions than angles, or fewer features than are rotated.
+ *
+ * @example
+ * ```ts
+ * import { requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { rotary, RotaryAngles } from "@meshfactor/adafactor/nn";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using angles = new RotaryAngles(device, { positions: 4, frequencies: [1, 0.1] });
+ * using q = Tensor.from(device, new Float32Array(12).fill(1), { shape: [1, 3, 1, 4] });
+ * using y = rotary(q, { angles });
+ * console.log(y.shape); // [1, 3, 1, 4]
+ * ```
+ *
+ * @category Ops
  */
 export function rotary(x: FloatTensor, { angles, pairs = "halves" }: RotaryOptions): Tensor {
   const [, positions, , dim] = x.shape;

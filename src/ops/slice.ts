@@ -5,7 +5,11 @@ import { formatShape, sameShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { checkSameDevice, inF32 } from "./operands.ts";
 
-/** The part that {@linkcode slice} takes. */
+/**
+ * The part that {@linkcode slice} takes.
+ *
+ * @category Ops
+ */
 export interface SliceRange {
   /** The dim, from 0. */
   readonly dim: number;
@@ -15,7 +19,24 @@ export interface SliceRange {
   readonly end: number;
 }
 
-/** Indices `begin` to `end` of one dim of `x`. @throws {RangeError} if there are no such indices */
+/**
+ * Indices `begin` to `end` of one dim of `x`.
+ *
+ * @throws {RangeError} if there are no such indices
+ *
+ * @example
+ * ```ts
+ * import { requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { slice } from "@meshfactor/adafactor/nn";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using x = Tensor.from(device, [1, 2, 3, 4, 5, 6], { shape: [2, 3] });
+ * using y = slice(x, { dim: 1, begin: 1, end: 3 });
+ * console.log(await y.data()); // 2, 3, 5, 6
+ * ```
+ *
+ * @category Ops
+ */
 export function slice(x: FloatTensor, range: SliceRange): Tensor {
   const { dim, begin, end } = range;
   const length = x.shape[dim];
@@ -38,7 +59,25 @@ export function slice(x: FloatTensor, range: SliceRange): Tensor {
   });
 }
 
-/** Joins tensors along `dim`. @throws {RangeError} if they differ in another dim, or there are none */
+/**
+ * Joins tensors along `dim`.
+ *
+ * @throws {RangeError} if they differ in another dim, or there are none
+ *
+ * @example
+ * ```ts
+ * import { requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { concat } from "@meshfactor/adafactor/nn";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using a = Tensor.from(device, [1, 2], { shape: [2, 1] });
+ * using b = Tensor.from(device, [3, 4, 5, 6], { shape: [2, 2] });
+ * using y = concat([a, b], { dim: 1 });
+ * console.log(await y.data()); // 1, 3, 4, 2, 5, 6
+ * ```
+ *
+ * @category Ops
+ */
 export function concat(parts: readonly FloatTensor[], { dim }: { readonly dim: number }): Tensor {
   const [first, ...others] = parts;
   if (first === undefined || first.shape[dim] === undefined) {

@@ -12,6 +12,18 @@ import { inF32 } from "./operands.ts";
  * but -infinity gives NaN.
  *
  * @throws {RangeError} if `x` has no dims.
+ *
+ * @example
+ * ```ts
+ * import { requestDevice, softmax, Tensor } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using x = Tensor.from(device, [0, Math.log(3)], { shape: [1, 2] });
+ * using y = softmax(x);
+ * console.log(await y.data()); // 0.25, 0.75
+ * ```
+ *
+ * @category Ops
  */
 export function softmax(x: FloatTensor): Tensor {
   if (x.shape.length === 0) {

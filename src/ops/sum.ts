@@ -7,7 +7,21 @@ import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { inF32 } from "./operands.ts";
 import { scaledBy } from "./scale_by.ts";
 
-/** Sum of all elements: a tensor of shape []. */
+/**
+ * Sum of all elements: a tensor of shape [].
+ *
+ * @example
+ * ```ts
+ * import { requestDevice, sum, Tensor } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using x = Tensor.from(device, [1, 2, 3]);
+ * using y = sum(x);
+ * console.log(await y.item()); // 6
+ * ```
+ *
+ * @category Ops
+ */
 export function sum(x: FloatTensor): Tensor {
   return total(x).computedBy({ op: "sum", inputs: [x], gradient: (dy) => [sumGradient(x, dy)] });
 }

@@ -26,25 +26,43 @@ import { keepMemory, releaseBelow, topologicalOrder } from "./graph.ts";
 // Only the type: tensor.ts imports this file for `Tensor.backward`.
 import type { FloatTensor, Tensor } from "./tensor.ts";
 
-/** A tensor of any element type. */
+/**
+ * A tensor of any element type.
+ *
+ * @category Tensors
+ */
 export type AnyTensor = Tensor<DType>;
 
-/** dL/dx for every wanted input, at its index; the others may be undefined. */
+/**
+ * dL/dx for every wanted input, at its index; the others may be undefined.
+ *
+ * @category Tensors
+ */
 export type Gradients = readonly (Tensor | undefined)[];
 
 /**
  * Maps dL/dy to dL/dx for the inputs with `wanted[i]`; for others it must do no work. It owns `dy`: it may write into it, or return
  * it or an alias of it as a gradient. The caller owns what it returns.
+ *
+ * @category Tensors
  */
 export type GradientFunction = (
   dy: Tensor,
   wanted: readonly boolean[],
 ) => Gradients | Promise<Gradients>;
 
-/** How a tensor was computed: by an op, or by a part of the graph that backward computes again (recompute.ts). */
+/**
+ * How a tensor was computed: by an op, or by a part of the graph that backward computes again (recompute.ts).
+ *
+ * @category Tensors
+ */
 export type GraphNode = OpNode | RecomputedNode;
 
-/** The node of a tensor that an op computed. */
+/**
+ * The node of a tensor that an op computed.
+ *
+ * @category Tensors
+ */
 export interface OpNode {
   /** Name of the op, for messages. */
   readonly op: string;
@@ -56,7 +74,11 @@ export interface OpNode {
   readonly saved?: readonly AnyTensor[];
 }
 
-/** The node of a tensor that several ops computed, none of whose intermediates was kept. */
+/**
+ * The node of a tensor that several ops computed, none of whose intermediates was kept.
+ *
+ * @category Tensors
+ */
 export interface RecomputedNode {
   /** Name for messages. */
   readonly op: string;
@@ -68,7 +90,11 @@ export interface RecomputedNode {
   readonly saved?: undefined;
 }
 
-/** A recomputed part of the graph, for backward to go through and to release. */
+/**
+ * A recomputed part of the graph, for backward to go through and to release.
+ *
+ * @category Tensors
+ */
 export interface Recomputed {
   /** Replaces the tensor. */
   readonly result: Tensor;
@@ -76,7 +102,11 @@ export interface Recomputed {
   readonly order: readonly AnyTensor[];
 }
 
-/** Receives gradients of leaves while `backward` still computes others. An error that it throws ends `backward`. */
+/**
+ * Receives gradients of leaves while `backward` still computes others. An error that it throws ends `backward`.
+ *
+ * @category Tensors
+ */
 export interface GradientReceiver {
   /** Called once, before anything is computed, with every leaf that will get a gradient. */
   begin(leaves: readonly AnyTensor[]): void;
@@ -109,6 +139,8 @@ export interface GradientReceiver {
  * await backward(loss);
  * console.log(await x.grad?.data()); // 2 x: 2, 4, 6
  * ```
+ *
+ * @category Tensors
  */
 export async function backward(root: FloatTensor, receiver?: GradientReceiver): Promise<void> {
   checkRoot(root);

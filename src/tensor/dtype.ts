@@ -5,7 +5,11 @@
 import { type StorageType, storageTypes, storedWords } from "../device/storage_types.ts";
 import { fromBfloat16, toBfloat16 } from "./bfloat16.ts";
 
-/** The host array that holds the values of elements of each type. */
+/**
+ * The host array that holds the values of elements of each type.
+ *
+ * @category Tensors
+ */
 export interface HostArrays {
   /** Numbers of 24 significant bits. */
   f32: Float32Array<ArrayBuffer>;
@@ -17,16 +21,32 @@ export interface HostArrays {
   u32: Uint32Array<ArrayBuffer>;
 }
 
-/** Element type of a tensor. */
+/**
+ * Element type of a tensor.
+ *
+ * @category Tensors
+ */
 export type DType = keyof HostArrays;
 
-/** Element type of numbers, which can have a gradient. */
+/**
+ * Element type of numbers, which can have a gradient.
+ *
+ * @category Tensors
+ */
 export type FloatType = StorageType;
 
-/** The host array for elements of type `D`. */
+/**
+ * The host array for elements of type `D`.
+ *
+ * @category Tensors
+ */
 export type HostArray<D extends DType> = HostArrays[D];
 
-/** Elements from the host. */
+/**
+ * Elements from the host.
+ *
+ * @category Tensors
+ */
 export type Values = Float32Array | Float16Array | Uint32Array | readonly number[];
 
 /** True if elements of type `dtype` are numbers. */

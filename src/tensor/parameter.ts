@@ -8,7 +8,11 @@ import type { FloatType } from "./dtype.ts";
 import { Memory } from "./memory.ts";
 import { Tensor } from "./tensor.ts";
 
-/** Options of {@linkcode Parameter}: a shape, or a layout where the parameter is split over ranks. */
+/**
+ * Options of {@linkcode Parameter}: a shape, or a layout where the parameter is split over ranks.
+ *
+ * @category Tensors
+ */
 export type ParameterOptions =
   & {
     /** Path in the model; `Module.namedParameters()` sets it. */
@@ -39,7 +43,7 @@ export type ParameterOptions =
  * using device = await requestDevice({ kind: "wasm" });
  * using x = new Parameter(device, [3, -4], { shape: [2], name: "x" });
  * using optim = new Adafactor([x], { lr: 0.1, relativeStep: false, scaleParameter: false });
- * for (let step = 0; step < 50; step++) {
+ * for (let step = 0; step < 100; step++) {
  *   using loss = sum(mul(x, x));
  *   await optim.backward(loss);
  *   await optim.step();
@@ -47,6 +51,8 @@ export type ParameterOptions =
  * }
  * console.log(await x.data()); // near 0
  * ```
+ *
+ * @category Tensors
  */
 export class Parameter extends Tensor<FloatType> {
   /** Path in the model, such as `layers.0.weight`; set by `Module.namedParameters()`. */

@@ -32,6 +32,8 @@ import { numTensorsMade, type Tensor } from "./tensor.ts";
  * await loss.backward(); // computes mul() and gelu() again
  * console.log(await x.grad?.data());
  * ```
+ *
+ * @category Tensors
  */
 export async function recompute(forward: () => Promise<Tensor>): Promise<Tensor> {
   const first = numTensorsMade();

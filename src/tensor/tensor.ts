@@ -11,7 +11,11 @@ import type { DType, FloatType, HostArray, Values } from "./dtype.ts";
 import { Memory } from "./memory.ts";
 import { elementCount, formatShape, sameShape } from "./shape.ts";
 
-/** Options of a tensor made from data. */
+/**
+ * Options of a tensor made from data.
+ *
+ * @category Tensors
+ */
 export interface TensorOptions<D extends DType = "f32"> {
   /** Its dims; their product is the number of values. Default: one dim. */
   readonly shape?: readonly number[];
@@ -32,7 +36,11 @@ export function numTensorsMade(): number {
   return numMade;
 }
 
-/** A tensor of numbers, in any storage. */
+/**
+ * A tensor of numbers, in any storage.
+ *
+ * @category Tensors
+ */
 export type FloatTensor = Tensor<FloatType>;
 
 /**
@@ -48,6 +56,8 @@ export type FloatTensor = Tensor<FloatType>;
  * await loss.backward();
  * console.log(await loss.item(), await x.grad?.data());
  * ```
+ *
+ * @category Tensors
  */
 export class Tensor<D extends DType = "f32"> implements Disposable {
   /** The device that holds its memory. */

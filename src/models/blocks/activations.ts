@@ -5,7 +5,11 @@ import { geluTanh, relu, silu, tanh } from "../../ops/activation.ts";
 import { gelu } from "../../ops/gelu.ts";
 import type { FloatTensor, Tensor } from "../../tensor/tensor.ts";
 
-/** A function of every element. */
+/**
+ * A function of every element.
+ *
+ * @category Models
+ */
 export type Activation = (x: FloatTensor) => Tensor;
 
 const activations = {

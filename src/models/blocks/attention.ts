@@ -18,7 +18,11 @@ import { slice } from "../../ops/slice.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { AttentionDescription } from "./block_description.ts";
 
-/** Input of {@linkcode Attention}. */
+/**
+ * Input of {@linkcode Attention}.
+ *
+ * @category Models
+ */
 export interface AttentionInput {
   /** [B, T, D] */
   readonly x: Tensor;
@@ -34,7 +38,11 @@ export interface AttentionInput {
   readonly dropout?: DropoutMasks | undefined;
 }
 
-/** Multi-head attention with its linear layers. */
+/**
+ * Multi-head attention with its linear layers.
+ *
+ * @category Models
+ */
 export class Attention extends Module<AttentionInput> {
   /** Its configuration. */
   readonly description: AttentionDescription;

@@ -16,7 +16,11 @@ import { Attention, type AttentionInput } from "./attention.ts";
 import type { BlockDescription, NormDescription } from "./block_description.ts";
 import { Mlp } from "./mlp.ts";
 
-/** Input of a {@linkcode Block}. */
+/**
+ * Input of a {@linkcode Block}.
+ *
+ * @category Models
+ */
 export interface BlockInput extends Omit<AttentionInput, "source"> {
   /** An encoder's output [B, S, D] and its mask [B, S], for a block with cross-attention. */
   readonly encoded?: {
@@ -25,7 +29,11 @@ export interface BlockInput extends Omit<AttentionInput, "source"> {
   } | undefined;
 }
 
-/** The configuration of a block. */
+/**
+ * The configuration of a block.
+ *
+ * @category Models
+ */
 export interface BlockOptions extends BlockDescription {
   /** D */
   readonly width: number;
@@ -35,7 +43,11 @@ export interface BlockOptions extends BlockDescription {
   readonly normPlace: "before" | "after";
 }
 
-/** A transformer block: attention and an MLP, each with a residual connection. */
+/**
+ * A transformer block: attention and an MLP, each with a residual connection.
+ *
+ * @category Models
+ */
 export class Block extends Module<BlockInput> {
   /** The norm of self-attention's input, or of its residual sum. */
   readonly attentionNorm: Layer;

@@ -2,7 +2,11 @@
 
 import type { Activation } from "./activations.ts";
 
-/** A norm of D features. */
+/**
+ * A norm of D features.
+ *
+ * @category Models
+ */
 export interface NormDescription {
   /** LayerNorm or RmsNorm. */
   readonly kind: "layer" | "rms";
@@ -10,7 +14,11 @@ export interface NormDescription {
   readonly eps: number;
 }
 
-/** The configuration of attention and MLP. */
+/**
+ * The configuration of attention and MLP.
+ *
+ * @category Models
+ */
 export interface BlockDescription {
   /** Self-attention. */
   readonly attention: AttentionDescription;
@@ -22,7 +30,11 @@ export interface BlockDescription {
   readonly dropout?: number;
 }
 
-/** The configuration of attention. */
+/**
+ * The configuration of attention.
+ *
+ * @category Models
+ */
 export interface AttentionDescription {
   /** Whether a query also attends to the keys after it. Default: causal, it does not. */
   readonly visible?: "causal" | "all";
@@ -54,7 +66,11 @@ export interface AttentionDescription {
   readonly dropout?: number;
 }
 
-/** The configuration of an MLP: two layers with an activation, or gated: down(activation(gate x) * up x). */
+/**
+ * The configuration of an MLP: two layers with an activation, or gated: down(activation(gate x) * up x).
+ *
+ * @category Models
+ */
 export interface MlpDescription {
   /** Two layers, or three. */
   readonly kind: "plain" | "gated";

@@ -14,7 +14,11 @@ import type { FloatTensor, Tensor } from "../../tensor/tensor.ts";
 import type { Activation } from "./activations.ts";
 import type { MlpDescription } from "./block_description.ts";
 
-/** Input of an {@linkcode Mlp}. */
+/**
+ * Input of an {@linkcode Mlp}.
+ *
+ * @category Models
+ */
 export interface MlpInput {
   /** [..., D] */
   readonly x: FloatTensor;
@@ -22,7 +26,11 @@ export interface MlpInput {
   readonly dropout?: DropoutMasks | undefined;
 }
 
-/** Two or three linear layers, applied to every token on its own. */
+/**
+ * Two or three linear layers, applied to every token on its own.
+ *
+ * @category Models
+ */
 export class Mlp extends Module<MlpInput> {
   /** D -> F features; undefined unless it is gated. */
   gate?: Layer;

@@ -4,7 +4,11 @@
 //
 //   "blocks.*.attention.qkv": "transformer.h.*.attn.c_attn"        blocks.3.attention.qkv.bias -> transformer.h.3.attn.c_attn.bias
 
-/** The names of tensors in the files of a family. */
+/**
+ * The names of tensors in the files of a family.
+ *
+ * @category Models
+ */
 export interface CheckpointNames {
   /** From the path of a module, or of a parameter, to its name in the file. */
   readonly modules: Readonly<Record<string, string>>;

@@ -5,7 +5,11 @@
 
 import * as v from "valibot";
 
-/** The settings of one model. */
+/**
+ * The settings of one model.
+ *
+ * @category Models
+ */
 export class ModelConfig {
   /** The text of the file. */
   readonly text: string;

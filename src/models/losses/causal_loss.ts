@@ -12,6 +12,28 @@ import { type FloatTensor, Tensor } from "../../tensor/tensor.ts";
  * or `IGNORE_INDEX` where no token is to be predicted, as at padding. A tensor of shape [].
  *
  * @throws {RangeError} if the shapes do not fit, or a label is not under V.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   causalLoss,
+ *   Decoder,
+ *   newModel,
+ *   RandomSource,
+ *   requestDevice,
+ *   Tensor,
+ * } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * const config = { model_type: "gpt2", vocab_size: 16, n_embd: 8, n_layer: 1, n_head: 2, n_positions: 8 };
+ * using model = newModel(device, config, { random: new RandomSource(1), model: Decoder });
+ * using tokens = Tensor.from(device, [3, 5, 2, 7], { shape: [1, 4], dtype: "u32" });
+ * using loss = causalLoss(await model.forward({ tokens }), tokens);
+ * await loss.backward();
+ * console.log(await loss.item());
+ * ```
+ *
+ * @category Models
  */
 export function causalLoss(logits: FloatTensor, labels: Tensor<"u32">): Tensor {
   using targets = nextLabels(labels);

@@ -15,13 +15,21 @@ import { concat } from "../../ops/slice.ts";
 import { formatShape, sameShape } from "../../tensor/shape.ts";
 import type { FloatTensor, Tensor } from "../../tensor/tensor.ts";
 
-/** The kind of labels, by its name in config.json (`problem_type`). */
+/**
+ * The kind of labels, by its name in config.json (`problem_type`).
+ *
+ * @category Models
+ */
 export type ProblemType =
   | "single_label_classification"
   | "multi_label_classification"
   | "regression";
 
-/** Labels of one batch. */
+/**
+ * Labels of one batch.
+ *
+ * @category Models
+ */
 export interface ClassificationLabels {
   /** Class indices [B] of single labels; otherwise numbers [B, C], or [B] if C is 1. */
   readonly labels: Tensor<"u32"> | FloatTensor;
@@ -34,6 +42,20 @@ export interface ClassificationLabels {
  *
  * @throws {TypeError} if the labels are numbers where class indices are needed, or the other way round.
  * @throws {RangeError} if the shapes do not fit, or a class is not under C.
+ *
+ * @example
+ * ```ts
+ * import { requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { classificationLoss } from "@meshfactor/adafactor/models";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using logits = Tensor.from(device, [2, 0, 0, 1], { shape: [2, 2], requiresGrad: true });
+ * using labels = Tensor.from(device, [0, 1], { dtype: "u32" });
+ * using loss = classificationLoss(logits, { labels });
+ * await loss.backward();
+ * ```
+ *
+ * @category Models
  */
 export function classificationLoss(
   logits: FloatTensor,

@@ -12,6 +12,35 @@ import { nextLabels } from "./causal_loss.ts";
  * every rank.
  *
  * @throws {RangeError} if the shapes do not fit, or a label is not under V = `numClasses`; on all ranks.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   Decoder,
+ *   launch,
+ *   newModel,
+ *   parallelize,
+ *   ProcessGroupMesh,
+ *   RandomSource,
+ *   requestDevice,
+ *   Tensor,
+ *   vocabParallelCausalLoss,
+ * } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * await using world = await launch({ rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 });
+ * const mesh = ProcessGroupMesh.over(world, 1); // axis 0 has several ranks in a real job
+ * const config = { model_type: "gpt2", vocab_size: 16, n_embd: 8, n_layer: 1, n_head: 2, n_positions: 8 };
+ * using model = newModel(device, config, { random: new RandomSource(1), model: Decoder });
+ * await parallelize(model, mesh, { gatherLogits: false });
+ * using tokens = Tensor.from(device, [3, 5, 2, 7], { shape: [1, 4], dtype: "u32" });
+ * const logits = await model.forward({ tokens });
+ * const processGroup = await mesh.getGroupAlongAxis(0);
+ * using loss = await vocabParallelCausalLoss(logits, tokens, { processGroup, numClasses: 16 });
+ * await loss.backward();
+ * ```
+ *
+ * @category Models
  */
 export async function vocabParallelCausalLoss(
   logits: FloatTensor,

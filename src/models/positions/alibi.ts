@@ -8,7 +8,11 @@
 import type { Device } from "../../device/device.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 
-/** Options of {@linkcode alibiBias}. */
+/**
+ * Options of {@linkcode alibiBias}.
+ *
+ * @category Models
+ */
 export interface AlibiOptions {
   /** H: heads of the model. */
   readonly heads: number;
@@ -22,7 +26,20 @@ export interface AlibiOptions {
   readonly own?: { readonly begin: number; readonly end: number };
 }
 
-/** The slopes of `heads` heads. @throws {RangeError} if `heads` is no integer from 1 */
+/**
+ * The slopes of `heads` heads.
+ *
+ * @throws {RangeError} if `heads` is no integer from 1
+ *
+ * @example
+ * ```ts
+ * import { alibiSlopes } from "@meshfactor/adafactor/models";
+ *
+ * console.log(alibiSlopes(4)); // 0.25, 0.0625, 0.015625, 0.00390625
+ * ```
+ *
+ * @category Models
+ */
 export function alibiSlopes(
   heads: number,
   { maxBias = 8 }: { readonly maxBias?: number } = {},
@@ -44,6 +61,18 @@ export function alibiSlopes(
  * The bias that `attention()` adds to scores, [H, T + S - 1], a leaf that the caller disposes of.
  *
  * @throws {RangeError} if there are no heads or no positions, or `own` is out of range.
+ *
+ * @example
+ * ```ts
+ * import { requestDevice } from "@meshfactor/adafactor";
+ * import { alibiBias } from "@meshfactor/adafactor/models";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using bias = alibiBias(device, { heads: 2, queries: 3 });
+ * console.log(bias.shape); // [2, 5], for the option `bias` of attention()
+ * ```
+ *
+ * @category Models
  */
 export function alibiBias(
   device: Device,

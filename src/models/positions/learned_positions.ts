@@ -11,7 +11,11 @@ import { embeddingAt } from "../../ops/embedding.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
-/** Input of {@linkcode LearnedPositions}. */
+/**
+ * Input of {@linkcode LearnedPositions}.
+ *
+ * @category Models
+ */
 export interface PositionedInput {
   /** [B, T, D] */
   readonly x: Tensor;
@@ -31,7 +35,11 @@ export interface LearnedPositionsOptions {
   readonly counted: "all" | "real";
 }
 
-/** Adds a learned row of features for every position. */
+/**
+ * Adds a learned row of features for every position.
+ *
+ * @category Models
+ */
 export class LearnedPositions extends Module<PositionedInput> {
   /** [offset + N, D] */
   readonly weight: Parameter;

@@ -7,7 +7,11 @@
 //
 // An encoder uses half of the buckets for keys after the query; in a decoder those have distance 0, and are masked.
 
-/** How distances are divided into buckets. */
+/**
+ * How distances are divided into buckets.
+ *
+ * @category Models
+ */
 export interface RelativeBuckets {
   /** Number of buckets of both directions together. */
   readonly numBuckets: number;

@@ -12,7 +12,11 @@
 import * as v from "valibot";
 import { count, type ModelConfig, orNull, positive } from "../config/model_config.ts";
 
-/** Frequencies for one length of text. */
+/**
+ * Frequencies for one length of text.
+ *
+ * @category Models
+ */
 export interface RotaryFrequencies {
   /** Radians per position, one for each pair of features. */
   readonly frequencies: readonly number[];
@@ -20,7 +24,11 @@ export interface RotaryFrequencies {
   readonly scale: number;
 }
 
-/** The rotary embedding of a model. */
+/**
+ * The rotary embedding of a model.
+ *
+ * @category Models
+ */
 export interface RotarySettings {
   /** Texts up to this length have the same frequencies. */
   readonly steadyUpTo: number;

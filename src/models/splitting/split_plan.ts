@@ -11,10 +11,18 @@ import type { Layer } from "../../nn/module.ts";
 import { RmsNorm } from "../../nn/rms_norm.ts";
 import { TransposedLinear } from "../../nn/transposed_linear.ts";
 
-/** A module with an optional layer in the field `Name`. */
+/**
+ * A module with an optional layer in the field `Name`.
+ *
+ * @category Models
+ */
 export type LayerOwner<Name extends string> = { [Field in Name]?: Layer | undefined };
 
-/** The layers that will be split over one axis of a mesh. */
+/**
+ * The layers that will be split over one axis of a mesh.
+ *
+ * @category Models
+ */
 export class SplitPlan {
   /** The mesh of all ranks. */
   readonly mesh: ProcessGroupMesh;

@@ -33,7 +33,11 @@ import { Module } from "../module.ts";
 import { overlappedLinear, type WeightStorage } from "./overlapped_linear.ts";
 import { TransposedLinear } from "../transposed_linear.ts";
 
-/** Options of {@linkcode Linear1DCol}. */
+/**
+ * Options of {@linkcode Linear1DCol}.
+ *
+ * @category Layers
+ */
 export interface Linear1DColOptions {
   /** Ranks that share the layer. */
   readonly processGroup: ProcessGroup;
@@ -49,7 +53,11 @@ export interface Linear1DColOptions {
   readonly replication?: Replication;
 }
 
-/** The ranks of one group as a grid: those that hold the same part of a layer, and those that hold different parts. */
+/**
+ * The ranks of one group as a grid: those that hold the same part of a layer, and those that hold different parts.
+ *
+ * @category Layers
+ */
 export interface Replication {
   /** This rank and ranks that hold other parts; together they hold each part once. */
   readonly shardGroup: ProcessGroup;
@@ -57,7 +65,31 @@ export interface Replication {
   readonly replicaGroup: ProcessGroup;
 }
 
-/** A linear layer with its output features split over ranks (column parallel). */
+/**
+ * A linear layer with its output features split over ranks (column parallel).
+ *
+ * @example
+ * ```ts
+ * import {
+ *   launch,
+ *   Linear,
+ *   Linear1DCol,
+ *   RandomSource,
+ *   requestDevice,
+ *   Tensor,
+ * } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * await using world = await launch({ rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 });
+ * const processGroup = world.group; // of several ranks in a real job
+ * using whole = new Linear(device, { inFeatures: 4, outFeatures: 2, random: new RandomSource(1) });
+ * using layer = Linear1DCol.fromNativeModule(whole, { processGroup });
+ * using x = Tensor.from(device, [1, 2, 3, 4], { shape: [1, 4] });
+ * using y = await layer.forward(x); // this rank's output features
+ * ```
+ *
+ * @category Layers
+ */
 export class Linear1DCol extends Module<FloatTensor> {
   /** W_r [O_r, I], or transposed as in the whole layer; [parts, O_r, I] with parts. Split over the group. */
   readonly weight: Parameter;

@@ -30,7 +30,11 @@ import { Module } from "../module.ts";
 import type { WeightStorage } from "./overlapped_linear.ts";
 import { TransposedLinear } from "../transposed_linear.ts";
 
-/** Options of {@linkcode Linear1DRow}. */
+/**
+ * Options of {@linkcode Linear1DRow}.
+ *
+ * @category Layers
+ */
 export interface Linear1DRowOptions {
   /** Ranks that share the layer. */
   readonly processGroup: ProcessGroup;
@@ -40,7 +44,31 @@ export interface Linear1DRowOptions {
   readonly unit?: number;
 }
 
-/** A linear layer with its input features split over ranks (row parallel). */
+/**
+ * A linear layer with its input features split over ranks (row parallel).
+ *
+ * @example
+ * ```ts
+ * import {
+ *   launch,
+ *   Linear,
+ *   Linear1DRow,
+ *   RandomSource,
+ *   requestDevice,
+ *   Tensor,
+ * } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * await using world = await launch({ rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 });
+ * const processGroup = world.group; // of several ranks in a real job
+ * using whole = new Linear(device, { inFeatures: 4, outFeatures: 2, random: new RandomSource(1) });
+ * using layer = Linear1DRow.fromNativeModule(whole, { processGroup, parallelInput: false });
+ * using x = Tensor.from(device, [1, 2, 3, 4], { shape: [1, 4] });
+ * using y = await layer.forward(x); // summed over ranks
+ * ```
+ *
+ * @category Layers
+ */
 export class Linear1DRow extends Module<FloatTensor> {
   /** W_r [O, I_r], or transposed as in the whole layer. Split over the group. */
   readonly weight: Parameter;

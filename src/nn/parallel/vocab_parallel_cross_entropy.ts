@@ -18,7 +18,11 @@ import { allGather } from "../../tensor/exchange.ts";
 import { formatShape, rowsAndCols, sameShape } from "../../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../../tensor/tensor.ts";
 
-/** Options of {@linkcode vocabParallelCrossEntropy}. */
+/**
+ * Options of {@linkcode vocabParallelCrossEntropy}.
+ *
+ * @category Layers
+ */
 export interface VocabParallelCrossEntropyOptions {
   /** Ranks that share the classes. */
   readonly processGroup: ProcessGroup;
@@ -37,6 +41,22 @@ export interface VocabParallelCrossEntropyOptions {
  * gradient is that of this rank's logits, 0 in padding.
  *
  * @throws {RangeError} if the shapes do not fit, a target is neither ignored nor under C, or there are no rows; on all ranks.
+ *
+ * @example
+ * ```ts
+ * import { launch, requestDevice, Tensor, vocabParallelCrossEntropy } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * await using world = await launch({ rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 });
+ * const processGroup = world.group; // of several ranks in a real job
+ * // [rows, ceil(classes / ranks)]
+ * using logits = Tensor.from(device, [2, 0, 0, 1], { shape: [2, 2] });
+ * using targets = Tensor.from(device, [0, 1], { dtype: "u32" });
+ * using loss = await vocabParallelCrossEntropy(logits, targets, { processGroup, numClasses: 2 });
+ * console.log(await loss.item());
+ * ```
+ *
+ * @category Layers
  */
 export async function vocabParallelCrossEntropy(
   logits: FloatTensor,

@@ -16,13 +16,41 @@ import { reduceFromGroup } from "./group_exchanges.ts";
 import { Module } from "../module.ts";
 import { takeShard } from "../shard_of.ts";
 
-/** Options of a layer that is split by vocabulary. */
+/**
+ * Options of a layer that is split by vocabulary.
+ *
+ * @category Layers
+ */
 export interface VocabParallelOptions {
   /** Ranks that share the table. */
   readonly processGroup: ProcessGroup;
 }
 
-/** Looks up a row of a table for every index; every rank has some of the rows. */
+/**
+ * Looks up a row of a table for every index; every rank has some of the rows.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   Embedding,
+ *   launch,
+ *   RandomSource,
+ *   requestDevice,
+ *   Tensor,
+ *   VocabParallelEmbedding,
+ * } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * await using world = await launch({ rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 });
+ * const processGroup = world.group; // of several ranks in a real job
+ * using table = new Embedding(device, { numEmbeddings: 10, embeddingDim: 4, random: new RandomSource(1) });
+ * using layer = VocabParallelEmbedding.fromNativeModule(table, { processGroup });
+ * using tokens = Tensor.from(device, [3, 5], { shape: [1, 2], dtype: "u32" });
+ * using y = await layer.forward(tokens); // equal on every rank
+ * ```
+ *
+ * @category Layers
+ */
 export class VocabParallelEmbedding extends Module<Tensor<"u32">> {
   /** [V_r, D]: dim 0 split over the group, padded. */
   readonly weight: Parameter;

@@ -19,13 +19,46 @@ import {
   vocabularyLayout,
 } from "./vocab_parallel_embedding.ts";
 
-/** Options of {@linkcode VocabParallelHead}. */
+/**
+ * Options of {@linkcode VocabParallelHead}.
+ *
+ * @category Layers
+ */
 export interface VocabParallelHeadOptions extends VocabParallelOptions {
   /** Whether to return the logits of all classes, without padding, on every rank. Default: false. */
   readonly gatherOutput?: boolean;
 }
 
-/** A linear layer to a vocabulary; every rank has some of the classes. */
+/**
+ * A linear layer to a vocabulary; every rank has some of the classes.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   launch,
+ *   Linear,
+ *   RandomSource,
+ *   requestDevice,
+ *   Tensor,
+ *   vocabParallelCrossEntropy,
+ *   VocabParallelHead,
+ * } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * await using world = await launch({ rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 });
+ * const processGroup = world.group; // of several ranks in a real job
+ * const random = new RandomSource(1);
+ * using whole = new Linear(device, { inFeatures: 4, outFeatures: 10, bias: false, random });
+ * using head = VocabParallelHead.fromNativeModule(whole, { processGroup });
+ * using x = Tensor.from(device, [1, 2, 3, 4], { shape: [1, 4] });
+ * const logits = await head.forward(x); // of this rank's classes
+ * using targets = Tensor.from(device, [7], { dtype: "u32" });
+ * using loss = await vocabParallelCrossEntropy(logits, targets, { processGroup, numClasses: 10 });
+ * console.log(await loss.item());
+ * ```
+ *
+ * @category Layers
+ */
 export class VocabParallelHead extends Module<FloatTensor> {
   /** W_r [V_r, D]: dim 0 split over the group, padded. */
   readonly weight: Parameter;
