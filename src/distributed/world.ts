@@ -9,13 +9,13 @@ import { PeerLostError } from "./failures/failure.ts";
 import { groupId } from "./wire/frame.ts";
 import { type GroupHost, ProcessGroup } from "./group.ts";
 import { importSecret, type JobKey } from "./wire/handshake.ts";
-import { Peers, type SharedGroup } from "./membership/control_plane.ts";
+import { ControlPlane, type SharedGroup } from "./membership/control_plane.ts";
 import { rendezvous } from "./membership/rendezvous.ts";
 import { CallRecorder } from "./records/call_recorder.ts";
 import { noProgress } from "./failures/stall.ts";
 import type { Address, Connection } from "./wire/transport.ts";
 import {
-  type SettledOptions,
+  type ResolvedOptions,
   withDefaults,
   type WorldOptions,
 } from "./membership/world_options.ts";
@@ -29,8 +29,8 @@ export class World implements AsyncDisposable {
   /** This rank among those of its host. */
   readonly localRank: number;
 
-  readonly #options: SettledOptions;
-  readonly #peers: Peers;
+  readonly #options: ResolvedOptions;
+  readonly #controlPlane: ControlPlane;
   readonly #groups = new Map<string, GroupEntry>();
   readonly #ordinals = new Map<string, number>();
   #key: JobKey | undefined;
@@ -38,12 +38,12 @@ export class World implements AsyncDisposable {
   #addresses: readonly Address[] = [];
   #group: ProcessGroup | undefined;
 
-  private constructor(options: SettledOptions) {
+  private constructor(options: ResolvedOptions) {
     this.#options = options;
     this.rank = options.rank;
     this.worldSize = options.worldSize;
     this.localRank = options.localRank;
-    this.#peers = new Peers({
+    this.#controlPlane = new ControlPlane({
       rank: options.rank,
       stallTimeoutMs: options.stallTimeoutMs,
       clock: systemClock,
@@ -73,7 +73,7 @@ export class World implements AsyncDisposable {
 
   /** True once a rank is lost or this world is closed. */
   get ended(): boolean {
-    return this.#peers.failure.aborted;
+    return this.#controlPlane.failure.aborted;
   }
 
   /**
@@ -89,14 +89,14 @@ export class World implements AsyncDisposable {
     this.#ordinals.set(name, ordinal + 1);
     const id = groupId(ranks, ordinal);
     const progress = noProgress(id.toString(16));
-    this.#peers.failure.throwIfAborted();
+    this.#controlPlane.failure.throwIfAborted();
     const recorder = new CallRecorder();
     const entry: GroupEntry = { ranks: [...ranks], progress, recorder, connections: new Map() };
     this.#groups.set(progress.group, entry);
     const connections = await this.#connectPeers(ranks, progress.group);
     entry.connections = connections;
     try {
-      this.#peers.failure.throwIfAborted();
+      this.#controlPlane.failure.throwIfAborted();
       entry.group = new ProcessGroup({
         host: this.#host(),
         ranks: [...ranks],
@@ -107,7 +107,7 @@ export class World implements AsyncDisposable {
         recorder,
         closed: () => {
           // What a failed world has to tell is kept.
-          if (!this.#peers.failure.aborted) this.#groups.delete(progress.group);
+          if (!this.#controlPlane.failure.aborted) this.#groups.delete(progress.group);
         },
       });
       return entry.group;
@@ -119,7 +119,7 @@ export class World implements AsyncDisposable {
 
   /** The last calls of all groups of this rank, for src/cli/analyse.ts; what is written when a world fails. */
   dump(): Dump {
-    const { reason } = this.#peers.failure;
+    const { reason } = this.#controlPlane.failure;
     return makeDump(this, {
       error: reason instanceof PeerLostError ? reason : undefined,
       groups: [...this.#groups].map(([id, { ranks, recorder }]) => ({
@@ -133,16 +133,16 @@ export class World implements AsyncDisposable {
 
   /** Ends the job on every rank: all calls of all ranks reject with an error that names this rank and `cause`. */
   async abort(cause: Error): Promise<void> {
-    await this.#peers.fail(
+    await this.#controlPlane.fail(
       new PeerLostError(this.rank, `Rank ${this.rank} failed: ${cause.message}`, { cause }),
     );
-    await this.#peers.freed();
+    await this.#controlPlane.released();
   }
 
   /** Leaves the job in order; pending and later calls of this rank reject. Again: nothing. */
   async close(): Promise<void> {
-    await this.#peers.depart();
-    await this.#peers.freed();
+    await this.#controlPlane.leave();
+    await this.#controlPlane.released();
   }
 
   /** As `close`. */
@@ -157,12 +157,12 @@ export class World implements AsyncDisposable {
       const { acceptor, addresses, links } = await rendezvous({
         ...this.#options,
         key: this.#key,
-        failure: this.#peers.failure,
-        listenTo: (peer) => this.#peers.listenTo(peer),
+        failure: this.#controlPlane.failure,
+        listenerFor: (peer) => this.#controlPlane.listenerFor(peer),
       });
       this.#acceptor = acceptor;
       this.#addresses = addresses;
-      this.#peers.enter(links);
+      this.#controlPlane.takeLinks(links);
     }
     try {
       this.#group = await this.createGroup(Array.from({ length: worldSize }, (_, each) => each));
@@ -177,12 +177,12 @@ export class World implements AsyncDisposable {
     }
     // From here on only collectives keep the process alive, so a program that forgets to close still ends.
     this.#acceptor?.unref();
-    this.#peers.beat();
+    this.#controlPlane.startHeartbeat();
   }
 
   /** The higher rank of a pair dials the lower. */
   async #connectPeers(ranks: readonly number[], group: string): Promise<Map<number, Connection>> {
-    using deadline = new Deadline(this.#options.timeoutMs, this.#peers.failure);
+    using deadline = new Deadline(this.#options.timeoutMs, this.#controlPlane.failure);
     const connections = new Map<number, Connection>();
     const results = await Promise.allSettled(ranks.map(async (peer, position) => {
       if (peer === this.rank) return;
@@ -191,8 +191,8 @@ export class World implements AsyncDisposable {
     const late = ranks.filter((_, position) => results[position].status === "rejected");
     if (late.length === 0) return connections;
     for (const connection of connections.values()) connection.close();
-    this.#peers.failure.throwIfAborted();
-    await this.#peers.fail(
+    this.#controlPlane.failure.throwIfAborted();
+    await this.#controlPlane.fail(
       new PeerLostError(
         late[0],
         `Rank ${late.join(", ")} did not connect to the group [${ranks.join(", ")}] within ` +
@@ -201,7 +201,7 @@ export class World implements AsyncDisposable {
         { group: ranks },
       ),
     );
-    throw this.#peers.failure.reason;
+    throw this.#controlPlane.failure.reason;
   }
 
   async #connectPeer(peer: number, group: string, signal: AbortSignal): Promise<Connection> {
@@ -223,12 +223,12 @@ export class World implements AsyncDisposable {
   #host(): GroupHost {
     return {
       rank: this.rank,
-      failure: this.#peers.failure,
+      failure: this.#controlPlane.failure,
       stallTimeoutMs: this.#options.stallTimeoutMs,
       clock: systemClock,
-      fail: (error) => this.#peers.fail(error),
-      ended: (peer, site) => this.#peers.groupConnectionEnded(peer, site),
-      stalled: (peer, site) => this.#peers.stalled(peer, site),
+      fail: (error) => this.#controlPlane.fail(error),
+      ended: (peer, site) => this.#controlPlane.groupConnectionEnded(peer, site),
+      stalled: (peer, site) => this.#controlPlane.stalled(peer, site),
     };
   }
 

@@ -30,7 +30,7 @@ export interface GroupHost {
 }
 
 /** Fails the world over what went wrong with global rank `peer`. */
-export async function blame(
+export async function reportFailure(
   peer: number,
   { host, site, cause }: {
     readonly host: GroupHost;

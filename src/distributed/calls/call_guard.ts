@@ -5,7 +5,7 @@
 //   the world fails or closes -> every call rejects with its reason
 
 import type { Alarm } from "../wire/clock.ts";
-import { blame, type GroupHost } from "./blame.ts";
+import { type GroupHost, reportFailure } from "./blame.ts";
 import { describeSite, type FailureSite, PeerLostError } from "../failures/failure.ts";
 import { type GroupProgress, type RunningCall, watchForStall } from "../failures/stall.ts";
 
@@ -38,9 +38,9 @@ export class CallGuard {
   }
 
   /** Fails the world over what went wrong with a peer (a group rank). */
-  async blame(peer: number, site: FailureSite, cause: unknown): Promise<void> {
+  async reportFailure(peer: number, site: FailureSite, cause: unknown): Promise<void> {
     if (this.#closed || this.#host.failure.aborted) return;
-    await blame(this.#ranks[peer], { host: this.#host, site, cause });
+    await reportFailure(this.#ranks[peer], { host: this.#host, site, cause });
   }
 
   /**

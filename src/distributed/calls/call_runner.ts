@@ -10,8 +10,8 @@ import { CollectiveRun } from "./collective_run.ts";
 import { type Collective, Engine, type Memory } from "./engine.ts";
 import type { FailureSite } from "../failures/failure.ts";
 import { digestCounts, type Fingerprint } from "../wire/frame.ts";
-import { type Message, Messages } from "./point_to_point.ts";
-import { Peer } from "./group_peer.ts";
+import { type PeerMessage, PointToPoint } from "./point_to_point.ts";
+import { GroupPeer } from "./group_peer.ts";
 import type { CallRecorder } from "../records/call_recorder.ts";
 import type { GroupProgress, RunningCall } from "../failures/stall.ts";
 import type { Connection } from "../wire/transport.ts";
@@ -44,7 +44,7 @@ export class CallRunner {
   readonly #parts: RunnerParts;
   readonly #engine: Engine;
   readonly #run: CollectiveRun;
-  readonly #messages: Messages;
+  readonly #pointToPoint: PointToPoint;
   readonly #order = new CallOrder();
   readonly #guard: CallGuard;
   /** The collective that runs, as its world sees it. */
@@ -62,7 +62,7 @@ export class CallRunner {
       if (connection.isUnprotected) this.#engine.check(rank);
     }
     this.#guard = new CallGuard(host, ranks, progress);
-    this.#messages = new Messages({
+    this.#pointToPoint = new PointToPoint({
       engine: this.#engine,
       ranks,
       id,
@@ -75,7 +75,7 @@ export class CallRunner {
     });
     this.#run = new CollectiveRun(this.#engine, { rank: ranks.indexOf(host.rank), peers }, {
       moved: (bytes) => this.#moved(bytes),
-      failed: (peer, error) => this.#guard.blame(peer, this.#running.site, error),
+      failed: (peer, error) => this.#guard.reportFailure(peer, this.#running.site, error),
     });
     this.#running = this.#whatRuns();
   }
@@ -100,13 +100,13 @@ export class CallRunner {
   }
 
   /** Queues a message to a peer, behind the collectives and the messages to it made before. */
-  send(message: Message): Promise<void> {
-    return this.#messages.send(message);
+  send(message: PeerMessage): Promise<void> {
+    return this.#pointToPoint.send(message);
   }
 
   /** Queues the receipt of a message from a peer, behind the collectives and the messages from it made before. */
-  receive(message: Message): Promise<void> {
-    return this.#messages.receive(message);
+  receive(message: PeerMessage): Promise<void> {
+    return this.#pointToPoint.receive(message);
   }
 
   /** Closes all connections; calls reject from then on. Resolves when none runs any more. Again: nothing. */
@@ -183,13 +183,13 @@ export class CallRunner {
 }
 
 /** From the next rank on, round to the one before. */
-function peersOf({ host, ranks, connections }: RunnerParts): Peer[] {
+function peersOf({ host, ranks, connections }: RunnerParts): GroupPeer[] {
   const size = ranks.length;
   const rank = ranks.indexOf(host.rank);
   return Array.from({ length: size - 1 }, (_, distance) => {
     const peer = (rank + distance + 1) % size;
     const connection = connections.get(peer);
     if (connection === undefined) throw new Error(`Rank ${ranks[peer]} is not connected`);
-    return new Peer(peer, connection);
+    return new GroupPeer(peer, connection);
   });
 }

@@ -15,7 +15,7 @@ import { ALGORITHMS } from "../wire/algorithms.ts";
 import type { Engine } from "./engine.ts";
 import { type Fingerprint, HEADER_BYTES } from "../wire/frame.ts";
 import { type LaneHost, Receiver, Sender } from "./lanes.ts";
-import { FrameHeader, type Peer, STAGING_BYTES } from "./group_peer.ts";
+import { FrameHeader, type GroupPeer, STAGING_BYTES } from "./group_peer.ts";
 
 /** What runs tell their group. */
 export interface RunListener {
@@ -49,7 +49,7 @@ export class CollectiveRun {
   /** Of group rank `rank`; `peers` from the next rank on, round to the one before. */
   constructor(
     engine: Engine,
-    { rank, peers }: { readonly rank: number; readonly peers: readonly Peer[] },
+    { rank, peers }: { readonly rank: number; readonly peers: readonly GroupPeer[] },
     listener: RunListener,
   ) {
     this.#engine = engine;
@@ -62,7 +62,7 @@ export class CollectiveRun {
       },
       moved: (bytes: number) => listener.moved(bytes),
       advance: () => this.#advance(),
-      failed: (peer: Peer, error: unknown) => this.#fail(peer, error),
+      failed: (peer: GroupPeer, error: unknown) => this.#fail(peer, error),
       ended: this.#ended,
       stoodBy: () => this.#receiveNext(),
       hasFailed: () => this.#failure !== undefined,
@@ -131,7 +131,7 @@ export class CollectiveRun {
     for (const receiver of this.#from) if (receiver.state === "idle") receiver.receive();
   }
 
-  #fail({ rank }: Peer, error: unknown): void {
+  #fail({ rank }: GroupPeer, error: unknown): void {
     this.#failure ??= { error };
     this.#pending++;
     this.#listener.failed(rank, error).then(this.#ended, this.#ended);

@@ -16,7 +16,7 @@ import type { Connection } from "../wire/transport.ts";
 export const STAGING_BYTES = (32 << 10) + HEADER_BYTES;
 
 /** A peer as its group talks to it, with buffers that serve every call. */
-export class Peer {
+export class GroupPeer {
   /** Group rank. */
   readonly rank: number;
   /** To it, and from it. */

@@ -5,7 +5,7 @@
 
 import { type Engine, FULL } from "./engine.ts";
 import { HEADER_BYTES } from "../wire/frame.ts";
-import { type FrameHeader, type Peer, STAGING_BYTES } from "./group_peer.ts";
+import { type FrameHeader, type GroupPeer, STAGING_BYTES } from "./group_peer.ts";
 import type { TransferListener } from "../wire/transport.ts";
 
 /** What lanes need of the run that they belong to. */
@@ -26,12 +26,12 @@ export interface LaneHost {
   /** A receiver has nothing to wait for, for now or any more. */
   stoodBy(): void;
   /** Something went wrong. */
-  failed(peer: Peer, error: unknown): void;
+  failed(peer: GroupPeer, error: unknown): void;
 }
 
 /** To one peer. */
 export class Sender implements TransferListener {
-  readonly peer: Peer;
+  readonly peer: GroupPeer;
   /** Payload of the collective. */
   expected = 0;
   state: "idle" | "running" | "done" = "done";
@@ -42,7 +42,7 @@ export class Sender implements TransferListener {
   #staged: number | undefined;
   #writing: Uint8Array;
 
-  constructor(peer: Peer, host: LaneHost) {
+  constructor(peer: GroupPeer, host: LaneHost) {
     this.peer = peer;
     this.#host = host;
     this.#writing = peer.outgoing;
@@ -127,14 +127,14 @@ export class Sender implements TransferListener {
 
 /** From one peer. */
 export class Receiver implements TransferListener {
-  readonly peer: Peer;
+  readonly peer: GroupPeer;
   /** Payload of the collective. */
   expected = 0;
   state: "prepared" | "idle" | "running" | "done" = "done";
   readonly #host: LaneHost;
   #headerBytes = 0;
 
-  constructor(peer: Peer, host: LaneHost) {
+  constructor(peer: GroupPeer, host: LaneHost) {
     this.peer = peer;
     this.#host = host;
   }

@@ -11,11 +11,11 @@ import { type Engine, TRAILER_BYTES } from "./engine.ts";
 import type { ElementType } from "../wire/call_kind.ts";
 import { HEADER_BYTES } from "../wire/frame.ts";
 import type { MessageRecorder, RunningMessage } from "../records/message_recorder.ts";
-import { FrameHeader, type Peer, STAGING_BYTES } from "./group_peer.ts";
+import { FrameHeader, type GroupPeer, STAGING_BYTES } from "./group_peer.ts";
 import type { GroupProgress, RunningCall } from "../failures/stall.ts";
 
 /** One message between two ranks. */
-export interface Message {
+export interface PeerMessage {
   /** Group rank of the other one. */
   readonly peer: number;
   readonly dtype: ElementType;
@@ -26,14 +26,14 @@ export interface Message {
 }
 
 /** What messages run on. */
-export interface MessagesParts {
+export interface PointToPointParts {
   /** Takes the sums; no collective runs beside a message. */
   readonly engine: Engine;
   /** The group's id on the wire. */
   readonly id: bigint;
   /** Global ranks, in group order. */
   readonly ranks: readonly number[];
-  readonly peers: readonly Peer[];
+  readonly peers: readonly GroupPeer[];
   readonly order: CallOrder;
   readonly guard: CallGuard;
   readonly progress: GroupProgress;
@@ -43,21 +43,21 @@ export interface MessagesParts {
 }
 
 /** Sends and receives the messages of one group. */
-export class Messages {
-  readonly #parts: MessagesParts;
+export class PointToPoint {
+  readonly #parts: PointToPointParts;
   readonly #sent: number[];
   readonly #received: number[];
   readonly #running = new Set<RunningCall>();
 
   /** None has been sent. */
-  constructor(parts: MessagesParts) {
+  constructor(parts: PointToPointParts) {
     this.#parts = parts;
     this.#sent = parts.ranks.map(() => 0);
     this.#received = parts.ranks.map(() => 0);
   }
 
   /** Queues a message to a peer, behind the collectives and the messages to it made before. */
-  send(message: Message): Promise<void> {
+  send(message: PeerMessage): Promise<void> {
     const { peer, values } = message;
     const sequence = this.#sent[peer]++;
     const header = this.#header(message, sequence);
@@ -79,7 +79,7 @@ export class Messages {
   }
 
   /** Queues the receipt of a message from a peer, behind the collectives and the messages from it made before. */
-  receive(message: Message): Promise<void> {
+  receive(message: PeerMessage): Promise<void> {
     const { peer, values } = message;
     const sequence = this.#received[peer]++;
     const header = this.#header(message, sequence);
@@ -103,8 +103,8 @@ export class Messages {
 
   #run(
     key: string,
-    message: Message & { readonly op: "send" | "receive"; readonly sequence: number },
-    move: (peer: Peer, record: RunningMessage) => Promise<void>,
+    message: PeerMessage & { readonly op: "send" | "receive"; readonly sequence: number },
+    move: (peer: GroupPeer, record: RunningMessage) => Promise<void>,
   ): Promise<void> {
     const { ranks, order, guard, progress, recorder } = this.#parts;
     const { peer, op, signal, dtype, count, sequence, values } = message;
@@ -130,7 +130,7 @@ export class Messages {
         record.ended("finished");
       } catch (error) {
         record.ended("failed");
-        await guard.blame(peer, site, error);
+        await guard.reportFailure(peer, site, error);
         throw guard.reasonFor(error);
       } finally {
         this.#running.delete(running);
@@ -144,7 +144,7 @@ export class Messages {
     return this.#parts.engine.checks(peer) ? TRAILER_BYTES : 0;
   }
 
-  #header({ dtype, count }: Message, sequence: number): FrameHeader {
+  #header({ dtype, count }: PeerMessage, sequence: number): FrameHeader {
     const header = new FrameHeader();
     header.write({
       op: "send",
@@ -160,7 +160,7 @@ export class Messages {
     return header;
   }
 
-  #peerAt(rank: number): Peer {
+  #peerAt(rank: number): GroupPeer {
     const peer = this.#parts.peers.find((each) => each.rank === rank);
     if (peer === undefined) throw new Error(`Rank ${rank} of the group is no peer`);
     return peer;

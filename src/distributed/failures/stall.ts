@@ -1,7 +1,7 @@
 // Who holds everybody up? In a ring one silent rank stops all, and each sees only that its left neighbour is silent.
 //
 // So the suspect is asked what it waits for, then the one it names, and so on, until one
-//   - does not answer                        -> it is stopped, cut off, or dead without a sign: the culprit
+//   - does not progressReply                        -> it is stopped, cut off, or dead without a sign: the culprit
 //   - has not made the call, waits nowhere   -> it computes or has gone another way: the culprit
 //   - is asked a second time                 -> ranks wait for each other in a circle; the lowest stands for all of them
 //   - has moved bytes a short while ago      -> nobody is to blame yet
@@ -9,10 +9,10 @@
 
 import type { Alarm, Clock } from "../wire/clock.ts";
 import type { FailureSite } from "./failure.ts";
-import type { Here } from "../wire/control_message.ts";
+import type { ProgressReply } from "../wire/control_message.ts";
 
 /** A call in a group, as ranks name it to each other. */
-export interface Call {
+export interface CallId {
   /** The group's id in hex. */
   readonly group: string;
   readonly sequence: number;
@@ -36,7 +36,7 @@ export interface GroupProgress {
 
 /** A call under way. */
 export interface RunningCall {
-  /** Where it is now. */
+  /** ProgressQuery it is now. */
   readonly site: FailureSite;
   /** Global rank that must act next in it: whose bytes are awaited or, when all have come, who must take ours. */
   readonly waitingFor: number | undefined;
@@ -48,7 +48,7 @@ export function noProgress(group: string): GroupProgress {
 }
 
 /** Notes the time if something has moved since it was last looked at. */
-function look(progress: GroupProgress, now: number): void {
+function noteMoves(progress: GroupProgress, now: number): void {
   if (progress.moves === progress.movesSeen) return;
   progress.movesSeen = progress.moves;
   progress.movedAt = now;
@@ -73,7 +73,7 @@ export function watchForStall(
   return clock.every(Math.max(timeoutMs / TICKS_PER_TIMEOUT, 1), async () => {
     quietTicks = progress.moves === seen ? quietTicks + 1 : 0;
     seen = progress.moves;
-    look(progress, clock.now());
+    noteMoves(progress, clock.now());
     const waitingFor = progress.running?.waitingFor;
     if (isAsking || waitingFor === undefined || quietTicks < TICKS_PER_TIMEOUT) return;
     isAsking = true;
@@ -88,19 +88,19 @@ export function watchForStall(
 const TICKS_PER_TIMEOUT = 8;
 
 /** A rank and what is wrong with it. */
-export interface Verdict {
+export interface Culprit {
   readonly rank: number;
   readonly reason: string;
 }
 
 /** What `progress` says to one who asks about `call`. */
-export function answer(
-  call: Call,
+export function progressReply(
+  call: CallId,
   progress: Iterable<GroupProgress>,
   { now, recentMs }: { readonly now: number; readonly recentMs: number },
-): Omit<Here, "kind" | "question"> {
+): Omit<ProgressReply, "kind" | "question"> {
   const all = [...progress];
-  for (const each of all) look(each, now);
+  for (const each of all) noteMoves(each, now);
   const isWaiting = ({ running }: GroupProgress) => running?.waitingFor !== undefined;
   const asked = all.find(({ group }) => group === call.group);
   const stuck = asked !== undefined && isWaiting(asked) ? asked : all.find(isWaiting);
@@ -118,20 +118,20 @@ export function answer(
   };
 }
 
-/** Follows the waiting from `suspect` in `call`; `ask` resolves to undefined if a rank does not answer. */
+/** Follows the waiting from `suspect` in `call`; `ask` resolves to undefined if a rank does not progressReply. */
 export async function findCulprit(
   suspect: number,
-  call: Call,
+  call: CallId,
   { self, ask }: {
     readonly self: number;
     readonly ask: (
       rank: number,
-      call: Call,
-    ) => Promise<Omit<Here, "kind" | "question"> | undefined>;
+      call: CallId,
+    ) => Promise<Omit<ProgressReply, "kind" | "question"> | undefined>;
   },
-): Promise<Verdict | undefined> {
+): Promise<Culprit | undefined> {
   /** Who waits, and in which call, in the order of asking. */
-  const visited = new Map<number, Call>([[self, call]]);
+  const visited = new Map<number, CallId>([[self, call]]);
   let rank = suspect;
   let asked = call;
   while (true) {
@@ -152,7 +152,7 @@ export async function findCulprit(
   }
 }
 
-function circle(waiting: readonly (readonly [rank: number, call: Call])[]): Verdict {
+function circle(waiting: readonly (readonly [rank: number, call: CallId])[]): Culprit {
   const ranks = waiting.map(([rank]) => rank).sort((a, b) => a - b);
   const [[, first]] = waiting;
   const why = waiting.every(([, { group }]) => group === first.group)

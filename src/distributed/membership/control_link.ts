@@ -3,13 +3,13 @@
 // As only small messages travel here, a failure is told at once, and the end of this stream without a `bye` or `abort`
 // before it means one thing: the peer's process is gone.
 
-import { encodeMessage, type Message, readMessage } from "../wire/control_message.ts";
+import { type ControlMessage, encodeMessage, readMessage } from "../wire/control_message.ts";
 import type { Connection } from "../wire/transport.ts";
 
 /** Who is told of what comes. */
 export interface ControlListener {
   /** A message came. */
-  message(message: Message): void;
+  message(message: ControlMessage): void;
   /** The stream has ended, or what came is no message. */
   ended(cause: unknown): void;
 }
@@ -35,7 +35,7 @@ export class ControlLink {
   }
 
   /** Sends after all that was sent before. A peer that is gone is noticed by the reader, so nothing is thrown here. */
-  send(message: Message): Promise<void> {
+  send(message: ControlMessage): Promise<void> {
     const bytes = encodeMessage(message);
     this.#lastWrite = this.#lastWrite.then(() => this.#connection.writeAll(bytes)).catch(() => {});
     return this.#lastWrite;

@@ -1,19 +1,19 @@
 // What ranks tell each other outside of collectives, and the one end that they share.
 //
 // Who is lost is decided on the control links alone: they carry small messages only, so an `abort` or `bye` always comes
-// before the end of the stream. A group connection that ends says nothing by itself; the verdict is a moment away.
+// before the end of the stream. A group connection that ends says nothing by itself; the culprit is a moment away.
 // A rank that fails tells all others first and rejects its own calls then, so that nobody can take the messenger, which
 // may exit right after, for the culprit. Whoever leaves waits a moment until all have what it sent.
 
 import type { Alarm, Clock } from "../wire/clock.ts";
 import type { ControlLink, ControlListener } from "./control_link.ts";
-import { sleep, soon, whenAborted } from "../wire/deadline.ts";
+import { firstWithin, sleep, whenAborted } from "../wire/deadline.ts";
 import { describeSite, type FailureSite, PeerLostError } from "../failures/failure.ts";
 import { FrameError } from "../wire/frame.ts";
-import type { Here, Message } from "../wire/control_message.ts";
-import { answer, type Call, findCulprit, type GroupProgress } from "../failures/stall.ts";
+import type { ControlMessage, ProgressReply } from "../wire/control_message.ts";
+import { type CallId, findCulprit, type GroupProgress, progressReply } from "../failures/stall.ts";
 import type { Connection } from "../wire/transport.ts";
-import { type Finding, Verdict } from "../failures/verdict.ts";
+import { FailureAgreement, type FailureReport } from "../failures/verdict.ts";
 
 /** What peers need to know of a group. */
 export interface SharedGroup {
@@ -24,7 +24,7 @@ export interface SharedGroup {
 }
 
 /** What peers need of the world they belong to. */
-export interface PeersHost {
+export interface ControlPlaneHost {
   /** Global rank of this process. */
   readonly rank: number;
   /** Milliseconds without a byte moved after which somebody is to blame. */
@@ -40,29 +40,29 @@ export interface PeersHost {
 }
 
 /** The control links of one rank. */
-export class Peers {
-  readonly #host: PeersHost;
+export class ControlPlane {
+  readonly #host: ControlPlaneHost;
   readonly #rank: number;
   readonly #stallTimeoutMs: number;
   readonly #clock: Clock;
   readonly #failure = new AbortController();
-  /** Peers that have said goodbye. */
+  /** ControlPlane that have said goodbye. */
   readonly #departed = new Set<number>();
-  /** Peers that have told a finding, and so are about to end. */
-  readonly #accusers = new Set<number>();
+  /** ControlPlane that have told a finding, and so are about to end. */
+  readonly #reporters = new Set<number>();
   #departure = Promise.withResolvers<void>();
-  readonly #questions = new Map<number, (here: Here) => void>();
+  readonly #questions = new Map<number, (here: ProgressReply) => void>();
   /** When the last message of each peer came. */
-  readonly #heardAt = new Map<number, number>();
+  readonly #lastMessageAt = new Map<number, number>();
   #links: ReadonlyMap<number, ControlLink> = new Map();
   #numQuestions = 0;
   #heartbeat: Alarm | undefined;
-  #verdict: Verdict | undefined;
+  #agreement: FailureAgreement | undefined;
   #ending: Promise<void> | undefined;
-  #freeing: Promise<void> | undefined;
+  #releasing: Promise<void> | undefined;
 
   /** None are linked yet. */
-  constructor(host: PeersHost) {
+  constructor(host: ControlPlaneHost) {
     this.#host = host;
     this.#rank = host.rank;
     this.#stallTimeoutMs = host.stallTimeoutMs;
@@ -75,13 +75,13 @@ export class Peers {
   }
 
   /** Takes the links with all peers over. */
-  enter(links: ReadonlyMap<number, ControlLink>): void {
+  takeLinks(links: ReadonlyMap<number, ControlLink>): void {
     this.#links = links;
-    for (const peer of links.keys()) this.#heardAt.set(peer, this.#clock.now());
+    for (const peer of links.keys()) this.#lastMessageAt.set(peer, this.#clock.now());
   }
 
   /** From here on proves to all peers, at regular times, that this rank lives; that does not keep the process alive. */
-  beat(): void {
+  startHeartbeat(): void {
     for (const link of this.#links.values()) link.unref();
     if (this.failure.aborted || this.#links.size === 0) return;
     const intervalMs = Math.min(this.#stallTimeoutMs / BEATS_PER_TIMEOUT, MAX_BEAT_MS);
@@ -91,37 +91,37 @@ export class Peers {
   }
 
   /** Resolves when all is closed. */
-  async freed(): Promise<void> {
-    await this.#freeing;
+  async released(): Promise<void> {
+    await this.#releasing;
   }
 
   /** Who is told what comes on the control link with `peer`. */
-  listenTo(peer: number): ControlListener {
+  listenerFor(peer: number): ControlListener {
     return {
       message: (message) => {
-        this.#heardAt.set(peer, this.#clock.now());
+        this.#lastMessageAt.set(peer, this.#clock.now());
         this.#message(peer, message);
       },
       ended: (cause) => this.#controlEnded(peer, cause),
     };
   }
 
-  #message(peer: number, message: Message): void {
+  #message(peer: number, message: ControlMessage): void {
     switch (message.kind) {
       case "abort": {
-        this.#accusers.add(peer);
+        this.#reporters.add(peer);
         const { origin, rank, group, op, sequence, bytesDone, bytesExpected } = message;
         const site = op === "" ? {} : { group, op, sequence, bytesDone, bytesExpected };
-        void this.#conclude({ origin, error: new PeerLostError(rank, message.message, site) });
-        this.#verdict?.spoken(peer);
+        void this.#report({ origin, error: new PeerLostError(rank, message.message, site) });
+        this.#agreement?.heard(peer);
         return;
       }
       case "bye":
         this.#departed.add(peer);
         this.#departure.resolve();
         this.#departure = Promise.withResolvers();
-        this.#verdict?.spoken(peer);
-        void this.#seeOff(peer);
+        this.#agreement?.heard(peer);
+        void this.#awaitDeparture(peer);
         return;
       case "beat":
         return;
@@ -129,7 +129,7 @@ export class Peers {
         const now = this.#clock.now();
         const recentMs = this.#stallTimeoutMs;
         const progress = [...this.#host.groups()].map((each) => each.progress);
-        const here = answer(message, progress, { now, recentMs });
+        const here = progressReply(message, progress, { now, recentMs });
         void this.#links.get(peer)?.send({ kind: "here", question: message.question, ...here });
         return;
       }
@@ -139,8 +139,8 @@ export class Peers {
   }
 
   #controlEnded(peer: number, cause: unknown): void {
-    this.#verdict?.spoken(peer);
-    if (this.#departed.has(peer) || this.#accusers.has(peer)) return;
+    this.#agreement?.heard(peer);
+    if (this.#departed.has(peer) || this.#reporters.has(peer)) return;
     const running = [...this.#host.groups()].map(({ progress }) => progress.running);
     const site = { ...running.find((each) => each !== undefined)?.site };
     const what = cause instanceof FrameError
@@ -150,7 +150,7 @@ export class Peers {
   }
 
   /** A peer that leaves waits until its link ends here too: when what it has sent to its groups is read. */
-  async #seeOff(peer: number): Promise<void> {
+  async #awaitDeparture(peer: number): Promise<void> {
     const shared = [...this.#host.groups()].filter(({ ranks }) => ranks.includes(peer));
     while (!this.failure.aborted && shared.some(({ progress }) => progress.running !== undefined)) {
       await sleep(POLL_MS, { clock: this.#clock, signal: this.failure });
@@ -165,7 +165,7 @@ export class Peers {
   async groupConnectionEnded(peer: number, site: FailureSite): Promise<void> {
     const failed = whenAborted(this.failure);
     const { promise: departure } = this.#departure;
-    if (!this.#departed.has(peer)) await this.#soon(VERDICT_MS, [failed, departure]);
+    if (!this.#departed.has(peer)) await this.#firstWithin(DEPARTURE_MS, [failed, departure]);
     const why = this.#departed.has(peer)
       ? "has closed its world"
       : "has closed its connection to the group";
@@ -177,14 +177,14 @@ export class Peers {
     const call = { group: site.id, sequence: site.sequence ?? 0 };
     const isCutOff = this.#links.size > 1 &&
       [...this.#links.keys()].every((each) => this.#isSilent(each));
-    const verdict = isCutOff
+    const culprit = isCutOff
       ? { rank: this.#rank, reason: "it hears no other rank, so it is the one that is cut off" }
       : await findCulprit(peer, call, {
         self: this.#rank,
         ask: (rank, about) => this.#ask(rank, about),
       });
-    if (verdict === undefined) return;
-    const { rank, reason } = verdict;
+    if (culprit === undefined) return;
+    const { rank, reason } = culprit;
     const seconds = this.#stallTimeoutMs / 1000;
     await this.fail(
       new PeerLostError(
@@ -195,51 +195,51 @@ export class Peers {
     );
   }
 
-  async #ask(rank: number, call: Call): Promise<Here | undefined> {
+  async #ask(rank: number, call: CallId): Promise<ProgressReply | undefined> {
     const question = this.#numQuestions++;
     if (this.#isSilent(rank)) return undefined;
-    const reply = Promise.withResolvers<Here>();
+    const reply = Promise.withResolvers<ProgressReply>();
     this.#questions.set(question, reply.resolve);
     const { group, sequence } = call;
     void this.#links.get(rank)?.send({ kind: "where", question, group, sequence });
-    const patience = Math.min(this.#stallTimeoutMs, MAX_PATIENCE_MS);
+    const limitMs = Math.min(this.#stallTimeoutMs, MAX_REPLY_MS);
     const gone = whenAborted(this.failure).then(() => undefined);
-    const here = await this.#soon(patience, [reply.promise, gone]);
+    const here = await this.#firstWithin(limitMs, [reply.promise, gone]);
     this.#questions.delete(question);
     return here;
   }
 
   /** True if not even a heartbeat has come from this peer for most of the stall timeout. */
   #isSilent(peer: number): boolean {
-    const heardAt = this.#heardAt.get(peer) ?? 0;
-    return this.#clock.now() - heardAt > this.#stallTimeoutMs * SILENT_SHARE;
+    const lastMessageAt = this.#lastMessageAt.get(peer) ?? 0;
+    return this.#clock.now() - lastMessageAt > this.#stallTimeoutMs * SILENT_SHARE;
   }
 
   /** Ends the job on every rank, for what this rank has noticed. */
   fail(error: PeerLostError): Promise<void> {
-    return this.#conclude({ origin: this.#rank, error });
+    return this.#report({ origin: this.#rank, error });
   }
 
   /** Passes a finding on to all peers if it is new; the first one ends this world. */
-  async #conclude(finding: Finding): Promise<void> {
+  async #report(finding: FailureReport): Promise<void> {
     const isOwn = finding.origin === this.#rank;
-    if (this.#ending !== undefined && (isOwn || this.#verdict === undefined)) {
+    if (this.#ending !== undefined && (isOwn || this.#agreement === undefined)) {
       return await this.#ending;
     }
-    const speakers = [...this.#links.keys()].filter((peer) => !this.#departed.has(peer));
-    const verdict = this.#verdict ??= new Verdict(speakers, this.#clock);
-    const told = verdict.add(finding) ? this.#tell(abortMessage(finding)) : undefined;
+    const reporters = [...this.#links.keys()].filter((peer) => !this.#departed.has(peer));
+    const agreement = this.#agreement ??= new FailureAgreement(reporters, this.#clock);
+    const told = agreement.add(finding) ? this.#broadcast(abortMessage(finding)) : undefined;
     this.#ending ??= (async () => {
       await told;
-      await this.#end(await verdict.settle());
+      await this.#end(await agreement.outcome());
     })();
     await this.#ending;
   }
 
   /** Says goodbye. Only the first end counts. */
-  async depart(): Promise<void> {
+  async leave(): Promise<void> {
     this.#ending ??= (async () => {
-      await this.#tell({ kind: "bye" });
+      await this.#broadcast({ kind: "bye" });
       await this.#end(new Error(`The world of rank ${this.#rank} is closed`));
     })();
     await this.#ending;
@@ -251,26 +251,26 @@ export class Peers {
     const idle = [...this.#host.groups()].filter(({ progress }) => progress.running === undefined);
     this.#failure.abort(reason);
     if (reason instanceof PeerLostError) this.#host.failed();
-    this.#freeing = this.#free(idle.flatMap(({ connections }) => [...connections.values()]));
+    this.#releasing = this.#release(idle.flatMap(({ connections }) => [...connections.values()]));
   }
 
-  #soon<T>(
+  #firstWithin<T>(
     milliseconds: number,
     promises: readonly (Promise<T> | undefined)[],
   ): Promise<T | undefined> {
-    return soon(promises, { clock: this.#clock, milliseconds });
+    return firstWithin(promises, { clock: this.#clock, milliseconds });
   }
 
-  async #tell(news: Message): Promise<void> {
-    await this.#soon(TELL_MS, [
+  async #broadcast(news: ControlMessage): Promise<void> {
+    await this.#firstWithin(BROADCAST_MS, [
       Promise.all([...this.#links.values()].map((link) => link.send(news))),
     ]);
   }
 
   /** Closes all that is open, when all peers have what this rank has sent, or too much time has passed. */
-  async #free(idle: readonly Connection[]): Promise<void> {
+  async #release(idle: readonly Connection[]): Promise<void> {
     const drained = idle.map((connection) => connection.finish());
-    await this.#soon(FAREWELL_MS, [
+    await this.#firstWithin(FAREWELL_MS, [
       Promise.all([...this.#links.values()].map((link) => link.finish())).then(() => {}),
     ]);
     await this.#host.release();
@@ -279,7 +279,7 @@ export class Peers {
   }
 }
 
-function abortMessage({ origin, error }: Finding): Message {
+function abortMessage({ origin, error }: FailureReport): ControlMessage {
   return {
     kind: "abort",
     origin,
@@ -294,13 +294,13 @@ function abortMessage({ origin, error }: Finding): Message {
 }
 
 /** How long a group connection's end waits for the control link to say why. */
-const VERDICT_MS = 1_000;
+const DEPARTURE_MS = 1_000;
 /** How long a rank that fails or leaves tries to tell its peers. */
-const TELL_MS = 500;
+const BROADCAST_MS = 500;
 /** How long it waits then until they have read it. */
 const FAREWELL_MS = 1_000;
 /** Longest wait for a rank to say what it waits for. */
-const MAX_PATIENCE_MS = 2_000;
+const MAX_REPLY_MS = 2_000;
 /** A rank says that it lives so many times per stall timeout, */
 const BEATS_PER_TIMEOUT = 8;
 /** and at least so often. */

@@ -14,21 +14,21 @@ import { Acceptor, connectionKey } from "../wire/acceptor.ts";
 import { ControlLink, type ControlListener } from "./control_link.ts";
 import { Deadline, sleep } from "../wire/deadline.ts";
 import { dial } from "../wire/dial.ts";
-import { type JobKey, ProofError, RefusedError } from "../wire/handshake.ts";
-import { judge, taken } from "./admission.ts";
+import { AuthenticationError, type JobKey, RefusedError } from "../wire/handshake.ts";
+import { admissionCheck, alreadyJoined } from "./admission.ts";
 import { type Hello, readMessage } from "../wire/control_message.ts";
 import { type Listener, listenTcp, listenUnix } from "../wire/listener.ts";
 import { listenTls } from "../wire/tls.ts";
 import type { Address, Connection } from "../wire/transport.ts";
-import { isLoopback, type SettledOptions } from "./world_options.ts";
+import { isLoopback, type ResolvedOptions } from "./world_options.ts";
 
 /** What a rank knows before it joins. */
-export interface RendezvousOptions extends SettledOptions {
+export interface RendezvousOptions extends ResolvedOptions {
   readonly key: JobKey;
   /** Fires when the world fails before all have met. */
   readonly failure: AbortSignal;
   /** Who is told what comes on the control link with a peer. */
-  readonly listenTo: (peer: number) => ControlListener;
+  readonly listenerFor: (peer: number) => ControlListener;
 }
 
 /** What a rank knows after it has joined. The caller owns the acceptor and the links. */
@@ -51,12 +51,12 @@ export async function rendezvous(options: RendezvousOptions): Promise<Membership
   const acceptor = new Acceptor(listeners, {
     key: options.key,
     address,
-    judge: judge(options, (rank) => links.has(rank)),
+    admissionCheck: admissionCheck(options, (rank) => links.has(rank)),
   });
   using deadline = new Deadline(options.timeoutMs, options.failure);
   try {
-    const meeting = { ...options, acceptor, links, signal: deadline.signal };
-    const addresses = options.rank === 0 ? await gather(meeting) : await join(meeting);
+    const joining = { ...options, acceptor, links, signal: deadline.signal };
+    const addresses = options.rank === 0 ? await acceptAll(joining) : await join(joining);
     return { acceptor, addresses, links };
   } catch (error) {
     await acceptor.close();
@@ -66,26 +66,26 @@ export async function rendezvous(options: RendezvousOptions): Promise<Membership
   }
 }
 
-interface Meeting extends RendezvousOptions {
+interface Joining extends RendezvousOptions {
   readonly acceptor: Acceptor;
   readonly links: Map<number, ControlLink>;
   readonly signal: AbortSignal;
 }
 
 /** Rank 0: waits for all others, then tells them each other's addresses. */
-async function gather(meeting: Meeting): Promise<readonly Address[]> {
-  const { acceptor, links, worldSize, signal, listenTo } = meeting;
-  const { host: hostname, port, advertise } = meeting;
+async function acceptAll(joining: Joining): Promise<readonly Address[]> {
+  const { acceptor, links, worldSize, signal, listenerFor } = joining;
+  const { host: hostname, port, advertise } = joining;
   const addresses: Address[] = [{ ...acceptor.address, hostname, port, ...advertise }];
   const complete = Promise.withResolvers<void>();
-  const missing = () => peersOf(meeting).filter((peer) => !links.has(peer));
+  const missing = () => peersOf(joining).filter((peer) => !links.has(peer));
   const toAll = (message: Parameters<ControlLink["send"]>[0]) =>
     Promise.all([...links.values()].map((link) => link.send(message)));
 
   acceptor.onJoin((hello, connection) => {
     if (links.has(hello.rank)) {
       const late = new ControlLink(connection, { message: () => {}, ended: () => {} });
-      late.send({ kind: "refused", reason: taken(hello.rank) }).then(() => late.close());
+      late.send({ kind: "refused", reason: alreadyJoined(hello.rank) }).then(() => late.close());
       return;
     }
     const link = new ControlLink(connection, {
@@ -101,7 +101,7 @@ async function gather(meeting: Meeting): Promise<readonly Address[]> {
     if (links.size === worldSize - 1) complete.resolve();
     else toAll({ kind: "waiting", missing: missing() });
   });
-  const giveUp = () => complete.reject(new Error(absent(meeting, missing())));
+  const giveUp = () => complete.reject(new Error(missingText(joining, missing())));
   signal.addEventListener("abort", giveUp);
   try {
     if (worldSize > 1) await complete.promise;
@@ -114,34 +114,34 @@ async function gather(meeting: Meeting): Promise<readonly Address[]> {
   } finally {
     signal.removeEventListener("abort", giveUp);
   }
-  for (const [peer, link] of links) link.listen(listenTo(peer));
+  for (const [peer, link] of links) link.listen(listenerFor(peer));
   await toAll({ kind: "table", addresses });
   return addresses;
 }
 
 /** Any other rank: finds rank 0, waits for the table, then meets the other ranks. */
-async function join(meeting: Meeting): Promise<readonly Address[]> {
-  const { acceptor, links, rank, signal, listenTo, key } = meeting;
-  const master = await findMaster(meeting);
-  const addresses = await awaitTable(meeting, master);
-  links.set(0, new ControlLink(master, listenTo(0)));
+async function join(joining: Joining): Promise<readonly Address[]> {
+  const { acceptor, links, rank, signal, listenerFor, key } = joining;
+  const rankZero = await dialRankZero(joining);
+  const addresses = await receiveAddresses(joining, rankZero);
+  links.set(0, new ControlLink(rankZero, listenerFor(0)));
   await Promise.all(
-    peersOf(meeting).filter((peer) => peer !== 0).map(async (peer) => {
+    peersOf(joining).filter((peer) => peer !== 0).map(async (peer) => {
       try {
         const connection = peer < rank
           ? await dial(addresses[peer], {
             key,
-            tls: meeting.tls,
-            hello: (connection) => helloTo(peer, meeting, { purpose: "control", connection }),
+            tls: joining.tls,
+            hello: (connection) => helloTo(peer, joining, { purpose: "control", connection }),
             signal,
           })
           : await acceptor.take(
             connectionKey({ purpose: "control", group: "", rank: peer }),
             signal,
           );
-        links.set(peer, new ControlLink(connection, listenTo(peer)));
+        links.set(peer, new ControlLink(connection, listenerFor(peer)));
       } catch (cause) {
-        throw new Error(`Rank ${rank} could not meet rank ${peer}: ${text(cause)}`, { cause });
+        throw new Error(`Rank ${rank} could not meet rank ${peer}: ${messageOf(cause)}`, { cause });
       }
     }),
   );
@@ -149,23 +149,23 @@ async function join(meeting: Meeting): Promise<readonly Address[]> {
 }
 
 /** Dials rank 0 until it answers; it may start later than this rank. */
-async function findMaster(meeting: Meeting): Promise<Connection> {
-  const { rank, host, port, key, signal, timeoutMs } = meeting;
+async function dialRankZero(joining: Joining): Promise<Connection> {
+  const { rank, host, port, key, signal, timeoutMs } = joining;
   const where = `${host}:${port}`;
   let last: unknown;
   for (let delay = 20; !signal.aborted; delay = Math.min(2 * delay, 500)) {
     try {
       using attempt = new Deadline(ATTEMPT_TIMEOUT_MS, signal);
       const hello = (connection: Connection) =>
-        helloTo(0, meeting, { purpose: "join", connection });
+        helloTo(0, joining, { purpose: "join", connection });
       return await dial({ hostname: host, port }, {
         key,
         hello,
-        tls: meeting.tls,
+        tls: joining.tls,
         signal: attempt.signal,
       });
     } catch (cause) {
-      if (cause instanceof ProofError) {
+      if (cause instanceof AuthenticationError) {
         throw new Error(
           `Rank ${rank} cannot join at ${where}: ${cause.message}. Give all ranks of a job the same secret ` +
             "(MESHFACTOR_SECRET), and each job its own port (MASTER_PORT)",
@@ -173,46 +173,49 @@ async function findMaster(meeting: Meeting): Promise<Connection> {
         );
       }
       if (cause instanceof BindError) throw cause;
-      if (cause instanceof RefusedError) throw notAdmitted(meeting, cause);
+      if (cause instanceof RefusedError) throw refusedError(joining, cause);
       last = cause;
     }
     await sleep(delay, { signal });
   }
   throw new Error(
     `Rank ${rank} found no rank 0 at ${where} within ${timeoutMs} ms: start rank 0, or correct ` +
-      `MASTER_ADDR and MASTER_PORT (last: ${text(last)})${
-        meeting.tls === undefined ? "" : UNSIGNED
+      `MASTER_ADDR and MASTER_PORT (last: ${messageOf(last)})${
+        joining.tls === undefined ? "" : UNSIGNED
       }`,
     { cause: last },
   );
 }
 
-async function awaitTable(meeting: Meeting, master: Connection): Promise<readonly Address[]> {
+async function receiveAddresses(
+  joining: Joining,
+  rankZero: Connection,
+): Promise<readonly Address[]> {
   // Rank 0 gives up at the same moment and knows best who is missing: leaving first would make it count this rank in.
   let closing: ReturnType<typeof setTimeout> | undefined;
-  const close = () => closing = setTimeout(() => master.close(), REFUSAL_GRACE_MS);
-  meeting.signal.addEventListener("abort", close);
+  const close = () => closing = setTimeout(() => rankZero.close(), REFUSAL_GRACE_MS);
+  joining.signal.addEventListener("abort", close);
   let missing: readonly number[] | undefined;
   try {
     while (true) {
-      const message = await readMessage(master);
+      const message = await readMessage(rankZero);
       if (message.kind === "table") {
-        meeting.signal.throwIfAborted();
+        joining.signal.throwIfAborted();
         return message.addresses;
       }
       if (message.kind === "refused") throw new RefusedError(message.reason);
       if (message.kind === "waiting") missing = message.missing;
     }
   } catch (cause) {
-    master.close();
-    if (cause instanceof RefusedError) throw notAdmitted(meeting, cause);
-    if (meeting.signal.aborted) throw new Error(absent(meeting, missing ?? []), { cause });
+    rankZero.close();
+    if (cause instanceof RefusedError) throw refusedError(joining, cause);
+    if (joining.signal.aborted) throw new Error(missingText(joining, missing ?? []), { cause });
     throw new Error(
-      `Rank 0 at ${meeting.host}:${meeting.port} left before all ranks had joined`,
+      `Rank 0 at ${joining.host}:${joining.port} left before all ranks had joined`,
       { cause },
     );
   } finally {
-    meeting.signal.removeEventListener("abort", close);
+    joining.signal.removeEventListener("abort", close);
     clearTimeout(closing);
   }
 }
@@ -246,7 +249,7 @@ async function listen(
 
 function helloTo(
   to: number,
-  { rank, worldSize, acceptor, advertise }: Meeting,
+  { rank, worldSize, acceptor, advertise }: Joining,
   { purpose, connection }: {
     readonly purpose: "join" | "control";
     readonly connection: Connection;
@@ -278,17 +281,20 @@ function peersOf({ rank, worldSize }: RendezvousOptions): number[] {
   return Array.from({ length: worldSize }, (_, peer) => peer).filter((peer) => peer !== rank);
 }
 
-function notAdmitted({ rank, host, port }: Meeting, cause: RefusedError): Error {
+function refusedError({ rank, host, port }: Joining, cause: RefusedError): Error {
   return new Error(`Rank ${rank} cannot join at ${host}:${port}: ${cause.message}`, { cause });
 }
 
-function absent({ worldSize, host, port, timeoutMs }: Meeting, missing: readonly number[]): string {
+function missingText(
+  { worldSize, host, port, timeoutMs }: Joining,
+  missing: readonly number[],
+): string {
   const ranks = missing.length === 1 ? `Rank ${missing[0]}` : `Ranks ${missing.join(", ")}`;
   return `${ranks} of ${worldSize} did not join at ${host}:${port} within ${timeoutMs} ms: ` +
     "start them with the same MASTER_ADDR, MASTER_PORT and secret";
 }
 
-function text(error: unknown): string {
+function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 

@@ -45,7 +45,7 @@ export interface WorldOptions {
 }
 
 /** Options that are whole and valid. */
-export interface SettledOptions {
+export interface ResolvedOptions {
   readonly rank: number;
   readonly worldSize: number;
   readonly host: string;
@@ -69,7 +69,7 @@ export interface SettledOptions {
  *
  * @throws {RangeError | TypeError} if an option is out of range, or the secret is missing where others can reach the job.
  */
-export function withDefaults(options: WorldOptions): SettledOptions {
+export function withDefaults(options: WorldOptions): ResolvedOptions {
   const { rank, worldSize, host, port } = options;
   if (!Number.isInteger(worldSize) || worldSize < 1) {
     throw new RangeError(`The number of ranks must be a positive integer, got ${worldSize}`);

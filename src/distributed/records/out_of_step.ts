@@ -1,6 +1,6 @@
 // Which rank is first out of step, from what all ranks have left behind.
 //
-// In every group, call s must be the same on all ranks. The first s of a group where it is not tells who went astray:
+// In every group, call s must be the same on all ranks. The first s of a group where it is not tells who went outlier:
 //   a rank's call s is another than that of most     -> that rank; if its calls go on as the others' do one later (earlier),
 //                                                       it has left call s out (put one in)
 //   a rank has not made call s, others have          -> that rank, or, if it has left nothing behind, it has died
@@ -60,7 +60,7 @@ function inGroup(group: readonly number[], members: readonly Member[]): OutOfSte
   const end = Math.max(...members.map(({ last }) => last));
   const silent = group.filter((rank) => !members.some((member) => member.rank === rank));
   for (let sequence = begin; sequence <= end; sequence++) {
-    const found = another(sequence, members) ?? absent(sequence, members) ??
+    const found = differing(sequence, members) ?? missing(sequence, members) ??
       unfinished(sequence, members, silent);
     if (found === undefined) continue;
     const times = members.flatMap(({ calls }) => calls.get(sequence)?.queuedAt ?? []);
@@ -71,20 +71,20 @@ function inGroup(group: readonly number[], members: readonly Member[]): OutOfSte
 
 type Found = Pick<OutOfStep, "ranks" | "reason"> | undefined;
 
-function another(sequence: number, members: readonly Member[]): Found {
+function differing(sequence: number, members: readonly Member[]): Found {
   const made = members.filter(({ calls }) => calls.has(sequence));
   const byCall = Map.groupBy(made, ({ calls }) => describe(calls.get(sequence)));
   if (byCall.size < 2) return undefined;
   const [most, ...others] = [...byCall].sort(([, a], [, b]) => b.length - a.length);
   const isTie = others[0][1].length === most[1].length;
-  const astray = isTie ? made : others.flatMap(([, each]) => each);
+  const outlier = isTie ? made : others.flatMap(([, each]) => each);
   const reason = others.map(([call, each]) =>
     `${name(each)} called ${call}${
-      isTie ? "" : hint(sequence, { astray: each[0], usual: most[1][0] })
+      isTie ? "" : hint(sequence, { outlier: each[0], usual: most[1][0] })
     }`
   );
   return {
-    ranks: astray.map(({ rank }) => rank),
+    ranks: outlier.map(({ rank }) => rank),
     reason: `${reason.join("; ")}; ${name(most[1])} called ${most[0]}`,
   };
 }
@@ -92,18 +92,18 @@ function another(sequence: number, members: readonly Member[]): Found {
 /** Whether the rank's calls go on as those of the others, but shifted by one. */
 function hint(
   sequence: number,
-  { astray, usual }: { readonly astray: Member; readonly usual: Member },
+  { outlier, usual }: { readonly outlier: Member; readonly usual: Member },
 ): string {
   const goesOnAs = (a: Member, b: Member) => {
     const next = b.calls.get(sequence + 1);
     return next !== undefined && describe(a.calls.get(sequence)) === describe(next);
   };
-  if (goesOnAs(astray, usual)) return " (it has left one call out, it seems)";
-  if (goesOnAs(usual, astray)) return " (it has put one call in, it seems)";
+  if (goesOnAs(outlier, usual)) return " (it has left one call out, it seems)";
+  if (goesOnAs(usual, outlier)) return " (it has put one call in, it seems)";
   return "";
 }
 
-function absent(sequence: number, members: readonly Member[]): Found {
+function missing(sequence: number, members: readonly Member[]): Found {
   const late = members.filter(({ last }) => last < sequence);
   if (late.length === 0) return undefined;
   const made = members.filter(({ calls }) => calls.has(sequence));

@@ -28,7 +28,9 @@ export function findUnmatchedMessages(dumps: readonly Dump[]): OutOfStep[] {
   const firstOfPair = new Map<string, OutOfStep>();
   for (const each of [...halves.values()].sort((a, b) => a.sequence - b.sequence)) {
     const pair = `${each.group} ${each.from} ${each.to}`;
-    const found = firstOfPair.has(pair) ? undefined : judge(each, groups.get(each.group) ?? []);
+    const found = firstOfPair.has(pair)
+      ? undefined
+      : findMismatch(each, groups.get(each.group) ?? []);
     // Of a rank that has left nothing behind, nothing is known to be missing.
     if (found !== undefined && (found.ranks.length > 1 || left.has(found.ranks[0]))) {
       firstOfPair.set(pair, found);
@@ -47,7 +49,7 @@ interface Halves {
   readonly receive?: MessageRecord;
 }
 
-function judge(
+function findMismatch(
   { from, to, sequence, send, receive }: Halves,
   group: readonly number[],
 ): OutOfStep | undefined {

@@ -1,53 +1,57 @@
-// Who comes to a rank, by whichever of its listeners: proves every comer, drops strays without a trace, and hands connections to who waits.
+// Accepts and authenticates connections on all of a rank's listeners, and hands each to the code that waits for it.
 //
-// A stray (port scan, garbage, wrong secret) costs at most one socket for PROOF_TIMEOUT_MS and a few hundred bytes; when
-// too many are unproved at a time, the oldest goes.
+// A connection that fails to authenticate (port scan, garbage, wrong secret) is closed silently. It costs at most one socket
+// for AUTHENTICATION_TIMEOUT_MS and a few hundred bytes; if there are too many at a time, the oldest is closed.
 
-import { admit, type JobKey } from "./handshake.ts";
+import { authenticateDialer, type JobKey } from "./handshake.ts";
 import { encodeMessage, type Hello } from "./control_message.ts";
 import type { Listener } from "./listener.ts";
 import type { Address, Connection } from "./transport.ts";
 
-const PROOF_TIMEOUT_MS = 5_000;
-const MAX_UNPROVED = 64;
+const AUTHENTICATION_TIMEOUT_MS = 5_000;
+const MAX_UNAUTHENTICATED = 64;
 
-/** Says why a proved comer is refused; undefined to welcome it. */
-export type Judge = (hello: Hello) => string | undefined;
+/** Why an authenticated peer is refused; undefined if it is accepted. */
+export type AdmissionCheck = (hello: Hello) => string | undefined;
 
 /** Accepts this rank's connections. */
 export class Acceptor {
   readonly #listeners: readonly Listener[];
   readonly #key: JobKey;
-  readonly #judge: Judge;
-  readonly #unproved = new Set<Connection>();
+  readonly #admissionCheck: AdmissionCheck;
+  readonly #unauthenticated = new Set<Connection>();
   readonly #arrived = new Map<string, Connection>();
   readonly #awaited = new Map<string, PromiseWithResolvers<Connection>>();
   readonly #tasks = new Set<Promise<void>>();
   #joined: (hello: Hello, connection: Connection) => void = (_, connection) => connection.close();
   #closed = false;
-  /** Where others reach it. */
+  /** The address at which other ranks reach it. */
   readonly address: Address;
 
-  /** Owns the listeners. */
+  /** Takes ownership of the listeners. */
   constructor(
     listeners: readonly Listener[],
-    options: { readonly key: JobKey; readonly judge: Judge; readonly address: Address },
+    options: {
+      readonly key: JobKey;
+      readonly admissionCheck: AdmissionCheck;
+      readonly address: Address;
+    },
   ) {
     this.#listeners = listeners;
     this.#key = options.key;
-    this.#judge = options.judge;
+    this.#admissionCheck = options.admissionCheck;
     this.address = options.address;
     for (const listener of listeners) this.#track(this.#acceptAll(listener));
   }
 
-  /** Sets who takes the connections of ranks that join; the taker owns them. */
+  /** Sets the callback for connections of ranks that join; it takes ownership of them. */
   onJoin(joined: (hello: Hello, connection: Connection) => void): void {
     this.#joined = joined;
   }
 
   /**
-   * The connection with this key (see `connectionKey`), when it has come; only now its dialer is welcomed. The caller
-   * owns it.
+   * Waits for the connection with this key (see `connectionKey`) and welcomes its dialer, which waits for that. The caller
+   * owns the connection.
    */
   async take(key: string, signal: AbortSignal): Promise<Connection> {
     const connection = this.#arrived.get(key) ?? await this.#wait(key, signal);
@@ -66,18 +70,20 @@ export class Acceptor {
     for (const listener of this.#listeners) listener.unref();
   }
 
-  /** Stops listening and closes what nobody took. Again: nothing. */
+  /** Stops listening and closes connections that were not taken. Idempotent. */
   async close(): Promise<void> {
     if (!this.#closed) {
       this.#closed = true;
-      // What was awaited without keeping the process alive must be awaited to its end now.
+      // Pending accepts that did not keep the process alive must be awaited now.
       for (const listener of this.#listeners) {
         listener.ref();
         listener.close();
       }
-      for (const connection of [...this.#unproved, ...this.#arrived.values()]) connection.close();
+      for (const connection of [...this.#unauthenticated, ...this.#arrived.values()]) {
+        connection.close();
+      }
       for (const awaited of this.#awaited.values()) {
-        awaited.reject(new Error("This rank does not accept connections any more"));
+        awaited.reject(new Error("This rank no longer accepts connections"));
       }
     }
     await Promise.all(this.#tasks);
@@ -103,26 +109,26 @@ export class Acceptor {
       try {
         connection = await listener.accept();
       } catch {
-        // One comer that left at once, or too many open files; the listener itself stays.
+        // A connection that was reset at once, or too many open files; the listener itself still works.
         await new Promise((resolve) => setTimeout(resolve, this.#closed ? 0 : 10));
         continue;
       }
-      this.#track(this.#prove(connection));
+      this.#track(this.#authenticate(connection));
     }
   }
 
-  async #prove(connection: Connection): Promise<void> {
-    if (this.#unproved.size === MAX_UNPROVED) {
-      for (const oldest of this.#unproved) {
+  async #authenticate(connection: Connection): Promise<void> {
+    if (this.#unauthenticated.size === MAX_UNAUTHENTICATED) {
+      for (const oldest of this.#unauthenticated) {
         oldest.close();
         break;
       }
     }
-    this.#unproved.add(connection);
-    const deadline = setTimeout(() => connection.close(), PROOF_TIMEOUT_MS);
+    this.#unauthenticated.add(connection);
+    const deadline = setTimeout(() => connection.close(), AUTHENTICATION_TIMEOUT_MS);
     try {
-      const hello = await admit(connection, this.#key);
-      const reason = this.#judge(hello) ?? this.#duplicate(hello);
+      const hello = await authenticateDialer(connection, this.#key);
+      const reason = this.#admissionCheck(hello) ?? this.#duplicate(hello);
       if (reason !== undefined) {
         await connection.writeAll(encodeMessage({ kind: "refused", reason }));
         return connection.close();
@@ -133,11 +139,11 @@ export class Acceptor {
       if (this.#closed) return connection.close();
       this.#deliver(hello, connection);
     } catch {
-      // A stray: it gets no answer, and nobody here is troubled.
+      // Not a rank of this job: it gets no answer, and nothing is reported.
       connection.close();
     } finally {
       clearTimeout(deadline);
-      this.#unproved.delete(connection);
+      this.#unauthenticated.delete(connection);
     }
   }
 
@@ -161,7 +167,7 @@ export class Acceptor {
   }
 }
 
-/** Tells connections of one rank apart. */
+/** Identifies a connection among all of a rank. */
 export function connectionKey(hello: Pick<Hello, "purpose" | "group" | "rank">): string {
   return `${hello.purpose} ${hello.group} from ${hello.rank}`;
 }

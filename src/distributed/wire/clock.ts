@@ -1,19 +1,19 @@
-// Time, as an argument: whoever waits, or measures for how long nothing came, asks a clock, so that a simulation can let
-// hours pass at once and have every run repeat exactly.
+// Time as an argument: code that waits or measures time uses a clock that it is given, so that a simulation can advance
+// hours at once and repeat every run exactly.
 
-/** Tells the time and rings. */
+/** Measures time and calls back. */
 export interface Clock {
-  /** Milliseconds since some moment. */
+  /** Milliseconds since a fixed but arbitrary time. */
   now(): number;
-  /** Calls `ring` once, so many milliseconds from now. */
+  /** Calls `ring` once, after `milliseconds`. */
   once(milliseconds: number, ring: () => void): Alarm;
-  /** Calls `ring` every so many milliseconds; that alone does not keep the process alive. */
+  /** Calls `ring` every `milliseconds`; that alone does not keep the process alive. */
   every(milliseconds: number, ring: () => void): Alarm;
 }
 
-/** Something that rings until it is stopped. */
+/** A pending callback. */
 export interface Alarm {
-  /** Does not ring any more. Again: nothing. */
+  /** Cancels it. Idempotent. */
   stop(): void;
 }
 

@@ -1,41 +1,41 @@
-// Messages between ranks outside of collectives: joining a job, and news of failures.
+// Control messages between ranks, outside of collectives: joining a job, failures, heartbeats and progress queries.
 //
 //   | length u32 | checksum u32 | JSON of that length |
 //
-// The JSON is parsed into one of the kinds below or refused; nothing else of it is kept.
+// The JSON is parsed into one of the kinds below, or refused; unknown fields are dropped.
 
 import { checksum, FrameError } from "./frame.ts";
 import type { Address, Connection } from "./transport.ts";
 
-/** Every kind of message. */
-export type Message =
+/** A control message. */
+export type ControlMessage =
   | Hello
   | { readonly kind: "welcome" }
   /** The hello was not accepted. */
   | { readonly kind: "refused"; readonly reason: string }
-  /** Rank 0 still waits for these. */
+  /** Rank 0 still waits for these ranks. */
   | { readonly kind: "waiting"; readonly missing: readonly number[] }
-  /** All have come: the address of every rank. */
+  /** All ranks have joined: the address of each. */
   | { readonly kind: "table"; readonly addresses: readonly Address[] }
   | Abort
-  /** The sender closes its world in order. */
+  /** The sender closes its world normally. */
   | { readonly kind: "bye" }
-  /** The sender lives. */
+  /** Heartbeat. */
   | { readonly kind: "beat" }
-  | Where
-  | Here;
+  | ProgressQuery
+  | ProgressReply;
 
-/** The first message on a connection: who comes, to whom, and what for. */
+/** The first message on a connection: the sender, the rank that it wants to reach, and the purpose. */
 export interface Hello {
   readonly kind: "hello";
-  /** `join` the job at rank 0, `control` for news of failures, `group` for a group's collectives. */
+  /** `join` the job at rank 0, `control` for control messages, `group` for a group's collectives. */
   readonly purpose: "join" | "control" | "group";
   /** Global rank of the sender. */
   readonly rank: number;
   /** Global rank that the sender wants to reach. */
   readonly to: number;
   readonly worldSize: number;
-  /** Where the other ranks can reach the sender. */
+  /** ProgressQuery the other ranks can reach the sender. */
   readonly address: Address;
   /** The group's id in hex, empty if there is none. */
   readonly group: string;
@@ -44,7 +44,7 @@ export interface Hello {
 /** A world has failed. */
 export interface Abort {
   readonly kind: "abort";
-  /** Global rank that noticed it. */
+  /** Global rank that detected it. */
   readonly origin: number;
   /** Global rank of the culprit. */
   readonly rank: number;
@@ -56,21 +56,21 @@ export interface Abort {
   readonly bytesExpected: number;
 }
 
-/** Asks what the receiver does in call `sequence` of `group`. */
-export interface Where {
+/** Asks for the receiver's progress in call `sequence` of `group`. */
+export interface ProgressQuery {
   readonly kind: "where";
   readonly question: number;
   readonly group: string;
   readonly sequence: number;
 }
 
-/** Answers a `where`. */
-export interface Here {
+/** The reply to a `where`. */
+export interface ProgressReply {
   readonly kind: "here";
   readonly question: number;
-  /** `absent`: has not made the call; `passed`: has finished it; else it is in `group`'s call `sequence`. */
+  /** `absent`: has not made the call; `passed`: has finished it; else it is running call `sequence` of `group`. */
   readonly state: "absent" | "passed" | "moving" | "waiting";
-  /** Global rank it waits for. */
+  /** Global rank that it waits for. */
   readonly waitingFor: number;
   readonly group: string;
   readonly sequence: number;
@@ -78,11 +78,11 @@ export interface Here {
 
 /** Length and checksum before the JSON of a message, in bytes. */
 export const PREFIX_BYTES = 8;
-/** Longest message that is taken, in bytes, from a peer that has proved itself. */
+/** Longest message accepted from an authenticated peer, in bytes. */
 export const MAX_MESSAGE_BYTES = 1 << 20;
 
-/** The bytes of a message, its length first. */
-export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
+/** Encodes a message with its prefix. */
+export function encodeMessage(message: ControlMessage): Uint8Array<ArrayBuffer> {
   const body = new TextEncoder().encode(JSON.stringify(message));
   const bytes = new Uint8Array(PREFIX_BYTES + body.length);
   const view = new DataView(bytes.buffer);
@@ -96,11 +96,11 @@ export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
 export async function readMessage(
   connection: Connection,
   maxBytes: number = MAX_MESSAGE_BYTES,
-): Promise<Message> {
+): Promise<ControlMessage> {
   return decodeMessage(await readBody(connection, maxBytes));
 }
 
-/** Reads the JSON bytes of one message, not yet parsed. */
+/** Reads the JSON bytes of one message and verifies their checksum. */
 export async function readBody(
   connection: Connection,
   maxBytes: number,
@@ -110,12 +110,12 @@ export async function readBody(
   const view = new DataView(prefix.buffer);
   const length = view.getUint32(0, true);
   if (length > maxBytes) {
-    throw new FrameError(`A message of ${length} bytes came, ${maxBytes} are allowed`);
+    throw new FrameError(`Received a message of ${length} bytes, at most ${maxBytes} are allowed`);
   }
   const body = new Uint8Array(length);
   await connection.readFully(body);
   if (checksum(body) !== view.getUint32(4, true)) {
-    throw new FrameError(`A message of ${length} bytes was damaged on its way`);
+    throw new FrameError(`A message of ${length} bytes was damaged in transit`);
   }
   return body;
 }
@@ -123,9 +123,9 @@ export async function readBody(
 /**
  * Parses a message's JSON bytes.
  *
- * @throws {FrameError} if it is none of the kinds.
+ * @throws {FrameError} if it is not a control message.
  */
-export function decodeMessage(body: Uint8Array): Message {
+export function decodeMessage(body: Uint8Array): ControlMessage {
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
@@ -184,7 +184,7 @@ export function decodeMessage(body: Uint8Array): Message {
         sequence: fields.number("sequence"),
       };
     default:
-      throw new FrameError(`A message of unknown kind came: ${kind.slice(0, 40)}`);
+      throw new FrameError(`Received a message of unknown kind: ${kind.slice(0, 40)}`);
   }
 }
 

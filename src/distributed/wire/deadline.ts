@@ -1,8 +1,8 @@
-// Waiting that ends: a signal with a clock, a sleep, the first of some promises. None leaves a timer behind.
+// Bounded waits: a signal with a timeout, a sleep, a race with a timeout. None leaves a timer behind.
 
 import { type Alarm, type Clock, systemClock } from "./clock.ts";
 
-/** A signal that fires after a time, or with another signal; dispose it to stop the clock. */
+/** A signal that fires after a timeout, or with another signal; dispose it to clear the timer. */
 export class Deadline implements Disposable {
   readonly #controller = new AbortController();
   readonly #timer: ReturnType<typeof setTimeout>;
@@ -30,18 +30,18 @@ export class Deadline implements Disposable {
   }
 }
 
-/** How to wait. */
-export interface Patience {
-  /** By default this process's. */
+/** Options of `sleep`. */
+export interface SleepOptions {
+  /** Default: this process's clock. */
   readonly clock?: Clock;
-  /** Ends the wait. */
+  /** Ends the sleep. */
   readonly signal: AbortSignal;
 }
 
-/** Resolves after a time, or when `signal` fires. */
+/** Resolves after `milliseconds`, or when `signal` fires. */
 export function sleep(
   milliseconds: number,
-  { clock = systemClock, signal }: Patience,
+  { clock = systemClock, signal }: SleepOptions,
 ): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
@@ -55,10 +55,10 @@ export function sleep(
 }
 
 /**
- * The first of `promises`, or undefined after a time. Time in which this thread was busy with something else hardly
- * counts, as what has arrived meanwhile could not be seen.
+ * The first of `promises` to settle, or undefined after a timeout. Time in which this thread was busy with other work hardly
+ * counts, as it could not process what arrived meanwhile.
  */
-export async function soon<T>(
+export async function firstWithin<T>(
   promises: readonly (Promise<T> | undefined)[],
   { clock, milliseconds }: { readonly clock: Clock; readonly milliseconds: number },
 ): Promise<T | undefined> {

@@ -3,7 +3,7 @@
 // The connection is the rank's Unix socket if this host has it; else TCP or, where the job has certificates, TLS.
 
 import { sleep } from "./deadline.ts";
-import { introduce, type JobKey } from "./handshake.ts";
+import { authenticateToAcceptor, type JobKey } from "./handshake.ts";
 import type { Hello } from "./control_message.ts";
 import { connectTls, type TlsIdentity } from "./tls.ts";
 import {
@@ -14,22 +14,22 @@ import {
   overUnix,
 } from "./transport.ts";
 
-/** Whom to be, and until when. */
+/** Options of `dial`. */
 export interface DialOptions {
   readonly key: JobKey;
-  /** What to say on a connection. */
+  /** The hello to send on a connection. */
   readonly hello: (connection: Connection) => Hello;
-  /** Given where the job uses TLS. */
+  /** Set if the job uses TLS. */
   readonly tls: TlsIdentity | undefined;
-  /** Bounds all of it. */
+  /** Aborts all of it. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Connects to the rank at `address`; the caller owns the connection. A connection that is dropped before it is proved,
- * as happens to some while strays flood the other end, is tried again.
+ * Connects to the rank at `address`; the caller owns the connection. If the other end closes the connection before it is
+ * authenticated, as happens under a flood of foreign connections, it is tried again.
  *
- * @throws {ProofError | RefusedError} as `introduce` does, what Deno.connect throws, or the signal's reason.
+ * @throws {AuthenticationError | RefusedError} as `authenticateToAcceptor`, errors of Deno.connect, or the signal's reason.
  */
 export async function dial(address: Address, options: DialOptions): Promise<Connection> {
   while (true) {
@@ -50,7 +50,7 @@ async function dialOnce(address: Address, options: DialOptions): Promise<Connect
   const close = () => connection.close();
   signal.addEventListener("abort", close);
   try {
-    await introduce(connection, { key, hello: hello(connection) });
+    await authenticateToAcceptor(connection, { key, hello: hello(connection) });
     signal.throwIfAborted();
     return connection;
   } catch (error) {
@@ -62,18 +62,18 @@ async function dialOnce(address: Address, options: DialOptions): Promise<Connect
   }
 }
 
-/** How to connect. */
+/** Options of `connect`. */
 export interface ConnectOptions {
-  /** Given where the job uses TLS. */
+  /** Set if the job uses TLS. */
   readonly tls: TlsIdentity | undefined;
-  /** Gives up when it fires. */
+  /** Aborts it. */
   readonly signal: AbortSignal;
 }
 
 /**
  * Connects to `address`; the caller owns the connection.
  *
- * @throws {Error} what Deno.connect throws, with the address and port in its message, or the signal's reason.
+ * @throws {Error} as Deno.connect, with the address and port in the message, or the signal's reason.
  */
 export async function connect(
   address: Address,

@@ -1,14 +1,14 @@
-// The frame of a call: what one rank sends to one peer in it. 48 bytes of header, then the payload.
+// The frame that one rank sends to one peer in a call: a header of 48 bytes, then the payload.
 //
 //   0        4   5    6    7       8          16         20     24      32       36     37         40          48
 //   | "MFOP" | 2 | op | dt | alg   | group u64 | sequence | root | count | digest | red | checksum | payload u64 |
 //     magic  version   dtype algorithm                             u64     of counts  reduction      bytes that follow
 //
-// Little-endian. The header is the fingerprint of the call: a receiver compares it with its own call before it takes a
-// byte of payload, so ranks that call different collectives get an error that shows the difference, not a hang or a
-// wrong sum; the checksum (24 bits, of the other 45 bytes) tells damage from difference. There is one frame per call,
-// peer and direction, as the schedule already tells what is in it. Over plain TCP each move in it, such as a rank's term or
-// the sum of a chunk, is followed by 32 bytes of sums (checksum.rs), which belong to the payload.
+// Little-endian. The header is the fingerprint of the call: a receiver compares it with its own call before it reads any
+// payload, so ranks that call different collectives get an error that shows the difference, not a hang or a wrong sum. The
+// checksum (24 bits, of the other 45 bytes) distinguishes damage from a different call. There is one frame per call, peer
+// and direction, as both ends know from the schedule what it contains. Over plain TCP each move in it, such as a rank's term
+// or the sum of a chunk, is followed by a checksum of 32 bytes (checksum.rs), which counts as payload.
 
 import { ALGORITHM_NAMES } from "./algorithms.ts";
 import {
@@ -25,13 +25,13 @@ export const HEADER_BYTES = 48;
 const MAGIC = 0x504f464d; // "MFOP"
 const VERSION = 2;
 
-/** What all ranks of a group must agree on in one call. */
+/** The properties of a call that must be the same on all ranks of a group. */
 export interface Fingerprint {
   readonly op: Op;
   readonly dtype: ElementType;
   /** Name of the algorithm. */
   readonly algorithm: string;
-  /** "sum" where nothing is reduced. */
+  /** "sum" if nothing is reduced. */
   readonly reduction: Reduction;
   /** The group's id, derived from its ranks. */
   readonly group: bigint;
@@ -51,12 +51,12 @@ export interface Header extends Fingerprint {
   readonly payloadBytes: number;
 }
 
-/** Bytes that are no frame of this protocol. */
+/** The bytes are not valid in this protocol. */
 export class FrameError extends Error {
   override readonly name = "FrameError";
 }
 
-/** Writes a header to the first 48 bytes of `target`; one without a length is still to be completed. */
+/** Writes a header to the first 48 bytes of `target`; if it has no length, `completeHeader` must follow. */
 export function encodeHeader(header: Fingerprint & Partial<Header>, target: Uint8Array): void {
   putU32(target, 0, MAGIC);
   target[4] = VERSION;
@@ -74,10 +74,10 @@ export function encodeHeader(header: Fingerprint & Partial<Header>, target: Uint
   completeHeader(target, header.payloadBytes ?? 0);
 }
 
-/** Writes to a header what differs from peer to peer: the length of the payload, and with it the checksum. */
+/** Writes the length of the payload, which differs from peer to peer, and with it the checksum. */
 export function completeHeader(target: Uint8Array, payloadBytes: number): void {
   putNumber(target, 40, payloadBytes);
-  // The checksum is of the header with 0 in its place.
+  // The checksum is computed with 0 in its place.
   const reduction = target[36];
   putU32(target, 36, reduction);
   const whole = target.length === HEADER_BYTES ? target : target.subarray(0, HEADER_BYTES);
@@ -85,7 +85,7 @@ export function completeHeader(target: Uint8Array, payloadBytes: number): void {
   putU32(target, 36, reduction | sum << 8);
 }
 
-/** A DataView would have to be made for each call, with a buffer outside of V8's heap: a microsecond. */
+/** A DataView per call, with a buffer outside of V8's heap, would take a microsecond. */
 function putU32(target: Uint8Array, at: number, value: number): void {
   target[at] = value;
   target[at + 1] = value >>> 8;
@@ -102,7 +102,7 @@ function putNumber(target: Uint8Array, at: number, value: number): void {
 /**
  * Reads a header from the first 48 bytes of `bytes`.
  *
- * @throws {FrameError} if they are not a header that `encodeHeader` writes.
+ * @throws {FrameError} if they are not a valid header.
  */
 export function decodeHeader(bytes: Uint8Array): Header {
   if (bytes.length < HEADER_BYTES) {
@@ -111,12 +111,14 @@ export function decodeHeader(bytes: Uint8Array): Header {
   const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
   if (view.getUint32(0, true) !== MAGIC) throw new FrameError("A frame does not begin with MFOP");
   if (view.getUint8(4) !== VERSION) {
-    throw new FrameError(`Frame version ${view.getUint8(4)} came, ${VERSION} is spoken here`);
+    throw new FrameError(
+      `Received frame version ${view.getUint8(4)}, this rank uses version ${VERSION}`,
+    );
   }
   const whole = bytes.slice(0, HEADER_BYTES);
   whole.fill(0, 37, 40);
   if (checksum(whole) >>> 8 !== view.getUint32(36, true) >>> 8) {
-    throw new FrameError("The header of a frame was damaged on its way");
+    throw new FrameError("The header of a frame was damaged in transit");
   }
   return {
     op: named(OPS, view.getUint8(5), "op"),
@@ -161,14 +163,14 @@ export function checksum(bytes: Uint8Array): number {
   return hash >>> 0;
 }
 
-/** A digest of the counts per rank, so that ranks that disagree on one are told so. */
+/** A digest of the counts per rank, so that ranks with different counts get an error. */
 export function digestCounts(counts: readonly number[]): number {
   let hash = 0x811c9dc5; // FNV-1a, by words
   for (const count of counts) hash = Math.imul(hash ^ count, 0x01000193);
   return hash >>> 0;
 }
 
-/** The id of a group: FNV-1a (64 bits) over its ranks and `ordinal`, which tells groups of the same ranks apart. */
+/** The id of a group: FNV-1a (64 bits) over its ranks and `ordinal`, which distinguishes groups of the same ranks. */
 export function groupId(ranks: readonly number[], ordinal: number): bigint {
   let hash = 0xcbf29ce484222325n;
   for (const word of [...ranks, -1, ordinal]) {
@@ -190,7 +192,7 @@ function safeNumber(value: bigint, what: string): number {
   return Number(value);
 }
 
-/** Halves of a 64-bit number; of equal bytes on every machine, as Deno runs on little-endian ones only. */
+/** The halves of a 64-bit number, in the same order on every machine, as Deno runs on little-endian ones only. */
 const GROUP = new BigUint64Array(1);
 const GROUP_HALVES = new Uint32Array(GROUP.buffer);
 const COMPARED = [

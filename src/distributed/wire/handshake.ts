@@ -1,13 +1,13 @@
-// Mutual proof that both ends of a connection hold the job's secret, before anything else is believed.
+// Mutual authentication: both ends of a connection prove that they hold the job's secret before they trust any message.
 //
 //   dialer                                          acceptor
 //     | "MESHFCT1" nonceD (32) ------------------------> |
 //     | <------ "MESHFCT1" nonceA (32) HMAC(acceptor) -- |   HMAC-SHA-256(secret, role | nonceD | nonceA | hello)
-//     | HMAC(dialer) (32) hello ----------------------> |   the acceptor's covers no hello
+//     | HMAC(dialer) (32) hello ----------------------> |   the acceptor's HMAC does not cover a hello
 //     | <----------------------- welcome or refused ---- |
 //
-// The roles in the proofs keep an attacker from reflecting one end's proof to it. What an acceptor reads before the
-// proof is bounded: 72 bytes, one hello and one deadline. The secret itself never travels.
+// The roles in the proofs prevent reflection of an end's own proof. An acceptor reads at most 72 bytes and one hello before
+// the proof, within a deadline. The secret itself is never sent.
 
 import {
   decodeMessage,
@@ -22,17 +22,17 @@ import type { Connection } from "./transport.ts";
 /** The HMAC key of one job. */
 export type JobKey = CryptoKey;
 
-/** The other end does not hold this job's secret, or does not speak this protocol. */
-export class ProofError extends Error {
+/** The other end does not hold this job's secret, or does not use this protocol. */
+export class AuthenticationError extends Error {
   override readonly name = "ProofError";
 }
 
-/** The other end holds the secret but does not want us. */
+/** The other end is authenticated and refuses this rank. */
 export class RefusedError extends Error {
   override readonly name = "RefusedError";
 }
 
-/** Makes the key from the secret's text. */
+/** Derives the key from the secret's text. */
 export function importSecret(secret: string): Promise<JobKey> {
   const bytes = new TextEncoder().encode(`meshfactor job ${secret}`);
   return crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, [
@@ -42,12 +42,12 @@ export function importSecret(secret: string): Promise<JobKey> {
 }
 
 /**
- * The dialer's side: proves itself, checks the acceptor's proof and says `hello`.
+ * The dialer's side: sends a proof, verifies the acceptor's and sends `hello`.
  *
- * @throws {ProofError} if the acceptor holds another secret or speaks something else.
+ * @throws {AuthenticationError} if the acceptor holds another secret or uses another protocol.
  * @throws {RefusedError} with the acceptor's reason.
  */
-export async function introduce(
+export async function authenticateToAcceptor(
   connection: Connection,
   { key, hello }: { readonly key: JobKey; readonly hello: Hello },
 ): Promise<void> {
@@ -55,11 +55,13 @@ export async function introduce(
   await connection.writeAll(join(MAGIC, mine));
   const answer = new Uint8Array(MAGIC.length + NONCE_BYTES + PROOF_BYTES);
   await connection.readFully(answer);
-  if (!startsWithMagic(answer)) throw new ProofError("What answers is not a rank of Meshfactor");
+  if (!startsWithMagic(answer)) {
+    throw new AuthenticationError("The other end is not a rank of Meshfactor");
+  }
   const theirs = answer.slice(MAGIC.length, MAGIC.length + NONCE_BYTES);
   const proof = answer.slice(MAGIC.length + NONCE_BYTES);
   if (!await crypto.subtle.verify("HMAC", key, proof, statement("acceptor", mine, theirs))) {
-    throw new ProofError("The rank that answers holds another secret");
+    throw new AuthenticationError("The rank at the other end holds another secret");
   }
   const message = encodeMessage(hello);
   const covered = join(statement("dialer", mine, theirs), message.subarray(PREFIX_BYTES));
@@ -67,18 +69,20 @@ export async function introduce(
   await connection.writeAll(join(ours, message));
   const reply = await readMessage(connection);
   if (reply.kind === "refused") throw new RefusedError(reply.reason);
-  if (reply.kind !== "welcome") throw new ProofError(`A welcome was due, ${reply.kind} came`);
+  if (reply.kind !== "welcome") {
+    throw new AuthenticationError(`Expected a welcome, received ${reply.kind}`);
+  }
 }
 
 /**
- * The acceptor's side: proves itself, checks the dialer's proof and returns its hello. A welcome or refusal is due then.
+ * The acceptor's side: sends a proof, verifies the dialer's and returns its hello. The caller sends a welcome or refusal.
  *
- * @throws {ProofError} if the dialer holds another secret or speaks something else.
+ * @throws {AuthenticationError} if the dialer holds another secret or uses another protocol.
  */
-export async function admit(connection: Connection, key: JobKey): Promise<Hello> {
+export async function authenticateDialer(connection: Connection, key: JobKey): Promise<Hello> {
   const opening = new Uint8Array(MAGIC.length + NONCE_BYTES);
   await connection.readFully(opening.subarray(0, MAGIC.length));
-  if (!startsWithMagic(opening)) throw new ProofError("Not a rank of Meshfactor");
+  if (!startsWithMagic(opening)) throw new AuthenticationError("Not a rank of Meshfactor");
   await connection.readFully(opening.subarray(MAGIC.length));
   const theirs = opening.slice(MAGIC.length);
   const mine = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
@@ -89,14 +93,16 @@ export async function admit(connection: Connection, key: JobKey): Promise<Hello>
   const body = await readBody(connection, MAX_HELLO_BYTES);
   const covered = join(statement("dialer", theirs, mine), body);
   if (!await crypto.subtle.verify("HMAC", key, proof, covered)) {
-    throw new ProofError("The dialer holds another secret");
+    throw new AuthenticationError("The dialer holds another secret");
   }
   const hello = decodeMessage(body);
-  if (hello.kind !== "hello") throw new ProofError(`A hello was due, ${hello.kind} came`);
+  if (hello.kind !== "hello") {
+    throw new AuthenticationError(`Expected a hello, received ${hello.kind}`);
+  }
   return hello;
 }
 
-/** What a proof is made over, apart from the hello. */
+/** The bytes that a proof covers, apart from the hello. */
 function statement(
   role: "dialer" | "acceptor",
   dialerNonce: Uint8Array,

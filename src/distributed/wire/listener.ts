@@ -1,12 +1,12 @@
-// Where a rank is reached: one TCP port, from a range that can be set for firewalls, and a Unix socket for ranks of its host.
+// A rank's listeners: one TCP port, from a range that can be set for firewalls, and a Unix socket for ranks of its host.
 //
-// The Unix socket is abstract (Linux): a random name of 128 bits in the network namespace instead of a file, so nothing is
-// left behind by a rank that is killed, and ranks of other containers do not find it. Everyone who finds it still has to
-// prove that he holds the job's secret. Elsewhere ranks of one host use TCP.
+// The Unix socket is abstract (Linux): a random name of 128 bits in the network namespace instead of a file, so a killed
+// rank leaves nothing behind, and ranks in other containers do not find it. A process that finds it still has to
+// authenticate. On other systems, ranks of one host use TCP.
 
 import { type Address, type Connection, overTcp, overUnix } from "./transport.ts";
 
-/** Takes connections. */
+/** Accepts connections. */
 export interface Listener {
   /** The next connection; the caller owns it. */
   accept(): Promise<Connection>;
@@ -18,23 +18,23 @@ export interface Listener {
   unref(): void;
 }
 
-/** A listener and the port it has taken. */
+/** A listener on a TCP port. */
 export interface PortListener extends Listener {
   readonly address: Address;
 }
 
-/** A listener and the name it is found by. */
+/** A listener on a Unix socket. */
 export interface UnixListener extends Listener {
   readonly path: string;
 }
 
-/** Ports from `first` to `last`; 0 to 0 for any that is free. */
+/** Ports from `first` to `last`; 0 to 0 for any free one. */
 export interface PortRange {
   readonly first: number;
   readonly last: number;
 }
 
-/** Where to listen, on behalf of whom. */
+/** Where to listen, and the rank that does. */
 export interface ListenOptions {
   readonly rank: number;
   readonly hostname: string;
@@ -42,9 +42,9 @@ export interface ListenOptions {
 }
 
 /**
- * Listens on a port of the range that is free, on `hostname` only. Ranks begin at different places of the range.
+ * Listens on a free port of the range, on `hostname` only. Each rank begins its search at another port.
  *
- * @throws {Error} naming address and ports if none is free, or the address is not one of this machine.
+ * @throws {Error} with the address and ports, if none is free or the address is not one of this machine.
  */
 export async function listenTcp(options: ListenOptions): Promise<PortListener> {
   const listener = await firstFree(
@@ -60,7 +60,7 @@ export async function listenTcp(options: ListenOptions): Promise<PortListener> {
   };
 }
 
-/** Listens on a Unix socket; undefined where the system has no abstract ones. */
+/** Listens on a Unix socket; undefined if the system has no abstract ones. */
 export function listenUnix(): UnixListener | undefined {
   if (Deno.build.os !== "linux") return undefined;
   const path = `\0meshfactor-${crypto.getRandomValues(new Uint8Array(16)).toHex()}`;
@@ -74,7 +74,7 @@ export function listenUnix(): UnixListener | undefined {
   };
 }
 
-/** What `listen` resolves to for the first port of the range that it does not find in use. */
+/** Calls `listen` for the ports of the range until one is not in use. */
 export async function firstFree<T>(
   { rank, hostname, ports: { first, last } }: ListenOptions,
   listen: (port: number) => Promise<T>,
@@ -106,9 +106,9 @@ function inUseBy(rank: number, numPorts: number): string {
 }
 
 /**
- * Reads `29500-29599` or `29500`.
+ * Parses `29500-29599` or `29500`.
  *
- * @throws {RangeError} if it is neither, or not from 1 to 65535.
+ * @throws {RangeError} if the text is neither, or not from 1 to 65535.
  */
 export function parsePorts(text: string): PortRange {
   const parts = /^(\d+)(?:-(\d+))?$/.exec(text);

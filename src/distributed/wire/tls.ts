@@ -1,31 +1,31 @@
-// Mutual TLS between hosts: nobody reads what passes, and only holders of a certificate of the job's authority connect.
+// Mutual TLS between hosts: traffic is encrypted, and only holders of a certificate of the job's authority can connect.
 //
-// Deno.listenTls cannot ask for a client's certificate, so the server's side is node:tls, which pushes what comes; it is
-// read here as any socket is. The client's side is Deno.connectTls. The proof of the job's secret stays, inside. Unix
-// sockets between ranks of one host need no TLS. It costs: 0.7 to 0.8 GB/s were measured where TCP gave 2.4.
+// Deno.listenTls cannot request a client certificate, so the server side is node:tls; PulledSocket adapts its stream to the
+// interface of Deno's sockets. The client side is Deno.connectTls. Both ends still prove the job's secret, inside of TLS.
+// Unix sockets between ranks of one host need no TLS. It has a cost: 0.7 to 0.8 GB/s were measured, 2.4 with TCP.
 
 import type { Socket as TcpSocket } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import { type Address, Connection, type Socket } from "./transport.ts";
 import { firstFree, type ListenOptions, type PortListener } from "./listener.ts";
 
-/** What a rank shows to others and checks them by, as PEM text. */
+/** A rank's certificate and the authority that it trusts, as PEM text. */
 export interface TlsIdentity {
-  /** This rank's certificate, good for servers and clients, for the address that others reach it by. */
+  /** This rank's certificate, valid for servers and clients and for the address at which others reach this rank. */
   readonly cert: string;
   /** The key of that certificate. */
   readonly key: string;
-  /** Certificate of the authority that has signed those of all ranks. */
+  /** Certificate of the authority that signed the certificates of all ranks. */
   readonly ca: string;
 }
 
-/** As `listenTcp`, for clients with a certificate of `identity.ca` only. */
+/** As `listenTcp`, for clients with a certificate signed by `identity.ca` only. */
 export async function listenTls(
   options: ListenOptions,
   { cert, key, ca }: TlsIdentity,
 ): Promise<PortListener> {
-  const arrivals = new Arrivals();
-  const strangers = new Strangers();
+  const accepted = new AcceptedSockets();
+  const pending = new PendingHandshakes();
   const server = createServer({
     cert,
     key,
@@ -35,10 +35,10 @@ export async function listenTls(
     minVersion: "TLSv1.3",
     allowHalfOpen: true,
   }, (socket) => {
-    strangers.admit(socket);
-    arrivals.add(socket);
+    pending.authenticateDialer(socket);
+    accepted.add(socket);
   });
-  server.on("connection", (socket: TcpSocket) => strangers.add(socket));
+  server.on("connection", (socket: TcpSocket) => pending.add(socket));
   const port = await firstFree(options, (port) =>
     new Promise<number>((resolve, reject) => {
       const failed = (error: Error) => {
@@ -54,11 +54,11 @@ export async function listenTls(
     }));
   return {
     address: { hostname: options.hostname, port },
-    accept: async () => new Connection(new PulledSocket(await arrivals.next()), "encrypted"),
+    accept: async () => new Connection(new PulledSocket(await accepted.next()), "encrypted"),
     close: () => {
       server.close();
-      strangers.close();
-      arrivals.close();
+      pending.close();
+      accepted.close();
     },
     ref: () => server.ref(),
     unref: () => server.unref(),
@@ -80,7 +80,7 @@ export async function connectTls(
   signal.addEventListener("abort", giveUp);
   try {
     const conn = await Promise.race([connecting, given.promise]);
-    // The handshake belongs to connecting: what is wrong with a certificate is told here.
+    // Completes the handshake here, so that connecting fails if a certificate is wrong.
     await Promise.race([conn.handshake(), given.promise]);
     return new Connection(conn, "encrypted");
   } catch (error) {
@@ -92,25 +92,25 @@ export async function connectTls(
 }
 
 /**
- * Connections whose handshake has not ended: each is given a time, and few are kept at once. (Deno's node:tls tells when
- * its own handshakeTimeout has passed, but leaves the connection open.)
+ * Connections whose TLS handshake has not finished: limited in time and number. (When its own handshakeTimeout passes,
+ * Deno's node:tls reports it but leaves the connection open.)
  */
-class Strangers {
-  /** The oldest first, by where they come from. */
-  readonly #waiting = new Map<string, Stranger>();
+class PendingHandshakes {
+  /** By their origin, the oldest first. */
+  readonly #waiting = new Map<string, PendingHandshake>();
 
   add(socket: TcpSocket): void {
     const origin = originOf(socket);
     const [oldest] = this.#waiting.keys();
-    if (this.#waiting.size === MAX_STRANGERS) this.#drop(oldest);
+    if (this.#waiting.size === MAX_PENDING) this.#drop(oldest);
     const timer = setTimeout(() => this.#drop(origin), HANDSHAKE_TIMEOUT_MS);
     this.#waiting.set(origin, { socket, timer });
-    socket.once("close", () => this.#forget(origin));
+    socket.once("close", () => this.#remove(origin));
   }
 
-  /** It has shown its certificate. */
-  admit(socket: TcpSocket): void {
-    this.#forget(originOf(socket));
+  /** Its certificate has been verified. */
+  authenticateDialer(socket: TcpSocket): void {
+    this.#remove(originOf(socket));
   }
 
   close(): void {
@@ -119,16 +119,16 @@ class Strangers {
 
   #drop(origin: string): void {
     this.#waiting.get(origin)?.socket.destroy();
-    this.#forget(origin);
+    this.#remove(origin);
   }
 
-  #forget(origin: string): void {
+  #remove(origin: string): void {
     clearTimeout(this.#waiting.get(origin)?.timer);
     this.#waiting.delete(origin);
   }
 }
 
-interface Stranger {
+interface PendingHandshake {
   readonly socket: TcpSocket;
   readonly timer: ReturnType<typeof setTimeout>;
 }
@@ -137,14 +137,14 @@ function originOf({ remoteAddress, remotePort }: TcpSocket): string {
   return `${remoteAddress} ${remotePort}`;
 }
 
-/** Sockets that wait to be taken. */
-class Arrivals {
+/** Sockets that wait for `accept`. */
+class AcceptedSockets {
   readonly #sockets: TLSSocket[] = [];
   #awaited: PromiseWithResolvers<TLSSocket> | undefined;
   #closed = false;
 
   add(socket: TLSSocket): void {
-    // Until it is taken an error only ends it.
+    // An error before it is accepted only closes it.
     socket.on("error", () => {});
     if (this.#closed) return void socket.destroy();
     const awaited = this.#awaited;
@@ -168,7 +168,7 @@ class Arrivals {
   }
 }
 
-/** A socket of node:tls that is read when its bytes are wanted. */
+/** A socket of node:tls with the interface of a Deno.Conn: read on demand. */
 class PulledSocket implements Socket {
   readonly #socket: TLSSocket;
   #rest: Uint8Array = new Uint8Array();
@@ -248,5 +248,5 @@ class PulledSocket implements Socket {
 }
 
 const HANDSHAKE_TIMEOUT_MS = 5_000;
-const MAX_STRANGERS = 64;
+const MAX_PENDING = 64;
 const MAX_WRITE_BYTES = 256 << 10;

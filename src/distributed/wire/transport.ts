@@ -1,22 +1,22 @@
 // One connection between two ranks: bytes in order, one writer, small reads from a buffer, large ones without a copy.
 //
-// Deno's sockets (measured): a write may take only part, a second writer would interleave, Nagle's delay is on by
-// default, and a read into a detached view returns 0 for ever. Hence writeAll, setNoDelay and the check for 0.
+// Deno's sockets (measured): a write may be partial, two concurrent writes interleave, Nagle's algorithm is on by default,
+// and a read into a detached view returns 0 for ever. Hence writeAll, setNoDelay and the check for 0.
 //
-// A socket that is closed while bytes wait to be read resets the connection, and then what it had sent before may never
-// arrive (RFC 1122, 4.2.2.13). An end in order is therefore finish(), which reads on until the peer has ended too.
+// A socket that is closed with unread bytes resets the connection, and then bytes that it sent before may be lost
+// (RFC 1122, 4.2.2.13). finish() therefore reads on until the peer has ended its stream too.
 //
-// A small frame costs one read: it is read ahead into a buffer, with what follows it. Whoever moves bytes all the time
-// says beginRead and beginWrite, which make no promise of their own, and takes what the buffer holds without waiting.
+// A small frame costs one read: it is read ahead into a buffer, with the bytes after it. Collectives use beginRead and
+// beginWrite, which create no promise of their own, and take buffered bytes without waiting.
 
-/** A short frame with its header, and reads of less, go through the buffer. */
+/** Shorter reads, such as of a short frame with its header, go through the buffer. */
 const BUFFER_BYTES = 33 << 10;
 
-/** Is told how a read or a write that was begun has ended. */
+/** Callbacks for the end of a read or write. */
 export interface TransferListener {
-  /** So many bytes, one at least, were read to where they were wanted, or were written. */
+  /** `bytes`, at least one, were read to the target or written. */
   moved(bytes: number): void;
-  /** It has failed; a ConnectionClosedError tells that the stream has ended. */
+  /** It failed; with a ConnectionClosedError if the stream has ended. */
   failed(error: unknown): void;
 }
 
@@ -25,15 +25,15 @@ export class ConnectionClosedError extends Error {
   override readonly name = "ConnectionClosedError";
 }
 
-/** Where a rank listens. */
+/** The address of a rank. */
 export interface Address {
   readonly hostname: string;
   readonly port: number;
-  /** Its abstract Unix socket, which only ranks of the same host find; undefined if it has none. */
+  /** Its abstract Unix socket, for ranks of the same host; undefined if it has none. */
   readonly path?: string;
 }
 
-/** What a connection runs on, such as a Deno.TcpConn. */
+/** The socket below a connection, such as a Deno.TcpConn. */
 export type Socket = Pick<
   Deno.Conn,
   "read" | "write" | "close" | "closeWrite" | "ref" | "unref" | "localAddr" | "remoteAddr"
@@ -51,18 +51,18 @@ export class Connection implements Disposable {
   #bytesReceived = 0;
   #reader: TransferListener | undefined;
   #writer: TransferListener | undefined;
-  /** Where the bytes of the read that was begun go from the buffer; undefined if they are read to there. */
+  /** The target of a pending read that goes through the buffer; undefined if it is read to directly. */
   #target: Uint8Array | undefined;
 
-  /** What runs on `conn`, which may be `encrypted`. */
+  /** A connection over `conn`, which may be `encrypted`. */
   constructor(conn: Socket, protection: "none" | "encrypted" = "none") {
     this.#conn = conn;
     this.#protection = protection;
   }
 
   /**
-   * True if bytes may be damaged on the way without an error: over plain TCP, whose own checksum has 16 bits. A Unix socket
-   * is memory of one machine, and what is encrypted is authenticated too.
+   * True if bytes may be damaged in transit without an error: over plain TCP, whose own checksum has 16 bits. A Unix socket
+   * is memory of one machine, and encrypted bytes are authenticated too.
    */
   get isUnprotected(): boolean {
     return this.#protection === "none" && this.transport === "tcp";
@@ -77,7 +77,7 @@ export class Connection implements Disposable {
     return this.#bytesSent;
   }
 
-  /** Bytes handed out by reads so far; what is buffered does not count yet. */
+  /** Bytes returned by reads so far; buffered bytes do not count yet. */
   get bytesReceived(): number {
     return this.#bytesReceived;
   }
@@ -105,7 +105,7 @@ export class Connection implements Disposable {
     return this.take(target);
   }
 
-  /** Moves bytes that have been read ahead to `target` and returns how many; 0 if there are none. */
+  /** Copies bytes that have been read ahead to `target` and returns how many; 0 if there are none. */
   take(target: Uint8Array): number {
     const bytes = Math.min(target.length, this.#end - this.#begin);
     if (bytes === 0) return 0;
@@ -114,7 +114,7 @@ export class Connection implements Disposable {
     return this.#count(bytes);
   }
 
-  /** Begins what `read` does; `take` must have returned 0 just before. */
+  /** As `read`, with callbacks; `take` must have returned 0 just before. */
   beginRead(target: Uint8Array, reader: TransferListener): void {
     this.#reader = reader;
     this.#target = target.length >= BUFFER_BYTES ? undefined : target;
@@ -122,7 +122,7 @@ export class Connection implements Disposable {
       .then(this.#readEnded, this.#readFailed);
   }
 
-  /** Begins what `write` does. */
+  /** As `write`, with callbacks. */
   beginWrite(bytes: Uint8Array, writer: TransferListener): void {
     this.#writer = writer;
     this.#conn.write(bytes).then(this.#writeEnded, this.#writeFailed);
@@ -131,16 +131,16 @@ export class Connection implements Disposable {
   /**
    * Fills `target`.
    *
-   * @throws {ConnectionClosedError} if the stream ends before.
+   * @throws {ConnectionClosedError} if the stream ends before that.
    */
   async readFully(target: Uint8Array): Promise<void> {
     for (let done = 0; done < target.length;) done += await this.read(target.subarray(done));
   }
 
   /**
-   * Writes a first part of `bytes` and returns its length.
+   * Writes `bytes` or a first part of them and returns how many.
    *
-   * @throws {ConnectionClosedError} if the peer does not take bytes any more.
+   * @throws {ConnectionClosedError} if the connection is closed.
    */
   async write(bytes: Uint8Array): Promise<number> {
     try {
@@ -162,26 +162,26 @@ export class Connection implements Disposable {
     this.#conn.unref();
   }
 
-  /** Tells the peer that no more bytes will come; nothing is thrown if it is gone. */
+  /** Ends the stream to the peer; does not throw if the peer is gone. */
   async endWrites(): Promise<void> {
     await this.#conn.closeWrite().catch(() => {});
   }
 
-  /** Ends the writes, then reads and drops what comes until the peer ends too, or this connection is closed. */
+  /** Ends the stream to the peer, then reads and discards bytes until the peer's stream ends or this is closed. */
   async finish(): Promise<void> {
     await this.endWrites();
     try {
       while (true) await this.#receive(this.#buffer);
     } catch {
-      // The end of the stream, which was to be reached.
+      // The expected end of the stream.
     }
   }
 
-  /** Closes the connection; pending reads and writes reject. Again: nothing. */
+  /** Closes the connection; pending reads and writes reject. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    // A read that did not keep the process alive must be awaited to its end now.
+    // A pending read that did not keep the process alive must be awaited now.
     this.#conn.ref();
     this.#conn.close();
   }
@@ -201,7 +201,7 @@ export class Connection implements Disposable {
     return bytes;
   }
 
-  // Made once, so that a transfer makes no closure.
+  // Created once, so that a transfer allocates no closure.
   readonly #readEnded = (bytes: number | null): void => {
     if (!bytes) return this.#reader?.failed(nothingRead(bytes));
     if (this.#target === undefined) return this.#reader?.moved(this.#count(bytes));
@@ -242,11 +242,11 @@ function hostnameOf(address: Deno.Addr): string {
   return "hostname" in address ? address.hostname : "";
 }
 
-/** Why a read has given no bytes: the end of the stream, or a target without room. */
+/** Why a read returned no bytes: the end of the stream, or an empty target. */
 function nothingRead(bytes: number | null): Error {
   return bytes === null
     ? new ConnectionClosedError("The peer closed the connection")
-    : new Error("A read target was detached or empty: its buffer must stay");
+    : new Error("The target of a read was detached or empty: its buffer must not change");
 }
 
 function closedError(cause: unknown): unknown {

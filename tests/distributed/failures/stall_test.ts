@@ -2,16 +2,16 @@
 
 import { deepEqual, equal } from "node:assert/strict";
 import {
-  answer,
   findCulprit,
   type GroupProgress,
+  progressReply,
 } from "../../../src/distributed/failures/stall.ts";
 
 const CALL = { group: "a", sequence: 5 };
 
 Deno.test("a rank says what it waits for, in that group or in the one it is stuck in", () => {
   const clock = { now: 1000, recentMs: 100 };
-  const say = (...progress: GroupProgress[]) => answer(CALL, progress, clock);
+  const say = (...progress: GroupProgress[]) => progressReply(CALL, progress, clock);
   const nowhere = { waitingFor: -1, ...CALL };
   const waits = (group: string, finished: number, movedAt: number) => ({
     group,
@@ -53,7 +53,7 @@ Deno.test("a rank says what it waits for, in that group or in the one it is stuc
 
 Deno.test("following the waiting ends at the rank that is silent, absent, or asked twice", async () => {
   const waiting = (waitingFor: number) => ({ state: "waiting" as const, waitingFor, ...CALL });
-  const find = (answers: Record<number, Awaited<ReturnType<typeof answer>> | undefined>) =>
+  const find = (answers: Record<number, Awaited<ReturnType<typeof progressReply>> | undefined>) =>
     findCulprit(1, CALL, { self: 0, ask: (rank) => Promise.resolve(answers[rank]) });
   deepEqual(await find({}), { rank: 1, reason: "it does not answer" });
   deepEqual(await find({ 1: waiting(3), 3: waiting(2) }), {

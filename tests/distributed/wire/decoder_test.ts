@@ -9,11 +9,15 @@ import {
   FrameError,
   HEADER_BYTES,
 } from "../../../src/distributed/wire/frame.ts";
-import { admit, importSecret, ProofError } from "../../../src/distributed/wire/handshake.ts";
 import {
+  authenticateDialer,
+  AuthenticationError,
+  importSecret,
+} from "../../../src/distributed/wire/handshake.ts";
+import {
+  type ControlMessage,
   encodeMessage,
   MAX_MESSAGE_BYTES,
-  type Message,
   PREFIX_BYTES,
   readMessage,
 } from "../../../src/distributed/wire/control_message.ts";
@@ -27,7 +31,7 @@ const SEED = 20_000;
 /** Short reads go through a buffer, which is not longer than this. */
 const READ_AHEAD_BYTES = 64 << 10;
 const address = { hostname: "10.0.0.1", port: 29500 };
-const CORPUS: readonly Message[] = [
+const CORPUS: readonly ControlMessage[] = [
   { kind: "hello", purpose: "join", rank: 1, to: 0, worldSize: 2, address, group: "" },
   { kind: "welcome" },
   { kind: "refused", reason: "no" },
@@ -133,7 +137,7 @@ Deno.test("who says anything but a proof is not admitted, and is read no further
       async (isPolite, bytes, longest) => {
         const said = Uint8Array.from([...(isPolite ? magic : []), ...bytes]);
         const { connection, bytesLeft } = streamOf(said, longest);
-        await rejects(admit(connection, key), isRefusal);
+        await rejects(authenticateDialer(connection, key), isRefusal);
         const most = magic.length + 32 + 32 + PREFIX_BYTES + 1024;
         ok(said.length - bytesLeft() <= most + longest, "no more than a hello was taken");
       },
@@ -144,7 +148,7 @@ Deno.test("who says anything but a proof is not admitted, and is read no further
 
 function isRefusal(error: unknown): boolean {
   return error instanceof FrameError || error instanceof ConnectionClosedError ||
-    error instanceof ProofError;
+    error instanceof AuthenticationError;
 }
 
 /** A connection on which `bytes` come, at most `longest` at a time, and then the end. */

@@ -15,9 +15,9 @@ import {
   HEADER_BYTES,
 } from "../../../src/distributed/wire/frame.ts";
 import {
+  type ControlMessage,
   decodeMessage,
   encodeMessage,
-  type Message,
   PREFIX_BYTES,
 } from "../../../src/distributed/wire/control_message.ts";
 
@@ -82,7 +82,7 @@ Deno.test("the difference of two calls names each field on each rank", () => {
 
 Deno.test("a message is read as it was written", () => {
   const address = { hostname: "10.0.0.1", port: 1234 };
-  const messages: Message[] = [
+  const messages: ControlMessage[] = [
     { kind: "hello", purpose: "join", rank: 1, to: 0, worldSize: 2, address, group: "" },
     { kind: "welcome" },
     { kind: "refused", reason: 'a "reason"\n' },

@@ -1,7 +1,7 @@
 // An acceptor against a dialer that does not care who answers: only the dialer's own proof may let it in.
 
 import assert from "node:assert/strict";
-import { admit, importSecret } from "../../../src/distributed/wire/handshake.ts";
+import { authenticateDialer, importSecret } from "../../../src/distributed/wire/handshake.ts";
 import {
   encodeMessage,
   type Hello,
@@ -19,7 +19,7 @@ const HELLO: Hello = {
   group: "a",
 };
 
-/** What admit() makes of a dialer that signs with `secret`, where the job's is "right". */
+/** What authenticateDialer() makes of a dialer that signs with `secret`, where the job's is "right". */
 async function dialWith(secret: string): Promise<Hello> {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
@@ -29,7 +29,7 @@ async function dialWith(secret: string): Promise<Hello> {
   ]);
   using acceptor = overTcp(accepted);
   using dialer = overTcp(conn);
-  const admitted = admit(acceptor, await importSecret("right"));
+  const admitted = authenticateDialer(acceptor, await importSecret("right"));
   admitted.catch(() => {});
 
   const magic = new TextEncoder().encode("MESHFCT1");

@@ -10,7 +10,7 @@ import { parseAlgorithms } from "../../../src/distributed/calls/algorithm_table.
 import type { Clock } from "../../../src/distributed/wire/clock.ts";
 import { ControlLink } from "../../../src/distributed/membership/control_link.ts";
 import { ProcessGroup } from "../../../src/distributed/group.ts";
-import { Peers } from "../../../src/distributed/membership/control_plane.ts";
+import { ControlPlane } from "../../../src/distributed/membership/control_plane.ts";
 import { CallRecorder } from "../../../src/distributed/records/call_recorder.ts";
 import { noProgress } from "../../../src/distributed/failures/stall.ts";
 import type { Connection } from "../../../src/distributed/wire/transport.ts";
@@ -234,7 +234,7 @@ class Rank implements SimulatedRank {
   readonly group: ProcessGroup;
   readonly clock: Clock;
   readonly recorder = new CallRecorder();
-  readonly #peers: Peers;
+  readonly #controlPlane: ControlPlane;
   readonly #connections: Connection[] = [];
   #numOpen = 0;
   #isFreed = false;
@@ -260,7 +260,7 @@ class Rank implements SimulatedRank {
     const progress = noProgress("7");
     const connections = new Map(peers.map((peer) => [peer, open("group", peer)]));
     const host = { rank, stallTimeoutMs, clock: this.clock };
-    this.#peers = new Peers({
+    this.#controlPlane = new ControlPlane({
       ...host,
       groups: () => [{ ranks, progress, connections }],
       failed: () => {},
@@ -269,10 +269,10 @@ class Rank implements SimulatedRank {
     this.group = new ProcessGroup({
       host: {
         ...host,
-        failure: this.#peers.failure,
-        fail: (error) => this.#peers.fail(error),
-        ended: (peer, site) => this.#peers.groupConnectionEnded(peer, site),
-        stalled: (peer, site) => this.#peers.stalled(peer, site),
+        failure: this.#controlPlane.failure,
+        fail: (error) => this.#controlPlane.fail(error),
+        ended: (peer, site) => this.#controlPlane.groupConnectionEnded(peer, site),
+        stalled: (peer, site) => this.#controlPlane.stalled(peer, site),
       },
       ranks,
       id: 7n,
@@ -282,9 +282,9 @@ class Rank implements SimulatedRank {
       algorithms: parseAlgorithms(Array.isArray(algorithms) ? algorithms[rank] : algorithms),
     });
     const link = (peer: number) =>
-      new ControlLink(open("control", peer), this.#peers.listenTo(peer));
-    this.#peers.enter(new Map(peers.map((peer) => [peer, link(peer)])));
-    this.#peers.beat();
+      new ControlLink(open("control", peer), this.#controlPlane.listenerFor(peer));
+    this.#controlPlane.takeLinks(new Map(peers.map((peer) => [peer, link(peer)])));
+    this.#controlPlane.startHeartbeat();
   }
 
   /** Closed, with nothing left open. */
@@ -297,8 +297,8 @@ class Rank implements SimulatedRank {
   }
 
   readonly close = async (): Promise<void> => {
-    await this.#peers.depart();
-    await this.#peers.freed();
+    await this.#controlPlane.leave();
+    await this.#controlPlane.released();
     this.#isFreed = true;
   };
 
