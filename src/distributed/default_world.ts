@@ -1,4 +1,4 @@
-// The world that this process has joined with launch(), for code that names none.
+// The default world: the one that this process joined with launch(), for code that is given none.
 
 import type { World } from "./world.ts";
 
@@ -7,7 +7,7 @@ let current: World | undefined;
 /**
  * The world that launch() or launchFromEnv() has joined.
  *
- * @throws {Error} if there is none.
+ * @throws {Error} if no world has been joined.
  */
 export function defaultWorld(): World {
   if (current === undefined) {
@@ -16,7 +16,7 @@ export function defaultWorld(): World {
   return current;
 }
 
-/** The world that this process has joined, if it has. */
+/** The default world, if there is one. */
 export function joinedWorld(): World | undefined {
   return current;
 }
@@ -35,7 +35,7 @@ export function setDefaultWorld(world: World): void {
 export function requireNoDefaultWorld(): void {
   if (current !== undefined && !current.ended) {
     throw new Error(
-      `This process has joined a world already, as rank ${current.rank}: close that one first`,
+      `This process has already joined a world, as rank ${current.rank}: close that one first`,
     );
   }
 }

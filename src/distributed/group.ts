@@ -1,9 +1,9 @@
-// A process group: the calls that its ranks make together, and the memory that each works on.
+// A process group: collectives and point-to-point messages over a set of ranks.
 //
 //   values, counts, options  ->  checked  ->  algorithm from the table  ->  call_runner.ts  ->  result
 //
-// Calls run one after the other in the order they were made; groups run beside each other. A group of one rank has
-// nothing to move: its result is its values.
+// The calls of a group run one after the other in the order they were made; groups run concurrently. A group of one rank
+// moves no bytes: its result is its values.
 
 import { algorithmFor, type AlgorithmTables, parseAlgorithms } from "./calls/algorithm_table.ts";
 import {
@@ -30,9 +30,9 @@ import type { ElementType } from "./wire/call_kind.ts";
 export type { AllToAllOptions, CallOptions, Elements, ReduceOptions } from "./calls/arguments.ts";
 export type { GroupHost } from "./calls/blame.ts";
 
-/** Counts of what a group has moved, for tests and logs. */
+/** Counters of a group, for tests and logs. */
 export interface GroupCounters {
-  /** Collectives finished; those of a group of one rank are none. */
+  /** Finished collectives; 0 in a group of one rank. */
   readonly collectives: number;
   /** Payload and headers, in bytes, written to the wire by this rank. */
   readonly bytesSent: number;
@@ -40,31 +40,41 @@ export interface GroupCounters {
   readonly bytesReceived: number;
 }
 
-/** What a group is made of. */
+/** The parts of a group. */
 export interface GroupParts extends RunnerParts {
-  /** Which algorithm runs a call; by default as algorithm_table.ts says. */
+  /** The choice of algorithms. Default: the tables of algorithm_table.ts. */
   readonly algorithms?: AlgorithmTables;
-  /** Is told when the group is closed, with nothing of it left open. */
+  /** Called when the group is closed. */
   readonly closed?: () => void;
 }
 
 /**
  * A set of ranks that run collectives together. Every rank of the group makes the same calls in the same order; values
- * must stay untouched until the call's promise settles. Several calls may be in flight.
+ * must not be modified until the call's promise settles. Several calls may be pending.
  *
  * Values are a Float32Array, Float64Array, Int32Array, Uint32Array or Float16Array, or a Uint16Array with the option
- * `dtype`. Sums add the ranks' terms as a balanced tree in the order of ranks, (0+1)+(2+3) on four, so that a power of two
- * of ranks which each bring such a sum of their own parts gets the bits of the tree over all parts, however many ranks
- * they lie on (reduce.rs; but for a ring, which very large groups use: ring.rs has its order). 16-bit floats are summed
- * in f32 and rounded once, and every rank gets the same bits.
+ * `dtype`. Sums add the ranks' terms as a balanced tree in the order of ranks, (0+1)+(2+3) on four. So if each of a power
+ * of two of ranks contributes such a sum of its own parts, the result has the bits of the tree over all parts, however they
+ * are distributed over ranks (reduce.rs; except for a ring, which very large groups use: ring.rs states its order). 16-bit
+ * floats are summed in f32 and rounded once, and every rank gets the same bits.
  *
- * Every call rejects with one and the same `PeerLostError` once a peer is lost, calls something else, or aborts; and with
- * a RangeError or TypeError, before anything is sent, if its own arguments are wrong.
+ * Every call rejects with the same `PeerLostError` once a peer is lost, makes a different call, or aborts; and with a
+ * RangeError or TypeError, before anything is sent, if its arguments are invalid.
  *
+ * @category Distributed
+ *
+ * @example
  * ```ts
- * await using world = await launchFromEnv();
- * const gradient = new Float32Array([1, 2, 3]);
- * await world.group.allReduce(gradient, { op: "mean" });
+ * import assert from "node:assert/strict";
+ * import { launch } from "@meshfactor/adafactor";
+ *
+ * await using world = await launch({ rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 });
+ * const { group } = world;
+ * // Each rank contributes its shard; with one rank the whole is that shard.
+ * const whole = await group.allGather(new Float32Array([1, 2]), [2]);
+ * assert.deepEqual(whole, new Float32Array([1, 2]));
+ * await group.broadcast(whole, 0);
+ * await group.barrier();
  * ```
  */
 export class ProcessGroup {
@@ -83,7 +93,7 @@ export class ProcessGroup {
   readonly #countedBefore: { readonly sent: number; readonly received: number };
   #closed = false;
 
-  /** Groups are made by `World.createGroup` and by meshes. */
+  /** For `World.createGroup` and meshes. */
   constructor(parts: GroupParts) {
     const { host, ranks, connections, algorithms } = parts;
     this.ranks = ranks;
@@ -97,7 +107,7 @@ export class ProcessGroup {
     this.#countedBefore = this.#bytes();
   }
 
-  /** Counts so far. */
+  /** The counters so far. */
   get counters(): GroupCounters {
     const { sent, received } = this.#bytes();
     return {
@@ -107,7 +117,20 @@ export class ProcessGroup {
     };
   }
 
-  /** Replaces `values` by their elementwise sum (or `op`) over all ranks; every rank gets the same bits. */
+  /**
+   * Replaces `values` by their elementwise sum (or `op`) over all ranks; every rank gets the same bits.
+   *
+   * @example
+   * ```ts
+   * import assert from "node:assert/strict";
+   * import { launch } from "@meshfactor/adafactor";
+   *
+   * await using world = await launch({ rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 });
+   * const gradient = new Float32Array([1, 2, 3]);
+   * await world.group.allReduce(gradient, { op: "mean" });
+   * assert.deepEqual(gradient, new Float32Array([1, 2, 3])); // the mean over one rank
+   * ```
+   */
   async allReduce(values: Elements, options: ReduceOptions = {}): Promise<void> {
     const kind = kindOf(values, "allReduce", options);
     const algorithm = this.#choose("allReduce", { bytes: values.byteLength, dtype: kind.dtype });
@@ -118,7 +141,7 @@ export class ProcessGroup {
     );
   }
 
-  /** Reduces `values` over ranks and returns this rank's part; `counts[r]` elements go to rank r, in order. */
+  /** Reduces `values` over all ranks and returns this rank's part; rank r gets `counts[r]` elements, in order. */
   async reduceScatter<T extends Elements>(
     values: T,
     counts: readonly number[],
@@ -146,7 +169,7 @@ export class ProcessGroup {
     return part;
   }
 
-  /** Returns all ranks' shards one after the other; rank r contributes `counts[r]` elements. */
+  /** Returns the concatenation of all ranks' shards; rank r contributes `counts[r]` elements. */
   async allGather<T extends Elements>(
     shard: T,
     counts: readonly number[],
@@ -188,7 +211,7 @@ export class ProcessGroup {
     await this.#run(call, inPlace(values), options);
   }
 
-  /** Sends part r of `values` to rank r, and returns the parts that come, in order of rank. */
+  /** Sends part r of `values` to rank r, and returns the parts received, in the order of ranks. */
   async allToAll<T extends Elements>(values: T, options: AllToAllOptions): Promise<T> {
     const kind = kindOf(values, "allToAll", options);
     const { sendCounts, receiveCounts } = options;
@@ -225,19 +248,19 @@ export class ProcessGroup {
   }
 
   /**
-   * Sends `values` to group rank `to`, which receives as many. The messages from one rank to another arrive in the order
-   * in which they were sent. Resolves when they are on their way.
+   * Sends `values` to group rank `to`, which must receive as many. The messages from one rank to another arrive in the order
+   * in which they were sent. Resolves when they have been written.
    */
   async send(values: Elements, to: number, options: CallOptions = {}): Promise<void> {
     await this.#runner?.send(this.#message("send", values, { peer: to, ...options }));
   }
 
-  /** Fills `values` with the next ones that group rank `from` sends to this rank. */
+  /** Fills `values` with the next message from group rank `from`. */
   async receive(values: Elements, from: number, options: CallOptions = {}): Promise<void> {
     await this.#runner?.receive(this.#message("receive", values, { peer: from, ...options }));
   }
 
-  /** Closes this rank's connections of the group; calls reject from then on. Again: nothing. */
+  /** Closes this rank's connections of the group; later calls reject. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#runner?.close();

@@ -1,4 +1,4 @@
-// How a process becomes a rank: from explicit options, or from the variables that launchers set.
+// Joins this process to a job as a rank, by explicit options or by the environment variables that launchers set.
 
 import { systemClock } from "./wire/clock.ts";
 import { joinedWorld, requireNoDefaultWorld, setDefaultWorld } from "./default_world.ts";
@@ -16,16 +16,23 @@ import type { WorldOptions } from "./membership/world_options.ts";
 export type { Environment } from "./launcher/launcher_variables.ts";
 
 /**
- * Joins the job that `options` describe and makes it the default world of this process.
+ * Joins a job and makes it the default world of this process.
  *
+ * @category Distributed
+ *
+ * @example
  * ```ts
+ * import { launch } from "@meshfactor/adafactor";
+ *
+ * // Each process passes its own rank, and the address of rank 0.
  * await using world = await launch({ rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 });
  * await world.group.barrier();
+ * console.log(`rank ${world.rank} of ${world.worldSize}`);
  * ```
  *
  * @throws {RangeError | TypeError} if an option is out of range.
- * @throws {Error} if Deno is too old, a world is joined already, the port is taken, the secret is another, the rank is
- * refused, or not all ranks come in time.
+ * @throws {Error} if Deno is too old, this process has joined a world already, the port is in use, the secret differs, the
+ * rank is refused, or not all ranks join in time.
  */
 export async function launch(options: WorldOptions): Promise<World> {
   requireDenoVersion(Deno.version.deno);
@@ -36,27 +43,46 @@ export async function launch(options: WorldOptions): Promise<World> {
 }
 
 /**
- * As `launch`, from RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, and LOCAL_RANK (by default RANK); where RANK is not set,
- * ranks are numbered by Open MPI, MPICH, Slurm or an Indexed Job of Kubernetes (launcher_variables.ts), and rank 0 says so
- * on stderr. MESHFACTOR_SECRET, _BIND, _INTERFACE, _ADVERTISE, _PORTS, _SAME_HOST (unix or tcp), _DUMP (a folder),
- * _TIMEOUT_MS and _STALL_TIMEOUT_MS give the options of these names; _TLS_CERT, _TLS_KEY and _TLS_CA those of `tls`, as
- * paths of PEM files; MESHFACTOR_ALLREDUCE, _REDUCESCATTER, _ALLGATHER and _BROADCAST the algorithms, as `ring` or
- * `one-shot:0-8192;...`. `options` go before the environment. A process that src/cli/launch.ts or startRanks() has started ends by itself within
- * seconds if its launcher is killed.
+ * As `launch`, with options from the environment; `options` override it.
  *
- * @throws {Error} naming the variables that are missing or not numbers, or what `launch` throws.
+ * RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT are required; LOCAL_RANK is RANK by default. If RANK is not set, the
+ * variables of Open MPI, MPICH, Slurm or an Indexed Job of Kubernetes are used (launcher_variables.ts), and rank 0 reports
+ * that on stderr.
+ *
+ * MESHFACTOR_SECRET, _BIND, _INTERFACE, _ADVERTISE, _PORTS, _SAME_HOST (unix or tcp), _DUMP (a folder), _TIMEOUT_MS and
+ * _STALL_TIMEOUT_MS set the options of these names; _TLS_CERT, _TLS_KEY and _TLS_CA those of `tls`, as paths of PEM files;
+ * MESHFACTOR_ALLREDUCE, _REDUCESCATTER, _ALLGATHER and _BROADCAST the algorithms, as `ring` or `one-shot:0-8192;...`.
+ *
+ * A process that src/cli/launch.ts or startRanks() has started exits within seconds if its launcher is killed.
+ *
+ * @category Distributed
+ *
+ * @example
+ * ```ts
+ * import { launchFromEnv } from "@meshfactor/adafactor";
+ *
+ * // Normally a launcher, such as torchrun, mpirun or srun, sets these for every rank.
+ * Deno.env.set("RANK", "0");
+ * Deno.env.set("WORLD_SIZE", "1");
+ * Deno.env.set("MASTER_ADDR", "127.0.0.1");
+ * Deno.env.set("MASTER_PORT", "29500");
+ * await using world = await launchFromEnv();
+ * console.log(`rank ${world.rank} of ${world.worldSize}`);
+ * ```
+ *
+ * @throws {Error} that lists variables that are missing or not numbers, or as `launch`.
  */
 export async function launchFromEnv(options: Partial<WorldOptions> = {}): Promise<World> {
   endWithLauncher();
   const { launcher, rank } = launcherVariables(Deno.env);
-  const settled = { ...optionsFromEnv(Deno.env), ...options };
-  if (rank !== "RANK" && settled.rank === 0) {
-    console.error(`${launcher} numbers the ${settled.worldSize} ranks (${rank})`);
+  const resolved = { ...optionsFromEnv(Deno.env), ...options };
+  if (rank !== "RANK" && resolved.rank === 0) {
+    console.error(`Using the ranks of ${launcher} (${rank}), ${resolved.worldSize} in all`);
   }
-  return await launch(settled);
+  return await launch(resolved);
 }
 
-/** Ends this process, and tells the other ranks why, when the launcher that has started it is gone. */
+/** Exits this process, and informs the other ranks, when the launcher that started it is gone. */
 function endWithLauncher(): void {
   const launcher = Deno.env.get(LAUNCHER_VARIABLE);
   if (!launcher) return;
@@ -64,7 +90,7 @@ function endWithLauncher(): void {
     clock: systemClock,
     gone: async () => {
       const cause = new Error(`its launcher, process ${launcher}, is gone`);
-      // Nobody may read it any more.
+      // Perhaps no process reads it any more.
       console.error(`Process ${Deno.pid} ends as ${cause.message}`);
       await joinedWorld()?.abort(cause);
       Deno.exit(ORPHANED_CODE);
@@ -73,10 +99,10 @@ function endWithLauncher(): void {
 }
 
 /**
- * The options that the environment gives.
+ * Reads options from the environment.
  *
- * @throws {Error} naming the variables that are missing.
- * @throws {TypeError} naming a variable that is not a number.
+ * @throws {Error} that lists variables that are missing.
+ * @throws {TypeError} that names a variable that is not a number.
  */
 export function optionsFromEnv(env: Environment): WorldOptions {
   const names = launcherVariables(env);
@@ -107,7 +133,7 @@ export function optionsFromEnv(env: Environment): WorldOptions {
   };
 }
 
-/** The algorithms that the environment gives. */
+/** The tables of algorithms that are set. */
 function algorithms(env: Environment): Pick<WorldOptions, "algorithms"> {
   const given = TABLED.flatMap((op) => {
     const text = env.get(`MESHFACTOR_${op.toUpperCase()}`);
@@ -116,7 +142,7 @@ function algorithms(env: Environment): Pick<WorldOptions, "algorithms"> {
   return given.length === 0 ? {} : { algorithms: Object.fromEntries(given) };
 }
 
-/** Options that are text, where their variables are set. */
+/** The options that are text, if their variables are set. */
 function texts(env: Environment): Pick<WorldOptions, keyof typeof TEXTS> {
   return Object.fromEntries(
     Object.entries(TEXTS).flatMap(([option, variable]) => {
@@ -126,7 +152,7 @@ function texts(env: Environment): Pick<WorldOptions, keyof typeof TEXTS> {
   );
 }
 
-/** Options in milliseconds, where their variables are set. */
+/** The options in milliseconds, if their variables are set. */
 function milliseconds(env: Environment): Pick<WorldOptions, keyof typeof MILLISECONDS> {
   return Object.fromEntries(
     Object.entries(MILLISECONDS).flatMap(([option, variable]) =>
@@ -142,7 +168,7 @@ function localRank(env: Environment, names: LauncherVariables): number {
   return isAlone ? 0 : number(env, isGiven ? names.localRank : names.rank);
 }
 
-/** The identity that the three variables give; none if none is set. */
+/** The identity in the files of the three variables; none if none is set. */
 function tlsFiles(env: Environment): Pick<WorldOptions, "tls"> {
   const paths = TLS_FILES.map((name) => env.get(name) || undefined);
   if (paths.every((path) => path === undefined)) return {};
@@ -166,7 +192,7 @@ function number(env: Environment, name: string): number {
   return Number(text);
 }
 
-/** With it ends a process whose launcher is gone. */
+/** Exit code of a process whose launcher is gone. */
 const ORPHANED_CODE = 1;
 const TEXTS = {
   secret: "MESHFACTOR_SECRET",

@@ -1,19 +1,19 @@
-// Which rank owns which indices of a global shape, uneven shards included.
+// Layouts: which rank owns which indices of a global shape, uneven shards included.
 //
-// A dim of length n over s ranks is cut into contiguous ranges; the first n mod s ranks own one index more:
+// A dim of length n over s ranks is split into contiguous ranges; the first n mod s ranks own one more index:
 //   n = 10, s = 4  ->  [0, 3) [3, 6) [6, 8) [8, 10)
-// A Layout lists, for one tensor, which dims are cut and over which group. Dims that are not listed are whole on every
-// rank. Everything else (how factored statistics add up) follows from the ranges.
+// A Layout lists, for one tensor, which dims are split and over which group. Other dims are whole on every rank. Everything
+// else (how factored statistics add up) follows from the ranges.
 //
-// A dim may be stored longer than it is, as vocabularies are, so that every rank's shard is equally long: what is cut is
-// the padded length, and the pads lie at the end of the last shards.
-//   n = 5 padded to 8, s = 4  ->  stored 2 2 2 2, of which [0, 2) [2, 4) [4, 5) [5, 5) count
+// A dim may be padded in storage, as vocabularies are, so that all shards have the same length: the padded length is split,
+// and the padding is at the end of the last shards.
+//   n = 5 padded to 8, s = 4  ->  stored 2 2 2 2, of which [0, 2) [2, 4) [4, 5) [5, 5) are used
 //
-// A dim may be cut between units only, such as the features of an attention head:
+// A dim may be split between units only, such as the features of an attention head:
 //   n = 12 in units of 4, s = 2  ->  [0, 8) [8, 12)
 //
-// Several dims of a layout may be one dim of the tensor as files and statistics know it. A weight [I, 3 O] that holds three
-// layers, each to be cut, has the layout [I, 3, O], whole shape [I, 3 O], cut along dim 2.
+// Several dims of a layout may be one dim of the tensor in files and statistics. A weight [I, 3 O] that contains three
+// layers, each to be split, has the layout [I, 3, O], whole shape [I, 3 O], split along dim 2.
 
 /** Indices `begin <= i < end` of one dim. */
 export interface Range {
@@ -23,7 +23,21 @@ export interface Range {
   readonly end: number;
 }
 
-/** The part of `0..length` that `rank` of `size` ranks owns. */
+/**
+ * The part of `0..length` that `rank` of `size` ranks owns.
+ *
+ * @category Distributed
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { shardRange } from "@meshfactor/adafactor/distributed";
+ *
+ * const ranges = [0, 1, 2, 3].map((rank) => shardRange(10, 4, rank));
+ * assert.deepEqual(ranges.map(({ begin, end }) => end - begin), [3, 3, 2, 2]);
+ * assert.deepEqual(ranges[2], { begin: 6, end: 8 });
+ * ```
+ */
 export function shardRange(length: number, size: number, rank: number): Range {
   const quotient = Math.floor(length / size);
   const longer = length % size;
@@ -31,50 +45,65 @@ export function shardRange(length: number, size: number, rank: number): Range {
   return { begin, end: begin + quotient + (rank < longer ? 1 : 0) };
 }
 
-/** What a layout needs to know of a process group: who we are in it, and how many there are. */
+/** The part of a process group that a layout uses: this rank and the number of ranks. */
 export interface ShardingGroup {
-  /** Which one we are, from 0. */
+  /** This rank in the group, from 0. */
   readonly rank: number;
-  /** How many there are. */
+  /** Number of ranks. */
   readonly size: number;
 }
 
-/** One cut: dim `dim` of the tensor is spread over the ranks of `group`. */
+/** One split: dim `dim` of the tensor is distributed over the ranks of `group`. */
 export interface Split<Group extends ShardingGroup = ShardingGroup> {
-  /** Which dim, from 0. */
+  /** The dim, from 0. */
   readonly dim: number;
-  /** The ranks that share it. */
+  /** The ranks over which it is split. */
   readonly group: Group;
-  /** So many indices, such as a head's features, stay together. Default: 1. */
+  /** Number of indices, such as a head's features, that stay together. Default: 1. */
   readonly unit?: number | undefined;
 }
 
 /** Options of {@linkcode Layout}. */
 export interface LayoutOptions {
-  /** Shape as it is stored, all shards together: no dim is shorter than in the global shape. Default: that shape. */
+  /** Shape of all shards in storage, with padding: no dim is shorter than in the global shape. Default: the global shape. */
   readonly paddedShape?: readonly number[];
-  /** The global shape with neighbouring dims as one, as files and statistics know the tensor. Default: the global shape. */
+  /** The global shape with neighbouring dims merged, as in files and statistics. Default: the global shape. */
   readonly wholeShape?: readonly number[];
 }
 
-/** How one tensor's dims are cut over process groups. */
+/**
+ * How one tensor's dims are split over process groups.
+ *
+ * @category Distributed
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Layout } from "@meshfactor/adafactor/distributed";
+ *
+ * // Rows over two ranks, of which this is the second; a ProcessGroup serves as `group`.
+ * const layout = new Layout([5, 3], [{ dim: 0, group: { rank: 1, size: 2 } }]);
+ * assert.deepEqual(layout.range(0), { begin: 3, end: 5 });
+ * assert.deepEqual(layout.localShape, [2, 3]);
+ * ```
+ */
 export class Layout<Group extends ShardingGroup = ShardingGroup> {
-  /** Shape of the whole tensor, without pads. */
+  /** Shape of the whole tensor, without padding. */
   readonly globalShape: readonly number[];
-  /** Shape of the whole tensor as it is stored: with pads, at the end of dims. */
+  /** Shape of the whole tensor in storage: with padding, at the end of dims. */
   readonly paddedShape: readonly number[];
-  /** Shape of the whole tensor as files and statistics know it: one dim for every run of neighbours. */
+  /** Shape of the whole tensor in files and statistics: with neighbouring dims merged. */
   readonly wholeShape: readonly number[];
-  /** For every dim, which dim of the whole shape it is part of. */
+  /** For every dim, the dim of the whole shape that it is part of. */
   readonly wholeDims: readonly number[];
-  /** Cuts, at most one per dim; groups of size 1 are dropped. */
+  /** Splits, at most one per dim; those over groups of size 1 are dropped. */
   readonly splits: readonly Split<Group>[];
 
   /**
-   * Cuts a tensor of `globalShape`; without splits it is whole on every rank.
+   * Splits a tensor of `globalShape`; without splits it is whole on every rank.
    *
-   * @throws {RangeError} if a dim does not exist, is cut twice, has fewer units than its group has ranks or a part of one, or
-   * is padded to less than its length, or the whole shape is another.
+   * @throws {RangeError} if a dim does not exist, is split twice, has fewer units than its group has ranks or an incomplete
+   * one, or is padded to less than its length, or if the whole shape does not fit.
    */
   constructor(
     globalShape: readonly number[],
@@ -126,14 +155,14 @@ export class Layout<Group extends ShardingGroup = ShardingGroup> {
     }
   }
 
-  /** The indices of `dim` that this rank owns; pads are none. */
+  /** The indices of `dim` that this rank owns, without padding. */
   range(dim: number): Range {
     const length = this.globalShape[dim];
     const { begin, end } = this.#storedRange(dim);
     return { begin: Math.min(begin, length), end: Math.min(end, length) };
   }
 
-  /** Shape of this rank's shard as it is stored, pads included. */
+  /** Shape of this rank's shard in storage, with padding. */
   get localShape(): number[] {
     return this.paddedShape.map((_, dim) => {
       const { begin, end } = this.#storedRange(dim);
@@ -149,7 +178,7 @@ export class Layout<Group extends ShardingGroup = ShardingGroup> {
   }
 }
 
-/** The part of `0..length` that this rank of `group` owns where `unit` indices stay together. */
+/** The part of `0..length` that this rank of `group` owns if `unit` indices stay together. */
 export function unitRange(
   length: number,
   { group: { size, rank }, unit = 1 }: Pick<Split, "group" | "unit">,
@@ -158,7 +187,7 @@ export function unitRange(
   return { begin: begin * unit, end: end * unit };
 }
 
-/** For every dim of `shape`, the dim of `whole` that it is part of. @throws {RangeError} if `whole` has not the same elements */
+/** For every dim of `shape`, the dim of `whole` that it is part of. @throws {RangeError} if `whole` has other elements */
 function dimsOfWhole(shape: readonly number[], whole: readonly number[]): number[] {
   const dims: number[] = [];
   let [at, joined] = [0, 1];
@@ -172,6 +201,6 @@ function dimsOfWhole(shape: readonly number[], whole: readonly number[]): number
   );
   if (isWhole && (at === whole.length - 1 || shape.length + whole.length === 0)) return dims;
   throw new RangeError(
-    `Cannot see a tensor of [${shape}] as [${whole}]: join neighbouring dims, and keep the others`,
+    `Cannot view a tensor of [${shape}] as [${whole}]: merge neighbouring dims only`,
   );
 }

@@ -1,14 +1,14 @@
-// Ranks as an n-dimensional grid, and a process group along any of its axes.
+// A mesh: ranks as an n-dimensional grid, with a process group along any of its axes.
 //
-// The last axis runs fastest: in a mesh of shape [2, 3] rank 4 has the coordinate [1, 1]. The group along axis 0 holds
-// the ranks that differ from this one in that coordinate only, here [1, 4]; along both axes, all six. Axis -1 is the
-// last. A group's ranks are in ascending order whatever order axes and indices are given in.
+// The last axis varies fastest: in a mesh of shape [2, 3] rank 4 has the coordinate [1, 1]. The group along axis 0 has the
+// ranks that differ from this one in that coordinate only, here [1, 4]; along both axes, all six. Axis -1 is the last. A
+// group's ranks are in ascending order for any order of axes and indices.
 
 import { defaultWorld } from "./default_world.ts";
 import type { ProcessGroup } from "./group.ts";
 import { World } from "./world.ts";
 
-/** What `ravel` does with a coordinate outside of the shape: throws, goes round, or takes the nearest inside. */
+/** How `ravel` treats a coordinate outside of the shape: it throws, wraps around, or clips to the nearest one inside. */
 export type RavelMode = "raise" | "wrap" | "clip";
 
 /** One axis or several. */
@@ -18,11 +18,22 @@ export type Axes = number | readonly number[];
 export type Indices = readonly number[] | readonly (readonly number[])[];
 
 /**
- * The ranks of a world as a grid.
+ * The ranks of a world as an n-dimensional grid.
  *
+ * @category Distributed
+ *
+ * @example
  * ```ts
- * const mesh = new ProcessGroupMesh(2, 2); // tensor x ZeRO, over the ranks that launch() joined
+ * import assert from "node:assert/strict";
+ * import { launch, ProcessGroupMesh } from "@meshfactor/adafactor";
+ *
+ * await using world = await launch({ rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 });
+ * // Tensor parallel x ZeRO; with four ranks, say, new ProcessGroupMesh(2, 2).
+ * const mesh = new ProcessGroupMesh(1, world.worldSize);
  * const tensorParallelGroup = await mesh.getGroupAlongAxis(0);
+ * const dataParallelGroup = await mesh.getGroupAlongAxis(1);
+ * assert.deepEqual(mesh.coordinate(), [0, 0]);
+ * assert.equal(tensorParallelGroup.size * dataParallelGroup.size, world.worldSize);
  * ```
  */
 export class ProcessGroupMesh implements AsyncDisposable {
@@ -30,12 +41,12 @@ export class ProcessGroupMesh implements AsyncDisposable {
   readonly shape: readonly number[];
   readonly #world: World;
   readonly #coordinate: readonly number[];
-  /** By the group's ranks. */
+  /** Groups by their ranks. */
   readonly #groups = new Map<string, Promise<ProcessGroup>>();
   readonly #created = new Set<ProcessGroup>();
 
   /**
-   * A mesh over the world that launch() has joined, or over `world` where that comes first.
+   * A mesh over the default world, which launch() joined, or over `world` if that is the first argument.
    *
    * @throws {RangeError} if the product of the sizes is not the number of ranks.
    */
@@ -120,7 +131,7 @@ export class ProcessGroupMesh implements AsyncDisposable {
   }
 
   /**
-   * All coordinates that have `indices` on `axis` and are as `baseCoord` elsewhere; for several axes, with one list of
+   * All coordinates with `indices` on `axis` and the values of `baseCoord` on other axes; for several axes, with one list of
    * indices each, all combinations, the last axis fastest.
    */
   static getCoordsAlongAxis(
@@ -140,7 +151,7 @@ export class ProcessGroupMesh implements AsyncDisposable {
 
   /** As `getGroupAlongAxis`: the group is created once and the same is returned from then on. */
   createGroupAlongAxis(axis: Axes): Promise<ProcessGroup>;
-  /** As above, with only the ranks at `indicesAtAxis`; undefined if this rank is not among them. */
+  /** As above, only the ranks at `indicesAtAxis`; undefined if this rank is not among them. */
   createGroupAlongAxis(axis: Axes, indicesAtAxis: Indices): Promise<ProcessGroup | undefined>;
   createGroupAlongAxis(axis: Axes, indicesAtAxis?: Indices): Promise<ProcessGroup | undefined> {
     return this.#groupAlong(axis, indicesAtAxis);
@@ -153,7 +164,7 @@ export class ProcessGroupMesh implements AsyncDisposable {
    * @throws {RangeError} if an axis does not exist or is given twice.
    */
   getGroupAlongAxis(axis: Axes): Promise<ProcessGroup>;
-  /** As above, with only the ranks at `indicesAtAxis`; undefined if this rank is not among them. */
+  /** As above, only the ranks at `indicesAtAxis`; undefined if this rank is not among them. */
   getGroupAlongAxis(axis: Axes, indicesAtAxis: Indices): Promise<ProcessGroup | undefined>;
   getGroupAlongAxis(axis: Axes, indicesAtAxis?: Indices): Promise<ProcessGroup | undefined> {
     return this.#groupAlong(axis, indicesAtAxis);
@@ -175,7 +186,7 @@ export class ProcessGroupMesh implements AsyncDisposable {
     return group.ranks;
   }
 
-  /** Closes all groups of this mesh, on this rank; the world stays open. Again: nothing. */
+  /** Closes all groups of this mesh on this rank; the world stays open. Idempotent. */
   async destroy(): Promise<void> {
     const groups = [...this.#created];
     this.#created.clear();
@@ -183,7 +194,7 @@ export class ProcessGroupMesh implements AsyncDisposable {
     await Promise.all(groups.map((group) => group.close()));
   }
 
-  /** The original's name for `destroy`. */
+  /** As `destroy`, under ColossalAI's name. */
   destroyMeshProcessGroups(): Promise<void> {
     return this.destroy();
   }

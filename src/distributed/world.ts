@@ -1,4 +1,4 @@
-// All ranks of a job as one of them sees it: its groups, its links to the others, and the one failure they share.
+// One rank's membership in a job: its groups, its control links to all ranks, and the failure that they share.
 
 import { type Acceptor, connectionKey } from "./wire/acceptor.ts";
 import { systemClock } from "./wire/clock.ts";
@@ -20,7 +20,23 @@ import {
   type WorldOptions,
 } from "./membership/world_options.ts";
 
-/** One rank's membership in a job. */
+/**
+ * One rank's membership in a job, joined by `launch()` or `launchFromEnv()`. Dispose it to leave the job.
+ *
+ * @category Distributed
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { launch } from "@meshfactor/adafactor";
+ *
+ * await using world = await launch({ rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 });
+ * assert.equal(world.group.size, 1);
+ * // A group of some ranks; all of them must create it.
+ * const group = await world.createGroup([0]);
+ * await group.barrier();
+ * ```
+ */
 export class World implements AsyncDisposable {
   /** This process's global rank. */
   readonly rank: number;
@@ -54,10 +70,10 @@ export class World implements AsyncDisposable {
   }
 
   /**
-   * Joins the job that `options` describe and connects the group of all ranks.
+   * Joins a job and connects the group of all ranks.
    *
    * @throws {RangeError | TypeError} if an option is out of range.
-   * @throws {Error} if the port is taken, the secret is another, the rank is refused, or not all ranks come in time.
+   * @throws {Error} if the port is in use, the secret differs, the rank is refused, or not all ranks join in time.
    */
   static async join(options: WorldOptions): Promise<World> {
     const world = new World(withDefaults(options));
@@ -106,7 +122,7 @@ export class World implements AsyncDisposable {
         algorithms: this.#options.algorithms,
         recorder,
         closed: () => {
-          // What a failed world has to tell is kept.
+          // The records of a failed world are kept for its dump.
           if (!this.#controlPlane.failure.aborted) this.#groups.delete(progress.group);
         },
       });
@@ -117,7 +133,7 @@ export class World implements AsyncDisposable {
     }
   }
 
-  /** The last calls of all groups of this rank, for src/cli/analyse.ts; what is written when a world fails. */
+  /** The last calls of all groups of this rank, for src/cli/analyse.ts; also written when the world fails. */
   dump(): Dump {
     const { reason } = this.#controlPlane.failure;
     return makeDump(this, {
@@ -139,7 +155,7 @@ export class World implements AsyncDisposable {
     await this.#controlPlane.released();
   }
 
-  /** Leaves the job in order; pending and later calls of this rank reject. Again: nothing. */
+  /** Leaves the job; pending and later calls of this rank reject. Idempotent. */
   async close(): Promise<void> {
     await this.#controlPlane.leave();
     await this.#controlPlane.released();
@@ -175,7 +191,7 @@ export class World implements AsyncDisposable {
         { cause: error },
       );
     }
-    // From here on only collectives keep the process alive, so a program that forgets to close still ends.
+    // From now on only collectives keep the process alive, so a program that forgets to close still exits.
     this.#acceptor?.unref();
     this.#controlPlane.startHeartbeat();
   }
@@ -243,8 +259,8 @@ export class World implements AsyncDisposable {
     try {
       writeDump(this.dump(), dumpFolder);
     } catch (error) {
-      // The failure itself is what counts; that its record is lost is only said.
-      console.error(`Rank ${this.rank} cannot write its record to ${dumpFolder}: ${error}`);
+      // The failure itself is reported to the caller; a missing dump is only logged.
+      console.error(`Rank ${this.rank} cannot write its dump to ${dumpFolder}: ${error}`);
     }
   }
 
@@ -267,7 +283,7 @@ export class World implements AsyncDisposable {
   }
 }
 
-/** What the world knows of a group. */
+/** A group and its records. */
 interface GroupEntry extends SharedGroup {
   readonly recorder: CallRecorder;
   connections: ReadonlyMap<number, Connection>;

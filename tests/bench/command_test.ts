@@ -86,7 +86,7 @@ Deno.test("--transport and --algorithm measure ours in several ways beside each 
 Deno.test("an algorithm that the collective does not have is refused", async () => {
   const { code, stderr } = await runCommand(["--algorithm", "magic"]);
   assert.equal(code, 2);
-  assert.match(stderr, /"magic" in "magic" is no algorithm of allReduce/);
+  assert.match(stderr, /"magic" in "magic" is not an algorithm of allReduce/);
 });
 
 Deno.test("a wrong option ends the command with 2", async () => {

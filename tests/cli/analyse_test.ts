@@ -11,7 +11,7 @@ import { CallRecorder, RECORDED_CALLS } from "../../src/distributed/records/call
 import { findUnmatchedMessages } from "../../src/distributed/records/unmatched_messages.ts";
 import { runRanks } from "../support/distributed/run_ranks.ts";
 
-const PROGRAM = new URL("../distributed/programs/astray.ts", import.meta.url);
+const PROGRAM = new URL("../distributed/programs/wrong_call.ts", import.meta.url);
 const ANALYSER = new URL("../../src/cli/analyse.ts", import.meta.url).href;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 
@@ -39,7 +39,7 @@ const ASTRAY: [how: string, expected: RegExp][] = [
 ];
 
 for (const [how, expected] of ASTRAY) {
-  Deno.test(`the analyser names the rank that went astray: ${how}`, async () => {
+  Deno.test(`the analyser names the rank that is out of step: ${how}`, async () => {
     const folder = await Deno.makeTempDir();
     try {
       await runRanks({
@@ -122,10 +122,10 @@ Deno.test("a call that was left out or put in is told from another one by those 
     findOutOfStep(counts.map((each, rank) => dumpOf(rank, each)))[0];
   const leftOut = find([1, 2, 3, 4], [1, 2, 3, 4], [1, 3, 4]);
   deepEqual([leftOut.ranks, leftOut.sequence], [[2], 1]);
-  match(leftOut.reason, /rank 2 called .* of 3 .* \(it has left one call out, it seems\)/);
+  match(leftOut.reason, /rank 2 called .* of 3 .* \(it seems to have skipped one call\)/);
   const putIn = find([1, 2, 3, 4], [1, 9, 2, 3, 4], [1, 2, 3, 4]);
   deepEqual([putIn.ranks, putIn.sequence], [[1], 1]);
-  match(putIn.reason, /rank 1 called .* of 9 .* \(it has put one call in, it seems\)/);
+  match(putIn.reason, /rank 1 called .* of 9 .* \(it seems to have made one extra call\)/);
   const tie = find([1, 2], [1, 3]);
   deepEqual(tie.ranks, [0, 1]);
 });

@@ -1,5 +1,5 @@
-// A rank that closes, at any moment, once or more: its own calls reject, the others are told that it has left, and
-// nothing stays open (the simulation requires that of every rank). In virtual time, over many seeds.
+// Closing a rank, at any time, once or more: its own calls reject, the others get an error that it has left, and nothing
+// stays open (the simulation requires that of every rank). In virtual time, over many seeds.
 
 import { equal, match, ok } from "node:assert/strict";
 import { PeerLostError } from "../../src/distributed/failures/failure.ts";
@@ -28,7 +28,7 @@ Deno.test("a rank that closes while the others are in a collective is named by t
   }
 });
 
-Deno.test("a rank that closes in the middle of its own call: it ends, well or not, and the others are told", async () => {
+Deno.test("a rank may close during its own call, and the others get the result or an error", async () => {
   for (let seed = 0; seed < SEEDS; seed++) {
     const { outcomes } = await simulateGroup({ size: 3, seed }, async (group, { clock, close }) => {
       const call = group.allReduce(new Float32Array(200));
@@ -58,7 +58,7 @@ Deno.test("a rank that closes in the middle of its own call: it ends, well or no
   }
 });
 
-Deno.test("ranks that close right after their last call, at once or one by one, all end well", async () => {
+Deno.test("ranks that close right after their last call, at once or one by one, all finish without an error", async () => {
   for (let seed = 0; seed < SEEDS; seed++) {
     const { outcomes } = await simulateGroup({ size: 3, seed }, async (group, { clock, close }) => {
       const values = new Float32Array(30).fill(1);
@@ -75,7 +75,7 @@ Deno.test("ranks that close right after their last call, at once or one by one, 
   }
 });
 
-Deno.test("a group that one rank closes is an error for those that are in a call of it", async () => {
+Deno.test("a group that one rank closes is an error for ranks that are in a call of it", async () => {
   for (let seed = 0; seed < SEEDS; seed++) {
     const { outcomes } = await simulateGroup({ size: 3, seed }, async (group) => {
       await group.barrier();

@@ -1,9 +1,9 @@
-// Groups of the same ranks run beside each other: neither a stalled call nor a long one holds up another group's.
+// Groups of the same ranks run concurrently: neither a stalled nor a long call delays the calls of another group.
 
 import { deepEqual, equal } from "node:assert/strict";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 
-Deno.test("a stalled group does not hold up another group of the same ranks", async () => {
+Deno.test("a stalled group does not delay another group of the same ranks", async () => {
   await inProcessRanks(2, async (world) => {
     const other = await world.createGroup([1, 0]);
     const gate = world.rank === 0 ? undefined : world.group.barrier();
@@ -15,7 +15,7 @@ Deno.test("a stalled group does not hold up another group of the same ranks", as
   });
 });
 
-Deno.test("a long call on one group does not hold up short ones on another of the same ranks", async () => {
+Deno.test("a long call of one group does not delay short calls of another group of the same ranks", async () => {
   await inProcessRanks(2, async (world) => {
     const other = await world.createGroup([0, 1]);
     const ended: string[] = [];

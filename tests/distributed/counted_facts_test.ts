@@ -1,4 +1,4 @@
-// Steps and bytes on the wire are those of the formula, for every collective and algorithm.
+// The steps and bytes on the wire of every collective and algorithm, compared with formulas.
 //
 //   call           algorithm   steps      payload, all ranks together (n elements in the whole, p ranks)
 //   allReduce      one-shot    1          p (p-1) n
@@ -11,8 +11,8 @@
 //   allToAll       direct      1          (p-1) n            n elements of every rank, 1/p of them for each
 //   barrier        direct      1          0
 //
-// A frame has one header per peer and direction: neighbours for ring and chain, all others else. A step is counted as the
-// time that a call takes where every byte needs 1 ms to a peer, and nothing else takes time.
+// There is one header per peer and direction; ring and chain have only their neighbours as peers. Steps are measured as the
+// time of a call when every byte takes 1 ms to a peer and nothing else takes time.
 
 import { equal } from "node:assert/strict";
 import type { AlgorithmOptions } from "../../src/distributed/calls/algorithm_table.ts";
@@ -98,7 +98,7 @@ const FACTS: readonly Fact[] = [
 ];
 
 for (const fact of FACTS) {
-  Deno.test(`${fact.op}, ${fact.algorithm}: steps and bytes on the wire are those of the formula`, async () => {
+  Deno.test(`${fact.op}, ${fact.algorithm}: steps and bytes on the wire match the formula`, async () => {
     for (const size of SIZES) {
       for (const count of [0, 1, size - 1, size, size + 1, 97]) {
         const { bytes, outcomes } = await inOneMillisecondSteps(fact, { size, count });
@@ -115,7 +115,7 @@ for (const fact of FACTS) {
   });
 }
 
-Deno.test("what an engine plans for a million odd elements is the formula, for every size", () => {
+Deno.test("the engine's moves for a million odd elements match the formula, for every size", () => {
   for (const { op, algorithm, elements } of FACTS.filter((fact) => fact.op !== "allToAll")) {
     for (const size of SIZES) {
       const count = op === "barrier" ? 0 : MILLION;
@@ -126,7 +126,7 @@ Deno.test("what an engine plans for a million odd elements is the formula, for e
   }
 });
 
-Deno.test("a million odd elements take the steps and bytes of the formula", async () => {
+Deno.test("steps and bytes for a million odd elements match the formula", async () => {
   for (const fact of FACTS.filter(({ op }) => op !== "barrier")) {
     const { bytes } = await inOneMillisecondSteps(fact, { size: 3, count: MILLION });
     const isNeighbourly = fact.algorithm === "ring" || fact.algorithm === "chain";

@@ -1,4 +1,4 @@
-// The collectives of a group, over real sockets: right sums, same bits, counted bytes, order, and wrong arguments.
+// The calls of a group, over real sockets: sums, equal bits, counted bytes, order, and invalid arguments.
 
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { HEADER_BYTES } from "../../src/distributed/wire/frame.ts";
@@ -20,7 +20,7 @@ Deno.test("allReduce() leaves the sum over all ranks on every rank, for any coun
   }
 });
 
-Deno.test("allReduce() sums a view into a larger buffer and leaves the rest alone", async () => {
+Deno.test("allReduce() sums a view of a larger buffer and does not change the rest", async () => {
   await inProcessRanks(3, async ({ group }) => {
     const buffer = new Float32Array(20).fill(7);
     await group.allReduce(buffer.subarray(5, 15));
@@ -42,7 +42,7 @@ Deno.test("allReduce() gives every rank the same bits when big terms cancel", as
   }
 });
 
-Deno.test("allReduce() sends what its algorithm's formula says, and a header for each peer", async () => {
+Deno.test("allReduce() sends the bytes of its algorithm's formula, and a header for each peer", async () => {
   for (const allReduce of ["one-shot", "two-shot", "ring"]) {
     for (const size of SIZES) {
       for (const count of [0, 1, 13, 100_003]) {
@@ -65,7 +65,7 @@ Deno.test("allReduce() sends what its algorithm's formula says, and a header for
   }
 });
 
-Deno.test("allReduce() takes every element type and operation, and gives every rank the same", async () => {
+Deno.test("allReduce() supports every element type and reduction, and gives every rank the same bits", async () => {
   const kinds = [Float32Array, Float64Array, Int32Array, Uint32Array, Float16Array];
   for (const size of [1, 3]) {
     await inProcessRanks(size, async ({ group }) => {
@@ -91,7 +91,7 @@ Deno.test("allReduce() takes every element type and operation, and gives every r
   }
 });
 
-Deno.test("16-bit values are rounded once even where the table says ring", async () => {
+Deno.test("16-bit values are rounded once even if the table chooses a ring", async () => {
   const algorithms = { allReduce: "ring", reduceScatter: "ring" };
   await inProcessRanks(3, async ({ group }) => {
     // 2048 + 1 is 2048 in f16, and again; in f32 it is 2050, which f16 has.
@@ -104,7 +104,7 @@ Deno.test("16-bit values are rounded once even where the table says ring", async
   }, { algorithms });
 });
 
-Deno.test("reduce() leaves the sum on the root and the values of others alone", async () => {
+Deno.test("reduce() replaces the values of the root only", async () => {
   for (const size of SIZES) {
     await inProcessRanks(size, async ({ group }) => {
       for (const count of [0, 1, 100_003]) {
@@ -117,7 +117,7 @@ Deno.test("reduce() leaves the sum on the root and the values of others alone", 
   }
 });
 
-Deno.test("allToAll() brings part r of every rank to rank r, uneven and empty parts too", async () => {
+Deno.test("allToAll() sends part r of every rank to rank r, with uneven and empty parts", async () => {
   for (const size of SIZES) {
     await inProcessRanks(size, async ({ group }) => {
       const count = (from: number, to: number) => (from * 5 + to * 3) % 7 * 5_000;
@@ -135,7 +135,7 @@ Deno.test("allToAll() brings part r of every rank to rank r, uneven and empty pa
   }
 });
 
-Deno.test("messages between two ranks arrive in order, large ones both ways at once", async () => {
+Deno.test("messages between two ranks arrive in order, also large ones in both directions at once", async () => {
   await inProcessRanks(3, async ({ group }) => {
     const [right, left] = [(group.rank + 1) % 3, (group.rank + 2) % 3];
     const [first, second] = [new Float32Array(3_000_000), new Int32Array(2)];
@@ -152,7 +152,7 @@ Deno.test("messages between two ranks arrive in order, large ones both ways at o
   });
 });
 
-Deno.test("a message that nobody receives is blamed on the rank that should, after others have arrived", async () => {
+Deno.test("a message that is not received is an error that names its receiver, after others have arrived", async () => {
   const [error] = await inProcessRanks(2, async (world) => {
     const { group } = world;
     if (group.rank === 1) {
@@ -166,20 +166,20 @@ Deno.test("a message that nobody receives is blamed on the rank that should, aft
   }, { stallTimeoutMs: 400 });
   match(
     error,
-    /Rank 1 holds up its peers .* in send 0 of group \[0, 1\]: it has not made that call/,
+    /Rank 1 has stalled its peers .* in send 0 of group \[0, 1\]: it has not made that call/,
   );
 });
 
-Deno.test("an aborted call rejects on every rank with the rank that gave up and why", async () => {
+Deno.test("an aborted call rejects on every rank, with the rank that aborted and its reason", async () => {
   const errors = await inProcessRanks(3, async ({ group }) => {
     const [from, options] = group.rank === 1 ? [2, { signal: AbortSignal.timeout(50) }] : [1, {}];
     const call = group.receive(new Float32Array(1), from, options);
     return await call.then(() => "no error", (error: Error) => error.message);
   });
-  for (const message of errors) match(message, /Rank 1 was told to abort in receive 0 .*timeout/);
+  for (const message of errors) match(message, /Rank 1 aborted in receive 0 .*timeout/);
 });
 
-Deno.test("reduceScatter() returns each rank the sum of its part, uneven and empty parts too", async () => {
+Deno.test("reduceScatter() returns to each rank the sum of its part, with uneven and empty parts", async () => {
   for (const size of SIZES) {
     await inProcessRanks(size, async ({ group }) => {
       for (const counts of uneven(size)) {
@@ -194,7 +194,7 @@ Deno.test("reduceScatter() returns each rank the sum of its part, uneven and emp
   }
 });
 
-Deno.test("allGather() returns all shards in rank order, uneven and empty shards too", async () => {
+Deno.test("allGather() returns all shards in rank order, with uneven and empty shards", async () => {
   for (const size of SIZES) {
     await inProcessRanks(size, async ({ group }) => {
       for (const counts of uneven(size)) {
@@ -220,7 +220,7 @@ Deno.test("broadcast() replaces every rank's values by the root's", async () => 
   }
 });
 
-Deno.test("barrier() lets nobody pass before the last rank has come", async () => {
+Deno.test("barrier() resolves on no rank before the last rank has called it", async () => {
   for (const size of [2, 3, 4]) {
     for (let last = 0; last < size; last++) {
       let hasCome = false;
@@ -254,7 +254,7 @@ Deno.test("calls in flight on one group run in call order", async () => {
   });
 });
 
-Deno.test("a group of some ranks needs only these", async () => {
+Deno.test("a group of some ranks is created by these alone", async () => {
   await inProcessRanks(4, async (world) => {
     if (world.rank === 1) return;
     const group = await world.createGroup([3, 0, 2]);
@@ -266,7 +266,7 @@ Deno.test("a group of some ranks needs only these", async () => {
   });
 });
 
-Deno.test("wrong arguments reject before anything is sent, and the group goes on", async () => {
+Deno.test("invalid arguments reject before anything is sent, and the group stays usable", async () => {
   await inProcessRanks(2, async (world) => {
     const { group } = world;
     const values = new Float32Array(4);
@@ -290,7 +290,7 @@ Deno.test("wrong arguments reject before anything is sent, and the group goes on
   });
 });
 
-Deno.test("closing again does nothing, and calls after it reject", async () => {
+Deno.test("closing twice is allowed, and later calls reject", async () => {
   await inProcessRanks(2, async (world) => {
     await world.group.barrier();
     const group = await world.createGroup([0, 1]);
@@ -306,7 +306,7 @@ Deno.test("closing again does nothing, and calls after it reject", async () => {
   });
 });
 
-Deno.test("the record of a group is given back when it is closed, and kept when the world has failed", async () => {
+Deno.test("the records of a group are released when it is closed, and kept when the world has failed", async () => {
   await inProcessRanks(2, async (world) => {
     for (let round = 0; round < 20; round++) {
       const group = await world.createGroup([0, 1]);

@@ -1,4 +1,4 @@
-// launch() and launchFromEnv(): the environment, the default world, and the age of Deno.
+// launch() and launchFromEnv(): the environment, the default world, and the version of Deno.
 
 import { deepEqual, equal, rejects, throws } from "node:assert/strict";
 import { defaultWorld } from "../../src/distributed/default_world.ts";
@@ -9,7 +9,7 @@ import { freePort } from "../../src/distributed/launcher/free_port.ts";
 
 const ENV = { RANK: "1", WORLD_SIZE: "4", MASTER_ADDR: "127.0.0.1", MASTER_PORT: "29500" };
 
-Deno.test("the environment gives the options", () => {
+Deno.test("options are read from the environment", () => {
   deepEqual(read({ ...ENV, LOCAL_RANK: "0", MESHFACTOR_SECRET: "s" }), {
     rank: 1,
     worldSize: 4,
@@ -22,7 +22,7 @@ Deno.test("the environment gives the options", () => {
   equal("secret" in read(ENV), false);
 });
 
-Deno.test("the environment gives addresses, ports and the folder for dumps, where they are set", () => {
+Deno.test("addresses, ports and the folder for dumps are read from the environment if they are set", () => {
   const options = read({
     ...ENV,
     MESHFACTOR_BIND: "10.0.0.1",
@@ -45,7 +45,7 @@ Deno.test("the environment gives addresses, ports and the folder for dumps, wher
   throws(() => read({ ...ENV, MESHFACTOR_SAME_HOST: "pipe" }), /must be unix or tcp, got "pipe"/);
 });
 
-Deno.test("the environment gives the files of TLS, all three or none", async () => {
+Deno.test("the files of TLS are read from the environment, all three or none", async () => {
   const file = await Deno.makeTempFile();
   await Deno.writeTextFile(file, "PEM");
   const all = {
@@ -60,12 +60,12 @@ Deno.test("the environment gives the files of TLS, all three or none", async () 
   throws(() => read({ ...ENV, ...all }), /MESHFACTOR_TLS_CERT names .* cannot be read/);
 });
 
-Deno.test("missing variables are named, all at once", () => {
+Deno.test("an error lists all missing variables", () => {
   throws(() => read({ RANK: "0", MASTER_PORT: "1" }), /WORLD_SIZE, MASTER_ADDR are not set/);
   throws(() => read({ ...ENV, MASTER_ADDR: "" }), /MASTER_ADDR is not set.*src\/cli\/launch\.ts/);
 });
 
-Deno.test("variables that are not whole numbers are named", () => {
+Deno.test("an error names a variable that is not a whole number", () => {
   for (const wrong of ["one", "1.5", "-1", "0x1", " 1", "1e3"]) {
     throws(() => read({ ...ENV, WORLD_SIZE: wrong }), {
       name: "TypeError",
@@ -75,7 +75,7 @@ Deno.test("variables that are not whole numbers are named", () => {
   throws(() => read({ ...ENV, LOCAL_RANK: "x" }), /LOCAL_RANK must be a whole number/);
 });
 
-Deno.test("a rank that is out of range is refused before anything listens", async () => {
+Deno.test("a rank out of range is refused before anything listens", async () => {
   const options = { worldSize: 2, host: "127.0.0.1", port: freePort() };
   await rejects(launch({ ...options, rank: 2 }), /Rank 2 is out of range: ranks are 0 to 1/);
 });
@@ -88,7 +88,7 @@ Deno.test("launch() sets the default world, once at a time", async () => {
   equal(world.localRank, 0);
   const group = await new ProcessGroupMesh(1).getGroupAlongAxis(0);
   equal(group.size, 1);
-  await rejects(launch(options), /has joined a world already, as rank 0: close that one first/);
+  await rejects(launch(options), /has already joined a world, as rank 0: close that one first/);
   await world.close();
   await using again = await launch(options);
   equal(defaultWorld(), again);

@@ -15,12 +15,12 @@ function layouts(
   });
 }
 
-Deno.test("a dim is cut into ranges of which the first may be longer by one", () => {
+Deno.test("a dim is split into ranges, of which the first may be longer by one", () => {
   const ranges = layouts([10, 3], { dim: 0, size: 4 }).map((layout) => layout.range(0));
   assert.deepEqual(ranges.map(({ begin, end }) => [begin, end]), [[0, 3], [3, 6], [6, 8], [8, 10]]);
 });
 
-Deno.test("a dim with units is cut between them only", () => {
+Deno.test("a dim with units is split between them only", () => {
   const shards = layouts([3, 20], { dim: 1, size: 3, unit: 4 });
   assert.deepEqual(shards.map((layout) => layout.range(1)), [
     { begin: 0, end: 8 },
@@ -30,7 +30,7 @@ Deno.test("a dim with units is cut between them only", () => {
   assert.deepEqual(shards.map(({ localShape }) => localShape), [[3, 8], [3, 8], [3, 4]]);
 });
 
-Deno.test("a layout with dims that are one to files knows which belong together", () => {
+Deno.test("a layout maps its dims to the merged dims of the whole shape", () => {
   const [first] = layouts([5, 3, 8], { dim: 2, size: 2, wholeShape: [5, 24] });
   assert.deepEqual(first.wholeShape, [5, 24]);
   assert.deepEqual(first.wholeDims, [0, 1, 1]);
@@ -53,7 +53,7 @@ Deno.test("units and whole shapes that do not fit are refused", () => {
   for (const wholeShape of [[15, 7], [5, 3], [5, 3, 8, 1], [24, 5], []]) {
     assert.throws(
       () => layouts([5, 3, 8], { dim: 2, size: 2, wholeShape }),
-      /Cannot see a tensor of \[5,3,8\] as \[.*\]: join neighbouring dims/,
+      /Cannot view a tensor of \[5,3,8\] as \[.*\]: merge neighbouring dims/,
     );
   }
 });

@@ -1,4 +1,4 @@
-// Ranks that leave right after their last call: nobody takes a goodbye for a death.
+// Ranks that leave right after their last call are not taken for lost.
 
 import { equal, match } from "node:assert/strict";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
@@ -6,7 +6,7 @@ import { runRanks } from "../support/distributed/run_ranks.ts";
 
 const BRIEF = new URL("programs/brief.ts", import.meta.url);
 
-Deno.test("a rank may leave while others still read what it sent to them", async () => {
+Deno.test("a rank may leave while others still read the bytes that it sent", async () => {
   for (let job = 0; job < 20; job++) {
     await inProcessRanks(3, async (world) => {
       const values = new Float32Array(300_000).fill(1);
@@ -17,7 +17,7 @@ Deno.test("a rank may leave while others still read what it sent to them", async
   }
 });
 
-Deno.test("a rank that was busy while the others left learns that they left in order", async () => {
+Deno.test("a rank that was busy while the others left is informed that they left normally", async () => {
   await inProcessRanks(2, async (world) => {
     await world.group.barrier();
     if (world.rank === 0) return await world.close();
@@ -28,7 +28,7 @@ Deno.test("a rank that was busy while the others left learns that they left in o
   });
 });
 
-Deno.test("processes that end right after their last call all end well, again and again", async () => {
+Deno.test("processes that exit right after their last call all exit without an error, repeatedly", async () => {
   for (let job = 0; job < 5; job++) {
     const runs = await runRanks({ ranks: 4, script: BRIEF });
     for (const { code, stdout, stderr } of runs) {

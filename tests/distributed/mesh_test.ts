@@ -4,7 +4,7 @@ import { deepEqual, equal, rejects, throws } from "node:assert/strict";
 import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 
-Deno.test("ravel() and unravel() are each other's inverse, the last axis fastest", () => {
+Deno.test("ravel() and unravel() are inverse, with the last axis fastest", () => {
   deepEqual(ProcessGroupMesh.unravel(4, [2, 3]), [1, 1]);
   equal(ProcessGroupMesh.ravel([1, 1], [2, 3]), 4);
   for (const shape of [[1], [6], [2, 3], [3, 1, 2], [2, 2, 2]]) {
@@ -24,7 +24,7 @@ Deno.test("ravel() raises, wraps or clips outside of the shape", () => {
   throws(() => ProcessGroupMesh.unravel(6, [2, 3]), /Rank 6 is out of range.*0 to 5/);
 });
 
-Deno.test("getCoordsAlongAxis() varies one axis, or several with all combinations", () => {
+Deno.test("getCoordsAlongAxis() varies one axis, or several in all combinations", () => {
   deepEqual(ProcessGroupMesh.getCoordsAlongAxis([0, 1], 0, [0, 1]), [[0, 1], [1, 1]]);
   deepEqual(ProcessGroupMesh.getCoordsAlongAxis([0, 1], -1, [2, 0]), [[0, 2], [0, 0]]);
   deepEqual(
@@ -37,7 +37,7 @@ Deno.test("getCoordsAlongAxis() varies one axis, or several with all combination
   );
 });
 
-Deno.test("a mesh of 2 x 3 knows its shape, sizes and coordinates, negative axes too", async () => {
+Deno.test("a mesh of 2 x 3 has its shape, sizes and coordinates, also for negative axes", async () => {
   await inProcessRanks(6, (world) => {
     const mesh = ProcessGroupMesh.over(world, 2, 3);
     deepEqual(mesh.shape, [2, 3]);
@@ -53,7 +53,7 @@ Deno.test("a mesh of 2 x 3 knows its shape, sizes and coordinates, negative axes
   });
 });
 
-Deno.test("groups along each axis hold and sum over the right ranks", async () => {
+Deno.test("groups along each axis contain and sum over the right ranks", async () => {
   await inProcessRanks(6, async (world) => {
     const mesh = ProcessGroupMesh.over(world, 2, 3);
     const [row, column] = mesh.coordinate();
@@ -89,7 +89,7 @@ Deno.test("a group along several axes is one group in any order of axes, and is 
   });
 });
 
-Deno.test("a group at some indices leaves out the other ranks", async () => {
+Deno.test("a group at some indices excludes the other ranks", async () => {
   await inProcessRanks(3, async (world) => {
     const mesh = ProcessGroupMesh.over(world, 3);
     const group = await mesh.createGroupAlongAxis(0, [2, 0]);

@@ -1,4 +1,4 @@
-// Which algorithm runs a call: by the collective, the number of ranks, and the bytes of its whole values.
+// Tables that choose the algorithm of a call by its collective, the number of ranks, and the bytes of its whole values.
 //
 //   table    = section { "|" section }
 //   section  = [ ranks "=" ] ranges              ranks:  "2", "3-16" or "17-max"; without them, all from 2 on
@@ -8,7 +8,7 @@
 //   MESHFACTOR_ALLREDUCE='2-4=one-shot:0-8192;two-shot:8193-max|5-max=ring'
 //
 // Sections cover every number of ranks and ranges every length, so a table always has an answer. All ranks must have the
-// same tables: the algorithm is part of every call's fingerprint, so others are an error that shows both.
+// same tables: the algorithm is part of every call's fingerprint, so a difference is an error that shows both.
 //
 // The defaults are crossovers, measured with `./run bench collectives --algorithm one-shot two-shot ring` on a machine of 2
 // busy cores (Xeon, Deno 2.9.6), f32: medians of the best of several turns, in microseconds, over Unix sockets and TCP
@@ -22,8 +22,8 @@
 //   4 MiB              3355       2787      2842              24409       11194      11804
 //
 // and for 8 ranks 1214 to 1623 (16 KiB), 1531 to 1642 (32 KiB) and 2374 to 1821 (64 KiB) with one-shot and two-shot. With 2
-// ranks both send the same bytes; one-shot has a round less, and folds and copies twice as much. Ring is as fast as two-shot
-// here, but what it adds first depends on what shares the buffer; two-shot is chosen up to 16 ranks. That ring and chain win
+// ranks both send the same bytes; one-shot has one round less, and folds and copies twice as much. Ring is as fast as
+// two-shot here, but its order of addition depends on what else is in the buffer; two-shot is chosen up to 16 ranks. That ring and chain win
 // beyond those is computed, not measured: they need the speed of one connection where direct algorithms send to all at
 // once. So is the limit of broadcast, for which both took the same time here (1 MiB: 1150 direct, 1173 by a chain).
 
@@ -33,7 +33,7 @@ import type { ElementType } from "../wire/call_kind.ts";
 /** Collectives with a choice of algorithms. */
 export type TabledOp = "allReduce" | "reduceScatter" | "allGather" | "broadcast";
 
-/** Tables as text, for the collectives that are not to run by default. */
+/** Tables as text, for collectives whose default is to be replaced. */
 export type AlgorithmOptions = { readonly [op in TabledOp]?: string };
 
 /** A table for each collective that has a choice. */
@@ -42,7 +42,7 @@ export type AlgorithmTables = { readonly [op in TabledOp]: AlgorithmTable };
 /**
  * Fills in the defaults.
  *
- * @throws {TypeError | RangeError} if a text is no table, or names an algorithm that the collective does not have.
+ * @throws {TypeError | RangeError} if a text is not a table, or names an algorithm that cannot run the collective.
  */
 export function parseAlgorithms(options: AlgorithmOptions = {}): AlgorithmTables {
   const known = Object.keys(DEFAULTS);
@@ -65,7 +65,7 @@ export function parseAlgorithms(options: AlgorithmOptions = {}): AlgorithmTables
 export class AlgorithmTable {
   readonly #sections: readonly Section[];
 
-  /** @throws {TypeError | RangeError} if `text` is no table for `op`. */
+  /** @throws {TypeError | RangeError} if `text` is not a table for `op`. */
   constructor(op: TabledOp, text: string) {
     const fail = (what: string): never => {
       throw new RangeError(`The algorithms of ${op}, "${text}", ${what}`);
@@ -74,9 +74,9 @@ export class AlgorithmTable {
       const [ranks, ranges] = part.includes("=") ? part.split("=", 2) : ["2-max", part];
       return { ...span(ranks.trim(), text), ranges: parseRanges(op, ranges, text) };
     });
-    requireCover(this.#sections, 2, (gap) => fail(`say nothing of ${gap} ranks`));
+    requireCover(this.#sections, 2, (gap) => fail(`do not cover ${gap} ranks`));
     for (const { ranges } of this.#sections) {
-      requireCover(ranges, 0, (gap) => fail(`say nothing of ${gap} bytes, or twice`));
+      requireCover(ranges, 0, (gap) => fail(`do not cover ${gap} bytes, or cover them twice`));
     }
   }
 
@@ -123,7 +123,7 @@ function parseRanges(op: TabledOp, ranges: string, text: string): Section["range
     const choices = algorithmsOf(op);
     if (!choices.includes(name)) {
       throw new TypeError(
-        `"${name}" in "${text}" is no algorithm of ${op}: it has ${choices.join(", ")}`,
+        `"${name}" in "${text}" is not an algorithm of ${op}, which has ${choices.join(", ")}`,
       );
     }
     return { ...span(bytes, text), algorithm: name };
@@ -133,7 +133,7 @@ function parseRanges(op: TabledOp, ranges: string, text: string): Section["range
 function span(range: string, text: string): Span {
   const [, from, to = from] = /^(\d+)(?:-(\d+|max))?$/.exec(range) ?? [];
   if (from === undefined) {
-    throw new TypeError(`"${range}" in "${text}" is no range: write it like 0-8192 or 8193-max`);
+    throw new TypeError(`"${range}" in "${text}" is not a range: write it like 0-8192 or 8193-max`);
   }
   return { from: Number(from), to: to === "max" ? Infinity : Number(to) };
 }

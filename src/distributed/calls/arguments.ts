@@ -1,4 +1,4 @@
-// What is wrong with the arguments of a collective, said before anything is sent; and what kind of elements they are.
+// Checks of the arguments of collectives, before anything is sent, and the element types of arrays.
 
 import type { ElementType, Reduction } from "../wire/call_kind.ts";
 
@@ -11,28 +11,28 @@ export type Elements =
   | Float16Array
   | Uint16Array;
 
-/** How a call is to run. */
+/** Options of every call. */
 export interface CallOptions {
-  /** "f16" or "bf16": what a Uint16Array holds. Other arrays tell it themselves. */
+  /** The element type of a Uint16Array, "f16" or "bf16". That of other arrays is known. */
   readonly dtype?: ElementType;
   /**
-   * Gives the call up. As its peers are in the middle of it, an abort ends the job on every rank, with a `PeerLostError`
-   * that names this rank. A signal that has fired before the call only rejects it, and nothing is sent.
+   * Aborts the call. As its peers are in the middle of it, this ends the job on every rank, with a `PeerLostError` that
+   * names this rank. If the signal has fired before the call, the call only rejects, and nothing is sent.
    */
   readonly signal?: AbortSignal;
 }
 
-/** How values are reduced. */
+/** Options of calls that reduce. */
 export interface ReduceOptions extends CallOptions {
-  /** By default "sum". */
+  /** Default: "sum". */
   readonly op?: Reduction;
 }
 
-/** How much an allToAll moves, in elements, to and from each rank. */
+/** Options of allToAll: the elements sent to and received from each rank. */
 export interface AllToAllOptions extends CallOptions {
-  /** `sendCounts[r]` elements of the values go to rank r, in order. */
+  /** `sendCounts[r]` elements of the values are sent to rank r, in order. */
   readonly sendCounts: readonly number[];
-  /** `receiveCounts[r]` elements of the result come from rank r, in order. */
+  /** `receiveCounts[r]` elements of the result are received from rank r, in order. */
   readonly receiveCounts: readonly number[];
 }
 
@@ -44,7 +44,7 @@ export function sum(counts: readonly number[]): number {
 /**
  * The element type of `values`.
  *
- * @throws {TypeError} if it is no array of elements, or another one than `dtype` says.
+ * @throws {TypeError} if it is not an array of elements, or not of `dtype`.
  */
 export function elementTypeOf(
   values: Elements,
@@ -80,7 +80,7 @@ function naturalType(values: Elements): ElementType | undefined {
 }
 
 /**
- * The reduction that is asked for.
+ * Validates a reduction.
  *
  * @throws {TypeError} if it is unknown, or the mean of integers.
  */
@@ -90,15 +90,17 @@ export function reductionOf(
   dtype: ElementType,
 ): Reduction {
   if (!["sum", "mean", "max", "min"].includes(reduction)) {
-    throw new TypeError(`${op}() knows sum, mean, max and min, got "${reduction}"`);
+    throw new TypeError(`${op}() supports sum, mean, max and min, got "${reduction}"`);
   }
   if (reduction === "mean" && (dtype === "i32" || dtype === "u32")) {
-    throw new TypeError(`${op}() of ${dtype} has no mean, which is no integer: take the sum`);
+    throw new TypeError(
+      `${op}() of ${dtype} has no mean, as it may not be an integer: use the sum`,
+    );
   }
   return reduction;
 }
 
-/** What a call's elements are and how they are reduced. Throws what `elementTypeOf` and `reductionOf` do. */
+/** A call's element type and reduction. @throws as `elementTypeOf` and `reductionOf`. */
 export function kindOf(
   values: Elements,
   op: string,
@@ -113,14 +115,14 @@ export function bytesOf(values: Elements): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
-/** A new array of the same kind of elements. */
+/** A new array of the same type. */
 export function emptyLike<T extends Elements>(values: T, length: number): T {
   return new (values.constructor as new (length: number) => T)(length);
 }
 
-/** @throws {RangeError} if a length is not the one that is wanted. */
-export function requireLength(got: number, wanted: number, what: string): void {
-  if (got !== wanted) throw new RangeError(`Expected ${wanted} ${what}, got ${got}`);
+/** @throws {RangeError} if a length is not the expected one. */
+export function requireLength(got: number, expected: number, what: string): void {
+  if (got !== expected) throw new RangeError(`Expected ${expected} ${what}, got ${got}`);
 }
 
 /** @throws {RangeError} if `root` is not a rank of a group of `size`. */

@@ -1,9 +1,9 @@
-// Who is to blame when a call fails, and what its world is told.
+// Which rank caused a failed call, reported to the world.
 //
-//   the connection has ended        -> the world finds out why: died, left in order, or closed
-//   the peer's header is another    -> the peer, with all that differs
-//   the peer's header is none       -> the peer: bytes were corrupted, or it speaks something else
-//   anything else                   -> this rank: the error is its own
+//   the connection has ended        -> the world finds out why: the peer died, left, or closed the group
+//   the peer's header differs       -> the peer, with every field that differs
+//   the peer's header is invalid    -> the peer: bytes were damaged, or it uses another protocol
+//   any other error                 -> this rank
 
 import type { Clock } from "../wire/clock.ts";
 import { describeSite, type FailureSite, PeerLostError } from "../failures/failure.ts";
@@ -11,25 +11,25 @@ import { difference, FrameError } from "../wire/frame.ts";
 import { CallMismatch } from "./group_peer.ts";
 import { ConnectionClosedError } from "../wire/transport.ts";
 
-/** What a group needs of the world it belongs to. */
+/** The interface of the world for its groups. */
 export interface GroupHost {
   /** Global rank of this process. */
   readonly rank: number;
-  /** Fires when the world has failed or is closed; its reason is what every call rejects with. */
+  /** Fires when the world has failed or is closed; every call then rejects with its reason. */
   readonly failure: AbortSignal;
-  /** Milliseconds without a byte moved after which somebody is to blame. */
+  /** Milliseconds without progress after which a call counts as stalled. */
   readonly stallTimeoutMs: number;
-  /** Measures them. */
+  /** Measures time. */
   readonly clock: Clock;
   /** Fails the world. */
   fail(error: PeerLostError): Promise<void>;
-  /** A peer's connection ended: fails the world, naming the rank at the root of it. */
+  /** A peer's connection ended: fails the world, naming the rank that caused it. */
   ended(peer: number, site: FailureSite): Promise<void>;
-  /** No bytes came from `peer` for the stall timeout: finds who holds everybody up, and fails the world if anyone does. */
+  /** No bytes from `peer` for the stall timeout: finds the rank that stalls the job, and fails the world if there is one. */
   stalled(peer: number, site: FailureSite & { readonly id: string }): Promise<void>;
 }
 
-/** Fails the world over what went wrong with global rank `peer`. */
+/** Fails the world with an error in the exchange with global rank `peer`. */
 export async function reportFailure(
   peer: number,
   { host, site, cause }: {
@@ -43,11 +43,11 @@ export async function reportFailure(
   if (cause instanceof CallMismatch) {
     const mine = { rank: host.rank, header: cause.mine };
     const what = difference(mine, { rank: peer, header: cause.theirs });
-    const text = `Ranks ${host.rank} and ${peer} do not make the same call${where}: ${what}`;
+    const text = `Ranks ${host.rank} and ${peer} made different calls${where}: ${what}`;
     return await host.fail(new PeerLostError(peer, text, site));
   }
   const [culprit, what] = cause instanceof FrameError
-    ? [peer, `Rank ${peer} sent bytes that are no frame`]
+    ? [peer, `Rank ${peer} sent invalid bytes`]
     : [host.rank, `Rank ${host.rank} failed`];
   const text = cause instanceof Error ? cause.message : String(cause);
   await host.fail(new PeerLostError(culprit, `${what}${where}: ${text}`, { ...site, cause }));

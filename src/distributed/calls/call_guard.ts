@@ -1,6 +1,6 @@
-// What goes wrong with a group's calls: noticed, blamed on the rank at the root of it, and the same error for all.
+// Failures of a group's calls: detected here, attributed to the rank that caused them, and the same error for all calls.
 //
-//   a connection fails        -> blame.ts          no byte moves for the stall timeout -> stall.ts
+//   a connection fails        -> blame.ts          no progress for the stall timeout -> stall.ts
 //   a signal fires            -> the world fails, as the peers are in the middle of the call
 //   the world fails or closes -> every call rejects with its reason
 
@@ -24,7 +24,7 @@ export class CallGuard {
     this.#progress = progress;
   }
 
-  /** A call begins. One clock watches all calls of the group, and does not keep the process alive. */
+  /** Notes that a call begins. One timer watches all calls of the group; it does not keep the process alive. */
   begin(call: RunningCall): void {
     const progress = this.#progress;
     progress.running = call;
@@ -37,15 +37,15 @@ export class CallGuard {
     });
   }
 
-  /** Fails the world over what went wrong with a peer (a group rank). */
+  /** Fails the world with an error in the exchange with a peer (a group rank). */
   async reportFailure(peer: number, site: FailureSite, cause: unknown): Promise<void> {
     if (this.#closed || this.#host.failure.aborted) return;
     await reportFailure(this.#ranks[peer], { host: this.#host, site, cause });
   }
 
   /**
-   * Fails the world when `signal` fires before the call at `site` has ended, which then rejects, even if it has got all that
-   * it needed meanwhile.
+   * Fails the world if `signal` fires before the call at `site` has ended; the call then rejects, even if it has received
+   * everything meanwhile.
    */
   async abortable(
     call: Promise<void>,
@@ -56,7 +56,7 @@ export class CallGuard {
       const { rank } = this.#host;
       const why = signal.reason instanceof Error ? signal.reason.message : String(signal.reason);
       const at = site();
-      const text = `Rank ${rank} was told to abort${describeSite(at)}: ${why}`;
+      const text = `Rank ${rank} aborted${describeSite(at)}: ${why}`;
       ending = this.#host.fail(new PeerLostError(rank, text, { ...at, cause: signal.reason }));
     };
     signal.addEventListener("abort", abort, { once: true });
@@ -69,7 +69,7 @@ export class CallGuard {
     if (ending !== undefined) this.#host.failure.throwIfAborted();
   }
 
-  /** What a call that has failed with `error` rejects with: what the world has failed with, if it has. */
+  /** The reason with which a call that failed with `error` rejects: the world's failure if there is one. */
   reasonFor(error: unknown): unknown {
     try {
       this.requireOpen();
@@ -87,7 +87,7 @@ export class CallGuard {
     }
   }
 
-  /** From here on calls reject. Again: false. */
+  /** Makes later calls reject; false if it was closed before. */
   close(): boolean {
     if (this.#closed) return false;
     this.#closed = true;

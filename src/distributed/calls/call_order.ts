@@ -1,9 +1,9 @@
-// The order of a group's calls: collectives one after the other; messages between two collectives beside each other, but
-// one after the other for each peer and direction, as their bytes share a connection.
+// The order of a group's calls: collectives run one after the other; messages between two collectives run concurrently, but
+// one after the other for each peer and direction, as they share a connection.
 //
 //   allReduce -> [ send to 1 -> send to 1 | receive from 1 | send to 2 ] -> barrier
 
-/** Starts each call when those that it must follow have ended; at once if there are none. */
+/** Starts each call when the calls that it must follow have ended. */
 export class CallOrder {
   #lastCollective: Promise<void> | undefined;
   #numCollectives = 0;
@@ -38,13 +38,13 @@ export class CallOrder {
     return run;
   }
 
-  /** Resolves when all calls made before have ended, well or not. */
+  /** Resolves when all calls made before have settled. */
   async idle(): Promise<void> {
     await Promise.allSettled([this.#lastCollective, ...this.#messages.values()]);
   }
 }
 
-/** Runs `work` when all of `before` have ended, well or not. */
+/** Runs `work` when all of `before` have settled. */
 function afterAll(
   before: readonly (Promise<void> | undefined)[],
   work: () => Promise<void>,

@@ -1,4 +1,4 @@
-// A group's calls, run in order: each with its number, its fingerprint and its place in the record, watched for stalls.
+// Runs a group's calls in order: numbers, fingerprints and records each, and watches it for stalls.
 //
 //   collective -> order -> engine.begin -> collective_run.ts -> promise
 //   message    -> order -> point_to_point.ts                 -> promise
@@ -16,23 +16,23 @@ import type { CallRecorder } from "../records/call_recorder.ts";
 import type { GroupProgress, RunningCall } from "../failures/stall.ts";
 import type { Connection } from "../wire/transport.ts";
 
-/** What the calls of a group run on. */
+/** What a group's calls need. */
 export interface RunnerParts {
   /** The world it belongs to. */
   readonly host: GroupHost;
   /** Global ranks, in group order. */
   readonly ranks: readonly number[];
-  /** Its id on the wire. */
+  /** The group's id on the wire. */
   readonly id: bigint;
   /** A connection to every other rank, by group rank. The group owns them. */
   readonly connections: ReadonlyMap<number, Connection>;
-  /** Kept up to date by the group, read by its world. */
+  /** Updated by the group, read by its world. */
   readonly progress: GroupProgress;
-  /** Is told of every collective. */
+  /** Records every call. */
   readonly recorder: CallRecorder;
 }
 
-/** A collective that was called. */
+/** A queued collective. */
 interface Call {
   readonly collective: Collective;
   readonly memory: Memory;
@@ -47,7 +47,7 @@ export class CallRunner {
   readonly #pointToPoint: PointToPoint;
   readonly #order = new CallOrder();
   readonly #guard: CallGuard;
-  /** The collective that runs, as its world sees it. */
+  /** The running collective, for the world. */
   readonly #running: RunningCall;
   #runs: Fingerprint | undefined;
   #calls = 0;
@@ -77,7 +77,7 @@ export class CallRunner {
       moved: (bytes) => this.#moved(bytes),
       failed: (peer, error) => this.#guard.reportFailure(peer, this.#running.site, error),
     });
-    this.#running = this.#whatRuns();
+    this.#running = this.#runningCall();
   }
 
   /** Collectives finished. */
@@ -85,7 +85,7 @@ export class CallRunner {
     return this.#finished;
   }
 
-  /** Queues a collective behind the calls made before. */
+  /** Queues a collective after the calls made before. */
   collective(
     collective: Collective,
     { memory, signal }: { readonly memory: Memory; readonly signal: AbortSignal | undefined },
@@ -99,17 +99,17 @@ export class CallRunner {
     return this.#guard.abortable(run, { signal, site: () => this.#site(fingerprint) });
   }
 
-  /** Queues a message to a peer, behind the collectives and the messages to it made before. */
+  /** Queues a message to a peer, after the collectives and the messages to it made before. */
   send(message: PeerMessage): Promise<void> {
     return this.#pointToPoint.send(message);
   }
 
-  /** Queues the receipt of a message from a peer, behind the collectives and the messages from it made before. */
+  /** Queues the receipt of a message from a peer, after the collectives and the messages from it made before. */
   receive(message: PeerMessage): Promise<void> {
     return this.#pointToPoint.receive(message);
   }
 
-  /** Closes all connections; calls reject from then on. Resolves when none runs any more. Again: nothing. */
+  /** Closes all connections, so that calls reject; resolves when none is running. Idempotent. */
   async close(): Promise<void> {
     if (this.#guard.close()) {
       for (const connection of this.#parts.connections.values()) connection.close();
@@ -149,7 +149,7 @@ export class CallRunner {
     this.#parts.progress.moves++;
   }
 
-  #whatRuns(): RunningCall {
+  #runningCall(): RunningCall {
     const site = () => this.#runs === undefined ? {} : this.#site(this.#runs);
     const waitingFor = () => {
       const { waitingFor } = this.#run;
@@ -168,21 +168,21 @@ export class CallRunner {
   #fingerprint(collective: Collective): Fingerprint {
     const { op, dtype, algorithm, reduction, root, count, counts } = collective;
     const sequence = this.#calls++ >>> 0;
-    // What goes to whom in an all-to-all is for each two ranks to agree on, by the length of their frame.
+    // The counts of an all-to-all differ by rank; every pair of ranks compares the length of its frame instead.
     const isShared = counts !== undefined && op !== "allToAll";
     const countsDigest = isShared ? digestCounts(counts) : 0;
     const group = this.#parts.id;
     return { op, dtype, algorithm, reduction, group, sequence, root, count, countsDigest };
   }
 
-  /** Where this rank is in a call, with the bytes moved so far. */
+  /** This rank's progress in a call. */
   #site({ op, sequence }: Fingerprint): FailureSite {
     const { recorder, ranks } = this.#parts;
     return { group: ranks, op, sequence, ...recorder.bytesOf(sequence) };
   }
 }
 
-/** From the next rank on, round to the one before. */
+/** All other ranks, from the next one on, wrapping around. */
 function peersOf({ host, ranks, connections }: RunnerParts): GroupPeer[] {
   const size = ranks.length;
   const rank = ranks.indexOf(host.rank);

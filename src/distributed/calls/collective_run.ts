@@ -1,15 +1,15 @@
-// One collective under way on one rank: the engine's bytes moved over one connection per peer.
+// Runs one collective on one rank: moves the engine's bytes over one connection per peer.
 //
-//   to each peer:    header and what may go at once in one write; then more whenever something becomes ready
-//   from each peer:  header, compared with this rank's own; then bytes to where the engine wants them
-//   after each read: fold what is whole, wake the senders it has work for, wake the receivers it has made room for
+//   to each peer:    the header and the bytes that are ready in one write; then more whenever bytes become ready
+//   from each peer:  the header, compared with this rank's own; then bytes to the places that the engine returns
+//   after each read: fold complete segments, resume senders that have bytes again and receivers that have room again
 //
-// All peers are served at the same time. A receiver whose next term has no room yet, as other ranks' terms of the same
-// segment are missing, stands by without a pending read; TCP holds its peer back meanwhile. Short frames that wait for
-// nothing are read one peer after the other, though: when the first has come, the others mostly have too, and are read
-// without falling asleep again (4 ranks, bare sockets: 21 instead of 28 us of CPU per exchange).
+// All peers are served concurrently. A receiver whose next term has no room yet, as other ranks' terms of the same segment
+// are missing, has no pending read; TCP's flow control holds its peer back meanwhile. Short frames are read one peer after
+// the other, though: when the first has arrived, the others mostly have too, and are read without another wait (4 ranks,
+// bare sockets: 21 instead of 28 us of CPU per exchange).
 //
-// All of it is made once per group, and a read or write takes one promise: at 8 bytes every allocation counts.
+// All objects are created once per group, and a read or write takes one promise: at 8 bytes every allocation counts.
 
 import { ALGORITHMS } from "../wire/algorithms.ts";
 import type { Engine } from "./engine.ts";
@@ -17,11 +17,11 @@ import { type Fingerprint, HEADER_BYTES } from "../wire/frame.ts";
 import { type LaneHost, Receiver, Sender } from "./lanes.ts";
 import { FrameHeader, type GroupPeer, STAGING_BYTES } from "./group_peer.ts";
 
-/** What runs tell their group. */
+/** Callbacks of a run. */
 export interface RunListener {
-  /** So many bytes of payload have moved. */
+  /** `bytes` of payload have moved. */
   moved(bytes: number): void;
-  /** Something went wrong with `peer`: resolves when the world has failed and all connections are closing. */
+  /** The exchange with `peer` failed: resolves when the world has failed and all connections are closing. */
   failed(peer: number, error: unknown): Promise<void>;
 }
 
@@ -40,13 +40,13 @@ export class CollectiveRun {
   readonly #ended = (): void => this.#end();
   #to: readonly Sender[] = [];
   #from: readonly Receiver[] = [];
-  /** Reads, writes and failures whose end is awaited. */
+  /** Reads, writes and failure reports that are pending. */
   #pending = 0;
   #resolve: () => void = () => {};
   #reject: (error: unknown) => void = () => {};
   #failure: { readonly error: unknown } | undefined;
 
-  /** Of group rank `rank`; `peers` from the next rank on, round to the one before. */
+  /** For group rank `rank`; `peers` from the next rank on, wrapping around. */
   constructor(
     engine: Engine,
     { rank, peers }: { readonly rank: number; readonly peers: readonly GroupPeer[] },
@@ -64,7 +64,7 @@ export class CollectiveRun {
       advance: () => this.#advance(),
       failed: (peer: GroupPeer, error: unknown) => this.#fail(peer, error),
       ended: this.#ended,
-      stoodBy: () => this.#receiveNext(),
+      stopped: () => this.#receiveNext(),
       hasFailed: () => this.#failure !== undefined,
     };
     const senders = peers.map((peer) => new Sender(peer, lane));
@@ -77,8 +77,7 @@ export class CollectiveRun {
   }
 
   /**
-   * Runs the collective that the engine has begun. Settles when no read or write is pending any more; rejects with the
-   * first error.
+   * Runs the collective that the engine has begun. Settles when no read or write is pending; rejects with the first error.
    */
   start(fingerprint: Fingerprint): Promise<void> {
     const lanes = this.#lanes.get(fingerprint.algorithm);
@@ -93,7 +92,7 @@ export class CollectiveRun {
       this.#pending = 1;
       for (const receiver of this.#from) receiver.prepare();
       for (const sender of this.#to) sender.start();
-      // Of a two-shot, the terms, after which a receiver stands by; the other half comes to all when these are folded.
+      // A two-shot has two halves: a receiver is idle after the terms, until they are folded and the results follow.
       const isShort = this.#from.every(({ expected }) => expected <= STAGING_BYTES - HEADER_BYTES);
       if (isShort) this.#receiveNext();
       else {
@@ -103,7 +102,7 @@ export class CollectiveRun {
     });
   }
 
-  /** Payload to send and to receive in the collective that has been started. */
+  /** Payload to send and to receive in the current collective. */
   get bytesExpected(): number {
     let bytes = 0;
     for (const { expected } of this.#to) bytes += expected;
@@ -111,18 +110,18 @@ export class CollectiveRun {
     return bytes;
   }
 
-  /** A peer (group rank) whose bytes are awaited or, if there is none, one that must take ours. */
+  /** A peer (group rank) whose bytes are awaited or, if there is none, one that must accept ours. */
   get waitingFor(): number | undefined {
     const receiver = this.#from.find(({ state }) => state === "running");
     return (receiver ?? this.#to.find(({ state }) => state !== "done"))?.peer.rank;
   }
 
-  /** Starts the first receiver that is still to be started. */
+  /** Starts the next receiver that has not been started. */
   #receiveNext(): void {
     this.#from.find(({ state }) => state === "prepared")?.receive();
   }
 
-  /** Bytes have moved: folds what is whole, and starts those that have work again. */
+  /** Bytes have moved: folds complete segments, and resumes senders and receivers that have work again. */
   #advance(): void {
     let hasFolded = false;
     while (this.#engine.fold()) hasFolded = true;
@@ -137,13 +136,13 @@ export class CollectiveRun {
     this.#listener.failed(rank, error).then(this.#ended, this.#ended);
   }
 
-  /** Something that was awaited has ended; the last one settles the call. */
+  /** A pending operation has ended; the last one settles the call. */
   #end(): void {
     if (--this.#pending > 0) return;
     const isOpen = ({ state }: Sender | Receiver) => state !== "done";
     if (this.#failure !== undefined) this.#reject(this.#failure.error);
     else if (this.#to.some(isOpen) || this.#from.some(isOpen)) {
-      this.#reject(new Error("A collective has come to a stop before its end"));
+      this.#reject(new Error("A collective stopped before it was complete"));
     } else this.#resolve();
   }
 }

@@ -1,17 +1,17 @@
 // The collective engine, in WebAssembly (rust_collectives), with values and result left in JavaScript's memory.
 //
-//   what arrives to be copied    ->  read straight into the result
-//   the terms of a reduction     ->  read into the landing zone in WASM memory, a ring per peer; of what has come from all:
-//                                    operand = values[a..b]; folded = tree of terms; result[c..d] = folded
+//   bytes that are only copied   ->  read straight into the result
+//   the terms of a reduction     ->  read into the landing zone in WASM memory, a ring buffer per peer; for every segment
+//                                    received from all: operand = values[a..b]; folded = tree of terms; result[c..d] = folded
 //
-// What crosses a plain network is followed by its sums, move by move (executor.rs): those of bytes that lie in JavaScript's
-// memory are taken of a copy in the operand, which is free between two folds. Bytes are counted before they go: once they
-// have gone, what the peer makes of them may overwrite them here before the end of the write is known.
+// Every move over a plain network is followed by a checksum (executor.rs). That of bytes in JavaScript's memory is computed
+// from a copy in the operand, which is free between two folds. Bytes are summed before they are written: once written, the
+// peer's answer may overwrite them here before the end of the write is known.
 //
-// A segment is small enough for the cache, so the two copies cost little. A ring takes what a socket holds in one read, as
-// each costs Deno some 10 us: with rings of 256 KiB instead of segments of 64, an allReduce of 512 KiB to 2 MiB takes a tenth
-// less over 2 ranks, and a sixth less over 4 (bench/README.md). A group's WASM memory is bounded whatever the length of the
-// values. It must not grow while a read into a landing zone is pending, as the view would be detached: the heap is made
+// A segment is small enough for the cache, so the two copies cost little. A ring holds as much as a socket returns in one
+// read, as each read costs Deno some 10 us: with rings of 256 KiB instead of segments of 64, an allReduce of 512 KiB to 2 MiB
+// takes a tenth less over 2 ranks, and a sixth less over 4 (bench/README.md). A group's WASM memory is bounded for values of
+// any length. It must not grow while a read into a landing zone is pending, as the view would be detached: the heap is made
 // large enough for all groups here, before the first read.
 
 import { Engine as WasmEngine, reserve } from "../../../rust_collectives/pkg/rust_collectives.js";
@@ -31,23 +31,23 @@ import { FrameError } from "../wire/frame.ts";
 const MAX_SEGMENT_BYTES = 64 << 10;
 /** Longest ring. */
 const MAX_ROOM_BYTES = 256 << 10;
-/** Landing zone of one group: a ring for each peer. */
+/** Landing zone of one group: a ring buffer for each peer. */
 const LANDING_BYTES = 512 << 10;
-/** Sums of a move, or of a message, on the wire. */
+/** The checksum of a move, or of a message, on the wire. */
 export const TRAILER_BYTES = 32;
-/** Bytes that are copied at a time to be summed: they stay in the first-level cache. */
+/** Bytes that are copied at a time for a checksum: they stay in the first-level cache. */
 const COPY_BYTES = 16 << 10;
-/** Bytes that are offered, and so counted, at a time where sums follow: they stay in the second-level cache. */
+/** Bytes that are offered, and so summed, at a time to a checked peer: they stay in the second-level cache. */
 const COUNTED_BYTES = 512 << 10;
 /** Groups that one process can have at a time. */
 const MAX_ENGINES = 256;
-/** Beside its landing zone and two segments an engine needs room for its schedule and for partial sums. */
+/** An engine also needs memory for its schedule and partial sums. */
 const RESERVED_BYTES = MAX_ENGINES * (LANDING_BYTES + 2 * MAX_SEGMENT_BYTES + (128 << 10));
 
 reserve(RESERVED_BYTES);
 let engines = 0;
 
-/** One call, as the engine needs it. */
+/** A collective and its arguments. */
 export interface Collective {
   readonly op: Exclude<Op, "send">;
   /** Name of the algorithm. */
@@ -56,21 +56,21 @@ export interface Collective {
   readonly reduction: Reduction;
   /** Group rank; 0 where there is none. */
   readonly root: number;
-  /** Elements in the whole; where `counts` are given, their sum. */
+  /** Elements of the whole values; the sum of `counts` if they are given. */
   readonly count: number;
-  /** Elements per rank of a reduceScatter or allGather, or that go to each in an allToAll. */
+  /** Elements per rank of a reduceScatter or allGather, or sent to each rank in an allToAll. */
   readonly counts?: readonly number[];
-  /** Elements that come from each rank in an allToAll. */
+  /** Elements received from each rank in an allToAll. */
   readonly resultCounts?: readonly number[];
 }
 
-/** What a collective works on; both may be the same memory where the result replaces the values. */
+/** Input and output of a collective; the same memory if the result replaces the values. */
 export interface Memory {
   readonly values: Uint8Array;
   readonly result: Uint8Array;
 }
 
-/** Bytes that cannot be taken before the next fold. */
+/** There is no room for the next bytes before a fold. */
 export const FULL = Symbol("full");
 
 /** Drives one rank's part in the collectives of one group, one after the other. Peers are group ranks. */
@@ -83,7 +83,7 @@ export class Engine implements Disposable {
   readonly #counts: Uint32Array;
   readonly #resultCounts: Uint32Array;
   readonly #checked: boolean[];
-  /** Per peer, how many of the bytes that go next are in its sums. */
+  /** Per peer, how many of the next bytes to send are in its checksum. */
   readonly #counted: number[];
   #values: Uint8Array = new Uint8Array();
   #result: Uint8Array = new Uint8Array();
@@ -93,7 +93,7 @@ export class Engine implements Disposable {
   constructor(rank: number, size: number) {
     if (engines === MAX_ENGINES) {
       throw new RangeError(
-        `This process has ${MAX_ENGINES} process groups already: destroy those that are not needed any more`,
+        `This process already has ${MAX_ENGINES} process groups: close those that are no longer needed`,
       );
     }
     const room = roomBytes(size);
@@ -103,7 +103,7 @@ export class Engine implements Disposable {
     if (memory.buffer !== before) {
       engine.free();
       throw new Error(
-        `The memory of the collective engine grew for a group of ${size} ranks, which breaks reads in flight`,
+        `The memory of the collective engine grew for a group of ${size} ranks, which breaks pending reads`,
       );
     }
     engines++;
@@ -119,18 +119,18 @@ export class Engine implements Disposable {
     this.#resultCounts = new Uint32Array(before, engine.result_counts_address(), size);
   }
 
-  /** Has sums follow what goes to and comes from `peer`, from the next collective on; so it must there. */
+  /** Sends and expects checksums in the exchange with `peer`, from the next collective on; `peer` must do the same. */
   check(peer: number): void {
     this.#checked[peer] = true;
     this.#engine.check(peer);
   }
 
-  /** True if sums follow what goes to and comes from `peer`. */
+  /** True if checksums are exchanged with `peer`. */
   checks(peer: number): boolean {
     return this.#checked[peer];
   }
 
-  /** Starts a collective; its memory must stay untouched until it ends. */
+  /** Starts a collective; its memory must not be modified until it ends. */
   begin(collective: Collective, { values, result }: Memory): void {
     this.#values = values;
     this.#result = result;
@@ -147,17 +147,17 @@ export class Engine implements Disposable {
     );
   }
 
-  /** Bytes that go to `peer` in this collective, with their sums. */
+  /** Bytes to send to `peer` in this collective, with checksums. */
   bytesTo(peer: number): number {
     return this.#engine.bytes_to(peer);
   }
 
-  /** Bytes that come from `peer` in this collective, with their sums. */
+  /** Bytes to receive from `peer` in this collective, with checksums. */
   bytesFrom(peer: number): number {
     return this.#engine.bytes_from(peer);
   }
 
-  /** Bytes that may go to `peer` now, in this order; undefined if they have not arrived yet, or all have gone. */
+  /** The next bytes to send to `peer`; undefined if they are not ready yet, or all have been sent. */
   nextSend(peer: number): Uint8Array | undefined {
     const place = this.#engine.next_send(peer);
     if (place === 0) return undefined;
@@ -169,7 +169,7 @@ export class Engine implements Disposable {
       : from.subarray(begin, end);
   }
 
-  /** Adds those bytes that are not there yet to the sums of what goes to `peer`. */
+  /** Adds the bytes that are not yet in it to the checksum of what is sent to `peer`. */
   #count(peer: number, bytes: Uint8Array): Uint8Array {
     this.sumSent(peer, bytes.subarray(this.#counted[peer]));
     this.#counted[peer] = bytes.length;
@@ -178,12 +178,12 @@ export class Engine implements Disposable {
 
   /** The first `bytes` of `nextSend(peer)` have been written, or copied. */
   sent(peer: number, bytes: number): void {
-    // Of a trailer nothing is counted.
+    // A trailer is not summed.
     this.#counted[peer] = Math.max(this.#counted[peer] - bytes, 0);
     this.#engine.sent(peer, bytes);
   }
 
-  /** Where the next bytes from `peer` go; undefined when all have come. */
+  /** The place for the next bytes from `peer`; undefined when all have been received. */
   nextReceive(peer: number): Uint8Array | typeof FULL | undefined {
     const place = this.#engine.next_receive(peer);
     if (place === 0) return undefined;
@@ -195,7 +195,7 @@ export class Engine implements Disposable {
   /**
    * The first `bytes` of `nextReceive(peer)` have been filled.
    *
-   * @throws {FrameError} if they end the sums of what has come before, and do not agree with it.
+   * @throws {FrameError} if they complete a checksum that does not match.
    */
   received(peer: number, bytes: number): void {
     if (!this.#checked[peer]) return this.#engine.received(peer, bytes);
@@ -206,26 +206,26 @@ export class Engine implements Disposable {
     if (place === 4 && this.#engine.is_damaged()) throw damaged();
   }
 
-  /** Adds bytes of a message to the sums of what goes to `peer`; none may run between both. */
+  /** Adds bytes of a message to the checksum of what is sent to `peer`; no collective may run meanwhile. */
   sumSent(peer: number, bytes: Uint8Array): void {
     this.#eachPart(bytes, (length) => this.#engine.sum_sent(peer, length));
   }
 
-  /** Adds bytes of a message to the sums of what comes from `peer`. */
+  /** Adds bytes of a message to the checksum of what is received from `peer`. */
   sumReceived(peer: number, bytes: Uint8Array): void {
     this.#eachPart(bytes, (length) => this.#engine.sum_received(peer, length));
   }
 
-  /** Ends a message to `peer`: the sums that are to follow it, until the next one. */
+  /** Ends a message to `peer` and returns the checksum to send after it, valid until the next message. */
   trailerOfSent(peer: number): Uint8Array {
     const begin = this.#engine.message_sent(peer);
     return this.#trailers.subarray(begin, begin + TRAILER_BYTES);
   }
 
   /**
-   * Ends a message from `peer`, which these sums have followed.
+   * Ends a message from `peer`, which was followed by the checksum `trailer`.
    *
-   * @throws {FrameError} if they do not agree with it.
+   * @throws {FrameError} if it does not match.
    */
   requireTrailer(peer: number, trailer: Uint8Array): void {
     const begin = this.#engine.message_received(peer);
@@ -243,7 +243,7 @@ export class Engine implements Disposable {
     }
   }
 
-  /** Folds a segment, or less, if all its terms are here; true if it has. */
+  /** Folds a segment, or less, if all its terms have been received; true if it has. */
   fold(): boolean {
     const engine = this.#engine;
     if (!engine.next_fold()) return false;
@@ -254,7 +254,7 @@ export class Engine implements Disposable {
     return true;
   }
 
-  /** Frees the engine's memory. Again: nothing. */
+  /** Frees the engine's memory. Idempotent. */
   [Symbol.dispose](): void {
     if (this.#freed) return;
     this.#freed = true;
@@ -264,15 +264,15 @@ export class Engine implements Disposable {
 }
 
 function damaged(): FrameError {
-  return new FrameError("A payload was damaged on its way");
+  return new FrameError("A payload was damaged in transit");
 }
 
-/** Bytes that are folded at a time in a group of `size` ranks at most, a multiple of every element's size. */
+/** Most bytes that are folded at a time in a group of `size` ranks, a multiple of every element's size. */
 export function segmentBytes(size: number): number {
   return Math.min(MAX_SEGMENT_BYTES, roomBytes(size));
 }
 
-/** Bytes that may land from each peer before they are folded in a group of `size` ranks, a multiple of a line of the cache. */
+/** Length of each peer's ring buffer in a group of `size` ranks, a multiple of a cache line. */
 export function roomBytes(size: number): number {
   const share = Math.floor(LANDING_BYTES / Math.max(size - 1, 1) / 64) * 64;
   return Math.max(Math.min(MAX_ROOM_BYTES, share), 64);

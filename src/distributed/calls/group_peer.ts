@@ -1,6 +1,6 @@
-// One peer of a group: its connection, the buffers that serve every call, and the first thing that it says in each.
+// One peer of a group: its connection, the buffers that all calls share, and the comparison of headers.
 //
-// A header is compared as bytes; only one that differs is decoded, to say in what.
+// Headers are compared as bytes; only one that differs is decoded, to report the difference.
 
 import {
   completeHeader,
@@ -15,15 +15,15 @@ import type { Connection } from "../wire/transport.ts";
 /** Short payloads travel in one write with their header. */
 export const STAGING_BYTES = (32 << 10) + HEADER_BYTES;
 
-/** A peer as its group talks to it, with buffers that serve every call. */
+/** A peer of a group, with buffers that all calls share. */
 export class GroupPeer {
   /** Group rank. */
   readonly rank: number;
-  /** To it, and from it. */
+  /** The connection to it. */
   readonly connection: Connection;
-  /** A header and a short payload leave in one write from here. */
+  /** A header and a short payload are written from here, together. */
   readonly outgoing = new Uint8Array(STAGING_BYTES);
-  /** Its header of a call is read to here. */
+  /** Its header is read to here. */
   readonly incoming = new Uint8Array(HEADER_BYTES);
 
   /** Group rank `rank`, at the other end of `connection`. */
@@ -32,7 +32,7 @@ export class GroupPeer {
     this.connection = connection;
   }
 
-  /** Reads a header into `incoming`, and throws what `requireHeader` does. */
+  /** Reads a header into `incoming`. @throws as `requireHeader`. */
   async readHeader(expected: FrameHeader, payloadBytes: number): Promise<void> {
     await this.connection.readFully(this.incoming);
     this.requireHeader(expected, payloadBytes);
@@ -41,8 +41,8 @@ export class GroupPeer {
   /**
    * Compares `incoming` with this rank's own header for the same call and payload.
    *
-   * @throws {CallMismatch} if the peer's is another.
-   * @throws {FrameError} if it is none.
+   * @throws {CallMismatch} if the peer's differs.
+   * @throws {FrameError} if it is not a header.
    */
   requireHeader(expected: FrameHeader, payloadBytes: number): void {
     const mine = expected.with(payloadBytes);
@@ -52,18 +52,18 @@ export class GroupPeer {
   }
 }
 
-/** This rank's header of the call that runs, completed for each peer with the length of its payload. */
+/** This rank's header of the current call, completed for each peer with the length of its payload. */
 export class FrameHeader {
   readonly #bytes = new Uint8Array(HEADER_BYTES);
   #payloadBytes = 0;
 
-  /** Writes the header of a call in place of the one before. */
+  /** Replaces the header by that of another call. */
   write(fingerprint: Fingerprint): void {
     encodeHeader(fingerprint, this.#bytes);
     this.#payloadBytes = 0;
   }
 
-  /** The header for a payload of so many bytes, until the next call. Most peers of a call have payloads of one length. */
+  /** The header for a payload of `payloadBytes`, valid until the next call of this. Most peers have payloads of one length. */
   with(payloadBytes: number): Uint8Array {
     if (payloadBytes !== this.#payloadBytes) {
       completeHeader(this.#bytes, payloadBytes);
@@ -73,18 +73,18 @@ export class FrameHeader {
   }
 }
 
-/** A peer's header is not what this rank's call expects. */
+/** A peer's header differs from that of this rank's call. */
 export class CallMismatch extends Error {
   /** "CallMismatch" */
   override readonly name = "CallMismatch";
-  /** What this rank expected. */
+  /** The header of this rank's call. */
   readonly mine: Header;
-  /** What came. */
+  /** The header received. */
   readonly theirs: Header;
 
-  /** @throws {FrameError} if one of them is no header. */
+  /** @throws {FrameError} if one of them is not a header. */
   constructor(mine: Uint8Array, theirs: Uint8Array) {
-    super("Two ranks do not make the same call");
+    super("Two ranks made different calls");
     this.mine = decodeHeader(mine);
     this.theirs = decodeHeader(theirs);
   }

@@ -1,31 +1,31 @@
-// The two directions between this rank and one peer in a collective: callbacks of the connection, no promise of theirs.
+// The two directions between this rank and one peer in a collective, driven by callbacks of the connection, not promises.
 //
-//   Sender     header + short payload -> what is ready -> ... -> done        idle: the next bytes are not there yet
-//   Receiver   header, compared       -> place by place -> ... -> done        idle: no room before the next fold
+//   Sender     header + short payload -> bytes that are ready -> ... -> done   idle: the next bytes are not ready yet
+//   Receiver   header, compared       -> place after place    -> ... -> done   idle: no room before the next fold
 
 import { type Engine, FULL } from "./engine.ts";
 import { HEADER_BYTES } from "../wire/frame.ts";
 import { type FrameHeader, type GroupPeer, STAGING_BYTES } from "./group_peer.ts";
 import type { TransferListener } from "../wire/transport.ts";
 
-/** What lanes need of the run that they belong to. */
+/** The interface of a run for its senders and receivers. */
 export interface LaneHost {
   readonly engine: Engine;
-  /** Of the collective that runs. */
+  /** Of the current collective. */
   readonly header: FrameHeader;
-  /** No lane begins a read or a write any more. */
+  /** True if no further read or write may begin. */
   hasFailed(): boolean;
-  /** A read or a write has begun, */
+  /** A read or a write has begun. */
   began(): void;
-  /** and has ended, well or not. */
+  /** A read or a write has ended or failed. */
   ended(): void;
-  /** So many bytes of payload have moved. */
+  /** `bytes` of payload have moved. */
   moved(bytes: number): void;
-  /** What has moved may give others work. */
+  /** Bytes have moved, so that other senders and receivers may have work. */
   advance(): void;
-  /** A receiver has nothing to wait for, for now or any more. */
-  stoodBy(): void;
-  /** Something went wrong. */
+  /** A receiver has become idle or done. */
+  stopped(): void;
+  /** The exchange with `peer` failed. */
   failed(peer: GroupPeer, error: unknown): void;
 }
 
@@ -36,9 +36,9 @@ export class Sender implements TransferListener {
   expected = 0;
   state: "idle" | "running" | "done" = "done";
   readonly #host: LaneHost;
-  /** Payload that still lies in the values or the result. */
+  /** Payload that has not been sent or copied yet. */
   #left = 0;
-  /** Payload in the write from the peer's `outgoing`; undefined in any other. */
+  /** Payload in the pending write of the peer's `outgoing`; undefined in any other write. */
   #staged: number | undefined;
   #writing: Uint8Array;
 
@@ -48,7 +48,7 @@ export class Sender implements TransferListener {
     this.#writing = peer.outgoing;
   }
 
-  /** Sends the header, and with it what is short and ready: copied, so what lies there may be overwritten. */
+  /** Sends the header, with a copy of short payload that is ready, so that the original may be overwritten. */
   start(): void {
     const { engine, header } = this.#host;
     const { rank, outgoing } = this.peer;
@@ -56,7 +56,7 @@ export class Sender implements TransferListener {
     this.#left = this.expected;
     outgoing.set(header.with(this.expected));
     let staged = 0;
-    // Twice, where sums follow.
+    // Twice if a checksum follows.
     while (this.#left > staged && staged < STAGING_BYTES - HEADER_BYTES) {
       const ready = engine.nextSend(rank);
       if (ready === undefined) break;
@@ -74,7 +74,7 @@ export class Sender implements TransferListener {
     this.#write(outgoing.subarray(0, HEADER_BYTES + staged));
   }
 
-  /** Goes on with what is ready. */
+  /** Sends the bytes that are ready. */
   send(): void {
     if (this.#host.hasFailed()) return;
     const bytes = this.#left > 0 ? this.#host.engine.nextSend(this.peer.rank) : undefined;
@@ -89,7 +89,7 @@ export class Sender implements TransferListener {
       if (this.#staged === undefined) this.#sent(written);
       else if (written === this.#writing.length) this.#stagedSent(this.#staged);
       else {
-        // No payload for sure, but the peer takes bytes.
+        // Perhaps no payload, but the peer accepts bytes.
         this.#host.moved(0);
         this.#write(this.#writing.subarray(written));
       }
@@ -139,14 +139,14 @@ export class Receiver implements TransferListener {
     this.#host = host;
   }
 
-  /** To be started by `receive`. */
+  /** Prepares for `receive`. */
   prepare(): void {
     this.expected = this.#host.engine.bytesFrom(this.peer.rank);
     this.#headerBytes = 0;
     this.state = "prepared";
   }
 
-  /** Takes what there is, and begins a read where that is not all. */
+  /** Takes buffered bytes, and begins a read for the rest. */
   receive(): void {
     const { connection } = this.peer;
     this.state = "running";
@@ -155,7 +155,7 @@ export class Receiver implements TransferListener {
         const target = this.#target();
         if (target === undefined || target === FULL) {
           this.state = target === FULL ? "idle" : "done";
-          return this.#host.stoodBy();
+          return this.#host.stopped();
         }
         const taken = connection.take(target);
         if (taken === 0) {

@@ -1,8 +1,9 @@
-// Point to point: values from one rank to another, in the order of the calls of these two.
+// Point-to-point messages: values from one rank to another, in the order of the calls of these two.
 //
 //   send      header and a short payload in one write, then the rest      receive   header, compared, then the values
 //
-// Where a plain network is crossed, the sums of the values follow them (engine.ts). The frames of a pair share the connection with its collectives, so call_order.ts puts both in one order.
+// Over a plain network the values are followed by their checksum (engine.ts). The messages of a pair share its connection
+// with collectives, so call_order.ts puts both in one order.
 
 import type { CallGuard } from "./call_guard.ts";
 import type { CallOrder } from "./call_order.ts";
@@ -25,9 +26,9 @@ export interface PeerMessage {
   readonly signal: AbortSignal | undefined;
 }
 
-/** What messages run on. */
+/** What messages need. */
 export interface PointToPointParts {
-  /** Takes the sums; no collective runs beside a message. */
+  /** Computes checksums; no collective runs beside a message. */
   readonly engine: Engine;
   /** The group's id on the wire. */
   readonly id: bigint;
@@ -38,7 +39,7 @@ export interface PointToPointParts {
   readonly guard: CallGuard;
   readonly progress: GroupProgress;
   readonly recorder: MessageRecorder;
-  /** The number of the collective that is called next: what a rank that is asked about a message can compare. */
+  /** The number of the next collective, which other ranks can compare with their own. */
   readonly place: () => number;
 }
 
@@ -49,7 +50,7 @@ export class PointToPoint {
   readonly #received: number[];
   readonly #running = new Set<RunningCall>();
 
-  /** None has been sent. */
+  /** No message has been sent. */
   constructor(parts: PointToPointParts) {
     this.#parts = parts;
     this.#sent = parts.ranks.map(() => 0);
@@ -63,7 +64,7 @@ export class PointToPoint {
     const header = this.#header(message, sequence);
     return this.#run(`to ${peer}`, { ...message, op: "send", sequence }, async (to, record) => {
       const { engine } = this.#parts;
-      // Before they go: whoever has them may answer before this rank knows that they have gone.
+      // Before the write: the peer may answer before this rank knows that the write has ended.
       if (engine.checks(peer)) engine.sumSent(peer, values);
       const short = values.subarray(0, STAGING_BYTES - HEADER_BYTES);
       to.outgoing.set(header.with(values.length + this.#trailerBytes(peer)));

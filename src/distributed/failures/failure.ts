@@ -1,17 +1,17 @@
-// What went wrong with a peer, said the same way on every rank.
+// The error of a lost peer, the same on every rank.
 //
-// A world fails once: the first failure that a rank sees or is told of becomes the reason of every pending and every
-// later call of every group. It names the culprit by its global rank, whoever brought the news.
+// A world fails once: the first failure that a rank detects or is informed of becomes the reason of all pending and later
+// calls of all groups. It names the global rank that caused it.
 
-/** The collective that was running when a failure was noticed. */
+/** The call that was running when a failure was detected. */
 export interface FailureSite {
   /** Global ranks of the group, in group order. */
   readonly group?: readonly number[];
-  /** Name of the collective, such as `allReduce`. */
+  /** Name of the call, such as `allReduce`. */
   readonly op?: string;
-  /** Position of the collective in its group, from 0. */
+  /** Position of the call in its group, from 0. */
   readonly sequence?: number;
-  /** Bytes of it that this rank had received and sent. */
+  /** Bytes of it that this rank has received and sent. */
   readonly bytesDone?: number;
   /** Bytes of it that this rank has to receive and send. */
   readonly bytesExpected?: number;
@@ -21,20 +21,20 @@ export interface FailureSite {
 export class PeerLostError extends Error {
   /** "PeerLostError" */
   override readonly name = "PeerLostError";
-  /** Global rank of the culprit. */
+  /** Global rank that caused the failure. */
   readonly rank: number;
-  /** Global ranks of the group in which it was noticed, if a collective was running. */
+  /** Global ranks of the group in which it was detected, if a call was running. */
   readonly group: readonly number[] | undefined;
-  /** Name of the collective that was running, if any. */
+  /** Name of the running call, if any. */
   readonly op: string | undefined;
-  /** Position of that collective in its group, from 0. */
+  /** Position of that call in its group, from 0. */
   readonly sequence: number | undefined;
-  /** Bytes of it that the rank that noticed had received and sent. */
+  /** Bytes of it that the detecting rank has received and sent. */
   readonly bytesDone: number | undefined;
-  /** Bytes of it that the rank that noticed has to receive and send. */
+  /** Bytes of it that the detecting rank has to receive and send. */
   readonly bytesExpected: number | undefined;
 
-  /** Says that `rank` is lost and why; `site` is the collective in which that was noticed. */
+  /** `rank` is lost; `site` is the call in which that was detected. */
   constructor(rank: number, message: string, site: FailureSite & ErrorOptions = {}) {
     super(message, "cause" in site ? { cause: site.cause } : undefined);
     this.rank = rank;
@@ -46,7 +46,7 @@ export class PeerLostError extends Error {
   }
 }
 
-/** `in allReduce 7 of group [0, 2] after 8 of 24 bytes`, or nothing outside of a collective. */
+/** `in allReduce 7 of group [0, 2] after 8 of 24 bytes`, or nothing outside of a call. */
 export function describeSite(site: FailureSite): string {
   const { group, op, sequence, bytesDone, bytesExpected } = site;
   if (op === undefined) return "";

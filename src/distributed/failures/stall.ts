@@ -1,44 +1,45 @@
-// Who holds everybody up? In a ring one silent rank stops all, and each sees only that its left neighbour is silent.
+// Stall detection: finds the rank that stalls a job. In a ring one silent rank stops all, and each rank sees only that its
+// left neighbour is silent.
 //
-// So the suspect is asked what it waits for, then the one it names, and so on, until one
-//   - does not progressReply                        -> it is stopped, cut off, or dead without a sign: the culprit
-//   - has not made the call, waits nowhere   -> it computes or has gone another way: the culprit
-//   - is asked a second time                 -> ranks wait for each other in a circle; the lowest stands for all of them
-//   - has moved bytes a short while ago      -> nobody is to blame yet
-// Every rank that asks ends at the same culprit.
+// So a rank asks its silent peer which rank it waits for, then that rank, and so on, until one
+//   - does not reply                           -> it is stopped, cut off or dead: the culprit
+//   - has not made the call and waits nowhere  -> it computes, or runs other code than its peers: the culprit
+//   - is reached a second time                 -> ranks wait for each other in a cycle; the lowest is named
+//   - has moved bytes recently                 -> no rank has stalled yet
+// Every rank that asks finds the same culprit.
 
 import type { Alarm, Clock } from "../wire/clock.ts";
 import type { FailureSite } from "./failure.ts";
 import type { ProgressReply } from "../wire/control_message.ts";
 
-/** A call in a group, as ranks name it to each other. */
+/** Identifies a call among all ranks. */
 export interface CallId {
   /** The group's id in hex. */
   readonly group: string;
   readonly sequence: number;
 }
 
-/** What a rank can say of its own calls in one group. */
+/** A rank's progress in the calls of one group. */
 export interface GroupProgress {
   /** The group's id in hex. */
   readonly group: string;
   /** Number of calls finished. */
   finished: number;
-  /** The call that runs, if one does: call `finished`. */
+  /** The running call, if any; its number is `finished`. */
   running: RunningCall | undefined;
-  /** Goes up whenever a call begins or bytes move. Moves are counted, as reading a clock at each costs more than it. */
+  /** Incremented whenever a call begins or bytes move; a count, as reading a clock each time would cost more than the move. */
   moves: number;
-  /** The count when it was last looked at, */
+  /** `moves` when it was last checked, */
   movesSeen: number;
-  /** and when it was first seen to have gone up to that, on the world's clock. */
+  /** and the time of the check that first saw this value, on the world's clock. */
   movedAt: number;
 }
 
-/** A call under way. */
+/** A running call. */
 export interface RunningCall {
   /** ProgressQuery it is now. */
   readonly site: FailureSite;
-  /** Global rank that must act next in it: whose bytes are awaited or, when all have come, who must take ours. */
+  /** Global rank that must act next: whose bytes are awaited or, if all have been received, that must accept ours. */
   readonly waitingFor: number | undefined;
 }
 
@@ -47,7 +48,7 @@ export function noProgress(group: string): GroupProgress {
   return { group, finished: 0, running: undefined, moves: 0, movesSeen: 0, movedAt: 0 };
 }
 
-/** Notes the time if something has moved since it was last looked at. */
+/** Notes the time if anything has moved since the last check. */
 function noteMoves(progress: GroupProgress, now: number): void {
   if (progress.moves === progress.movesSeen) return;
   progress.movesSeen = progress.moves;
@@ -55,9 +56,9 @@ function noteMoves(progress: GroupProgress, now: number): void {
 }
 
 /**
- * Calls `stalled` whenever no byte has moved in the running call for `timeoutMs`; it is not called again before it has
- * resolved. Counts ticks of the clock, not time: a thread that was busy with other work has not let bytes move. Stop the
- * alarm that is returned.
+ * Calls `stalled` whenever no byte has moved in the running call for `timeoutMs`, but not again before it has resolved.
+ * Counts ticks of the clock, not time, as bytes cannot move while this thread is busy with other work. Returns the timer,
+ * which the caller must stop.
  */
 export function watchForStall(
   progress: GroupProgress,
@@ -87,13 +88,13 @@ export function watchForStall(
 
 const TICKS_PER_TIMEOUT = 8;
 
-/** A rank and what is wrong with it. */
+/** The rank that stalls a job, and why. */
 export interface Culprit {
   readonly rank: number;
   readonly reason: string;
 }
 
-/** What `progress` says to one who asks about `call`. */
+/** The reply of a rank with `progress` to a query about `call`. */
 export function progressReply(
   call: CallId,
   progress: Iterable<GroupProgress>,
@@ -118,7 +119,7 @@ export function progressReply(
   };
 }
 
-/** Follows the waiting from `suspect` in `call`; `ask` resolves to undefined if a rank does not progressReply. */
+/** Follows the chain of waiting ranks from `suspect` in `call`; `ask` resolves to undefined if a rank does not reply. */
 export async function findCulprit(
   suspect: number,
   call: CallId,
@@ -130,29 +131,29 @@ export async function findCulprit(
     ) => Promise<Omit<ProgressReply, "kind" | "question"> | undefined>;
   },
 ): Promise<Culprit | undefined> {
-  /** Who waits, and in which call, in the order of asking. */
+  /** Waiting ranks and their calls, in the order of asking. */
   const visited = new Map<number, CallId>([[self, call]]);
   let rank = suspect;
   let asked = call;
   while (true) {
     if (visited.has(rank)) {
       const begin = [...visited.keys()].indexOf(rank);
-      return circle([...visited].slice(begin));
+      return cycle([...visited].slice(begin));
     }
-    const here = await ask(rank, asked);
-    if (here === undefined) return { rank, reason: "it does not answer" };
-    if (here.state === "moving") return undefined;
-    if (here.state === "absent") return { rank, reason: "it has not made that call" };
-    if (here.state === "passed") {
+    const reply = await ask(rank, asked);
+    if (reply === undefined) return { rank, reason: "it does not answer" };
+    if (reply.state === "moving") return undefined;
+    if (reply.state === "absent") return { rank, reason: "it has not made that call" };
+    if (reply.state === "passed") {
       return { rank, reason: "it has finished that call, but its bytes do not arrive" };
     }
-    visited.set(rank, here);
-    rank = here.waitingFor;
-    asked = here;
+    visited.set(rank, reply);
+    rank = reply.waitingFor;
+    asked = reply;
   }
 }
 
-function circle(waiting: readonly (readonly [rank: number, call: CallId])[]): Culprit {
+function cycle(waiting: readonly (readonly [rank: number, call: CallId])[]): Culprit {
   const ranks = waiting.map(([rank]) => rank).sort((a, b) => a - b);
   const [[, first]] = waiting;
   const why = waiting.every(([, { group }]) => group === first.group)

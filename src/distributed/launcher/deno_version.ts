@@ -1,7 +1,7 @@
-// Which Deno is new enough. Before 2.9.5 closing a connection left its pending writes, and before 2.9.0 its pending
-// reads, where they were: a lost rank could then hang the others.
+// The oldest supported version of Deno. Before 2.9.5, closing a connection did not cancel its pending writes, and before
+// 2.9.0 not its pending reads: a lost rank could then hang the others.
 
-/** The oldest Deno that serves. */
+/** The oldest supported version. */
 export const MIN_DENO_VERSION = "2.9.5";
 
 /** @throws {Error} if `version`, such as `2.9.6` or `2.10.0-rc.1`, is older than `MIN_DENO_VERSION`. */

@@ -1,9 +1,9 @@
-// A port for rank 0 that is still free when rank 0 takes it, a moment later and in another process.
+// Chooses a port for rank 0 that is still free when rank 0 binds it, a moment later and in another process.
 //
-// Not one that the system hands out: those, from 32768 up on Linux and from 49152 elsewhere, go to whoever asks for any
-// port in that moment, be it another rank of the same job. So one below is tried, at random.
+// Ephemeral ports, from 32768 up on Linux and from 49152 elsewhere, may be assigned to any process meanwhile, even to another
+// rank of the same job. So it is a random port below those.
 
-/** A port of 127.0.0.1 that nobody listens on now and that the system gives to nobody. */
+/** A port of 127.0.0.1 that is free and not ephemeral. */
 export function freePort(): number {
   while (true) {
     const [random] = crypto.getRandomValues(new Uint16Array(1));

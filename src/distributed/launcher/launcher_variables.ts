@@ -1,4 +1,4 @@
-// Which rank this process is, by the variables of whatever launcher has started it; the first of these that is there counts:
+// The environment variables by which launchers number ranks; the first launcher of this list whose variables are set counts:
 //
 //   launcher         rank                   ranks                  among those of its host
 //   ours, torchrun   RANK                   WORLD_SIZE             LOCAL_RANK
@@ -7,9 +7,9 @@
 //   Slurm (srun)     SLURM_PROCID           SLURM_NTASKS           SLURM_LOCALID
 //   Kubernetes       JOB_COMPLETION_INDEX   WORLD_SIZE             0: a pod has one
 //
-// torchrun and mpirun also run inside of Slurm's allocations, so Slurm comes after them, and only in a step of srun: what it
-// sets for the whole allocation, or an interactive shell, numbers no ranks. An Indexed Job does not tell how many pods it
-// has. MASTER_ADDR and MASTER_PORT, which only torchrun sets, must come with all of them.
+// torchrun and mpirun also run inside of Slurm's allocations, so Slurm comes after them, and only in a step of srun: the
+// variables of a whole allocation, or of an interactive shell, do not number ranks. An Indexed Job does not set its number of
+// pods. MASTER_ADDR and MASTER_PORT, which only torchrun sets, are needed with all of them.
 
 /** Reads environment variables, as `Deno.env` does. */
 export interface Environment {
@@ -19,20 +19,20 @@ export interface Environment {
 
 /** The names of a launcher's variables. */
 export interface LauncherVariables {
-  /** Who sets them. */
+  /** Name of the launcher. */
   readonly launcher: string;
-  /** Of this process, from 0. */
+  /** This process's rank, from 0. */
   readonly rank: string;
   /** Number of ranks. */
   readonly worldSize: string;
-  /** This rank among those of its host; undefined if there is one only. */
+  /** This rank among those of its host; undefined if a host has one rank only. */
   readonly localRank?: string;
 }
 
 /**
- * The variables that number this process; those of torchrun if no launcher has set any.
+ * The variables of the launcher that started this process; those of torchrun if none are set.
  *
- * @throws {Error} if WORLD_SIZE is set to another number than that of the launcher which gives the rank.
+ * @throws {Error} if WORLD_SIZE differs from the number of ranks of the launcher that sets the rank.
  */
 export function launcherVariables(env: Environment): LauncherVariables {
   const found = LAUNCHERS.find(({ rank }) => env.get(rank)) ?? (isStep(env) ? SLURM : undefined) ??
@@ -47,7 +47,7 @@ export function launcherVariables(env: Environment): LauncherVariables {
   return found;
 }
 
-/** What may be done about missing variables. */
+/** Advice for an error about missing variables. */
 export function launchAdvice(env: Environment): string {
   return env.get("SLURM_JOB_ID") && !isStep(env)
     ? "start the program with srun, which numbers ranks; an allocation does not"

@@ -1,25 +1,25 @@
-// A rank whose launcher was killed has nobody left who would stop it, or read what it writes: it ends by itself.
+// Detects that the launcher of this rank was killed, so that the rank can exit by itself.
 //
-// A launcher that ends in order stops its ranks before; one that gets SIGKILL cannot. The kernel then gives its children
-// another parent, which is looked for here: that needs no descriptor, no port and no help of the launcher.
+// A launcher that exits normally stops its ranks before; one that gets SIGKILL cannot. The kernel then gives its children
+// another parent, which is detected here: that needs no descriptor, no port and no cooperation of the launcher.
 
 import process from "node:process";
 import type { Clock } from "../wire/clock.ts";
 
-/** The variable by which a launcher tells its ranks its process id. */
+/** The variable in which a launcher passes its process id to its ranks. */
 export const LAUNCHER_VARIABLE = "MESHFACTOR_LAUNCHER";
 
-/** What can be seen of other processes. */
+/** Access to other processes. */
 export interface Processes {
-  /** Id of this process's parent, as it is now. */
+  /** Id of this process's current parent. */
   readonly parent: number;
-  /** Whether a process with this id is left. */
+  /** Whether a process with this id exists. */
   exists(id: number): boolean;
 }
 
 /**
- * Calls `gone` once when the process `launcher`, which has started this one, has ended. A launcher that has put another
- * command between is not the parent: then its process id must go.
+ * Calls `gone` once when the process `launcher`, which started this one, has exited. If it started this one through another
+ * command, it is not the parent, and its process id is checked instead.
  */
 export function watchLauncher(
   launcher: number,
@@ -46,7 +46,7 @@ const ownProcesses: Processes = {
       process.kill(id, 0);
       return true;
     } catch (error) {
-      // Of another user, or not to be asked for: it is not known to be gone.
+      // It belongs to another user, or asking is not allowed: it may still exist.
       return !(error instanceof Error && "code" in error && error.code === "ESRCH");
     }
   },

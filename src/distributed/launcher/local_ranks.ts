@@ -1,16 +1,16 @@
-// N ranks as processes of this machine, all of a job or one node's part: started together, stopped together when one fails.
+// Starts ranks as processes of this machine, all of a job or one node's share, and stops all of them when one fails.
 
 import { freePort } from "./free_port.ts";
 import { LAUNCHER_VARIABLE } from "./launcher_watch.ts";
 
-/** One line that a rank has written, without its newline. */
+/** One line of a rank's output, without its newline. */
 export interface RankLine {
   readonly rank: number;
   readonly stream: "stdout" | "stderr";
   readonly text: string;
 }
 
-/** How a rank's process has ended. */
+/** How a rank's process exited. */
 export interface RankOutcome {
   readonly rank: number;
   readonly code: number;
@@ -22,53 +22,53 @@ export interface RankOutcome {
 export interface JobOptions {
   /** Number of ranks to start here. */
   readonly ranks: number;
-  /** Number of hosts of the job that start as many; by default 1. */
+  /** Number of hosts that start as many ranks. Default: 1. */
   readonly nodes?: number;
-  /** This host among them, from 0; it has ranks node * ranks and up. */
+  /** This host among them, from 0; its first rank is node * ranks. */
   readonly node?: number;
-  /** Host name or address of rank 0; by default 127.0.0.1. */
+  /** Host name or address of rank 0. Default: 127.0.0.1. */
   readonly host?: string;
   /** Path or URL of the program. */
   readonly script: string;
   /** Arguments of the program. */
   readonly args?: readonly string[];
-  /** Words to put before a rank's command, such as `numactl --cpunodebind=0`; by default none. */
+  /** Prefix of a rank's command, such as `numactl --cpunodebind=0`. Default: none. */
   readonly before?: (rank: number) => readonly string[];
-  /** Variables besides those that launchFromEnv() reads. */
+  /** Environment variables in addition to those that launchFromEnv() reads. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Port of rank 0; by default one that is free. */
+  /** Port of rank 0. Default: a free one. */
   readonly port?: number;
-  /** The job's secret; by default a random one. */
+  /** The job's secret. Default: a random one. */
   readonly secret?: string;
-  /** Is told every line of every rank. */
+  /** Called with every line of every rank. */
   readonly onLine: (line: RankLine) => void;
 }
 
-/** How local ranks are run. */
+/** Options of `launchLocalRanks`. */
 export interface LocalRanksOptions extends JobOptions {
-  /** Milliseconds between asking a rank to stop and killing it; by default 3000. */
+  /** Milliseconds between SIGTERM and SIGKILL. Default: 3000. */
   readonly graceMs?: number;
   /** Stops all ranks. */
   readonly signal?: AbortSignal;
 }
 
-/** How local ranks have ended. */
+/** How all local ranks exited. */
 export interface LocalRanksResult {
   /** By rank. */
   readonly outcomes: readonly RankOutcome[];
-  /** The rank at the root of the failure, with the end of what it wrote to stderr; undefined if none did. */
+  /** The rank that caused the failure, with the end of its stderr; undefined if none failed. */
   readonly failure: (RankOutcome & { readonly stderr: readonly string[] }) | undefined;
 }
 
 /**
- * Runs a program as `ranks` processes and waits until all have ended. When the first one fails, or `signal` fires, the
- * others are stopped. The failure told is the root one: a rank that only reports a lost peer stands back.
+ * Runs a program as `ranks` processes and waits until all have exited. When the first one fails, or `signal` fires, the
+ * others are stopped. The failure of a rank that only reports a lost peer is not taken for the cause.
  *
  * @throws as `requireJob`.
  */
 export async function launchLocalRanks(options: LocalRanksOptions): Promise<LocalRanksResult> {
   const stderr = new Map<number, string[]>();
-  const said = (rank: number) => stderr.get(rank) ?? [];
+  const stderrOf = (rank: number) => stderr.get(rank) ?? [];
   const failures: RankOutcome[] = [];
   const stops: Promise<void>[] = [];
   let isStopping = false;
@@ -81,7 +81,7 @@ export async function launchLocalRanks(options: LocalRanksOptions): Promise<Loca
     ...options,
     onLine: (line) => {
       if (line.stream === "stderr") {
-        stderr.set(line.rank, [...said(line.rank), line.text].slice(-KEPT_LINES));
+        stderr.set(line.rank, [...stderrOf(line.rank), line.text].slice(-KEPT_LINES));
       }
       options.onLine(line);
     },
@@ -100,9 +100,9 @@ export async function launchLocalRanks(options: LocalRanksOptions): Promise<Loca
     }));
     await Promise.all(stops);
     const reportsPeer = ({ rank }: RankOutcome) =>
-      said(rank).some((text) => text.includes("PeerLostError"));
+      stderrOf(rank).some((text) => text.includes("PeerLostError"));
     const root = failures.find((outcome) => !reportsPeer(outcome)) ?? failures[0];
-    return { outcomes, failure: root && { ...root, stderr: said(root.rank) } };
+    return { outcomes, failure: root && { ...root, stderr: stderrOf(root.rank) } };
   } finally {
     clearTimeout(settling);
     options.signal?.removeEventListener("abort", stopAll);
@@ -112,14 +112,14 @@ export async function launchLocalRanks(options: LocalRanksOptions): Promise<Loca
 /** A rank's process. */
 export interface RankProcess {
   readonly rank: number;
-  /** Sends a signal; nothing happens if the process has ended. */
+  /** Sends a signal; does nothing if the process has exited. */
   kill(signal: Deno.Signal): void;
-  /** Resolves when the process has ended and all its lines were told. */
+  /** Resolves when the process has exited and all its lines have been passed to `onLine`. */
   readonly ended: Promise<RankOutcome>;
 }
 
 /**
- * Starts a program as `ranks` processes, which live and die on their own, but not longer than this one.
+ * Starts a program as `ranks` processes, which run independently, but no longer than this process.
  *
  * @throws as `requireJob`.
  */
@@ -193,7 +193,7 @@ function startRank(localRank: number, job: Job): RankProcess {
     try {
       child.kill(signal);
     } catch {
-      // It has ended on its own.
+      // It has exited.
     }
   };
   return { rank, kill, ended };
@@ -227,7 +227,7 @@ function hasTrainPermissions(config: URL): boolean {
   }
 }
 
-/** Asks a process to end, and ends it if it does not. */
+/** Sends SIGTERM, and SIGKILL if the process does not exit. */
 async function stop(process: RankProcess, graceMs: number): Promise<void> {
   process.kill("SIGTERM");
   const timer = setTimeout(() => process.kill("SIGKILL"), graceMs);
@@ -237,15 +237,15 @@ async function stop(process: RankProcess, graceMs: number): Promise<void> {
 
 async function eachLine(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-  tell: (text: string) => void,
+  onLine: (text: string) => void,
 ): Promise<void> {
   let rest = "";
   for await (const text of stream.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");
     rest = lines.pop() ?? "";
-    for (const line of lines) tell(line);
+    for (const line of lines) onLine(line);
   }
-  if (rest !== "") tell(rest);
+  if (rest !== "") onLine(rest);
 }
 
 function temporaryFolder(): string {
@@ -257,6 +257,6 @@ function randomSecret(): string {
 }
 
 const GRACE_MS = 3_000;
-/** A rank whose peer failed may end a moment before that peer: so long the others may fail on their own. */
+/** Time for other ranks to fail on their own, as a rank may exit just before the peer that caused its failure. */
 const SETTLE_MS = 300;
 const KEPT_LINES = 200;

@@ -1,9 +1,9 @@
-// Whom a rank refuses although he holds the secret: who is of another job's shape, of no rank, or of a rank that is taken.
+// Checks an authenticated peer: its world size and rank must fit this job, and its rank must not have joined already.
 
 import type { AdmissionCheck } from "../wire/acceptor.ts";
 import type { ResolvedOptions } from "./world_options.ts";
 
-/** Whom this rank's acceptor refuses, and why. */
+/** The check of this rank's acceptor. */
 export function admissionCheck(
   options: Pick<ResolvedOptions, "rank" | "worldSize">,
   isLinked: (rank: number) => boolean,
@@ -11,22 +11,22 @@ export function admissionCheck(
   const { rank, worldSize } = options;
   return (hello) => {
     if (hello.worldSize !== worldSize) {
-      return `Rank ${hello.rank} says WORLD_SIZE=${hello.worldSize}, rank ${rank} says ${worldSize}`;
+      return `Rank ${hello.rank} has WORLD_SIZE=${hello.worldSize}, rank ${rank} has ${worldSize}`;
     }
     if (hello.rank < 0 || hello.rank >= worldSize) {
       return `Rank ${hello.rank} is out of range: ranks are 0 to ${worldSize - 1}`;
     }
-    if (hello.to !== rank) return `Rank ${hello.to} was wanted, this is rank ${rank}`;
+    if (hello.to !== rank) return `The connection is for rank ${hello.to}, this is rank ${rank}`;
     if (hello.rank === rank) return alreadyJoined(rank);
     if (hello.purpose === "join") {
-      if (rank !== 0) return `Only rank 0 lets ranks join, this is rank ${rank}`;
+      if (rank !== 0) return `Ranks join at rank 0, this is rank ${rank}`;
       if (isLinked(hello.rank)) return alreadyJoined(hello.rank);
     }
     return undefined;
   };
 }
 
-/** Why a rank that has joined is refused when it comes again. */
+/** The reason for refusing a rank that has joined already. */
 export function alreadyJoined(rank: number): string {
   return `Rank ${rank} has joined already: give every process of the job its own RANK`;
 }

@@ -1,20 +1,19 @@
-// The control connection between two ranks: small messages, never behind a collective's payload.
+// The control connection between two ranks, for small messages, which never wait behind a collective's payload.
 //
-// As only small messages travel here, a failure is told at once, and the end of this stream without a `bye` or `abort`
-// before it means one thing: the peer's process is gone.
+// So a failure is reported at once, and if this stream ends without a `bye` or `abort`, the peer's process is gone.
 
 import { type ControlMessage, encodeMessage, readMessage } from "../wire/control_message.ts";
 import type { Connection } from "../wire/transport.ts";
 
-/** Who is told of what comes. */
+/** Callbacks of a link. */
 export interface ControlListener {
-  /** A message came. */
+  /** A message was received. */
   message(message: ControlMessage): void;
-  /** The stream has ended, or what came is no message. */
+  /** The stream has ended, or an invalid message was received. */
   ended(cause: unknown): void;
 }
 
-/** Sends and receives messages on one connection, which it owns. */
+/** Sends and receives control messages on one connection, which it owns. */
 export class ControlLink {
   readonly #connection: Connection;
   readonly #pump: Promise<void>;
@@ -29,19 +28,19 @@ export class ControlLink {
     this.#pump = this.#receiveAll();
   }
 
-  /** Replaces who is told. */
+  /** Replaces the callbacks. */
   listen(listener: ControlListener): void {
     this.#listener = listener;
   }
 
-  /** Sends after all that was sent before. A peer that is gone is noticed by the reader, so nothing is thrown here. */
+  /** Sends after all messages before. Does not throw if the peer is gone: the reader detects that. */
   send(message: ControlMessage): Promise<void> {
     const bytes = encodeMessage(message);
     this.#lastWrite = this.#lastWrite.then(() => this.#connection.writeAll(bytes)).catch(() => {});
     return this.#lastWrite;
   }
 
-  /** Says that this rank lives, unless what was sent before is still on its way. */
+  /** Sends a heartbeat, unless the one before is still being written. */
   async beat(): Promise<void> {
     if (this.#isBeating) return;
     this.#isBeating = true;
@@ -55,8 +54,8 @@ export class ControlLink {
   }
 
   /**
-   * Ends the stream after what was sent, and resolves when the peer has ended its own: it has all then. What comes until
-   * then is still told. close() is due after.
+   * Ends the stream after all messages, and resolves when the peer has ended its own, and so has received everything.
+   * Messages received until then are still delivered. Call close() afterwards.
    */
   async finish(): Promise<void> {
     await this.#lastWrite;
@@ -64,7 +63,7 @@ export class ControlLink {
     await this.#pump;
   }
 
-  /** Closes the connection. Again: nothing. */
+  /** Closes the connection. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#connection.close();
@@ -76,7 +75,7 @@ export class ControlLink {
     try {
       while (true) {
         const message = await readMessage(this.#connection);
-        // Only now, as listen() may have been called meanwhile.
+        // Read here, as listen() may have been called meanwhile.
         this.#listener.message(message);
       }
     } catch (cause) {

@@ -1,9 +1,9 @@
-// What ranks tell each other outside of collectives, and the one end that they share.
+// The control plane: heartbeats, progress queries, departures, and one failure that all ranks share.
 //
-// Who is lost is decided on the control links alone: they carry small messages only, so an `abort` or `bye` always comes
-// before the end of the stream. A group connection that ends says nothing by itself; the culprit is a moment away.
-// A rank that fails tells all others first and rejects its own calls then, so that nobody can take the messenger, which
-// may exit right after, for the culprit. Whoever leaves waits a moment until all have what it sent.
+// Only control links decide which rank is lost: they carry small messages only, so an `abort` or `bye` always arrives before
+// the end of the stream. The end of a group's connection proves nothing by itself; the control link soon gives the reason.
+// A rank that fails first informs all others and then rejects its own calls, so that no other rank takes the reporting
+// rank, which may exit right after, for the cause. A rank that leaves waits briefly until all have received what it sent.
 
 import type { Alarm, Clock } from "../wire/clock.ts";
 import type { ControlLink, ControlListener } from "./control_link.ts";
@@ -15,7 +15,7 @@ import { type CallId, findCulprit, type GroupProgress, progressReply } from "../
 import type { Connection } from "../wire/transport.ts";
 import { FailureAgreement, type FailureReport } from "../failures/verdict.ts";
 
-/** What peers need to know of a group. */
+/** The properties of a group that the control plane uses. */
 export interface SharedGroup {
   /** Global ranks, in group order. */
   readonly ranks: readonly number[];
@@ -23,17 +23,17 @@ export interface SharedGroup {
   readonly connections: ReadonlyMap<number, Connection>;
 }
 
-/** What peers need of the world they belong to. */
+/** The interface of the world for its control plane. */
 export interface ControlPlaneHost {
   /** Global rank of this process. */
   readonly rank: number;
-  /** Milliseconds without a byte moved after which somebody is to blame. */
+  /** Milliseconds without progress after which a call counts as stalled. */
   readonly stallTimeoutMs: number;
-  /** What time is told by. */
+  /** Measures time. */
   readonly clock: Clock;
   /** All groups of this rank. */
   groups(): Iterable<SharedGroup>;
-  /** The world has failed; `failure` has its reason. */
+  /** The world has failed, with the reason of `failure`. */
   failed(): void;
   /** Closes the groups and the listeners. */
   release(): Promise<void>;
@@ -46,13 +46,13 @@ export class ControlPlane {
   readonly #stallTimeoutMs: number;
   readonly #clock: Clock;
   readonly #failure = new AbortController();
-  /** ControlPlane that have said goodbye. */
+  /** Peers that have sent `bye`. */
   readonly #departed = new Set<number>();
-  /** ControlPlane that have told a finding, and so are about to end. */
+  /** Peers that have sent `abort`, and so are about to end. */
   readonly #reporters = new Set<number>();
   #departure = Promise.withResolvers<void>();
   readonly #questions = new Map<number, (here: ProgressReply) => void>();
-  /** When the last message of each peer came. */
+  /** When the last message of each peer was received. */
   readonly #lastMessageAt = new Map<number, number>();
   #links: ReadonlyMap<number, ControlLink> = new Map();
   #numQuestions = 0;
@@ -61,7 +61,7 @@ export class ControlPlane {
   #ending: Promise<void> | undefined;
   #releasing: Promise<void> | undefined;
 
-  /** None are linked yet. */
+  /** Has no links yet. */
   constructor(host: ControlPlaneHost) {
     this.#host = host;
     this.#rank = host.rank;
@@ -69,18 +69,18 @@ export class ControlPlane {
     this.#clock = host.clock;
   }
 
-  /** Fires when a rank is lost or this one leaves; its reason is what every call rejects with. */
+  /** Fires when a rank is lost or this one leaves; every call then rejects with its reason. */
   get failure(): AbortSignal {
     return this.#failure.signal;
   }
 
-  /** Takes the links with all peers over. */
+  /** Takes ownership of the links with all peers. */
   takeLinks(links: ReadonlyMap<number, ControlLink>): void {
     this.#links = links;
     for (const peer of links.keys()) this.#lastMessageAt.set(peer, this.#clock.now());
   }
 
-  /** From here on proves to all peers, at regular times, that this rank lives; that does not keep the process alive. */
+  /** Sends heartbeats to all peers from now on; that does not keep the process alive. */
   startHeartbeat(): void {
     for (const link of this.#links.values()) link.unref();
     if (this.failure.aborted || this.#links.size === 0) return;
@@ -90,12 +90,12 @@ export class ControlPlane {
     });
   }
 
-  /** Resolves when all is closed. */
+  /** Resolves when everything is closed. */
   async released(): Promise<void> {
     await this.#releasing;
   }
 
-  /** Who is told what comes on the control link with `peer`. */
+  /** The callbacks for the control link with `peer`. */
   listenerFor(peer: number): ControlListener {
     return {
       message: (message) => {
@@ -144,12 +144,12 @@ export class ControlPlane {
     const running = [...this.#host.groups()].map(({ progress }) => progress.running);
     const site = { ...running.find((each) => each !== undefined)?.site };
     const what = cause instanceof FrameError
-      ? `sent what is no message (${cause.message})`
+      ? `sent an invalid message (${cause.message})`
       : "is lost: its process ended without a goodbye";
     void this.fail(new PeerLostError(peer, `Rank ${peer} ${what}${describeSite(site)}`, site));
   }
 
-  /** A peer that leaves waits until its link ends here too: when what it has sent to its groups is read. */
+  /** Ends the link with a departing peer, which waits for that, once the bytes that it sent to its groups have been read. */
   async #awaitDeparture(peer: number): Promise<void> {
     const shared = [...this.#host.groups()].filter(({ ranks }) => ranks.includes(peer));
     while (!this.failure.aborted && shared.some(({ progress }) => progress.running !== undefined)) {
@@ -159,8 +159,8 @@ export class ControlPlane {
   }
 
   /**
-   * A group's connection with `peer` has ended. The control link tells within a moment what has become of the peer; only
-   * if it does not, the peer is blamed.
+   * A group's connection with `peer` has ended. The control link soon reports why; only if it does not, the peer has closed
+   * that connection alone, and is named.
    */
   async groupConnectionEnded(peer: number, site: FailureSite): Promise<void> {
     const failed = whenAborted(this.failure);
@@ -172,13 +172,13 @@ export class ControlPlane {
     await this.fail(new PeerLostError(peer, `Rank ${peer} ${why}${describeSite(site)}`, site));
   }
 
-  /** No bytes came from `peer` for the stall timeout: finds who holds everybody up, and fails if anyone does. */
+  /** No bytes from `peer` for the stall timeout: finds the rank that stalls the job, and fails the world if there is one. */
   async stalled(peer: number, site: FailureSite & { readonly id: string }): Promise<void> {
     const call = { group: site.id, sequence: site.sequence ?? 0 };
     const isCutOff = this.#links.size > 1 &&
       [...this.#links.keys()].every((each) => this.#isSilent(each));
     const culprit = isCutOff
-      ? { rank: this.#rank, reason: "it hears no other rank, so it is the one that is cut off" }
+      ? { rank: this.#rank, reason: "it receives nothing from any other rank, so it is cut off" }
       : await findCulprit(peer, call, {
         self: this.#rank,
         ask: (rank, about) => this.#ask(rank, about),
@@ -189,7 +189,7 @@ export class ControlPlane {
     await this.fail(
       new PeerLostError(
         rank,
-        `Rank ${rank} holds up its peers for ${seconds} s${describeSite(site)}: ${reason}`,
+        `Rank ${rank} has stalled its peers for ${seconds} s${describeSite(site)}: ${reason}`,
         site,
       ),
     );
@@ -209,34 +209,34 @@ export class ControlPlane {
     return here;
   }
 
-  /** True if not even a heartbeat has come from this peer for most of the stall timeout. */
+  /** True if not even a heartbeat was received from this peer for most of the stall timeout. */
   #isSilent(peer: number): boolean {
     const lastMessageAt = this.#lastMessageAt.get(peer) ?? 0;
     return this.#clock.now() - lastMessageAt > this.#stallTimeoutMs * SILENT_SHARE;
   }
 
-  /** Ends the job on every rank, for what this rank has noticed. */
+  /** Ends the job on every rank with a failure that this rank has detected. */
   fail(error: PeerLostError): Promise<void> {
     return this.#report({ origin: this.#rank, error });
   }
 
-  /** Passes a finding on to all peers if it is new; the first one ends this world. */
-  async #report(finding: FailureReport): Promise<void> {
-    const isOwn = finding.origin === this.#rank;
+  /** Forwards a report to all peers if it is new; the first one ends this world. */
+  async #report(report: FailureReport): Promise<void> {
+    const isOwn = report.origin === this.#rank;
     if (this.#ending !== undefined && (isOwn || this.#agreement === undefined)) {
       return await this.#ending;
     }
     const reporters = [...this.#links.keys()].filter((peer) => !this.#departed.has(peer));
     const agreement = this.#agreement ??= new FailureAgreement(reporters, this.#clock);
-    const told = agreement.add(finding) ? this.#broadcast(abortMessage(finding)) : undefined;
+    const sent = agreement.add(report) ? this.#broadcast(abortMessage(report)) : undefined;
     this.#ending ??= (async () => {
-      await told;
+      await sent;
       await this.#end(await agreement.outcome());
     })();
     await this.#ending;
   }
 
-  /** Says goodbye. Only the first end counts. */
+  /** Leaves the job normally, unless this world has ended already. */
   async leave(): Promise<void> {
     this.#ending ??= (async () => {
       await this.#broadcast({ kind: "bye" });
@@ -245,7 +245,7 @@ export class ControlPlane {
     await this.#ending;
   }
 
-  /** Rejects all calls with `reason`, and begins to free everything. */
+  /** Rejects all calls with `reason`, and begins to close everything. */
   #end(reason: Error): void {
     this.#heartbeat?.stop();
     const idle = [...this.#host.groups()].filter(({ progress }) => progress.running === undefined);
@@ -261,13 +261,13 @@ export class ControlPlane {
     return firstWithin(promises, { clock: this.#clock, milliseconds });
   }
 
-  async #broadcast(news: ControlMessage): Promise<void> {
+  async #broadcast(message: ControlMessage): Promise<void> {
     await this.#firstWithin(BROADCAST_MS, [
-      Promise.all([...this.#links.values()].map((link) => link.send(news))),
+      Promise.all([...this.#links.values()].map((link) => link.send(message))),
     ]);
   }
 
-  /** Closes all that is open, when all peers have what this rank has sent, or too much time has passed. */
+  /** Closes everything once all peers have received what this rank sent, or after a timeout. */
   async #release(idle: readonly Connection[]): Promise<void> {
     const drained = idle.map((connection) => connection.finish());
     await this.#firstWithin(FAREWELL_MS, [
@@ -293,18 +293,18 @@ function abortMessage({ origin, error }: FailureReport): ControlMessage {
   };
 }
 
-/** How long a group connection's end waits for the control link to say why. */
+/** How long to wait for the control link to give the reason for the end of a group's connection. */
 const DEPARTURE_MS = 1_000;
-/** How long a rank that fails or leaves tries to tell its peers. */
+/** How long a rank that fails or leaves tries to inform its peers. */
 const BROADCAST_MS = 500;
-/** How long it waits then until they have read it. */
+/** How long it then waits until they have read it. */
 const FAREWELL_MS = 1_000;
-/** Longest wait for a rank to say what it waits for. */
+/** Longest wait for the reply to a progress query. */
 const MAX_REPLY_MS = 2_000;
-/** A rank says that it lives so many times per stall timeout, */
+/** Heartbeats per stall timeout, */
 const BEATS_PER_TIMEOUT = 8;
-/** and at least so often. */
+/** and the longest time between two. */
 const MAX_BEAT_MS = 5_000;
-/** Silent for this share of the stall timeout, a rank is not asked any more. */
+/** A rank that is silent for this share of the stall timeout is not queried any more. */
 const SILENT_SHARE = 0.6;
 const POLL_MS = 5;

@@ -1,14 +1,14 @@
-// How ranks that know only rank 0's address come to know each other.
+// Rendezvous: ranks that know only rank 0's address exchange the addresses of all.
 //
 //   rank r                        rank 0 (listens on host:port)
 //     | proof, hello(join, r, address) -> |
-//     | <- waiting(missing ranks) ------- |   at every arrival, so that whoever gives up can name who is missing
-//     | <- table(addresses) ------------- |   when all have come
-//   then every pair of ranks is joined by a control link; those to rank 0 are the connections above.
+//     | <- waiting(missing ranks) ------- |   whenever a rank joins, so that a rank that times out can name the missing ones
+//     | <- table(addresses) ------------- |   when all have joined
+//   then every pair of ranks opens a control link; those to rank 0 are the connections above.
 //
-// Every rank has one port: rank 0 on host:port, the others on an address that was asked for (loopback by default). Beside
-// it a rank has a Unix socket, whose name is in the table too: ranks of its host take that way by themselves.
-// Rank 0's stays open for the whole job, so a late or second rank is told so, and a second job finds the port taken.
+// Every rank listens on one port: rank 0 on host:port, the others on an address that can be chosen (loopback by default).
+// It also has a Unix socket, whose name is in the table too and which ranks of its host use.
+// Rank 0's port stays open for the whole job, so a late or duplicate rank is refused, and a second job finds the port in use.
 
 import { Acceptor, connectionKey } from "../wire/acceptor.ts";
 import { ControlLink, type ControlListener } from "./control_link.ts";
@@ -22,19 +22,19 @@ import { listenTls } from "../wire/tls.ts";
 import type { Address, Connection } from "../wire/transport.ts";
 import { isLoopback, type ResolvedOptions } from "./world_options.ts";
 
-/** What a rank knows before it joins. */
+/** Options of `rendezvous`. */
 export interface RendezvousOptions extends ResolvedOptions {
   readonly key: JobKey;
-  /** Fires when the world fails before all have met. */
+  /** Fires when the world fails before all ranks have joined. */
   readonly failure: AbortSignal;
-  /** Who is told what comes on the control link with a peer. */
+  /** The callbacks for the control link with a peer. */
   readonly listenerFor: (peer: number) => ControlListener;
 }
 
-/** What a rank knows after it has joined. The caller owns the acceptor and the links. */
+/** The connections of a rank that has joined. The caller owns the acceptor and the links. */
 export interface Membership {
   readonly acceptor: Acceptor;
-  /** Where each rank listens. */
+  /** The address of each rank. */
   readonly addresses: readonly Address[];
   /** The control link with each peer. */
   readonly links: ReadonlyMap<number, ControlLink>;
@@ -43,7 +43,7 @@ export interface Membership {
 /**
  * Joins the job.
  *
- * @throws {Error} if the port is taken, the secret is another, the rank is refused, or not all ranks come in time.
+ * @throws {Error} if the port is in use, the secret differs, the rank is refused, or not all ranks join in time.
  */
 export async function rendezvous(options: RendezvousOptions): Promise<Membership> {
   const links = new Map<number, ControlLink>();
@@ -72,7 +72,7 @@ interface Joining extends RendezvousOptions {
   readonly signal: AbortSignal;
 }
 
-/** Rank 0: waits for all others, then tells them each other's addresses. */
+/** Rank 0: waits for all others, then sends them all addresses. */
 async function acceptAll(joining: Joining): Promise<readonly Address[]> {
   const { acceptor, links, worldSize, signal, listenerFor } = joining;
   const { host: hostname, port, advertise } = joining;
@@ -90,7 +90,7 @@ async function acceptAll(joining: Joining): Promise<readonly Address[]> {
     }
     const link = new ControlLink(connection, {
       message: () => {},
-      // It left before all had come: its place is free again.
+      // It left before all had joined: its rank is free again.
       ended: () => {
         links.delete(hello.rank);
         link.close();
@@ -119,7 +119,7 @@ async function acceptAll(joining: Joining): Promise<readonly Address[]> {
   return addresses;
 }
 
-/** Any other rank: finds rank 0, waits for the table, then meets the other ranks. */
+/** Any other rank: dials rank 0, waits for the table, then connects to the other ranks. */
 async function join(joining: Joining): Promise<readonly Address[]> {
   const { acceptor, links, rank, signal, listenerFor, key } = joining;
   const rankZero = await dialRankZero(joining);
@@ -141,14 +141,16 @@ async function join(joining: Joining): Promise<readonly Address[]> {
           );
         links.set(peer, new ControlLink(connection, listenerFor(peer)));
       } catch (cause) {
-        throw new Error(`Rank ${rank} could not meet rank ${peer}: ${messageOf(cause)}`, { cause });
+        throw new Error(`Rank ${rank} could not connect to rank ${peer}: ${messageOf(cause)}`, {
+          cause,
+        });
       }
     }),
   );
   return addresses;
 }
 
-/** Dials rank 0 until it answers; it may start later than this rank. */
+/** Dials rank 0 until it accepts; it may start later than this rank. */
 async function dialRankZero(joining: Joining): Promise<Connection> {
   const { rank, host, port, key, signal, timeoutMs } = joining;
   const where = `${host}:${port}`;
@@ -191,7 +193,7 @@ async function receiveAddresses(
   joining: Joining,
   rankZero: Connection,
 ): Promise<readonly Address[]> {
-  // Rank 0 gives up at the same moment and knows best who is missing: leaving first would make it count this rank in.
+  // Rank 0 times out at the same time and knows which ranks are missing: it would count this one if it left first.
   let closing: ReturnType<typeof setTimeout> | undefined;
   const close = () => closing = setTimeout(() => rankZero.close(), REFUSAL_GRACE_MS);
   joining.signal.addEventListener("abort", close);
@@ -220,7 +222,7 @@ async function receiveAddresses(
   }
 }
 
-/** Opens what this rank is reached by. */
+/** Opens this rank's listeners. */
 async function listen(
   options: RendezvousOptions,
 ): Promise<{ readonly listeners: readonly Listener[]; readonly address: Address }> {
@@ -233,7 +235,7 @@ async function listen(
   const open = () => tls === undefined ? listenTcp(where) : listenTls(where, tls);
   let tcp = await open();
   if (rank !== 0 && tcp.address.port === port) {
-    // Rank 0's own, which it has not taken yet: kept while another is looked for, then left to it.
+    // The port of rank 0, which is not listening yet: kept until another is found, then released.
     const taken = tcp;
     try {
       tcp = await open();
@@ -261,7 +263,7 @@ function helloTo(
   return { kind: "hello", purpose, rank, to, worldSize, address, group: "" };
 }
 
-/** The address to give to others: what it listens on, or if that is every address, the one it reaches `connection` by. */
+/** The address to publish: the one it listens on or, if that is every address, the local one of `connection`. */
 function reachable(rank: number, listening: Address, connection: Connection): Address {
   const { localHostname: here, remoteHostname: there } = connection;
   if (ANY_ADDRESS.has(listening.hostname)) return { ...listening, hostname: here };
@@ -274,7 +276,7 @@ function reachable(rank: number, listening: Address, connection: Connection): Ad
   return listening;
 }
 
-/** This rank listens where its peers cannot reach it. */
+/** This rank listens on an address that its peers cannot reach. */
 class BindError extends Error {}
 
 function peersOf({ rank, worldSize }: RendezvousOptions): number[] {
@@ -300,6 +302,6 @@ function messageOf(error: unknown): string {
 
 const ANY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 const UNSIGNED =
-  "; with TLS, rank 0 drops without a word whoever has no certificate that its authority has signed";
+  "; with TLS, rank 0 silently closes connections without a certificate signed by its authority";
 const REFUSAL_GRACE_MS = 1_000;
 const ATTEMPT_TIMEOUT_MS = 5_000;

@@ -1,4 +1,4 @@
-// How a rank joins a job: the options, their defaults, and what is wrong with them.
+// The options of joining a job: their defaults and their validation.
 
 import {
   type AlgorithmOptions,
@@ -8,7 +8,7 @@ import {
 import type { TlsIdentity } from "../wire/tls.ts";
 import { parsePorts, type PortRange } from "../wire/listener.ts";
 
-/** How a rank joins a job. */
+/** Options of `launch()`. */
 export interface WorldOptions {
   /** This rank, from 0 to worldSize - 1. */
   readonly rank: number;
@@ -18,33 +18,33 @@ export interface WorldOptions {
   readonly host: string;
   /** Rank 0's port. */
   readonly port: number;
-  /** The job's secret, the same on every rank; may only be left out while `host` is a loopback address. */
+  /** The job's secret, the same on every rank; optional only if `host` is a loopback address. */
   readonly secret?: string;
-  /** This rank among those of its host; by default `rank`. */
+  /** This rank among those of its host. Default: `rank`. */
   readonly localRank?: number;
-  /** Address that this rank listens on; by default `host` for rank 0, else 127.0.0.1, which only this host reaches. */
+  /** Address that this rank listens on. Default: `host` for rank 0, else 127.0.0.1, which only this host reaches. */
   readonly bind?: string;
   /** Name of the network interface, such as `eth1`, whose address to listen on; instead of `bind`. */
   readonly interface?: string;
-  /** Where others reach this rank, as `address` or `address:port`, if that is not where it listens. */
+  /** Address at which others reach this rank, as `address` or `address:port`, if it is not the one it listens on. */
   readonly advertise?: string;
-  /** Port that ranks other than 0 listen on, or a range such as `29501-29599`; by default any that is free. */
+  /** Port that ranks other than 0 listen on, or a range such as `29501-29599`. Default: any free port. */
   readonly ports?: string;
-  /** What ranks of one host talk by: Unix sockets where the system has abstract ones (Linux), or TCP. By default `unix`. */
+  /** Transport between ranks of one host: Unix sockets where the system has abstract ones (Linux), or TCP. Default: `unix`. */
   readonly sameHost?: "unix" | "tcp";
-  /** Certificates for mutual TLS between hosts, on all ranks or on none; by default none. */
+  /** Certificates for mutual TLS between hosts, on all ranks or on none. Default: none. */
   readonly tls?: TlsIdentity;
-  /** Folder for a record of the last calls, written when the world fails; by default none is written. */
+  /** Folder for a dump of the last calls, written when the world fails. Default: none is written. */
   readonly dumpFolder?: string;
-  /** Milliseconds in which all ranks must have joined, and in which a group must be connected; by default 120 000. */
+  /** Milliseconds within which all ranks must join, and within which a group must connect. Default: 120 000. */
   readonly timeoutMs?: number;
-  /** Milliseconds without a byte moved in a running collective after which a rank is to blame; by default 60 000. */
+  /** Milliseconds without progress in a running call after which the stalled rank is lost. Default: 60 000. */
   readonly stallTimeoutMs?: number;
-  /** Which algorithms run which calls, as text that algorithm_table.ts explains; the same on every rank. */
+  /** Tables that choose the algorithms of calls, in the syntax of algorithm_table.ts; the same on every rank. */
   readonly algorithms?: AlgorithmOptions;
 }
 
-/** Options that are whole and valid. */
+/** Validated options with defaults. */
 export interface ResolvedOptions {
   readonly rank: number;
   readonly worldSize: number;
@@ -53,7 +53,7 @@ export interface ResolvedOptions {
   readonly secret: string;
   readonly localRank: number;
   readonly bind: string;
-  /** The port only where it was given. */
+  /** With a port only if one was given. */
   readonly advertise: { readonly hostname: string; readonly port?: number } | undefined;
   readonly ports: PortRange;
   readonly sameHost: "unix" | "tcp";
@@ -67,7 +67,7 @@ export interface ResolvedOptions {
 /**
  * Fills in the defaults.
  *
- * @throws {RangeError | TypeError} if an option is out of range, or the secret is missing where others can reach the job.
+ * @throws {RangeError | TypeError} if an option is out of range, or the secret is missing although other hosts can connect.
  */
 export function withDefaults(options: WorldOptions): ResolvedOptions {
   const { rank, worldSize, host, port } = options;
@@ -82,7 +82,7 @@ export function withDefaults(options: WorldOptions): ResolvedOptions {
   }
   if (options.secret === undefined && worldSize > 1 && !isLoopback(host)) {
     throw new TypeError(
-      `A job at ${host}, which other hosts reach, needs a secret: give all ranks the same one (MESHFACTOR_SECRET)`,
+      `A job at ${host}, which other hosts reach, needs a secret: give the same one to all ranks (MESHFACTOR_SECRET)`,
     );
   }
   return {
@@ -107,14 +107,14 @@ export function withDefaults(options: WorldOptions): ResolvedOptions {
 function bindAddress(options: WorldOptions): string {
   if (options.bind !== undefined && options.interface !== undefined) {
     throw new TypeError(
-      "Give `bind` or `interface`, not both: each says which address to listen on",
+      "Give `bind` or `interface`, not both: each sets the address to listen on",
     );
   }
   if (options.interface !== undefined) return addressOfInterface(options.interface);
   return options.bind ?? (options.rank === 0 ? options.host : "127.0.0.1");
 }
 
-/** Reads `address`, `address:port` or `[address]:port`. */
+/** Parses `address`, `address:port` or `[address]:port`. */
 function parseAddress(text: string): { readonly hostname: string; readonly port?: number } {
   const parts = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(text);
   if (parts === null) {
@@ -128,7 +128,7 @@ function parseAddress(text: string): { readonly hostname: string; readonly port?
   return parts[3] === undefined ? { hostname } : { hostname, port: parsePorts(parts[3]).first };
 }
 
-/** What is known of one address of this machine. */
+/** One address of this machine. */
 export type InterfaceAddress = Pick<
   Deno.NetworkInterfaceInfo,
   "name" | "family" | "address"
@@ -137,7 +137,7 @@ export type InterfaceAddress = Pick<
 /**
  * The first IPv4 address of the interface `name`, or else its first IPv6 address that is valid beyond the link.
  *
- * @throws {RangeError} naming the interfaces that this machine has.
+ * @throws {RangeError} that lists the interfaces of this machine, if it has no such one.
  */
 export function addressOfInterface(
   name: string,

@@ -1,8 +1,8 @@
-// The last 1,024 calls of a group on this rank: always on, so that a failure that happens once a week can be explained.
+// Records the last 1,024 calls of a group on this rank. It is always on, so that rare failures can be explained.
 //
-// Call s lives in slot s mod 1,024 of arrays that are made once; noting it writes a dozen numbers and allocates nothing.
-// Two ranks' records of the same group must agree on op, dtype, reduction, root, count and counts of every call number;
-// src/cli/analyse.ts finds the first where they do not.
+// Call s is stored in slot s mod 1,024 of arrays that are allocated once; a record writes a dozen numbers and allocates
+// nothing. The records of all ranks of a group must agree on op, dtype, reduction, root, count and counts of every call
+// number; src/cli/analyse.ts finds the first where they do not.
 
 import { ALGORITHM_NAMES } from "../wire/algorithms.ts";
 import { ELEMENT_TYPES, OPS, REDUCTIONS } from "../wire/call_kind.ts";
@@ -12,7 +12,7 @@ import { MessageRecorder } from "./message_recorder.ts";
 
 export type { CallState } from "./call_state.ts";
 
-/** One call, as it is dumped. Times are milliseconds since 1970, 0 if that has not happened. */
+/** One call in a dump. Times are milliseconds since 1970, 0 if that has not happened. */
 export interface CallRecord {
   /** Position of the call in its group, from 0. */
   readonly sequence: number;
@@ -20,17 +20,17 @@ export interface CallRecord {
   readonly op: string;
   /** Element type. */
   readonly dtype: string;
-  /** How it was scheduled. */
+  /** Name of the algorithm. */
   readonly algorithm: string;
-  /** How terms become one. */
+  /** Name of the reduction. */
   readonly reduction: string;
   /** Group rank of the root, 0 where there is none. */
   readonly root: number;
-  /** Elements in the whole. */
+  /** Elements of the whole values. */
   readonly count: number;
   /** Digest of the counts per rank, 0 where they follow from `count`. */
   readonly countsDigest: number;
-  /** How far it has come. */
+  /** Its state. */
   readonly state: CallState;
   /** When it was made. */
   readonly queuedAt: number;
@@ -44,15 +44,15 @@ export interface CallRecord {
   readonly bytesExpected: number;
 }
 
-/** What is noted of a call when it is made. */
+/** The properties of a call that are known when it is made. */
 export type RecordedCall = Omit<Fingerprint, "group">;
 
-/** Calls that are kept. */
+/** Number of calls that are kept. */
 export const RECORDED_CALLS = 1024;
 
-/** Notes the calls of one group. Call numbers go up by one, from 0. */
+/** Records the calls of one group. Call numbers go up by one, from 0. */
 export class CallRecorder {
-  /** What was sent and received point to point. */
+  /** The point-to-point messages. */
   readonly messages: MessageRecorder = new MessageRecorder();
   readonly #sequence = new Float64Array(RECORDED_CALLS).fill(-1);
   readonly #op = new Uint8Array(RECORDED_CALLS);
@@ -88,14 +88,14 @@ export class CallRecorder {
     this.#bytesExpected[slot] = 0;
   }
 
-  /** Its turn has come; so many bytes of payload are to be received and sent. */
+  /** It begins, with `bytesExpected` of payload to receive and send. */
   began(sequence: number, bytesExpected: number): void {
     const slot = sequence % RECORDED_CALLS;
     this.beganAtOnce(sequence, bytesExpected);
     this.#beganAt[slot] = recordedTime();
   }
 
-  /** It was its turn when it was made: the clock, which costs more than all the rest here, need not be read again. */
+  /** It begins when it is made: saves reading the clock again, which costs more than all the rest here. */
   beganAtOnce(sequence: number, bytesExpected: number): void {
     const slot = sequence % RECORDED_CALLS;
     this.#state[slot] = CALL_STATES.indexOf("running");
@@ -103,7 +103,7 @@ export class CallRecorder {
     this.#bytesExpected[slot] = bytesExpected;
   }
 
-  /** So many more bytes of its payload have been received or sent. */
+  /** `bytes` more of its payload have been received or sent. */
   moved(sequence: number, bytes: number): void {
     this.#bytesDone[sequence % RECORDED_CALLS] += bytes;
   }
@@ -115,13 +115,13 @@ export class CallRecorder {
     this.#endedAt[slot] = recordedTime();
   }
 
-  /** How much of a call that is still kept has been moved. */
+  /** The progress of a call that is still kept. */
   bytesOf(sequence: number): { readonly bytesDone: number; readonly bytesExpected: number } {
     const slot = sequence % RECORDED_CALLS;
     return { bytesDone: this.#bytesDone[slot], bytesExpected: this.#bytesExpected[slot] };
   }
 
-  /** What is kept, oldest first. */
+  /** The recorded calls, oldest first. */
   records(): CallRecord[] {
     const slots = Array.from(this.#sequence.keys()).filter((slot) => this.#sequence[slot] >= 0);
     return slots.sort((a, b) => this.#sequence[a] - this.#sequence[b]).map((slot) => ({

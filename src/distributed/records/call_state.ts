@@ -1,6 +1,6 @@
-// How far a recorded call has come, and when: what records of collectives and of messages share.
+// The states and times that records of collectives and of messages share.
 
-/** How far a call has come. */
+/** The state of a call. */
 export type CallState = "queued" | "running" | "finished" | "failed";
 
 /** Every state. */

@@ -1,7 +1,7 @@
-// What a rank leaves behind when its world fails: the last calls of all its groups, as one file of JSON per rank.
+// The dump of a rank whose world has failed: the last calls of all its groups, as one JSON file per rank.
 //
-// Written only where a folder was asked for (the option `dumpFolder`, MESHFACTOR_DUMP or the launcher's --dump): a job has
-// no business writing files elsewhere. src/cli/analyse.ts reads the files of all ranks.
+// It is written only if a folder was given (the option `dumpFolder`, MESHFACTOR_DUMP or the launcher's --dump).
+// src/cli/analyse.ts reads the files of all ranks.
 
 import type { PeerLostError } from "../failures/failure.ts";
 import type { MessageRecord } from "./message_recorder.ts";
@@ -15,23 +15,23 @@ export interface GroupDump {
   readonly ranks: readonly number[];
   /** The last calls, oldest first. */
   readonly calls: readonly CallRecord[];
-  /** The last messages sent and received point to point, in the order of the calls. */
+  /** The last point-to-point messages, in the order of the calls. */
   readonly messages: readonly MessageRecord[];
 }
 
 /** One rank's file. */
 export interface Dump {
-  /** Of this format. */
+  /** Version of the format. */
   readonly version: 2;
-  /** Global rank that has written it. */
+  /** Global rank that wrote it. */
   readonly rank: number;
   /** Number of ranks of the job. */
   readonly worldSize: number;
   /** When it was written, in ISO 8601. */
   readonly time: string;
-  /** The failure, as all ranks are told it; null if there was none. */
+  /** The failure, the same on all ranks; null if there was none. */
   readonly error: { readonly rank: number; readonly message: string } | null;
-  /** All groups that the rank was in. */
+  /** All groups of the rank. */
   readonly groups: readonly GroupDump[];
 }
 
@@ -53,7 +53,7 @@ export function makeDump(
   };
 }
 
-/** Writes a dump to `folder`, which is made if it is missing, before anything else runs, and returns its path. */
+/** Writes a dump synchronously to `folder`, which is created if needed, and returns the path. */
 export function writeDump(dump: Dump, folder: string): string {
   Deno.mkdirSync(folder, { recursive: true });
   const path = `${folder}/meshfactor-rank-${dump.rank}.json`;
@@ -62,13 +62,13 @@ export function writeDump(dump: Dump, folder: string): string {
 }
 
 /**
- * Reads a dump's text.
+ * Parses a dump.
  *
- * @throws {TypeError} if it is not one.
+ * @throws {TypeError} if the text is not a dump of this version.
  */
 export function parseDump(text: string): Dump {
   const dump: unknown = JSON.parse(text);
-  if (!isDump(dump)) throw new TypeError("This is not a dump of a rank, or of another version");
+  if (!isDump(dump)) throw new TypeError("This is not a dump of a rank, or one of another version");
   return dump;
 }
 

@@ -1,23 +1,23 @@
-// The last 1,024 messages that this rank has sent to, or received from, the others of a group: always on, as call_recorder.ts
-// is for collectives. Message s from rank a to rank b is the s-th `send` of a to b, and the s-th `receive` of b from a.
+// Records the last 1,024 point-to-point messages of a group on this rank; always on, as call_recorder.ts for collectives.
+// Message s from rank a to rank b is the s-th `send` of a to b, and the s-th `receive` of b from a.
 
 import { type CallState, recordedTime } from "./call_state.ts";
 
-/** One message, as it is dumped. Times are milliseconds since 1970, 0 if that has not happened. */
+/** One message in a dump. Times are milliseconds since 1970, 0 if that has not happened. */
 export interface MessageRecord {
-  /** What this rank did. */
+  /** The call on this rank. */
   readonly op: "send" | "receive";
-  /** Global rank of the other one. */
+  /** Global rank of the peer. */
   readonly peer: number;
-  /** Position of the message among those from the one rank to the other, from 0. */
+  /** Position among the messages from the sender to the receiver, from 0. */
   readonly sequence: number;
-  /** Collectives of the group that were called before. */
+  /** Number of collectives of the group that were called before. */
   readonly place: number;
   /** Element type. */
   readonly dtype: string;
-  /** Elements. */
+  /** Number of elements. */
   readonly count: number;
-  /** How far it has come. */
+  /** Its state. */
   state: CallState;
   /** When the call was made. */
   readonly queuedAt: number;
@@ -31,21 +31,21 @@ export interface MessageRecord {
   readonly bytesExpected: number;
 }
 
-/** What is noted of a message when the call is made. */
+/** The properties of a message that are known when the call is made. */
 export type RecordedMessage = Pick<
   MessageRecord,
   "op" | "peer" | "sequence" | "place" | "dtype" | "count" | "bytesExpected"
 >;
 
-/** Messages that are kept. */
+/** Number of messages that are kept. */
 export const RECORDED_MESSAGES = 1024;
 
-/** Notes the messages of one group. */
+/** Records the messages of one group. */
 export class MessageRecorder {
   readonly #records: MessageRecord[] = [];
   #numMessages = 0;
 
-  /** A call was made; what becomes of it is noted in what is returned. */
+  /** A call was made; its progress is recorded through the object that is returned. */
   queued(message: RecordedMessage): RunningMessage {
     const record: MessageRecord = {
       ...message,
@@ -59,7 +59,7 @@ export class MessageRecorder {
     return new RunningMessage(record);
   }
 
-  /** What is kept, in the order of the calls. */
+  /** The recorded messages, in the order of the calls. */
   records(): MessageRecord[] {
     const oldest = this.#numMessages % RECORDED_MESSAGES;
     const records = this.#numMessages <= RECORDED_MESSAGES
@@ -69,11 +69,11 @@ export class MessageRecorder {
   }
 }
 
-/** A message whose record is kept up to date. */
+/** Updates the record of one message. */
 export class RunningMessage {
   readonly #record: MessageRecord;
 
-  /** Made by `MessageRecorder.queued`. */
+  /** For `MessageRecorder.queued`. */
   constructor(record: MessageRecord) {
     this.#record = record;
   }
@@ -83,13 +83,13 @@ export class RunningMessage {
     return this.#record.bytesDone;
   }
 
-  /** Its turn has come. */
+  /** It begins. */
   began(): void {
     this.#record.state = "running";
     this.#record.beganAt = recordedTime();
   }
 
-  /** So many more bytes of its payload have been sent or received. */
+  /** `bytes` more of its payload have been sent or received. */
   moved(bytes: number): void {
     this.#record.bytesDone += bytes;
   }

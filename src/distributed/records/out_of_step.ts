@@ -1,16 +1,16 @@
-// Which rank is first out of step, from what all ranks have left behind.
+// Finds the first rank that is out of step, from the dumps of all ranks.
 //
-// In every group, call s must be the same on all ranks. The first s of a group where it is not tells who went outlier:
-//   a rank's call s is another than that of most     -> that rank; if its calls go on as the others' do one later (earlier),
-//                                                       it has left call s out (put one in)
-//   a rank has not made call s, others have          -> that rank, or, if it has left nothing behind, it has died
-//   all have made it, and it has not ended           -> the rank that has moved the smallest part of its bytes
-// Of several groups, the one whose call was made first counts: what follows elsewhere follows from it.
+// In every group, call s must be the same on all ranks. The first s of a group where it is not identifies the rank:
+//   a rank's call s differs from that of most ranks  -> that rank; if its calls continue as the others' do one later
+//                                                       (earlier), it has skipped call s (made an extra call)
+//   a rank has not made call s, others have          -> that rank, or a rank without a dump, which has died
+//   all have made call s, and it has not ended       -> the rank that has moved the smallest part of its bytes
+// Of several groups, the one whose call was made first counts, as the others may be its consequences.
 
 import type { Dump } from "./dump.ts";
 import type { CallRecord } from "./call_recorder.ts";
 
-/** Who is out of step in a group, where, and how. */
+/** Ranks that are out of step in a group, where, and why. */
 export interface OutOfStep {
   /** Global ranks. */
   readonly ranks: readonly number[];
@@ -19,13 +19,13 @@ export interface OutOfStep {
   readonly sequence: number;
   /** What is out of step, such as `call 5`. */
   readonly what: string;
-  /** What is wrong, as a sentence. */
+  /** The reason, as a sentence. */
   readonly reason: string;
   /** When the first rank made that call, in milliseconds since 1970. */
   readonly at: number;
 }
 
-/** Every group's first disagreement, the earliest first; none if all ranks are in step. */
+/** The first difference of every group, the earliest first; empty if all ranks are in step. */
 export function findOutOfStep(dumps: readonly Dump[]): OutOfStep[] {
   const groups = new Map<string, Member[]>();
   const ranksOf = new Map<string, readonly number[]>();
@@ -89,7 +89,7 @@ function differing(sequence: number, members: readonly Member[]): Found {
   };
 }
 
-/** Whether the rank's calls go on as those of the others, but shifted by one. */
+/** Whether the rank's calls continue as those of the others, shifted by one. */
 function hint(
   sequence: number,
   { outlier, usual }: { readonly outlier: Member; readonly usual: Member },
@@ -98,8 +98,8 @@ function hint(
     const next = b.calls.get(sequence + 1);
     return next !== undefined && describe(a.calls.get(sequence)) === describe(next);
   };
-  if (goesOnAs(outlier, usual)) return " (it has left one call out, it seems)";
-  if (goesOnAs(usual, outlier)) return " (it has put one call in, it seems)";
+  if (goesOnAs(outlier, usual)) return " (it seems to have skipped one call)";
+  if (goesOnAs(usual, outlier)) return " (it seems to have made one extra call)";
   return "";
 }
 

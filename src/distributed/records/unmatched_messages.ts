@@ -1,15 +1,15 @@
-// Which message has no other half, from what all ranks have left behind.
+// Finds messages whose send and receive do not match, from the dumps of all ranks.
 //
-// Message s from rank a to rank b is a `send` on a and a `receive` on b. Of every two ranks the first s tells:
-//   both halves are there, with another type or count   -> the two ranks do not mean the same message
-//   only one half is there, and it has not ended         -> the rank of the other half never made the call
-// A short message that was sent and is never received has ended well on its sender, so it says nothing.
+// Message s from rank a to rank b is a `send` on a and a `receive` on b. For every pair of ranks, the first s counts where
+//   both were called, with different types or counts    -> the calls of the two ranks do not match
+//   only one was called, and it has not ended            -> the other rank never made its call
+// A short message that was sent but never received has finished on its sender, so it cannot be found.
 
 import type { Dump } from "./dump.ts";
 import type { MessageRecord } from "./message_recorder.ts";
 import type { OutOfStep } from "./out_of_step.ts";
 
-/** Every first message between two ranks that is out of step, the earliest first. */
+/** The first mismatch between every two ranks, the earliest first. */
 export function findUnmatchedMessages(dumps: readonly Dump[]): OutOfStep[] {
   const groups = new Map<string, readonly number[]>();
   const halves = new Map<string, Halves>();
@@ -31,7 +31,7 @@ export function findUnmatchedMessages(dumps: readonly Dump[]): OutOfStep[] {
     const found = firstOfPair.has(pair)
       ? undefined
       : findMismatch(each, groups.get(each.group) ?? []);
-    // Of a rank that has left nothing behind, nothing is known to be missing.
+    // Nothing is known of the calls of a rank without a dump.
     if (found !== undefined && (found.ranks.length > 1 || left.has(found.ranks[0]))) {
       firstOfPair.set(pair, found);
     }
@@ -39,7 +39,7 @@ export function findUnmatchedMessages(dumps: readonly Dump[]): OutOfStep[] {
   return [...firstOfPair.values()].sort((a, b) => a.at - b.at);
 }
 
-/** What is known of one message. */
+/** The records of one message. */
 interface Halves {
   readonly group: string;
   readonly from: number;

@@ -24,7 +24,7 @@ export type JobKey = CryptoKey;
 
 /** The other end does not hold this job's secret, or does not use this protocol. */
 export class AuthenticationError extends Error {
-  override readonly name = "ProofError";
+  override readonly name = "AuthenticationError";
 }
 
 /** The other end is authenticated and refuses this rank. */

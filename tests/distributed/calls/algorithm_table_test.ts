@@ -1,11 +1,11 @@
-// Tables of algorithms: what is written is what is chosen, and what is no table is refused with the reason.
+// Tables of algorithms: their choices, and errors for texts that are not tables.
 
 import { equal, throws } from "node:assert/strict";
 import { AlgorithmTable, parseAlgorithms } from "../../../src/distributed/calls/algorithm_table.ts";
 import { optionsFromEnv } from "../../../src/distributed/launch.ts";
 import { inProcessRanks } from "../../support/distributed/in_process_ranks.ts";
 
-Deno.test("a table chooses by bytes, both ends of a range included", () => {
+Deno.test("a table chooses by bytes, with both ends of a range included", () => {
   const table = new AlgorithmTable(
     "allReduce",
     "one-shot:0-8192;two-shot:8193-4194304;ring:4194305-max",
@@ -14,7 +14,7 @@ Deno.test("a table chooses by bytes, both ends of a range included", () => {
   equal(chosen.join(), "one-shot,one-shot,two-shot,two-shot,ring,ring");
 });
 
-Deno.test("a table chooses by the number of ranks first, and an algorithm alone is for all bytes", () => {
+Deno.test("a table chooses by the number of ranks first, and a name without a range is for all bytes", () => {
   const table = new AlgorithmTable(
     "allReduce",
     "2=one-shot|3-16=two-shot:0-99;ring:100-max|17-max=ring",
@@ -24,7 +24,7 @@ Deno.test("a table chooses by the number of ranks first, and an algorithm alone 
   equal(chosen.join(), "one-shot,two-shot,ring,ring");
 });
 
-Deno.test("the defaults have an answer for every number of ranks and bytes", () => {
+Deno.test("the defaults choose an algorithm for every number of ranks and bytes", () => {
   const tables = parseAlgorithms();
   for (const size of [2, 3, 4, 16, 17, 1000]) {
     for (const bytes of [0, 1, 1 << 20, 2 ** 40]) {
@@ -33,17 +33,20 @@ Deno.test("the defaults have an answer for every number of ranks and bytes", () 
   }
 });
 
-Deno.test("what is no table is refused, with what is wrong", () => {
+Deno.test("a text that is not a table is refused with the reason", () => {
   const refused: readonly (readonly [string, RegExp])[] = [
-    ["tree", /"tree" in "tree" is no algorithm of allReduce: it has ring, one-shot, two-shot/],
-    ["ring:0-many", /"0-many" in .* is no range: write it like 0-8192 or 8193-max/],
-    ["ring:1-max", /say nothing of 0 bytes/],
-    ["ring:0-10", /say nothing of 11 bytes/],
-    ["ring:0-10;two-shot:12-max", /say nothing of 11 bytes/],
-    ["ring:0-10;two-shot:10-max", /say nothing of 10 bytes, or twice/],
-    ["3-max=ring", /say nothing of 2 ranks/],
-    ["2=ring|4-max=ring", /say nothing of 3 ranks/],
-    ["", /"" in "" is no algorithm/],
+    [
+      "tree",
+      /"tree" in "tree" is not an algorithm of allReduce, which has ring, one-shot, two-shot/,
+    ],
+    ["ring:0-many", /"0-many" in .* is not a range: write it like 0-8192 or 8193-max/],
+    ["ring:1-max", /do not cover 0 bytes/],
+    ["ring:0-10", /do not cover 11 bytes/],
+    ["ring:0-10;two-shot:12-max", /do not cover 11 bytes/],
+    ["ring:0-10;two-shot:10-max", /do not cover 10 bytes, or cover them twice/],
+    ["3-max=ring", /do not cover 2 ranks/],
+    ["2=ring|4-max=ring", /do not cover 3 ranks/],
+    ["", /"" in "" is not an algorithm/],
   ];
   for (const [text, message] of refused) {
     throws(() => parseAlgorithms({ allReduce: text }), message);
@@ -64,7 +67,7 @@ Deno.test("the environment's tables become the world's options", () => {
   equal(JSON.stringify(algorithms), '{"allReduce":"ring","broadcast":"chain"}');
 });
 
-Deno.test("an algorithm that is chosen is the one that runs", async () => {
+Deno.test("the chosen algorithm is the one that runs", async () => {
   const bytes = async (allReduce: string) => {
     const counters = await inProcessRanks(4, async ({ group }) => {
       await group.allReduce(new Float32Array(1000));

@@ -1,5 +1,5 @@
-// The engine in WebAssembly, simulated: n engines in one place, joined by queues, with a seeded order of delivery and
-// reads as short as one byte. The same vectors as in rust_collectives/tests, through the module that ships.
+// The engine in WebAssembly, simulated: n engines in one process, connected by queues, with a seeded order of delivery and
+// reads as short as one byte. The same cases as in rust_collectives/tests, through the module that ships.
 
 import { equal, ok } from "node:assert/strict";
 import fc from "fast-check";
@@ -31,7 +31,7 @@ Deno.test("allReduce sums on every rank, for any size, count, algorithm and orde
   }
 });
 
-Deno.test("reduceScatter and allGather of uneven parts undo each other up to the sum", () => {
+Deno.test("allGather after reduceScatter of uneven parts gives the sum", () => {
   fc.assert(
     fc.property(
       fc.array(fc.nat({ max: 9 }), { minLength: 2, maxLength: 7 }),
@@ -72,7 +72,7 @@ Deno.test("reduceScatter and allGather of uneven parts undo each other up to the
   );
 });
 
-Deno.test("broadcast brings the root's values to all, by a chain each sent on at most once", () => {
+Deno.test("broadcast copies the root's values to all; in a chain each rank forwards them at most once", () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 2, max: 9 }),
@@ -92,7 +92,7 @@ Deno.test("broadcast brings the root's values to all, by a chain each sent on at
   );
 });
 
-Deno.test("sums longer than a segment are folded segment by segment", () => {
+Deno.test("sums longer than a segment are folded one segment at a time", () => {
   for (const algorithm of ALL_REDUCE) {
     const count = 3 * (segmentBytes(3) / 4 + 5);
     const inputs = [0, 1, 2].map((rank) => ramp(rank, count));
@@ -102,7 +102,7 @@ Deno.test("sums longer than a segment are folded segment by segment", () => {
   }
 });
 
-Deno.test("big, minus big and tiny at every pair of ranks: the same bits everywhere, those of the tree of ranks", () => {
+Deno.test("terms that cancel at every pair of ranks give the same bits everywhere, those of the tree of ranks", () => {
   for (const size of [2, 3, 5, 8]) {
     for (let pair = 0; pair < size * size; pair++) {
       const [big, minusBig] = [pair % size, Math.floor(pair / size)];
@@ -139,7 +139,7 @@ Deno.test("a sum over 2, 4 or 8 ranks of each rank's own sums has the bits of th
   }
 });
 
-Deno.test("inputs made to be summed exactly are, in every element type", () => {
+Deno.test("inputs with exact sums are summed exactly, in every element type", () => {
   // As nccl-tests makes them: integers small enough that no partial sum is rounded.
   const kinds = {
     f32: Float32Array,
@@ -191,7 +191,7 @@ Deno.test("16-bit floats are summed in f32 and rounded once, to the nearest even
   }
 });
 
-Deno.test("engines come and go without growing the memory", () => {
+Deno.test("engines are created and freed without growing the memory", () => {
   for (let round = 0; round < 600; round++) new Engine(0, 8)[Symbol.dispose]();
   const engines = Array.from({ length: 50 }, () => new Engine(1, 64));
   for (const engine of engines) engine[Symbol.dispose]();

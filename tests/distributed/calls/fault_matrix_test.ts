@@ -1,11 +1,11 @@
-// Every fault at every byte of every link, in every call and algorithm, in virtual time: the right result, or on every
-// rank that is left one and the same error that names the culprit, in time.
+// Every fault at every byte of every connection, in every call and algorithm, in virtual time: the right result, or the same
+// error on every surviving rank, which names the culprit, in time.
 //
 //   close    that connection ends            -> one of its two ends
-//   kill     the process ends                -> it
-//   stop     the process does not run        -> it, after the stall timeout
-//   cut      its cable is pulled             -> it, after the stall timeout; it knows it itself
-//   silence  that connection passes nothing  -> one of its two ends, after the stall timeout
+//   kill     the process ends                -> its rank
+//   stop     the process does not run        -> its rank, after the stall timeout
+//   cut      its cable is pulled             -> its rank, after the stall timeout; also on that rank
+//   silence  the connection delivers nothing -> one of its two ends, after the stall timeout
 //   damage   a byte is changed               -> the sender
 
 import { deepEqual, equal, match, ok } from "node:assert/strict";
@@ -92,7 +92,7 @@ for (const call of CALLS) {
     });
   });
 
-  Deno.test(`${call.name}: a cable pulled after any byte is named by all others, and by its own rank`, async () => {
+  Deno.test(`${call.name}: a rank whose cable is pulled after any byte is named by all others and by itself`, async () => {
     await atEveryByte(call, "cut", (result, { from }) => {
       const error = requireOneError(result, others(result, from), STALL_LIMIT_MS);
       const own = requireOneError(result, [from], STALL_LIMIT_MS);
@@ -100,14 +100,14 @@ for (const call of CALLS) {
       // Of two ranks, neither can know whose cable it is.
       if (result.outcomes.length === 2) return ok(own.rank !== from && error.rank === from);
       deepEqual([error.rank, own.rank], [from, from]);
-      requireStall(own, /: it hears no other rank, so it is the one that is cut off$/);
+      requireStall(own, /: it receives nothing from any other rank, so it is cut off$/);
     });
   });
 
   Deno.test(`${call.name}: a connection that falls silent after any byte is an error that names one of its ends`, async () => {
     await atEveryByte(call, "silence", (result, { from, to }) => {
       const error = requireOneError(result, ranks(result), STALL_LIMIT_MS);
-      // Round a ring all wait for each other, and the lowest stands for all.
+      // Around a ring all wait for each other, and the lowest is named.
       ok([from, to].includes(error.rank) || call.name.endsWith("ring"), error.message);
       requireStall(error, /wait for each other: bytes between two|its bytes do not arrive/);
     });
@@ -117,7 +117,7 @@ for (const call of CALLS) {
     await atEveryByte(call, "damage", (result, { from }) => {
       const error = requireOneError(result, ranks(result), NEWS_LIMIT_MS);
       equal(error.rank, from, error.message);
-      match(error.message, /sent bytes that are no frame/);
+      match(error.message, /sent invalid bytes/);
     });
   });
 }
@@ -186,7 +186,7 @@ function requireOneError(
 function requireStall(error: PeerLostError, why: RegExp): void {
   match(
     error.message,
-    /holds up its peers for 60 s in (\w+) \d+ of group \[[\d, ]+\] after \d+ of \d+ bytes/,
+    /has stalled its peers for 60 s in (\w+) \d+ of group \[[\d, ]+\] after \d+ of \d+ bytes/,
   );
   match(error.message, why);
   const { op, sequence, bytesDone, bytesExpected } = error;

@@ -1,7 +1,7 @@
-// Payloads that do not fit into one write with their header, and so are written from, and read to, where they lie: every
-// collective, every algorithm, several calls in flight and one after the other on the same memory. Writes and reads may
-// be known to have ended long after they have (simulated_wire.ts), so that answers overwrite what was sent.
-// MESHFACTOR_SEEDS=2000 runs as many seeds as that.
+// Payloads that do not fit into one write with their header, and so are written from and read to the values themselves:
+// every collective, every algorithm, several pending calls and calls in sequence on the same memory. The ends of writes and
+// reads may be reported long after they happened (simulated_wire.ts), so that answers overwrite bytes that were sent.
+// MESHFACTOR_SEEDS=2000 runs that many seeds.
 
 import { equal, ok } from "node:assert/strict";
 import { algorithmsOf } from "../../../src/distributed/calls/algorithm_table.ts";
@@ -13,7 +13,7 @@ import { simulateGroup } from "../../support/distributed/simulated_group.ts";
 const NUM_SEEDS = Number(Deno.env.get("MESHFACTOR_SEEDS") ?? 20);
 
 for (const transport of ["tcp", "unix"] as const) {
-  Deno.test(`payloads longer than a write with the header are right over ${transport}, whatever is known late`, async () => {
+  Deno.test(`payloads longer than a write with the header are correct over ${transport}, also if writes end late`, async () => {
     for (let seed = 0; seed < NUM_SEEDS; seed++) {
       const random = randomBelow(seed + 1);
       const pick = <T>(choices: readonly T[]) => choices[random(choices.length)];

@@ -1,5 +1,5 @@
-// Messages over a plain network: what is damaged on its way is never handed out. (Collectives: fault_matrix_test.ts and
-// network_faults_test.ts; the sums themselves: rust_collectives/tests/checksums.rs.)
+// Checksums of messages over a plain network: damaged payload is never returned. (Collectives: fault_matrix_test.ts and
+// network_faults_test.ts; the checksum itself: rust_collectives/tests/checksums.rs.)
 
 import { equal, match, ok } from "node:assert/strict";
 import fc from "fast-check";
@@ -10,7 +10,7 @@ import type { ProcessGroup } from "../../../src/distributed/group.ts";
 import { assertOtherBits, assertSameBits } from "../../support/assert_same_bits.ts";
 import { simulateGroup } from "../../support/distributed/simulated_group.ts";
 
-Deno.test("a message damaged at any byte is an error that names its sender, and never handed out", async () => {
+Deno.test("a message damaged at any byte is an error that names its sender, and is never returned", async () => {
   const transport = "tcp";
   const whole = await simulateGroup({ size: 2, seed: 1, transport }, message);
   equal(whole.bytes[0][1], HEADER_BYTES + 4 * LENGTH + 32);
@@ -26,12 +26,12 @@ Deno.test("a message damaged at any byte is an error that names its sender, and 
       if (outcome.status !== "rejected") throw new Error(`byte ${after}: ${outcome.status}`);
       ok(outcome.reason instanceof PeerLostError, String(outcome.reason));
       equal(outcome.reason.rank, 0);
-      match(outcome.reason.message, /sent bytes that are no frame/);
+      match(outcome.reason.message, /sent invalid bytes/);
     }
   }
 });
 
-Deno.test("sums agree although results overwrite values before their writer learns that they have gone", async () => {
+Deno.test("checksums match although results overwrite values before the end of their write is reported", async () => {
   for (const allReduce of ["one-shot", "two-shot", "ring"] as const) {
     for (let seed = 0; seed < 20; seed++) {
       const size = 2 + seed % 3;
@@ -59,7 +59,7 @@ Deno.test("sums agree although results overwrite values before their writer lear
   }
 });
 
-Deno.test("sums notice every flipped bit and every swap of two different words of 16 bytes", () => {
+Deno.test("checksums detect every flipped bit and every swap of two different words of 16 bytes", () => {
   using engine = new Engine(0, 2);
   const sums = (bytes: Uint8Array) => {
     engine.sumSent(1, bytes);

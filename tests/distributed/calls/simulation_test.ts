@@ -7,7 +7,7 @@ import { simulateGroup } from "../../support/distributed/simulated_group.ts";
 
 const ALL_REDUCE = ["one-shot", "two-shot", "ring"] as const;
 
-Deno.test("every collective is right in any order of delivery, a byte at a time", async () => {
+Deno.test("every collective is correct in any order of delivery, a byte at a time", async () => {
   for (let seed = 0; seed < 300; seed++) {
     const size = 2 + seed % 5;
     const algorithms = seed % 2 === 0
@@ -167,14 +167,14 @@ for (const [name, call] of Object.entries(abortable)) {
         if (outcome.status === "rejected") {
           match(
             outcome.reason.message,
-            new RegExp(`Rank 1 was told to abort in ${name} 0 of .*: enough`),
+            new RegExp(`Rank 1 aborted in ${name} 0 of .*: enough`),
           );
         }
       }
     }
   });
 
-  Deno.test(`a signal that has fired before a ${name} sends nothing and spoils nothing`, async () => {
+  Deno.test(`a signal that has fired before a ${name} rejects it, and nothing is sent`, async () => {
     const run = async (group: ProcessGroup, signal: AbortSignal | undefined) => {
       if (signal !== undefined) await rejects(call(group, { signal }), /too late/);
       await sum(group);

@@ -1,4 +1,4 @@
-// Ranks that die, stop, throw, leave or do something else: every other rank ends with an error that names the culprit.
+// Ranks that are killed, stop, throw, leave or make other calls: every other rank gets an error that names the culprit.
 
 import { equal, match, ok, rejects } from "node:assert/strict";
 import { PeerLostError } from "../../../src/distributed/failures/failure.ts";
@@ -8,7 +8,7 @@ import { type RankRun, runRanks } from "../../support/distributed/run_ranks.ts";
 
 const STEPS = new URL("../programs/steps.ts", import.meta.url);
 
-Deno.test("a rank killed in mid-step is named by all others within 5 s, sharing a group or not", async () => {
+Deno.test("a rank killed during a step is named by all others within 5 s, whether they share a group or not", async () => {
   let killedAt = 0;
   const runs = await runRanks({
     ranks: 4,
@@ -56,7 +56,7 @@ Deno.test("a rank that throws is named by all others", async () => {
   for (const rank of [0, 1, 2]) requireNamed(runs[rank], 3, /Rank 3 is lost/);
 });
 
-Deno.test("a rank that leaves while others go on is named by them, and ends well itself", async () => {
+Deno.test("a rank that leaves while others continue is named by them, and exits without an error itself", async () => {
   const runs = await runRanks({ ranks: 2, script: STEPS, args: ["--leave", "0"] });
   equal(runs[0].code, 0);
   requireNamed(runs[1], 0, /Rank 0 has closed its world in allReduce 20 of group \[0, 1\]/);
@@ -88,7 +88,7 @@ Deno.test("pending and later calls of all groups reject with the same error", as
   });
 });
 
-Deno.test("ranks that make different calls are told the difference, on both sides", async () => {
+Deno.test("ranks that make different calls get an error with the difference, on both sides", async () => {
   const values = new Float32Array(8);
   const cases: [string, (world: World) => Promise<unknown>, RegExp][] = [
     [
@@ -127,7 +127,7 @@ Deno.test("ranks that make different calls are told the difference, on both side
   }
 });
 
-Deno.test("a rank that makes no call is named, not the neighbour that waits for it too", async () => {
+Deno.test("a rank that makes no call is named, not a neighbour that also waits for it", async () => {
   await inProcessRanks(4, async (world) => {
     if (world.rank === 2) {
       await new Promise<void>((resolve) => {
@@ -138,12 +138,12 @@ Deno.test("a rank that makes no call is named, not the neighbour that waits for 
     }
     await rejects(world.group.allReduce(new Float32Array(5)), {
       rank: 2,
-      message: /Rank 2 holds up its peers for 1 s.*it has not made that call/,
+      message: /Rank 2 has stalled its peers for 1 s.*it has not made that call/,
     });
   }, { stallTimeoutMs: 1000 });
 });
 
-Deno.test("ranks that use two groups in different orders are told that they wait for each other", async () => {
+Deno.test("ranks that use two groups in different orders get an error that they wait for each other", async () => {
   await inProcessRanks(2, async (world) => {
     const [a, b] = [await world.createGroup([0, 1]), await world.createGroup([0, 1])];
     const [first, second] = world.rank === 0 ? [a, b] : [b, a];
@@ -157,7 +157,7 @@ Deno.test("ranks that use two groups in different orders are told that they wait
   }, { stallTimeoutMs: 1000 });
 });
 
-Deno.test("a slow rank is waited for as long as it makes its calls in time", async () => {
+Deno.test("a slow rank is no error as long as it makes its calls in time", async () => {
   await inProcessRanks(3, async (world) => {
     for (let step = 0; step < 4; step++) {
       if (world.rank === 0) await new Promise((resolve) => setTimeout(resolve, 500));
@@ -166,7 +166,7 @@ Deno.test("a slow rank is waited for as long as it makes its calls in time", asy
   }, { stallTimeoutMs: 1500 });
 });
 
-Deno.test("a group that one rank does not create fails in time and names that rank", async () => {
+Deno.test("a group that one rank does not create fails in time, with an error that names that rank", async () => {
   await inProcessRanks(3, async (world) => {
     if (world.rank === 1) {
       while (!world.ended) await new Promise((resolve) => setTimeout(resolve, 20));

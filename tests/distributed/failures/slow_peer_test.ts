@@ -1,5 +1,5 @@
-// Progress counts, not speed: whoever sends a byte now and then is waited for, however long it takes; whoever stops is
-// named, after the stall timeout. In virtual time.
+// Stalls are about progress, not speed: a rank that sends a byte now and then is no error, however long it takes; a rank that
+// stops is named after the stall timeout. In virtual time.
 
 import { equal, match, ok } from "node:assert/strict";
 import { PeerLostError } from "../../../src/distributed/failures/failure.ts";
@@ -65,13 +65,13 @@ for (const allReduce of ALL_REDUCE) {
       match(`${op} ${sequence}`, /^(allReduce 0|barrier 1)$/);
       const done = `after ${bytesDone} of ${bytesExpected} bytes`;
       const where = `${op} ${sequence} of group [0, 1, 2] ${done}`;
-      equal(message, `Rank 0 holds up its peers for 60 s in ${where}: it does not answer`);
+      equal(message, `Rank 0 has stalled its peers for 60 s in ${where}: it does not answer`);
       ok(outcome.at >= begin && outcome.at <= begin + 2 * STALL_TIMEOUT_MS, `${outcome.at}`);
     }
   });
 }
 
-Deno.test("idle for hours is no error, whatever the stall timeout", async () => {
+Deno.test("hours without calls are no error, for any stall timeout", async () => {
   const { outcomes } = await simulateGroup(
     { size: 3, seed: 7, limitMs: 4 * HOUR_MS },
     async (group, { clock }) => {

@@ -1,4 +1,4 @@
-// Who holds everybody up: what a rank says of itself, and where following it ends.
+// Stall detection: the reply of a rank about its progress, and the search for the culprit.
 
 import { deepEqual, equal } from "node:assert/strict";
 import {
@@ -9,7 +9,7 @@ import {
 
 const CALL = { group: "a", sequence: 5 };
 
-Deno.test("a rank says what it waits for, in that group or in the one it is stuck in", () => {
+Deno.test("a rank replies which rank it waits for, in that group or in the one where it is stuck", () => {
   const clock = { now: 1000, recentMs: 100 };
   const say = (...progress: GroupProgress[]) => progressReply(CALL, progress, clock);
   const nowhere = { waitingFor: -1, ...CALL };
@@ -51,7 +51,7 @@ Deno.test("a rank says what it waits for, in that group or in the one it is stuc
   });
 });
 
-Deno.test("following the waiting ends at the rank that is silent, absent, or asked twice", async () => {
+Deno.test("the search ends at the rank that is silent, absent, or reached twice", async () => {
   const waiting = (waitingFor: number) => ({ state: "waiting" as const, waitingFor, ...CALL });
   const find = (answers: Record<number, Awaited<ReturnType<typeof progressReply>> | undefined>) =>
     findCulprit(1, CALL, { self: 0, ask: (rank) => Promise.resolve(answers[rank]) });

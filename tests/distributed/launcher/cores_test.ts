@@ -1,10 +1,10 @@
-// Ranks that are kept on cores of their own.
+// Binding ranks to cores of their own.
 
 import { deepEqual, equal } from "node:assert/strict";
 import { parseCores, pinned, shareOf } from "../../../src/distributed/launcher/cores.ts";
 import { startRanks } from "../../../src/distributed/launcher/local_ranks.ts";
 
-Deno.test("every rank has a share of the cores, side by side; ranks share cores only if there are more of them", () => {
+Deno.test("every rank has a contiguous share of the cores; ranks share cores only if there are more ranks than cores", () => {
   const shares = (cores: readonly number[], ranks: number) =>
     Array.from({ length: ranks }, (_, rank) => shareOf(cores, { rank, ranks }));
   deepEqual(shares([0, 1, 2, 3, 4, 5, 6, 7], 2), [[0, 1, 2, 3], [4, 5, 6, 7]]);
@@ -19,7 +19,7 @@ Deno.test("every rank has a share of the cores, side by side; ranks share cores 
   }
 });
 
-Deno.test("lists of cores are read as Linux writes them", () => {
+Deno.test("lists of cores are parsed as Linux writes them", () => {
   deepEqual(parseCores("0-3,8\n"), [0, 1, 2, 3, 8]);
   deepEqual(parseCores("5"), [5]);
 });

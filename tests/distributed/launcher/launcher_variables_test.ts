@@ -1,4 +1,4 @@
-// Whatever launcher has started a process, it knows which rank it is; the nearest launcher counts.
+// A process finds its rank in the variables of the launcher that started it; the innermost launcher counts.
 
 import { deepEqual, equal, match, throws } from "node:assert/strict";
 import { launcherVariables } from "../../../src/distributed/launcher/launcher_variables.ts";
@@ -28,7 +28,7 @@ Deno.test("each launcher's variables give rank, number of ranks and local rank",
   deepEqual(numbers({ PMI_RANK: "3", PMI_SIZE: "6" }), [3, 6, 3]);
 });
 
-Deno.test("where several launchers have set variables, the one inside of the others counts", () => {
+Deno.test("if several launchers have set variables, the innermost one counts", () => {
   const all = { ...SLURM, ...MPICH, ...OPEN_MPI, JOB_COMPLETION_INDEX: "0" };
   deepEqual(numbers({ ...all, ...OURS }), [1, 8, 0]);
   deepEqual(numbers(all), [2, 7, 1]);
@@ -36,7 +36,7 @@ Deno.test("where several launchers have set variables, the one inside of the oth
   deepEqual(numbers({ ...SLURM, JOB_COMPLETION_INDEX: "0" }), [4, 5, 3]);
 });
 
-Deno.test("variables that are set in part only are an error that names those that are missing", () => {
+Deno.test("if only some variables are set, the error names the missing ones", () => {
   throws(() => numbers({ RANK: "0", ...OPEN_MPI }), /needs RANK, WORLD_SIZE.*; WORLD_SIZE is not/);
   throws(() => numbers({ OMPI_COMM_WORLD_RANK: "0" }), /OMPI_COMM_WORLD_SIZE is not set/);
   throws(() => numbers({ JOB_COMPLETION_INDEX: "0" }), /WORLD_SIZE is not set/);
@@ -48,7 +48,7 @@ Deno.test("variables that are set in part only are an error that names those tha
   deepEqual(numbers({ ...OPEN_MPI, WORLD_SIZE: "7" }), [2, 7, 1]);
 });
 
-Deno.test("an allocation of Slurm, or a shell in it, numbers no ranks, and srun is asked for", () => {
+Deno.test("an allocation of Slurm, or a shell in it, numbers no ranks, and the error suggests srun", () => {
   const { SLURM_STEP_ID: _, ...allocation } = SLURM;
   for (const set of [allocation, { ...SLURM, SLURM_JOB_NAME: "bash" }]) {
     throws(() => numbers(set), /needs RANK, .*: start the program with srun/);
@@ -56,7 +56,7 @@ Deno.test("an allocation of Slurm, or a shell in it, numbers no ranks, and srun 
   throws(() => numbers({}), /: start the program with src\/cli\/launch\.ts/);
 });
 
-Deno.test("ranks that another launcher has started find each other, and rank 0 says who numbers them", async () => {
+Deno.test("ranks of another launcher find each other, and rank 0 reports which launcher numbers them", async () => {
   const master = { MASTER_ADDR: "127.0.0.1", MASTER_PORT: `${freePort()}` };
   const ranks = await Promise.all(["0", "1"].map((rank) =>
     new Deno.Command(Deno.execPath(), {
@@ -66,7 +66,7 @@ Deno.test("ranks that another launcher has started find each other, and rank 0 s
   ));
   const said = ranks.map(({ stderr }) => new TextDecoder().decode(stderr));
   deepEqual(ranks.map(({ code }) => code), [0, 0], said.join());
-  match(said[0], /Open MPI numbers the 2 ranks \(OMPI_COMM_WORLD_RANK\)/);
+  match(said[0], /Using the ranks of Open MPI \(OMPI_COMM_WORLD_RANK\), 2 in all/);
   equal(said[1].includes("Open MPI"), false);
 });
 

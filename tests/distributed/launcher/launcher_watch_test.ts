@@ -1,4 +1,4 @@
-// When a rank takes its launcher for gone: by its parent, or, with a command between them, by the launcher's process id.
+// A rank detects that its launcher is gone by its parent or, with a command between them, by the launcher's process id.
 
 import { deepEqual } from "node:assert/strict";
 import type { Clock } from "../../../src/distributed/wire/clock.ts";
@@ -7,7 +7,7 @@ import { watchLauncher } from "../../../src/distributed/launcher/launcher_watch.
 const LAUNCHER = 100;
 const OTHER = 1;
 
-Deno.test("a launcher that was the parent is gone when another is, even if its id is used again", () => {
+Deno.test("a launcher that was the parent is gone when the parent changes, even if its id is used again", () => {
   const seen = watch([
     { parent: LAUNCHER, isLeft: true },
     { parent: LAUNCHER, isLeft: false },
@@ -17,7 +17,7 @@ Deno.test("a launcher that was the parent is gone when another is, even if its i
   deepEqual(seen, [false, false, true], "it is told once, and watched no longer");
 });
 
-Deno.test("a launcher that was not the parent is gone when its id is", () => {
+Deno.test("a launcher that was not the parent is gone when no process has its id", () => {
   const seen = watch([
     { parent: OTHER, isLeft: true },
     { parent: OTHER, isLeft: true },

@@ -1,4 +1,4 @@
-// How ranks find each other, and what wrong secrets, strays, doubles and absent ranks do: a clear error, or nothing.
+// Rendezvous: wrong secrets, foreign connections, duplicate and missing ranks give a clear error or are ignored.
 
 import { equal, match, ok, rejects } from "node:assert/strict";
 import { World } from "../../../src/distributed/world.ts";
@@ -7,7 +7,7 @@ import { freePort } from "../../../src/distributed/launcher/free_port.ts";
 
 type Job = Omit<WorldOptions, "rank">;
 
-Deno.test("ranks may come in any order, rank 0 last", async () => {
+Deno.test("ranks may start in any order, with rank 0 last", async () => {
   const job = newJob(3);
   const others = [World.join({ ...job, rank: 2 }), World.join({ ...job, rank: 1 })];
   await sleep(100);
@@ -16,7 +16,7 @@ Deno.test("ranks may come in any order, rank 0 last", async () => {
   await closeAll(worlds);
 });
 
-Deno.test("a wrong secret is told to the rank that has it, and rank 0 names it as missing", async () => {
+Deno.test("a rank with a wrong secret gets an error, and rank 0 names it as missing", async () => {
   const job = { ...newJob(2), secret: "right", timeoutMs: 1500 };
   await Promise.all([
     rejects(World.join({ ...job, rank: 0 }), /Rank 1 of 2 did not join .* within 1500 ms/),
@@ -57,7 +57,7 @@ Deno.test("a port scan, garbage and silent connections are dropped, before and d
   }
 });
 
-Deno.test("a flood of silent connections does not keep ranks out", async () => {
+Deno.test("a flood of silent connections does not prevent ranks from joining", async () => {
   const job = newJob(2);
   const rank0 = World.join({ ...job, rank: 0 });
   await sleep(200);
@@ -70,7 +70,7 @@ Deno.test("a flood of silent connections does not keep ranks out", async () => {
   for (const conn of flood) conn.close();
 });
 
-Deno.test("strangers that are silent, or say a byte at a time, do not hold up the start", async () => {
+Deno.test("foreign connections that are silent, or send a byte at a time, do not delay the start", async () => {
   const job = newJob(4);
   const rank0 = World.join({ ...job, rank: 0 });
   await sleep(200);
@@ -92,7 +92,7 @@ Deno.test("strangers that are silent, or say a byte at a time, do not hold up th
   for (const conn of strangers) conn.close();
 });
 
-Deno.test("ranks that never come are named, on every rank, within the timeout", async () => {
+Deno.test("ranks that never join are named, on every rank, within the timeout", async () => {
   const job = { ...newJob(4), timeoutMs: 1500 };
   const began = performance.now();
   const expected = /Ranks 1, 3 of 4 did not join at .* within 1500 ms/;
@@ -103,7 +103,7 @@ Deno.test("ranks that never come are named, on every rank, within the timeout", 
   ok(performance.now() - began < 5000);
 });
 
-Deno.test("without rank 0 the others say where they looked for it", async () => {
+Deno.test("without rank 0 the others report the address that they dialed", async () => {
   const job = { ...newJob(2), timeoutMs: 300 };
   await rejects(
     World.join({ ...job, rank: 1 }),
@@ -111,7 +111,7 @@ Deno.test("without rank 0 the others say where they looked for it", async () => 
   );
 });
 
-Deno.test("something else on the port is told from a rank", async () => {
+Deno.test("a server of another kind on the port is an error", async () => {
   const job = { ...newJob(2), timeoutMs: 2000 };
   const listener = Deno.listen({ hostname: job.host, port: job.port });
   const serve = (async () => {
@@ -119,12 +119,12 @@ Deno.test("something else on the port is told from a rank", async () => {
     await conn.write(new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n".padEnd(200)));
     return conn;
   })();
-  await rejects(World.join({ ...job, rank: 1 }), /What answers is not a rank of Meshfactor/);
+  await rejects(World.join({ ...job, rank: 1 }), /The other end is not a rank of Meshfactor/);
   (await serve).close();
   listener.close();
 });
 
-Deno.test("a second job on the same port is told that it is taken, and the first goes on", async () => {
+Deno.test("a second job on the same port gets an error that it is in use, and the first continues", async () => {
   const job = newJob(2);
   const worlds = await Promise.all([0, 1].map((rank) => World.join({ ...job, rank })));
   const second = { ...job, secret: "of another job" };
@@ -137,7 +137,7 @@ Deno.test("a second job on the same port is told that it is taken, and the first
   await closeAll(worlds);
 });
 
-Deno.test("a rank given twice is refused, before and during the job, and the job goes on", async () => {
+Deno.test("a duplicate rank is refused, before and during the job, and the job continues", async () => {
   const job = newJob(3);
   const first = [World.join({ ...job, rank: 0 }), World.join({ ...job, rank: 1 })];
   await sleep(100);
@@ -149,7 +149,7 @@ Deno.test("a rank given twice is refused, before and during the job, and the job
   await closeAll(worlds);
 });
 
-Deno.test("two processes that come as the same rank at the same time: one is refused", async () => {
+Deno.test("of two processes that join as the same rank at the same time, one is refused", async () => {
   const job = newJob(3);
   const rank0 = World.join({ ...job, rank: 0 });
   const both = Promise.allSettled([
@@ -168,7 +168,7 @@ Deno.test("two processes that come as the same rank at the same time: one is ref
   await closeAll(worlds);
 });
 
-Deno.test("a rank that gives up before all have come frees its place", async () => {
+Deno.test("a rank that leaves before all have joined can be replaced", async () => {
   const job = newJob(3);
   const rank0 = World.join({ ...job, rank: 0 });
   await rejects(World.join({ ...job, rank: 1, timeoutMs: 1000 }), /Rank 2 of 3 did not join/);
@@ -182,12 +182,12 @@ Deno.test("a rank that gives up before all have come frees its place", async () 
   await closeAll(worlds);
 });
 
-Deno.test("ranks that disagree on the number of ranks, or are out of range, are refused", async () => {
+Deno.test("ranks with another number of ranks, or out of range, are refused", async () => {
   const job = newJob(2);
   const rank0 = World.join({ ...job, rank: 0 });
   await rejects(
     World.join({ ...job, worldSize: 3, rank: 2 }),
-    /Rank 2 says WORLD_SIZE=3, rank 0 says 2/,
+    /Rank 2 has WORLD_SIZE=3, rank 0 has 2/,
   );
   await rejects(World.join({ ...job, rank: 2 }), /Rank 2 is out of range: ranks are 0 to 1/);
   await rejects(World.join({ ...job, rank: -1 }), RangeError);
@@ -206,7 +206,7 @@ Deno.test("a job that other hosts reach needs a secret", async () => {
   );
 });
 
-Deno.test("ranks meet on an address of the network, and one that is not of this machine is refused", async () => {
+Deno.test("ranks join on a network address, and an address of another machine is refused", async () => {
   const own = Deno.networkInterfaces().find(({ family, address }) =>
     family === "IPv4" && !address.startsWith("127.")
   );

@@ -1,4 +1,4 @@
-// A rank that makes a few calls of different lengths and leaves at once.
+// A rank that makes a few calls of different lengths and exits right after.
 
 import { launchFromEnv } from "../../../src/distributed/launch.ts";
 

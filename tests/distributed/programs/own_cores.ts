@@ -1,4 +1,4 @@
-// Tells the cores that it may run on.
+// Prints the cores that it may run on.
 
 import { allowedCores } from "../../../src/distributed/launcher/cores.ts";
 

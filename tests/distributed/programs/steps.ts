@@ -1,5 +1,5 @@
-// A rank of a 2 x 2 mesh (or 1 x n) that sums along both axes for ever, until it is lost or another one is. Prints
-// `step n` every few steps, and at the end one line of JSON that says what it was told.
+// A rank of a 2 x 2 mesh (or 1 x n) that sums along both axes until it or another rank is lost. Prints `step n` every few
+// steps, and at the end one line of JSON with the error.
 //
 //   steps.ts --stall-timeout-ms N [--throw RANK | --leave RANK]
 

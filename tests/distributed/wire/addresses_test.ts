@@ -1,4 +1,4 @@
-// Where ranks listen and how they find each other's way: Unix sockets, port ranges, interfaces, advertised addresses.
+// The addresses that ranks listen on and connect to: Unix sockets, port ranges, interfaces, advertised addresses.
 
 import { deepEqual, equal, match, rejects, throws } from "node:assert/strict";
 import { addressOfInterface } from "../../../src/distributed/membership/world_options.ts";
@@ -10,7 +10,7 @@ import { freePort } from "../../../src/distributed/launcher/free_port.ts";
 const IS_LINUX = Deno.build.os === "linux";
 
 Deno.test({
-  name: "ranks of one host take Unix sockets by themselves, and TCP when they are told to",
+  name: "ranks of one host use Unix sockets by default, and TCP if it is chosen",
   ignore: !IS_LINUX,
   async fn() {
     // Rank 2 reaches rank 1 by the address that rank 1 advertises, where nobody listens, or by its Unix socket.
@@ -32,13 +32,15 @@ Deno.test({
     equal(rank1.status, "rejected");
     match(
       rank2.status === "rejected" ? rank2.reason.message : "",
-      new RegExp(`Rank 2 could not meet rank 1: Cannot connect to 127.0.0.1:${dead}: .*refused`),
+      new RegExp(
+        `Rank 2 could not connect to rank 1: Cannot connect to 127.0.0.1:${dead}: .*refused`,
+      ),
     );
   },
 });
 
 Deno.test({
-  name: "a Unix socket that this host does not have is passed over for TCP",
+  name: "TCP is used if this host does not have the Unix socket",
   ignore: !IS_LINUX,
   async fn() {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -55,7 +57,7 @@ Deno.test({
   },
 });
 
-Deno.test("ranks take ports of the range only, and say which are in use when there are too few", async () => {
+Deno.test("ranks listen on ports of the range only, and an error names the range if all are in use", async () => {
   const first = twoFreePorts();
   const ports = `${first}-${first + 1}`;
   const job = { worldSize: 3, host: "127.0.0.1", port: freePort(), sameHost: "tcp" } as const;
@@ -72,7 +74,7 @@ Deno.test("ranks take ports of the range only, and say which are in use when the
   await Promise.all(worlds.map((world) => world.close()));
 });
 
-Deno.test("a rank that comes first leaves rank 0's port to it, though it is in the range", async () => {
+Deno.test("a rank that starts first leaves rank 0's port free, although it is in the range", async () => {
   const first = twoFreePorts();
   // Rank 1 tries the second port of the range first.
   const [ports, port] = [`${first}-${first + 1}`, first + 1];
@@ -84,7 +86,7 @@ Deno.test("a rank that comes first leaves rank 0's port to it, though it is in t
   await Promise.all(worlds.map((world) => world.close()));
 });
 
-Deno.test("a rank listens on the address that was asked for and on no other", async () => {
+Deno.test("a rank listens on the given address and on no other", async () => {
   const listener = await listenTcp({
     rank: 1,
     hostname: "127.0.0.1",
@@ -97,7 +99,7 @@ Deno.test("a rank listens on the address that was asked for and on no other", as
   listener.close();
 });
 
-Deno.test("ports are read as one or as a range from 1 to 65535", () => {
+Deno.test("ports are parsed as one or as a range from 1 to 65535", () => {
   deepEqual(parsePorts("29500-29599"), { first: 29500, last: 29599 });
   deepEqual(parsePorts("29500"), { first: 29500, last: 29500 });
   for (const wrong of ["", "0", "29599-29500", "1-65536", "a-b", "1-", "-1"]) {
@@ -105,7 +107,7 @@ Deno.test("ports are read as one or as a range from 1 to 65535", () => {
   }
 });
 
-Deno.test("an interface gives its IPv4 address, and one that does not exist is told with those that do", () => {
+Deno.test("an interface gives its IPv4 address, and the error for an unknown one lists those that exist", () => {
   const addresses = [
     { name: "lo", family: "IPv4", address: "127.0.0.1" },
     { name: "eth1", family: "IPv6", address: "fe80::1" },
@@ -124,7 +126,7 @@ Deno.test("an interface gives its IPv4 address, and one that does not exist is t
   );
 });
 
-Deno.test("addresses that make no sense are refused before anything listens", async () => {
+Deno.test("invalid addresses are refused before anything listens", async () => {
   const job = { rank: 1, worldSize: 2, host: "127.0.0.1", port: freePort() };
   await rejects(World.join({ ...job, bind: "127.0.0.1", interface: "lo" }), /not both/);
   await rejects(World.join({ ...job, advertise: "host:port" }), /`address` or `address:port`/);

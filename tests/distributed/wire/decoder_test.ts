@@ -1,5 +1,5 @@
-// What a hostile or broken stream can do to a reader of messages, frames and handshakes: be refused with a typed error.
-// Nothing else is thrown, nothing is accepted, and no memory is taken for a length that was not checked.
+// Hostile and damaged streams of messages, frames and handshakes are refused with a typed error. No other error is thrown,
+// nothing is accepted, and no memory is allocated for a length that was not checked.
 
 import { equal, ok, rejects, throws } from "node:assert/strict";
 import fc from "fast-check";
@@ -73,7 +73,7 @@ const damaged: fc.Arbitrary<(bytes: Uint8Array<ArrayBuffer>) => Uint8Array<Array
   fc.uint8Array({ maxLength: 300 }).map((other) => () => new Uint8Array(other)),
 );
 
-Deno.test("a damaged message is refused with a typed error, and takes no memory that was not checked", async () => {
+Deno.test("a damaged message is refused with a typed error, and no memory is allocated for an unchecked length", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.constantFrom(...CORPUS),
@@ -90,7 +90,7 @@ Deno.test("a damaged message is refused with a typed error, and takes no memory 
   );
 });
 
-Deno.test("a message of the longest length is read, and one byte more is refused before it is", async () => {
+Deno.test("a message of the longest length is read, and a longer one is refused before it is read", async () => {
   const reason = "x".repeat(1000);
   const whole = encodeMessage({ kind: "refused", reason });
   const maxBytes = whole.length - PREFIX_BYTES;
@@ -98,13 +98,13 @@ Deno.test("a message of the longest length is read, and one byte more is refused
   const { connection, largestRead, bytesLeft } = streamOf(whole, PREFIX_BYTES);
   await rejects(
     readMessage(connection, maxBytes - 1),
-    new RegExp(`${maxBytes} bytes came, ${maxBytes - 1} are allowed`),
+    new RegExp(`${maxBytes} bytes, at most ${maxBytes - 1} are allowed`),
   );
   equal(bytesLeft(), maxBytes, "nothing after the prefix was read");
   ok(largestRead() <= READ_AHEAD_BYTES);
 });
 
-Deno.test("a damaged header is refused with a typed error, whatever numbers it gives", () => {
+Deno.test("a damaged header is refused with a typed error, for any numbers in it", () => {
   const header = new Uint8Array(HEADER_BYTES);
   fc.assert(
     fc.property(fc.maxSafeNat(), fc.maxSafeNat(), damaged, (count, payloadBytes, damage) => {
@@ -126,7 +126,7 @@ Deno.test("a damaged header is refused with a typed error, whatever numbers it g
   );
 });
 
-Deno.test("who says anything but a proof is not admitted, and is read no further than a hello", async () => {
+Deno.test("a peer without a valid proof is not authenticated, and no more than a hello is read", async () => {
   const key = await importSecret("right");
   const magic = [...new TextEncoder().encode("MESHFCT1")];
   await fc.assert(

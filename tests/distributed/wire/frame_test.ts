@@ -1,4 +1,4 @@
-// Frames and messages: what is written is read back, and no bytes at all make a decoder do anything but refuse.
+// Frames and messages are decoded as they were encoded, and all other bytes are refused.
 
 import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
 import fc from "fast-check";
@@ -34,7 +34,7 @@ const header: fc.Arbitrary<Header> = fc.record({
   payloadBytes: fc.maxSafeNat(),
 });
 
-Deno.test("a header is read as it was written", () => {
+Deno.test("a header is decoded as it was encoded", () => {
   fc.assert(fc.property(header, (written) => {
     const bytes = new Uint8Array(HEADER_BYTES);
     encodeHeader(written, bytes);
@@ -42,7 +42,7 @@ Deno.test("a header is read as it was written", () => {
   }));
 });
 
-Deno.test("bytes that are no header are refused, whatever they are", () => {
+Deno.test("any bytes that are not a header are refused", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
       throws(() => decodeHeader(bytes), FrameError);
@@ -51,7 +51,7 @@ Deno.test("bytes that are no header are refused, whatever they are", () => {
   );
 });
 
-Deno.test("a header with any byte changed is refused, as damaged if it is like one", () => {
+Deno.test("a header with any byte changed is refused, as damaged if it begins like one", () => {
   fc.assert(
     fc.property(
       header,
@@ -61,14 +61,14 @@ Deno.test("a header with any byte changed is refused, as damaged if it is like o
         const bytes = new Uint8Array(HEADER_BYTES);
         encodeHeader(sent, bytes);
         bytes[position] ^= mask;
-        throws(() => decodeHeader(bytes), position < 5 ? FrameError : /damaged on its way/);
+        throws(() => decodeHeader(bytes), position < 5 ? FrameError : /damaged in transit/);
       },
     ),
     { numRuns: 2000 },
   );
 });
 
-Deno.test("the difference of two calls names each field on each rank", () => {
+Deno.test("the difference of two calls has each differing field on each rank", () => {
   const [sent] = fc.sample(header, { numRuns: 1, seed: 1 });
   equal(difference({ rank: 0, header: sent }, { rank: 1, header: { ...sent } }), undefined);
   match(
@@ -80,7 +80,7 @@ Deno.test("the difference of two calls names each field on each rank", () => {
   );
 });
 
-Deno.test("a message is read as it was written", () => {
+Deno.test("a message is decoded as it was encoded", () => {
   const address = { hostname: "10.0.0.1", port: 1234 };
   const messages: ControlMessage[] = [
     { kind: "hello", purpose: "join", rank: 1, to: 0, worldSize: 2, address, group: "" },
@@ -109,7 +109,7 @@ Deno.test("a message is read as it was written", () => {
   }
 });
 
-Deno.test("bytes and JSON that are no message are refused, whatever they are", () => {
+Deno.test("any bytes and JSON that are not a message are refused", () => {
   const refuse = (body: Uint8Array) => throws(() => decodeMessage(body), FrameError);
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), refuse));
   fc.assert(fc.property(fc.json(), (json) => refuse(new TextEncoder().encode(json))));
@@ -132,7 +132,7 @@ Deno.test("extra fields and prototype tricks in a message are dropped", () => {
   );
 });
 
-Deno.test("groups of other ranks, of another order or of a second creation have other ids", () => {
+Deno.test("groups of other ranks, in another order or created again have different ids", () => {
   const ids = [
     groupId([0, 1], 0),
     groupId([1, 0], 0),

@@ -1,4 +1,4 @@
-// An acceptor against a dialer that does not care who answers: only the dialer's own proof may let it in.
+// The acceptor's side of the handshake, with a dialer that does not verify the acceptor: only a valid proof is accepted.
 
 import assert from "node:assert/strict";
 import { authenticateDialer, importSecret } from "../../../src/distributed/wire/handshake.ts";
@@ -51,10 +51,13 @@ async function dialWith(secret: string): Promise<Hello> {
   return await admitted;
 }
 
-Deno.test("admit() lets a dialer with the job's secret in", async () => {
+Deno.test("an acceptor accepts a dialer with the job's secret", async () => {
   assert.deepEqual(await dialWith("right"), HELLO);
 });
 
-Deno.test("admit() keeps a dialer out whose proof was made with another secret", async () => {
-  await assert.rejects(dialWith("wrong"), { name: "ProofError", message: /another secret/ });
+Deno.test("an acceptor refuses a dialer whose proof was made with another secret", async () => {
+  await assert.rejects(dialWith("wrong"), {
+    name: "AuthenticationError",
+    message: /another secret/,
+  });
 });

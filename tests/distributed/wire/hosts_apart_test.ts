@@ -1,4 +1,4 @@
-// Ranks on hosts apart: over a network with delay and loss the sums are right, and a cable that is pulled is named.
+// Ranks on separate hosts: sums are right over a network with delay and loss, and a rank whose cable is pulled is named.
 
 import { equal, match, ok } from "node:assert/strict";
 import { missingFor, NetworkNamespaces } from "../../support/distributed/network_namespaces.ts";
@@ -47,10 +47,10 @@ hostsApartTest("a host whose cable is pulled is named by all others with the sam
     match(told[0], /"rank":2/);
     match(
       told[0],
-      /Rank 2 holds up its peers for 2 s in allReduce \d+ of group \[.*\] after \d+ of \d+ bytes: it does not answer/,
+      /Rank 2 has stalled its peers for 2 s in allReduce \d+ of group \[.*\] after \d+ of \d+ bytes: it does not answer/,
     );
     for (const rank of [1, 3]) equal(told[rank], told[0]);
-    match(told[2], /Rank 2 .* it hears no other rank, so it is the one that is cut off/);
+    match(told[2], /Rank 2 .* it receives nothing from any other rank, so it is cut off/);
     ok(elapsed < 6000, `it took ${elapsed} ms`);
   },
 });

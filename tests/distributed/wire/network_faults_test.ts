@@ -1,4 +1,4 @@
-// A cable that is pulled, bytes that are damaged on their way: everyone who is left names the same rank.
+// Pulled cables and bytes damaged in transit: all surviving ranks name the same rank.
 
 import { equal, match, ok } from "node:assert/strict";
 import { PeerLostError } from "../../../src/distributed/failures/failure.ts";
@@ -9,7 +9,7 @@ import { randomBelow } from "../../support/distributed/random_below.ts";
 
 const STALL_TIMEOUT_MS = 2_000;
 
-Deno.test("a rank whose network is cut is named by all others, and knows it itself", async () => {
+Deno.test("a rank whose network is cut is named by all others and by itself", async () => {
   const { errors, elapsed } = await rank2BehindProxies((proxies) => {
     for (const proxy of proxies) proxy.cut();
   });
@@ -20,10 +20,10 @@ Deno.test("a rank whose network is cut is named by all others, and knows it itse
   }
   match(
     errors[0].message,
-    /Rank 2 holds up its peers for 2 s in allReduce \d+ of group \[0, 1, 2\] after \d+ of \d+ bytes: it does not answer/,
+    /Rank 2 has stalled its peers for 2 s in allReduce \d+ of group \[0, 1, 2\] after \d+ of \d+ bytes: it does not answer/,
   );
   equal(errors[1].message, errors[0].message);
-  match(errors[2].message, /it hears no other rank, so it is the one that is cut off/);
+  match(errors[2].message, /it receives nothing from any other rank, so it is cut off/);
   ok(elapsed < 2 * STALL_TIMEOUT_MS, `it took ${elapsed} ms`);
 });
 
@@ -41,12 +41,12 @@ Deno.test("one damaged message between two ranks is named on all ranks", async (
     equal(error.message, errors[0].message);
     match(
       error.message,
-      /^Rank [12] sent what is no message \(A message of \d+ bytes was damaged on its way\)/,
+      /^Rank [12] sent an invalid message \(A message of \d+ bytes was damaged in transit\)/,
     );
   }
 });
 
-Deno.test("one damaged header of a frame is named as damage, not as another call", async () => {
+Deno.test("a damaged header of a frame is reported as damage, not as a different call", async () => {
   const { errors } = await rank2BehindProxies(([toRank0]) => {
     let isDone = false;
     toRank0.damage((chunk) => {
@@ -60,12 +60,12 @@ Deno.test("one damaged header of a frame is named as damage, not as another call
     equal(error.message, errors[0].message);
     match(
       error.message,
-      /^Rank [02] sent bytes that are no frame in allReduce .* damaged on its way$/,
+      /^Rank [02] sent invalid bytes in allReduce .* damaged in transit$/,
     );
   }
 });
 
-Deno.test("sums are right over a network with seeded delays and stalls, and nobody is blamed", async () => {
+Deno.test("sums are right over a network with seeded delays and stalls, and no rank is named", async () => {
   const { worlds, proxies } = await startBehindProxies(STALL_TIMEOUT_MS);
   for (const [index, proxy] of proxies.entries()) {
     const random = randomBelow(index + 1);
@@ -107,13 +107,13 @@ for (const [length, seed] of [[10_000, 1], [10_000, 2], [300, 3], [40_000, 4]] a
       equal(error.message, errors[0].message);
       match(
         error.message,
-        /^Rank [12] sent bytes that are no frame in allReduce \d+ of group .* after \d+ of \d+ bytes: A payload was damaged/,
+        /^Rank [12] sent invalid bytes in allReduce \d+ of group .* after \d+ of \d+ bytes: A payload was damaged/,
       );
     }
   });
 }
 
-Deno.test("idle time has no limit: ranks that make no call for long go on", async () => {
+Deno.test("idle time has no limit: ranks may make no call for long", async () => {
   const { worlds, proxies } = await startBehindProxies(300);
   await new Promise((resolve) => setTimeout(resolve, 1500));
   await Promise.all(worlds.map(({ group }) => group.barrier()));

@@ -1,4 +1,4 @@
-// The end of a connection: what was sent before it arrives, whatever the other end had sent meanwhile.
+// The end of a connection: all bytes sent before it arrive, also if the other end has sent more meanwhile.
 
 import { equal, rejects } from "node:assert/strict";
 import {
@@ -7,7 +7,7 @@ import {
   overTcp,
 } from "../../../src/distributed/wire/transport.ts";
 
-Deno.test("finish() lets all bytes arrive although some from the peer were never read", async () => {
+Deno.test("finish() delivers all bytes although some from the peer were never read", async () => {
   const [leaving, staying] = await connectionPair();
   const payload = new Uint8Array(8 << 20).fill(7);
   const sending = leaving.writeAll(payload).then(() => leaving.finish()).then(() =>
@@ -26,7 +26,7 @@ Deno.test("finish() lets all bytes arrive although some from the peer were never
   await sending;
 });
 
-Deno.test("finish() ends when the connection is closed here, with a peer that never ends", async () => {
+Deno.test("finish() resolves when the connection is closed here, if the peer never ends", async () => {
   const [leaving, staying] = await connectionPair();
   const finished = leaving.finish();
   await new Promise((resolve) => setTimeout(resolve, 20));

@@ -100,7 +100,8 @@ Deno.test("dW is computed in a bounded number of slices, and no more, beside a r
     await assert.rejects(eventsOfBackward(device, world.group, { overlap: true }), {
       name: "PeerLostError",
       rank: 1,
-      message: /Rank 1 holds up its peers for 0.5 s in allReduce 1 .*: it has not made that call/,
+      message:
+        /Rank 1 has stalled its peers for 0.5 s in allReduce 1 .*: it has not made that call/,
     });
     return slices;
   }, { stallTimeoutMs: 500 });

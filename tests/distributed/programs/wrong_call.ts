@@ -1,4 +1,4 @@
-// A rank that sums longer and longer arrays; rank 1 goes astray at call 5, in the way that the argument names.
+// A rank that sums longer and longer arrays; rank 1 makes a mistake at call 5, which the argument names.
 
 import { PeerLostError } from "../../../src/distributed/failures/failure.ts";
 import { launchFromEnv } from "../../../src/distributed/launch.ts";
