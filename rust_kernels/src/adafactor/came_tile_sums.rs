@@ -23,6 +23,7 @@ pub struct Residuals<'a> {
 }
 
 impl<'a> Residuals<'a> {
+    /// Of a block's update and momentum.
     pub fn of(update: Update<'a>, steps: &'a Steps, momentum: StoredMut<'a>) -> Self {
         let (grads, momenta, residuals) = (buffers(), buffers(), buffers());
         Self { update, steps, momentum, grads, momenta, residuals }

@@ -98,9 +98,11 @@ impl Axis {
     fn part_length(&self) -> usize {
         self.length / self.parts
     }
+    /// Tiles of a part.
     pub fn tiles_per_part(&self) -> usize {
         self.part_length().div_ceil(self.extent)
     }
+    /// Tiles of all parts.
     pub fn tiles(&self) -> usize {
         self.parts * self.tiles_per_part()
     }
@@ -117,27 +119,33 @@ impl Axis {
 }
 
 impl Block {
+    /// Matrices.
     pub fn batch(&self) -> usize {
         self.batch as usize
     }
+    /// Rows of a matrix.
     pub fn rows(&self) -> usize {
         self.rows as usize
     }
+    /// Columns of a matrix.
     pub fn cols(&self) -> usize {
         self.cols as usize
     }
+    /// Elements.
     pub fn count(&self) -> usize {
         self.batch() * self.rows() * self.cols()
     }
+    /// The axis of rows.
     pub fn down(&self) -> Axis {
         let (parts, extent) = (self.parts_down as usize, self.tile_rows as usize);
         Axis { length: self.rows(), parts, extent }
     }
+    /// The axis of columns.
     pub fn across(&self) -> Axis {
         let (parts, extent) = (self.parts_across as usize, self.tile_cols as usize);
         Axis { length: self.cols(), parts, extent }
     }
-    /// Slots of a scalar.
+    /// Slots of a scalar of the block.
     pub fn slots(&self) -> usize {
         self.batch_slots as usize * self.row_slots as usize
     }

@@ -7,8 +7,9 @@ use crate::storage::half_runs::{round_run, widen_run};
 use crate::storage::stochastic::round_stochastic;
 use crate::storage::stored::{Stored, StoredMut};
 
-/// A buffer for one row of a run, and buffers for several.
+/// A buffer for one row of a run.
 pub type Buffer = [f32; RUN];
+/// Buffers for several rows.
 pub type Buffers<const ROWS: usize> = [Buffer; ROWS];
 
 /// New buffers.

@@ -67,6 +67,7 @@ pub struct Runs<'a> {
 }
 
 impl<'a> Runs<'a> {
+    /// The runs of a block's rows.
     pub fn of(block: &'a Block) -> Result<Self, OutOfMemory> {
         let across = block.across();
         let mut runs = Vec::new();
@@ -81,6 +82,7 @@ impl<'a> Runs<'a> {
         Ok(Self { block, runs })
     }
 
+    /// The panels of all matrices, in order.
     pub fn panels(&self) -> impl Iterator<Item = Panel> + use<> {
         let (batch, down) = (self.block.batch(), self.block.down());
         (0..batch).flat_map(move |b| {

@@ -3,8 +3,9 @@
 use crate::simd::f32x4::{F32x4, LANES};
 use core::ops::Range;
 
-/// Register tile: 8 accumulators, 2 vectors of B and 1 of A fit the 16 registers of x64.
+/// Rows of a register tile: its 8 accumulators, 2 vectors of B and 1 of A fit the 16 registers of x64.
 pub const TILE_ROWS: usize = 4;
+/// Columns of a register tile.
 pub const TILE_COLS: usize = 8;
 
 /// An operand seen as lanes (rows of A, columns of B) that run along k; `lane` or `step` is 1.

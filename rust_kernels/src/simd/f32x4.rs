@@ -122,6 +122,7 @@ macro_rules! operator {
     };
 }
 
+/// Four f32 lanes; the methods are those of the WASM version.
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Clone, Copy)]
 pub struct F32x4(pub(super) [f32; LANES]);

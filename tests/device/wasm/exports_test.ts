@@ -1,4 +1,4 @@
-// Every kernel's WASM export takes the operands and parameters of its entry in the table, by the same names in the same order.
+// Every kernel's WASM export takes the operands and parameters of its entry in the registry, by the same names and in the same order.
 //
 // Types cannot see this: to TypeScript all arguments are numbers. The names are those of the Rust functions, which wasm-bindgen
 // writes to rust_kernels.d.ts; where the parameters are passed by pointer, those of the struct that it points to.
@@ -11,7 +11,7 @@ const declarations = Deno.readTextFileSync(new URL("pkg/rust_kernels.d.ts", CRAT
 const sources = rustFiles(new URL("src/", CRATE)).map((file) => Deno.readTextFileSync(file));
 
 for (const [kernel, { operands: named, params }] of Object.entries(kernels)) {
-  Deno.test(`the export ${kernel}() takes the operands and parameters of the table in their order`, () => {
+  Deno.test(`the export ${kernel}() takes the operands and parameters of its entry in order`, () => {
     const operands = Object.keys(named).map(snakeCase);
     const words = Object.keys(params).map(snakeCase);
     const byPointer = "blocks" in named;
@@ -20,7 +20,7 @@ for (const [kernel, { operands: named, params }] of Object.entries(kernels)) {
   });
 }
 
-Deno.test("every export but those of memory is a kernel of the table", () => {
+Deno.test("every export but those of memory is a kernel of the registry", () => {
   const exported = [...declarations.matchAll(/^export function (\w+)/gm)].map(([, name]) => name!);
   assert.deepEqual(
     exported.filter((name) => !(name in kernels)).sort(),
@@ -50,7 +50,7 @@ function words(struct: string, source: string): string[] {
   assert.ok(body, `no struct ${struct} with the layout of C`);
   return [...body.matchAll(/pub (\w+): (\w+),/g)].flatMap(([, field, type]) => {
     if (type === "u32" || type === "f32") return [`${field}: ${type}`];
-    // How elements are stored and how many there are: the table calls both by the operand's name.
+    // How elements are stored and how many there are: the entry names both after the operand.
     if (type === "StoredOperand") return [`${field}_type: u32`, `${field}_length: u32`];
     return words(type!, source);
   });

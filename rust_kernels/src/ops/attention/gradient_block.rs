@@ -17,6 +17,7 @@ pub struct PackedKeys {
 }
 
 impl PackedKeys {
+    /// Packs one head of the keys of one batch.
     pub fn new(
         operands: &Operands,
         attention: &Attention,
@@ -46,6 +47,7 @@ pub struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
+    /// One head of the queries of one batch, with its lse and delta out of `moments`.
     pub fn new(
         operands: &'a Operands<'a>,
         dout: &'a [f32],
@@ -61,6 +63,7 @@ impl<'a> Head<'a> {
         Ok(Self { attention, operands, dout, mask, lse, delta, batch, head })
     }
 
+    /// Its rows in an operand whose heads are `width` long.
     pub fn place(&self, width: usize) -> Place {
         let &Attention { queries, heads, .. } = self.attention;
         Place { batch: self.batch, head: self.head, length: queries, heads, width }
@@ -83,6 +86,7 @@ pub struct Block {
 }
 
 impl Block {
+    /// Scratch memory for blocks of this attention.
     pub fn new(attention: &Attention) -> Result<Self, OutOfMemory> {
         Ok(Self {
             p: scratch(QUERIES * PANEL / TILE_COLS)?,
@@ -148,6 +152,7 @@ impl Block {
             }
         }
     }
+
     /// A panel of `scores` (p or ds), for the keys to which it attends.
     pub fn panel<'a>(&self, scores: &'a [f32], panel: usize) -> &'a [f32] {
         &scores[panel * PANEL..][..self.attended[panel] * TILE_COLS]

@@ -46,6 +46,7 @@ pub struct ScoreMask<'a> {
 }
 
 impl<'a> ScoreMask<'a> {
+    /// Of one head of one batch.
     pub fn new(
         attention: &'a Attention,
         operands: &Operands<'a>,
