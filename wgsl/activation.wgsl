@@ -2,7 +2,6 @@
 //   0 relu max(x, 0)    1 silu x s(x)    2 gelu_tanh x s(z), z = 2 sqrt(2 / pi) (x + 0.044715 x^3)    3 tanh 2 s(2x) - 1
 // A workgroup does 1024 elements, four per invocation and 256 apart, so that neighbours read neighbours.
 
-// include: exp_accurate
 // include: logistic
 
 override which: u32;

@@ -2,7 +2,6 @@
 //   0 relu    1 silu s (1 + x (1 - s))    2 gelu_tanh s + x s (1 - s) dz/dx    3 tanh 1 - tanh^2
 // A workgroup does 1024 elements, four per invocation and 256 apart, so that neighbours read neighbours.
 
-// include: exp_accurate
 // include: logistic
 
 override which: u32;

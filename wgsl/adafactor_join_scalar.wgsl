@@ -2,7 +2,6 @@
 // block's are 0. `scalar` says which: 0 gradientSquares, 1 updateSquares, 2 paramSquares, 3 aligned. A workgroup has one
 // block.
 
-// include: block
 // include: part_trees
 
 @compute @workgroup_size(256)

@@ -4,7 +4,6 @@
 // A workgroup has 32 neighbouring elements of the blocks' vectors [row sums, column sums, totals] with 8 lanes each, one
 // for each part. Then all of it together sums each total that is among them, as a total is made of many tiles.
 
-// include: block
 // include: vector_search
 // include: part_trees
 

@@ -1,21 +1,15 @@
-// p <- p - decay p - (a / d) u, and tiles' sums of the new p^2, as stored. Nothing of param is changed where guard[0] != 0;
-// the sums are taken all the same.
+// Parameters after a step, and tiles' sums of their squares, as stored. Which step is in the fragment that the kernel
+// names for RULE: step_by_update, step_by_momentum or step_by_aligned_momentum. Nothing of param (and momentum) is changed
+// where guard[0] != 0; the sums are taken all the same.
 
-// include: block
+// include: RULE
 // include: tile
 // include: workgroup_sum
-// include: storage_quads
 // include: tensor_quads for grad
 // include: tensor_quads for param
 // include: tensor_quad_stores for param
 // include: update_quads
-// include: stochastic_quads
 // include: rounded_params
-
-// Whether two elements may share a word.
-fn isPaired() -> bool {
-  return gradType != 0u || paramType != 0u;
-}
 
 @compute @workgroup_size(256)
 fn main(
@@ -31,8 +25,8 @@ fn main(
   let changing = guard[0] == 0u;
   let gradOffset = blocks[tile.block].gradOffset;
   let paramOffset = blocks[tile.block].paramOffset;
-  let rate = steps[tile.block].a / steps[tile.block].d;
-  let decay = steps[tile.block].decay;
+  let momentumOffset = blocks[tile.block].momentumOffset;
+  let rates = ratesOf(tile.block);
   var squares = vec4f();
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
@@ -42,6 +36,7 @@ fn main(
       var rowFactors: array<f32, 4>;
       var gradWords: array<vec4u, 4>;
       var paramWords: array<vec4u, 4>;
+      var momentumWords: array<vec4u, 4>;
       let isWhole = isFull(tile, colBegin, band, 4u);
       let start = rowStart(tile, band + place.y);
       let step = tile.lanesY * tile.cols;
@@ -52,12 +47,14 @@ fn main(
         for (var i = 0u; i < 4u; i++) { // unroll
           gradWords[i] = wholeGrad(gradOffset + start + i * step, place.cols);
           paramWords[i] = wholeParam(paramOffset + start + i * step, place.cols);
+          momentumWords[i] = wholeMomentum(momentumOffset + start + i * step, place.cols);
         }
       } else {
         for (var i = 0u; i < 4u; i++) { // unroll
           let isIn = insideOf(tile, place, band + place.y + i * tile.lanesY);
           gradWords[i] = loadGrad(gradOffset + start + i * step, place.cols, isIn);
           paramWords[i] = loadParam(paramOffset + start + i * step, place.cols, isIn);
+          momentumWords[i] = loadMomentum(momentumOffset + start + i * step, place.cols, isIn);
         }
       }
       for (var i = 0u; i < 4u; i++) { // unroll
@@ -66,7 +63,8 @@ fn main(
         var p = quadOfWords(paramType, paramWords[i]);
         if (changing) {
           let u = updateOf(by, rowFactors[i], quadOfWords(gradType, gradWords[i]));
-          p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
+          let before = Momentum(momentumWords[i], momentumOffset + start + i * step, place.cols, isIn);
+          p = steppedParams(rates, p, u, before);
           let words = roundedParams(rounding, row, p);
           storeParam(paramOffset + start + i * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
@@ -79,4 +77,12 @@ fn main(
   if (lane == 0u) {
     partials[tilePartial(tile)] = sum;
   }
+}
+
+// A quad of the momentum before the step: its words, and where they are stored.
+struct Momentum {
+  words: vec4u,
+  row: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }

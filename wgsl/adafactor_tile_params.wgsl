@@ -1,6 +1,5 @@
 // Tiles' sums of p^2.
 
-// include: block
 // include: tile
 // include: workgroup_sum
 // include: storage_quads

@@ -1,7 +1,6 @@
 // Partials of each tile: per row of the tile sum_j g^2, per column sum_i g^2, and the sum of both. g is read once: all three
 // come from the same registers.
 
-// include: block
 // include: tile
 // include: workgroup_sum
 // include: storage_quads

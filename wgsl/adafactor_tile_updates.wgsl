@@ -1,6 +1,5 @@
 // Tiles' sums of u^2, u = g min(rowFactor colFactor, cap).
 
-// include: block
 // include: tile
 // include: workgroup_sum
 // include: storage_quads

@@ -1,7 +1,6 @@
 // out = x Phi(x), Phi the normal distribution function: the exact GELU (Hendrycks and Gimpel 2016).
 // A workgroup does 1024 elements, four per invocation and 256 apart, so that neighbours read neighbours.
 
-// include: exp_accurate
 // include: normal_cdf
 
 @compute @workgroup_size(256)

@@ -1,5 +1,7 @@
 // Phi(x) = erfc(-x / sqrt 2) / 2 with Numerical Recipes' Chebyshev fit of erfc (section 6.2: relative error below 1.2e-7
-// for every x, so both tails keep their digits). Needs the fragment exp_accurate.
+// for every x, so both tails keep their digits).
+
+// include: exp_accurate
 
 fn erfcOfPositive(z: f32) -> f32 {
   let t = 1.0 / fma(0.5, z, 1.0);

@@ -1,5 +1,7 @@
 // Tiles' sums added up by parts: 32 lanes share the tiles of a part, so that the order follows from how many those are; then
-// parts are added as balanced trees. Needs `partials` and the fragment block.
+// parts are added as balanced trees. Needs `partials`.
+
+// include: block
 
 // Tiles of some matrices of a block and of some of its rows, in parts [partsBatch, partsDown, partsAcross] (at most 512).
 struct Parts {

@@ -1,5 +1,7 @@
-// New parameters in their storage type: to the nearest or, where `stochastic`, up or down at random. Needs `steps` and the
-// fragments stochastic_quads and tensor_quads for param.
+// New parameters in their storage type: to the nearest or, where `stochastic`, up or down at random. Needs `steps`,
+// and tensor_quads for param.
+
+// include: stochastic_quads
 
 override stochastic: bool = false;
 

@@ -1,6 +1,9 @@
 // Rounding up or down to 16 bits with probabilities that make the mean exact: random bits are added below the last place
 // that stays. They follow from the element's index in the whole parameter and from the step's key alone, so every mesh
-// rounds alike. A finite number never becomes infinite. Needs the fragments storage_quads and tile.
+// rounds alike. A finite number never becomes infinite.
+
+// include: storage_quads
+// include: tile
 
 // Where a lane's elements lie in the whole parameter.
 struct GlobalPlace {

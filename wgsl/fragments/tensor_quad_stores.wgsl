@@ -1,4 +1,4 @@
-// Stores quads of `tensor`; see tensor_quads, which it needs. What is not there keeps its value, also the second element of a
+// Stores quads of `tensor`; see tensor_quads, which the source includes for the same operand. What is not there keeps its value, also the second element of a
 // word of which the first is there.
 
 fn storeTensor(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {

@@ -1,5 +1,5 @@
 // Loads quads of `tensor` (included once for each operand, whose name stands for `tensor`), stored as `tensorType` says, as
-// words for storage_quads. Bound as words of 32 bits, for no two lanes may store to one vector. Needs the fragment tile.
+// words for storage_quads. Bound as words of 32 bits, for no two lanes may store to one vector.
 
 override tensorType: u32 = 0u;
 

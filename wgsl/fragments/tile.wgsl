@@ -1,5 +1,5 @@
 // One workgroup of 256 has one tile: the last block that begins at or before it, then its place in the block. Tiles run
-// over matrices, then down, then across; a part's last ones are smaller. Needs the fragment block.
+// over matrices, then down, then across; a part's last ones are smaller. Needs `isPaired`.
 //
 // Lanes lie on the tile as lanesX x lanesY; lanesX is the power of two from 8 to 256 of which 4 times as many columns cover
 // tileCols. A lane has 4 columns, so that neighbours read neighbouring words (a quad of what follows is one row of them):
@@ -9,6 +9,8 @@
 //
 // and goes down the rows rowBegin + y, + lanesY, ...; where a tile is wider than 1024, all go over it again, 1024 columns
 // further. So what a lane sums, and in which order, follows from the tile's shape alone.
+
+// include: block
 
 struct Tile {
   block: u32,

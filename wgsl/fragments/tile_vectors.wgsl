@@ -1,6 +1,8 @@
 // Sums of squares over the rows and columns of a tile, through workgroup memory. Rows go in bands of 8 per lane: lanes leave
 // each of their quads by `leaveRow`, and after a barrier `joinRows` adds what they left. The columns' sums lanes keep to
-// themselves until `joinColumns`. Needs `partials` and the fragment tile.
+// themselves until `joinColumns`. Needs `partials`.
+
+// include: tile
 
 // [rows of the band, lanesX], rows 9/8 lanesX apart to spread over the banks.
 var<workgroup> rowLanes: array<f32, 2304>;

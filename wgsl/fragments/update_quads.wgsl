@@ -1,5 +1,7 @@
 // u = g min(rowFactor colFactor, cap) for quads, with the factors of src/device/block_table.ts: rows [batch, rows], columns
-// [batch, cols], the cap. Needs `factors` and the fragment tile.
+// [batch, cols], the cap. Needs `factors`.
+
+// include: tile
 
 struct Factors {
   // Index of the first row factor of the tile's matrix.

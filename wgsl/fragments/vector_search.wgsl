@@ -1,4 +1,4 @@
-// The block of a vector element: the last that begins at or before it. Needs the fragment block.
+// The block of a vector element: the last that begins at or before it. Needs `blocks`.
 
 fn blockOfVector(number: u32) -> u32 {
   var block = params.firstBlock;

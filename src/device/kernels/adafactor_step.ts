@@ -57,7 +57,7 @@ export type MomentumKernel = Kernel<
 export const adafactor_step: Kernel<Input | "param" | "partials", StepParam> = {
   operands: { ...inputs, param: newParam, partials: newPartials },
   params: stepParams,
-  shader: perTile("adafactor_step", stepParams),
+  shader: perTile("adafactor_step", stepParams, { RULE: "step_by_update" }),
 };
 
 /**
@@ -70,7 +70,9 @@ export const adafactor_step_momentum: Kernel<
 > = {
   operands: { ...inputs, param: newParam, momentum: newMomentum, partials: newPartials },
   params: { ...stepParams, ...momentumFormat },
-  shader: perTile("adafactor_step_momentum", { ...stepParams, ...momentumFormat }),
+  shader: perTile("adafactor_step", { ...stepParams, ...momentumFormat }, {
+    RULE: "step_by_momentum",
+  }),
 };
 
 /**
@@ -81,7 +83,7 @@ export const adafactor_step_momentum: Kernel<
 export const adafactor_tile_momentum: MomentumKernel = {
   operands: { ...inputs, momentum: newMomentum, partials: newPartials },
   params: momentumParams,
-  shader: perTile("adafactor_tile_momentum", momentumParams),
+  shader: perTile("adafactor_momentum", momentumParams, { MEASURE: "aligned_counts" }),
 };
 
 /** then as adafactor_step_momentum, but the momentum stays, and counts for nothing where it is not aligned */
@@ -91,7 +93,9 @@ export const adafactor_step_cautious: Kernel<
 > = {
   operands: { ...inputs, param: newParam, momentum, partials: newPartials },
   params: { ...stepParams, ...momentumFormat },
-  shader: perTile("adafactor_step_cautious", { ...stepParams, ...momentumFormat }),
+  shader: perTile("adafactor_step", { ...stepParams, ...momentumFormat }, {
+    RULE: "step_by_aligned_momentum",
+  }),
 };
 
 /**
@@ -102,5 +106,5 @@ export const adafactor_step_cautious: Kernel<
 export const came_tile_sums: MomentumKernel = {
   operands: { ...inputs, momentum: newMomentum, partials: newPartials },
   params: momentumParams,
-  shader: perTile("came_tile_sums", momentumParams),
+  shader: perTile("adafactor_momentum", momentumParams, { MEASURE: "confidence_squares" }),
 };

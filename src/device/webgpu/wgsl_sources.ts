@@ -19,7 +19,6 @@ fn main(
   }
 }`,
   activation: `
-// include: exp_accurate
 // include: logistic
 override which: u32;
 @compute @workgroup_size(256)
@@ -53,7 +52,6 @@ fn activation(x: f32) -> f32 {
   }
 }`,
   activation_backward: `
-// include: exp_accurate
 // include: logistic
 override which: u32;
 @compute @workgroup_size(256)
@@ -160,7 +158,6 @@ fn averageOf(block: u32, before: f32, now: f32) -> f32 {
   return fma(take, fma(scale * now, scale, blocks[block].eps1), (1.0 - take) * before);
 }`,
   adafactor_join_scalar: `
-// include: block
 // include: part_trees
 @compute @workgroup_size(256)
 fn main(
@@ -234,7 +231,6 @@ fn slotsOf(block: u32) -> u32 {
   }
 }`,
   adafactor_join_sums: `
-// include: block
 // include: vector_search
 // include: part_trees
 var<workgroup> partSums: array<f32, 256>;
@@ -353,6 +349,93 @@ fn sumTotal(block: u32, total: u32, lane: u32) {
     sums[blocks[block].totals + total] = sum;
   }
 }`,
+  adafactor_momentum: `
+// include: MEASURE
+// include: tile
+// include: workgroup_sum
+// include: storage_quads
+// include: tensor_quads for grad
+// include: tensor_quads for momentum
+// include: tensor_quad_stores for momentum
+// include: update_quads
+fn isPaired() -> bool {
+  return gradType != 0u || momentumType != 0u;
+}
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.y * groups.x + group.x;
+  if (index >= params.numTiles) {
+    return;
+  }
+  let tile = tileAt(params.firstTile + index);
+  let changing = guard[0] == 0u;
+  let gradOffset = blocks[tile.block].gradOffset;
+  let momentumOffset = blocks[tile.block].momentumOffset;
+  let beta1 = blocks[tile.block].beta1;
+  let take = steps[tile.block].take;
+  let d = steps[tile.block].d;
+  var sums = vec4f();
+  for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
+    let place = laneOf(tile, lane, colBegin);
+    let by = factorsOf(tile, place);
+    var columns = vec4f();
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += BAND_ROWS * tile.lanesY) {
+      var rowFactors: array<f32, BAND_ROWS>;
+      var gradWords: array<vec4u, BAND_ROWS>;
+      var momentumWords: array<vec4u, BAND_ROWS>;
+      let isWhole = isFull(tile, colBegin, band, BAND_ROWS);
+      let start = rowStart(tile, band + place.y);
+      let step = tile.lanesY * tile.cols;
+      for (var i = 0u; i < BAND_ROWS; i++) { // unroll
+        rowFactors[i] = rowFactorOf(tile, by, band + place.y + i * tile.lanesY);
+      }
+      if (isWhole) {
+        for (var i = 0u; i < BAND_ROWS; i++) { // unroll
+          gradWords[i] = wholeGrad(gradOffset + start + i * step, place.cols);
+          momentumWords[i] = wholeMomentum(momentumOffset + start + i * step, place.cols);
+        }
+      } else {
+        for (var i = 0u; i < BAND_ROWS; i++) { // unroll
+          let isIn = insideOf(tile, place, band + place.y + i * tile.lanesY);
+          gradWords[i] = loadGrad(gradOffset + start + i * step, place.cols, isIn);
+          momentumWords[i] = loadMomentum(momentumOffset + start + i * step, place.cols, isIn);
+        }
+      }
+      for (var i = 0u; i < BAND_ROWS; i++) { // unroll
+        let row = band + place.y + i * tile.lanesY;
+        let isIn = insideOf(tile, place, row);
+        var measure = vec4f();
+        if (changing) {
+          let u = updateOf(by, rowFactors[i], quadOfWords(gradType, gradWords[i]));
+          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[i]));
+          let words = wordsOfQuad(momentumType, m);
+          storeMomentum(momentumOffset + start + i * step, place.cols, isIn, words);
+          measure = measureOf(Renewed(u, m, words, take, d));
+        }
+        columns = withMeasure(columns, measure);
+        leaveMeasure(tile, place, i, measure);
+      }
+      endBand(tile, place, lane, band);
+    }
+    endColumns(tile, place, lane, columns);
+    sums += columns;
+  }
+  let sum = workgroupSum(lane, (sums.x + sums.y) + (sums.z + sums.w));
+  if (lane == 0u) {
+    partials[tilePartial(tile)] = sum;
+  }
+}
+struct Renewed {
+  u: vec4f,
+  m: vec4f,
+  words: vec4u,
+  take: f32,
+  d: f32,
+}`,
   adafactor_scale_gradients: `
 // include: block
 // include: slot_trees
@@ -387,98 +470,14 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   }
 }`,
   adafactor_step: `
-// include: block
+// include: RULE
 // include: tile
 // include: workgroup_sum
-// include: storage_quads
 // include: tensor_quads for grad
 // include: tensor_quads for param
 // include: tensor_quad_stores for param
 // include: update_quads
-// include: stochastic_quads
 // include: rounded_params
-fn isPaired() -> bool {
-  return gradType != 0u || paramType != 0u;
-}
-@compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let index = group.y * groups.x + group.x;
-  if (index >= params.numTiles) {
-    return;
-  }
-  let tile = tileAt(params.firstTile + index);
-  let changing = guard[0] == 0u;
-  let gradOffset = blocks[tile.block].gradOffset;
-  let paramOffset = blocks[tile.block].paramOffset;
-  let rate = steps[tile.block].a / steps[tile.block].d;
-  let decay = steps[tile.block].decay;
-  var squares = vec4f();
-  for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
-    let place = laneOf(tile, lane, colBegin);
-    let by = factorsOf(tile, place);
-    let rounding = roundingOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
-      var rowFactors: array<f32, 4>;
-      var gradWords: array<vec4u, 4>;
-      var paramWords: array<vec4u, 4>;
-      let isWhole = isFull(tile, colBegin, band, 4u);
-      let start = rowStart(tile, band + place.y);
-      let step = tile.lanesY * tile.cols;
-      for (var i = 0u; i < 4u; i++) { // unroll
-        rowFactors[i] = rowFactorOf(tile, by, band + place.y + i * tile.lanesY);
-      }
-      if (isWhole) {
-        for (var i = 0u; i < 4u; i++) { // unroll
-          gradWords[i] = wholeGrad(gradOffset + start + i * step, place.cols);
-          paramWords[i] = wholeParam(paramOffset + start + i * step, place.cols);
-        }
-      } else {
-        for (var i = 0u; i < 4u; i++) { // unroll
-          let isIn = insideOf(tile, place, band + place.y + i * tile.lanesY);
-          gradWords[i] = loadGrad(gradOffset + start + i * step, place.cols, isIn);
-          paramWords[i] = loadParam(paramOffset + start + i * step, place.cols, isIn);
-        }
-      }
-      for (var i = 0u; i < 4u; i++) { // unroll
-        let row = band + place.y + i * tile.lanesY;
-        let isIn = insideOf(tile, place, row);
-        var p = quadOfWords(paramType, paramWords[i]);
-        if (changing) {
-          let u = updateOf(by, rowFactors[i], quadOfWords(gradType, gradWords[i]));
-          p = fma(vec4f(-rate), u, fma(vec4f(-decay), p, p));
-          let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + start + i * step, place.cols, isIn, words);
-          p = quadOfWords(paramType, words);
-        }
-        squares = fma(p, p, squares);
-      }
-    }
-  }
-  let sum = workgroupSum(lane, (squares.x + squares.y) + (squares.z + squares.w));
-  if (lane == 0u) {
-    partials[tilePartial(tile)] = sum;
-  }
-}`,
-  adafactor_step_cautious: `
-// include: block
-// include: tile
-// include: workgroup_sum
-// include: storage_quads
-// include: tensor_quads for grad
-// include: tensor_quads for param
-// include: tensor_quad_stores for param
-// include: tensor_quads for momentum
-// include: update_quads
-// include: stochastic_quads
-// include: rounded_params
-// include: aligned_quads
-fn isPaired() -> bool {
-  return gradType != 0u || paramType != 0u || momentumType != 0u;
-}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -494,9 +493,7 @@ fn main(
   let gradOffset = blocks[tile.block].gradOffset;
   let paramOffset = blocks[tile.block].paramOffset;
   let momentumOffset = blocks[tile.block].momentumOffset;
-  let take = steps[tile.block].take;
-  let over = steps[tile.block].over;
-  let decay = steps[tile.block].decay;
+  let rates = ratesOf(tile.block);
   var squares = vec4f();
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
@@ -533,8 +530,8 @@ fn main(
         var p = quadOfWords(paramType, paramWords[i]);
         if (changing) {
           let u = updateOf(by, rowFactors[i], quadOfWords(gradType, gradWords[i]));
-          let m = quadOfWords(momentumType, momentumWords[i]);
-          p = fma(select(vec4f(), vec4f(-over), haveOneSign(m, take * u)), m, fma(vec4f(-decay), p, p));
+          let before = Momentum(momentumWords[i], momentumOffset + start + i * step, place.cols, isIn);
+          p = steppedParams(rates, p, u, before);
           let words = roundedParams(rounding, row, p);
           storeParam(paramOffset + start + i * step, place.cols, isIn, words);
           p = quadOfWords(paramType, words);
@@ -547,93 +544,12 @@ fn main(
   if (lane == 0u) {
     partials[tilePartial(tile)] = sum;
   }
-}`,
-  adafactor_step_momentum: `
-// include: block
-// include: tile
-// include: workgroup_sum
-// include: storage_quads
-// include: tensor_quads for grad
-// include: tensor_quads for param
-// include: tensor_quad_stores for param
-// include: tensor_quads for momentum
-// include: tensor_quad_stores for momentum
-// include: update_quads
-// include: stochastic_quads
-// include: rounded_params
-fn isPaired() -> bool {
-  return gradType != 0u || paramType != 0u || momentumType != 0u;
 }
-@compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let index = group.y * groups.x + group.x;
-  if (index >= params.numTiles) {
-    return;
-  }
-  let tile = tileAt(params.firstTile + index);
-  let changing = guard[0] == 0u;
-  let gradOffset = blocks[tile.block].gradOffset;
-  let paramOffset = blocks[tile.block].paramOffset;
-  let momentumOffset = blocks[tile.block].momentumOffset;
-  let beta1 = blocks[tile.block].beta1;
-  let take = steps[tile.block].take;
-  let over = steps[tile.block].over;
-  let decay = steps[tile.block].decay;
-  var squares = vec4f();
-  for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
-    let place = laneOf(tile, lane, colBegin);
-    let by = factorsOf(tile, place);
-    let rounding = roundingOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
-      var rowFactors: array<f32, 4>;
-      var gradWords: array<vec4u, 4>;
-      var paramWords: array<vec4u, 4>;
-      var momentumWords: array<vec4u, 4>;
-      let isWhole = isFull(tile, colBegin, band, 4u);
-      let start = rowStart(tile, band + place.y);
-      let step = tile.lanesY * tile.cols;
-      for (var i = 0u; i < 4u; i++) { // unroll
-        rowFactors[i] = rowFactorOf(tile, by, band + place.y + i * tile.lanesY);
-      }
-      if (isWhole) {
-        for (var i = 0u; i < 4u; i++) { // unroll
-          gradWords[i] = wholeGrad(gradOffset + start + i * step, place.cols);
-          paramWords[i] = wholeParam(paramOffset + start + i * step, place.cols);
-          momentumWords[i] = wholeMomentum(momentumOffset + start + i * step, place.cols);
-        }
-      } else {
-        for (var i = 0u; i < 4u; i++) { // unroll
-          let isIn = insideOf(tile, place, band + place.y + i * tile.lanesY);
-          gradWords[i] = loadGrad(gradOffset + start + i * step, place.cols, isIn);
-          paramWords[i] = loadParam(paramOffset + start + i * step, place.cols, isIn);
-          momentumWords[i] = loadMomentum(momentumOffset + start + i * step, place.cols, isIn);
-        }
-      }
-      for (var i = 0u; i < 4u; i++) { // unroll
-        let row = band + place.y + i * tile.lanesY;
-        let isIn = insideOf(tile, place, row);
-        var p = quadOfWords(paramType, paramWords[i]);
-        if (changing) {
-          let u = updateOf(by, rowFactors[i], quadOfWords(gradType, gradWords[i]));
-          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[i]));
-          storeMomentum(momentumOffset + start + i * step, place.cols, isIn, wordsOfQuad(momentumType, m));
-          p = fma(vec4f(-over), m, fma(vec4f(-decay), p, p));
-          let words = roundedParams(rounding, row, p);
-          storeParam(paramOffset + start + i * step, place.cols, isIn, words);
-          p = quadOfWords(paramType, words);
-        }
-        squares = fma(p, p, squares);
-      }
-    }
-  }
-  let sum = workgroupSum(lane, (squares.x + squares.y) + (squares.z + squares.w));
-  if (lane == 0u) {
-    partials[tilePartial(tile)] = sum;
-  }
+struct Momentum {
+  words: vec4u,
+  row: u32,
+  cols: vec4u,
+  isIn: vec4<bool>,
 }`,
   adafactor_step_sizes: `
 // include: block
@@ -668,82 +584,7 @@ fn meanOf(block: u32, first: u32) -> f32 {
   let sum = treeOfSlots(first, blocks[block].batchSlots, blocks[block].rowSlots);
   return sum / blocks[block].globalCount;
 }`,
-  adafactor_tile_momentum: `
-// include: block
-// include: tile
-// include: workgroup_sum
-// include: storage_quads
-// include: tensor_quads for grad
-// include: tensor_quads for momentum
-// include: tensor_quad_stores for momentum
-// include: update_quads
-// include: aligned_quads
-fn isPaired() -> bool {
-  return gradType != 0u || momentumType != 0u;
-}
-@compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let index = group.y * groups.x + group.x;
-  if (index >= params.numTiles) {
-    return;
-  }
-  let tile = tileAt(params.firstTile + index);
-  let changing = guard[0] == 0u;
-  let gradOffset = blocks[tile.block].gradOffset;
-  let momentumOffset = blocks[tile.block].momentumOffset;
-  let beta1 = blocks[tile.block].beta1;
-  let take = steps[tile.block].take;
-  var counts = vec4f();
-  for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
-    let place = laneOf(tile, lane, colBegin);
-    let by = factorsOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
-      var rowFactors: array<f32, 4>;
-      var gradWords: array<vec4u, 4>;
-      var momentumWords: array<vec4u, 4>;
-      let isWhole = isFull(tile, colBegin, band, 4u);
-      let start = rowStart(tile, band + place.y);
-      let step = tile.lanesY * tile.cols;
-      for (var i = 0u; i < 4u; i++) { // unroll
-        rowFactors[i] = rowFactorOf(tile, by, band + place.y + i * tile.lanesY);
-      }
-      if (isWhole) {
-        for (var i = 0u; i < 4u; i++) { // unroll
-          gradWords[i] = wholeGrad(gradOffset + start + i * step, place.cols);
-          momentumWords[i] = wholeMomentum(momentumOffset + start + i * step, place.cols);
-        }
-      } else {
-        for (var i = 0u; i < 4u; i++) { // unroll
-          let isIn = insideOf(tile, place, band + place.y + i * tile.lanesY);
-          gradWords[i] = loadGrad(gradOffset + start + i * step, place.cols, isIn);
-          momentumWords[i] = loadMomentum(momentumOffset + start + i * step, place.cols, isIn);
-        }
-      }
-      for (var i = 0u; i < 4u; i++) { // unroll
-        let row = band + place.y + i * tile.lanesY;
-        let isIn = insideOf(tile, place, row);
-        if (changing) {
-          let u = updateOf(by, rowFactors[i], quadOfWords(gradType, gradWords[i]));
-          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[i]));
-          let words = wordsOfQuad(momentumType, m);
-          storeMomentum(momentumOffset + start + i * step, place.cols, isIn, words);
-          let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
-          counts += select(vec4f(), vec4f(1.0), isAlike);
-        }
-      }
-    }
-  }
-  let sum = workgroupSum(lane, (counts.x + counts.y) + (counts.z + counts.w));
-  if (lane == 0u) {
-    partials[tilePartial(tile)] = sum;
-  }
-}`,
   adafactor_tile_params: `
-// include: block
 // include: tile
 // include: workgroup_sum
 // include: storage_quads
@@ -793,7 +634,6 @@ fn main(
   }
 }`,
   adafactor_tile_sums: `
-// include: block
 // include: tile
 // include: workgroup_sum
 // include: storage_quads
@@ -850,7 +690,6 @@ fn main(
   }
 }`,
   adafactor_tile_updates: `
-// include: block
 // include: tile
 // include: workgroup_sum
 // include: storage_quads
@@ -1240,87 +1079,6 @@ fn queryGradients(
     }
   }
 }`,
-  came_tile_sums: `
-// include: block
-// include: tile
-// include: workgroup_sum
-// include: storage_quads
-// include: tile_vectors
-// include: tensor_quads for grad
-// include: tensor_quads for momentum
-// include: tensor_quad_stores for momentum
-// include: update_quads
-fn isPaired() -> bool {
-  return gradType != 0u || momentumType != 0u;
-}
-@compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let index = group.y * groups.x + group.x;
-  if (index >= params.numTiles) {
-    return;
-  }
-  let tile = tileAt(params.firstTile + index);
-  let changing = guard[0] == 0u;
-  let gradOffset = blocks[tile.block].gradOffset;
-  let momentumOffset = blocks[tile.block].momentumOffset;
-  let beta1 = blocks[tile.block].beta1;
-  let take = steps[tile.block].take;
-  let d = steps[tile.block].d;
-  var squares = vec4f();
-  for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
-    let place = laneOf(tile, lane, colBegin);
-    let by = factorsOf(tile, place);
-    var columns = vec4f();
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 8u * tile.lanesY) {
-      var rowFactors: array<f32, 8>;
-      var gradWords: array<vec4u, 8>;
-      var momentumWords: array<vec4u, 8>;
-      let isWhole = isFull(tile, colBegin, band, 8u);
-      let start = rowStart(tile, band + place.y);
-      let step = tile.lanesY * tile.cols;
-      for (var i = 0u; i < 8u; i++) { // unroll
-        rowFactors[i] = rowFactorOf(tile, by, band + place.y + i * tile.lanesY);
-      }
-      if (isWhole) {
-        for (var i = 0u; i < 8u; i++) { // unroll
-          gradWords[i] = wholeGrad(gradOffset + start + i * step, place.cols);
-          momentumWords[i] = wholeMomentum(momentumOffset + start + i * step, place.cols);
-        }
-      } else {
-        for (var i = 0u; i < 8u; i++) { // unroll
-          let isIn = insideOf(tile, place, band + place.y + i * tile.lanesY);
-          gradWords[i] = loadGrad(gradOffset + start + i * step, place.cols, isIn);
-          momentumWords[i] = loadMomentum(momentumOffset + start + i * step, place.cols, isIn);
-        }
-      }
-      for (var i = 0u; i < 8u; i++) { // unroll
-        let row = band + place.y + i * tile.lanesY;
-        let isIn = insideOf(tile, place, row);
-        var strayed = vec4f();
-        if (changing) {
-          let u = updateOf(by, rowFactors[i], quadOfWords(gradType, gradWords[i]));
-          let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[i]));
-          storeMomentum(momentumOffset + start + i * step, place.cols, isIn, wordsOfQuad(momentumType, m));
-          strayed = u / d - m;
-        }
-        columns = fma(strayed, strayed, columns);
-        leaveRow(tile, place, i, strayed);
-      }
-      workgroupBarrier();
-      joinRows(tile, place, lane, band);
-    }
-    joinColumns(tile, place, lane, columns);
-    squares += columns;
-  }
-  let sum = workgroupSum(lane, (squares.x + squares.y) + (squares.z + squares.w));
-  if (lane == 0u) {
-    partials[tilePartial(tile)] = sum;
-  }
-}`,
   cast: `
 // include: storage_types
 override accumulates: bool = false;
@@ -1551,7 +1309,6 @@ fn main(
   }
 }`,
   gelu: `
-// include: exp_accurate
 // include: normal_cdf
 @compute @workgroup_size(256)
 fn main(
@@ -2181,6 +1938,22 @@ fn main(
 
 /** Parts of shaders: the text of wgsl/fragments/NAME.wgsl by NAME. */
 export const wgslFragments: Readonly<Record<string, string>> = {
+  aligned_counts: `
+// include: aligned_quads
+const BAND_ROWS = 4u;
+fn measureOf(renewed: Renewed) -> vec4f {
+  let isAligned = haveOneSign(quadOfWords(momentumType, renewed.words), renewed.take * renewed.u);
+  return select(vec4f(), vec4f(1.0), isAligned);
+}
+fn withMeasure(sums: vec4f, measure: vec4f) -> vec4f {
+  return sums + measure;
+}
+fn leaveMeasure(tile: Tile, place: Lane, i: u32, measure: vec4f) {
+}
+fn endBand(tile: Tile, place: Lane, lane: u32, band: u32) {
+}
+fn endColumns(tile: Tile, place: Lane, lane: u32, columns: vec4f) {
+}`,
   aligned_quads: `
 fn haveOneSign(a: vec4f, b: vec4f) -> vec4<bool> {
   return ((a > vec4f()) & (b > vec4f())) | ((a < vec4f()) & (b < vec4f()));
@@ -2398,6 +2171,25 @@ fn placeInTile(tile: u32, lane: u32) -> Place {
   let colTile = tile % across;
   return Place(rowTile * 32u + lane / 64u, colTile * 256u + lane % 64u, rowTile, colTile);
 }`,
+  confidence_squares: `
+// include: tile_vectors
+const BAND_ROWS = 8u;
+fn measureOf(renewed: Renewed) -> vec4f {
+  return renewed.u / renewed.d - renewed.m;
+}
+fn withMeasure(sums: vec4f, measure: vec4f) -> vec4f {
+  return fma(measure, measure, sums);
+}
+fn leaveMeasure(tile: Tile, place: Lane, i: u32, measure: vec4f) {
+  leaveRow(tile, place, i, measure);
+}
+fn endBand(tile: Tile, place: Lane, lane: u32, band: u32) {
+  workgroupBarrier();
+  joinRows(tile, place, lane, band);
+}
+fn endColumns(tile: Tile, place: Lane, lane: u32, columns: vec4f) {
+  joinColumns(tile, place, lane, columns);
+}`,
   exp_accurate: `
 fn expAccurate(exponent: f32) -> f32 {
   let x = clamp(exponent, -104.0, 89.0);
@@ -2453,6 +2245,7 @@ fn rowSum(lane: u32, value: f32) -> f32 {
   return sum;
 }`,
   logistic: `
+// include: exp_accurate
 fn logistic(z: f32) -> f32 {
   return 1.0 / (1.0 + expAccurate(-z));
 }`,
@@ -2464,6 +2257,7 @@ fn mix(value: u32) -> u32 {
   return x ^ (x >> 16u);
 }`,
   normal_cdf: `
+// include: exp_accurate
 fn erfcOfPositive(z: f32) -> f32 {
   let t = 1.0 / fma(0.5, z, 1.0);
   var p = 0.17087277;
@@ -2483,6 +2277,7 @@ fn normalCdf(x: f32) -> f32 {
   return select(tail, 1.0 - tail, x > 0.0);
 }`,
   part_trees: `
+// include: block
 struct Parts {
   first: u32,
   partsBatch: u32,
@@ -2549,6 +2344,7 @@ fn treeOf(first: u32, step: u32, count: u32) -> f32 {
     ((leaves[4] + leaves[5]) + (leaves[6] + leaves[7]));
 }`,
   rounded_params: `
+// include: stochastic_quads
 override stochastic: bool = false;
 struct Rounding {
   place: GlobalPlace,
@@ -2588,7 +2384,68 @@ fn treeOfRowSlots(first: u32, rowSlots: u32) -> f32 {
   return ((leaves[0] + leaves[1]) + (leaves[2] + leaves[3])) +
     ((leaves[4] + leaves[5]) + (leaves[6] + leaves[7]));
 }`,
+  step_by_aligned_momentum: `
+// include: tensor_quads for momentum
+// include: aligned_quads
+fn isPaired() -> bool {
+  return gradType != 0u || paramType != 0u || momentumType != 0u;
+}
+struct Rates {
+  take: f32,
+  over: f32,
+  decay: f32,
+}
+fn ratesOf(block: u32) -> Rates {
+  return Rates(steps[block].take, steps[block].over, steps[block].decay);
+}
+fn steppedParams(rates: Rates, p: vec4f, u: vec4f, before: Momentum) -> vec4f {
+  let m = quadOfWords(momentumType, before.words);
+  let over = select(vec4f(), vec4f(-rates.over), haveOneSign(m, rates.take * u));
+  return fma(over, m, fma(vec4f(-rates.decay), p, p));
+}`,
+  step_by_momentum: `
+// include: tensor_quads for momentum
+// include: tensor_quad_stores for momentum
+fn isPaired() -> bool {
+  return gradType != 0u || paramType != 0u || momentumType != 0u;
+}
+struct Rates {
+  beta1: f32,
+  take: f32,
+  over: f32,
+  decay: f32,
+}
+fn ratesOf(block: u32) -> Rates {
+  return Rates(blocks[block].beta1, steps[block].take, steps[block].over, steps[block].decay);
+}
+fn steppedParams(rates: Rates, p: vec4f, u: vec4f, before: Momentum) -> vec4f {
+  let m = fma(vec4f(rates.take), u, rates.beta1 * quadOfWords(momentumType, before.words));
+  storeMomentum(before.row, before.cols, before.isIn, wordsOfQuad(momentumType, m));
+  return fma(vec4f(-rates.over), m, fma(vec4f(-rates.decay), p, p));
+}`,
+  step_by_update: `
+fn isPaired() -> bool {
+  return gradType != 0u || paramType != 0u;
+}
+fn wholeMomentum(row: u32, cols: vec4u) -> vec4u {
+  return vec4u();
+}
+fn loadMomentum(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
+  return vec4u();
+}
+struct Rates {
+  rate: f32,
+  decay: f32,
+}
+fn ratesOf(block: u32) -> Rates {
+  return Rates(steps[block].a / steps[block].d, steps[block].decay);
+}
+fn steppedParams(rates: Rates, p: vec4f, u: vec4f, before: Momentum) -> vec4f {
+  return fma(vec4f(-rates.rate), u, fma(vec4f(-rates.decay), p, p));
+}`,
   stochastic_quads: `
+// include: storage_quads
+// include: tile
 struct GlobalPlace {
   firstRow: u32,
   rowInner: u32,
@@ -2791,6 +2648,7 @@ fn loadTensor(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
   return words;
 }`,
   tile: `
+// include: block
 struct Tile {
   block: u32,
   matrix: u32,
@@ -2882,6 +2740,7 @@ fn tilePartial(tile: Tile) -> u32 {
   return blocks[tile.block].partials + batch * vectors + index;
 }`,
   tile_vectors: `
+// include: tile
 var<workgroup> rowLanes: array<f32, 2304>;
 var<workgroup> columnLanes: array<f32, 1024>;
 fn leaveRow(tile: Tile, place: Lane, i: u32, quad: vec4f) {
@@ -2940,6 +2799,7 @@ fn joinColumns(tile: Tile, place: Lane, lane: u32, sums: vec4f) {
   }
 }`,
   update_quads: `
+// include: tile
 struct Factors {
   rows: u32,
   cols: vec4f,

@@ -1,7 +1,7 @@
-// momentum <- beta1 momentum + take u, and tiles' counts of its elements (as stored) that have the sign of take u. Where
-// guard[0] != 0 nothing is changed and the counts are 0.
+// momentum <- beta1 momentum + take u, and tiles' sums of what the fragment that the kernel names for MEASURE takes of each
+// element: aligned_counts or confidence_squares. Where guard[0] != 0 nothing is changed and the sums are 0.
 
-// include: block
+// include: MEASURE
 // include: tile
 // include: workgroup_sum
 // include: storage_quads
@@ -9,7 +9,6 @@
 // include: tensor_quads for momentum
 // include: tensor_quad_stores for momentum
 // include: update_quads
-// include: aligned_quads
 
 // Whether two elements may share a word.
 fn isPaired() -> bool {
@@ -32,48 +31,64 @@ fn main(
   let momentumOffset = blocks[tile.block].momentumOffset;
   let beta1 = blocks[tile.block].beta1;
   let take = steps[tile.block].take;
-  var counts = vec4f();
+  let d = steps[tile.block].d;
+  var sums = vec4f();
   for (var colBegin = tile.colBegin; colBegin < tile.colEnd; colBegin += 1024u) {
     let place = laneOf(tile, lane, colBegin);
     let by = factorsOf(tile, place);
-    for (var band = tile.rowBegin; band < tile.rowEnd; band += 4u * tile.lanesY) {
-      var rowFactors: array<f32, 4>;
-      var gradWords: array<vec4u, 4>;
-      var momentumWords: array<vec4u, 4>;
-      let isWhole = isFull(tile, colBegin, band, 4u);
+    var columns = vec4f();
+    for (var band = tile.rowBegin; band < tile.rowEnd; band += BAND_ROWS * tile.lanesY) {
+      var rowFactors: array<f32, BAND_ROWS>;
+      var gradWords: array<vec4u, BAND_ROWS>;
+      var momentumWords: array<vec4u, BAND_ROWS>;
+      let isWhole = isFull(tile, colBegin, band, BAND_ROWS);
       let start = rowStart(tile, band + place.y);
       let step = tile.lanesY * tile.cols;
-      for (var i = 0u; i < 4u; i++) { // unroll
+      for (var i = 0u; i < BAND_ROWS; i++) { // unroll
         rowFactors[i] = rowFactorOf(tile, by, band + place.y + i * tile.lanesY);
       }
       if (isWhole) {
-        for (var i = 0u; i < 4u; i++) { // unroll
+        for (var i = 0u; i < BAND_ROWS; i++) { // unroll
           gradWords[i] = wholeGrad(gradOffset + start + i * step, place.cols);
           momentumWords[i] = wholeMomentum(momentumOffset + start + i * step, place.cols);
         }
       } else {
-        for (var i = 0u; i < 4u; i++) { // unroll
+        for (var i = 0u; i < BAND_ROWS; i++) { // unroll
           let isIn = insideOf(tile, place, band + place.y + i * tile.lanesY);
           gradWords[i] = loadGrad(gradOffset + start + i * step, place.cols, isIn);
           momentumWords[i] = loadMomentum(momentumOffset + start + i * step, place.cols, isIn);
         }
       }
-      for (var i = 0u; i < 4u; i++) { // unroll
+      for (var i = 0u; i < BAND_ROWS; i++) { // unroll
         let row = band + place.y + i * tile.lanesY;
         let isIn = insideOf(tile, place, row);
+        var measure = vec4f();
         if (changing) {
           let u = updateOf(by, rowFactors[i], quadOfWords(gradType, gradWords[i]));
           let m = fma(vec4f(take), u, beta1 * quadOfWords(momentumType, momentumWords[i]));
           let words = wordsOfQuad(momentumType, m);
           storeMomentum(momentumOffset + start + i * step, place.cols, isIn, words);
-          let isAlike = haveOneSign(quadOfWords(momentumType, words), take * u);
-          counts += select(vec4f(), vec4f(1.0), isAlike);
+          measure = measureOf(Renewed(u, m, words, take, d));
         }
+        columns = withMeasure(columns, measure);
+        leaveMeasure(tile, place, i, measure);
       }
+      endBand(tile, place, lane, band);
     }
+    endColumns(tile, place, lane, columns);
+    sums += columns;
   }
-  let sum = workgroupSum(lane, (counts.x + counts.y) + (counts.z + counts.w));
+  let sum = workgroupSum(lane, (sums.x + sums.y) + (sums.z + sums.w));
   if (lane == 0u) {
     partials[tilePartial(tile)] = sum;
   }
+}
+
+// A quad of the update and of the new momentum, before it is rounded to its storage type and as stored.
+struct Renewed {
+  u: vec4f,
+  m: vec4f,
+  words: vec4u,
+  take: f32,
+  d: f32,
 }
