@@ -33,7 +33,7 @@ export interface LoadOptions<Model extends PretrainedModel = PretrainedModel>
  * Loads a model from a local folder in the format of Hugging Face: config.json and safetensors files, read one parameter at a time.
  * Dropout is off unless a forward pass is given masks, whatever the config says.
  *
- * ```ts
+ * ```ts ignore
  * import { Decoder, loadPretrained, requestDevice } from "@meshfactor/adafactor";
  *
  * using device = await requestDevice();

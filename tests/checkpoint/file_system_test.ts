@@ -1,4 +1,4 @@
-// Checkpoints need a FileSystem and nothing else of the platform: the same bytes in memory as on disk.
+// Checkpoints access files through a FileSystem only: written to memory, they have the same bytes as on disk.
 
 import assert from "node:assert/strict";
 import { CheckpointFolder } from "../../src/checkpoint/checkpoint_folder.ts";
@@ -44,7 +44,7 @@ function bytesOf({ buffer }: { readonly buffer: ArrayBuffer }): Promise<Uint8Arr
   return Promise.resolve(new Uint8Array(buffer));
 }
 
-Deno.test("a safetensors file that is written to memory has the bytes of one on disk, and is read from there", async () => {
+Deno.test("a safetensors file written to memory has the bytes of one on disk, and can be read back", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const memory = memoryFiles();
@@ -68,7 +68,7 @@ Deno.test("a safetensors file that is written to memory has the bytes of one on 
   }
 });
 
-Deno.test("disk.write() leaves a file that exists as it was if a piece throws, and nothing beside it", async () => {
+Deno.test("disk.write() keeps an existing file if a piece throws, and leaves no temporary file", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const path = `${folder}/file`;
@@ -87,7 +87,7 @@ Deno.test("disk.write() leaves a file that exists as it was if a piece throws, a
   }
 });
 
-Deno.test("reads of one file on disk that overlap in time each get their own bytes", async () => {
+Deno.test("concurrent reads of one file on disk each get their own bytes", async () => {
   const path = await Deno.makeTempFile();
   try {
     await Deno.writeFile(path, Uint8Array.from({ length: 200 }, (_, k) => k));

@@ -18,7 +18,7 @@ const random = () => new RandomSource(7);
 for (const [family, config] of Object.entries(smallConfigs)) {
   for (const dtype of ["f32", "bf16", "f16"] as const) {
     testOnEachDevice(
-      `a ${family} of ${dtype} that is saved and loaded has the same bits and config`,
+      `a ${family} of ${dtype} has the same bits and config after saving and loading`,
       async (device) => {
         await using folder = await TemporaryFolder.make();
         using model = newModel(device, config, { random: random(), dtype });
@@ -39,7 +39,7 @@ for (const [family, config] of Object.entries(smallConfigs)) {
   }
 }
 
-Deno.test("loadPretrained() rounds parameters to the type asked for, from any other", async () => {
+Deno.test("loadPretrained() rounds parameters to the requested type, from any other", async () => {
   using device = wasmDevice();
   await using folder = await TemporaryFolder.make();
   using model = newModel(device, smallConfigs.gpt2, { random: random() });
@@ -84,7 +84,7 @@ Deno.test("loadPretrained() reads a checkpoint of several files", async () => {
   });
 });
 
-Deno.test("a checkpoint that contradicts its config is refused with the tensor's name, and nothing is kept", async (t) => {
+Deno.test("a checkpoint that contradicts its config is refused with the tensor's name, and no memory is kept", async (t) => {
   const { llama } = smallConfigs;
   const cases: Record<string, [changes: Changes, message: RegExp]> = {
     "a missing tensor": [
@@ -139,7 +139,7 @@ Deno.test("a checkpoint that contradicts its config is refused with the tensor's
   }
 });
 
-Deno.test("loadPretrained() refuses a file that is cut off", async () => {
+Deno.test("loadPretrained() refuses a truncated file", async () => {
   using device = wasmDevice();
   await using folder = await changedLlama({});
   const path = `${folder.path}/model.safetensors`;
@@ -147,7 +147,7 @@ Deno.test("loadPretrained() refuses a file that is cut off", async () => {
   await assert.rejects(loadPretrained(device, folder.path), SafetensorsError);
 });
 
-Deno.test("loadPretrained() accepts what old files hold beside parameters: an equal head, masks, no prefix", async () => {
+Deno.test("loadPretrained() accepts the extra tensors of old files: an equal head, masks, names without prefix", async () => {
   using device = wasmDevice();
   await using folder = await TemporaryFolder.make();
   using model = newModel(device, smallConfigs.gpt2, { random: random() });
@@ -168,7 +168,7 @@ Deno.test("loadPretrained() accepts what old files hold beside parameters: an eq
   );
 });
 
-Deno.test("loadPretrained() gives a model of the class asked for, or refuses", async () => {
+Deno.test("loadPretrained() returns a model of the requested class, or refuses", async () => {
   using device = wasmDevice();
   await using folder = await changedLlama({});
   using model = await loadPretrained(device, folder.path, { model: Decoder });
@@ -188,7 +188,7 @@ Deno.test("loadPretrained() gives a model of the class asked for, or refuses", a
 });
 
 interface Changes {
-  /** Instead of the small Llama's. */
+  /** Replaces the small Llama's. */
   readonly config?: object;
   /** The name of a tensor to leave out. */
   readonly without?: string;

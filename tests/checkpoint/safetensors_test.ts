@@ -15,7 +15,7 @@ import { assertSameBits } from "../support/assert_same_bits.ts";
 
 const TWO_BY_THREE = Uint8Array.from({ length: 24 }, (_, k) => k);
 
-Deno.test("writeSafetensors() writes what SafetensorsFile reads, whole and by rows", async () => {
+Deno.test("SafetensorsFile reads what writeSafetensors() writes, whole and by rows", async () => {
   await using folder = await TemporaryFolder.make();
   const path = folder.path("model.safetensors");
   await writeSafetensors(path, [
@@ -31,11 +31,11 @@ Deno.test("writeSafetensors() writes what SafetensorsFile reads, whole and by ro
   assertSameBits(await file.read("a", { begin: 1, end: 2 }), TWO_BY_THREE.slice(12));
   assertSameBits(await file.read("b"), TWO_BY_THREE.slice(0, 6));
   assert.deepEqual((await file.read("empty")).length, 0);
-  // Values begin at a multiple of 8, so that others can map them.
+  // Values begin at a multiple of 8, so that they can be memory-mapped.
   assert.equal(file.tensors.get("scalar")!.begin % 8, 0);
 });
 
-Deno.test("SafetensorsFile answers reads that overlap in time with the right tensors", async () => {
+Deno.test("concurrent reads of a SafetensorsFile return the right tensors", async () => {
   await using folder = await TemporaryFolder.make();
   const path = folder.path("model.safetensors");
   const names = Array.from({ length: 20 }, (_, k) => `t${k}`);
@@ -50,7 +50,7 @@ Deno.test("SafetensorsFile answers reads that overlap in time with the right ten
   values.forEach((bytes, k) => assertSameBits(bytes, new Uint8Array(7).fill(k)));
 });
 
-Deno.test("SafetensorsFile refuses a header that lies, naming the tensor", async (t) => {
+Deno.test("SafetensorsFile refuses an inconsistent header, naming the tensor", async (t) => {
   const entry = (begin: number, end: number, more = {}) => ({
     dtype: "F32",
     shape: [(end - begin) / 4],
@@ -83,7 +83,7 @@ Deno.test("SafetensorsFile refuses a header that lies, naming the tensor", async
   }
 });
 
-Deno.test("SafetensorsFile refuses lengths of headers that cannot be, and allocates nothing for them", async (t) => {
+Deno.test("SafetensorsFile refuses impossible lengths of headers, and allocates nothing for them", async (t) => {
   for (const length of [2n ** 60n, 2n ** 64n - 1n, 2n ** 33n, 33n]) {
     await t.step(
       `${length} bytes`,
@@ -102,14 +102,14 @@ Deno.test("SafetensorsFile refuses lengths of headers that cannot be, and alloca
     ));
 });
 
-Deno.test("SafetensorsFile refuses every file that was cut off, wherever", async () => {
+Deno.test("SafetensorsFile refuses a file truncated at any byte", async () => {
   const whole = await wholeFile();
   for (let length = 0; length < whole.length; length++) {
     await assert.rejects(openBytes(whole.slice(0, length)), SafetensorsError, `${length} bytes`);
   }
 });
 
-Deno.test("parseHeader() takes what encodeHeader() writes and throws only SafetensorsErrors on damage", () => {
+Deno.test("parseHeader() accepts what encodeHeader() writes, and throws only SafetensorsErrors on damage", () => {
   const names = fc.uniqueArray(fc.string({ unit: "grapheme" }), { maxLength: 5 });
   const dtype = fc.constantFrom<SafetensorsDtype>("F32", "BF16", "U8", "I64");
   const shapes = fc.array(fc.record({ dtype, shape: fc.array(fc.nat(9), { maxLength: 3 }) }), {
@@ -145,7 +145,7 @@ Deno.test("parseHeader() takes what encodeHeader() writes and throws only Safete
   );
 });
 
-Deno.test("writeSafetensors() leaves no file where a tensor has too few bytes or a name twice", async () => {
+Deno.test("writeSafetensors() leaves no file if a tensor has too few bytes or a name occurs twice", async () => {
   await using folder = await TemporaryFolder.make();
   const path = folder.path("model.safetensors");
   const short = tensor("a", { dtype: "F32", shape: [7], bytes: TWO_BY_THREE });
@@ -190,7 +190,7 @@ Deno.test("CheckpointFolder finds each tensor in the file that the index names",
   await assert.rejects(opening(), /weight_map\.a/);
 });
 
-Deno.test("CheckpointFolder finds two tensors equal only if type, shape and every value are", async () => {
+Deno.test("CheckpointFolder considers two tensors equal only if type, shape and every value are", async () => {
   await using folder = await TemporaryFolder.make();
   const other = TWO_BY_THREE.with(23, 0);
   const whole = { dtype: "F32", shape: [2, 3] } as const;

@@ -1,4 +1,4 @@
-// Models that are split over ranks, saved by all of them together.
+// Models that are split over ranks, saved by all ranks together.
 
 import { loadPretrained, savePretrained } from "../../src/checkpoint/pretrained.ts";
 import { wasmDevice } from "../../src/device/wasm/device.ts";
@@ -28,14 +28,14 @@ for (const [what, each] of Object.entries(models)) {
   for (const dtype of ["f32", "bf16"] as const) {
     for (const [tensor, zero] of [[2, 1], [2, 2], [4, 1]] as const) {
       if (what !== "llama" && tensor === 4) continue;
-      Deno.test(`${what} of ${dtype} that tensor ${tensor} x ZeRO ${zero} ranks save loads with the bits of the whole one`, async () => {
+      Deno.test(`${what} of ${dtype} saved by tensor ${tensor} x ZeRO ${zero} ranks loads with the bits of the whole model`, async () => {
         const path = await Deno.makeTempDir();
         try {
           await inProcessRanks(tensor * zero, async (world) => {
             using device = wasmDevice();
             const mesh = ProcessGroupMesh.over(world, tensor, zero);
             using model = smallModel(device, each, { dtype });
-            // The bits of -0 are kept too.
+            // The bits of -0 are kept, too.
             const [first] = model.parameters();
             first.write((await first.data()).map((value, k) => k % 5 === 0 ? -0 : value));
             const expected = await bitsOf(model);

@@ -1,4 +1,4 @@
-// The analyser on what real jobs have left behind.
+// The analysis of dumps that real jobs have left.
 
 import { deepEqual, equal, match } from "node:assert/strict";
 import { findOutOfStep } from "../../src/distributed/records/out_of_step.ts";
@@ -39,7 +39,7 @@ const ASTRAY: [how: string, expected: RegExp][] = [
 ];
 
 for (const [how, expected] of ASTRAY) {
-  Deno.test(`the analyser names the rank that is out of step: ${how}`, async () => {
+  Deno.test(`the analysis names the rank that is out of step: ${how}`, async () => {
     const folder = await Deno.makeTempDir();
     try {
       await runRanks({
@@ -57,7 +57,7 @@ for (const [how, expected] of ASTRAY) {
   });
 }
 
-Deno.test("a job that ends well leaves no dump, and the analyser says that there is none", async () => {
+Deno.test("a job that succeeds leaves no dump, and the analysis says that there is none", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const runs = await runRanks({
@@ -76,7 +76,7 @@ Deno.test("a job that ends well leaves no dump, and the analyser says that there
   }
 });
 
-Deno.test("a recorder keeps the last 1,024 calls, with how far each has come", () => {
+Deno.test("a recorder keeps the last 1,024 calls and their progress", () => {
   const recorder = new CallRecorder();
   const call = {
     op: "allReduce",
@@ -110,14 +110,14 @@ Deno.test("a recorder keeps the last 1,024 calls, with how far each has come", (
   deepEqual([running.count, running.bytesDone, running.bytesExpected], [2998, 2998, 5996]);
 });
 
-Deno.test("ranks whose calls agree are in step, whatever has fallen out of their records", () => {
+Deno.test("ranks whose calls agree are in step, even if older calls have left their records", () => {
   const same = (numCalls: number) => Array.from({ length: numCalls }, () => 7);
   deepEqual(findOutOfStep([dumpOf(0, same(2000)), dumpOf(1, same(2000))]), []);
   const [found] = findOutOfStep([dumpOf(0, same(2000)), dumpOf(1, same(1990))]);
   deepEqual([found.ranks, found.sequence], [[1], 1990]);
 });
 
-Deno.test("a call that was left out or put in is told from another one by those that follow", () => {
+Deno.test("a missing or additional call is distinguished from a different one by the calls that follow", () => {
   const find = (...counts: number[][]) =>
     findOutOfStep(counts.map((each, rank) => dumpOf(rank, each)))[0];
   const leftOut = find([1, 2, 3, 4], [1, 2, 3, 4], [1, 3, 4]);
@@ -130,7 +130,7 @@ Deno.test("a call that was left out or put in is told from another one by those 
   deepEqual(tie.ranks, [0, 1]);
 });
 
-Deno.test("a message of another count, or with one half only, names who is out of step", () => {
+Deno.test("a message of another count, or with only one half, names the rank that is out of step", () => {
   const message = { peer: 0, place: 0, dtype: "f32", count: 5, bytesExpected: 20 } as const;
   const dump = (rank: number, ...messages: Parameters<MessageRecorder["queued"]>[0][]): Dump => {
     const recorder = new MessageRecorder();
@@ -178,7 +178,7 @@ Deno.test("a recorder keeps the last 1,024 messages, in the order of the calls",
   ]);
 });
 
-Deno.test("text that is no dump is refused", () => {
+Deno.test("parseDump() refuses text that is no dump", () => {
   for (
     const wrong of ["{}", "[]", "null", '{"version":2}', '{"version":2,"rank":0,"groups":[1]}']
   ) {
@@ -192,7 +192,7 @@ Deno.test("text that is no dump is refused", () => {
   }
 });
 
-/** A rank that has made and ended a broadcast of each count. */
+/** A rank that has made and completed a broadcast of each count. */
 function dumpOf(rank: number, counts: readonly number[]): Dump {
   const recorder = new CallRecorder();
   for (const [sequence, count] of counts.entries()) {

@@ -1,4 +1,4 @@
-// What the demo calls wrong.
+// The demo's summary and the problems that it reports.
 
 import assert from "node:assert/strict";
 import { compareLosses, summarize } from "../../src/cli/demo_summary.ts";
@@ -14,7 +14,7 @@ const figures = {
   device: "wasm: CPU",
 };
 
-Deno.test("compareLosses() judges the first 50 steps, and tells what all steps differ by", () => {
+Deno.test("compareLosses() compares the first 50 steps, and reports the difference over all steps", () => {
   const others = losses.map((loss, k) => k === 3 ? loss * 1.001 : k === 55 ? loss * 1.1 : loss);
   const { numCompared, early, all, steps } = compareLosses(losses, others);
   assert.deepEqual([numCompared, steps], [50, 60]);
@@ -23,7 +23,7 @@ Deno.test("compareLosses() judges the first 50 steps, and tells what all steps d
   assert.equal(compareLosses(losses.slice(0, 9), others).numCompared, 9);
 });
 
-Deno.test("a demo whose losses agree and that does better than counting has nothing wrong", () => {
+Deno.test("a demo whose losses agree and that beats the baseline reports no problem", () => {
   const { lines, problems } = summarize(figures);
   assert.deepEqual(problems, []);
   assert.deepEqual(lines, [
@@ -49,7 +49,7 @@ Deno.test("a demo reports different losses on a mesh, a model that learns nothin
   );
 });
 
-Deno.test("with fewer steps or another text counting may do better, and the demo says why", () => {
+Deno.test("with fewer steps or another text the baseline may be better, and the demo says why", () => {
   const { lines, problems } = summarize({ ...figures, heldOutAfter: 1.9, isDefault: false });
   assert.deepEqual(problems, []);
   assert.match(lines[0], /not below the order-2 byte model's 1.850: fewer steps or another text/);

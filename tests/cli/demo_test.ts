@@ -27,7 +27,7 @@ async function withText(length: number, body: (path: string) => Promise<void>): 
   }
 }
 
-Deno.test("the demo trains on 4 ranks, compares with 1, and sums it up in its last line", async () => {
+Deno.test("the demo trains on 4 ranks, compares with 1, and prints a summary in its last line", async () => {
   await withText(50_000, async (path) => {
     const { code, stdout, stderr } = await demo("--steps", "6", "--device", "wasm", "--data", path);
     assert.equal(code, 0, stderr);
@@ -99,7 +99,7 @@ Deno.test("--help explains every flag", async () => {
   }
 });
 
-Deno.test("the demo leaves no rank and no file behind when it is asked to stop", async () => {
+Deno.test("the demo leaves no rank and no file behind when it is stopped", async () => {
   await withText(50_000, async (path) => {
     const script = new URL("../../src/cli/demo.ts", import.meta.url).href;
     const config = new URL("../../deno.json", import.meta.url).pathname;

@@ -8,7 +8,7 @@ const LAUNCHER = new URL("../../src/cli/launch.ts", import.meta.url).href;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 const PROGRAM = new URL("../support/cli/launched_program.ts", import.meta.url).href;
 
-Deno.test("the launcher starts ranks that find each other and prefixes what they write", async () => {
+Deno.test("the launcher starts ranks that find each other, and prefixes their output", async () => {
   const { code, stdout, stderr } = await launch(["--ranks", "3", PROGRAM, "sum", "--flag"]);
   equal(code, 0, stderr);
   deepEqual(stdout.trimEnd().split("\n").sort(), [
@@ -18,7 +18,7 @@ Deno.test("the launcher starts ranks that find each other and prefixes what they
   ]);
 });
 
-Deno.test("two launchers, as on two hosts, start one job with the options that they are given", async () => {
+Deno.test("two launchers, as on two hosts, start one job with their options", async () => {
   const port = freePort();
   const job = ["--nodes", "2", "--ranks", "2", "--master-addr", "127.0.0.1"];
   const options = ["--master-port", String(port), "--same-host", "tcp", "--interface", "lo"];
@@ -52,7 +52,7 @@ Deno.test({
   },
 });
 
-Deno.test("the first rank that fails stops all others, and its error comes last", async () => {
+Deno.test("the first rank that fails stops all others, and its error is printed last", async () => {
   for (const how of ["throw", "throw-alone"]) {
     const { code, stdout, stderr } = await launch(["--ranks", "3", PROGRAM, how]);
     equal(code, 1);
@@ -66,7 +66,7 @@ Deno.test("the first rank that fails stops all others, and its error comes last"
   }
 });
 
-Deno.test("a rank that does not heed SIGTERM is killed", async () => {
+Deno.test("a rank that ignores SIGTERM is killed", async () => {
   const began = performance.now();
   const { code, stdout } = await launch(["--ranks", "2", PROGRAM, "ignore-sigterm"]);
   equal(code, 7);
@@ -84,7 +84,7 @@ Deno.test("Ctrl-C stops all ranks", async () => {
   await requireGone(stdout);
 });
 
-Deno.test("wrong arguments get a clear error and start nothing", async () => {
+Deno.test("wrong arguments print a clear error and start nothing", async () => {
   const cases: [string[], RegExp][] = [
     [[PROGRAM], /required option '--ranks <number>' not specified/],
     [["--ranks", "0", PROGRAM], /A positive integer is needed/],
@@ -113,15 +113,15 @@ Deno.test("wrong arguments get a clear error and start nothing", async () => {
   }
 });
 
-Deno.test("a program that does not exist is named, and is no wrong argument of the launcher", async () => {
+Deno.test("a program that does not exist is named, and is not reported as a wrong argument of the launcher", async () => {
   const { code, stderr } = await launch(["--ranks", "2", "no_such_program.ts"]);
   equal(code, 1);
   match(stderr, /no_such_program\.ts/);
 });
 
-Deno.test("ranks whose launcher is killed end within seconds, idle or waiting for each other", async () => {
+Deno.test("ranks whose launcher is killed exit within seconds, idle or waiting for each other", async () => {
   const port = String(freePort());
-  // With half of the ranks the others wait for the rest to join.
+  // With half of the ranks missing, the others wait for them to join.
   const half = ["--nodes", "2", "--master-addr", "127.0.0.1", "--master-port", port];
   for (const job of [[], half]) {
     const options = ["--ranks", "2", ...job, PROGRAM, "wait"];
@@ -160,7 +160,7 @@ async function launch(
   return { code, stdout: text(stdout), stderr: text(stderr) };
 }
 
-/** What is written until so many lines have `word` in them. */
+/** What was printed until this many lines contain `word`. */
 async function untilAllSay(
   word: string,
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
@@ -177,7 +177,7 @@ async function untilAllSay(
   return text;
 }
 
-/** No process whose id a rank has printed is left, or none will be in a few seconds. */
+/** Asserts that no process whose id a rank has printed is left after a few seconds. */
 async function requireGone(stdout: string): Promise<void> {
   const pids = [...stdout.matchAll(/pid (\d+)/g)].map(([, pid]) => pid);
   ok(pids.length > 0, "the ranks printed their process ids");

@@ -57,7 +57,7 @@ function assertNear(one: readonly number[], other: readonly number[]): void {
   }
 }
 
-Deno.test("train.ts logs, evaluates, samples, and saves a model that goes on where it ended", async () => {
+Deno.test("train.ts logs, evaluates, samples, and saves a model that has the losses of the trained one", async () => {
   await withSmallFiles(async (files) => {
     const flags = flagsFor(files);
     const { code, stdout, stderr } = await train([...flags, "--save", `${files.folder}/trained`]);
@@ -86,7 +86,7 @@ Deno.test("train.ts logs, evaluates, samples, and saves a model that goes on whe
   });
 });
 
-Deno.test("train.ts on two ranks of ZeRO trains as on one, and says the same", async () => {
+Deno.test("train.ts on two ranks of ZeRO trains as on one, and logs the same", async () => {
   await withSmallFiles(async (files) => {
     const flags = [...flagsFor(files), "--accumulate", "2"];
     const alone = messagesIn((await train(flags)).stdout);
@@ -100,7 +100,7 @@ Deno.test("train.ts on two ranks of ZeRO trains as on one, and says the same", a
   });
 });
 
-Deno.test("train.ts on two ranks that split the model trains as one, and saves a whole model that loses as much", async () => {
+Deno.test("train.ts on two ranks that split the model trains as one, and saves a whole model with the same loss", async () => {
   await withSmallFiles(async (files) => {
     const flags = flagsFor(files);
     const saved = `${files.folder}/trained`;
@@ -118,7 +118,7 @@ Deno.test("train.ts on two ranks that split the model trains as one, and saves a
   });
 });
 
-Deno.test("train.ts reads a tokenizer.json, and leaves it beside the model", async () => {
+Deno.test("train.ts reads a tokenizer.json, and saves it beside the model", async () => {
   await withSmallFiles(async (files) => {
     await Deno.writeTextFile(`${files.model}/tokenizer.json`, smallTokenizerJson());
     const [_, model, , data] = flagsFor(files);
@@ -178,7 +178,7 @@ const REFUSED: [string[], RegExp][] = [
   [["--sample", ""], /--sample needs a text of at least one token/],
 ];
 
-Deno.test("train.ts refuses wrong flags with a sentence and code 2", async (t) => {
+Deno.test("train.ts refuses wrong flags with a sentence and exit code 2", async (t) => {
   await withSmallFiles(async ({ model, data }) => {
     for (const [wrong, message] of REFUSED) {
       await t.step(wrong.join(" "), async () => {
@@ -204,7 +204,7 @@ Deno.test("train.ts refuses a tokenizer with more tokens than the model's vocabu
 });
 
 for (const ranks of [1, 2]) {
-  Deno.test(`Ctrl-C ends training on ${ranks} ranks after a step, and saves what was learned`, async () => {
+  Deno.test(`Ctrl-C ends training on ${ranks} ranks after a step, and saves the model`, async () => {
     await withSmallFiles(async (files) => {
       const trained = `${files.folder}/trained`;
       const flags = [...flagsFor(files), "--steps", "1000000", "--save", trained];
@@ -229,7 +229,7 @@ for (const ranks of [1, 2]) {
   });
 }
 
-Deno.test("train.ts --help explains every flag and how to start many ranks", async () => {
+Deno.test("train.ts --help explains every flag and how to start several ranks", async () => {
   const { code, stdout } = await train(["--help"]);
   assert.equal(code, 0);
   assert.match(stdout, /src\/cli\/launch.ts --ranks 4 src\/cli\/train.ts/);

@@ -31,7 +31,7 @@ const make = (device: Device, settings: object = {}) =>
 const indices = (device: Device, values: readonly number[], shape: readonly number[]) =>
   Tensor.from(device, values, { shape, dtype: "u32" });
 
-testOnEachDevice("BERT without token types takes all of the first", async (device) => {
+testOnEachDevice("BERT without token types uses type 0 for all", async (device) => {
   using model = make(device);
   using tokens = indices(device, [1, 2, 3, 4, 5, 6], [2, 3]);
   using zeros = indices(device, [0, 0, 0, 0, 0, 0], [2, 3]);
@@ -43,7 +43,7 @@ testOnEachDevice("BERT without token types takes all of the first", async (devic
   assertOtherBits(await without.data(), await mixed.data());
 });
 
-testOnEachDevice("BERT's tokens see each other on both sides, and no padding", async (device) => {
+testOnEachDevice("BERT's tokens attend in both directions, and not to padding", async (device) => {
   using model = make(device);
   const logitsOf = async (values: readonly number[], real: readonly number[]) => {
     using tokens = indices(device, values, [1, 4]);
@@ -59,7 +59,7 @@ testOnEachDevice("BERT's tokens see each other on both sides, and no padding", a
 });
 
 testOnEachDevice(
-  "BERT's padding token learns from the head it is tied to alone",
+  "BERT's padding token gets its gradient from the tied head alone",
   async (device) => {
     using tied = make(device);
     using untied = make(device, { tie_word_embeddings: false });
@@ -76,7 +76,7 @@ testOnEachDevice(
   },
 );
 
-testOnEachDevice("BERT's first files load under the names that they have", async (device) => {
+testOnEachDevice("BERT's first files load with their old names", async (device) => {
   const folder = await Deno.makeTempDir();
   try {
     using model = make(device);
@@ -102,7 +102,7 @@ testOnEachDevice("BERT's first files load under the names that they have", async
   }
 });
 
-testOnEachDevice("BERT refuses texts that it cannot read", async (device) => {
+testOnEachDevice("BERT refuses inputs of wrong shapes", async (device) => {
   using model = make(device);
   using flat = indices(device, [1, 2], [2]);
   using tokens = indices(device, [1, 2], [1, 2]);

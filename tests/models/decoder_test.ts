@@ -1,4 +1,4 @@
-// Decoders with settings that the goldens have not, against plain loops: logits, and gradients by finite differences.
+// Decoders with settings that no golden has, against plain loops: logits, and gradients by finite differences.
 
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
@@ -70,7 +70,7 @@ const cases: Readonly<Record<string, Config>> = {
 const LENGTH = 6;
 const texts = [
   { tokens: [3, 5, 2, 7, 10, 4], mask: [1, 1, 1, 1, 1, 1], labels: [3, 5, 2, 7, 10, 4] },
-  // Padding on the left: the tokens after it begin to count there, where positions depend on it.
+  // Padding on the left: positions that count real tokens begin after it.
   { tokens: [0, 9, 8, 6, 3, 2], mask: [0, 1, 1, 1, 1, 1], labels: [-1, -1, 8, 6, 3, 2] },
 ] as const;
 
@@ -84,7 +84,7 @@ for (const [what, config] of Object.entries(cases)) {
     for (const [b, text] of texts.entries()) {
       const expected = decoderLogits(config, weights, text);
       for (let t = 0; t < LENGTH; t++) {
-        // What a query sees that sees nothing is not defined.
+        // The output of a query that attends to nothing is not defined.
         if (text.mask[t] === 0) continue;
         const at = (b * LENGTH + t) * expected[t].length;
         assertClose(values.subarray(at, at + expected[t].length), expected[t], {
@@ -115,7 +115,7 @@ for (const [what, config] of Object.entries(cases)) {
   });
 }
 
-Deno.test("a padding token learns nothing from its lookups, and what it should from a tied head", async () => {
+Deno.test("a padding token gets no gradient from its lookups, but does from a tied head", async () => {
   using device = wasmDevice();
   using inputs = new Inputs(device);
   const gradientOf = async (changes: object) => {
@@ -143,7 +143,7 @@ Deno.test("a padding token learns nothing from its lookups, and what it should f
 });
 
 testOnEachDevice(
-  "a decoder of 16-bit parameters computes what one of f32 with the same values does",
+  "a decoder of 16-bit parameters computes the same as one of f32 with the same values",
   async (device) => {
     for (const config of [gpt2, qwen3, opt]) {
       using narrow = newModel(device, config, {
@@ -176,7 +176,7 @@ testOnEachDevice(
 );
 
 testOnEachDevice(
-  "a decoder keeps no memory from step to step but tables of positions",
+  "a decoder keeps no memory between steps except tables of positions",
   async (device) => {
     for (const config of [llama, opt]) {
       using model = await randomDecoder(device, config);
@@ -187,7 +187,7 @@ testOnEachDevice(
         model.zeroGrad();
         return device.statistics().liveBytes;
       };
-      // The first makes tables; the loss is still there when memory is counted.
+      // The first run makes tables; its loss is still alive when memory is counted.
       const first = await step();
       for (let k = 0; k < 3; k++) assert.equal(await step(), first);
     }
@@ -195,7 +195,7 @@ testOnEachDevice(
   },
 );
 
-Deno.test("a decoder takes longer texts after shorter ones, while the shorter one waits for its gradient", async () => {
+Deno.test("a decoder takes a longer text after a shorter one whose backward is still to come", async () => {
   using device = wasmDevice();
   using model = await randomDecoder(device, llama);
   const lossOf = async (length: number) => {
@@ -212,7 +212,7 @@ Deno.test("a decoder takes longer texts after shorter ones, while the shorter on
   model.zeroGrad();
 });
 
-Deno.test("a decoder refuses inputs that do not fit", async () => {
+Deno.test("a decoder refuses inputs of wrong shapes", async () => {
   using device = wasmDevice();
   using model = await randomDecoder(device, gpt2);
   const refuses = async (

@@ -1,4 +1,4 @@
-// Dropout in models: where transformers drops, the same whatever the mesh, and never without masks.
+// Dropout in models: at the places of transformers, the same whatever the mesh, and never without masks.
 
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
@@ -23,7 +23,7 @@ import { smallConfigs, smallEncoderConfigs } from "../support/models/small_confi
 
 type Config = Readonly<Record<string, unknown>>;
 
-/** By family: a setting of each probability, and how many places of a model of two blocks have it. */
+/** By family: a setting of each probability, and the number of places that it has in a model of two blocks. */
 const PLACES: readonly (readonly [Config, Readonly<Record<string, number>>])[] = [
   [smallConfigs.gpt2, { embd_pdrop: 1, attn_pdrop: 2, resid_pdrop: 4 }],
   [smallConfigs.opt, { dropout: 4, attention_dropout: 2 }],
@@ -37,8 +37,8 @@ const PLACES: readonly (readonly [Config, Readonly<Record<string, number>>])[] =
     classifier_dropout: 1,
   }],
   [smallEncoderConfigs.vit, { hidden_dropout_prob: 5, attention_probs_dropout_prob: 2 }],
-  // Embeddings and the last norm of both stacks; of each block attention's weights, the MLP's inner features and what each
-  // part adds; the decoder's blocks have cross attention too.
+  // Embeddings and the last norm of both stacks; in each block the attention weights, the MLP's hidden features and the output of each
+  // part; the decoder's blocks have cross-attention, too.
   [smallEncoderConfigs.t5, { dropout_rate: 4 + 2 * 4 + 2 * 6 }],
 ];
 
@@ -46,7 +46,7 @@ for (const [config, places] of PLACES) {
   const name = [config.model_type, config.architectures].join(" ");
   const none = Object.fromEntries(Object.keys(places).map((key) => [key, 0]));
   for (const [key, count] of Object.entries(places)) {
-    Deno.test(`${name} drops at ${count} places with ${key}`, async () => {
+    Deno.test(`${name} has dropout at ${count} places with ${key}`, async () => {
       using device = wasmDevice();
       using model = newModel(device, { ...config, ...none, [key]: 0.2 }, {
         random: new RandomSource(1),
@@ -65,7 +65,7 @@ for (const [config, places] of PLACES) {
       assertOtherBits(await logits(model, { rows: 3, dropout: more }), dropped);
     });
   }
-  Deno.test(`${name} drops in rows of a batch what it drops in all of them, and no place as another`, async () => {
+  Deno.test(`${name} drops the same in some rows of a batch as in all of them, and differently at every place`, async () => {
     using device = wasmDevice();
     using model = newModel(device, config, { random: new RandomSource(1) });
     const dropout = { seed: 1, step: 1, probability: 0.3 };
@@ -114,7 +114,7 @@ for (
   });
 }
 
-/** Parameters of the kernels that drop something, as they come to be run. */
+/** Parameters of all dropout kernels that run. */
 function callsThatDrop(device: Device): Readonly<Record<string, number>>[] {
   const calls: Readonly<Record<string, number>>[] = [];
   const run = device.run.bind(device);

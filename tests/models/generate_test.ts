@@ -39,7 +39,7 @@ async function counted(device: Device, count: number, sampling: object): Promise
   return shares;
 }
 
-Deno.test("generate() goes on with the likeliest token, seeing the whole text or its end", async () => {
+Deno.test("generate() appends the most likely token, given the whole text or its end", async () => {
   using device = wasmDevice();
   const model = new Counting();
   const text = await generate(model, [2, 2], { device, maxNewTokens: 3 });
@@ -50,13 +50,13 @@ Deno.test("generate() goes on with the likeliest token, seeing the whole text or
   assert.deepEqual(short.seen, [[2, 2], [2, 3], [3, 0]]);
 });
 
-Deno.test("generate() ends after a token that stops it", async () => {
+Deno.test("generate() ends after a stop token", async () => {
   using device = wasmDevice();
   const options = { device, maxNewTokens: 9, stopTokens: [1] };
   assert.deepEqual(await generate(new Counting(), [2], options), [2, 3, 0, 1]);
 });
 
-Deno.test("generate() draws tokens as often as their probabilities say", async () => {
+Deno.test("generate() samples tokens with their probabilities", async () => {
   using device = wasmDevice();
   const near = (actual: number[], logits: number[]) => {
     const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
@@ -74,7 +74,7 @@ Deno.test("generate() draws tokens as often as their probabilities say", async (
   near(await counted(device, 50, { topK: 1 }), [-Infinity, 3, -Infinity, -Infinity]);
 });
 
-Deno.test("generate() writes the same text with the same stream, and keeps no memory", async () => {
+Deno.test("generate() returns the same text with the same stream, and keeps no memory", async () => {
   using device = wasmDevice();
   using model = newModel(device, smallConfigs.llama, {
     random: new RandomSource(1),

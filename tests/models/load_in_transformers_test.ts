@@ -1,7 +1,7 @@
-// What savePretrained() writes of a model that was trained here loads in transformers, which computes the same logits.
+// A model that was trained here and written by savePretrained() loads in transformers, which computes the same logits.
 //
-// MESHFACTOR_PYTHON names a Python that has torch, transformers and safetensors, by default python3; where none has, these
-// tests are skipped and say so.
+// MESHFACTOR_PYTHON names a Python that has torch, transformers and safetensors, by default python3; without one, these tests are
+// skipped with a message.
 
 import assert from "node:assert/strict";
 import { loadPretrained, savePretrained } from "../../src/checkpoint/pretrained.ts";
@@ -87,7 +87,7 @@ async function hasTransformers(): Promise<boolean> {
   }
 }
 
-/** A line per pair of a folder and its expected.safetensors. */
+/** A line for each folder and its expected.safetensors. */
 async function logitsInTransformers(pairs: readonly string[]): Promise<number[][]> {
   const { success, stdout, stderr } = await new Deno.Command(PYTHON, {
     args: [SCRIPT, ...pairs],

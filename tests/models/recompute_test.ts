@@ -1,4 +1,4 @@
-// Models whose blocks are computed again in backward: the same bits, less memory, on ranks that split the layers too.
+// Models whose blocks are recomputed in backward: the same bits, less memory, on ranks that split the layers too.
 
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
@@ -23,7 +23,7 @@ import { smallConfigs, smallEncoderConfigs } from "../support/models/small_confi
 type Config = Readonly<Record<string, unknown>>;
 type How = "nothing" | "blocks";
 
-/** Every gradient of a loss of logits, as bytes by name, and the most memory that was in use. */
+/** Every gradient of a loss of logits, as bytes by name, and the peak memory. */
 async function gradients(
   device: Device,
   { config, how, mesh, batch = 2 }: {
@@ -70,7 +70,7 @@ const configs: readonly Config[] = [
 ];
 
 for (const config of configs) {
-  Deno.test(`${config.model_type}: gradients of blocks that are computed again have the same bits`, async () => {
+  Deno.test(`${config.model_type}: gradients of recomputed blocks have the same bits`, async () => {
     using device = wasmDevice();
     const kept = await gradients(device, { config, how: "nothing" });
     const again = await gradients(device, { config, how: "blocks" });
@@ -91,20 +91,20 @@ webgpuTest(
   },
 );
 
-Deno.test("a deep model whose blocks are computed again needs the memory of their inputs and of one block", async () => {
+Deno.test("a deep model with recomputed blocks needs the memory of their inputs and of one block", async () => {
   const numBlocks = 24;
   const config = { ...smallConfigs.llama, num_hidden_layers: numBlocks, intermediate_size: 64 };
   const peaks = { nothing: 0, blocks: 0 };
   for (const how of ["nothing", "blocks"] as const) {
     using device = wasmDevice();
-    // What is left are parameters and their gradients, which are small beside activations here.
+    // The rest are parameters and their gradients, which are small compared to activations here.
     const { peakBytes, liveBytes } = await gradients(device, { config, how, batch: 64 });
     peaks[how] = peakBytes - liveBytes;
   }
   assert.ok(peaks.blocks * 8 < peaks.nothing, JSON.stringify(peaks));
 });
 
-Deno.test("ranks that split the layers compute blocks again together, with the same bits", async () => {
+Deno.test("ranks that split the layers recompute blocks together, with the same bits", async () => {
   for (const config of [smallConfigs.gpt2, smallConfigs.llama]) {
     await inProcessRanks(2, async (world) => {
       using device = wasmDevice();
@@ -118,7 +118,7 @@ Deno.test("ranks that split the layers compute blocks again together, with the s
       const kept = await numCalls("nothing");
       const again = await numCalls("blocks");
       assertSameBits(again.found, kept.found);
-      // Forward's two of each block are called again.
+      // The two all-reduces of each block's forward run again.
       assert.equal(again.calls - kept.calls, 2 * 2);
     });
   }

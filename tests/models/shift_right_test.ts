@@ -6,7 +6,7 @@ import { assertSameBits } from "../support/assert_same_bits.ts";
 import { testOnEachDevice } from "../support/device/on_each_device.ts";
 
 testOnEachDevice(
-  "shiftRight() begins every text anew and pads what does not count",
+  "shiftRight() begins every text with the start token and pads ignored labels",
   async (device) => {
     using labels = Tensor.from(device, [5, 6, IGNORE_INDEX, 7, IGNORE_INDEX, 8], {
       shape: [2, 3],

@@ -30,23 +30,26 @@ const make = (device: Device, settings: object = {}) =>
 const indices = (device: Device, values: readonly number[], shape: readonly number[]) =>
   Tensor.from(device, values, { shape, dtype: "u32" });
 
-testOnEachDevice("T5's targets see what was read and those before them only", async (device) => {
-  using model = make(device);
-  const logitsOf = async (read: readonly number[], written: readonly number[]) => {
-    using tokens = indices(device, read, [1, 3]);
-    using mask = indices(device, [1, 1, 0], [1, 3]);
-    using targets = indices(device, written, [1, 3]);
-    using logits = await model.forward({ tokens, mask, targets });
-    return await logits.data();
-  };
-  const secondOf = (logits: Float32Array) => logits.slice(11, 22);
-  const given = secondOf(await logitsOf([1, 2, 3], [0, 4, 5]));
-  assertSameBits(secondOf(await logitsOf([1, 2, 9], [0, 4, 9])), given);
-  assertOtherBits(secondOf(await logitsOf([1, 9, 3], [0, 4, 5])), given);
-  assertOtherBits(secondOf(await logitsOf([1, 2, 3], [9, 4, 5])), given);
-});
+testOnEachDevice(
+  "T5's targets attend to the encoded text and earlier targets only",
+  async (device) => {
+    using model = make(device);
+    const logitsOf = async (read: readonly number[], written: readonly number[]) => {
+      using tokens = indices(device, read, [1, 3]);
+      using mask = indices(device, [1, 1, 0], [1, 3]);
+      using targets = indices(device, written, [1, 3]);
+      using logits = await model.forward({ tokens, mask, targets });
+      return await logits.data();
+    };
+    const secondOf = (logits: Float32Array) => logits.slice(11, 22);
+    const given = secondOf(await logitsOf([1, 2, 3], [0, 4, 5]));
+    assertSameBits(secondOf(await logitsOf([1, 2, 9], [0, 4, 9])), given);
+    assertOtherBits(secondOf(await logitsOf([1, 9, 3], [0, 4, 5])), given);
+    assertOtherBits(secondOf(await logitsOf([1, 2, 3], [9, 4, 5])), given);
+  },
+);
 
-testOnEachDevice("T5 reads the same tokens in another order as another text", async (device) => {
+testOnEachDevice("T5's output depends on the order of tokens", async (device) => {
   using model = make(device);
   using one = indices(device, [1, 2, 3], [1, 3]);
   using other = indices(device, [3, 2, 1], [1, 3]);
@@ -57,7 +60,7 @@ testOnEachDevice("T5 reads the same tokens in another order as another text", as
 });
 
 testOnEachDevice(
-  "T5 has a head of its own where its files have one that differs",
+  "T5 is untied if its files hold a head with other values",
   async (device) => {
     await using folder = await TemporaryFolder.make();
     using tied = make(device);
@@ -103,7 +106,7 @@ for (
   );
 }
 
-testOnEachDevice("T5 refuses texts that do not fit together", async (device) => {
+testOnEachDevice("T5 refuses texts and targets of different batches", async (device) => {
   using model = make(device);
   using one = indices(device, [1, 2], [1, 2]);
   using two = indices(device, [1, 2], [2, 1]);
@@ -133,14 +136,14 @@ for (
   });
 }
 
-testOnEachDevice("T5 makes no targets where its config names no first token", async (device) => {
+testOnEachDevice("T5 makes no targets if its config names no start token", async (device) => {
   await Promise.resolve();
   using model = make(device, { decoder_start_token_id: null });
   using labels = indices(device, [1, 2], [1, 2]);
   assert.throws(() => model.targetsFor(labels), /decoder_start_token_id and pad_token_id/);
 });
 
-/** Writes the files of a checkpoint again, with one f32 tensor [11, 8] more or instead. */
+/** Writes the files of a checkpoint again, with one f32 tensor [11, 8] added or replaced. */
 async function addTensor(
   folder: string,
   { name, bytes }: { readonly name: string; readonly bytes: Uint8Array },

@@ -27,7 +27,7 @@ const make = (device: Device, settings: object = {}) =>
   });
 
 testOnEachDevice(
-  "ViT embeds patches as a convolution does, behind the class token",
+  "ViT embeds patches like a convolution, after the class token",
   async (device) => {
     using model = make(device);
     const { embeddings } = model;

@@ -9,7 +9,7 @@ const masks = { seed: 3, step: 2 };
 const place = new Dropout({ probability: 0.3, site: 4 });
 
 testOnEachDevice(
-  "Dropout drops of parts of a batch and of features what it drops of all",
+  "Dropout drops the same in parts of a batch and of features as in the whole",
   async (device) => {
     const values = Float32Array.from({ length: ROWS * LENGTH * WIDTH }, (_, i) => i + 1);
     using whole = Tensor.from(device, values, { shape: [ROWS, LENGTH, WIDTH] });
@@ -39,7 +39,7 @@ testOnEachDevice("Dropout draws another mask for every seed, step and place", as
     await dropped(ones, {}, new Dropout({ probability: 0.3, site: 5 })),
   ];
   for (const [k, mask] of all.entries()) {
-    // What is left has the expectation of all: five standard deviations of its mean.
+    // The kept elements have the expectation of all: five standard deviations of their mean.
     const mean = mask.reduce((a, b) => a + b) / length;
     assert.ok(Math.abs(mean - 1) < 5 * Math.sqrt(0.3 / 0.7 / length), `${mean}`);
     for (const other of all.slice(k + 1)) {
@@ -51,7 +51,7 @@ testOnEachDevice("Dropout draws another mask for every seed, step and place", as
 });
 
 testOnEachDevice(
-  "Dropout gives what it got without masks, or with probability 0",
+  "Dropout returns its input without masks, or with probability 0",
   async (device) => {
     using x = Tensor.from(device, [1, 2, 3], { shape: [1, 3] });
     assert.equal(place.apply(x, undefined), x);

@@ -8,7 +8,7 @@ import { Tensor } from "../../src/tensor/tensor.ts";
 import { assertOtherBits, assertSameBits } from "../support/assert_same_bits.ts";
 import { assertClose } from "../support/ops/gradient_check.ts";
 
-/** Every kind of layer, each in the field that it is made for. */
+/** Every kind of layer, each in the field of its name. */
 class EveryLayer extends Module {
   readonly table: Module<Tensor<"u32">>;
   readonly layers: readonly Module[];
@@ -45,7 +45,7 @@ function make(device = wasmDevice(), seed = 1): EveryLayer {
   );
 }
 
-Deno.test("a LayerMaker asks for parameters by the paths that the model's walk finds", () => {
+Deno.test("a LayerMaker requests parameters by the paths of Module.namedParameters()", () => {
   using device = wasmDevice();
   const asked: string[] = [];
   const source = new InitialParameters(device, { random: new RandomSource(1) });
@@ -65,7 +65,7 @@ Deno.test("a LayerMaker asks for parameters by the paths that the model's walk f
   ]);
 });
 
-Deno.test("a model of the same seed starts with the same values, each kind as it is used to", async () => {
+Deno.test("models of the same seed have the same initial values, with the distribution of each kind of layer", async () => {
   using device = wasmDevice();
   using one = make(device);
   using same = make(device);
@@ -86,7 +86,7 @@ Deno.test("a model of the same seed starts with the same values, each kind as it
   assert.ok(Math.abs(rms("turned.weight") - 0.5) < 0.2, String(rms("turned.weight")));
 });
 
-Deno.test("a layer whose weight is [in, out] computes what one of [out, in] does", async () => {
+Deno.test("a layer whose weight is [in, out] computes the same as one of [out, in]", async () => {
   using device = wasmDevice();
   const source = new InitialParameters(device, { random: new RandomSource(3) });
   const layers = new LayerMaker(source, { deviation: 1 });

@@ -52,7 +52,7 @@ Deno.test("a Module finds its parameters by path, in the order of its fields, ea
   assert.equal(device.statistics().liveBytes, before);
 });
 
-Deno.test("a Linear starts evenly spread over +-1 / sqrt(inFeatures), by its seed", async () => {
+Deno.test("a Linear starts uniformly distributed over +-1 / sqrt(inFeatures), by its seed", async () => {
   using device = wasmDevice();
   const make = (seed: number) =>
     new Linear(device, { inFeatures: 100, outFeatures: 30, random: new RandomSource(seed) });
@@ -68,7 +68,7 @@ Deno.test("a Linear starts evenly spread over +-1 / sqrt(inFeatures), by its see
   assert.ok(Math.abs(meanSquare - 0.01 / 3) < 0.0003);
 });
 
-Deno.test("an Embedding gives rows of its table", async () => {
+Deno.test("an Embedding looks up rows of its table", async () => {
   using device = wasmDevice();
   using layer = new Embedding(device, {
     numEmbeddings: 5,
@@ -81,7 +81,7 @@ Deno.test("an Embedding gives rows of its table", async () => {
   assertSameBits(await y.data(), [...table.subarray(12), ...table.subarray(0, 3)]);
 });
 
-Deno.test("layers refuse numbers of features that are no positive integers, and rejections are promises", async () => {
+Deno.test("layers refuse invalid numbers of features, and forward() rejects instead of throwing", async () => {
   using device = wasmDevice();
   const random = new RandomSource(1);
   for (const inFeatures of [0, -1, 1.5, NaN]) {
@@ -95,7 +95,7 @@ Deno.test("layers refuse numbers of features that are no positive integers, and 
   await assert.rejects(layer.forward(x), { name: "RangeError", message: /\[3\] and \[3, 2\]/ });
 });
 
-Deno.test("an Embedding of nothing is refused", () => {
+Deno.test("an empty Embedding is refused", () => {
   using device = wasmDevice();
   const random = new RandomSource(1);
   for (

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { philox, RandomSource } from "../../src/nn/philox.ts";
 import { assertOtherBits, assertSameBits } from "../support/assert_same_bits.ts";
 
-Deno.test("philox() gives the known answers of Random123", () => {
+Deno.test("philox() returns the known answers of Random123", () => {
   const out = new Uint32Array(4);
   const hex = () => [...out].map((word) => word.toString(16).padStart(8, "0")).join(" ");
   philox(out, [0, 0, 0, 0], [0, 0]);
@@ -27,7 +27,7 @@ Deno.test("a RandomStream is a function of seed, stream and position alone", () 
   assert.notEqual(a.uniform(2 ** 34), a.uniform(0));
 });
 
-Deno.test("uniform() and normal() have the mean and spread of their distributions", () => {
+Deno.test("uniform() and normal() have the mean and variance of their distributions", () => {
   const stream = new RandomSource(1).stream();
   const count = 20_000;
   for (
@@ -44,7 +44,7 @@ Deno.test("uniform() and normal() have the mean and spread of their distribution
   }
 });
 
-Deno.test("RandomSource refuses a seed that is no u32", () => {
+Deno.test("RandomSource refuses a seed that is not a u32", () => {
   for (const seed of [-1, 0.5, 2 ** 32, NaN]) {
     assert.throws(() => new RandomSource(seed), { name: "RangeError", message: /seed/ });
   }

@@ -1,5 +1,5 @@
-// Layers whose parameters are stored in 16 bits: the same initial values, rounded; and, split over ranks, the same outputs
-// and gradients as whole ones.
+// Layers whose parameters are stored in 16 bits: the same initial values, rounded; and, split over ranks, the same outputs and
+// gradients as whole ones.
 
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
@@ -23,7 +23,7 @@ import { assertClose } from "../support/ops/gradient_check.ts";
 const IN = 5;
 const OUT = 7;
 
-Deno.test("layers start with the same values in 16 bits, rounded", async () => {
+Deno.test("layers have the same initial values in 16 bits, rounded", async () => {
   using device = wasmDevice();
   for (const dtype of ["f16", "bf16"] as const) {
     const make = (dtype: FloatType) => {
@@ -48,7 +48,7 @@ Deno.test("layers start with the same values in 16 bits, rounded", async () => {
 
 for (const dtype of ["f16", "bf16"] as const) {
   for (const size of [2, 3]) {
-    Deno.test(`parallel layers of ${dtype} on ${size} ranks give what a whole one gives`, async () => {
+    Deno.test(`parallel layers of ${dtype} on ${size} ranks compute the same as a whole one`, async () => {
       await inProcessRanks(size, async ({ group: processGroup }) => {
         using device = wasmDevice();
         const options = { inFeatures: IN, outFeatures: OUT, dtype, gradientDtype: "f32" } as const;
@@ -90,7 +90,7 @@ for (const dtype of ["f16", "bf16"] as const) {
   }
 }
 
-Deno.test("a model of bf16 has half the bytes, and gradients in the type asked for", async () => {
+Deno.test("a model of bf16 has half the bytes, and gradients of the requested type", async () => {
   using device = wasmDevice();
   using model = newModel(device, smallConfigs.gpt2, {
     model: Decoder,

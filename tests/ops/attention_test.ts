@@ -7,7 +7,7 @@ import { testOnEachDevice } from "../support/device/on_each_device.ts";
 import { attention as referenceAttention } from "../reference/attention.ts";
 import { checkGradients } from "../support/ops/gradient_check.ts";
 
-/** What is attended to, [B, T, S, H, Hkv, D, Dv], and the options; `hidden` are positions of the key mask. */
+/** Sizes [B, T, S, H, Hkv, D, Dv] and options; `hidden` are masked positions of keys. */
 const CASES: readonly {
   readonly what: string;
   readonly sizes: readonly [number, number, number, number, number, number, number];
@@ -101,13 +101,13 @@ for (const { what, sizes, options, hidden = [], biased } of CASES) {
 }
 
 testOnEachDevice(
-  "attention() gives 0 and no gradient to a query that sees no key",
+  "attention() gives 0 and no gradient to a query without keys",
   async (device) => {
     const ones = { shape: [1, 2, 1, 2], requiresGrad: true };
     using q = Tensor.from(device, [1, 2, 3, 4], ones);
     using k = Tensor.from(device, [1, 2, 3, 4], ones);
     using v = Tensor.from(device, [1, 2, 3, 4], ones);
-    // With causal the first query sees the first key only.
+    // With causal, the first query attends to the first key only.
     using keyMask = Tensor.from(device, [0, 1], { shape: [1, 2], dtype: "u32" });
     using y = attention(q, k, v, { visible: "causal", keyMask });
     assertSameBits(await y.data(), [0, 0, 3, 4]);
@@ -127,7 +127,7 @@ testOnEachDevice("attention() stays exact for scores of a thousand", async (devi
   assert.ok(Math.abs(await y.item() - (share + 3 * (1 - share))) < 1e-3);
 });
 
-testOnEachDevice("attention() passes NaN on to those queries only that see it", async (device) => {
+testOnEachDevice("attention() passes NaN on only to queries that attend to it", async (device) => {
   using q = Tensor.from(device, [1, 1], { shape: [1, 2, 1, 1] });
   using k = Tensor.from(device, [1, NaN], { shape: [1, 2, 1, 1] });
   using v = Tensor.from(device, [5, 6], { shape: [1, 2, 1, 1] });
@@ -153,7 +153,7 @@ testOnEachDevice("attention() gives the same bits in every run", async (device) 
   assertSameBits(await run(), await run());
 });
 
-testOnEachDevice("attention() refuses operands that do not fit", async (device) => {
+testOnEachDevice("attention() refuses operands of wrong shapes", async (device) => {
   await Promise.resolve();
   const zeros = (...shape: number[]) => Tensor.empty(device, shape);
   using q = zeros(1, 2, 4, 3);

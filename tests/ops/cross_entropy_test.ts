@@ -22,7 +22,7 @@ for (
       using t = Tensor.from(device, targets, { shape: leading, dtype: "u32" });
       await checkGradients(device, {
         shapes: [[...leading, cols]],
-        // Scaled, so that the gradient that comes in is not 1.
+        // Scaled, so that the incoming gradient is not 1.
         op: (logits) => scale(crossEntropy(logits, t), 10),
         reference: (logits) => [10 * meanLoss(logits, targets)],
       });
@@ -67,7 +67,7 @@ for (
 }
 
 testOnEachDevice(
-  "crossEntropy() gives exact zeros to rows that do not count, even where their logits are NaN",
+  "crossEntropy() gives ignored rows gradients of exactly 0, even if their logits are NaN",
   async (device) => {
     using logits = Tensor.from(device, [NaN, Infinity, 1, 2], {
       shape: [2, 2],
@@ -84,7 +84,7 @@ testOnEachDevice(
 );
 
 testOnEachDevice(
-  "crossEntropy() is NaN, with gradients of 0, where no row counts",
+  "crossEntropy() is NaN, with gradients of 0, if all rows are ignored",
   async (device) => {
     using logits = Tensor.from(device, [5, 6, 1, 2], { shape: [2, 2], requiresGrad: true });
     using targets = Tensor.from(device, [IGNORE_INDEX, IGNORE_INDEX], { dtype: "u32" });

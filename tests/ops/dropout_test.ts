@@ -9,7 +9,7 @@ import { testOnEachDevice } from "../support/device/on_each_device.ts";
 const OPTIONS = { probability: 0.25, key: [1, 2] } as const;
 
 testOnEachDevice(
-  "dropout() gives gradients to what it has kept, and scales both",
+  "dropout() scales kept elements and their gradients",
   async (device) => {
     using x = Tensor.from(device, new Float32Array(1000).fill(3), { requiresGrad: true });
     const y = dropout(x, OPTIONS);
@@ -34,7 +34,7 @@ testOnEachDevice("dropout() of a part keeps what dropout() of the whole keeps", 
   assertSameBits(await fromPart.data(), (await fromWhole.data()).slice(100));
 });
 
-testOnEachDevice("dropout() keeps all with probability 0, and refuses 1", async (device) => {
+testOnEachDevice("dropout() keeps everything with probability 0, and refuses 1", async (device) => {
   using x = Tensor.from(device, [1, 2, 3]);
   using y = dropout(x, { ...OPTIONS, probability: 0 });
   assertSameBits(await y.data(), await x.data());

@@ -45,7 +45,7 @@ testOnEachDevice("embedding() refuses an index beyond the table", async (device)
   });
 });
 
-testOnEachDevice("embedding() gives a padding row its values and no gradient", async (device) => {
+testOnEachDevice("embedding() looks up a padding row, but gives it no gradient", async (device) => {
   using table = Tensor.from(device, [1, 2, 3, 4, 5, 6], { shape: [3, 2], requiresGrad: true });
   using indices = Tensor.from(device, [1, 0, 1, 2], { dtype: "u32" });
   using y = embedding(table, indices, { paddingIndex: 1 });
@@ -62,7 +62,7 @@ testOnEachDevice("embedding() gives a padding row its values and no gradient", a
 });
 
 testOnEachDevice(
-  "embeddingAt() looks up indices of the host, and owns what it makes of them",
+  "embeddingAt() looks up indices from the host, and releases them",
   async (device) => {
     using table = Tensor.from(device, [1, 2, 3, 4], { shape: [2, 2], requiresGrad: true });
     const before = device.statistics().liveBytes;

@@ -27,7 +27,7 @@ for (
 }
 
 testOnEachDevice(
-  "matmul() adds a bias to every row, and gives it the gradient of all",
+  "matmul() adds a bias to every row, and sums its gradient over rows",
   async (device) => {
     await checkGradients(device, {
       shapes: [[2, 3, 5], [5, 7], [7]],

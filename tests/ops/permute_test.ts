@@ -31,7 +31,7 @@ for (
   });
 }
 
-testOnEachDevice("permute() refuses an order that leaves out a dim", (device) => {
+testOnEachDevice("permute() refuses an order without one of the dims", (device) => {
   using x = Tensor.from(device, [1, 2], { shape: [1, 2] });
   assert.throws(() => permute(x, [0, 0]), /every one of at most 4 dims once/);
   return Promise.resolve();

@@ -15,7 +15,7 @@ testOnEachDevice("reshape() passes values and gradients through in order", async
   });
 });
 
-testOnEachDevice("reshape() shares memory and leaves it to its source", async (device) => {
+testOnEachDevice("reshape() shares memory, which its source owns", async (device) => {
   using x = Tensor.from(device, [1, 2, 3, 4]);
   const { liveBytes } = device.statistics();
   {
@@ -26,7 +26,7 @@ testOnEachDevice("reshape() shares memory and leaves it to its source", async (d
   assertSameBits(await x.data(), [1, 2, 3, 4]);
 });
 
-testOnEachDevice("a reshaped loss outlives the tensor it was made of", async (device) => {
+testOnEachDevice("a reshaped loss outlives the tensor it was made from", async (device) => {
   using x = Tensor.from(device, [1, 2, 3], { requiresGrad: true });
   using loss = reshape(sum(x), [1, 1]);
   await loss.backward();

@@ -9,7 +9,7 @@ for (const dim of [0, 1, 2]) {
   const inner = [20, 5, 1][dim];
   const indexIn = (at: number) => Math.floor(at / inner) % shape[dim];
 
-  testOnEachDevice(`slice() along dim ${dim} takes the indices asked for`, async (device) => {
+  testOnEachDevice(`slice() along dim ${dim} takes the given indices`, async (device) => {
     await checkGradients(device, {
       shapes: [shape],
       op: (x) => slice(x, { dim, begin: 1, end: 3 }),
@@ -17,7 +17,7 @@ for (const dim of [0, 1, 2]) {
     });
   });
 
-  testOnEachDevice(`concat() along dim ${dim} undoes slice()`, async (device) => {
+  testOnEachDevice(`concat() along dim ${dim} is the inverse of slice()`, async (device) => {
     await checkGradients(device, {
       shapes: [shape],
       op: (x) => {
@@ -31,7 +31,7 @@ for (const dim of [0, 1, 2]) {
   });
 }
 
-testOnEachDevice("slice() and concat() refuse what is not there", (device) => {
+testOnEachDevice("slice() and concat() refuse missing dims and indices", (device) => {
   using x = Tensor.from(device, [1, 2, 3, 4], { shape: [2, 2] });
   using y = Tensor.from(device, [1, 2, 3], { shape: [1, 3] });
   assert.throws(() => slice(x, { dim: 1, begin: 1, end: 3 }), /within dim 1 of \[2, 2\]/);

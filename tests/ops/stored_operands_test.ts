@@ -1,5 +1,5 @@
-// Every op takes operands stored in 16 bits, mixed with others: its values and gradients are those of the values that the
-// operands hold, its result is f32, and nothing that it widened outlives the pass.
+// Every op takes operands stored in 16 bits, mixed with others: its values and gradients are those of the numbers that the operands
+// hold, its result is f32, and no converted copy outlives the pass.
 
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
@@ -40,7 +40,7 @@ import { softmax as softmaxReference } from "../reference/softmax.ts";
 import { gelu as geluReference } from "../reference/gelu.ts";
 import { checkGradients, type GradientCheck } from "../support/ops/gradient_check.ts";
 
-/** The same operands in f32 judge the op's maths elsewhere (<op>_test.ts); here plain loops say what it should give. */
+/** <op>_test.ts tests the maths of ops with f32 operands; here plain loops compute the expected values. */
 const checks: Readonly<Record<string, (device: Device) => Omit<GradientCheck, "dtypes">>> = {
   add: () => ({
     shapes: [[3, 3], [3, 3]],
@@ -241,7 +241,7 @@ function elementwise(
   return { shapes: [[7]], op, reference };
 }
 
-/** `out` of a kernel's reference, of f32 parameters; `out` is as long as what is given for it. */
+/** `out` of a kernel's reference with f32 parameters; `out` has the length of `given`. */
 function referenceOf<K extends KernelName>(
   reference: Reference<K>,
   operands: Readonly<Record<string, readonly number[]>>,
@@ -254,7 +254,7 @@ function referenceOf<K extends KernelName>(
   return [...values.out];
 }
 
-/** Centred where there is a bias. */
+/** Centred if there is a bias. */
 function normOf(
   { x, weight, bias }: { x: number[]; weight: number[]; bias?: number[] },
 ): number[] {
@@ -287,7 +287,7 @@ for (const [name, make] of Object.entries(checks)) {
   }
 }
 
-testOnEachDevice("ops leave no widened operand behind", async (device) => {
+testOnEachDevice("ops release converted operands", async (device) => {
   using x = Tensor.from(device, [1, 2, 3, 4, 5, 6], { shape: [2, 3] });
   const options = { shape: [3, 3], dtype: "bf16", requiresGrad: true } as const;
   using weight = Tensor.from(device, [1, 2, 3, 4, 5, 6, 7, 8, 9], options);
@@ -299,7 +299,7 @@ testOnEachDevice("ops leave no widened operand behind", async (device) => {
   using loss = sum(y);
   await loss.backward();
   assert.equal(weight.grad!.dtype, "bf16");
-  // Beside the spare only the loss, and the gradient in 16 bits, are left.
+  // Beside the spare tensor only the loss, and the gradient in 16 bits, are left.
   assert.ok(device.statistics().liveBytes <= before + 3 * ofOne);
 });
 
@@ -315,7 +315,7 @@ testOnEachDevice("cast() rounds forward and passes the gradient on unrounded", a
 });
 
 testOnEachDevice(
-  "cast() to the type that a leaf has leaves the leaf to its owner",
+  "cast() to a leaf's own type does not release the leaf",
   async (device) => {
     using x = Tensor.from(device, [1, 2, 3], { dtype: "bf16", requiresGrad: true });
     {
@@ -336,7 +336,7 @@ testOnEachDevice("cast() refuses indices", async (device) => {
   });
 });
 
-/** a [., k] times b, whose element (i, j) is `at(i, j)`. */
+/** The product of a [., k] and b, whose element (i, j) is `at(i, j)`. */
 function product(
   a: number[],
   b: number[],

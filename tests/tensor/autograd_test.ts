@@ -23,7 +23,7 @@ function leaf(device: Device, values: number[]): Tensor {
 testOnEachDevice("backward() adds up the gradients of a tensor used many times", async (device) => {
   await checkGradients(device, {
     shapes: [[5], [5]],
-    // x reaches y along five paths of different lengths, over shared and identity nodes.
+    // There are five paths of different lengths from x to y, through shared nodes and identities.
     op: (x, z) => {
       const a = add(x, z);
       const b = mul(a, x);
@@ -72,7 +72,7 @@ testOnEachDevice(
       assert.equal(loss.requiresGrad, false);
       x.grad = undefined;
       using scalar = Tensor.from(device, [0], { shape: [] });
-      // What lives is the loss, as large as any scalar.
+      // Only the loss is alive, as large as any scalar.
       const live = device.statistics().liveBytes - before;
       scalar[Symbol.dispose]();
       assert.equal(live, 2 * (device.statistics().liveBytes - before));
@@ -82,7 +82,7 @@ testOnEachDevice(
   },
 );
 
-Deno.test("gradient functions do no work for inputs that need no gradient", async () => {
+Deno.test("gradient functions do no work for inputs that require no gradient", async () => {
   using device = wasmDevice();
   using x = Tensor.from(device, [1, 2, 3, 4], { shape: [2, 2] });
   using weight = leafOf(device, [5, 6], [1, 2]);
@@ -91,14 +91,14 @@ Deno.test("gradient functions do no work for inputs that need no gradient", asyn
   using loss = sum(linear(add(x, gelu(embedding(table, indices))), weight));
   const run = kernelsOf(device);
   await loss.backward();
-  // d(sum), dW: nothing for x, the table, or the loss's fill but these.
+  // d(sum), dW: no kernel for x, the table, or the loss's fill.
   assert.deepEqual(run, ["fill", "fill", "scale_by", "matmul_tn"]);
   assert.equal(x.grad, undefined);
   assert.equal(table.grad, undefined);
   assert.deepEqual([...await weight.grad!.data()].length, 2);
 });
 
-Deno.test("an op without gradients to compute keeps nothing for them", () => {
+Deno.test("an op without gradients to compute saves nothing", () => {
   using device = wasmDevice();
   using logits = Tensor.from(device, new Float32Array(3000), { shape: [3, 1000] });
   using targets = Tensor.from(device, [1, 2, 3], { dtype: "u32" });
@@ -109,7 +109,7 @@ Deno.test("an op without gradients to compute keeps nothing for them", () => {
 });
 
 testOnEachDevice(
-  "backward() refuses what has no gradient, more than one element, or ran before",
+  "backward() refuses tensors without a gradient, with several elements, or of which it ran before",
   async (device) => {
     using x = leaf(device, [1, 2]);
     using data = Tensor.from(device, [1, 2]);
@@ -128,7 +128,7 @@ testOnEachDevice(
 );
 
 testOnEachDevice(
-  "backward() refuses a graph of which a part was released, and changes no grad",
+  "backward() refuses a graph with released tensors, and changes no grad",
   async (device) => {
     using x = leaf(device, [1, 2]);
     const hidden = gelu(x);
@@ -142,7 +142,7 @@ testOnEachDevice(
 );
 
 testOnEachDevice(
-  "a gradient function that fails leaves every grad as it was and releases the graph",
+  "if a gradient function fails, every grad stays as it was and the graph is released",
   async (device) => {
     using x = leaf(device, [1, 2]);
     using z = leaf(device, [1, 2]);
@@ -217,7 +217,7 @@ function kernelsOf(device: Device): string[] {
 }
 
 testOnEachDevice(
-  "a receiver gets each gradient once it is complete, between nodes, and takes over what it wants",
+  "a receiver gets each gradient when it is complete, between nodes, and may take it",
   async (device) => {
     using x = leaf(device, [2, 3]);
     using z = leaf(device, [5, 7]);
@@ -244,13 +244,13 @@ testOnEachDevice(
     assert.deepEqual(taken.map((each) => [...each]), [[2 * 2 + 5 + 1, 2 * 3 + 7 + 1]]);
     assert.equal(x.grad, undefined);
     assertSameBits(await z.grad!.data(), [2, 3]);
-    // The loss and the gradient of z: what two small buffers take.
+    // The loss and the gradient of z: the size of two small buffers.
     assert.equal(device.statistics().liveBytes - before, 2 * 256);
   },
 );
 
 testOnEachDevice(
-  "what a receiver throws ends backward(), and no grad is touched",
+  "an error of a receiver ends backward(), and no grad changes",
   async (device) => {
     using x = leaf(device, [2, 3]);
     using z = leaf(device, [5, 7]);

@@ -17,7 +17,7 @@ import { webgpuTest } from "../support/device/webgpu_adapter.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 import { decode, encode } from "../reference/cast.ts";
 
-Deno.test("allReduce() of a range sums it over ranks and leaves its surroundings alone", async () => {
+Deno.test("allReduce() of a range sums it over ranks and changes nothing around it", async () => {
   await inProcessRanks(3, async ({ group }) => {
     using device = wasmDevice();
     using x = Tensor.from(device, [1, 2, 3, 4, 5].map((value) => value * 10 ** group.rank));
@@ -29,7 +29,7 @@ Deno.test("allReduce() of a range sums it over ranks and leaves its surroundings
   });
 });
 
-Deno.test("broadcast() of a range gives every rank the root's", async () => {
+Deno.test("broadcast() of a range copies the root's to every rank", async () => {
   await inProcessRanks(3, async ({ group }) => {
     using device = wasmDevice();
     using x = Tensor.from(device, [group.rank, group.rank + 10]);
@@ -54,7 +54,7 @@ Deno.test("allGather() and reduceScatter() of a range work on uneven and empty p
   });
 });
 
-Deno.test("exchanges refuse parts that do not fill the range, before anything is sent", async () => {
+Deno.test("collectives refuse parts that do not fill the range, before anything is sent", async () => {
   await inProcessRanks(2, async ({ group }) => {
     using device = wasmDevice();
     using x = Tensor.from(device, [1, 2, 3]);
@@ -69,7 +69,7 @@ Deno.test("exchanges refuse parts that do not fill the range, before anything is
 });
 
 for (const dtype of ["f16", "bf16"] as const) {
-  Deno.test(`exchanges of ${dtype} sum in f32, round once and leave their surroundings alone`, async () => {
+  Deno.test(`collectives of ${dtype} sum in f32, round once and change nothing around the range`, async () => {
     await inProcessRanks(3, ({ group }) => exchangeHalves({ group, dtype, kind: "wasm" }));
   });
 }
@@ -77,7 +77,7 @@ webgpuTest("exchanges of bf16 work on webgpu too", async () => {
   await inProcessRanks(2, ({ group }) => exchangeHalves({ group, dtype: "bf16", kind: "webgpu" }));
 });
 
-/** Every exchange of ranges that begin and end in either half of a word. */
+/** Every collective, of ranges that begin and end in either half of a word. */
 async function exchangeHalves(
   { group, dtype, kind }: {
     readonly group: ProcessGroup;
@@ -90,7 +90,7 @@ async function exchangeHalves(
   const type = storageTypes[dtype];
   const stored = (value: number) => decode(encode(value, type), type);
   for (const [offset, length, total] of [[0, 7, 7], [1, 4, 7], [1, 5, 6], [2, 4, 6], [2, 3, 6]]) {
-    // Values that fill all bits, so that sums must be rounded.
+    // Values that use all bits, so that sums must be rounded.
     const valueOf = (of: number, i: number) => stored(1.01 * (i + 1) + 0.37 * of);
     const begin = (of: number) => Array.from({ length: total }, (_, i) => valueOf(of, i));
     const within = (i: number) => i >= offset && i < offset + length;

@@ -17,7 +17,7 @@ function dropGraph(device: Device): void {
 }
 
 testOnEachDevice(
-  "tensors that are dropped without being released come back with the garbage",
+  "the garbage collector frees tensors that were not released",
   async (device) => {
     using kept = reshape(gelu(Tensor.from(device, [1, 2, 3, 4])), [2, 2]);
     const before = device.statistics().liveBytes;
@@ -28,7 +28,7 @@ testOnEachDevice(
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     assert.equal(device.statistics().liveBytes, before);
-    // An alias holds on to the memory that it shares.
+    // An alias keeps the memory that it shares.
     assert.ok(Math.abs((await kept.data())[3] - 3.99987) < 1e-4);
   },
 );

@@ -7,7 +7,7 @@ import { describeParameters, distinctNames } from "../../src/tensor/parameter_na
 import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 
-Deno.test("names that several parameters share are told apart by position and shape", async () => {
+Deno.test("parameters with the same name are told apart by position and shape", async () => {
   using device = wasmDevice();
   const random = new RandomSource(1);
   using up = new Linear(device, { inFeatures: 2, outFeatures: 3, random });
@@ -35,7 +35,7 @@ Deno.test("names that several parameters share are told apart by position and sh
   optim.zeroGrad();
 });
 
-Deno.test("of many parameters a message names the first ones and counts the others", () => {
+Deno.test("a message about many parameters names the first ones and counts the others", () => {
   using device = wasmDevice();
   using scope = new DisposableStack();
   const all = Array.from(

@@ -36,7 +36,7 @@ async function trained(device: Device, run: Run) {
     y = await run(async () => {
       const wide = gelu(matmul(input, v));
       const thinned = dropout(wide, { probability: 0.3, key: [7, layer] });
-      // Inside another: what is computed again computes again.
+      // Nested: a recomputed part that recomputes.
       const narrow = await run(() => Promise.resolve(mul(matmul(thinned, w), shared)));
       return reshape(add(input, add(narrow, narrow)), [SIZE, SIZE]);
     });
@@ -48,16 +48,19 @@ async function trained(device: Device, run: Run) {
   return { gradients, loss: await loss.bytes(), liveBytes };
 }
 
-testOnEachDevice("recompute() gives the bits of a graph that is kept, for less", async (device) => {
-  const liveBefore = device.statistics().liveBytes;
-  const kept = await trained(device, (forward) => forward());
-  const again = await trained(device, recompute);
-  assertSameBits(again.gradients, kept.gradients);
-  assertSameBits(again.loss, kept.loss);
-  // Of each layer its output is left: beside the input, the gradients of three ops, and `shared`.
-  assert.ok(again.liveBytes < 0.3 * kept.liveBytes, `${again.liveBytes}, ${kept.liveBytes}`);
-  assert.equal(device.statistics().liveBytes, liveBefore);
-});
+testOnEachDevice(
+  "recompute() has the bits of a graph that is kept, and uses less memory",
+  async (device) => {
+    const liveBefore = device.statistics().liveBytes;
+    const kept = await trained(device, (forward) => forward());
+    const again = await trained(device, recompute);
+    assertSameBits(again.gradients, kept.gradients);
+    assertSameBits(again.loss, kept.loss);
+    // The output of each layer is kept: beside the input, the gradients of three ops, and `shared`.
+    assert.ok(again.liveBytes < 0.3 * kept.liveBytes, `${again.liveBytes}, ${kept.liveBytes}`);
+    assert.equal(device.statistics().liveBytes, liveBefore);
+  },
+);
 
 Deno.test("disposing a recomputed tensor releases what it was computed from", async () => {
   using device = wasmDevice();
@@ -71,7 +74,7 @@ Deno.test("disposing a recomputed tensor releases what it was computed from", as
   assert.equal(device.statistics().liveBytes, before);
 });
 
-Deno.test("recompute() passes on what was there before, and what only shares its memory", async () => {
+Deno.test("recompute() returns older tensors, and aliases of them, as they are", async () => {
   using device = wasmDevice();
   using w = matrix(device, 1);
   const x = gelu(w);
@@ -82,7 +85,7 @@ Deno.test("recompute() passes on what was there before, and what only shares its
   assert.equal(w.grad!.length, SIZE * SIZE);
 });
 
-Deno.test("a receiver gets every gradient once, after all of the recomputed uses", async () => {
+Deno.test("a receiver gets every gradient once, after all recomputed uses", async () => {
   using device = wasmDevice();
   using v = matrix(device, 1);
   using w = matrix(device, 2);
@@ -104,7 +107,7 @@ Deno.test("a receiver gets every gradient once, after all of the recomputed uses
   });
   assert.deepEqual(new Set(received), new Set([v, w]));
   assert.equal(received.length, 2);
-  // sum, two products computed again, their end, and the first product.
+  // sum, two recomputed products, their end, and the first product.
   assert.equal(turns, 5);
 });
 

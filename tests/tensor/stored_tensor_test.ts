@@ -1,4 +1,4 @@
-// Tensors stored in 16 bits: what goes in comes out rounded, and padding, bytes and gradients are as they should be.
+// Tensors stored in 16 bits: values are rounded, and padding, bytes and gradients are correct.
 
 import assert from "node:assert/strict";
 import { storageTypes } from "../../src/device/storage_types.ts";
@@ -17,9 +17,9 @@ import { decode, encode } from "../reference/cast.ts";
 const HALF_TYPES = ["f16", "bf16"] as const;
 
 testOnEachDevice(
-  "Tensor.from() rounds numbers to the nearest that a type holds",
+  "Tensor.from() rounds numbers to the nearest value of the type",
   async (device) => {
-    // Both a number in the middle of two bf16 or f16 and its neighbours; 65520 and beyond is infinity in f16.
+    // Numbers in the middle of two bf16 or f16 and their neighbours; 65520 and beyond is infinity in f16.
     const values = [1, 1 + 2 ** -8, 1 + 3 * 2 ** -8, 1 + 2 ** -11, -1 - 3 * 2 ** -11, 65519, 65520];
     using f16 = Tensor.from(device, values, { dtype: "f16" });
     using bf16 = Tensor.from(device, Float32Array.from(values), { dtype: "bf16", shape: [7, 1] });
@@ -36,7 +36,7 @@ testOnEachDevice(
   },
 );
 
-Deno.test("toBfloat16() is exact for every tie, for numbers of 64 bits too", () => {
+Deno.test("toBfloat16() is exact for every tie, for 64-bit numbers too", () => {
   const { f32, bf16 } = storageTypes;
   const above = (value: number) => value * (1 + 2 ** -50);
   for (let bits = 0; bits < 2 ** 15; bits += 7) {
@@ -53,7 +53,7 @@ Deno.test("toBfloat16() is exact for every tie, for numbers of 64 bits too", () 
 });
 
 for (const dtype of HALF_TYPES) {
-  testOnEachDevice(`bytes of ${dtype} go in and out as they are`, async (device) => {
+  testOnEachDevice(`Tensor.fromBytes() and bytes() copy ${dtype} unchanged`, async (device) => {
     for (const length of [0, 1, 2, 5]) {
       // Not aligned, as in a file.
       const bytes = Uint8Array.from({ length: 2 * length + 1 }, (_, i) => 37 * i).subarray(1);
@@ -68,19 +68,22 @@ for (const dtype of HALF_TYPES) {
     });
   });
 
-  testOnEachDevice(`an odd number of ${dtype} ends in a half word of 0`, async (device) => {
-    // Memory that held something else before.
-    Tensor.from(device, [NaN, NaN, NaN])[Symbol.dispose]();
-    using x = Tensor.from(device, [1, 2, 3]);
-    using copy = x.copyAs(dtype);
-    using again = copy.copy();
-    using given = Tensor.from(device, [1, 2, 3], { dtype });
-    for (const { buffer } of [copy, again, given]) {
-      const words = new Uint32Array((await device.read(buffer)).buffer);
-      assert.equal(words.length, 2);
-      assert.equal(words[1], encode(3, storageTypes[dtype]));
-    }
-  });
+  testOnEachDevice(
+    `an odd number of ${dtype} elements ends in a half word of 0`,
+    async (device) => {
+      // Memory that held something else before.
+      Tensor.from(device, [NaN, NaN, NaN])[Symbol.dispose]();
+      using x = Tensor.from(device, [1, 2, 3]);
+      using copy = x.copyAs(dtype);
+      using again = copy.copy();
+      using given = Tensor.from(device, [1, 2, 3], { dtype });
+      for (const { buffer } of [copy, again, given]) {
+        const words = new Uint32Array((await device.read(buffer)).buffer);
+        assert.equal(words.length, 2);
+        assert.equal(words[1], encode(3, storageTypes[dtype]));
+      }
+    },
+  );
 
   testOnEachDevice(`a Parameter of ${dtype} collects its gradient rounded`, async (device) => {
     using parameter = new Parameter(device, [1, 2, 3], { shape: [3], dtype });
@@ -92,16 +95,19 @@ for (const dtype of HALF_TYPES) {
     assertSameBits(await parameter.data(), [4, 5, rounded(6.001, dtype)]);
   });
 
-  testOnEachDevice(`a Parameter of ${dtype} sums its gradient in f32 if asked`, async (device) => {
-    const options = { shape: [3], dtype, gradientDtype: "f32" } as const;
-    using parameter = new Parameter(device, [1, 2, 3], options);
-    const gradients = await twoGradients(parameter);
-    assert.deepEqual(gradients, [Math.fround(1.001), Math.fround(2 * Math.fround(1.001))]);
-    assert.equal(parameter.grad!.dtype, "f32");
-  });
+  testOnEachDevice(
+    `a Parameter of ${dtype} sums its gradient in f32 with gradientDtype f32`,
+    async (device) => {
+      const options = { shape: [3], dtype, gradientDtype: "f32" } as const;
+      using parameter = new Parameter(device, [1, 2, 3], options);
+      const gradients = await twoGradients(parameter);
+      assert.deepEqual(gradients, [Math.fround(1.001), Math.fround(2 * Math.fround(1.001))]);
+      assert.equal(parameter.grad!.dtype, "f32");
+    },
+  );
 }
 
-Deno.test("a Parameter takes memory over in its own type, and refuses another", async () => {
+Deno.test("a Parameter takes ownership of memory of its own type, and refuses another", async () => {
   using device = wasmDevice();
   const memory = Memory.from(device, [1, 2], { shape: [2], dtype: "bf16" });
   assert.throws(() => new Parameter(device, memory, { shape: [2], dtype: "f16" }), {
@@ -113,7 +119,7 @@ Deno.test("a Parameter takes memory over in its own type, and refuses another", 
   assertSameBits(await parameter.data(), [1, 2]);
 });
 
-Deno.test("Tensor.from() refuses a type that there is not", () => {
+Deno.test("Tensor.from() refuses an unknown type", () => {
   using device = wasmDevice();
   assert.throws(() => Tensor.from(device, [1], { dtype: "f64" as "f32" }), {
     name: "TypeError",

@@ -22,7 +22,7 @@ testOnEachDevice("Tensor.from() copies data in and data() copies it out", async 
   assertSameBits(await nothing.data(), new Float32Array(0));
 });
 
-Deno.test("Tensor.from() refuses data that does not fit, and takes no memory then", () => {
+Deno.test("Tensor.from() refuses data that does not fit, and allocates nothing then", () => {
   using device = wasmDevice();
   const { liveBytes } = device.statistics();
   assert.throws(() => Tensor.from(device, [1, 2, 3], { shape: [2, 2] }), {
@@ -49,7 +49,7 @@ Deno.test("Tensor.from() refuses data that does not fit, and takes no memory the
   assert.equal(device.statistics().liveBytes, liveBytes);
 });
 
-testOnEachDevice("item() gives the one value, and refuses more", async (device) => {
+testOnEachDevice("item() returns the value of one element, and refuses several", async (device) => {
   using one = Tensor.from(device, [2.5], { shape: [] });
   using two = Tensor.from(device, [1, 2]);
   assert.equal(await one.item(), 2.5);
@@ -73,7 +73,7 @@ testOnEachDevice(
   },
 );
 
-testOnEachDevice("a tensor and its gradient go together", async (device) => {
+testOnEachDevice("disposing a tensor releases its gradient", async (device) => {
   const before = device.statistics().liveBytes;
   {
     using x = Tensor.from(device, [1, 2, 3], { requiresGrad: true });

@@ -6,7 +6,7 @@ import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-Deno.test("requireAgreement() lets ranks with the same bytes pass", async () => {
+Deno.test("requireAgreement() accepts ranks with the same bytes", async () => {
   await inProcessRanks(
     3,
     ({ group }) => requireAgreement(group, { text: bytes("same"), options: bytes("") }),

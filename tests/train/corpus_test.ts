@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { splitCorpus } from "../../src/train/corpus.ts";
 import { readText } from "../../src/train/text_files.ts";
 
-Deno.test("readText() reads folders in the order of paths and leaves out what is not text", async () => {
+Deno.test("readText() reads folders in the order of paths and skips files that are not text", async () => {
   const folder = await Deno.makeTempDir();
   try {
     await Deno.mkdir(`${folder}/b`);

@@ -1,4 +1,4 @@
-// A split model in training: the loss of one rank, without its logits on the wire, and the logits when they are asked for.
+// A split model in training: the loss of one rank, without communicating logits, and gathered logits for sampling.
 
 import assert from "node:assert/strict";
 import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
@@ -33,7 +33,7 @@ async function run(world: World) {
   return { loss: await loss.item(), gradient, logits: await logits.data(), forLoss };
 }
 
-Deno.test("a split model loses what a whole one does without sending logits, and gathers them for who samples", async () => {
+Deno.test("a split model has the loss of a whole one without sending logits, and gathers them for sampling", async () => {
   const [one] = await inProcessRanks(1, run);
   assert.equal(one.logits.length, 6 * VOCABULARY);
   const near = (actual: ArrayLike<number>, expected: ArrayLike<number>) => {

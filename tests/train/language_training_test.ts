@@ -1,4 +1,4 @@
-// The loop on ranks of one process: micro-batches, uneven shares, 16-bit weights, ranks that differ, and being stopped.
+// The training loop on ranks of one process: micro-batches, uneven shares, 16-bit weights, ranks that differ, and stopping.
 
 import assert from "node:assert/strict";
 import type { World } from "../../src/distributed/world.ts";
@@ -66,7 +66,7 @@ function assertSame(one: Told, other: Told): void {
   assertSameBits(one.sample, other.sample);
 }
 
-Deno.test("trainLanguageModel() evaluates before, between and after, learns, and writes a sample", async () => {
+Deno.test("trainLanguageModel() evaluates before, during and after training, learns, and samples a text", async () => {
   const { losses, heldOut, sample, kinds } = await trainAlone();
   assert.equal(kinds, "esssseesses".replace("ee", "e"));
   assert.ok(losses[5] < losses[0] - 0.5, String(losses));
@@ -75,7 +75,7 @@ Deno.test("trainLanguageModel() evaluates before, between and after, learns, and
   assert.equal(sample.length, 12);
 });
 
-Deno.test("two micro-batches make the step of one that is twice as large", async () => {
+Deno.test("two micro-batches make the same step as one that is twice as large", async () => {
   const whole = await trainAlone();
   assertSame(await trainAlone({ batch: 3, accumulate: 2 }), whole);
 });
@@ -107,7 +107,7 @@ Deno.test("ranks that split the model train as one rank does, beside others that
   }
 });
 
-Deno.test("blocks that are computed again train with the same bits", async () => {
+Deno.test("training with recomputed blocks has the same bits", async () => {
   const alone = await trainAlone({ recompute: "blocks" });
   assertSameBits(alone, await trainAlone());
   const all = await inProcessRanks(
@@ -118,7 +118,7 @@ Deno.test("blocks that are computed again train with the same bits", async () =>
   for (const each of all) assertSameBits(each, all[0]);
 });
 
-Deno.test("what is dropped in training is the same on every mesh, in micro-batches and in blocks that are computed again", async () => {
+Deno.test("dropout in training is the same on every mesh, in micro-batches and in recomputed blocks", async () => {
   const options = { ...OPTIONS, batch: 8, dropout: 0.2 };
   const alone = await trainAlone(options);
   const none = await trainAlone({ batch: 8 });
@@ -135,14 +135,14 @@ Deno.test("what is dropped in training is the same on every mesh, in micro-batch
     assertSame(all[0], alone);
     for (const each of all) assertSameBits(each, all[0]);
   }
-  // The config of this model says nothing, so that transformers' probabilities count: 0.1 everywhere.
+  // The config of this model says nothing, so transformers' default probabilities apply: 0.1 everywhere.
   assert.deepEqual(
     await trainAlone({ ...options, dropout: "config" }),
     await trainAlone({ ...options, dropout: 0.1 }),
   );
 });
 
-Deno.test("trainLanguageModel() draws other windows and another sample with another seed", async () => {
+Deno.test("trainLanguageModel() uses other windows and another sample with another seed", async () => {
   const [one, same, other] = [
     await trainAlone(),
     await trainAlone(),
@@ -153,7 +153,7 @@ Deno.test("trainLanguageModel() draws other windows and another sample with anot
   assertOtherBits(one.sample, other.sample);
 });
 
-Deno.test("ranks with other options, text or weights are refused on every rank, naming them", async () => {
+Deno.test("ranks with different options, text or weights are refused on every rank, with their numbers", async () => {
   const text = { ...OPTIONS.text, heldOut: OPTIONS.text.heldOut.slice(1) };
   const cases: [Partial<LanguageTrainingOptions>, RegExp][] = [
     [{ seed: 9 }, /rank 1 has another set of options than rank 0/],

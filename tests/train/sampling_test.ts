@@ -1,11 +1,11 @@
-// Drawing tokens from logits.
+// Sampling tokens from logits.
 
 import assert from "node:assert/strict";
 import { drawToken } from "../../src/train/sampling.ts";
 
 const logits = Float32Array.from([1, 3, 2].map((chance) => Math.log(chance)));
 
-Deno.test("drawToken() draws each token as often as its chance says", () => {
+Deno.test("drawToken() draws each token with its probability", () => {
   const counts = [0, 0, 0];
   for (let k = 0; k < 600; k++) {
     counts[drawToken(logits, { temperature: 1, uniform: (k + 0.5) / 600 })]++;
@@ -13,7 +13,7 @@ Deno.test("drawToken() draws each token as often as its chance says", () => {
   assert.deepEqual(counts, [100, 300, 200]);
 });
 
-Deno.test("drawToken() sharpens chances with a low temperature and takes the likeliest with none", () => {
+Deno.test("drawToken() favours likely tokens with a low temperature and takes the most likely with 0", () => {
   const counts = [0, 0, 0];
   // 1 : 9 : 4
   for (let k = 0; k < 1400; k++) {
@@ -23,6 +23,6 @@ Deno.test("drawToken() sharpens chances with a low temperature and takes the lik
   assert.equal(drawToken(logits, { temperature: 0, uniform: 0 }), 1);
 });
 
-Deno.test("drawToken() takes the last token where rounding leaves none", () => {
+Deno.test("drawToken() takes the last token if rounding leaves none", () => {
   assert.equal(drawToken(logits, { temperature: 1, uniform: 1 }), 2);
 });

@@ -17,7 +17,7 @@ Deno.test("drawStarts() draws the same windows however a step is divided into mi
   assert.ok(new Set(whole).size > 8);
 });
 
-Deno.test("drawStarts() draws others for every step and seed", () => {
+Deno.test("drawStarts() draws different windows for every step and seed", () => {
   const windows = { text, context: 7 };
   const range = { begin: 0, end: 8 };
   const draws = [[5, 1], [5, 2], [6, 1]].map(([seed, step]) =>
@@ -32,7 +32,7 @@ Deno.test("drawStarts() reaches the first and the last window, and no further", 
   assert.deepEqual([...new Set(starts)].sort(), [0, 1, 2]);
 });
 
-Deno.test("startsOf() gives every replica its run, and all together each window once", () => {
+Deno.test("startsOf() gives every replica its part, and all together each window once", () => {
   const starts = drawStarts({ text, context: 7 }, { seed: 5, step: 1, begin: 0, end: 10 });
   const runs = [0, 1, 2].map((rank) => startsOf(starts, { rank, size: 3 }));
   assertSameBits(runs.flat(), starts);

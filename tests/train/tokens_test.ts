@@ -1,4 +1,4 @@
-// Text to tokens: bytes, a tokenizer.json, pieces, and what is held out.
+// Tokenization: bytes, a tokenizer.json, pieces, and held-out tokens.
 
 import assert from "node:assert/strict";
 import { byteTokenizer, readTokenizer, type Tokenizer } from "../../src/train/tokenizer.ts";
@@ -27,17 +27,17 @@ function encoded(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
 }
 
-Deno.test("byteTokenizer takes any bytes as they are", () => {
+Deno.test("byteTokenizer encodes any bytes as themselves", () => {
   const bytes = Uint8Array.of(104, 105, 0, 255);
   assertSameBits(tokenize(bytes, { tokenizer: byteTokenizer }), bytes);
   assert.equal(byteTokenizer.decode([104, 105]), "hi");
   assert.equal(byteTokenizer.vocabularySize, 256);
 });
 
-Deno.test("readTokenizer() reads a tokenizer.json, and decode() gives back what was encoded", async () => {
+Deno.test("readTokenizer() reads a tokenizer.json, and decode() returns what was encoded", async () => {
   await withTokenizer((tokenizer) => {
     assert.equal(tokenizer.vocabularySize, SMALL_VOCABULARY);
-    // "the" is one token of a pair of a pair, " the" another.
+    // "the" is a token of two merges, " the" another.
     assertSameBits(tokenizer.encode(encoded("the the")), [257, 260]);
     const tokens = tokenizer.encode(encoded(TEXT));
     assert.ok(tokens instanceof Uint16Array);
@@ -56,7 +56,7 @@ Deno.test("tokenize() in pieces that end after letters gives the tokens of the w
   });
 });
 
-Deno.test("tokenize() cuts no letter in two, wherever a piece must end", async () => {
+Deno.test("tokenize() splits no character, wherever a piece must end", async () => {
   await withTokenizer((tokenizer) => {
     const text = encoded("🦀ö".repeat(20));
     for (const pieceBytes of [4, 5, 6, 7]) {
@@ -66,7 +66,7 @@ Deno.test("tokenize() cuts no letter in two, wherever a piece must end", async (
   });
 });
 
-Deno.test("tokenize() refuses bytes that are no UTF-8, saying where", async () => {
+Deno.test("tokenize() refuses bytes that are not UTF-8, with their position", async () => {
   await withTokenizer((tokenizer) => {
     const text = Uint8Array.from([...encoded("a\n".repeat(8)), 0xff, 0xfe]);
     assert.throws(
@@ -89,7 +89,7 @@ Deno.test("readTokens() joins files in the order given", async () => {
   }
 });
 
-Deno.test("readTokenizer() names the file that is no tokenizer", async () => {
+Deno.test("readTokenizer() names the file that is not a tokenizer", async () => {
   await assert.rejects(readTokenizer("/no/such.json"), /Cannot read the tokenizer \/no\/such.json/);
   for (const json of ["{", "{}", '{"model": {"type": "BPE", "vocab": {}, "merges": []}}', "[1]"]) {
     await assert.rejects(
@@ -100,7 +100,7 @@ Deno.test("readTokenizer() names the file that is no tokenizer", async () => {
   }
 });
 
-Deno.test("splitTail() holds out the last tenth and refuses too little text by numbers", () => {
+Deno.test("splitTail() holds out the last tenth and refuses too little text with numbers", () => {
   const tokens = Uint8Array.from({ length: 100 }, (_, k) => k);
   const { train, heldOut } = splitTail(tokens, { context: 9 });
   assertSameBits([...train, ...heldOut], tokens);

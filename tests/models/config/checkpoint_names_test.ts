@@ -10,14 +10,14 @@ const names = {
   },
 };
 
-Deno.test("nameOf() follows the table, number by number", () => {
+Deno.test("nameOf() looks names up in the table and inserts the numbers of blocks", () => {
   assert.equal(nameOf("tokens.weight", names), "model.wte.weight");
   assert.equal(nameOf("blocks.12.attention.qkv.bias", names), "model.h.12.attn.c_attn.bias");
   assert.equal(nameOf("classToken", names), "embeddings.cls_token");
   assert.equal(nameOf("experts.3.layers.4.weight", names), "model.3.e.4.weight");
 });
 
-Deno.test("nameOf() refuses a module that the table lacks", () => {
+Deno.test("nameOf() refuses a module that is missing in the table", () => {
   assert.throws(() => nameOf("blocks.12.mlp.weight", names), {
     name: "TypeError",
     message: /the parameter blocks\.12\.mlp\.weight: name blocks\.\*\.mlp in the table/,

@@ -15,7 +15,7 @@ const schema = v.object({
   add_cross_attention: only(false),
 });
 
-Deno.test("a ModelConfig gives settings, and their defaults where they are not given", () => {
+Deno.test("a ModelConfig reads settings, and defaults of missing ones", () => {
   const config = new ModelConfig(`{"width": 3, "unknown": [1], "is_odd": true}`);
   assert.deepEqual(config.read(schema), {
     width: 3,
@@ -25,7 +25,7 @@ Deno.test("a ModelConfig gives settings, and their defaults where they are not g
   });
 });
 
-Deno.test("a ModelConfig refuses what is wrong or not supported by name", () => {
+Deno.test("a ModelConfig refuses wrong and unsupported settings by name", () => {
   const cases: Record<string, RegExp> = {
     "[1]": /^folder\/config\.json: it must be an object, got an array$/,
     "{": /^folder\/config\.json: it/,

@@ -8,14 +8,14 @@ function plan(config: object) {
   return architectureOf(settings).fromConfig(settings);
 }
 
-Deno.test("every family reads its small config, and one without the names of architectures", () => {
+Deno.test("every family reads its small config, and one without `architectures`", () => {
   for (const config of Object.values(smallConfigs)) {
     const unnamed = plan({ ...config, architectures: null });
     assert.deepEqual(plan(config).names, unnamed.names);
   }
 });
 
-Deno.test("settings that are not supported are refused by name", () => {
+Deno.test("unsupported settings are refused by name", () => {
   const { gpt2, llama, mistral, qwen2, qwen3, opt } = smallConfigs;
   const cases: [config: object, message: RegExp][] = [
     [{ model_type: "mamba" }, /model_type mamba is not supported: .*gpt2.* are/],

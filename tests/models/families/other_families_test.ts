@@ -1,11 +1,11 @@
-// The goldens of families that are not supported: their folders are refused by name, and nothing is made of them.
+// The goldens of unsupported families: their folders are refused by name, and no model is made.
 
 import assert from "node:assert/strict";
 import { loadPretrained } from "../../../src/checkpoint/pretrained.ts";
 import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { goldenModels } from "../../support/goldens.ts";
 
-/** From folders to what their config.json has as `model_type`. */
+/** From folders to the `model_type` of their config.json. */
 const OTHERS = {
   albert: "albert",
   blip2: "blip-2",

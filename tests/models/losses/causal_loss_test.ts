@@ -5,7 +5,7 @@ import { Tensor } from "../../../src/tensor/tensor.ts";
 import { testOnEachDevice } from "../../support/device/on_each_device.ts";
 
 testOnEachDevice(
-  "causalLoss() judges every position by the next label, and the last by none",
+  "causalLoss() compares every position with the next label, and the last with none",
   async (device) => {
     const values = [1, 2, 0.5, -1, 3, 0, 2, 2, 1, 0, 0, 5];
     using logits = Tensor.from(device, values, { shape: [2, 3, 2], requiresGrad: true });

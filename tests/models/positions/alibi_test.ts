@@ -26,7 +26,7 @@ function mptSlopes(heads: number, maxBias: number): number[] {
   return [...odd, ...even].slice(0, heads);
 }
 
-Deno.test("alibiSlopes() are those of BLOOM and MPT for any number of heads", () => {
+Deno.test("alibiSlopes() returns the slopes of BLOOM and MPT for any number of heads", () => {
   for (const heads of [1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 71, 112]) {
     const slopes = alibiSlopes(heads);
     assert.equal(slopes.length, heads);
@@ -38,7 +38,7 @@ Deno.test("alibiSlopes() are those of BLOOM and MPT for any number of heads", ()
   assert.deepEqual(alibiSlopes(3), [1 / 16, 1 / 256, 1 / 4]);
 });
 
-Deno.test("alibiBias() makes weights fall with distance, in all heads or in those of one rank", async () => {
+Deno.test("alibiBias() makes attention weights fall with distance, in all heads or in those of one rank", async () => {
   using device = wasmDevice();
   const [heads, queries, keys] = [3, 4, 6];
   using bias = alibiBias(device, { heads, queries, keys });
@@ -52,7 +52,7 @@ Deno.test("alibiBias() makes weights fall with distance, in all heads or in thos
   using own = alibiBias(device, { heads, queries, keys, own: { begin: 1, end: 3 } });
   assertSameBits(await own.data(), all.slice(distances));
 
-  // Zero scores but for the bias, and values that tell keys apart.
+  // Scores are 0 but for the bias, and values identify keys.
   using q = Tensor.from(device, new Float32Array(2 * 3), { shape: [1, 2, 3, 1] });
   using k = Tensor.from(device, new Float32Array(2 * 3), { shape: [1, 2, 3, 1] });
   using v = Tensor.from(device, [0, 0, 0, 1, 1, 1], { shape: [1, 2, 3, 1] });
@@ -62,7 +62,7 @@ Deno.test("alibiBias() makes weights fall with distance, in all heads or in thos
   assertClose([...second], alibiSlopes(3).map((slope) => 1 / (1 + Math.exp(-slope))));
 });
 
-Deno.test("alibiBias() refuses heads and positions that are none", () => {
+Deno.test("alibiBias() refuses invalid heads and positions", () => {
   using device = wasmDevice();
   assert.throws(() => alibiSlopes(0), /a number of heads from 1, got 0/);
   assert.throws(() => alibiBias(device, { heads: 2, queries: 0 }), /got 0 and 0/);

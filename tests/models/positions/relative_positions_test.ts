@@ -1,10 +1,10 @@
-// Buckets as T5's authors' code gives them, by hand for the borders.
+// Buckets of the original T5 code, computed by hand at the borders.
 
 import assert from "node:assert/strict";
 import { bucketOf, offsetBuckets } from "../../../src/models/positions/relative_positions.ts";
 import { assertSameBits } from "../../support/assert_same_bits.ts";
 
-Deno.test("bucketOf() gives near distances a bucket each, far ones a shared one, and both directions their own half", () => {
+Deno.test("bucketOf() gives small distances a bucket each, large ones a shared one, and both directions their own half", () => {
   const of = (offset: number) =>
     bucketOf(offset, { numBuckets: 32, maxDistance: 128, visible: "all" });
   assert.deepEqual([0, -1, -7, 1, 7].map(of), [0, 1, 7, 17, 23]);
@@ -17,13 +17,13 @@ Deno.test("bucketOf() gives near distances a bucket each, far ones a shared one,
   assert.deepEqual([-127, -128, -100_000, 127, 100_000].map(of), [15, 15, 15, 31, 31]);
 });
 
-Deno.test("bucketOf() gives the past all buckets where the future is hidden", () => {
+Deno.test("bucketOf() gives all buckets to the past if the future is masked", () => {
   const of = (offset: number) =>
     bucketOf(offset, { numBuckets: 32, maxDistance: 128, visible: "causal" });
   assert.deepEqual([0, 1, 50, -1, -15, -16, -100_000].map(of), [0, 0, 0, 1, 15, 16, 31]);
 });
 
-Deno.test("bucketOf() takes an odd number of buckets", () => {
+Deno.test("bucketOf() works with an odd number of buckets", () => {
   const of = (offset: number) =>
     bucketOf(offset, { numBuckets: 7, maxDistance: 11, visible: "all" });
   assert.deepEqual([0, -1, -2, -3, -4, -20, 1, 2, 3, 4, 20].map(of), [
@@ -32,7 +32,7 @@ Deno.test("bucketOf() takes an odd number of buckets", () => {
   ]);
 });
 
-Deno.test("offsetBuckets() counts offsets from the first key and last query to the last key and first query", () => {
+Deno.test("offsetBuckets() covers offsets from the first key and last query to the last key and first query", () => {
   const buckets = { numBuckets: 32, maxDistance: 128, visible: "all" } as const;
   assertSameBits(offsetBuckets(buckets, { queries: 3, keys: 4 }), [2, 1, 0, 17, 18, 19]);
 });

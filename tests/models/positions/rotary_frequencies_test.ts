@@ -17,7 +17,7 @@ function assertNear(actual: readonly number[], expected: readonly number[]): voi
 
 const plain = [1, 0.1, 0.01, 0.001];
 
-Deno.test("frequencies without scaling are powers of the base, wherever the config has it", () => {
+Deno.test("frequencies without scaling are powers of the base, in old and new configs", () => {
   const configs = [
     {},
     { rope_theta: 10000 },
@@ -33,12 +33,12 @@ Deno.test("frequencies without scaling are powers of the base, wherever the conf
   assertNear(read({ rope_theta: 16 }).frequenciesFor(1).frequencies, [1, 0.5, 0.25, 0.125]);
 });
 
-Deno.test("frequencies are rounded to f32, as transformers keeps them", () => {
+Deno.test("frequencies are rounded to f32, as in transformers", () => {
   const [, second] = read({}).frequenciesFor(1).frequencies;
   assert.equal(second, Math.fround(0.1));
 });
 
-Deno.test("linear scaling divides all frequencies, in the old form of the config too", () => {
+Deno.test("linear scaling divides all frequencies, in old configs too", () => {
   const expected = [0.25, 0.025, 0.0025, 0.00025];
   for (const key of ["type", "rope_type"]) {
     const config = { rope_theta: 10000, rope_scaling: { [key]: "linear", factor: 4 } };
@@ -46,7 +46,7 @@ Deno.test("linear scaling divides all frequencies, in the old form of the config
   }
 });
 
-Deno.test("dynamic scaling stretches texts that are longer than those it was made for", () => {
+Deno.test("dynamic scaling changes frequencies for texts that are longer than the maximum", () => {
   const settings = read({ rope_parameters: { rope_type: "dynamic", factor: 2 } });
   assert.equal(settings.steadyUpTo, 32);
   assertNear(settings.frequenciesFor(20).frequencies, plain);
@@ -56,7 +56,7 @@ Deno.test("dynamic scaling stretches texts that are longer than those it was mad
   ]);
 });
 
-Deno.test("llama3 scaling slows slow features, keeps fast ones and mixes those between", () => {
+Deno.test("llama3 scaling divides low frequencies, keeps high ones and interpolates between", () => {
   const scaling = { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
   const large = {
     rope_theta: 500000,
@@ -66,7 +66,7 @@ Deno.test("llama3 scaling slows slow features, keeps fast ones and mixes those b
     ...[1, 0.19392274474868576, 0.03760603093086393, 0.0072926647372171085],
     ...[0.0005248461609929547, 3.428102195952591e-5, 6.647869871181236e-6, 1.2891731721515574e-6],
   ]);
-  // The length it was trained on is what the model was made for, unless the config says otherwise.
+  // The length in training is the maximum length, unless the config says otherwise.
   const mixed = [1, 0.013042256043820465, 0.00125, 0.000125];
   const small = { rope_parameters: { ...scaling, rope_theta: 10000 } };
   assertNear(read(small, { maxPositions: 64 }).frequenciesFor(5).frequencies, mixed);
@@ -74,7 +74,7 @@ Deno.test("llama3 scaling slows slow features, keeps fast ones and mixes those b
   assertNear(read(outside, { maxPositions: 128 }).frequenciesFor(5).frequencies, mixed);
 });
 
-Deno.test("yarn scaling ramps from fast to slow features, and scales cosines and sines", () => {
+Deno.test("yarn scaling ramps from high to low frequencies, and scales cosines and sines", () => {
   const first = read({
     rope_parameters: { rope_type: "yarn", factor: 4, original_max_position_embeddings: 64 },
   }, { headWidth: 16 }).frequenciesFor(5);
@@ -100,7 +100,7 @@ Deno.test("yarn scaling ramps from fast to slow features, and scales cosines and
   assertNear([second.scale], [0.9210423553163399]);
 });
 
-Deno.test("settings of rotary positions that are not supported are refused by name", () => {
+Deno.test("unsupported settings of rotary positions are refused by name", () => {
   const cases: [config: object, message: RegExp][] = [
     [
       { rope_scaling: { type: "longrope", factor: 2 } },

@@ -1,4 +1,4 @@
-// One rank of a mesh of processes that trains a golden's model; fails unless it does what transformers does.
+// One rank of a mesh of processes that trains a golden's model; fails if it differs from transformers.
 
 import { requestDevice } from "../../../src/device/request_device.ts";
 import { launchFromEnv } from "../../../src/distributed/launch.ts";

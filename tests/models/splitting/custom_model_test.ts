@@ -1,4 +1,4 @@
-// A model class from outside the library takes part in parallelize() by defining planSplit().
+// A model class of the user's own works with parallelize() if it defines planSplit().
 
 import assert from "node:assert/strict";
 import type { Device } from "../../../src/device/device.ts";
@@ -55,7 +55,7 @@ class Regressor extends PretrainedModel<FloatTensor> {
 }
 
 for (const [tensor, zero] of [[2, 1], [3, 2]] as const) {
-  Deno.test(`a model class of the user's own that defines planSplit() trains on tensor ${tensor} x ZeRO ${zero} as on one rank`, async () => {
+  Deno.test(`a user's model class that defines planSplit() trains on tensor ${tensor} x ZeRO ${zero} as on one rank`, async () => {
     await assertTrainsAsWhole({
       tensor,
       zero,
@@ -72,7 +72,7 @@ for (const [tensor, zero] of [[2, 1], [3, 2]] as const) {
   });
 }
 
-Deno.test("an error of a user's planSplit() reaches the caller of parallelize(), and nothing was changed", async () => {
+Deno.test("an error of a user's planSplit() rejects parallelize(), and changes nothing", async () => {
   await inProcessRanks(2, async (world) => {
     using device = wasmDevice();
     const mesh = ProcessGroupMesh.over(world, 2);

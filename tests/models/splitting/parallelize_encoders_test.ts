@@ -1,4 +1,4 @@
-// Encoders and T5 that the goldens have not, split over ranks and whole: heads, features and tokens that do not divide by the
+// Encoders and T5 with settings that no golden has, split over ranks and whole: heads, features and tokens that do not divide by the
 // ranks, tied and not, plain and gated.
 
 import assert from "node:assert/strict";
@@ -27,7 +27,7 @@ import {
 
 const { bert, bertClassifier, t5, vit } = smallEncoderConfigs;
 
-/** A model without the parameters whose gradients are rounding errors, or that have none: they move by chance, or not. */
+/** A model without the parameters whose gradients are rounding errors, or that have none: their updates are random, or 0. */
 class Trained implements Trainable {
   readonly #model: PretrainedModel;
   readonly #loss: () => Promise<Tensor>;
@@ -56,7 +56,7 @@ for (const [tensor, zero] of [[2, 1], [3, 1], [2, 2]] as const) {
   for (const [what, each] of Object.entries(smallMaskedModels)) {
     for (const gatherLogits of [true, false]) {
       const how = gatherLogits ? "with gathered logits" : "without gathering logits";
-      Deno.test(`${what}, on ${ranks} trains as a whole one, ${how}`, async () => {
+      Deno.test(`${what}, on ${ranks} trains as on one rank, ${how}`, async () => {
         await assertTrainsAsWhole({
           tensor,
           zero,
@@ -75,7 +75,7 @@ for (const [tensor, zero] of [[2, 1], [3, 1], [2, 2]] as const) {
     }
   }
   for (const [what, each] of Object.entries(smallClassifiers)) {
-    Deno.test(`${what}, on ${ranks} trains as a whole one`, async () => {
+    Deno.test(`${what}, on ${ranks} trains as on one rank`, async () => {
       await assertTrainsAsWhole({
         tensor,
         zero,
@@ -91,7 +91,7 @@ for (const [tensor, zero] of [[2, 1], [3, 1], [2, 2]] as const) {
   }
 }
 
-Deno.test("parallelize() keeps names, and leaves what a norm or a position follows whole, and what is added once", async () => {
+Deno.test("parallelize() keeps names, and replicates layers before norms and positions, and biases after an all-reduce", async () => {
   await inProcessRanks(2, async (world) => {
     using device = wasmDevice();
     const mesh = ProcessGroupMesh.over(world, 2);
@@ -108,7 +108,7 @@ Deno.test("parallelize() keeps names, and leaves what a norm or a position follo
   });
 });
 
-Deno.test("parallelize() refuses encoders and T5 that it cannot split on all ranks, and changes nothing then", async () => {
+Deno.test("parallelize() refuses encoders and T5 that cannot be split, on all ranks, and changes nothing", async () => {
   const narrow = { ...bert, intermediate_size: 2 };
   const refused = [
     [bert, {}, { name: "RangeError", message: /3 heads with 3 heads of keys over 4 ranks/ }],
@@ -134,7 +134,7 @@ Deno.test("parallelize() refuses encoders and T5 that it cannot split on all ran
   });
 });
 
-Deno.test("parallelize() names the replaced layer of a model that it refuses, and a class that does not say how it is split", async () => {
+Deno.test("parallelize() names the replaced layer of a model that it refuses, and a class without planSplit()", async () => {
   await inProcessRanks(2, async (world) => {
     using device = wasmDevice();
     const mesh = ProcessGroupMesh.over(world, 2);
@@ -142,7 +142,7 @@ Deno.test("parallelize() names the replaced layer of a model that it refuses, an
       random: new RandomSource(3),
       model: BertClassifier,
     });
-    // The last that is looked at.
+    // The last one that is checked.
     model.classifier = new Doubled(model.classifier);
     await assertRefused(model, () =>
       assert.rejects(parallelize(model, mesh), {
@@ -157,7 +157,7 @@ Deno.test("parallelize() names the replaced layer of a model that it refuses, an
   });
 });
 
-/** Asserts that the model's parameters and logits are the same before and after. */
+/** Asserts that `refused` changes neither the model's parameters nor its logits. */
 async function assertRefused(model: PretrainedModel, refused: () => Promise<void>): Promise<void> {
   const parameters = model.parameters();
   using before = await smallLogits(model);
@@ -167,7 +167,7 @@ async function assertRefused(model: PretrainedModel, refused: () => Promise<void
   assertSameBits(await after.data(), await before.data());
 }
 
-/** What someone may put in a layer's place. */
+/** A layer that a user might put in the place of another. */
 class Doubled extends Module<FloatTensor> {
   readonly layer: Layer;
 
@@ -181,7 +181,7 @@ class Doubled extends Module<FloatTensor> {
   }
 }
 
-/** A model that does not say how it is split. */
+/** A model class without planSplit(). */
 class Pooler extends PretrainedModel<FloatTensor> {
   readonly pooler: Layer;
 
@@ -198,5 +198,5 @@ class Pooler extends PretrainedModel<FloatTensor> {
 const WHOLE =
   /norm\.|Norm\.|positions|tokenTypes|^transform|classToken|patches|(output|down|classifier)\.bias$|^unusedBias$/;
 
-// Gradients of queries and keys are small differences of others, which Adafactor makes as large as those.
+// Gradients of queries and keys are small differences of larger numbers, and Adafactor scales them up.
 const TOLERANCE = 5e-4;

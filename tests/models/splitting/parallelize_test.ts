@@ -25,7 +25,7 @@ async function logitsOf(model: Decoder): Promise<Float32Array> {
   return await logits.data();
 }
 
-/** What the goldens have not: 3 heads, biases, one head of keys, narrow embeddings. */
+/** Settings that no golden has: 3 heads, biases, one head of keys, narrow embeddings. */
 const CASES = {
   "GPT-2 with 3 heads, untied": {
     config: { ...gpt2, n_embd: 12, n_head: 3, tie_word_embeddings: false },
@@ -47,7 +47,7 @@ const CASES = {
 
 for (const [what, { config, sizes }] of Object.entries(CASES)) {
   for (const size of sizes) {
-    Deno.test(`parallelize() of ${what} over ${size} ranks keeps names and logits, and cuts what is large`, async () => {
+    Deno.test(`parallelize() of ${what} over ${size} ranks keeps names and logits, and splits large parameters`, async () => {
       await inProcessRanks(size, async (world) => {
         using device = wasmDevice();
         const mesh = ProcessGroupMesh.over(world, size);
@@ -71,7 +71,7 @@ for (const [what, { config, sizes }] of Object.entries(CASES)) {
   }
 }
 
-Deno.test("parallelize() refuses what it cannot split on all ranks, and changes nothing then", async () => {
+Deno.test("parallelize() refuses what cannot be split, on all ranks, and changes nothing", async () => {
   const refused = [
     [{ ...llama, num_attention_heads: 6, num_key_value_heads: 2 }, /6 heads with 2 heads of keys/],
     [{ ...gpt2, n_inner: 16 }, /2 heads with 2 heads of keys over 3 ranks/],
@@ -92,7 +92,7 @@ Deno.test("parallelize() refuses what it cannot split on all ranks, and changes 
   });
 });
 
-Deno.test("parallelize() splits once, and over one rank not at all", async () => {
+Deno.test("parallelize() splits only once, and not at all over one rank", async () => {
   await inProcessRanks(2, async (world) => {
     using device = wasmDevice();
     using model = await decoder(device, gpt2);

@@ -1,5 +1,5 @@
-// Attention with its heads split over ranks against a whole one: outputs, gradients and training, for numbers of heads that do
-// not divide by the number of ranks, for fewer heads of keys than ranks, and for queries, keys and values in one layer.
+// Attention with its heads split over ranks against whole attention: outputs, gradients and training, for numbers of heads that do not
+// divide by the number of ranks, for fewer heads of keys than ranks, and for queries, keys and values in one layer.
 
 import assert from "node:assert/strict";
 import type { Device } from "../../../src/device/device.ts";
@@ -178,7 +178,7 @@ for (const [kind, numHeads, numKeyHeads, meshes] of CASES) {
   for (const [tensor, zero] of meshes) {
     for (const zeroStage of zero === 1 ? [1] as const : [1, 2] as const) {
       const what = `${numHeads} heads on ${numKeyHeads} of keys, ${kind} layers`;
-      Deno.test(`${what}, train on tensor ${tensor} x ZeRO ${zero}, stage ${zeroStage}, as whole ones`, async () => {
+      Deno.test(`${what}, on tensor ${tensor} x ZeRO ${zero}, stage ${zeroStage}, train as on one rank`, async () => {
         const sizes = { kind, numHeads, numKeyHeads };
         const overlap = zeroStage === 1;
         await assertTrainsAsWhole({
@@ -194,7 +194,7 @@ for (const [kind, numHeads, numKeyHeads, meshes] of CASES) {
   }
 }
 
-Deno.test("a rank's heads of a fused layer are those of its queries, keys and values", async () => {
+Deno.test("a rank's part of a fused layer is that of its heads' queries, keys and values", async () => {
   await inProcessRanks(2, async (world) => {
     using device = wasmDevice();
     const mesh = ProcessGroupMesh.over(world, 2);
@@ -213,7 +213,7 @@ Deno.test("a rank's heads of a fused layer are those of its queries, keys and va
   });
 });
 
-Deno.test("ranks that hold the same head of keys keep the same bits of it, with gradients and state divided or not", async () => {
+Deno.test("ranks that hold the same head of keys keep the same bits of it, with and without ZeRO", async () => {
   for (const zero of [1, 2]) {
     const ranks = await inProcessRanks(4 * zero, async (world) => {
       using device = wasmDevice();
@@ -248,7 +248,7 @@ Deno.test("ranks that hold the same head of keys keep the same bits of it, with 
   }
 });
 
-Deno.test("heads that ranks cannot have whole, or whose keys they cannot share evenly, are refused on all of them", async () => {
+Deno.test("heads that cannot be split evenly are refused on all ranks", async () => {
   const sizes = [[3, 3], [6, 2], [4, 1]] as const;
   const messages = await inProcessRanks(4, async (world) => {
     const mesh = ProcessGroupMesh.over(world, 4);
@@ -268,7 +268,7 @@ Deno.test("heads that ranks cannot have whole, or whose keys they cannot share e
   }
 });
 
-Deno.test("parts and replicas cannot be gathered, nor layers cut that do not divide into parts", async () => {
+Deno.test("layers of parts or with replicas refuse to gather, and layers that do not divide into parts are refused", async () => {
   await inProcessRanks(2, async ({ group }) => {
     using device = wasmDevice();
     await Promise.resolve();
@@ -287,7 +287,7 @@ Deno.test("parts and replicas cannot be gathered, nor layers cut that do not div
   });
 });
 
-Deno.test("Linear1DCol gathers, and Linear1DRow cuts, features between units", async () => {
+Deno.test("Linear1DCol gathers, and Linear1DRow splits, features between units", async () => {
   await inProcessRanks(2, async ({ group }) => {
     using device = wasmDevice();
     const random = () => new RandomSource(3);

@@ -1,4 +1,4 @@
-// The overlap itself, by the order of events: bytes of dx move while dW is still being computed.
+// The overlap itself, by the order of events: bytes of dx are sent while dW is still being computed.
 
 import assert from "node:assert/strict";
 import type { Device } from "../../../src/device/device.ts";
@@ -13,7 +13,7 @@ import { Tensor } from "../../../src/tensor/tensor.ts";
 import { webgpuTest } from "../../support/device/webgpu_adapter.ts";
 import { inProcessRanks } from "../../support/distributed/in_process_ranks.ts";
 
-/** A call of the device during backward, and what had crossed the wire by then. */
+/** A call of the device during backward, and the number of bytes sent before it. */
 interface Event {
   readonly call: string;
   readonly bytesReceived: number;
@@ -60,7 +60,7 @@ async function eventsOfBackward(
   return events;
 }
 
-Deno.test("Linear1DCol moves bytes of dx between slices of dW where kernels block the thread", async () => {
+Deno.test("Linear1DCol sends bytes of dx between slices of dW where kernels block the thread", async () => {
   const [events] = await inProcessRanks(2, async ({ group }) => {
     using device = wasmDevice();
     return await eventsOfBackward(device, group, { overlap: true });
@@ -73,7 +73,7 @@ Deno.test("Linear1DCol moves bytes of dx between slices of dW where kernels bloc
   assert.equal(events.at(-1)!.collectives, 1);
 });
 
-Deno.test("Linear1DCol without overlap exchanges dx only after dW", async () => {
+Deno.test("Linear1DCol without overlap sends dx only after dW", async () => {
   const [events] = await inProcessRanks(2, async ({ group }) => {
     using device = wasmDevice();
     return await eventsOfBackward(device, group, { overlap: false });
@@ -82,10 +82,10 @@ Deno.test("Linear1DCol without overlap exchanges dx only after dW", async () => 
   assert.equal(events[1].bytesReceived, 0);
 });
 
-Deno.test("dW is computed in a bounded number of slices, and no more, beside a rank that makes no call", async () => {
+Deno.test("dW is computed in a bounded number of slices, even if another rank makes no call", async () => {
   const [slices] = await inProcessRanks(2, async (world) => {
     if (world.rank === 1) {
-      // Out of step: it runs forward only, and then waits until somebody says so.
+      // Out of step: it only runs forward, and then waits for a signal.
       await world.group.barrier();
       while (!world.ended) await new Promise((resolve) => setTimeout(resolve, 10));
       return 0;

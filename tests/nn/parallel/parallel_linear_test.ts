@@ -1,5 +1,5 @@
-// Linear1DCol and Linear1DRow on 1 to 4 ranks against a whole Linear: outputs and every gradient, features that do not
-// divide by the number of ranks included.
+// Linear1DCol and Linear1DRow on 1 to 4 ranks against a whole Linear: outputs and every gradient, also of features that do not divide
+// by the number of ranks.
 
 import assert from "node:assert/strict";
 import type { Device } from "../../../src/device/device.ts";
@@ -200,7 +200,7 @@ webgpuTest(
   },
 );
 
-Deno.test("what is whole on every rank has the same bits on every rank", async () => {
+Deno.test("replicated values have the same bits on every rank", async () => {
   const [numIn, numOut] = [33, 10];
   const outcomes = await inProcessRanks(3, async ({ group }) => {
     using device = wasmDevice();
@@ -219,7 +219,7 @@ Deno.test("what is whole on every rank has the same bits on every rank", async (
   }
 });
 
-Deno.test("overlap changes no bit of the gradients, sliced dW included", async () => {
+Deno.test("overlap changes no bit of the gradients, with slices of dW too", async () => {
   const [numIn, numOut, numRows] = [512, 600, 256];
   await inProcessRanks(2, async ({ group }) => {
     using device = wasmDevice();
@@ -243,7 +243,7 @@ Deno.test("overlap changes no bit of the gradients, sliced dW included", async (
   });
 });
 
-Deno.test("Linear1DCol exchanges once per backward, Linear1DRow once per forward", async () => {
+Deno.test("Linear1DCol communicates once per backward, Linear1DRow once per forward", async () => {
   await inProcessRanks(2, async ({ group }) => {
     using device = wasmDevice();
     const options = { processGroup: group };
@@ -260,7 +260,7 @@ Deno.test("Linear1DCol exchanges once per backward, Linear1DRow once per forward
     counts.push(group.counters.collectives);
     await loss.backward();
     counts.push(group.counters.collectives);
-    // An input that needs no gradient needs no exchange either.
+    // An input that requires no gradient needs no all-reduce.
     using data = Tensor.from(device, [1, 2, 3, 4, 5], { shape: [1, 5] });
     using other = sum(await col.forward(data));
     await other.backward();
@@ -269,7 +269,7 @@ Deno.test("Linear1DCol exchanges once per backward, Linear1DRow once per forward
   });
 });
 
-Deno.test("fromNativeModule() takes the whole layer over: it is released and cannot be used", async () => {
+Deno.test("fromNativeModule() takes the whole layer: it is released and cannot be used", async () => {
   await inProcessRanks(2, async ({ group }) => {
     using device = wasmDevice();
     for (const Parallel of [Linear1DCol, Linear1DRow]) {
@@ -283,7 +283,7 @@ Deno.test("fromNativeModule() takes the whole layer over: it is released and can
       );
       assert.equal(layer.weight.length, 60_000);
     }
-    // 600 kB whole layers are gone, 240 kB halves were disposed of too.
+    // The whole layers of 600 kB were released, and the halves of 240 kB were disposed of.
     assert.ok(device.statistics().liveBytes < 10_000);
   });
 });
@@ -307,7 +307,7 @@ Deno.test("layers made by create() have the values of whole ones that are split"
   });
 });
 
-Deno.test("a layer with fewer features than ranks is refused, and the whole layer stays", async () => {
+Deno.test("a layer with fewer features than ranks is refused, and the whole layer can still be used", async () => {
   await inProcessRanks(3, async ({ group }) => {
     using device = wasmDevice();
     using narrow = wholeLayer(device, 2, 2);
@@ -324,10 +324,10 @@ Deno.test("a layer with fewer features than ranks is refused, and the whole laye
   });
 });
 
-Deno.test("Linear1DRow without parallelInput refuses an input of other features on every rank alike", async () => {
+Deno.test("Linear1DRow without parallelInput refuses an input with wrong features on every rank", async () => {
   const messages = await inProcessRanks(3, async ({ group }) => {
     using device = wasmDevice();
-    // Rank 2 owns 2 of 7 features, and would have 2 of these 6.
+    // Rank 2 has 2 of 7 features, and would have 2 of these 6.
     using layer = Linear1DRow.create(device, {
       inFeatures: 7,
       outFeatures: 4,

@@ -29,7 +29,7 @@ import {
 
 const WIDTH = 6;
 
-/** Guesses each token's target from the token alone. */
+/** Predicts each token's target from the token alone. */
 class Guesser extends Module<Tensor<"u32">> implements Trainable {
   embedding: Embedding | VocabParallelEmbedding;
   head: Linear | VocabParallelHead;
@@ -88,7 +88,7 @@ class Guesser extends Module<Tensor<"u32">> implements Trainable {
   async loss(): Promise<Tensor> {
     const { device } = this.embedding.weight;
     const { numClasses, ignored, shape } = this.#batch;
-    // Released by the collector: backward leaves leaves alone.
+    // Released by the garbage collector, as backward does not release leaves.
     const tokens = Tensor.from(device, this.#batch.tokens, { shape, dtype: "u32" });
     const targets = Tensor.from(device, this.#batch.targets, { shape, dtype: "u32" });
     const logits = await this.forward(tokens);
@@ -129,7 +129,7 @@ for (const isTied of [true, false]) {
     for (const gatherOutput of [false, true]) {
       const what = `${isTied ? "one table" : "two tables"} of ${numClasses} tokens`;
       const how = gatherOutput ? "with gathered logits" : "without gathering logits";
-      Deno.test(`${what} on tensor ${tensor} x ZeRO ${zero}, stage ${zeroStage}, train as whole ones, ${how}`, async () => {
+      Deno.test(`${what} on tensor ${tensor} x ZeRO ${zero}, stage ${zeroStage}, train as on one rank, ${how}`, async () => {
         const batch = batchOf(numClasses, isTied);
         await assertTrainsAsWhole({
           tensor,
@@ -144,7 +144,7 @@ for (const isTied of [true, false]) {
   }
 }
 
-/** [leading dims, classes, ranks]: pads alone on the last rank, one class, more ranks than classes. */
+/** [leading dims, classes, ranks]: only padding on the last rank, one class, more ranks than classes. */
 const LOSSES = [[[5], 13, 4], [[2, 3], 5, 4], [[3], 1, 2], [[7], 65, 3], [[4], 6, 1]] as const;
 
 async function assertLossAsWhole(device: Device, group: ProcessGroup): Promise<void> {
@@ -165,7 +165,7 @@ async function assertLossAsWhole(device: Device, group: ProcessGroup): Promise<v
     });
     using expected = scale(crossEntropy(whole, t, { ignored: IGNORE_INDEX }), 10);
     await expected.backward();
-    // Pads are garbage.
+    // Padding holds arbitrary numbers.
     const own = Array.from({ length: rows * width }, (_, i) => {
       const column = group.rank * width + i % width;
       return column < numClasses ? Math.floor(i / width) * numClasses + column : -1;
@@ -189,7 +189,7 @@ async function assertLossAsWhole(device: Device, group: ProcessGroup): Promise<v
 }
 
 for (const size of [1, 2, 3, 4]) {
-  Deno.test(`vocabParallelCrossEntropy() on ${size} ranks gives crossEntropy() of all logits, whatever is in pads`, async () => {
+  Deno.test(`vocabParallelCrossEntropy() on ${size} ranks equals crossEntropy() of all logits, whatever the padding holds`, async () => {
     await inProcessRanks(size, async ({ group }) => {
       using device = wasmDevice();
       await assertLossAsWhole(device, group);
@@ -218,7 +218,7 @@ webgpuTest(
   },
 );
 
-Deno.test("vocabParallelCrossEntropy() stays finite for logits of a thousand, and passes NaN on to all ranks", async () => {
+Deno.test("vocabParallelCrossEntropy() is finite for logits of a thousand, and NaN on all ranks if it is on one", async () => {
   await inProcessRanks(2, async ({ group }) => {
     using device = wasmDevice();
     const all = [1000, -1000, 999, 3, NaN, 1, 2, 3];
@@ -237,7 +237,7 @@ Deno.test("vocabParallelCrossEntropy() stays finite for logits of a thousand, an
   });
 });
 
-Deno.test("VocabParallelHead and vocabParallelCrossEntropy() move 3 numbers per row, not the logits", async () => {
+Deno.test("VocabParallelHead and vocabParallelCrossEntropy() send 3 numbers per row, not the logits", async () => {
   await inProcessRanks(2, async ({ group }) => {
     using device = wasmDevice();
     const batch = batchOf(4096, false);
@@ -245,7 +245,7 @@ Deno.test("VocabParallelHead and vocabParallelCrossEntropy() move 3 numbers per 
     const before = { ...group.counters };
     using loss = await model.loss();
     await loss.backward();
-    // Embedding, statistics, and the gradient of what the head sees.
+    // Embedding, statistics, and the gradient of the head's input.
     assert.equal(group.counters.collectives - before.collectives, 3);
     const bytes = group.counters.bytesSent - before.bytesSent;
     const rows = batch.tokens.length;
@@ -254,7 +254,7 @@ Deno.test("VocabParallelHead and vocabParallelCrossEntropy() move 3 numbers per 
   });
 });
 
-Deno.test("layers split by vocabulary refuse on all ranks alike what whole ones refuse", async () => {
+Deno.test("layers split by vocabulary refuse on all ranks what whole ones refuse", async () => {
   const messages = await inProcessRanks(3, async ({ group }) => {
     using device = wasmDevice();
     const sizes = { numEmbeddings: 7, embeddingDim: 2, random: new RandomSource(1) };

@@ -1,4 +1,4 @@
-// What launch_test.ts starts as ranks; the first argument says what to do.
+// The program that launch_test.ts starts as ranks; the first argument selects what it does.
 
 import { launchFromEnv } from "../../../src/distributed/launch.ts";
 
@@ -16,7 +16,7 @@ switch (what) {
   }
   case "throw":
     if (world.rank === 1) throw new Error("rank 1 has no data");
-    // The others learn of it in a collective, and may end before rank 1 does.
+    // The others are notified in a collective, and may end before rank 1 does.
     await world.group.barrier();
     break;
   case "ignore-sigterm":

@@ -17,10 +17,10 @@ import { goldenModels } from "../goldens.ts";
 import type { GoldenInputs, GoldenRun } from "./golden_model.ts";
 import { onMesh } from "./split_model.ts";
 
-/** How a family is run, whole or split. */
+/** The functions that run a family, whole or split. */
 export interface FamilyRun<Model extends PretrainedModel = PretrainedModel>
   extends GoldenRun<Model> {
-  /** The loss of logits that stay split, where the model has a vocabulary. */
+  /** The loss of logits that stay split, for a model with a vocabulary. */
   splitLoss?(logits: Tensor, inputs: GoldenInputs, options: Vocabulary): Promise<Tensor>;
 }
 
@@ -76,7 +76,7 @@ const vitRun: FamilyRun<VitClassifier> = {
   logits: (model, inputs) => model.forward({ pixels: inputs.f32("pixel_values") }),
 };
 
-/** By the names of their folders. */
+/** Decoders, by the names of their folders. */
 export const decoderRuns: Readonly<Record<string, FamilyRun>> = {
   gpt2: decoderRun,
   llama: decoderRun,
@@ -86,7 +86,7 @@ export const decoderRuns: Readonly<Record<string, FamilyRun>> = {
   opt: decoderRun,
 };
 
-/** Likewise, an encoder with a decoder among them. */
+/** Encoders and an encoder-decoder, by the names of their folders. */
 export const encoderRuns: Readonly<Record<string, FamilyRun>> = {
   bert: bertRun,
   bert_cls: bertClassifierRun,
@@ -102,7 +102,7 @@ export async function gatheredRun(family: string, mesh: ProcessGroupMesh): Promi
   return { ...familyRuns[family], placement: await onMesh(mesh, { gatherLogits: true }) };
 }
 
-/** On a mesh of tensor x data; every rank has the logits of its own tokens alone, or those of all classes. */
+/** On a mesh of tensor x data; every rank has the logits of its own tokens, or those of all classes. */
 export async function splitRun(family: string, mesh: ProcessGroupMesh): Promise<GoldenRun> {
   const { splitLoss, ...run } = familyRuns[family];
   if (splitLoss === undefined) return await gatheredRun(family, mesh);

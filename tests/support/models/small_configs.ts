@@ -1,4 +1,4 @@
-// Small configs of all families, as transformers writes them but for keys that have their defaults.
+// Small configs of all families, as transformers writes them, without keys that have their defaults.
 
 const llamaSizes = {
   vocab_size: 11,
@@ -13,7 +13,7 @@ const llamaSizes = {
   dtype: "float32",
 };
 
-/** Of decoders, by `model_type`. */
+/** Configs of decoders, by `model_type`. */
 export const smallConfigs = {
   gpt2: {
     architectures: ["GPT2LMHeadModel"],
@@ -65,7 +65,7 @@ const bertSizes = {
   initializer_range: 0.3,
 };
 
-/** Of encoders, and of an encoder with a decoder. */
+/** Configs of encoders, and of an encoder-decoder. */
 export const smallEncoderConfigs = {
   bert: { ...bertSizes, architectures: ["BertForMaskedLM"] },
   bertClassifier: {

@@ -23,14 +23,14 @@ import { smallEncoderConfigs } from "./small_configs.ts";
 
 const { bert, bertClassifier, t5, vit } = smallEncoderConfigs;
 
-/** What a model is made from. */
+/** The config of a model, and what it does not say. */
 export interface SmallModel {
   readonly config: Readonly<Record<string, unknown>>;
-  /** T5: whether the head has a weight of its own, as files say and configs do not. Default: false. */
+  /** T5: whether the head is untied, which files say and configs do not. Default: false. */
   readonly isUntied?: boolean;
 }
 
-/** Encoders that guess one of 11 tokens, with 3 heads. */
+/** Encoders that predict one of 11 tokens, with 3 heads. */
 export const smallMaskedModels: Readonly<Record<string, SmallModel>> = {
   "BERT, tied": { config: bert },
   "BERT, untied": { config: { ...bert, tie_word_embeddings: false } },
@@ -41,7 +41,7 @@ export const smallMaskedModels: Readonly<Record<string, SmallModel>> = {
   },
 };
 
-/** Encoders that guess classes or numbers, with 3 heads. */
+/** Encoders that predict classes or numbers, with 3 heads. */
 export const smallClassifiers: Readonly<Record<string, SmallModel>> = {
   "BERT for 3 classes": { config: bertClassifier },
   "BERT for regression": { config: { ...bertClassifier, num_labels: 1, problem_type: null } },
@@ -65,12 +65,12 @@ export function smallModel(
   return model;
 }
 
-/** The logits of two texts or images; texts are padded, but for decoders'. */
+/** The logits of two texts or images; texts are padded, except for decoders. */
 export async function smallLogits(model: PretrainedModel): Promise<Tensor> {
   const [{ device }] = model.parameters();
   const indices = (values: readonly number[]) =>
     Tensor.from(device, values, { shape: [2, 3], dtype: "u32" });
-  // BERT's padding token, 0, stands among those that are seen: it must not learn from being looked up.
+  // BERT's padding token, 0, is among the real ones: its lookup must give no gradient.
   const tokens = indices([3, 5, 2, 10, 0, 4]);
   const mask = indices([1, 1, 1, 1, 1, 0]);
   if (model instanceof Decoder) return await model.forward({ tokens });
@@ -85,7 +85,7 @@ export async function smallLogits(model: PretrainedModel): Promise<Tensor> {
   return await model.forward({ pixels: Tensor.from(device, pixels, { shape: [2, 2, 5, 7] }) });
 }
 
-/** Their loss; `split` says how logits are split, where they are. */
+/** The loss of `smallLogits()`; `split` says how logits are split, if they are. */
 export async function smallLoss(
   model: PretrainedModel,
   split?: Omit<VocabParallelCrossEntropyOptions, "ignored">,

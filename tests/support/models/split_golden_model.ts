@@ -1,4 +1,4 @@
-// Registers the tests of a family on meshes of ranks of one process, each of which judges all results.
+// Registers the tests of a family on meshes of ranks of one process, each of which compares all results.
 
 import type { Device } from "../../../src/device/device.ts";
 import { requestDevice } from "../../../src/device/request_device.ts";

@@ -1,4 +1,4 @@
-// A model on a mesh of ranks, judged as a whole one: shards are put together before they are compared.
+// A model on a mesh of ranks, compared like a whole one: shards are gathered before they are compared.
 
 import type { ProcessGroup } from "../../../src/distributed/group.ts";
 import type { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
@@ -13,7 +13,7 @@ import type { Parameter } from "../../../src/tensor/parameter.ts";
 import { shardOf } from "../optim/sharded_training.ts";
 import type { GoldenPlacement } from "./golden_model.ts";
 
-/** A mesh of tensor x data, whose data-parallel ranks all see the same batch, and share optimizer state. */
+/** A mesh of tensor x data, whose data-parallel ranks all have the same batch, and share optimizer state. */
 export async function onMesh(
   mesh: ProcessGroupMesh,
   { gatherLogits }: { readonly gatherLogits: boolean },
@@ -40,7 +40,7 @@ async function wholeOf(values: Float32Array, { layout }: Parameter): Promise<Flo
   }));
   const whole = wholeWith(withoutPads(values, layout), dims);
   const groups = new Set<ProcessGroup>(layout.splits.map(({ group }) => group));
-  // All but this rank's block is zero.
+  // Zero except for this rank's block.
   for (const group of groups) await group.allReduce(whole);
   return whole;
 }

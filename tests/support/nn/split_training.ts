@@ -22,26 +22,26 @@ export interface Trainable extends Disposable {
 /** A model to train whole, and how to split it. */
 export interface SplitCase {
   readonly tensor: number;
-  /** Data-parallel ranks, which all see the same batch. Default: 1. */
+  /** Data-parallel ranks, which all have the same batch. Default: 1. */
   readonly zero?: number;
   readonly zeroStage?: 0 | 1 | 2;
   readonly steps?: number;
   readonly options?: OptimizerOptions;
   /** The same model at every call. */
   whole(device: Device): Trainable;
-  /** The same, split over the tensor axis, 0, of the mesh. */
+  /** The same model, split over axis 0 of the mesh. */
   split(device: Device, place: Place): Promise<Trainable>;
   /** Error of gradients and updates, relative to the largest and to the update. Default: 2e-5. */
   readonly tolerance?: number;
 }
 
-/** Where a rank stands. */
+/** The mesh and the tensor-parallel group of a rank. */
 export interface Place {
   readonly mesh: ProcessGroupMesh;
   readonly group: ProcessGroup;
 }
 
-/** Every gradient is clipped, so that a part that were counted twice would show in all statistics. */
+/** Every gradient is clipped, so that a part that was counted twice would show in all statistics. */
 const OPTIONS: OptimizerOptions = {
   lr: 0.01,
   weightDecay: 0.01,
@@ -80,7 +80,7 @@ export async function assertTrainsAsWhole(
       const part = (values: ReadonlyMap<string, Float32Array>) =>
         shardOf(values.get(name)!, layout);
       if (zeroStage !== 2) {
-        // A part may have much smaller gradients than the whole has.
+        // A part may have much smaller gradients than the whole.
         const largest = largestOf(expected.gradients.get(name)!);
         assertNear(actual.gradients.get(name)!, part(expected.gradients), {
           tolerance,

@@ -1,5 +1,5 @@
-// Judges an op by its plain float64 reference: its values, and its gradients against central finite differences of that
-// reference. The loss is sum(y * w) with random w, so that a wrong sign or a transposed gradient cannot cancel out.
+// Compares an op with its plain float64 reference: its values, and its gradients with central finite differences of that reference. The
+// loss is sum(y * w) with random w, so that a wrong sign or a transposed gradient cannot cancel out.
 //
 //   dx[i]  against  (L(x + h e_i) - L(x - h e_i)) / 2h,  in float64        (error of the difference: about h^2 = 1e-10)
 
@@ -14,17 +14,17 @@ import { elementCount } from "../../../src/tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../../../src/tensor/tensor.ts";
 import { decode, encode } from "../../reference/cast.ts";
 
-/** An op and the slow version that judges it. */
+/** An op and its reference. */
 export interface GradientCheck {
   /** Shapes of the operands that have a gradient. */
   readonly shapes: readonly (readonly number[])[];
-  /** The op under test, of tensors of these shapes. */
+  /** The op under test, on tensors of these shapes. */
   readonly op: (...inputs: FloatTensor[]) => Tensor;
-  /** The same in float64, of row-major values. */
+  /** The reference in float64, on row-major values. */
   readonly reference: (...inputs: number[][]) => number[];
-  /** How each operand is stored; its gradient is rounded alike. Default: f32. */
+  /** How each operand is stored; its gradient is rounded to the same type. Default: f32. */
   readonly dtypes?: readonly FloatType[];
-  /** Largest error allowed, relative to the largest value compared with. Default: 2e-6. */
+  /** Largest accepted error, relative to the largest expected value. Default: 2e-6. */
   readonly tolerance?: number;
 }
 
@@ -60,7 +60,7 @@ export async function checkGradients(device: Device, check: GradientCheck): Prom
   }
 }
 
-/** The number nearest to `value` among those that `dtype` holds. */
+/** The number nearest to `value` that `dtype` can hold. */
 function stored(value: number, dtype: FloatType): number {
   return decode(encode(value, storageTypes[dtype]), storageTypes[dtype]);
 }

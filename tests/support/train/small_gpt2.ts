@@ -1,4 +1,4 @@
-// A folder with a tiny GPT-2 of random weights as transformers would have it, sizes that few ranks divide, and a text.
+// A folder with a tiny GPT-2 of random weights in the format of Hugging Face, with sizes that few numbers of ranks divide, and a text.
 
 import { savePretrained } from "../../../src/checkpoint/pretrained.ts";
 import { wasmDevice } from "../../../src/device/wasm/device.ts";
@@ -6,16 +6,16 @@ import { Decoder } from "../../../src/models/decoder.ts";
 import { newModel } from "../../../src/models/new_model.ts";
 import { RandomSource } from "../../../src/nn/philox.ts";
 
-/** Tokens that the model can see. */
+/** Maximum number of tokens of the model. */
 export const SMALL_CONTEXT = 16;
 
-/** What a test has while it runs. */
+/** The files of a test. */
 export interface SmallFiles {
-  /** config.json and model.safetensors. */
+  /** The folder of config.json and model.safetensors. */
   readonly model: string;
-  /** 6000 bytes of text. */
+  /** A file with 6000 bytes of text. */
   readonly data: string;
-  /** Where else to write. */
+  /** A folder for other files. */
   readonly folder: string;
 }
 
@@ -35,7 +35,7 @@ export function smallGpt2({ vocabulary = 256, heads = 3 } = {}): Decoder {
   return newModel(wasmDevice(), config, { random: new RandomSource(7), model: Decoder });
 }
 
-/** 6000 bytes in which much can be foretold. */
+/** 6000 bytes of predictable text. */
 export function smallText(): Uint8Array<ArrayBuffer> {
   const squares = Array.from({ length: 2000 }, (_, i) => `${i * i % 97} `).join("");
   return new TextEncoder().encode(squares.slice(0, 6000));

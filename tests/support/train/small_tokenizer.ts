@@ -1,4 +1,4 @@
-// A tokenizer.json as GPT-2's is, of bytes and a few pairs of them.
+// A tokenizer.json like GPT-2's, with bytes and a few merges.
 
 /** Its text. */
 export function smallTokenizerJson(): string {
@@ -33,10 +33,10 @@ export function smallTokenizerJson(): string {
   });
 }
 
-/** 256 bytes and 6 pairs. */
+/** 256 bytes and 6 merges. */
 export const SMALL_VOCABULARY = 262;
 
-/** The letter that stands for each byte in GPT-2's vocabulary: itself where it is printed, else one from U+0100 on. */
+/** The character of each byte in GPT-2's vocabulary: itself if it is printable, else one from U+0100 on. */
 function byteLetters(): string[] {
   const isPrinted = (byte: number) =>
     byte >= 33 && byte <= 126 || byte >= 161 && byte <= 172 || byte >= 174;
