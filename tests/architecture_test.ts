@@ -19,7 +19,7 @@ import {
 import { wrongWings } from "./architecture_wings.ts";
 
 const ROOT = new URL("../", import.meta.url);
-const SKIPPED = new Set(["node_modules", "target", "pkg", ".git", ".deno"]);
+const SKIPPED = new Set(["node_modules", "target", "pkg", ".git", ".deno", ".docs"]);
 
 function filesUnder(folder: string): string[] {
   return [...Deno.readDirSync(new URL(folder, ROOT))].flatMap(({ name, isDirectory }) => {
