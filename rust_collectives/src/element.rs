@@ -11,7 +11,7 @@ use std::ops::Add;
 
 /// Element types, numbered as on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dtype {
+pub enum ElementType {
     F32,
     F64,
     I32,
@@ -20,7 +20,7 @@ pub enum Dtype {
     Bf16,
 }
 
-impl Dtype {
+impl ElementType {
     pub const ALL: [Self; 6] = [
         Self::F32,
         Self::F64,

@@ -13,7 +13,7 @@
 
 use crate::algorithm::Algorithm;
 use crate::collective::{Collective, Parts};
-use crate::element::{Dtype, Reduction};
+use crate::element::{ElementType, Reduction};
 use crate::landing::Landing;
 use crate::peer_checksums::{PeerChecksums, TrailerCheck};
 use crate::reduce::{self, Kind};
@@ -90,7 +90,7 @@ impl Executor {
             segment: segment as u64,
             grain: if is_of_lines { LINE as u64 } else { 8 },
             kind: Kind {
-                dtype: Dtype::F32,
+                dtype: ElementType::F32,
                 reduction: Reduction::Sum,
                 ranks: size,
             },
@@ -122,7 +122,7 @@ impl Executor {
         &mut self,
         collective: Collective,
         algorithm: &Algorithm,
-        (dtype, reduction): (Dtype, Reduction),
+        (dtype, reduction): (ElementType, Reduction),
     ) {
         self.kind = Kind {
             dtype,

@@ -15,14 +15,14 @@
 //! terms, fewer than four, are added as two and one. The lanes are independent, so the compiler turns the loops into
 //! SIMD without changing a bit.
 
-use crate::element::{self, Dtype, Reduction, Two};
+use crate::element::{self, ElementType, Reduction, Two};
 use crate::half;
 use std::ops::{Add, Range};
 
 /// What a reduction computes.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
-    pub dtype: Dtype,
+    pub dtype: ElementType,
     pub reduction: Reduction,
     /// What a mean divides by.
     pub ranks: u32,
@@ -56,47 +56,51 @@ pub fn reduce<'a>(
         bytes,
     };
     match (kind.reduction, kind.dtype) {
-        (Reduction::Sum, Dtype::F32) => fold.by(same::<f32>, |a, b| a + b, same),
-        (Reduction::Sum, Dtype::F64) => fold.by(same::<f64>, |a, b| a + b, same),
-        (Reduction::Sum, Dtype::I32 | Dtype::U32) => fold.by(same, u32::wrapping_add, same),
-        (Reduction::Sum, Dtype::Bf16) => fold.by(widen_bf16, Add::add, narrow_bf16),
-        (Reduction::Sum, Dtype::F16) => {
+        (Reduction::Sum, ElementType::F32) => fold.by(same::<f32>, |a, b| a + b, same),
+        (Reduction::Sum, ElementType::F64) => fold.by(same::<f64>, |a, b| a + b, same),
+        (Reduction::Sum, ElementType::I32 | ElementType::U32) => {
+            fold.by(same, u32::wrapping_add, same)
+        }
+        (Reduction::Sum, ElementType::Bf16) => fold.by(widen_bf16, Add::add, narrow_bf16),
+        (Reduction::Sum, ElementType::F16) => {
             let doublings = fold.terms.clone().count().next_power_of_two().ilog2();
             fold.sums_of_f16(1, 16_u32.saturating_sub(doublings), narrow_scaled);
         }
-        (Reduction::Mean, Dtype::F32) => {
+        (Reduction::Mean, ElementType::F32) => {
             fold.by(same::<f32>, |a, b| a + b, |sum| sum / ranks as f32);
         }
-        (Reduction::Mean, Dtype::F64) => {
+        (Reduction::Mean, ElementType::F64) => {
             fold.by(same::<f64>, |a, b| a + b, |sum| sum / f64::from(ranks));
         }
-        (Reduction::Mean, Dtype::Bf16) => {
+        (Reduction::Mean, ElementType::Bf16) => {
             let finish = |sum: Two| narrow_bf16(sum.map(|sum| sum / ranks as f32));
             fold.by(widen_bf16, Add::add, finish);
         }
-        (Reduction::Mean, Dtype::F16) if ranks.is_power_of_two() && ranks <= MOST_HALVED => {
+        (Reduction::Mean, ElementType::F16) if ranks.is_power_of_two() && ranks <= MOST_HALVED => {
             let halvings = ranks.ilog2();
             fold.sums_of_f16(ranks, 16, |sum| narrow_scaled_and_halved(sum, halvings));
         }
-        (Reduction::Mean, Dtype::F16) => {
+        (Reduction::Mean, ElementType::F16) => {
             let divide = |sum: f32| half::scaled_to_f32(sum) / ranks as f32;
             fold.sums_of_f16(ranks, 16, |sum| {
                 narrow_scaled_and_halved(sum.map(divide), 112)
             });
         }
-        (Reduction::Mean, Dtype::I32 | Dtype::U32) => panic!("the mean of integers is no integer"),
-        (Reduction::Max, Dtype::I32) => fold.by(same, i32::max, same),
-        (Reduction::Min, Dtype::I32) => fold.by(same, i32::min, same),
-        (Reduction::Max, Dtype::U32) => fold.by(same, u32::max, same),
-        (Reduction::Min, Dtype::U32) => fold.by(same, u32::min, same),
-        (Reduction::Max, Dtype::F32) => fold.by(same, element::f32::max, same),
-        (Reduction::Min, Dtype::F32) => fold.by(same, element::f32::min, same),
-        (Reduction::Max, Dtype::F64) => fold.by(same, element::f64::max, same),
-        (Reduction::Min, Dtype::F64) => fold.by(same, element::f64::min, same),
-        (Reduction::Max, Dtype::F16) => fold.greatest(0x7c00),
-        (Reduction::Min, Dtype::F16) => fold.least(0x7c00),
-        (Reduction::Max, Dtype::Bf16) => fold.greatest(0x7f80),
-        (Reduction::Min, Dtype::Bf16) => fold.least(0x7f80),
+        (Reduction::Mean, ElementType::I32 | ElementType::U32) => {
+            panic!("the mean of integers is no integer")
+        }
+        (Reduction::Max, ElementType::I32) => fold.by(same, i32::max, same),
+        (Reduction::Min, ElementType::I32) => fold.by(same, i32::min, same),
+        (Reduction::Max, ElementType::U32) => fold.by(same, u32::max, same),
+        (Reduction::Min, ElementType::U32) => fold.by(same, u32::min, same),
+        (Reduction::Max, ElementType::F32) => fold.by(same, element::f32::max, same),
+        (Reduction::Min, ElementType::F32) => fold.by(same, element::f32::min, same),
+        (Reduction::Max, ElementType::F64) => fold.by(same, element::f64::max, same),
+        (Reduction::Min, ElementType::F64) => fold.by(same, element::f64::min, same),
+        (Reduction::Max, ElementType::F16) => fold.greatest(0x7c00),
+        (Reduction::Min, ElementType::F16) => fold.least(0x7c00),
+        (Reduction::Max, ElementType::Bf16) => fold.greatest(0x7f80),
+        (Reduction::Min, ElementType::Bf16) => fold.least(0x7f80),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::algorithm::ALGORITHMS;
 use crate::collective::{Collective, Op};
-use crate::element::{Dtype, Reduction};
+use crate::element::{ElementType, Reduction};
 use crate::executor::{Executor, Offer, Target};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -80,7 +80,7 @@ impl Engine {
             collective,
             ALGORITHMS[algorithm as usize],
             (
-                Dtype::ALL[dtype as usize],
+                ElementType::ALL[dtype as usize],
                 Reduction::ALL[reduction as usize],
             ),
         );

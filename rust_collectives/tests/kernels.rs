@@ -5,7 +5,7 @@ mod group;
 
 use ::half::{bf16, f16};
 use group::{Random, as_bytes, tree};
-use rust_collectives::element::{Dtype, Reduction};
+use rust_collectives::element::{ElementType, Reduction};
 use rust_collectives::half;
 use rust_collectives::reduce::{Kind, reduce, scratch_words};
 use std::cmp::Ordering;
@@ -51,7 +51,7 @@ fn narrowing_rounds_as_the_crate_half_does_it() {
             }
         }
     }
-    // The middles of f16 subnormals lie at other bits.
+    // The midpoints of f16 subnormals are at other bits.
     for odd in 0..4096_u32 {
         let middle = (odd as f32 * 2f32.powi(-25)).to_bits();
         for near in -2..=2 {
@@ -120,7 +120,7 @@ fn max_and_min_propagate_nan_and_order_the_zeros() {
     for (a, b) in cases {
         let [max, min] = [Reduction::Max, Reduction::Min].map(|reduction| {
             let [a, b] = [a, b].map(|value: f32| [u64::from(value.to_bits())]);
-            f32::from_bits(run(Dtype::F32, reduction, &[&a, &b], 4)[0] as u32)
+            f32::from_bits(run(ElementType::F32, reduction, &[&a, &b], 4)[0] as u32)
         });
         if a.is_nan() || b.is_nan() {
             assert!(max.is_nan() && min.is_nan());
@@ -142,14 +142,20 @@ fn max_and_min_propagate_nan_and_order_the_zeros() {
 fn integers_wrap_and_are_compared_by_their_sign() {
     let a = [u64::from(u32::MAX) | 5 << 32];
     let b = [3 | (u64::from(u32::MAX) << 32)];
-    assert_eq!(run(Dtype::U32, Reduction::Sum, &[&a, &b], 8), [2 | 4 << 32]);
     assert_eq!(
-        run(Dtype::U32, Reduction::Max, &[&a, &b], 8),
+        run(ElementType::U32, Reduction::Sum, &[&a, &b], 8),
+        [2 | 4 << 32]
+    );
+    assert_eq!(
+        run(ElementType::U32, Reduction::Max, &[&a, &b], 8),
         [0xffff_ffff_ffff_ffff]
     );
-    assert_eq!(run(Dtype::I32, Reduction::Max, &[&a, &b], 8), [3 | 5 << 32]);
     assert_eq!(
-        run(Dtype::I32, Reduction::Min, &[&a, &b], 8),
+        run(ElementType::I32, Reduction::Max, &[&a, &b], 8),
+        [3 | 5 << 32]
+    );
+    assert_eq!(
+        run(ElementType::I32, Reduction::Min, &[&a, &b], 8),
         [0xffff_ffff_ffff_ffff]
     );
 }
@@ -164,7 +170,7 @@ fn any_number_of_terms_is_summed_as_a_tree_over_several_blocks() {
             .map(|term| (0..length).map(|i| value(term, i).to_bits()).collect())
             .collect();
         let inputs: Vec<&[u64]> = inputs.iter().map(|each| &each[..]).collect();
-        let sums = run(Dtype::F64, Reduction::Sum, &inputs, 8 * length);
+        let sums = run(ElementType::F64, Reduction::Sum, &inputs, 8 * length);
         for (i, sum) in sums.into_iter().enumerate() {
             let values: Vec<f64> = (0..terms).map(|term| value(term, i)).collect();
             assert_eq!(sum, tree(&values).to_bits());
@@ -183,7 +189,7 @@ fn a_sum_of_sums_over_powers_of_two_has_the_bits_of_the_whole_sum() {
         })
         .collect();
     let inputs: Vec<&[u64]> = inputs.iter().map(|each| &each[..]).collect();
-    let sum = |terms: &[&[u64]]| run(Dtype::F64, Reduction::Sum, terms, 8 * length);
+    let sum = |terms: &[&[u64]]| run(ElementType::F64, Reduction::Sum, terms, 8 * length);
     let whole = sum(&inputs);
     for parts in [2, 4, 8, 16] {
         let sums: Vec<Vec<u64>> = inputs.chunks(parts).map(sum).collect();
@@ -212,7 +218,7 @@ fn sixteen_bits_are_added_in_f32_and_rounded_once_for_all_values() {
                 .map(|_| (0..length).map(|_| half()).collect())
                 .collect();
             check_halves(
-                Dtype::F16,
+                ElementType::F16,
                 &inputs,
                 (
                     |bits| f16::from_bits(bits).to_f32(),
@@ -220,7 +226,7 @@ fn sixteen_bits_are_added_in_f32_and_rounded_once_for_all_values() {
                 ),
             );
             check_halves(
-                Dtype::Bf16,
+                ElementType::Bf16,
                 &inputs,
                 (
                     |bits| bf16::from_bits(bits).to_f32(),
@@ -232,7 +238,7 @@ fn sixteen_bits_are_added_in_f32_and_rounded_once_for_all_values() {
 }
 
 fn check_halves(
-    dtype: Dtype,
+    dtype: ElementType,
     inputs: &[Vec<u16>],
     (widen, narrow): (impl Fn(u16) -> f32, impl Fn(f32) -> u16),
 ) {
@@ -282,7 +288,7 @@ fn words_of(halves: &[u16]) -> Vec<u64> {
     words.map(shifted).collect()
 }
 
-fn run(dtype: Dtype, reduction: Reduction, terms: &[&[u64]], bytes: usize) -> Vec<u64> {
+fn run(dtype: ElementType, reduction: Reduction, terms: &[&[u64]], bytes: usize) -> Vec<u64> {
     let mut out = vec![0; bytes.div_ceil(8)];
     let kind = Kind {
         dtype,

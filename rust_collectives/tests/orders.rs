@@ -7,7 +7,7 @@ use group::*;
 use rust_collectives::algorithm::Algorithm;
 use rust_collectives::collective::Op;
 use rust_collectives::direct::ONE_SHOT;
-use rust_collectives::element::{Dtype, Reduction};
+use rust_collectives::element::{ElementType, Reduction};
 use rust_collectives::half;
 
 #[test]
@@ -75,10 +75,10 @@ fn an_element_has_the_same_bits_whatever_else_is_in_its_buffer() {
 
 #[test]
 fn sixteen_bit_floats_are_summed_in_f32_and_rounded_once() {
-    type Pair = (Dtype, fn(f32) -> u16, fn(u16) -> f32);
+    type Pair = (ElementType, fn(f32) -> u16, fn(u16) -> f32);
     let pairs: [Pair; 2] = [
-        (Dtype::F16, f32_to_f16, f16_to_f32),
-        (Dtype::Bf16, f32_to_bf16, bf16_to_f32),
+        (ElementType::F16, f32_to_f16, f16_to_f32),
+        (ElementType::Bf16, f32_to_bf16, bf16_to_f32),
     ];
     for (dtype, narrow, widen) in pairs {
         for size in [2, 3, 4, 7] {
@@ -117,7 +117,7 @@ fn a_mean_is_divided_once_by_every_algorithm() {
     for size in 2..=5 {
         for algorithm in algorithms_of(Op::AllReduce) {
             let mut group = Group::new((0..size).map(|rank| values(rank, 40)).collect());
-            let call = Call::all_reduce(40, algorithm).of(Dtype::F32, Reduction::Mean);
+            let call = Call::all_reduce(40, algorithm).of(ElementType::F32, Reduction::Mean);
             group.run(&call, &mut Random(5));
             let expected = sums(size, 40).into_iter().map(|sum| sum / size as f32);
             assert_eq!(

@@ -15,7 +15,7 @@ Deno.test("a rank that closes while the others are in a collective is named by t
       await close();
     });
     equal(outcomes[1].status, "fulfilled");
-    const told = [outcomes[0], outcomes[2]].map((outcome) => {
+    const errors = [outcomes[0], outcomes[2]].map((outcome) => {
       ok(outcome.status === "rejected" && outcome.reason instanceof PeerLostError);
       equal(outcome.reason.rank, 1);
       match(
@@ -24,7 +24,7 @@ Deno.test("a rank that closes while the others are in a collective is named by t
       );
       return outcome.reason.message;
     });
-    equal(told[0], told[1]);
+    equal(errors[0], errors[1]);
   }
 });
 
@@ -40,7 +40,7 @@ Deno.test("a rank may close during its own call, and the others get the result o
       await new Promise<void>((resolve) => void clock.once((seed % 40) / 4, resolve));
       await Promise.all([close(), close()]);
       await close();
-      // What was under way may come to its end while the rank waits until the others have what it has sent.
+      // A running call may finish while the rank waits until the others have received what it sent.
       match(await rejected, /^(no error|The world of rank 1 is closed)$/);
       equal(
         await group.barrier().then(() => "no error", (error: Error) => error.message),

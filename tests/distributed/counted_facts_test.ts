@@ -107,7 +107,7 @@ for (const fact of FACTS) {
         const numFrames = isNeighbourly ? size : size * (size - 1);
         const payload = 4 * fact.elements(size, count);
         equal(total(bytes.flat()), numFrames * HEADER_BYTES + payload, where);
-        // Without elements only headers go out, all at once.
+        // Without elements only headers are sent, all at once.
         const steps = count === 0 ? 1 : fact.steps(size);
         equal(Math.round(Math.max(...outcomes.map(({ at }) => at))), steps, where);
       }

@@ -21,7 +21,7 @@ Deno.test("a rank that was busy while the others left is informed that they left
   await inProcessRanks(2, async (world) => {
     await world.group.barrier();
     if (world.rank === 0) return await world.close();
-    // Nothing is read meanwhile, and no timer fires.
+    // Blocks the thread: nothing is read, and no timer fires.
     for (const begin = performance.now(); performance.now() < begin + 1200;);
     const error = await world.group.barrier().catch((reason) => reason);
     match(error.message, /^Rank 0 has closed its world in barrier 1 of group/);

@@ -6,7 +6,7 @@
 use rust_collectives::algorithm::{ALGORITHMS, Algorithm};
 use rust_collectives::collective::{Collective, Op};
 use rust_collectives::direct::{ONE_SHOT, TWO_SHOT};
-use rust_collectives::element::{Dtype, Reduction};
+use rust_collectives::element::{ElementType, Reduction};
 use rust_collectives::executor::{Executor, Offer, Target};
 use rust_collectives::ring::RING;
 use std::collections::VecDeque;
@@ -27,7 +27,7 @@ pub fn algorithms_of(op: Op) -> impl Iterator<Item = &'static Algorithm> {
 pub struct Call {
     pub collective: Collective,
     pub algorithm: &'static Algorithm,
-    pub dtype: Dtype,
+    pub dtype: ElementType,
     pub reduction: Reduction,
     /// Per rank; for an all-to-all the elements from each rank to each.
     pub counts: Vec<Vec<u32>>,
@@ -54,13 +54,13 @@ impl Call {
                 count: 0,
             },
             algorithm,
-            dtype: Dtype::F32,
+            dtype: ElementType::F32,
             reduction: Reduction::Sum,
             counts: vec![counts.to_vec()],
         }
     }
 
-    pub fn of(mut self, dtype: Dtype, reduction: Reduction) -> Self {
+    pub fn of(mut self, dtype: ElementType, reduction: Reduction) -> Self {
         (self.dtype, self.reduction) = (dtype, reduction);
         self
     }

@@ -140,7 +140,7 @@ Deno.test("a sum over 2, 4 or 8 ranks of each rank's own sums has the bits of th
 });
 
 Deno.test("inputs with exact sums are summed exactly, in every element type", () => {
-  // As nccl-tests makes them: integers small enough that no partial sum is rounded.
+  // As in nccl-tests: integers small enough that no partial sum is rounded.
   const kinds = {
     f32: Float32Array,
     f64: Float64Array,
@@ -215,7 +215,7 @@ function simulate<T extends Elements>(
     engines.forEach((engine, rank) =>
       engine.begin(collective, { values: bytesOf(values[rank]), result: bytesOf(results[rank]) })
     );
-    // Bad luck in the draws alone must not pass for a collective that has come to rest.
+    // An unlucky sequence of draws alone must not count as a collective that has stopped.
     for (let idle = 0; idle < 10 * size * size || moveAny(); idle++) {
       const moved = move(random(3), {
         rank: random(size),
@@ -235,7 +235,7 @@ function simulate<T extends Elements>(
     for (const engine of engines) engine[Symbol.dispose]();
   }
 
-  /** Makes the first move that can be made; false if there is none. */
+  /** Makes the first possible move; false if there is none. */
   function moveAny(): boolean {
     for (let each = 0; each < 3 * size * size; each++) {
       const [kind, rank, peer] = [

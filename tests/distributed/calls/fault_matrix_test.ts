@@ -20,16 +20,16 @@ import {
 } from "../../support/distributed/simulated_group.ts";
 
 const STALL_TIMEOUT_MS = 60_000;
-/** Longer than the stall timeout: its watch looks eight times in that time, then ranks are asked what they wait for. */
+/** Longer than the stall timeout: stalls are checked eight times in that time, then ranks are queried. */
 const STALL_LIMIT_MS = 1.5 * STALL_TIMEOUT_MS;
-/** What is not silent is told at once. */
+/** Faults that are not silent are reported at once. */
 const NEWS_LIMIT_MS = 5_000;
 
 interface Call {
   readonly name: string;
   readonly op: string;
   readonly algorithms: AlgorithmOptions;
-  /** Makes the call and checks what it gives. */
+  /** Makes the call and checks its result. */
   readonly run: (group: ProcessGroup) => Promise<void>;
 }
 
@@ -63,7 +63,7 @@ const CALLS: readonly Call[] = [
   { name: "barrier", op: "barrier", algorithms: {}, run: (group) => group.barrier() },
 ];
 
-/** On three ranks a fault strikes after every so many bytes; on two after every byte. */
+/** Bytes between two faults on three ranks; on two ranks there is one after every byte. */
 const STRIDES = { close: 1, damage: 4, kill: 4, stop: 8, cut: 8, silence: 4 } as const;
 
 let runs = 0;
@@ -97,7 +97,7 @@ for (const call of CALLS) {
       const error = requireOneError(result, others(result, from), STALL_LIMIT_MS);
       const own = requireOneError(result, [from], STALL_LIMIT_MS);
       requireStall(error, /: it does not answer$/);
-      // Of two ranks, neither can know whose cable it is.
+      // Of two ranks, neither can know whose cable was pulled.
       if (result.outcomes.length === 2) return ok(own.rank !== from && error.rank === from);
       deepEqual([error.rank, own.rank], [from, from]);
       requireStall(own, /: it receives nothing from any other rank, so it is cut off$/);
@@ -127,7 +127,7 @@ Deno.test("thousands of faults were simulated", () => {
   ok(runs > 5_000, `${runs} runs`);
 });
 
-/** Runs `call` and two barriers on 2 and 3 ranks, with the fault at every byte of every link that carries some. */
+/** Runs `call` and two barriers on 2 and 3 ranks, with the fault at every byte of every connection that carries any. */
 async function atEveryByte(
   call: Call,
   kind: keyof typeof STRIDES,
@@ -147,7 +147,7 @@ async function atEveryByte(
             { size, seed, algorithms, transport: "tcp", faults: [fault] },
             async (group) => {
               await call.run(group);
-              // Nobody passes two of them whose peers do not all live.
+              // No rank passes two barriers if one of its peers is dead.
               await group.barrier();
               await group.barrier();
             },
@@ -163,7 +163,7 @@ async function atEveryByte(
   }
 }
 
-/** What these ranks were told, which is the same on all, in time after the fault. */
+/** The error of these ranks, which must be the same on all, in time after the fault. */
 function requireOneError(
   { outcomes, struckAt }: SimulationResult<void>,
   who: readonly number[],
@@ -182,7 +182,7 @@ function requireOneError(
   return errors[0];
 }
 
-/** After the stall timeout, with the call, its number, and how far it has come. */
+/** A stall: after the stall timeout, with the call, its number and its progress. */
 function requireStall(error: PeerLostError, why: RegExp): void {
   match(
     error.message,

@@ -40,12 +40,12 @@ for (const transport of ["tcp", "unix"] as const) {
   });
 }
 
-/** Makes calls in an order that the seed gives, the same on every rank, all at once or some after others have ended. */
+/** Makes calls in a seeded order, the same on every rank, all at once or some after others have ended. */
 async function callsInFlight(group: ProcessGroup, seed: number): Promise<void> {
   const random = randomBelow(seed + 7);
   const running: Promise<void>[] = [];
   for (let i = 0; i < 5; i++) {
-    // From less than one write with the header to several segments for each rank.
+    // From less than one write with the header to several segments per rank.
     const count = 1 + random(120_000);
     running.push(CALLS[random(CALLS.length)](group, count));
     if (random(2) === 0) await Promise.all(running.splice(0));
@@ -57,7 +57,7 @@ const CALLS: readonly ((group: ProcessGroup, count: number) => Promise<void>)[] 
   async (group, count) => {
     const { rank, size } = group;
     const values = Float32Array.from({ length: count }, (_, i) => (rank + 1) * (i % 99));
-    // On the same memory, one after the other: the second begins when the first is known to have ended.
+    // On the same memory, one after the other: the second begins when the first has resolved.
     await group.allReduce(values);
     requireEach(values, (i) => size * (size + 1) / 2 * (i % 99));
     values.set(Float32Array.from({ length: count }, (_, i) => (rank + 1) * (i % 98)));

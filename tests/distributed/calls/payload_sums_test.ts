@@ -35,7 +35,7 @@ Deno.test("checksums match although results overwrite values before the end of t
   for (const allReduce of ["one-shot", "two-shot", "ring"] as const) {
     for (let seed = 0; seed < 20; seed++) {
       const size = 2 + seed % 3;
-      // What does not fit into one write with the header, and so is written from where it lies.
+      // Too long for one write with the header, so it is written from the values themselves.
       const count = 60_000 + seed;
       const { outcomes } = await simulateGroup({
         size,

@@ -124,7 +124,7 @@ Deno.test("different algorithms on one rank are an error on every rank that show
   }
 });
 
-/** Every call, as the rank that gives it up makes it; the others make it too, or wait for a message that never comes. */
+/** Every call, as the aborting rank makes it; the others make it too, or wait for a message that is never sent. */
 const abortable: {
   readonly [name: string]: (group: ProcessGroup, o: CallOptions) => Promise<unknown>;
 } = {
@@ -153,7 +153,7 @@ for (const [name, call] of Object.entries(abortable)) {
       const { outcomes } = await simulateGroup({ size: 3, seed }, async (group) => {
         if (group.rank !== 1) {
           await call(group, {});
-          // Short calls may have got all that they needed of rank 1.
+          // Short calls may have received everything from rank 1.
           return await group.barrier();
         }
         const controller = new AbortController();
@@ -181,7 +181,7 @@ for (const [name, call] of Object.entries(abortable)) {
     };
     const without = await simulateGroup({ size: 3, seed: 3 }, (group) => run(group, undefined));
     const { outcomes, bytes } = await simulateGroup({ size: 3, seed: 3 }, (group) => {
-      // Of a send, the other ranks' part is to receive.
+      // The other ranks receive if this one sends.
       const takesPart = name !== "send" || group.rank === 1;
       return run(group, takesPart ? AbortSignal.abort(new Error("too late")) : undefined);
     });

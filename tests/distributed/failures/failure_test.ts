@@ -116,7 +116,7 @@ Deno.test("ranks that make different calls get an error with the difference, on 
     await inProcessRanks(3, async (world) => {
       await world.group.barrier();
       const error = await call(world).then(
-        // A rank that was done before the difference was seen learns of it in its next call.
+        // A rank that finished before the difference was detected gets the error in its next call.
         () => world.group.barrier().catch((later) => later),
         (reason) => reason,
       );
@@ -189,19 +189,19 @@ Deno.test("the in-process harness ends all ranks when one throws, and throws tha
   );
 });
 
-/** All survivors were told the same, to the last byte. */
+/** All survivors got the same error, to the last byte. */
 function requireSameError(runs: readonly RankRun[], survivors: readonly number[]): void {
-  const told = survivors.map((rank) => runs[rank].stdout.at(-1));
-  equal(new Set(told).size, 1, told.join("\n"));
+  const error = survivors.map((rank) => runs[rank].stdout.at(-1));
+  equal(new Set(error).size, 1, error.join("\n"));
 }
 
 function requireNamed(run: RankRun, culprit: number, message: RegExp): void {
   const last = run.stdout.at(-1) ?? "";
   ok(last.startsWith("{"), `rank ${run.rank} said ${last} and ${run.stderr.join("\n")}`);
-  const told = JSON.parse(last);
-  equal(told.name, "PeerLostError");
-  equal(told.rank, culprit, `rank ${run.rank} named rank ${told.rank}: ${told.message}`);
-  equal(told.later, true, "a later call rejects with the same error");
-  match(told.message, message);
+  const error = JSON.parse(last);
+  equal(error.name, "PeerLostError");
+  equal(error.rank, culprit, `rank ${run.rank} named rank ${error.rank}: ${error.message}`);
+  equal(error.later, true, "a later call rejects with the same error");
+  match(error.message, message);
   equal(run.code, 1);
 }

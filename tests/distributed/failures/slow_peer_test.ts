@@ -55,11 +55,11 @@ for (const allReduce of ALL_REDUCE) {
       await sum(group);
       await group.barrier();
     });
-    // The last of them is still on its way.
+    // The last of them is still in transit.
     const begin = (sent - 1) * intervalMs;
     for (const outcome of outcomes.slice(1)) {
       ok(outcome.status === "rejected" && outcome.reason instanceof PeerLostError);
-      // Rank 2 may have its sum, and wait in the barrier: whoever notices first tells the others where.
+      // Rank 2 may have its sum and wait in the barrier: the error has the call of the rank that detected the stall first.
       const { rank, op, sequence, message, bytesDone, bytesExpected } = outcome.reason;
       equal(rank, 0);
       match(`${op} ${sequence}`, /^(allReduce 0|barrier 1)$/);

@@ -14,7 +14,7 @@ Deno.test("a launcher that was the parent is gone when the parent changes, even 
     { parent: OTHER, isLeft: true },
     { parent: OTHER, isLeft: true },
   ]);
-  deepEqual(seen, [false, false, true], "it is told once, and watched no longer");
+  deepEqual(seen, [false, false, true], "it is reported once, and no longer watched");
 });
 
 Deno.test("a launcher that was not the parent is gone when no process has its id", () => {
@@ -26,7 +26,7 @@ Deno.test("a launcher that was not the parent is gone when no process has its id
   deepEqual(seen, [false, false, true]);
 });
 
-/** Whether the launcher is told to be gone, at the beginning and after each look. */
+/** Whether the launcher has been reported as gone, at the beginning and after each check. */
 function watch(states: readonly { readonly parent: number; readonly isLeft: boolean }[]) {
   let [ring, state, isGone, isStopped]: [() => void, number, boolean, boolean] = [
     () => {},

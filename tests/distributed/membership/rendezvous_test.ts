@@ -85,7 +85,7 @@ Deno.test("foreign connections that are silent, or send a byte at a time, do not
   worlds.push(await rank0);
   const elapsed = performance.now() - began;
   clearInterval(dribbling);
-  // Each of them is given 5 s to prove itself: to wait for one, or for all in turn, would be seen.
+  // Each has 5 s to authenticate: waiting for one, or for all in turn, would exceed the limit below.
   ok(elapsed < 2500, `it took ${elapsed} ms`);
   await requireHealthy(worlds);
   await closeAll(worlds);

@@ -13,7 +13,7 @@ Deno.test({
   name: "ranks of one host use Unix sockets by default, and TCP if it is chosen",
   ignore: !IS_LINUX,
   async fn() {
-    // Rank 2 reaches rank 1 by the address that rank 1 advertises, where nobody listens, or by its Unix socket.
+    // Rank 2 connects to the address that rank 1 advertises, where nothing listens, or to its Unix socket.
     const dead = freePort();
     const start = (sameHost: "unix" | "tcp") => {
       const job = { worldSize: 3, host: "127.0.0.1", port: freePort(), timeoutMs: 1500, sameHost };
@@ -134,7 +134,7 @@ Deno.test("invalid addresses are refused before anything listens", async () => {
   await rejects(World.join({ ...job, ports: "99999" }), /from 1 to 65535/);
 });
 
-/** The first of two ports in a row that are free. */
+/** The first of two consecutive free ports. */
 function twoFreePorts(): number {
   while (true) {
     const first = freePort();
@@ -142,7 +142,7 @@ function twoFreePorts(): number {
       Deno.listen({ hostname: "127.0.0.1", port: first + 1 }).close();
       return first;
     } catch {
-      // The next one is taken: try elsewhere.
+      // The next one is in use: try others.
     }
   }
 }

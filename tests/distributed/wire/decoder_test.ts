@@ -54,22 +54,22 @@ const CORPUS: readonly ControlMessage[] = [
   { kind: "here", question: 1, state: "moving", waitingFor: 2, group: "ff", sequence: 2 },
 ];
 
-/** How bytes go wrong on their way; never so that they stay as they were. */
+/** Damage in transit; it always changes the bytes. */
 const damaged: fc.Arbitrary<(bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>> = fc.oneof(
-  // Cut short.
+  // Truncated.
   fc.nat().map((at) => (bytes: Uint8Array<ArrayBuffer>) => bytes.slice(0, at % bytes.length)),
-  // One bit turned.
+  // One bit flipped.
   fc.nat().map((at) => (bytes: Uint8Array<ArrayBuffer>) =>
     bytes.map((byte, i) => i === (at >> 3) % bytes.length ? byte ^ 1 << (at & 7) : byte)
   ),
-  // Another length than that of what follows.
+  // A length that does not match the bytes after it.
   fc.integer({ min: 1, max: 2 ** 32 - 1 }).map((more) => (bytes: Uint8Array<ArrayBuffer>) => {
     const lying = bytes.slice();
     const view = new DataView(lying.buffer);
     view.setUint32(0, view.getUint32(0, true) + more, true);
     return lying;
   }),
-  // Something else.
+  // Other bytes.
   fc.uint8Array({ maxLength: 300 }).map((other) => () => new Uint8Array(other)),
 );
 
@@ -151,7 +151,7 @@ function isRefusal(error: unknown): boolean {
     error instanceof AuthenticationError;
 }
 
-/** A connection on which `bytes` come, at most `longest` at a time, and then the end. */
+/** A connection that delivers `bytes`, at most `longest` at a time, and then ends. */
 function streamOf(bytes: Uint8Array, longest: number): {
   readonly connection: Connection;
   readonly largestRead: () => number;

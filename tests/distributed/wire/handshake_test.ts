@@ -19,7 +19,7 @@ const HELLO: Hello = {
   group: "a",
 };
 
-/** What authenticateDialer() makes of a dialer that signs with `secret`, where the job's is "right". */
+/** The result of authenticateDialer() for a dialer that signs with `secret`, where the job's is "right". */
 async function dialWith(secret: string): Promise<Hello> {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;

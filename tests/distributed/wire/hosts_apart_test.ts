@@ -43,14 +43,14 @@ hostsApartTest("a host whose cable is pulled is named by all others with the sam
       },
     });
     const elapsed = performance.now() - cutAt;
-    const told = runs.map(({ stdout }) => stdout.at(-1) ?? "");
-    match(told[0], /"rank":2/);
+    const errors = runs.map(({ stdout }) => stdout.at(-1) ?? "");
+    match(errors[0], /"rank":2/);
     match(
-      told[0],
+      errors[0],
       /Rank 2 has stalled its peers for 2 s in allReduce \d+ of group \[.*\] after \d+ of \d+ bytes: it does not answer/,
     );
-    for (const rank of [1, 3]) equal(told[rank], told[0]);
-    match(told[2], /Rank 2 .* it receives nothing from any other rank, so it is cut off/);
+    for (const rank of [1, 3]) equal(errors[rank], errors[0]);
+    match(errors[2], /Rank 2 .* it receives nothing from any other rank, so it is cut off/);
     ok(elapsed < 6000, `it took ${elapsed} ms`);
   },
 });
@@ -62,7 +62,7 @@ async function requireSums(hosts: NetworkNamespaces): Promise<void> {
   }
 }
 
-/** Registers a test that needs hosts; where something is missing it is skipped, with the reason in its name. */
+/** Registers a test that needs hosts; if they cannot be made it is skipped, with the reason in its name. */
 function hostsApartTest(
   name: string,
   { missing, body }: {

@@ -69,7 +69,7 @@ Deno.test("sums are right over a network with seeded delays and stalls, and no r
   const { worlds, proxies } = await startBehindProxies(STALL_TIMEOUT_MS);
   for (const [index, proxy] of proxies.entries()) {
     const random = randomBelow(index + 1);
-    // Some milliseconds each; now and then a stall of a good part of the stall timeout.
+    // Some milliseconds each; sometimes a stall of a large part of the stall timeout.
     proxy.delay(() => random(60) === 0 ? STALL_TIMEOUT_MS / 4 : random(6));
   }
   let bytesSent = 0;
@@ -121,7 +121,7 @@ Deno.test("idle time has no limit: ranks may make no call for long", async () =>
   for (const proxy of proxies) await proxy[Symbol.asyncDispose]();
 });
 
-/** Three ranks sum for ever; what goes to and from rank 2 passes two proxies, which `fault` disturbs. */
+/** Three ranks sum until an error; the traffic of rank 2 passes two proxies, to which `fault` is applied. */
 async function rank2BehindProxies(
   fault: (proxies: readonly FaultProxy[]) => void,
   length = 10_000,

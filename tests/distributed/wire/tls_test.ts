@@ -41,7 +41,7 @@ tlsTest(
   },
 );
 
-tlsTest("strangers that begin no handshake do not hold up the start, and are dropped", async () => {
+tlsTest("connections that begin no handshake do not delay the start, and are closed", async () => {
   const tls = await makeIdentity();
   const job = { ...newJob(freePort()), tls };
   const rank0 = World.join({ ...job, rank: 0 });
@@ -52,9 +52,9 @@ tlsTest("strangers that begin no handshake do not hold up the start, and are dro
   const began = performance.now();
   const worlds = await Promise.all([rank0, World.join({ ...job, rank: 1 })]);
   const elapsed = performance.now() - began;
-  // Each of them would be given 5 s.
+  // Each has 5 s.
   ok(elapsed < 2500, `it took ${elapsed} ms`);
-  // More than 64 at a time are too many: the first have gone, the last may stay.
+  // At most 64 may be pending: the first have been closed, the last may stay.
   equal(await strangers[0].read(new Uint8Array(1)).catch(() => null), null);
   await Promise.all(worlds.map((world) => world.close()));
   for (const conn of strangers) {
@@ -74,7 +74,7 @@ tlsTest(
       World.join({ ...intruder, tls: other }),
       /Rank 1 found no rank 0 at .*invalid peer certificate/,
     );
-    // It trusts the job's authority, but has no certificate of it.
+    // It trusts the job's authority, but has no certificate signed by it.
     const untrusted: TlsIdentity = { ...other, ca: tls.ca };
     const error = await World.join({ ...intruder, tls: untrusted }).then(() => "", String);
     match(error, /Rank 1 found no rank 0 at .*without a certificate signed by its authority/);
@@ -86,7 +86,7 @@ tlsTest(
   },
 );
 
-tlsTest("a port that is in use is told with its address under TLS too", async () => {
+tlsTest("an error names the address of a port in use, also with TLS", async () => {
   const tls = await makeIdentity();
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr;
@@ -107,7 +107,7 @@ function newJob(port: number) {
   } as const;
 }
 
-/** Registers a test that needs openssl; where it is missing the test is skipped, with the reason in its name. */
+/** Registers a test that needs openssl; if that is missing it is skipped, with the reason in its name. */
 function tlsTest(name: string, fn: () => Promise<void>): void {
   Deno.test({
     name: missing === undefined ? name : `${name} (skipped: ${missing})`,

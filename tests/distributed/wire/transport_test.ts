@@ -17,7 +17,7 @@ Deno.test("finish() delivers all bytes although some from the peer were never re
   const received = new Uint8Array(payload.length);
   for (let done = 0; done < received.length;) {
     done += await staying.read(received.subarray(done));
-    // More that the leaving end does not read, as a peer that has begun its next call sends.
+    // More bytes that the leaving end does not read, as of a peer that has begun its next call.
     await staying.writeAll(new Uint8Array(100));
   }
   equal(received.every((byte) => byte === 7), true);

@@ -1,8 +1,8 @@
-// Real certificates for a test, made by openssl: an authority, and certificates that it has signed for 127.0.0.1.
+// Real certificates for tests, made by openssl: an authority, and certificates for 127.0.0.1 that it signed.
 
 import type { TlsIdentity } from "../../../src/distributed/wire/tls.ts";
 
-/** Why certificates cannot be made here; undefined if they can. */
+/** The reason why certificates cannot be made here; undefined if they can. */
 export async function opensslMissing(): Promise<string | undefined> {
   try {
     const { success } = await new Deno.Command("openssl", { args: ["version"], stdout: "null" })

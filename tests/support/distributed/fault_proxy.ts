@@ -1,7 +1,7 @@
-// A network that misbehaves on demand, between real sockets: forwards TCP, and can damage or delay what passes or fall
-// silent. Delay and stalls stand for what `tc netem` would do where the kernel has it not.
+// A proxy that simulates network faults between real sockets: forwards TCP, and can damage, delay or drop bytes. It replaces
+// `tc netem` where the kernel does not have that.
 
-/** Forwards every connection to its port on 127.0.0.1 to another. */
+/** Forwards every connection to its port on 127.0.0.1 to another port. */
 export class FaultProxy implements AsyncDisposable {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #target: number;
@@ -22,17 +22,17 @@ export class FaultProxy implements AsyncDisposable {
     return this.#listener.addr.port;
   }
 
-  /** From now on nothing passes, and no connection ends: a cable is pulled. */
+  /** Drops all bytes from now on, and ends no connection: a cable is pulled. */
   cut(): void {
     this.#isCut = true;
   }
 
-  /** From now on `damage` may change what passes. */
+  /** Applies `damage` to all bytes from now on. */
   damage(damage: (chunk: Uint8Array) => void): void {
     this.#damage = damage;
   }
 
-  /** From now on every piece, of both directions, is held for so many milliseconds before it goes on, in order. */
+  /** Delays every piece in both directions from now on, in order. */
   delay(milliseconds: () => number): void {
     this.#delay = milliseconds;
   }
@@ -78,7 +78,7 @@ export class FaultProxy implements AsyncDisposable {
       }
       await to.closeWrite();
     } catch {
-      // One end is closed; the other is told.
+      // One end is closed, so the other is closed too.
       if (!this.#isCut) await to.closeWrite().catch(() => {});
     }
   }

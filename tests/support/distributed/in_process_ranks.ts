@@ -1,17 +1,17 @@
-// n ranks in one process, over real loopback sockets, each with its own World: for tests that need no second process.
+// n ranks in one process, over real loopback sockets, each with its own World.
 
 import { freePort } from "../../../src/distributed/launcher/free_port.ts";
 import { World } from "../../../src/distributed/world.ts";
 import type { WorldOptions } from "../../../src/distributed/membership/world_options.ts";
 
-/** Options of the worlds, apart from those that the harness sets. */
+/** Options of the worlds, except those that `inProcessRanks` sets. */
 export type RankOptions = Partial<
   Pick<WorldOptions, "timeoutMs" | "stallTimeoutMs" | "algorithms">
 >;
 
 /**
- * Runs `body` on `size` ranks at the same time and returns what each returned, in rank order. All worlds are closed at
- * the end. If a rank's body throws, the job is aborted so that all others end, and the first error is thrown again.
+ * Runs `body` concurrently on `size` ranks and returns their results in rank order. All worlds are closed at the end. If a
+ * rank's body throws, the job is aborted so that all others end, and the first error is rethrown.
  */
 export async function inProcessRanks<T>(
   size: number,

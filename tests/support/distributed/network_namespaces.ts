@@ -1,11 +1,11 @@
-// Hosts apart on one machine: network namespaces (Linux, root), each with one interface eth0 on a bridge of their own.
+// Separate hosts on one machine: network namespaces (Linux, root), each with one interface eth0 on a common bridge.
 //
 //   namespace of rank r: eth0 10.77.0.(r + 1)  --veth--  bridge in one more namespace
 //
-// All addresses are inside of these namespaces; the machine's own network is not touched. What is missing where they
-// cannot be made is told, so that a test that is skipped says why.
+// All addresses are inside of these namespaces; the machine's own network is not changed. If namespaces cannot be created,
+// `missingFor` returns the reason, for the name of a skipped test.
 
-/** Why hosts cannot be made here, or cannot be treated so; undefined if they can. */
+/** The reason why hosts, or such faults, cannot be made here; undefined if they can. */
 export async function missingFor(
   treat: (hosts: NetworkNamespaces) => Promise<void>,
 ): Promise<string | undefined> {
@@ -20,7 +20,7 @@ export async function missingFor(
   }
 }
 
-/** As many hosts as there are ranks. */
+/** One host per rank. */
 export class NetworkNamespaces implements AsyncDisposable {
   readonly #names: readonly string[];
   readonly #hub: string;
@@ -31,7 +31,7 @@ export class NetworkNamespaces implements AsyncDisposable {
     this.#names = Array.from({ length: numHosts }, (_, host) => `${id}h${host}`);
   }
 
-  /** Makes the hosts. @throws {Error} with what `ip` said. */
+  /** Creates the hosts. @throws {Error} with the output of `ip`. */
   static async create(numHosts: number): Promise<NetworkNamespaces> {
     const hosts = new NetworkNamespaces(numHosts);
     try {
@@ -48,19 +48,19 @@ export class NetworkNamespaces implements AsyncDisposable {
     return `10.77.0.${host + 1}`;
   }
 
-  /** The words that run a command on a host. */
+  /** The command prefix that runs a command on a host. */
   on(host: number): readonly string[] {
     return ["ip", "netns", "exec", this.#names[host]];
   }
 
-  /** Sends what leaves a host through netem, such as `delay 5ms loss 1%`. */
+  /** Applies netem to the outgoing packets of a host, such as `delay 5ms loss 1%`. */
   async disturb(host: number, netem: readonly string[]): Promise<void> {
     await run(
       ["tc", "-n", this.#names[host], "qdisc", "add", "dev", "eth0", "root", "netem", ...netem],
     );
   }
 
-  /** Pulls the cable of a host: nothing passes any more, and nobody is told. */
+  /** Pulls the cable of a host: no packet passes, and no connection ends. */
   async cut(host: number): Promise<void> {
     await run(["ip", "-n", this.#hub, "link", "set", `v${host}`, "down"]);
   }

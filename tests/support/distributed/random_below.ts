@@ -1,6 +1,6 @@
-// A small repeatable generator (mulberry32), so that a failing order of events can be run again.
+// A small repeatable generator (mulberry32), so that a failing order of events can be reproduced.
 
-/** Returns a function that gives integers from 0 to `limit` - 1. */
+/** Returns a generator of integers from 0 to `limit` - 1. */
 export function randomBelow(seed: number): (limit: number) => number {
   let state = seed | 0;
   return (limit) => {

@@ -1,4 +1,4 @@
-// Real processes as ranks, each living and dying on its own, with what they wrote and how they ended: for tests.
+// Runs ranks as independent processes and collects their output and exit codes.
 
 import {
   type RankOutcome,
@@ -6,28 +6,28 @@ import {
   startRanks,
 } from "../../../src/distributed/launcher/local_ranks.ts";
 
-/** What to run. */
+/** Options of `runRanks`. */
 export interface RunRanksOptions {
   readonly ranks: number;
   /** URL of the program. */
   readonly script: URL;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Address of rank 0; by default 127.0.0.1. */
+  /** Address of rank 0. Default: 127.0.0.1. */
   readonly host?: string;
-  /** Words to put before a rank's command; by default none. */
+  /** Prefix of a rank's command. Default: none. */
   readonly before?: (rank: number) => readonly string[];
-  /** Is told every line that a rank writes to stdout, and may send signals to any rank. */
+  /** Called with every line that a rank writes to stdout; may send signals to any rank. */
   readonly onLine?: (rank: number, text: string, processes: readonly RankProcess[]) => void;
 }
 
-/** How a rank ended and what it wrote. */
+/** How a rank exited and its output. */
 export interface RankRun extends RankOutcome {
   readonly stdout: readonly string[];
   readonly stderr: readonly string[];
 }
 
-/** Runs a program as several ranks and returns how each ended, by rank. */
+/** Runs a program as several ranks and returns how each exited, by rank. */
 export async function runRanks(options: RunRanksOptions): Promise<RankRun[]> {
   const { ranks, script, onLine } = options;
   const written = Array.from({ length: ranks }, () => ({

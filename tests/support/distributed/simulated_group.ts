@@ -1,8 +1,8 @@
-// n ranks of one group in one place and in virtual time, joined by simulated wires (simulated_wire.ts), one connection of
-// every pair for the group and one for control; and a fault that strikes after any byte.
+// Simulates the n ranks of one group in one thread and in virtual time, with simulated connections (simulated_wire.ts), two
+// for every pair: one for the group and one for control messages. Faults can happen after any byte.
 //
-// Everything but the sockets, the clock and the rendezvous is what ships: group, runner, engine in WebAssembly, control
-// links, peers, verdict, stall watch. Virtual time is limited: ranks that wait for each other for ever are reported.
+// Everything but the sockets, the clock and the rendezvous is the real code: group, runner, engine in WebAssembly, control
+// links, control plane, stall detection. Virtual time is limited, so a deadlock is reported.
 
 import { setImmediate } from "node:timers";
 import type { AlgorithmOptions } from "../../../src/distributed/calls/algorithm_table.ts";
@@ -18,39 +18,39 @@ import { randomBelow } from "./random_below.ts";
 import { endOf, type Travel, type Wire, wires } from "./simulated_wire.ts";
 import { VirtualClock } from "./virtual_clock.ts";
 
-/** What goes wrong, when `after` bytes have gone from rank `from` to rank `to`. */
+/** A fault that happens when `after` bytes have been sent from rank `from` to rank `to`. */
 export interface Fault {
   /**
    * `close`: that connection ends in both directions. `kill`, `stop`: the process of `from`. `cut`: the cable of `from`.
-   * `silence`: nothing arrives on that connection any more. `dribble`: its bytes arrive one by one, `intervalMs` apart.
-   * `damage`: the next byte is changed on its way.
+   * `silence`: that connection delivers nothing any more. `dribble`: its bytes arrive one by one, `intervalMs` apart.
+   * `damage`: the next byte is changed in transit.
    */
   readonly kind: "close" | "kill" | "stop" | "cut" | "silence" | "dribble" | "damage";
   readonly from: number;
   readonly to: number;
   readonly after: number;
-  /** Which of the two connections of the ranks; by default that of the group. */
+  /** Which of the two connections of the ranks. Default: that of the group. */
   readonly on?: "group" | "control";
   readonly intervalMs?: number;
 }
 
-/** What happens on the way. */
+/** Options of `simulateGroup`. */
 export interface SimulationOptions {
   readonly size: number;
   readonly seed: number;
   /** Per rank, or for all. */
   readonly algorithms?: AlgorithmOptions | readonly AlgorithmOptions[];
-  /** By default unix: what crosses tcp is followed by sums. */
+  /** Default: unix. Payload over tcp is followed by checksums. */
   readonly transport?: "tcp" | "unix";
-  /** Most bytes that move at a time; by default 9. */
+  /** Most bytes that move at a time. Default: 9. */
   readonly longest?: number;
-  /** Most bytes between a writer and a reader; by default 40. */
+  /** Most bytes between a writer and a reader. Default: 40. */
   readonly capacity?: number;
-  /** Milliseconds from rank to rank, the same everywhere; by default seeded. */
+  /** Milliseconds from rank to rank, the same everywhere. Default: seeded. */
   readonly latencyMs?: number;
-  /** By default 60 000. */
+  /** Default: 60 000. */
   readonly stallTimeoutMs?: number;
-  /** Virtual milliseconds in which all ranks must have ended; by default 600 000. */
+  /** Virtual milliseconds in which all ranks must end. Default: 600 000. */
   readonly limitMs?: number;
   readonly faults?: readonly Fault[];
 }
@@ -59,7 +59,7 @@ export interface SimulationOptions {
 export interface SimulatedRank {
   readonly group: ProcessGroup;
   readonly clock: Clock;
-  /** Leaves the job in order. */
+  /** Leaves the job normally. */
   readonly close: () => Promise<void>;
 }
 
@@ -74,9 +74,9 @@ export interface SimulationResult<T> {
   /** Bytes of the group from each rank to each, and of control. */
   readonly bytes: readonly (readonly number[])[];
   readonly controlBytes: readonly (readonly number[])[];
-  /** When the first fault struck. */
+  /** When the first fault happened. */
   readonly struckAt: number | undefined;
-  /** What each rank has noted. */
+  /** The records of each rank. */
   readonly recorders: readonly CallRecorder[];
 }
 
@@ -153,13 +153,13 @@ class Simulation<T> {
     };
   }
 
-  /** Lets time pass until every rank that lives has come so far. */
+  /** Advances time until every living rank has reached this point. */
   async #until(hasCome: (rank: Rank) => boolean, otherwise: string): Promise<void> {
     const { seed, limitMs = 600_000 } = this.#options;
     const late = () => this.#ranks.filter((rank) => !rank.isStopped && !hasCome(rank));
     const limit = this.#clock.now() + limitMs;
     while (true) {
-      // Whatever follows from the last event happens before the next.
+      // All consequences of the last event happen before the next.
       await new Promise((resolve) => setImmediate(resolve));
       if (late().length === 0) return;
       if (this.#clock.now() > limit || !this.#clock.step()) {
@@ -228,7 +228,7 @@ interface RankParts extends SimulationOptions {
   readonly connect: (channel: "group" | "control", peer: number, closed: () => void) => Connection;
 }
 
-/** One rank: what World puts together, on simulated connections. */
+/** One rank: the parts of a World, on simulated connections. */
 class Rank implements SimulatedRank {
   readonly rank: number;
   readonly group: ProcessGroup;
@@ -238,7 +238,7 @@ class Rank implements SimulatedRank {
   readonly #connections: Connection[] = [];
   #numOpen = 0;
   #isFreed = false;
-  /** It does not run: nothing rings, reads or writes. */
+  /** It does not run: no timers, reads or writes. */
   isStopped = false;
 
   constructor(rank: number, { size, clock, connect, ...options }: RankParts) {
@@ -302,7 +302,7 @@ class Rank implements SimulatedRank {
     this.#isFreed = true;
   };
 
-  /** Gives back what the engine holds, whatever has become of the rank. */
+  /** Frees the engine, in any state of the rank. */
   async free(): Promise<void> {
     const closed = this.group.close();
     for (const connection of this.#connections) connection.close();

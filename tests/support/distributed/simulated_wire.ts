@@ -1,10 +1,10 @@
-// A connection whose bytes travel in virtual time: seeded delays, pieces as small as one byte, little room between writer
-// and reader; it may close or fall silent after any byte, or damage one.
+// A connection in virtual time: seeded delays, pieces as small as one byte, and a small buffer between writer and reader. It
+// may close or fall silent after any byte, or damage one.
 //
-//   write -> [ held: on the way, or arrived and not read ] -> read          of each direction at most `capacity` bytes
+//   write -> [ in transit, or arrived and not read ] -> read          at most `capacity` bytes in each direction
 //
-// A socket that is closed with bytes unread resets the connection, as TCP does: what its peer has not read yet may be
-// lost (the seed says). Bytes move first, and whoever has moved them learns of it later: sometimes much later.
+// A socket that is closed with unread bytes resets the connection, as TCP does: bytes that its peer has not read yet may be
+// lost (depending on the seed). Reads and writes resolve after the bytes have moved, sometimes much later.
 
 import { Connection, type Socket } from "../../../src/distributed/wire/transport.ts";
 import type { VirtualClock } from "./virtual_clock.ts";
@@ -35,28 +35,28 @@ export class Wire {
   #writing: Pending<number> | undefined;
   #reading: Pending<number | null> | undefined;
   #arrived: Uint8Array[] = [];
-  /** Bytes on the way and arrived. */
+  /** Bytes in transit and arrived. */
   #held = 0;
   #lastArrival = 0;
   #isAccepting = false;
-  /** Takes no bytes any more. */
+  /** Accepts no more bytes. */
   #isEnded = false;
   #hasEndArrived = false;
   #isReset = false;
   #isReaderClosed = false;
   #isWriterClosed = false;
-  /** What to call when so many bytes have been written, the fewest first. */
+  /** Callbacks by the number of bytes written, the lowest first. */
   #watches: { readonly at: number; readonly then: () => void }[] = [];
   #damageAt = -1;
   /** Bytes that its writer has written. */
   written = 0;
-  /** Bytes are taken, but none arrives. */
+  /** Bytes are accepted, but none arrives. */
   isSilent = false;
   /** Its writer does not run. */
   isWriterStopped = false;
   /** Its reader does not run. */
   isReaderStopped = false;
-  /** Milliseconds that every byte takes by itself; by default they travel together. */
+  /** Milliseconds between bytes. Default: they travel together. */
   dribbleMs: number | undefined;
   /** The other direction. */
   back: Wire = this;
@@ -72,12 +72,12 @@ export class Wire {
     this.#notice();
   }
 
-  /** Changes a byte on its way. */
+  /** Changes a byte in transit. */
   damage(at: number): void {
     this.#damageAt = at;
   }
 
-  /** Closes both directions: each reader finds the end after what is on the way. */
+  /** Closes both directions: each reader gets the end after the bytes in transit. */
   cut(): void {
     this.end();
     this.back.end();
@@ -99,7 +99,7 @@ export class Wire {
     });
   }
 
-  /** No more bytes are taken; the reader finds the end after those on the way. */
+  /** Accepts no more bytes; the reader gets the end after those in transit. */
   end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
@@ -124,7 +124,7 @@ export class Wire {
     if (this.#held > 0) this.back.#reset();
   }
 
-  /** The connection was reset by the writer's end: what is not read yet may be lost. */
+  /** The connection was reset by the writer's end: unread bytes may be lost. */
   #reset(): void {
     if (this.#isReset) return;
     const isLost = this.#travel.random(2) === 0;
@@ -137,7 +137,7 @@ export class Wire {
     });
   }
 
-  /** Takes a piece from the writer, in a moment. */
+  /** Accepts a piece from the writer, after a delay. */
   #accept(): void {
     if (this.#isAccepting || this.#writing === undefined) return;
     this.#isAccepting = true;
@@ -171,21 +171,21 @@ export class Wire {
     this.written += room;
     if (!this.isSilent) this.#arrive(() => this.#arrived.push(piece), room);
     this.#writing = undefined;
-    this.#tell(() => writing.resolve(room));
+    this.#resolveLater(() => writing.resolve(room));
     this.#notice();
   }
 
   /**
-   * The writer learns of what was taken in a moment, which may be after its peer has answered; the reader of what lies
-   * where it wanted it, which may be after what it has sent meanwhile has arrived.
+   * Resolves a write or read after a delay: a write perhaps after its peer has answered, a read perhaps after bytes that its
+   * reader has sent meanwhile have arrived.
    */
-  #tell(what: () => void): void {
+  #resolveLater(what: () => void): void {
     const { clock, random, latencyMs } = this.#travel;
     if (latencyMs !== undefined) return what();
     clock.once(random(4) === 0 ? random(200) / 10 : 0, what);
   }
 
-  /** Something reaches the reader after all that was on the way before. */
+  /** Delivers to the reader after everything that was in transit before. */
   #arrive(what: () => void, bytes = 0): void {
     if (this.isSilent) return;
     const { clock, random, latencyMs } = this.#travel;
@@ -218,7 +218,7 @@ export class Wire {
     else this.#arrived[0] = first.subarray(length);
     this.#held -= length;
     this.#reading = undefined;
-    this.#tell(() => reading.resolve(length));
+    this.#resolveLater(() => reading.resolve(length));
     this.#accept();
   }
 
@@ -235,7 +235,7 @@ export function wires(travel: Travel): readonly [there: Wire, back: Wire] {
   return [there, back];
 }
 
-/** One end of a connection; `closed` is told when it is closed. */
+/** One end of a connection; `closed` is called when it is closed. */
 export function endOf(
   [out, into]: readonly [Wire, Wire],
   { closed, transport }: { readonly closed: () => void; readonly transport: "tcp" | "unix" },

@@ -1,4 +1,4 @@
-// Time that passes only when the test says so: events in order of their time, those of the same time as they were made.
+// A clock that a test advances: events in order of their time, and events of the same time in the order of creation.
 
 import type { Alarm, Clock } from "../../../src/distributed/wire/clock.ts";
 
@@ -45,12 +45,12 @@ export class VirtualClock implements Clock {
     };
   }
 
-  /** Alarms that have not been stopped and have still to ring. */
+  /** Pending alarms. */
   get numAlarms(): number {
     return this.#heap.filter(({ isStopped }) => !isStopped).length;
   }
 
-  /** Goes on to the next event and runs it; false if there is none. */
+  /** Advances to the next event and runs it; false if there is none. */
   step(): boolean {
     for (let event = this.#take(); event !== undefined; event = this.#take()) {
       if (event.isStopped) continue;
