@@ -10,7 +10,7 @@ import { freePort } from "../../../src/distributed/launcher/free_port.ts";
 const missing = await opensslMissing();
 
 tlsTest(
-  "ranks with certificates of one authority sum, and nothing of it is readable on the wire",
+  "ranks with certificates of one authority sum, and nothing is readable on the wire",
   async () => {
     const tls = await makeIdentity();
     const port = freePort();
@@ -64,7 +64,7 @@ tlsTest("connections that begin no handshake do not delay the start, and are clo
 });
 
 tlsTest(
-  "a rank with a certificate of another authority is kept out, and the job goes on",
+  "a rank with a certificate of another authority is refused, and the job continues",
   async () => {
     const [tls, other] = [await makeIdentity(), await makeIdentity()];
     const job = newJob(freePort());
