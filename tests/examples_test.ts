@@ -47,6 +47,9 @@ Deno.test("every example in the documentation of public symbols runs", async () 
       );
     }
   }
+  for (const file of files) {
+    assert.doesNotMatch(await Deno.readTextFile(file), /```ts (?:ignore|no-check)/, file);
+  }
   assert.ok(names.size >= LEAST, `${names.size} public symbols have an example`);
 
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

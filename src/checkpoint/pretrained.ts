@@ -33,11 +33,28 @@ export interface LoadOptions<Model extends PretrainedModel = PretrainedModel>
  * Loads a model from a local folder in the format of Hugging Face: config.json and safetensors files, read one parameter at a time.
  * Dropout is off unless a forward pass is given masks, whatever the config says.
  *
- * ```ts ignore
- * import { Decoder, loadPretrained, requestDevice } from "@meshfactor/adafactor";
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Decoder, loadPretrained, newModel, RandomSource } from "@meshfactor/adafactor";
+ * import { requestDevice, savePretrained } from "@meshfactor/adafactor";
  *
  * using device = await requestDevice();
- * using model = await loadPretrained(device, "models/gpt2", { model: Decoder });
+ * const config = {
+ *   model_type: "gpt2",
+ *   vocab_size: 16,
+ *   n_embd: 8,
+ *   n_layer: 1,
+ *   n_head: 2,
+ *   n_positions: 8,
+ * };
+ * using untrained = newModel(device, config, { random: new RandomSource(1) });
+ * const folder = await Deno.makeTempDir();
+ * await savePretrained(untrained, folder); // or any folder with config.json and model.safetensors
+ *
+ * using model = await loadPretrained(device, folder, { model: Decoder, dtype: "bf16" });
+ * assert.ok(model.parameters().every(({ dtype }) => dtype === "bf16"));
+ * await Deno.remove(folder, { recursive: true });
  * ```
  *
  * @throws {TypeError} naming a setting of config.json that is missing, wrong or not supported, or if the model has another class than
@@ -89,6 +106,28 @@ export interface SaveOptions {
  * created; existing files of these names are replaced once the new ones are complete. If the model is split over ranks, all of them
  * must call this function: rank 0 writes the whole model, one parameter at a time, and the others' promises resolve when they have
  * sent their parts.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { newModel, RandomSource, requestDevice, savePretrained } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice();
+ * const config = {
+ *   model_type: "gpt2",
+ *   vocab_size: 16,
+ *   n_embd: 8,
+ *   n_layer: 1,
+ *   n_head: 2,
+ *   n_positions: 8,
+ * };
+ * using model = newModel(device, config, { random: new RandomSource(1) });
+ * const folder = await Deno.makeTempDir();
+ * await savePretrained(model, folder);
+ * const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
+ * assert.deepEqual(names.toSorted(), ["config.json", "model.safetensors"]);
+ * await Deno.remove(folder, { recursive: true });
+ * ```
  *
  * @throws {TypeError} if the folder holds a checkpoint of several files.
  * @category Checkpoints
