@@ -1,11 +1,11 @@
-// The rules of the house, as pure functions of file names and imports: each returns what breaks it, in words.
+// The rules of the architecture, as pure functions of file names and imports: each returns its violations as text.
 //
 //   cli -> train -> checkpoint -> models -> nn, optim -> ops -> tensor -> device, distributed
 //
-// A folder may import what stands to the right of it. nn and optim do not import each other, nor do device and distributed; in
-// tensor only exchange.ts and parameter.ts see distributed. Imports make no circle, those of types included. The folders
-// inside of a folder have rules of their own in architecture_wings.ts.
-// The entry points of the package, src/*/mod.ts, may import every folder but cli, and only entry points import them.
+// A folder may import the folders to the right of it. nn and optim do not import each other, nor do device and distributed;
+// in tensor only exchange.ts and parameter.ts may import distributed. There are no import cycles, those of types included.
+// The folders inside of a folder have rules of their own in architecture_wings.ts. The entry points of the package,
+// src/*/mod.ts, may import every folder but cli, and only entry points import them.
 
 /** One import statement of one file; paths are relative to the repository, or bare package names. */
 export interface Import {
@@ -49,13 +49,13 @@ export function wrongOwners(imports: readonly Import[]): string[] {
     .map(({ from, to }) => `${from} must not import ${to}`);
 }
 
-/** Circles of imports, those of types included, each as the files on it; those of `mayStand` count as one file. */
-export function cycles(imports: readonly Import[], mayStand = standingCircles): string[] {
-  const circleOf = new Map(
-    mayStand.flatMap((files) => files.map((file) => [file, files.join(" + ")])),
+/** Import cycles, those of types included, each as a path of files; each set of `allowed` files counts as one file. */
+export function cycles(imports: readonly Import[], allowed = allowedCycles): string[] {
+  const nameOf = new Map(
+    allowed.flatMap((files) => files.map((file) => [file, files.join(" + ")])),
   );
   const arrows = imports
-    .map(({ from, to }) => ({ from: circleOf.get(from) ?? from, to: circleOf.get(to) ?? to }))
+    .map(({ from, to }) => ({ from: nameOf.get(from) ?? from, to: nameOf.get(to) ?? to }))
     .filter(({ from, to }) => from !== to);
   const next = Map.groupBy(arrows, ({ from }) => from);
   const done = new Set<string>();
@@ -71,7 +71,17 @@ export function cycles(imports: readonly Import[], mayStand = standingCircles): 
   return found;
 }
 
-/** Files whose names say nothing about what is in them. */
+/** Sets of allowed files that no longer import each other. */
+export function needlessCycles(imports: readonly Import[]): string[] {
+  return allowedCycles
+    .filter((files) => {
+      const inside = imports.filter(({ from, to }) => files.includes(from) && files.includes(to));
+      return cycles(inside, []).length === 0;
+    })
+    .map((files) => files.join(" + "));
+}
+
+/** Files with names that do not describe their contents. */
 export function vagueNames(files: readonly string[]): string[] {
   return files.filter((file) => VAGUE.test(file.split("/").at(-1)!));
 }
@@ -90,9 +100,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   cli: ["train", "checkpoint", "models", "nn", "optim", "ops", "tensor", "device", "distributed"],
 };
 
-/** Circles that may stand. */
-const standingCircles: readonly (readonly string[])[] = [
-  // A tensor has its place in the graph, the graph is of tensors, and autograd walks it: one idea in three files.
+/** Files that may import each other. */
+const allowedCycles: readonly (readonly string[])[] = [
+  // A tensor has a node of the graph, nodes have tensors, and autograd walks the graph: one idea in three files.
   ["src/tensor/autograd.ts", "src/tensor/graph.ts", "src/tensor/tensor.ts"],
 ];
 

@@ -17,10 +17,9 @@ import { dial } from "../wire/dial.ts";
 import { AuthenticationError, type JobKey, RefusedError } from "../wire/handshake.ts";
 import { admissionCheck, alreadyJoined } from "./admission.ts";
 import { type Hello, readMessage } from "../wire/control_message.ts";
-import { type Listener, listenTcp, listenUnix } from "../wire/listener.ts";
-import { listenTls } from "../wire/tls.ts";
 import type { Address, Connection } from "../wire/transport.ts";
-import { isLoopback, type ResolvedOptions } from "./world_options.ts";
+import { BindError, listen, publishedAddress } from "./own_address.ts";
+import type { ResolvedOptions } from "./world_options.ts";
 
 /** Options of `rendezvous`. */
 export interface RendezvousOptions extends ResolvedOptions {
@@ -222,33 +221,6 @@ async function receiveAddresses(
   }
 }
 
-/** Opens this rank's listeners. */
-async function listen(
-  options: RendezvousOptions,
-): Promise<{ readonly listeners: readonly Listener[]; readonly address: Address }> {
-  const { rank, bind, port, ports, tls } = options;
-  const where = {
-    rank,
-    hostname: bind,
-    ports: rank === 0 ? { first: port, last: port } : ports,
-  };
-  const open = () => tls === undefined ? listenTcp(where) : listenTls(where, tls);
-  let tcp = await open();
-  if (rank !== 0 && tcp.address.port === port) {
-    // The port of rank 0, which is not listening yet: kept until another is found, then released.
-    const taken = tcp;
-    try {
-      tcp = await open();
-    } finally {
-      taken.close();
-    }
-  }
-  const unix = options.sameHost === "unix" ? listenUnix() : undefined;
-  return unix === undefined
-    ? { listeners: [tcp], address: tcp.address }
-    : { listeners: [tcp, unix], address: { ...tcp.address, path: unix.path } };
-}
-
 function helloTo(
   to: number,
   { rank, worldSize, acceptor, advertise }: Joining,
@@ -257,27 +229,9 @@ function helloTo(
     readonly connection: Connection;
   },
 ): Hello {
-  const address = advertise === undefined
-    ? reachable(rank, acceptor.address, connection)
-    : { ...acceptor.address, ...advertise };
+  const address = publishedAddress({ rank, advertise }, acceptor.address, connection);
   return { kind: "hello", purpose, rank, to, worldSize, address, group: "" };
 }
-
-/** The address to publish: the one it listens on or, if that is every address, the local one of `connection`. */
-function reachable(rank: number, listening: Address, connection: Connection): Address {
-  const { localHostname: here, remoteHostname: there } = connection;
-  if (ANY_ADDRESS.has(listening.hostname)) return { ...listening, hostname: here };
-  if (isLoopback(listening.hostname) && !isLoopback(there) && here !== there) {
-    throw new BindError(
-      `Rank ${rank} listens on ${listening.hostname}, which the ranks at ${there} cannot reach: ` +
-        `give it the address of its network interface as \`bind\`, such as ${here}, or the interface's name`,
-    );
-  }
-  return listening;
-}
-
-/** This rank listens on an address that its peers cannot reach. */
-class BindError extends Error {}
 
 function peersOf({ rank, worldSize }: RendezvousOptions): number[] {
   return Array.from({ length: worldSize }, (_, peer) => peer).filter((peer) => peer !== rank);
@@ -300,7 +254,6 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-const ANY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 const UNSIGNED =
   "; with TLS, rank 0 silently closes connections without a certificate signed by its authority";
 const REFUSAL_GRACE_MS = 1_000;

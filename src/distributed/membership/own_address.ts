@@ -1,0 +1,61 @@
+// This rank's listeners, and the address at which other ranks reach them.
+
+import { type Listener, listenTcp, listenUnix } from "../wire/listener.ts";
+import { listenTls } from "../wire/tls.ts";
+import type { Address, Connection } from "../wire/transport.ts";
+import { isLoopback, type ResolvedOptions } from "./world_options.ts";
+
+/** Opens this rank's listeners. */
+export async function listen(
+  options: ResolvedOptions,
+): Promise<{ readonly listeners: readonly Listener[]; readonly address: Address }> {
+  const { rank, bind, port, ports, tls } = options;
+  const where = {
+    rank,
+    hostname: bind,
+    ports: rank === 0 ? { first: port, last: port } : ports,
+  };
+  const open = () => tls === undefined ? listenTcp(where) : listenTls(where, tls);
+  let tcp = await open();
+  if (rank !== 0 && tcp.address.port === port) {
+    // The port of rank 0, which is not listening yet: kept until another is found, then released.
+    const taken = tcp;
+    try {
+      tcp = await open();
+    } finally {
+      taken.close();
+    }
+  }
+  const unix = options.sameHost === "unix" ? listenUnix() : undefined;
+  return unix === undefined
+    ? { listeners: [tcp], address: tcp.address }
+    : { listeners: [tcp, unix], address: { ...tcp.address, path: unix.path } };
+}
+
+/**
+ * The address to publish: the one that is to be advertised, or the one it listens on or, if that is every address, the local
+ * one of `connection`.
+ *
+ * @throws {BindError} if it listens on a loopback address and its peers are on other hosts.
+ */
+export function publishedAddress(
+  { rank, advertise }: Pick<ResolvedOptions, "rank" | "advertise">,
+  listening: Address,
+  connection: Connection,
+): Address {
+  if (advertise !== undefined) return { ...listening, ...advertise };
+  const { localHostname: here, remoteHostname: there } = connection;
+  if (ANY_ADDRESS.has(listening.hostname)) return { ...listening, hostname: here };
+  if (isLoopback(listening.hostname) && !isLoopback(there) && here !== there) {
+    throw new BindError(
+      `Rank ${rank} listens on ${listening.hostname}, which the ranks at ${there} cannot reach: ` +
+        `give it the address of its network interface as \`bind\`, such as ${here}, or the interface's name`,
+    );
+  }
+  return listening;
+}
+
+/** This rank listens on an address that its peers cannot reach. */
+export class BindError extends Error {}
+
+const ANY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
