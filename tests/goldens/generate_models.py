@@ -1,0 +1,236 @@
+"""Writes models/*/expected.safetensors and sensitivity.json: what transformers computes with tiny models.
+
+    pip install torch==2.13.0 transformers==5.18.0 safetensors==0.8.0
+    python generate_models.py --check [family ...]   write nothing; print how far transformers is from the files
+    python generate_models.py [family ...]           compute expected.safetensors again
+    python generate_models.py --draw family          make weights and inputs for a folder that has a config.json alone,
+                                                     then expected.safetensors and sensitivity.json
+
+A folder's config.json and model.safetensors, and the input.* of its expected.safetensors, define the case; all else follows
+from them. All is float32 on one thread, in train mode without dropout, with eager attention. Each setting of Adafactor starts
+from the initial weights and repeats the same batch for five steps.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+from transformers.optimization import Adafactor
+
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+torch.set_num_threads(1)
+
+FOLDER = Path(__file__).parent / "models"
+STEPS = 5
+SETTINGS = {
+    "relative": {
+        "lr": None,
+        "scale_parameter": True,
+        "relative_step": True,
+        "warmup_init": False,
+    },
+    "external": {
+        "lr": 0.001,
+        "scale_parameter": False,
+        "relative_step": False,
+        "beta1": None,
+        "weight_decay": 0.01,
+        "clip_threshold": 1.0,
+    },
+}
+# Elements of a vector's gradient that are smaller than this part of its largest one are rounding errors.
+NOISE = 1e-5
+# Trained weights that move further than this when the initial ones move by a rounding error cannot be compared.
+UNSTABLE = 1e-5
+TRIES = 4
+
+
+def model_of(folder):
+    """The model with the weights of its file, in train mode: its config has no dropout."""
+    config = transformers.AutoConfig.from_pretrained(folder)
+    architecture = getattr(transformers, config.architectures[0])
+    model = architecture.from_pretrained(
+        folder, dtype=torch.float32, attn_implementation="eager"
+    )
+    return model.train()
+
+
+def parameters_of(folder, model):
+    """By their names in files, which are not always those in the model; tied ones appear once."""
+    other = model_of(folder)
+    with torch.no_grad():
+        for number, (_, parameter) in enumerate(other.named_parameters()):
+            parameter.fill_(number)
+    with tempfile.TemporaryDirectory() as saved:
+        other.save_pretrained(saved)
+        file = load_file(f"{saved}/model.safetensors")
+    parameters = [parameter for _, parameter in model.named_parameters()]
+    found = {name: parameters[int(each.flatten()[0])] for name, each in file.items()}
+    assert found.keys() == load_file(folder / "model.safetensors").keys()
+    return found
+
+
+def results_of(folder, model, inputs, clears_noise=False):
+    """Logits, loss, gradients, and the losses and weights of both trainings."""
+    parameters = parameters_of(folder, model)
+    start = {name: each.detach().clone() for name, each in parameters.items()}
+    output = model(**inputs)
+    output.loss.backward()
+    results = {"logits": output.logits, "loss": output.loss}
+    if "encoder_last_hidden_state" in output:
+        results["encoder_last_hidden_state"] = output.encoder_last_hidden_state
+    for name, parameter in parameters.items():
+        results[f"grad.{name}"] = parameter.grad
+    results = {name: each.detach().clone() for name, each in results.items()}
+    for setting, arguments in SETTINGS.items():
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                parameter.copy_(start[name])
+        optimizer = Adafactor(parameters.values(), **arguments)
+        losses = []
+        for _ in range(STEPS):
+            optimizer.zero_grad()
+            loss = model(**inputs).loss
+            losses.append(loss.item())
+            loss.backward()
+            if clears_noise:
+                clear_noise(parameters)
+            optimizer.step()
+        losses.append(model(**inputs).loss.item())
+        results[f"losses_{setting}"] = torch.tensor(losses, dtype=torch.float32)
+        for name, parameter in parameters.items():
+            results[f"adafactor_{setting}.{name}"] = parameter.detach().clone()
+    return {name: each.contiguous() for name, each in results.items()}
+
+
+def clear_noise(parameters):
+    for parameter in parameters.values():
+        if parameter.dim() == 1:
+            gradient = parameter.grad
+            gradient[gradient.abs() < NOISE * gradient.abs().max()] = 0
+
+
+def sensitivity_of(folder, inputs, expected):
+    """How far each result moves when the weights move by a rounding error, and without noise in vectors' gradients."""
+    moved = {name: torch.zeros_like(each) for name, each in expected.items()}
+    for attempt in range(TRIES + 1):
+        model = model_of(folder)
+        generator = torch.Generator().manual_seed(attempt)
+        if attempt < TRIES:
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    n = torch.randn(parameter.shape, generator=generator)
+                    parameter.mul_(1 + 2.0**-23 * n)
+        results = results_of(folder, model, inputs, clears_noise=attempt == TRIES)
+        for name, each in results.items():
+            moved[name] = torch.maximum(moved[name], (each - expected[name]).abs())
+    return {name: entry_of(name, each.flatten()) for name, each in moved.items()}
+
+
+def entry_of(name, moved):
+    unstable = moved > UNSTABLE if name.startswith("adafactor_") else torch.zeros_like(moved) > 0
+    stable = moved[~unstable]
+    entry = {"max": float(f"{stable.max().item():.2e}") if stable.numel() else 0.0}
+    if unstable.any():
+        entry["unstable"] = ranges_of(unstable.tolist())
+    return entry
+
+
+def ranges_of(flags):
+    edges = [i for i in range(len(flags) + 1) if (flags + [False])[i] != ([False] + flags)[i]]
+    return [list(pair) for pair in zip(edges[::2], edges[1::2])]
+
+
+def draw_weights(folder):
+    """Random ones: norm scales 1 + 0.1 n, other vectors 0.05 n, all else 0.15 n, with n a standard normal."""
+    config = transformers.AutoConfig.from_pretrained(folder)
+    model = getattr(transformers, config.architectures[0])(config)
+    generator = torch.Generator().manual_seed(1234)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            n = torch.randn(parameter.shape, generator=generator)
+            is_scale = parameter.dim() == 1 and name.endswith("weight")
+            parameter.copy_(1 + 0.1 * n if is_scale else (0.05 if parameter.dim() == 1 else 0.15) * n)
+    model.save_pretrained(folder)
+
+
+def draw_inputs(folder):
+    """Two rows, the second padded on the right, or two images; -100 is no label."""
+    config = transformers.AutoConfig.from_pretrained(folder)
+    architecture = config.architectures[0]
+    generator = torch.Generator().manual_seed(1234)
+    if hasattr(config, "image_size"):
+        size = (2, config.num_channels, config.image_size, config.image_size)
+        return {
+            "pixel_values": torch.randn(size, generator=generator),
+            "labels": torch.randint(config.num_labels, (2,), generator=generator),
+        }
+    tokens = torch.randint(3, config.vocab_size, (2, 12), generator=generator)
+    mask = torch.ones_like(tokens)
+    mask[1, 9:] = 0
+    inputs = {"input_ids": tokens, "attention_mask": mask}
+    if hasattr(config, "type_vocab_size"):
+        inputs["token_type_ids"] = torch.randint(config.type_vocab_size, (2, 12), generator=generator)
+    if "SequenceClassification" in architecture:
+        inputs["labels"] = torch.randint(config.num_labels, (2,), generator=generator)
+    elif config.is_encoder_decoder:
+        inputs["labels"] = torch.randint(3, config.vocab_size, (2, 10), generator=generator)
+        inputs["labels"][1, 7:] = -100
+    elif "MaskedLM" in architecture:
+        inputs["labels"] = torch.randint(3, config.vocab_size, (2, 12), generator=generator)
+        inputs["labels"][mask == 0] = -100
+    else:
+        inputs["labels"] = torch.where(mask == 1, tokens, -100)
+    return inputs
+
+
+def compare(results, stored, sensitivity):
+    """The largest difference, and the largest as a part of what tests allow; fails if there are other results."""
+    wanted = {name: each for name, each in stored.items() if not name.startswith("input.")}
+    assert results.keys() == wanted.keys(), results.keys() ^ wanted.keys()
+    largest = share = 0.0
+    for name, each in results.items():
+        difference = (each - wanted[name]).abs().flatten()
+        for begin, end in sensitivity[name].get("unstable", []):
+            difference[begin:end] = 0
+        by = difference.max().item() if difference.numel() else 0.0
+        largest = max(largest, by)
+        share = max(share, by / (5 * (sensitivity[name]["max"] + 1e-6)))
+    return largest, share
+
+
+def main():
+    flags = {each for each in sys.argv[1:] if each.startswith("--")}
+    families = [each for each in sys.argv[1:] if not each.startswith("--")] or sorted(
+        path.parent.name for path in FOLDER.glob("*/model.safetensors")
+    )
+    for family in families:
+        folder = FOLDER / family
+        path = folder / "expected.safetensors"
+        if "--draw" in flags:
+            draw_weights(folder)
+            inputs = draw_inputs(folder)
+        else:
+            stored = load_file(path)
+            prefix = "input."
+            inputs = {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
+        results = results_of(folder, model_of(folder), inputs)
+        if "--check" in flags:
+            sensitivity = json.loads((folder / "sensitivity.json").read_text())
+            largest, share = compare(results, stored, sensitivity)
+            print(f"{family}: off by {largest:.2e}, {share:.3f} of what tests allow")
+            continue
+        save_file({**{f"input.{k}": v for k, v in inputs.items()}, **results}, path)
+        if "--draw" in flags:
+            entries = sensitivity_of(folder, inputs, results)
+            lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in entries.items())
+            (folder / "sensitivity.json").write_text("{\n" + lines + "\n}\n")
+        print(f"{family}: written")
+
+
+main()
