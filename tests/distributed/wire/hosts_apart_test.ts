@@ -71,7 +71,7 @@ function hostsApartTest(
   },
 ): void {
   Deno.test({
-    name: missing === undefined ? name : `${name} (skipped: ${missing})`,
+    name: missing === undefined ? name : `${name} [skipped: ${missing}]`,
     ignore: missing !== undefined,
     async fn() {
       await using hosts = await NetworkNamespaces.create(RANKS);

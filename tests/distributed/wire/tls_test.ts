@@ -110,7 +110,7 @@ function newJob(port: number) {
 /** Registers a test that needs openssl; if that is missing it is skipped, with the reason in its name. */
 function tlsTest(name: string, fn: () => Promise<void>): void {
   Deno.test({
-    name: missing === undefined ? name : `${name} (skipped: ${missing})`,
+    name: missing === undefined ? name : `${name} [skipped: ${missing}]`,
     ignore: missing !== undefined,
     fn,
   });
