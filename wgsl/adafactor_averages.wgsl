@@ -1,11 +1,11 @@
-// The running averages of each block and the factors made from them, for gradients that count s = sums[gradientScale] times;
+// The running averages of each block and the factors made from them, for gradients scaled by s = sums[gradientScale];
 // nothing is written where guard[0] != 0.
 //   R <- keep R + take (s^2 rowSum / globalCols + eps1)     C <- keep C + take (s^2 colSum / globalRows + eps1)
 //   M <- keep M + take (s^2 total / (globalRows globalCols) + eps1)
 //   row factors = s rsqrt(R / max(M, meanFloor)), column factors = rsqrt(C), the cap = s factorCap
-// Under no root stands less than TINY, the smallest normal number: a row without gradients gets a finite factor.
-// Every row factor needs the new M of its matrix, so `means` makes those, a block per workgroup, before `vectors` does the
-// rest, an element per lane.
+// No square root is taken of less than TINY, the smallest normal number: a row without gradients gets a finite factor.
+// Every row factor needs the new M of its matrix, so `means` computes M, a block per workgroup, before `vectors` computes
+// the rest, an element per lane.
 
 // include: block
 // include: vector_search

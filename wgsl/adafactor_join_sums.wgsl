@@ -2,7 +2,7 @@
 // slots of rows' parts that are not the block's are 0.
 //
 // A workgroup has 32 neighbouring elements of the blocks' vectors [row sums, column sums, totals] with 8 lanes each, one
-// for each part. Then all of it together sums each total that is among them, as a total is made of many tiles.
+// for each part. Then the whole workgroup sums each total that is among them, as a total is the sum of many tiles.
 
 // include: vector_search
 // include: part_trees
@@ -53,7 +53,7 @@ fn main(
   }
 }
 
-// A row or column of a block: where its sum goes, and where the partials of its first part lie.
+// A row or column of a block: where its sum goes, and where the partials of its first part begin.
 struct Element {
   isVector: bool,
   slot: u32,
@@ -92,7 +92,7 @@ fn sumOfPart(element: Element, part: u32) -> f32 {
   var at = element.first + part * element.tilesOfPart * element.step;
   let end = at + element.tilesOfPart * element.step;
   let step = element.step;
-  // Four loads under way at a time.
+  // Four loads in flight at a time.
   for (; end - at >= 4u * step; at += 4u * step) {
     let four = vec4f(partials[at], partials[at + step], partials[at + 2u * step], partials[at + 3u * step]);
     sum = (((sum + four.x) + four.y) + four.z) + four.w;

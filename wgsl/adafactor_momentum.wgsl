@@ -1,5 +1,5 @@
-// momentum <- beta1 momentum + take u, and tiles' sums of what the fragment that the kernel names for MEASURE takes of each
-// element: aligned_counts or confidence_squares. Where guard[0] != 0 nothing is changed and the sums are 0.
+// momentum <- beta1 momentum + take u, and tiles' sums of a measure of each element: the fragment that the kernel's entry
+// names for MEASURE, aligned_counts or confidence_squares. Where guard[0] != 0 nothing is changed and the sums are 0.
 
 // include: MEASURE
 // include: tile

@@ -1,4 +1,4 @@
-// What each block's step is made of, from sums over the whole parameter: P2 = sum p^2, U2 = sum u^2, N = globalCount, and how
+// The sizes of each block's step, from sums over the whole parameter: P2 = sum p^2, U2 = sum u^2, N = globalCount, and how
 // many elements are aligned.
 //   a = rate (scaleParameter ? clamp(sqrt(P2 / N), scaleFloor, scaleCeiling) : 1)     d = max(1, sqrt(U2 / N) / clipThreshold)
 //   decay = a decayTimesStep + decayAbsolute     share = cautious ? max(aligned / N, 1e-3) : 1

@@ -2,7 +2,7 @@
 //
 // A workgroup owns 32 queries of a head and goes through the keys 32 at a time (Dao et al. 2022). Each query, 8 lanes,
 // keeps its largest score so far, the sum of e^(score - largest) and the weighted sum of values, 4 elements of every 32 per
-// lane; where a larger score comes both sums shrink.
+// lane; where a larger score comes, both sums are scaled down.
 
 // include: exp_or_nan
 // include: attention_tile

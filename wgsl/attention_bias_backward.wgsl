@@ -1,7 +1,7 @@
 // dbias[heads, j] = sum of ds over the batch and all t and s with s - t + queries - 1 = j
 //
-// A workgroup owns a diagonal of tiles of one head: of 32 x 32 pairs that lie `diagonal` tiles apart there are 63
-// distances, a lane for each. Every distance lies on at most two diagonals of tiles, which the second stage adds.
+// A workgroup owns a diagonal of tiles of one head: 32 x 32 pairs that are `diagonal` tiles apart have 63
+// distances, a lane for each. Every distance is on at most two diagonals of tiles, which the second stage adds.
 
 // include: attention_pairs
 

@@ -1,4 +1,4 @@
-// moments[batch, heads, 2, queries] = (lse, delta),   delta[t] = dout[t] . out[t]: what backward needs of each query.
+// moments[batch, heads, 2, queries] = (lse, delta),   delta[t] = dout[t] . out[t]: the values of each query that the gradients need.
 
 // include: lane_sums
 

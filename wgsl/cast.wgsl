@@ -6,7 +6,7 @@
 
 override accumulates: bool = false;
 
-// What element `at` of out becomes; `old` are its bits.
+// The new bits of element `at` of out; `old` are its bits before.
 fn renewed(at: u32, old: u32) -> u32 {
   // Before the range this wraps around, beyond every length.
   let i = at - params.toOffset;

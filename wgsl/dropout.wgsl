@@ -1,5 +1,5 @@
 // out = scale x where hash(index) >= threshold, else 0; the first element has the index `first`, and rows of `cols` elements
-// begin `rowLength` apart. The hash is that of rust_kernels/src/ops/dropout.rs: an element's fate is the same on every device.
+// begin `rowLength` apart. The hash is that of rust_kernels/src/ops/dropout.rs: every device drops the same elements.
 // A workgroup does 1024 elements, four per invocation and 256 apart, so that neighbours read neighbours.
 
 // include: mix

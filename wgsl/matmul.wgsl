@@ -1,10 +1,10 @@
 // out[m, n] (+)= a b + bias[n] for each of a batch, tiled: for matmul_nn, matmul_nt and matmul_tn.
 //
-// A workgroup of 16 x 16 makes a 64 x 64 tile of `out`, 4 x 4 per invocation, from panels of a and b that are 16 deep and
-// lie in workgroup memory: each loaded value serves 64 products. Panels are stored depth first and 17 vectors apart (not
+// A workgroup of 16 x 16 makes a 64 x 64 tile of `out`, 4 x 4 per invocation, from panels of a and b in workgroup memory
+// that are 16 deep: each loaded value serves 64 products. Panels are stored depth first and 17 vectors apart (not
 // 16), so that writing one across does not hit the same bank. Outside the matrices a panel holds zeros.
 
-// Which way a and b lie in memory: true where neighbours in memory are neighbours along k.
+// The memory order of a and b: true where neighbours in memory are neighbours along k.
 override aAlongK: bool;
 override bAlongK: bool;
 

@@ -1,8 +1,8 @@
-// out[m, n] (+)= a b + bias[n] for each of a batch as in matmul.wgsl, for adapters that run on the CPU: there a barrier costs more than the
-// loads it saves, so every invocation makes a block of 8 rows x 4 columns from registers alone.
+// out[m, n] (+)= a b + bias[n] for each of a batch as in matmul.wgsl, for adapters that run on the CPU: there a barrier costs
+// more than the loads it saves, so every invocation makes a block of 8 rows x 4 columns from registers alone.
 // Rows and columns past the end read the last one again, and are not written.
 
-// Which way a and b lie in memory: true where neighbours in memory are neighbours along k.
+// The memory order of a and b: true where neighbours in memory are neighbours along k.
 override aAlongK: bool;
 override bAlongK: bool;
 
@@ -23,7 +23,7 @@ fn main(
     return;
   }
 
-  // a[row, k] lies at aStart + k aStep, b[k, col] at bStart + k bStep.
+  // a[row, k] is at aStart + k aStep, b[k, col] at bStart + k bStep.
   let aStep = select(params.m, 1u, aAlongK);
   let bStep = select(params.n, 1u, bAlongK);
   let aRow = select(1u, params.k, aAlongK);

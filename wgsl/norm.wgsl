@@ -1,8 +1,8 @@
 // Layer norm and RMS norm of rows: out = (x - mean) rstd weight + bias, the mean 0 where rows are not centred;
 // moments[r] = (mean, rstd).
 //
-// `lanes` invocations share a row (32 where rows are short, else 256), and look at it three times: for its mean, for the
-// mean square of what is left, and to write.
+// `lanes` invocations share a row (32 where rows are short, else 256), and read it three times: for its mean, for the
+// mean square of the differences, and to write.
 
 // include: lane_sums
 

@@ -1,6 +1,6 @@
 // The gradient of norm: with h = (x - mean) rstd and g = dy weight
 //   dx = rstd (g - mean_c g - h mean_c (g h)),   the first mean only where rows are centred
-// `lanes` invocations share a row (32 where rows are short, else 256), and look at it twice.
+// `lanes` invocations share a row (32 where rows are short, else 256), and read it twice.
 
 // include: lane_sums
 

@@ -1,7 +1,7 @@
 // out[r, c] = e^(x[r, c] - m) / sum_c e^(x[r, c] - m), with m the largest of the row, so that nothing overflows.
-// -infinity gives exactly 0, and a row of nothing else NaN.
+// -infinity gives exactly 0, and a row of nothing but -infinity NaN.
 //
-// `lanes` invocations share a row (32 where rows are short, else 256), and look at it three times.
+// `lanes` invocations share a row (32 where rows are short, else 256), and read it three times.
 
 // include: exp_or_nan
 // include: lane_maxima

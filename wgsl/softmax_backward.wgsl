@@ -1,5 +1,5 @@
 // The gradient of softmax, of its result y:  dx = y (dy - sum_c y dy)
-// `lanes` invocations share a row (32 where rows are short, else 256), and look at it twice.
+// `lanes` invocations share a row (32 where rows are short, else 256), and read it twice.
 
 // include: lane_sums
 

@@ -1,7 +1,7 @@
 // losses[r] = logsumexp(logits[r, :]) - logits[r, targets[r]];   dlogits = gradScale (softmax(logits) - onehot(targets))
 //
-// `lanes` invocations share a row (32 where rows are short, else 256), and look at it three times: for its largest logit,
-// for the sum of exp(logit - largest), which then neither overflows nor loses the big ones, and to write the gradient.
+// `lanes` invocations share a row (32 where rows are short, else 256), and read it three times: for its largest logit,
+// for the sum of exp(logit - largest), which then neither overflows nor loses the large ones, and to write the gradient.
 // A row whose target is `ignored` has neither loss nor gradient, whatever its logits.
 
 // include: exp_or_nan

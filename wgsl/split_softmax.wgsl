@@ -1,7 +1,7 @@
 // exps[r, c] = exp(logits[r, c] - m[r]) for the columns c < numClasses, with m[r] the largest of them, and 0 for the others;
 // statistics[r] = (m, sum of exps, logits[r, targets[r] - firstClass] where that is one of these columns, else 0).
 //
-// `lanes` invocations share a row (32 where rows are short, else 256), and look at it twice.
+// `lanes` invocations share a row (32 where rows are short, else 256), and read it twice.
 
 // include: exp_or_nan
 

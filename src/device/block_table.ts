@@ -1,8 +1,8 @@
 // The blocks that Adafactor's kernels work on: one record of 32-bit words each, so that one dispatch serves many tensors.
 //
-// A block is this rank's piece [batch, rows, cols] of one parameter. Kernels take a run of blocks, whose tensors lie in the
-// same buffers, and go through them tile by tile. What they sum is added up in an order that depends on the whole
-// parameter alone, not on how it is cut, so that ranks = 2^k with even shards give the same bits as one rank:
+// A block is this rank's piece [batch, rows, cols] of one parameter. A kernel works on consecutive blocks, whose tensors are
+// stored in the same buffers, tile by tile. The order of its sums depends only on the shape of the whole parameter, not on
+// how that is sharded, so that 2^k ranks with even shards give the same bits as one rank:
 //
 //   part   rows are cut into 8 equal parts of the WHOLE parameter (4, 2 or 1 where 8 does not divide them), and so are
 //          columns and the batch. A rank that owns whole parts counts them in partsBatch, partsDown, partsAcross; one
@@ -14,22 +14,22 @@
 //
 // A sum over several axes is the tree over the batch's parts of the tree over the rows' parts of that over the columns'.
 // Where an inner axis is cut over ranks, its sums must be added before the outer ones: then every part of the outer axes
-// has a slot of its own in `sums` (batchSlots x rowSlots of them, 0 where another rank owns the part), and who reads the
-// sum adds up the slots. Where nothing within is cut there is one slot.
+// has a slot of its own in `sums` (batchSlots x rowSlots of them, 0 where another rank owns the part), and the
+// kernel that reads the sum adds up the slots. Where no inner axis is cut there is one slot.
 //
-// Tiles are numbered from the first of the plan's first block on; in a block they run over matrices, then down, then
+// Tiles are numbered from the first tile of the plan's first block; in a block they run over matrices, then down, then
 // across: tile = firstTile + (b tilesDown + i) tilesAcross + j.
 
 /** Formats of a record's words. */
 type FieldType = "u32" | "f32";
 
-/** A record's fields, in the order in which they lie in memory. Offsets count elements of the buffer that is bound. */
+/** A record's fields, in memory order. Offsets count elements of the bound buffer. */
 export const blockFields = {
   // Shape of the block.
   batch: "u32",
   rows: "u32",
   cols: "u32",
-  // Of the whole parameter, what sums are divided by.
+  // Sizes of the whole parameter, by which sums are divided.
   globalRows: "f32",
   globalCols: "f32",
   globalCount: "f32",
@@ -42,7 +42,7 @@ export const blockFields = {
   firstTile: "u32",
   // Vector elements of the blocks before: batch (rows + cols + rowSlots) each.
   firstVector: "u32",
-  // Where its tensors begin. A 16-bit tensor of more than one row has even cols, cols / partsAcross and offset, one of a
+  // The first elements of its tensors. A 16-bit tensor of more than one row has even cols, cols / partsAcross and offset, one of a
   // single row an even cols / partsAcross unless partsAcross is 1, and an even offset. tileCols is even then too.
   gradOffset: "u32",
   paramOffset: "u32",
@@ -66,7 +66,7 @@ export const blockFields = {
   firstBatchSlot: "u32",
   rowSlots: "u32",
   firstRowSlot: "u32",
-  // What does not change from step to step (src/optim/options/hyperparameters.ts).
+  // Constants of a training (src/optim/options/hyperparameters.ts).
   eps1: "f32",
   meanFloor: "f32",
   factorCap: "f32",
@@ -77,7 +77,7 @@ export const blockFields = {
   beta1: "f32",
   rateAfterMomentum: "u32",
   cautious: "u32",
-  // Where an element lies in the whole parameter, seen as [batch, indexRows, indexCols]; per axis
+  // The position of an element in the whole parameter, viewed as [batch, indexRows, indexCols]; per axis
   // global = floor(i / inner) innerGlobal + begin + i mod inner
   batchBegin: "u32",
   batchInner: "u32",
@@ -98,7 +98,7 @@ export type BlockRecord = { readonly [Field in keyof typeof blockFields]: number
 /** Words of one record. */
 export const BLOCK_WORDS = Object.keys(blockFields).length;
 
-/** What changes from step to step, per block; `key` keys stochastic rounding. */
+/** Values that change from step to step, per block; `key` seeds stochastic rounding. */
 export const numberFields = {
   // 1 - beta2
   take: "f32",
@@ -109,19 +109,19 @@ export const numberFields = {
   key: "u32",
 } as const satisfies Record<string, FieldType>;
 
-/** A record of what changes from step to step. */
+/** A record of values that change from step to step. */
 export type NumbersRecord = { readonly [Field in keyof typeof numberFields]: number };
 
 /** Words of one such record. */
 export const NUMBERS_WORDS = Object.keys(numberFields).length;
 
 /**
- * What `adafactor_step_sizes` makes of them, per block:
+ * What `adafactor_step_sizes` computes from them, per block:
  *   a        rate (scaleParameter ? clamp(RMS p, scaleFloor, scaleCeiling) : 1)
  *   d        max(1, RMS u / clipThreshold)
  *   decay    a decayTimesStep + decayAbsolute
- *   take     (1 - beta1) (rateAfterMomentum ? 1 : a) / d      what the update counts for in the momentum
- *   over     (rateAfterMomentum ? a : 1) / share              what the momentum counts for in the step
+ *   take     (1 - beta1) (rateAfterMomentum ? 1 : a) / d      weight of the update in the momentum
+ *   over     (rateAfterMomentum ? a : 1) / share              weight of the momentum in the step
  *   share    max(sum of aligned / globalCount, 1e-3) where cautious, else 1
  */
 export const stepFields = {
@@ -178,7 +178,7 @@ export function partialsLength(block: BlockRecord): number {
   return batch * (rows * across + down * cols + down * across);
 }
 
-/** Elements that a block has in the numbering of vectors: row sums, column sums and totals. */
+/** Elements of a block's vectors: row sums, column sums and totals. */
 export function vectorLength({ batch, rows, cols, rowSlots }: BlockRecord): number {
   return batch * (rows + cols + rowSlots);
 }

@@ -1,4 +1,6 @@
-// One compute device: memory, and kernels called by name. It knows no network, no shapes and no gradients.
+// One compute device: memory, and kernels called by name. It knows nothing of networks, shapes and gradients.
+//
+// Imports of src/device: nothing from the rest of src. kernels/ has the registry of kernels, webgpu/ the WebGPU device.
 //
 // Guarantees, whatever the device:
 // - Calls take effect in the order in which they are made: a `read` sees every `write`, `copy` and `run` before it,
@@ -30,7 +32,7 @@ export type KernelBindings<K extends KernelName> = {
 export interface DeviceStatistics {
   /** Bytes in buffers that are in use. */
   readonly liveBytes: number;
-  /** The most that these were since the device was made. */
+  /** The largest value of `liveBytes` since the device was made. */
   readonly peakBytes: number;
   /** Bytes kept in the pool for reuse. */
   readonly pooledBytes: number;
@@ -59,7 +61,7 @@ export interface DeviceStatistics {
 export interface Device extends Disposable {
   /** Which kind it is. */
   readonly kind: DeviceKind;
-  /** What it is, for people: adapter and driver, or the CPU path. */
+  /** What it is, for logs: adapter and driver, or the CPU path. */
   readonly description: string;
   /** True where `run` returns before the kernel has finished, so that the host can do other things meanwhile. */
   readonly runsInBackground: boolean;
@@ -88,6 +90,6 @@ export interface Device extends Disposable {
   ): void;
   /** Runs one kernel. A buffer bound for writing must not be bound twice in one call. */
   run<K extends KernelName>(kernel: K, bindings: KernelBindings<K>, params: KernelParams<K>): void;
-  /** What is held and what was done so far. */
+  /** Counts of memory and kernels so far. */
   statistics(): DeviceStatistics;
 }

@@ -1,4 +1,4 @@
-// Device memory reused by size: what a training step frees, the next step takes again, without asking the system.
+// Device memory reused by size: the next training step takes the memory that this one frees, without asking the system.
 //
 // A request is rounded up to its size class, 8 classes per doubling (at most 1/8 is wasted), so that a freed piece
 // serves requests a little smaller or larger than the one it was made for. The pool is generic over what it keeps: a

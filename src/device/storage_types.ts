@@ -1,6 +1,6 @@
-// How f32 values may be stored: as they are, or in 16 bits, two to a word of 32.
+// Storage types of f32 values: f32 itself, or 16 bits, two to a word of 32.
 //
-//   word w of 16-bit elements   [ element 2 w + 1 | element 2 w ]     the low half first, as bytes lie in memory
+//   word w of 16-bit elements   [ element 2 w + 1 | element 2 w ]     the low half first, as in little-endian memory
 //
 // f16 is IEEE 754's half: 5 bits of exponent, 10 of fraction, largest 65504. bf16 is the upper half of an f32: its range,
 // with 7 bits of fraction. A buffer is whole words; where the number of elements is odd, the last half word is 0.

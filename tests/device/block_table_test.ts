@@ -1,4 +1,4 @@
-// The records as Rust reads them are the records as TypeScript writes them.
+// Rust reads the records that TypeScript writes.
 
 import assert from "node:assert/strict";
 import { blockFields, numberFields, stepFields } from "../../src/device/block_table.ts";

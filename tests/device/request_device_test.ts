@@ -1,5 +1,5 @@
-// The choice of a device. Machines without an adapter are had by a child process whose Vulkan loader finds no driver; a
-// real GPU cannot be had at will, so what is taken is judged by what the machine has.
+// The choice of a device. A child process whose Vulkan loader finds no driver stands in for a machine without an adapter; a
+// real GPU cannot be simulated, so the expected choice depends on what the machine has.
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
@@ -49,7 +49,7 @@ Deno.test('without an adapter requestDevice({ kind: "webgpu" }) says how to get 
   assert.match(error!, /NVIDIA/);
 });
 
-/** What a process gets that asks for `kind` on a machine whose Vulkan has no driver. */
+/** The device or the error of a process that asks for `kind` on a machine without a Vulkan driver. */
 async function requestWithoutAdapter(kind: string): Promise<{ taken?: string; error?: string }> {
   const module = new URL("../../src/device/request_device.ts", import.meta.url).href;
   const program = `

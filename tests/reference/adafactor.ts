@@ -2,12 +2,12 @@
 
 import type { Hyperparameters } from "../../src/optim/options/hyperparameters.ts";
 
-/** Where a trajectory is. */
+/** A step of a trajectory. */
 export interface ReferenceStep {
   readonly hyper: Hyperparameters;
   /** 1, 2, ... */
   readonly step: number;
-  /** What the gradient is multiplied by first. Default 1. */
+  /** A factor of the gradient. Default 1. */
   readonly gradientScale?: number;
 }
 
@@ -25,7 +25,7 @@ export class ReferenceAdafactor {
   readonly #confidentRows: Float64Array;
   readonly #confidentCols: Float64Array;
 
-  /** Factors the last two dims, unless told otherwise. */
+  /** Factors the last two dims by default. */
   constructor(
     parameter: ArrayLike<number>,
     { shape, isFactored = shape.length >= 2 }: {
@@ -70,7 +70,7 @@ export class ReferenceAdafactor {
     }
   }
 
-  /** Replaces changes by their running average; if cautious only where both have one sign. */
+  /** Replaces changes by their running average; if cautious, only where both have the same sign. */
   #smooth(
     change: Float64Array,
     { beta1, cautious }: { readonly beta1: number; readonly cautious: boolean },
@@ -82,7 +82,7 @@ export class ReferenceAdafactor {
     change.set(aligned.map((each, k) => each * scale * this.#momentum[k]));
   }
 
-  /** What is given by the root of the running averages of its squares, or of `squares`. */
+  /** `values` divided by the root of the running averages of their squares, or of `squares`. */
   #precondition(
     gradient: Float64Array,
     hyper: Hyperparameters,

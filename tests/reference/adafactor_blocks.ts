@@ -1,5 +1,5 @@
-// Adafactor's passes over runs of blocks, as the comments in src/device/kernels/ define them. Sums are exact here, so
-// their order (src/device/block_table.ts) does not matter: only what is added to what.
+// Adafactor's passes over blocks, as the comments in src/device/kernels/ define them. Sums are exact here, so
+// their order (src/device/block_table.ts) does not matter: only which terms each has.
 
 import {
   blockFields,
@@ -15,13 +15,13 @@ import type { Reference } from "./reference.ts";
 /** A record of `stepFields`. */
 export type StepRecord = { readonly [Field in keyof typeof stepFields]: number };
 
-/** What a run of blocks is given. */
+/** Parameters that name consecutive blocks. */
 export interface BlockRun {
   readonly firstBlock: number;
   readonly numBlocks: number;
 }
 
-/** The run's blocks with their place in the plan. */
+/** The blocks with their place in the plan. */
 export function blocksOf(
   blocks: Float64Array,
   { firstBlock, numBlocks }: BlockRun,
@@ -33,7 +33,7 @@ export function blocksOf(
   }));
 }
 
-/** Block `index`'s record of what changes from step to step. */
+/** Block `index`'s values that change from step to step. */
 export function numbersOf(numbers: Float64Array, index: number): NumbersRecord {
   return decode(numberFields, Uint32Array.from(numbers), index);
 }
@@ -56,7 +56,7 @@ function decode<Fields extends Readonly<Record<string, "u32" | "f32">>>(
   ) as { readonly [Field in keyof Fields]: number };
 }
 
-/** One element of a block, where it lies in the block's tensors, and the tile that it is in. */
+/** One element of a block, its index in the block's tensors, and its tile. */
 export interface Element {
   readonly b: number;
   readonly i: number;
@@ -95,7 +95,7 @@ export class TileSums {
   readonly #tiles: Float64Array;
   readonly #grid: { readonly down: number; readonly across: number };
 
-  /** Puts zeros where the block's sums of tiles come or, for "all", those of their rows and columns too. */
+  /** Zeroes the block's sums of tiles or, for "all", those of their rows and columns too. */
   constructor(partials: Float64Array, block: BlockRecord, kind: "tiles" | "all") {
     const { rows, cols, tiles } = partialsOf(partials, block);
     this.#block = block;
@@ -163,7 +163,7 @@ export const adafactorJoinScalar: Reference<"adafactor_join_scalar"> = (operands
   }
 };
 
-/** The slot of the rows' part in which the tile at `at` of the block lies. */
+/** The slot of the rows' part with the tile at `at` of the block. */
 function rowSlotOf(block: BlockRecord, at: number): number {
   const { down, across } = tileGrid(block);
   const tileRow = Math.floor(at / across) % down;
@@ -259,10 +259,10 @@ function sum(values: Float64Array): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-/** The smallest normal f32 where `value` is less. */
+/** `value`, at least the smallest normal f32. */
 function atLeastTiny(value: number): number {
   return Math.max(value, 2 ** -126);
 }
 
-/** What `scalar` of adafactor_join_scalar says. */
+/** The scalars of adafactor_join_scalar, by number. */
 const SCALARS = ["gradientSquares", "updateSquares", "paramSquares", "aligned"] as const;

@@ -1,4 +1,4 @@
-// Adafactor's passes over the elements of a run of blocks, as the comments in src/device/kernels/ define them.
+// Adafactor's passes over the elements of blocks, as the comments in src/device/kernels/ define them.
 
 import type { BlockRecord } from "../../src/device/block_table.ts";
 import {
@@ -82,7 +82,7 @@ export const adafactorStepCautious: Reference<"adafactor_step_cautious"> = (oper
 interface Averaged {
   readonly sums: TileSums;
   readonly element: Element;
-  /** Where its momentum lies, and what it is before it is stored. */
+  /** The index of its momentum, and its value before it is stored. */
   readonly at: number;
   readonly m: number;
   readonly u: number;
@@ -128,7 +128,7 @@ interface StepOperands {
   readonly partials: Float64Array;
 }
 
-/** p <- p - decay p - what `subtracted` makes of u, and tiles' sums of p^2 as stored. */
+/** p <- p - decay p - subtracted(u), and tiles' sums of p^2 as stored. */
 function stepParams(
   operands: StepOperands & { readonly param: Float64Array },
   params: BlockRun & {

@@ -95,7 +95,7 @@ function* everyPair(
   }
 }
 
-/** The keys that a query sees: their scores, what dropout leaves of their weights, and which rows of `k` they are. */
+/** The keys that a query sees: their scores, dropout's factors of their weights, and which rows of `k` they are. */
 function scoresOf(
   { q, k, keyMask, bias }: Operands,
   sizes: Sizes,

@@ -1,5 +1,5 @@
 // Decoders as plain loops in float64, straight from a config.json and tensors by their names in transformers: slow, and
-// written without a look at src/models, which it judges where goldens do not reach.
+// written independently of src/models, which is tested against it where there are no goldens.
 
 /** Values by name, row-major. */
 export type Weights = ReadonlyMap<string, readonly number[]>;

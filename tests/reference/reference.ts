@@ -1,4 +1,4 @@
-// What a reference is: a kernel of src/device/kernels/ as plain loops in float64, on whole operands, in place.
+// References: kernels of src/device/kernels/ as plain loops in float64, on whole operands, in place.
 
 import type { KernelName, KernelParams, kernels } from "../../src/device/kernels/registry.ts";
 

@@ -1,4 +1,4 @@
-// Elements as operands store them: f32 each in a place of its own, 16-bit ones two to a u32 word, the first in the low half.
+// Elements as operands store them: f32 one to a word, 16-bit ones two to a u32 word, the first in the low half.
 
 import { storageTypes } from "../../src/device/storage_types.ts";
 
@@ -12,7 +12,7 @@ export function elementsOf(operand: Float64Array, type: number, length: number):
   return Float64Array.from(halves.subarray(0, length), (bits) => widened(bits, type));
 }
 
-/** Puts `elements` back where `elementsOf` took them; 16-bit ones go through `round`, by default to the nearest. */
+/** Writes `elements` back to the operand of `elementsOf`; 16-bit ones go through `round`, by default to the nearest. */
 export function storeElements(
   operand: Float64Array,
   { type, elements, round }: {
@@ -68,9 +68,9 @@ export function stochastic(value: number, type: number, random: number): number 
     const rounded = (magnitude + (random & 0x1fff) - REBIAS) >>> 13;
     return sign | Math.min(rounded, 0x7bff);
   }
-  // A subnormal f32 counts as 0, as devices may take it for that.
+  // A subnormal f32 counts as 0, as devices may flush it.
   if (magnitude < SMALLEST_NORMAL_F32) return sign;
-  // A multiple of 2^-24, and what is left.
+  // A multiple of 2^-24, and the remainder.
   const scaled = Math.abs(Math.fround(value)) * 2 ** 24;
   const floor = Math.floor(scaled);
   return sign | floor + ((scaled - floor) * 65536 > (random & 0xffff) ? 1 : 0);
@@ -99,6 +99,6 @@ const asHalf = new Float16Array(word.buffer);
 
 const INFINITE = 0x7f80_0000;
 const SMALLEST_NORMAL_F32 = 0x0080_0000;
-/** 2^-14, and what an f16's exponent lacks to an f32's. */
+/** 2^-14, and the difference of the biases of f32's and f16's exponents. */
 const SMALLEST_NORMAL_F16 = (127 - 14) << 23;
 const REBIAS = (127 - 15) << 23;

@@ -1,4 +1,4 @@
-// The mask of keys and the biases by distance as attention_pack.wgsl leaves them in `scratch`.
+// The mask of keys and the biases by distance as attention_pack.wgsl writes them to `scratch`.
 
 fn keyMaskAt(index: u32) -> u32 {
   return scratch[index];

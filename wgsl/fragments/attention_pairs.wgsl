@@ -1,5 +1,5 @@
-// Of the pairs of a tile, computed again for backward: with the weight w = e^(score - lse), 0 where the key is hidden, what
-// dropout left of it, p = w share, and the gradient of the score, ds = w (share dout[t] . v[s] - delta[t]).
+// For the gradients, of each pair of a tile: with the weight w = e^(score - lse), 0 where the key is hidden, its value after
+// dropout, p = w share, and the gradient of the score, ds = w (share dout[t] . v[s] - delta[t]).
 
 // include: exp_or_nan
 // include: attention_tile

@@ -1,4 +1,4 @@
-// What the passes of attention share: operands, panels of them in workgroup memory, and products of panels.
+// Shared by the passes of attention: panels of operands in workgroup memory, and products of panels.
 //
 // A workgroup of 256 works on tiles of 32 queries by 32 keys. Panels hold 32 rows (queries or keys) of 32 elements of a
 // head, as 8 vectors per row, 9 apart, so that rows do not begin at the same bank; outside the operands they hold zeros.
@@ -6,9 +6,9 @@
 // `tile` holds a number per pair, rows 33 apart.
 //
 //   panelDots   lane (r, c) of 16 x 16 multiplies rows r, r + 16 of panel 0 with rows c, c + 16 of panel 1
-//   weighted    lane (r, c) of 32 x 8 adds up rows of panel 1, weighed by row r of the tile, at vector c
+//   weighted    lane (r, c) of 32 x 8 adds up rows of panel 1, weighted by row r of the tile, at vector c
 //
-// Whoever writes a panel or the tile meets a barrier before it is read, and one before it is written again.
+// A barrier follows every write of a panel or the tile before it is read, and precedes the next write.
 
 // include: mix
 // include: MASK
@@ -139,7 +139,8 @@ fn scoreOf(place: Head, query: u32, key: u32, dots: f32) -> f32 {
   return score;
 }
 
-// What dropout leaves of a weight, where the threshold is not 0. The hash is that of rust_kernels/src/ops/attention/weight_dropout.rs.
+// The factor that dropout gives a weight, where the threshold is not 0. The hash is that of
+// rust_kernels/src/ops/attention/weight_dropout.rs.
 fn keptShare(place: Head, query: u32, key: u32) -> f32 {
   let head = params.firstHead + place.batch * params.allHeads + place.head;
   let rowKey = mix(mix((head * params.queries + query) ^ params.seedLow) ^ params.seedHigh);

@@ -1,5 +1,5 @@
 // exp(x) to about one unit in the last place on every adapter: WGSL lets its own exp be off by 3 + 2 |x| units.
-// exp(x) = 2^n e^r with n = round(x / ln 2) and |r| <= ln 2 / 2; ln 2 stands in two parts so that r loses nothing.
+// exp(x) = 2^n e^r with n = round(x / ln 2) and |r| <= ln 2 / 2; ln 2 is split in two parts so that r is exact.
 // Not for NaN: clamp may replace it.
 
 fn expAccurate(exponent: f32) -> f32 {

@@ -1,4 +1,4 @@
-// Tiles' sums added up by parts: 32 lanes share the tiles of a part, so that the order follows from how many those are; then
+// Tiles' sums added up by parts: 32 lanes share the tiles of a part, so that the order depends only on their number; then
 // parts are added as balanced trees. Needs `partials`.
 
 // include: block
@@ -17,15 +17,15 @@ struct Parts {
   matrixStride: u32,
 }
 
-// For 64 parts at a time what the lanes have, parts 36 apart to spread over the banks.
+// The lanes' sums of 64 parts at a time, parts 36 apart to spread over the banks.
 var<workgroup> lanesOfParts: array<f32, 2304>;
-// Sums of parts [partsBatch partsDown, partsAcross], at ROWS those of rows of parts, at BATCHES of what stands below.
+// Sums of parts [partsBatch partsDown, partsAcross], at ROWS those of rows of parts, from BATCHES on sums of batches of parts (adafactor_join_scalar.wgsl).
 var<workgroup> treeSums: array<f32, 640>;
 
 const ROWS = 512u;
 const BATCHES = 576u;
 
-// Leaves the sums over columns' parts in treeSums[ROWS + b partsDown + i]; needs all lanes, which end past a barrier.
+// Writes the sums over columns' parts to treeSums[ROWS + b partsDown + i]; needs all lanes, and ends with a barrier.
 fn sumParts(parts: Parts, lane: u32) {
   let count = parts.partsBatch * parts.partsDown * parts.partsAcross;
   let tiles = parts.matrices * parts.down * parts.across;

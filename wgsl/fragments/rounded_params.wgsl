@@ -5,7 +5,7 @@
 
 override stochastic: bool = false;
 
-// How a lane rounds; of no account where it rounds to the nearest.
+// How a lane rounds; unused where it rounds to the nearest.
 struct Rounding {
   place: GlobalPlace,
   key: u32,

@@ -1,4 +1,4 @@
-// What the slots of a sum come to: the tree over batchSlots of the trees over rowSlots (at most 8 each). Needs `sums`.
+// The sum of the slots of a scalar: the tree over batchSlots of the trees over rowSlots (at most 8 each). Needs `sums`.
 
 fn treeOfSlots(first: u32, batchSlots: u32, rowSlots: u32) -> f32 {
   var leaves: array<f32, 8>;

@@ -1,13 +1,13 @@
 // Rounding up or down to 16 bits with probabilities that make the mean exact: random bits are added below the last place
-// that stays. They follow from the element's index in the whole parameter and from the step's key alone, so every mesh
-// rounds alike. A finite number never becomes infinite.
+// that is kept. They depend only on the element's index in the whole parameter and on the step's key, so every mesh rounds
+// alike. A finite number never becomes infinite.
 
 // include: storage_quads
 // include: tile
 
-// Where a lane's elements lie in the whole parameter.
+// The positions of a lane's elements in the whole parameter.
 struct GlobalPlace {
-  // Rows of the whole before its matrix, and what turns a row of the block into one of the whole matrix.
+  // Rows of the whole parameter before its matrix, and factors that map a row of the block to one of the whole matrix.
   firstRow: u32,
   rowInner: u32,
   rowInnerGlobal: u32,

@@ -11,7 +11,7 @@ fn quadOfWords(storage: u32, words: vec4u) -> vec4f {
   }
   let magnitude = (halves & vec4u(0x7fffu)) << vec4u(13u);
   let exponent = magnitude & vec4u(0x0f800000u);
-  // Subnormals are placed behind the point of 2^-14, which is then taken away, exactly.
+  // Subnormals are written as fractions added to 2^-14, which is then subtracted, exactly.
   let small = bitcast<vec4u>(bitcast<vec4f>(magnitude + 0x38800000u) - vec4f(0x1p-14));
   let large = magnitude +
     select(vec4u(0x38000000u), vec4u(0x70000000u), exponent == vec4u(0x0f800000u));
@@ -35,7 +35,7 @@ fn nearest(storage: u32, bits: vec4u) -> vec4u {
     let rounded = bits + 0x7fffu + ((bits >> vec4u(16u)) & vec4u(1u));
     return select(rounded, bits | vec4u(0x400000u), isNan) >> vec4u(16u);
   }
-  // The carry of rounding takes 65520 and more to infinity; beyond that nothing may go.
+  // The carry of rounding takes 65520 and more to infinity; larger values are clamped to that.
   let within = min(magnitude, vec4u(0x47800000u));
   let large = (within - 0x38000000u + 0xfffu + ((within >> vec4u(13u)) & vec4u(1u))) >> vec4u(13u);
   // Below 2^-14, in units of 2^-24: beyond 25 places nothing is left.

@@ -1,5 +1,5 @@
 // Storage types: 0 f32, 1 f16, 2 bf16 (src/device/storage_types.ts). Integer arithmetic on bits throughout, as shaders may
-// flush subnormals, round as they like, and take infinity and NaN for impossible.
+// flush subnormals, round as they like, and assume that there is neither infinity nor NaN.
 
 // The f32 bits of a 16-bit element, exactly; a NaN keeps its payload.
 fn widen(storage: u32, half: u32) -> u32 {

@@ -1,5 +1,5 @@
-// Stores quads of `tensor`; see tensor_quads, which the source includes for the same operand. What is not there keeps its value, also the second element of a
-// word of which the first is there.
+// Stores quads of `tensor`; see tensor_quads, which the source includes for the same operand. Elements outside of the tile
+// keep their values, also as the second element of a word whose first is inside.
 
 fn storeTensor(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {
   if (tensorType == 0u) {

@@ -16,7 +16,7 @@ fn wholeTensor(row: u32, cols: vec4u) -> vec4u {
   return vec4u(tensor[(row + cols.x) / 2u], tensor[(row + cols.z) / 2u], 0u, 0u);
 }
 
-// Those of its elements that are there; 0 for the others.
+// Those of its elements that are in the tile; 0 for the others.
 fn loadTensor(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
   var words = vec4u();
   if (tensorType == 0u) {
@@ -27,7 +27,7 @@ fn loadTensor(row: u32, cols: vec4u, isIn: vec4<bool>) -> vec4u {
     }
     return words;
   }
-  // The second element of a word may be another's.
+  // The second element of a word may belong to another tile.
   for (var j = 0u; j < 2u; j++) { // unroll
     if (isIn[2u * j]) {
       let word = tensor[(row + cols[2u * j]) / 2u];

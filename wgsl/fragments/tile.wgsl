@@ -1,14 +1,14 @@
 // One workgroup of 256 has one tile: the last block that begins at or before it, then its place in the block. Tiles run
 // over matrices, then down, then across; a part's last ones are smaller. Needs `isPaired`.
 //
-// Lanes lie on the tile as lanesX x lanesY; lanesX is the power of two from 8 to 256 of which 4 times as many columns cover
+// Lanes are laid out over the tile as lanesX x lanesY; lanesX is the power of two from 8 to 256 of which 4 times as many columns cover
 // tileCols. A lane has 4 columns, so that neighbours read neighbouring words (a quad of what follows is one row of them):
 //
 //   x, x + lanesX, x + 2 lanesX, x + 3 lanesX     or, where a tensor has two elements to a word (`isPaired`),
 //   2 x, 2 x + 1, 2 (x + lanesX), 2 (x + lanesX) + 1
 //
 // and goes down the rows rowBegin + y, + lanesY, ...; where a tile is wider than 1024, all go over it again, 1024 columns
-// further. So what a lane sums, and in which order, follows from the tile's shape alone.
+// further. So the elements that a lane sums, and their order, depend on the tile's shape alone.
 
 // include: block
 
@@ -27,7 +27,7 @@ struct Tile {
   // The element of the block's tensors in which its matrix begins, and elements of a row.
   first: u32,
   cols: u32,
-  // How lanes lie on it: log2 of lanesX, and lanesY.
+  // The layout of lanes: log2 of lanesX, and lanesY.
   shift: u32,
   lanesY: u32,
 }
@@ -79,7 +79,7 @@ fn tileAt(number: u32) -> Tile {
 struct Lane {
   x: u32,
   y: u32,
-  // Where all lanes' columns begin, its own in the matrix, and which of them are in the tile.
+  // The first of all lanes' columns, its own columns in the matrix, and which of them are in the tile.
   colBegin: u32,
   cols: vec4u,
   isIn: vec4<bool>,
@@ -96,7 +96,7 @@ fn laneOf(tile: Tile, lane: u32, colBegin: u32) -> Lane {
   return Lane(x, lane >> tile.shift, colBegin, cols, cols < vec4u(tile.colEnd));
 }
 
-// Which of a lane's columns are there in a row.
+// Which of a lane's columns are in the tile, in a row.
 fn insideOf(tile: Tile, place: Lane, row: u32) -> vec4<bool> {
   return select(vec4<bool>(false), place.isIn, row < tile.rowEnd);
 }
@@ -111,7 +111,7 @@ fn rowStart(tile: Tile, row: u32) -> u32 {
   return tile.first + row * tile.cols;
 }
 
-// Where the tile's sum stands in `partials`, behind those of rows and columns.
+// The index of the tile's sum in `partials`, behind those of rows and columns.
 fn tilePartial(tile: Tile) -> u32 {
   let batch = blocks[tile.block].batch;
   let vectors = blocks[tile.block].rows * tile.numAcross + tile.numDown * blocks[tile.block].cols;

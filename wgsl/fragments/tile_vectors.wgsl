@@ -1,6 +1,6 @@
-// Sums of squares over the rows and columns of a tile, through workgroup memory. Rows go in bands of 8 per lane: lanes leave
-// each of their quads by `leaveRow`, and after a barrier `joinRows` adds what they left. The columns' sums lanes keep to
-// themselves until `joinColumns`. Needs `partials`.
+// Sums of squares over the rows and columns of a tile, through workgroup memory. Rows go in bands of 8 per lane: lanes write
+// the sum of each of their quads by `leaveRow`, and after a barrier `joinRows` adds those up. Lanes keep their columns' sums
+// in registers until `joinColumns`. Needs `partials`.
 
 // include: tile
 
@@ -56,7 +56,7 @@ fn joinColumns(tile: Tile, place: Lane, lane: u32, sums: vec4f) {
   let start = rows + (tile.matrix * tile.numDown + tile.down) * tile.cols + place.colBegin;
   let width = min(tile.colEnd - place.colBegin, 1024u);
   for (var col = lane; col < width; col += 256u) {
-    // Which lane has it, and as which of its 4.
+    // Which lane has the column, and as which of its 4.
     var x = col;
     var j = x >> tile.shift;
     if (isPaired()) {

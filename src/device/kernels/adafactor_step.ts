@@ -1,4 +1,4 @@
-// The last passes of Adafactor and CAME over runs of blocks: momentum, and the step itself. u = g min(rowFactor colFactor,
+// The last passes of Adafactor and CAME over blocks: momentum, and the step itself. u = g min(rowFactor colFactor,
 // cap) is the update.
 
 import {
@@ -62,7 +62,7 @@ export const adafactor_step: Kernel<Input | "param" | "partials", StepParam> = {
 
 /**
  * As adafactor_step, with a running average:  momentum <- beta1 momentum + take u,  p <- p - decay p - over momentum
- * (the momentum as it is before it is rounded to its storage type)
+ * (the momentum before it is rounded to its storage type)
  */
 export const adafactor_step_momentum: Kernel<
   Input | "param" | "momentum" | "partials",
@@ -76,9 +76,9 @@ export const adafactor_step_momentum: Kernel<
 };
 
 /**
- * A cautious step (Liang et al. 2024) in two, as how many elements are aligned must be known before it is taken. First the
- * momentum as in adafactor_step_momentum, and tiles' counts of its elements (as stored) that have the sign of `take u`;
- * where guard[0] != 0 nothing is changed and the counts are 0;
+ * First half of a cautious step (Liang et al. 2024), which needs the number of aligned elements: the momentum as in
+ * adafactor_step_momentum, and tiles' counts of its elements (as stored) that have the sign of `take u`. Where
+ * guard[0] != 0 nothing is changed and the counts are 0.
  */
 export const adafactor_tile_momentum: MomentumKernel = {
   operands: { ...inputs, momentum: newMomentum, partials: newPartials },
@@ -86,7 +86,10 @@ export const adafactor_tile_momentum: MomentumKernel = {
   shader: perTile("adafactor_momentum", momentumParams, { MEASURE: "aligned_counts" }),
 };
 
-/** then as adafactor_step_momentum, but the momentum stays, and counts for nothing where it is not aligned */
+/**
+ * Second half of a cautious step: as adafactor_step_momentum, but the momentum is not changed, and elements of it that are
+ * not aligned do not move the parameter.
+ */
 export const adafactor_step_cautious: Kernel<
   Input | "param" | "momentum" | "partials",
   StepParam | MomentumParam
@@ -100,7 +103,7 @@ export const adafactor_step_cautious: Kernel<
 
 /**
  * CAME (Luo et al. 2023):  momentum <- beta1 momentum + take u, and partials of (u / d - momentum)^2 as
- * adafactor_tile_sums has them of g^2; take and d of `steps`, the momentum as it is before it is rounded to its storage
+ * adafactor_tile_sums takes them of g^2; take and d are in `steps`, and the momentum is not yet rounded to its storage
  * type. Where guard[0] != 0 nothing is changed and they are 0.
  */
 export const came_tile_sums: MomentumKernel = {

@@ -1,4 +1,4 @@
-// Adafactor's passes over runs of blocks up to the sizes of steps; block_table.ts has the records, their tiles, and the
+// Adafactor's passes over blocks up to the sizes of steps; block_table.ts has the records, their tiles, and the
 // order of sums.
 
 import {
@@ -107,8 +107,8 @@ export const adafactor_scale_gradients: Kernel<
 };
 
 /**
- * The running averages of each block, from sums over the whole parameter of gradients that count s = sums[gradientScale]
- * times; keep = 1 - take; nothing is written where guard[0] != 0. A total is the tree over its rowSlots.
+ * The running averages of each block, from sums over the whole parameter of gradients scaled by s = sums[gradientScale];
+ * keep = 1 - take; nothing is written where guard[0] != 0. A total is the tree over its rowSlots.
  *   R <- keep R + take (s^2 rowSum / globalCols + eps1)     C <- keep C + take (s^2 colSum / globalRows + eps1)
  *   M <- keep M + take (s^2 total / (globalRows globalCols) + eps1)
  *   row factors = s rsqrt(R / max(M, meanFloor)), column factors = rsqrt(C), the cap = s factorCap

@@ -28,7 +28,7 @@ const params = {
   valueDim: "u32",
   causal: "flag",
   window: "u32",
-  // Where 0 bind `device.empty`.
+  // Where these are 0 bind `device.empty`.
   masked: "flag",
   biased: "flag",
   scale: "f32",
@@ -61,7 +61,7 @@ const inputs: { readonly [O in AttentionInput]: Operand<AttentionParam> } = {
 
 /** The mask and the biases are read from their operands. */
 const bound = { MASK: "attention_mask" };
-/** They are read from where `attention_pack` has put them, one behind the other. */
+/** They are read from scratch memory, to which `attention_pack` has copied both. */
 const packed = { MASK: "attention_packed_mask" };
 
 const rules = [headsFit, widthsFit];
@@ -187,7 +187,7 @@ export const attention_bias_backward: Kernel<
   },
 };
 
-/** Words of the mask and the biases, where there are such. */
+/** Words of the mask and the biases, if used. */
 function packedWords(p: AttentionParams): number {
   return p.masked * p.batch * p.keys + p.biased * distances(p);
 }
@@ -202,7 +202,7 @@ function headsFit({ heads, keyHeads }: AttentionParams): string | undefined {
   return `heads must be a multiple of keyHeads, both above 0, got ${heads} and ${keyHeads}`;
 }
 
-/** A WebGPU invocation keeps sums of so many elements in registers. */
+/** WebGPU invocations keep sums of at most MAX_HEAD_WIDTH elements in registers. */
 function widthsFit({ dim, valueDim }: AttentionParams): string | undefined {
   const isWidth = (width: number) => width >= 1 && width <= MAX_HEAD_WIDTH;
   if (isWidth(dim) && isWidth(valueDim)) return undefined;

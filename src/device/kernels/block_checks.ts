@@ -1,18 +1,18 @@
-// What must hold of block records (block_table.ts) before a kernel reads them: every offset within its buffer, every count
-// as the kernels take it for granted. Kernels find their operands through records, so that `checkRun` cannot see it; a
-// mistake is an error with names and numbers, never memory corruption.
+// Checks of block records (block_table.ts) before kernels read them: every offset is within its buffer, every count is
+// consistent. Kernels find their operands through records, which `checkRun` cannot check; so a mistake is an error with
+// names and numbers, never memory corruption.
 
 import { type BlockRecord, partialsLength, tileGrid, vectorLength } from "../block_table.ts";
 import { storageTypes } from "../storage_types.ts";
 
 /** A record, and how many elements the tensors that it works on have room for. */
 export interface CheckedBlock {
-  /** What it is a block of, for people. */
+  /** The parameter's name, for messages. */
   readonly name: string;
   readonly record: BlockRecord;
   readonly grad: TensorRoom;
   readonly param: TensorRoom;
-  /** Undefined where the kernels that run do without. */
+  /** Undefined where no kernel uses momentum. */
   readonly momentum: TensorRoom | undefined;
 }
 
@@ -32,7 +32,7 @@ export interface SharedRoom {
   readonly sums: number;
 }
 
-/** @throws {RangeError} if a record would lead a kernel out of a buffer, or is not as block_table.ts says */
+/** @throws {RangeError} if a record points beyond a buffer or contradicts block_table.ts */
 export function checkBlocks(blocks: readonly CheckedBlock[], room: SharedRoom): void {
   let firstTile = blocks[0]?.record.firstTile ?? 0;
   let firstVector = blocks[0]?.record.firstVector ?? 0;
@@ -102,7 +102,7 @@ function checkAlignment(block: CheckedBlock, field: keyof BlockRecord, type: num
   );
 }
 
-/** Whether a 16-bit tensor of this block that begins at element `offset` keeps to the rule of block_table.ts. */
+/** Whether a 16-bit tensor of this block that begins at element `offset` is aligned as block_table.ts demands. */
 export function record16Fits(
   { batch, rows, cols, partsAcross }: Pick<BlockRecord, "batch" | "rows" | "cols" | "partsAcross">,
   offset: number,
@@ -115,6 +115,6 @@ export function record16Fits(
 function demand({ name, record }: CheckedBlock, holds: boolean, wanted: string): void {
   if (holds) return;
   throw new RangeError(
-    `Cannot work on the block of ${name} as ${wanted}: ${JSON.stringify(record)}`,
+    `Cannot use the block of ${name}: ${wanted}: ${JSON.stringify(record)}`,
   );
 }

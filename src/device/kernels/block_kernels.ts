@@ -1,5 +1,4 @@
-// Operands and parameters of kernels that work on a run of blocks (block_table.ts), so that one dispatch serves many
-// tensors.
+// Operands and parameters of kernels that work on consecutive blocks (block_table.ts): one dispatch serves many tensors.
 //
 // blocks, numbers and steps hold records; sums, partials, moments and factors are f32; grad, param and momentum have the
 // storage type that a parameter names, so WGSL sees words. Every sum of squares is taken in f32 or better.
@@ -55,15 +54,15 @@ export const blocks: Operand<BlockRangeParam> = reads(
   ({ firstBlock, numBlocks }) => (firstBlock + numBlocks) * BLOCK_WORDS,
 );
 
-/** What changes from step to step. */
+/** Values that change from step to step. */
 export const numbers: Operand<BlockRangeParam> = reads(
   "Numbers",
   ({ firstBlock, numBlocks }) => (firstBlock + numBlocks) * NUMBERS_WORDS,
 );
 
-/** What a step is made of. */
+/** The sizes of steps. */
 export const steps: Operand<BlockRangeParam> = reads("Step", stepWords);
-/** The same where it is written. */
+/** The sizes of steps where they are written. */
 export const newSteps: Operand<BlockRangeParam> = writes("Step", stepWords);
 
 /** Gradients. */
@@ -99,10 +98,10 @@ export const newSums: Operand<"sumsLength"> = writes("f32", (p) => p.sumsLength)
 
 /** One word: not 0 where a gradient is not finite, so that nothing is changed. */
 export const guard: Operand<never> = reads("u32", () => 1);
-/** The same where it is written. */
+/** The guard where it is written. */
 export const newGuard: Operand<never> = writes("u32", () => 1);
 
-/** One workgroup per tile, compiled for how the tensors are stored and rounded. */
+/** One workgroup per tile, compiled for each combination of storage types and rounding. */
 export function perTile<Param extends string>(
   source: string,
   params: { readonly [P in Param]: ParamFormat },

@@ -42,7 +42,7 @@ function castTo({ length, toType, toOffset }: CastParams): number {
   return length === 0 ? 0 : storedWords(toType, toOffset + length);
 }
 
-/** An invocation writes whole words, four of them one after the other. */
+/** An invocation writes four whole words. */
 function wordsWritten(params: CastParams): number {
   const { length, toType, toOffset } = params;
   const firstWord = toType === storageTypes.f32 ? toOffset : Math.floor(toOffset / 2);

@@ -1,4 +1,4 @@
-// Cross-entropy of rows of logits with the gradient of it, where a rank has all classes and where classes are split.
+// Cross-entropy of rows of logits and its gradient, with all classes on one rank or split over ranks.
 
 import { type Kernel, reads, writes } from "./kernel.ts";
 import { type Rows, rowwise } from "./shaders.ts";
@@ -22,7 +22,7 @@ export const softmax_cross_entropy: Kernel<
 };
 
 /**
- * First half where the classes are split over ranks; this one has the classes firstClass .. firstClass + numClasses as its
+ * First half, where the classes are split over ranks; this rank has the classes firstClass .. firstClass + numClasses as its
  * first columns, and pads behind them. statistics[rows, 3] = m, the largest of its logits; s, the sum of exps; and the
  * target's logit, 0 where the target is not among its classes.
  *   exps = exp(logits - m), 0 in pads

@@ -1,4 +1,4 @@
-// Dropout whose random numbers follow from an element's index alone, so that every device and every mesh drops the same.
+// Dropout whose random numbers follow from an element's index alone, so that every device and mesh drops the same elements.
 
 import { type Kernel, reads, writes } from "./kernel.ts";
 import { elementwise } from "./shaders.ts";

@@ -1,12 +1,12 @@
-// Tiles of a part (block_table.ts): how one workgroup, or one pass of a CPU core, cuts up what it goes over. They depend on
-// the part's shape and on the kind of device alone, never on how the parameter is cut. A tile leaves its row sums and column
-// sums, elements / tileCols + elements / tileRows in all, so large tiles leave little to be joined.
+// Tiles of a part (block_table.ts): the piece that one workgroup, or one pass of a CPU core, works on. Their size depends on
+// the part's shape and the kind of device alone, never on how the parameter is sharded. A tile leaves its row sums and column
+// sums, elements / tileCols + elements / tileRows in all, so large tiles leave few sums to be joined.
 //
-//   wasm     256 x 512: rows of a tile are long runs of memory, its column sums stay in the first-level cache, and what tiles
-//            leave is less than a part in 170 of a parameter (f32)
-//   webgpu   256 lanes with 4 columns x 8 rows each, 128 columns wide where nothing speaks against it (laid out by
-//            wgsl/fragments/tile.wgsl), twice as high in large parts, where there are tiles enough to keep every core of a
-//            GPU busy and what a workgroup does once is to count for less; at most 64 down and 64 across a part
+//   wasm     256 x 512: rows of a tile are long runs of memory, its column sums stay in the first-level cache, and the sums
+//            of tiles are less than a part in 170 of a parameter (f32)
+//   webgpu   256 lanes with 4 columns x 8 rows each, 128 columns wide where that fits (laid out by
+//            wgsl/fragments/tile.wgsl), twice as high in large parts, where there are enough tiles to keep every core of a
+//            GPU busy and fewer workgroups cost less overhead; at most 64 down and 64 across a part
 
 import type { DeviceKind } from "../device.ts";
 
@@ -44,7 +44,7 @@ function lanes({ rows, cols }: PartShape): TileShape {
   return { tileRows: band * Math.max(bands, Math.ceil(down / MAX_TILES)), tileCols };
 }
 
-/** The widest tiles of which at most an eighth lies beyond the part's end, or else those of which the least does. */
+/** The widest tiles of which at most an eighth is beyond the part's end, or else those with the least waste. */
 function narrowed(widest: number, cols: number): number {
   const widths: number[] = [];
   for (let width = widest; width >= NARROWEST; width /= 2) widths.push(width);

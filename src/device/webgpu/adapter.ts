@@ -1,4 +1,4 @@
-// Finding a WebGPU adapter and opening it with all that it has: features by trying, limits raised to the adapter's.
+// Finds a WebGPU adapter and opens it with all of its features and limits.
 //
 // Deno lists only some features in `adapter.features` and grants others all the same (subgroups among them), so sets of
 // features are asked for, the richest first, until one is granted.
@@ -22,7 +22,7 @@ export function isSoftwareAdapter(info: GPUAdapterInfo): boolean {
   return info.isFallbackAdapter || SOFTWARE_RENDERERS.test(info.description);
 }
 
-/** The adapter's name, for people. */
+/** The adapter's name, for logs. */
 export function adapterName(info: GPUAdapterInfo): string {
   return info.description || [info.vendor, info.architecture].filter(Boolean).join(" ") ||
     "unnamed adapter";
@@ -37,7 +37,7 @@ export async function openAdapter(adapter: GPUAdapter): Promise<GPUDevice> {
     try {
       return await adapter.requestDevice({ requiredFeatures, requiredLimits });
     } catch (error) {
-      // A TypeError says that a feature is not there; anything else, and any failure without features, is final.
+      // A TypeError says that a feature is missing; anything else, and any failure without features, is final.
       if (requiredFeatures.length === 0 || !(error instanceof TypeError)) throw error;
     }
   }

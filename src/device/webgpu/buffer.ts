@@ -1,4 +1,4 @@
-// A WebGPU device's buffers: GPU memory on loan from the pool, given back when the buffer is disposed.
+// A WebGPU device's buffers: GPU memory from the pool, returned when the buffer is disposed.
 
 import type { GpuMemory } from "./command_recorder.ts";
 import type { Device, DeviceBuffer } from "../device.ts";
@@ -38,7 +38,7 @@ export class PermanentBuffer extends WebGpuBuffer {
   override [Symbol.dispose](): void {}
 }
 
-/** @throws {RangeError} unless both numbers are multiples of 4 and the range lies in the buffer. */
+/** @throws {RangeError} unless both numbers are multiples of 4 and the range is within the buffer. */
 export function checkRange(
   buffer: DeviceBuffer,
   range: { byteOffset: number; byteLength: number; verb: string },

@@ -1,10 +1,10 @@
-// Commands for the GPU, recorded into one open compute pass and handed over in batches: a dispatch in a batch costs
+// Commands for the GPU, recorded into one open compute pass and submitted in batches: a dispatch in a batch costs
 // 2 us of the host's time, a submit of its own 270 us (measured on llvmpipe).
 //
 // A batch is submitted when something must wait for it (a read, a write to memory that it uses), when it is long, and
 // otherwise as soon as the program goes back to the event loop, so that the GPU works while the program waits.
 //
-// Kernels' parameters lie one slot after the other in a uniform buffer, bound with a dynamic offset. They are written
+// Kernels' parameters are stored in consecutive slots of a uniform buffer, bound with a dynamic offset. They are written
 // once per batch: queue.writeBuffer takes effect before the batch that is submitted next and after the one before it.
 
 import { clearImmediate, setImmediate } from "node:timers";
@@ -120,14 +120,14 @@ export class CommandRecorder {
   /** Writes host data at once, after all that was recorded before that uses the memory. */
   write(memory: GpuMemory, byteOffset: number, data: ArrayBufferView): void {
     if (this.uses(memory)) this.submit();
-    // Shared memory is as good: the type says less than WebGPU takes.
+    // WebGPU accepts shared memory too, other than the type says.
     this.#device.queue.writeBuffer(memory.gpu, byteOffset, data as ArrayBufferView<ArrayBuffer>);
-    // The host's copy of what was written is freed by the next submit only.
+    // The host's copy of written data is not freed before the next submit.
     this.#writtenBytes += data.byteLength;
     if (this.#writtenBytes > MAX_WRITTEN_BYTES) this.submit();
   }
 
-  /** Hands all that was recorded to the GPU. */
+  /** Submits all recorded commands to the GPU. */
   submit(): void {
     clearImmediate(this.#idle);
     this.#idle = undefined;
@@ -146,7 +146,7 @@ export class CommandRecorder {
     this.#batch++;
   }
 
-  /** Forgets what was recorded and frees the parameters. */
+  /** Drops the recorded commands and frees the parameters. */
   destroy(): void {
     clearImmediate(this.#idle);
     this.paramsBuffer.destroy();

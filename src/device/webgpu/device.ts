@@ -124,14 +124,14 @@ export class WebGpuDevice implements Device {
     checkRange(buffer, { byteOffset, byteLength, verb: "read" });
     if (byteLength === 0) return new Uint8Array(0);
     const reading = this.#readback.read(memory, byteOffset, byteLength);
-    // Were the read to fail because of an earlier error, that error is the one to show.
+    // Where the read fails because of an earlier error, that one is thrown.
     const bytes = await reading.catch(async (error) => {
       await this.#failures.settle();
       throw error;
     });
     await this.#failures.settle();
-    // The data was there without a turn of the event loop; a program that only computes and reads must turn it all the
-    // same, or timers, signals and the maps that were left to themselves would wait for ever. It costs 2 us.
+    // The data arrived without a turn of the event loop. In a program that only computes and reads, timers, signals and
+    // abandoned map promises would wait for ever without one. It costs 2 us.
     await setImmediate();
     return bytes;
   }
@@ -256,7 +256,7 @@ export class WebGpuDevice implements Device {
       size: byteLength,
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     });
-    // So that running out of memory is known by the next turn, not by the next submit.
+    // So that running out of memory is reported by the next turn of the event loop, not by the next submit.
     this.#failures.collect();
     return { gpu, id: this.#nextId++, lastBatch: -1 };
   }

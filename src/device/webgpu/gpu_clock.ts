@@ -1,7 +1,7 @@
 // How long a GPU works, by its own timestamps: each compute pass writes two while the clock runs, and their differences are
-// added up. What the GPU waits for the host in between does not count, nor do copies, which no timestamps go with.
+// added up. Neither the GPU's waiting for the host counts, nor copies, which have no timestamps.
 //
-// Deno hands out the driver's ticks and not how long one is (1 ns on NVIDIA and llvmpipe, 10 ns on AMD, 52 or 83 on Intel),
+// Deno gives the driver's ticks but not the length of one (1 ns on NVIDIA and llvmpipe, 10 ns on AMD, 52 or 83 on Intel),
 // so that is measured first, against the host's clock.
 
 /** Adds up the GPU time of compute passes. */
@@ -12,7 +12,7 @@ export class GpuClock implements Disposable {
   readonly #staging: GPUBuffer;
   /** Milliseconds. */
   #tick: number | undefined;
-  /** Of the measurement under way; undefined where there is none. */
+  /** Timestamps of the current measurement, if any. */
   #numPasses: number | undefined;
 
   /** A clock of `device`, or undefined where that was opened without "timestamp-query". */
@@ -29,7 +29,7 @@ export class GpuClock implements Disposable {
     this.#staging = device.createBuffer({ size, usage: COPY_DST | MAP_READ });
   }
 
-  /** What a compute pass that begins now is to be told. */
+  /** The descriptor for a compute pass that begins now. */
   passDescriptor(): GPUComputePassDescriptor | undefined {
     if (this.#numPasses === undefined) return undefined;
     const pass = this.#numPasses++;
@@ -43,10 +43,10 @@ export class GpuClock implements Disposable {
     };
   }
 
-  /** Learns how long a tick is, unless that is known; the first time it takes a fifth of a second. */
+  /** Measures the length of a tick, once; that takes a fifth of a second. */
   async calibrate(): Promise<void> {
     if (this.#tick !== undefined) return;
-    // The first does not count: it may wake the GPU.
+    // The first measurement is dropped: it may include waking the GPU.
     await this.#now();
     const before = await this.#now();
     await new Promise((resolve) => setTimeout(resolve, CALIBRATION_MS));
@@ -54,7 +54,7 @@ export class GpuClock implements Disposable {
     this.#tick = (after.host - before.host) / Number(after.gpu - before.gpu);
   }
 
-  /** Starts to add up. */
+  /** Starts adding up. */
   start(): void {
     this.#numPasses = 0;
   }
@@ -78,7 +78,7 @@ export class GpuClock implements Disposable {
     return Number(sum) * this.#tick!;
   }
 
-  /** Frees what it holds on the GPU. */
+  /** Frees its memory on the GPU. */
   [Symbol.dispose](): void {
     this.#queries.destroy();
     this.#ticks.destroy();

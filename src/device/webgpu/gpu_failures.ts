@@ -1,6 +1,6 @@
-// What goes wrong on a GPU, made to throw. WebGPU reports errors apart from the call that caused them: to error scopes
+// Makes errors of the GPU throw. WebGPU reports errors apart from the call that caused them: to error scopes
 // (a promise that is settled at once), to `uncapturederror` (an event, later) and to `device.lost`. The first one is kept
-// and thrown by every call from then on, as what the device holds after it cannot be trusted.
+// and thrown by every call from then on, as the device's contents cannot be trusted after it.
 
 const FILTERS = ["validation", "out-of-memory", "internal"] as const;
 

@@ -51,7 +51,7 @@ export class Pipelines {
     this.#software = options.software;
   }
 
-  /** What this device runs for `kernel`. */
+  /** The shader that this device runs for `kernel`. */
   shader(kernel: KernelName): PreparedShader {
     let prepared = this.#shaders.get(kernel);
     if (prepared === undefined) {

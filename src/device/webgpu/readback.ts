@@ -1,12 +1,12 @@
-// Device to host without Deno's 10 ms.
+// Reads device memory without the 10 ms that Deno's `mapAsync` sleeps.
 //
 // `GPUBuffer.mapAsync` in Deno waits for the GPU inside the call, then sleeps 10 ms before its promise is settled; every
 // collective of a training step would pay that. But the range is mapped when the call returns: so it is read at once and
-// the promise is left to itself. Measured: 0.4 ms instead of 11.7 ms for a dispatch and a read of it (bench/
+// the promise is abandoned. Measured: 0.4 ms instead of 11.7 ms for a dispatch and a read of it (bench/
 // readback_bench.ts). A buffer's first map has to be awaited, or Deno panics; and where getMappedRange says that the range
-// is not mapped yet (browsers), the promise is awaited after all.
+// is not mapped yet (browsers), the promise is awaited.
 //
-// Data is copied to staging buffers when `read` is called, so that later commands cannot change what is read.
+// Data is copied to staging buffers when `read` is called, so that later commands cannot change the data.
 
 import type { CommandRecorder, GpuMemory } from "./command_recorder.ts";
 import { BufferPool, type Piece } from "../pool.ts";
@@ -76,8 +76,8 @@ export class Readback implements Disposable {
 }
 
 /**
- * Waits until every map promise that was left to itself is settled, up to 10 ms. For the ends of tests: Deno's leak
- * sanitizer counts them.
+ * Waits until every abandoned map promise is settled, up to 10 ms. Called at the end of tests, as Deno's leak sanitizer
+ * counts them.
  */
 export async function abandonedMapsSettled(): Promise<void> {
   await Promise.all(abandoned);
@@ -89,7 +89,7 @@ interface Chunk {
   readonly length: number;
 }
 
-/** Maps the first `byteLength` bytes, hands them to `use`, and unmaps. Synchronous where the runtime lets it be. */
+/** Maps the first `byteLength` bytes, calls `use` with them, and unmaps. Synchronous where the runtime allows it. */
 function mapped<T>(
   staging: Staging,
   byteLength: number,
@@ -113,7 +113,7 @@ function mapped<T>(
   });
 }
 
-/** Lets a promise go that nobody needs any more; unmapping early may reject it. */
+/** Abandons a promise; unmapping early may reject it. */
 function leave(mapping: Promise<unknown>): void {
   const settled: Promise<unknown> = mapping.catch(() => {}).then(() => abandoned.delete(settled));
   abandoned.add(settled);
@@ -128,7 +128,7 @@ function mappedRangeNow(gpu: GPUBuffer, byteLength: number): ArrayBuffer | undef
   }
 }
 
-/** The range's bytes for good: moved where the runtime gave us a copy anyway (Deno), else copied. */
+/** The range's bytes to keep: moved where the runtime gave a copy already (Deno), else copied. */
 function takeOver(range: ArrayBuffer): ArrayBuffer {
   try {
     return range.transfer();

@@ -1,5 +1,5 @@
-// Adafactor's passes over runs of blocks: several blocks of different shapes per call, the run beginning at the first or at
-// a later one, so that what belongs to the blocks before it must stay as it was.
+// Adafactor's passes over blocks: several blocks of different shapes per call, from the first or from a later one on, so that
+// the elements of earlier blocks must not change.
 
 import {
   adafactorTileParams,
@@ -218,7 +218,7 @@ function largerParams({ records }: BlockTable): BlockTable {
   })));
 }
 
-/** Guarded or not; eps inside the squares, or as floors; sums of no gradients at all. */
+/** Guarded or not; eps inside the squares, or as floors; sums of gradients that are 0. */
 function averagesVariants() {
   const plain = { guard: 0, factor: 1, take: 0.3, eps1: 1e-30, meanFloor: 0, factorCap: 1e37 };
   return [

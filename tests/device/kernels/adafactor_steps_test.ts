@@ -1,5 +1,5 @@
 // The passes that use the update, and change momentum and parameters, with storage types of every kind: several blocks of
-// different shapes per call, the run beginning at the first or at a later one, with the guard set and not.
+// different shapes per call, from the first or from a later one on, with the guard set and not.
 
 import assert from "node:assert/strict";
 import { storageTypes } from "../../../src/device/storage_types.ts";
@@ -34,7 +34,7 @@ import { RandomValues } from "../../support/device/random_values.ts";
 
 const { f32, bf16 } = storageTypes;
 const ROUNDED = { relative: 1e-6, ofLargest: 1e-6 };
-// A sum of squares of what was rounded, some of it perhaps by one unit the other way.
+// Sums of squares of rounded elements, some of which may be rounded the other way.
 const HALF_SUMS = { relative: 1e-2, ofLargest: 1e-6 };
 
 const STEPS = [

@@ -146,7 +146,7 @@ function results({ batch, queries, heads, valueDim }: Sizes, random: RandomValue
   return { out: random.signed(rows * valueDim + 1), lse: random.signed(rows + 1) };
 }
 
-/** With the logarithms of sums of a real forward pass, and any delta: the true one leaves nothing where there is one key. */
+/** With lse of a real forward pass, and an arbitrary delta: with the true one gradients vanish where there is one key. */
 function backwardInputs(sizes: Sizes, random: RandomValues) {
   const operands = inputs(sizes, random);
   const { batch, queries, heads, valueDim } = sizes;

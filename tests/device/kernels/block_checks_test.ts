@@ -27,11 +27,11 @@ function check(changes: Partial<BlockRecord>, options?: { type: number }): void 
   checkBlocks(blocks, lengths);
 }
 
-Deno.test("checkBlocks() lets blocks pass that lie within their buffers", () => {
+Deno.test("checkBlocks() accepts blocks within their buffers", () => {
   for (const type of [f32, f16]) check({}, { type });
 });
 
-Deno.test("checkBlocks() refuses an offset that leads out of any buffer, and names the parameter", () => {
+Deno.test("checkBlocks() refuses an offset beyond any buffer, and names the parameter", () => {
   const { blocks: [, { record }], lengths } = checked();
   const ends = {
     gradOffset: lengths.grad,
@@ -54,7 +54,7 @@ Deno.test("checkBlocks() refuses an offset that leads out of any buffer, and nam
       assert.throws(
         () => check({ [field]: offset }),
         new RegExp(
-          `RangeError: Cannot work on the block of p1 as ${field} must end by ${end}, not`,
+          `RangeError: Cannot use the block of p1: ${field} must end by ${end}, not`,
         ),
       );
     }

@@ -1,5 +1,5 @@
-// Casts, bit by bit. f16 and bf16 have 2^16 elements each, so they are tried all: as what is widened, and, with every point
-// halfway to the next and its neighbours, as what f32 is rounded to.
+// Casts, bit by bit. f16 and bf16 have 2^16 elements each, so all are tried: widened to f32, and, with every point
+// halfway to the next and its neighbours, as results of rounding.
 
 import assert from "node:assert/strict";
 import type { KernelParams } from "../../../src/device/kernels/registry.ts";
@@ -51,7 +51,7 @@ Deno.test("the reference for f16 agrees with Float16Array on every element and e
   }
 });
 
-Deno.test("cast refuses a storage type that there is not", () => {
+Deno.test("cast refuses an unknown storage type", () => {
   using device = wasmDevice();
   using x = device.allocate(16);
   using out = device.allocate(16);
@@ -103,14 +103,14 @@ function allHalves(): Uint32Array<ArrayBuffer> {
   return new Uint32Array(Uint16Array.from({ length: HALVES }, (_, bits) => bits).buffer);
 }
 
-/** f32 bits of every finite element of a type, of what lies halfway to the next beyond it, and of that one's neighbours. */
+/** f32 bits of every finite element of a type, of the point halfway to the next, and of that point's neighbours. */
 function roundedAndBetween(type: number): Uint32Array<ArrayBuffer> {
   const words: number[] = [];
   for (let bits = 0; bits < HALVES; bits++) {
     const value = decode(bits, type);
     if (!Number.isFinite(value)) continue;
     const next = decode(bits + 1, type);
-    // Beyond the largest, as if there were one more.
+    // Beyond the largest, as if there were another.
     const step = Number.isFinite(next) ? next - value : value - decode(bits - 1, type);
     const between = encode(value + step / 2, f32);
     words.push(encode(value, f32), between - 1, between, between + 1);

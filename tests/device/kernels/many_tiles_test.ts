@@ -1,4 +1,4 @@
-// More tiles than one dimension of a GPU's dispatch has workgroups (65535): the rest lie in further rows of it.
+// More tiles than one dimension of a GPU's dispatch has workgroups (65535): the rest are in further rows of it.
 
 import assert from "node:assert/strict";
 import { storageTypes } from "../../../src/device/storage_types.ts";

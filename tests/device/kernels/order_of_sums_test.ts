@@ -156,7 +156,7 @@ async function sumsOfBlock(
   ];
 }
 
-/** A rank's sums where those of the whole tensor lie, 0 elsewhere. */
+/** A rank's sums at the places of those of the whole tensor, 0 elsewhere. */
 function placed(
   [rows, cols, totals, scalar]: Float32Array[],
   piece: Piece,

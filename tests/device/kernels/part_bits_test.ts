@@ -97,7 +97,7 @@ function wholeParameter(random: RandomValues, type: number): Whole {
   };
 }
 
-/** Which rows and columns, and how they lie. */
+/** Which rows and columns, and in what memory order. */
 interface Cut {
   readonly begin: readonly [row: number, col: number];
   readonly end: readonly [row: number, col: number];

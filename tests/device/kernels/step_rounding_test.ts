@@ -1,6 +1,6 @@
-// Parameters of 16 bits rounded to the nearest, and up or down at random: exactly by the rules of tests/reference/storage.ts,
-// as f32 values are given that no arithmetic changes (p = 0, no decay, factors of 1: the new p is -g); and at random right on
-// the average.
+// Parameters of 16 bits rounded to the nearest, and up or down at random: exactly by the rules of tests/reference/storage.ts
+// for f32 values that no arithmetic changes (p = 0, no decay, factors of 1: the new p is -g); and random rounding is right on
+// average.
 
 import assert from "node:assert/strict";
 import { storageTypes } from "../../../src/device/storage_types.ts";
@@ -22,7 +22,7 @@ const { f32, f16, bf16 } = storageTypes;
 
 for (const [name, type] of [["f16", f16], ["bf16", bf16]] as const) {
   testOnEachDevice(`adafactor_step rounds to ${name} as the rules say`, async (device) => {
-    // A piece whose rows and columns lie in several places of the whole, beyond 2^32 elements.
+    // A piece whose rows and columns are from several places of the whole, beyond 2^32 elements.
     const block = {
       batch: 4,
       rows: 12,
@@ -119,7 +119,7 @@ function minusGradients({ block, type, grads, key, stochastic }: {
   };
 }
 
-/** Numbers of all sizes, and those around which the formats change; in the first half such as need no special care. */
+/** Numbers of all sizes, and those near the limits of the formats; the first half are ordinary. */
 function awkwardValues(length: number): Float32Array {
   const random = new RandomValues(5);
   const edges = [65504, 65519, 65520, 7e4, 3.3e38, 3.4028234e38, Infinity, 1e-40, 9.2e-41];

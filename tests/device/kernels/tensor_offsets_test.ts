@@ -1,4 +1,4 @@
-// Where a block's tensors begin in their buffers must not change a bit of what the passes leave, whether tiles are full or not.
+// Offsets of a block's tensors in their buffers must not change a bit of the results, whether tiles are full or not.
 
 import assert from "node:assert/strict";
 import type { Device } from "../../../src/device/device.ts";
@@ -47,7 +47,7 @@ for (const type of ["f32", "f16", "bf16"] as const) {
   });
 }
 
-/** What the kernel leaves: partials, and the elements of what else it writes. */
+/** The kernel's results: partials, and the elements of other operands that it writes. */
 async function runAt(
   device: Device,
   { kernel, shape, type, begin }: {

@@ -9,7 +9,7 @@ Deno.test("tileShape() gives a GPU tiles twice as high where a part has many", (
   assert.deepEqual(tileShape("webgpu", { rows: 512, cols: 512 }), { tileRows: 128, tileCols: 128 });
 });
 
-Deno.test("tileShape() narrows a GPU's tiles where wide ones would stand half empty", () => {
+Deno.test("tileShape() narrows a GPU's tiles where wide ones would be half empty", () => {
   assert.deepEqual(tileShape("webgpu", { rows: 96, cols: 96 }), { tileRows: 256, tileCols: 32 });
   assert.deepEqual(tileShape("webgpu", { rows: 64, cols: 64 }), { tileRows: 128, tileCols: 64 });
   // 120 of 128 is full enough.

@@ -3,7 +3,7 @@ import type { DeviceBuffer } from "../../../src/device/device.ts";
 import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { assertSameBits } from "../../support/assert_same_bits.ts";
 
-Deno.test("wasm: a read is a copy of what stood there when it was called", async () => {
+Deno.test("wasm: a read is a copy of the contents at the time of the call", async () => {
   using device = wasmDevice();
   using buffer = device.allocate(12);
   device.write(buffer, Float32Array.of(1, 2, 3));
@@ -84,7 +84,7 @@ Deno.test("wasm: buffers of 0 bytes can be written, read and given to kernels", 
   assert.equal((await device.read(out)).length, 0);
 });
 
-Deno.test("wasm: statistics count what lives, what is pooled and the kernels run", () => {
+Deno.test("wasm: statistics count live and pooled bytes and the kernels run", () => {
   using device = wasmDevice();
   const live: DeviceBuffer[] = [];
   for (let i = 0; i < 10; i++) live.push(device.allocate(1000 * i));
@@ -117,7 +117,7 @@ Deno.test("wasm: disposing a device releases its buffers and leaves other device
   assertSameBits(new Float32Array((await other.read(kept)).buffer), Float32Array.of(5));
 });
 
-Deno.test("wasm: running out of memory names the size, and what is freed can be taken again", () => {
+Deno.test("wasm: running out of memory names the size, and freed memory can be allocated again", () => {
   using device = wasmDevice();
   const gibibyte = 2 ** 30;
   assert.throws(() => device.allocate(-1), RangeError);

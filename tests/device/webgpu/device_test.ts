@@ -1,4 +1,4 @@
-// What WebGPU adds to the kernels (kernels_test.ts): order without waiting, memory that stays flat, grids
+// Guarantees of the WebGPU device beside its kernels: order without waiting, memory that stays flat, grids
 // beyond 65535 workgroups, and the matmul of real GPUs, which a software adapter would not choose.
 
 import assert from "node:assert/strict";
@@ -49,29 +49,35 @@ webgpuTest("memory beyond the pool's limit is destroyed, after the work that use
   assert.ok(device.statistics().pooledBytes <= 2 ** 12);
 });
 
-webgpuTest("gpuTimeOf() adds up what kernels take, in milliseconds, and nothing else", async () => {
-  using device = await openWebGpuDevice((await findAdapter())!, "for a test");
-  using x = upload(device, wave(2 ** 20, 1));
-  using out = device.allocate(2 ** 22);
-  const work = async (rounds: number) => {
-    for (let i = 0; i < rounds; i++) device.run("gelu", { x, out }, { length: 2 ** 20 });
-    await device.read(out, { byteLength: 4 });
-  };
-  await work(1);
-  if (await device.gpuTimeOf(() => work(1)) === undefined) return;
-  const timed = async (rounds: number) => {
-    const start = performance.now();
-    const gpu = (await device.gpuTimeOf(() => work(rounds)))!;
-    return { gpu, wall: performance.now() - start };
-  };
-  const [one, many] = [await timed(1), await timed(30)];
-  const idle = () => new Promise<void>((resolve) => setTimeout(resolve, 20));
-  assert.equal(await device.gpuTimeOf(idle), 0);
-  assert.ok(one.gpu > 0 && many.gpu > one.gpu, `1 kernel ${one.gpu} ms, 30 kernels ${many.gpu} ms`);
-  // Milliseconds: ticks in any other unit are a thousand times off. The unit is measured, on a machine that may be busy.
-  assert.ok(many.gpu < 4 * many.wall, `${many.gpu} ms on the GPU, ${many.wall} ms in all`);
-  assert.ok(many.gpu > many.wall / 100, `${many.gpu} ms on the GPU, ${many.wall} ms in all`);
-});
+webgpuTest(
+  "gpuTimeOf() adds up the time of kernels, in milliseconds, and nothing else",
+  async () => {
+    using device = await openWebGpuDevice((await findAdapter())!, "for a test");
+    using x = upload(device, wave(2 ** 20, 1));
+    using out = device.allocate(2 ** 22);
+    const work = async (rounds: number) => {
+      for (let i = 0; i < rounds; i++) device.run("gelu", { x, out }, { length: 2 ** 20 });
+      await device.read(out, { byteLength: 4 });
+    };
+    await work(1);
+    if (await device.gpuTimeOf(() => work(1)) === undefined) return;
+    const timed = async (rounds: number) => {
+      const start = performance.now();
+      const gpu = (await device.gpuTimeOf(() => work(rounds)))!;
+      return { gpu, wall: performance.now() - start };
+    };
+    const [one, many] = [await timed(1), await timed(30)];
+    const idle = () => new Promise<void>((resolve) => setTimeout(resolve, 20));
+    assert.equal(await device.gpuTimeOf(idle), 0);
+    assert.ok(
+      one.gpu > 0 && many.gpu > one.gpu,
+      `1 kernel ${one.gpu} ms, 30 kernels ${many.gpu} ms`,
+    );
+    // Milliseconds: ticks in any other unit are a thousand times off. The unit is measured, on a machine that may be busy.
+    assert.ok(many.gpu < 4 * many.wall, `${many.gpu} ms on the GPU, ${many.wall} ms in all`);
+    assert.ok(many.gpu > many.wall / 100, `${many.gpu} ms on the GPU, ${many.wall} ms in all`);
+  },
+);
 
 webgpuTest("write() after run() does not change what the kernel reads", async () => {
   using device = await requestDevice({ kind: "webgpu" });
@@ -261,7 +267,7 @@ webgpuTest(
   },
 );
 
-webgpuTest("a program that does nothing but read lets timers fire", async () => {
+webgpuTest("timers fire in a program that does nothing but read", async () => {
   using device = await requestDevice({ kind: "webgpu" });
   using out = upload(device, Float32Array.of(3));
   let fired = false;

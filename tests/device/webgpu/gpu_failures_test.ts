@@ -1,4 +1,4 @@
-// What WebGPU keeps silent about, and what device.ts forbids, must throw.
+// Errors that WebGPU does not throw, and uses that device.ts forbids, must throw.
 
 import assert from "node:assert/strict";
 import { requestDevice } from "../../../src/device/request_device.ts";

@@ -6,7 +6,7 @@ import { create } from "webgpu";
 import { type KernelName, kernelNamed, kernels } from "../../../src/device/kernels/registry.ts";
 import { Pipelines } from "../../../src/device/webgpu/pipelines.ts";
 
-/** Deno's types of WebGPU lack what a module's compilation says. */
+/** With compilation messages, which Deno's types of WebGPU lack. */
 interface TintDevice extends GPUDevice {
   createShaderModule(descriptor: { code: string }): GPUShaderModule & {
     getCompilationInfo(): Promise<{ messages: readonly Message[] }>;
@@ -19,7 +19,7 @@ interface Message {
   readonly message: string;
 }
 
-/** What WebGPU promises at the least: maxStorageBuffersPerShaderStage. */
+/** WebGPU's default limit maxStorageBuffersPerShaderStage, which every adapter has. */
 const MAX_STORAGE_BUFFERS = 8;
 
 // Kept, as devices of an instance that the garbage collector has freed crash.
@@ -69,7 +69,7 @@ async function openTint(): Promise<TintDevice> {
   return device;
 }
 
-/** What Tint says of a text: errors, warnings and notes. */
+/** Tint's messages on a text: errors, warnings and notes. */
 async function messagesOf(code: string): Promise<string[]> {
   device.pushErrorScope("validation");
   const module = device.createShaderModule({ code });
@@ -78,7 +78,7 @@ async function messagesOf(code: string): Promise<string[]> {
   return messages.map(({ type, lineNum, message }) => `${type} ${lineNum}: ${message}`);
 }
 
-/** @throws {Error} if Dawn finds an error in what `work` asks for */
+/** @throws {Error} if Dawn reports an error in `work` */
 async function failingOnErrors<T>(work: () => T): Promise<T> {
   device.pushErrorScope("validation");
   const result = work();

@@ -1,4 +1,4 @@
-// Tables of blocks, and operands for them, with which the kernels over blocks are tried: shapes that tiles divide and not,
+// Tables of blocks, and operands for them, to test kernels over blocks: shapes that tiles divide and not,
 // batches, parts, and parts in slots; several in one set of buffers.
 
 import type { NumbersRecord } from "../../../src/device/block_table.ts";
@@ -57,7 +57,7 @@ const { f32, f16, bf16 } = storageTypes;
 export const F32 = [{ type: f32, shapes: [...ODD, ...EVEN] }, { type: f32, shapes: LARGER }];
 export const HALVES = [{ type: f16, shapes: EVEN }, { type: bf16, shapes: EVEN }];
 
-/** Tables of the shapes, all of whose blocks are in the run, and all but the first three. */
+/** Tables of the shapes, with calls on all of their blocks and on all but the first three. */
 export function tables(
   storage: readonly { readonly type: number; readonly shapes: readonly BlockShape[] }[],
   more: Partial<BlockShape> = {},

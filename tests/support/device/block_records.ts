@@ -1,5 +1,5 @@
-// Tables of blocks for tests: from shapes, with everything else laid out one after the other, gaps between, none at a
-// multiple of 4 (but of 2, for elements of 16 bits).
+// Tables of blocks for tests, from shapes: tensors laid out one after the other with gaps between them, at offsets that are
+// multiples of 2 (for elements of 16 bits) but not of 4.
 
 import {
   blockFields,
@@ -13,7 +13,7 @@ import {
   vectorLength,
 } from "../../../src/device/block_table.ts";
 
-/** What a block must say; the rest has defaults. */
+/** The fields that a block must give; the others have defaults. */
 export type BlockShape =
   & Pick<BlockRecord, "batch" | "rows" | "cols">
   & Partial<BlockRecord>;
@@ -24,10 +24,10 @@ export interface BlockTable {
   readonly lengths: Readonly<Record<Buffer, number>>;
 }
 
-/** The buffers in which blocks have a part. */
+/** The buffers that blocks share. */
 type Buffer = "grad" | "param" | "momentum" | "moments" | "factors" | "partials" | "sums";
 
-/** Lays out blocks. Without more said, a block is the whole of its parameter, one part, with tiles of 16 x 32. */
+/** Lays out blocks. By default a block is the whole of its parameter, one part, with tiles of 16 x 32. */
 export function blockTable(shapes: readonly BlockShape[]): BlockTable {
   const lengths = { grad: 2, param: 6, momentum: 10, moments: 1, factors: 3, partials: 5, sums: 7 };
   const take = (buffer: Buffer, length: number, gap: number) => {
@@ -113,7 +113,7 @@ function numTiles(block: BlockRecord): number {
   return block.batch * down * across;
 }
 
-/** What a block says that is the whole of its parameter. */
+/** The fields of a block that is the whole of its parameter. */
 function wholeOf({ batch, rows, cols }: BlockShape) {
   return {
     globalRows: Math.max(rows, 1),

@@ -1,7 +1,7 @@
 // Tests a kernel: the same operands go to its float64 reference and to a device, and every operand is compared, those
 // that are only read too (they must come back as they went). Written operands begin with what the case gives them, so a
 // kernel that did nothing, or wrote beside its range, would fail. Elements of 16 bits may be one unit of their format off:
-// where a float64 and an f32 lie on two sides of a tie, they are rounded apart.
+// where a float64 and an f32 are on two sides of a tie, they are rounded differently.
 
 import assert from "node:assert/strict";
 import { storageTypes } from "../../../src/device/storage_types.ts";
@@ -39,7 +39,7 @@ export function checkKernel<K extends KernelName>(
     readonly reference: Reference<NoInfer<K>>;
     readonly tolerance: Tolerance;
     readonly cases: (random: RandomValues) => KernelCase<K>[];
-    /** Which cases these are, where a kernel has several sets of them. */
+    /** Which cases these are, if a kernel has several sets. */
     readonly about?: string;
   },
 ): void {
@@ -167,7 +167,7 @@ function assertHalvesClose<K extends KernelName>(
     const gotBits = gotHalves![i]!;
     if (Math.abs(place(gotBits) - place(bits)) <= 1) return;
     const error = Math.abs(widened(gotBits, type) - values[i]!);
-    // Near zero an error that is small beside what was subtracted from each other is many units.
+    // Near zero an error that is small beside the terms of a difference is many units.
     if (error <= (tolerance.ofLargest ?? 0) * largest) return;
     assert.fail(
       `${operand}[${i}]: wanted the bits 0x${bits.toString(16)} or a neighbour, got ` +

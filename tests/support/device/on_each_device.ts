@@ -1,4 +1,4 @@
-// Registers one test per device: wasm always, webgpu as tests/support/device/webgpu_adapter.ts has it.
+// Registers one test per device: wasm always, webgpu by the rules of webgpu_adapter.ts.
 
 import type { Device } from "../../../src/device/device.ts";
 import { requestDevice } from "../../../src/device/request_device.ts";
