@@ -26,14 +26,14 @@ export async function wholeBytes(parameter: Parameter): Promise<Uint8Array> {
   return bytes;
 }
 
-interface Run {
+interface ElementRun {
   readonly inLocal: number;
   readonly inWhole: number;
   readonly numElements: number;
 }
 
 /** Calls `copy` for each run along the last dim that this rank has of the whole. */
-function forEachRun({ layout }: Parameter, copy: (run: Run) => void): void {
+function forEachRun({ layout }: Parameter, copy: (run: ElementRun) => void): void {
   const { globalShape, localShape } = layout;
   const last = globalShape.length - 1;
   const walk = (dim: number, inLocal: number, inWhole: number): void => {

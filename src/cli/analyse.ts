@@ -43,7 +43,7 @@ function report(dumps: readonly Dump[]): string[] {
   const lines = [`${dumps.length} of ${worldSize} ranks have left a dump`];
   if (silent.length > 0) lines.push(`none of rank ${silent.join(", ")}`);
   for (const { rank, error } of dumps) {
-    if (error !== null) lines.push(`rank ${rank} was told: ${error.message}`);
+    if (error !== null) lines.push(`rank ${rank} failed with: ${error.message}`);
   }
   const [first, ...rest] = findAll(dumps);
   if (first === undefined) return [...lines, "all calls that were made agree and have ended"];

@@ -38,7 +38,7 @@ export async function main(args: readonly string[]): Promise<number> {
   );
   const split = await train(options, mesh);
   if (split === undefined) return 1;
-  console.log(`\n--- the model goes on after "${printable(split.prompt)}" ---`);
+  console.log(`\n--- the model continues "${printable(split.prompt)}" ---`);
   console.log(`${printable(split.sample)}\n---\n`);
   const whole = ranks === 1
     ? undefined

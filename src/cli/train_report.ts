@@ -110,7 +110,7 @@ function sentenceFor(message: Exclude<TrainMessage, { readonly kind: "step" }>):
       } nats per token, ` +
         `perplexity ${message.perplexity.toFixed(2)}`;
     case "sample":
-      return `--- the model goes on after ${JSON.stringify(message.prompt)} ---\n${
+      return `--- the model continues ${JSON.stringify(message.prompt)} ---\n${
         printable(message.text)
       }\n---`;
     case "saved":

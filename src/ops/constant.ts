@@ -1,5 +1,5 @@
-// Indices from the host in the middle of a computation, such as positions. A leaf would have to be released by its maker, but nobody
-// keeps these. As the result of an op without operands they are released with what is computed from them.
+// Indices from the host in the middle of a computation, such as positions. A leaf would have to be released by its maker, which keeps no
+// reference to these. As the result of an op without operands they are released with what is computed from them.
 
 import type { Device } from "../device/device.ts";
 import { Tensor } from "../tensor/tensor.ts";

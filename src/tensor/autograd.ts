@@ -190,20 +190,24 @@ function checkRoot(root: FloatTensor): void {
 }
 
 /** The state of a backward pass. */
-interface Pass {
+interface BackwardPass {
   /** The gradients accumulated so far of tensors that were not visited yet. */
   readonly gradients: Map<AnyTensor, Tensor>;
   readonly receiver: GradientReceiver | undefined;
 }
 
 /** Adds the gradient of `y` with respect to each input to the inputs' gradients. */
-async function passOn(y: Tensor, node: GraphNode, pass: Pass): Promise<void> {
+async function passOn(y: Tensor, node: GraphNode, pass: BackwardPass): Promise<void> {
   if ("again" in node) await passThroughAgain(y, node, pass);
   else await passGradient(y, node, pass.gradients);
 }
 
 /** The same for a recomputed part: runs it forward again, then backward. */
-async function passThroughAgain(y: Tensor, node: RecomputedNode, pass: Pass): Promise<void> {
+async function passThroughAgain(
+  y: Tensor,
+  node: RecomputedNode,
+  pass: BackwardPass,
+): Promise<void> {
   const { gradients, receiver } = pass;
   const { result, order } = await node.again();
   try {

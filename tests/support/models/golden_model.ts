@@ -1,6 +1,6 @@
-// Judges a model by what transformers computed with the same weights: logits, loss, every gradient, and the losses and weights
-// of five steps of Adafactor with two settings, each element within 5 times (its sensitivity to rounding errors + 1e-6).
-// tests/goldens/generate_models.py makes them.
+// Compares a model with what transformers computed with the same weights: logits, loss, every gradient, and the losses and weights of
+// five steps of Adafactor with two settings, each element within 5 times (its sensitivity to rounding errors + 1e-6).
+// tests/goldens/generate_models.py makes the goldens.
 
 import assert from "node:assert/strict";
 import { loadPretrained, savePretrained } from "../../../src/checkpoint/pretrained.ts";
@@ -18,7 +18,7 @@ import { assertSameBits } from "../assert_same_bits.ts";
 import { testOnEachDevice } from "../device/on_each_device.ts";
 import { goldenModels } from "../goldens.ts";
 
-/** How a family is run. */
+/** The functions that run a family. */
 export interface GoldenRun<Model extends PretrainedModel = PretrainedModel> {
   /** The class that its model must be of. */
   readonly model: abstract new (...args: never[]) => Model;
@@ -26,23 +26,23 @@ export interface GoldenRun<Model extends PretrainedModel = PretrainedModel> {
   logits(model: Model, inputs: GoldenInputs): Promise<Tensor>;
   /** Their loss. */
   loss(logits: Tensor, inputs: GoldenInputs): Tensor | Promise<Tensor>;
-  /** Another result that the golden has. */
+  /** Another result in the golden. */
   readonly more?: {
     readonly name: string;
     compute(model: Model, inputs: GoldenInputs): Promise<Tensor>;
   };
-  /** How the model is spread over ranks. Default: it is whole on one device. */
+  /** How the model is split over ranks. Default: it is whole on one device. */
   readonly placement?: GoldenPlacement;
 }
 
-/** A model spread over ranks; every rank judges all results. */
+/** A model split over ranks; every rank compares all results. */
 export interface GoldenPlacement {
   /** Splits a model that was loaded whole. */
   readonly place: (model: PretrainedModel) => Promise<void>;
   readonly optimizer: (parameters: Parameter[], options: OptimizerOptions) => Adafactor;
-  /** All ranks' values of a parameter or its gradient, of this rank's. */
+  /** Gathers all ranks' values of a parameter or its gradient. */
   readonly whole: (values: Float32Array, parameter: Parameter) => Promise<Float32Array>;
-  /** This rank's values of all. */
+  /** This rank's part of the values of all. */
   readonly part: (values: Float32Array, parameter: Parameter) => Float32Array;
 }
 
@@ -82,7 +82,7 @@ export interface Judged {
   readonly run: GoldenRun;
 }
 
-/** Logits, loss and gradients. @returns the largest error over what is allowed */
+/** Logits, loss and gradients. @returns the largest error, relative to the tolerance */
 export async function judgeGradients(
   device: Device,
   { folder, run }: Judged,
@@ -110,7 +110,7 @@ export async function judgeGradients(
   return Math.max(...ratios);
 }
 
-/** Five steps. @returns the largest error over what is allowed */
+/** Five steps. @returns the largest error, relative to the tolerance */
 export async function judgeTraining(
   device: Device,
   { folder, run, setting }: Judged & { readonly setting: keyof typeof SETTINGS },
@@ -157,7 +157,7 @@ const wholeOnOneDevice: GoldenPlacement = {
   part: (values) => values,
 };
 
-/** Fails unless the model is the same after it was saved and loaded, bit for bit, and its config too. */
+/** Asserts that the model has the same bits and config after saving and loading. */
 async function assertSavedWhole(model: PretrainedModel): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
@@ -174,7 +174,7 @@ async function assertSavedWhole(model: PretrainedModel): Promise<void> {
   }
 }
 
-/** transformers' Adafactor as the goldens' README.txt has it. */
+/** transformers' Adafactor with the settings in the goldens' README.txt. */
 const SETTINGS = {
   relative: { ...presets.huggingFace, relativeStep: true, warmupInit: false },
   external: {
@@ -246,7 +246,7 @@ export class Golden implements GoldenInputs, Disposable {
     return this.#input(name, "F32", ({ buffer }) => new Float32Array(buffer)) as Tensor;
   }
 
-  /** Fails unless all values that can be compared are near enough. @returns the largest error over what is allowed */
+  /** Asserts that all comparable values are within the tolerance. @returns the largest error, relative to the tolerance */
   async judge(key: string, actual: ArrayLike<number>): Promise<number> {
     const { max, unstable = [] } = this.#sensitivity[key] ??
       assert.fail(`no sensitivity of ${key}`);
@@ -271,10 +271,10 @@ export class Golden implements GoldenInputs, Disposable {
   }
 
   /**
-   * A vector's gradient, its elements set to zero that are zero in exact arithmetic, and rounding errors here and there, as the
-   * goldens' own measure of sensitivity does: such as those of the keys' bias, which moves all scores of a query alike. Each
-   * makes a full step in some direction, harmless as such; but where the bias is one vector with that of queries and values,
-   * the RMS of all steps together decides whether they are clipped, by chance.
+   * A vector's gradient with its rounding errors set to zero, like the goldens' own measure of sensitivity: elements that are zero in
+   * exact arithmetic, such as those of the keys' bias, which changes all scores of a query equally. Each would make a full step in some
+   * direction, harmless in itself; but where the bias is one vector with that of queries and values, the RMS of all steps together
+   * decides at random whether they are clipped.
    */
   async withoutNoise(name: string, gradient: Float32Array): Promise<Float32Array> {
     const expected = await this.#numbers(this.#expected, `grad.${name}`);
@@ -284,7 +284,7 @@ export class Golden implements GoldenInputs, Disposable {
     );
   }
 
-  /** Fails unless the golden's weights moved so far that standing still would have been found wrong. */
+  /** Asserts that the golden's weights moved so far that weights which did not move would fail. */
   async assertMoved(name: string, key: string): Promise<void> {
     const initial = await this.#numbers(this.#initial, name);
     const trained = await this.#numbers(this.#expected, key);
@@ -294,7 +294,7 @@ export class Golden implements GoldenInputs, Disposable {
     assert.ok(moved, `${key}: standing still would pass`);
   }
 
-  /** Fails if the golden has results under `prefix` that nothing was compared with. */
+  /** Asserts that every result of the golden under `prefix` was compared. */
   assertAllJudged(prefix: string): void {
     const left = [...this.#expected.tensors.keys()]
       .filter((key) => key.startsWith(prefix) && !this.#judged.has(key));
@@ -335,5 +335,5 @@ export class Golden implements GoldenInputs, Disposable {
 /** Biases of queries, keys and values in one vector. */
 const FUSED_BIAS = /\.(c_attn|query_key_value|qkv_proj)\.bias$/;
 
-/** Smaller ones, relative to the largest of a vector's gradient, are rounding errors. */
+/** Elements below this, relative to the largest of a vector's gradient, are rounding errors. */
 const NOISE = 1e-5;

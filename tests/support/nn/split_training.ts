@@ -164,7 +164,7 @@ export function assertNear(
   }
 }
 
-/** Updates alike, in norm; standing still is not. Pads alone do not move. */
+/** Asserts that updates are equal in norm, up to the tolerance, and that weights which did not move would fail. Padding does not move. */
 function assertMoved(
   actual: Float32Array,
   expected: Float32Array,
