@@ -129,10 +129,17 @@ export {
 export {
   Adafactor,
   type AdafactorOptions,
+  AdamW,
+  type AdamWDiagnostics,
+  type AdamWOptimizerOptions,
+  type AdamWOptions,
+  type AdamWParameterGroup,
+  type AdamWState,
   constantSchedule,
   cosineSchedule,
   type DecayOptions,
   DistributedAdaFactor,
+  DistributedAdamW,
   type DistributedSetup,
   inverseSquareRootSchedule,
   linearSchedule,
@@ -225,6 +232,9 @@ export type {
 } from "./src/models/mod.ts";
 export type {
   AdafactorMeasures,
+  AdamWHyperparameters,
+  AdamWMeasures,
+  AdamWParameterState,
   DeviceRange,
   DimRole,
   DimView,

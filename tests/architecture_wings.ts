@@ -65,7 +65,7 @@ const wings: Readonly<Record<string, Readonly<Record<string, Wing>>>> = {
     },
     rules: {
       holds: "update rules: what a step computes, as kernel calls, sums and fields of state",
-      mayImport: ["options", "plan", "state", "step", "sums"],
+      mayImport: ["factoring", "options", "plan", "state", "step", "sums"],
     },
     placement: {
       holds: "where parameters and gradients are: on one rank, or on a mesh with ZeRO",

@@ -29,6 +29,8 @@ export function adafactor_tile_sums(grad: number, blocks: number, partials: numb
 
 export function adafactor_tile_updates(grad: number, blocks: number, factors: number, partials: number, params: number): void;
 
+export function adamw_step(grad: number, blocks: number, steps: number, sums: number, guard: number, param: number, momentum: number, second_moment: number, params: number): void;
+
 export function add(a: number, b: number, out: number, length: number): void;
 
 export function add_bias(x: number, bias: number, out: number, rows: number, cols: number): void;

@@ -165,6 +165,21 @@ export function adafactor_tile_updates(grad, blocks, factors, partials, params) 
 }
 
 /**
+ * @param {number} grad
+ * @param {number} blocks
+ * @param {number} steps
+ * @param {number} sums
+ * @param {number} guard
+ * @param {number} param
+ * @param {number} momentum
+ * @param {number} second_moment
+ * @param {number} params
+ */
+export function adamw_step(grad, blocks, steps, sums, guard, param, momentum, second_moment, params) {
+    wasm.adamw_step(grad, blocks, steps, sums, guard, param, momentum, second_moment, params);
+}
+
+/**
  * @param {number} a
  * @param {number} b
  * @param {number} out

@@ -15,6 +15,7 @@ export const adafactor_tile_momentum: (a: number, b: number, c: number, d: numbe
 export const adafactor_tile_params: (a: number, b: number, c: number, d: number) => void;
 export const adafactor_tile_sums: (a: number, b: number, c: number, d: number) => void;
 export const adafactor_tile_updates: (a: number, b: number, c: number, d: number, e: number) => void;
+export const adamw_step: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => void;
 export const add: (a: number, b: number, c: number, d: number) => void;
 export const add_bias: (a: number, b: number, c: number, d: number, e: number) => void;
 export const allocate: (a: number) => number;

@@ -7,12 +7,14 @@
 //!
 //! Imports run one way, from right to left, and any file may import `allocation`:
 //!   simd, storage, operands, blocks, adafactor
+//!   simd, storage, operands, blocks, adamw
 //!   simd, storage, operands, ops
 
 // An export has as many arguments as its kernel has operands and parameters, pointers among them.
 #![allow(clippy::too_many_arguments, clippy::not_unsafe_ptr_arg_deref)]
 
 mod adafactor;
+mod adamw;
 mod allocation;
 mod blocks;
 mod operands;

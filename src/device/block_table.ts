@@ -47,6 +47,7 @@ export const blockFields = {
   gradOffset: "u32",
   paramOffset: "u32",
   momentumOffset: "u32",
+  secondMomentOffset: "u32",
   // R [batch, rows], C [batch, cols], M [batch]
   moments: "u32",
   // row factors [batch, rows], column factors [batch, cols], the cap
@@ -138,6 +139,27 @@ export const stepFields = {
 
 /** Words of one such record. */
 export const STEP_WORDS = Object.keys(stepFields).length;
+
+/** What `adamw_step` is given of a step, per block. */
+export const adamwFields = {
+  // lr / (1 - beta1^t), negative uphill
+  stepSize: "f32",
+  // 1 / sqrt(1 - beta2^t)
+  rootCorrection: "f32",
+  // lr weightDecay
+  decay: "f32",
+  // 1 - beta1 and 1 - beta2
+  take: "f32",
+  takeSquares: "f32",
+  eps: "f32",
+  key: "u32",
+} as const satisfies Record<string, FieldType>;
+
+/** A record of AdamW's step. */
+export type AdamwRecord = { readonly [Field in keyof typeof adamwFields]: number };
+
+/** Words of one such record. */
+export const ADAMW_WORDS = Object.keys(adamwFields).length;
 
 /** Records one after the other, as kernels read them. */
 export function encodeRecords<Fields extends Readonly<Record<string, FieldType>>>(

@@ -1,6 +1,6 @@
 /**
- * Optimizers: Adafactor on one device and distributed, presets, schedules of the learning rate, and the state of other
- * libraries' optimizers.
+ * Optimizers: Adafactor and AdamW on one device and distributed, presets, schedules of the learning rate, and the state of
+ * other libraries' optimizers.
  *
  * @example
  * ```ts
@@ -24,6 +24,7 @@
  */
 
 export { Adafactor, type ParameterDiagnostics } from "./adafactor.ts";
+export { AdamW, type AdamWDiagnostics, type AdamWParameterGroup } from "./adamw.ts";
 export type { Optimizer, StepOptions } from "./optimizer.ts";
 export type { Placement } from "./placement/placement.ts";
 export type {
@@ -31,6 +32,11 @@ export type {
   Hyperparameters,
   WeightDecayScale,
 } from "./options/hyperparameters.ts";
+export type {
+  AdamWHyperparameters,
+  AdamWOptimizerOptions,
+  AdamWOptions,
+} from "./options/adamw_options.ts";
 export type {
   GradientOptions,
   OptimizerOptions,
@@ -51,6 +57,7 @@ export {
 export type { DimRole, Factoring, MemoryOrder } from "./factoring/dim_roles.ts";
 export type { DimView, FactoredView, PaddedRuns } from "./factoring/factored_view.ts";
 export type { OptimizerState, ParameterState } from "./state/adafactor_state.ts";
+export type { AdamWParameterState, AdamWState } from "./state/adamw_state.ts";
 export {
   type HuggingFaceState,
   importHuggingFaceState,
@@ -58,8 +65,10 @@ export {
   type TorchState,
 } from "./state/import_state.ts";
 export type { AdafactorMeasures } from "./rules/adafactor_rule.ts";
+export type { AdamWMeasures } from "./rules/adamw_rule.ts";
 export type { HostGradient, StepDiagnostics } from "./step/diagnostics.ts";
 export { NonFiniteGradientError } from "./step/non_finite.ts";
+export { DistributedAdamW } from "./distributed_adamw.ts";
 export {
   DistributedAdaFactor,
   type DistributedSetup,

@@ -1,7 +1,12 @@
 // Rust reads the records that TypeScript writes.
 
 import assert from "node:assert/strict";
-import { blockFields, numberFields, stepFields } from "../../src/device/block_table.ts";
+import {
+  adamwFields,
+  blockFields,
+  numberFields,
+  stepFields,
+} from "../../src/device/block_table.ts";
 
 const RUST = await Deno.readTextFile(
   new URL("../../rust_kernels/src/blocks/block_table.rs", import.meta.url),
@@ -12,7 +17,7 @@ Deno.test("Rust has the fields of every record in the order of block_table.ts", 
     const [name, fields] of [["Block", blockFields], ["Numbers", numberFields], [
       "Steps",
       stepFields,
-    ]] as const
+    ], ["AdamwStep", adamwFields]] as const
   ) {
     const body = RUST.match(new RegExp(`#\\[repr\\(C\\)\\]\npub struct ${name} {([^}]*)}`))![1]!;
     const inRust = [...body.matchAll(/pub (\w+): (\w+),/g)].map(([, field, type]) => [field, type]);

@@ -267,4 +267,5 @@ def main():
         print(f"largest difference: {most:.2e} of the largest number")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -2,124 +2,25 @@
 // all sums are added up in the order of one tree over the whole parameter (src/device/block_table.ts).
 
 import assert from "node:assert/strict";
-import type { Device, DeviceKind } from "../../src/device/device.ts";
-import { requestDevice } from "../../src/device/request_device.ts";
-import type { ProcessGroup } from "../../src/distributed/group.ts";
-import { Layout } from "../../src/distributed/layout.ts";
-import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
-import { DistributedAdaFactor } from "../../src/optim/distributed_adafactor.ts";
 import type { OptimizerOptions } from "../../src/optim/options/parameter_groups.ts";
 import { presets } from "../../src/optim/options/presets.ts";
-import { Parameter } from "../../src/tensor/parameter.ts";
-import type { FloatType } from "../../src/tensor/dtype.ts";
-import { Tensor } from "../../src/tensor/tensor.ts";
-import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 import { webgpuTest } from "../support/device/webgpu_adapter.ts";
 import { type BreakView, withBrokenViews } from "../support/optim/broken_views.ts";
-import { gradientAt, initialParameter } from "../support/optim/golden.ts";
-import { type Placed, shardOf } from "../support/optim/sharded_training.ts";
-
-/** Shapes whose first dim 8 ranks cut evenly, and 64 ranks too where tensor parallelism cuts it as well. */
-const SHAPES = [[64, 48], [128, 40], [8, 16, 24], [64, 3, 8], [192], [64, 1]];
-
-/** Every shape, whole and cut along each dim that `tensor` ranks cut evenly. */
-function placements(tensor: number, shapes: readonly (readonly number[])[]): Placed[] {
-  return shapes.flatMap((shape) => {
-    const cuts = shape.flatMap((length, dim) =>
-      tensor > 1 && length % 8 === 0 && (dim > 0 || length >= 64) ? [dim] : []
-    );
-    return [undefined, ...cuts].map((cut) => ({ name: `[${shape}] cut ${cut}`, shape, cut }));
-  });
-}
-
-interface Run {
-  readonly tensor: number;
-  readonly zero: number;
-  readonly useZero?: boolean;
-  readonly placed: readonly Placed[];
-  readonly options: OptimizerOptions;
-  readonly kind?: DeviceKind;
-  readonly steps?: number;
-  /** How parameters and gradients are stored, by their number. */
-  readonly typeOf?: (index: number) => FloatType;
-  readonly Optimizer?: typeof DistributedAdaFactor;
-}
-
-/** Every rank's values and layouts after some steps, in which all ranks see the same gradients. */
-async function train(
-  { tensor, zero, useZero = true, placed, options, kind = "wasm", ...rest }: Run,
-) {
-  const { steps = 50, Optimizer = DistributedAdaFactor, typeOf = () => "f32" } = rest;
-  return await inProcessRanks(tensor * zero, async (world) => {
-    const mesh = ProcessGroupMesh.over(world, tensor, zero);
-    const tensorParallelGroup = await mesh.getGroupAlongAxis(0);
-    const dataParallelGroup = await mesh.getGroupAlongAxis(1);
-    using device: Device = await requestDevice({ kind });
-    using scope = new DisposableStack();
-    const parameters = placed.map(({ name, shape, cut }, index) => {
-      const splits = cut === undefined ? [] : [{ dim: cut, group: tensorParallelGroup }];
-      const layout = new Layout<ProcessGroup>(shape, splits);
-      const values = shardOf(Float32Array.from(initialParameter({ shape })), layout);
-      const dtype = typeOf(index);
-      return scope.use(new Parameter(device, values, { layout, name, dtype }));
-    });
-    const optim = scope.use(new Optimizer(parameters, options));
-    optim.setupDistributed({ tensorParallelGroup, dataParallelGroup, useZero });
-    for (let step = 1; step <= steps; step++) {
-      for (const [index, parameter] of parameters.entries()) {
-        const { shape } = placed[index];
-        const whole = Float32Array.from(
-          gradientAt(step, { shape, gradientScale: 10 ** (-3 + index % 3) }),
-        );
-        const gradient = shardOf(whole, parameter.layout);
-        const { shape: localShape, dtype } = parameter;
-        parameter.grad = Tensor.from(device, gradient, { shape: localShape, dtype });
-      }
-      await optim.step();
-    }
-    const values = [];
-    for (const parameter of parameters) values.push(await parameter.data());
-    for (const parameter of parameters) parameter.zeroGrad();
-    return { values, layouts: parameters.map(({ layout }) => layout) };
-  });
-}
-
-/** How many of all elements differ in any bit from one rank's. */
-async function numDiffering(run: Run): Promise<number> {
-  const [alone] = await train({ ...run, tensor: 1, zero: 1, Optimizer: DistributedAdaFactor });
-  const ranks = await train(run);
-  let differing = 0;
-  for (const { values, layouts } of ranks) {
-    for (const [index, shard] of values.entries()) {
-      const expected = shardOf(alone.values[index], layouts[index]);
-      assert.equal(shard.length, expected.length);
-      const start = shardOf(
-        Float32Array.from(initialParameter(run.placed[index])),
-        layouts[index],
-      );
-      assert.ok(
-        shard.length === 0 || shard.some((value, k) => value !== start[k]),
-        "nothing moved",
-      );
-      shard.forEach((value, k) => differing += Object.is(value, expected[k]) ? 0 : 1);
-    }
-  }
-  return differing;
-}
+import { EVEN_SHAPES, evenPlacements, numDiffering } from "../support/optim/same_bits_training.ts";
 
 const OPTIONS: OptimizerOptions = { weightDecay: 0.01, beta1: 0.9, maxGradientNorm: 0.05 };
 const MESHES = [[2, 1], [1, 2], [2, 2], [4, 1], [1, 4], [4, 2], [2, 4], [1, 8], [8, 1]];
 
 for (const [tensor, zero] of MESHES) {
   Deno.test(`tensor ${tensor} x ZeRO ${zero} gives the bits of one rank`, async () => {
-    const placed = placements(tensor, SHAPES);
+    const placed = evenPlacements(tensor, EVEN_SHAPES);
     assert.equal(await numDiffering({ tensor, zero, placed, options: OPTIONS }), 0);
   });
 }
 
 for (const [tensor, zero] of [[2, 1], [1, 2], [2, 2]]) {
   webgpuTest(`tensor ${tensor} x ZeRO ${zero} gives the bits of one rank (webgpu)`, async () => {
-    const placed = placements(tensor, [[64, 48], [8, 16, 24], [192]]);
+    const placed = evenPlacements(tensor, [[64, 48], [8, 16, 24], [192]]);
     const run = { tensor, zero, placed, options: OPTIONS, kind: "webgpu", steps: 5 } as const;
     assert.equal(await numDiffering(run), 0);
   });
@@ -137,7 +38,7 @@ const OTHERS: Readonly<Record<string, OptimizerOptions>> = {
 for (const [name, options] of Object.entries(OTHERS)) {
   Deno.test(`tensor 2 x ZeRO 2 gives the bits of one rank with ${name}`, async () => {
     // Unfactored, all dims are columns: then a cut of an inner dim takes no run of them.
-    const placed = placements(2, SHAPES).filter(({ cut }) =>
+    const placed = evenPlacements(2, EVEN_SHAPES).filter(({ cut }) =>
       options.factoring !== "none" || cut === undefined || cut === 0
     );
     assert.equal(await numDiffering({ tensor: 2, zero: 2, placed, options }), 0);
@@ -157,7 +58,7 @@ for (const [name, options] of Object.entries(STORED)) {
   for (const [tensor, zero] of [[2, 2], [8, 1], [1, 4]]) {
     Deno.test(`16-bit parameters on tensor ${tensor} x ZeRO ${zero} have the bits of one rank with ${name}`, async () => {
       // Rows of 16-bit elements must keep to whole words, on each rank too.
-      const placed = placements(tensor, [...SHAPES.slice(0, -1), [64, 24]]).filter(
+      const placed = evenPlacements(tensor, [...EVEN_SHAPES.slice(0, -1), [64, 24]]).filter(
         ({ shape, cut }) => cut !== shape.length - 1 || shape[cut] / tensor % 2 === 0,
       );
       const run = { tensor, zero, placed, typeOf };
@@ -170,7 +71,7 @@ for (const [name, options] of Object.entries(STORED)) {
   webgpuTest(
     `16-bit parameters on tensor 2 x ZeRO 2 have the bits of one rank with ${name} (webgpu)`,
     async () => {
-      const placed = placements(2, [[64, 48], [8, 16, 24], [192]]);
+      const placed = evenPlacements(2, [[64, 48], [8, 16, 24], [192]]);
       const run = { tensor: 2, zero: 2, placed, typeOf, steps: 5, kind: "webgpu" } as const;
       assert.equal(
         await numDiffering({ ...run, options: { momentumDtype: "bf16", ...options } }),
@@ -181,7 +82,7 @@ for (const [name, options] of Object.entries(STORED)) {
 }
 
 Deno.test("tensor 2 x data-parallel 2 without ZeRO gives the bits of one rank", async () => {
-  const placed = placements(2, SHAPES);
+  const placed = evenPlacements(2, EVEN_SHAPES);
   const run = { tensor: 2, zero: 2, useZero: false, placed, options: OPTIONS };
   assert.equal(await numDiffering(run), 0);
 });
@@ -199,7 +100,7 @@ const MUTANTS: Readonly<Record<string, BreakView>> = {
 for (const [name, change] of Object.entries(MUTANTS)) {
   Deno.test(`an optimizer with ${name} does not give the bits of one rank`, async () => {
     const Mutant = withBrokenViews(change);
-    const placed = placements(2, [[64, 48]]);
+    const placed = evenPlacements(2, [[64, 48]]);
     // With an eps1 that counts, as mean squares that are all too large by one factor would cancel.
     const options = { ...OPTIONS, eps: [1e-6, 1e-3] } as const;
     const run = { tensor: 2, zero: 2, placed, options, Optimizer: Mutant, steps: 6 };

@@ -28,22 +28,23 @@ export function blocksOf(
 ): { readonly block: BlockRecord; readonly index: number }[] {
   const words = Uint32Array.from(blocks);
   return Array.from({ length: numBlocks }, (_, i) => ({
-    block: decode(blockFields, words, firstBlock + i),
+    block: recordAt(blockFields, words, firstBlock + i),
     index: firstBlock + i,
   }));
 }
 
 /** Block `index`'s values that change from step to step. */
 export function numbersOf(numbers: Float64Array, index: number): NumbersRecord {
-  return decode(numberFields, Uint32Array.from(numbers), index);
+  return recordAt(numberFields, Uint32Array.from(numbers), index);
 }
 
 /** Block `index`'s step. Its words come as f32. */
 export function stepOf(steps: Float64Array, index: number): StepRecord {
-  return decode(stepFields, new Uint32Array(Float32Array.from(steps).buffer), index);
+  return recordAt(stepFields, new Uint32Array(Float32Array.from(steps).buffer), index);
 }
 
-function decode<Fields extends Readonly<Record<string, "u32" | "f32">>>(
+/** Record `index` of some words. */
+export function recordAt<Fields extends Readonly<Record<string, "u32" | "f32">>>(
   fields: Fields,
   words: Uint32Array<ArrayBuffer>,
   index: number,

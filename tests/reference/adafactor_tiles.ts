@@ -189,7 +189,7 @@ function updateOf(
 }
 
 /** An element's index in the whole parameter, its low 32 bits. */
-function globalIndex(block: BlockRecord, { b, i, j }: Element): number {
+export function globalIndex(block: BlockRecord, { b, i, j }: Element): number {
   const globalB = globalAt(b, block.batchInner, block.batchInnerGlobal) + block.batchBegin;
   const globalI = globalAt(i, block.rowInner, block.rowInnerGlobal) + block.rowBegin;
   const globalJ = globalAt(j, block.colInner, block.colInnerGlobal) + block.colBegin;

@@ -24,6 +24,7 @@ pub struct Block {
     pub grad_offset: u32,
     pub param_offset: u32,
     pub momentum_offset: u32,
+    pub second_moment_offset: u32,
     pub moments: u32,
     pub factors: u32,
     pub partials: u32,
@@ -82,6 +83,18 @@ pub struct Steps {
     pub share: f32,
     pub param_rms: f32,
     pub update_rms: f32,
+    pub key: u32,
+}
+
+/// A step of AdamW.
+#[repr(C)]
+pub struct AdamwStep {
+    pub step_size: f32,
+    pub root_correction: f32,
+    pub decay: f32,
+    pub take: f32,
+    pub take_squares: f32,
+    pub eps: f32,
     pub key: u32,
 }
 

@@ -129,6 +129,16 @@ impl<'a> Runs<'a> {
     }
 }
 
+/// Calls `f` for all runs of a block, one row after the other.
+#[inline(always)]
+pub fn for_each_row(block: &Block, mut f: impl FnMut(&Run)) -> Result<(), OutOfMemory> {
+    let runs = Runs::of(block)?;
+    for panel in runs.panels() {
+        runs.visit_rows(panel.b, panel.rows, &mut f);
+    }
+    Ok(())
+}
+
 /// tiles[b, tile row, tile] = the sum of `f` over the tile's runs.
 #[inline(always)]
 pub fn sum_tiles(

@@ -77,6 +77,11 @@ impl F32x4 {
     pub fn round(self) -> Self {
         Self(f32x4_nearest(self.0))
     }
+    /// The square root.
+    #[inline(always)]
+    pub fn sqrt(self) -> Self {
+        Self(f32x4_sqrt(self.0))
+    }
     /// Rounds down.
     #[inline(always)]
     pub fn floor(self) -> Self {
@@ -159,6 +164,9 @@ impl F32x4 {
     }
     pub fn round(self) -> Self {
         Self(self.0.map(f32::round_ties_even))
+    }
+    pub fn sqrt(self) -> Self {
+        Self(self.0.map(f32::sqrt))
     }
     pub fn floor(self) -> Self {
         Self(self.0.map(f32::floor))

@@ -10,11 +10,12 @@ export interface CheckedBlock {
   /** The parameter's name, for messages. */
   readonly name: string;
   readonly record: BlockRecord;
-  readonly grad: TensorRoom;
-  readonly param: TensorRoom;
-  /** Undefined where no kernel uses momentum. */
-  readonly momentum: TensorRoom | undefined;
+  /** By the field that says where the block begins; without those that the kernels that run do not use. */
+  readonly tensors: { readonly [Offset in TensorOffset]?: TensorRoom | undefined };
 }
+
+/** Fields of a record that say where a tensor's elements begin. */
+type TensorOffset = "gradOffset" | "paramOffset" | "momentumOffset" | "secondMomentOffset";
 
 /** A tensor's buffer. */
 export interface TensorRoom {
@@ -26,8 +27,8 @@ export interface TensorRoom {
 
 /** Elements of the buffers that all blocks share. */
 export interface SharedRoom {
-  readonly moments: number;
-  readonly factors: number;
+  /** Undefined where the kernels that run use no row and column averages. */
+  readonly averages: { readonly moments: number; readonly factors: number } | undefined;
   readonly partials: number;
   readonly sums: number;
 }
@@ -69,25 +70,27 @@ function checkCounts(block: CheckedBlock): void {
 }
 
 function checkRoom(block: CheckedBlock, room: SharedRoom): void {
-  const { record, grad, param, momentum } = block;
+  const { record, tensors } = block;
   const { batch, rows, cols, batchSlots, rowSlots } = record;
   const count = batch * rows * cols;
   const within = (field: keyof BlockRecord, length: number, available: number) => {
     const end = record[field] + length;
     demand(block, end <= available, `${field} must end by ${available}, not at ${end}`);
   };
-  within("gradOffset", count, grad.length);
-  within("paramOffset", count, param.length);
-  if (momentum !== undefined) within("momentumOffset", count, momentum.length);
-  checkAlignment(block, "gradOffset", grad.type);
-  checkAlignment(block, "paramOffset", param.type);
-  if (momentum !== undefined) checkAlignment(block, "momentumOffset", momentum.type);
-  within("moments", batch * (rows + cols + 1), room.moments);
-  within("factors", batch * (rows + cols) + 1, room.factors);
+  for (const field of TENSOR_OFFSETS) {
+    const tensor = tensors[field];
+    if (tensor === undefined) continue;
+    within(field, count, tensor.length);
+    checkAlignment(block, field, tensor.type);
+  }
   within("partials", partialsLength(record), room.partials);
-  within("rowSums", batch * rows, room.sums);
-  within("colSums", batch * cols, room.sums);
-  within("totals", batch * rowSlots, room.sums);
+  if (room.averages !== undefined) {
+    within("moments", batch * (rows + cols + 1), room.averages.moments);
+    within("factors", batch * (rows + cols) + 1, room.averages.factors);
+    within("rowSums", batch * rows, room.sums);
+    within("colSums", batch * cols, room.sums);
+    within("totals", batch * rowSlots, room.sums);
+  }
   for (const scalar of ["gradientSquares", "updateSquares", "paramSquares", "aligned"] as const) {
     within(scalar, batchSlots * rowSlots, room.sums);
   }
@@ -118,3 +121,10 @@ function demand({ name, record }: CheckedBlock, holds: boolean, wanted: string):
     `Cannot use the block of ${name}: ${wanted}: ${JSON.stringify(record)}`,
   );
 }
+
+const TENSOR_OFFSETS = [
+  "gradOffset",
+  "paramOffset",
+  "momentumOffset",
+  "secondMomentOffset",
+] as const;

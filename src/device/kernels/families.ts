@@ -3,6 +3,7 @@
 export * from "./activations.ts";
 export * from "./adafactor_step.ts";
 export * from "./adafactor_sums.ts";
+export * from "./adamw.ts";
 export * from "./attention.ts";
 export * from "./cast.ts";
 export * from "./cross_entropy.ts";

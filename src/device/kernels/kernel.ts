@@ -10,7 +10,7 @@
 export type Access = "read" | "write";
 
 /** Elements of an operand as WGSL declares them: numbers, words of packed 16-bit numbers, or records of block_table.ts. */
-export type Element = "f32" | "u32" | "Block" | "Numbers" | "Step";
+export type Element = "f32" | "u32" | "Block" | "Numbers" | "Step" | "AdamwStep";
 
 /** Formats of a parameter, 32 bits each: a flag is 0 or 1, a storage type one of storage_types.ts. */
 export type ParamFormat = "u32" | "f32" | "flag" | "storageType";

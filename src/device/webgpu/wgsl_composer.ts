@@ -10,7 +10,7 @@
 // `struct Params`, the bindings, and the structs of records come from the tables that the host writes them by, so shaders
 // cannot disagree with it.
 
-import { blockFields, numberFields, stepFields } from "../block_table.ts";
+import { adamwFields, blockFields, numberFields, stepFields } from "../block_table.ts";
 import type { Element, Kernel, Scratch } from "../kernels/kernel.ts";
 import { wgslFragments, wgslSources } from "./wgsl_sources.ts";
 
@@ -73,7 +73,12 @@ function struct(name: string, fields: Readonly<Record<string, string>>): string[
   return [`struct ${name} {`, ...members, "}"];
 }
 
-const records = { Block: blockFields, Numbers: numberFields, Step: stepFields };
+const records = {
+  Block: blockFields,
+  Numbers: numberFields,
+  Step: stepFields,
+  AdamwStep: adamwFields,
+};
 
 /** Lines with fragments in place of the directives that include them, each fragment where it is included first. */
 function withIncludes(

@@ -11,7 +11,7 @@ import type { Device, DeviceBuffer } from "../../device/device.ts";
 import { storageTypes } from "../../device/storage_types.ts";
 import type { DeviceRange } from "../../tensor/device_range.ts";
 import { bytesPerElement } from "../../tensor/dtype.ts";
-import { tensorFields } from "../state/state_fields.ts";
+import { type TensorField, tensorFields } from "../state/state_fields.ts";
 import type { PlannedBlock, StepPlan } from "./step_plan.ts";
 
 /** Where the tensors of a plan's blocks are. */
@@ -27,14 +27,14 @@ export class BlockMemory implements Disposable {
   /** Records of `blockFields`. */
   readonly blocks: DeviceBuffer;
   readonly #device: Device;
-  readonly #moments: DeviceBuffer;
+  readonly #moments: DeviceBuffer | undefined;
   /** Where everything was when the records were written. */
   #placed: BlockTensors | undefined;
 
-  /** Room for the records of `numBlocks` blocks, whose row and column averages are in `moments`. */
+  /** Room for the records of `numBlocks` blocks; row and column averages, where there are such, are in `moments`. */
   constructor(
     device: Device,
-    { numBlocks, moments }: { readonly numBlocks: number; readonly moments: DeviceBuffer },
+    { numBlocks, moments }: { readonly numBlocks: number; readonly moments?: DeviceBuffer },
   ) {
     this.#device = device;
     this.#moments = moments;
@@ -53,19 +53,26 @@ export class BlockMemory implements Disposable {
       ...block.record,
       gradOffset: grads[index].offset,
       paramOffset: params[index].offset,
-      ...stateOffsets(block, { state, index }),
+      ...ofState(block, ({ name }) => state[name]?.[index]?.offset ?? 0),
     }));
     checkBlocks(
-      plan.blocks.map(({ parameter: { name } }, index) => ({
-        name,
+      plan.blocks.map((block, index) => ({
+        name: block.parameter.name,
         record: records[index],
-        grad: roomOf(grads[index]),
-        param: roomOf(params[index]),
-        momentum: state.momentum?.[index] && roomOf(state.momentum[index]),
+        tensors: {
+          gradOffset: roomOf(grads[index]),
+          paramOffset: roomOf(params[index]),
+          ...ofState(block, ({ name }) => {
+            const range = state[name]?.[index];
+            return range && roomOf(range);
+          }),
+        },
       })),
       {
-        moments: this.#moments.byteLength / 4,
-        factors: plan.factorsLength,
+        averages: this.#moments && {
+          moments: this.#moments.byteLength / 4,
+          factors: plan.factorsLength,
+        },
         partials: plan.partialsLength,
         sums: plan.sums.byteLength / 4,
       },
@@ -88,13 +95,12 @@ export function roomOf({ buffer, dtype }: DeviceRange): TensorRoom {
   };
 }
 
-function stateOffsets(
+/** Something of each tensor of the block's state, by the word of its record that says where it begins. */
+function ofState<Value>(
   { state: { fields } }: PlannedBlock,
-  { state, index }: { readonly state: BlockTensors["state"]; readonly index: number },
-): Partial<BlockRecord> {
-  return Object.fromEntries(
-    tensorFields(fields).map(({ name, offset }) => [offset, state[name]?.[index]?.offset ?? 0]),
-  );
+  valueOf: (field: TensorField) => Value,
+): { readonly [Offset in TensorField["offset"]]?: Value } {
+  return Object.fromEntries(tensorFields(fields).map((field) => [field.offset, valueOf(field)]));
 }
 
 /** Whether blocks are where they were, in buffers as large: then they end within them as before. */

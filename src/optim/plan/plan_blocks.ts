@@ -37,6 +37,7 @@ export type RuleRecord = Omit<
   | "gradOffset"
   | "paramOffset"
   | "momentumOffset"
+  | "secondMomentOffset"
   | "gradientSquares"
 >;
 
@@ -114,6 +115,7 @@ export function planBlocks<Hyper extends SharedHyperparameters>(
         gradOffset: 0,
         paramOffset: 0,
         momentumOffset: 0,
+        secondMomentOffset: 0,
         gradientSquares: gradientSquares.offset,
       };
       end.firstTile += numTilesOf(record);

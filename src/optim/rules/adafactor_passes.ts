@@ -14,6 +14,7 @@ import {
   roundingOf,
   stateOf,
   stepRuns,
+  sumSquares,
 } from "../step/passes.ts";
 import type { SumSlots } from "../sums/packed_sums.ts";
 import type { StepNumbers } from "./adafactor_numbers.ts";
@@ -132,7 +133,7 @@ export function applyUpdates(operands: AdafactorOperands): void {
 
 /** Sum p^2 of the blocks whose parameters have changed since it was last known. */
 function sumParameters(operands: PassOperands): void {
-  const { device, plan, params, memory: { blocks }, partials } = operands;
+  const { plan, params } = operands;
   const isKnown = (index: number) => {
     const { parameter, state } = plan.blocks[index];
     return state.squaresOf === parameter.version;
@@ -143,11 +144,7 @@ function sumParameters(operands: PassOperands): void {
   for (const unknown of runs.filter(({ firstBlock }) => !isKnown(firstBlock))) {
     const { firstBlock, numBlocks } = unknown;
     const within = runsOf({ from: firstBlock, to: firstBlock + numBlocks }, together);
-    for (const run of tilesOf(plan, within)) {
-      const param = paramOf(run, operands);
-      const bindings = { ...param.binding, blocks, partials };
-      device.run("adafactor_tile_params", bindings, { ...run, ...param.params });
-    }
+    sumSquares(operands, tilesOf(plan, within));
     joinScalar(operands, unknown, "paramSquares");
   }
 }

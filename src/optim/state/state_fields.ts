@@ -4,7 +4,6 @@
 //   "sums"     R [batch, rows] | C [batch, cols] | M [batch], f32, one after the other: averages over columns, rows, both
 //   "tensor"   as the parameter's block, [batch, rows, cols]
 
-import type { BlockRecord } from "../../device/block_table.ts";
 import type { FloatType } from "../../tensor/dtype.ts";
 
 /** Averages of each matrix over its columns, its rows, and both. */
@@ -26,7 +25,7 @@ export interface TensorField {
   /** How it is stored. */
   readonly dtype: FloatType;
   /** The word of a block's record that says where it begins. */
-  readonly offset: keyof BlockRecord;
+  readonly offset: "momentumOffset" | "secondMomentOffset";
 }
 
 /** One thing that a rule keeps per parameter. */

@@ -40,6 +40,16 @@ export function scaleGradients(
   });
 }
 
+/** Tiles' sums of the squares of a run's parameters. */
+export function sumSquares(operands: PassOperands, runs: readonly TileRun[]): void {
+  const { device, memory: { blocks }, partials } = operands;
+  for (const run of runs) {
+    const param = paramOf(run, operands);
+    const bindings = { ...param.binding, blocks, partials };
+    device.run("adafactor_tile_params", bindings, { ...run, ...param.params });
+  }
+}
+
 /** From tiles' sums to each block's. */
 export function joinScalar(
   { device, plan, memory: { blocks }, partials }: PassOperands,

@@ -15,16 +15,20 @@ function checked(changes: Partial<BlockRecord> = {}, { type = f32 }: { type?: nu
   const blocks = records.map((record, index): CheckedBlock => ({
     name: `p${index}`,
     record: index === 1 ? { ...record, ...changes } : record,
-    grad: { type, length: lengths.grad },
-    param: { type, length: lengths.param },
-    momentum: { type, length: lengths.momentum },
+    tensors: {
+      gradOffset: { type, length: lengths.grad },
+      paramOffset: { type, length: lengths.param },
+      momentumOffset: { type, length: lengths.momentum },
+      secondMomentOffset: { type, length: lengths.secondMoment },
+    },
   }));
-  return { blocks, lengths };
+  const { moments, factors, partials, sums } = lengths;
+  return { blocks, lengths, room: { averages: { moments, factors }, partials, sums } };
 }
 
 function check(changes: Partial<BlockRecord>, options?: { type: number }): void {
-  const { blocks, lengths } = checked(changes, options);
-  checkBlocks(blocks, lengths);
+  const { blocks, room } = checked(changes, options);
+  checkBlocks(blocks, room);
 }
 
 Deno.test("checkBlocks() accepts blocks within their buffers", () => {
@@ -37,6 +41,7 @@ Deno.test("checkBlocks() refuses an offset beyond any buffer, and names the para
     gradOffset: lengths.grad,
     paramOffset: lengths.param,
     momentumOffset: lengths.momentum,
+    secondMomentOffset: lengths.secondMoment,
     moments: lengths.moments,
     factors: lengths.factors,
     partials: lengths.partials,

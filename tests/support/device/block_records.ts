@@ -25,11 +25,28 @@ export interface BlockTable {
 }
 
 /** The buffers that blocks share. */
-type Buffer = "grad" | "param" | "momentum" | "moments" | "factors" | "partials" | "sums";
+type Buffer =
+  | "grad"
+  | "param"
+  | "momentum"
+  | "secondMoment"
+  | "moments"
+  | "factors"
+  | "partials"
+  | "sums";
 
 /** Lays out blocks. By default a block is the whole of its parameter, one part, with tiles of 16 x 32. */
 export function blockTable(shapes: readonly BlockShape[]): BlockTable {
-  const lengths = { grad: 2, param: 6, momentum: 10, moments: 1, factors: 3, partials: 5, sums: 7 };
+  const lengths = {
+    grad: 2,
+    param: 6,
+    momentum: 10,
+    secondMoment: 14,
+    moments: 1,
+    factors: 3,
+    partials: 5,
+    sums: 7,
+  };
   const take = (buffer: Buffer, length: number, gap: number) => {
     const begin = lengths[buffer];
     lengths[buffer] += length + gap;
@@ -50,6 +67,7 @@ export function blockTable(shapes: readonly BlockShape[]): BlockTable {
       gradOffset: take("grad", even, 2),
       paramOffset: take("param", even, 6),
       momentumOffset: take("momentum", even, 2),
+      secondMomentOffset: take("secondMoment", even, 4),
       moments: take("moments", batch * (rows + cols + 1), 2),
       factors: take("factors", batch * (rows + cols) + 1, 1),
       partials: take("partials", partialsLength(sized), 3),
@@ -141,6 +159,7 @@ const DEFAULTS = {
   gradOffset: 0,
   paramOffset: 0,
   momentumOffset: 0,
+  secondMomentOffset: 0,
   moments: 0,
   factors: 0,
   partials: 0,

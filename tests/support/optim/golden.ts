@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import type { AdafactorOptions } from "../../../src/optim/options/hyperparameters.ts";
 import { presets } from "../../../src/optim/options/presets.ts";
 import type { FloatType } from "../../../src/tensor/dtype.ts";
-import { goldenFolder, unpacked } from "../goldens.ts";
+import { goldensIn } from "../goldens.ts";
 
 /** One trajectory. */
 export interface Golden {
@@ -26,16 +26,7 @@ export interface Golden {
  * @throws {Error} if there are none
  */
 export function goldens(prefix: string): Golden[] {
-  const folder = `${goldenFolder}/adafactor`;
-  const files = [...Deno.readDirSync(folder)]
-    .map(({ name }) => name)
-    .filter((name) => name.startsWith(prefix) && name.endsWith(".json"))
-    .sort();
-  if (files.length === 0) throw new Error(`No trajectories ${prefix}*.json in ${folder}`);
-  return files.map((file) => {
-    const golden = unpacked(JSON.parse(Deno.readTextFileSync(`${folder}/${file}`)));
-    return { ...golden as Omit<Golden, "file">, file };
-  });
+  return goldensIn<Golden>("adafactor", prefix);
 }
 
 /** p0 = 0.05 sin(1 + 0.37 k) */

@@ -9,8 +9,6 @@ import { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
 import { add } from "../../../src/ops/add.ts";
 import { mul } from "../../../src/ops/mul.ts";
 import { sum } from "../../../src/ops/sum.ts";
-import type { Adafactor } from "../../../src/optim/adafactor.ts";
-import type { OptimizerState } from "../../../src/optim/state/adafactor_state.ts";
 import { DistributedAdaFactor } from "../../../src/optim/distributed_adafactor.ts";
 import {
   type AdafactorOptions,
@@ -22,6 +20,12 @@ import { Parameter } from "../../../src/tensor/parameter.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { inProcessRanks } from "../distributed/in_process_ranks.ts";
 import { ReferenceAdafactor } from "../../reference/adafactor.ts";
+import type {
+  DistributedOptimizer,
+  ReferenceOptimizer,
+  SavedStates,
+  TestedOptimizer,
+} from "./distributed_optimizer.ts";
 import { assertSameUpdate, gradientAt, initialParameter } from "./golden.ts";
 
 const SHAPES = [[33, 65], [7, 3], [2, 130], [64, 32], [3, 4, 6], [65], [5], []];
@@ -97,6 +101,8 @@ export interface Training {
   /** Instead of setting `grad`, compute it by this many calls of the optimizer's `backward`. */
   readonly microBatches?: number;
   readonly Optimizer?: typeof DistributedAdaFactor;
+  /** Another optimizer than `Optimizer` with `options`, of which then `maxGradientNorm` alone counts, and its reference. */
+  readonly tested?: TestedOptimizer;
   readonly options?: OptimizerOptions;
   readonly gradientDivisor?: number;
   /** Replicas whose gradients are averaged, where they are more than the data-parallel ranks. */
@@ -114,7 +120,7 @@ export interface Saved {
   readonly step: number;
   /** Whole parameters. */
   readonly values: readonly ArrayLike<number>[];
-  readonly state: OptimizerState;
+  readonly state: SavedStates;
 }
 
 const OPTIONS: OptimizerOptions = { weightDecay: 0.01, beta1: 0.5 };
@@ -123,7 +129,7 @@ const STEPS = 20;
 /** Trains on the mesh; gives every rank's shards with their layouts, and the state. */
 export async function train(training: Training) {
   const { tensor, secondTensor = 1, replicate = 1, zero, from } = training;
-  const { useZero, zeroStage, bucketBytes, Optimizer = DistributedAdaFactor } = training;
+  const { useZero, zeroStage, bucketBytes, Optimizer = DistributedAdaFactor, tested } = training;
   const { options = OPTIONS, steps = STEPS, gradientDivisor, microBatches } = training;
   const numReplicas = replicate * zero;
   const { replicas = numReplicas, placed = placements(tensor) } = training;
@@ -146,7 +152,10 @@ export async function train(training: Training) {
       const values = shardOf(from?.values[index] ?? initialParameter({ shape }), layout);
       return scope.use(new Parameter(device, values, { layout, name, dtype, gradientDtype }));
     });
-    const optim = scope.use(new Optimizer(parameters, options));
+    const optim = scope.use(
+      tested?.optimizer(parameters) ??
+        new Optimizer(parameters, options) as unknown as DistributedOptimizer,
+    );
     optim.setupDistributed({
       tensorParallelGroup,
       dataParallelGroup,
@@ -195,7 +204,7 @@ export async function train(training: Training) {
  * begins with parameter `rotate`, so that ranks complete gradients in different orders.
  */
 export async function backwardOf(
-  optim: Adafactor,
+  optim: Pick<DistributedOptimizer, "parameters" | "backward">,
   { gradients, share = 1, rotate = 0 }: {
     readonly gradients: readonly Float32Array[];
     readonly share?: number;
@@ -216,13 +225,21 @@ export async function backwardOf(
 /** One rank's trajectories of all parameters, in float64. */
 export function expectedOf(training: Training): Float64Array[] {
   const { tensor, zero, replicate = 1, options = OPTIONS, steps = STEPS } = training;
-  const { gradientDivisor = 1, replicas = zero * replicate } = training;
+  const { gradientDivisor = 1, replicas = zero * replicate, tested } = training;
   const { maxGradientNorm = Infinity, nonFinite: _, ...shared } = options;
   const placed = training.placed ?? placements(tensor);
   const hyper = parseHyperparameters(shared);
-  const references = placed.map(({ shape }) => {
+  const references = placed.map(({ shape }): ReferenceOptimizer => {
     const start = Float32Array.from(initialParameter({ shape }));
-    return new ReferenceAdafactor(start, { shape, isFactored: isFactored(shape, shared) });
+    if (tested !== undefined) return tested.reference(start);
+    const reference = new ReferenceAdafactor(start, {
+      shape,
+      isFactored: isFactored(shape, shared),
+    });
+    return {
+      parameter: reference.parameter,
+      step: (gradient, at) => reference.step(gradient, { ...at, hyper }),
+    };
   });
   for (let step = 1; step <= steps; step++) {
     const gradients = placed.map((each, index) => {
@@ -237,7 +254,7 @@ export function expectedOf(training: Training): Float64Array[] {
     const norm = Math.hypot(...gradients.map((values) => Math.hypot(...values)));
     const gradientScale = Math.min(1, maxGradientNorm / norm);
     for (const [index, reference] of references.entries()) {
-      reference.step(gradients[index], { hyper, step, gradientScale });
+      reference.step(gradients[index], { step, gradientScale });
     }
   }
   return references.map(({ parameter }) => parameter);
