@@ -121,12 +121,14 @@ function parseRanges(op: TabledOp, ranges: string, text: string): Section["range
   return ranges.split(";").map((range) => {
     const [name, bytes = "0-max"] = range.split(":", 2).map((each) => each.trim());
     const choices = algorithmsOf(op);
-    if (!choices.includes(name)) {
+    // The table's own string, which later comparisons find equal by its address.
+    const algorithm = choices.find((each) => each === name);
+    if (algorithm === undefined) {
       throw new TypeError(
         `"${name}" in "${text}" is not an algorithm of ${op}, which has ${choices.join(", ")}`,
       );
     }
-    return { ...span(bytes, text), algorithm: name };
+    return { ...span(bytes, text), algorithm };
   });
 }
 
