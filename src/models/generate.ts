@@ -74,7 +74,7 @@ export async function generate(
   const text = [...tokens];
   for (let k = 0; k < maxNewTokens; k++) {
     const logits = await nextLogits(model, { device, seen: text.slice(-context) });
-    const token = sampling === undefined ? likeliest(logits) : drawn(logits, sampling, k);
+    const token = sampling === undefined ? mostLikely(logits) : sampled(logits, sampling, k);
     text.push(token);
     if (stopTokens.includes(token)) break;
   }
@@ -93,11 +93,11 @@ async function nextLogits(
   return await last.data();
 }
 
-function likeliest(logits: Float32Array): number {
+function mostLikely(logits: Float32Array): number {
   return logits.reduce((best, value, k) => value > logits[best] ? k : best, 0);
 }
 
-function drawn(
+function sampled(
   logits: Float32Array,
   { temperature, random, topK = logits.length }: Sampling,
   position: number,

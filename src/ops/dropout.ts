@@ -49,8 +49,8 @@ export interface DropoutOptions extends DropoutMask {
  */
 export function dropout(x: FloatTensor, options: DropoutOptions): Tensor {
   const words = maskParameters("dropout", options);
-  const thinned = (from: FloatTensor) => thin(from, { ...options, ...words });
-  return thinned(x).computedBy({ op: "dropout", inputs: [x], gradient: (dy) => [thinned(dy)] });
+  const masked = (from: FloatTensor) => applyMask(from, { ...options, ...words });
+  return masked(x).computedBy({ op: "dropout", inputs: [x], gradient: (dy) => [masked(dy)] });
 }
 
 /**
@@ -77,7 +77,7 @@ export function maskParameters(
   return { seedLow, seedHigh, threshold, scale: 1 / (1 - probability) };
 }
 
-function thin(
+function applyMask(
   x: FloatTensor,
   options: ReturnType<typeof maskParameters> & DropoutOptions,
 ): Tensor {

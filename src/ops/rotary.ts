@@ -95,11 +95,11 @@ export function rotary(x: FloatTensor, { angles, pairs = "halves" }: RotaryOptio
       }`,
     );
   }
-  const turn = (from: FloatTensor, sign: 1 | -1) => turned(from, { angles, pairs, sign });
-  return turn(x, 1).computedBy({ op: "rotary", inputs: [x], gradient: (dy) => [turn(dy, -1)] });
+  const rotate = (from: FloatTensor, sign: 1 | -1) => rotated(from, { angles, pairs, sign });
+  return rotate(x, 1).computedBy({ op: "rotary", inputs: [x], gradient: (dy) => [rotate(dy, -1)] });
 }
 
-function turned(
+function rotated(
   x: FloatTensor,
   { angles, pairs, sign }: Required<RotaryOptions> & { readonly sign: 1 | -1 },
 ): Tensor {

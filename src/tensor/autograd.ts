@@ -235,7 +235,9 @@ async function passGradient(
   const wanted = inputs.map((input) => input.requiresGrad);
   const results = await gradient(dy, wanted);
   gradients.delete(y);
-  const dInputs = inputs.map((input, i) => wanted[i] ? fitting(results[i], input, op) : undefined);
+  const dInputs = inputs.map((input, i) =>
+    wanted[i] ? checkedGradient(results[i], input, op) : undefined
+  );
   const separate = separateMemory(dInputs);
   for (const [i, dx] of separate.entries()) {
     if (dx === undefined) continue;
@@ -298,7 +300,7 @@ function separateMemory(gradients: Gradients): Gradients {
   });
 }
 
-function fitting(dx: Tensor | undefined, x: AnyTensor, op: string): Tensor {
+function checkedGradient(dx: Tensor | undefined, x: AnyTensor, op: string): Tensor {
   if (dx === undefined || `${dx.shape}` !== `${x.shape}`) {
     throw new TypeError(
       `The gradient function of ${op} must give an input of shape [${x.shape}] a gradient of that shape, ` +

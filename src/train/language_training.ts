@@ -104,8 +104,8 @@ export function heldOutStarts(
     "text" | "context" | "evaluateTokens"
   >,
 ): number[] {
-  const most = Math.max(1, Math.floor(evaluateTokens / context));
-  return evenStarts({ text: text.heldOut, context }, { most });
+  const maxCount = Math.max(1, Math.floor(evaluateTokens / context));
+  return evenStarts({ text: text.heldOut, context }, { maxCount });
 }
 
 function heldOutEvaluation(

@@ -57,13 +57,13 @@ export function drawStarts(
   });
 }
 
-/** The starts of at most `most` windows that are spread evenly over the text and do not overlap; deterministic. */
+/** The starts of at most `maxCount` windows that are spread evenly over the text and do not overlap; deterministic. */
 export function evenStarts(
   { text, context }: Windows,
-  { most }: { readonly most: number },
+  { maxCount }: { readonly maxCount: number },
 ): number[] {
   const numStarts = text.length - context;
-  const count = Math.min(most, Math.floor((text.length - 1) / context));
+  const count = Math.min(maxCount, Math.floor((text.length - 1) / context));
   return Array.from(
     { length: count },
     (_, k) => count === 1 ? 0 : Math.floor(k * (numStarts - 1) / (count - 1)),

@@ -40,14 +40,14 @@ Deno.test("startsOf() gives every replica its part, and all together each window
 });
 
 Deno.test("evenStarts() covers the text with windows that do not overlap", () => {
-  const starts = evenStarts({ text, context: 7 }, { most: 1e6 });
+  const starts = evenStarts({ text, context: 7 }, { maxCount: 1e6 });
   assert.equal(starts.length, Math.floor(999 / 7));
   assert.ok(starts.every((start, k) => k === 0 || start >= starts[k - 1] + 7));
   assert.equal(starts[0], 0);
   assert.equal(starts.at(-1), 1000 - 8);
-  const few = evenStarts({ text, context: 7 }, { most: 3 });
+  const few = evenStarts({ text, context: 7 }, { maxCount: 3 });
   assert.deepEqual(few, [0, 496, 992]);
-  assert.deepEqual(evenStarts({ text: text.subarray(0, 8), context: 7 }, { most: 9 }), [0]);
+  assert.deepEqual(evenStarts({ text: text.subarray(0, 8), context: 7 }, { maxCount: 9 }), [0]);
 });
 
 Deno.test("makeBatch() pairs each token with the one after it", async () => {

@@ -107,15 +107,15 @@ export class Attention extends Module<AttentionInput> {
     const { visible = "causal", window, scale } = this.description;
     const projected = await this.#project(x, source);
     const [query, key, value] = projected.map((each) => this.#inHeads(each));
-    const q = turned(await normed(query, this.queryNorm), angles);
-    const k = turned(await normed(key, this.keyNorm), angles);
+    const q = rotated(await normalized(query, this.queryNorm), angles);
+    const k = rotated(await normalized(key, this.keyNorm), angles);
     const y = attention(q, k, value, {
       visible,
       scale,
       ...(window === undefined ? {} : { window }),
       ...(mask === undefined ? {} : { keyMask: mask }),
       ...(bias === undefined ? {} : { bias }),
-      dropout: this.#dropped(input.dropout, q.shape[2]),
+      dropout: this.#maskOf(input.dropout, q.shape[2]),
     });
     const [batch, length, heads, headWidth] = y.shape;
     return await this.output.forward(reshape(y, [batch, length, heads * headWidth]));
@@ -138,7 +138,7 @@ export class Attention extends Module<AttentionInput> {
   }
 
   /** The mask of the weights of `heads` heads, by their indices among those of all ranks. */
-  #dropped(masks: DropoutMasks | undefined, heads: number): AttentionDropout | undefined {
+  #maskOf(masks: DropoutMasks | undefined, heads: number): AttentionDropout | undefined {
     const drawn = this.#dropout?.draw(masks);
     if (drawn === undefined) return undefined;
     const { firstRow: firstBatch, ...dropping } = drawn;
@@ -159,10 +159,10 @@ export class Attention extends Module<AttentionInput> {
   }
 }
 
-async function normed(x: Tensor, norm: Layer | undefined): Promise<Tensor> {
+async function normalized(x: Tensor, norm: Layer | undefined): Promise<Tensor> {
   return norm === undefined ? x : await norm.forward(x);
 }
 
-function turned(x: Tensor, angles: RotaryAngles | undefined): Tensor {
+function rotated(x: Tensor, angles: RotaryAngles | undefined): Tensor {
   return angles === undefined ? x : rotary(x, { angles });
 }

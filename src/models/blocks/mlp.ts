@@ -68,11 +68,11 @@ export class Mlp extends Module<MlpInput> {
   override async forward({ x, dropout }: MlpInput): Promise<Tensor> {
     const active = this.#activation(await (this.gate ?? this.up).forward(x));
     const inner = this.gate === undefined ? active : mul(active, await this.up.forward(x));
-    return await this.down.forward(this.#dropped(inner, dropout));
+    return await this.down.forward(this.#dropHidden(inner, dropout));
   }
 
   /** Drops features by their indices among those of all ranks. */
-  #dropped(x: Tensor, masks: DropoutMasks | undefined): Tensor {
+  #dropHidden(x: Tensor, masks: DropoutMasks | undefined): Tensor {
     if (this.#dropout === undefined || masks === undefined) return x;
     const part = inputPartOf(this.down);
     const own = x.shape.at(-1);

@@ -70,7 +70,7 @@ export function classificationLoss(
     );
   }
   if (isClasses(labels)) return crossEntropy(logits, labels, { ignored: IGNORE_INDEX });
-  const numbers = fitting(labels, logits);
+  const numbers = withShapeOf(labels, logits);
   return problemType === "regression"
     ? meanSquaredError(logits, numbers)
     : binaryCrossEntropy(logits, numbers);
@@ -106,7 +106,7 @@ function isClasses(labels: Tensor<"u32"> | FloatTensor): labels is Tensor<"u32">
 }
 
 /** `labels` with the shape of `logits`. */
-function fitting(labels: FloatTensor, logits: FloatTensor): FloatTensor {
+function withShapeOf(labels: FloatTensor, logits: FloatTensor): FloatTensor {
   const { shape } = logits;
   if (sameShape(labels.shape, shape)) return labels;
   if (shape.at(-1) === 1 && sameShape(labels.shape, shape.slice(0, -1))) {

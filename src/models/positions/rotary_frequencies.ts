@@ -31,7 +31,7 @@ export interface RotaryFrequencies {
  */
 export interface RotarySettings {
   /** Texts up to this length have the same frequencies. */
-  readonly steadyUpTo: number;
+  readonly constantUpTo: number;
   /** The frequencies for texts of `length` tokens. */
   frequenciesFor(length: number): RotaryFrequencies;
 }
@@ -82,16 +82,16 @@ function settingsOf(scaling: Scaling, sizes: Sizes): RotarySettings {
   const plain = plainFrequencies(scaling.rope_theta, headWidth);
   switch (scaling.rope_type) {
     case "default":
-      return steady({ frequencies: plain, scale: 1 });
+      return constant({ frequencies: plain, scale: 1 });
     case "linear":
-      return steady({ frequencies: plain.map((each) => each / scaling.factor), scale: 1 });
+      return constant({ frequencies: plain.map((each) => each / scaling.factor), scale: 1 });
     case "llama3":
-      return steady({ frequencies: llama3Frequencies(plain, scaling, sizes), scale: 1 });
+      return constant({ frequencies: llama3Frequencies(plain, scaling, sizes), scale: 1 });
     case "yarn":
-      return steady(yarnFrequencies(plain, scaling, sizes));
+      return constant(yarnFrequencies(plain, scaling, sizes));
     case "dynamic":
       return {
-        steadyUpTo: maxPositions,
+        constantUpTo: maxPositions,
         frequenciesFor(length) {
           const stretch = scaling.factor * Math.max(length, maxPositions) / maxPositions -
             (scaling.factor - 1);
@@ -131,24 +131,24 @@ function yarnFrequencies(
   const scale = scaling.attention_factor ??
     (mscale && mscaleAll ? growth(mscale) / growth(mscaleAll) : growth(1));
   // The pair of features that makes this many turns over the length of text in training.
-  const pairTurning = (times: number) =>
+  const pairWithTurns = (times: number) =>
     headWidth * Math.log(trainedPositions / (times * 2 * Math.PI)) / (2 * Math.log(base));
   const isWhole = scaling.truncate ?? true;
-  const first = pairTurning(scaling.beta_fast || 32);
-  const last = pairTurning(scaling.beta_slow || 1);
+  const first = pairWithTurns(scaling.beta_fast || 32);
+  const last = pairWithTurns(scaling.beta_slow || 1);
   const begin = Math.max(isWhole ? Math.floor(first) : first, 0);
   const end = Math.min(isWhole ? Math.ceil(last) : last, headWidth - 1);
   const width = begin === end ? 0.001 : end - begin;
   const frequencies = plain.map((frequency, k) => {
-    const squeezed = Math.min(Math.max((k - begin) / width, 0), 1);
-    return squeezed * frequency / factor + (1 - squeezed) * frequency;
+    const interpolated = Math.min(Math.max((k - begin) / width, 0), 1);
+    return interpolated * frequency / factor + (1 - interpolated) * frequency;
   });
   return { frequencies, scale };
 }
 
 /** The same frequencies for texts of any length. */
-function steady(frequencies: RotaryFrequencies): RotarySettings {
-  return { steadyUpTo: Infinity, frequenciesFor: () => inF32(frequencies) };
+function constant(frequencies: RotaryFrequencies): RotarySettings {
+  return { constantUpTo: Infinity, frequenciesFor: () => inF32(frequencies) };
 }
 
 function inF32({ frequencies, scale }: RotaryFrequencies): RotaryFrequencies {

@@ -21,12 +21,12 @@ export class RotaryTables implements Disposable {
 
   /** Angles for a text of `length` tokens. */
   anglesFor(length: number): RotaryAngles {
-    const { steadyUpTo } = this.#settings;
-    const key = length <= steadyUpTo ? 0 : length;
+    const { constantUpTo } = this.#settings;
+    const key = length <= constantUpTo ? 0 : length;
     const known = this.#byLength.get(key);
     if (known !== undefined && known.cos.shape[0] >= length) return known;
     const positions = key === 0
-      ? Math.min(2 ** Math.ceil(Math.log2(Math.max(length, 1))), steadyUpTo)
+      ? Math.min(2 ** Math.ceil(Math.log2(Math.max(length, 1))), constantUpTo)
       : length;
     const { frequencies, scale } = this.#settings.frequenciesFor(length);
     const made = new RotaryAngles(this.#device, { positions, frequencies, scale });

@@ -81,7 +81,7 @@ export async function gatherFromGroup(x: Tensor, options: GatherOptions): Promis
 function ownColumns(x: Tensor, options: GatherOptions): Tensor {
   const { group, numCols } = options;
   const { rows } = rowsAndCols(x.shape);
-  const { counting: { begin, end }, stored } = columnsOf(group.rank, options);
+  const { unpadded: { begin, end }, stored } = columnsOf(group.rank, options);
   const y = Tensor.empty(x.device, [...x.shape.slice(0, -1), stored]);
   if (stored > end - begin) {
     x.device.run("fill", { out: y.buffer }, { offset: 0, length: y.length, value: 0 });
@@ -111,7 +111,7 @@ async function allColumns(x: Tensor, options: GatherOptions): Promise<Tensor> {
   x.device.copy(x.buffer, 0, blocks.buffer, 4 * begins[group.rank], 4 * x.length);
   await allGather(blocks, { group, counts });
   const y = Tensor.empty(x.device, [...x.shape.slice(0, -1), numCols]);
-  for (const [rank, { counting: { begin, end }, stored }] of columns.entries()) {
+  for (const [rank, { unpadded: { begin, end }, stored }] of columns.entries()) {
     x.device.run("copy_block", { x: blocks.buffer, out: y.buffer }, {
       rows,
       cols: end - begin,
@@ -129,8 +129,8 @@ async function allColumns(x: Tensor, options: GatherOptions): Promise<Tensor> {
 function columnsOf(
   rank: number,
   { group: { size }, unit, numCols, paddedCols = numCols }: GatherOptions,
-): { readonly counting: Range; readonly stored: number } {
+): { readonly unpadded: Range; readonly stored: number } {
   const { begin, end } = unitRange(paddedCols, { group: { size, rank }, unit });
-  const counting = { begin: Math.min(begin, numCols), end: Math.min(end, numCols) };
-  return { counting, stored: end - begin };
+  const unpadded = { begin: Math.min(begin, numCols), end: Math.min(end, numCols) };
+  return { unpadded, stored: end - begin };
 }

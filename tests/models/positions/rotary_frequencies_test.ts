@@ -48,7 +48,7 @@ Deno.test("linear scaling divides all frequencies, in old configs too", () => {
 
 Deno.test("dynamic scaling changes frequencies for texts that are longer than the maximum", () => {
   const settings = read({ rope_parameters: { rope_type: "dynamic", factor: 2 } });
-  assert.equal(settings.steadyUpTo, 32);
+  assert.equal(settings.constantUpTo, 32);
   assertNear(settings.frequenciesFor(20).frequencies, plain);
   assertNear(settings.frequenciesFor(32).frequencies, plain);
   assertNear(settings.frequenciesFor(100).frequencies, [
