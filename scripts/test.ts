@@ -54,8 +54,12 @@ async function main(args: readonly string[]): Promise<number> {
   const alone = files.filter(runsAlone);
   const sideBySide = files.filter((file) => !runsAlone(file));
   const outcomes: Outcome[] = [];
-  if (sideBySide.length > 0) outcomes.push(await runTests(["--parallel", ...options], sideBySide));
-  if (alone.length > 0) outcomes.push(await runTests(options, alone));
+  if (sideBySide.length > 0) {
+    // Each worker draws on a core of its own: threads of llvmpipe, Mesa's software driver, would share them.
+    const env = { LP_NUM_THREADS: Deno.env.get("LP_NUM_THREADS") ?? "0" };
+    outcomes.push(await runTests(sideBySide, { options: ["--parallel", ...options], env }));
+  }
+  if (alone.length > 0) outcomes.push(await runTests(alone, { options }));
   if (args.length === 0) outcomes.push(...await runRustTests());
   const code = outcomes.find(({ code }) => code !== 0)?.code ?? 0;
   // The last outcome's failures are on the screen already.
@@ -87,9 +91,15 @@ function runsAlone(file: string): boolean {
   return begins(ALONE) && !begins(SIDE_BY_SIDE);
 }
 
-async function runTests(options: readonly string[], files: readonly string[]): Promise<Outcome> {
-  // As the test task is documented: with the permissions that deno.json names.
-  return await run(Deno.execPath(), ["test", "--permission-set=test", ...options, ...files]);
+async function runTests(
+  files: readonly string[],
+  { options, env }: {
+    readonly options: readonly string[];
+    readonly env?: Readonly<Record<string, string>>;
+  },
+): Promise<Outcome> {
+  const args = ["test", "--quiet", "--permission-set=test", ...options, ...files];
+  return await run(Deno.execPath(), args, env);
 }
 
 async function runRustTests(): Promise<Outcome[]> {
@@ -117,11 +127,15 @@ async function hasCargo(): Promise<boolean> {
 }
 
 /** Runs a command in the root, shows what it prints, and keeps it. */
-async function run(command: string, args: readonly string[]): Promise<Outcome> {
+async function run(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
   const child = new Deno.Command(command, {
     args: [...args],
     cwd: ROOT,
-    env: environment(),
+    env: { ...environment(), ...env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

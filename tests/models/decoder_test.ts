@@ -227,7 +227,7 @@ Deno.test("a decoder refuses inputs of wrong shapes", async () => {
   };
   await refuses([1, 2], [2], /tokens of \[B, T\], got \[2\]/);
   await refuses([1, 11], [1, 2], /indices under 11, got 11/);
-  await refuses(new Array(10).fill(1), [1, 10], /knows 9 positions, got a text of 10 tokens/);
+  await refuses(new Array(10).fill(1), [1, 10], /has 9 positions, got a text of 10 tokens/);
   await refuses([1, 2], [1, 2], /mask of the tokens' shape \[1, 2\], got \[3\]/, [1, 1, 1]);
 });
 
