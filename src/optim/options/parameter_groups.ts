@@ -69,9 +69,11 @@ export type Grouped<Options> =
 export interface ParsedOptions<Hyper> {
   /** In the order given. */
   readonly hyper: ReadonlyMap<Parameter, Hyper>;
-  readonly gradients: Readonly<
-    { [Option in keyof GradientOptions]-?: GradientOptions[Option] | undefined }
-  >;
+  readonly gradients: {
+    readonly maxGradientNorm: GradientOptions["maxGradientNorm"] | undefined;
+    readonly nonFinite: GradientOptions["nonFinite"] | undefined;
+    readonly lossScale: GradientOptions["lossScale"] | undefined;
+  };
 }
 
 /**
