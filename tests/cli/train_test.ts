@@ -5,6 +5,7 @@ import { loadPretrained } from "../../src/checkpoint/pretrained.ts";
 import { wasmDevice } from "../../src/device/wasm/device.ts";
 import type { TrainMessage } from "../../src/cli/train_report.ts";
 import { Decoder } from "../../src/models/decoder.ts";
+import { assertClose } from "../support/assert_close.ts";
 import { smallTokenizerJson } from "../support/train/small_tokenizer.ts";
 import { type SmallFiles, withSmallFiles } from "../support/train/small_gpt2.ts";
 
@@ -51,10 +52,7 @@ function lossesIn(messages: readonly TrainMessage[]): number[] {
 }
 
 function assertNear(one: readonly number[], other: readonly number[]): void {
-  assert.equal(one.length, other.length);
-  for (const [k, value] of one.entries()) {
-    assert.ok(Math.abs(value / other[k] - 1) <= 1e-4, `${k}: ${value} and ${other[k]}`);
-  }
+  assertClose(one, other, { relative: 1e-4 });
 }
 
 Deno.test("train.ts logs, evaluates, samples, and saves a model that has the losses of the trained one", async () => {

@@ -12,7 +12,7 @@ import { IGNORE_INDEX } from "../../src/ops/cross_entropy.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { assertOtherBits, assertSameBits } from "../support/assert_same_bits.ts";
 import { testOnEachDevice } from "../support/device/on_each_device.ts";
-import { assertClose } from "../support/ops/gradient_check.ts";
+import { assertWithin } from "../support/ops/gradient_check.ts";
 import { type Config, decoderLogits, type Weights } from "../reference/decoder.ts";
 import { smallConfigs } from "../support/models/small_configs.ts";
 
@@ -87,14 +87,14 @@ for (const [what, config] of Object.entries(cases)) {
         // The output of a query that attends to nothing is not defined.
         if (text.mask[t] === 0) continue;
         const at = (b * LENGTH + t) * expected[t].length;
-        assertClose(values.subarray(at, at + expected[t].length), expected[t], {
+        assertWithin(values.subarray(at, at + expected[t].length), expected[t], {
           tolerance: 1e-5,
           what: `logits of token ${t} in text ${b}`,
         });
       }
     }
     using loss = causalLoss(logits, inputs.labels);
-    assertClose(await loss.data(), [referenceLoss(config, weights)], {
+    assertWithin(await loss.data(), [referenceLoss(config, weights)], {
       tolerance: 1e-5,
       what: "loss",
     });

@@ -6,7 +6,7 @@ import { InitialParameters } from "../../src/nn/parameter_source.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { assertOtherBits, assertSameBits } from "../support/assert_same_bits.ts";
-import { assertClose } from "../support/ops/gradient_check.ts";
+import { assertWithin } from "../support/ops/gradient_check.ts";
 
 /** Every kind of layer, each in the field of its name. */
 class EveryLayer extends Module {
@@ -100,7 +100,7 @@ Deno.test("a layer whose weight is [in, out] computes the same as one of [out, i
   using x = Tensor.from(device, [1, 2, 3, -4, 5, 0.5], { shape: [2, 3] });
   using expected = await usual.forward(x);
   using y = await turned.forward(x);
-  assertClose(await y.data(), await expected.data(), { tolerance: 1e-6, what: "y" });
+  assertWithin(await y.data(), await expected.data(), { tolerance: 1e-6, what: "y" });
 });
 
 Deno.test("norms use their own eps", async () => {
@@ -110,6 +110,6 @@ Deno.test("norms use their own eps", async () => {
   for (const kind of ["layerNorm", "rmsNorm"] as const) {
     using layer = layers[kind]("norm", { features: 2, eps: 7 });
     using y = await layer.forward(x);
-    assertClose(await y.data(), [0.75, -0.75], { tolerance: 1e-6, what: kind });
+    assertWithin(await y.data(), [0.75, -0.75], { tolerance: 1e-6, what: kind });
   }
 });

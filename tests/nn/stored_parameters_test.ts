@@ -18,7 +18,7 @@ import { type FloatTensor, Tensor } from "../../src/tensor/tensor.ts";
 import { assertSameBits } from "../support/assert_same_bits.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 import { smallConfigs } from "../support/models/small_configs.ts";
-import { assertClose } from "../support/ops/gradient_check.ts";
+import { assertWithin } from "../support/ops/gradient_check.ts";
 
 const IN = 5;
 const OUT = 7;
@@ -81,9 +81,9 @@ for (const dtype of ["f16", "bf16"] as const) {
             (await native.weight.data()).filter(own),
           );
           const tolerance = 2e-6;
-          assertClose(got.y, expected.y, { tolerance, what: "y" });
-          assertClose(got.dx, expected.dx, { tolerance, what: "dx" });
-          assertClose(got.dWeight, expected.dWeight.filter(own), { tolerance, what: "dWeight" });
+          assertWithin(got.y, expected.y, { tolerance, what: "y" });
+          assertWithin(got.dx, expected.dx, { tolerance, what: "dx" });
+          assertWithin(got.dWeight, expected.dWeight.filter(own), { tolerance, what: "dWeight" });
         }
       });
     });

@@ -8,6 +8,7 @@ import type { OptimizerOptions } from "../../src/optim/options/parameter_groups.
 import { presets } from "../../src/optim/options/presets.ts";
 import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
+import { assertClose } from "../support/assert_close.ts";
 import { assertSameBits } from "../support/assert_same_bits.ts";
 
 const STEPS = 3;
@@ -36,13 +37,7 @@ function assertNear(
   expected: ArrayLike<number>,
   relative: number,
 ): void {
-  const largest = Array.from(expected).reduce((max, x) => Math.max(max, Math.abs(x)), 0);
-  for (let k = 0; k < expected.length; k++) {
-    assert.ok(
-      Math.abs(actual[k] - expected[k]) <= relative * largest,
-      `[${k}]: wanted ${expected[k]}, got ${actual[k]}`,
-    );
-  }
+  assertClose(actual, expected, { ofLargest: relative });
 }
 
 /** Rows, columns, and the gradients of three steps, some of whose rows and elements are zero. */

@@ -6,7 +6,7 @@ import {
   distanceOf,
   reportDifferences,
 } from "./array_differences.ts";
-import { type ArrayPair, at, type NumberArray, pairArrays } from "./array_pairs.ts";
+import { type ArrayPair, at, pairArrays } from "./array_pairs.ts";
 
 /** How far an element may be off; the terms add up, and those left out are 0. */
 export interface Tolerance {
@@ -63,7 +63,7 @@ function allowance({ expected }: ArrayPair, tolerance: Tolerance): (index: numbe
 }
 
 /** The largest absolute value of those that are finite; 0 of none. */
-export function largestOf(values: NumberArray): number {
+export function largestOf(values: ArrayLike<number>): number {
   let largest = 0;
   for (let i = 0; i < values.length; i++) {
     const size = Math.abs(values[i]);

@@ -8,6 +8,7 @@ import type {
   TrainingEvent,
 } from "../../src/train/language_training_options.ts";
 import { splitTail } from "../../src/train/tokens.ts";
+import { assertClose } from "../support/assert_close.ts";
 import { assertOtherBits, assertSameBits } from "../support/assert_same_bits.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 import { smallGpt2, smallText } from "../support/train/small_gpt2.ts";
@@ -54,15 +55,8 @@ async function trainAlone(options: Partial<LanguageTrainingOptions> = {}): Promi
 }
 
 function assertSame(one: Told, other: Told): void {
-  for (const series of ["losses", "heldOut"] as const) {
-    assert.equal(one[series].length, other[series].length);
-    for (const [k, value] of one[series].entries()) {
-      assert.ok(
-        Math.abs(value / other[series][k] - 1) <= 1e-4,
-        `${series} ${k}: ${value}, ${other[series][k]}`,
-      );
-    }
-  }
+  const lossesOf = ({ losses, heldOut }: Told) => ({ losses, heldOut });
+  assertClose(lossesOf(one), lossesOf(other), { relative: 1e-4 });
   assertSameBits(one.sample, other.sample);
 }
 

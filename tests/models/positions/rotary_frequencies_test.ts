@@ -3,16 +3,14 @@
 import assert from "node:assert/strict";
 import { ModelConfig } from "../../../src/models/config/model_config.ts";
 import { readRotary } from "../../../src/models/positions/rotary_frequencies.ts";
+import { assertClose } from "../../support/assert_close.ts";
 
 function read(config: object, { headWidth = 8, maxPositions = 32 } = {}) {
   return readRotary(new ModelConfig(JSON.stringify(config)), { headWidth, maxPositions });
 }
 
 function assertNear(actual: readonly number[], expected: readonly number[]): void {
-  assert.equal(actual.length, expected.length);
-  for (const [k, value] of expected.entries()) {
-    assert.ok(Math.abs(actual[k] / value - 1) < 1e-7, `${k}: wanted ${value}, got ${actual[k]}`);
-  }
+  assertClose(actual, expected, { relative: 1e-7 });
 }
 
 const plain = [1, 0.1, 0.01, 0.001];

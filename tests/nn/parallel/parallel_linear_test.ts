@@ -18,7 +18,7 @@ import type { Parameter } from "../../../src/tensor/parameter.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { webgpuTest } from "../../support/device/webgpu_adapter.ts";
 import { inProcessRanks } from "../../support/distributed/in_process_ranks.ts";
-import { assertClose, randomValues } from "../../support/ops/gradient_check.ts";
+import { assertWithin, randomValues } from "../../support/ops/gradient_check.ts";
 import { assertSameBits } from "../../support/assert_same_bits.ts";
 
 const LEADING = [2, 3];
@@ -84,7 +84,7 @@ function assertOutcome(
   expected: Readonly<Record<keyof Outcome, ArrayLike<number>>>,
 ) {
   for (const what of ["y", "dx", "dWeight", "dBias"] as const) {
-    assertClose(actual[what], expected[what], { tolerance: 2e-6, what });
+    assertWithin(actual[what], expected[what], { tolerance: 2e-6, what });
   }
 }
 

@@ -7,6 +7,7 @@ import type { ParameterState } from "../../../src/optim/state/adafactor_state.ts
 import { importHuggingFaceState, importTorchState } from "../../../src/optim/state/import_state.ts";
 import { Parameter } from "../../../src/tensor/parameter.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
+import { assertClose, largestOf } from "../../support/assert_close.ts";
 import {
   type Golden,
   goldens,
@@ -69,16 +70,8 @@ function assertSameState(actual: ParameterState, expected: ParameterState, what:
       assert.equal(actual[key], value, `${what}: ${key}`);
       continue;
     }
-    const [got, wanted] = [actual[key] as Float32Array, value as Float32Array];
-    assert.equal(got.length, wanted.length, `${what}: ${key}`);
-    const largest = wanted.reduce((max, x) => Math.max(max, Math.abs(x)), 0);
-    wanted.forEach((x, k) => {
-      // Momentum sums up signed steps, so that its error is that of the largest.
-      assert.ok(
-        Math.abs(got[k] - x) <= 2e-5 * largest,
-        `${what}: ${key}[${k}]: ${got[k]} and ${x}`,
-      );
-    });
-    assert.ok(largest > 0, `${what}: ${key}`);
+    // Momentum sums up signed steps, so that its error is a part of the largest.
+    assertClose(actual[key], value, { ofLargest: 2e-5, name: `${what}: ${key}` });
+    assert.ok(largestOf(value as Float32Array) > 0, `${what}: ${key}`);
   }
 }

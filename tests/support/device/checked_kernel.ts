@@ -14,6 +14,7 @@ import {
 import { requestDevice } from "../../../src/device/request_device.ts";
 import type { Reference, Values } from "../../reference/reference.ts";
 import { widened } from "../../reference/storage.ts";
+import { assertClose } from "../assert_close.ts";
 import { RandomValues } from "./random_values.ts";
 import { webgpuTest } from "./webgpu_adapter.ts";
 
@@ -49,7 +50,7 @@ export function checkKernel<K extends KernelName>(
     using device = await requestDevice({ kind });
     for (const kernelCase of cases(new RandomValues(SEED))) {
       const got = await runOnDevice(device, kernel, kernelCase);
-      assertClose(got, {
+      assertOperandsClose(got, {
         want: runReference(reference, kernel, kernelCase),
         tolerance,
         kernelCase,
@@ -65,7 +66,7 @@ export function checkKernel<K extends KernelName>(
     for (const kernelCase of cases(new RandomValues(SEED))) {
       const want = await runOnDevice(wasm, kernel, kernelCase);
       const got = await runOnDevice(webgpu, kernel, kernelCase);
-      assertClose(got, { want, tolerance, kernelCase });
+      assertOperandsClose(got, { want, tolerance, kernelCase });
     }
   });
 }
@@ -114,7 +115,7 @@ export function runReference<K extends KernelName>(
   return values;
 }
 
-function assertClose<K extends KernelName>(
+function assertOperandsClose<K extends KernelName>(
   got: Readonly<Record<string, Float64Array>>,
   expected: {
     readonly want: Readonly<Record<string, Float64Array>>;
@@ -129,18 +130,8 @@ function assertClose<K extends KernelName>(
       assertHalvesClose(operand, { ...expected, got: got[operand]!, want: values });
       continue;
     }
-    const largest = values.reduce((max, x) => Math.max(max, Math.abs(x)), 0);
-    for (let i = 0; i < values.length; i++) {
-      const [x, y] = [got[operand]![i]!, values[i]!];
-      const allowed = (tolerance.relative ?? 0) * Math.abs(y) +
-        (tolerance.ofLargest ?? 0) * largest;
-      if (Object.is(x, y) || x === y || Math.abs(x - y) <= allowed) continue;
-      assert.fail(
-        `${operand}[${i}]: wanted ${y} within ${allowed}, got ${x} with ${
-          JSON.stringify(kernelCase.params)
-        }`,
-      );
-    }
+    const name = `${operand} with ${JSON.stringify(kernelCase.params)}`;
+    assertClose(got[operand], values, { ...tolerance, equalNaN: true, name });
   }
 }
 

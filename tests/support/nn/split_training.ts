@@ -10,6 +10,7 @@ import { DistributedAdaFactor } from "../../../src/optim/distributed_adafactor.t
 import type { OptimizerOptions } from "../../../src/optim/options/parameter_groups.ts";
 import type { Parameter } from "../../../src/tensor/parameter.ts";
 import type { Tensor } from "../../../src/tensor/tensor.ts";
+import { assertClose, largestOf } from "../assert_close.ts";
 import { inProcessRanks } from "../distributed/in_process_ranks.ts";
 import { shardOf } from "../optim/sharded_training.ts";
 
@@ -154,14 +155,7 @@ export function assertNear(
     readonly largest?: number;
   },
 ): void {
-  assert.equal(actual.length, expected.length, `${what}: number of values`);
-  for (let i = 0; i < expected.length; i++) {
-    const error = Math.abs(actual[i] - expected[i]);
-    assert.ok(
-      error <= tolerance * largest,
-      `${what}[${i}]: wanted ${expected[i]}, got ${actual[i]}, off by ${error / largest}`,
-    );
-  }
+  assertClose(actual, expected, { ofLargest: tolerance, largest, name: what });
 }
 
 /** Asserts that updates are equal in norm, up to the tolerance, and that weights which did not move would fail. Padding does not move. */
@@ -186,8 +180,4 @@ function assertMoved(
     difference <= tolerance * update + rounding,
     `${what}: differs by ${difference / update} of the update`,
   );
-}
-
-function largestOf(values: ArrayLike<number>): number {
-  return Array.from(values).reduce((max, value) => Math.max(max, Math.abs(value)), 0);
 }

@@ -13,6 +13,7 @@ import type { FloatType } from "../../../src/tensor/dtype.ts";
 import { elementCount } from "../../../src/tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../../../src/tensor/tensor.ts";
 import { decode, encode } from "../../reference/cast.ts";
+import { assertClose, largestOf } from "../assert_close.ts";
 
 /** An op and its reference. */
 export interface GradientCheck {
@@ -42,7 +43,7 @@ export async function checkGradients(device: Device, check: GradientCheck): Prom
   const y = op(...inputs);
   const expected = reference(...values);
   assert.equal(y.dtype, "f32");
-  assertClose(await y.data(), expected, { tolerance, what: "y" });
+  assertWithin(await y.data(), expected, { tolerance, what: "y" });
   const weights = randomValues(y.length, random);
   using w = Tensor.from(device, weights, { shape: y.shape });
   using loss = sum(mul(y, w));
@@ -52,7 +53,7 @@ export async function checkGradients(device: Device, check: GradientCheck): Prom
   for (const [i, input] of inputs.entries()) {
     const gradient = input.grad!;
     assert.equal(gradient.dtype, dtypes[i]);
-    assertClose(await gradient.data(), differences(lossOf, values, i), {
+    assertWithin(await gradient.data(), differences(lossOf, values, i), {
       tolerance: tolerance + largestRounding[dtypes[i]],
       what: `gradient of operand ${i}`,
     });
@@ -72,22 +73,13 @@ export function randomValues(count: number, random: RandomSource): number[] {
 }
 
 /** Fails unless all values are within `tolerance` times the largest expected one (at least 1). */
-export function assertClose(
+export function assertWithin(
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
   { tolerance, what }: { readonly tolerance: number; readonly what: string },
 ): void {
-  assert.equal(actual.length, expected.length, `${what}: number of values`);
-  const largest = Array.from(expected).reduce((max, value) => Math.max(max, Math.abs(value)), 1);
-  for (let i = 0; i < expected.length; i++) {
-    const error = Math.abs(actual[i] - expected[i]);
-    assert.ok(
-      error <= tolerance * largest,
-      `${what}[${i}]: wanted ${expected[i]}, got ${actual[i]}, off by ${
-        error / largest
-      } of the largest`,
-    );
-  }
+  const largest = Math.max(1, largestOf(expected));
+  assertClose(actual, expected, { ofLargest: tolerance, largest, name: what });
 }
 
 function differences(
