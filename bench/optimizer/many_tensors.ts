@@ -1,7 +1,7 @@
 // Many tensors: the shapes of real models, whose small tensors must not cost a dispatch each.
 //
-// The time of a step beyond that of its bytes is the host's: the plan is made once, so what is left is one call per
-// dispatch and one copy per small tensor.
+// Beyond moving bytes, a step costs time on the host: the plan is made once, so one call per dispatch and one copy per
+// small tensor remain.
 
 import type { Device } from "../../mod.ts";
 import type { Options } from "./options.ts";

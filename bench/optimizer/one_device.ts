@@ -1,7 +1,7 @@
-// One matrix on one device: how long a step takes, against PyTorch's and against a plain copy of as many bytes.
+// One matrix on one device: the time of a step, beside PyTorch's and beside a plain copy of as many bytes.
 //
 //   bytes   what must move: three reads of g, one read and one write of p    3 + 2 = 5 elements of 4 or 2 bytes
-//   GPU     how long the kernels of a step take by the GPU's clock, without what the host adds to it
+//   GPU     the time of a step's kernels by the GPU's clock, without the host's overhead
 //   copy    GB/s of a plain copy on the same device, read and written bytes together
 //   share   the step's GB/s over the copy's, both by the GPU's clock where there is one
 //

@@ -3,7 +3,7 @@
 import { Command, Option } from "commander";
 import { integerFrom, listOf, oneOf } from "../flag_values.ts";
 
-/** What can be measured, in this order. */
+/** The parts of the benchmark, in order. */
 export const PARTS = ["device", "tensors", "table", "scale"] as const;
 /** A part of the benchmark. */
 export type Part = typeof PARTS[number];
@@ -33,7 +33,7 @@ export interface Options {
   readonly format: "table" | "json";
 }
 
-/** Parses the command line; what was wrong with it, or the help that was asked for, is printed already. */
+/** Parses the command line; errors and help are printed already. */
 export function parseOptions(args: readonly string[]): Options | "help" | "wrong" {
   const program = new Command("./run bench optimizer")
     .description("Measures Adafactor: one device, many tensors, the original's table, and scale.")

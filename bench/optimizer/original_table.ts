@@ -3,7 +3,7 @@
 // ColossalAI measured optimizer.step() on GPUs joined by NCCL (4096 x 4096, averages over its iterations; its README of
 // April 2024, colossalai/nn/optimizer at f77ffc2c6). Here a device is a rank: a process with one core's kernels, so
 // where ranks exceed cores the wall time cannot fall, and each rank's own busy time says what a core each would bring.
-// Medians over steps and ranks, as machines have more to do than this.
+// Medians over steps and ranks, as other load disturbs single times.
 
 import { launchLocalRanks } from "../../src/distributed/launcher/local_ranks.ts";
 import type { Dtype, Options } from "./options.ts";

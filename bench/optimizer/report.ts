@@ -1,4 +1,4 @@
-// What the benchmark prints: aligned tables, or one JSON object per line.
+// The benchmark's output: aligned tables, or one JSON object per line.
 
 import os from "node:os";
 import type { Options } from "./options.ts";
@@ -13,7 +13,7 @@ export interface Table {
   readonly columns: readonly string[];
   /** By column title. */
   readonly rows: readonly Readonly<Record<string, Cell>>[];
-  /** What a reader must know. */
+  /** Notes for the reader. */
   readonly notes?: readonly string[];
 }
 
@@ -57,7 +57,7 @@ export class Report {
   }
 }
 
-/** Three digits that count. */
+/** Three significant digits. */
 function text(cell: Cell): string {
   if (cell === undefined) return "-";
   if (typeof cell === "string" || Number.isInteger(cell)) return String(cell);

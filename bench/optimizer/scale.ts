@@ -20,7 +20,7 @@ export async function measureScale(
     if (elements > options.largest) break;
     const side = Math.round(Math.sqrt(elements));
     try {
-      // A device of its own, whose pool is empty: what it holds at the end is what was needed at the peak.
+      // A device of its own with an empty pool: the memory that it has at the end is the peak.
       using device = await requestDevice({ kind: options.device });
       rows.push(await measure(device, { side, iterations: Math.min(options.iterations, 10) }));
     } catch (error) {

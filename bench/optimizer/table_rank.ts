@@ -1,10 +1,10 @@
 // One rank of the original's table: steps one weight with its bias, whole on rank 0, and its shard of it, cut either way,
-// and tells what each step took.
+// and reports the time of each step.
 //
 //   deno run -P=train src/cli/launch.ts --ranks 2 bench/optimizer/table_rank.ts 4096 f32 50 5 wasm
 //
 // As in the original: one step before, random gradients, no barrier between steps. The three ways take turns within the
-// same processes, so that what else the machine does hits all alike; who has nothing to do sleeps at a barrier.
+// same processes, so that other load on the machine affects all of them equally; idle ranks sleep at a barrier.
 
 import process from "node:process";
 import {
@@ -24,10 +24,10 @@ export const CUTS = ["base", "column", "row"] as const;
 /** A way to cut it. */
 export type Cut = typeof CUTS[number];
 
-/** What a rank writes, as JSON, when it is done; others than rank 0 have no base. */
+/** A rank's output, as JSON; only rank 0 has a base. */
 export type RankTimes = Readonly<Partial<Record<Cut, CutTimes>>>;
 
-/** How long one rank's steps of one cut took. */
+/** Times of one rank's steps with one cut. */
 export interface CutTimes {
   /** Milliseconds of each step. */
   readonly wall: readonly number[];
@@ -57,11 +57,11 @@ async function main([size, dtypeName, iterations, turns, kind]: readonly string[
     }
   }
   console.log(JSON.stringify(Object.fromEntries(times)));
-  // Nobody leaves while another is still measuring.
+  // No rank exits while another still measures.
   await group.barrier();
 }
 
-/** A `CutTimes` that grows. */
+/** A `CutTimes` to which turns are added. */
 interface Sample {
   readonly wall: number[];
   readonly busy: number[];
@@ -83,7 +83,7 @@ async function measure(
   busy.push((user + system) / 1e3 / iterations);
 }
 
-/** A weight with its bias, cut as asked, and their optimizer. */
+/** A weight with its bias, cut in the given way, and their optimizer. */
 function optimizerOf(
   device: Device,
   { cut, side, dtype, group, scope }: {

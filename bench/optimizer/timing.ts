@@ -1,4 +1,4 @@
-// Times of repeated work, and what is said of them.
+// Times of repeated work, and their statistics.
 
 import type { Device, DeviceBuffer } from "../../mod.ts";
 import { WebGpuDevice } from "../../src/device/webgpu/device.ts";
@@ -30,11 +30,11 @@ export function average(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** How long work takes on a device: by the host's clock, and by the GPU's where it has one. */
+/** Times of work on a device: by the host's clock, and by the GPU's where it has one. */
 export interface Times {
-  /** Milliseconds until the host knows that the work is done. */
+  /** Milliseconds until the host sees the work done. */
   readonly wall: readonly number[];
-  /** Milliseconds that the GPU works; empty where no GPU tells. */
+  /** Milliseconds by the GPU's clock; empty without one. */
   readonly gpu: readonly number[];
 }
 
@@ -55,7 +55,7 @@ export async function timesOn(
   return { wall, gpu };
 }
 
-/** What a device's memory allows: a plain copy, which reads and writes more than any cache holds. */
+/** Measures a device's memory bandwidth: a plain copy that is larger than any cache. */
 export class CopyLimit implements Disposable {
   readonly #device: Device;
   readonly #from: DeviceBuffer;

@@ -1,4 +1,4 @@
-// Parameters with gradients, and the optimizer that steps them: what every part of the benchmark times.
+// Parameters with gradients, and the optimizer that steps them: the work that every part of the benchmark times.
 
 import {
   Adafactor,
@@ -12,7 +12,7 @@ import {
 } from "../../mod.ts";
 import type { Dtype } from "./options.ts";
 
-/** What is stepped. */
+/** The work to time. */
 export interface WorkloadOptions {
   readonly shapes: readonly (readonly number[])[];
   readonly dtype: Dtype;
@@ -61,7 +61,7 @@ export function randomParameter(
   return parameter;
 }
 
-/** Repeated from a period of primes, as a billion normal numbers would take longer than what is measured. */
+/** Repeats a period of prime length, as generating a billion normal numbers would take longer than the measurement. */
 function noise(length: number, seed: number): Float32Array {
   const stream = new RandomSource(seed).stream();
   const period = Float32Array.from({ length: Math.min(length, PERIOD) }, (_, k) => {

@@ -26,7 +26,8 @@ export interface ParameterDiagnostics extends StepDiagnostics, AdafactorMeasures
 /**
  * Adafactor on one device: keeps a row and a column of statistics per matrix instead of the whole second moment.
  *
- * Parameters are f32, f16 or bf16 of any shape; by default the last two dims are factored; vectors and scalars keep the full moment.
+ * Parameters are f32, f16 or bf16 of any shape; by default the last two dims are factored; vectors and scalars keep the full
+ * moment.
  * State: (rows + cols + 1) floats per matrix.
  *
  * Source: Shazeer & Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost" (2018), algorithms 4-6;
@@ -50,8 +51,8 @@ export class Adafactor extends Optimizer<Hyperparameters, ParameterState, Adafac
    * Optimizes `parameters`, all on one device: parameters, or groups of them with options of their own. They are whole on
    * this rank, unless `placement` says otherwise.
    *
-   * @throws {TypeError} if an option does not exist, options exclude each other, parameters are given twice or on several devices, or
-   *   one that is to be rounded stochastically has rows of an odd number of 16-bit elements
+   * @throws {TypeError} if an option does not exist, options exclude each other, parameters are given twice or on several
+   *   devices, or one with stochastic rounding has rows of an odd number of 16-bit elements
    * @throws {RangeError} if a number is outside its range, or there is no parameter
    */
   constructor(

@@ -51,8 +51,8 @@ export class AdamW extends Optimizer<AdamWHyperparameters, AdamWParameterState, 
    * Optimizes `parameters`, all on one device: parameters, or groups of them with options of their own. They are whole on
    * this rank, unless `placement` says otherwise.
    *
-   * @throws {TypeError} if an option does not exist, options exclude each other, parameters are given twice or on several devices, or
-   *   one that is to be rounded stochastically has pads within
+   * @throws {TypeError} if an option does not exist, options exclude each other, parameters are given twice or on several
+   *   devices, or one with stochastic rounding has pads inside
    * @throws {RangeError} if a number is outside its range, or there is no parameter
    */
   constructor(

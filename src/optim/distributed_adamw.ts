@@ -14,8 +14,8 @@ import type { DistributedSetup } from "./zero/distributed_setup.ts";
  *
  * Every rank of the data-parallel group computes the gradient of its own part of the batch; they are averaged, in `step()`
  * or, with ZeRO stage 2, in `backward()`. With ZeRO, state is divided by the group's size. Given the same gradients a step
- * has the bits of {@linkcode AdamW} on one device, unless `maxGradientNorm` meets uneven shards, where the norm is rounded
- * otherwise.
+ * has the bits of {@linkcode AdamW} on one device, unless `maxGradientNorm` is set and shards are uneven, which changes the
+ * rounding of the norm.
  *
  * @example
  * ```ts

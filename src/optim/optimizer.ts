@@ -2,9 +2,9 @@
 // half, an update rule (optim/step/update_rule.ts), says what a step computes; a placement (optim/placement/placement.ts),
 // where parameters and gradients are. Any rule works with any placement.
 //
-// A gradient that is not finite: on one device the kernels find out for themselves (a guard word, read once at the end
-// of the step) and leave everything as it was; with several ranks the host sees every sum anyway and stops before
-// anything is changed, on all ranks alike.
+// A gradient that is not finite: on one device the kernels find it (a guard word, which the host reads at the end of the step)
+// and leave everything as it was; with several ranks the host reads every sum anyway and stops before anything is changed,
+// on all ranks alike.
 
 import type { Device, DeviceBuffer } from "../device/device.ts";
 import { scale } from "../ops/scale.ts";
@@ -33,8 +33,8 @@ export interface StepOptions {
 }
 
 /**
- * An optimizer by some update rule: {@linkcode Adafactor} and {@linkcode AdamW} are such. `Hyper` are a parameter's checked
- * options, `Saved` is the saved state of one, `Measures` what the rule reports of one after a step.
+ * An optimizer with some update rule, such as {@linkcode Adafactor} and {@linkcode AdamW}. `Hyper` are a parameter's checked
+ * options, `Saved` its saved state, `Measures` what the rule reports of it after a step.
  */
 export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> implements Disposable {
   readonly #rule: UpdateRule<Hyper, Measures>;
@@ -50,7 +50,7 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
   #busy = false;
   #skippedSteps = 0;
 
-  /** Optimizes the parameters of `options` by `rule`. @throws {TypeError} if one cannot be rounded as it is to be */
+  /** Optimizes the parameters of the parsed options. @throws {TypeError} if one cannot be rounded as its options say */
   constructor(
     rule: UpdateRule<Hyper, Measures>,
     { hyper, gradients }: ParsedOptions<Hyper>,
@@ -144,7 +144,7 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
   }
 
   /**
-   * Goes on from `saved`, on whatever mesh. Parameters' values are loaded on their own.
+   * Restores a saved state, on any mesh. Parameters' values are loaded separately.
    *
    * @throws {TypeError} if it is not the state of these parameters with these options; nothing was changed
    */
@@ -161,8 +161,8 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
   }
 
   /**
-   * What the last step did to each of its parameters, by name (with `perMatrix` to each of its matrices, as `name[0]`, ...):
-   * read from the device now, at no cost to steps. All ranks must call it. Zero gradients are counted only until
+   * Measures of the last step for each of its parameters, by name (with `perMatrix` for each matrix, as `name[0]`, ...): read
+   * from the device now, at no cost to steps. All ranks must call it. Zero gradients are counted only until
    * `zeroGrad()`.
    *
    * @throws {TypeError} before the first step, and after one that was refused or skipped
@@ -259,7 +259,7 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
 
   #planFor(parameters: readonly Parameter[]): PresentPlan<Hyper, Measures> {
     if (this.#present?.isFor(parameters)) return this.#present;
-    // Views first: what they refuse leaves the present plan as it is.
+    // Views first: should one be refused, the present plan stays.
     const owned = this.#owned();
     this.#forgetPlan();
     this.#states.makeAll(owned);

@@ -60,7 +60,7 @@ Deno.test("CAME's first step is momentum over the root of its confidence, as wor
 });
 
 testOnEachDevice(
-  "CAME goes on from its state bit by bit, and refuses Adafactor's",
+  "CAME resumes from its state bit by bit, and refuses Adafactor's",
   async (device) => {
     const shape = [6, 10];
     const make = (values: ArrayLike<number>) =>

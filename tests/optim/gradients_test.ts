@@ -86,7 +86,7 @@ Deno.test("a gradient that is not finite on one rank stops all ranks, and they c
   assert.deepEqual(messages, [["whole"], ["whole"], ["whole"], ["whole"]]);
 });
 
-Deno.test("step() names the parameters without a gradient, or leaves them alone when told to", async () => {
+Deno.test("step() names the parameters without a gradient, or skips them where missingGradients says so", async () => {
   using device = wasmDevice();
   using first = makeParameter(device, "first");
   using second = makeParameter(device, "second");

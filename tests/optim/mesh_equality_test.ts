@@ -68,7 +68,7 @@ for (const [name, options] of Object.entries(OPTIONS)) {
   }
 }
 
-Deno.test("a norm that counts what is whole on several ranks more than once fails the test of equality", async () => {
+Deno.test("a norm that counts replicated parameters more than once fails the test of equality", async () => {
   const Broken = withBrokenViews((_, groups) => ({ groups }));
   // Nothing else adds up over groups.
   const plain = { scaleParameter: false, clipThreshold: "none" } as const;

@@ -53,7 +53,7 @@ for (const [tensor, zero] of [[2, 1], [4, 1], [2, 2], [1, 2], [1, 4]] as const) 
   }
 }
 
-testOnEachDevice("pads count for nothing on one device either", async (device) => {
+testOnEachDevice("pads are ignored on one device too", async (device) => {
   const run = async (paddedShape: number[]) => {
     const layout = new Layout<ProcessGroup>([5, 7], [], { paddedShape });
     const start = shardOf(initialParameter({ shape: [5, 7] }), layout);
@@ -78,7 +78,7 @@ testOnEachDevice("pads count for nothing on one device either", async (device) =
   }
 });
 
-Deno.test("diagnostics() count no pads", async () => {
+Deno.test("diagnostics() counts no pads", async () => {
   using device = wasmDevice();
   const layout = new Layout<ProcessGroup>([2, 3], [], { paddedShape: [4, 4] });
   using parameter = new Parameter(device, shardOf([1, 1, 1, 1, 1, 1], layout), {

@@ -29,7 +29,7 @@ const gradientOf = (step: number) =>
   scaled(gradientAt(step, { shape: STACK, gradientScale: 1e-3 }));
 const OPTIONS = { lr: 0.1, clipThreshold: 0.5, beta1: 0.5, weightDecay: 0.01 };
 
-/** Values after three steps of parameters that lie one after the other in START. */
+/** Values after three steps of parameters that follow each other in START. */
 async function train(device: Device, shapes: readonly number[][], options: object) {
   using scope = new DisposableStack();
   const countOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
@@ -85,7 +85,7 @@ for (const options of [OPTIONS, { ...presets.came, lr: 0.01 }, { ...OPTIONS, cau
   );
 }
 
-Deno.test("with perMatrix a training goes on from one rank on a mesh that cuts layers unevenly", async () => {
+Deno.test("with perMatrix a training resumes from one rank on a mesh that cuts layers unevenly", async () => {
   using device = wasmDevice();
   const options = { ...OPTIONS, perMatrix: true };
   const alone = await train(device, [STACK], options);

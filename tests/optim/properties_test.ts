@@ -79,7 +79,7 @@ for (const [name, options] of Object.entries(OPTIONS)) {
     );
   });
 
-  Deno.test(`no gradient gives NaN, and where it always was zero nothing moves, with ${name}`, async () => {
+  Deno.test(`no gradient gives NaN, and elements with zero gradients do not move, with ${name}`, async () => {
     await fc.assert(
       fc.asyncProperty(matrices, async ({ rows, cols, gradients }) => {
         const moved = await update(gradients, { shape: [rows, cols], options });
@@ -176,7 +176,7 @@ Deno.test("maximize steps exactly the other way", async () => {
   }
 });
 
-Deno.test("uphill, and by a step of 0, what the cap of factors holds stays finite in every storage type", async () => {
+Deno.test("elements at the cap of factors stay finite uphill and by a step of 0, in every storage type", async () => {
   using device = wasmDevice();
   // A row, a column and elements without gradients, whose factors are as large as torch's eps lets them be.
   const gradient = Float32Array.from(

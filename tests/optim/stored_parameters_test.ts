@@ -132,7 +132,7 @@ for (const dtype of ["f16", "bf16"] as const) {
   }
 
   testOnEachDevice(
-    `steps too small for ${dtype} add up with master weights and at random, and are lost otherwise`,
+    `steps too small for ${dtype} add up with master weights and stochastic rounding, and are lost otherwise`,
     async (device) => {
       const move = async (options: OptimizerOptions) => {
         using parameter = new Parameter(device, new Float32Array(4096).fill(1), {
@@ -165,7 +165,7 @@ for (const dtype of ["f16", "bf16"] as const) {
 }
 
 testOnEachDevice(
-  "a training with 16-bit parameters goes on from its state bit by bit",
+  "a training with 16-bit parameters resumes from its state bit by bit",
   async (device) => {
     for (
       const options of [

@@ -26,7 +26,7 @@ export function wholeWith(block: Float32Array, dims: readonly BlockDim[]): Float
   return whole;
 }
 
-/** `values` of a local shard, or of some rows of it that are no pads, without pads. */
+/** `values` of a local shard, or of some of its rows without pad rows, with all pads removed. */
 export function withoutPads(values: Float32Array, layout: Layout): Float32Array {
   const { localShape } = layout;
   if (localShape.length === 0) return values;
@@ -50,7 +50,7 @@ export function blockLength(dims: readonly BlockDim[]): number {
   return dims.reduce((product, { range }) => product * (range.end - range.begin), 1);
 }
 
-/** Calls `copy` for each run of elements that lie together in both: where in the block, where in the whole. */
+/** Calls `copy` for each run of elements that is contiguous in both, with its place in the block and in the whole. */
 function forEachRun(
   dims: readonly BlockDim[],
   copy: (inBlock: number, inWhole: number, length: number) => void,

@@ -1,11 +1,12 @@
-// Into how many equal parts a block is cut, so that sums come out in the same order on every mesh (device/block_table.ts).
+// The number of equal parts that a block is cut into, so that sums are taken in the same order on every mesh
+// (device/block_table.ts).
 //
 //   axis of 48 rows, 8 parts of 6:   | 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 |
 //   4 even shards own 2 parts each:  | rank 0| rank 1| rank 2| rank 3|      2 parts, from part 2 rank on
 //   3 even shards of 16 rows         end within parts: then every rank's shard is one part, and so is the whole axis
 //
 // A rank's parts are a subtree of the whole tree where their number is a power of two and divides the number before them.
-// All ranks decide alike, as they look at all ranks' shards.
+// All ranks come to the same decision, as each considers the shards of all.
 
 import { type Range, shardRange } from "../../distributed/layout.ts";
 import type { DimView, FactoredView } from "./factored_view.ts";
@@ -34,7 +35,7 @@ export function partsOf(
     partsAlong(axis("row"), 1),
     partsAlong(axis("col"), even ? 2 : 1),
   ];
-  // What is added up over ranks must be so before anything outside of it is added up.
+  // Sums over an inner axis that is cut over ranks must be complete before sums over an outer axis are taken.
   const [hasRowSlots, hasBatchSlots] = [isCut("col"), isCut("col") || isCut("row")];
   return {
     partsBatch: batch.own,
@@ -47,7 +48,7 @@ export function partsOf(
   };
 }
 
-/** Parts of a whole axis, those of them that this rank owns, and which the first is. */
+/** How many parts a whole axis has, how many of them this rank owns, and the index of the first. */
 interface AxisParts {
   readonly whole: number;
   readonly own: number;
@@ -74,7 +75,7 @@ function partsAlong(dims: readonly DimView<{ size: number }>[], unit: number): A
   return { whole, own: partsIn(range), first: partsIn({ begin: 0, end: range.begin }) };
 }
 
-/** What each rank owns of a dim. The first group cuts it as it is stored, each further one what counts of a shard. */
+/** The range of a dim that each rank owns. The first group cuts it with its pads, each further group a shard without them. */
 export function shardsOf(
   { length, storedLength, unit, groups }: DimView<{ size: number }>,
 ): Range[] {
@@ -85,7 +86,7 @@ export function shardsOf(
   return outer.flatMap((range) => cut(range, inner));
 }
 
-/** The shards of a range, where each of `sizes` cuts what the one before it has left. */
+/** The shards of a range that is cut into `size` shards, each of which is cut again by the next size, and so on. */
 function cut(range: Range, [size, ...inner]: readonly number[]): Range[] {
   if (size === undefined) return [range];
   return Array.from({ length: size }, (_, rank) => {

@@ -8,17 +8,17 @@
 //                         row col col factors the matrix [embed, heads kv]
 //   "none"                all dims are columns of a single row: the full second moment
 //
-// Rows and columns are alike (v = R C / mean R is symmetric as mean R = mean C): what comes first is called the rows.
-// Kernels want memory as batch x rows x columns. Where one run of batch dims stands elsewhere, as in a convolution's
+// Rows and columns are interchangeable (v = R C / mean R is symmetric as mean R = mean C): the first of them is called rows.
+// Kernels expect memory as batch x rows x columns. Where the batch dims are not the first, as in a convolution's
 // [out, in, height, width], the block is copied into that order and back (optim/plan/block_order.ts); other orders are refused.
 
-/** What a dim of a parameter is to the factored second moment. */
+/** The part of a dim in the factored second moment. */
 export type DimRole = "batch" | "row" | "col";
 
 /** How a parameter's second moment is factored; vectors and scalars never are. */
 export type Factoring = "lastTwo" | "none" | { readonly largestTwo: number } | readonly DimRole[];
 
-/** Where the batch lies in memory. */
+/** The order of batch, rows and columns in memory. */
 export type MemoryOrder = "batch row col" | "row batch col" | "row col batch";
 
 /** A parameter's dims in memory. */
@@ -64,14 +64,14 @@ function factoredDims(shape: readonly number[], dims: readonly number[]): DimRol
   );
 }
 
-/** Calls the first of rows and columns rows, and tells the order. */
+/** Names the first of rows and columns rows, and finds the order. */
 function ordered(shape: readonly number[], roles: readonly DimRole[]): DimRoles {
   if (!roles.includes("row") || !roles.includes("col")) {
     throw new TypeError(
       `Cannot factor [${shape}] by [${roles}]: give at least one row and one column, or "none"`,
     );
   }
-  // Dims of length 1 lie wherever they are wanted.
+  // Dims of length 1 fit into any order.
   const long = roles.filter((_, dim) => shape[dim] !== 1);
   const runs = long.filter((role, k) => role !== long[k - 1]);
   const matrix = runs.filter((role) => role !== "batch");

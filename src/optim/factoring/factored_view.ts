@@ -15,8 +15,8 @@
 //   the whole matrix's sum      over both (it yields mean R = mean C, so that no rank needs another's rows)
 //   sum p^2, sum u^2            over every group that cuts the parameter at all
 //
-// Pads count for nothing: the block has none. At the end of the first dim they lie behind it; elsewhere between its runs,
-// which are brought together (optim/plan/block_order.ts).
+// A block has no pads. In memory, pads of the first dim follow it; pads of another dim separate its runs, which are copied
+// together (optim/plan/block_order.ts).
 
 import type { Layout, Range, ShardingGroup } from "../../distributed/layout.ts";
 import { type DimRole, type Factoring, type MemoryOrder, rolesOf } from "./dim_roles.ts";
@@ -27,11 +27,11 @@ export interface DimView<Group> {
   readonly role: DimRole;
   /** Length of the whole dim. */
   readonly length: number;
-  /** The same with the pads with which it is stored. */
+  /** The same with the pads that are stored. */
   readonly storedLength: number;
   /** The indices that this rank owns. */
   readonly range: Range;
-  /** So many indices stay together where the first group cuts. */
+  /** The first group cuts at multiples of it. */
   readonly unit: number;
   /** Groups that cut the dim. */
   readonly groups: readonly Group[];
@@ -41,9 +41,9 @@ export interface DimView<Group> {
 export interface PaddedRuns {
   /** How many. */
   readonly count: number;
-  /** Elements of each that are no pads. */
+  /** Elements of each. */
   readonly length: number;
-  /** Elements from the begin of one to that of the next. */
+  /** Elements from the start of one to the start of the next. */
   readonly stride: number;
 }
 
@@ -61,11 +61,11 @@ export interface FactoredView<Group> {
   readonly globalCols: number;
   /** Elements of the whole parameter. */
   readonly globalCount: number;
-  /** Whether rows and columns stand for a matrix, and are not a full second moment. */
+  /** Whether row and column averages stand for the second moment; otherwise it is kept in full. */
   readonly factored: boolean;
-  /** How its matrices lie in memory. */
+  /** The order of its dims in memory. */
   readonly order: MemoryOrder;
-  /** Where its elements lie if there are pads between them, in memory order. */
+  /** Its runs of elements in memory order, if there are pads between them. */
   readonly paddedRuns: PaddedRuns | undefined;
   /** The parameter's dims, first the batch, then rows, then columns; a scalar has one of length 1. */
   readonly dims: readonly DimView<Group>[];
@@ -73,7 +73,7 @@ export interface FactoredView<Group> {
   readonly rowSumGroups: readonly Group[];
   /** Groups that cut rows: column sums add up over them. */
   readonly colSumGroups: readonly Group[];
-  /** Groups that cut the parameter at all. */
+  /** All groups that cut the parameter. */
   readonly groups: readonly Group[];
 }
 
@@ -84,7 +84,7 @@ export interface RowCut<Group> {
   readonly rows: Range;
 }
 
-/** How `layout`, further cut by `rowCut`, looks to Adafactor. @throws {TypeError} if `factoring` does not fit */
+/** The view of a parameter with `layout`, further cut by `rowCut`. @throws {TypeError} if `factoring` does not fit */
 export function factoredView<Group extends ShardingGroup>(
   layout: Layout<Group>,
   { rowCut, factoring = "lastTwo" }: {
@@ -150,7 +150,7 @@ export function spanOf({ batch, rows, cols, paddedRuns }: FactoredView<unknown>)
 
 /**
  * Whether a parameter is small: its tensors are copied into one buffer with others, so that one dispatch serves them all.
- * That goes by its whole size, so that all meshes agree.
+ * Decided by its whole size, so that all meshes agree.
  */
 export function isSmall({ globalCount }: { readonly globalCount: number }): boolean {
   return globalCount <= MOST_SMALL_ELEMENTS;
@@ -179,6 +179,6 @@ function paddedRunsOf(
   };
 }
 
-/** Above it, copies take long compared with a dispatch. */
+/** Beyond this, copying takes longer than a dispatch. */
 const MOST_SMALL_ELEMENTS = 2 ** 16;
 const ROLES: readonly DimRole[] = ["batch", "row", "col"];

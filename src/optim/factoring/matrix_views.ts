@@ -3,16 +3,16 @@
 //   view [batch, rows, cols]  ->  one view [1, rows, cols] per matrix of the WHOLE parameter, [0, rows, cols] where another
 //                                 rank owns it
 //
-// Every rank has as many, so that all have slots for the same sums; what a rank does not own adds 0 to them.
+// Every rank has the same number of views, so that all reserve the same sums; a matrix that a rank does not own adds 0.
 
 import type { DimView, FactoredView } from "./factored_view.ts";
 
 /** One matrix of a parameter. */
 export interface MatrixView<Group> {
   readonly view: FactoredView<Group>;
-  /** Which of the whole parameter's matrices it is. */
+  /** Its index in the whole parameter. */
   readonly global: number;
-  /** Which of this rank's matrices it is; 0 where it is none of them. */
+  /** Its index among this rank's matrices; 0 if another rank owns it. */
   readonly local: number;
 }
 
@@ -46,7 +46,7 @@ export function matrixViews<Group>(view: FactoredView<Group>): MatrixView<Group>
   });
 }
 
-/** The numbers of this rank's matrices among all, in order. */
+/** The indices, in the whole parameter, of this rank's matrices. */
 function ownMatrices(dims: readonly DimView<unknown>[]): number[] {
   return dims.reduce<number[]>(
     (numbers, { length, range: { begin, end } }) =>

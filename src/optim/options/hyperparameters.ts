@@ -5,8 +5,8 @@
 //   b2_t  = min(beta2Cap, 1 - max(1, t - decayOffset)^decayRate), or beta2(t)
 //   decay = a weightDecay, or weightDecay times lr, 1, lr^k, lr^2 / max, or any schedule
 //
-// Names and defaults are those of the original, transformers.Adafactor and colossalai's DistributedAdaFactor alike;
-// what other implementations do differently is an option (optim/options/presets.ts sets them by name).
+// Names and defaults are those of transformers.Adafactor and colossalai's DistributedAdaFactor; differences of other
+// implementations are options (optim/options/presets.ts sets them by name).
 
 import type { Factoring } from "../factoring/dim_roles.ts";
 import { MAX_F32, requireWithin, scheduleOf } from "./bounds.ts";
@@ -55,19 +55,19 @@ export interface AdafactorOptions extends SharedOptions {
    */
   eps?: readonly [number, number];
   /**
-   * Where eps1 stands. `"inside"` (default): added to every squared gradient. `"clamp"`, as torch does: mean R counts
-   * for no less than eps1, the second moment for no less than eps1^2.
+   * How eps1 is applied. `"inside"` (default): added to every squared gradient. `"clamp"`, as torch does: mean R is at
+   * least eps1, and the second moment at least eps1^2.
    */
   epsMode?: "inside" | "clamp";
   /** An update whose RMS is larger is scaled down to it; `"none"` for never. Default 1. */
   clipThreshold?: number | "none";
   /** Exponent of the second moment's decay, below 0. Default -0.8. */
   decayRate?: number;
-  /** The decay's t begins with 1 only after so many steps, for fine-tuning; before that it stays 1. Default 0. */
+  /** Steps by which the decay's t is delayed, for fine-tuning; until then t is 1. Default 0. */
   decayOffset?: number;
   /** b2 is at most this. Default 1. */
   beta2Cap?: number;
-  /** b2 of each step, instead of `decayRate`, `decayOffset` and `beta2Cap`; the first must be 0 or the start biased. */
+  /** b2 of each step, instead of `decayRate`, `decayOffset` and `beta2Cap`; averages start biased unless the first is 0. */
   beta2?: Schedule;
   /** CAME's decay of squared differences. Default 0.9999. */
   beta3?: number;
@@ -86,16 +86,16 @@ export interface AdafactorOptions extends SharedOptions {
   weightDecayBy?: WeightDecayScale;
   /** Multiply the step size by the parameter's RMS. Default true. */
   scaleParameter?: boolean;
-  /** The parameter's RMS counts for no more than this. Default: no ceiling. */
+  /** Upper bound of the parameter's RMS in the step size. Default: none. */
   scaleCeiling?: number;
-  /** Use the step size `min(1e-2, 1 / sqrt t)`, or with `"capped"` `min(lr, 1 / sqrt t)`. Default: true unless `lr` is given. */
+  /** Step size `min(1e-2, 1 / sqrt t)`, or with `"capped"` `min(lr, 1 / sqrt t)`. Default: true unless `lr` is given. */
   relativeStep?: boolean | "capped";
   /** Let the relative step grow from 1e-6 t. Default false. */
   warmupInit?: boolean;
   /**
-   * Apply momentum only where it has the sign of the present update, scaled up by how little that is (Liang et al. 2024,
-   * as timm does). Needs `beta1`; costs one more pass over memory and, where ranks exchange sums, a third all-reduce of
-   * one number per parameter. Default false.
+   * Apply momentum only to elements where it has the sign of the present update, scaled up by the inverse of their share
+   * (Liang et al. 2024, as timm does). Needs `beta1`; costs one more pass over memory and, where ranks exchange sums, a third
+   * all-reduce of one number per parameter. Default false.
    */
   cautious?: boolean;
   /** Step uphill. Default false. */
@@ -156,19 +156,19 @@ export interface Hyperparameters extends SharedHyperparameters {
   readonly decay: (step: number) => { readonly timesStep: number; readonly absolute: number };
   /** Added to squared gradients. */
   readonly eps1: number;
-  /** mean R counts for no less. */
+  /** Lower bound of mean R. */
   readonly meanFloor: number;
-  /** The root of the inverse second moment counts for no more. */
+  /** Upper bound of the inverse root of the second moment. */
   readonly factorCap: number;
-  /** The parameter's RMS counts for no less. */
+  /** Lower bound of the parameter's RMS. */
   readonly scaleFloor: number;
-  /** The parameter's RMS counts for no more. */
+  /** Upper bound of the parameter's RMS. */
   readonly scaleCeiling: number;
   /** An update whose RMS is larger is scaled down to it. */
   readonly clipThreshold: number;
   /** Decay of the momentum; undefined for none. */
   readonly beta1: number | undefined;
-  /** What the momentum is an average of. */
+  /** The quantity that momentum averages. */
   readonly momentumOf: "step" | "update";
   /** CAME's: the weight of new squared differences in their running average, and what is added to them. */
   readonly confidence: { readonly take: number; readonly eps: number } | undefined;
@@ -322,5 +322,5 @@ function decayOf(
   return absolute((step) => given(step) ** 2 / lrSquaredOver);
 }
 
-/** No factor that the kernel makes is larger. */
+/** Upper bound of the kernel's factors. */
 const MAX_FACTOR = 2 ** 126;

@@ -1,10 +1,11 @@
-// Loss scaling, so that gradients that f16 could not hold are held: backward computes gradients of s loss, and the step divides
-// by s at no cost (optim/step/gradient_scale.ts). Dynamic, s is as large as gradients allow:
+// Loss scaling, which keeps small gradients representable in f16: backward computes gradients of s loss, and the step divides
+// by s at no cost (optim/step/step.ts). Dynamic, s is as large as gradients allow:
 //
 //   a gradient is not finite   s <- s backoffFactor, and the step is skipped
 //   growthInterval good steps  s <- s growthFactor
 //
-// Names and defaults are those of torch.amp.GradScaler. All ranks agree on what is finite, so that they keep one scale.
+// Names and defaults are those of torch.amp.GradScaler. All ranks agree on whether gradients are finite, so all have the same
+// scale.
 
 /** Options of dynamic loss scaling; every one has the default of `torch.amp.GradScaler`. */
 export interface LossScaleOptions {
@@ -18,14 +19,14 @@ export interface LossScaleOptions {
   readonly growthInterval?: number;
 }
 
-/** What a scale is saved as. */
+/** The saved form of a dynamic loss scale. */
 export interface LossScaleState {
   readonly scale: number;
   /** Good steps since it changed. */
   readonly goodSteps: number;
 }
 
-/** A scale that adapts itself. */
+/** A dynamic loss scale. */
 export class LossScaler {
   readonly #options: Required<LossScaleOptions>;
   #scale: number;
@@ -56,7 +57,7 @@ export class LossScaler {
     return this.#scale;
   }
 
-  /** After a step that took place. */
+  /** Records a step that was taken. */
   grow(): void {
     this.#goodSteps += 1;
     if (this.#goodSteps < this.#options.growthInterval) return;
@@ -65,13 +66,13 @@ export class LossScaler {
     this.#goodSteps = 0;
   }
 
-  /** After a step that was skipped. */
+  /** Records a step that was skipped. */
   backOff(): void {
     this.#scale = Math.max(this.#scale * this.#options.backoffFactor, 2 ** -126);
     this.#goodSteps = 0;
   }
 
-  /** To go on from later. */
+  /** The state to save and restore. */
   get state(): LossScaleState {
     return { scale: this.#scale, goodSteps: this.#goodSteps };
   }

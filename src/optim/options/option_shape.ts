@@ -1,6 +1,6 @@
-// Which options there are and of what kind each is: a misspelt or misplaced option must not pass for its default. A table of
-// kinds stands beside the interface that it is for and names every key of it, or it does not compile. Ranges of numbers, and
-// what excludes what, are checked where they are used.
+// Checks the names and kinds of options, so that a misspelt option is an error and not ignored. Each interface of options has
+// a table of kinds beside it, which does not compile unless it names every key. Ranges of numbers, and options that exclude
+// each other, are checked where options are parsed.
 
 import * as v from "valibot";
 
@@ -17,7 +17,7 @@ export const boolean: OptionKind = v.boolean();
 /** A function of the step. */
 export const schedule: OptionKind = v.function();
 
-/** One of these texts. */
+/** One of these strings. */
 export function oneOf(...choices: readonly string[]): OptionKind {
   return v.picklist(choices);
 }
@@ -27,7 +27,7 @@ export function anyOf(...kinds: readonly OptionKind[]): OptionKind {
   return v.union(kinds);
 }
 
-/** A list of such values. */
+/** A list of values of this kind. */
 export function listOf(kind: OptionKind): OptionKind {
   return v.array(kind);
 }
@@ -37,12 +37,12 @@ export function pairOf(first: OptionKind, second: OptionKind): OptionKind {
   return v.strictTuple([first, second]);
 }
 
-/** An object of just these keys. */
+/** An object with exactly these keys. */
 export function objectOf(kinds: Readonly<Record<string, OptionKind>>): OptionKind {
   return v.strictObject(kinds);
 }
 
-/** An object of none but these keys, each of which may be absent. */
+/** An object with some of these keys and no others. */
 export function partOf(kinds: Readonly<Record<string, OptionKind>>): OptionKind {
   return v.strictObject(absentOr(kinds));
 }

@@ -1,4 +1,4 @@
-// Which parameters an optimizer works on, and with which options each; and the options of the optimizer as a whole.
+// The parameters of an optimizer with the options of each, and the options of the optimizer as a whole.
 
 import { Parameter } from "../../tensor/parameter.ts";
 import { describeParameters } from "../../tensor/parameter_names.ts";
@@ -22,8 +22,8 @@ export interface GradientOptions {
   nonFinite?: "error" | "skip";
   /**
    * `backward()` computes gradients of the loss times this, and `step()` divides by it: for gradients in f16. `"dynamic"`, or
-   * options of that, adapts it and skips steps whose gradients are not finite, whatever `nonFinite` says. What is
-   * in `grad` is scaled, what `diagnostics()` reports is not. Default: 1.
+   * options of that, adapts it and skips steps whose gradients are not finite, whatever `nonFinite` says. Gradients in `grad`
+   * are scaled, those in `diagnostics()` are not. Default: 1.
    */
   lossScale?: number | "dynamic" | LossScaleOptions;
 }
@@ -52,7 +52,7 @@ export interface ParameterGroup extends AdafactorOptions {
   readonly parameters: Iterable<Parameter>;
 }
 
-/** What a rule makes of options. */
+/** How a rule's options are checked. */
 export interface OptionRule<Options, Hyper> {
   /** Every option of a parameter. */
   readonly kinds: OptionKinds<Options>;

@@ -1,8 +1,8 @@
-// What well-known implementations of Adafactor compute, as options. Spread one and change what you like:
+// Options that reproduce well-known implementations of Adafactor. Spread one and override what you like:
 //
 //   new Adafactor(parameters, { ...presets.torch, lr: 3e-3, weightDecay: 0.01 })
 //
-// They differ in: where eps1 stands, clipping, which dims are factored, what the step size and weight decay are
+// They differ in: how eps1 is applied, clipping, which dims are factored, what the step size and weight decay are
 // multiplied by, and where momentum is taken. Each was read from, and tested against, the version named.
 
 import type { AdafactorOptions } from "./hyperparameters.ts";
@@ -17,7 +17,7 @@ const paper = {
   factoring: "lastTwo",
 } as const satisfies AdafactorOptions;
 
-/** Named options: what other implementations compute by default. */
+/** Options by name that reproduce the defaults of other implementations. */
 export const presets = {
   /** Shazeer & Stern 2018, algorithms 4 to 6. */
   paper,
@@ -25,7 +25,7 @@ export const presets = {
   huggingFace: { ...paper, momentumOf: "step", weightDecayBy: "step" },
   /**
    * `torch.optim.Adafactor` 2.13: eps1 is f32's epsilon and clamps, `lr` caps the relative step, weight decay times `lr`.
-   * Rows without gradients stay where they are, where torch with a tiny eps1 gives NaN.
+   * Rows without gradients do not change; torch with a tiny eps1 gives NaN there.
    */
   torch: {
     ...paper,
@@ -43,7 +43,10 @@ export const presets = {
     momentumOf: "step",
     weightDecayBy: "absolute",
   },
-  /** `t5x.adafactor.Adafactor`: as optax, but each layer of a stack by itself; its factor rules are given as `factoring: ["row", "col", ...]`. Needs `lr`. */
+  /**
+   * `t5x.adafactor.Adafactor`: as optax, but each layer of a stack by itself; its factor rules are given as
+   * `factoring: ["row", "col", ...]`. Needs `lr`.
+   */
   t5x: {
     ...paper,
     relativeStep: false,

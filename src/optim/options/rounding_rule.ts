@@ -1,11 +1,11 @@
-// Which 16-bit parameters can be rounded at random: those that kernels step where they lie (optim/plan/block_operands.ts). On every
-// rank each row must be a whole number of words, with no pads between rows:
+// Which 16-bit parameters can be rounded stochastically: those that kernels step in place (optim/plan/block_operands.ts). On
+// every rank each row must be a whole number of words, with no pads between rows:
 //
 //   one row         a vector, or a parameter that is not factored: of any length
 //   several rows    every rank's columns must be an even number
 //
-// The rule looks at the whole parameter and at all ranks' shards, so that all ranks refuse alike, before they step. How rows
-// are cut does not matter to it: what one mesh takes, a mesh that cuts other rows takes too.
+// The rule considers the whole parameter and the shards of all ranks, so that all ranks refuse it alike, before any step. It
+// does not depend on how rows are cut: a parameter that one mesh accepts is accepted by a mesh that cuts rows otherwise.
 
 import type { Layout, ShardingGroup } from "../../distributed/layout.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
@@ -14,7 +14,7 @@ import type { Factoring } from "../factoring/dim_roles.ts";
 import { type FactoredView, factoredView } from "../factoring/factored_view.ts";
 import type { SharedHyperparameters } from "./shared_options.ts";
 
-/** Whether every rank can round its block at random; `view` is that of any rank. */
+/** Whether every rank can round its block stochastically; `view` may be that of any rank. */
 export function isRoundable<Group extends ShardingGroup>(
   { globalShape, paddedShape }: Pick<Layout<Group>, "globalShape" | "paddedShape">,
   { order, dims, globalCols, globalCount }: FactoredView<Group>,
@@ -33,7 +33,7 @@ export interface RoundingPlaces<Group extends ShardingGroup> {
   readonly factoringOf: (parameter: Parameter) => Factoring;
 }
 
-/** @throws {TypeError} if a 16-bit parameter that is to be rounded at random cannot be so on some rank */
+/** @throws {TypeError} if a 16-bit parameter with stochastic rounding cannot be rounded so on some rank */
 export function requireRoundable<Group extends ShardingGroup>(
   hyper: ReadonlyMap<Parameter, SharedHyperparameters>,
   { layoutOf, factoringOf }: RoundingPlaces<Group>,

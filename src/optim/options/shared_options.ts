@@ -1,4 +1,4 @@
-// Options that every optimizer has, whatever its update rule: what the optimizer itself looks at.
+// Options that every optimizer has, whatever its update rule.
 
 import { requireWithin } from "./bounds.ts";
 import { boolean, number, oneOf, type OptionKinds } from "./option_shape.ts";
@@ -11,17 +11,17 @@ export interface SharedOptions {
    */
   masterWeights?: boolean;
   /**
-   * How stepped 16-bit parameters are rounded: to the nearest, or up or down at random such that the mean is exact, so that
-   * steps smaller than the distance to the next number count too. Default `"nearest"`.
+   * How stepped 16-bit parameters are rounded: to the nearest, or stochastically, up or down at random with an exact mean, so
+   * that steps smaller than the distance to the next number are not lost. Default `"nearest"`.
    */
   rounding?: "nearest" | "stochastic";
-  /** What random rounding begins with; the same on all ranks. Default 0. */
+  /** Seed of stochastic rounding, the same on all ranks. Default 0. */
   seed?: number;
   /** What `step()` does with a parameter that has no gradient. Default `"error"`. */
   missingGradients?: "error" | "skip";
 }
 
-/** Their kinds. */
+/** The kinds of those options. */
 export const sharedKinds: OptionKinds<SharedOptions> = {
   masterWeights: boolean,
   rounding: oneOf("nearest", "stochastic"),
@@ -29,13 +29,13 @@ export const sharedKinds: OptionKinds<SharedOptions> = {
   missingGradients: oneOf("error", "skip"),
 };
 
-/** Checked options that do not depend on the update rule. */
+/** Those options, checked. */
 export interface SharedHyperparameters {
-  /** Whether 16-bit parameters have an f32 copy, which is what steps. */
+  /** Whether 16-bit parameters have an f32 copy, which is stepped instead. */
   readonly masterWeights: boolean;
   /** How a step is rounded to 16 bits. */
   readonly rounding: "nearest" | "stochastic";
-  /** What rounding at random follows from. */
+  /** Seed of stochastic rounding. */
   readonly seed: number;
   /** What a step does with a parameter that has no gradient. */
   readonly missingGradients: "error" | "skip";

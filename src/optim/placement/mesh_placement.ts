@@ -1,11 +1,12 @@
 // Parameters on a mesh of tensor-parallel x data-parallel (ZeRO) ranks. A parameter carries its layout: which dims are cut over
-// which groups. ZeRO cuts dim 0 of the local shard once more (optim/zero/zero.ts). What crosses the wire per step:
+// which groups. ZeRO cuts dim 0 of the local shard once more (optim/zero/zero.ts). A step communicates:
 //
 //   data-parallel group   1 reduce-scatter of gradients and 1 all-gather of parameters; without ZeRO 1 all-reduce; with
 //                         stage 2 a reduce-scatter per bucket, while backward runs (optim/zero/gradient_buckets.ts)
-//   groups of replicas    1 all-reduce of what a rank owns of gradients
+//   groups of replicas    1 all-reduce of the gradients that a rank owns
+//   groups that cut       the rule's exchanges of sums
 //
-// and the rule's exchanges over the groups that cut, however many parameters there are.
+// whatever the number of parameters.
 
 import type { ProcessGroup } from "../../distributed/group.ts";
 import type { Layout } from "../../distributed/layout.ts";
@@ -31,9 +32,9 @@ export class MeshPlacement implements Placement {
   readonly isSetUp = true;
   readonly #parameters: readonly Parameter[];
   readonly #setup: CheckedSetup;
-  /** With stage 2, what `backward` has added up. */
+  /** With stage 2, the gradients that `backward` has added up. */
   readonly #buckets: GradientBuckets | undefined;
-  /** That and what was in `grad` when the last step began, if anything was. */
+  /** Those plus the gradients that were in `grad` when the last step began, if any were. */
   #withGrad: GradientBuckets | undefined;
   #lastStep: StepTraffic = NO_TRAFFIC;
   #lastBackward: StepTraffic = NO_TRAFFIC;
@@ -117,7 +118,7 @@ export class MeshPlacement implements Placement {
     this.#lastStep = await trafficDuring(this.#setup.allGroups, step);
   }
 
-  /** With stage 2, averages what came into `grad` otherwise than by the optimizer's `backward`. */
+  /** With stage 2, averages gradients in `grad`, which do not come from the optimizer's `backward`. */
   async gatherGradients(): Promise<void> {
     this.#forgetWithGrad();
     const given = this.#parameters.filter(({ grad }) => grad !== undefined);

@@ -1,5 +1,5 @@
 // Where an optimizer's parameters, gradients and batches are: whole on one rank (whole_placement.ts), or spread over a mesh of
-// tensor-parallel x data-parallel ranks (mesh_placement.ts). The optimizer asks its placement; it does not know which it has.
+// tensor-parallel x data-parallel ranks (mesh_placement.ts). The optimizer uses this interface alone.
 
 import type { ProcessGroup } from "../../distributed/group.ts";
 import type { Layout } from "../../distributed/layout.ts";
@@ -10,7 +10,7 @@ import type { Factoring } from "../factoring/dim_roles.ts";
 import type { FactoredView } from "../factoring/factored_view.ts";
 import type { HostGradient } from "../step/diagnostics.ts";
 
-/** Where parameters and gradients are, and how they get to where they are needed. */
+/** Where parameters and gradients are, and the communication that moves them. */
 export interface Placement extends Disposable {
   /** Whether it is known how parameters are cut: on a mesh, after `setupDistributed()`. */
   readonly isSetUp: boolean;
@@ -35,18 +35,18 @@ export interface Placement extends Disposable {
 
   /** Runs a step. @throws {TypeError} before it is set up */
   run(step: () => Promise<void>): Promise<void>;
-  /** Brings gradients to where `hasGradient` and `gradients` look for them; the first thing that a step does. */
+  /** Prepares gradients for `hasGradient` and `gradients`; called first in a step. */
   gatherGradients(): Promise<void>;
   /** Whether there is a gradient to step with. */
   hasGradient(parameter: Parameter): boolean;
-  /** Makes sure that all ranks step the same parameters, where some may lack a gradient. */
+  /** Verifies that all ranks step the same parameters, where some may lack a gradient. */
   agreeOn(parameters: readonly Parameter[]): Promise<void>;
-  /** The gradients to use, in order of `parameters`; what is pushed on `scope` lives until the step ends. */
+  /** The gradients to use, in order of `parameters`; buffers that are added to `scope` live until the step ends. */
   gradients(
     parameters: readonly Parameter[],
     scope: DisposableStack,
   ): Promise<readonly DeviceRange[]>;
-  /** Brings updated blocks to the ranks that need them. */
+  /** Sends updated blocks to the ranks that need them. */
   publish(parameters: readonly Parameter[]): Promise<void>;
 
   /** The gradient as this rank holds it, without pads, on the host; undefined if there is none. */

@@ -1,8 +1,8 @@
-// What an optimizer moves over the wire, counted by its groups.
+// The communication of an optimizer, as its groups count it.
 
 import type { ProcessGroup } from "../../distributed/group.ts";
 
-/** What a call moved over the wire, on this rank. */
+/** The communication of one call, on this rank. */
 export interface StepTraffic {
   /** Collectives, over all groups. */
   readonly collectives: number;
@@ -15,7 +15,7 @@ export interface StepTraffic {
 /** Nothing. */
 export const NO_TRAFFIC: StepTraffic = { collectives: 0, bytesSent: 0, bytesReceived: 0 };
 
-/** What `work` moves over the groups. */
+/** The communication over `groups` during `work`. */
 export async function trafficDuring(
   groups: readonly ProcessGroup[],
   work: () => Promise<void>,

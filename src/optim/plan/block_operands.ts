@@ -1,6 +1,6 @@
 // Where kernels find the blocks' tensors. A large one is used in place; small ones that are not in one buffer anyway (as the
 // gradients that ZeRO has packed are) are copied together into one; one whose elements are in another order than kernels
-// take is copied into that order, and one of 16-bit elements whose rows are not whole words is copied into f32.
+// expect is copied into that order, and one of 16-bit elements whose rows are not whole words is copied into f32.
 
 import { record16Fits } from "../../device/kernels/block_checks.ts";
 import type { Device } from "../../device/device.ts";
@@ -53,8 +53,8 @@ export function operandsOf(
 }
 
 /**
- * What is stepped instead of the parameters, which are stored in `sources`: their master weights where they have such,
- * brought up to date.
+ * The tensors to step for the parameters, which are stored in `sources`: their master weights where they have some, brought
+ * up to date.
  */
 export function steppedParameters(
   parameters: readonly PlannedParameter[],

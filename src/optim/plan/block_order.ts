@@ -1,4 +1,4 @@
-// Blocks whose batch does not come first in memory, or that have pads, copied into the order that kernels want, and back.
+// Copies blocks whose batch does not come first in memory, or that have pads, into the order that kernels expect, and back.
 //
 //   padded          runs of elements with pads between them
 //   row batch col   [rows, batch, cols]: per matrix, `rows` runs of `cols` elements
@@ -11,7 +11,7 @@ import type { KernelParams } from "../../device/kernels/registry.ts";
 import { copyRange, type DeviceRange } from "../../tensor/device_range.ts";
 import { type FactoredView, spanOf } from "../factoring/factored_view.ts";
 
-/** A block as the parameter has it, and a copy of it as kernels want it: f32 unless it is in order. */
+/** A block as it is stored, and a copy of it in the order that kernels expect: f32 unless the orders agree. */
 export interface BlockCopy {
   readonly block: DeviceRange;
   readonly copy: DeviceRange;

@@ -1,4 +1,4 @@
-// A parameter's block as the record that kernels read (device/block_table.ts).
+// The fields of a block's record (device/block_table.ts) that follow from its view.
 
 import type { BlockRecord } from "../../device/block_table.ts";
 import type { DeviceKind } from "../../device/device.ts";
@@ -7,7 +7,7 @@ import { type BlockParts, partsOf } from "../factoring/block_parts.ts";
 import type { DimView, FactoredView } from "../factoring/factored_view.ts";
 import type { DimRole } from "../factoring/dim_roles.ts";
 
-/** What a record says of the block alone. */
+/** The fields of a record that describe the block alone. */
 export type BlockGeometry = Pick<
   BlockRecord,
   | "batch"
@@ -38,7 +38,7 @@ type BlockPlace = Pick<
   | "colInnerGlobal"
 >;
 
-/** Shape, parts, tiles, and where elements lie in the whole parameter; `even` where a tensor has 16-bit elements. */
+/** Shape, parts, tiles, and the place of elements in the whole parameter; `even` where a tensor has 16-bit elements. */
 export function geometryOf(
   view: FactoredView<{ size: number }>,
   { kind, even }: { readonly kind: DeviceKind; readonly even: boolean },

@@ -1,4 +1,4 @@
-// Runs of blocks that one dispatch serves: consecutive ones whose tensors lie in the same buffers.
+// Runs of blocks that one dispatch serves: consecutive blocks whose tensors are in the same buffers.
 
 import { numTilesOf } from "./plan_blocks.ts";
 import type { StepPlan } from "./step_plan.ts";

@@ -26,7 +26,7 @@ export interface UnplacedBlock<Hyper> extends Participant<Hyper> {
   readonly local: number;
 }
 
-/** The words of a record that the plan itself does not know. */
+/** The fields of a record that the update rule fills in. */
 export type RuleRecord = Omit<
   BlockRecord,
   | keyof BlockGeometry
@@ -41,13 +41,13 @@ export type RuleRecord = Omit<
   | "gradientSquares"
 >;
 
-/** The words that the rule adds to a block's record, and those that it changes for a second pass. */
+/** The fields that the rule adds to a block's record, and those that it changes for a second pass. */
 export interface RuleRecords {
   readonly record: RuleRecord;
   readonly second?: Partial<RuleRecord>;
 }
 
-/** What a plan asks of an update rule. */
+/** The part of an update rule that plans a step. */
 export interface PlanningRule<Hyper> {
   /** Kinds of blocks, in the order in which they are stepped. */
   readonly kinds: readonly string[];
@@ -57,7 +57,7 @@ export interface PlanningRule<Hyper> {
   isPerMatrix(hyper: Hyper): boolean;
   /** How often ranks exchange sums in a step. */
   readonly numExchanges: number;
-  /** Reserves room for the block's sums in the exchanges; the result makes its records once all have their places. */
+  /** Reserves room for the block's sums in the exchanges; the result makes its records once all sums are laid out. */
   reserveSums(
     block: UnplacedBlock<Hyper>,
     exchanges: readonly SumsPlan<ProcessGroup>[],

@@ -1,12 +1,12 @@
-// Keys of random rounding: one for each parameter and step, from the seed. They do not depend on the mesh, and a training
-// that goes on from a saved state draws what it would have drawn.
+// Keys of stochastic rounding: one for each parameter and step, from the seed. They do not depend on the mesh, and a resumed
+// training rounds as the uninterrupted one would.
 //
 //   key = hash(hash(hash(seed) + index) + step)        hash: lowbias32 (Wellons 2018), as the kernels mix keys and elements
 
-/** What makes a key. */
+/** The numbers that a key is made from. */
 export interface KeySource {
   readonly seed: number;
-  /** Which of the optimizer's parameters. */
+  /** The parameter's index in the optimizer. */
   readonly index: number;
   /** 1, 2, ... */
   readonly step: number;

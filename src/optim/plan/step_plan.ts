@@ -1,4 +1,4 @@
-// What one step works on: a block per parameter that takes part, and where its sums are in the one packed buffer.
+// The plan of a step: a block per parameter that takes part, and the layout of all sums in one packed buffer.
 
 import type { BlockRecord } from "../../device/block_table.ts";
 import type { DeviceBuffer } from "../../device/device.ts";
@@ -15,7 +15,7 @@ export interface Participant<Hyper = SharedHyperparameters> {
   readonly parameter: Parameter;
   readonly hyper: Hyper;
   readonly view: FactoredView<ProcessGroup>;
-  /** Which of the optimizer's parameters it is. */
+  /** Its index among the optimizer's parameters. */
   readonly index: number;
   /** First element of this rank's block in the parameter's buffer. */
   readonly paramOffset: number;
@@ -32,13 +32,13 @@ export interface PlannedParameter<Hyper = SharedHyperparameters> extends Partici
   readonly geometry: BlockGeometry;
 }
 
-/** What kernels work on: a parameter, or one matrix of it. */
+/** A unit of the kernels' work: a parameter, or one matrix of it. */
 export interface PlannedBlock<Hyper = SharedHyperparameters> extends Participant<Hyper> {
   readonly kind: string;
   /** Which of the plan's parameters it belongs to, and its first element in this rank's block of that. */
   readonly source: number;
   readonly within: number;
-  /** What kernels know of it, apart from where its gradient and its own elements are. */
+  /** Its record, but for the offsets of its tensors. */
   readonly record: BlockRecord;
   /** The same for a second pass of the rule over the block, where there is one. */
   readonly second: BlockRecord | undefined;

@@ -1,4 +1,5 @@
-// What changes from step to step in Adafactor, per block, as kernels read it and as they leave it (device/block_table.ts).
+// Adafactor's numbers that change from step to step, per block: those that kernels read, and those that they leave
+// (device/block_table.ts).
 
 import {
   encodeRecords,

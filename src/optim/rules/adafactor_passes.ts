@@ -77,7 +77,7 @@ export function sumUpdates(operands: AdafactorOperands): void {
   joinScalar(operands, allBlocks(plan), "updateSquares");
 }
 
-/** How long the steps of a run's blocks are, from the whole parameters' sums. */
+/** The step sizes of a run's blocks, from the whole parameters' sums. */
 export function sizeSteps(operands: AdafactorOperands, run: BlockRun): void {
   const { device, plan, memory: { blocks }, numbers: { numbers, steps } } = operands;
   device.run("adafactor_step_sizes", { blocks, numbers, sums: plan.sums, steps }, {
@@ -99,7 +99,7 @@ export function averageMomentum(operands: AdafactorOperands, cautious: BlockRun)
   joinScalar(operands, cautious, "aligned");
 }
 
-/** CAME's pass between: the momentum, and what tiles have of squared differences. */
+/** CAME's pass between: the momentum, and tiles' sums of squared differences. */
 export function sumDifferences(operands: AdafactorOperands): void {
   runOverMomenta("came_tile_sums", "came", operands);
 }

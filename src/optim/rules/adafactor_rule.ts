@@ -115,7 +115,7 @@ function reserveSums(
       totals: totals.offset,
       updateSquares: updateSquares.offset,
       paramSquares: paramSquares.offset,
-      // Where nothing is counted it must be within the buffer all the same.
+      // Without caution it is not used, but must be within the buffer.
       aligned: (aligned ?? updateSquares).offset,
       eps1: hyper.eps1,
       meanFloor: factored ? hyper.meanFloor : 0,

@@ -66,8 +66,8 @@ export const adamwRule: UpdateRule<AdamWHyperparameters, AdamWMeasures> = {
 };
 
 /**
- * Elements are treated alike, so that any view serves. The last two dims as rows and columns give sums the same bits on all
- * meshes; where some rank's rows of 16-bit elements are not whole words, a single row needs no copy.
+ * The step is elementwise, so any view is right. With the last two dims as rows and columns, sums have the same bits on all
+ * meshes; where some rank's rows of 16-bit elements are not whole words, a view with a single row avoids copies.
  */
 function factoringOf(
   { parameter, layout }: Factored<AdamWHyperparameters>,
@@ -98,7 +98,7 @@ class AdamWPasses implements StepPasses<AdamWMeasures> {
   readonly memory: BlockMemory;
   readonly #device: Device;
   readonly #plan: StepPlan<AdamWHyperparameters>;
-  /** Records with gradients in the place of parameters, for the kernel that sums a parameter's squares. */
+  /** Records with gradients in place of parameters, for the kernel that sums the squares of parameters. */
   readonly #gradients: BlockMemory;
   readonly #steps: DeviceBuffer;
 
@@ -169,7 +169,7 @@ class AdamWPasses implements StepPasses<AdamWMeasures> {
   }
 }
 
-/** The words of a record that mean nothing to AdamW's kernels. */
+/** The fields of a record that AdamW's kernels do not use. */
 const NOTHING = {
   moments: 0,
   rowSums: 0,

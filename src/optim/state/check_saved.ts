@@ -1,4 +1,4 @@
-// Whether a saved state is that of a parameter with the options that it has now.
+// Verifies that a saved state fits a parameter and its options.
 
 import { wholeLength } from "../factoring/block_of_whole.ts";
 import type { FactoredView } from "../factoring/factored_view.ts";

@@ -52,12 +52,12 @@ export class OptimizerStates<Hyper extends SharedHyperparameters> implements Dis
     }
   }
 
-  /** The parameter's state, which was made. */
+  /** The parameter's state, once made. */
   of(parameter: Parameter): State {
     return this.#states.get(parameter)!;
   }
 
-  /** To be called when the sums of p^2 are no longer where they were. */
+  /** Must be called when the buffer with the sums of p^2 is released. */
   forgetSquares(): void {
     for (const state of this.#states.values()) state.squaresOf = -1;
   }
@@ -114,7 +114,7 @@ function requireNames(owned: readonly Pick<Owned<unknown>, "parameter">[]): Set<
   if (names.size === all.length) return names;
   const alike = all.filter(({ name }) => all.filter((other) => other.name === name).length > 1);
   throw new TypeError(
-    `Cannot tell states apart by name as several parameters are called alike: ${
+    `Cannot distinguish states by name as several parameters are called alike: ${
       describeParameters(alike, all)
     }: call namedParameters() of a module that has them all, or set their names`,
   );

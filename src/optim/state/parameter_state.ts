@@ -1,8 +1,8 @@
-// What an optimizer keeps per parameter, on the device, and the same as whole arrays that do not depend on the mesh.
+// The state of one parameter: on the device, and as whole arrays that do not depend on the mesh.
 //
 // Saving: every rank writes its part into an array of zeros as large as the whole, and a sum over each group that cuts the
-// part puts the whole together; as all else is zero that is exact (optim/sums/summed_parts.ts). Loading: every rank takes its
-// part. So what one mesh saved another loads.
+// part puts the whole together, exactly, as all other terms are zero (optim/sums/summed_parts.ts). Loading: every rank takes
+// its part. So one mesh loads what another saved.
 
 import { blockLength, takeBlock, wholeWith } from "../factoring/block_of_whole.ts";
 import type { DimRole } from "../factoring/dim_roles.ts";
@@ -12,7 +12,7 @@ import type { Part } from "../sums/summed_parts.ts";
 import { copyRange, type DeviceRange } from "../../tensor/device_range.ts";
 import type { SavedSizes, StateField } from "./state_fields.ts";
 
-/** What lasts from step to step, per parameter. */
+/** The state of a parameter on the device. */
 export interface State {
   /** Steps taken. */
   step: number;
@@ -20,7 +20,7 @@ export interface State {
   /** Where each field is stored, by name; with `perMatrix` the averages of each matrix together. */
   readonly values: Readonly<Record<string, DeviceRange>>;
   readonly perMatrix: boolean;
-  /** The block itself in f32, in the order that kernels want, with `masterWeights` and a 16-bit parameter. */
+  /** The block in f32, in the order that kernels expect, with `masterWeights` and a 16-bit parameter. */
   readonly master: DeviceRange | undefined;
   /** `Parameter.version` that the master was made from; -1 for none. */
   masterOf: number;

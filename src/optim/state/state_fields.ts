@@ -1,5 +1,5 @@
-// What an update rule keeps per parameter from step to step, described so that memory, saving, loading, resharding and ZeRO
-// need to know nothing else of it:
+// Describes what an update rule keeps per parameter from step to step, so that memory, saving, loading, resharding and ZeRO are
+// the same for all rules:
 //
 //   "sums"     R [batch, rows] | C [batch, cols] | M [batch], f32, one after the other: averages over columns, rows, both
 //   "tensor"   as the parameter's block, [batch, rows, cols]
@@ -39,7 +39,7 @@ export function tensorFields(fields: readonly StateField[]): TensorField[] {
 /** Sizes of a saved state, which must be those that its parameter has now. */
 export type SavedSizes = Readonly<Record<string, number>>;
 
-/** A field that a saved state may have or lack, and what to say where it must not. */
+/** A field that a saved state may have or lack, and the message where it should not. */
 export interface OptionalField {
   /** Its key in a saved state. */
   readonly key: string;
@@ -55,7 +55,7 @@ export interface StateRule<Hyper> {
   fieldsOf(parameter: { readonly hyper: Hyper; readonly view: StateView }): readonly StateField[];
   /** The sizes saved beside the fields. */
   sizesOf(view: StateView): SavedSizes;
-  /** Sizes for people; those of a state that is not one may be undefined. */
+  /** Sizes in a message; they may be undefined in an object that is not a state. */
   describeSizes(sizes: Readonly<Record<string, unknown>>): string;
   /** Whether the averages of each matrix are kept together. */
   isPerMatrix(hyper: Hyper): boolean;

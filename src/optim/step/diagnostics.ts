@@ -1,5 +1,5 @@
-// What the last step did to each parameter, from the sums that it left on the device: read once, when asked for. All are of
-// the whole parameter, on every rank alike. Zero gradients are counted on the host, where gradients still are.
+// Measures of the last step for each parameter, from the sums that it left on the device, which are read only when asked for.
+// They are of the whole parameter and the same on every rank. Zero gradients are counted on the host.
 
 import type { Device } from "../../device/device.ts";
 import type { ProcessGroup } from "../../distributed/group.ts";
@@ -29,7 +29,7 @@ export interface HostGradient {
   readonly groups: readonly ProcessGroup[];
 }
 
-/** What diagnoses need besides the plan. */
+/** The inputs of `diagnose` besides the plan. */
 export interface DiagnosticsInput<Measures> {
   readonly device: Device;
   /** The rule's part. */

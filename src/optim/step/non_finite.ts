@@ -1,4 +1,4 @@
-// Gradients that are not finite, seen by their sums: a NaN or infinite element makes its matrix's sum of squares so.
+// Finds gradients that are not finite by their sums: a NaN or infinite element makes its matrix's sum of squares so.
 //
 // Several ranks: they report it to each other in the first exchange; all of them stop, before anything has changed.
 // One device: nothing is read in mid-step. The kernels leave everything as it was where the guard word is set
@@ -22,7 +22,7 @@ export class NonFiniteGradientError extends Error {
       `Cannot step as the gradient of ${
         parameters.join(", ")
       } is NaN or infinite (or too large to square): ` +
-        "nothing was changed; lower the learning rate or look at the batch",
+        "nothing was changed; lower the learning rate or check the batch",
     );
     this.parameters = parameters;
   }

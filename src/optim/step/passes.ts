@@ -1,5 +1,5 @@
-// What kernel calls of all update rules have in common. A kernel that reads gradients or parameters is called once per run of
-// blocks whose tensors are in the same buffers, all others once for the whole plan.
+// Kernel calls that all update rules share, and their operands. A kernel that reads gradients or parameters is called once per
+// run of blocks whose tensors are in the same buffers, all others once for the whole plan.
 
 import type { Device, DeviceBuffer } from "../../device/device.ts";
 import type { DeviceRange } from "../../tensor/device_range.ts";
@@ -7,14 +7,14 @@ import { type BlockMemory, type BlockTensors, roomOf } from "../plan/block_memor
 import { allBlocks, type BlockRun, runsOf, type TileRun, tilesOf } from "../plan/block_runs.ts";
 import type { StepPlan } from "../plan/step_plan.ts";
 
-/** What the passes work with. */
+/** The operands of a step's passes. */
 export interface PassOperands extends BlockTensors {
   readonly device: Device;
   readonly plan: StepPlan;
   readonly memory: BlockMemory;
   /** A u32 that is not 0 where a gradient is not finite. */
   readonly guard: DeviceBuffer;
-  /** What tiles leave for the sums. */
+  /** Tiles' sums. */
   readonly partials: DeviceBuffer;
 }
 

@@ -9,10 +9,10 @@
 //
 //   s = min(1, maxNorm / |g / n|) / n            |g|^2 = sum over all parameters of sum g^2        (Pascanu et al. 2013)
 //
-// Nothing is read or sent for it: sum g^2 per parameter is a result of the first pass and part of the first exchange, and s
-// is a number that the rule's kernels take. A parameter's sum adds up only over the groups that cut it, so that one that is
-// whole on many ranks counts once; the kernel adafactor_scale_gradients adds up parameters in the plan's order, which is the
-// same on every mesh.
+// This needs no further pass or exchange: sum g^2 per parameter is a result of the first pass and part of the first exchange,
+// and s is a number that the rule's kernels read. A parameter's sum adds up only over the groups that cut it, so that one
+// that is whole on many ranks counts once; the kernel adafactor_scale_gradients adds up parameters in the plan's order, which
+// is the same on every mesh.
 
 import type { Device, DeviceBuffer } from "../../device/device.ts";
 import type { DeviceRange } from "../../tensor/device_range.ts";
@@ -30,7 +30,7 @@ import { markNonFinite, refuseGuarded, refuseNonFinite } from "./non_finite.ts";
 import { type GradientScaling, type PassOperands, scaleGradients } from "./passes.ts";
 import type { StepPasses } from "./update_rule.ts";
 
-/** What a step works with, besides the plan. */
+/** The inputs of a step, besides the plan. */
 export interface StepInput {
   readonly device: Device;
   /** The rule's kernel calls. */
@@ -75,7 +75,7 @@ export async function runStep(
   const operands: PassOperands = { device, plan, memory, guard, partials, ...tensors };
 
   passes.sumGradients(operands);
-  // What is exchanged replaces this rank's own sums: were the step to end before it leaves new ones, none would be right.
+  // The exchange replaces this rank's own sums: should the step end before new ones are there, the old ones are not valid.
   for (const { state } of sources) state.squaresOf = -1;
   await exchangeSums({ device, buffer: sums }, exchanges[0], {
     onLocal: (host) => markNonFinite(blocks, host, numNonFinite),

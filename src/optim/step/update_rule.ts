@@ -1,5 +1,5 @@
 // One half of an optimizer: what a step computes. The other half (optim/optimizer.ts) owns parameters and their groups, where
-// they are placed, gradients, exchanges, loss scaling and states, and asks the rule for four things:
+// they are placed, gradients, exchanges, loss scaling and states. A rule has four parts:
 //
 //   StateRule      what is kept per parameter            (optim/state/state_fields.ts)
 //   PlanningRule   which sums a block has, and its record (optim/plan/plan_blocks.ts)
@@ -17,7 +17,7 @@ import type { StepPlan } from "../plan/step_plan.ts";
 import type { StateRule } from "../state/state_fields.ts";
 import type { PassOperands } from "./passes.ts";
 
-/** A parameter whose view is to be decided. */
+/** A parameter, its options and how it is cut. */
 export interface Factored<Hyper> {
   readonly parameter: Parameter;
   readonly hyper: Hyper;
@@ -42,6 +42,6 @@ export interface StepPasses<Measures> extends Disposable {
   sumGradients(operands: PassOperands): void;
   /** All the rest, once gradients are known to be finite on all ranks; `exchange(k)` adds up the sums of exchange k. */
   update(operands: PassOperands, exchange: (which: number) => Promise<void>): Promise<void>;
-  /** What the last step did to each of the plan's blocks, from the sums that it left. */
+  /** Measures of the last step for each of the plan's blocks, from the sums that it left. */
   measure(sums: Float32Array): Promise<readonly Measures[]>;
 }

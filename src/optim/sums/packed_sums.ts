@@ -1,7 +1,7 @@
 // All parameters' sums in one device buffer, laid out so that an exchange is one all-reduce per group.
 //
 //   | private          | watched           | over tensor | over tensor and ZeRO | over ZeRO |
-//     needs no wire      read by the host,    <------- tensor's all-reduce ---->
+//     not exchanged      read by the host,    <------- tensor's all-reduce ---->
 //                        not reduced                        <---------- ZeRO's all-reduce -->
 //
 // A sum over several groups is reduced over one after the other, in the order of `groups`: the result is the same on
@@ -12,13 +12,13 @@
 
 import type { Device, DeviceBuffer } from "../../device/device.ts";
 
-/** What an exchange asks of a process group. */
+/** The part of a process group that exchanges use. */
 export interface SumGroup {
   readonly size: number;
   allReduce(values: Float32Array): Promise<void>;
 }
 
-/** A run of sums. `offset`, in elements of the buffer, holds once the plan is laid out. */
+/** Contiguous sums. `offset`, in elements of the buffer, is valid once the plan is laid out. */
 export interface SumSlots {
   readonly length: number;
   readonly offset: number;
@@ -55,7 +55,7 @@ export class SumsPlan<Group extends SumGroup> {
     return this.#plan(length, groups, false);
   }
 
-  /** As `add`, and the host sees them in every exchange, even where they add up over no group. */
+  /** As `add`, and the host reads them in every exchange, even where they add up over no group. */
   addWatched(length: number, groups: readonly Group[]): SumSlots {
     return this.#plan(length, groups, true);
   }
@@ -71,7 +71,7 @@ export class SumsPlan<Group extends SumGroup> {
     this.#slots.sort((a, b) => position(a) - position(b));
     let end = begin;
     let exchangeBegin: number | undefined;
-    const runs = this.#groups.map((): Run[] => []);
+    const runs = this.#groups.map((): ReducedElements[] => []);
     for (const slots of this.#slots) {
       slots.offset = end;
       end += slots.length;
@@ -98,7 +98,7 @@ export class SumsPlan<Group extends SumGroup> {
   }
 }
 
-/** Where everything lies in a buffer of sums, and what each group reduces. */
+/** The layout of a buffer of sums, and the elements that each group reduces. */
 export interface SumsLayout<Group extends SumGroup> {
   /** One past the last element. */
   readonly end: number;
@@ -106,11 +106,11 @@ export interface SumsLayout<Group extends SumGroup> {
   readonly exchangeBegin: number;
   readonly groups: readonly Group[];
   /** Per group, the elements that it reduces. */
-  readonly runs: readonly (readonly Run[])[];
+  readonly runs: readonly (readonly ReducedElements[])[];
 }
 
 /** Contiguous elements. */
-interface Run {
+interface ReducedElements {
   offset: number;
   length: number;
 }
@@ -158,7 +158,11 @@ export class HostSums {
   }
 }
 
-async function reduceRuns(group: SumGroup, runs: readonly Run[], sums: HostSums): Promise<void> {
+async function reduceRuns(
+  group: SumGroup,
+  runs: readonly ReducedElements[],
+  sums: HostSums,
+): Promise<void> {
   if (runs.length === 0) return;
   if (runs.length === 1) return await group.allReduce(sums.of(runs[0]));
   const packed = new Float32Array(runs.reduce((total, { length }) => total + length, 0));
@@ -175,7 +179,7 @@ async function reduceRuns(group: SumGroup, runs: readonly Run[], sums: HostSums)
   }
 }
 
-function extend(runs: Run[], offset: number, length: number): void {
+function extend(runs: ReducedElements[], offset: number, length: number): void {
   const last = runs.at(-1);
   if (last !== undefined && last.offset + last.length === offset) last.length += length;
   else if (length > 0) runs.push({ offset, length });

@@ -66,5 +66,5 @@ async function sumTogether(chunk: readonly Float32Array[], group: SumGroup): Pro
   }
 }
 
-/** 32 MiB: what packing needs besides the arrays themselves. */
+/** 32 MiB, the memory that packing needs besides the arrays. */
 const CHUNK_LENGTH = 2 ** 23;

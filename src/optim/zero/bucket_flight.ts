@@ -3,15 +3,15 @@
 //   gradient of a parameter complete -> copied into its bucket -> bucket whole and first in line
 //     -> reduce-scatter over the shard group -> all-reduce of the own part over each replica group -> landed
 //
-// Buckets leave in the order planned, which all ranks share, whatever order a rank's graph completes gradients in. On the
-// wire one follows the other; the next is read from the device meanwhile. A parameter that this rank's graph does not use
+// Buckets are sent in the planned order, which all ranks share, whatever order a rank's graph completes gradients in: one after
+// the other, and the next is read from the device meanwhile. A parameter that this rank's graph does not use
 // counts as zeros; each owner's part ends with a flag per parameter, so that after the sum all ranks know how many had a
 // gradient of it, at no further collective.
 //
-// Failures: the first one is kept, buckets that have not left stay, and all that have are waited for.
+// Failures: the first one is kept, buckets that are not sent yet are dropped, and those under way are awaited.
 //
-// The model's own backward must not use the groups that buckets travel on: its calls would come between theirs at another
-// place on every rank, which is refused as out of step.
+// The model's own backward must not use the groups of the buckets: its calls would come between theirs in another order on
+// every rank, which is refused.
 
 import type { DeviceBuffer } from "../../device/device.ts";
 import type { AnyTensor, GradientReceiver } from "../../tensor/autograd.ts";
@@ -55,7 +55,7 @@ export class BucketFlight implements GradientReceiver {
   #failure: { readonly reason: unknown } | undefined;
   #socketsMovedAt = performance.now();
 
-  /** `buckets` in the order in which they leave. */
+  /** `buckets` in the order in which they are sent. */
   constructor(buckets: readonly Bucket[], dataParallelism: DataParallelism) {
     this.#dataParallelism = dataParallelism;
     this.#loading = buckets.map((bucket) => ({
@@ -69,7 +69,7 @@ export class BucketFlight implements GradientReceiver {
     }
   }
 
-  /** Buckets at the front of which the graph uses no parameter leave at once. */
+  /** Sends the leading buckets of whose parameters the graph uses none. */
   begin(leaves: readonly AnyTensor[]): void {
     for (const leaf of leaves) this.#bucketOf.get(leaf)?.awaited.add(leaf);
     this.#sendWhole();
@@ -95,7 +95,7 @@ export class BucketFlight implements GradientReceiver {
     return true;
   }
 
-  /** While buckets are under way, gives the sockets a turn now and then. */
+  /** While buckets are under way, lets the event loop serve the sockets now and then. */
   betweenNodes(): Promise<void> | undefined {
     if (this.#inFlight.length === 0) return undefined;
     if (performance.now() - this.#socketsMovedAt < MS_BETWEEN_SOCKET_TURNS) return undefined;
@@ -109,7 +109,7 @@ export class BucketFlight implements GradientReceiver {
     return this.#landed;
   }
 
-  /** Keeps what has not left, waits for what has, and forgets all: ranks that fail alike stay in step. */
+  /** Drops the buckets that are not sent and awaits those that are, so that ranks that fail alike stay in step. */
   async abandon(): Promise<void> {
     await Promise.all(this.#inFlight);
     for (const { packed } of this.#loading) packed?.[Symbol.dispose]();
@@ -166,7 +166,7 @@ async function readPacked(loading: Loading): Promise<Float32Array> {
   return values;
 }
 
-/** One on the wire, one being read: what backward may be ahead of the wire by, in buckets. */
+/** One being sent and one being read: the most buckets by which backward may be ahead. */
 const MAX_IN_FLIGHT = 2;
-/** A turn of the sockets takes 0.1 ms: at most a tenth of the time. */
+/** Serving the sockets takes 0.1 ms: at most a tenth of the time. */
 const MS_BETWEEN_SOCKET_TURNS = 1;

@@ -1,4 +1,4 @@
-// How parameters and batches are spread over ranks: what the user says, checked, and what follows from it.
+// How parameters and batches are spread over ranks: checks the user's setup and derives the groups of each exchange.
 //
 //   tensorParallelGroup, groups of layouts     ranks that hold other shards
 //   dataParallelGroup [replicas ..., shards]   ranks that see other parts of the batch; the last group's own other rows

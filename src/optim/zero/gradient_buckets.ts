@@ -1,12 +1,12 @@
-// ZeRO stage 2: every rank keeps the gradients of its own rows alone.
+// ZeRO stage 2: every rank keeps the gradients of its own rows only.
 //
 //   backward   parameters, last first, in buckets of about `bucketBytes`; each is reduce-scattered as soon as it is whole
 //              (optim/zero/bucket_flight.ts), then released: of g [rows, cols] a rank keeps [rows / size, cols]
 //   commit     owned += sum / numRanks, once all buckets of this backward have landed: all of it or nothing
 //
-// Gradients travel and add up in f32, however parameters are stored. Several backwards add up, as they do in `grad`. Order and contents of buckets are a pure function of the parameters, so
-// ranks agree on them; a model uses its parameters about in the order in which it lists them, so backward completes the
-// last ones first.
+// Gradients are sent and added up in f32, however parameters are stored. Several backwards add up, as they do in `grad`.
+// Order and contents of buckets are a pure function of the parameters, so ranks agree on them; a model uses its parameters
+// roughly in the order in which it lists them, so backward completes the last ones first.
 
 import type { DeviceBuffer } from "../../device/device.ts";
 import type { GradientReceiver } from "../../tensor/autograd.ts";

@@ -3,7 +3,7 @@
 //   | rank 0's rows of p0, p1, ... | trailer | rank 1's rows of p0, p1, ... | trailer | ...
 //
 // Rank z of a group owns a run of dim 0 of every local shard (of the elements, for vectors). Runs may be uneven, and
-// empty where a shard has fewer rows than there are ranks; pads at the end of dim 0 are nobody's and never move.
+// empty where a shard has fewer rows than there are ranks; pads at the end of dim 0 have no owner and are never sent.
 
 import type { ProcessGroup } from "../../distributed/group.ts";
 import { type Layout, type Range, shardRange } from "../../distributed/layout.ts";

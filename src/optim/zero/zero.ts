@@ -1,7 +1,7 @@
-// ZeRO by rows: rank z of the shard group owns a run of dim 0 of every local parameter (optim/zero/packing.ts), keeps optimizer
-// state for it alone, and updates it alone.
+// ZeRO by rows: rank z of the shard group owns a run of dim 0 of every local parameter (optim/zero/packing.ts), and keeps state
+// and updates for that run only.
 //
-//   gradients   one reduce-scatter over the shard group, then one all-reduce of what is owned over each replica group
+//   gradients   one reduce-scatter over the shard group, then one all-reduce of the owned rows over each replica group
 //   parameters  one all-gather over the shard group
 //
 // Cutting at row boundaries, not at bytes, keeps the factored statistics exact (optim/factoring/factored_view.ts).
@@ -9,7 +9,8 @@
 // Replica groups hold the same rows and see other parts of the batch: replicate x shard is "hybrid sharding". Without
 // ZeRO all data-parallel groups are replica groups: one all-reduce of the packed gradients over each.
 //
-// This is stage 1, all at once in `step()`. Stage 2 does the same in buckets while backward runs: optim/zero/gradient_buckets.ts.
+// This is stage 1, all at once in `step()`. Stage 2 does the same in buckets while backward runs
+// (optim/zero/gradient_buckets.ts).
 
 import type { DeviceBuffer } from "../../device/device.ts";
 import type { ProcessGroup } from "../../distributed/group.ts";

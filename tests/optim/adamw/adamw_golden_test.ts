@@ -57,7 +57,7 @@ testOnEachDevice(
 // Steps about as small as the distance between neighbours in bf16, 2^-13 to 2^-12 here: rounded to the nearest they are wrong by
 // a large share, and the mean of many random roundings is not, as a step does not depend on the parameter but for its decay.
 testOnEachDevice(
-  "AdamW rounding bf16 at random follows torch.optim.AdamW on the average",
+  "AdamW with stochastic rounding of bf16 follows torch.optim.AdamW on average",
   async (device) => {
     const golden = ROUNDED.find(({ file }) => file === "adamw_bf16__33x65__0.01.json")!;
     const expected = golden.parameterAfterStep["50"];

@@ -175,7 +175,7 @@ Deno.test("AdamW makes as many collectives for 1 parameter as for 12", async () 
   assert.deepEqual(counts, [4, 4]);
 });
 
-Deno.test("a training by AdamW goes on from any mesh on any other as on one rank", async () => {
+Deno.test("a training by AdamW resumes from any mesh on any other as on one rank", async () => {
   const meshes = [[1, 1], [2, 2], [3, 1], [1, 4]];
   for (const [tensor, zero] of meshes) {
     const first = withAdamW({

@@ -57,7 +57,7 @@ Deno.test("AdamW refuses options that do not exist or are outside their range", 
   }
 });
 
-Deno.test("AdamW refuses a schedule's number that is none, before anything has changed", async () => {
+Deno.test("AdamW refuses a schedule that gives NaN, before anything has changed", async () => {
   using device = wasmDevice();
   using parameter = await parameterWithGradient(device);
   using optim = new AdamW([parameter], { lr: (step) => step === 2 ? NaN : 0.1 });
@@ -121,7 +121,7 @@ testOnEachDevice(
 );
 
 testOnEachDevice(
-  "AdamW's gradients are divided and clipped as if they had been so before",
+  "AdamW divides and clips gradients as if they had been computed so",
   async (device) => {
     const after = async (factor: number, options: AdamWOptimizerOptions, gradientDivisor = 1) => {
       using parameter = await parameterWithGradient(device, factor);
@@ -142,7 +142,7 @@ testOnEachDevice(
 );
 
 testOnEachDevice(
-  "diagnostics() of AdamW report the step, its size and the gradient",
+  "diagnostics() of AdamW reports the step, its size and the gradient",
   async (device) => {
     using parameter = await parameterWithGradient(device);
     const lr = linearSchedule(0.1, { steps: 10 });

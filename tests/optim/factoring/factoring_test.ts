@@ -20,7 +20,7 @@ const CASES: readonly (readonly [number[], Factoring, string])[] = [
   [[5, 7], { largestTwo: 5 }, "row col"],
   [[5, 7], { largestTwo: 6 }, "col col"],
   [[3, 3, 64, 32], { largestTwo: 32 }, "batch batch row col"],
-  // Dims of length 1 lie anywhere.
+  // Dims of length 1 fit any order.
   [[64, 1, 32], { largestTwo: 32 }, "row batch col"],
   [[1, 9], "lastTwo", "row col"],
   [[9, 1], "lastTwo", "row col"],

@@ -156,7 +156,7 @@ testOnEachDevice(
   },
 );
 
-Deno.test("groups, their clipping and skipped steps are on a mesh what they are on one rank", async () => {
+Deno.test("groups, their clipping and skipped steps are the same on a mesh and on one rank", async () => {
   const shapes = [[6, 8], [8, 6], [9]];
   const gradientsOf = (step: number) =>
     shapes.map((shape, index) => gradientAt(step + index, { shape, gradientScale: 0.1 }));

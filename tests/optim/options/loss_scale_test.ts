@@ -46,7 +46,7 @@ testOnEachDevice("a fixed loss scale changes gradients and no bit of the step", 
 });
 
 testOnEachDevice(
-  "gradients that f16 cannot hold arrive with a loss scale, and a scale too large backs off",
+  "a loss scale keeps gradients that f16 cannot represent, and a scale too large backs off",
   async (device) => {
     const run = async (options: OptimizerOptions, steps: number) => {
       using parameter = new Parameter(device, new Float32Array(64).fill(1), {

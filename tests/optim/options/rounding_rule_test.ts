@@ -14,8 +14,8 @@ import { isRoundable } from "../../../src/optim/options/rounding_rule.ts";
 import { Parameter } from "../../../src/tensor/parameter.ts";
 import { inProcessRanks } from "../../support/distributed/in_process_ranks.ts";
 
-/** Per rank, what the rule says, and whether kernels can step its block where it lies. */
-function judged(
+/** Per rank, the rule's verdict, and whether kernels can step its block in place. */
+function verdictOf(
   { shape, paddedShape, cut, tensor, zero, factoring }: {
     readonly shape: readonly number[];
     readonly paddedShape: readonly number[];
@@ -43,7 +43,7 @@ function judged(
   });
 }
 
-Deno.test("what may be rounded at random is said alike on all ranks, and all of them can do it", () => {
+Deno.test("all ranks agree on which parameters can be rounded stochastically, and all of them can do it", () => {
   const seen = { allowed: 0, refused: 0 };
   const lengths = [1, 2, 3, 5, 6, 8, 10, 12];
   const shapes = [
@@ -60,7 +60,7 @@ Deno.test("what may be rounded at random is said alike on all ranks, and all of 
             const paddedShape = shape.map((length, dim) => dim === cut ? length + pads : length);
             let ranks;
             try {
-              ranks = judged({ shape, paddedShape, cut, tensor, zero, factoring });
+              ranks = verdictOf({ shape, paddedShape, cut, tensor, zero, factoring });
             } catch (error) {
               // Such pads or orders cannot be stepped at all.
               assert.match(String(error), /Cannot factor .*(padded to|lie together in memory)/);
@@ -85,7 +85,7 @@ Deno.test("what may be rounded at random is said alike on all ranks, and all of 
 
 const STOCHASTIC = { rounding: "stochastic" } as const;
 
-Deno.test("new Adafactor() refuses to round rows of an odd number of 16-bit elements at random", () => {
+Deno.test("new Adafactor() refuses to round rows of an odd number of 16-bit elements stochastically", () => {
   using device = wasmDevice();
   using odd = new Parameter(device, new Float32Array(35), {
     shape: [5, 7],

@@ -23,7 +23,7 @@ const IMPORTERS = [
 
 for (const { origin, prefix, read } of IMPORTERS) {
   const files = goldens(prefix);
-  Deno.test(`the state that ${origin} saved after 50 steps is the state reached here`, async () => {
+  Deno.test(`the state that ${origin} saved after 50 steps equals the state here`, async () => {
     for (const golden of files) {
       const imported = read({ x: { shape: golden.shape, ...finalState(golden) } }).x;
       assertSameState(imported, await stateAfter50(golden), golden.file);

@@ -29,7 +29,7 @@ for (const [tensor, zero] of MESHES) {
   for (
     const [nextTensor, nextZero] of MESHES.filter((mesh) => mesh.join() !== `${tensor},${zero}`)
   ) {
-    Deno.test(`a training goes on from tensor ${tensor} x ZeRO ${zero} on ${nextTensor} x ${nextZero} as on one rank`, async () => {
+    Deno.test(`a training resumes from tensor ${tensor} x ZeRO ${zero} on ${nextTensor} x ${nextZero} as on one rank`, async () => {
       // Cuts that one mesh makes the other need not make: what is whole here may be split there.
       const first: Training = {
         tensor,
@@ -67,7 +67,7 @@ function wholeOf(
 ): { values: Float32Array[]; state: Awaited<ReturnType<typeof train>>[number]["state"] } {
   const columns = Array.from({ length: tensor }, (_, rank) => ranks[rank * zero]);
   const values = placed!.map(({ cut }, index) =>
-    // Cut along dim 0, shards lie one after the other.
+    // Cut along dim 0, shards follow each other.
     cut === undefined
       ? columns[0].values[index]
       : Float32Array.from(columns.flatMap((rank) => [...rank.values[index]]))

@@ -53,7 +53,7 @@ async function oneRank() {
   return { found, values };
 }
 
-Deno.test("diagnostics() tells what the last step did", async () => {
+Deno.test("diagnostics() reports the last step", async () => {
   const { found, values } = await oneRank();
   for (const [index, each] of found.entries()) {
     assert.equal(each.step, 1 + index);
@@ -69,7 +69,7 @@ Deno.test("diagnostics() tells what the last step did", async () => {
   assert.deepEqual(found.map(({ zeroGradients }) => zeroGradients), [0, 1 / 3]);
 });
 
-Deno.test("diagnostics() tell of the gradient without the loss scale that the step was taken with", async () => {
+Deno.test("diagnostics() reports the gradient without the loss scale of the step", async () => {
   using device = wasmDevice();
   using parameter = new Parameter(device, initialParameter({ shape: SHAPE }), {
     shape: SHAPE,
@@ -90,7 +90,7 @@ Deno.test("diagnostics() tell of the gradient without the loss scale that the st
 });
 
 for (const zeroStage of [0, 1, 2] as const) {
-  Deno.test(`diagnostics() are those of the whole parameter on every rank of a mesh, ZeRO stage ${zeroStage}`, async () => {
+  Deno.test(`diagnostics() reports the whole parameter on every rank of a mesh, ZeRO stage ${zeroStage}`, async () => {
     const { found } = await oneRank();
     const ranks = await inProcessRanks(4, async (world) => {
       const mesh = ProcessGroupMesh.over(world, 2, 2);

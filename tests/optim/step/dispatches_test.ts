@@ -36,7 +36,7 @@ const OPTIONS: Readonly<Record<string, OptimizerOptions>> = {
   "the defaults": {},
   momentum: { beta1: 0.9 },
 };
-/** Large enough to be stepped where it lies. */
+/** Larger parameters are stepped in place. */
 const LARGE = 2 ** 16;
 
 for (const [model, shapes] of Object.entries(MODELS)) {

@@ -35,7 +35,7 @@ Deno.test("a parameter that no rank used has no gradient, and one that some used
   }
 });
 
-Deno.test("ranks whose backward fails alike stay in step, and keep nothing of it", async () => {
+Deno.test("ranks on which backward fails alike stay in step, and keep no gradient of it", async () => {
   const shapes = [[8, 3], [5], [16], [7]];
   await onRanks({ size: 2, shapes, setup: { bucketBytes: 32 } }, async (fixture) => {
     const { device, parameters, optim } = fixture;
@@ -74,7 +74,7 @@ Deno.test("a rank that leaves while buckets are under way ends backward() on eve
   for (const each of found) assert.deepEqual(each, { name: "PeerLostError", rank: 2, left: 0 });
 });
 
-Deno.test("what would mix up gradients under way is refused", async () => {
+Deno.test("calls that would mix up gradients under way are refused", async () => {
   await onRanks({ size: 2, shapes: [[4]] }, async ({ world, parameters, optim }) => {
     using loss = sumOfSquares(parameters);
     const running = optim.backward(loss);
@@ -92,7 +92,7 @@ Deno.test("what would mix up gradients under way is refused", async () => {
   });
 });
 
-Deno.test("a setup that contradicts itself is refused", async () => {
+Deno.test("a contradictory setup is refused", async () => {
   await onRanks({ size: 2, shapes: [[4]] }, ({ world: { group }, optim }) => {
     const refuse = (setup: DistributedSetup, message: RegExp, name = "TypeError") =>
       assert.throws(() => optim.setupDistributed(setup), { name, message });

@@ -34,7 +34,7 @@ Deno.test("after backward() with ZeRO stage 2 a rank keeps its own rows of gradi
   }
 });
 
-Deno.test("full gradients are released while backward goes on", async () => {
+Deno.test("full gradients are released during backward", async () => {
   const shapes = Array.from({ length: 16 }, () => [64, 64]);
   const bytes = 4 * 64 * 64;
   const heldAt = async (zeroStage: 1 | 2) => {
@@ -70,7 +70,7 @@ function withReduceScatter(
   });
 }
 
-Deno.test("backward goes on while a bucket is on the wire", async () => {
+Deno.test("backward continues while a bucket is under way", async () => {
   const { promise: firstLayerReached, resolve: reachFirstLayer } = Promise.withResolvers<boolean>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const tooLate = new Promise<boolean>((resolve) => timer = setTimeout(resolve, 10_000, false));
@@ -97,7 +97,7 @@ Deno.test("backward goes on while a bucket is on the wire", async () => {
   assert.deepEqual(inTime, [true, true, true]);
 });
 
-Deno.test("kernels on this thread give the wire time while a bucket is under way", async () => {
+Deno.test("kernels on this thread let the sockets move while a bucket is under way", async () => {
   const order: string[] = [];
   const wrap = (group: ProcessGroup) =>
     group.rank !== 0 ? group : withReduceScatter(group, async (values, counts) => {
@@ -170,7 +170,7 @@ Deno.test("gradients of backward() and of loss.backward() add up, and survive a 
   });
 });
 
-Deno.test("a leaf that is not the optimizer's keeps its gradient, whole and its own", async () => {
+Deno.test("a leaf that the optimizer does not have keeps its whole gradient", async () => {
   await onRanks({ size: 2, shapes: [[3]] }, async ({ world, device, parameters: [own], optim }) => {
     using foreign = new Parameter(device, [1, 2, 3], { shape: [3] });
     using loss = scale(sum(mul(own, foreign)), 1 + world.rank);

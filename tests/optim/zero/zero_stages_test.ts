@@ -210,7 +210,7 @@ Deno.test("collectives per step and per backward are those of the stage", async 
   assert.deepEqual(await counts(0, hybrid), [0, 2]);
 });
 
-Deno.test("parallel layers train alike in every stage, their own exchanges beside the buckets", async () => {
+Deno.test("parallel layers train the same in every stage, with their own exchanges beside the buckets", async () => {
   const train = (zeroStage: 0 | 1 | 2) =>
     inProcessRanks(4, async (world) => {
       const mesh = ProcessGroupMesh.over(world, 2, 2);

@@ -200,7 +200,7 @@ export async function train(training: Training) {
 }
 
 /**
- * Backward from the sum of p times `share` of its gradient, over all parameters: each comes out as that share. The sum
+ * Backward from the sum of p times `share` of its gradient, over all parameters: each gradient is that share. The sum
  * begins with parameter `rotate`, so that ranks complete gradients in different orders.
  */
 export async function backwardOf(
