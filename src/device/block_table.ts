@@ -96,6 +96,11 @@ export const blockFields = {
 /** A record as numbers by name. */
 export type BlockRecord = { readonly [Field in keyof typeof blockFields]: number };
 
+/** A record of zeros, which gives a value to the fields that the kernels of a rule do not read. */
+export const zeroRecord = Object.fromEntries(
+  Object.keys(blockFields).map((field) => [field, 0]),
+) as BlockRecord;
+
 /** Words of one record. */
 export const BLOCK_WORDS = Object.keys(blockFields).length;
 

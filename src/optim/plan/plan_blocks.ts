@@ -6,6 +6,7 @@ import {
   partialsLength,
   tileGrid,
   vectorLength,
+  zeroRecord,
 } from "../../device/block_table.ts";
 import type { Device } from "../../device/device.ts";
 import { storageTypes } from "../../device/storage_types.ts";
@@ -26,25 +27,27 @@ export interface UnplacedBlock<Hyper> extends Participant<Hyper> {
   readonly local: number;
 }
 
-/** The fields of a record that the update rule fills in. */
-export type RuleRecord = Omit<
-  BlockRecord,
-  | keyof BlockGeometry
-  | "firstTile"
-  | "firstVector"
-  | "factors"
-  | "partials"
-  | "gradOffset"
-  | "paramOffset"
-  | "momentumOffset"
-  | "secondMomentOffset"
-  | "gradientSquares"
+/** The fields of a record that the update rule fills in: those that its kernels read. */
+export type RuleRecord = Partial<
+  Omit<
+    BlockRecord,
+    | keyof BlockGeometry
+    | "firstTile"
+    | "firstVector"
+    | "factors"
+    | "partials"
+    | "gradOffset"
+    | "paramOffset"
+    | "momentumOffset"
+    | "secondMomentOffset"
+    | "gradientSquares"
+  >
 >;
 
 /** The fields that the rule adds to a block's record, and those that it changes for a second pass. */
 export interface RuleRecords {
   readonly record: RuleRecord;
-  readonly second?: Partial<RuleRecord>;
+  readonly second?: RuleRecord;
 }
 
 /** The part of an update rule that plans a step. */
@@ -109,13 +112,10 @@ export function planBlocks<Hyper extends SharedHyperparameters>(
       const { geometry, local, ...participant } = block;
       const { record: own, second } = recordsOf(gradientSquares.offset);
       const record: BlockRecord = {
+        ...zeroRecord,
         ...geometry,
         ...own,
         ...end,
-        gradOffset: 0,
-        paramOffset: 0,
-        momentumOffset: 0,
-        secondMomentOffset: 0,
         gradientSquares: gradientSquares.offset,
       };
       end.firstTile += numTilesOf(record);

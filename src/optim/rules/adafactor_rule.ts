@@ -18,7 +18,7 @@ import type { ProcessGroup } from "../../distributed/group.ts";
 import type { Hyperparameters } from "../options/hyperparameters.ts";
 import { BlockMemory } from "../plan/block_memory.ts";
 import { allBlocks } from "../plan/block_runs.ts";
-import type { RuleRecords, UnplacedBlock } from "../plan/plan_blocks.ts";
+import type { RuleRecord, RuleRecords, UnplacedBlock } from "../plan/plan_blocks.ts";
 import type { StepPlan } from "../plan/step_plan.ts";
 import type { StateField } from "../state/state_fields.ts";
 import type { PassOperands } from "../step/passes.ts";
@@ -108,6 +108,7 @@ function reserveSums(
   const aligned = kind === "cautious" ? alignments.add(perScalar, groups) : undefined;
   const confidence = kind === "came" ? reserveConfidenceSums(block, confidences) : undefined;
   return () => ({
+    // Every field that the plan does not fill in, or it does not compile.
     record: {
       moments: state.values.moments.offset + local * (rows + cols + 1),
       rowSums: rowSums.offset,
@@ -127,7 +128,7 @@ function reserveSums(
       beta1: hyper.beta1 ?? 0,
       rateAfterMomentum: hyper.momentumOf === "update" ? 1 : 0,
       cautious: hyper.cautious ? 1 : 0,
-    },
+    } satisfies Required<RuleRecord>,
     ...(confidence === undefined ? {} : { second: confidence() }),
   });
 }

@@ -56,7 +56,6 @@ export const adamwRule: UpdateRule<AdamWHyperparameters, AdamWMeasures> = {
   optionalFields: [],
   reserveSums: () => (gradientSquares) => ({
     record: {
-      ...NOTHING,
       updateSquares: gradientSquares,
       paramSquares: gradientSquares,
       aligned: gradientSquares,
@@ -168,21 +167,3 @@ class AdamWPasses implements StepPasses<AdamWMeasures> {
     this.#steps[Symbol.dispose]();
   }
 }
-
-/** The fields of a record that AdamW's kernels do not use. */
-const NOTHING = {
-  moments: 0,
-  rowSums: 0,
-  colSums: 0,
-  totals: 0,
-  eps1: 0,
-  meanFloor: 0,
-  factorCap: 0,
-  scaleParameter: 0,
-  scaleFloor: 0,
-  scaleCeiling: 0,
-  clipThreshold: 0,
-  beta1: 0,
-  rateAfterMomentum: 0,
-  cautious: 0,
-};

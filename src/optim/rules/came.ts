@@ -47,7 +47,7 @@ export function hasConfidence(
 export function reserveConfidenceSums(
   { view, geometry, hyper, state, local }: UnplacedBlock<Hyperparameters>,
   exchange: SumsPlan<ProcessGroup>,
-): () => Partial<RuleRecord> {
+): () => RuleRecord {
   const { batch, rows, cols, rowSumGroups, colSumGroups } = view;
   const rowSums = exchange.add(batch * rows, rowSumGroups);
   const colSums = exchange.add(batch * cols, colSumGroups);

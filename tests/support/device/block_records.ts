@@ -11,6 +11,7 @@ import {
   stepFields,
   tileGrid,
   vectorLength,
+  zeroRecord,
 } from "../../../src/device/block_table.ts";
 
 /** The fields that a block must give; the others have defaults. */
@@ -148,43 +149,19 @@ function wholeOf({ batch, rows, cols }: BlockShape) {
   };
 }
 
-const DEFAULTS = {
+const DEFAULTS: BlockRecord = {
+  ...zeroRecord,
   partsBatch: 1,
   partsDown: 1,
   partsAcross: 1,
   tileRows: 16,
   tileCols: 32,
-  firstTile: 0,
-  firstVector: 0,
-  gradOffset: 0,
-  paramOffset: 0,
-  momentumOffset: 0,
-  secondMomentOffset: 0,
-  moments: 0,
-  factors: 0,
-  partials: 0,
-  rowSums: 0,
-  colSums: 0,
-  totals: 0,
-  gradientSquares: 0,
-  updateSquares: 0,
-  paramSquares: 0,
-  aligned: 0,
   batchSlots: 1,
-  firstBatchSlot: 0,
   rowSlots: 1,
-  firstRowSlot: 0,
   eps1: 1e-30,
-  meanFloor: 0,
   factorCap: 1e30,
-  scaleParameter: 0,
   scaleFloor: 1e-3,
   scaleCeiling: 1e30,
   clipThreshold: 1,
   beta1: 0.9,
-  rateAfterMomentum: 0,
-  cautious: 0,
-  batchBegin: 0,
-  rowBegin: 0,
-  colBegin: 0,
 };
