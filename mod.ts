@@ -107,6 +107,7 @@ export {
 // Transformers, from and to Hugging Face's files.
 export {
   causalLoss,
+  type CompanionFile,
   Decoder,
   type DecoderInput,
   generate,

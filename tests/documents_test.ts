@@ -18,7 +18,7 @@ import {
 } from "./support/documents/document.ts";
 import { smallGpt2, smallText } from "./support/train/small_gpt2.ts";
 import { smallTokenizerJson } from "./support/train/small_tokenizer.ts";
-import { savePretrained } from "../src/checkpoint/pretrained.ts";
+import { savePretrained } from "../src/checkpoint/save_pretrained.ts";
 
 const documents = readDocuments();
 

@@ -1,5 +1,7 @@
-// Files on this machine: the only file of this folder that uses Deno's.
+// Single files on this machine; disk_folder.ts has whole folders.
 
+import { randomUUID } from "node:crypto";
+import { dirname } from "node:path";
 import type { FileSystem, ReadableFile } from "./file_system.ts";
 
 /** The files of this machine. A missing one is a `Deno.errors.NotFound`. */
@@ -18,6 +20,7 @@ export const disk: FileSystem = {
       return true;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return false;
+      if (error instanceof Deno.errors.NotADirectory) return false;
       throw error;
     }
   },
@@ -26,20 +29,37 @@ export const disk: FileSystem = {
 
   makeFolder: (path) => Deno.mkdir(path, { recursive: true }),
 
-  // Written to a temporary file first and then renamed, so that a file at `path` is always complete.
+  // Written to a temporary file of a unique name first and then renamed, so that a file at `path` is always complete.
   async write(path, pieces) {
-    const unfinished = `${path}.unfinished`;
+    const unfinished = `${path}.${randomUUID()}.unfinished`;
     try {
-      using file = await Deno.open(unfinished, { write: true, create: true, truncate: true });
-      for await (const piece of pieces) await writeAll(file, piece);
-      await file.sync();
+      await writeNew(unfinished, pieces);
+      await Deno.rename(unfinished, path);
     } catch (error) {
       await Deno.remove(unfinished).catch(() => {});
       throw error;
     }
-    await Deno.rename(unfinished, path);
+    await syncFolder(dirname(path));
   },
 };
+
+/** Writes a new file and waits until it is on the disk. @throws {Deno.errors.AlreadyExists} if there is one */
+export async function writeNew(
+  path: string,
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
+  using file = await Deno.open(path, { write: true, createNew: true });
+  for await (const piece of pieces) await writeAll(file, piece);
+  await file.sync();
+}
+
+/** Waits until the names in a folder are on the disk. */
+export async function syncFolder(path: string): Promise<void> {
+  // Windows has no such call for folders.
+  if (Deno.build.os === "windows") return;
+  using folder = await Deno.open(path);
+  await folder.sync();
+}
 
 class DiskFile implements ReadableFile {
   readonly size: number;

@@ -32,16 +32,17 @@ export async function writeSafetensors(
     readonly files?: FileSystem;
   } = {},
 ): Promise<void> {
-  const inOrder = inWritingOrder(tensors);
-  await files.write(path, pieces(inOrder, encodeHeader(inOrder, metadata)));
+  await files.write(path, safetensorsPieces(tensors, metadata));
 }
 
-async function* pieces(
-  tensors: readonly TensorToWrite[],
-  header: Uint8Array,
+/** The bytes of the file, in pieces: the header, then one tensor after the other. Throws as {@linkcode writeSafetensors}. */
+export async function* safetensorsPieces(
+  tensors: Iterable<TensorToWrite>,
+  metadata: Readonly<Record<string, string>> = {},
 ): AsyncGenerator<Uint8Array> {
-  yield header;
-  for (const tensor of tensors) {
+  const inOrder = inWritingOrder(tensors);
+  yield encodeHeader(inOrder, metadata);
+  for (const tensor of inOrder) {
     const bytes = await tensor.bytes();
     if (bytes.length !== byteLength(tensor)) {
       throw new RangeError(

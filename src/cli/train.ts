@@ -11,12 +11,13 @@
  * @module
  */
 
-import { loadPretrained, savePretrained } from "../checkpoint/pretrained.ts";
+import type { CompanionFile } from "../checkpoint/companions.ts";
+import { loadPretrained } from "../checkpoint/pretrained.ts";
+import { savePretrained } from "../checkpoint/save_pretrained.ts";
 import type { Device } from "../device/device.ts";
 import { requestDevice } from "../device/request_device.ts";
 import { launch, launchFromEnv, optionsFromEnv } from "../distributed/launch.ts";
 import { launcherVariables } from "../distributed/launcher/launcher_variables.ts";
-import type { World } from "../distributed/world.ts";
 import { Decoder } from "../models/decoder.ts";
 import { newModel } from "../models/new_model.ts";
 import { RandomSource } from "../nn/philox.ts";
@@ -26,6 +27,7 @@ import { Order2Baseline } from "../train/order2_baseline.ts";
 import { byteTokenizer, readTokenizer, type Tokenizer } from "../train/tokenizer.ts";
 import { readTokens, splitTail } from "../train/tokens.ts";
 import { Interrupt } from "./interrupt.ts";
+import { companionsFor, requireWritableOutputs } from "./outputs.ts";
 import { parseTrainOptions, type TrainOptions } from "./train_options.ts";
 import { TrainReport } from "./train_report.ts";
 import { USAGE_CODE } from "./usage.ts";
@@ -33,13 +35,13 @@ import { USAGE_CODE } from "./usage.ts";
 /** Runs one rank and returns its exit code: 0, or 130 if it was stopped. Wrong arguments end the process with 2. */
 export async function main(args: readonly string[]): Promise<number> {
   const isLaunched = Deno.env.get(launcherVariables(Deno.env).worldSize) !== undefined;
-  const worldSize = isLaunched ? optionsFromEnv(Deno.env).worldSize : 1;
+  const { rank, worldSize } = isLaunched ? optionsFromEnv(Deno.env) : ALONE;
   const flags = parseTrainOptions(args, worldSize);
   const { device: kind, seed } = flags;
   using device = await requestDevice(kind === "auto" ? {} : { kind });
-  const training = await prepare(device, flags);
+  const training = await prepare(device, { flags, rank });
   if (training === undefined) return USAGE_CODE;
-  const { model, tokenizer, options } = training;
+  const { model, tokenizer, companions, options } = training;
   using _model = model;
   await using world = isLaunched ? await launchFromEnv() : await launch(ALONE);
   using report = new TrainReport({ rank: world.rank, log: flags.log, steps: flags.steps });
@@ -57,7 +59,10 @@ export async function main(args: readonly string[]): Promise<number> {
     signal: interrupt.signal,
     onEvent: (event) => report.write(messageOf(event, { tokenizer, prompt: flags.sample ?? "" })),
   });
-  await save(model, { world, report, flags });
+  if (flags.save !== undefined) {
+    await savePretrained(model, flags.save, { rank: world.rank, companions });
+    report.write({ kind: "saved", folder: flags.save });
+  }
   if (!result.stopped) return 0;
   report.write({ kind: "stopped", step: result.steps });
   return INTERRUPTED_CODE;
@@ -70,11 +75,19 @@ const INTERRUPTED_CODE = 130;
 interface Training {
   readonly model: Decoder;
   readonly tokenizer: Tokenizer;
+  /** Saved beside the model. */
+  readonly companions: readonly CompanionFile[];
   readonly options: LanguageTrainingOptions;
 }
 
-/** Reads the model and the text; prints an error and returns undefined if something is wrong with them. */
-async function prepare(device: Device, flags: TrainOptions): Promise<Training | undefined> {
+/**
+ * Reads the model and the text, and tries what rank 0 will write; prints an error and returns undefined if something is wrong with
+ * them.
+ */
+async function prepare(
+  device: Device,
+  { flags, rank }: { readonly flags: TrainOptions; readonly rank: number },
+): Promise<Training | undefined> {
   using scope = new DisposableStack();
   try {
     const tokenizer = flags.tokenizer === "bytes"
@@ -85,6 +98,8 @@ async function prepare(device: Device, flags: TrainOptions): Promise<Training | 
     const context = contextFor(model, flags);
     const text = splitTail(await readTokens(flags.data, tokenizer), { context });
     const prompt = flags.sample === undefined ? undefined : promptOf(flags.sample, tokenizer);
+    const companions = await companionsFor(flags);
+    if (rank === 0) await requireWritableOutputs(model, flags, companions);
     scope.move();
     const { batch, accumulate, steps, tensor, zero, zeroStage, seed, lr } = flags;
     const { dropout, masterWeights, rounding, eval: evaluateEvery, evalTokens: evaluateTokens } =
@@ -112,7 +127,7 @@ async function prepare(device: Device, flags: TrainOptions): Promise<Training | 
       dropout,
       recompute: flags.recompute ? "blocks" as const : "nothing" as const,
     };
-    return { model, tokenizer, options };
+    return { model, tokenizer, companions, options };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     console.error(`error: ${error.message}`);
@@ -182,28 +197,6 @@ function messageOf(
   return event.kind === "sample"
     ? { kind: event.kind, prompt, text: tokenizer.decode(event.tokens) }
     : event;
-}
-
-/** Rank 0 writes the model and its tokenizer; the others send their parts. */
-async function save(
-  model: Decoder,
-  { world, report, flags }: {
-    readonly world: World;
-    readonly report: TrainReport;
-    readonly flags: TrainOptions;
-  },
-): Promise<void> {
-  const { save: folder, tokenizer } = flags;
-  if (folder === undefined) return;
-  await savePretrained(model, folder, { rank: world.rank });
-  if (world.rank !== 0) return;
-  if (tokenizer !== "bytes") await copyTokenizer(tokenizer, `${folder}/tokenizer.json`);
-  report.write({ kind: "saved", folder });
-}
-
-async function copyTokenizer(from: string, to: string): Promise<void> {
-  const text = await Deno.readTextFile(from);
-  await Deno.writeTextFile(to, text);
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

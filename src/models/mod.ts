@@ -27,12 +27,9 @@
  * @module
  */
 
-export {
-  type LoadOptions,
-  loadPretrained,
-  type SaveOptions,
-  savePretrained,
-} from "../checkpoint/pretrained.ts";
+export { type LoadOptions, loadPretrained } from "../checkpoint/pretrained.ts";
+export type { CompanionFile } from "../checkpoint/companions.ts";
+export { type SaveOptions, savePretrained } from "../checkpoint/save_pretrained.ts";
 export type { StorageOptions } from "../checkpoint/checkpoint_parameters.ts";
 export { alibiBias, type AlibiOptions, alibiSlopes } from "./positions/alibi.ts";
 export { newModel, type NewModelOptions } from "./new_model.ts";

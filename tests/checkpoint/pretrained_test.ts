@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { loadPretrained, savePretrained } from "../../src/checkpoint/pretrained.ts";
+import { loadPretrained } from "../../src/checkpoint/pretrained.ts";
+import { savePretrained } from "../../src/checkpoint/save_pretrained.ts";
 import { SafetensorsFile } from "../../src/checkpoint/safetensors_file.ts";
 import { SafetensorsError } from "../../src/checkpoint/safetensors_header.ts";
 import { type TensorToWrite, writeSafetensors } from "../../src/checkpoint/safetensors_write.ts";

@@ -1,6 +1,7 @@
 // Models that are split over ranks, saved by all ranks together.
 
-import { loadPretrained, savePretrained } from "../../src/checkpoint/pretrained.ts";
+import { loadPretrained } from "../../src/checkpoint/pretrained.ts";
+import { savePretrained } from "../../src/checkpoint/save_pretrained.ts";
 import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
 import { parallelize } from "../../src/models/parallelize.ts";

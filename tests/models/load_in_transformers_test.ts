@@ -4,7 +4,8 @@
 // skipped with a message.
 
 import assert from "node:assert/strict";
-import { loadPretrained, savePretrained } from "../../src/checkpoint/pretrained.ts";
+import { loadPretrained } from "../../src/checkpoint/pretrained.ts";
+import { savePretrained } from "../../src/checkpoint/save_pretrained.ts";
 import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
 import { goldenModels } from "../support/goldens.ts";

@@ -3,7 +3,8 @@
 // tests/goldens/generate_models.py makes the goldens.
 
 import assert from "node:assert/strict";
-import { loadPretrained, savePretrained } from "../../../src/checkpoint/pretrained.ts";
+import { loadPretrained } from "../../../src/checkpoint/pretrained.ts";
+import { savePretrained } from "../../../src/checkpoint/save_pretrained.ts";
 import { SafetensorsFile } from "../../../src/checkpoint/safetensors_file.ts";
 import type { Device } from "../../../src/device/device.ts";
 import { nameOf } from "../../../src/models/config/checkpoint_names.ts";

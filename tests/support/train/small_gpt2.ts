@@ -1,6 +1,6 @@
 // A folder with a tiny GPT-2 of random weights in the format of Hugging Face, with sizes that few numbers of ranks divide, and a text.
 
-import { savePretrained } from "../../../src/checkpoint/pretrained.ts";
+import { savePretrained } from "../../../src/checkpoint/save_pretrained.ts";
 import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { Decoder } from "../../../src/models/decoder.ts";
 import { newModel } from "../../../src/models/new_model.ts";

@@ -1,0 +1,194 @@
+// Saves a model as one act: config.json, model.safetensors and companions appear together or not at all (disk_folder.ts). Over a saved
+// model it goes in an order in which the folder holds a whole model at every moment: companions, config.json, and the weights last.
+// That holds as only a model of the same config and companions is replaced: before the last rename the folder has the old weights with
+// a config.json that differs in the dtype at most.
+
+import type { ProcessGroup } from "../distributed/group.ts";
+import { nameOf } from "../models/config/checkpoint_names.ts";
+import type { PretrainedModel } from "../models/pretrained_model.ts";
+import type { FloatType } from "../tensor/dtype.ts";
+import { type CompanionFile, readCompanions } from "./companions.ts";
+import { publishFiles, requirePublishable } from "./disk_folder.ts";
+import { requireReplaceable } from "./replaced_model.ts";
+import { byteLength, type SafetensorsDtype } from "./safetensors_header.ts";
+import { inWritingOrder, safetensorsPieces, type TensorToWrite } from "./safetensors_write.ts";
+import { wholeBytes } from "./whole_bytes.ts";
+
+/**
+ * Options of {@linkcode savePretrained}.
+ *
+ * @category Checkpoints
+ */
+export interface SaveOptions {
+  /**
+   * This rank of the job, if several have the model: rank 0 writes. Default: for a model that is split, its rank in the job that it was
+   * split over; else 0.
+   */
+  readonly rank?: number;
+  /** The folder that the model was loaded from: its tokenizer, chat template, license etc. are saved too. Default: none are. */
+  readonly source?: string;
+  /** Files to save beside the model, of other names than those of `source`. */
+  readonly companions?: readonly CompanionFile[];
+}
+
+/**
+ * Saves a model into a folder in the format of Hugging Face: config.json, as it was loaded, model.safetensors, and the companions of
+ * `source`. A missing folder is created. All files appear together or not at all, and a saved model of the same config is replaced as
+ * a whole: whenever this process is killed, the folder has the old model or the new one. Several processes may save into one folder;
+ * the last one wins.
+ *
+ * If the model is split over ranks, all of them must call this function: rank 0 writes the whole model, one parameter at a time, and
+ * the others' promises resolve when it is saved. If rank 0 cannot write, all of them throw.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { newModel, RandomSource, requestDevice, savePretrained } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice();
+ * const config = {
+ *   model_type: "gpt2",
+ *   vocab_size: 16,
+ *   n_embd: 8,
+ *   n_layer: 1,
+ *   n_head: 2,
+ *   n_positions: 8,
+ * };
+ * using model = newModel(device, config, { random: new RandomSource(1) });
+ * const folder = await Deno.makeTempDir();
+ * await savePretrained(model, folder);
+ * const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
+ * assert.deepEqual(names.toSorted(), ["config.json", "model.safetensors"]);
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ *
+ * @throws {TypeError} if the folder holds another model, one of several files, or other companions.
+ * @throws {Error} if the folder cannot be written or the disk has too little space; what was there is unchanged.
+ * @category Checkpoints
+ */
+export async function savePretrained(
+  model: PretrainedModel<never>,
+  folder: string,
+  options: SaveOptions = {},
+): Promise<void> {
+  const groups = groupsOf(model);
+  const own = groups.map(({ ranks, rank }) => ranks[rank])[0];
+  const { rank = own ?? 0 } = options;
+  const tensors = inWritingOrder(tensorsOf(model));
+  await together(groups, async () => {
+    if (own !== undefined && rank !== own) {
+      throw new TypeError(
+        `Cannot save as rank ${rank} a model that is split and whose part here is rank ${own}'s: leave \`rank\` out`,
+      );
+    }
+    if (rank === 0) await requireSavable(model, folder, options);
+  });
+  await together(groups, async () => {
+    const unsent = new Set(tensors);
+    const sending = tensors.map((tensor): TensorToWrite => ({
+      ...tensor,
+      bytes: () => {
+        unsent.delete(tensor);
+        return tensor.bytes();
+      },
+    }));
+    try {
+      if (rank === 0) await write(model, { folder, tensors: sending, options });
+    } finally {
+      // The other ranks send all tensors, whatever happened here.
+      if (groups.length > 0) { for (const { bytes } of unsent) await bytes(); }
+    }
+  });
+}
+
+/**
+ * Verifies that {@linkcode savePretrained} can save the model there, as far as that can be known before; writes nothing that stays. Only
+ * the rank that is to write calls it.
+ *
+ * @throws {Error} as `savePretrained`
+ */
+export async function requireSavable(
+  model: PretrainedModel<never>,
+  folder: string,
+  options: Pick<SaveOptions, "source" | "companions"> = {},
+): Promise<void> {
+  const companions = await companionsFor(options);
+  await requireReplaceable(folder, { config: model.form.config, companions });
+  const weights = tensorsOf(model).reduce((total, each) => total + byteLength(each), 0);
+  await requirePublishable(folder, {
+    names: [...companions.map(({ name }) => name), CONFIG, WEIGHTS],
+    bytes: companions.reduce((total, { bytes }) => total + bytes.length, weights),
+  });
+}
+
+async function write(
+  model: PretrainedModel<never>,
+  { folder, tensors, options }: {
+    readonly folder: string;
+    readonly tensors: readonly TensorToWrite[];
+    readonly options: SaveOptions;
+  },
+): Promise<void> {
+  const { config } = model.form;
+  const dtypes = new Set(model.parameters().map(({ dtype }) => dtype));
+  const [dtype] = dtypes;
+  const { text } = dtypes.size === 1 ? config.withDtype(IN_CONFIG[dtype]) : config;
+  const companions = await companionsFor(options);
+  const files = [
+    ...companions.map(({ name, bytes }) => ({ name, pieces: [bytes] })),
+    { name: CONFIG, pieces: [new TextEncoder().encode(text)] },
+    { name: WEIGHTS, pieces: safetensorsPieces(tensors, { format: "pt" }) },
+  ];
+  const beforeReplacing = () => requireReplaceable(folder, { config, companions });
+  await publishFiles(folder, files, { beforeReplacing });
+}
+
+async function companionsFor(
+  { source, companions = [] }: Pick<SaveOptions, "source" | "companions">,
+): Promise<readonly CompanionFile[]> {
+  const given = new Set(companions.map(({ name }) => name));
+  const found = source === undefined ? [] : await readCompanions(source);
+  return [...found.filter(({ name }) => !given.has(name)), ...companions];
+}
+
+function tensorsOf(model: PretrainedModel<never>): TensorToWrite[] {
+  const { names } = model.form;
+  return [...model.namedParameters()].map(([path, parameter]) => ({
+    name: nameOf(path, names),
+    dtype: IN_FILES[parameter.dtype],
+    shape: parameter.layout.wholeShape,
+    bytes: () => wholeBytes(parameter),
+  }));
+}
+
+/** The groups that parameters are split over. */
+function groupsOf(model: PretrainedModel<never>): ProcessGroup[] {
+  const splits = model.parameters().flatMap(({ layout }) => layout.splits);
+  return [...new Set(splits.map(({ group }) => group))];
+}
+
+/** Runs `work`, and throws if it threw on any rank of the groups. */
+async function together(
+  groups: readonly ProcessGroup[],
+  work: () => Promise<void>,
+): Promise<void> {
+  const failure = await work().then(() => undefined, (error: unknown) => ({ error }));
+  let failed = failure === undefined ? 0 : 1;
+  for (const group of groups) {
+    const count = Float64Array.of(failed);
+    await group.allReduce(count);
+    failed = count[0];
+  }
+  if (failure !== undefined) throw failure.error;
+  if (failed > 0) throw new Error("Cannot save the model, as another rank cannot: see its error");
+}
+
+const CONFIG = "config.json";
+const WEIGHTS = "model.safetensors";
+
+const IN_FILES: Readonly<Record<FloatType, SafetensorsDtype>> = {
+  f32: "F32",
+  f16: "F16",
+  bf16: "BF16",
+};
+const IN_CONFIG = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;

@@ -1,0 +1,71 @@
+// What a training will write is tried before its first step, so that hours of training do not end at a folder that cannot be written.
+// Companions of the model are read at the start: later they might be gone.
+
+import { basename, dirname } from "node:path";
+import { type CompanionFile, readCompanions } from "../checkpoint/companions.ts";
+import { requireSavable } from "../checkpoint/save_pretrained.ts";
+import type { PretrainedModel } from "../models/pretrained_model.ts";
+import type { TrainOptions } from "./train_options.ts";
+
+/** The flags that name files. */
+type FileFlags = Pick<TrainOptions, "model" | "data" | "tokenizer" | "save" | "log">;
+
+/** The files to save beside the model: those of its folder, with the tokenizer that it is trained with. */
+export async function companionsFor({ model, tokenizer }: FileFlags): Promise<CompanionFile[]> {
+  const others = await readCompanions(model, ["other"]);
+  if (tokenizer === "bytes") return others;
+  const beside = await readCompanions(dirname(tokenizer), ["tokenizer"]);
+  return [
+    ...others,
+    ...beside.filter(({ name }) => name !== TOKENIZER),
+    { name: TOKENIZER, bytes: await Deno.readFile(tokenizer) },
+  ];
+}
+
+const TOKENIZER = "tokenizer.json";
+
+/** Verifies that everything can be written; leaves nothing behind. @throws {Error} naming what cannot, and why */
+export async function requireWritableOutputs(
+  model: PretrainedModel<never>,
+  flags: FileFlags,
+  companions: readonly CompanionFile[],
+): Promise<void> {
+  const { save, log } = flags;
+  if (log !== undefined) await requireWritableLog(log, flags);
+  if (save === undefined) return;
+  if (save.trim() === "") throw new TypeError("--save needs the path of a folder");
+  await requireSavable(model, save, { companions });
+}
+
+async function requireWritableLog(
+  log: string,
+  { model, data, tokenizer }: FileFlags,
+): Promise<void> {
+  const stat = await Deno.stat(log).catch(() => undefined);
+  if (log.trim() === "" || stat?.isDirectory) {
+    throw new TypeError(`--log needs the path of a file, and got the folder "${log}"`);
+  }
+  const inputs = [...data, tokenizer, `${model}/config.json`, `${model}/model.safetensors`];
+  for (const input of inputs) {
+    if (stat === undefined || !await isSameFile(log, input)) continue;
+    throw new TypeError(`--log ${log} would overwrite ${input}, which is read: give another file`);
+  }
+  try {
+    using _file = await Deno.open(log, { append: true, create: true });
+  } catch (error) {
+    const reason = error instanceof Deno.errors.NotFound
+      ? `there is no folder ${dirname(log)} for ${basename(log)}: make it`
+      : error instanceof Error
+      ? error.message
+      : String(error);
+    throw new Error(`Cannot write the log ${log}: ${reason}`, { cause: error });
+  }
+  if (stat === undefined) await Deno.remove(log);
+}
+
+async function isSameFile(one: string, other: string): Promise<boolean> {
+  const paths = await Promise.all(
+    [one, other].map((path) => Deno.realPath(path).catch(() => undefined)),
+  );
+  return paths[0] !== undefined && paths[0] === paths[1];
+}
