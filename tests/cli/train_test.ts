@@ -6,46 +6,9 @@ import { wasmDevice } from "../../src/device/wasm/device.ts";
 import type { TrainMessage } from "../../src/cli/train_report.ts";
 import { Decoder } from "../../src/models/decoder.ts";
 import { assertClose } from "../support/assert_close.ts";
+import { command, flagsFor, messagesIn, train } from "../support/cli/train_command.ts";
 import { smallTokenizerJson } from "../support/train/small_tokenizer.ts";
-import { type SmallFiles, withSmallFiles } from "../support/train/small_gpt2.ts";
-
-const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
-const TRAIN = new URL("../../src/cli/train.ts", import.meta.url).href;
-const LAUNCH = new URL("../../src/cli/launch.ts", import.meta.url).href;
-
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function command(args: readonly string[], ranks = 1): Deno.Command {
-  const program = ranks === 1 ? [TRAIN] : [LAUNCH, "--ranks", String(ranks), TRAIN];
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-P=train", "--config", CONFIG, ...program, ...args],
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  });
-}
-
-async function train(args: readonly string[], ranks = 1): Promise<Outcome> {
-  const { code, stdout, stderr } = await command(args, ranks).output();
-  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: decode(stdout), stderr: decode(stderr) };
-}
-
-function flagsFor({ model, data }: SmallFiles): string[] {
-  return ["--model", model, "--data", data, "--tokenizer", "bytes", "--device", "wasm"]
-    .concat(["--context", "13", "--batch", "3", "--steps", "5", "--lr", "0.02"])
-    .concat(["--schedule", "cosine", "--warmup", "2", "--eval-tokens", "300"])
-    .concat(["--sample", "12 ", "--sample-tokens", "10"]);
-}
-
-function messagesIn(text: string): TrainMessage[] {
-  return text.trimEnd().split("\n").map((line) => JSON.parse(line.replace(/^\[rank 0\] /, "")));
-}
+import { withSmallFiles } from "../support/train/small_gpt2.ts";
 
 function lossesIn(messages: readonly TrainMessage[]): number[] {
   return messages.flatMap((each) => "loss" in each ? [each.loss] : []);

@@ -1,0 +1,51 @@
+// The training command in processes, as a user starts it.
+
+import type { TrainMessage } from "../../../src/cli/train_report.ts";
+import type { SmallFiles } from "../train/small_gpt2.ts";
+
+const CONFIG = new URL("../../../deno.json", import.meta.url).pathname;
+const TRAIN = new URL("../../../src/cli/train.ts", import.meta.url).href;
+const LAUNCH = new URL("../../../src/cli/launch.ts", import.meta.url).href;
+
+/** How a command ended, and what it wrote. */
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The training command on so many ranks, not yet started. */
+export function command(args: readonly string[], ranks = 1): Deno.Command {
+  const program = ranks === 1 ? [TRAIN] : [LAUNCH, "--ranks", String(ranks), TRAIN];
+  // Root may write everywhere; without these rights permissions of files hold for it, too.
+  const [start, ...before] = Deno.uid() === 0
+    ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search", Deno.execPath()]
+    : [Deno.execPath()];
+  return new Deno.Command(start, {
+    args: [...before, "run", "--quiet", "-P=train", "--config", CONFIG, ...program, ...args],
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+/** Runs the training command. */
+export async function train(args: readonly string[], ranks = 1): Promise<Outcome> {
+  const { code, stdout, stderr } = await command(args, ranks).output();
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: decode(stdout), stderr: decode(stderr) };
+}
+
+/** Flags of a training of 5 steps that take part of a second. */
+export function flagsFor({ model, data }: SmallFiles): string[] {
+  return ["--model", model, "--data", data, "--tokenizer", "bytes", "--device", "wasm"]
+    .concat(["--context", "13", "--batch", "3", "--steps", "5", "--lr", "0.02"])
+    .concat(["--schedule", "cosine", "--warmup", "2", "--eval-tokens", "300"])
+    .concat(["--sample", "12 ", "--sample-tokens", "10"]);
+}
+
+/** The JSON lines of a log. */
+export function messagesIn(text: string): TrainMessage[] {
+  return text.trimEnd().split("\n").map((line) => JSON.parse(line.replace(/^\[rank 0\] /, "")));
+}
