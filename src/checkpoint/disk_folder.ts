@@ -200,7 +200,7 @@ async function resolved(path: string): Promise<string> {
     const isMissing = error instanceof Deno.errors.NotFound ||
       error instanceof Deno.errors.NotADirectory;
     if (!isMissing) throw error;
-    const isLink = await Deno.lstat(path).then(() => true, () => false);
+    const isLink = await Deno.lstat(path).then(({ isSymlink }) => isSymlink, () => false);
     if (!isLink) return resolve(path);
     throw new Error(
       `${path} is a link to a folder that does not exist: make it, or remove the link`,
