@@ -16,7 +16,7 @@ import type { Reference } from "./reference.ts";
 export type StepRecord = { readonly [Field in keyof typeof stepFields]: number };
 
 /** Parameters that name consecutive blocks. */
-export interface BlockRun {
+export interface BlockRange {
   readonly firstBlock: number;
   readonly numBlocks: number;
 }
@@ -24,7 +24,7 @@ export interface BlockRun {
 /** The blocks with their place in the plan. */
 export function blocksOf(
   blocks: Float64Array,
-  { firstBlock, numBlocks }: BlockRun,
+  { firstBlock, numBlocks }: BlockRange,
 ): { readonly block: BlockRecord; readonly index: number }[] {
   const words = Uint32Array.from(blocks);
   return Array.from({ length: numBlocks }, (_, i) => ({

@@ -2,7 +2,7 @@
 
 import type { BlockRecord } from "../../src/device/block_table.ts";
 import {
-  type BlockRun,
+  type BlockRange,
   blocksOf,
   type Element,
   forEachElement,
@@ -92,7 +92,7 @@ interface Averaged {
 /** momentum <- beta1 momentum + take u, unless the guard is set: then there is no element. */
 function averageUpdates(
   operands: StepOperands & { readonly momentum: Float64Array },
-  params: BlockRun & {
+  params: BlockRange & {
     readonly gradType: number;
     readonly gradLength: number;
     readonly momentumType: number;
@@ -131,7 +131,7 @@ interface StepOperands {
 /** p <- p - decay p - subtracted(u), and tiles' sums of p^2 as stored. */
 function stepParams(
   operands: StepOperands & { readonly param: Float64Array },
-  params: BlockRun & {
+  params: BlockRange & {
     readonly gradType: number;
     readonly gradLength: number;
     readonly paramType: number;

@@ -31,6 +31,8 @@ const stepParams = {
   stochastic: "flag",
 } as const;
 
+const momentumStepParams = { ...stepParams, ...momentumFormat } as const;
+
 const momentumParams = {
   ...tileRange,
   ...gradFormat,
@@ -43,6 +45,12 @@ type Input = keyof typeof inputs;
 
 /** Names of the parameters of a step. */
 export type StepParam = keyof typeof stepParams;
+
+/** A step that uses the momentum. */
+export type MomentumStep = Kernel<
+  Input | "param" | "momentum" | "partials",
+  StepParam | MomentumParam
+>;
 
 /** A kernel that updates the momentum. */
 export type MomentumKernel = Kernel<
@@ -64,15 +72,10 @@ export const adafactor_step: Kernel<Input | "param" | "partials", StepParam> = {
  * As adafactor_step, with a running average:  momentum <- beta1 momentum + take u,  p <- p - decay p - over momentum
  * (the momentum before it is rounded to its storage type)
  */
-export const adafactor_step_momentum: Kernel<
-  Input | "param" | "momentum" | "partials",
-  StepParam | MomentumParam
-> = {
+export const adafactor_step_momentum: MomentumStep = {
   operands: { ...inputs, param: newParam, momentum: newMomentum, partials: newPartials },
-  params: { ...stepParams, ...momentumFormat },
-  shader: perTile("adafactor_step", { ...stepParams, ...momentumFormat }, {
-    RULE: "step_by_momentum",
-  }),
+  params: momentumStepParams,
+  shader: perTile("adafactor_step", momentumStepParams, { RULE: "step_by_momentum" }),
 };
 
 /**
@@ -90,15 +93,10 @@ export const adafactor_tile_momentum: MomentumKernel = {
  * Second half of a cautious step: as adafactor_step_momentum, but the momentum is not changed, and elements of it that are
  * not aligned do not move the parameter.
  */
-export const adafactor_step_cautious: Kernel<
-  Input | "param" | "momentum" | "partials",
-  StepParam | MomentumParam
-> = {
+export const adafactor_step_cautious: MomentumStep = {
   operands: { ...inputs, param: newParam, momentum, partials: newPartials },
-  params: { ...stepParams, ...momentumFormat },
-  shader: perTile("adafactor_step", { ...stepParams, ...momentumFormat }, {
-    RULE: "step_by_aligned_momentum",
-  }),
+  params: momentumStepParams,
+  shader: perTile("adafactor_step", momentumStepParams, { RULE: "step_by_aligned_momentum" }),
 };
 
 /**

@@ -1,6 +1,6 @@
 // A kernel called in Rust: operands as pointers, then parameters, in the order of the kernel's entry.
 //
-// A kernel that works on a run of blocks takes its parameters by a pointer to their words, as there are many of them.
+// A kernel that works on consecutive blocks takes its parameters by a pointer to their words, as there are many of them.
 
 import type { DeviceBuffer } from "../device.ts";
 import { type KernelName, kernelNamed } from "../kernels/registry.ts";

@@ -5,7 +5,9 @@
 // of device.ts:
 // - order: commands of a batch run in order; a host write goes to the queue at once, so the batch is submitted first if it
 //   uses that memory;
-// - memory: buffers are destroyed by name (dropping them frees nothing), after the batch that uses them is submitted.
+// - memory: buffers are destroyed explicitly (dropping them frees nothing), after the batch that uses them is submitted.
+//
+// Imports of this folder: src/device and its kernels/; nothing of wasm/.
 
 import { setImmediate } from "node:timers/promises";
 import { CommandRecorder, type GpuMemory } from "./command_recorder.ts";
