@@ -155,9 +155,9 @@ function environment(): Record<string, string> {
   const { get } = Deno.env;
   return {
     NO_COLOR: "1",
-    // Mesa complains where it is not set, as on machines that nobody has logged in to.
+    // Mesa prints an error where it is not set, as on machines without a login session.
     XDG_RUNTIME_DIR: get("XDG_RUNTIME_DIR") ?? get("TMPDIR") ?? "/tmp",
-    // Vulkan alone, without a look at OpenGL, whose software driver takes longer to load.
+    // Vulkan alone: OpenGL's software driver takes longer to load.
     ...(Deno.build.os === "linux"
       ? { DENO_WEBGPU_BACKEND: get("DENO_WEBGPU_BACKEND") ?? "vulkan" }
       : {}),

@@ -65,29 +65,29 @@ export function testGoldenModel(
   testOnEachDevice(
     `${family}: logits, loss and every gradient are those of transformers`,
     async (device) => {
-      await judgeGradients(device, { folder, run });
+      await compareGradients(device, { folder, run });
     },
   );
   for (const setting of ["relative", "external"] as const) {
     testOnEachDevice(
       `${family}: five steps of Adafactor (${setting}) are those of transformers`,
       async (device) => {
-        await judgeTraining(device, { folder, run, setting });
+        await compareTraining(device, { folder, run, setting });
       },
     );
   }
 }
 
 /** One golden and how it is run. */
-export interface Judged {
+export interface GoldenCase {
   readonly folder: string;
   readonly run: GoldenRun;
 }
 
 /** Logits, loss and gradients. @returns the largest error, relative to the tolerance */
-export async function judgeGradients(
+export async function compareGradients(
   device: Device,
-  { folder, run }: Judged,
+  { folder, run }: GoldenCase,
 ): Promise<number> {
   using golden = await Golden.open(device, folder);
   const { placement = wholeOnOneDevice } = run;
@@ -95,27 +95,27 @@ export async function judgeGradients(
   await placement.place(model);
   const logits = await run.logits(model, golden);
   using loss = await run.loss(logits, golden);
-  const ratios = [await golden.judge("logits", await logits.data())];
-  ratios.push(await golden.judge("loss", await loss.data()));
+  const ratios = [await golden.compare("logits", await logits.data())];
+  ratios.push(await golden.compare("loss", await loss.data()));
   await loss.backward();
   for (const [name, parameter] of parametersByName(model)) {
     assert.ok(parameter.grad, `${name} has no gradient`);
     const gradient = await placement.whole(await parameter.grad.data(), parameter);
-    ratios.push(await golden.judge(`grad.${name}`, gradient));
+    ratios.push(await golden.compare(`grad.${name}`, gradient));
   }
-  golden.assertAllJudged("grad.");
+  golden.assertAllCompared("grad.");
   model.zeroGrad();
   if (run.more !== undefined) {
     using result = await run.more.compute(model, golden);
-    ratios.push(await golden.judge(run.more.name, await result.data()));
+    ratios.push(await golden.compare(run.more.name, await result.data()));
   }
   return Math.max(...ratios);
 }
 
 /** Five steps. @returns the largest error, relative to the tolerance */
-export async function judgeTraining(
+export async function compareTraining(
   device: Device,
-  { folder, run, setting }: Judged & { readonly setting: keyof typeof SETTINGS },
+  { folder, run, setting }: GoldenCase & { readonly setting: keyof typeof SETTINGS },
 ): Promise<number> {
   using golden = await Golden.open(device, folder);
   const { placement = wholeOnOneDevice } = run;
@@ -141,13 +141,15 @@ export async function judgeTraining(
     optim.zeroGrad();
   }
   (await lossOf())[Symbol.dispose]();
-  const ratios = [await golden.judge(`losses_${setting}`, losses)];
+  const ratios = [await golden.compare(`losses_${setting}`, losses)];
   for (const [name, parameter] of parametersByName(model)) {
     const key = `adafactor_${setting}.${name}`;
-    ratios.push(await golden.judge(key, await placement.whole(await parameter.data(), parameter)));
+    ratios.push(
+      await golden.compare(key, await placement.whole(await parameter.data(), parameter)),
+    );
     await golden.assertMoved(name, key);
   }
-  golden.assertAllJudged(`adafactor_${setting}.`);
+  golden.assertAllCompared(`adafactor_${setting}.`);
   if (placement === wholeOnOneDevice) await assertSavedWhole(model);
   return Math.max(...ratios);
 }
@@ -208,7 +210,7 @@ export class Golden implements GoldenInputs, Disposable {
   readonly #sensitivity: Readonly<Record<string, Sensitivity>>;
   readonly #values: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
   readonly #made = new Map<string, Tensor | Tensor<"u32">>();
-  readonly #judged = new Set<string>();
+  readonly #compared = new Set<string>();
 
   private constructor(device: Device, { expected, initial, sensitivity, values }: {
     readonly expected: SafetensorsFile;
@@ -249,10 +251,10 @@ export class Golden implements GoldenInputs, Disposable {
   }
 
   /** Asserts that all comparable values are within the tolerance. @returns the largest error, relative to the tolerance */
-  async judge(key: string, actual: ArrayLike<number>): Promise<number> {
+  async compare(key: string, actual: ArrayLike<number>): Promise<number> {
     const { max, unstable = [] } = this.#sensitivity[key] ??
       assert.fail(`no sensitivity of ${key}`);
-    this.#judged.add(key);
+    this.#compared.add(key);
     const expected = await this.#numbers(this.#expected, key);
     const absolute = 5 * (max + 1e-6);
     if (unstable.length > 0 && FUSED_BIAS.test(key)) {
@@ -289,9 +291,9 @@ export class Golden implements GoldenInputs, Disposable {
   }
 
   /** Asserts that every result of the golden under `prefix` was compared. */
-  assertAllJudged(prefix: string): void {
+  assertAllCompared(prefix: string): void {
     const left = [...this.#expected.tensors.keys()]
-      .filter((key) => key.startsWith(prefix) && !this.#judged.has(key));
+      .filter((key) => key.startsWith(prefix) && !this.#compared.has(key));
     assert.deepEqual(left, []);
   }
 

@@ -7,7 +7,7 @@ import { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
 import { webgpuTest } from "../device/webgpu_adapter.ts";
 import { inProcessRanks } from "../distributed/in_process_ranks.ts";
 import { goldenModels } from "../goldens.ts";
-import { judgeGradients, judgeTraining } from "./golden_model.ts";
+import { compareGradients, compareTraining } from "./golden_model.ts";
 import { gatheredRun, splitRun } from "./golden_runs.ts";
 
 /** Tensor x ZeRO. */
@@ -22,7 +22,7 @@ export function testSplitGolden(family: string): void {
       await inProcessRanks(tensor * zero, async (world) => {
         using device = wasmDevice();
         const run = await gatheredRun(family, ProcessGroupMesh.over(world, tensor, zero));
-        await judgeGradients(device, { folder, run });
+        await compareGradients(device, { folder, run });
       });
     });
     for (const setting of ["relative", "external"] as const) {
@@ -30,7 +30,7 @@ export function testSplitGolden(family: string): void {
         await inProcessRanks(tensor * zero, async (world) => {
           using device = wasmDevice();
           const run = await splitRun(family, ProcessGroupMesh.over(world, tensor, zero));
-          await judgeTraining(device, { folder, run, setting });
+          await compareTraining(device, { folder, run, setting });
         });
       });
     }
@@ -40,7 +40,7 @@ export function testSplitGolden(family: string): void {
 /** Logits, loss and gradients on two ranks on webgpu. */
 export function testSplitGradientsOnWebGpu(family: string): void {
   testOnWebGpu(family, "logits, loss and every gradient", async ({ device, folder, mesh }) => {
-    await judgeGradients(device, { folder, run: await gatheredRun(family, mesh) });
+    await compareGradients(device, { folder, run: await gatheredRun(family, mesh) });
   });
 }
 
@@ -48,7 +48,7 @@ export function testSplitGradientsOnWebGpu(family: string): void {
 export function testSplitTrainingOnWebGpu(family: string): void {
   testOnWebGpu(family, "five steps of Adafactor (external)", async ({ device, folder, mesh }) => {
     const run = await splitRun(family, mesh);
-    await judgeTraining(device, { folder, run, setting: "external" });
+    await compareTraining(device, { folder, run, setting: "external" });
   });
 }
 
@@ -58,12 +58,12 @@ interface Place {
   readonly mesh: ProcessGroupMesh;
 }
 
-function testOnWebGpu(family: string, what: string, judge: (place: Place) => Promise<void>): void {
+function testOnWebGpu(family: string, what: string, run: (place: Place) => Promise<void>): void {
   const folder = `${goldenModels}/${family}`;
   webgpuTest(`${family} on tensor 2, on webgpu: ${what} are those of transformers`, async () => {
     await inProcessRanks(2, async (world) => {
       using device = await requestDevice({ kind: "webgpu" });
-      await judge({ device, folder, mesh: ProcessGroupMesh.over(world, 2, 1) });
+      await run({ device, folder, mesh: ProcessGroupMesh.over(world, 2, 1) });
     });
   });
 }
