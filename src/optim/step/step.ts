@@ -60,7 +60,9 @@ export async function runStep(
   const perBlock = <Operand extends DeviceRange | undefined>(operands: readonly Operand[]) =>
     blocks.map(({ source, within }): Operand => {
       const operand = operands[source];
-      return within === 0 ? operand : { ...operand, offset: operand!.offset + within };
+      // A parameter of this plan may lack what others have, such as momentum.
+      if (within === 0 || operand === undefined) return operand;
+      return { ...operand, offset: operand.offset + within };
     });
   const tensors: BlockTensors = {
     grads: perBlock(operandsOf(sources, grads, { device, scope })),
