@@ -10,10 +10,18 @@
 
 import type { KernelName, KernelParams, kernels } from "./kernels/registry.ts";
 
-/** Which kind of device: Deno's own WebGPU, or the CPU through WASM SIMD. */
+/**
+ * Which kind of device: Deno's own WebGPU, or the CPU through WASM SIMD.
+ *
+ * @category Devices
+ */
 export type DeviceKind = "webgpu" | "wasm";
 
-/** Memory of one device. Contents are undefined until written. Disposing it gives the memory back to the pool. */
+/**
+ * Memory of one device. Contents are undefined until written. Disposing it gives the memory back to the pool.
+ *
+ * @category Devices
+ */
 export interface DeviceBuffer extends Disposable {
   /** The device that owns the memory. */
   readonly device: Device;
@@ -23,12 +31,20 @@ export interface DeviceBuffer extends Disposable {
   readonly released: boolean;
 }
 
-/** Buffers to bind, by operand name. */
+/**
+ * Buffers to bind, by operand name.
+ *
+ * @category Devices
+ */
 export type KernelBindings<K extends KernelName> = {
   readonly [Operand in keyof (typeof kernels)[K]["operands"]]: DeviceBuffer;
 };
 
-/** Counts of what a device holds and has done, for tests and logs. */
+/**
+ * Counts of what a device holds and has done, for tests and logs.
+ *
+ * @category Devices
+ */
 export interface DeviceStatistics {
   /** Bytes in buffers that are in use. */
   readonly liveBytes: number;
@@ -42,6 +58,8 @@ export interface DeviceStatistics {
 
 /**
  * A compute device. Made by `requestDevice()`.
+ *
+ * @category Devices
  *
  * @example
  * ```ts

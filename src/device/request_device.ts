@@ -6,7 +6,11 @@ import { wasmDevice } from "./wasm/device.ts";
 import { openWebGpuDevice } from "./webgpu/device.ts";
 import { adapterName, findAdapter, isSoftwareAdapter } from "./webgpu/adapter.ts";
 
-/** Options of {@linkcode requestDevice}. */
+/**
+ * Options of {@linkcode requestDevice}.
+ *
+ * @category Devices
+ */
 export interface RequestDeviceOptions {
   /** Take this kind or fail. Without it: `webgpu` on a real GPU, else `wasm`. */
   readonly kind?: DeviceKind | undefined;
@@ -14,6 +18,8 @@ export interface RequestDeviceOptions {
 
 /**
  * The kind of device that was asked for is not available on this machine; the message says what to do.
+ *
+ * @category Devices
  *
  * @example
  * ```ts
@@ -35,6 +41,8 @@ export class DeviceUnavailableError extends Error {
 
 /**
  * Opens a compute device; `device.description` says in one line which one was taken and why.
+ *
+ * @category Devices
  *
  * @example
  * ```ts

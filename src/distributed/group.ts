@@ -30,7 +30,11 @@ import type { ElementType } from "./wire/call_kind.ts";
 export type { AllToAllOptions, CallOptions, Elements, ReduceOptions } from "./calls/arguments.ts";
 export type { GroupHost } from "./calls/blame.ts";
 
-/** Counters of a group, for tests and logs. */
+/**
+ * Counters of a group, for tests and logs.
+ *
+ * @category Distributed
+ */
 export interface GroupCounters {
   /** Finished collectives; 0 in a group of one rank. */
   readonly collectives: number;

@@ -15,7 +15,11 @@
 // Several dims of a layout may be one dim of the tensor in files and statistics. A weight [I, 3 O] that contains three
 // layers, each to be split, has the layout [I, 3, O], whole shape [I, 3 O], split along dim 2.
 
-/** Indices `begin <= i < end` of one dim. */
+/**
+ * Indices `begin <= i < end` of one dim.
+ *
+ * @category Distributed
+ */
 export interface Range {
   /** The first index. */
   readonly begin: number;
@@ -45,7 +49,11 @@ export function shardRange(length: number, size: number, rank: number): Range {
   return { begin, end: begin + quotient + (rank < longer ? 1 : 0) };
 }
 
-/** The part of a process group that a layout uses: this rank and the number of ranks. */
+/**
+ * The part of a process group that a layout uses: this rank and the number of ranks.
+ *
+ * @category Distributed
+ */
 export interface ShardingGroup {
   /** This rank in the group, from 0. */
   readonly rank: number;
@@ -53,7 +61,11 @@ export interface ShardingGroup {
   readonly size: number;
 }
 
-/** One split: dim `dim` of the tensor is distributed over the ranks of `group`. */
+/**
+ * One split: dim `dim` of the tensor is distributed over the ranks of `group`.
+ *
+ * @category Distributed
+ */
 export interface Split<Group extends ShardingGroup = ShardingGroup> {
   /** The dim, from 0. */
   readonly dim: number;
@@ -63,7 +75,11 @@ export interface Split<Group extends ShardingGroup = ShardingGroup> {
   readonly unit?: number | undefined;
 }
 
-/** Options of {@linkcode Layout}. */
+/**
+ * Options of {@linkcode Layout}.
+ *
+ * @category Distributed
+ */
 export interface LayoutOptions {
   /** Shape of all shards in storage, with padding: no dim is shorter than in the global shape. Default: the global shape. */
   readonly paddedShape?: readonly number[];
@@ -178,7 +194,11 @@ export class Layout<Group extends ShardingGroup = ShardingGroup> {
   }
 }
 
-/** The part of `0..length` that this rank of `group` owns if `unit` indices stay together. */
+/**
+ * The part of `0..length` that this rank of `group` owns if `unit` indices stay together.
+ *
+ * @category Distributed
+ */
 export function unitRange(
   length: number,
   { group: { size, rank }, unit = 1 }: Pick<Split, "group" | "unit">,

@@ -8,13 +8,25 @@ import { defaultWorld } from "./default_world.ts";
 import type { ProcessGroup } from "./group.ts";
 import { World } from "./world.ts";
 
-/** How `ravel` treats a coordinate outside of the shape: it throws, wraps around, or clips to the nearest one inside. */
+/**
+ * How `ravel` treats a coordinate outside of the shape: it throws, wraps around, or clips to the nearest one inside.
+ *
+ * @category Distributed
+ */
 export type RavelMode = "raise" | "wrap" | "clip";
 
-/** One axis or several. */
+/**
+ * One axis or several.
+ *
+ * @category Distributed
+ */
 export type Axes = number | readonly number[];
 
-/** Indices on one axis, or one list for each of several axes. */
+/**
+ * Indices on one axis, or one list for each of several axes.
+ *
+ * @category Distributed
+ */
 export type Indices = readonly number[] | readonly (readonly number[])[];
 
 /**

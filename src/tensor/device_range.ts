@@ -4,7 +4,11 @@ import type { DeviceBuffer } from "../device/device.ts";
 import { storageTypes } from "../device/storage_types.ts";
 import { bytesPerElement, type DType, type FloatType } from "./dtype.ts";
 
-/** `length` elements of type `dtype` in `buffer`, from element `offset` on. */
+/**
+ * `length` elements of type `dtype` in `buffer`, from element `offset` on.
+ *
+ * @category Tensors
+ */
 export interface DeviceRange<Type extends DType = FloatType> {
   /** The memory. */
   readonly buffer: DeviceBuffer;

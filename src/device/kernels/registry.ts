@@ -3,13 +3,25 @@
 import * as families from "./families.ts";
 import type { Kernel } from "./kernel.ts";
 
-/** Every kernel's entry by its name. */
+/**
+ * Every kernel's entry by its name.
+ *
+ * @category Devices
+ */
 export const kernels: typeof families = { ...families };
 
-/** Name of a kernel. */
+/**
+ * Name of a kernel.
+ *
+ * @category Devices
+ */
 export type KernelName = keyof typeof kernels;
 
-/** Parameter values by name: u32 parameters are integers from 0 to 2^32 - 1, flags 0 or 1. */
+/**
+ * Parameter values by name: u32 parameters are integers from 0 to 2^32 - 1, flags 0 or 1.
+ *
+ * @category Devices
+ */
 export type KernelParams<K extends KernelName> = {
   readonly [Param in keyof (typeof kernels)[K]["params"]]: number;
 };

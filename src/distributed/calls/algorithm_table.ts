@@ -30,10 +30,18 @@
 import { algorithmNamed, ALGORITHMS } from "../wire/algorithms.ts";
 import type { ElementType } from "../wire/call_kind.ts";
 
-/** Collectives with a choice of algorithms. */
+/**
+ * Collectives with a choice of algorithms.
+ *
+ * @category Distributed
+ */
 export type TabledOp = "allReduce" | "reduceScatter" | "allGather" | "broadcast";
 
-/** Tables as text, for collectives whose default is to be replaced. */
+/**
+ * Tables as text, for collectives whose default is to be replaced.
+ *
+ * @category Distributed
+ */
 export type AlgorithmOptions = { readonly [op in TabledOp]?: string };
 
 /** A table for each collective that has a choice. */

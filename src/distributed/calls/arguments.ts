@@ -2,7 +2,11 @@
 
 import type { ElementType, Reduction } from "../wire/call_kind.ts";
 
-/** Elements in memory: f32, f64, i32, u32, f16, or 16 bits whose meaning the option `dtype` gives. */
+/**
+ * Elements in memory: f32, f64, i32, u32, f16, or 16 bits whose meaning the option `dtype` gives.
+ *
+ * @category Distributed
+ */
 export type Elements =
   | Float32Array
   | Float64Array
@@ -11,7 +15,11 @@ export type Elements =
   | Float16Array
   | Uint16Array;
 
-/** Options of every call. */
+/**
+ * Options of every call.
+ *
+ * @category Distributed
+ */
 export interface CallOptions {
   /** The element type of a Uint16Array, "f16" or "bf16". That of other arrays is known. */
   readonly dtype?: ElementType;
@@ -22,13 +30,21 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Options of calls that reduce. */
+/**
+ * Options of calls that reduce.
+ *
+ * @category Distributed
+ */
 export interface ReduceOptions extends CallOptions {
   /** Default: "sum". */
   readonly op?: Reduction;
 }
 
-/** Options of allToAll: the elements sent to and received from each rank. */
+/**
+ * Options of allToAll: the elements sent to and received from each rank.
+ *
+ * @category Distributed
+ */
 export interface AllToAllOptions extends CallOptions {
   /** `sendCounts[r]` elements of the values are sent to rank r, in order. */
   readonly sendCounts: readonly number[];

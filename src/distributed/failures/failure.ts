@@ -17,7 +17,11 @@ export interface FailureSite {
   readonly bytesExpected?: number;
 }
 
-/** A rank died, stalled, left too early, failed, or called another collective than its peers. */
+/**
+ * A rank died, stalled, left too early, failed, or called another collective than its peers.
+ *
+ * @category Distributed
+ */
 export class PeerLostError extends Error {
   /** "PeerLostError" */
   override readonly name = "PeerLostError";

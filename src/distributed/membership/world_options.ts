@@ -8,7 +8,11 @@ import {
 import type { TlsIdentity } from "../wire/tls.ts";
 import { parsePorts, type PortRange } from "../wire/listener.ts";
 
-/** Options of `launch()`. */
+/**
+ * Options of `launch()`.
+ *
+ * @category Distributed
+ */
 export interface WorldOptions {
   /** This rank, from 0 to worldSize - 1. */
   readonly rank: number;

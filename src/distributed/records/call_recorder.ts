@@ -12,7 +12,11 @@ import { MessageRecorder } from "./message_recorder.ts";
 
 export type { CallState } from "./call_state.ts";
 
-/** One call in a dump. Times are milliseconds since 1970, 0 if that has not happened. */
+/**
+ * One call in a dump. Times are milliseconds since 1970, 0 if that has not happened.
+ *
+ * @category Distributed
+ */
 export interface CallRecord {
   /** Position of the call in its group, from 0. */
   readonly sequence: number;

@@ -1,6 +1,10 @@
 // The states and times that records of collectives and of messages share.
 
-/** The state of a call. */
+/**
+ * The state of a call.
+ *
+ * @category Distributed
+ */
 export type CallState = "queued" | "running" | "finished" | "failed";
 
 /** Every state. */

@@ -7,7 +7,11 @@ import type { PeerLostError } from "../failures/failure.ts";
 import type { MessageRecord } from "./message_recorder.ts";
 import type { CallRecord } from "./call_recorder.ts";
 
-/** One group's calls on one rank. */
+/**
+ * One group's calls on one rank.
+ *
+ * @category Distributed
+ */
 export interface GroupDump {
   /** The group's id in hex, the same on all its ranks. */
   readonly id: string;
@@ -19,7 +23,11 @@ export interface GroupDump {
   readonly messages: readonly MessageRecord[];
 }
 
-/** One rank's file. */
+/**
+ * One rank's file.
+ *
+ * @category Distributed
+ */
 export interface Dump {
   /** Version of the format. */
   readonly version: 2;

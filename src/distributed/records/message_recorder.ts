@@ -3,7 +3,11 @@
 
 import { type CallState, recordedTime } from "./call_state.ts";
 
-/** One message in a dump. Times are milliseconds since 1970, 0 if that has not happened. */
+/**
+ * One message in a dump. Times are milliseconds since 1970, 0 if that has not happened.
+ *
+ * @category Distributed
+ */
 export interface MessageRecord {
   /** The call on this rank. */
   readonly op: "send" | "receive";

@@ -16,9 +16,17 @@ export type Op = typeof OPS[number];
 
 /** Element types. */
 export const ELEMENT_TYPES: readonly ElementType[] = ["f32", "f64", "i32", "u32", "f16", "bf16"];
-/** Type of the elements of a collective or message. Tensors have a `DType` of their own, which knows floats only. */
+/**
+ * Type of the elements of a collective or message. Tensors have a `DType` of their own, which knows floats only.
+ *
+ * @category Distributed
+ */
 export type ElementType = "f32" | "f64" | "i32" | "u32" | "f16" | "bf16";
-/** @deprecated Use `ElementType`. */
+/**
+ * @deprecated Use `ElementType`.
+ *
+ * @category Distributed
+ */
 export type Dtype = ElementType;
 
 /** Reductions. */
@@ -26,5 +34,7 @@ export const REDUCTIONS: readonly Reduction[] = ["sum", "mean", "max", "min"];
 /**
  * How a collective reduces the ranks' terms. Integer sums wrap, and integers have no mean; if a float term is NaN, `max`
  * and `min` are NaN, and -0 is less than +0.
+ *
+ * @category Distributed
  */
 export type Reduction = "sum" | "mean" | "max" | "min";

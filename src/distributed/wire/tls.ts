@@ -9,7 +9,11 @@ import { createServer, type TLSSocket } from "node:tls";
 import { type Address, Connection, type Socket } from "./transport.ts";
 import { firstFree, type ListenOptions, type PortListener } from "./listener.ts";
 
-/** A rank's certificate and the authority that it trusts, as PEM text. */
+/**
+ * A rank's certificate and the authority that it trusts, as PEM text.
+ *
+ * @category Distributed
+ */
 export interface TlsIdentity {
   /** This rank's certificate, valid for servers and clients and for the address at which others reach this rank. */
   readonly cert: string;
