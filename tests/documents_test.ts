@@ -47,6 +47,25 @@ for (const { path, text, blocks } of documents) {
   }
 }
 
+Deno.test("TypeScript blocks are whole programs that type-check", async () => {
+  const programs = documents.flatMap(({ blocks }) =>
+    blocks.filter(({ language }) => language === "ts")
+  );
+  assert.ok(programs.length >= 8);
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify(ownConfig));
+    for (const [index, { text }] of programs.entries()) {
+      assert.match(text, /^import /);
+      await Deno.writeTextFile(`${folder}/program${index}.ts`, text);
+    }
+    const { code, output } = await runDeno(["check", "--quiet", "."], folder);
+    assert.equal(code, 0, output);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("commands that documents show exist, with their options", async () => {
   const commands = new Set(shellCommands());
   assert.ok(commands.size > 20);
@@ -120,14 +139,13 @@ function shellCommands(): string[] {
 }
 
 async function runProgram({ text, words }: Block): Promise<void> {
-  assert.match(text, /^import /, "every TypeScript block is a whole program");
   const ranks = words.map((word) => /^ranks=(\d+)$/.exec(word)?.[1]).find((each) => each);
   const folder = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(`${folder}/program.ts`, text);
     await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify(ownConfig));
     const launcher = ranks === undefined ? [] : [`${ROOT}src/cli/launch.ts`, "--ranks", ranks];
-    const args = ["run", "--quiet", "--check", "-P=train", ...launcher, "program.ts"];
+    const args = ["run", "--quiet", "-P=train", ...launcher, "program.ts"];
     const { code, output } = await runDeno(args, folder);
     assert.equal(code, 0, output);
   } finally {
