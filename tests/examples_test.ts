@@ -1,13 +1,15 @@
-// The examples in the documentation of public symbols: each `@example` is type-checked and run as a test of its own by
-// `deno test --doc`, as a program that imports "@meshfactor/adafactor" would.
+// The documentation of public symbols: each `@example` is type-checked and run as a test of its own by `deno test --doc`, as a
+// program that imports "@meshfactor/adafactor" would, and each symbol has a `@category`.
 
 import assert from "node:assert/strict";
 import config from "../deno.json" with { type: "json" };
 
 /** How many public symbols have an example at least. */
-const LEAST = 40;
+const LEAST = 75;
 
 const ROOT = new URL("../", import.meta.url).pathname;
+/** In place of a symbol's name. */
+const MODULE = "(module)";
 
 /** What `deno doc --json` writes, as far as it is read here. */
 interface Documentation {
@@ -63,8 +65,24 @@ Deno.test("every example in the documentation of public symbols runs", async () 
   assert.ok(passed >= names.size, output);
 });
 
-/** The public symbols and modules, with the texts of their examples. */
-async function documented(): Promise<{ file: string; name: string; examples: string[] }[]> {
+Deno.test("every public symbol has a category", async () => {
+  const without = (await documented()).filter(({ file, name, category }) =>
+    category === undefined && name !== MODULE && !file.endsWith("/mod.ts") &&
+    !file.includes("/src/cli/")
+  );
+  assert.deepEqual(without.map(({ file, name }) => `${file} ${name}`), []);
+});
+
+interface Documented {
+  readonly file: string;
+  readonly name: string;
+  readonly category: string | undefined;
+  /** The texts of its examples. */
+  readonly examples: readonly string[];
+}
+
+/** The public symbols and modules. */
+async function documented(): Promise<Documented[]> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["doc", "--json", ...Object.values(config.exports)],
     cwd: ROOT,
@@ -72,11 +90,12 @@ async function documented(): Promise<{ file: string; name: string; examples: str
   assert.equal(code, 0, new TextDecoder().decode(stderr));
   const { nodes } = JSON.parse(new TextDecoder().decode(stdout)) as Documentation;
   return Object.entries(nodes).flatMap(([url, { module_doc, symbols }]) => [
-    { file: pathOf(url), name: "(module)", examples: examplesOf(module_doc) },
+    { file: pathOf(url), name: MODULE, category: undefined, examples: examplesOf(module_doc) },
     ...symbols.flatMap(({ name, declarations }) =>
       declarations.map(({ location, jsDoc, def }) => ({
         file: pathOf(location.filename),
         name,
+        category: jsDoc?.tags?.find(({ kind }) => kind === "category")?.doc,
         examples: [jsDoc, ...(def?.methods ?? []).map((method) => method.jsDoc)].flatMap(
           examplesOf,
         ),

@@ -20,7 +20,11 @@ import type { StepDiagnostics } from "./step/diagnostics.ts";
 
 export type { StepOptions } from "./optimizer.ts";
 
-/** What one step of Adafactor did to one parameter. */
+/**
+ * What one step of Adafactor did to one parameter.
+ *
+ * @category Optimizers
+ */
 export interface ParameterDiagnostics extends StepDiagnostics, AdafactorMeasures {}
 
 /**
@@ -32,6 +36,8 @@ export interface ParameterDiagnostics extends StepDiagnostics, AdafactorMeasures
  *
  * Source: Shazeer & Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost" (2018), algorithms 4-6;
  * arguments and defaults as in `transformers.Adafactor`; {@linkcode presets} holds other implementations' choices.
+ *
+ * @category Optimizers
  *
  * @example
  * ```ts

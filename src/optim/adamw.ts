@@ -16,10 +16,18 @@ import { type AdamWMeasures, adamwRule } from "./rules/adamw_rule.ts";
 import type { AdamWParameterState } from "./state/adamw_state.ts";
 import type { StepDiagnostics } from "./step/diagnostics.ts";
 
-/** What one step of AdamW did to one parameter. */
+/**
+ * What one step of AdamW did to one parameter.
+ *
+ * @category Optimizers
+ */
 export interface AdamWDiagnostics extends StepDiagnostics, AdamWMeasures {}
 
-/** Parameters with options of their own; what is not given is taken from the optimizer's options. */
+/**
+ * Parameters with options of their own; what is not given is taken from the optimizer's options.
+ *
+ * @category Optimizers
+ */
 export interface AdamWParameterGroup extends AdamWOptions {
   /** The group's parameters. */
   readonly parameters: Iterable<Parameter>;
@@ -32,6 +40,8 @@ export interface AdamWParameterGroup extends AdamWOptions {
  *
  * Source: Loshchilov & Hutter, "Decoupled Weight Decay Regularization" (2019), algorithm 2; defaults as in
  * `torch.optim.AdamW`.
+ *
+ * @category Optimizers
  *
  * @example
  * ```ts

@@ -29,6 +29,8 @@ export type { DistributedSetup } from "./zero/distributed_setup.ts";
  * or, with ZeRO stage 2, in `backward()`. With ZeRO, state is divided by the group's size. The result equals
  * {@linkcode Adafactor}'s on one device up to the rounding of sums, for uneven and padded shards too.
  *
+ * @category Optimizers
+ *
  * @example
  * ```ts
  * import { DistributedAdaFactor, launch, Linear, mean, ProcessGroupMesh } from "@meshfactor/adafactor";

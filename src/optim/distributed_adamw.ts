@@ -17,6 +17,8 @@ import type { DistributedSetup } from "./zero/distributed_setup.ts";
  * has the bits of {@linkcode AdamW} on one device, unless `maxGradientNorm` is set and shards are uneven, which changes the
  * rounding of the norm.
  *
+ * @category Optimizers
+ *
  * @example
  * ```ts
  * import { DistributedAdamW, launch, Linear, mean, ProcessGroupMesh } from "@meshfactor/adafactor";

@@ -23,7 +23,11 @@ import { PresentPlan } from "./step/present_plan.ts";
 import { runStep } from "./step/step.ts";
 import type { UpdateRule } from "./step/update_rule.ts";
 
-/** Options of one `step()`. */
+/**
+ * Options of one `step()`.
+ *
+ * @category Optimizers
+ */
 export interface StepOptions {
   /**
    * Gradients are divided by it, at no cost: the number of micro-batches that `backward()` has added up since
@@ -35,6 +39,8 @@ export interface StepOptions {
 /**
  * An optimizer with some update rule, such as {@linkcode Adafactor} and {@linkcode AdamW}. `Hyper` are a parameter's checked
  * options, `Saved` its saved state, `Measures` what the rule reports of it after a step.
+ *
+ * @category Optimizers
  */
 export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> implements Disposable {
   readonly #rule: UpdateRule<Hyper, Measures>;

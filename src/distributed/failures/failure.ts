@@ -20,6 +20,20 @@ export interface FailureSite {
 /**
  * A rank died, stalled, left too early, failed, or called another collective than its peers.
  *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { launch, PeerLostError } from "@meshfactor/adafactor";
+ *
+ * await using world = await launch({ rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 });
+ * try {
+ *   await world.group.barrier();
+ * } catch (error) {
+ *   assert.ok(error instanceof PeerLostError);
+ *   console.error(`rank ${error.rank} caused the failure: ${error.message}`);
+ * }
+ * ```
+ *
  * @category Distributed
  */
 export class PeerLostError extends Error {

@@ -12,13 +12,25 @@
 // Kernels expect memory as batch x rows x columns. Where the batch dims are not the first, as in a convolution's
 // [out, in, height, width], the block is copied into that order and back (optim/plan/block_order.ts); other orders are refused.
 
-/** The part of a dim in the factored second moment. */
+/**
+ * The part of a dim in the factored second moment.
+ *
+ * @category Optimizers
+ */
 export type DimRole = "batch" | "row" | "col";
 
-/** How a parameter's second moment is factored; vectors and scalars never are. */
+/**
+ * How a parameter's second moment is factored; vectors and scalars never are.
+ *
+ * @category Optimizers
+ */
 export type Factoring = "lastTwo" | "none" | { readonly largestTwo: number } | readonly DimRole[];
 
-/** The order of batch, rows and columns in memory. */
+/**
+ * The order of batch, rows and columns in memory.
+ *
+ * @category Optimizers
+ */
 export type MemoryOrder = "batch row col" | "row batch col" | "row col batch";
 
 /** A parameter's dims in memory. */

@@ -21,7 +21,11 @@
 import type { Layout, Range, ShardingGroup } from "../../distributed/layout.ts";
 import { type DimRole, type Factoring, type MemoryOrder, rolesOf } from "./dim_roles.ts";
 
-/** One dim of a parameter in this rank's block. */
+/**
+ * One dim of a parameter in this rank's block.
+ *
+ * @category Optimizers
+ */
 export interface DimView<Group> {
   /** Whether it is part of the rows, part of the columns, or counts matrices. */
   readonly role: DimRole;
@@ -37,7 +41,11 @@ export interface DimView<Group> {
   readonly groups: readonly Group[];
 }
 
-/** A block with pads in memory: `count` runs of `length` elements, `stride` apart. */
+/**
+ * A block with pads in memory: `count` runs of `length` elements, `stride` apart.
+ *
+ * @category Optimizers
+ */
 export interface PaddedRuns {
   /** How many. */
   readonly count: number;
@@ -47,7 +55,11 @@ export interface PaddedRuns {
   readonly stride: number;
 }
 
-/** This rank's block of one parameter, and over which groups its sums add up. */
+/**
+ * This rank's block of one parameter, and over which groups its sums add up.
+ *
+ * @category Optimizers
+ */
 export interface FactoredView<Group> {
   /** Matrices in this rank's block. */
   readonly batch: number;

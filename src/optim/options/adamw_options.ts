@@ -19,7 +19,11 @@ import {
   type SharedOptions,
 } from "./shared_options.ts";
 
-/** Options of {@linkcode AdamW} for a parameter. */
+/**
+ * Options of {@linkcode AdamW} for a parameter.
+ *
+ * @category Optimizers
+ */
 export interface AdamWOptions extends SharedOptions {
   /** Step size, or a function from the step (1, 2, ...) to it. Default 1e-3. */
   lr?: number | Schedule;
@@ -46,10 +50,18 @@ export const adamwKinds: OptionKinds<AdamWOptions> = {
   ...sharedKinds,
 };
 
-/** Options of AdamW as a whole, and of every parameter whose group does not say otherwise. */
+/**
+ * Options of AdamW as a whole, and of every parameter whose group does not say otherwise.
+ *
+ * @category Optimizers
+ */
 export interface AdamWOptimizerOptions extends AdamWOptions, GradientOptions {}
 
-/** Checked options: every value present. */
+/**
+ * Checked options: every value present.
+ *
+ * @category Optimizers
+ */
 export interface AdamWHyperparameters extends SharedHyperparameters {
   /** lr of the step t = 1, 2, ... */
   readonly rate: Schedule;

@@ -29,7 +29,11 @@ import {
   type SharedOptions,
 } from "./shared_options.ts";
 
-/** What weight decay is multiplied by: the whole step size rho max(eps2, RMS p), `lr`, nothing, or a function of the step. */
+/**
+ * What weight decay is multiplied by: the whole step size rho max(eps2, RMS p), `lr`, nothing, or a function of the step.
+ *
+ * @category Optimizers
+ */
 export type WeightDecayScale =
   | "step"
   | "lr"
@@ -38,7 +42,11 @@ export type WeightDecayScale =
   | { readonly lrSquaredOver: number }
   | Schedule;
 
-/** Options of {@linkcode Adafactor}. Everything has the paper's default. */
+/**
+ * Options of {@linkcode Adafactor}. Everything has the paper's default.
+ *
+ * @category Optimizers
+ */
 export interface AdafactorOptions extends SharedOptions {
   /**
    * `"came"` scales momentum by how little updates differ from it (Luo et al. 2023): with m the running average of updates,
@@ -146,7 +154,11 @@ export const adafactorKinds: OptionKinds<AdafactorOptions> = {
   ...sharedKinds,
 };
 
-/** Checked options: every value present, schedules as functions of the step t = 1, 2, ... */
+/**
+ * Checked options: every value present, schedules as functions of the step t = 1, 2, ...
+ *
+ * @category Optimizers
+ */
 export interface Hyperparameters extends SharedHyperparameters {
   /** rho_t */
   readonly rate: Schedule;

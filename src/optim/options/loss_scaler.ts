@@ -7,7 +7,11 @@
 // Names and defaults are those of torch.amp.GradScaler. All ranks agree on whether gradients are finite, so all have the same
 // scale.
 
-/** Options of dynamic loss scaling; every one has the default of `torch.amp.GradScaler`. */
+/**
+ * Options of dynamic loss scaling; every one has the default of `torch.amp.GradScaler`.
+ *
+ * @category Optimizers
+ */
 export interface LossScaleOptions {
   /** The first scale. Default 65536. */
   readonly initialScale?: number;

@@ -14,7 +14,11 @@ import {
 } from "./option_shape.ts";
 import type { SharedHyperparameters } from "./shared_options.ts";
 
-/** Options of an optimizer as a whole, whatever its update rule. */
+/**
+ * Options of an optimizer as a whole, whatever its update rule.
+ *
+ * @category Optimizers
+ */
 export interface GradientOptions {
   /** The norm of all gradients together, on all ranks, is brought down to it before each step. Default: never. */
   maxGradientNorm?: number;
@@ -43,10 +47,18 @@ const gradientKinds: OptionKinds<GradientOptions> = {
   ),
 };
 
-/** Options of {@linkcode Adafactor} as a whole, and of every parameter whose group does not say otherwise. */
+/**
+ * Options of {@linkcode Adafactor} as a whole, and of every parameter whose group does not say otherwise.
+ *
+ * @category Optimizers
+ */
 export interface OptimizerOptions extends AdafactorOptions, GradientOptions {}
 
-/** Parameters with options of their own; what is not given is taken from the optimizer's options. */
+/**
+ * Parameters with options of their own; what is not given is taken from the optimizer's options.
+ *
+ * @category Optimizers
+ */
 export interface ParameterGroup extends AdafactorOptions {
   /** The group's parameters. */
   readonly parameters: Iterable<Parameter>;

@@ -17,7 +17,20 @@ const paper = {
   factoring: "lastTwo",
 } as const satisfies AdafactorOptions;
 
-/** Options by name that reproduce the defaults of other implementations. */
+/**
+ * Options by name that reproduce the defaults of other implementations.
+ *
+ * @example
+ * ```ts
+ * import { Adafactor, Parameter, presets, requestDevice } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice();
+ * using weight = new Parameter(device, [1, 2, 3, 4], { shape: [2, 2] });
+ * using optim = new Adafactor([weight], { ...presets.torch, lr: 3e-3, weightDecay: 0.01 });
+ * ```
+ *
+ * @category Optimizers
+ */
 export const presets = {
   /** Shazeer & Stern 2018, algorithms 4 to 6. */
   paper,

@@ -8,16 +8,28 @@
 //
 // Any other function of the step serves as well.
 
-/** A number for every step t = 1, 2, ...; the same step must always get the same number. */
+/**
+ * A number for every step t = 1, 2, ...; the same step must always get the same number.
+ *
+ * @category Optimizers
+ */
 export type Schedule = (step: number) => number;
 
-/** Options of every schedule. */
+/**
+ * Options of every schedule.
+ *
+ * @category Optimizers
+ */
 export interface WarmupOptions {
   /** Steps in which the value grows linearly to its peak. Default 0. */
   readonly warmup?: number;
 }
 
-/** Options of schedules that end. */
+/**
+ * Options of schedules that end.
+ *
+ * @category Optimizers
+ */
 export interface DecayOptions extends WarmupOptions {
   /** The step at which `end` is reached; it stays there. */
   readonly steps: number;
@@ -25,12 +37,40 @@ export interface DecayOptions extends WarmupOptions {
   readonly end?: number;
 }
 
-/** Always `peak`, after the warm-up. @throws {RangeError} if a number is negative or not finite */
+/**
+ * Always `peak`, after the warm-up.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { constantSchedule } from "@meshfactor/adafactor";
+ *
+ * const lr = constantSchedule(1e-3, { warmup: 10 });
+ * assert.deepEqual([lr(5), lr(10), lr(1000)], [5e-4, 1e-3, 1e-3]);
+ * ```
+ *
+ * @throws {RangeError} if a number is negative or not finite
+ * @category Optimizers
+ */
 export function constantSchedule(peak: number, { warmup = 0 }: WarmupOptions = {}): Schedule {
   return warmed(peak, warmup, () => peak);
 }
 
-/** From `peak` to `end` in a straight line. @throws {RangeError} if a number is negative or not finite, or the warm-up too long */
+/**
+ * From `peak` to `end` in a straight line.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { linearSchedule } from "@meshfactor/adafactor";
+ *
+ * const lr = linearSchedule(1, { steps: 100 });
+ * assert.deepEqual([lr(50), lr(100), lr(200)], [0.5, 0, 0]);
+ * ```
+ *
+ * @throws {RangeError} if a number is negative or not finite, or the warm-up too long
+ * @category Optimizers
+ */
 export function linearSchedule(
   peak: number,
   { steps, end = 0, warmup = 0 }: DecayOptions,
@@ -38,7 +78,22 @@ export function linearSchedule(
   return decaying(peak, { steps, end, warmup }, (x) => peak + (end - peak) * x);
 }
 
-/** From `peak` to `end` along half a cosine. @throws {RangeError} as {@linkcode linearSchedule} */
+/**
+ * From `peak` to `end` along half a cosine.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { cosineSchedule } from "@meshfactor/adafactor";
+ *
+ * const lr = cosineSchedule(1, { steps: 110, warmup: 10, end: 0.1 });
+ * assert.equal(lr(10), 1);
+ * assert.equal(lr(110), 0.1);
+ * ```
+ *
+ * @throws {RangeError} as {@linkcode linearSchedule}
+ * @category Optimizers
+ */
 export function cosineSchedule(
   peak: number,
   { steps, end = 0, warmup = 0 }: DecayOptions,
@@ -50,7 +105,21 @@ export function cosineSchedule(
   );
 }
 
-/** `peak` sqrt(warmup / step): `peak` where the warm-up ends. @throws {RangeError} if a number is negative or not finite */
+/**
+ * `peak` sqrt(warmup / step): `peak` where the warm-up ends.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { inverseSquareRootSchedule } from "@meshfactor/adafactor";
+ *
+ * const lr = inverseSquareRootSchedule(1, { warmup: 100 });
+ * assert.deepEqual([lr(50), lr(100), lr(400)], [0.5, 1, 0.5]);
+ * ```
+ *
+ * @throws {RangeError} if a number is negative or not finite
+ * @category Optimizers
+ */
 export function inverseSquareRootSchedule(
   peak: number,
   { warmup = 0 }: WarmupOptions = {},

@@ -3,7 +3,11 @@
 import { requireWithin } from "./bounds.ts";
 import { boolean, number, oneOf, type OptionKinds } from "./option_shape.ts";
 
-/** Options of a parameter that do not depend on the update rule. */
+/**
+ * Options of a parameter that do not depend on the update rule.
+ *
+ * @category Optimizers
+ */
 export interface SharedOptions {
   /**
    * Keep an f32 copy of a 16-bit parameter, step that, and round it to the parameter: small steps add up. It costs 4 bytes
@@ -29,7 +33,11 @@ export const sharedKinds: OptionKinds<SharedOptions> = {
   missingGradients: oneOf("error", "skip"),
 };
 
-/** Those options, checked. */
+/**
+ * Those options, checked.
+ *
+ * @category Optimizers
+ */
 export interface SharedHyperparameters {
   /** Whether 16-bit parameters have an f32 copy, which is stepped instead. */
   readonly masterWeights: boolean;

@@ -10,7 +10,11 @@ import type { Factoring } from "../factoring/dim_roles.ts";
 import type { FactoredView } from "../factoring/factored_view.ts";
 import type { HostGradient } from "../step/diagnostics.ts";
 
-/** Where parameters and gradients are, and the communication that moves them. */
+/**
+ * Where parameters and gradients are, and the communication that moves them.
+ *
+ * @category Optimizers
+ */
 export interface Placement extends Disposable {
   /** Whether it is known how parameters are cut: on a mesh, after `setupDistributed()`. */
   readonly isSetUp: boolean;

@@ -2,7 +2,11 @@
 
 import type { ProcessGroup } from "../../distributed/group.ts";
 
-/** The communication of one call, on this rank. */
+/**
+ * The communication of one call, on this rank.
+ *
+ * @category Optimizers
+ */
 export interface StepTraffic {
   /** Collectives, over all groups. */
   readonly collectives: number;

@@ -37,7 +37,11 @@ import {
 } from "./adafactor_passes.ts";
 import { CameHalf, confidenceField, hasConfidence, reserveConfidenceSums } from "./came.ts";
 
-/** What Adafactor reports of a parameter: RMS p = sqrt(P2 / n), RMS u = sqrt(U2 / n), d = max(1, RMS u / clipThreshold). */
+/**
+ * What Adafactor reports of a parameter: RMS p = sqrt(P2 / n), RMS u = sqrt(U2 / n), d = max(1, RMS u / clipThreshold).
+ *
+ * @category Optimizers
+ */
 export interface AdafactorMeasures {
   /** What the clipped update was multiplied by: the rate times the parameter's scale. */
   readonly stepSize: number;

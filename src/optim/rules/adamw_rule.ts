@@ -34,7 +34,11 @@ import {
 } from "../step/passes.ts";
 import type { Factored, StepPasses, UpdateRule } from "../step/update_rule.ts";
 
-/** What AdamW reports of a parameter. */
+/**
+ * What AdamW reports of a parameter.
+ *
+ * @category Optimizers
+ */
 export interface AdamWMeasures {
   /** lr of the step. */
   readonly stepSize: number;

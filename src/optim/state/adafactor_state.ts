@@ -1,6 +1,10 @@
 // The saved form of Adafactor's and CAME's state.
 
-/** State of one whole parameter, seen as `batch` matrices of `rows` x `cols`: numbers and typed arrays only. */
+/**
+ * State of one whole parameter, seen as `batch` matrices of `rows` x `cols`: numbers and typed arrays only.
+ *
+ * @category Optimizers
+ */
 export interface ParameterState {
   /** Steps taken. */
   step: number;
@@ -32,5 +36,9 @@ export interface ParameterState {
   master?: Float32Array;
 }
 
-/** State of an optimizer by parameter name: whole parameters, whatever mesh they are spread over. */
+/**
+ * State of an optimizer by parameter name: whole parameters, whatever mesh they are spread over.
+ *
+ * @category Optimizers
+ */
 export type OptimizerState = Record<string, ParameterState>;

@@ -1,6 +1,10 @@
 // The saved form of AdamW's state.
 
-/** AdamW's state of one whole parameter: numbers and typed arrays only. */
+/**
+ * AdamW's state of one whole parameter: numbers and typed arrays only.
+ *
+ * @category Optimizers
+ */
 export interface AdamWParameterState {
   /** Steps taken. */
   step: number;
@@ -18,5 +22,9 @@ export interface AdamWParameterState {
   master?: Float32Array;
 }
 
-/** AdamW's state by parameter name: whole parameters, whatever mesh they are spread over. */
+/**
+ * AdamW's state by parameter name: whole parameters, whatever mesh they are spread over.
+ *
+ * @category Optimizers
+ */
 export type AdamWState = Record<string, AdamWParameterState>;

@@ -8,7 +8,11 @@
 
 import type { OptimizerState, ParameterState } from "./adafactor_state.ts";
 
-/** One parameter's entry in the state of `transformers.Adafactor`; `RMS` is not needed. */
+/**
+ * One parameter's entry in the state of `transformers.Adafactor`; `RMS` is not needed.
+ *
+ * @category Optimizers
+ */
 export interface HuggingFaceState {
   /** Shape of the parameter. */
   readonly shape: readonly number[];
@@ -24,7 +28,11 @@ export interface HuggingFaceState {
   readonly exp_avg?: Float32Array;
 }
 
-/** One parameter's entry in the state of `torch.optim.Adafactor`. */
+/**
+ * One parameter's entry in the state of `torch.optim.Adafactor`.
+ *
+ * @category Optimizers
+ */
 export interface TorchState {
   /** Shape of the parameter. */
   readonly shape: readonly number[];
@@ -38,7 +46,32 @@ export interface TorchState {
   readonly variance?: Float32Array;
 }
 
-/** For `loadStateDict`, from `transformers.Adafactor`'s state. @throws {TypeError} if an entry does not fit its shape */
+/**
+ * Converts the state of `transformers.Adafactor` for `loadStateDict()`.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Adafactor, Parameter, requestDevice } from "@meshfactor/adafactor";
+ * import { importHuggingFaceState } from "@meshfactor/adafactor/optim";
+ *
+ * using device = await requestDevice();
+ * using weight = new Parameter(device, [1, 2, 3, 4], { shape: [2, 2], name: "weight" });
+ * using optim = new Adafactor([weight], { lr: 1e-3 });
+ * optim.loadStateDict(importHuggingFaceState({
+ *   weight: {
+ *     shape: [2, 2],
+ *     step: 10,
+ *     exp_avg_sq_row: Float32Array.of(0.5, 1.5),
+ *     exp_avg_sq_col: Float32Array.of(0.75, 1.25),
+ *   },
+ * }));
+ * assert.equal((await optim.stateDict()).weight.step, 10);
+ * ```
+ *
+ * @throws {TypeError} if an entry does not fit its shape
+ * @category Optimizers
+ */
 export function importHuggingFaceState(
   entries: Readonly<Record<string, HuggingFaceState>>,
 ): OptimizerState {
@@ -50,7 +83,32 @@ export function importHuggingFaceState(
   });
 }
 
-/** For `loadStateDict`, from `torch.optim.Adafactor`'s state. @throws {TypeError} if an entry does not fit its shape */
+/**
+ * Converts the state of `torch.optim.Adafactor` for `loadStateDict()`.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Adafactor, Parameter, requestDevice } from "@meshfactor/adafactor";
+ * import { importTorchState } from "@meshfactor/adafactor/optim";
+ *
+ * using device = await requestDevice();
+ * using weight = new Parameter(device, [1, 2, 3, 4], { shape: [2, 2], name: "weight" });
+ * using optim = new Adafactor([weight], { lr: 1e-3 });
+ * optim.loadStateDict(importTorchState({
+ *   weight: {
+ *     shape: [2, 2],
+ *     step: 10,
+ *     row_var: Float32Array.of(0.5, 1.5),
+ *     col_var: Float32Array.of(0.75, 1.25),
+ *   },
+ * }));
+ * assert.equal((await optim.stateDict()).weight.step, 10);
+ * ```
+ *
+ * @throws {TypeError} if an entry does not fit its shape
+ * @category Optimizers
+ */
 export function importTorchState(entries: Readonly<Record<string, TorchState>>): OptimizerState {
   return mapEntries(
     entries,

@@ -8,7 +8,11 @@ import { distinctNames } from "../../tensor/parameter_names.ts";
 import type { PlannedBlock, StepPlan } from "../plan/step_plan.ts";
 import type { StepPasses } from "./update_rule.ts";
 
-/** What one step did to one parameter, whatever the update rule. */
+/**
+ * What one step did to one parameter, whatever the update rule.
+ *
+ * @category Optimizers
+ */
 export interface StepDiagnostics {
   /** Which step it was: 1, 2, ... */
   readonly step: number;
@@ -21,7 +25,11 @@ export interface StepDiagnostics {
   readonly zeroGradients: number | undefined;
 }
 
-/** A gradient, or this rank's part of one. */
+/**
+ * A gradient, or this rank's part of one.
+ *
+ * @category Optimizers
+ */
 export interface HostGradient {
   /** Its elements. */
   readonly values: Float32Array;

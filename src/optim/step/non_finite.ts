@@ -9,7 +9,26 @@ import type { PlannedBlock } from "../plan/step_plan.ts";
 import type { HostSums, SumSlots } from "../sums/packed_sums.ts";
 import { distinctNames } from "../../tensor/parameter_names.ts";
 
-/** A gradient is NaN or infinite, or its square is. The step that found it changed nothing. */
+/**
+ * A gradient is NaN or infinite, or its square is. The step that found it changed nothing.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Adafactor, mean, NonFiniteGradientError, Parameter } from "@meshfactor/adafactor";
+ * import { requestDevice, scale } from "@meshfactor/adafactor";
+ *
+ * using device = await requestDevice();
+ * using weight = new Parameter(device, [1, 2], { shape: [2] });
+ * using optim = new Adafactor([weight], { lr: 1e-3 });
+ * using loss = mean(scale(weight, Infinity));
+ * await optim.backward(loss);
+ * await assert.rejects(optim.step(), NonFiniteGradientError);
+ * assert.deepEqual(await weight.data(), new Float32Array([1, 2]));
+ * ```
+ *
+ * @category Optimizers
+ */
 export class NonFiniteGradientError extends Error {
   /** "NonFiniteGradientError" */
   override readonly name = "NonFiniteGradientError";

@@ -12,7 +12,11 @@ import type { Layout } from "../../distributed/layout.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
 import type { DataParallelism } from "./zero.ts";
 
-/** How parameters and batches are spread over ranks. */
+/**
+ * How parameters and batches are spread over ranks.
+ *
+ * @category Optimizers
+ */
 export interface DistributedSetup {
   /** Ranks that hold different shards of split parameters. Further groups, of other axes, are found in layouts. */
   tensorParallelGroup?: ProcessGroup | undefined;
