@@ -15,6 +15,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ops: ["allocation", "operands", "simd", "storage"],
   blocks: ["allocation", "operands", "simd", "storage"],
   adafactor: ["allocation", "blocks", "operands", "simd", "storage"],
+  adamw: ["allocation", "blocks", "operands", "simd", "storage"],
 };
 
 Deno.test("folders of rust_kernels import only what they may", () => {
