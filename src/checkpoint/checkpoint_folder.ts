@@ -1,24 +1,30 @@
 // The tensors of a folder in the format of Hugging Face: in one file, or in several and an index of which file holds which tensor.
 //
-//   model.safetensors
+//   model.safetensors, which goes first, as in transformers: an index beside it may be older
 //   model-00001-of-00002.safetensors ...  model.safetensors.index.json  {"weight_map": {"name": "model-00001-..."}}
 
 import * as v from "valibot";
 import { sameShape } from "../tensor/shape.ts";
 import { disk } from "./disk.ts";
 import type { FileSystem } from "./file_system.ts";
+import { requireNoPointer } from "./lfs_pointer.ts";
+import { noWeights } from "./other_formats.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
 import { SafetensorsError, type TensorEntry } from "./safetensors_header.ts";
 
 /** The open files of one checkpoint, which it owns. */
 export class CheckpointFolder implements Disposable {
+  /** Its path. */
+  readonly path: string;
   readonly #files: readonly SafetensorsFile[];
   readonly #fileOf: ReadonlyMap<string, SafetensorsFile>;
 
   private constructor(
+    path: string,
     files: readonly SafetensorsFile[],
     fileOf: ReadonlyMap<string, SafetensorsFile>,
   ) {
+    this.path = path;
     this.#files = files;
     this.#fileOf = fileOf;
   }
@@ -27,7 +33,7 @@ export class CheckpointFolder implements Disposable {
    * Opens all files and checks their headers; no value is read.
    *
    * @throws {SafetensorsError} if a file is damaged, or the index and the files contradict each other, naming the tensor.
-   * @throws {Deno.errors.NotFound} if there is neither a file nor an index.
+   * @throws {TypeError} if there is neither a file nor an index, saying what to do about what there is.
    */
   static async open(folder: string, from: FileSystem = disk): Promise<CheckpointFolder> {
     using stack = new DisposableStack();
@@ -37,9 +43,11 @@ export class CheckpointFolder implements Disposable {
       files.push(file);
       return file;
     };
-    const index = await readIndex(`${folder}/${INDEX}`, from);
     const fileOf = new Map<string, SafetensorsFile>();
+    const isSingle = await from.has(`${folder}/${SINGLE}`);
+    const index = isSingle ? undefined : await readIndex(`${folder}/${INDEX}`, from);
     if (index === undefined) {
+      if (!isSingle) throw await noWeights(folder, from);
       const file = await open(SINGLE);
       for (const name of file.tensors.keys()) fileOf.set(name, file);
     } else {
@@ -63,7 +71,7 @@ export class CheckpointFolder implements Disposable {
         );
       }
     }
-    const opened = new CheckpointFolder(files, fileOf);
+    const opened = new CheckpointFolder(folder, files, fileOf);
     stack.move();
     return opened;
   }
@@ -106,7 +114,7 @@ export class CheckpointFolder implements Disposable {
     rows?: { readonly begin: number; readonly end: number },
   ): Promise<Uint8Array<ArrayBuffer>> {
     const file = this.#fileOf.get(name);
-    if (file === undefined) throw new RangeError(`There is no tensor ${name} in the checkpoint`);
+    if (file === undefined) throw new RangeError(`There is no tensor ${name} in ${this.path}`);
     return await file.read(name, rows);
   }
 
@@ -131,9 +139,11 @@ async function readIndex(
   from: FileSystem,
 ): Promise<ReadonlyMap<string, string> | undefined> {
   if (!await from.has(path)) return undefined;
+  const text = await from.readText(path);
+  requireNoPointer(text, path);
   const { output, issues } = v.safeParse(
     v.pipe(v.string(), v.parseJson(), indexShape),
-    await from.readText(path),
+    text,
     { abortEarly: true },
   );
   if (issues === undefined) return new Map(Object.entries(output.weight_map));

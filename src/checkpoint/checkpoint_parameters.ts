@@ -3,13 +3,21 @@
 
 import type { Device } from "../device/device.ts";
 import { type CheckpointNames, nameOf } from "../models/config/checkpoint_names.ts";
-import type { ParameterSource, WantedParameter } from "../nn/parameter_source.ts";
+import { isSavedBuffer } from "../models/config/saved_buffers.ts";
+import {
+  InitialParameters,
+  type ParameterSource,
+  type WantedParameter,
+} from "../nn/parameter_source.ts";
+import type { RandomSource } from "../nn/philox.ts";
 import { type FloatType, viewBytes } from "../tensor/dtype.ts";
 import { Memory } from "../tensor/memory.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { CheckpointFolder } from "./checkpoint_folder.ts";
-import { SafetensorsError, type TensorEntry } from "./safetensors_header.ts";
+import { SafetensorsError } from "./safetensors_error.ts";
+import type { TensorEntry } from "./safetensors_header.ts";
+import { StoredNames } from "./stored_names.ts";
 
 /**
  * How parameters are stored on the device.
@@ -23,43 +31,81 @@ export interface StorageOptions {
   readonly gradientDtype?: FloatType | undefined;
 }
 
+/** The layers that a checkpoint may lack: those that its model was not trained with. */
+export interface NewHead {
+  /** Paths of modules. */
+  readonly modules: readonly string[];
+  /** Source of their initial values; undefined if none may be lacking. */
+  readonly random: RandomSource | undefined;
+  /** Whether tensors of another shape are replaced, as for another number of classes. */
+  readonly replaceShapes: boolean;
+  /** Whether the files may hold other heads, which are not used. */
+  readonly otherHeads: boolean;
+}
+
 /** A source of parameters that reads a checkpoint. The model owns them; if it was not made, this object does. */
 export class CheckpointParameters implements ParameterSource {
   readonly device: Device;
   readonly #folder: CheckpointFolder;
   readonly #names: CheckpointNames;
+  readonly #stored: StoredNames;
   readonly #storage: StorageOptions;
+  readonly #head: NewHead;
   /** By name in the file. */
   readonly #taken = new Map<string, Parameter>();
+  readonly #made = new Map<string, Parameter>();
+  readonly #unused = new Set<string>();
 
   /** A source for an open checkpoint with the names of one family. */
-  constructor(device: Device, { folder, names, storage }: {
+  constructor(device: Device, { folder, names, storage, head }: {
     readonly folder: CheckpointFolder;
     readonly names: CheckpointNames;
     readonly storage: StorageOptions;
+    readonly head: NewHead;
   }) {
     this.device = device;
     this.#folder = folder;
     this.#names = names;
+    this.#stored = new StoredNames(folder.names, names);
     this.#storage = storage;
+    this.#head = head;
   }
 
-  /** A parameter without values yet. @throws {SafetensorsError} if there is no such tensor, or it has another shape or type */
-  parameter(path: string, { shape }: WantedParameter): Parameter {
+  /** Names of tensors that the files lack and that got initial values. */
+  get newTensors(): readonly string[] {
+    return [...this.#made.keys()];
+  }
+
+  /** Names of tensors in the files that the model has no use for. */
+  get unusedTensors(): readonly string[] {
+    return [...this.#unused];
+  }
+
+  /**
+   * A parameter without values yet, or one of a new head with its initial values.
+   *
+   * @throws {SafetensorsError} if there is no such tensor, or it has another shape or type
+   */
+  parameter(path: string, wanted: WantedParameter): Parameter {
+    const { shape } = wanted;
     const fullName = nameOf(path, this.#names);
-    const name = this.#inFile(fullName);
-    if (name === undefined) {
-      throw new SafetensorsError(`The checkpoint lacks ${fullName}, which config.json requires`);
-    }
+    const name = this.#stored.find(fullName);
+    if (name === undefined) return this.#make(path, { fullName, wanted });
     const entry = this.#folder.entry(name)!;
     if (!sameShape(entry.shape, shape)) {
-      throw new SafetensorsError(
+      if (this.#head.replaceShapes && this.#isInHead(path)) {
+        this.#unused.add(name);
+        return this.#make(path, { fullName, wanted });
+      }
+      throw this.#error(
         `${name} has the shape ${formatShape(entry.shape)}, and config.json requires ${
           formatShape(shape)
         }`,
       );
     }
-    const { dtype = storedAs(name, entry), gradientDtype = "f32" } = this.#storage;
+    // The tensor under this name is the one that it is tied to, and config.json says that they are not tied.
+    if (this.#taken.has(name)) throw this.#lacks(fullName);
+    const { dtype = this.#storedAs(name), gradientDtype = "f32" } = this.#storage;
     const memory = Memory.empty(this.device, { shape, dtype });
     const parameter = new Parameter(this.device, memory, { shape, name: path, gradientDtype });
     this.#taken.set(name, parameter);
@@ -74,8 +120,12 @@ export class CheckpointParameters implements ParameterSource {
   async fill(): Promise<void> {
     await this.#refuseUnexpected();
     for (const [name, parameter] of this.#taken) {
-      const dtype = storedAs(name, this.#folder.entry(name)!);
       const bytes = await this.#folder.read(name);
+      if (this.#folder.entry(name)!.dtype === "F64") {
+        parameter.write(Float32Array.from(new Float64Array(bytes.buffer, 0, bytes.length / 8)));
+        continue;
+      }
+      const dtype = this.#storedAs(name);
       if (dtype === parameter.dtype) parameter.writeBytes(bytes);
       else parameter.write(viewBytes(bytes, dtype));
     }
@@ -84,54 +134,83 @@ export class CheckpointParameters implements ParameterSource {
   /** Releases all parameters that were requested. */
   releaseAll(): void {
     for (const parameter of this.#taken.values()) parameter[Symbol.dispose]();
+    for (const parameter of this.#made.values()) parameter[Symbol.dispose]();
   }
 
-  /** The name in the file for `name`: the same or an older one, with or without the prefix of models with a head. */
-  #inFile(name: string): string | undefined {
-    const { basePrefix, olderEndings = {} } = this.#names;
-    const older = Object.entries(olderEndings).flatMap(([ending, before]) =>
-      name.endsWith(ending) ? [name.slice(0, -ending.length) + before] : []
-    );
-    const full = [name, ...older];
-    const short = full.flatMap((each) =>
-      basePrefix !== undefined && each.startsWith(basePrefix) ? [each.slice(basePrefix.length)] : []
-    );
-    return [...full, ...short].find((each) => this.#folder.holds(each));
+  #isInHead(path: string): boolean {
+    return this.#head.modules.some((each) => path === each || path.startsWith(`${each}.`));
+  }
+
+  /** A parameter of a new head. */
+  #make(path: string, { fullName, wanted }: {
+    readonly fullName: string;
+    readonly wanted: WantedParameter;
+  }): Parameter {
+    const { random } = this.#head;
+    if (!this.#isInHead(path)) throw this.#lacks(fullName);
+    if (random === undefined) {
+      throw this.#error(
+        `it lacks ${fullName}, a part of the model's head: give \`random\` to make a new head with random values`,
+      );
+    }
+    const { dtype = this.#usualDtype(), gradientDtype = "f32" } = this.#storage;
+    const source = new InitialParameters(this.device, { random, dtype, gradientDtype });
+    const parameter = source.parameter(path, wanted);
+    this.#made.set(fullName, parameter);
+    return parameter;
   }
 
   async #refuseUnexpected(): Promise<void> {
     const { ignored = [], tied = {} } = this.#names;
     const unexpected: string[] = [];
-    for (const name of this.#folder.names) {
-      if (this.#taken.has(name) || ignored.some((each) => each.test(name))) continue;
-      const other = tied[name] === undefined ? undefined : this.#inFile(tied[name]);
-      if (other === undefined) unexpected.push(name);
-      else await this.#requireEqual(name, other);
+    for (const { stored, name } of this.#stored.all()) {
+      if (this.#taken.has(stored) || this.#unused.has(stored) || isSavedBuffer(name)) continue;
+      const other = tied[name] === undefined ? undefined : this.#stored.find(tied[name]);
+      const isHead = this.#head.otherHeads && !this.#stored.isInBase(name);
+      if (other !== undefined && this.#taken.has(other)) await this.#requireEqual(stored, other);
+      else if (isHead || ignored.some((each) => each.test(name))) this.#unused.add(stored);
+      else unexpected.push(stored);
     }
     if (unexpected.length > 0) {
-      throw new SafetensorsError(
-        `The checkpoint holds tensors that the model of config.json does not have: ${
-          unexpected.join(", ")
-        }`,
+      throw this.#error(
+        `it holds tensors that the model of config.json does not have: ${unexpected.join(", ")}`,
       );
     }
   }
 
   async #requireEqual(name: string, other: string): Promise<void> {
     if (await this.#folder.equal(name, other)) return;
-    throw new SafetensorsError(
+    throw this.#error(
       `${name} differs from ${other}, and config.json ties them: set tie_word_embeddings to false`,
     );
   }
+
+  /** The type of the first tensor of floats. */
+  #usualDtype(): FloatType {
+    const dtypes = this.#folder.names.map((name) => FLOAT_TYPES[this.#folder.entry(name)!.dtype]);
+    return dtypes.find((each) => each !== undefined) ?? "f32";
+  }
+
+  /** How a tensor is stored on the device, if no other type is requested. */
+  #storedAs(name: string): FloatType {
+    const { dtype } = this.#folder.entry(name)!;
+    const known = FLOAT_TYPES[dtype];
+    if (known !== undefined) return known;
+    throw this.#error(`${name} is stored as ${dtype}: parameters are F32, F16, BF16 or F64`);
+  }
+
+  #lacks(fullName: string): SafetensorsError {
+    return this.#error(`it lacks ${fullName}, which config.json requires`);
+  }
+
+  #error(message: string): SafetensorsError {
+    return new SafetensorsError(`Cannot load ${this.#folder.path}: ${message}`);
+  }
 }
 
-function storedAs(name: string, { dtype }: TensorEntry): FloatType {
-  const known = FLOAT_TYPES[dtype];
-  if (known !== undefined) return known;
-  throw new SafetensorsError(`${name} is stored as ${dtype}: parameters are F32, F16 or BF16`);
-}
-
+/** F64 is rounded to f32. */
 const FLOAT_TYPES: Readonly<Partial<Record<TensorEntry["dtype"], FloatType>>> = {
+  F64: "f32",
   F32: "f32",
   F16: "f16",
   BF16: "bf16",

@@ -7,6 +7,7 @@ import type { FileSystem, ReadableFile } from "./file_system.ts";
 /** The files of this machine. A missing one is a `Deno.errors.NotFound`. */
 export const disk: FileSystem = {
   async open(path) {
+    await requireFile(path);
     using stack = new DisposableStack();
     const handle = stack.use(await Deno.open(path));
     const { size } = await handle.stat();
@@ -25,7 +26,14 @@ export const disk: FileSystem = {
     }
   },
 
-  readText: (path) => Deno.readTextFile(path),
+  async readText(path) {
+    await requireFile(path);
+    return await Deno.readTextFile(path);
+  },
+
+  async names(folder) {
+    return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).toSorted();
+  },
 
   makeFolder: (path) => Deno.mkdir(path, { recursive: true }),
 
@@ -59,6 +67,15 @@ export async function syncFolder(path: string): Promise<void> {
   if (Deno.build.os === "windows") return;
   using folder = await Deno.open(path);
   await folder.sync();
+}
+
+/** Throws unless `path` is a regular file or a link to one: opening a pipe waits for somebody who writes into it. */
+async function requireFile(path: string): Promise<void> {
+  const { isFile, isDirectory } = await Deno.stat(path);
+  if (isFile) return;
+  throw new TypeError(
+    `Cannot read ${path}: it is ${isDirectory ? "a folder" : "a pipe or a device"}, not a file`,
+  );
 }
 
 class DiskFile implements ReadableFile {

@@ -14,6 +14,8 @@ export interface FileSystem {
   open(path: string): Promise<ReadableFile>;
   /** Whether there is a file or folder at `path`. */
   has(path: string): Promise<boolean>;
+  /** The names of files and folders in a folder, in order. @throws {Error} if there is none */
+  names(folder: string): Promise<readonly string[]>;
   /** A whole file as UTF-8 text. @throws {Error} if there is none */
   readText(path: string): Promise<string>;
   /** Makes a folder and its parent folders, if they are missing. */

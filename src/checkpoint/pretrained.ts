@@ -9,9 +9,14 @@ import type { Device } from "../device/device.ts";
 import { architectureOf } from "../models/architectures.ts";
 import { ModelConfig } from "../models/config/model_config.ts";
 import type { Architecture, PretrainedModel } from "../models/pretrained_model.ts";
+import type { RandomSource } from "../nn/philox.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
 import { CheckpointParameters, type StorageOptions } from "./checkpoint_parameters.ts";
 import { disk } from "./disk.ts";
+import { requireNoPointer } from "./lfs_pointer.ts";
+import { withHead } from "./new_head.ts";
+import { noModel } from "./other_formats.ts";
+import { withoutWrappers } from "./stored_names.ts";
 
 /**
  * Options of {@linkcode loadPretrained}.
@@ -22,6 +27,29 @@ export interface LoadOptions<Model extends PretrainedModel = PretrainedModel>
   extends StorageOptions {
   /** The class that the model must have, such as `Decoder`. Default: any. */
   readonly model?: abstract new (...args: never[]) => Model;
+  /**
+   * Names of the classes of a classifier, in their order. Default: those of config.json. Another number of them than the checkpoint
+   * has, or a checkpoint without a classifier, needs `random`.
+   */
+  readonly labels?: readonly string[] | undefined;
+  /** Source of initial values of a new head, if the checkpoint has none. Default: a checkpoint without the head is refused. */
+  readonly random?: RandomSource | undefined;
+  /** Called once the model is loaded. */
+  readonly onLoaded?: ((report: LoadReport) => void) | undefined;
+}
+
+/**
+ * What became of the tensors of a checkpoint, by their names in its files.
+ *
+ * @category Checkpoints
+ */
+export interface LoadReport {
+  /** The folder that was read. */
+  readonly folder: string;
+  /** Tensors of the model that the files lack: they have initial values, and need training. */
+  readonly newTensors: readonly string[];
+  /** Tensors of the files that the model does not have, such as another head; buffers that models compute are not among them. */
+  readonly unusedTensors: readonly string[];
 }
 
 /**
@@ -55,7 +83,7 @@ export interface LoadOptions<Model extends PretrainedModel = PretrainedModel>
  * @throws {TypeError} naming a setting of config.json that is missing, wrong or not supported, or if the model has another class than
  *   requested.
  * @throws {SafetensorsError} naming a tensor that is missing, unexpected, damaged, or of another shape than the config says.
- * @throws {Deno.errors.NotFound} if a file is missing.
+ * @throws {Deno.errors.NotFound} if a file that an index names is missing.
  * @category Checkpoints
  */
 export async function loadPretrained<Model extends PretrainedModel = PretrainedModel>(
@@ -63,14 +91,19 @@ export async function loadPretrained<Model extends PretrainedModel = PretrainedM
   folder: string,
   options: LoadOptions<Model> = {},
 ): Promise<Model> {
-  const { model: wanted, ...storage } = options;
-  const where = `${folder}/${CONFIG}`;
-  const config = new ModelConfig(await disk.readText(where), { where });
-  const architecture = architectureOf(config);
+  const { model: wanted, labels, random, onLoaded, ...storage } = options;
+  const read = await readConfig(folder);
+  const architecture = architectureOf(read, { wanted });
+  const { config, head } = withHead(read, { architecture, labels, random });
   using files = await CheckpointFolder.open(folder);
   const isUntied = await holdsUntied(files, architecture);
   const builder = architecture.fromConfig(config, { isUntied });
-  const source = new CheckpointParameters(device, { folder: files, names: builder.names, storage });
+  const source = new CheckpointParameters(device, {
+    folder: files,
+    names: builder.names,
+    storage,
+    head,
+  });
   let model: PretrainedModel | undefined;
   try {
     model = builder.build(source);
@@ -78,6 +111,8 @@ export async function loadPretrained<Model extends PretrainedModel = PretrainedM
       throw config.error(`its model is a ${model.constructor.name}, wanted a ${wanted.name}`);
     }
     await source.fill();
+    const { newTensors, unusedTensors } = source;
+    onLoaded?.({ folder, newTensors, unusedTensors });
     return model as Model;
   } catch (error) {
     source.releaseAll();
@@ -90,7 +125,18 @@ async function holdsUntied(
   files: CheckpointFolder,
   { mayBeTied: [one, other] = ["", ""] }: Architecture,
 ): Promise<boolean> {
-  return files.holds(one) && files.holds(other) && !await files.equal(one, other);
+  const stored = (name: string) => files.names.find((each) => withoutWrappers(each) === name);
+  const [first, second] = [stored(one), stored(other)];
+  return first !== undefined && second !== undefined && !await files.equal(first, second);
+}
+
+/** @throws {TypeError} if there is none, saying what to do about what there is */
+async function readConfig(folder: string): Promise<ModelConfig> {
+  const where = `${folder}/${CONFIG}`;
+  if (!await disk.has(where)) throw await noModel(folder, disk);
+  const text = await disk.readText(where);
+  requireNoPointer(text, where);
+  return new ModelConfig(text, { where });
 }
 
 const CONFIG = "config.json";

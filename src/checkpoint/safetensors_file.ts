@@ -1,6 +1,7 @@
 // A safetensors file open for reading: the header is parsed when it is opened, values are read on demand.
 
 import { disk } from "./disk.ts";
+import { POINTER_BYTES, requireNoPointer } from "./lfs_pointer.ts";
 import type { FileSystem, ReadableFile } from "./file_system.ts";
 import {
   headerLength,
@@ -35,7 +36,9 @@ export class SafetensorsFile implements Disposable {
     const file = stack.use(await files.open(path));
     const { size } = file;
     try {
-      const prefix = await file.read(0, PREFIX_BYTES);
+      const first = await file.read(0, POINTER_BYTES);
+      requireNoPointer(first);
+      const prefix = first.subarray(0, PREFIX_BYTES);
       const json = await file.read(PREFIX_BYTES, PREFIX_BYTES + headerLength(prefix, size));
       const opened = new SafetensorsFile(path, file, parseHeader(json, size));
       stack.move();

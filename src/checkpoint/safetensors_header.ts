@@ -7,14 +7,26 @@
 // gaps and overlaps, each with the length that follows from its shape and dtype: so every number of an accepted header agrees with the
 // length of the file, which a header cannot fake.
 
-import * as v from "valibot";
+import { METADATA, type RawEntry, readHeader } from "./header_json.ts";
+import { SafetensorsError } from "./safetensors_error.ts";
 
-/** Bytes of one element, for every element type of the format with a whole number of bytes. */
+export { SafetensorsError };
+
+/** Bytes of one element, for every element type of the format; less than 1 if several share a byte. */
 export const SAFETENSORS_BYTES = {
+  C64: 8,
   F64: 8,
   F32: 4,
   F16: 2,
   BF16: 2,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  F8_E8M0: 1,
+  F8_E4M3FNUZ: 1,
+  F8_E5M2FNUZ: 1,
+  F6_E2M3: 0.75,
+  F6_E3M2: 0.75,
+  F4: 0.5,
   I64: 8,
   I32: 4,
   I16: 2,
@@ -47,12 +59,6 @@ export interface SafetensorsHeader {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** A file is damaged, or contradicts its index or config. */
-export class SafetensorsError extends Error {
-  /** "SafetensorsError" */
-  override readonly name = "SafetensorsError";
-}
-
 /** Bytes before the JSON. */
 export const PREFIX_BYTES = 8;
 
@@ -82,17 +88,19 @@ export function headerLength(prefix: Uint8Array, fileBytes: number): number {
 /**
  * Parses the JSON of a file of `fileBytes`.
  *
- * @throws {SafetensorsError} naming the tensor, if it is not JSON of the format, or tensors do not fill the file exactly.
+ * @throws {SafetensorsError} naming the tensor, if it is not JSON of the format, a name comes twice, or tensors do not fill the file
+ *   exactly.
  */
 export function parseHeader(json: Uint8Array, fileBytes: number): SafetensorsHeader {
-  const { __metadata__: metadata = {}, ...entries } = parseJson(json);
   const begin = PREFIX_BYTES + json.length;
   const tensors = new Map<string, TensorEntry>();
-  for (const [name, entry] of Object.entries(entries)) {
-    tensors.set(name, parseEntry(name, { entry, begin }));
-  }
+  const metadata = new Map<string, string>();
+  readHeader(json, {
+    entry: (name, entry) => tensors.set(name, locate(name, { entry, begin })),
+    metadata: (key, value) => metadata.set(key, value),
+  });
   requireFilled(tensors, { begin, end: fileBytes });
-  return { tensors, metadata };
+  return { tensors, metadata: Object.fromEntries(metadata) };
 }
 
 /** The first bytes of a file with `tensors` in the given order. */
@@ -125,51 +133,15 @@ export function byteLength({ dtype, shape }: Pick<TensorEntry, "dtype" | "shape"
   return shape.reduce((product, each) => product * each, SAFETENSORS_BYTES[dtype]);
 }
 
-const METADATA = "__metadata__";
 const SPACE = 0x20;
 /** The limit of the reference implementation. */
 const MAX_HEADER_BYTES = 100_000_000;
 
-const length = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const headerShape = v.objectWithRest(
-  { [METADATA]: v.optional(v.record(v.string(), v.string())) },
-  v.strictObject({
-    dtype: v.string(),
-    shape: v.array(length),
-    data_offsets: v.strictTuple([length, length]),
-  }),
-);
-type RawHeader = v.InferOutput<typeof headerShape>;
-type RawEntry = Exclude<RawHeader[string], undefined>;
-
-function parseJson(json: Uint8Array): RawHeader {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(json));
-  } catch (error) {
-    throw new SafetensorsError(
-      `The header is not JSON: ${error instanceof Error ? error.message : error}`,
-    );
-  }
-  const { output, issues } = v.safeParse(headerShape, value, { abortEarly: true });
-  if (issues === undefined) return output as RawHeader;
-  const [issue] = issues;
-  throw new SafetensorsError(
-    `The header's ${
-      v.getDotPath(issue) ?? "value"
-    } must be ${issue.expected}, got ${issue.received}`,
-  );
-}
-
-function parseEntry(
+function locate(
   name: string,
   { entry, begin }: { readonly entry: RawEntry; readonly begin: number },
 ): TensorEntry {
-  const { dtype, shape, data_offsets: [first, last] } = entry as {
-    dtype: string;
-    shape: number[];
-    data_offsets: [number, number];
-  };
+  const { dtype, shape, offsets: [first, last] } = entry;
   if (!isDtype(dtype)) {
     throw new SafetensorsError(
       `${name} has the element type ${dtype}: known are ${

@@ -18,6 +18,7 @@ import type { Device } from "../device/device.ts";
 import { requestDevice } from "../device/request_device.ts";
 import { launch, launchFromEnv, optionsFromEnv } from "../distributed/launch.ts";
 import { launcherVariables } from "../distributed/launcher/launcher_variables.ts";
+import { ModelConfig } from "../models/config/model_config.ts";
 import { Decoder } from "../models/decoder.ts";
 import { newModel } from "../models/new_model.ts";
 import { RandomSource } from "../nn/philox.ts";
@@ -140,7 +141,8 @@ async function makeModel(device: Device, flags: TrainOptions): Promise<Decoder> 
   if (!flags.fromScratch) {
     return await loadPretrained(device, folder, { model: Decoder, dtype });
   }
-  const config = JSON.parse(await Deno.readTextFile(`${folder}/config.json`));
+  const where = `${folder}/config.json`;
+  const { values: config } = new ModelConfig(await Deno.readTextFile(where), { where });
   const random = new RandomSource(seed);
   return newModel(device, config, { model: Decoder, random, dtype, gradientDtype: "f32" });
 }

@@ -27,23 +27,32 @@ const architectures: readonly Architecture[] = [
 ];
 
 /**
- * The architecture that a config names under `architectures`, or the only one of its `model_type` if it names none.
+ * The architecture that a config names under `architectures`, or the only one of its `model_type` if it names none or the base model.
+ * With `wanted`, the one of that `model_type` that makes such models, whatever the config names.
  *
  * @throws {TypeError} naming the unsupported value.
  */
-export function architectureOf(config: ModelConfig): Architecture {
+export function architectureOf(
+  config: ModelConfig,
+  { wanted }: { readonly wanted?: (abstract new (...args: never[]) => object) | undefined } = {},
+): Architecture {
   const { model_type: modelType, architectures: names } = config.read(settings);
   const ofType = architectures.filter((each) => each.modelType === modelType);
   if (ofType.length === 0) {
     const known = [...new Set(architectures.map((each) => each.modelType))];
     throw config.error(`model_type ${modelType} is not supported: ${known.join(", ")} are`);
   }
-  const found = names === null ? ofType : ofType.filter(({ name }) => names.includes(name));
-  if (found.length === 1) return found[0];
+  const named = names === null ? ofType : ofType.filter(({ name }) => names.includes(name));
+  const fitting = ofType.filter(({ makes }) =>
+    wanted !== undefined && makes.prototype instanceof wanted || makes === wanted
+  );
+  if (fitting.length === 1) return fitting[0];
+  if (named.length === 1) return named[0];
+  if (ofType.length === 1 && names?.includes(ofType[0].baseName)) return ofType[0];
   throw config.error(
     `architectures must name one of ${ofType.map(({ name }) => name).join(", ")}, got ${
       names === null ? "none" : names.join(", ")
-    }`,
+    }: give the class of the model that you want`,
   );
 }
 

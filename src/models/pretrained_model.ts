@@ -82,6 +82,12 @@ export abstract class PretrainedModel<Input = never> extends Module<Input> {
 export interface Architecture {
   /** Its name in config.json under `architectures`, such as `LlamaForCausalLM`. */
   readonly name: string;
+  /** The class without a head, such as `LlamaModel`: its files lack the layers of `head`. */
+  readonly baseName: string;
+  /** Paths of the modules that predict, which a base model lacks. */
+  readonly head: readonly string[];
+  /** The class of its models. */
+  readonly makes: abstract new (...args: never[]) => PretrainedModel;
   /** Its `model_type` in config.json, such as `llama`. */
   readonly modelType: string;
   /** Names of two tensors that are tied unless files hold both with different values: configs do not say. */

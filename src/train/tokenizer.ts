@@ -3,6 +3,7 @@
 
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { disk } from "../checkpoint/disk.ts";
+import { requireNoPointer } from "../checkpoint/lfs_pointer.ts";
 
 /** A sequence of tokens, in the smallest type that the vocabulary fits. */
 export type Tokens =
@@ -37,7 +38,9 @@ export const byteTokenizer: Tokenizer = {
  */
 export async function readTokenizer(path: string): Promise<Tokenizer> {
   try {
-    const settings = JSON.parse(await disk.readText(path));
+    const text = await disk.readText(path);
+    requireNoPointer(text, path);
+    const settings = JSON.parse(text);
     const config = await textBeside(path, "tokenizer_config.json");
     const tokenizer = new HuggingFaceTokenizer(
       settings,

@@ -26,6 +26,11 @@ function memoryFiles(files = new Map<string, Uint8Array<ArrayBuffer>>()): FileSy
         };
       }),
     has: (path) => Promise.resolve(files.has(path)),
+    names: (folder) =>
+      Promise.resolve(
+        [...files.keys()].filter((path) => path.startsWith(`${folder}/`))
+          .map((path) => path.slice(folder.length + 1)).toSorted(),
+      ),
     readText: (path) => Promise.try(() => new TextDecoder().decode(fileAt(path))),
     makeFolder: () => Promise.resolve(),
     async write(path, pieces) {

@@ -76,7 +76,7 @@ Deno.test("SafetensorsFile refuses an inconsistent header, naming the tensor", a
     "half a dim": [{ a: entry(0, 24, { shape: [1.5, 4] }) }, /a\.shape/],
     "no offsets": [{ a: { dtype: "F32", shape: [6] } }, /a\.data_offsets/],
     "metadata that is no text": [{ __metadata__: { a: 1 } }, /__metadata__/],
-    "no object": [[1, 2], /must be Object/],
+    "no object": [[1, 2], /The header must be an object, got \[1 at byte 0/],
   };
   for (const [what, [header, message]] of Object.entries(cases)) {
     await t.step(what, () => assert.rejects(open(JSON.stringify(header)), named(message)));
@@ -97,8 +97,8 @@ Deno.test("SafetensorsFile refuses impossible lengths of headers, and allocates 
   await t.step("text that is not JSON", () => assert.rejects(open("{", {}), named(/is not JSON/)));
   await t.step("bytes that are not UTF-8", () =>
     assert.rejects(
-      openBytes(Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0xff)),
-      named(/is not JSON/),
+      openBytes(Uint8Array.of(4, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0x22, 0xff, 0x22)),
+      named(/is not JSON: the text at byte 1/),
     ));
 });
 
@@ -123,7 +123,7 @@ Deno.test("parseHeader() accepts what encodeHeader() writes, and throws only Saf
       fc.nat(),
       fc.integer({ min: 1, max: 255 }),
       (names, shapes, at, change) => {
-        fc.pre(!names.includes("__metadata__") && !names.includes("__proto__"));
+        fc.pre(!names.includes("__metadata__"));
         const tensors = names.map((name, k) => ({ name, ...shapes[k] }));
         const head = encodeHeader(tensors, {});
         const json = head.subarray(PREFIX_BYTES);

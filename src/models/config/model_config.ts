@@ -4,6 +4,7 @@
 // As in transformers, unknown keys are ignored; a known key with an unsupported value is refused by name.
 
 import * as v from "valibot";
+import { parsePythonJson, withSettings } from "./config_text.ts";
 
 /**
  * The settings of one model.
@@ -23,9 +24,10 @@ export class ModelConfig {
    * @throws {TypeError} if it is no JSON object.
    */
   constructor(text: string, { where = "config.json" }: { readonly where?: string } = {}) {
-    this.text = text;
+    // A byte order mark is no JSON: Python refuses it.
+    this.text = text.replace(/^\uFEFF/, "");
     this.#where = where;
-    this.values = this.#parse(v.pipe(v.string(), v.parseJson(), anyObject), text);
+    this.values = this.#parse(anyObject, this.#json());
   }
 
   /**
@@ -46,13 +48,23 @@ export class ModelConfig {
     return new TypeError(`${this.#where}: ${message}`);
   }
 
-  /** The same config with another dtype of weights, by transformers' name; unchanged if it names none. */
+  /** The same config with another dtype of weights, by transformers' name, in nested configs too; unchanged if it names none. */
   withDtype(dtype: "float32" | "float16" | "bfloat16"): ModelConfig {
-    const key = ["dtype", "torch_dtype"].find((each) => typeof this.values[each] === "string");
-    if (key === undefined || this.values[key] === dtype) return this;
-    // Replaced in the text, as JSON.stringify() does not keep Python's distinction of 1.0 and 1.
-    const text = this.text.replace(new RegExp(`("${key}"\\s*:\\s*)"[^"]*"`), `$1"${dtype}"`);
-    return new ModelConfig(text, { where: this.#where });
+    const text = this.text.replaceAll(/("(?:torch_)?dtype"\s*:\s*)"[^"\\]*"/g, `$1"${dtype}"`);
+    return text === this.text ? this : new ModelConfig(text, { where: this.#where });
+  }
+
+  /** The same config with some settings replaced or added, or removed if they are undefined. */
+  with(changes: Readonly<Record<string, unknown>>): ModelConfig {
+    return new ModelConfig(withSettings(this.text, changes), { where: this.#where });
+  }
+
+  #json(): unknown {
+    try {
+      return parsePythonJson(this.text);
+    } catch (error) {
+      throw this.error(`it is not JSON: ${error instanceof Error ? error.message : error}`);
+    }
   }
 
   #parse<Schema extends v.GenericSchema>(schema: Schema, value: unknown): v.InferOutput<Schema> {
@@ -77,6 +89,9 @@ const anyObject = v.pipe(
 
 /** A positive integer. */
 export const count = v.pipe(v.number(), v.safeInteger("must be an integer"), v.minValue(1));
+
+/** A number of blocks, of which no model has more than thousands: more would be built for hours. */
+export const blockCount = v.pipe(count, v.maxValue(10_000));
 
 /** A number above 0. */
 export const positive = v.pipe(v.number(), v.finite("must be finite"), v.gtValue(0));

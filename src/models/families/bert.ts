@@ -5,6 +5,7 @@ import { activationCalled, activationName } from "../blocks/activations.ts";
 import { BertClassifier, type BertDescription, BertMaskedLm } from "../bert.ts";
 import type { CheckpointNames } from "../config/checkpoint_names.ts";
 import {
+  blockCount,
   count,
   flag,
   integer,
@@ -21,6 +22,9 @@ import { readPadding } from "./padding.ts";
 /** `BertForMaskedLM` */
 export const bertMaskedLm: Architecture = {
   name: "BertForMaskedLM",
+  baseName: "BertModel",
+  head: ["transform", "norm", "head", "unusedBias"],
+  makes: BertMaskedLm,
   modelType: "bert",
   fromConfig(config) {
     const description = describe(config);
@@ -34,6 +38,9 @@ export const bertMaskedLm: Architecture = {
 /** `BertForSequenceClassification` */
 export const bertClassifier: Architecture = {
   name: "BertForSequenceClassification",
+  baseName: "BertModel",
+  head: ["pooler", "classifier"],
+  makes: BertClassifier,
   modelType: "bert",
   fromConfig(config) {
     const description = describe(config);
@@ -68,7 +75,6 @@ const encoderNames: CheckpointNames = {
     "LayerNorm.weight": "LayerNorm.gamma",
     "LayerNorm.bias": "LayerNorm.beta",
   },
-  ignored: [/\.position_ids$/],
 };
 
 const maskedLmNames: CheckpointNames = {
@@ -79,7 +85,7 @@ const maskedLmNames: CheckpointNames = {
     "norm": "cls.predictions.transform.LayerNorm",
   },
   // Heads of next sentence prediction, which the first models were also trained for.
-  ignored: [...encoderNames.ignored!, /^bert\.pooler\./, /^cls\.seq_relationship\./],
+  ignored: [/^bert\.pooler\./, /^cls\.seq_relationship\./],
 };
 
 const tiedNames: CheckpointNames = {
@@ -112,7 +118,7 @@ const classifierNames: CheckpointNames = {
 const settings = v.object({
   vocab_size: v.optional(count, 30522),
   hidden_size: v.optional(count, 768),
-  num_hidden_layers: v.optional(count, 12),
+  num_hidden_layers: v.optional(blockCount, 12),
   num_attention_heads: v.optional(count, 12),
   intermediate_size: v.optional(count, 3072),
   hidden_act: v.optional(activationName, "gelu"),

@@ -8,6 +8,7 @@ import { Decoder } from "../decoder.ts";
 import type { BlockDescription } from "../blocks/block_description.ts";
 import type { DecoderDescription } from "../decoder_description.ts";
 import {
+  blockCount,
   count,
   flag,
   type ModelConfig,
@@ -21,6 +22,9 @@ import type { Architecture } from "../pretrained_model.ts";
 /** `GPT2LMHeadModel` */
 export const gpt2: Architecture = {
   name: "GPT2LMHeadModel",
+  baseName: "GPT2Model",
+  head: ["head"],
+  makes: Decoder,
   modelType: "gpt2",
   fromConfig(config) {
     const description = describe(config);
@@ -45,7 +49,6 @@ const names: CheckpointNames = {
     "head": "lm_head",
   },
   basePrefix: "transformer.",
-  ignored: [/\.attn\.(masked_)?bias$/],
   tied: { "lm_head.weight": "transformer.wte.weight" },
 };
 
@@ -53,7 +56,7 @@ const settings = v.object({
   vocab_size: v.optional(count, 50257),
   n_positions: v.optional(count, 1024),
   n_embd: v.optional(count, 768),
-  n_layer: v.optional(count, 12),
+  n_layer: v.optional(blockCount, 12),
   n_head: v.optional(count, 12),
   n_inner: orNull(count),
   activation_function: v.optional(activationName, "gelu_new"),

@@ -7,6 +7,7 @@ import type { CheckpointNames } from "../config/checkpoint_names.ts";
 import { Decoder } from "../decoder.ts";
 import type { DecoderDescription } from "../decoder_description.ts";
 import {
+  blockCount,
   count,
   flag,
   integer,
@@ -22,6 +23,9 @@ import { readRotary } from "../positions/rotary_frequencies.ts";
 /** `LlamaForCausalLM` */
 export const llama: Architecture = {
   name: "LlamaForCausalLM",
+  baseName: "LlamaModel",
+  head: ["head"],
+  makes: Decoder,
   modelType: "llama",
   fromConfig(config) {
     const sizes = config.read(llamaSizes({ vocabulary: 32000, inner: 11008, positions: 2048 }));
@@ -54,7 +58,7 @@ export function llamaSizes(
     vocab_size: v.optional(count, vocabulary),
     hidden_size: v.optional(count, 4096),
     intermediate_size: v.optional(count, inner),
-    num_hidden_layers: v.optional(count, 32),
+    num_hidden_layers: v.optional(blockCount, 32),
     num_attention_heads: v.optional(count, 32),
     num_key_value_heads: v.optional(v.nullable(count), keyHeads ?? null),
     head_dim: v.optional(v.nullable(count), headWidth ?? null),
@@ -166,7 +170,7 @@ const plainNames: CheckpointNames = {
     "norm": "model.norm",
     "head": "lm_head",
   },
-  ignored: [/\.rotary_emb\.inv_freq$/],
+  basePrefix: "model.",
   tied: { "lm_head.weight": "model.embed_tokens.weight" },
 };
 

@@ -2,12 +2,16 @@
 
 import * as v from "valibot";
 import { count } from "../config/model_config.ts";
+import { Decoder } from "../decoder.ts";
 import type { Architecture } from "../pretrained_model.ts";
 import { llamaSizes, llamaVariant } from "./llama.ts";
 
 /** `MistralForCausalLM` */
 export const mistral: Architecture = {
   name: "MistralForCausalLM",
+  baseName: "MistralModel",
+  head: ["head"],
+  makes: Decoder,
   modelType: "mistral",
   fromConfig(config) {
     const sizes = config.read(

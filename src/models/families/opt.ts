@@ -7,6 +7,7 @@ import type { CheckpointNames } from "../config/checkpoint_names.ts";
 import { Decoder } from "../decoder.ts";
 import type { DecoderDescription } from "../decoder_description.ts";
 import {
+  blockCount,
   count,
   flag,
   integer,
@@ -22,6 +23,9 @@ import { readPadding } from "./padding.ts";
 /** `OPTForCausalLM` */
 export const opt: Architecture = {
   name: "OPTForCausalLM",
+  baseName: "OPTModel",
+  head: ["head"],
+  makes: Decoder,
   modelType: "opt",
   fromConfig(config) {
     const description = describe(config);
@@ -56,7 +60,7 @@ const names: CheckpointNames = {
 const settings = v.object({
   vocab_size: v.optional(count, 50272),
   hidden_size: v.optional(count, 768),
-  num_hidden_layers: v.optional(count, 12),
+  num_hidden_layers: v.optional(blockCount, 12),
   ffn_dim: v.optional(count, 3072),
   max_position_embeddings: v.optional(count, 2048),
   do_layer_norm_before: flag(true),

@@ -2,12 +2,16 @@
 
 import * as v from "valibot";
 import { count, flag, integer, type ModelConfig, orNull } from "../config/model_config.ts";
+import { Decoder } from "../decoder.ts";
 import type { Architecture } from "../pretrained_model.ts";
 import { llamaSizes, llamaVariant } from "./llama.ts";
 
 /** `Qwen2ForCausalLM` */
 export const qwen2: Architecture = {
   name: "Qwen2ForCausalLM",
+  baseName: "Qwen2Model",
+  head: ["head"],
+  makes: Decoder,
   modelType: "qwen2",
   fromConfig(config) {
     const sizes = config.read(

@@ -2,6 +2,7 @@
 
 import * as v from "valibot";
 import { flag } from "../config/model_config.ts";
+import { Decoder } from "../decoder.ts";
 import type { Architecture } from "../pretrained_model.ts";
 import { llamaSizes, llamaVariant } from "./llama.ts";
 import { readWindows } from "./qwen2.ts";
@@ -9,6 +10,9 @@ import { readWindows } from "./qwen2.ts";
 /** `Qwen3ForCausalLM` */
 export const qwen3: Architecture = {
   name: "Qwen3ForCausalLM",
+  baseName: "Qwen3Model",
+  head: ["head"],
+  makes: Decoder,
   modelType: "qwen3",
   fromConfig(config) {
     const sizes = config.read(

@@ -5,6 +5,7 @@ import { activationCalled, activationName } from "../blocks/activations.ts";
 import type { CheckpointNames } from "../config/checkpoint_names.ts";
 import type { AttentionDescription, MlpDescription } from "../blocks/block_description.ts";
 import {
+  blockCount,
   count,
   integer,
   type ModelConfig,
@@ -24,6 +25,9 @@ const TOKENS = "shared.weight";
 /** `T5ForConditionalGeneration` */
 export const t5: Architecture = {
   name: "T5ForConditionalGeneration",
+  baseName: "T5Model",
+  head: ["head"],
+  makes: T5,
   modelType: "t5",
   // Configs say that they are tied whether they are or not.
   mayBeTied: [HEAD, TOKENS],
@@ -81,8 +85,8 @@ const settings = v.object({
   d_model: v.optional(count, 512),
   d_kv: v.optional(count, 64),
   d_ff: v.optional(count, 2048),
-  num_layers: v.optional(count, 6),
-  num_decoder_layers: orNull(count),
+  num_layers: v.optional(blockCount, 6),
+  num_decoder_layers: orNull(blockCount),
   num_heads: v.optional(count, 8),
   relative_attention_num_buckets: v.optional(v.pipe(count, v.minValue(4)), 32),
   relative_attention_max_distance: v.optional(count, 128),

@@ -3,7 +3,14 @@
 import * as v from "valibot";
 import { activationCalled, activationName } from "../blocks/activations.ts";
 import type { CheckpointNames } from "../config/checkpoint_names.ts";
-import { count, flag, type ModelConfig, positive, probability } from "../config/model_config.ts";
+import {
+  blockCount,
+  count,
+  flag,
+  type ModelConfig,
+  positive,
+  probability,
+} from "../config/model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
 import { VitClassifier, type VitDescription } from "../vit.ts";
 import { readClasses } from "./classes.ts";
@@ -11,6 +18,9 @@ import { readClasses } from "./classes.ts";
 /** `ViTForImageClassification` */
 export const vitClassifier: Architecture = {
   name: "ViTForImageClassification",
+  baseName: "ViTModel",
+  head: ["classifier"],
+  makes: VitClassifier,
   modelType: "vit",
   fromConfig(config) {
     const description = describe(config);
@@ -47,7 +57,7 @@ const size = v.union([
 
 const settings = v.object({
   hidden_size: v.optional(count, 768),
-  num_hidden_layers: v.optional(count, 12),
+  num_hidden_layers: v.optional(blockCount, 12),
   num_attention_heads: v.optional(count, 12),
   intermediate_size: v.optional(count, 3072),
   hidden_act: v.optional(activationName, "gelu"),

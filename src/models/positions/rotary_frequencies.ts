@@ -6,6 +6,8 @@
 //   dynamic   b grows with the length of the text, once that exceeds the length in training            ("NTK-aware")
 //   yarn      low frequencies as linear, high ones unchanged, a ramp between; cos and sin are scaled     (Peng et al. 2023)
 //   llama3    the same by wavelength, with other bounds                                              (Llama 3.1, 2024)
+//   longrope  f_k / s_k, with a factor for each pair: one list for texts up to the length in training, one for longer ones;
+//             cos and sin are scaled                                                             (Ding et al. 2024)
 //
 // Frequencies are rounded to f32, as in transformers, in which models were trained.
 
@@ -63,13 +65,27 @@ export function readRotary(config: ModelConfig, sizes: RotarySizes): RotarySetti
   const { rope_parameters: scaling } = config.read(v.object({ rope_parameters: scalingShape }), {
     rope_parameters: {
       ...own,
-      rope_type: own.rope_type ?? own.type ?? "default",
+      rope_type: ofOldName(own.rope_type ?? own.type ?? "default"),
       rope_theta: own.rope_theta ?? given.rope_theta ?? 10_000,
     },
   });
+  const pairs = sizes.headWidth / 2;
+  for (const key of ["short_factor", "long_factor"] as const) {
+    if (scaling.rope_type !== "longrope" || scaling[key].length === pairs) continue;
+    throw config.error(
+      `${key} must have a factor for each of ${pairs} pairs of features, got ${
+        scaling[key].length
+      }`,
+    );
+  }
   const trainedPositions = given.original_max_position_embeddings ??
     scaling.original_max_position_embeddings ?? sizes.maxPositions;
   return settingsOf(scaling, { ...sizes, trainedPositions });
+}
+
+/** The present name of a kind of scaling: files that are older than transformers' longrope call it su. */
+function ofOldName(kind: unknown): unknown {
+  return kind === "su" ? "longrope" : kind;
 }
 
 interface Sizes extends RotarySizes {
@@ -89,6 +105,8 @@ function settingsOf(scaling: Scaling, sizes: Sizes): RotarySettings {
       return constant({ frequencies: llama3Frequencies(plain, scaling, sizes), scale: 1 });
     case "yarn":
       return constant(yarnFrequencies(plain, scaling, sizes));
+    case "longrope":
+      return longropeSettings(plain, scaling, sizes);
     case "dynamic":
       return {
         constantUpTo: maxPositions,
@@ -146,6 +164,23 @@ function yarnFrequencies(
   return { frequencies, scale };
 }
 
+function longropeSettings(
+  plain: readonly number[],
+  scaling: ScalingOf<"longrope">,
+  { maxPositions, trainedPositions }: Sizes,
+): RotarySettings {
+  const factor = scaling.factor ?? maxPositions / trainedPositions;
+  const scale = scaling.attention_factor ??
+    (factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(trainedPositions)));
+  const divided = (by: readonly number[]) =>
+    inF32({ frequencies: plain.map((each, k) => each / by[k]), scale });
+  const [short, long] = [divided(scaling.short_factor), divided(scaling.long_factor)];
+  return {
+    constantUpTo: trainedPositions,
+    frequenciesFor: (length) => length > trainedPositions ? long : short,
+  };
+}
+
 /** The same frequencies for texts of any length. */
 function constant(frequencies: RotaryFrequencies): RotarySettings {
   return { constantUpTo: Infinity, frequenciesFor: () => inF32(frequencies) };
@@ -181,6 +216,14 @@ const scalingShape = v.variant("rope_type", [
     factor: positive,
     low_freq_factor: positive,
     high_freq_factor: positive,
+  }),
+  v.object({
+    ...inEveryKind,
+    rope_type: v.literal("longrope"),
+    factor: orNull(positive),
+    attention_factor: orNull(positive),
+    short_factor: v.array(positive),
+    long_factor: v.array(positive),
   }),
 ]);
 type Scaling = v.InferOutput<typeof scalingShape>;

@@ -59,3 +59,36 @@ Deno.test("withDtype() changes the type of weights in the text, and no other cha
   const silent = new ModelConfig("{}");
   assert.equal(silent.withDtype("bfloat16").text, "{}");
 });
+
+Deno.test("withDtype() replaces dtypes of nested configs too, and nothing within texts", () => {
+  const text = `{"text_config": {"torch_dtype": "bfloat16", "x": 1.0}, "dtype": "bfloat16",
+    "note": "\\"dtype\\": \\"bfloat16\\"", "dtypes": "bfloat16"}`;
+  assert.equal(
+    new ModelConfig(text).withDtype("float32").text,
+    `{"text_config": {"torch_dtype": "float32", "x": 1.0}, "dtype": "float32",
+    "note": "\\"dtype\\": \\"bfloat16\\"", "dtypes": "bfloat16"}`,
+  );
+  assert.equal(new ModelConfig(`{"x": 1.0}`).withDtype("float32").text, `{"x": 1.0}`);
+});
+
+Deno.test("with() replaces, adds and removes settings, and keeps the text of the others", () => {
+  const config = new ModelConfig(
+    `{"a": 1.0, "b": {"c": [1, {"d": "}"}]}, "e,": NaN, "toString": "\\"", "last": [ ]}`,
+  );
+  assert.equal(
+    config.with({ b: { x: "y" }, last: undefined, more: [Infinity], none: undefined }).text,
+    `{
+  "a": 1.0,
+  "b": {
+    "x": "y"
+  },
+  "e,": NaN,
+  "toString": "\\"",
+  "more": [
+    Infinity
+  ]
+}
+`,
+  );
+  assert.equal(new ModelConfig("{}").with({ a: undefined }).text, "{}\n");
+});

@@ -98,11 +98,40 @@ Deno.test("yarn scaling ramps from high to low frequencies, and scales cosines a
   assertNear([second.scale], [0.9210423553163399]);
 });
 
+Deno.test("longrope scaling has factors for texts up to the length in training, and others for longer ones", () => {
+  const scaling = { short_factor: [1, 1, 2, 4], long_factor: [1, 5, 10, 20] };
+  const rotary = read({
+    rope_theta: 10000,
+    original_max_position_embeddings: 16,
+    rope_scaling: { type: "longrope", ...scaling },
+  }, { maxPositions: 64 });
+  assert.equal(rotary.constantUpTo, 16);
+  const [short, long] = [rotary.frequenciesFor(16), rotary.frequenciesFor(17)];
+  assertNear(short.frequencies, [1, 0.1, 0.005, 0.00025]);
+  assertNear(long.frequencies, [1, 0.02, 0.001, 0.00005]);
+  // sqrt(1 + log(64 / 16) / log(16))
+  assertNear([short.scale, long.scale], [Math.sqrt(1.5), Math.sqrt(1.5)]);
+  const given = read({
+    rope_parameters: {
+      rope_type: "su",
+      factor: 4,
+      attention_factor: 1.25,
+      original_max_position_embeddings: 16,
+      ...scaling,
+    },
+  });
+  assert.equal(given.frequenciesFor(1).scale, 1.25);
+  assert.throws(
+    () => read({ rope_scaling: { type: "longrope", ...scaling, long_factor: [1] } }),
+    /long_factor must have a factor for each of 4 pairs of features, got 1/,
+  );
+});
+
 Deno.test("unsupported settings of rotary positions are refused by name", () => {
   const cases: [config: object, message: RegExp][] = [
     [
-      { rope_scaling: { type: "longrope", factor: 2 } },
-      /rope_parameters\.rope_type must be .*"longrope"/,
+      { rope_scaling: { type: "ntk", factor: 2 } },
+      /rope_parameters\.rope_type must be .*"ntk"/,
     ],
     [{ rope_scaling: { type: "linear" } }, /rope_parameters\.factor/],
     [{ rope_parameters: { partial_rotary_factor: 0.5 } }, /partial_rotary_factor must be .*0\.5/],

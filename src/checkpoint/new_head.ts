@@ -1,0 +1,62 @@
+// A model with another head than the one that a checkpoint was saved with: a classifier from a base model or from a masked language
+// model, other classes, a language model from its base. As in transformers, the config then names the model that is made.
+
+import * as v from "valibot";
+import { type ModelConfig, orNull } from "../models/config/model_config.ts";
+import type { Architecture } from "../models/pretrained_model.ts";
+import type { RandomSource } from "../nn/philox.ts";
+import type { NewHead } from "./checkpoint_parameters.ts";
+
+/** The config of the model that is made, and what a checkpoint with `config` may lack or hold besides. */
+export function withHead(
+  config: ModelConfig,
+  { architecture, labels, random }: {
+    readonly architecture: Architecture;
+    readonly labels: readonly string[] | undefined;
+    readonly random: RandomSource | undefined;
+  },
+): { readonly config: ModelConfig; readonly head: NewHead } {
+  const { name, head: modules } = architecture;
+  const { architectures } = config.read(settings);
+  const isOther = architectures !== null && !architectures.includes(name);
+  if (labels !== undefined) requireLabels(config, { architecture, labels });
+  const changes = {
+    ...(isOther ? { architectures: [name] } : {}),
+    ...(labels === undefined ? {} : classesOf(labels)),
+  };
+  const isChanged = Object.keys(changes).length > 0;
+  return {
+    config: isChanged ? config.with(changes) : config,
+    head: { modules, random, otherHeads: isOther, replaceShapes: labels !== undefined },
+  };
+}
+
+function requireLabels(
+  config: ModelConfig,
+  { architecture: { head, name }, labels }: {
+    readonly architecture: Architecture;
+    readonly labels: readonly string[];
+  },
+): void {
+  if (!head.includes("classifier")) {
+    throw config.error(
+      `its model, ${name}, has no classes: leave labels out, or ask for a classifier`,
+    );
+  }
+  if (labels.length === 0 || new Set(labels).size !== labels.length) {
+    throw new TypeError(
+      `labels must be one or more names that differ from each other, got ${JSON.stringify(labels)}`,
+    );
+  }
+}
+
+/** Settings of classes, as transformers writes them; num_labels follows from them. */
+function classesOf(labels: readonly string[]): Record<string, unknown> {
+  return {
+    id2label: Object.fromEntries(labels.map((label, id) => [id, label])),
+    label2id: Object.fromEntries(labels.map((label, id) => [label, id])),
+    num_labels: undefined,
+  };
+}
+
+const settings = v.object({ architectures: orNull(v.array(v.string())) });

@@ -1,0 +1,7 @@
+// The error of all files of a checkpoint.
+
+/** A file is damaged, or contradicts its index or config. */
+export class SafetensorsError extends Error {
+  /** "SafetensorsError" */
+  override readonly name = "SafetensorsError";
+}
