@@ -114,6 +114,7 @@ export {
   type GenerateOptions,
   type LoadOptions,
   loadPretrained,
+  type LoadReport,
   newModel,
   type NewModelOptions,
   parallelize,

@@ -27,7 +27,7 @@
  * @module
  */
 
-export { type LoadOptions, loadPretrained } from "../checkpoint/pretrained.ts";
+export { type LoadOptions, loadPretrained, type LoadReport } from "../checkpoint/pretrained.ts";
 export type { CompanionFile } from "../checkpoint/companions.ts";
 export { type SaveOptions, savePretrained } from "../checkpoint/save_pretrained.ts";
 export type { StorageOptions } from "../checkpoint/checkpoint_parameters.ts";

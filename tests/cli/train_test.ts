@@ -134,7 +134,7 @@ const REFUSED: [string[], RegExp][] = [
   ],
   [["--context", "17"], /--context 17 is more than the 16 tokens that the model supports/],
   [["--data", "/no/such/file"], /Cannot read \/no\/such\/file/],
-  [["--model", "/no/such/model"], /\/no\/such\/model\/config.json/],
+  [["--model", "/no/such/model"], /There is no folder \/no\/such\/model: give the folder/],
   [["--tokenizer", "/no/such.json"], /Cannot read the tokenizer \/no\/such.json/],
   [["--sample", ""], /--sample needs a text of at least one token/],
 ];
