@@ -12,7 +12,7 @@ export async function runBench(name: string, args: readonly string[]): Promise<{
   readonly lines: readonly Line[];
   readonly stderr: string;
 }> {
-  const script = new URL(`../../bench/${name}.ts`, import.meta.url).href;
+  const script = new URL(`../../../bench/${name}.ts`, import.meta.url).href;
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "-P=train", script, ...args, "--json"],
     env: { MESHFACTOR_PYTHON: "/nowhere/python" },
