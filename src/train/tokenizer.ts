@@ -41,6 +41,7 @@ export async function readTokenizer(path: string): Promise<Tokenizer> {
     const text = await disk.readText(path);
     requireNoPointer(text, path);
     const settings = JSON.parse(text);
+    requireIds(settings);
     const config = await textBeside(path, "tokenizer_config.json");
     const tokenizer = new HuggingFaceTokenizer(
       settings,
@@ -51,6 +52,21 @@ export async function readTokenizer(path: string): Promise<Tokenizer> {
     throw new Error(
       `Cannot read the tokenizer ${path}: ${cause instanceof Error ? cause.message : cause}`,
       { cause },
+    );
+  }
+}
+
+/** @throws {TypeError} naming a token of the vocabulary whose id is none: it would become another's */
+function requireIds(settings: { readonly model?: { readonly vocab?: unknown } } | null): void {
+  const vocabulary = settings?.model?.vocab ?? {};
+  // In a list of tokens ids are positions.
+  if (Array.isArray(vocabulary)) return;
+  for (const [text, id] of Object.entries(vocabulary)) {
+    if (Number.isInteger(id) && id >= 0 && id < MAX_TOKENS) continue;
+    throw new TypeError(
+      `the token ${
+        JSON.stringify(text)
+      } has the id ${id}, and ids are integers from 0 to below ${MAX_TOKENS}`,
     );
   }
 }
@@ -69,12 +85,24 @@ function withVocabulary(tokenizer: HuggingFaceTokenizer, path: string): Tokenize
       const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
       const { ids, tokens } = tokenizer.encode(text, { add_special_tokens: false });
       const unknown = ids.findIndex((id) => !Number.isInteger(id));
-      if (unknown === -1) return TokenArray.from(ids);
-      throw new TypeError(`${path} has no token for ${JSON.stringify(tokens[unknown])}`);
+      if (unknown >= 0) {
+        throw new TypeError(`${path} has no token for ${JSON.stringify(tokens[unknown])}`);
+      }
+      // An id that the vocabulary lacks would become another in a smaller type.
+      const stray = ids.findIndex((id) => id < 0 || id >= vocabularySize);
+      if (stray < 0) return TokenArray.from(ids);
+      throw new TypeError(
+        `${path} gives ${JSON.stringify(tokens[stray])} the id ${
+          ids[stray]
+        }, and its vocabulary ends at ${vocabularySize - 1}`,
+      );
     },
     decode: (tokens) => tokenizer.decode([...tokens]),
   };
 }
+
+/** No model has as many tokens, and u32 holds every id. */
+const MAX_TOKENS = 2 ** 31;
 
 /** The text of a file in the folder of `path`; undefined if there is none. */
 async function textBeside(path: string, name: string): Promise<string | undefined> {

@@ -100,6 +100,17 @@ Deno.test("readTokenizer() names the file that is not a tokenizer", async () => 
   }
 });
 
+Deno.test("readTokenizer() refuses ids that no vocabulary has, which would become others", async () => {
+  for (const id of [2 ** 40, 2 ** 32 + 1, -1, 1.5]) {
+    const settings = JSON.parse(smallTokenizerJson());
+    settings.model.vocab.the = id;
+    await assert.rejects(
+      withTokenizer(() => {}, JSON.stringify(settings)),
+      (error: Error) => error.message.includes(`the token "the" has the id ${id}, and ids are`),
+    );
+  }
+});
+
 Deno.test("splitTail() holds out the last tenth and refuses too little text with numbers", () => {
   const tokens = Uint8Array.from({ length: 100 }, (_, k) => k);
   const { train, heldOut } = splitTail(tokens, { context: 9 });

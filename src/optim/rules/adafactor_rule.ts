@@ -70,7 +70,13 @@ export const adafactorRule: UpdateRule<Hyperparameters, AdafactorMeasures> = {
     ];
     if (hyper.beta1 !== undefined) {
       const dtype = hyper.momentumDtype;
-      fields.push({ name: "momentum", shape: "tensor", dtype, offset: "momentumOffset" });
+      fields.push({
+        name: "momentum",
+        shape: "tensor",
+        dtype,
+        least: -Infinity,
+        offset: "momentumOffset",
+      });
     }
     if (hasConfidence(view, hyper)) fields.push(confidenceField);
     return fields;

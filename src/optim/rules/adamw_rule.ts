@@ -52,8 +52,20 @@ export const adamwRule: UpdateRule<AdamWHyperparameters, AdamWMeasures> = {
   isPerMatrix: () => false,
   factoringOf,
   fieldsOf: ({ hyper: { momentumDtype } }) => [
-    { name: "firstMoment", shape: "tensor", dtype: momentumDtype, offset: "momentumOffset" },
-    { name: "secondMoment", shape: "tensor", dtype: "f32", offset: "secondMomentOffset" },
+    {
+      name: "firstMoment",
+      shape: "tensor",
+      dtype: momentumDtype,
+      least: -Infinity,
+      offset: "momentumOffset",
+    },
+    {
+      name: "secondMoment",
+      shape: "tensor",
+      dtype: "f32",
+      least: 0,
+      offset: "secondMomentOffset",
+    },
   ],
   sizesOf: ({ globalCount: length }) => ({ length }),
   describeSizes: ({ length }) => `${length} elements`,

@@ -28,13 +28,17 @@ export function requireFit<Hyper>(
     );
   }
   const fields = rule.fieldsOf({ hyper, view });
-  const wanted = fields.flatMap((field): (readonly [string, number])[] =>
+  const wanted = fields.flatMap((field): Wanted[] =>
     field.shape === "tensor"
-      ? [[field.name, wholeLength(view.dims)]]
-      : sumDims(view).map((dims, which) => [field.saved[which], wholeLength(dims)])
+      ? [{ key: field.name, length: wholeLength(view.dims), least: field.least }]
+      : sumDims(view).map((dims, which) => ({
+        key: field.saved[which],
+        length: wholeLength(dims),
+        least: 0,
+      }))
   );
   for (const { key, with: present, without } of rule.optionalFields) {
-    const isWanted = wanted.some(([name]) => name === key);
+    const isWanted = wanted.some((each) => each.key === key);
     if ((saved[key] !== undefined) === isWanted) continue;
     throw new TypeError(
       `Cannot load state of ${name}: it was saved ${isWanted ? without : present}`,
@@ -46,18 +50,46 @@ export function requireFit<Hyper>(
         `Cannot load state of ${name}: it was saved with master weights: set masterWeights, and store it in 16 bits`,
       );
     }
-    wanted.push(["master", wholeLength(view.dims)]);
+    wanted.push({ key: "master", length: wholeLength(view.dims), least: -Infinity });
   }
-  for (const [key, length] of wanted) {
+  for (const { key, length, least } of wanted) {
     const values = saved[key];
     if (!(values instanceof Float32Array) || values.length !== length) {
       throw new TypeError(
         `Cannot load state of ${name}: ${key} must be a Float32Array of ${length}`,
       );
     }
+    const wrong = values.findIndex((value) => !(value >= least && Math.abs(value) < Infinity));
+    if (wrong < 0) continue;
+    throw new TypeError(
+      `Cannot load state of ${name}: ${key}[${wrong}] is ${values[wrong]}, and must be finite` +
+        (least === 0 ? " and >= 0" : ""),
+    );
   }
-  const { step } = saved;
-  if (!Number.isSafeInteger(step) || (step as number) < 0) {
+  const { step, lossScale, lossScaleGoodSteps = 0 } = saved;
+  if (!isCount(step)) {
     throw new TypeError(`Cannot load state of ${name}: step must be a whole number from 0`);
   }
+  if (lossScale === undefined) return;
+  if (!(typeof lossScale === "number" && lossScale > 0 && lossScale < Infinity)) {
+    throw new TypeError(
+      `Cannot load state of ${name}: lossScale must be a finite number > 0, got ${lossScale}`,
+    );
+  }
+  if (!isCount(lossScaleGoodSteps)) {
+    throw new TypeError(
+      `Cannot load state of ${name}: lossScaleGoodSteps must be a whole number from 0, got ${lossScaleGoodSteps}`,
+    );
+  }
+}
+
+/** An array that a saved state must have, whose elements are finite and no less than `least`. */
+interface Wanted {
+  readonly key: string;
+  readonly length: number;
+  readonly least: number;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && value as number >= 0;
 }

@@ -24,6 +24,8 @@ export interface TensorField {
   readonly shape: "tensor";
   /** How it is stored. */
   readonly dtype: FloatType;
+  /** No element is less: 0 for averages of squares, else -Infinity. */
+  readonly least: number;
   /** The word of a block's record that says where it begins. */
   readonly offset: "momentumOffset" | "secondMomentOffset";
 }

@@ -119,6 +119,8 @@ Deno.test("AdamW refuses a state that does not fit and changes nothing", async (
     ],
     [{ p0: { ...p0, master: p0.firstMoment } }, /saved with master weights/],
     [{ p0: { ...p0, step: -1 } }, /step must be a whole number/],
+    [{ p0: { ...p0, firstMoment: p0.firstMoment.with(3, NaN) } }, /of p0: firstMoment\[3\] is NaN/],
+    [{ p0: { ...p0, secondMoment: p0.secondMoment.with(0, -0.5) } }, /secondMoment\[0\] is -0\.5/],
   ] as const;
   for (const [given, message] of refused) {
     const saved = given as unknown as AdamWState;

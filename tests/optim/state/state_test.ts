@@ -155,6 +155,21 @@ Deno.test("loadStateDict() refuses what does not fit and changes nothing", async
     [{ p0: withoutMomentum }, /saved without momentum: leave out beta1/],
     [{ p0: { ...p0, colMeans: new Float32Array(6) } }, /colMeans must be a Float32Array of 7/],
     [{ p0: { ...p0, step: 1.5 } }, /step must be a whole number/],
+    [{ p0: { ...p0, rowMeans: p0.rowMeans.with(2, NaN) } }, /of p0: rowMeans\[2\] is NaN, .* >= 0/],
+    [{ p0: { ...p0, colMeans: p0.colMeans.with(6, -1) } }, /of p0: colMeans\[6\] is -1, .* >= 0/],
+    [{ p0: { ...p0, means: p0.means.with(0, Infinity) } }, /of p0: means\[0\] is Infinity/],
+    [{ p0: { ...p0, momentum: p0.momentum!.with(34, NaN) } }, /of p0: momentum\[34\] is NaN/],
+    [{ p0: { ...p0, momentum: p0.momentum!.with(0, -Infinity) } }, /momentum\[0\] is -Infinity/],
+    ...[0, NaN, -1, Infinity, "8"].map((lossScale) =>
+      [
+        { p0: { ...p0, lossScale: lossScale as number } },
+        /of p0: lossScale must be a finite number > 0/,
+      ] as const
+    ),
+    [
+      { p0: { ...p0, lossScale: 8, lossScaleGoodSteps: -1 } },
+      /of p0: lossScaleGoodSteps must be a whole number from 0, got -1/,
+    ],
   ] as const;
   for (const [given, message] of refused) {
     assert.throws(() => optim.loadStateDict(given), { name: "TypeError", message });
