@@ -1,8 +1,8 @@
 // A model with another head than the one that a checkpoint was saved with: a classifier from a base model or from a masked language
 // model, other classes, a language model from its base. As in transformers, the config then names the model that is made.
 
-import * as v from "valibot";
-import { type ModelConfig, orNull } from "../models/config/model_config.ts";
+import { namedAs } from "../models/architectures.ts";
+import type { ModelConfig } from "../models/config/model_config.ts";
 import type { Architecture } from "../models/pretrained_model.ts";
 import type { RandomSource } from "../nn/philox.ts";
 import type { NewHead } from "./checkpoint_parameters.ts";
@@ -16,18 +16,16 @@ export function withHead(
     readonly random: RandomSource | undefined;
   },
 ): { readonly config: ModelConfig; readonly head: NewHead } {
-  const { name, head: modules } = architecture;
-  const { architectures } = config.read(settings);
-  const isOther = architectures !== null && !architectures.includes(name);
+  const named = namedAs(config, architecture);
   if (labels !== undefined) requireLabels(config, { architecture, labels });
-  const changes = {
-    ...(isOther ? { architectures: [name] } : {}),
-    ...(labels === undefined ? {} : classesOf(labels)),
-  };
-  const isChanged = Object.keys(changes).length > 0;
   return {
-    config: isChanged ? config.with(changes) : config,
-    head: { modules, random, otherHeads: isOther, replaceShapes: labels !== undefined },
+    config: labels === undefined ? named : named.with(classesOf(labels)),
+    head: {
+      modules: architecture.head,
+      random,
+      otherHeads: named !== config,
+      replaceShapes: labels !== undefined,
+    },
   };
 }
 
@@ -58,5 +56,3 @@ function classesOf(labels: readonly string[]): Record<string, unknown> {
     num_labels: undefined,
   };
 }
-
-const settings = v.object({ architectures: orNull(v.array(v.string())) });

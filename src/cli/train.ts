@@ -12,22 +12,19 @@
  */
 
 import type { CompanionFile } from "../checkpoint/companions.ts";
-import { loadPretrained } from "../checkpoint/pretrained.ts";
 import { savePretrained } from "../checkpoint/save_pretrained.ts";
 import type { Device } from "../device/device.ts";
 import { requestDevice } from "../device/request_device.ts";
 import { launch, launchFromEnv, optionsFromEnv } from "../distributed/launch.ts";
 import { launcherVariables } from "../distributed/launcher/launcher_variables.ts";
-import { ModelConfig } from "../models/config/model_config.ts";
-import { Decoder } from "../models/decoder.ts";
-import { newModel } from "../models/new_model.ts";
-import { RandomSource } from "../nn/philox.ts";
+import type { Decoder } from "../models/decoder.ts";
 import { heldOutStarts, trainLanguageModel } from "../train/language_training.ts";
 import type { LanguageTrainingOptions, TrainingEvent } from "../train/language_training_options.ts";
 import { Order2Baseline } from "../train/order2_baseline.ts";
 import { byteTokenizer, readTokenizer, type Tokenizer } from "../train/tokenizer.ts";
 import { readTokens, splitTail } from "../train/tokens.ts";
 import { Interrupt } from "./interrupt.ts";
+import { modelFromFlags } from "./model_from_flags.ts";
 import { companionsFor, requireWritableOutputs } from "./outputs.ts";
 import { parseTrainOptions, type TrainOptions } from "./train_options.ts";
 import { TrainReport } from "./train_report.ts";
@@ -94,7 +91,7 @@ async function prepare(
     const tokenizer = flags.tokenizer === "bytes"
       ? byteTokenizer
       : await readTokenizer(flags.tokenizer);
-    const model = scope.use(await makeModel(device, flags));
+    const model = scope.use(await modelFromFlags(device, { flags, rank }));
     requireVocabulary(model, tokenizer);
     const context = contextFor(model, flags);
     const text = splitTail(await readTokens(flags.data, tokenizer), { context });
@@ -134,17 +131,6 @@ async function prepare(
     console.error(`error: ${error.message}`);
     return undefined;
   }
-}
-
-async function makeModel(device: Device, flags: TrainOptions): Promise<Decoder> {
-  const { model: folder, dtype, seed } = flags;
-  if (!flags.fromScratch) {
-    return await loadPretrained(device, folder, { model: Decoder, dtype });
-  }
-  const where = `${folder}/config.json`;
-  const { values: config } = new ModelConfig(await Deno.readTextFile(where), { where });
-  const random = new RandomSource(seed);
-  return newModel(device, config, { model: Decoder, random, dtype, gradientDtype: "f32" });
 }
 
 function requireVocabulary({ description }: Decoder, tokenizer: Tokenizer): void {

@@ -56,6 +56,12 @@ export function architectureOf(
   );
 }
 
+/** `config`, naming `architecture` if it names others. */
+export function namedAs(config: ModelConfig, { name }: Architecture): ModelConfig {
+  const { architectures: names } = config.read(settings);
+  return names === null || names.includes(name) ? config : config.with({ architectures: [name] });
+}
+
 const settings = v.object({
   model_type: v.string(),
   architectures: orNull(v.array(v.string())),

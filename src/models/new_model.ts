@@ -2,7 +2,7 @@
 
 import type { Device } from "../device/device.ts";
 import { InitialParameters, type InitialParametersOptions } from "../nn/parameter_source.ts";
-import { architectureOf } from "./architectures.ts";
+import { architectureOf, namedAs } from "./architectures.ts";
 import { formatPythonJson } from "./config/config_text.ts";
 import { ModelConfig } from "./config/model_config.ts";
 import type { PretrainedModel } from "./pretrained_model.ts";
@@ -44,7 +44,8 @@ export function newModel<Model extends PretrainedModel = PretrainedModel>(
   const { model: wanted, ...initial } = options;
   const settings = new ModelConfig(formatPythonJson(config) + "\n", { where: "the config" });
   const source = new InitialParameters(device, initial);
-  const model = architectureOf(settings, { wanted }).fromConfig(settings).build(source);
+  const architecture = architectureOf(settings, { wanted });
+  const model = architecture.fromConfig(namedAs(settings, architecture)).build(source);
   if (wanted === undefined || model instanceof wanted) return model as Model;
   model[Symbol.dispose]();
   throw settings.error(`its model is a ${model.constructor.name}, wanted a ${wanted.name}`);

@@ -6,6 +6,8 @@ import { wasmDevice } from "../../src/device/wasm/device.ts";
 import type { TrainMessage } from "../../src/cli/train_report.ts";
 import { Decoder } from "../../src/models/decoder.ts";
 import { assertClose } from "../support/assert_close.ts";
+import { ModelFolder, zeros } from "../support/checkpoint/changed_checkpoint.ts";
+import { smallConfigs } from "../support/models/small_configs.ts";
 import { command, flagsFor, messagesIn, train } from "../support/cli/train_command.ts";
 import { smallTokenizerJson } from "../support/train/small_tokenizer.ts";
 import { withSmallFiles } from "../support/train/small_gpt2.ts";
@@ -45,6 +47,26 @@ Deno.test("train.ts logs, evaluates, samples, and saves a model that has the los
     const original = await Deno.readTextFile(`${files.model}/config.json`);
     assert.equal(await Deno.readTextFile(`${files.folder}/trained/config.json`), original);
   });
+});
+
+Deno.test("train.ts trains a base model with a new head, and says on rank 0 which tensors are new and which are unused", async () => {
+  using device = wasmDevice();
+  const { qwen3 } = smallConfigs;
+  await using folder = await ModelFolder.withModel(device, { ...qwen3, vocab_size: 256 });
+  await folder.change((tensors) => [
+    ...tensors.filter(({ name }) => name !== "lm_head.weight"),
+    zeros("score.weight", [2, 8]),
+  ]);
+  await folder.configure({ architectures: ["Qwen3Model"] });
+  await withSmallFiles(async (files) => {
+    const flags = flagsFor({ ...files, model: folder.path });
+    const { code, stderr } = await train([...flags, "--save", folder.file("trained")], 2);
+    assert.equal(code, 0, stderr);
+    assert.equal(stderr.match(/has no lm_head\.weight: new, with random values/g)?.length, 1);
+    assert.equal(stderr.match(/has score\.weight: not used by the model/g)?.length, 1);
+  });
+  using trained = await loadPretrained(device, folder.file("trained"), { model: Decoder });
+  assert.deepEqual(trained.form.config.values.architectures, qwen3.architectures);
 });
 
 Deno.test("train.ts on two ranks of ZeRO trains as on one, and logs the same", async () => {
