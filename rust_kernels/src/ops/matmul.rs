@@ -4,17 +4,19 @@
 //! panels as wide as a register tile, so that the innermost loop reads both in order, whatever their layout in memory;
 //! a TILE_ROWS x TILE_COLS tile of the product stays in registers over DEPTH steps of multiply and add.
 //! B's block stays in the L2 cache, A's panel and B's panel in L1. Panels at the edge are padded with zeros.
+//! A product of a few rows reads B once and packs nothing (few_rows.rs).
 
 use crate::allocation::{OutOfMemory, scratch};
+use crate::ops::few_rows::{few_rows_nn, few_rows_nt};
 use crate::ops::panels::{Lanes, TILE_COLS, TILE_ROWS, add_tile, blocks, pack, tile_product};
 use core::ops::Range;
 
 /// Steps of k per block.
-const DEPTH: usize = 256;
+pub const DEPTH: usize = 256;
 /// Rows of A per packed block: 128 KiB.
 const ROWS: usize = 128;
 /// Columns of B per packed block: 512 KiB.
-const COLS: usize = 512;
+pub const COLS: usize = 512;
 
 /// The sizes of `out[m, n] = A[m, k] B[k, n]`, and which of its rows to compute.
 pub struct Product {
@@ -33,6 +35,10 @@ pub fn matmul_nn(
     out: &mut [f32],
     product: &Product,
 ) -> Result<(), OutOfMemory> {
+    if product.rows.len() <= TILE_ROWS {
+        begin(bias, out, product);
+        return few_rows_nn(a, b, out, product);
+    }
     let a = Lanes { data: a, lane: product.k, step: 1 };
     let b = Lanes { data: b, lane: 1, step: product.n };
     matmul(a, b, bias, out, product)
@@ -46,6 +52,11 @@ pub fn matmul_nt(
     out: &mut [f32],
     product: &Product,
 ) -> Result<(), OutOfMemory> {
+    if product.rows.len() <= TILE_ROWS {
+        begin(bias, out, product);
+        few_rows_nt(a, b, out, product);
+        return Ok(());
+    }
     let a = Lanes { data: a, lane: product.k, step: 1 };
     let b = Lanes { data: b, lane: product.k, step: 1 };
     matmul(a, b, bias, out, product)
@@ -94,6 +105,9 @@ fn matmul(
 /// out = what products are added to: the bias or zeros, and `out` itself where it accumulates.
 fn begin(bias: &[f32], out: &mut [f32], product: &Product) {
     let &Product { n, ref rows, accumulate, .. } = product;
+    if n == 0 {
+        return;
+    }
     for out in out[rows.start * n..rows.end * n].chunks_exact_mut(n) {
         match (accumulate, bias.is_empty()) {
             (false, true) => out.fill(0.0),

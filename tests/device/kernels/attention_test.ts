@@ -31,6 +31,13 @@ const CASES: readonly (readonly [readonly number[], Partial<Sizes>])[] = [
   [[1, 70, 70, 2, 1, 16, 16], { ...DROPPED, causal: 1, masked: 1, biased: 1 }],
   [[1, 70, 70, 1, 1, 5, 3], { ...DROPPED, causal: 1, window: 40, firstHead: 2 ** 32 - 1 }],
   [[2, 77, 100, 2, 2, 17, 33], { causal: 1, window: 24 }],
+  // One query, as of the next token of a text.
+  [[2, 1, 70, 6, 2, 9, 13], { masked: 1, biased: 1 }],
+  [[1, 1, 515, 3, 3, 64, 64], {}],
+  [[2, 1, 5, 2, 1, 3, 5], { causal: 1, masked: 1 }],
+  [[1, 1, 9, 2, 1, 3, 5], { window: 3 }],
+  [[1, 1, 33, 2, 1, 8, 8], { ...DROPPED, biased: 1 }],
+  [[1, 1, 0, 2, 1, 3, 3], {}],
   [[0, 5, 5, 2, 1, 3, 3], {}],
   [[2, 0, 5, 2, 1, 3, 3], { biased: 1 }],
   [[2, 5, 0, 2, 1, 3, 3], { masked: 1 }],

@@ -1,7 +1,10 @@
 import type { KernelParams } from "../../../src/device/kernels/registry.ts";
+import { Tensor } from "../../../src/tensor/tensor.ts";
 import { matmulNn, matmulNt, matmulTn } from "../../reference/matmul.ts";
+import { assertSameBits } from "../../support/assert_same_bits.ts";
 import { checkKernel, type KernelCase } from "../../support/device/checked_kernel.ts";
-import type { RandomValues } from "../../support/device/random_values.ts";
+import { testOnEachDevice } from "../../support/device/on_each_device.ts";
+import { RandomValues } from "../../support/device/random_values.ts";
 
 // [m, n, k]: odd, empty, and across every block of the kernels (4 x 8 tiles, 128 rows, 256 deep, 512 columns).
 const SIZES: readonly (readonly [number, number, number])[] = [
@@ -26,6 +29,30 @@ const tolerance = { ofLargest: 2e-6 };
 checkKernel("matmul_nn", { reference: matmulNn, tolerance, cases });
 checkKernel("matmul_nt", { reference: matmulNt, tolerance, cases });
 checkKernel("matmul_tn", { reference: matmulTn, tolerance, cases });
+
+testOnEachDevice(
+  "a few rows of a product have the bits that they have among many",
+  async (device) => {
+    const random = new RandomValues(3);
+    const [m, n, k] = [9, 531, 523];
+    const whole = { batch: 1, m, n, k, rowBegin: 0, rowEnd: m, biasLength: n, accumulate: 0 };
+    for (const kernel of ["matmul_nn", "matmul_nt"] as const) {
+      using a = Tensor.from(device, random.signed(m * k));
+      using b = Tensor.from(device, random.signed(k * n));
+      using bias = Tensor.from(device, random.signed(n));
+      const product = async (rowBegin: number, rowEnd: number) => {
+        using out = Tensor.from(device, new Float32Array(m * n));
+        const operands = { a: a.buffer, b: b.buffer, bias: bias.buffer, out: out.buffer };
+        device.run(kernel, operands, { ...whole, rowBegin, rowEnd });
+        return (await out.data()).slice(rowBegin * n, rowEnd * n);
+      };
+      const all = await product(0, m);
+      for (const count of [1, 2, 3, 4, 5]) {
+        assertSameBits(await product(2, 2 + count), all.slice(2 * n, (2 + count) * n));
+      }
+    }
+  },
+);
 
 function cases(random: RandomValues): KernelCase<"matmul_nn">[] {
   return SIZES.flatMap(([m, n, k]) => {

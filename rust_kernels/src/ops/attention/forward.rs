@@ -4,11 +4,13 @@
 //! Scores are never stored whole (Rabe & Staats 2021; Dao et al. 2022): keys are taken a block at a time, and each query
 //! keeps its largest score m so far, the sum l of e^(score - m) and the weighted sum of values. Where a block has a larger
 //! score, both sums are multiplied by e^(old m - new m). The backward pass needs lse = m + ln l.
+//! A single query has a function of its own (single_query.rs).
 
 use crate::allocation::{OutOfMemory, scratch};
 use crate::ops::attention::packed_blocks::PackedBlocks;
 use crate::ops::attention::scores::{Eight, ScoreMask, load_eight, products, store_eight};
 use crate::ops::attention::shape::{Attention, Operands, PANEL, Place, QUERIES};
+use crate::ops::attention::single_query::single_query;
 use crate::ops::attention::weight_dropout::WeightDropout;
 use crate::ops::panels::{TILE_COLS, TILE_ROWS, blocks, pack, tile_product};
 use crate::ops::softmax::weight;
@@ -24,6 +26,9 @@ pub fn attention(
 ) -> Result<(), OutOfMemory> {
     let &Attention { batch, queries, keys, heads, key_heads, dim, value_dim, scale, .. } =
         attention;
+    if queries == 1 && attention.dropout.threshold == 0 {
+        return single_query(operands, attention, out, lse);
+    }
     let mut packed_q = scratch(QUERIES * dim)?;
     let mut scores = scratch(QUERIES * PANEL / TILE_COLS)?;
     let mut softmax = Softmax::new(value_dim)?;

@@ -8,4 +8,5 @@ mod gradient_block;
 mod packed_blocks;
 mod scores;
 mod shape;
+mod single_query;
 mod weight_dropout;
