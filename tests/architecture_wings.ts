@@ -105,13 +105,21 @@ const wings: Readonly<Record<string, Readonly<Record<string, Wing>>>> = {
       holds: "position encodings; rotary ones read their settings from a config",
       mayImport: ["config"],
     },
+    cache: {
+      holds: "keys and values of tokens that a model has seen; a layer is only a key to its part",
+      mayImport: [],
+    },
     blocks: {
       holds: "transformer blocks and their parts, the same for every model",
-      mayImport: ["positions"],
+      mayImport: ["cache", "positions"],
     },
     splitting: {
       holds: "which layers of blocks and vocabularies are split over ranks",
       mayImport: ["blocks"],
+    },
+    generation: {
+      holds: "the choice of a token by its logits; knows no model",
+      mayImport: [],
     },
     families: {
       holds: "one file per family: reads its config.json into the description of a model",
@@ -119,7 +127,16 @@ const wings: Readonly<Record<string, Readonly<Record<string, Wing>>>> = {
     },
     ".": {
       holds: "the model classes, making them, splitting them and generating with them",
-      mayImport: ["blocks", "config", "families", "losses", "positions", "splitting"],
+      mayImport: [
+        "blocks",
+        "cache",
+        "config",
+        "families",
+        "generation",
+        "losses",
+        "positions",
+        "splitting",
+      ],
     },
   },
 };

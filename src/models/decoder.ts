@@ -4,6 +4,8 @@
 //   x = block(x), for every block
 //   logits = head(norm x), projected back to E if E is not D; the head's weight may be the embedding itself
 //
+// With a cache (cache/key_value_cache.ts) tokens are the next ones of their texts, and no gradient is recorded.
+//
 // One class for GPT-2, Llama, Mistral, Qwen and OPT, which differ in their DecoderDescription; families/ makes it from configs. Layers
 // know nothing of ranks: parallelize() replaces them by split ones, as planSplit() says.
 
@@ -14,9 +16,13 @@ import { Linear } from "../nn/linear.ts";
 import type { Layer, Module } from "../nn/module.ts";
 import type { ParameterSource } from "../nn/parameter_source.ts";
 import { asF32 } from "../ops/cast.ts";
+import { embeddingAt } from "../ops/embedding.ts";
+import { reshape } from "../ops/reshape.ts";
+import { forwardOnly } from "../tensor/forward_only.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { Block, makeNorm } from "./blocks/block.ts";
+import type { KeyValueCache } from "./cache/key_value_cache.ts";
 import type { DecoderDescription } from "./decoder_description.ts";
 import { LearnedPositions } from "./positions/learned_positions.ts";
 import { type CheckpointForm, type PlanSplitOptions, PretrainedModel } from "./pretrained_model.ts";
@@ -37,6 +43,13 @@ export interface DecoderInput {
   readonly mask?: Tensor<"u32"> | undefined;
   /** Masks of dropout, in training. Default: nothing is dropped. */
   readonly dropout?: DropoutMasks | undefined;
+  /**
+   * Keys and values of the tokens before these; those of these are added. The first pass takes a text per row, with padding at the
+   * ends of shorter ones; later ones take a token per row, and no mask. No gradient is recorded. Default: there are no tokens before.
+   */
+  readonly cache?: KeyValueCache | undefined;
+  /** Whether to return the logits after every token, or [B, 1, V] after the last real one of each row. Default: "all". */
+  readonly logits?: "all" | "last" | undefined;
 }
 
 /**
@@ -120,19 +133,67 @@ export class Decoder extends PretrainedModel<DecoderInput> {
   /**
    * tokens [B, T] -> logits [B, T, V]; logits at padding are meaningless.
    *
-   * @throws {RangeError} if the shapes do not fit, a token is not under V, or the text is longer than the position table.
+   * @throws {RangeError} if the shapes do not fit, a token is not under V, or the text is longer than the position table; with a cache
+   *   also if the tokens are not the next of its texts, or there are more than `longestCached`.
    */
-  override async forward({ tokens, mask, dropout }: DecoderInput): Promise<Tensor> {
-    checkInput({ tokens, mask });
-    let x = await this.tokens.forward(tokens);
-    if (this.projectIn !== undefined) x = await this.projectIn.forward(x);
+  override async forward(input: DecoderInput): Promise<Tensor> {
+    checkInput(input);
+    const { tokens, mask, dropout, cache, logits = "all" } = input;
+    if (cache !== undefined) return await this.#forwardCached(input, cache);
+    let x = await this.#embed(tokens);
     if (this.positions !== undefined) x = await this.positions.forward({ x, mask });
     if (this.#dropout !== undefined) x = this.#dropout.apply(x, dropout);
     const angles = this.#tables?.anglesFor(tokens.shape[1]);
     for (const block of this.blocks) x = await block.forward({ x, mask, angles, dropout });
-    if (this.norm !== undefined) x = await this.norm.forward(x);
-    if (this.projectOut !== undefined) x = await this.projectOut.forward(x);
-    return asF32(await this.head.forward(x));
+    if (logits === "last") x = rowsAt(x, lastRealTokens(input));
+    return await this.#predict(x);
+  }
+
+  /** The most tokens of a text with a cache: with "dynamic" rotary frequencies, a longer text rotates the keys before it anew. */
+  get longestCached(): number {
+    const { positions } = this.description;
+    return positions.kind === "learned" ? positions.count : positions.settings.constantUpTo;
+  }
+
+  /** Each part's input and intermediates are released as soon as its output is computed. */
+  async #forwardCached(
+    { tokens, mask, logits = "all" }: DecoderInput,
+    cache: KeyValueCache,
+  ): Promise<Tensor> {
+    const [, length] = tokens.shape;
+    using pass = cache.begin({ tokens, mask });
+    const { longestCached } = this;
+    if (pass.longest > longestCached) {
+      throw new RangeError(
+        `The model supports ${longestCached} tokens with a cache, got a text of ${pass.longest}`,
+      );
+    }
+    const positions = pass.positions(length);
+    using angles = this.#tables?.anglesAt(positions);
+    let x = await this.#embed(tokens);
+    const { positions: table } = this;
+    if (table !== undefined) x = await forwardOnly(x, (x) => table.forward({ x, at: positions }));
+    for (const block of this.blocks) {
+      x = await forwardOnly(x, (x) => block.forward({ x, angles, cache: pass }));
+    }
+    if (logits === "last" && length > 1) {
+      x = await forwardOnly(x, (x) => rowsAt(x, pass.lastTokens(length)));
+    }
+    const y = await forwardOnly(x, (x) => this.#predict(x));
+    pass.end();
+    return y;
+  }
+
+  async #embed(tokens: Tensor<"u32">): Promise<Tensor> {
+    const x = await this.tokens.forward(tokens);
+    return this.projectIn === undefined ? x : await this.projectIn.forward(x);
+  }
+
+  async #predict(x: Tensor): Promise<Tensor> {
+    let y = x;
+    if (this.norm !== undefined) y = await this.norm.forward(y);
+    if (this.projectOut !== undefined) y = await this.projectOut.forward(y);
+    return asF32(await this.head.forward(y));
   }
 
   /** Vocabulary and blocks are split. */
@@ -148,11 +209,31 @@ export class Decoder extends PretrainedModel<DecoderInput> {
   }
 }
 
+/** The rows `indices` of x [B, T, D] as a matrix [B T, D]: [B, 1, D] */
+function rowsAt(x: Tensor, indices: Uint32Array): Tensor {
+  const [batch, length, width] = x.shape;
+  return embeddingAt(reshape(x, [batch * length, width]), indices, { shape: [batch, 1] });
+}
+
+/** The indices among all tokens [B, T] of the last real one of each row. */
+function lastRealTokens({ tokens, mask }: DecoderInput): Uint32Array {
+  const [batch, length] = tokens.shape;
+  return Uint32Array.from({ length: batch }, (_, row) => {
+    const own = mask?.indices?.subarray(row * length, (row + 1) * length);
+    return row * length + Math.max(0, own?.lastIndexOf(1) ?? length - 1);
+  });
+}
+
 function tiedHead({ weight }: Embedding): Linear {
   return new Linear(weight.device, { weight, bias: undefined });
 }
 
-function checkInput({ tokens, mask }: DecoderInput): void {
+function checkInput({ tokens, mask, cache, dropout }: DecoderInput): void {
+  if (cache !== undefined && dropout !== undefined) {
+    throw new TypeError(
+      "A decoder with a cache records no gradient, so nothing can be dropped: leave dropout out",
+    );
+  }
   if (tokens.shape.length !== 2) {
     throw new RangeError(`A decoder wants tokens of [B, T], got ${formatShape(tokens.shape)}`);
   }

@@ -1,16 +1,31 @@
-// Autoregressive generation: the predicted token is appended, and the model runs on the whole text again.
+// Autoregressive generation: the chosen token is appended to its text, and the model predicts the one after it.
 //
-//   greedy     the most likely token
-//   sampling   token k with probability ~ e^(logits[k] / temperature), among the topK most likely if topK is given
+// Decoders and T5 keep the keys and values of the tokens before in a cache, so that a token costs one token's work (next_logits.ts);
+// other modules, and texts longer than `context`, run the whole text again. How a token is chosen is in generation/next_token.ts.
 //
-// There is no key-value cache, so n tokens cost n forward passes over the growing text.
+// On a model that is split over ranks, all ranks call the same function with the same texts and options: they have the same logits and
+// random numbers, so they choose the same tokens.
 
 import type { Device } from "../device/device.ts";
 import type { Module } from "../nn/module.ts";
 import type { RandomStream } from "../nn/philox.ts";
-import { slice } from "../ops/slice.ts";
-import { Tensor } from "../tensor/tensor.ts";
-import type { DecoderInput } from "./decoder.ts";
+import { Decoder, type DecoderInput } from "./decoder.ts";
+import {
+  drawToken,
+  mostLikely,
+  penalizeRepetition,
+  type SamplingRules,
+} from "./generation/next_token.ts";
+import { decoderLogits, type NextLogits, targetLogits, WholeTextLogits } from "./next_logits.ts";
+import { T5 } from "./t5.ts";
+
+/**
+ * A model that predicts the next token: a `Decoder`, a module with the same input, or a `T5`, which continues the text of its decoder
+ * after reading another text.
+ *
+ * @category Models
+ */
+export type Generator = Module<DecoderInput> | T5;
 
 /**
  * Options of {@linkcode generate}.
@@ -23,11 +38,15 @@ export interface GenerateOptions {
   /** The maximum number of tokens to append. */
   readonly maxNewTokens: number;
   /** Samples tokens; one random number is drawn per token. Default: the most likely token is taken. */
-  readonly sampling?: Sampling;
+  readonly sampling?: Sampling | undefined;
   /** The model gets only this many of the last tokens. Default: all. */
-  readonly context?: number;
+  readonly context?: number | undefined;
   /** Tokens that end the text; they are appended, too. Default: none. */
-  readonly stopTokens?: readonly number[];
+  readonly stopTokens?: readonly number[] | undefined;
+  /** Ends a text after the first token at which this is true of its new tokens. Default: never. */
+  readonly stopWhen?: ((newTokens: readonly number[], row: number) => boolean) | undefined;
+  /** Above 0; more than 1 makes tokens of the text so far less likely. Default: 1. */
+  readonly repetitionPenalty?: number | undefined;
 }
 
 /**
@@ -35,19 +54,30 @@ export interface GenerateOptions {
  *
  * @category Models
  */
-export interface Sampling {
-  /** Above 0; a lower temperature favours likely tokens. */
-  readonly temperature: number;
+export interface Sampling extends SamplingRules {
   /** Source of random numbers: the same stream gives the same text. */
   readonly random: RandomStream;
-  /** Samples only from this many of the most likely tokens. Default: all. */
-  readonly topK?: number;
+}
+
+/**
+ * A token that was appended to a text.
+ *
+ * @category Models
+ */
+export interface GeneratedToken {
+  /** The index of its text. */
+  readonly row: number;
+  /** The token. */
+  readonly token: number;
+  /** Whether its text ends with it. */
+  readonly isLast: boolean;
 }
 
 /**
  * Continues a text by predicting one token after the other.
  *
- * @returns the whole text
+ * @param tokens The text to continue; for a T5, the text of its encoder.
+ * @returns the whole text; of a T5, the decoder's, with its start token
  * @throws {RangeError} if the text is empty, an option is out of range, or the model does not support so long a text.
  *
  * @example
@@ -65,68 +95,148 @@ export interface Sampling {
  * @category Models
  */
 export async function generate(
-  model: Module<DecoderInput>,
+  model: Generator,
   tokens: readonly number[],
   options: GenerateOptions,
 ): Promise<number[]> {
-  const { device, maxNewTokens, sampling, context = Infinity, stopTokens = [] } = options;
-  checkOptions(tokens, options);
-  const text = [...tokens];
-  for (let k = 0; k < maxNewTokens; k++) {
-    const logits = await nextLogits(model, { device, seen: text.slice(-context) });
-    const token = sampling === undefined ? mostLikely(logits) : sampled(logits, sampling, k);
-    text.push(token);
-    if (stopTokens.includes(token)) break;
-  }
+  const [text] = await generateBatch(model, [tokens], options);
   return text;
 }
 
-/** The logits of the token after `seen`. */
-async function nextLogits(
-  model: Module<DecoderInput>,
-  { device, seen }: { readonly device: Device; readonly seen: readonly number[] },
-): Promise<Float32Array> {
-  const length = seen.length;
-  using tokens = Tensor.from(device, seen, { shape: [1, length], dtype: "u32" });
-  const logits = await model.forward({ tokens });
-  using last = slice(logits, { dim: 1, begin: length - 1, end: length });
-  return await last.data();
+/**
+ * Continues several texts together, which may differ in length; each ends by itself, and none changes another.
+ *
+ * @returns the whole texts, as {@linkcode generate}
+ * @throws {RangeError} as {@linkcode generate}
+ *
+ * @example
+ * ```ts
+ * import { Decoder, newModel, RandomSource, requestDevice } from "@meshfactor/adafactor";
+ * import { generateBatch } from "@meshfactor/adafactor/models";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * const config = { model_type: "gpt2", vocab_size: 16, n_embd: 8, n_layer: 1, n_head: 2, n_positions: 8 };
+ * using model = newModel(device, config, { random: new RandomSource(1), model: Decoder });
+ * const texts = await generateBatch(model, [[3, 5], [7]], { device, maxNewTokens: 4 });
+ * console.log(texts.map(({ length }) => length)); // 6, 5
+ * ```
+ *
+ * @category Models
+ */
+export async function generateBatch(
+  model: Generator,
+  texts: readonly (readonly number[])[],
+  options: GenerateOptions,
+): Promise<number[][]> {
+  const whole = texts.map((tokens) => model instanceof T5 ? [model.startToken] : [...tokens]);
+  for await (const { row, token } of generateTokens(model, texts, options)) whole[row].push(token);
+  return whole;
 }
 
-function mostLikely(logits: Float32Array): number {
-  return logits.reduce((best, value, k) => value > logits[best] ? k : best, 0);
-}
-
-function sampled(
-  logits: Float32Array,
-  { temperature, random, topK = logits.length }: Sampling,
-  position: number,
-): number {
-  const order = [...logits.keys()].sort((a, b) => logits[b] - logits[a]).slice(0, topK);
-  const shares = order.map((k) => Math.exp((logits[k] - logits[order[0]]) / temperature));
-  let left = random.uniform(position) * shares.reduce((a, b) => a + b);
-  for (const [at, share] of shares.entries()) {
-    left -= share;
-    if (left < 0) return order[at];
+/**
+ * As {@linkcode generateBatch}, one token at a time: the next token of the first text, of the second, ..., then those after them. To end
+ * early, leave the loop.
+ *
+ * Of a text with index `row`, token k is drawn with the random number at 2^32 row + k of the stream.
+ *
+ * @throws {RangeError} as {@linkcode generate}
+ *
+ * @example
+ * ```ts
+ * import { Decoder, newModel, RandomSource, requestDevice } from "@meshfactor/adafactor";
+ * import { generateTokens } from "@meshfactor/adafactor/models";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * const config = { model_type: "gpt2", vocab_size: 16, n_embd: 8, n_layer: 1, n_head: 2, n_positions: 8 };
+ * using model = newModel(device, config, { random: new RandomSource(1), model: Decoder });
+ * for await (const { token } of generateTokens(model, [[3, 5]], { device, maxNewTokens: 4 })) {
+ *   console.log(token);
+ * }
+ * ```
+ *
+ * @category Models
+ */
+export async function* generateTokens(
+  model: Generator,
+  texts: readonly (readonly number[])[],
+  options: GenerateOptions,
+): AsyncGenerator<GeneratedToken> {
+  checkOptions(texts, options);
+  const { maxNewTokens, stopTokens = [], stopWhen } = options;
+  if (maxNewTokens === 0 || texts.length === 0) return;
+  const rows = texts.map((tokens, row) => {
+    const begin = model instanceof T5 ? [model.startToken] : [...tokens];
+    return { row, tokens: begin, numGiven: begin.length };
+  });
+  using nextLogits = logitsOf(model, { texts, options });
+  for (let active = rows; active.length > 0;) {
+    const logits = await nextLogits.of(active);
+    const ended = new Set<number>();
+    for (const [k, { row, tokens, numGiven }] of active.entries()) {
+      const position = tokens.length - numGiven;
+      const token = chosen(logits[k], { tokens, row, position, options });
+      tokens.push(token);
+      const isLast = position + 1 === maxNewTokens || stopTokens.includes(token) ||
+        (stopWhen?.(tokens.slice(numGiven), row) ?? false);
+      if (isLast) ended.add(row);
+      yield { row, token, isLast };
+    }
+    active = active.filter(({ row }) => !ended.has(row));
   }
-  return order.at(-1)!;
+}
+
+function logitsOf(
+  model: Generator,
+  { texts, options: { device, context = Infinity } }: {
+    readonly texts: readonly (readonly number[])[];
+    readonly options: GenerateOptions;
+  },
+): NextLogits {
+  if (model instanceof T5) {
+    return targetLogits(model, { device, sources: texts.map((text) => text.slice(-context)) });
+  }
+  if (model instanceof Decoder) return decoderLogits(model, { device, context });
+  return new WholeTextLogits(model, { device, context });
+}
+
+function chosen(
+  logits: Float32Array,
+  { tokens, row, position, options: { sampling, repetitionPenalty: penalty = 1 } }: {
+    readonly tokens: readonly number[];
+    readonly row: number;
+    readonly position: number;
+    readonly options: GenerateOptions;
+  },
+): number {
+  const penalized = penalizeRepetition(logits, { seen: tokens, penalty });
+  if (sampling === undefined) return mostLikely(penalized);
+  const { random, ...rules } = sampling;
+  return drawToken(penalized, { ...rules, uniform: random.uniform(2 ** 32 * row + position) });
 }
 
 function checkOptions(
-  tokens: readonly number[],
-  { maxNewTokens, sampling, context }: GenerateOptions,
+  texts: readonly (readonly number[])[],
+  { maxNewTokens, sampling, context, repetitionPenalty = 1 }: GenerateOptions,
 ): void {
-  if (tokens.length === 0) {
+  if (texts.some(({ length }) => length === 0)) {
     throw new RangeError("generate() needs a text to continue, got no tokens: give at least one");
   }
   const atLeast = (name: string, value: number | undefined, least: number) => {
     if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return;
     throw new RangeError(`generate() wants ${name} to be an integer from ${least}, got ${value}`);
   };
+  const above0 = (name: string, value: number) => {
+    if (value > 0 && value < Infinity) return;
+    throw new RangeError(`generate() wants ${name} above 0, got ${value}`);
+  };
   atLeast("maxNewTokens", maxNewTokens, 0);
   atLeast("context", context, 1);
   atLeast("topK", sampling?.topK, 1);
-  if (sampling !== undefined && !(sampling.temperature > 0 && sampling.temperature < Infinity)) {
-    throw new RangeError(`generate() wants a temperature above 0, got ${sampling.temperature}`);
+  above0("a repetitionPenalty", repetitionPenalty);
+  if (sampling === undefined) return;
+  above0("a temperature", sampling.temperature);
+  const { topP = 1 } = sampling;
+  if (!(topP > 0 && topP <= 1)) {
+    throw new RangeError(`generate() wants topP to be above 0 and at most 1, got ${topP}`);
   }
 }

@@ -37,6 +37,7 @@ export { type CheckpointForm, type PlanSplitOptions, PretrainedModel } from "./p
 export type { CheckpointNames } from "./config/checkpoint_names.ts";
 export { ModelConfig } from "./config/model_config.ts";
 export { Decoder, type DecoderInput } from "./decoder.ts";
+export { KeyValueCache } from "./cache/key_value_cache.ts";
 export type {
   DecoderDescription,
   PositionDescription,
@@ -90,7 +91,17 @@ export {
   classificationLoss,
   type ProblemType,
 } from "./losses/classification_loss.ts";
-export { generate, type GenerateOptions, type Sampling } from "./generate.ts";
+export {
+  generate,
+  generateBatch,
+  type GeneratedToken,
+  type GenerateOptions,
+  generateTokens,
+  type Generator,
+  type Sampling,
+} from "./generate.ts";
+export type { SamplingRules } from "./generation/next_token.ts";
+export type { CachedPass } from "./cache/cached_pass.ts";
 
 // Types of other entry points that the declarations above refer to.
 export type {

@@ -19,13 +19,17 @@ import { asF32 } from "../ops/cast.ts";
 import { embeddingAt } from "../ops/embedding.ts";
 import { permute } from "../ops/permute.ts";
 import { scale } from "../ops/scale.ts";
+import { releaseIntermediates } from "../tensor/autograd.ts";
+import { forwardOnly } from "../tensor/forward_only.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Block, type BlockOptions, makeNorm } from "./blocks/block.ts";
+import { Block, type BlockInput, type BlockOptions, makeNorm } from "./blocks/block.ts";
+import type { CachedPass } from "./cache/cached_pass.ts";
+import type { KeyValueCache } from "./cache/key_value_cache.ts";
 import { type CheckpointForm, type PlanSplitOptions, PretrainedModel } from "./pretrained_model.ts";
 import { shiftRight, type ShiftTokens } from "./shift_right.ts";
-import { offsetBuckets, type RelativeBuckets } from "./positions/relative_positions.ts";
+import { bucketOf, offsetBuckets, type RelativeBuckets } from "./positions/relative_positions.ts";
 import { planBlocks } from "./splitting/split_blocks.ts";
 import type { SplitPlan } from "./splitting/split_plan.ts";
 import { planVocabulary } from "./splitting/split_vocabulary.ts";
@@ -86,6 +90,12 @@ export interface T5Input {
   readonly targetMask?: Tensor<"u32"> | undefined;
   /** Masks of dropout, in training. Default: nothing is dropped. */
   readonly dropout?: DropoutMasks | undefined;
+  /**
+   * Keys and values of the targets before these, and of the encoded text; those of these are added. The first pass takes equally many
+   * targets of every row and runs the encoder, later ones take a target per row and do not read `tokens`. No gradient is recorded. Default:
+   * there are no targets before.
+   */
+  readonly cache?: KeyValueCache | undefined;
 }
 
 /**
@@ -156,8 +166,11 @@ export class T5 extends PretrainedModel<T5Input> {
    * tokens [B, S] and targets [B, T] -> logits [B, T, V] of the token after each target.
    *
    * @throws {RangeError} if the shapes do not fit, or a token is not under V
+   * @throws {TypeError} if a cache is given together with a mask of targets or with dropout
    */
-  override async forward({ tokens, mask, targets, targetMask, dropout }: T5Input): Promise<Tensor> {
+  override async forward(input: T5Input): Promise<Tensor> {
+    const { tokens, mask, targets, targetMask, dropout, cache } = input;
+    if (cache !== undefined) return await this.#forwardCached(input, cache);
     const encoded = { x: await this.encode({ tokens, mask, dropout }), mask };
     checkText({ tokens: targets, mask: targetMask });
     if (targets.shape[0] !== tokens.shape[0]) {
@@ -167,10 +180,44 @@ export class T5 extends PretrainedModel<T5Input> {
       );
     }
     const x = await this.tokens.forward(targets);
-    const y = await this.decoder.forward({ x, mask: targetMask, encoded, dropout });
+    return await this.#predict(
+      await this.decoder.forward({ x, mask: targetMask, encoded, dropout }),
+    );
+  }
+
+  /** The token that begins every text of the decoder. @throws {TypeError} if the config does not name it */
+  get startToken(): number {
+    return this.#shift().start;
+  }
+
+  async #predict(y: Tensor): Promise<Tensor> {
     const { outputScale } = this.#description;
     const scaled = outputScale === 1 ? y : scale(y, outputScale);
     return asF32(await this.head.forward(scaled));
+  }
+
+  async #forwardCached(
+    { tokens, mask, targets, targetMask, dropout }: T5Input,
+    cache: KeyValueCache,
+  ): Promise<Tensor> {
+    if (targetMask !== undefined || dropout !== undefined) {
+      throw new TypeError("T5 with a cache takes neither targetMask nor dropout: leave them out");
+    }
+    checkText({ tokens: targets });
+    using pass = cache.begin({ tokens: targets });
+    using encoded = pass.isFirst ? await this.#encodeOnly({ tokens, mask }) : undefined;
+    const x = await this.decoder.forwardOnly(await this.tokens.forward(targets), {
+      encoded: { x: encoded ?? "cached", mask },
+      pass,
+    });
+    const y = await forwardOnly(x, (x) => this.#predict(x));
+    pass.end();
+    return y;
+  }
+
+  async #encodeOnly({ tokens, mask }: Pick<T5Input, "tokens" | "mask">): Promise<Tensor> {
+    checkText({ tokens, mask });
+    return await this.encoder.forwardOnly(await this.tokens.forward(tokens), { mask });
   }
 
   /** Runs the encoder: tokens [B, S] -> [B, S, D]. @throws {RangeError} as `forward()` */
@@ -196,8 +243,12 @@ export class T5 extends PretrainedModel<T5Input> {
    * @throws {TypeError} if the config does not name the start and padding tokens
    */
   targetsFor(labels: Tensor<"u32">): Tensor<"u32"> {
+    return shiftRight(labels, this.#shift());
+  }
+
+  #shift(): ShiftTokens {
     const { shift } = this.#description;
-    if (shift !== undefined) return shiftRight(labels, shift);
+    if (shift !== undefined) return shift;
     throw this.form.config.error(
       "decoder_start_token_id and pad_token_id must be given to make targets of labels",
     );
@@ -260,6 +311,26 @@ export class T5Stack extends Module<T5StackInput> {
     }
     return output.apply(await this.norm.forward(y), dropout);
   }
+
+  /** The same without dropout and gradients, with a cache if there is one; releases `x`. */
+  async forwardOnly(x: Tensor, { pass, ...others }: StackPass): Promise<Tensor> {
+    using bias = pass === undefined || pass.isFirst
+      ? await this.relativeBias.forward(x.shape[1])
+      : this.relativeBias.ofLast(pass.numKeys, { position: pass.longest - 1 });
+    // Blocks release what their outputs were computed from, but all of them need the bias.
+    releaseIntermediates(bias);
+    let y = x;
+    for (const block of this.blocks) {
+      y = await forwardOnly(y, (x) => block.forward({ x, bias, cache: pass, ...others }));
+    }
+    return await forwardOnly(y, (x) => this.norm.forward(x));
+  }
+}
+
+/** Input of {@linkcode T5Stack.forwardOnly}. */
+interface StackPass extends Pick<BlockInput, "mask" | "encoded"> {
+  /** Of a decoder with a cache. */
+  readonly pass?: CachedPass;
 }
 
 /**
@@ -291,6 +362,15 @@ export class RelativeBias extends Module<number> {
       const rows = offsetBuckets(this.#buckets, { queries: length, keys: length });
       return permute(embeddingAt(this.weight, rows, { shape: [rows.length] }), [1, 0]);
     });
+  }
+
+  /** For the query at `position` and S keys: [H, S], the bias of each key; those after the position have distance 0. */
+  ofLast(keys: number, { position }: { readonly position: number }): Tensor {
+    const rows = Uint32Array.from(
+      { length: keys },
+      (_, key) => bucketOf(Math.min(key - position, 0), this.#buckets),
+    );
+    return permute(embeddingAt(this.weight, rows, { shape: [rows.length] }), [1, 0]);
   }
 
   /** Every rank keeps the columns of its heads: T5 has as many heads of keys as of queries, so any head can be split off. */

@@ -8,6 +8,7 @@
 import type { Device } from "../device/device.ts";
 import { formatShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { embeddingAt } from "./embedding.ts";
 import { inF32 } from "./operands.ts";
 
 /**
@@ -16,10 +17,12 @@ import { inF32 } from "./operands.ts";
  * @category Ops
  */
 export class RotaryAngles implements Disposable {
-  /** [T, R / 2] */
+  /** [T, R / 2], or [B T, R / 2] if every token has its own. */
   readonly cos: Tensor;
-  /** [T, R / 2] */
+  /** As `cos`. */
   readonly sin: Tensor;
+  /** Whether they are the angles of positions 0 ... T - 1, the same in every row, or of the tokens of a batch, one by one. */
+  readonly of: "positions" | "tokens";
 
   /**
    * Tables for positions 0 ... `positions` - 1. `frequencies` are the f_k in radians per position; R is twice their number. All values
@@ -27,24 +30,19 @@ export class RotaryAngles implements Disposable {
    */
   constructor(
     device: Device,
-    { positions, frequencies, scale = 1 }: {
-      readonly positions: number;
-      readonly frequencies: readonly number[];
-      readonly scale?: number;
-    },
+    options: RotaryAnglesOptions | Pick<RotaryAngles, "cos" | "sin" | "of">,
   ) {
-    const half = frequencies.length;
-    const table = (f: (angle: number) => number) =>
-      Tensor.from(
-        device,
-        Float32Array.from(
-          { length: positions * half },
-          (_, at) => scale * f(Math.floor(at / half) * frequencies[at % half]),
-        ),
-        { shape: [positions, half] },
-      );
-    this.cos = table(Math.cos);
-    this.sin = table(Math.sin);
+    const { cos, sin, of } = "cos" in options ? options : tablesOf(device, options);
+    this.cos = cos;
+    this.sin = sin;
+    this.of = of;
+  }
+
+  /** The angles of tokens [B, T] at the given positions. @throws {RangeError} if there are no such angles */
+  at(positions: Uint32Array): RotaryAngles {
+    const rows = (table: Tensor) => embeddingAt(table, positions, { shape: [positions.length] });
+    const { cos, sin } = this;
+    return new RotaryAngles(cos.device, { cos: rows(cos), sin: rows(sin), of: "tokens" });
   }
 
   /** Releases the tables. */
@@ -52,6 +50,37 @@ export class RotaryAngles implements Disposable {
     this.cos[Symbol.dispose]();
     this.sin[Symbol.dispose]();
   }
+}
+
+/**
+ * Options of {@linkcode RotaryAngles}.
+ *
+ * @category Ops
+ */
+export interface RotaryAnglesOptions {
+  /** T */
+  readonly positions: number;
+  /** f_k, in radians per position. */
+  readonly frequencies: readonly number[];
+  /** Factor of cosines and sines. Default: 1. */
+  readonly scale?: number;
+}
+
+function tablesOf(
+  device: Device,
+  { positions, frequencies, scale = 1 }: RotaryAnglesOptions,
+): Pick<RotaryAngles, "cos" | "sin" | "of"> {
+  const half = frequencies.length;
+  const table = (f: (angle: number) => number) =>
+    Tensor.from(
+      device,
+      Float32Array.from(
+        { length: positions * half },
+        (_, at) => scale * f(Math.floor(at / half) * frequencies[at % half]),
+      ),
+      { shape: [positions, half] },
+    );
+  return { cos: table(Math.cos), sin: table(Math.sin), of: "positions" };
 }
 
 /**
@@ -67,7 +96,7 @@ export interface RotaryOptions {
 }
 
 /**
- * Rotates queries or keys `x` [B, T, H, D] by their positions 0 ... T - 1.
+ * Rotates queries or keys `x` [B, T, H, D] by their positions 0 ... T - 1, or each token by angles of its own.
  *
  * @throws {RangeError} if there are more positions than angles, or fewer features than are rotated.
  *
@@ -86,13 +115,14 @@ export interface RotaryOptions {
  * @category Ops
  */
 export function rotary(x: FloatTensor, { angles, pairs = "halves" }: RotaryOptions): Tensor {
-  const [, positions, , dim] = x.shape;
+  const [batch, length, , dim] = x.shape;
+  const positions = angles.of === "tokens" ? batch * length : length;
   const [known, half] = angles.cos.shape;
   if (x.shape.length !== 4 || positions > known || dim < 2 * half) {
     throw new RangeError(
-      `rotary() wants x of [B, T, H, D] with T <= ${known} and D >= ${2 * half}, got ${
-        formatShape(x.shape)
-      }`,
+      `rotary() wants x of [B, T, H, D] with ${
+        angles.of === "tokens" ? "B T" : "T"
+      } <= ${known} and D >= ${2 * half}, got ${formatShape(x.shape)}`,
     );
   }
   const rotate = (from: FloatTensor, sign: 1 | -1) => rotated(from, { angles, pairs, sign });
@@ -103,7 +133,7 @@ function rotated(
   x: FloatTensor,
   { angles, pairs, sign }: Required<RotaryOptions> & { readonly sign: 1 | -1 },
 ): Tensor {
-  const [batch, positions, heads, dim] = x.shape;
+  const [batch, length, heads, dim] = x.shape;
   const out = Tensor.empty(x.device, x.shape);
   if (x.length === 0) return out;
   inF32([x], (x) => {
@@ -113,9 +143,9 @@ function rotated(
       sin: angles.sin.buffer,
       out: out.buffer,
     }, {
-      rows: batch * positions * heads,
+      rows: batch * length * heads,
       heads,
-      positions,
+      positions: angles.of === "tokens" ? batch * length : length,
       dim,
       sign,
       rotaryDim: 2 * angles.cos.shape[1],

@@ -4,6 +4,8 @@
 //   q and k are normalized and rotated, if the description says so
 //   y = output(attention(q, k, v))                            heads are concatenated in the last dim
 //
+// With a cache, keys and values of the tokens before are taken from it; those of an encoder's output are computed once.
+//
 // In training, weights of the softmax may be dropped. The number of heads follows from the layers' outputs, so layers that hold only
 // some of the heads (tensor parallelism) can replace whole ones.
 
@@ -16,6 +18,7 @@ import { reshape } from "../../ops/reshape.ts";
 import { rotary, type RotaryAngles } from "../../ops/rotary.ts";
 import { slice } from "../../ops/slice.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import type { CachedPass } from "../cache/cached_pass.ts";
 import type { AttentionDescription } from "./block_description.ts";
 
 /**
@@ -26,8 +29,8 @@ import type { AttentionDescription } from "./block_description.ts";
 export interface AttentionInput {
   /** [B, T, D] */
   readonly x: Tensor;
-  /** [B, S, D]: the input of keys and values. Default: x. */
-  readonly source?: Tensor | undefined;
+  /** [B, S, D]: the input of keys and values, or "cached" if an earlier pass stored those in the cache. Default: x. */
+  readonly source?: Tensor | "cached" | undefined;
   /** [B, S], 1 for real tokens of the source and 0 for padding. Default: all are real. */
   readonly mask?: Tensor<"u32"> | undefined;
   /** Rotation angles of queries and keys; undefined for other encodings of positions. */
@@ -36,6 +39,8 @@ export interface AttentionInput {
   readonly bias?: Tensor | undefined;
   /** Masks of dropout, in training. Default: nothing is dropped. */
   readonly dropout?: DropoutMasks | undefined;
+  /** The keys and values of the tokens before. Default: x holds all tokens. */
+  readonly cache?: CachedPass | undefined;
 }
 
 /**
@@ -103,22 +108,57 @@ export class Attention extends Module<AttentionInput> {
 
   /** x [B, T, D] -> [B, T, D] */
   override async forward(input: AttentionInput): Promise<Tensor> {
-    const { x, source = x, mask, angles, bias } = input;
-    const { visible = "causal", window, scale } = this.description;
-    const projected = await this.#project(x, source);
-    const [query, key, value] = projected.map((each) => this.#inHeads(each));
-    const q = rotated(await normalized(query, this.queryNorm), angles);
-    const k = rotated(await normalized(key, this.keyNorm), angles);
-    const y = attention(q, k, value, {
+    const { mask, bias } = input;
+    const { scale } = this.description;
+    const { q, keys, values, keyMask = mask, visible, window } = input.cache === undefined
+      ? await this.#projected(input)
+      : await this.#cached(input, input.cache);
+    const y = attention(q, keys, values, {
       visible,
       scale,
       ...(window === undefined ? {} : { window }),
-      ...(mask === undefined ? {} : { keyMask: mask }),
+      ...(keyMask === undefined ? {} : { keyMask }),
       ...(bias === undefined ? {} : { bias }),
       dropout: this.#maskOf(input.dropout, q.shape[2]),
     });
     const [batch, length, heads, headWidth] = y.shape;
     return await this.output.forward(reshape(y, [batch, length, heads * headWidth]));
+  }
+
+  /** Queries, and the keys and values of the same pass. */
+  async #projected({ x, source = x, angles }: AttentionInput): Promise<Operands> {
+    const { visible = "causal", window } = this.description;
+    if (source === "cached") throw new TypeError('The source "cached" needs a cache');
+    const projected = await this.#project(x, source);
+    const [query, key, values] = projected.map((each) => this.#inHeads(each));
+    const q = rotated(await normalized(query, this.queryNorm), angles);
+    const keys = rotated(await normalized(key, this.keyNorm), angles);
+    return { q, keys, values, visible, window };
+  }
+
+  /** Queries, and keys and values of this pass and of those before. */
+  async #cached(input: AttentionInput, cache: CachedPass): Promise<Operands> {
+    if (input.source !== undefined) return await this.#cachedSource(input, cache);
+    const own = await this.#projected(input);
+    cache.store(this, own, own.window);
+    // All that is stored is at the token's position or before, and within its window.
+    if (cache.isFirst) return own;
+    return { q: releasing(own.q, [own.keys, own.values]), ...cache.attended(this), visible: "all" };
+  }
+
+  /** Queries, and keys and values of an encoder's output, which only the first pass computes. */
+  async #cachedSource(
+    { x, source = x, mask }: AttentionInput,
+    cache: CachedPass,
+  ): Promise<Operands> {
+    const { keys, values, mask: keyMask } = await cache.source(this, async () => {
+      if (source === "cached") throw new TypeError('The first pass needs a source, got "cached"');
+      const [keys, values] = [await this.key!.forward(source), await this.value!.forward(source)];
+      const normed = await normalized(this.#inHeads(keys), this.keyNorm);
+      return { keys: normed, values: this.#inHeads(values), mask };
+    });
+    const q = await normalized(this.#inHeads(await this.query!.forward(x)), this.queryNorm);
+    return { q, keys, values, keyMask, visible: "all" };
   }
 
   /** Queries [B, T, H * F], and keys and values [B, S, K * F]. */
@@ -157,6 +197,26 @@ export class Attention extends Module<AttentionInput> {
     const [batch, length, features] = x.shape;
     return reshape(x, [batch, length, features / headWidth, headWidth]);
   }
+}
+
+/** The operands of attention. */
+interface Operands {
+  readonly q: Tensor;
+  readonly keys: Tensor;
+  readonly values: Tensor;
+  /** Default: the mask of the input. */
+  readonly keyMask?: Tensor<"u32"> | undefined;
+  readonly visible: "causal" | "all";
+  readonly window?: number | undefined;
+}
+
+/** The same q; what is computed from it also releases `others`, which nothing else is computed from. */
+function releasing(q: Tensor, others: readonly Tensor[]): Tensor {
+  return q.alias(q.shape).computedBy({
+    op: "releasing",
+    inputs: [q, ...others],
+    gradient: (dy) => [dy, ...others.map(() => undefined)],
+  });
 }
 
 async function normalized(x: Tensor, norm: Layer | undefined): Promise<Tensor> {

@@ -22,9 +22,9 @@ import { Mlp } from "./mlp.ts";
  * @category Models
  */
 export interface BlockInput extends Omit<AttentionInput, "source"> {
-  /** An encoder's output [B, S, D] and its mask [B, S], for a block with cross-attention. */
+  /** An encoder's output [B, S, D], or "cached" after the first pass with a cache, and its mask [B, S]; for cross-attention. */
   readonly encoded?: {
-    readonly x: Tensor;
+    readonly x: Tensor | "cached";
     readonly mask?: Tensor<"u32"> | undefined;
   } | undefined;
 }
@@ -103,7 +103,7 @@ export class Block extends Module<BlockInput> {
 
   async #forward({ x, encoded, ...others }: BlockInput): Promise<Tensor> {
     const { attention, crossAttention, mlp } = this;
-    const { dropout } = others;
+    const { dropout, cache } = others;
     const dropped = (place: Dropout | undefined, x: Tensor) => place?.apply(x, dropout) ?? x;
     const places = this.#dropouts;
     let y = await this.#add(
@@ -117,7 +117,7 @@ export class Block extends Module<BlockInput> {
         y,
         this.crossNorm!,
         async (x) =>
-          dropped(places.cross, await crossAttention.forward({ x, source, mask, dropout })),
+          dropped(places.cross, await crossAttention.forward({ x, source, mask, dropout, cache })),
       );
     }
     return await this.#add(

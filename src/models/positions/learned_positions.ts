@@ -21,6 +21,8 @@ export interface PositionedInput {
   readonly x: Tensor;
   /** [B, T], 1 for real tokens and 0 for padding. Default: all are real. */
   readonly mask?: Tensor<"u32"> | undefined;
+  /** The position of each token of [B, T], where they are not those of a text from its first token on. */
+  readonly at?: Uint32Array | undefined;
 }
 
 /** Options of {@linkcode LearnedPositions}. */
@@ -56,13 +58,18 @@ export class LearnedPositions extends Module<PositionedInput> {
     this.#options = options;
   }
 
-  /** x [B, T, D] with positions added. @throws {RangeError} if T is more than N */
-  override forward({ x, mask }: PositionedInput): Promise<Tensor> {
+  /** x [B, T, D] with positions added. @throws {RangeError} if a position is not under N */
+  override forward({ x, mask, at: positions }: PositionedInput): Promise<Tensor> {
     return Promise.try(() => {
       const [batch, length] = x.shape;
       const { count, offset, counted } = this.#options;
-      if (length > count) {
-        throw new RangeError(`The model has ${count} positions, got a text of ${length} tokens`);
+      const longest = positions?.reduce((most, each) => Math.max(most, each + 1), 0) ?? length;
+      if (longest > count) {
+        throw new RangeError(`The model has ${count} positions, got a text of ${longest} tokens`);
+      }
+      if (positions !== undefined) {
+        const rows = positions.map((position) => offset + position);
+        return add(x, embeddingAt(this.weight, rows, { shape: [batch, length] }));
       }
       const real = counted === "real" ? mask?.indices : undefined;
       const rows = new Uint32Array(batch * length);

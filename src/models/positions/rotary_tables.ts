@@ -35,6 +35,12 @@ export class RotaryTables implements Disposable {
     return made;
   }
 
+  /** The angles of tokens at the given positions, of texts that all have the same frequencies; the caller's to dispose of. */
+  anglesAt(positions: Uint32Array): RotaryAngles {
+    const length = positions.reduce((most, position) => Math.max(most, position + 1), 1);
+    return this.anglesFor(length).at(positions);
+  }
+
   /** Releases all tables. */
   [Symbol.dispose](): void {
     for (const each of this.#all) each[Symbol.dispose]();
