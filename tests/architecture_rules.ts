@@ -123,8 +123,9 @@ const owners = [
     owner: /^src\/(cli\/|models\/|checkpoint\/|optim\/options\/option_shape\.ts$)/,
   },
   { what: /^@huggingface\/tokenizers$/, owner: /^src\/(cli\/|train\/tokenizer\.ts$)/ },
+  { what: /^@huggingface\/jinja$/, owner: /^src\/train\/chat_template\.ts$/ },
   {
-    what: /^(?!src\/|rust_|mod\.ts|node:|valibot$|@huggingface\/tokenizers$)/,
+    what: /^(?!src\/|rust_|mod\.ts|node:|valibot$|@huggingface\/(jinja|tokenizers)$)/,
     owner: /^src\/cli\//,
   },
 ];

@@ -43,7 +43,7 @@ export interface GenerateOptions {
   readonly context?: number | undefined;
   /** Tokens that end the text; they are appended, too. Default: none. */
   readonly stopTokens?: readonly number[] | undefined;
-  /** Ends a text after the first token at which this is true of its new tokens. Default: never. */
+  /** Called after each token with the new tokens of its text, which ends if this returns true. Default: never. */
   readonly stopWhen?: ((newTokens: readonly number[], row: number) => boolean) | undefined;
   /** Above 0; more than 1 makes tokens of the text so far less likely. Default: 1. */
   readonly repetitionPenalty?: number | undefined;
@@ -176,8 +176,8 @@ export async function* generateTokens(
       const position = tokens.length - numGiven;
       const token = chosen(logits[k], { tokens, row, position, options });
       tokens.push(token);
-      const isLast = position + 1 === maxNewTokens || stopTokens.includes(token) ||
-        (stopWhen?.(tokens.slice(numGiven), row) ?? false);
+      const isStopped = stopWhen?.(tokens.slice(numGiven), row) ?? false;
+      const isLast = isStopped || position + 1 === maxNewTokens || stopTokens.includes(token);
       if (isLast) ended.add(row);
       yield { row, token, isLast };
     }

@@ -70,6 +70,7 @@ export {
 } from "./bert.ts";
 export {
   type RelativeBias,
+  type StackPass,
   T5,
   type T5Description,
   type T5Input,
@@ -101,7 +102,8 @@ export {
   type Sampling,
 } from "./generate.ts";
 export type { SamplingRules } from "./generation/next_token.ts";
-export type { CachedPass } from "./cache/cached_pass.ts";
+export type { AttendedKeys, CachedPass, PassStore } from "./cache/cached_pass.ts";
+export type { LayerCache, NewKeys, SourceKeys } from "./cache/layer_cache.ts";
 
 // Types of other entry points that the declarations above refer to.
 export type {

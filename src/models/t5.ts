@@ -327,8 +327,12 @@ export class T5Stack extends Module<T5StackInput> {
   }
 }
 
-/** Input of {@linkcode T5Stack.forwardOnly}. */
-interface StackPass extends Pick<BlockInput, "mask" | "encoded"> {
+/**
+ * Input of {@linkcode T5Stack.forwardOnly}.
+ *
+ * @category Models
+ */
+export interface StackPass extends Pick<BlockInput, "mask" | "encoded"> {
   /** Of a decoder with a cache. */
   readonly pass?: CachedPass;
 }

@@ -4,7 +4,11 @@ import type { Device } from "../../device/device.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { LayerCache, SourceKeys } from "./layer_cache.ts";
 
-/** Where a pass stores what it computes. */
+/**
+ * Where a pass stores what it computes.
+ *
+ * @category Models
+ */
 export interface PassStore {
   /** The cache of one attention layer. */
   layer(owner: object): LayerCache;
@@ -16,7 +20,11 @@ export interface PassStore {
   slotsFor(length: number): number;
 }
 
-/** What a token attends to. */
+/**
+ * What a token attends to.
+ *
+ * @category Models
+ */
 export interface AttendedKeys {
   /** [B, S, K, F] */
   readonly keys: Tensor;
@@ -26,7 +34,11 @@ export interface AttendedKeys {
   readonly keyMask: Tensor<"u32"> | undefined;
 }
 
-/** A forward pass. Disposing it releases its masks. */
+/**
+ * A forward pass. Disposing it releases its masks.
+ *
+ * @category Models
+ */
 export class CachedPass implements Disposable {
   /** True for the first pass, whose tokens attend to each other as without a cache. */
   readonly isFirst: boolean;

@@ -11,7 +11,11 @@ import { Tensor } from "../../tensor/tensor.ts";
 import { CachedPass } from "./cached_pass.ts";
 import { LayerCache, slotsFor, type SourceKeys } from "./layer_cache.ts";
 
-/** What a pass brings to the cache. */
+/**
+ * What a pass brings to the cache.
+ *
+ * @category Models
+ */
 export interface NewTokens {
   /** [B, T] */
   readonly tokens: Tensor<"u32">;

@@ -5,14 +5,25 @@
 
 import { Tensor } from "../../tensor/tensor.ts";
 
-/** Keys and values of an encoder's output [B, S, K, F], and its mask [B, S]. */
+/**
+ * Keys and values of an encoder's output [B, S, K, F], and its mask [B, S].
+ *
+ * @category Models
+ */
 export interface SourceKeys {
+  /** [B, S, K, F] */
   readonly keys: Tensor;
+  /** [B, S, K, F'] */
   readonly values: Tensor;
+  /** [B, S], 0 for padding; undefined if there is none. */
   readonly mask: Tensor<"u32"> | undefined;
 }
 
-/** New keys and values of one layer. */
+/**
+ * New keys and values of one layer.
+ *
+ * @category Models
+ */
 export interface NewKeys {
   /** [B, T, K, F] */
   readonly keys: Tensor;
@@ -26,7 +37,11 @@ export interface NewKeys {
   readonly window: number | undefined;
 }
 
-/** The part of a cache that one attention layer uses. */
+/**
+ * The part of a cache that one attention layer uses.
+ *
+ * @category Models
+ */
 export class LayerCache implements Disposable {
   #keys: Tensor | undefined;
   #values: Tensor | undefined;

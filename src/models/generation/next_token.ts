@@ -9,7 +9,11 @@
 //
 // Tokens are sorted only as far as the draw needs: a vocabulary has many, and few of them are likely.
 
-/** How tokens are sampled, apart from the random numbers. */
+/**
+ * How tokens are sampled, apart from the random numbers.
+ *
+ * @category Models
+ */
 export interface SamplingRules {
   /** Above 0; a lower temperature favours likely tokens. */
   readonly temperature: number;

@@ -1,0 +1,147 @@
+// The flags of the generation command. They are checked before a model is loaded, and an error says what to give instead.
+
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { DeviceKind } from "../device/device.ts";
+import type { FloatType } from "../tensor/dtype.ts";
+import { endAfterUsage, USAGE_CODE } from "./usage.ts";
+
+/** The options of the generation command. */
+export interface GenerateFlags {
+  readonly model: string;
+  /** The texts of --prompt. */
+  readonly prompt?: readonly string[];
+  /** A file of prompts. */
+  readonly prompts?: string;
+  readonly chat: boolean;
+  readonly system?: string;
+  /** "bytes" or a path. */
+  readonly tokenizer: string;
+  readonly maxNewTokens?: number;
+  readonly temperature?: number;
+  readonly topK?: number;
+  readonly topP?: number;
+  readonly repetitionPenalty?: number;
+  readonly seed: number;
+  readonly stop: readonly string[];
+  /** Whether the model's end tokens end a text. */
+  readonly eos: boolean;
+  readonly context?: number;
+  /** Prompts that are continued together. */
+  readonly batch: number;
+  readonly tensor: number;
+  /** Default: as the files have them. */
+  readonly dtype?: FloatType;
+  readonly device: DeviceKind | "auto";
+}
+
+/** Parses the flags of one of `worldSize` ranks; prints help or an error and exits, with code 2 after an error. */
+export function parseGenerateFlags(args: readonly string[], worldSize: number): GenerateFlags {
+  const command = generateCommand();
+  command.parse([...args], { from: "user" });
+  const flags = command.opts<Omit<GenerateFlags, "tokenizer"> & { readonly tokenizer?: string }>();
+  const conflict = conflictOf(flags, worldSize);
+  if (conflict !== undefined) command.error(`error: ${conflict}`, { exitCode: USAGE_CODE });
+  return { ...flags, tokenizer: flags.tokenizer ?? `${flags.model}/tokenizer.json` };
+}
+
+function generateCommand(): Command {
+  return new Command("generate")
+    .description(
+      "Continues text with a decoder (GPT-2, Llama, Mistral, Qwen2, Qwen3, OPT), or answers it with T5 or a chat model.\n\n" +
+        'deno run -P=train src/cli/generate.ts --model gpt2 --prompt "Once upon a time"\n' +
+        'deno run -P=train src/cli/generate.ts --model SmolLM2 --chat --prompt "Who was Ada Lovelace?" --temperature 0.7\n' +
+        "echo To be or not to be | deno run -P=train src/cli/generate.ts --model gpt2\n\n" +
+        "The new text of a single prompt is printed as it is generated; of several prompts, as one JSON line each, in their order.\n" +
+        "What no flag says is taken from the model's generation_config.json. Without sampling there, and without --temperature,\n" +
+        "--top-k and --top-p, the most likely token is taken.",
+    )
+    .requiredOption(
+      "--model <folder>",
+      "folder with config.json and model.safetensors, in the format of Hugging Face",
+    )
+    .option("--prompt <texts...>", "texts to continue (default: all of stdin)")
+    .option(
+      "--prompts <file>",
+      'a file of texts to continue, one a line; of .jsonl, objects with "prompt", or "messages" with --chat',
+    )
+    .option("--chat", "the prompt is a message, put into the model's chat template", false)
+    .option("--system <text>", "with --chat: the system message")
+    .option(
+      "--tokenizer <file>",
+      'a tokenizer.json, or "bytes" for a token per byte (default: tokenizer.json of the model)',
+    )
+    .option("--max-new-tokens <n>", "most tokens to append (default: 128)", integer(1))
+    .option(
+      "--temperature <x>",
+      "sampling temperature, less than 1 for likelier text; 0: always the most likely token",
+      number(">= 0", (x) => x >= 0),
+    )
+    .option("--top-k <n>", "sample from the n most likely tokens; 0: from all", integer(0))
+    .option(
+      "--top-p <x>",
+      "sample from the most likely tokens that have this probability together",
+      number("> 0 and <= 1", (x) => x > 0 && x <= 1),
+    )
+    .option(
+      "--repetition-penalty <x>",
+      "more than 1 makes tokens of the text so far less likely",
+      number("> 0", (x) => x > 0),
+    )
+    .option("--seed <n>", "seed of sampling", integer(0), 1)
+    .option("--stop <texts...>", "texts that end the new text, which is cut before them", [])
+    .option("--no-eos", "go on after the model's end tokens")
+    .option("--context <n>", "the model gets at most this many of the last tokens", integer(1))
+    .option("--batch <n>", "of several prompts, how many are continued together", integer(1), 8)
+    .option("--tensor <n>", "ranks that split the model, started by the launcher", integer(1), 1)
+    .addOption(
+      new Option(
+        "--dtype <type>",
+        "type in which weights are kept (default: that of the files; f32 is faster on the CPU)",
+      ).choices(["f32", "bf16", "f16"]),
+    )
+    .addOption(
+      new Option("--device <kind>", "compute device; auto takes a real GPU if there is one")
+        .choices(["auto", "wasm", "webgpu"]).default("auto"),
+    )
+    .showHelpAfterError("(--help explains the options)")
+    .allowExcessArguments(false)
+    .exitOverride(endAfterUsage);
+}
+
+/** The error for flags that are valid on their own but not together; undefined if there is none. */
+function conflictOf(
+  { prompt, prompts, chat, system, tensor, tokenizer }: Omit<GenerateFlags, "tokenizer"> & {
+    readonly tokenizer?: string;
+  },
+  worldSize: number,
+): string | undefined {
+  if (prompt !== undefined && prompts !== undefined) {
+    return "--prompt and --prompts both give texts: leave one of them out";
+  }
+  if (system !== undefined && !chat) return "--system is a message of a chat: give --chat with it";
+  if (chat && tokenizer === "bytes") {
+    return "--chat needs the chat template of a model's tokenizer, and --tokenizer bytes has none";
+  }
+  if (tensor !== worldSize) {
+    return `--tensor ${tensor} needs ${tensor} ranks, and there ${
+      worldSize === 1 ? "is 1" : `are ${worldSize}`
+    }: start as many with src/cli/launch.ts --ranks ${tensor}`;
+  }
+  return undefined;
+}
+
+function integer(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text.trim()) && value >= least && value < 2 ** 32) return value;
+    throw new InvalidArgumentError(`It must be an integer >= ${least}.`);
+  };
+}
+
+function number(range: string, isWithin: (value: number) => boolean): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== "" && Number.isFinite(value) && isWithin(value)) return value;
+    throw new InvalidArgumentError(`It must be a number ${range}.`);
+  };
+}
