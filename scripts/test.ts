@@ -3,6 +3,7 @@
 //
 //   deno task test                      all of them; ./run test first finds Deno and installs a software Vulkan
 //   deno task test optim tests/nn       those under tests/optim and tests/nn; a file works too
+//   deno task test real                 tests with real checkpoints, which pip fetches; not among all of them
 //   deno task test optim --filter=zero  options are passed to deno test
 //
 // DENO_JOBS says how many files run side by side; by default as many as there are cores.
@@ -16,6 +17,7 @@ const ALONE: Readonly<Record<string, string>> = {
   "tests/distributed/": "opens ports, starts processes, and expects peers within timeouts",
   "tests/models/load_in_transformers_test.ts": "starts Python",
   "tests/models/splitting/split_processes_test.ts": "starts processes",
+  "tests/real/": "starts Python, and needs the memory of real models",
   "tests/train/mesh_losses_test.ts": "starts processes",
   "tests/documents_test.ts": "starts processes",
   "tests/entry_points_test.ts": "starts processes",
@@ -33,6 +35,9 @@ const SIDE_BY_SIDE: Readonly<Record<string, string>> = {
   "tests/distributed/layout_test.ts": "does no I/O",
 };
 
+/** Tests that fetch real checkpoints and train for minutes: they run only if they are named. */
+const REAL = "tests/real";
+
 const CRATES = ["rust_kernels", "rust_collectives"];
 
 /** What a command printed, and its exit code. */
@@ -44,8 +49,13 @@ interface Outcome {
 async function main(args: readonly string[]): Promise<number> {
   const options = args.filter((arg) => arg.startsWith("-"));
   const places = args.filter((arg) => !arg.startsWith("-")).map(placeOf);
+  const isReal = (path: string) => path === REAL || path.startsWith(`${REAL}/`);
   const files = testFiles("tests").filter((file) =>
-    places.length === 0 || places.some((place) => file === place || file.startsWith(`${place}/`))
+    places.length === 0
+      ? !isReal(file)
+      : places.some((place) =>
+        (file === place || file.startsWith(`${place}/`)) && isReal(file) === isReal(place)
+      )
   );
   if (files.length === 0) {
     console.error(`No tests in ${places.join(", ")}`);
