@@ -42,6 +42,7 @@ export type {
   OptimizerOptions,
   ParameterGroup,
 } from "./options/parameter_groups.ts";
+export type { LostUpdates } from "./options/lost_updates.ts";
 export type { SharedHyperparameters, SharedOptions } from "./options/shared_options.ts";
 export type { LossScaleOptions } from "./options/loss_scaler.ts";
 export { presets } from "./options/presets.ts";

@@ -22,6 +22,7 @@ import { NonFiniteGradientError } from "./step/non_finite.ts";
 import { PresentPlan } from "./step/present_plan.ts";
 import { runStep } from "./step/step.ts";
 import type { UpdateRule } from "./step/update_rule.ts";
+import { UpdateWatch } from "./step/update_watch.ts";
 
 /**
  * Options of one `step()`.
@@ -51,6 +52,7 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
   readonly #lossScaler: LossScaler | undefined;
   readonly #states: OptimizerStates<Hyper>;
   readonly #guard: DeviceBuffer;
+  readonly #watch: UpdateWatch;
   #placement: Placement;
   #present: PresentPlan<Hyper, Measures> | undefined;
   #busy = false;
@@ -66,7 +68,7 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
     this.#hyper = hyper;
     this.#placement = placement;
     if (placement.isSetUp) this.#requireRoundable(placement);
-    const { maxGradientNorm, nonFinite = "error", lossScale = 1 } = gradients;
+    const { maxGradientNorm, nonFinite = "error", lossScale = 1, onLostUpdates } = gradients;
     this.#nonFinite = nonFinite;
     this.#maxNorm = maxGradientNorm;
     this.#fixedLossScale = typeof lossScale === "number" ? lossScale : 1;
@@ -74,6 +76,7 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
     if (typeof lossScale === "object") this.#lossScaler = new LossScaler(lossScale);
     this.#states = new OptimizerStates(rule);
     this.#guard = this.#device.allocate(4);
+    this.#watch = new UpdateWatch(() => this.#placement.groups, onLostUpdates);
   }
 
   /** The parameters, in the order given. */
@@ -251,14 +254,17 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
     using scope = new DisposableStack();
     const grads = await this.#placement.gradients(parameters, scope);
     present.lossScale = this.lossScale;
+    const device = this.#device;
+    const samples = await this.#watch.before(plan, { device, grads });
     await runStep(plan, {
-      device: this.#device,
+      device,
       passes,
       guard: this.#guard,
       grads,
       isAlone: this.#placement.groups.length === 0,
       scaling: { divisor: gradientDivisor * this.lossScale, maxNorm: this.#maxNorm },
     });
+    await this.#watch.after(plan, { device, samples });
     this.#lossScaler?.grow();
     await this.#placement.publish(parameters);
   }

@@ -16,6 +16,8 @@ export const number: OptionKind = v.number();
 export const boolean: OptionKind = v.boolean();
 /** A function of the step. */
 export const schedule: OptionKind = v.function();
+/** A function that is called with what happens. */
+export const callback: OptionKind = v.function();
 
 /** One of these strings. */
 export function oneOf(...choices: readonly string[]): OptionKind {

@@ -6,12 +6,14 @@ import type { AdafactorOptions } from "./hyperparameters.ts";
 import type { LossScaleOptions } from "./loss_scaler.ts";
 import {
   anyOf,
+  callback,
   checkOptionShape,
   number,
   oneOf,
   type OptionKinds,
   partOf,
 } from "./option_shape.ts";
+import type { LostUpdates } from "./lost_updates.ts";
 import type { SharedHyperparameters } from "./shared_options.ts";
 
 /**
@@ -30,6 +32,11 @@ export interface GradientOptions {
    * are scaled, those in `diagnostics()` are not. Default: 1.
    */
   lossScale?: number | "dynamic" | LossScaleOptions;
+  /**
+   * Is called once, when more than half of the updates of a 16-bit parameter without master weights are lost by rounding to the
+   * nearest. Default: a warning on the console, by the first rank.
+   */
+  onLostUpdates?: (lost: LostUpdates) => void;
 }
 
 const gradientKinds: OptionKinds<GradientOptions> = {
@@ -45,6 +52,7 @@ const gradientKinds: OptionKinds<GradientOptions> = {
       growthInterval: number,
     }),
   ),
+  onLostUpdates: callback,
 };
 
 /**
@@ -85,6 +93,7 @@ export interface ParsedOptions<Hyper> {
     readonly maxGradientNorm: GradientOptions["maxGradientNorm"] | undefined;
     readonly nonFinite: GradientOptions["nonFinite"] | undefined;
     readonly lossScale: GradientOptions["lossScale"] | undefined;
+    readonly onLostUpdates: GradientOptions["onLostUpdates"] | undefined;
   };
 }
 
@@ -101,7 +110,7 @@ export function parseOptions<Options extends object, Hyper>(
   options: Options & GradientOptions,
 ): ParsedOptions<Hyper> {
   checkOptionShape<Options & GradientOptions>(options, { ...rule.kinds, ...gradientKinds });
-  const { maxGradientNorm, nonFinite, lossScale, ...defaults } = options;
+  const { maxGradientNorm, nonFinite, lossScale, onLostUpdates, ...defaults } = options;
   if (typeof lossScale === "number" && !(lossScale > 0 && lossScale < Infinity)) {
     throw new RangeError(`lossScale must be > 0: current value is ${lossScale}`);
   }
@@ -109,7 +118,7 @@ export function parseOptions<Options extends object, Hyper>(
     throw new RangeError(`maxGradientNorm must be > 0: current value is ${maxGradientNorm}`);
   }
   const hyper = parseGroups(rule, given, defaults as unknown as Options);
-  return { hyper, gradients: { maxGradientNorm, nonFinite, lossScale } };
+  return { hyper, gradients: { maxGradientNorm, nonFinite, lossScale, onLostUpdates } };
 }
 
 function parseGroups<Options extends object, Hyper>(
