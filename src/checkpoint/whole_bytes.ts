@@ -1,6 +1,8 @@
-// Gathers a parameter that is split over ranks, in the order of the file:
+// A parameter that is split over ranks as a whole, in the order of the file:
 //
-//   every rank copies its block, without padding, into zeros of the whole   ->   summed as integers: the bits of every element
+//   gathering   every rank copies its block, without padding, into zeros of the whole, and these are summed as integers: the bits of
+//               every element
+//   writing     every rank copies its block from the whole
 
 import type { ProcessGroup } from "../distributed/group.ts";
 import { bytesPerElement } from "../tensor/dtype.ts";
@@ -24,6 +26,18 @@ export async function wholeBytes(parameter: Parameter): Promise<Uint8Array> {
     await group.allReduce(whole, { dtype: "u32" });
   }
   return bytes;
+}
+
+/** Overwrites this rank's part of a parameter from the whole, as {@linkcode wholeBytes} gives it. */
+export function writeWhole(parameter: Parameter, whole: Uint8Array): void {
+  if (parameter.layout.splits.length === 0) return parameter.writeBytes(whole);
+  const size = bytesPerElement(parameter.dtype);
+  const local = new Uint8Array(size * parameter.length);
+  forEachRun(parameter, ({ inLocal, inWhole, numElements }) => {
+    const run = whole.subarray(size * inWhole, size * (inWhole + numElements));
+    local.set(run, size * inLocal);
+  });
+  parameter.writeBytes(local);
 }
 
 interface ElementRun {

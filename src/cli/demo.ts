@@ -127,7 +127,7 @@ async function train(
       bar.update(message.step, payload(message));
     } else if (message.kind === "evaluation") {
       heldOut.push(message.loss);
-    } else {
+    } else if (message.kind === "sample") {
       bar.stop();
       const [before, after] = heldOut.map((loss) => loss.toFixed(4));
       console.log(`${title}: held-out loss ${before} -> ${after} nats per byte`);

@@ -3,12 +3,26 @@
 
 import { basename, dirname } from "node:path";
 import { type CompanionFile, readCompanions } from "../checkpoint/companions.ts";
+import { checkpointSteps } from "../checkpoint/disk_checkpoints.ts";
+import { lockFolder, requirePublishable } from "../checkpoint/disk_folder.ts";
 import { requireSavable } from "../checkpoint/save_pretrained.ts";
 import type { PretrainedModel } from "../models/pretrained_model.ts";
+import { bytesPerElement } from "../tensor/dtype.ts";
 import type { TrainOptions } from "./train_options.ts";
 
 /** The flags that name files. */
-type FileFlags = Pick<TrainOptions, "model" | "data" | "tokenizer" | "save" | "log">;
+type FileFlags = Pick<
+  TrainOptions,
+  | "model"
+  | "data"
+  | "tokenizer"
+  | "save"
+  | "log"
+  | "checkpoints"
+  | "keep"
+  | "masterWeights"
+  | "resume"
+>;
 
 /** The files to save beside the model: those of its folder, with the tokenizer that it is trained with. */
 export async function companionsFor({ model, tokenizer }: FileFlags): Promise<CompanionFile[]> {
@@ -32,9 +46,47 @@ export async function requireWritableOutputs(
 ): Promise<void> {
   const { save, log } = flags;
   if (log !== undefined) await requireWritableLog(log, flags);
+  if (flags.checkpoints !== undefined) {
+    await requireUsableCheckpoints(model, flags.checkpoints, flags);
+  }
   if (save === undefined) return;
   if (save.trim() === "") throw new TypeError("--save needs the path of a folder");
   await requireSavable(model, save, { companions });
+}
+
+async function requireUsableCheckpoints(
+  model: PretrainedModel<never>,
+  folder: string,
+  { keep, masterWeights, resume }: FileFlags,
+): Promise<void> {
+  if (folder.trim() === "") throw new TypeError("--checkpoints needs the path of a folder");
+  const bytes = model.parameters().reduce(
+    (total, { dtype, length }) =>
+      total + length * (bytesPerElement(dtype) + (masterWeights ? bytesPerElement("f32") : 0)),
+    0,
+  );
+  // One more than stay is there while it is written.
+  await requirePublishable(folder, { names: [], bytes: (keep + 1) * bytes });
+  const [latest] = await checkpointSteps(folder);
+  if (latest === undefined || resume) return;
+  throw new TypeError(
+    `--checkpoints ${folder} holds checkpoints of an earlier training, up to step ${latest}: ` +
+      "give --resume to go on from it, or another folder",
+  );
+}
+
+/**
+ * Makes the folder of checkpoints and locks it for this training until disposed.
+ *
+ * @throws {TypeError} if another training is using it
+ */
+export async function lockCheckpoints(folder: string): Promise<Disposable> {
+  await Deno.mkdir(folder, { recursive: true });
+  const lock = await lockFolder(folder);
+  if (lock !== undefined) return lock;
+  throw new TypeError(
+    `--checkpoints ${folder} is in use by another training: wait for its end, or give another folder`,
+  );
 }
 
 async function requireWritableLog(

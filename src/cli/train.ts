@@ -21,11 +21,12 @@ import type { Decoder } from "../models/decoder.ts";
 import { heldOutStarts, trainLanguageModel } from "../train/language_training.ts";
 import type { LanguageTrainingOptions, TrainingEvent } from "../train/language_training_options.ts";
 import { Order2Baseline } from "../train/order2_baseline.ts";
+import { OtherTrainingError } from "../train/training_checkpoints.ts";
 import { byteTokenizer, readTokenizer, type Tokenizer } from "../train/tokenizer.ts";
 import { readTokens, splitTail } from "../train/tokens.ts";
 import { Interrupt } from "./interrupt.ts";
 import { modelFromFlags } from "./model_from_flags.ts";
-import { companionsFor, requireWritableOutputs } from "./outputs.ts";
+import { companionsFor, lockCheckpoints, requireWritableOutputs } from "./outputs.ts";
 import { parseTrainOptions, type TrainOptions } from "./train_options.ts";
 import { TrainReport } from "./train_report.ts";
 import { USAGE_CODE } from "./usage.ts";
@@ -39,10 +40,16 @@ export async function main(args: readonly string[]): Promise<number> {
   using device = await requestDevice(kind === "auto" ? {} : { kind });
   const training = await prepare(device, { flags, rank });
   if (training === undefined) return USAGE_CODE;
-  const { model, tokenizer, companions, options } = training;
+  const { model, tokenizer, companions, lock, options } = training;
   using _model = model;
+  using _lock = lock;
   await using world = isLaunched ? await launchFromEnv() : await launch(ALONE);
-  using report = new TrainReport({ rank: world.rank, log: flags.log, steps: flags.steps });
+  using report = new TrainReport({
+    rank: world.rank,
+    log: flags.log,
+    steps: flags.steps,
+    resume: flags.resume,
+  });
   report.write({ kind: "start", device: device.description, ...describe(training, flags) });
 
   using interrupt = new Interrupt();
@@ -51,12 +58,19 @@ export async function main(args: readonly string[]): Promise<number> {
   interrupt.signal.addEventListener("abort", () => {
     setTimeout(() => Deno.addSignalListener("SIGINT", () => Deno.exit(INTERRUPTED_CODE)));
   });
-  const result = await trainLanguageModel(world, model, {
-    ...options,
-    seed,
-    signal: interrupt.signal,
-    onEvent: (event) => report.write(messageOf(event, { tokenizer, prompt: flags.sample ?? "" })),
-  });
+  let result;
+  try {
+    result = await trainLanguageModel(world, model, {
+      ...options,
+      seed,
+      signal: interrupt.signal,
+      onEvent: (event) => report.write(messageOf(event, { tokenizer, prompt: flags.sample ?? "" })),
+    });
+  } catch (error) {
+    if (!(error instanceof OtherTrainingError)) throw error;
+    if (rank === 0) console.error(`error: ${error.message}`);
+    return USAGE_CODE;
+  }
   if (flags.save !== undefined) {
     await savePretrained(model, flags.save, { rank: world.rank, companions });
     report.write({ kind: "saved", folder: flags.save });
@@ -75,6 +89,8 @@ interface Training {
   readonly tokenizer: Tokenizer;
   /** Saved beside the model. */
   readonly companions: readonly CompanionFile[];
+  /** Held while checkpoints are saved. */
+  readonly lock: Disposable | undefined;
   readonly options: LanguageTrainingOptions;
 }
 
@@ -98,6 +114,11 @@ async function prepare(
     const prompt = flags.sample === undefined ? undefined : promptOf(flags.sample, tokenizer);
     const companions = await companionsFor(flags);
     if (rank === 0) await requireWritableOutputs(model, flags, companions);
+    const { checkpoints: folder, checkpointEvery: every, keep, keepBest, resume } = flags;
+    const lock = folder !== undefined && rank === 0 ? await lockCheckpoints(folder) : undefined;
+    const checkpoints = folder === undefined
+      ? undefined
+      : { folder, every, keep, keepBest, resume };
     scope.move();
     const { batch, accumulate, steps, tensor, zero, zeroStage, seed, lr } = flags;
     const { dropout, masterWeights, rounding, eval: evaluateEvery, evalTokens: evaluateTokens } =
@@ -119,13 +140,14 @@ async function prepare(
       seed,
       lr,
       sample,
+      checkpoints,
       evaluateEvery,
       evaluateTokens,
       optimizer: { masterWeights, rounding },
       dropout,
       recompute: flags.recompute ? "blocks" as const : "nothing" as const,
     };
-    return { model, tokenizer, companions, options };
+    return { model, tokenizer, companions, lock, options };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     console.error(`error: ${error.message}`);

@@ -42,12 +42,22 @@ export interface TrainOptions {
   readonly sampleTokens: number;
   readonly temperature: number;
   readonly save?: string;
+  /** A folder for checkpoints. */
+  readonly checkpoints?: string;
+  readonly checkpointEvery: number;
+  readonly keep: number;
+  readonly keepBest: boolean;
+  readonly resume: boolean;
   readonly log?: string;
   readonly device: DeviceKind | "auto";
 }
 
 /** The flags before they are checked together. */
-interface ParsedFlags extends Omit<TrainOptions, "lr" | "tokenizer" | "zero" | "zeroStage"> {
+interface ParsedFlags
+  extends
+    Omit<TrainOptions, "lr" | "tokenizer" | "zero" | "zeroStage" | "checkpointEvery" | "keep"> {
+  readonly checkpointEvery?: number;
+  readonly keep?: number;
   readonly tokenizer?: string;
   readonly zero?: number;
   readonly zeroStage: "1" | "2";
@@ -70,6 +80,8 @@ export function parseTrainOptions(args: readonly string[], worldSize: number): T
   const shape = SCHEDULES[schedule ?? "constant"];
   return {
     ...given,
+    checkpointEvery: given.checkpointEvery ?? 100,
+    keep: given.keep ?? 2,
     tokenizer: given.tokenizer ?? `${given.model}/tokenizer.json`,
     zero,
     zeroStage: given.zeroStage === "1" ? 1 : 2,
@@ -159,6 +171,19 @@ function trainCommand(): Command {
       1,
     )
     .option("--save <folder>", "where to save the trained model, in the format of Hugging Face")
+    .option("--checkpoints <folder>", "where to save checkpoints, to go on from after a crash")
+    .option(
+      "--checkpoint-every <n>",
+      "steps between checkpoints; there is one after the last step and after Ctrl-C, too (default: 100)",
+      atLeast(1),
+    )
+    .option("--keep <n>", "how many of the latest checkpoints stay (default: 2)", atLeast(1))
+    .option("--keep-best", "also keep the checkpoint of the lowest held-out loss", false)
+    .option(
+      "--resume",
+      "go on from the latest whole checkpoint in --checkpoints, if there is one",
+      false,
+    )
     .option("--log <file>", "where to write JSON lines (default: stdout if it is not a terminal)")
     .addOption(
       new Option("--device <kind>", "compute device; auto takes a real GPU if there is one")
@@ -192,6 +217,13 @@ function conflictOf(
   if (dtype === "f32" && (masterWeights || rounding === "stochastic")) {
     const flag = masterWeights ? "--master-weights" : "--rounding stochastic";
     return `${flag} is for 16-bit weights: give --dtype bf16 or f16 with it`;
+  }
+  const { checkpoints, checkpointEvery, keep, keepBest, resume } = flags;
+  if (checkpoints === undefined) {
+    const given = { "--checkpoint-every": checkpointEvery, "--keep": keep };
+    const flag = Object.entries(given).find(([_, value]) => value !== undefined)?.[0] ??
+      (keepBest ? "--keep-best" : resume ? "--resume" : undefined);
+    if (flag !== undefined) return `${flag} needs --checkpoints, the folder that they are in`;
   }
   const shape = schedule ?? (warmup === undefined ? undefined : "constant");
   if (lr === undefined && shape !== undefined) {

@@ -28,6 +28,8 @@ export interface ReportOptions {
   readonly rank: number;
   /** Path of the log; undefined: stdout, if it is no terminal. */
   readonly log: string | undefined;
+  /** Whether the training may go on from a checkpoint: the log is continued then. */
+  readonly resume: boolean;
   readonly steps: number;
 }
 
@@ -38,6 +40,8 @@ export class TrainReport implements Disposable {
   readonly #bar: SingleBar | undefined;
   /** Whether JSON lines go to stdout. */
   readonly #isPiped: boolean;
+  /** The start and warnings, until it is known whether the training goes on from a checkpoint. */
+  #held: TrainMessage[] | undefined;
 
   /** Opens the log, on rank 0. @throws {Error} if it cannot be written */
   constructor(options: ReportOptions) {
@@ -46,7 +50,8 @@ export class TrainReport implements Disposable {
     this.#isPiped = log === undefined && !Deno.stdout.isTerminal();
     if (rank !== 0) return;
     if (log !== undefined) {
-      this.#log = Deno.openSync(log, { write: true, create: true, truncate: true });
+      this.#log = Deno.openSync(log, { read: true, write: true, create: true });
+      if (!options.resume) this.#log.truncateSync();
     }
     if (Deno.stderr.isTerminal()) {
       this.#bar = new SingleBar({
@@ -61,9 +66,9 @@ export class TrainReport implements Disposable {
   /** Reports one message. */
   write(message: TrainMessage): void {
     if (this.#options.rank !== 0) return;
-    const line = JSON.stringify(message);
-    if (this.#log !== undefined) writeAll(this.#log, new TextEncoder().encode(`${line}\n`));
-    if (this.#isPiped) console.log(line);
+    if (this.#log !== undefined) this.#append(this.#log, message);
+    // When a checkpoint is published depends on the disk: such a line would be in another place each time.
+    if (this.#isPiped && message.kind !== "checkpoint") console.log(JSON.stringify(message));
     this.#showProgress(message);
     if (this.#isPiped || message.kind === "step") return;
     if (this.#bar !== undefined) this.#clearLine();
@@ -74,6 +79,25 @@ export class TrainReport implements Disposable {
   [Symbol.dispose](): void {
     this.#bar?.stop();
     this.#log?.close();
+  }
+
+  #append(log: Deno.FsFile, message: TrainMessage): void {
+    if (message.kind === "checkpoint") return;
+    if (message.kind === "start" && this.#options.resume) this.#held = [];
+    if (this.#held !== undefined && (message.kind === "start" || message.kind === "warning")) {
+      this.#held.push(message);
+      return;
+    }
+    if (this.#held !== undefined) {
+      const before = message.kind === "resumed" ? linesUpTo(log, message.step) : "";
+      const held = this.#held.filter(({ kind }) => kind === "warning" || before === "");
+      this.#held = undefined;
+      log.truncateSync();
+      log.seekSync(0, Deno.SeekMode.Start);
+      writeAll(log, new TextEncoder().encode(before));
+      for (const each of held) writeAll(log, lineOf(each));
+    }
+    writeAll(log, lineOf(message));
   }
 
   #showProgress(message: TrainMessage): void {
@@ -92,6 +116,10 @@ export class TrainReport implements Disposable {
   #clearLine(): void {
     Deno.stderr.writeSync(new TextEncoder().encode("\r\x1b[K"));
   }
+}
+
+function lineOf(message: TrainMessage): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(message)}\n`);
 }
 
 function sentenceFor(message: Exclude<TrainMessage, { readonly kind: "step" }>): string {
@@ -113,10 +141,37 @@ function sentenceFor(message: Exclude<TrainMessage, { readonly kind: "step" }>):
       return `--- the model continues ${JSON.stringify(message.prompt)} ---\n${
         printable(message.text)
       }\n---`;
+    case "resumed":
+      return `going on after ${message.step} steps, from ${message.folder}`;
+    case "checkpoint":
+      return `checkpoint in ${message.folder}`;
+    case "warning":
+      return `warning: ${message.text}`;
     case "saved":
       return `saved in ${message.folder}`;
     case "stopped":
       return `stopped after ${message.step} steps`;
+  }
+}
+
+/** The lines of a log that come before the first one that a training writes again that goes on after `step` steps. */
+function linesUpTo(log: Deno.FsFile, step: number): string {
+  const bytes = new Uint8Array(log.statSync().size);
+  log.seekSync(0, Deno.SeekMode.Start);
+  for (let at = 0; at < bytes.length;) at += log.readSync(bytes.subarray(at)) ?? bytes.length;
+  const lines = new TextDecoder().decode(bytes).split(/(?<=\n)/);
+  const end = lines.findIndex((line) => !isKept(line, step));
+  return lines.slice(0, end === -1 ? lines.length : end).join("");
+}
+
+function isKept(line: string, step: number): boolean {
+  try {
+    const message = JSON.parse(line) as TrainMessage;
+    return line.endsWith("\n") && (!("step" in message) || message.step <= step) &&
+      !["sample", "saved", "stopped"].includes(message.kind);
+  } catch {
+    // A line that was cut off.
+    return false;
   }
 }
 

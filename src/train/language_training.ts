@@ -12,6 +12,8 @@ import type { LanguageTrainingOptions, TrainingEvent } from "./language_training
 import { distributeModel } from "./distributed_model.ts";
 import { requireSameTraining } from "./same_training.ts";
 import { sampleTokens } from "./sampling.ts";
+import { TrainingCheckpoints } from "./training_checkpoints.ts";
+import { factsOf } from "./training_facts.ts";
 import { drawStarts, evenStarts } from "./token_batch.ts";
 import { evaluateWindows, stepOnWindows, type WindowTrainer } from "./window_step.ts";
 
@@ -41,6 +43,7 @@ export async function trainLanguageModel(
   const dataParallelGroup = await mesh.getGroupAlongAxis(1);
   const groups = new Set([world.group, tensorParallelGroup, dataParallelGroup]);
   const [{ device }] = model.parameters();
+  const facts = options.checkpoints && await factsOf(model, options);
   const distributed = await distributeModel(model, mesh);
   model.recompute = options.recompute ?? "nothing";
   using optim = new DistributedAdaFactor(model.parameters(), {
@@ -53,8 +56,17 @@ export async function trainLanguageModel(
   const trainer: WindowTrainer = { device, model: distributed, optim, dataParallelGroup };
   const evaluate = heldOutEvaluation(trainer, options);
 
-  if (steps > 0) onEvent(await evaluate(0));
-  for (let step = 1; step <= steps; step++) {
+  const checkpoints = facts &&
+    new TrainingCheckpoints(options.checkpoints!, {
+      group: world.group,
+      model,
+      optim,
+      facts,
+      onEvent,
+    });
+  const first = await checkpoints?.restore() ?? 0;
+  if (steps > 0 && first === 0) onEvent(await evaluate(0));
+  for (let step = first + 1; step <= steps; step++) {
     const [begin, sentBefore] = [performance.now(), bytesSent(groups)];
     const microBatches = Array.from(
       { length: accumulate },
@@ -73,7 +85,12 @@ export async function trainLanguageModel(
       microBatches,
       dropout: { seed, step, probability: probability === "config" ? undefined : probability },
     });
-    const { loss, isStopped } = await shareStep(world, { loss: own, signal: options.signal });
+    const { signal } = options;
+    const { loss, isStopped, isWritten } = await shareStep(world, {
+      loss: own,
+      signal,
+      checkpoints,
+    });
     onEvent({
       kind: "step",
       step,
@@ -82,13 +99,28 @@ export async function trainLanguageModel(
       tokensPerSecond: accumulate * batch * context / (performance.now() - begin) * 1000,
       bytesSent: bytesSent(groups) - sentBefore,
     });
-    if (isStopped) return { steps: step, stopped: true };
-    const { evaluateEvery } = options;
-    if (evaluateEvery > 0 && step % evaluateEvery === 0 && step < steps) {
-      onEvent(await evaluate(step));
+    if (isWritten) await checkpoints?.finish();
+    if (isStopped) {
+      await checkpoints?.begin(step);
+      await checkpoints?.finish();
+      return { steps: step, stopped: true };
     }
+    if (step === steps) break;
+    const { evaluateEvery } = options;
+    const isEvaluated = evaluateEvery > 0 && step % evaluateEvery === 0;
+    const evaluation = isEvaluated || checkpoints?.needsLoss(step)
+      ? await evaluate(step)
+      : undefined;
+    if (evaluation !== undefined) onEvent(evaluation);
+    if (checkpoints?.isDue(step)) await checkpoints.begin(step, evaluation?.loss);
   }
-  onEvent(await evaluate(steps));
+  // A training that goes on from its last checkpoint was evaluated before that was saved.
+  if (first < steps || steps === 0) {
+    const evaluation = await evaluate(steps);
+    onEvent(evaluation);
+    if (steps > 0) await checkpoints?.begin(steps, evaluation.loss);
+    await checkpoints?.finish();
+  }
   if (options.sample !== undefined) {
     const random = new RandomSource(seed).stream();
     const tokens = await sampleTokens(distributed, { device, context, random, ...options.sample });
@@ -111,7 +143,7 @@ export function heldOutStarts(
 function heldOutEvaluation(
   trainer: WindowTrainer,
   options: LanguageTrainingOptions,
-): (step: number) => Promise<TrainingEvent> {
+): (step: number) => Promise<Extract<TrainingEvent, { readonly kind: "evaluation" }>> {
   const { text, context, batch, zero } = options;
   const starts = heldOutStarts(options);
   const batchSize = Math.ceil(batch / zero);
@@ -122,16 +154,25 @@ function heldOutEvaluation(
   };
 }
 
-/** The mean loss of all ranks, and whether any of them was asked to stop. */
+/** The mean loss of all ranks, whether any of them was asked to stop, and whether all have written a checkpoint. */
 async function shareStep(
   { group }: World,
-  { loss, signal }: { readonly loss: number; readonly signal: AbortSignal | undefined },
-): Promise<{ readonly loss: number; readonly isStopped: boolean }> {
+  { loss, signal, checkpoints }: {
+    readonly loss: number;
+    readonly signal: AbortSignal | undefined;
+    readonly checkpoints: { readonly isWritten: boolean } | undefined;
+  },
+): Promise<{ readonly loss: number; readonly isStopped: boolean; readonly isWritten: boolean }> {
   // On one rank with the wasm device nothing else waits for the event loop, which delivers signals.
   await eventLoopTurns(1);
-  const sums = Float64Array.of(loss, signal?.aborted ? 1 : 0);
+  const sums = Float64Array.of(loss, signal?.aborted ? 1 : 0, checkpoints?.isWritten ? 1 : 0);
   await group.allReduce(sums);
-  return { loss: sums[0] / group.size, isStopped: sums[1] > 0 };
+  const [total, numStopped, numWritten] = sums;
+  return {
+    loss: total / group.size,
+    isStopped: numStopped > 0,
+    isWritten: numWritten === group.size,
+  };
 }
 
 function bytesSent(groups: Iterable<ProcessGroup>): number {

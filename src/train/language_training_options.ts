@@ -2,6 +2,7 @@
 
 import type { OptimizerOptions } from "../optim/options/parameter_groups.ts";
 import type { Schedule } from "../optim/options/schedule.ts";
+import type { CheckpointEvent, CheckpointOptions } from "./training_checkpoints.ts";
 import type { TokenSplit } from "./tokens.ts";
 
 /** The options of a training; equal on all ranks except for `signal` and `onEvent`. */
@@ -35,6 +36,8 @@ export interface LanguageTrainingOptions {
   readonly evaluateTokens: number;
   /** Seed of windows, dropout, stochastic rounding and the sample. */
   readonly seed: number;
+  /** Where to save checkpoints, and whether to go on from one. Default: none are saved. */
+  readonly checkpoints?: CheckpointOptions | undefined;
   /** A text to sample at the end. */
   readonly sample?: {
     readonly prompt: readonly number[];
@@ -68,4 +71,5 @@ export type TrainingEvent =
     /** e^loss */
     readonly perplexity: number;
   }
-  | { readonly kind: "sample"; readonly tokens: readonly number[] };
+  | { readonly kind: "sample"; readonly tokens: readonly number[] }
+  | CheckpointEvent;

@@ -23,12 +23,15 @@ export async function requireSameTraining(
   });
 }
 
-function bytesOf({ buffer, byteOffset, byteLength }: Tokens): Uint8Array<ArrayBuffer> {
+/** The bytes of tokens. */
+export function bytesOf({ buffer, byteOffset, byteLength }: Tokens): Uint8Array<ArrayBuffer> {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** Digests of all parameters, computed one after the other, so that only one is on the host at a time. */
-async function digestOfWeights(model: Decoder): Promise<Uint8Array<ArrayBuffer>> {
+export async function digestOfWeights(
+  model: Pick<Decoder, "parameters">,
+): Promise<Uint8Array<ArrayBuffer>> {
   const digests: number[] = [];
   for (const parameter of model.parameters()) {
     const digest = await crypto.subtle.digest("SHA-256", await parameter.bytes());

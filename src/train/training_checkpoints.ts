@@ -1,0 +1,139 @@
+// The checkpoints of a training loop: when one is due, a copy of the state is written while the next steps run, and published after
+// the step in which the last rank has finished writing. A checkpoint that cannot be written is reported, and training goes on.
+
+import { loadCheckpoint } from "../checkpoint/load_checkpoint.ts";
+import {
+  beginCheckpoint,
+  CheckpointWriteError,
+  type PendingCheckpoint,
+} from "../checkpoint/training_checkpoint.ts";
+import type { OptimizerWithState } from "../checkpoint/training_state.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
+import type { Module } from "../nn/module.ts";
+import { differences, type TrainingFacts } from "./training_facts.ts";
+
+/** Where and how often a training saves checkpoints. */
+export interface CheckpointOptions {
+  /** A folder for the checkpoints of this training alone. */
+  readonly folder: string;
+  /** Steps between checkpoints. There is one after the last step, and when training is stopped, too. */
+  readonly every: number;
+  /** How many of the latest stay. */
+  readonly keep: number;
+  /** Whether the one of the lowest held-out loss stays, too; evaluates before every checkpoint. */
+  readonly keepBest: boolean;
+  /** Whether to go on from the latest whole one, if there is one. */
+  readonly resume: boolean;
+}
+
+/** What happens to checkpoints. */
+export type CheckpointEvent =
+  | { readonly kind: "resumed"; readonly step: number; readonly folder: string }
+  | { readonly kind: "checkpoint"; readonly step: number; readonly folder: string }
+  | { readonly kind: "warning"; readonly text: string };
+
+/** The checkpoint is of another training. */
+export class OtherTrainingError extends Error {
+  /** "OtherTrainingError" */
+  override readonly name = "OtherTrainingError";
+}
+
+/** What is saved and restored. */
+interface Training<State extends object> {
+  readonly group: ProcessGroup;
+  readonly model: Module<never>;
+  readonly optim: OptimizerWithState<State>;
+  readonly facts: TrainingFacts;
+  readonly onEvent: (event: CheckpointEvent) => void;
+}
+
+/** The checkpoints of one training; all ranks call every method together. */
+export class TrainingCheckpoints<State extends object> {
+  readonly #options: CheckpointOptions;
+  readonly #training: Training<State>;
+  #pending: PendingCheckpoint | undefined;
+
+  /** For `restore` next. */
+  constructor(options: CheckpointOptions, training: Training<State>) {
+    this.#options = options;
+    this.#training = training;
+  }
+
+  /**
+   * Goes on from the latest whole checkpoint, if that is wanted and there is one.
+   *
+   * @returns the number of steps taken
+   * @throws {OtherTrainingError} on all ranks, naming what differs, if the checkpoint is of another training
+   */
+  async restore(): Promise<number> {
+    const { folder, resume } = this.#options;
+    if (!resume) return 0;
+    const { group, model, optim, facts, onEvent } = this.#training;
+    const warn = (text: string) => onEvent({ kind: "warning", text });
+    const loaded = await loadCheckpoint(folder, {
+      model,
+      optim,
+      group,
+      onWarning: warn,
+      check: ({ path, extra }) => {
+        const { refused, reported } = differences(extra.facts as TrainingFacts, facts);
+        if (refused.length > 0) {
+          throw new OtherTrainingError(
+            `Cannot go on from ${path}, which is of a training with another ${
+              refused.join(" and another ")
+            }: give what it was begun with, or another folder for checkpoints`,
+          );
+        }
+        for (const what of reported) warn(`This training was begun with another ${what}`);
+      },
+    });
+    if (loaded === undefined) return 0;
+    onEvent({ kind: "resumed", step: loaded.step, folder: loaded.path });
+    return loaded.step;
+  }
+
+  /** Whether a checkpoint is to be saved after this step, before the last one. */
+  isDue(step: number): boolean {
+    return step % this.#options.every === 0;
+  }
+
+  /** Whether to evaluate after this step for the checkpoint's sake. */
+  needsLoss(step: number): boolean {
+    return this.#options.keepBest && this.isDue(step);
+  }
+
+  /** Whether this rank has written its share of a checkpoint that is not published yet. */
+  get isWritten(): boolean {
+    return this.#pending?.isWritten ?? false;
+  }
+
+  /** Begins to save; `loss` is the held-out loss, where it is known. */
+  async begin(step: number, loss?: number): Promise<void> {
+    await this.finish();
+    const { folder, keep, keepBest } = this.#options;
+    const { group, model, optim, facts } = this.#training;
+    this.#pending = await beginCheckpoint(folder, {
+      model,
+      optim,
+      step,
+      group,
+      keep,
+      loss: keepBest ? loss : undefined,
+      extra: { facts },
+    });
+  }
+
+  /** Publishes the checkpoint that was begun, when all ranks have written it. */
+  async finish(): Promise<void> {
+    const pending = this.#pending;
+    if (pending === undefined) return;
+    this.#pending = undefined;
+    const { onEvent } = this.#training;
+    try {
+      onEvent({ kind: "checkpoint", step: pending.step, folder: await pending.publish() });
+    } catch (error) {
+      if (!(error instanceof CheckpointWriteError)) throw error;
+      onEvent({ kind: "warning", text: error.message });
+    }
+  }
+}

@@ -1,0 +1,145 @@
+// Trainings that are killed and go on: N steps in one go, and k steps, kill -9, and the rest after --resume, write the same log but for
+// times, and save a model of the same bits. On another mesh losses are those of one go within 1e-5.
+
+import assert from "node:assert/strict";
+import { command, flagsFor, train } from "../support/cli/train_command.ts";
+import { type SmallFiles, withSmallFiles } from "../support/train/small_gpt2.ts";
+import { assertSameBits } from "../support/assert_same_bits.ts";
+
+const STEPS = 12;
+
+interface Case {
+  readonly flags: readonly string[];
+  readonly ranks?: number;
+}
+
+const CASES: Readonly<Record<string, Case>> = {
+  "f32 with a linear schedule and warm-up": { flags: ["--schedule", "linear", "--warmup", "3"] },
+  "bf16 with master weights, a cosine and dropout": {
+    flags: ["--dtype", "bf16", "--master-weights", "--schedule", "cosine", "--dropout", "0.1"],
+  },
+  "bf16 with stochastic rounding and accumulation": {
+    flags: ["--dtype", "bf16", "--rounding", "stochastic", "--accumulate", "2"],
+  },
+  "f16 with an inverse square root": {
+    flags: ["--dtype", "f16", "--master-weights", "--schedule", "inverse-sqrt", "--warmup", "4"],
+  },
+  "tensor 2 x ZeRO 2, stage 2": {
+    flags: ["--tensor", "2", "--zero", "2", "--zero-stage", "2", "--dropout", "0.1"],
+    ranks: 4,
+  },
+};
+
+for (const [what, { flags, ranks = 1 }] of Object.entries(CASES)) {
+  Deno.test(`a training of ${what} that is killed goes on with the same log and the same bits`, async () => {
+    await withSmallFiles(async (files) => {
+      const all = [...trainingFlags(files), ...flags];
+      const whole = await trainTo(`${files.folder}/whole`, all, ranks);
+      const killed = `${files.folder}/killed`;
+      await killAfter(9, [...all, ...outputs(killed)], { log: `${killed}/log`, ranks });
+      const resumed = await trainTo(killed, [...all, "--resume"], ranks);
+      const { step } = resumed.log.find(({ kind }) => kind === "resumed")!;
+      assert.ok([4, 8].includes(step as number), `it went on from step ${step}`);
+      assert.deepEqual(comparable(resumed.log), comparable(whole.log));
+      assertSameBits(resumed.weights, whole.weights);
+    });
+  });
+}
+
+Deno.test("a checkpoint of tensor 2 x ZeRO 2 goes on on 1, 3 and 4 ranks with the losses of one go", async () => {
+  await withSmallFiles(async (files) => {
+    const all = [...trainingFlags(files), "--dtype", "bf16", "--master-weights"];
+    const mesh = ["--tensor", "2", "--zero", "2", "--zero-stage", "2"];
+    const whole = await trainTo(`${files.folder}/whole`, [...all, ...mesh], 4);
+    const killed = `${files.folder}/killed`;
+    await killAfter(9, [...all, ...mesh, ...outputs(killed)], { log: `${killed}/log`, ranks: 4 });
+    for (const [ranks, other] of [[1, []], [3, ["--tensor", "3"]], [3, []], [4, []]] as const) {
+      const copy = `${files.folder}/copy-${ranks}-${other.join("")}`;
+      await copyFolder(killed, copy);
+      const resumed = await trainTo(copy, [...all, ...other, "--resume"], ranks);
+      const [losses, expected] = [resumed.log, whole.log].map(lossesIn);
+      assert.equal(losses.length, expected.length);
+      for (const [k, loss] of losses.entries()) {
+        assert.ok(Math.abs(loss / expected[k] - 1) <= 1e-5, `${k}: ${loss} and ${expected[k]}`);
+      }
+    }
+  });
+});
+
+function trainingFlags(files: SmallFiles): string[] {
+  return [...flagsFor(files), "--schedule", "constant", "--batch", "4", "--eval", "3"]
+    .concat(["--steps", String(STEPS), "--checkpoint-every", "4"]);
+}
+
+function outputs(folder: string): string[] {
+  return ["--checkpoints", `${folder}/checkpoints`, "--log", `${folder}/log`]
+    .concat(["--save", `${folder}/trained`]);
+}
+
+type Line = Record<string, unknown> & { readonly kind: string };
+
+async function trainTo(folder: string, flags: readonly string[], ranks: number) {
+  await Deno.mkdir(folder, { recursive: true });
+  const { code, stderr } = await train([...flags, ...outputs(folder)], ranks);
+  assert.equal(code, 0, stderr);
+  return {
+    log: await linesOf(`${folder}/log`),
+    weights: await Deno.readFile(`${folder}/trained/model.safetensors`),
+  };
+}
+
+/** Starts a training and kills its ranks, all at once, when the log has the line of a step. */
+async function killAfter(
+  step: number,
+  flags: readonly string[],
+  { log, ranks }: { readonly log: string; readonly ranks: number },
+): Promise<void> {
+  await Deno.mkdir(log.replace(/\/log$/, ""), { recursive: true });
+  const child = command([...flags, "--sample-tokens", "4000"], ranks).spawn();
+  const ended = Promise.all([child.status, child.stdout.cancel(), child.stderr.cancel()]);
+  while (!(await linesOf(log)).some((line) => line.kind === "step" && line.step === step)) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  for (const pid of [...await childrenOf(child.pid), child.pid]) {
+    try {
+      Deno.kill(pid, "SIGKILL");
+    } catch (error) {
+      // The launcher's death may have ended it.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  await ended;
+}
+
+async function childrenOf(pid: number): Promise<number[]> {
+  const { stdout } = await new Deno.Command("ps", { args: ["-o", "pid=", "--ppid", String(pid)] })
+    .output();
+  return new TextDecoder().decode(stdout).split("\n").filter((line) => line.trim() !== "")
+    .map(Number);
+}
+
+async function linesOf(path: string): Promise<Line[]> {
+  const text = await Deno.readTextFile(path).catch(() => "");
+  return text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
+}
+
+/** All lines but those that only one of the trainings has, without times and paths. */
+function comparable(lines: readonly Line[]): unknown[] {
+  return lines.filter(({ kind }) => !["resumed", "warning"].includes(kind)).map((line) => ({
+    ...line,
+    tokensPerSecond: undefined,
+    folder: undefined,
+  }));
+}
+
+function lossesIn(lines: readonly Line[]): number[] {
+  return lines.flatMap(({ loss }) => typeof loss === "number" ? [loss] : []);
+}
+
+async function copyFolder(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for await (const { name, isDirectory } of Deno.readDir(from)) {
+    if (isDirectory) await copyFolder(`${from}/${name}`, `${to}/${name}`);
+    else await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
+  }
+}
