@@ -1,7 +1,7 @@
 /**
  * Meshfactor: distributed Adafactor for Deno. Models split over tensor-parallel x ZeRO ranks train as on one device.
  *
- * Here is what programs use first. The rest is in `@meshfactor/adafactor/nn` (all ops and layers), `/models`, `/optim`,
+ * Here is what programs use first. The rest is in `@meshfactor/adafactor/nn` (all ops and layers), `/models`, `/checkpoint`, `/optim`,
  * `/distributed` and `/device`; `/train`, `/launch` and `/analyse` are commands.
  *
  * @example
@@ -130,6 +130,18 @@ export {
   type StorageOptions,
   vocabParallelCausalLoss,
 } from "./src/models/mod.ts";
+
+// Training checkpoints, to go on from after a crash.
+export {
+  type CheckpointContent,
+  CheckpointWriteError,
+  loadCheckpoint,
+  type LoadCheckpointOptions,
+  type LoadedCheckpoint,
+  type OptimizerWithState,
+  saveCheckpoint,
+  type TrainingState,
+} from "./src/checkpoint/mod.ts";
 
 // Optimizers.
 export {

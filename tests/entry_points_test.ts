@@ -15,6 +15,7 @@ const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
     "AdamW",
     "backward",
     "causalLoss",
+    "CheckpointWriteError",
     "constantSchedule",
     "cosineSchedule",
     "crossEntropy",
@@ -39,6 +40,7 @@ const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
     "Linear1DCol",
     "Linear1DRow",
     "linearSchedule",
+    "loadCheckpoint",
     "loadPretrained",
     "matmul",
     "mean",
@@ -56,6 +58,7 @@ const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
     "relu",
     "requestDevice",
     "RmsNorm",
+    "saveCheckpoint",
     "savePretrained",
     "scale",
     "softmax",
@@ -150,6 +153,14 @@ const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
     "VitClassifier",
     "vocabParallelCausalLoss",
   ],
+  "./checkpoint": [
+    "beginCheckpoint",
+    "CheckpointWriteError",
+    "loadCheckpoint",
+    "loadPretrained",
+    "saveCheckpoint",
+    "savePretrained",
+  ],
   "./distributed": [
     "launch",
     "launchFromEnv",
@@ -182,7 +193,9 @@ for (const entryPoint of Object.keys(config.exports) as EntryPoint[]) {
 
 Deno.test("every value of the main entry point is one of a subpath too", async () => {
   const subpaths = await Promise.all(
-    (["./optim", "./nn", "./models", "./distributed", "./device"] as const).map(load),
+    (["./optim", "./nn", "./models", "./checkpoint", "./distributed", "./device"] as const).map(
+      load,
+    ),
   );
   for (const [name, value] of Object.entries(await load("."))) {
     assert.ok(subpaths.some((subpath) => subpath[name] === value), name);

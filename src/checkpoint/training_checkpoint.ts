@@ -51,14 +51,13 @@ export interface CheckpointContent<State extends object> extends TrainingState<S
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { Adafactor, loadCheckpoint, mean, mul, Parameter } from "@meshfactor/adafactor";
- * import { type Device, Linear, RandomSource, requestDevice } from "@meshfactor/adafactor";
- * import { saveCheckpoint, Tensor } from "@meshfactor/adafactor";
+ * import { Adafactor, Linear, loadCheckpoint, mean, mul } from "@meshfactor/adafactor";
+ * import { RandomSource, requestDevice, saveCheckpoint, Tensor } from "@meshfactor/adafactor";
  *
  * using device = await requestDevice();
  * const folder = await Deno.makeTempDir();
  *
- * /** Trains up to `steps` steps, from the latest checkpoint. *\/
+ * // Trains up to `steps` steps, from the latest checkpoint.
  * async function train(steps: number): Promise<Uint8Array> {
  *   using model = new Linear(device, { inFeatures: 3, outFeatures: 2, random: new RandomSource(1) });
  *   using optim = new Adafactor(model.parameters(), { lr: 0.1 });
@@ -92,13 +91,21 @@ export async function saveCheckpoint<State extends object>(
   return await (await beginCheckpoint(folder, content)).publish();
 }
 
-/** A checkpoint could not be written, on some rank: the training itself is unharmed. */
+/**
+ * A checkpoint could not be written, on some rank: the training itself is unharmed.
+ *
+ * @category Checkpoints
+ */
 export class CheckpointWriteError extends Error {
   /** "CheckpointWriteError" */
   override readonly name = "CheckpointWriteError";
 }
 
-/** A checkpoint whose share of this rank is being written. */
+/**
+ * A checkpoint whose share of this rank is being written.
+ *
+ * @category Checkpoints
+ */
 export interface PendingCheckpoint {
   /** Steps taken. */
   readonly step: number;
@@ -108,7 +115,11 @@ export interface PendingCheckpoint {
   publish(): Promise<string>;
 }
 
-/** Copies this rank's share and begins to write it; all ranks call it together, and each must `publish()` later. */
+/**
+ * Copies this rank's share and begins to write it; all ranks call it together, and each must `publish()` later.
+ *
+ * @category Checkpoints
+ */
 export async function beginCheckpoint<State extends object>(
   folder: string,
   content: CheckpointContent<State>,
@@ -146,7 +157,8 @@ export async function beginCheckpoint<State extends object>(
         }
         await throwTogether(group, failure);
       } finally {
-        if (share.rank === 0) await removeTemporary(temporary);
+        // What cannot be removed now is when the training goes on from a checkpoint.
+        if (share.rank === 0) await removeTemporary(temporary).catch(() => {});
       }
       return checkpointPath(folder, step);
     },

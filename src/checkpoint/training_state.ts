@@ -13,7 +13,11 @@ import type { SafetensorsDtype } from "./safetensors_header.ts";
 import type { TensorToWrite } from "./safetensors_write.ts";
 import { wholeBytes, writeWhole } from "./whole_bytes.ts";
 
-/** An optimizer of this package, as far as its state is concerned. */
+/**
+ * An optimizer of this package, as far as its state is concerned.
+ *
+ * @category Checkpoints
+ */
 export interface OptimizerWithState<State extends object> {
   /** The whole state by parameter; all ranks call it together. */
   stateDict(): Promise<Record<string, State>>;
@@ -21,7 +25,11 @@ export interface OptimizerWithState<State extends object> {
   loadStateDict(saved: Readonly<Record<string, State>>): void;
 }
 
-/** What a checkpoint is of. */
+/**
+ * What a checkpoint is of.
+ *
+ * @category Checkpoints
+ */
 export interface TrainingState<State extends object> {
   /** The model, whole or split. */
   readonly model: Module<never>;

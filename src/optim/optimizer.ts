@@ -141,6 +141,8 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
   async stateDict(): Promise<Record<string, Saved>> {
     return await this.#alone(async () => {
       const saved = await this.#states.save(this.#owned());
+      // Who goes on from the state computes sums of p^2 anew. So does this optimizer, that both take steps of the same bits.
+      this.#states.forgetSquares();
       if (this.#lossScaler !== undefined) {
         const { scale, goodSteps } = this.#lossScaler.state;
         for (const each of Object.values(saved)) {

@@ -2,7 +2,7 @@
 
 import type { OptimizerOptions } from "../optim/options/parameter_groups.ts";
 import type { Schedule } from "../optim/options/schedule.ts";
-import type { CheckpointEvent, CheckpointOptions } from "./training_checkpoints.ts";
+import type { CheckpointEvent, CheckpointOptions } from "./checkpoint_options.ts";
 import type { TokenSplit } from "./tokens.ts";
 
 /** The options of a training; equal on all ranks except for `signal` and `onEvent`. */
