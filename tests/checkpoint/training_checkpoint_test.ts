@@ -316,10 +316,11 @@ async function takeStep(
   const values = Uint32Array.from({ length: 8 }, (_, k) => (k * step + k * k) % 11);
   using tokens = Tensor.from(model.parameters()[0].device, values, { shape: [2, 4] });
   using loss = await causalLoss(await model.forward({ tokens }), tokens);
+  const value = await loss.item();
   await optim.backward(loss);
   await optim.step();
   optim.zeroGrad();
-  return await loss.item();
+  return value;
 }
 
 async function bitsOf(model: Decoder): Promise<Record<string, Uint8Array>> {
