@@ -65,8 +65,8 @@ fn take(run: &Run, step: &AdamwStep, scale: f32, tensors: &mut Tensors, rows: &m
         load_rows_mut::<1>(&mut tensors.second_moment, run, &mut rows.second_moments);
     for_each_group([grad], [param, momentum, second], |[grad], [p, m, v], _| {
         let g = scale * grad;
-        let m = m + take * (g - m);
-        let v = v + take_squares * (g * g - v);
+        let m = averaged(m, g, take);
+        let v = averaged(v, g * g, take_squares);
         let p = p - (decay * p + size * m / (v.sqrt() * root_correction + eps));
         [p, m, v]
     });
@@ -74,6 +74,15 @@ fn take(run: &Run, step: &AdamwStep, scale: f32, tensors: &mut Tensors, rows: &m
     store_rows::<1>(&mut tensors.momentum, run, &mut rows.momenta, nearest);
     store_rows::<1>(&mut tensors.second_moment, run, &mut rows.second_moments, nearest);
     tensors.param.store(run, &mut rows.params);
+}
+
+/// before + take (now - before), from the end that weighs more: with a take of 1 it is `now`, however small beside `before`.
+#[inline(always)]
+fn averaged(before: F32x4, now: F32x4, take: F32x4) -> F32x4 {
+    let [half, one] = [0.5, 1.0].map(F32x4::splat);
+    let [from, to] = [take.where_ge(half, now, before), take.where_ge(half, before, now)];
+    let weight = take.where_ge(half, one - take, take);
+    from + weight * (to - from)
 }
 
 /// WASM exports: operands, then parameters (operands.rs has the convention).

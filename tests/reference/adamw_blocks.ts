@@ -23,8 +23,8 @@ export const adamwStep: Reference<"adamw_step"> = (operands, params) => {
       const inFirst = block.momentumOffset + element.at;
       const inSecond = block.secondMomentOffset + element.at;
       const inParam = block.paramOffset + element.at;
-      first[inFirst]! += step.take * (g - first[inFirst]!);
-      second[inSecond]! += step.takeSquares * (g * g - second[inSecond]!);
+      first[inFirst] = (1 - step.take) * first[inFirst]! + step.take * g;
+      second[inSecond] = (1 - step.takeSquares) * second[inSecond]! + step.takeSquares * g * g;
       const root = Math.sqrt(second[inSecond]!) * step.rootCorrection + step.eps;
       const p = param[inParam]!;
       param[inParam] = p - step.decay * p - step.stepSize * first[inFirst]! / root;

@@ -760,6 +760,12 @@ fn main(
 fn isPaired() -> bool {
   return gradType != 0u || paramType != 0u || momentumType != 0u || secondMomentType != 0u;
 }
+fn averaged(before: vec4f, now: vec4f, take: f32) -> vec4f {
+  if (take < 0.5) {
+    return fma(vec4f(take), now - before, before);
+  }
+  return fma(vec4f(1.0 - take), before - now, now);
+}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -815,8 +821,8 @@ fn main(
         let g = scale * quadOfWords(gradType, gradWords[i]);
         let oldM = quadOfWords(momentumType, momentumWords[i]);
         let oldV = quadOfWords(secondMomentType, secondMomentWords[i]);
-        let m = fma(vec4f(take), g - oldM, oldM);
-        let v = fma(vec4f(takeSquares), fma(g, g, -oldV), oldV);
+        let m = averaged(oldM, g, take);
+        let v = averaged(oldV, g * g, takeSquares);
         let p = quadOfWords(paramType, paramWords[i]);
         let u = m / fma(sqrt(v), vec4f(rootCorrection), vec4f(eps));
         let moved = fma(vec4f(-stepSize), u, fma(vec4f(-decay), p, p));

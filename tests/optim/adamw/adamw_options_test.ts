@@ -36,7 +36,9 @@ const REFUSED: readonly (readonly [object, RegExp])[] = [
   [{ lr: -1 }, /lr must be >= 0/],
   [{ betas: [1, 0.9] }, /betas\[0\] must be >= 0 and < 1/],
   [{ betas: [0.9, -0.1] }, /betas\[1\] must be >= 0 and < 1/],
-  [{ betas: [0.9] }, /Option betas must be/],
+  [{ betas: [0.9] }, /Option betas.1 must be/],
+  [{ betas: [0.9, 0.99, 0.999] }, /There is no betas.2: option betas must not have it/],
+  [{ betas: [0.9, "0.99"] }, /Option betas.1 must be number, got "0.99"/],
   [{ eps: -1e-8 }, /eps must be >= 0/],
   [{ weightDecay: NaN }, /weightDecay must be/],
   [{ beta1: 0.9 }, /There is no option beta1: there are lr, betas, eps, /],
@@ -92,6 +94,26 @@ testOnEachDevice(
       .map((values) => Math.hypot(...values.map((value, k) => value - start[k])));
     // The same gradient each time: every step is lr long.
     assert.ok(Math.abs(by / than - 10) < 1e-3, `${by} and ${than}`);
+  },
+);
+
+testOnEachDevice(
+  "with betas of 0 AdamW's step depends on the present gradient alone, however large those before were",
+  async (device) => {
+    using parameter = new Parameter(device, [1, 2, 3], { shape: [3] });
+    using optim = new AdamW([parameter], { lr: 0.5, betas: [0, 0], weightDecay: 0 });
+    const after = async (gradient: readonly number[]) => {
+      parameter.grad = Tensor.from(device, gradient, { shape: [3] });
+      await optim.step();
+      return [...await parameter.data()];
+    };
+    const assertNear = (got: readonly number[], wanted: readonly number[]) =>
+      got.forEach((value, k) => assert.ok(Math.abs(value - wanted[k]) < 1e-6, `${got}`));
+    assertNear(await after([1e4, -1e4, 1e4]), [0.5, 2.5, 2.5]);
+    assertNear(await after([-0.125, 0.125, 0.125]), [1, 2, 2]);
+    const { firstMoment, secondMoment } = (await optim.stateDict())["(unnamed)"];
+    assert.deepEqual([...firstMoment], [-0.125, 0.125, 0.125]);
+    assert.deepEqual([...secondMoment], [0.125 ** 2, 0.125 ** 2, 0.125 ** 2]);
   },
 );
 
