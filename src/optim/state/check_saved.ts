@@ -21,6 +21,14 @@ export function requireFit<Hyper>(
   rule: StateRule<Hyper>,
 ): void {
   const sizes = rule.sizesOf(view);
+  if (Object.keys(sizes).some((key) => saved?.[key] === undefined)) {
+    throw new TypeError(
+      `Cannot load state of ${name}: it has no ${
+        Object.keys(sizes).join(", ")
+      }, so this optimizer did not save ` +
+        "it: give what its own stateDict() returned",
+    );
+  }
   if (Object.entries(sizes).some(([key, size]) => saved[key] !== size)) {
     throw new TypeError(
       `Cannot load state of ${name}: wanted ${rule.describeSizes(sizes)}, got ` +

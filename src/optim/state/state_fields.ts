@@ -57,7 +57,7 @@ export interface StateRule<Hyper> {
   fieldsOf(parameter: { readonly hyper: Hyper; readonly view: StateView }): readonly StateField[];
   /** The sizes saved beside the fields. */
   sizesOf(view: StateView): SavedSizes;
-  /** Sizes in a message; they may be undefined in an object that is not a state. */
+  /** Sizes in a message. */
   describeSizes(sizes: Readonly<Record<string, unknown>>): string;
   /** Whether the averages of each matrix are kept together. */
   isPerMatrix(hyper: Hyper): boolean;
