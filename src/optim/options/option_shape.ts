@@ -54,11 +54,18 @@ export function checkOptionShape<Options>(options: object, kinds: OptionKinds<Op
   const { issues } = v.safeParse(v.strictObject(absentOr(kinds)), options, { abortEarly: true });
   if (issues === undefined) return;
   const [issue] = issues;
-  const name = String(issue.path?.[0]?.key);
+  const path = issue.path?.map(({ key }) => String(key)) ?? [];
+  if (path.length === 0) {
+    throw new TypeError(`Options must be an object, got ${issue.received}`);
+  }
+  const name = path.join(".");
+  if (issue.expected !== "never") {
+    throw new TypeError(`Option ${name} must be ${issue.expected}, got ${issue.received}`);
+  }
   throw new TypeError(
-    issue.expected === "never"
+    path.length === 1
       ? `There is no option ${name}: there are ${Object.keys(kinds).join(", ")}`
-      : `Option ${name} must be ${issue.expected}, got ${issue.received}`,
+      : `There is no ${name}: option ${path[0]} must not have it`,
   );
 }
 

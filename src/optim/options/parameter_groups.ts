@@ -142,7 +142,8 @@ function parseGroups<Options extends object, Hyper>(
     else {
       const { parameters, ...own } = each;
       checkOptionShape(own, rule.kinds);
-      const hyper = rule.parse({ ...defaults, ...own });
+      const set = Object.entries(own).filter(([, value]) => value !== undefined);
+      const hyper = rule.parse({ ...defaults, ...Object.fromEntries(set) });
       for (const parameter of parameters) add(parameter, hyper);
     }
   }

@@ -8,7 +8,7 @@ export function unsetPlacement(): Placement {
   const whole = new WholePlacement();
   const refuse = (): never => {
     throw new TypeError(
-      "Cannot step before setupDistributed(): call it once, on every rank, before anything else",
+      "Cannot step, save or load before setupDistributed(): call it once, on every rank, before anything else",
     );
   };
   return {

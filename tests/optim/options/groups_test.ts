@@ -41,6 +41,19 @@ async function alone(device: Device, options: OptimizerOptions, scale = 0.01) {
   return await parameter.data();
 }
 
+Deno.test("an option that is undefined in a group is the optimizer's", async () => {
+  using device = wasmDevice();
+  using parameter = makeParameter(device, "p");
+  const group = { parameters: [parameter], lr: undefined, weightDecay: undefined };
+  const options = { lr: 0.5, weightDecay: 0.1 };
+  using optim = new Adafactor([group as unknown as ParameterGroup], options);
+  for (const step of [1, 2, 3]) {
+    setGradient(parameter, { step });
+    await optim.step();
+  }
+  assertSameBits(await parameter.data(), await alone(device, options));
+});
+
 testOnEachDevice(
   "parameters of a group move by its options, others by the optimizer's",
   async (device) => {

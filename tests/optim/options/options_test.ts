@@ -109,7 +109,7 @@ Deno.test("DistributedAdaFactor refuses to step before setupDistributed()", asyn
   using parameter = new Parameter(device, [1], { layout: new Layout([1]), name: "p" });
   using optim = new DistributedAdaFactor([parameter]);
   parameter.grad = Tensor.from(device, [1]);
-  await assert.rejects(optim.step(), /Cannot step before setupDistributed\(\)/);
+  await assert.rejects(optim.step(), /Cannot step, save or load before setupDistributed\(\)/);
 });
 
 const MISTAKEN: [Record<string, unknown>, RegExp][] = [
