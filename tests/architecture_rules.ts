@@ -122,10 +122,11 @@ const owners = [
     what: /^valibot$/,
     owner: /^src\/(cli\/|models\/|checkpoint\/|optim\/options\/option_shape\.ts$)/,
   },
+  { what: /^@huggingface\/hub$/, owner: /^src\/checkpoint\/hub\/hub_requests\.ts$/ },
   { what: /^@huggingface\/tokenizers$/, owner: /^src\/(cli\/|train\/tokenizer\.ts$)/ },
   { what: /^@huggingface\/jinja$/, owner: /^src\/train\/chat_template\.ts$/ },
   {
-    what: /^(?!src\/|rust_|mod\.ts|node:|valibot$|@huggingface\/(jinja|tokenizers)$)/,
+    what: /^(?!src\/|rust_|mod\.ts|node:|valibot$|@huggingface\/(hub|jinja|tokenizers)$)/,
     owner: /^src\/cli\//,
   },
 ];

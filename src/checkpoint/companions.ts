@@ -30,6 +30,11 @@ export async function readCompanions(
   return files;
 }
 
+/** Whether a file of that name belongs to a model. */
+export function isCompanion(name: string): boolean {
+  return Object.values(COMPANIONS).some((names: readonly string[]) => names.includes(name));
+}
+
 /** Which companions. */
 export type CompanionKind = keyof typeof COMPANIONS;
 

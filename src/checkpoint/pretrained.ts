@@ -13,6 +13,7 @@ import type { RandomSource } from "../nn/philox.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
 import { CheckpointParameters, type StorageOptions } from "./checkpoint_parameters.ts";
 import { disk } from "./disk.ts";
+import { modelFolder, type ModelFolderOptions } from "./hub/model_folder.ts";
 import { requireNoPointer } from "./lfs_pointer.ts";
 import { withHead } from "./new_head.ts";
 import { noModel } from "./other_formats.ts";
@@ -24,7 +25,7 @@ import { withoutWrappers } from "./stored_names.ts";
  * @category Checkpoints
  */
 export interface LoadOptions<Model extends PretrainedModel = PretrainedModel>
-  extends StorageOptions {
+  extends StorageOptions, ModelFolderOptions {
   /** The class that the model must have, such as `Decoder`. Default: any. */
   readonly model?: abstract new (...args: never[]) => Model;
   /**
@@ -53,8 +54,8 @@ export interface LoadReport {
 }
 
 /**
- * Loads a model from a local folder in the format of Hugging Face: config.json and safetensors files, read one parameter at a time.
- * Dropout is off unless a forward pass is given masks, whatever the config says.
+ * Loads a model in the format of Hugging Face: config.json and safetensors files, read one parameter at a time. `name` is a local
+ * folder, or the id of a model on the hub, such as `HuggingFaceTB/SmolLM2-135M`, as in {@linkcode modelFolder}. Dropout is off unless a forward pass is given masks, whatever the config says.
  *
  * @example
  * ```ts
@@ -84,14 +85,16 @@ export interface LoadReport {
  *   requested.
  * @throws {SafetensorsError} naming a tensor that is missing, unexpected, damaged, or of another shape than the config says.
  * @throws {Deno.errors.NotFound} if a file that an index names is missing.
+ * @throws {Error} as {@linkcode modelFolder}
  * @category Checkpoints
  */
 export async function loadPretrained<Model extends PretrainedModel = PretrainedModel>(
   device: Device,
-  folder: string,
+  name: string,
   options: LoadOptions<Model> = {},
 ): Promise<Model> {
-  const { model: wanted, labels, random, onLoaded, ...storage } = options;
+  const { model: wanted, labels, random, onLoaded, revision, onDownload, ...storage } = options;
+  const folder = await modelFolder(name, { revision, onDownload });
   const read = await readConfig(folder);
   const architecture = architectureOf(read, { wanted });
   const { config, head } = withHead(read, { architecture, labels, random });

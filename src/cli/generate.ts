@@ -29,6 +29,7 @@ import {
   readGenerationConfig,
   settingsOf,
 } from "./generation_settings.ts";
+import { withLocalModel } from "./local_model.ts";
 import { bytePrompts, type PromptTokenizer, readPromptTokenizer } from "./prompt_tokenizer.ts";
 import { type Prompts, readPrompts, shareTexts } from "./prompts.ts";
 import { TextOutput } from "./text_output.ts";
@@ -77,9 +78,10 @@ interface Prepared {
 /** Reads prompts and model; prints an error and returns undefined if something is wrong with them. */
 async function prepare(
   device: Device,
-  { flags, rank }: { readonly flags: GenerateFlags; readonly rank: number },
+  { flags: given, rank }: { readonly flags: GenerateFlags; readonly rank: number },
 ): Promise<Prepared | undefined> {
   try {
+    const flags = await withLocalModel(given, { rank });
     const { model: folder, dtype, chat } = flags;
     await requireFolder(folder);
     const tokenizer = flags.tokenizer === "bytes"

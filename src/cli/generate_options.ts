@@ -7,7 +7,10 @@ import { endAfterUsage, USAGE_CODE } from "./usage.ts";
 
 /** The options of the generation command. */
 export interface GenerateFlags {
+  /** A folder, or a model's id on the hub. */
   readonly model: string;
+  /** A branch, tag or commit on the hub. */
+  readonly revision?: string;
   /** The texts of --prompt. */
   readonly prompt?: readonly string[];
   /** A file of prompts. */
@@ -56,9 +59,11 @@ function generateCommand(): Command {
         "--top-k and --top-p, the most likely token is taken.",
     )
     .requiredOption(
-      "--model <folder>",
-      "folder with config.json and model.safetensors, in the format of Hugging Face",
+      "--model <folder or id>",
+      "folder with config.json and model.safetensors, in the format of Hugging Face; or a model on its hub, such as " +
+        "HuggingFaceTB/SmolLM2-135M-Instruct, which is downloaded",
     )
+    .option("--revision <name>", "branch, tag or commit of a model on the hub (default: main)")
     .option("--prompt <texts...>", "texts to continue (default: all of stdin)")
     .option(
       "--prompts <file>",

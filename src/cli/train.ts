@@ -25,6 +25,7 @@ import { OtherTrainingError } from "../train/training_checkpoints.ts";
 import { byteTokenizer, readTokenizer, type Tokenizer } from "../train/tokenizer.ts";
 import { readTokens, splitTail } from "../train/tokens.ts";
 import { Interrupt } from "./interrupt.ts";
+import { withLocalModel } from "./local_model.ts";
 import { modelFromFlags } from "./model_from_flags.ts";
 import { companionsFor, lockCheckpoints, requireWritableOutputs } from "./outputs.ts";
 import { parseTrainOptions, type TrainOptions } from "./train_options.ts";
@@ -100,10 +101,11 @@ interface Training {
  */
 async function prepare(
   device: Device,
-  { flags, rank }: { readonly flags: TrainOptions; readonly rank: number },
+  { flags: given, rank }: { readonly flags: TrainOptions; readonly rank: number },
 ): Promise<Training | undefined> {
   using scope = new DisposableStack();
   try {
+    const flags = await withLocalModel(given, { rank });
     const tokenizer = flags.tokenizer === "bytes"
       ? byteTokenizer
       : await readTokenizer(flags.tokenizer);

@@ -14,7 +14,10 @@ import { endAfterUsage, USAGE_CODE } from "./usage.ts";
 
 /** The options of the training command. */
 export interface TrainOptions {
+  /** A folder, or a model's id on the hub. */
   readonly model: string;
+  /** A branch, tag or commit on the hub. */
+  readonly revision?: string;
   readonly fromScratch: boolean;
   readonly data: readonly string[];
   /** "bytes" or a path. */
@@ -101,9 +104,11 @@ function trainCommand(): Command {
         "The last tenth of the text is held out for evaluations before, during and after training.",
     )
     .requiredOption(
-      "--model <folder>",
-      "folder with config.json and model.safetensors, in the format of Hugging Face",
+      "--model <folder or id>",
+      "folder with config.json and model.safetensors, in the format of Hugging Face; or a model on its hub, such as " +
+        "HuggingFaceTB/SmolLM2-135M, which is downloaded",
     )
+    .option("--revision <name>", "branch, tag or commit of a model on the hub (default: main)")
     .option("--from-scratch", "start from random weights: only config.json is read", false)
     .requiredOption("--data <paths...>", "text files, or folders of text files")
     .option(

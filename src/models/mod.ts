@@ -27,6 +27,8 @@
  * @module
  */
 
+export { modelFolder, type ModelFolderOptions } from "../checkpoint/hub/model_folder.ts";
+export type { DownloadProgress } from "../checkpoint/hub/hub_download.ts";
 export { type LoadOptions, loadPretrained, type LoadReport } from "../checkpoint/pretrained.ts";
 export type { CompanionFile } from "../checkpoint/companions.ts";
 export { type SaveOptions, savePretrained } from "../checkpoint/save_pretrained.ts";
