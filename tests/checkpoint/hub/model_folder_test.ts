@@ -1,7 +1,7 @@
 // Models by their id on a hub, which listens on loopback here.
 
 import assert from "node:assert/strict";
-import { type DownloadProgress } from "../../../src/checkpoint/hub/hub_download.ts";
+import type { DownloadProgress } from "../../../src/checkpoint/hub/hub_download.ts";
 import { hubFolder, modelFolder } from "../../../src/checkpoint/hub/model_folder.ts";
 import { assertSameBits } from "../../support/assert_same_bits.ts";
 import { ModelFolder } from "../../support/checkpoint/changed_checkpoint.ts";
