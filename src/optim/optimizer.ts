@@ -56,6 +56,7 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
   #placement: Placement;
   #present: PresentPlan<Hyper, Measures> | undefined;
   #busy = false;
+  #isDisposed = false;
   #skippedSteps = 0;
 
   /** Optimizes the parameters of the parsed options. @throws {TypeError} if one cannot be rounded as its options say */
@@ -89,7 +90,7 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
     return this.#skippedSteps;
   }
 
-  /** What `backward()` multiplies the loss by now. */
+  /** The factor of the loss in `backward()` now. */
   get lossScale(): number {
     return this.#lossScaler?.scale ?? this.#fixedLossScale;
   }
@@ -195,8 +196,9 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
     });
   }
 
-  /** Gives back all device memory that the optimizer holds. */
+  /** Gives back all device memory that the optimizer holds; steps and states are refused afterwards. */
   [Symbol.dispose](): void {
+    this.#isDisposed = true;
     this.#placement[Symbol.dispose]();
     this.#forgetPlan();
     this.#states[Symbol.dispose]();
@@ -328,6 +330,9 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
   }
 
   #requireIdle(): void {
+    if (this.#isDisposed) {
+      throw new TypeError("Cannot start as the optimizer is disposed: make a new one");
+    }
     if (this.#busy) {
       throw new TypeError(
         "Cannot start as something else is not finished: await step(), and with ZeRO stage 2 backward()",

@@ -104,6 +104,23 @@ Deno.test("Adafactor refuses no parameters, one twice, and parameters on two dev
   assert.throws(() => new Adafactor([one, two]), /Cannot optimize two as it is on another device/);
 });
 
+Deno.test("a disposed optimizer refuses steps and has no state", async () => {
+  using device = wasmDevice();
+  using parameter = new Parameter(device, [1, 2], { shape: [2], name: "p" });
+  parameter.grad = Tensor.from(device, [1, 1]);
+  const optim = new Adafactor([parameter]);
+  await optim.step();
+  const [state, before] = [await optim.stateDict(), await parameter.data()];
+  optim[Symbol.dispose]();
+  optim[Symbol.dispose]();
+  const message = /Cannot start as the optimizer is disposed: make a new one/;
+  await assert.rejects(optim.step(), { name: "TypeError", message });
+  await assert.rejects(optim.stateDict(), { name: "TypeError", message });
+  await assert.rejects(optim.diagnostics(), { name: "TypeError", message });
+  assert.throws(() => optim.loadStateDict(state), { name: "TypeError", message });
+  assert.deepEqual(await parameter.data(), before);
+});
+
 Deno.test("DistributedAdaFactor refuses to step before setupDistributed()", async () => {
   using device = wasmDevice();
   using parameter = new Parameter(device, [1], { layout: new Layout([1]), name: "p" });
