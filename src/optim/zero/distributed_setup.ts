@@ -1,4 +1,4 @@
-// How parameters and batches are spread over ranks: checks the user's setup and derives the groups of each exchange.
+// The placement of parameters and batches on ranks: checks the user's setup and derives the groups of each exchange.
 //
 //   tensorParallelGroup, groups of layouts     ranks that hold other shards
 //   dataParallelGroup [replicas ..., shards]   ranks that see other parts of the batch; the last group's own other rows
@@ -13,7 +13,7 @@ import type { Parameter } from "../../tensor/parameter.ts";
 import type { DataParallelism } from "./zero.ts";
 
 /**
- * How parameters and batches are spread over ranks.
+ * The placement of parameters and batches on ranks.
  *
  * @category Optimizers
  */
@@ -29,7 +29,7 @@ export interface DistributedSetup {
   /** For parameters that do not carry their own layout: the parameter whose layout holds for them. */
   shardToParam?: ReadonlyMap<Parameter, Parameter> | undefined;
   /**
-   * What is cut by rows over the data-parallel group. 0: nothing. 1: optimizer state. 2: gradients too, from `backward()`
+   * Cuts by rows over the data-parallel group. 0: nothing. 1: optimizer state. 2: gradients too, from `backward()`
    * of the optimizer on: afterwards `parameter.grad` is undefined. Default 1.
    */
   zeroStage?: 0 | 1 | 2 | undefined;
@@ -41,7 +41,7 @@ export interface DistributedSetup {
 
 /** A setup that was checked. */
 export interface CheckedSetup {
-  /** How each parameter is cut. */
+  /** The layout of each parameter. */
   readonly layouts: ReadonlyMap<Parameter, Layout<ProcessGroup>>;
   readonly zeroStage: 0 | 1 | 2;
   readonly dataParallelism: DataParallelism;
@@ -55,7 +55,7 @@ export interface CheckedSetup {
 /**
  * Checks a setup for these parameters.
  *
- * @throws {TypeError} if groups or options contradict each other, or a layout does not fit its parameter
+ * @throws {TypeError} if an option does not exist, groups or options contradict each other, or a layout does not fit its parameter
  * @throws {RangeError} if `bucketBytes` is not positive
  */
 export function parseSetup(
@@ -67,8 +67,17 @@ export function parseSetup(
     zeroStage,
     useZero,
     bucketBytes = DEFAULT_BUCKET_BYTES,
+    ...others
   }: DistributedSetup,
 ): CheckedSetup {
+  // A group under a misspelt name would leave every rank to itself.
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw new TypeError(
+      `There is no option ${unknown} of setupDistributed(): there are tensorParallelGroup, dataParallelGroup, ` +
+        "shardToParam, zeroStage, useZero, bucketBytes",
+    );
+  }
   if (!(bucketBytes > 0)) {
     throw new RangeError(`bucketBytes must be > 0: current value is ${bucketBytes}`);
   }

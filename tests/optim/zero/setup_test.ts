@@ -41,6 +41,22 @@ Deno.test("shardToParam gives raw shards the layout of the parameters they stand
   assertOtherBits(await trainShards("not at all"), expected);
 });
 
+Deno.test("setupDistributed() refuses a group under a name that does not exist", async () => {
+  await inProcessRanks(2, async ({ group }) => {
+    using device = wasmDevice();
+    using parameter = new Parameter(device, VALUES, { shape: [12] });
+    using optim = new DistributedAdaFactor([parameter]);
+    const misspelt = { dataParalelGroup: group } as object;
+    assert.throws(() => optim.setupDistributed(misspelt), {
+      name: "TypeError",
+      message:
+        /There is no option dataParalelGroup of setupDistributed\(\): there are .*dataParallelGroup/,
+    });
+    optim.setupDistributed({ dataParallelGroup: group });
+    await Promise.resolve();
+  });
+});
+
 Deno.test("useZero decides whether state and gradients are cut or only averaged", async () => {
   for (const [useZero, collectives] of [[true, 6], [false, 3]] as const) {
     const steps = await inProcessRanks(4, async (world) => {
