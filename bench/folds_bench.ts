@@ -2,7 +2,7 @@
 //
 //   deno run -P=train bench/folds_bench.ts
 //
-// Counted are the terms of all ranks. `alone`: a segment whose terms lie in WASM memory, in the cache. `in use`: with the
+// Counted are the terms of all ranks. `alone`: a segment whose terms are in WASM memory, in the cache. `in use`: with the
 // copies of the own term in and of the result out, of values longer than the cache, as in every collective; nothing is
 // sent. The best of many runs, as the machine is shared.
 

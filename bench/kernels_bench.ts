@@ -25,7 +25,7 @@ const devices = preferred.kind === "wasm"
 for (const device of devices) console.log(device.description);
 const best = new Map<string, { milliseconds: number; work: Work }>();
 
-/** What one run does, to turn its time into a rate: floating-point operations or bytes of memory moved. */
+/** The work of one run, to turn its time into a rate: floating-point operations or bytes of memory moved. */
 type Work = { readonly flops: number } | { readonly bytes: number };
 
 for (const device of devices) {

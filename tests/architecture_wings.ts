@@ -3,7 +3,7 @@
 
 import type { Import } from "./architecture_rules.ts";
 
-/** What a wing holds, and which other wings of its folder its files may import. */
+/** The contents of a wing, and the other wings of its folder its files may import. */
 interface Wing {
   readonly holds: string;
   readonly mayImport: readonly string[];

@@ -1,4 +1,4 @@
-// What the documents show is true: TypeScript blocks run, commands exist or run, links and file names lead somewhere.
+// Verifies the documents: TypeScript blocks run, commands exist or run, links and file names lead somewhere.
 //
 // A TypeScript block is a whole program; "```ts ranks=4" is one for four ranks. Shell blocks are verified against the
 // program's options, and those of the train command and the examples are run on a tiny model.

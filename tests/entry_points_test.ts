@@ -1,4 +1,4 @@
-// What each entry point of the package exports. A value that is renamed or removed breaks programs, so the list is written
+// The exports of each entry point of the package. A value that is renamed or removed breaks programs, so the list is written
 // out here; types have no values, and `deno doc --lint` verifies that those which signatures name are exported too.
 
 import assert from "node:assert/strict";

@@ -1,4 +1,4 @@
-// p ranks, in whatever language, that make calls in turns and tell what each took.
+// p ranks, in any language, that make calls in turns and report the time of each.
 //
 //   bench                         rank 0 .. p-1
 //   listen, start the ranks  ->   dial, say who they are
@@ -20,15 +20,15 @@ export interface Processes {
   stop(): Promise<void>;
 }
 
-/** Where the ranks find the benchmark. */
+/** The address at which ranks find the benchmark. */
 export interface ControlAddress {
   readonly hostname: string;
   readonly port: number;
-  /** What a rank must say to be let in. */
+  /** The secret that a rank must send first. */
   readonly token: string;
 }
 
-/** How a contestant is started. */
+/** Starts a contestant. */
 export interface ContestantOptions {
   /** In words, for messages. */
   readonly name: string;
@@ -39,7 +39,7 @@ export interface ContestantOptions {
   readonly signal: AbortSignal;
 }
 
-/** What a turn gave. */
+/** Results of a turn. */
 export interface TurnResult extends Sample {
   /** As rank 0 calls it. */
   readonly algorithm: string;
@@ -110,7 +110,7 @@ export class Contestant implements AsyncDisposable {
   /**
    * Says `line` to all ranks and waits for a line of each, in the order of ranks.
    *
-   * @throws {Error} if a rank ends, or says nothing for too long after being told to do `what`; the contestant is of no use
+   * @throws {Error} if a rank ends, or says nothing for too long after the request `what`; the contestant is of no use
    *   any more.
    */
   async ask(line: string, { what }: { readonly what: string }): Promise<readonly string[]> {

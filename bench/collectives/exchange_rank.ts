@@ -73,7 +73,7 @@ async function meet(rank: number, places: readonly Place[]): Promise<readonly De
   return places.slice(1).map((_, distance) => conns.get((rank + distance + 1) % places.length)!);
 }
 
-/** Where a rank can be found. */
+/** The address of a rank. */
 interface Place {
   listen(): Disposable & { accept(): Promise<Deno.Conn> };
   connect(): Promise<Deno.Conn>;

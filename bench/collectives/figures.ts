@@ -7,7 +7,7 @@
 
 import type { Op } from "./sweep.ts";
 
-/** What repeated calls took. */
+/** Times of repeated calls. */
 export interface Sample {
   /** Microseconds of each call, averaged over ranks. */
   readonly microseconds: readonly number[];
@@ -15,7 +15,7 @@ export interface Sample {
   readonly cpuSeconds: number;
 }
 
-/** What is said of one size. */
+/** Results of one size. */
 export interface Figures {
   /** Times in microseconds. */
   readonly min: number;
@@ -49,7 +49,7 @@ export function figuresOf({ op, ranks, bytes }: Measured, sample: Sample): Figur
   };
 }
 
-/** What algbw is multiplied by to compare with a link. */
+/** The factor of algbw that makes it comparable with a link. */
 export function busFactor(op: Op, ranks: number): number {
   switch (op) {
     case "allReduce":

@@ -1,4 +1,4 @@
-// How fast a collective could be at best over Deno's sockets on one machine.
+// The shortest time of a collective over Deno's sockets on one machine.
 //
 //   exchange     rounds x a bare exchange among p ranks, where every rank sends to every other in a round
 //
@@ -19,7 +19,7 @@ import { HEADER_BYTES } from "../../src/distributed/wire/frame.ts";
 import { type Measured, quantile } from "./figures.ts";
 import type { Op } from "./sweep.ts";
 
-/** What one kind of socket can do. */
+/** The speed of one kind of socket. */
 export interface SocketLimit {
   /** Microseconds, median, of a short message there and back. */
   readonly roundTrip: number;
@@ -31,7 +31,7 @@ export interface SocketLimit {
 
 /** Calls between two processes that measure a socket, by what they measure. */
 export const SOCKET_TESTS = ["roundTrip", "oneWay", "bothWays"] as const;
-/** What is measured of a socket. */
+/** Measurements of a socket. */
 export type SocketTest = typeof SOCKET_TESTS[number];
 
 /** The least time that a call can take, and why. */
@@ -87,7 +87,7 @@ export function roundsOf(op: Op, algorithm: string, ranks: number): number | und
   }
 }
 
-/** What a socket can do, from microseconds of short round trips and of streams of `STREAM_BYTES`. */
+/** The speed of a socket, from microseconds of short round trips and of streams of `STREAM_BYTES`. */
 export function socketLimitOf(times: Readonly<Record<SocketTest, readonly number[]>>): SocketLimit {
   return {
     roundTrip: quantile(times.roundTrip, 0.5),

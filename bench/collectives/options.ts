@@ -9,12 +9,12 @@ import {
 import { type Transport, TRANSPORTS } from "./sockets.ts";
 import { type Op, OPS, parseSize } from "./sweep.ts";
 
-/** What others can be measured beside ours. */
+/** Libraries that can be measured beside ours. */
 export const PEERS = ["mpi", "gloo"] as const;
 /** Another implementation. */
 export type PeerName = typeof PEERS[number];
 
-/** What to measure. */
+/** Options of the benchmark. */
 export interface Options {
   /** Smallest size, in bytes. */
   readonly begin: number;
@@ -25,7 +25,7 @@ export interface Options {
   /** Numbers of ranks, one after the other. */
   readonly ranks: readonly number[];
   readonly ops: readonly Op[];
-  /** What our ranks talk by; more than one are measured beside each other. */
+  /** Transports of our ranks; several are measured beside each other. */
   readonly transports: readonly Transport[];
   /** Tables by collective, {} for the default; more than one are measured beside each other. */
   readonly algorithms: readonly AlgorithmOptions[];

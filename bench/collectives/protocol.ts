@@ -1,4 +1,4 @@
-// What the benchmark and the ranks that it measures say to each other, one line each over a loopback connection. It is
+// The protocol between the benchmark and the ranks that it measures, one line each over a loopback connection. It is
 // plain text so that ranks in C and in Python speak it too, and an idle rank sleeps in a read instead of spinning.
 //
 //   rank     rank <rank> <token>
@@ -9,7 +9,7 @@
 
 import type { Op } from "./sweep.ts";
 
-/** Calls that all ranks make when they are told to; `Name` is what they can be told to do. */
+/** Calls that all ranks make on request; `Name` is one of the requests that they know. */
 export interface Turn<Name extends string = Op> {
   readonly op: Name;
   /** f32 elements of the whole buffer. */
@@ -20,9 +20,9 @@ export interface Turn<Name extends string = Op> {
   readonly check: "on" | "off";
 }
 
-/** What one rank measured. */
+/** Measurements of one rank. */
 export interface Times {
-  /** What the rank calls its way of doing it; "-" if it does not know. */
+  /** The rank's name of the algorithm; "-" if it does not know. */
   readonly algorithm: string;
   /** User and system time of the timed calls. */
   readonly cpuSeconds: number;
@@ -30,7 +30,7 @@ export interface Times {
   readonly microseconds: readonly number[];
 }
 
-/** A line by which ranks are told to make calls. */
+/** A line that asks ranks to make calls. */
 export function formatTurn({ op, count, warmup, iterations, check }: Turn<string>): string {
   return `run ${op} ${count} ${warmup} ${iterations} ${check}`;
 }
@@ -46,7 +46,7 @@ export function parseTurn<Name extends string>(line: string, names: readonly Nam
   return { op, count: numbers[0], warmup: numbers[1], iterations: numbers[2], check };
 }
 
-/** A line by which a rank tells what it measured. */
+/** A line by which a rank reports its measurements. */
 export function formatTimes({ algorithm, cpuSeconds, microseconds }: Times): string {
   return `times ${algorithm} ${cpuSeconds.toFixed(6)} ${
     microseconds.map((each) => each.toFixed(3)).join(" ")
@@ -54,7 +54,7 @@ export function formatTimes({ algorithm, cpuSeconds, microseconds }: Times): str
 }
 
 /**
- * What a rank measured in `iterations` calls.
+ * Measurements of a rank in `iterations` calls.
  *
  * @throws {RankError} if the rank says that it failed.
  * @throws {SyntaxError} if the line is none of a rank's, or has other than `iterations` times.
@@ -79,7 +79,7 @@ export function parseHello(line: string, token: string): number | undefined {
   return isHello ? Number(rank) : undefined;
 }
 
-/** A rank could not do what it was told, and says why. */
+/** A rank could not do what was asked, and says why. */
 export class RankError extends Error {
   override readonly name = "RankError";
 }

@@ -1,4 +1,4 @@
-// One of our ranks: makes the calls that the benchmark asks for, and tells what each took.
+// One of our ranks: makes the calls that the benchmark asks for, and reports the time of each.
 //
 //   deno run -P=train bench/collectives/rank.ts <port> <token> tcp|unix <algorithms, as JSON>
 //

@@ -1,4 +1,4 @@
-// What the benchmark prints, as it goes: a table, or one JSON object per line.
+// The output of the benchmark, written as it goes: a table, or one JSON object per line.
 
 import os from "node:os";
 import type { SocketLimit } from "./limits.ts";
@@ -7,9 +7,9 @@ import type { Transport } from "./sockets.ts";
 import type { Op } from "./sweep.ts";
 import { digits, headLines, type Row, rowLine } from "./table.ts";
 
-/** Is told what happens. */
+/** Receives the results as they come. */
 export interface Reporter {
-  /** What Deno's own sockets can do, between two processes. */
+  /** The speed of Deno's own sockets between two processes. */
   socket(transport: Transport, limit: SocketLimit): void;
   /** The rows of one collective follow. */
   head(op: Op, ranks: number): void;

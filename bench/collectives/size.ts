@@ -2,7 +2,7 @@
 //
 //   turn 1    sockets, (a bare exchange, ours) in each way, peers       turn 2    the same from back to front       ...
 //
-// What else the machine does then hits all alike, and no one always comes after another who has heated the caches.
+// Other load of the machine then affects all alike, and none always runs right after another that has warmed the caches.
 
 import type { Contestant } from "./contestant.ts";
 import { type Figures, figuresOf, joinSamples, type Measured, quantile } from "./figures.ts";
@@ -16,7 +16,7 @@ import type { Sockets, Transport } from "./sockets.ts";
 import { BYTES_PER_ELEMENT, repetitionsFor, turnsOf } from "./sweep.ts";
 import type { Row } from "./table.ts";
 
-/** Who takes part. */
+/** The contestants. */
 export interface Contestants {
   /** By kind; those that ours use. */
   readonly sockets: ReadonlyMap<Transport, Sockets>;
@@ -28,10 +28,10 @@ export interface Contestants {
   readonly peers: Map<PeerName, Contestant>;
 }
 
-/** How a size is measured. */
+/** Options of the measurement of a size. */
 export interface SizeOptions {
   readonly options: Options;
-  /** Is told of peers that cannot take part. */
+  /** Receives peers that cannot take part. */
   readonly note: (text: string) => void;
   readonly signal: AbortSignal;
 }

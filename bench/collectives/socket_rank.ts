@@ -1,4 +1,4 @@
-// What Deno's sockets alone can do between two processes, with nothing of ours in between: the limit of any collective.
+// Speed of Deno's sockets alone between two processes, with nothing of ours in between: the limit of any collective.
 //
 //   roundTrip    a short message there and the same back, one write and one read each
 //   oneWay       a stream from rank 1 to rank 0, and a byte back

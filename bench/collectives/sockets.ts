@@ -57,7 +57,7 @@ export class Sockets implements AsyncDisposable {
     }
   }
 
-  /** What was measured since it was last taken. */
+  /** Measurements since they were last taken. */
   take(): SocketLimit {
     const limit = socketLimitOf(this.#times);
     for (const test of SOCKET_TESTS) this.#times[test] = [];

@@ -1,4 +1,4 @@
-// What a sweep measures: sizes from `begin` to `end` by a factor, and how often each is repeated.
+// The sizes of a sweep: from `begin` to `end` by a factor, and how often each is repeated.
 //
 //   sizes       begin, begin f, begin f^2, ... <= end              as nccl-tests' -b -e -f
 //   iterations  as many as move BYTES_PER_SIZE, within limits      large sizes need few to be stable, and take long
@@ -9,7 +9,7 @@ export const OPS = ["allReduce", "reduceScatter", "allGather", "broadcast"] as c
 /** A collective by its name in `ProcessGroup`. */
 export type Op = typeof OPS[number];
 
-/** How often a call is made. */
+/** Repetitions of a call. */
 export interface Repetitions {
   /** Calls before the timed ones. */
   readonly warmup: number;

@@ -18,7 +18,7 @@ export interface Row extends Figures {
   readonly algorithm: string;
   /** Deno's own sockets of this kind, at the same time. */
   readonly socket: SocketLimit;
-  /** What Deno's sockets would allow; undefined if the algorithm's rounds are not known. */
+  /** The limit of Deno's sockets; undefined if the algorithm's rounds are not known. */
   readonly limit: Limit | undefined;
   /** By name; undefined where a peer could not do it. */
   readonly peers: Readonly<Record<string, Figures | undefined>>;

@@ -13,7 +13,7 @@ export interface Place {
   readonly ranks: number;
 }
 
-/** What rank `rank` puts into `op` on `count` elements. */
+/** The values that rank `rank` puts into `op` on `count` elements. */
 export function inputOf(op: Op, count: number, place: Place): Float32Array {
   const { begin, end } = rangeIn(op, count, place);
   const input = new Float32Array(end - begin);
@@ -22,7 +22,7 @@ export function inputOf(op: Op, count: number, place: Place): Float32Array {
 }
 
 /** Writes rank `rank`'s inputs from element `begin` on into `values`. */
-export function fillInput(
+function fillInput(
   values: Float32Array,
   { rank, ranks, begin }: Place & { begin: number },
 ): void {
@@ -30,7 +30,7 @@ export function fillInput(
   for (let i = 0; i < values.length; i++) values[i] = (7 * ((begin + i) % m) + 5 * rank) % m;
 }
 
-/** What is wrong with a result of `op` on `count` elements at `place`; undefined if all of it is right. */
+/** The first error in a result of `op` on `count` elements at `place`; undefined if all of it is right. */
 export function mistakeIn(
   result: Float32Array,
   { op, count, place }: { readonly op: Op; readonly count: number; readonly place: Place },

@@ -13,7 +13,7 @@ export const DTYPES = ["f32", "f16", "bf16"] as const;
 /** An element type. */
 export type Dtype = typeof DTYPES[number];
 
-/** What to measure. */
+/** Options of the benchmark. */
 export interface Options {
   readonly parts: readonly Part[];
   readonly dtypes: readonly Dtype[];
@@ -27,7 +27,7 @@ export interface Options {
   readonly ranks: readonly number[];
   /** Elements of the largest parameter of the scale. */
   readonly largest: number;
-  /** Which device. */
+  /** The device. */
   readonly device: "wasm" | "webgpu";
   readonly peer: "torch" | "none";
   readonly format: "table" | "json";

@@ -19,7 +19,7 @@ import {
 import { type Dtype, DTYPES } from "./options.ts";
 import { randomParameter } from "./workload.ts";
 
-/** How the layer is cut. */
+/** The split of the layer. */
 export const CUTS = ["base", "column", "row"] as const;
 /** A way to cut it. */
 export type Cut = typeof CUTS[number];

@@ -2,7 +2,7 @@
 
 import type { Processes } from "../collectives/contestant.ts";
 
-/** What to run. */
+/** The command to run. */
 export interface CommandLine {
   readonly program: string;
   readonly args: readonly string[];

@@ -45,7 +45,7 @@ def answer(call, warmup, iterations, check):
 
 
 class Call:
-    """One collective on `count` elements: where its inputs and results lie, and which elements of the whole they are."""
+    """One collective on `count` elements: the place of its inputs and results, and the elements of the whole that they are."""
 
     def __init__(self, op, count):
         rank, ranks = dist.get_rank(), dist.get_world_size()

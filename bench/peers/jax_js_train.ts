@@ -177,7 +177,7 @@ function lossOf(
   return chances.sum().mul(-1 / rows);
 }
 
-/** DESIGN.md's Adafactor, with a constant step size that parameters do not scale. */
+/** Adafactor by the equations of docs/optimizer.md, with a constant step size that parameters do not scale. */
 function update(
   weights: Arrays,
   gradients: Arrays,

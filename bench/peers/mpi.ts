@@ -34,7 +34,7 @@ export async function startMpi(
   }
 }
 
-/** What mpirun is to start. */
+/** The program that mpirun starts. */
 function eachRank(ranks: number, cores: Options["cores"], command: readonly string[]): string[] {
   if (cores === "any") return ["-np", `${ranks}`, ...command];
   const one = (rank: number) => ["-np", "1", ...pinned(rank, ranks), ...command];

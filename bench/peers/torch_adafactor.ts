@@ -2,18 +2,18 @@
 //
 // MESHFACTOR_PYTHON names a Python that has both; by default python3.
 
-/** Whose Adafactor. */
+/** The implementation of Adafactor. */
 export const TORCH_OPTIMIZERS = ["torch", "torch-foreach", "transformers"] as const;
 /** One of them. */
 export type TorchOptimizer = typeof TORCH_OPTIMIZERS[number];
 
-/** What is stepped there. */
+/** The parameters that are stepped there. */
 export interface TorchOptions {
   readonly rows: number;
   readonly columns: number;
   readonly dtype: "f32" | "f16" | "bf16";
   readonly threads: number;
-  /** Where it runs: on the processor's `threads`, or on the first GPU that CUDA finds. */
+  /** The device: on the processor's `threads`, or on the first GPU that CUDA finds. */
   readonly place: "cpu" | "cuda";
 }
 

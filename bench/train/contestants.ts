@@ -7,13 +7,13 @@ import type { PeerName } from "./options.ts";
 import { startOurs } from "./ours.ts";
 import type { Job } from "./request.ts";
 
-/** Who is measured: "ours" and peers. */
+/** Contestants: "ours" and peers. */
 export type Contestants = Map<"ours" | PeerName, Contestant>;
 
-/** What is asked for besides ours. */
+/** Peers that are measured besides ours. */
 export interface WantedPeers {
   readonly peers: readonly PeerName[];
-  /** Is told which peer is left out, and why. */
+  /** Receives the name of a peer that is left out, and the reason. */
   readonly leaveOut: (peer: PeerName, error: unknown) => void;
   readonly signal: AbortSignal;
 }
@@ -37,7 +37,7 @@ export async function startAll(
 }
 
 /**
- * What each contestant answers to a request, rank by rank. A peer that fails is left out from then on.
+ * Each contestant's answers to a request, rank by rank. A peer that fails is left out from then on.
  *
  * @throws {Error} if ours fail
  */

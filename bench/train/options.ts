@@ -4,12 +4,12 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { integerFrom, listOf, oneOf } from "../flag_values.ts";
 import { parseShape, type Shape } from "./shape.ts";
 
-/** What can be measured, in this order. */
+/** The parts of the benchmark, in this order. */
 export const PARTS = ["matmul", "steps"] as const;
 /** A part of the benchmark. */
 export type Part = typeof PARTS[number];
 
-/** Who can be measured beside ours. */
+/** Implementations that can be measured beside ours. */
 export const PEERS = ["torch", "jax-js"] as const;
 /** A peer. */
 export type PeerName = typeof PEERS[number];
@@ -20,7 +20,7 @@ export interface Mesh {
   readonly zero: number;
 }
 
-/** What to measure. */
+/** Options of the benchmark. */
 export interface Options {
   readonly parts: readonly Part[];
   readonly shapes: readonly Shape[];

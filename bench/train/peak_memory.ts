@@ -6,7 +6,7 @@ export async function resetPeak(pid: number): Promise<void> {
   await shell(`echo 5 > /proc/${pid}/clear_refs`);
 }
 
-/** Bytes; undefined where the system does not tell. */
+/** Bytes; undefined where the system does not report it. */
 export async function peakBytes(pid: number): Promise<number | undefined> {
   const line = await shell(`grep VmHWM /proc/${pid}/status`);
   const [, kilobytes] = /VmHWM:\s*(\d+) kB/.exec(line) ?? [];

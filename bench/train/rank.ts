@@ -1,4 +1,4 @@
-// One of our ranks: multiplies and trains as the benchmark asks, and tells what it took.
+// One of our ranks: multiplies and trains as the benchmark asks, and reports the times.
 //
 //   deno run -P=train bench/train/rank.ts <port> <token> <job, as JSON>
 

@@ -1,4 +1,4 @@
-// What the benchmark and the processes that it measures say to each other, one JSON object per line over a loopback
+// The protocol between the benchmark and the processes that it measures, one JSON object per line over a loopback
 // connection (bench/collectives/contestant.ts); peers in Python speak it too, and who is not asked sleeps in a read.
 //
 //   rank     rank <rank> <token>
@@ -7,9 +7,9 @@
 
 import type { Shape } from "./shape.ts";
 
-/** What a process is told to do when it is started. */
+/** The task of a process, given when it is started. */
 export interface Job {
-  /** What to train, or nothing but matmuls. */
+  /** The model to train, or nothing but matmuls. */
   readonly shape?: Shape | undefined;
   /** Folder of the weights to begin with, where there is a shape. */
   readonly folder?: string | undefined;
@@ -39,7 +39,7 @@ export interface MatmulAnswer {
   readonly milliseconds: readonly number[];
 }
 
-/** How fast the device multiplies and adds in registers. */
+/** The rate at which the device multiplies and adds in registers. */
 export interface LimitRequest {
   readonly do: "limit";
 }
@@ -57,7 +57,7 @@ export interface StepsRequest {
   readonly count: number;
 }
 
-/** Milliseconds of one step on one rank; undefined where a contestant cannot tell. */
+/** Milliseconds of one step on one rank; undefined where a contestant does not know. */
 export interface StepTimes {
   readonly whole: number;
   readonly forward?: number;
@@ -67,7 +67,7 @@ export interface StepTimes {
   readonly update?: number;
 }
 
-/** What the steps took, and lost. */
+/** Times and losses of the steps. */
 export interface StepsAnswer {
   readonly steps: readonly StepTimes[];
   /** Mean loss of each step, over all ranks. */

@@ -1,4 +1,4 @@
-// What is trained: GPT-2 shapes, from 2 layers of 128 to the 124M model, and the text that all contestants see.
+// The models that are trained: GPT-2 shapes, from 2 layers of 128 to the 124M model, and the text that all contestants see.
 //
 //   N    parameters
 //   W    those that are multiplied with: all but norms, biases and positions; a tied head counts once
@@ -83,11 +83,11 @@ export function operationsOf({ layers, width, vocabulary, context, batch }: Shap
 }
 
 /** The token at `index` of the text; peers/torch_train.py has it too. */
-export function tokenAt(index: number, vocabulary: number): number {
+function tokenAt(index: number, vocabulary: number): number {
   return (7919 * index + (index * index) % 251) % vocabulary;
 }
 
-/** Where the windows of a batch begin in that text. */
+/** The first tokens of a batch's windows in that text. */
 export function windowStarts({ batch, context }: Shape): number[] {
   return Array.from({ length: batch }, (_, window) => window * (context + 1));
 }

@@ -115,7 +115,7 @@ function meansOf(ranks: readonly (readonly StepTimes[])[]): StepTimes[] {
   });
 }
 
-/** Which peers train something else, so that their times mean nothing. */
+/** The peers that train something else, so that their times mean nothing. */
 function differencesIn(measured: ReadonlyMap<"ours" | PeerName, Measured>): string[] {
   const ours = measured.get("ours")!.losses.slice(0, COMPARED_STEPS);
   return [...measured].flatMap(([name, { losses }]) => {

@@ -94,7 +94,7 @@ export class Training {
     };
   }
 
-  /** Until the device has done what it was told: reading waits for all of it. */
+  /** Waits until the device has done all of its work: reading waits for that. */
   async #finish(): Promise<void> {
     await this.#device.read(this.#batch.tokens.buffer, { byteLength: 4 });
   }

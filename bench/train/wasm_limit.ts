@@ -1,4 +1,4 @@
-// How fast one core multiplies and adds in WASM: 12 vectors of 4 f32, all in registers, as many as a core needs to be busy
+// The rate at which one core multiplies and adds in WASM: 12 vectors of 4 f32, all in registers, as many as a core needs to be busy
 // all the time. No memory is touched, so nothing that reads its operands is faster.
 //
 //   plain   a <- a x + y, two instructions, as in rust_kernels
@@ -7,7 +7,7 @@
 // The module is put together here byte by byte (https://webassembly.github.io/spec/core/binary): nothing is between the
 // instructions and V8.
 
-/** Which multiplication and addition. */
+/** The instructions of the multiplication and addition. */
 export type MultiplyAdd = "plain" | "fused";
 
 /** 10^9 operations per second, the best of several runs. */

@@ -1,4 +1,4 @@
-// How fast the GPU that WebGPU prefers multiplies and adds: 8 vectors of 4 f32 in registers of every invocation. As the first
+// The rate at which the GPU that WebGPU prefers multiplies and adds: 8 vectors of 4 f32 in registers of every invocation. As the first
 // call's fixed costs must not count, a long run less a short one is timed.
 
 import { findAdapter, openAdapter } from "../../src/device/webgpu/adapter.ts";

@@ -12,7 +12,7 @@ export interface LossDifferences {
   readonly steps: number;
 }
 
-/** What the demo measured. */
+/** The demo's measurements. */
 export interface DemoMeasurements {
   /** The ranks and the mesh, for messages. */
   readonly mesh: string;

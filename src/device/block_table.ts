@@ -122,7 +122,7 @@ export type NumbersRecord = { readonly [Field in keyof typeof numberFields]: num
 export const NUMBERS_WORDS = Object.keys(numberFields).length;
 
 /**
- * What `adafactor_step_sizes` computes from them, per block:
+ * The results of `adafactor_step_sizes`, per block:
  *   a        rate (scaleParameter ? clamp(RMS p, scaleFloor, scaleCeiling) : 1)
  *   d        max(1, RMS u / clipThreshold)
  *   decay    a decayTimesStep + decayAbsolute
@@ -145,7 +145,7 @@ export const stepFields = {
 /** Words of one such record. */
 export const STEP_WORDS = Object.keys(stepFields).length;
 
-/** What `adamw_step` is given of a step, per block. */
+/** The numbers of a step that `adamw_step` takes, per block. */
 export const adamwFields = {
   // lr / (1 - beta1^t), negative uphill
   stepSize: "f32",

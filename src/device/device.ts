@@ -11,7 +11,7 @@
 import type { KernelName, KernelParams, kernels } from "./kernels/registry.ts";
 
 /**
- * Which kind of device: Deno's own WebGPU, or the CPU through WASM SIMD.
+ * The kind of a device: Deno's own WebGPU, or the CPU through WASM SIMD.
  *
  * @category Devices
  */
@@ -77,9 +77,9 @@ export interface DeviceStatistics {
  * ```
  */
 export interface Device extends Disposable {
-  /** Which kind it is. */
+  /** Its kind. */
   readonly kind: DeviceKind;
-  /** What it is, for logs: adapter and driver, or the CPU path. */
+  /** A description for logs: adapter and driver, or the CPU path. */
   readonly description: string;
   /** True where `run` returns before the kernel has finished, so that the host can do other things meanwhile. */
   readonly runsInBackground: boolean;

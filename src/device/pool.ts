@@ -4,7 +4,7 @@
 // serves requests a little smaller or larger than the one it was made for. The pool is generic over what it keeps: a
 // GPUBuffer, a pointer into WASM memory. It keeps no list of what is in use: each piece has one owner, who gives it back.
 
-/** How a pool makes and frees the pieces that it keeps. */
+/** Makes and frees the pieces that a pool keeps. */
 export interface PoolSource<T> {
   /** Makes a piece of exactly `byteLength` bytes; throws if there is no memory. */
   create(byteLength: number): T;

@@ -1,4 +1,4 @@
-// Which device to compute on: a real GPU where there is one, else the CPU through WASM SIMD. A software GPU (llvmpipe,
+// Chooses the device to compute on: a real GPU where there is one, else the CPU through WASM SIMD. A software GPU (llvmpipe,
 // SwiftShader) is slower than WASM on the same CPU, so it is taken only when `webgpu` is asked for by name.
 
 import type { Device, DeviceKind } from "./device.ts";

@@ -96,7 +96,7 @@ export interface Architecture {
   fromConfig(config: ModelConfig, stored?: StoredFacts): ModelBuilder;
 }
 
-/** What the files of a checkpoint say about a model and its config does not. */
+/** Properties of a model that its checkpoint shows and its config does not. */
 export interface StoredFacts {
   /** Whether the two tensors of `mayBeTied` are different parameters. */
   readonly isUntied: boolean;

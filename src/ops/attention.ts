@@ -22,7 +22,7 @@ import { checkSameDevice, inF32 } from "./operands.ts";
  * @category Ops
  */
 export interface AttentionOptions {
-  /** Which keys a query attends to: all, or those at its own position and before. */
+  /** The keys that a query attends to: all, or those at its own position and before. */
   readonly visible: "all" | "causal";
   /** With causal: only this many keys up to the query's own position, t - window < s <= t. Default: all of them. */
   readonly window?: number;

@@ -91,7 +91,7 @@ function tablesOf(
 export interface RotaryOptions {
   /** Cosines and sines of the positions. */
   readonly angles: RotaryAngles;
-  /** Which features form a pair: i and i + R / 2 (default), or neighbours. */
+  /** The features of a pair: i and i + R / 2 (default), or neighbours. */
   readonly pairs?: "halves" | "neighbours";
 }
 

@@ -21,7 +21,7 @@ import type { StepDiagnostics } from "./step/diagnostics.ts";
 export type { StepOptions } from "./optimizer.ts";
 
 /**
- * What one step of Adafactor did to one parameter.
+ * Measures of one step of Adafactor, for one parameter.
  *
  * @category Optimizers
  */

@@ -17,7 +17,7 @@ import type { AdamWParameterState } from "./state/adamw_state.ts";
 import type { StepDiagnostics } from "./step/diagnostics.ts";
 
 /**
- * What one step of AdamW did to one parameter.
+ * Measures of one step of AdamW, for one parameter.
  *
  * @category Optimizers
  */

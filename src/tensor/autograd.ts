@@ -7,7 +7,7 @@
 // the graph, so ranks that build the same graph run their collectives in the same order. A gradient function that communicates
 // returns a promise, which is awaited.
 //
-// Ownership of memory. Leaves (parameters, and tensors made from data) belong to whoever made them. The result of an op is an
+// Ownership of memory. Leaves (parameters, and tensors made from data) belong to the caller that made them. The result of an op is an
 // intermediate of everything that is computed from it:
 //
 //   backward from a tensor, or disposing it, releases every intermediate it was computed from; leaves stay.

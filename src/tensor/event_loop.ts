@@ -1,5 +1,5 @@
-// Where kernels run on the event loop's thread, nothing arrives and nothing is sent while they do: work that should overlap with
-// communication polls the sockets every millisecond or two.
+// Yields to the event loop. Where kernels run on its thread, nothing arrives and nothing is sent while they do: work that should
+// overlap with communication polls the sockets every millisecond or two.
 //
 // Deno's runtime (tokio) polls its sockets once in 61 turns of a busy event loop; a turn takes under 2 us. Measured on two ranks of
 // one thread, an all-reduce of 256 kB beside slices of 1 to 2 ms: with one turn per slice it takes 120 slices, with 64 turns 2. A

@@ -1,5 +1,5 @@
 // Names for messages. Every layer on its own calls its parameters weight and bias: names that several parameters of an optimizer
-// share are told apart by position and shape.
+// share are distinguished by position and shape.
 //
 //   up.weight, down.weight                              unique names, as they are
 //   weight (number 0, [32, 8]), weight (number 2, [8, 32])

@@ -1,4 +1,4 @@
-// What Deno's sockets would allow, by hand for small cases.
+// The limits of Deno's sockets, computed by hand for small cases.
 
 import assert from "node:assert/strict";
 import {

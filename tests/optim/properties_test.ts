@@ -1,4 +1,4 @@
-// What must hold of Adafactor's update whatever the gradient.
+// Properties of Adafactor's update that hold for any gradient.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -1,4 +1,4 @@
-// Where the results of reference implementations are: tests/goldens, or another folder of the same layout.
+// Finds the results of reference implementations: in tests/goldens, or another folder of the same layout.
 //
 //   adafactor/CASE.json     trajectories of optimizers, see tests/goldens/generate_adafactor.py
 //   adamw/CASE.json         the same of AdamW, see tests/goldens/generate_adamw.py

@@ -7,7 +7,7 @@ import { describeParameters, distinctNames } from "../../src/tensor/parameter_na
 import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 
-Deno.test("parameters with the same name are told apart by position and shape", async () => {
+Deno.test("parameters with the same name are distinguished by position and shape", async () => {
   using device = wasmDevice();
   const random = new RandomSource(1);
   using up = new Linear(device, { inFeatures: 2, outFeatures: 3, random });

@@ -6,7 +6,7 @@
 //
 // Imports of this folder: block_table.ts and storage_types.ts above it, and the types of device.ts; nothing of webgpu/.
 
-/** How a kernel uses an operand. Operands that are written may be read as well. */
+/** A kernel's use of an operand. Operands that are written may be read as well. */
 export type Access = "read" | "write";
 
 /** Elements of an operand as WGSL declares them: numbers, words of packed 16-bit numbers, or records of block_table.ts. */
@@ -20,9 +20,9 @@ export type ParamValues<Param extends string> = { readonly [P in Param]: number 
 
 /** One operand of a kernel with the parameters `Param`. */
 export interface Operand<Param extends string> {
-  /** How it is used. */
+  /** Its use. */
   readonly access: Access;
-  /** What its elements are. */
+  /** The type of its elements. */
   readonly element: Element;
   /** Words of 32 bits that the kernel may touch, counted from the buffer's first: the buffer must have as many. */
   words(params: ParamValues<Param>): number;
@@ -60,7 +60,7 @@ export interface Stage<OperandName extends string, Param extends string> {
   readonly entryPoint: string;
   /** Fragments to include for the names that the source leaves open (webgpu/wgsl_composer.ts). */
   readonly fragments?: Readonly<Record<string, string>>;
-  /** What is bound: all operands and scratch where left out. WebGPU promises 8 storage buffers, so none binds more. */
+  /** The operands that are bound: all operands and scratch where left out. WebGPU promises 8 storage buffers, so none binds more. */
   readonly binds?: readonly (OperandName | "scratch")[];
   /** How many workgroups, as the index arithmetic at the head of the entry point has it; with 0 the stage is skipped. */
   workgroups(params: ParamValues<Param>): number;
@@ -68,7 +68,7 @@ export interface Stage<OperandName extends string, Param extends string> {
 
 /** Scratch memory of a kernel. */
 export interface Scratch<Param extends string> {
-  /** What its elements are. */
+  /** The type of its elements. */
   readonly element: "f32" | "u32";
   /** How many elements. */
   length(params: ParamValues<Param>): number;

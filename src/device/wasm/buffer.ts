@@ -3,7 +3,7 @@
 import type { Device, DeviceBuffer } from "../device.ts";
 import type { Piece } from "../pool.ts";
 
-/** What a {@linkcode WasmBuffer} is made of. */
+/** The parts of a {@linkcode WasmBuffer}. */
 export interface WasmBufferOptions {
   /** Its memory. */
   readonly piece: Piece<number>;

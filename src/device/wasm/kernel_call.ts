@@ -41,7 +41,7 @@ function writeParams(params: Signature["params"], call: KernelCall): number {
   return pointer;
 }
 
-/** What a kernel takes, in order. */
+/** A kernel's arguments, in order. */
 interface Signature {
   readonly operands: readonly string[];
   readonly params: readonly { readonly name: string; readonly isFloat: boolean }[];

@@ -1,4 +1,4 @@
-// How long a GPU works, by its own timestamps: each compute pass writes two while the clock runs, and their differences are
+// Measures how long a GPU works, by its own timestamps: each compute pass writes two while the clock runs, and their differences are
 // added up. Neither the GPU's waiting for the host counts, nor copies, which have no timestamps.
 //
 // Deno gives the driver's ticks but not the length of one (1 ns on NVIDIA and llvmpipe, 10 ns on AMD, 52 or 83 on Intel),

@@ -24,7 +24,7 @@ export interface PreparedStage {
   readonly code: string;
   /** Names the kernel and what is bound. */
   readonly label: string;
-  /** Which of the kernel's memories are bound: operands by number, then scratch. */
+  /** The kernel's memories that are bound: operands by number, then scratch. */
   readonly binds: readonly number[];
   readonly layout: GPUBindGroupLayout;
   readonly pipelineLayout: GPUPipelineLayout;

@@ -14,9 +14,9 @@ import { adamwFields, blockFields, numberFields, stepFields } from "../block_tab
 import type { Element, Kernel, Scratch } from "../kernels/kernel.ts";
 import { wgslFragments, wgslSources } from "./wgsl_sources.ts";
 
-/** What the text of a stage depends on. */
+/** The inputs of a stage's text. */
 export interface ComposedStage {
-  /** Whose operands and parameters are declared. */
+  /** The kernel whose operands and parameters are declared. */
   readonly kernel: Pick<Kernel<string, string>, "operands" | "params">;
   readonly scratch?: Pick<Scratch<string>, "element"> | undefined;
   /** Stem of the file in wgsl/. */

@@ -172,5 +172,5 @@ const DEFAULTS: { readonly [op in TabledOp]: string } = {
   allGather: "2-16=direct|17-max=direct:0-1048576;ring:1048577-max",
   broadcast: "2=direct|3-max=direct:0-65536;chain:65537-max",
 };
-/** What 16-bit sums take instead of an algorithm that passes partial sums on. */
+/** The algorithm of 16-bit sums in place of one that passes partial sums on. */
 const FOR_16_BITS = { allReduce: "two-shot", reduceScatter: "direct" } as const;

@@ -100,7 +100,7 @@ function naturalType(values: Elements): ElementType | undefined {
  *
  * @throws {TypeError} if it is unknown, or the mean of integers.
  */
-export function reductionOf(
+function reductionOf(
   reduction: Reduction = "sum",
   op: string,
   dtype: ElementType,

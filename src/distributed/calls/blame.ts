@@ -1,4 +1,4 @@
-// Which rank caused a failed call, reported to the world.
+// Finds the rank that caused a failed call, and reports it to the world.
 //
 //   the connection has ended        -> the world finds out why: the peer died, left, or closed the group
 //   the peer's header differs       -> the peer, with every field that differs

@@ -16,7 +16,7 @@ import type { CallRecorder } from "../records/call_recorder.ts";
 import type { GroupProgress, RunningCall } from "../failures/stall.ts";
 import type { Connection } from "../wire/transport.ts";
 
-/** What a group's calls need. */
+/** Dependencies of a group's calls. */
 export interface RunnerParts {
   /** The world it belongs to. */
   readonly host: GroupHost;

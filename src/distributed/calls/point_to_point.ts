@@ -26,7 +26,7 @@ export interface PeerMessage {
   readonly signal: AbortSignal | undefined;
 }
 
-/** What messages need. */
+/** Dependencies of messages. */
 export interface PointToPointParts {
   /** Computes checksums; no collective runs beside a message. */
   readonly engine: Engine;

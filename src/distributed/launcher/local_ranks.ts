@@ -10,7 +10,7 @@ export interface RankLine {
   readonly text: string;
 }
 
-/** How a rank's process exited. */
+/** A rank's exit status. */
 export interface RankOutcome {
   readonly rank: number;
   readonly code: number;

@@ -17,7 +17,7 @@ export interface OutOfStep {
   /** Global ranks of the group, in group order. */
   readonly group: readonly number[];
   readonly sequence: number;
-  /** What is out of step, such as `call 5`. */
+  /** The call or message that is out of step, such as `call 5`. */
   readonly what: string;
   /** The reason, as a sentence. */
   readonly reason: string;

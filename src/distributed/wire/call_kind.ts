@@ -1,4 +1,4 @@
-// What kind of call a frame belongs to: its op, element type and reduction. An index in a list is the number on the wire.
+// The kind of call that a frame belongs to: its op, element type and reduction. An index in a list is the number on the wire.
 
 /** Calls; a point-to-point message is a `send`. */
 export const OPS = [
@@ -32,7 +32,7 @@ export type Dtype = ElementType;
 /** Reductions. */
 export const REDUCTIONS: readonly Reduction[] = ["sum", "mean", "max", "min"];
 /**
- * How a collective reduces the ranks' terms. Integer sums wrap, and integers have no mean; if a float term is NaN, `max`
+ * The reduction of the ranks' terms. Integer sums wrap, and integers have no mean; if a float term is NaN, `max`
  * and `min` are NaN, and -0 is less than +0.
  *
  * @category Distributed

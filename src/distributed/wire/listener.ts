@@ -34,7 +34,7 @@ export interface PortRange {
   readonly last: number;
 }
 
-/** Where to listen, and the rank that does. */
+/** The address to listen on, and the rank that listens. */
 export interface ListenOptions {
   readonly rank: number;
   readonly hostname: string;

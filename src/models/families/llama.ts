@@ -75,7 +75,7 @@ export function llamaSizes(
 /** The settings of {@linkcode llamaSizes}. */
 export type LlamaSizes = v.InferOutput<ReturnType<typeof llamaSizes>>;
 
-/** What differs between variants of Llama. */
+/** The differences between variants of Llama. */
 export interface LlamaVariant {
   /** Whether queries, keys and values have biases. */
   readonly inputBias: boolean;

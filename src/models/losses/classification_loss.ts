@@ -77,7 +77,7 @@ export function classificationLoss(
 }
 
 /** Mean of (x - y)^2: a tensor of shape []. @throws {RangeError} if the shapes differ */
-export function meanSquaredError(x: FloatTensor, y: FloatTensor): Tensor {
+function meanSquaredError(x: FloatTensor, y: FloatTensor): Tensor {
   const difference = add(x, scale(y, -1));
   return mean(mul(difference, difference));
 }
@@ -87,7 +87,7 @@ export function meanSquaredError(x: FloatTensor, y: FloatTensor): Tensor {
  *
  * @throws {RangeError} if the shapes differ
  */
-export function binaryCrossEntropy(logits: FloatTensor, labels: FloatTensor): Tensor {
+function binaryCrossEntropy(logits: FloatTensor, labels: FloatTensor): Tensor {
   // softplus(z) = log(e^z + e^0) is the cross-entropy of [z, 0] against the second class, which does not overflow.
   const column = [logits.length, 1];
   const z = reshape(logits, column);

@@ -26,7 +26,7 @@ export type LayerOwner<Name extends string> = { [Field in Name]?: Layer | undefi
 export class SplitPlan {
   /** The mesh of all ranks. */
   readonly mesh: ProcessGroupMesh;
-  /** Which axis of the mesh. */
+  /** The axis of the mesh. */
   readonly axis: number;
   /** The ranks along it. */
   readonly processGroup: ProcessGroup;

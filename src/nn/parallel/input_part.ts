@@ -1,4 +1,4 @@
-// Which of a layer's input features this rank holds.
+// The input features of a layer that this rank holds.
 
 import type { PartOfRow } from "../dropout.ts";
 import type { Layer } from "../module.ts";

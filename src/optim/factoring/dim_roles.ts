@@ -1,4 +1,4 @@
-// Which dims of a parameter share a statistic: every dim is part of the rows, part of the columns, or counts matrices.
+// Factoring: the dims of a parameter that share a statistic. Every dim is part of the rows, part of the columns, or counts matrices.
 //
 //   R[batch, row] = mean over cols of g^2,  C[batch, col] = mean over rows of g^2          (Shazeer & Stern 2018, alg. 4)
 //

@@ -2,7 +2,7 @@
 
 import type { Schedule } from "./schedule.ts";
 
-/** What a number must be within. */
+/** Bounds of a number. */
 export interface Bounds {
   least?: number;
   above?: number;

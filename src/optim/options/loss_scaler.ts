@@ -15,9 +15,9 @@
 export interface LossScaleOptions {
   /** The first scale. Default 65536. */
   readonly initialScale?: number;
-  /** What the scale is multiplied by after enough good steps. Default 2. */
+  /** The factor of the scale after enough good steps. Default 2. */
   readonly growthFactor?: number;
-  /** What it is multiplied by after a step whose gradients were not finite. Default 0.5. */
+  /** Its factor after a step whose gradients were not finite. Default 0.5. */
   readonly backoffFactor?: number;
   /** Good steps in a row before it grows. Default 2000. */
   readonly growthInterval?: number;
@@ -56,7 +56,7 @@ export class LossScaler {
     this.#scale = initialScale;
   }
 
-  /** What the loss is multiplied by. */
+  /** The factor of the loss. */
   get scale(): number {
     return this.#scale;
   }

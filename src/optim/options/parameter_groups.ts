@@ -72,7 +72,7 @@ export interface ParameterGroup extends AdafactorOptions {
   readonly parameters: Iterable<Parameter>;
 }
 
-/** How a rule's options are checked. */
+/** The checks of a rule's options. */
 export interface OptionRule<Options, Hyper> {
   /** Every option of a parameter. */
   readonly kinds: OptionKinds<Options>;

@@ -1,4 +1,4 @@
-// Which 16-bit parameters can be rounded stochastically: those that kernels step in place (optim/plan/block_operands.ts). On
+// The 16-bit parameters that can be rounded stochastically: those that kernels step in place (optim/plan/block_operands.ts). On
 // every rank each row must be a whole number of words, with no pads between rows:
 //
 //   one row         a vector, or a parameter that is not factored: of any length
@@ -27,7 +27,7 @@ export function isRoundable<Group extends ShardingGroup>(
   );
 }
 
-/** How parameters are placed and factored. */
+/** The placement and factoring of parameters. */
 export interface RoundingPlaces<Group extends ShardingGroup> {
   readonly layoutOf: (parameter: Parameter) => Layout<Group>;
   readonly factoringOf: (parameter: Parameter) => Factoring;

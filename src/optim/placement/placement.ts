@@ -1,4 +1,4 @@
-// Where an optimizer's parameters, gradients and batches are: whole on one rank (whole_placement.ts), or spread over a mesh of
+// The placement of an optimizer's parameters, gradients and batches: whole on one rank (whole_placement.ts), or spread over a mesh of
 // tensor-parallel x data-parallel ranks (mesh_placement.ts). The optimizer uses this interface alone.
 
 import type { ProcessGroup } from "../../distributed/group.ts";
@@ -11,7 +11,7 @@ import type { FactoredView } from "../factoring/factored_view.ts";
 import type { HostGradient } from "../step/diagnostics.ts";
 
 /**
- * Where parameters and gradients are, and the communication that moves them.
+ * The placement of parameters and gradients, and the communication that moves them.
  *
  * @category Optimizers
  */

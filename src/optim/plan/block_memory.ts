@@ -14,7 +14,7 @@ import { bytesPerElement } from "../../tensor/dtype.ts";
 import { type TensorField, tensorFields } from "../state/state_fields.ts";
 import type { PlannedBlock, StepPlan } from "./step_plan.ts";
 
-/** Where the tensors of a plan's blocks are. */
+/** The memory of the tensors of a plan's blocks. */
 export interface BlockTensors {
   readonly grads: readonly DeviceRange[];
   readonly params: readonly DeviceRange[];
@@ -87,7 +87,7 @@ export class BlockMemory implements Disposable {
   }
 }
 
-/** How an operand is stored, and how many elements its buffer has room for. */
+/** The storage type of an operand, and the number of elements that its buffer has room for. */
 export function roomOf({ buffer, dtype }: DeviceRange): TensorRoom {
   return {
     type: storageTypes[dtype],

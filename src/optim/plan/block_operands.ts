@@ -1,4 +1,4 @@
-// Where kernels find the blocks' tensors. A large one is used in place; small ones that are not in one buffer anyway (as the
+// The kernel operands of the blocks' tensors. A large one is used in place; small ones that are not in one buffer anyway (as the
 // gradients that ZeRO has packed are) are copied together into one; one whose elements are in another order than kernels
 // expect is copied into that order, and one of 16-bit elements whose rows are not whole words is copied into f32.
 
@@ -12,7 +12,7 @@ import { copyBack, copyBatchFirst, isInOrder } from "./block_order.ts";
 import { runsOf } from "./block_runs.ts";
 import type { PlannedParameter } from "./step_plan.ts";
 
-/** Where copies are made, and how long they live. */
+/** The memory of copies, and how long they live. */
 interface CopyScope {
   readonly device: Device;
   readonly scope: DisposableStack;
@@ -28,7 +28,7 @@ export function storedParameters(parameters: readonly PlannedParameter[]): Devic
   }));
 }
 
-/** What kernels take for tensors of the parameters, which are stored in `sources`. Copies live on `scope`. */
+/** Operands for tensors of the parameters, which are stored in `sources`. Copies live on `scope`. */
 export function operandsOf(
   parameters: readonly PlannedParameter[],
   sources: readonly DeviceRange[],
@@ -72,7 +72,7 @@ export function steppedParameters(
   return parameters.map(({ state: { master } }) => master ?? operands.shift()!);
 }
 
-/** What kernels take for the tensors of the rule's state, by field. */
+/** Operands for the tensors of the rule's state, by field. */
 export type StateOperands = Readonly<Record<string, readonly (DeviceRange | undefined)[]>>;
 
 /** Those tensors; `putBack` writes back those that were copied. */

@@ -24,7 +24,7 @@ export type BlockGeometry = Pick<
   | keyof BlockPlace
 >;
 
-/** Where the block's elements are in the whole parameter, per axis. */
+/** The place of the block's elements in the whole parameter, per axis. */
 type BlockPlace = Pick<
   BlockRecord,
   | "batchBegin"

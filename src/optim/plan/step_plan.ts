@@ -24,11 +24,11 @@ export interface Participant<Hyper = SharedHyperparameters> {
 
 /** One parameter in the present plan. */
 export interface PlannedParameter<Hyper = SharedHyperparameters> extends Participant<Hyper> {
-  /** How it is stepped, as the rule names it: each kind has a kernel of its own. */
+  /** The rule's name of the kind of step: each kind has a kernel of its own. */
   readonly kind: string;
   /** Whether its tensors are copied together with others'. */
   readonly isSmall: boolean;
-  /** How its elements are stored and cut. */
+  /** The storage and cut of its elements. */
   readonly geometry: BlockGeometry;
 }
 
@@ -54,7 +54,7 @@ export interface StepPlan<Hyper = SharedHyperparameters> {
   readonly exchanges: readonly SumsLayout<ProcessGroup>[];
   /** Per block, how many ranks saw a gradient that is not finite. */
   readonly numNonFinite: SumSlots;
-  /** What gradients are multiplied by in this step. */
+  /** The factor of gradients in this step. */
   readonly gradientScale: SumSlots;
   /** The number 1. */
   readonly one: SumSlots;

@@ -29,7 +29,7 @@ export function numbersOf({ hyper, state, index }: PlannedBlock<Hyperparameters>
   };
 }
 
-/** What one step did to one block. */
+/** Results of one step for one block. */
 export type StepRecord = { readonly [Field in keyof typeof stepFields]: number };
 
 /** The device memory of both. */

@@ -19,7 +19,7 @@ import {
 import type { SumSlots } from "../sums/packed_sums.ts";
 import type { StepNumbers } from "./adafactor_numbers.ts";
 
-/** What Adafactor's passes work with. */
+/** The inputs of Adafactor's passes. */
 export interface AdafactorOperands extends PassOperands {
   readonly numbers: StepNumbers;
   /** R, C and mean R of all blocks. */

@@ -38,18 +38,18 @@ import {
 import { CameHalf, confidenceField, hasConfidence, reserveConfidenceSums } from "./came.ts";
 
 /**
- * What Adafactor reports of a parameter: RMS p = sqrt(P2 / n), RMS u = sqrt(U2 / n), d = max(1, RMS u / clipThreshold).
+ * Adafactor's measures of a parameter: RMS p = sqrt(P2 / n), RMS u = sqrt(U2 / n), d = max(1, RMS u / clipThreshold).
  *
  * @category Optimizers
  */
 export interface AdafactorMeasures {
-  /** What the clipped update was multiplied by: the rate times the parameter's scale. */
+  /** The factor of the clipped update: the rate times the parameter's scale. */
   readonly stepSize: number;
   /** Root of the mean square of the parameter before the step. */
   readonly parameterRms: number;
   /** The same of the update before it was clipped. */
   readonly updateRms: number;
-  /** What the update was divided by: 1 where it was not clipped. */
+  /** The divisor of the update: 1 where it was not clipped. */
   readonly clipFactor: number;
 }
 

@@ -35,7 +35,7 @@ import {
 import type { Factored, StepPasses, UpdateRule } from "../step/update_rule.ts";
 
 /**
- * What AdamW reports of a parameter.
+ * AdamW's measures of a parameter.
  *
  * @category Optimizers
  */

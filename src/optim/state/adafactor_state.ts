@@ -14,7 +14,7 @@ export interface ParameterState {
   rows: number;
   /** Columns of each. */
   cols: number;
-  /** What the loss is multiplied by, where that is dynamic: the same for all parameters. */
+  /** The loss scale, where that is dynamic: the same for all parameters. */
   lossScale?: number;
   /** Good steps since it changed. */
   lossScaleGoodSteps?: number;

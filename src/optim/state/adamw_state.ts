@@ -10,7 +10,7 @@ export interface AdamWParameterState {
   step: number;
   /** Elements of the parameter. */
   length: number;
-  /** What the loss is multiplied by, where that is dynamic: the same for all parameters. */
+  /** The loss scale, where that is dynamic: the same for all parameters. */
   lossScale?: number;
   /** Good steps since it changed. */
   lossScaleGoodSteps?: number;

@@ -1,4 +1,4 @@
-// Where optimizer state is stored: each field of sums of all parameters in one buffer, each tensor of small parameters in
+// The memory of optimizer state: each field of sums of all parameters in one buffer, each tensor of small parameters in
 // another, and that of every large one in a buffer of its own, so that kernels reach many parameters at once. Master weights
 // likewise.
 

@@ -17,7 +17,7 @@ import { packByOwner, type Placed } from "./packing.ts";
 import { describeParameters } from "../../tensor/parameter_names.ts";
 import { type DataParallelism, numReplicas } from "./zero.ts";
 
-/** Which ranks share gradients, and in what portions. */
+/** The ranks that share gradients, and their portions. */
 export interface BucketOptions extends DataParallelism {
   /** A bucket is closed before it would exceed it; a larger parameter has one of its own. */
   readonly bucketBytes: number;

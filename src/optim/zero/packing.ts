@@ -15,7 +15,7 @@ export interface Placed {
   readonly layout: Layout<ProcessGroup>;
 }
 
-/** Which of how many. */
+/** A rank and the number of ranks. */
 export type Owner = Pick<ProcessGroup, "rank" | "size">;
 
 /** Elements of one parameter that are stored together in the packed buffer. */
@@ -28,7 +28,7 @@ export interface PackedRows {
   readonly at: number;
 }
 
-/** Where everything is in a packed buffer. */
+/** The offsets of everything in a packed buffer. */
 export interface Packing {
   /** Per owner, its rows of each parameter. */
   readonly rows: readonly (readonly PackedRows[])[];

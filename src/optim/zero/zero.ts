@@ -27,7 +27,7 @@ export interface DataParallelism {
   readonly replicaGroups: readonly ProcessGroup[];
 }
 
-/** How many ranks gradients are averaged over. */
+/** The number of ranks that gradients are averaged over. */
 export function numReplicas({ shardGroup, replicaGroups }: DataParallelism): number {
   return replicaGroups.reduce((product, { size }) => product * size, shardGroup?.size ?? 1);
 }

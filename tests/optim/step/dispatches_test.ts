@@ -1,4 +1,4 @@
-// How many kernels a step runs: few, however many parameters there are.
+// The number of kernels that a step runs: few, however many parameters there are.
 
 import assert from "node:assert/strict";
 import type { Device } from "../../../src/device/device.ts";

@@ -66,7 +66,7 @@ Deno.test("ZeRO stage 2 gives the bits of stage 1, from one backward or from gra
   assertSameBits(await bits({ zeroStage: 2, bucketBytes }), expected);
 });
 
-/** What may go wrong with a bucket on its way. Its parts end with the flag of its only parameter. */
+/** Failures of a bucket on its way. Its parts end with the flag of its only parameter. */
 interface Bucket {
   readonly values: Float32Array;
   readonly counts: readonly number[];

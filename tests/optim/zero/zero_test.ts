@@ -1,4 +1,4 @@
-// What ZeRO moves, by itself: rows of parameters and gradients of every element type, to and from their owners.
+// ZeRO's exchanges by themselves: rows of parameters and gradients of every element type, to and from their owners.
 
 import assert from "node:assert/strict";
 import { Layout } from "../../../src/distributed/layout.ts";

@@ -7,7 +7,7 @@ const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-per
   null;
 
 /** True where `requestDevice({ kind: "webgpu" })` finds an adapter. */
-export const hasWebGpuAdapter = adapter !== null;
+const hasWebGpuAdapter = adapter !== null;
 
 /** Registers a test that needs a WebGPU adapter; see the head of this file for what happens where there is none. */
 export function webgpuTest(

@@ -1,4 +1,4 @@
-// How the goldens of all families are run, on one rank and on a mesh.
+// Runs the goldens of all families, on one rank and on a mesh.
 
 import type { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
 import { BertClassifier, BertMaskedLm } from "../../../src/models/bert.ts";

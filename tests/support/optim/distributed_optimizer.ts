@@ -1,4 +1,4 @@
-// What DistributedAdaFactor and DistributedAdamW have in common, so that one training tests both.
+// The interface that DistributedAdaFactor and DistributedAdamW share, so that one training tests both.
 
 import { DistributedAdamW } from "../../../src/optim/distributed_adamw.ts";
 import type { DistributedAdaFactor } from "../../../src/optim/distributed_adafactor.ts";
