@@ -12,6 +12,8 @@ export interface ModelFlags {
   readonly tokenizer: string;
   /** A branch, tag or commit on the hub. */
   readonly revision?: string;
+  /** Whether the weights are not needed. */
+  readonly fromScratch?: boolean;
 }
 
 /** `flags` with a local folder as their model, whose tokenizer they name unless they named another. */
@@ -22,12 +24,13 @@ export async function withLocalModel<Flags extends ModelFlags>(
   const { model: name, revision, tokenizer } = flags;
   using display = new DownloadDisplay();
   const onDownload = rank === 0 ? display.show.bind(display) : undefined;
-  const model = await modelFolder(name, { revision, onDownload });
+  const files = flags.fromScratch === true ? "all but weights" : "all";
+  const model = await modelFolder(name, { revision, files, onDownload });
   const isOwn = tokenizer === `${name}/tokenizer.json`;
   return { ...flags, model, tokenizer: isOwn ? `${model}/tokenizer.json` : tokenizer };
 }
 
-/** Shows downloads on stderr: a bar for each file on a terminal, else a line. */
+/** Shows downloads on stderr: a bar for each large file on a terminal, else a line. */
 class DownloadDisplay implements Disposable {
   #bar: SingleBar | undefined;
   #file = "";
@@ -50,6 +53,7 @@ class DownloadDisplay implements Disposable {
       console.error(`downloading ${file}, ${inMegabytes(total)} MB${from}`);
       return;
     }
+    if (total < LEAST_FOR_BAR) return;
     this.#bar = new SingleBar({
       format: `${file} {bar} {value}/{total} MB | {eta_formatted} left`,
       barsize: 24,
@@ -64,6 +68,8 @@ class DownloadDisplay implements Disposable {
     this.#bar = undefined;
   }
 }
+
+const LEAST_FOR_BAR = 1e6;
 
 function inMegabytes(bytes: number): number {
   return Math.round(bytes / 1e4) / 100;

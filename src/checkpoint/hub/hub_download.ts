@@ -3,7 +3,7 @@
 
 import { createHash } from "node:crypto";
 import { exists, type HubCache } from "./hub_cache.ts";
-import type { HubFile, HubModel } from "./hub_requests.ts";
+import { type HubFile, type HubModel, HubRefusedError } from "./hub_requests.ts";
 
 /**
  * How far a download has got.
@@ -68,6 +68,7 @@ async function fetchTo(path: string, file: HubFile, options: DownloadOptions): P
       await fetchRest(incomplete, file, options);
       break;
     } catch (error) {
+      if (error instanceof HubRefusedError) throw error;
       const hasMore = await sizeOf(incomplete) > before;
       if (hasMore) attempt = 0;
       else if (attempt >= ATTEMPTS) {

@@ -8,6 +8,12 @@ export class HubUnreachableError extends Error {
   override readonly name = "HubUnreachableError";
 }
 
+/** The hub does not give what was asked for, and will not if it is asked again. */
+export class HubRefusedError extends Error {
+  /** "HubRefusedError" */
+  override readonly name = "HubRefusedError";
+}
+
 /** A file of a model on the hub. */
 export interface HubFile {
   readonly path: string;
@@ -78,7 +84,7 @@ export class HubModel {
       // Plain HTTP can go on at any byte.
       xet: false,
     });
-    if (blob === null) throw new Error(`${this.#id} has no ${path} on the hub any more`);
+    if (blob === null) throw new HubRefusedError(`${this.#id} has no ${path} on the hub any more`);
     return blob.slice(begin).stream();
   }
 
@@ -129,7 +135,7 @@ export class HubModel {
       ? "set HF_TOKEN"
       : "HF_TOKEN must be a token of an account that may read it";
     if (code === "GatedRepo" || status === 403) {
-      return new Error(
+      return new HubRefusedError(
         `${id} is gated: accept its terms at ${endpoint}/${id}, and ${
           token === undefined
             ? `set HF_TOKEN to a token of that account (${endpoint}/settings/tokens)`
@@ -138,16 +144,16 @@ export class HubModel {
       );
     }
     if (code === "RevisionNotFound") {
-      return new Error(`${id} has no revision ${revision} on the hub`);
+      return new HubRefusedError(`${id} has no revision ${revision} on the hub`);
     }
     if (status === 401 || status === 404) {
-      return new Error(
+      return new HubRefusedError(
         `There is no folder ${id}, and no model ${id} on the hub at ${endpoint}: check the name; if it is private, ${advice}`,
       );
     }
     if (status === 429 || status >= 500) {
       return new HubUnreachableError(`The hub at ${endpoint} answers ${status}: try again later`);
     }
-    return new Error(`The hub at ${endpoint} answers ${status} for ${id}`);
+    return new HubRefusedError(`The hub at ${endpoint} answers ${status} for ${id}`);
   }
 }

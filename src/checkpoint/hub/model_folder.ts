@@ -15,6 +15,8 @@ import { type HubSettings, hubSettings } from "./hub_settings.ts";
 export interface ModelFolderOptions {
   /** A branch, tag or commit on the hub. Default: main. */
   readonly revision?: string | undefined;
+  /** Which files are downloaded: without weights, for a new model of that config. Default: all that are needed. */
+  readonly files?: "all" | "all but weights" | undefined;
   /** Called while a file is downloaded. */
   readonly onDownload?: ((progress: DownloadProgress) => void) | undefined;
 }
@@ -41,7 +43,7 @@ export async function modelFolder(
 /** As {@linkcode modelFolder} for a model on the hub, with settings that are not those of the environment. */
 export async function hubFolder(
   id: string,
-  { revision = "main", onDownload, settings, pause }: ModelFolderOptions & {
+  { revision = "main", files: wanted = "all", onDownload, settings, pause }: ModelFolderOptions & {
     readonly settings: HubSettings;
     readonly pause: number;
   },
@@ -72,7 +74,7 @@ export async function hubFolder(
       { cause: error },
     );
   }
-  for (const file of neededFiles(id, files)) {
+  for (const file of neededFiles(id, { files, wanted })) {
     await downloadFile(file, { model, cache, commit, onProgress: onDownload, pause });
   }
   await cache.setRevision(revision, commit);
@@ -85,26 +87,34 @@ function isHubId(name: string): boolean {
 }
 
 /** The files that loading and saving need: config.json last, as a snapshot with it counts as whole. */
-function neededFiles(id: string, files: readonly HubFile[]): HubFile[] {
+function neededFiles(id: string, { files, wanted }: {
+  readonly files: readonly HubFile[];
+  readonly wanted: "all" | "all but weights";
+}): HubFile[] {
   const named = (wanted: string) => files.find(({ path }) => path === wanted);
   const config = named("config.json");
   if (config === undefined) {
     throw new Error(`${id} on the hub has no config.json: it is no model of transformers`);
   }
+  const companions = files.filter(({ path }) => isCompanion(path));
+  return [...companions, ...wanted === "all" ? weightFiles(id, files) : [], config];
+}
+
+/** model.safetensors, or an index and its parts. */
+function weightFiles(id: string, files: readonly HubFile[]): HubFile[] {
+  const named = (wanted: string) => files.find(({ path }) => path === wanted);
   const whole = named("model.safetensors");
   const parts = named("model.safetensors.index.json") === undefined ? [] : files.filter(
     ({ path }) => path === "model.safetensors.index.json" || PART.test(path),
   );
   const weights = whole === undefined ? parts : [whole];
-  if (weights.length === 0) {
-    const others = files.map(({ path }) => path).filter((path) => OTHER_WEIGHTS.test(path));
-    throw new Error(
-      `${id} on the hub has no model.safetensors${
-        others.length === 0 ? "" : `, only ${others.join(", ")}`
-      }: take a revision or a model that has (many have it as revision refs/pr/...), or convert it with transformers`,
-    );
-  }
-  return [...files.filter(({ path }) => isCompanion(path)), ...weights, config];
+  if (weights.length > 0) return weights;
+  const others = files.map(({ path }) => path).filter((path) => OTHER_WEIGHTS.test(path));
+  throw new Error(
+    `${id} on the hub has no model.safetensors${
+      others.length === 0 ? "" : `, only ${others.join(", ")}`
+    }: take a revision or a model that has (many have it as revision refs/pr/...), or convert it with transformers`,
+  );
 }
 
 const PART = /^model-\d+-of-\d+\.safetensors$/;

@@ -50,6 +50,7 @@ interface Options {
   readonly revision: string;
   readonly token: string;
   readonly isOffline: boolean;
+  readonly files: "all but weights";
   readonly onDownload: (progress: DownloadProgress) => void;
 }
 
@@ -78,6 +79,15 @@ Deno.test("a model is downloaded into the layout of Python's cache, without file
     assert.equal(await download({ isOffline: true }), folder);
     assert.deepEqual(hub.requests.filter((each) => each.includes("resolve")), []);
     assert.equal(hub.requests.length, 4);
+  });
+});
+
+Deno.test("without weights, config and tokenizer are downloaded; the weights when they are needed", async () => {
+  await withHub(async ({ download }) => {
+    const folder = await download({ files: "all but weights" });
+    assert.deepEqual(await namesIn(folder), NEEDED.filter((name) => !name.startsWith("model")));
+    assert.equal(await download(), folder);
+    assert.deepEqual(await namesIn(folder), NEEDED);
   });
 });
 
@@ -180,6 +190,11 @@ Deno.test("private and gated models need a token, which no other host gets", asy
     await assert.rejects(
       download({ id: "a/gated", token: "hf_wrong" }),
       /HF_TOKEN must be a token of an account that may read it/,
+    );
+    assert.equal(
+      hub.requests.filter((each) => /gated\/resolve/.test(each)).length,
+      2,
+      "no retries",
     );
     for (const id of ["a/private", "a/gated"]) await download({ id, token: "hf_x" });
     assert.deepEqual(hub.leaked, []);

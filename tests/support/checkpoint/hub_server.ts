@@ -9,6 +9,7 @@ export interface ServedModel {
   readonly files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>;
   /** Whoever does not send it may not read the model. */
   readonly token?: string;
+  /** Then its description may be read by all, and only its files need the token. */
   readonly isGated?: boolean;
 }
 
@@ -61,8 +62,9 @@ export class HubServer implements AsyncDisposable {
     if (model === undefined) return refuse(401, "RepoNotFound");
     const isAllowed = model.token === undefined ||
       request.headers.get("Authorization") === `Bearer ${model.token}`;
-    if (!isAllowed && model.isGated === true) return refuse(401, "GatedRepo");
-    if (!isAllowed) return refuse(401, "RepoNotFound");
+    const isPublic = model.isGated === true && what !== "resolve";
+    if (!isAllowed && model.isGated === true && !isPublic) return refuse(401, "GatedRepo");
+    if (!isAllowed && !isPublic) return refuse(401, "RepoNotFound");
     const [revision, ...name] = rest.split("/");
     if (revision !== "main" && revision !== model.commit) return refuse(404, "RevisionNotFound");
     switch (what) {
