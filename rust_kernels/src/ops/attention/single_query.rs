@@ -28,13 +28,13 @@ pub fn single_query(
         let q = &q[row * dim..][..dim];
         let out = &mut out[row * value_dim..][..value_dim];
         out.fill(0.0);
+        products(q, k, key_heads * dim, &mut scores);
         for (key, score) in scores.iter_mut().enumerate() {
             let masked = !key_mask.is_empty() && key_mask[batch * keys + key] == 0;
             *score = if masked || !attention.attends(0, key) {
                 f32::NEG_INFINITY
             } else {
-                let bias = if bias.is_empty() { 0.0 } else { bias[head * keys + key] };
-                scale * dot(q, &k[key * key_heads * dim..][..dim]) + bias
+                scale * *score + if bias.is_empty() { 0.0 } else { bias[head * keys + key] }
             };
         }
         if scores.iter().all(|&score| score == f32::NEG_INFINITY) {
@@ -45,23 +45,57 @@ pub fn single_query(
         // The largest weight is 1 / sum of e^(score - largest score).
         let largest = |values: &[f32]| values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         lse[row] = largest(&scores) - largest(&weights).ln();
-        for (key, &weight) in weights.iter().enumerate() {
-            if weight != 0.0 {
-                add_scaled(out, weight, &v[key * key_heads * value_dim..][..value_dim]);
-            }
-        }
+        weighted_sum(&weights, v, key_heads * value_dim, out);
     }
     Ok(())
 }
 
-/// a . b
-#[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let whole = a.len() / LANES * LANES;
-    let mut sums = F32x4::splat(0.0);
-    for at in (0..whole).step_by(LANES) {
-        // SAFETY: at + 4 <= a.len() = b.len().
-        sums += unsafe { F32x4::load(a, at) * F32x4::load(b, at) };
+/// out[key] = q . k[key], of rows `stride` apart; four keys at a time, so that their sums do not wait for each other
+fn products(q: &[f32], k: &[f32], stride: usize, out: &mut [f32]) {
+    let whole = q.len() / LANES * LANES;
+    for (keys, out) in (0..).step_by(LANES).zip(out.chunks_mut(LANES)) {
+        // Beyond the last key it is read again.
+        let rows: [&[f32]; LANES] =
+            core::array::from_fn(|i| &k[(keys + i.min(out.len() - 1)) * stride..][..q.len()]);
+        let mut sums = [F32x4::splat(0.0); LANES];
+        for at in (0..whole).step_by(LANES) {
+            // SAFETY: at + 4 <= q.len(), the length of each row.
+            let q = unsafe { F32x4::load(q, at) };
+            for (sum, row) in sums.iter_mut().zip(rows) {
+                *sum += q * unsafe { F32x4::load(row, at) };
+            }
+        }
+        let [a, b, c, d] = F32x4::transpose(sums);
+        let mut sums = ((a + c) + (b + d)).lanes();
+        for at in whole..q.len() {
+            for (sum, row) in sums.iter_mut().zip(rows) {
+                *sum += q[at] * row[at];
+            }
+        }
+        out.copy_from_slice(&sums[..out.len()]);
     }
-    sums.sum() + a[whole..].iter().zip(&b[whole..]).map(|(a, b)| a * b).sum::<f32>()
+}
+
+/// out += sum of weights[key] v[key], of rows `stride` apart; four keys at a time
+fn weighted_sum(weights: &[f32], v: &[f32], stride: usize, out: &mut [f32]) {
+    let width = out.len();
+    let row = |key: usize| &v[key * stride..][..width];
+    let quads = weights.len() / LANES * LANES;
+    let whole = width / LANES * LANES;
+    for first in (0..quads).step_by(LANES) {
+        let rows: [&[f32]; LANES] = core::array::from_fn(|i| row(first + i));
+        let weights = &weights[first..first + LANES];
+        for at in (0..whole).step_by(LANES) {
+            // SAFETY: at + 4 <= width, the length of each row.
+            let term = |i: usize| F32x4::splat(weights[i]) * unsafe { F32x4::load(rows[i], at) };
+            let sum = (term(0) + term(1)) + (term(2) + term(3));
+            unsafe { (F32x4::load(out, at) + sum).store(out, at) };
+        }
+        for at in whole..width {
+            out[at] += rows.iter().zip(weights).map(|(row, weight)| row[at] * weight).sum::<f32>();
+        }
+    }
+    for key in quads..weights.len() {
+        add_scaled(out, weights[key], row(key));
+    }
 }
