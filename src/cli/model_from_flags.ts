@@ -21,7 +21,8 @@ export async function modelFromFlags(
   }
   const where = `${folder}/config.json`;
   const { values: config } = new ModelConfig(await Deno.readTextFile(where), { where });
-  return newModel(device, config, { model: Decoder, random, dtype, gradientDtype: "f32" });
+  const storage = { dtype: dtype ?? "f32", gradientDtype: "f32" } as const;
+  return newModel(device, config, { model: Decoder, random, ...storage });
 }
 
 function printReport({ folder, newTensors, unusedTensors }: LoadReport): void {

@@ -28,9 +28,11 @@ import { Interrupt } from "./interrupt.ts";
 import { withLocalModel } from "./local_model.ts";
 import { modelFromFlags } from "./model_from_flags.ts";
 import { companionsFor, lockCheckpoints, requireWritableOutputs } from "./outputs.ts";
+import { describeStepSizes } from "./step_sizes.ts";
 import { parseTrainOptions, type TrainOptions } from "./train_options.ts";
 import { TrainReport } from "./train_report.ts";
 import { USAGE_CODE } from "./usage.ts";
+import { describePrecision, type WeightPrecision, weightPrecision } from "./weight_precision.ts";
 
 /** Runs one rank and returns its exit code: 0, or 130 if it was stopped. Wrong arguments end the process with 2. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -83,11 +85,13 @@ export async function main(args: readonly string[]): Promise<number> {
 
 const ALONE = { rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 };
 const INTERRUPTED_CODE = 130;
+const ALGORITHMS = { adafactor: "Adafactor", came: "CAME", adamw: "AdamW" };
 
 /** The model, the text and the options, which are consistent with each other. */
 interface Training {
   readonly model: Decoder;
   readonly tokenizer: Tokenizer;
+  readonly precision: WeightPrecision;
   /** Saved beside the model. */
   readonly companions: readonly CompanionFile[];
   /** Held while checkpoints are saved. */
@@ -110,21 +114,23 @@ async function prepare(
       ? byteTokenizer
       : await readTokenizer(flags.tokenizer);
     const model = scope.use(await modelFromFlags(device, { flags, rank }));
+    const precision = weightPrecision(model.parameters(), flags);
     requireVocabulary(model, tokenizer);
     const context = contextFor(model, flags);
     const text = splitTail(await readTokens(flags.data, tokenizer), { context });
     const prompt = flags.sample === undefined ? undefined : promptOf(flags.sample, tokenizer);
     const companions = await companionsFor(flags);
-    if (rank === 0) await requireWritableOutputs(model, flags, companions);
+    if (rank === 0) await requireWritableOutputs(model, { ...flags, ...precision }, companions);
     const { checkpoints: folder, checkpointEvery: every, keep, keepBest, resume } = flags;
     const lock = folder !== undefined && rank === 0 ? await lockCheckpoints(folder) : undefined;
     const checkpoints = folder === undefined
       ? undefined
       : { folder, every, keep, keepBest, resume };
     scope.move();
-    const { batch, accumulate, steps, tensor, zero, zeroStage, seed, lr } = flags;
-    const { dropout, masterWeights, rounding, eval: evaluateEvery, evalTokens: evaluateTokens } =
-      flags;
+    const { batch, accumulate, steps, tensor, zero, zeroStage, seed, stepSizes: { lr } } = flags;
+    const { dropout, eval: evaluateEvery, evalTokens: evaluateTokens } = flags;
+    const { masterWeights, rounding } = precision;
+    const { algorithm, beta1, weightDecay, maxGradientNorm } = flags;
     const sample = prompt && {
       prompt,
       length: flags.sampleTokens,
@@ -145,11 +151,18 @@ async function prepare(
       checkpoints,
       evaluateEvery,
       evaluateTokens,
-      optimizer: { masterWeights, rounding },
+      optimizer: {
+        algorithm,
+        masterWeights,
+        rounding,
+        ...(beta1 === undefined ? {} : { beta1 }),
+        ...(weightDecay === undefined ? {} : { weightDecay }),
+        ...(maxGradientNorm === undefined ? {} : { maxGradientNorm }),
+      },
       dropout,
       recompute: flags.recompute ? "blocks" as const : "nothing" as const,
     };
-    return { model, tokenizer, companions, lock, options };
+    return { model, tokenizer, precision, companions, lock, options };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     console.error(`error: ${error.message}`);
@@ -184,7 +197,8 @@ function promptOf(text: string, tokenizer: Tokenizer): number[] {
   throw new RangeError("--sample needs a text of at least one token to continue");
 }
 
-function describe({ model, tokenizer, options }: Training, { tensor, zero }: TrainOptions) {
+function describe({ model, tokenizer, precision, options }: Training, flags: TrainOptions) {
+  const { tensor, zero, algorithm, stepSizes } = flags;
   const { text: { train, heldOut }, context } = options;
   const starts = heldOutStarts(options);
   const parameters = model.parameters().reduce((total, { length }) => total + length, 0);
@@ -192,7 +206,20 @@ function describe({ model, tokenizer, options }: Training, { tensor, zero }: Tra
     ? new Order2Baseline(Uint8Array.from(train))
       .loss({ text: Uint8Array.from(heldOut), context, starts })
     : undefined;
+  const { peak: peakLr, schedule, warmup } = stepSizes;
+  const { dtypes, masterWeights, rounding } = precision;
   return {
+    choices: [
+      `${ALGORITHMS[algorithm]}, ${describeStepSizes(stepSizes)}`,
+      describePrecision(precision),
+    ],
+    algorithm,
+    peakLr,
+    schedule,
+    warmup,
+    dtypes,
+    masterWeights,
+    rounding,
     parameters,
     tensor,
     zero,

@@ -2,15 +2,18 @@
 
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { DeviceKind } from "../device/device.ts";
-import {
-  constantSchedule,
-  cosineSchedule,
-  inverseSquareRootSchedule,
-  linearSchedule,
-  type Schedule,
-} from "../optim/options/schedule.ts";
 import type { FloatType } from "../tensor/dtype.ts";
+import type { Algorithm } from "../train/training_optimizer.ts";
+import {
+  FINE_TUNING_RATE,
+  FINE_TUNING_WARMUP,
+  SCHEDULES,
+  stepSizeConflict,
+  type StepSizes,
+  stepSizesOf,
+} from "./step_sizes.ts";
 import { endAfterUsage, USAGE_CODE } from "./usage.ts";
+import { precisionConflict } from "./weight_precision.ts";
 
 /** The options of the training command. */
 export interface TrainOptions {
@@ -25,9 +28,15 @@ export interface TrainOptions {
   readonly tensor: number;
   readonly zero: number;
   readonly zeroStage: 1 | 2;
-  readonly dtype: FloatType;
-  readonly masterWeights: boolean;
-  readonly rounding: "nearest" | "stochastic";
+  /** Undefined: as in the files. */
+  readonly dtype: FloatType | undefined;
+  /** Undefined: for 16-bit weights that are rounded to the nearest. */
+  readonly masterWeights?: boolean;
+  readonly rounding?: "nearest" | "stochastic";
+  readonly algorithm: Algorithm;
+  readonly beta1?: number;
+  readonly weightDecay?: number;
+  readonly maxGradientNorm?: number;
   readonly recompute: boolean;
   /** "config", or a probability. */
   readonly dropout: "config" | number;
@@ -36,8 +45,7 @@ export interface TrainOptions {
   /** Default: all that the model supports, at most 128. */
   readonly context?: number;
   readonly steps: number;
-  /** Learning rates; undefined for Adafactor's relative step. */
-  readonly lr: Schedule | undefined;
+  readonly stepSizes: StepSizes;
   readonly eval: number;
   readonly evalTokens: number;
   readonly seed: number;
@@ -56,15 +64,18 @@ export interface TrainOptions {
 }
 
 /** The flags before they are checked together. */
-interface ParsedFlags
-  extends
-    Omit<TrainOptions, "lr" | "tokenizer" | "zero" | "zeroStage" | "checkpointEvery" | "keep"> {
+interface ParsedFlags extends
+  Omit<
+    TrainOptions,
+    "stepSizes" | "dtype" | "tokenizer" | "zero" | "zeroStage" | "checkpointEvery" | "keep"
+  > {
   readonly checkpointEvery?: number;
   readonly keep?: number;
   readonly tokenizer?: string;
+  readonly dtype?: FloatType;
   readonly zero?: number;
   readonly zeroStage: "1" | "2";
-  readonly lr?: number;
+  readonly lr?: number | undefined;
   readonly schedule?: keyof typeof SCHEDULES | undefined;
   readonly warmup?: number | undefined;
 }
@@ -75,12 +86,10 @@ interface ParsedFlags
 export function parseTrainOptions(args: readonly string[], worldSize: number): TrainOptions {
   const command = trainCommand();
   command.parse([...args], { from: "user" });
-  const { schedule, warmup, ...given } = command.opts<ParsedFlags>();
+  const { schedule, warmup, lr, ...given } = command.opts<ParsedFlags>();
   const zero = given.zero ?? Math.max(1, Math.floor(worldSize / given.tensor));
-  const conflict = conflictOf({ ...given, zero, schedule, warmup, worldSize });
+  const conflict = conflictOf({ ...given, lr, zero, schedule, warmup, worldSize });
   if (conflict !== undefined) command.error(`error: ${conflict}`, { exitCode: USAGE_CODE });
-  const { lr: peak, steps } = given;
-  const shape = SCHEDULES[schedule ?? "constant"];
   return {
     ...given,
     checkpointEvery: given.checkpointEvery ?? 100,
@@ -88,17 +97,16 @@ export function parseTrainOptions(args: readonly string[], worldSize: number): T
     tokenizer: given.tokenizer ?? `${given.model}/tokenizer.json`,
     zero,
     zeroStage: given.zeroStage === "1" ? 1 : 2,
-    // A schedule that ends does so one step after the last one, so that no step has size 0.
-    lr: peak === undefined
-      ? undefined
-      : shape.make(peak, { steps: steps + 1, warmup: warmup ?? 0 }),
+    // New weights are in f32, as they are to be learned from nothing.
+    dtype: given.dtype ?? (given.fromScratch ? "f32" : undefined),
+    stepSizes: stepSizesOf({ ...given, lr, schedule, warmup }),
   };
 }
 
 function trainCommand(): Command {
   return new Command("train")
     .description(
-      "Trains a decoder (GPT-2, Llama, Mistral, Qwen2, Qwen3, OPT) on text with Adafactor.\n\n" +
+      "Trains a decoder (GPT-2, Llama, Mistral, Qwen2, Qwen3, OPT) on text with Adafactor, CAME or AdamW.\n\n" +
         "On one rank:    deno run -P=train src/cli/train.ts --model gpt2 --data book.txt\n" +
         "On four:        deno run -P=train src/cli/launch.ts --ranks 4 src/cli/train.ts --zero 4 --model gpt2 --data book.txt\n\n" +
         "The last tenth of the text is held out for evaluations before, during and after training.",
@@ -126,13 +134,40 @@ function trainCommand(): Command {
         .choices(["1", "2"]).default("1"),
     )
     .addOption(
-      new Option("--dtype <type>", "type in which weights are stored and saved")
-        .choices(["f32", "bf16", "f16"]).default("f32"),
+      new Option(
+        "--dtype <type>",
+        "type in which weights are stored and saved (default: as in the files; f32 from scratch)",
+      ).choices(["f32", "bf16", "f16"]),
     )
-    .option("--master-weights", "with bf16 or f16: update f32 copies of the weights", false)
+    .option(
+      "--master-weights",
+      "with bf16 or f16: update f32 copies of the weights (default, unless --rounding is stochastic)",
+    )
+    .option("--no-master-weights", "with bf16 or f16: update the weights themselves")
     .addOption(
-      new Option("--rounding <how>", "with bf16 or f16 without master weights: rounding of updates")
-        .choices(["nearest", "stochastic"]).default("nearest"),
+      new Option(
+        "--rounding <how>",
+        "with bf16 or f16 without master weights: rounding of updates (default: nearest)",
+      ).choices(["nearest", "stochastic"]),
+    )
+    .addOption(
+      new Option("--algorithm <name>", "update rule")
+        .choices(["adafactor", "came", "adamw"]).default("adafactor"),
+    )
+    .option(
+      "--beta1 <x>",
+      "decay of momentum (default: 0.9; Adafactor: no momentum)",
+      probability,
+    )
+    .option(
+      "--weight-decay <x>",
+      "decoupled weight decay, times the step size (default: 0; AdamW: 0.01)",
+      notNegative,
+    )
+    .option(
+      "--max-gradient-norm <x>",
+      "scale gradients down to this norm over all weights (default: never)",
+      above(0),
     )
     .option(
       "--dropout <p>",
@@ -155,14 +190,22 @@ function trainCommand(): Command {
     )
     .option(
       "--lr <x>",
-      "learning rate (default: Adafactor's relative step, scaled by the RMS of each parameter)",
+      `learning rate (default: ${FINE_TUNING_RATE} after a warm-up; from scratch Adafactor's relative step, scaled by the RMS of each ` +
+        "parameter)",
       above(0),
     )
     .addOption(
-      new Option("--schedule <name>", "schedule of --lr after the warmup (default: constant)")
+      new Option(
+        "--schedule <name>",
+        "schedule of the learning rate after the warmup (default: constant)",
+      )
         .choices(Object.keys(SCHEDULES)),
     )
-    .option("--warmup <n>", "steps in which --lr grows from 0 (default: 0)", atLeast(0))
+    .option(
+      "--warmup <n>",
+      `steps in which the learning rate grows from 0 (default: 0; without --lr ${FINE_TUNING_WARMUP}, or half of --steps)`,
+      atLeast(0),
+    )
     .option("--steps <n>", "number of training steps", atLeast(0), 100)
     .option("--eval <n>", "steps between evaluations; 0: only before and after", atLeast(0), 0)
     .option("--eval-tokens <n>", "number of held-out tokens per evaluation", atLeast(1), 16384)
@@ -206,8 +249,7 @@ function conflictOf(
     readonly worldSize: number;
   },
 ): string | undefined {
-  const { tensor, zero, batch, dtype, masterWeights, rounding, lr, schedule, warmup, steps } =
-    flags;
+  const { tensor, zero, batch, dtype, masterWeights, rounding } = flags;
   if (tensor * zero !== worldSize) {
     return `a mesh of --tensor ${tensor} x --zero ${zero} needs ${tensor * zero} ranks, and there ${
       worldSize === 1 ? "is 1" : `are ${worldSize}`
@@ -216,13 +258,12 @@ function conflictOf(
   if (batch < zero) {
     return `--batch ${batch} windows cannot be shared by ${zero} ranks: give at least ${zero}`;
   }
-  if (masterWeights && rounding === "stochastic") {
-    return "--master-weights need no stochastic rounding: leave one of them out";
-  }
-  if (dtype === "f32" && (masterWeights || rounding === "stochastic")) {
-    const flag = masterWeights ? "--master-weights" : "--rounding stochastic";
-    return `${flag} is for 16-bit weights: give --dtype bf16 or f16 with it`;
-  }
+  const precision = precisionConflict({
+    masterWeights,
+    rounding,
+    dtype: dtype ?? (flags.fromScratch ? "f32" : undefined),
+  });
+  if (precision !== undefined) return precision;
   const { checkpoints, checkpointEvery, keep, keepBest, resume } = flags;
   if (checkpoints === undefined) {
     const given = { "--checkpoint-every": checkpointEvery, "--keep": keep };
@@ -230,25 +271,8 @@ function conflictOf(
       (keepBest ? "--keep-best" : resume ? "--resume" : undefined);
     if (flag !== undefined) return `${flag} needs --checkpoints, the folder that they are in`;
   }
-  const shape = schedule ?? (warmup === undefined ? undefined : "constant");
-  if (lr === undefined && shape !== undefined) {
-    const flag = schedule === undefined ? "--warmup" : "--schedule";
-    return `${flag} needs --lr: without it Adafactor's relative step has a schedule of its own`;
-  }
-  if (shape !== undefined && SCHEDULES[shape].ends && (warmup ?? 0) >= steps) {
-    return `--schedule ${shape} ends with the last step, so --warmup ${
-      warmup ?? 0
-    } must be less than --steps ${steps}`;
-  }
-  return undefined;
+  return stepSizeConflict(flags);
 }
-
-const SCHEDULES = {
-  constant: { make: constantSchedule, ends: false },
-  linear: { make: linearSchedule, ends: true },
-  cosine: { make: cosineSchedule, ends: true },
-  "inverse-sqrt": { make: inverseSquareRootSchedule, ends: false },
-} as const;
 
 function atLeast(least: number): (text: string) => number {
   return (text) => {
@@ -263,7 +287,15 @@ function atLeast(least: number): (text: string) => number {
 function probability(text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && value >= 0 && value < 1) return value;
-  throw new InvalidArgumentError('It must be a number from 0 to below 1, or "config".');
+  throw new InvalidArgumentError(
+    'It must be a number from 0 to below 1, or "config" for --dropout.',
+  );
+}
+
+function notNegative(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= 0 && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError("It must be a number >= 0.");
 }
 
 function above(limit: number): (text: string) => number {

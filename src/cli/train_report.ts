@@ -2,13 +2,25 @@
 // for people. Only rank 0 reports.
 
 import { SingleBar } from "cli-progress";
+import type { FloatType } from "../tensor/dtype.ts";
 import type { TrainingEvent } from "../train/language_training_options.ts";
+import type { Algorithm } from "../train/training_optimizer.ts";
 
 /** A line of the log; sampled tokens are text here. */
 export type TrainMessage =
   | {
     readonly kind: "start";
     readonly device: string;
+    /** What was chosen, by flags or by default: step sizes, and how weights are stored and updated. */
+    readonly choices: readonly string[];
+    readonly algorithm: Algorithm;
+    /** The learning rate after the warm-up. */
+    readonly peakLr: number | "relative";
+    readonly schedule: string;
+    readonly warmup: number;
+    readonly dtypes: readonly FloatType[];
+    readonly masterWeights: boolean;
+    readonly rounding: "nearest" | "stochastic";
     /** Number of elements of all parameters. */
     readonly parameters: number;
     readonly tensor: number;
@@ -125,11 +137,13 @@ function lineOf(message: TrainMessage): Uint8Array {
 function sentenceFor(message: Exclude<TrainMessage, { readonly kind: "step" }>): string {
   switch (message.kind) {
     case "start": {
-      const { device, parameters, tensor, zero, trainTokens, heldOutTokens, order2Loss } = message;
+      const { device, choices, parameters, tensor, zero, order2Loss } = message;
+      const { trainTokens, heldOutTokens } = message;
       const baseline = order2Loss === undefined
         ? ""
         : `; an order-2 byte model loses ${order2Loss.toFixed(4)} on the latter`;
       return `${parameters} parameters on ${tensor} x ${zero} ranks, device ${device}\n` +
+        choices.map((choice) => `${choice}\n`).join("") +
         `${trainTokens} tokens to train on, ${heldOutTokens} held out${baseline}`;
     }
     case "evaluation":

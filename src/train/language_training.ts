@@ -6,7 +6,7 @@ import { ProcessGroupMesh } from "../distributed/mesh.ts";
 import type { World } from "../distributed/world.ts";
 import type { Decoder } from "../models/decoder.ts";
 import { RandomSource } from "../nn/philox.ts";
-import { DistributedAdaFactor } from "../optim/distributed_adafactor.ts";
+import { describeLostUpdates } from "../optim/options/lost_updates.ts";
 import { eventLoopTurns } from "../tensor/event_loop.ts";
 import type { LanguageTrainingOptions, TrainingEvent } from "./language_training_options.ts";
 import { distributeModel } from "./distributed_model.ts";
@@ -15,6 +15,7 @@ import { sampleTokens } from "./sampling.ts";
 import { TrainingCheckpoints } from "./training_checkpoints.ts";
 import { factsOf } from "./training_facts.ts";
 import { drawStarts, evenStarts } from "./token_batch.ts";
+import { trainingOptimizer } from "./training_optimizer.ts";
 import { evaluateWindows, stepOnWindows, type WindowTrainer } from "./window_step.ts";
 
 /** The result of a training. */
@@ -46,13 +47,13 @@ export async function trainLanguageModel(
   const facts = options.checkpoints && await factsOf(model, options);
   const distributed = await distributeModel(model, mesh);
   model.recompute = options.recompute ?? "nothing";
-  using optim = new DistributedAdaFactor(model.parameters(), {
-    ...options.optimizer,
-    ...(lr === undefined ? {} : { lr, scaleParameter: false }),
-    seed,
-  });
   const { zeroStage } = options;
-  optim.setupDistributed({ tensorParallelGroup, dataParallelGroup, zeroStage });
+  using optim = trainingOptimizer(model.parameters(), options.optimizer ?? {}, {
+    lr,
+    seed,
+    setup: { tensorParallelGroup, dataParallelGroup, zeroStage },
+    onLostUpdates: (lost) => onEvent({ kind: "warning", text: describeLostUpdates(lost) }),
+  });
   const trainer: WindowTrainer = { device, model: distributed, optim, dataParallelGroup };
   const evaluate = heldOutEvaluation(trainer, options);
 

@@ -1,9 +1,9 @@
 // The options and the events of a training of a language model.
 
-import type { OptimizerOptions } from "../optim/options/parameter_groups.ts";
 import type { Schedule } from "../optim/options/schedule.ts";
 import type { CheckpointEvent, CheckpointOptions } from "./checkpoint_options.ts";
 import type { TokenSplit } from "./tokens.ts";
+import type { TrainingOptimizerOptions } from "./training_optimizer.ts";
 
 /** The options of a training; equal on all ranks except for `signal` and `onEvent`. */
 export interface LanguageTrainingOptions {
@@ -28,8 +28,8 @@ export interface LanguageTrainingOptions {
   readonly dropout?: "config" | number;
   /** Which activations backward computes again instead of keeping them: see `PretrainedModel.recompute`. Default: none. */
   readonly recompute?: "nothing" | "blocks";
-  /** Momentum, and how 16-bit parameters are updated. */
-  readonly optimizer?: Pick<OptimizerOptions, "masterWeights" | "rounding" | "beta1">;
+  /** The update rule and its options. Default: Adafactor's. */
+  readonly optimizer?: TrainingOptimizerOptions;
   /** Steps between evaluations; 0 for evaluations only before and after. */
   readonly evaluateEvery: number;
   /** Number of held-out tokens of an evaluation, at least one window. */

@@ -20,13 +20,16 @@ export async function factsOf(
   options: LanguageTrainingOptions,
 ): Promise<TrainingFacts> {
   const { text, seed, context, steps, batch, accumulate, dropout, evaluateEvery, lr } = options;
-  const { masterWeights = false, ...optimizer } = options.optimizer ?? {};
+  const { algorithm = "adafactor", masterWeights = false, ...optimizer } = options.optimizer ?? {};
+  const hasMomentum = algorithm !== "adafactor" || optimizer.beta1 !== undefined;
   const rates = Float64Array.from({ length: steps }, (_, k) => lr?.(k + 1) ?? NaN);
   return {
     identity: {
       "seed": String(seed),
       "dtype": model.parameters()[0].dtype,
+      "algorithm": algorithm,
       "use of master weights": String(masterWeights),
+      "use of momentum": String(hasMomentum),
       "context": String(context),
       "model": await digest(
         new TextEncoder().encode(settingsOf(model.form.config)),

@@ -11,16 +11,16 @@ import type { ProcessGroup } from "../distributed/group.ts";
 import { shardRange } from "../distributed/layout.ts";
 import type { DropoutMasks } from "../nn/dropout.ts";
 import { scale } from "../ops/scale.ts";
-import type { DistributedAdaFactor } from "../optim/distributed_adafactor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { LanguageModel } from "./distributed_model.ts";
 import { makeBatch, startsOf, type Windows } from "./token_batch.ts";
+import type { TrainingOptimizer } from "./training_optimizer.ts";
 
 /** A model, its optimizer, and the ranks that share a batch. */
 export interface WindowTrainer {
   readonly device: Device;
   readonly model: LanguageModel;
-  readonly optim: DistributedAdaFactor;
+  readonly optim: Pick<TrainingOptimizer, "backward" | "step" | "zeroGrad">;
   readonly dataParallelGroup: ProcessGroup;
 }
 
