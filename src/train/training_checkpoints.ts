@@ -51,7 +51,7 @@ export class TrainingCheckpoints<State extends object> {
     if (!resume) return 0;
     const { group, model, optim, facts, onEvent } = this.#training;
     const warn = (text: string) => onEvent({ kind: "warning", text });
-    const loaded = await loadCheckpoint(folder, {
+    const loading = loadCheckpoint(folder, {
       model,
       optim,
       group,
@@ -67,6 +67,14 @@ export class TrainingCheckpoints<State extends object> {
         }
         for (const what of reported) warn(`This training was begun with another ${what}`);
       },
+    });
+    const loaded = await loading.catch((error) => {
+      // The state does not fit: that of another optimizer, say.
+      if (!(error instanceof TypeError)) throw error;
+      throw new OtherTrainingError(
+        `Cannot go on from a checkpoint in ${folder}: ${error.message}`,
+        { cause: error },
+      );
     });
     if (loaded === undefined) return 0;
     onEvent({ kind: "resumed", step: loaded.step, folder: loaded.path });

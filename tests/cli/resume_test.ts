@@ -36,8 +36,10 @@ for (const [what, { flags, ranks = 1 }] of Object.entries(CASES)) {
       const all = [...trainingFlags(files), ...flags];
       const whole = await trainTo(`${files.folder}/whole`, all, ranks);
       const killed = `${files.folder}/killed`;
-      await killAfter(9, [...all, ...outputs(killed)], { log: `${killed}/log`, ranks });
-      const resumed = await trainTo(killed, [...all, "--resume"], ranks);
+      const checkpoints = checkpointsIn(killed);
+      const flagsOfKilled = [...all, ...outputs(killed), ...checkpoints];
+      await killAfter(9, flagsOfKilled, { log: `${killed}/log`, ranks });
+      const resumed = await trainTo(killed, [...all, ...checkpoints, "--resume"], ranks);
       const { step } = resumed.log.find(({ kind }) => kind === "resumed")!;
       assert.ok([4, 8].includes(step as number), `it went on from step ${step}`);
       assert.deepEqual(comparable(resumed.log), comparable(whole.log));
@@ -52,11 +54,13 @@ Deno.test("a checkpoint of tensor 2 x ZeRO 2 goes on on 1, 3 and 4 ranks with th
     const mesh = ["--tensor", "2", "--zero", "2", "--zero-stage", "2"];
     const whole = await trainTo(`${files.folder}/whole`, [...all, ...mesh], 4);
     const killed = `${files.folder}/killed`;
-    await killAfter(9, [...all, ...mesh, ...outputs(killed)], { log: `${killed}/log`, ranks: 4 });
+    const flagsOfKilled = [...all, ...mesh, ...outputs(killed), ...checkpointsIn(killed)];
+    await killAfter(9, flagsOfKilled, { log: `${killed}/log`, ranks: 4 });
     for (const [ranks, other] of [[1, []], [3, ["--tensor", "3"]], [3, []], [4, []]] as const) {
       const copy = `${files.folder}/copy-${ranks}-${other.join("")}`;
       await copyFolder(killed, copy);
-      const resumed = await trainTo(copy, [...all, ...other, "--resume"], ranks);
+      const more = [...other, ...checkpointsIn(copy), "--resume"];
+      const resumed = await trainTo(copy, [...all, ...more], ranks);
       const [losses, expected] = [resumed.log, whole.log].map(lossesIn);
       assert.equal(losses.length, expected.length);
       for (const [k, loss] of losses.entries()) {
@@ -66,14 +70,54 @@ Deno.test("a checkpoint of tensor 2 x ZeRO 2 goes on on 1, 3 and 4 ranks with th
   });
 });
 
+Deno.test("a training that is killed again and again, at any moment, goes on to the log and the bits of one go", async () => {
+  await withSmallFiles(async (files) => {
+    const all = [...trainingFlags(files), "--steps", "300", "--eval", "70", "--dropout", "0.1"];
+    const whole = await trainTo(`${files.folder}/whole`, all, 1);
+    const killed = `${files.folder}/killed`;
+    await Deno.mkdir(killed);
+    const flags = [...all, ...outputs(killed), ...checkpointsIn(killed), "--resume"];
+    const reached: number[] = [];
+    for (let delayMs = 5; reached.length < 12; delayMs += 15) {
+      const child = command([...flags, "--checkpoint-every", "1"]).spawn();
+      const ended = Promise.all([child.status, child.stdout.cancel(), child.stderr.cancel()]);
+      // The log grows when training is under way.
+      const sizeOf = async () => (await Deno.stat(`${killed}/log`).catch(() => ({ size: 0 }))).size;
+      const size = await sizeOf();
+      while (await sizeOf() === size) await new Promise((resolve) => setTimeout(resolve, 1));
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      child.kill("SIGKILL");
+      await ended;
+      reached.push(Math.max(0, ...await stepsIn(`${killed}/checkpoints`)));
+    }
+    assert.ok(reached.at(-1)! > 0, "it came on between kills");
+    assert.deepEqual(reached, reached.toSorted((a, b) => a - b), "nothing published is lost");
+    const more = [...checkpointsIn(killed), "--resume"];
+    const resumed = await trainTo(killed, [...all, ...more], 1);
+    assert.deepEqual(comparable(resumed.log), comparable(whole.log));
+    assertSameBits(resumed.weights, whole.weights);
+  });
+});
+
+async function stepsIn(folder: string): Promise<number[]> {
+  const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+  return names.flatMap((name) => {
+    const match = /^step-(\d+)$/.exec(name);
+    return match === null ? [] : [Number(match[1])];
+  });
+}
+
 function trainingFlags(files: SmallFiles): string[] {
   return [...flagsFor(files), "--schedule", "constant", "--batch", "4", "--eval", "3"]
-    .concat(["--steps", String(STEPS), "--checkpoint-every", "4"]);
+    .concat(["--steps", String(STEPS)]);
+}
+
+function checkpointsIn(folder: string): string[] {
+  return ["--checkpoints", `${folder}/checkpoints`, "--checkpoint-every", "4"];
 }
 
 function outputs(folder: string): string[] {
-  return ["--checkpoints", `${folder}/checkpoints`, "--log", `${folder}/log`]
-    .concat(["--save", `${folder}/trained`]);
+  return ["--log", `${folder}/log`, "--save", `${folder}/trained`];
 }
 
 type Line = Record<string, unknown> & { readonly kind: string };
