@@ -293,6 +293,7 @@ function smallModel(dtype: FloatType, device: Parameter["device"]): Decoder {
     random: new RandomSource(3),
     model: Decoder,
     dtype,
+    gradientDtype: "f32",
   });
 }
 
