@@ -3,10 +3,12 @@
 //   p_i = e^(x_i / temperature) / sum_j e^(x_j / temperature)       x: logits at the last token
 //
 // The sampled token is the first at which the sum of p passes a random number. All ranks have the same logits and the same random
-// numbers, so they sample the same text. The whole window is computed for each token: there is no key-value cache.
+// numbers, so they sample the same text. A cache keeps the keys and values of the tokens before, until the text is longer than the
+// context: from then on the whole window is computed for each token, as all of its positions change.
 
 import type { Device } from "../device/device.ts";
 import type { RandomStream } from "../nn/philox.ts";
+import { KeyValueCache } from "../models/cache/key_value_cache.ts";
 import { slice } from "../ops/slice.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { LanguageModel } from "./distributed_model.ts";
@@ -31,18 +33,43 @@ export async function sampleTokens(
   { device, prompt, length, context, temperature, random }: SampleOptions,
 ): Promise<number[]> {
   const tokens = [...prompt];
+  const most = Math.min(context, model.longestCached);
+  using cache = new KeyValueCache();
   for (let position = 0; position < length; position++) {
-    const seen = Uint32Array.from(tokens.slice(-context));
-    using input = Tensor.from(device, seen, { shape: [1, seen.length] });
-    using last = slice(await model.logits(input), {
-      dim: 1,
-      begin: seen.length - 1,
-      end: seen.length,
-    });
+    using last = tokens.length <= most
+      ? await afterCached(model, {
+        device,
+        tokens: position === 0 ? tokens : tokens.slice(-1),
+        cache,
+      })
+      : await afterWindow(model, { device, tokens: tokens.slice(-context) });
     const uniform = random.uniform(position);
     tokens.push(drawToken(await last.data(), { temperature, uniform }));
   }
   return tokens.slice(prompt.length);
+}
+
+/** Logits [1, 1, V] after `tokens`, which follow those in the cache. */
+async function afterCached(
+  model: LanguageModel,
+  { device, tokens, cache }: {
+    readonly device: Device;
+    readonly tokens: readonly number[];
+    readonly cache: KeyValueCache;
+  },
+): Promise<Tensor> {
+  using input = Tensor.from(device, Uint32Array.from(tokens), { shape: [1, tokens.length] });
+  return await model.nextLogits(input, cache);
+}
+
+/** Logits [1, 1, V] after a whole window, released with it. */
+async function afterWindow(
+  model: LanguageModel,
+  { device, tokens }: { readonly device: Device; readonly tokens: readonly number[] },
+): Promise<Tensor> {
+  const { length } = tokens;
+  using input = Tensor.from(device, Uint32Array.from(tokens), { shape: [1, length] });
+  return slice(await model.logits(input), { dim: 1, begin: length - 1, end: length });
 }
 
 /** The token at which the sum of probabilities passes `uniform`, from 0 to 1. */

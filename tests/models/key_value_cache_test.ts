@@ -230,3 +230,29 @@ Deno.test("a cache refuses what does not continue its texts", async () => {
     /supports 9 tokens with a cache, got a text of 10/,
   );
 });
+
+Deno.test("a token after any number of others costs the products of one token", async () => {
+  using device = wasmDevice();
+  using model = decoder(device, smallConfigs.qwen3);
+  const rows: number[] = [];
+  const run = device.run.bind(device);
+  device.run = (kernel, bindings, params) => {
+    if (kernel.startsWith("matmul")) rows.push((params as { readonly m: number }).m);
+    run(kernel, bindings, params);
+  };
+  const counts: number[] = [];
+  for (const context of [2, 29]) {
+    using cache = new KeyValueCache();
+    using tokens = indices(device, [Array.from({ length: context }, (_, k) => k % 11)]);
+    using _first = await model.forward({ tokens, cache, logits: "last" });
+    assert.equal(rows.at(-1), 1, "the head computes the last token only");
+    rows.length = 0;
+    const before = device.statistics().kernelsRun;
+    using next = indices(device, [[3]]);
+    using _next = await model.forward({ tokens: next, cache });
+    counts.push(device.statistics().kernelsRun - before);
+    // Queries, keys, values, output, and three of the MLP, in two blocks, and the head.
+    assert.deepEqual(rows, new Array<number>(15).fill(1));
+  }
+  assert.equal(counts[0], counts[1]);
+});

@@ -1,7 +1,13 @@
 // Sampling tokens from logits.
 
 import assert from "node:assert/strict";
-import { drawToken } from "../../src/train/sampling.ts";
+import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
+import { RandomSource } from "../../src/nn/philox.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+import { distributeModel } from "../../src/train/distributed_model.ts";
+import { drawToken, sampleTokens } from "../../src/train/sampling.ts";
+import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
+import { smallGpt2 } from "../support/train/small_gpt2.ts";
 
 const logits = Float32Array.from([1, 3, 2].map((chance) => Math.log(chance)));
 
@@ -25,4 +31,29 @@ Deno.test("drawToken() favours likely tokens with a low temperature and takes th
 
 Deno.test("drawToken() takes the last token if rounding leaves none", () => {
   assert.equal(drawToken(logits, { temperature: 1, uniform: 1 }), 2);
+});
+
+Deno.test("sampleTokens() samples the text that whole windows give, also beyond the context, and keeps no memory", async () => {
+  for (const ranks of [1, 2]) {
+    await inProcessRanks(ranks, async (world) => {
+      using model = smallGpt2();
+      const [{ device }] = model.parameters();
+      const distributed = await distributeModel(model, ProcessGroupMesh.over(world, ranks));
+      const random = new RandomSource(5).stream();
+      const [prompt, context] = [[49, 50, 32], 9];
+      const before = device.statistics().liveBytes;
+      const options = { device, prompt, context, length: 14, temperature: 1, random };
+      const found = await sampleTokens(distributed, options);
+      assert.equal(device.statistics().liveBytes, before);
+      const expected = [...prompt];
+      for (let position = 0; position < 14; position++) {
+        const seen = expected.slice(-context);
+        using tokens = Tensor.from(device, Uint32Array.from(seen), { shape: [1, seen.length] });
+        using logits = await distributed.logits(tokens);
+        const last = (await logits.data()).slice(-256);
+        expected.push(drawToken(last, { temperature: 1, uniform: random.uniform(position) }));
+      }
+      assert.deepEqual(found, expected.slice(prompt.length));
+    });
+  }
 });

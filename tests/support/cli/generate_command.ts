@@ -1,15 +1,10 @@
 // The generation command in processes, as a user starts it.
 
+import type { Outcome } from "./train_command.ts";
+
 const CONFIG = new URL("../../../deno.json", import.meta.url).pathname;
 const GENERATE = new URL("../../../src/cli/generate.ts", import.meta.url).href;
 const LAUNCH = new URL("../../../src/cli/launch.ts", import.meta.url).href;
-
-/** How the command ended, and what it wrote. */
-export interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 /** Runs the generation command on so many ranks. */
 export async function generateText(
