@@ -1,4 +1,4 @@
-//! What an algorithm is, and the table of all algorithms.
+//! The interface of an algorithm, and the table of all algorithms.
 //!
 //! An algorithm is one file, like ring.rs, that ends up here as one entry: its name, a function for every collective that
 //! it can run, which ranks exchange frames, and whether partial sums travel. Its index in the table is its number on the
@@ -35,7 +35,7 @@ pub struct Algorithm {
 }
 
 impl Algorithm {
-    /// How it runs `op`; `None` if it cannot.
+    /// Its schedule of `op`; `None` if it cannot run it.
     pub fn moves_of(&self, op: Op) -> Option<WriteMoves> {
         let mut known = self.collectives.iter();
         known

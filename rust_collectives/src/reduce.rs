@@ -19,12 +19,12 @@ use crate::element::{self, ElementType, Reduction, Two};
 use crate::half;
 use std::ops::{Add, Range};
 
-/// What a reduction computes.
+/// The function of a reduction.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
     pub dtype: ElementType,
     pub reduction: Reduction,
-    /// What a mean divides by.
+    /// The divisor of a mean.
     pub ranks: u32,
 }
 

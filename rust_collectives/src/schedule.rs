@@ -68,7 +68,7 @@ pub struct Receive {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fold {
     pub terms: Terms,
-    /// Where this rank's own term begins in the values.
+    /// The first element of this rank's own term in the values.
     pub own: u64,
     pub begin: u64,
     pub end: u64,

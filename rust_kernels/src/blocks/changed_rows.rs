@@ -227,7 +227,7 @@ impl<T: Copy + Default, const ROWS: usize> Pieces<'_, T, ROWS> {
     }
 }
 
-/// Eight new elements of each row, and what tells whether the fast path failed.
+/// Eight new elements of each row, and the check of whether the fast path failed.
 struct Eight<F: Format, D: Rounder, const ROWS: usize> {
     rows: [U16x8; ROWS],
     /// Of the first row.

@@ -10,7 +10,7 @@ pub struct Indices {
     pub row_length: u32,
 }
 
-/// Which elements are kept.
+/// The elements that are kept.
 #[derive(Clone, Copy)]
 pub struct Dropout {
     pub seed: [u32; 2],

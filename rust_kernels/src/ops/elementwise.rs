@@ -36,7 +36,7 @@ pub fn accumulate(x: &[f32], factor: f32, out: &mut [f32]) {
     }
 }
 
-/// Where a block's rows are in a buffer: their distance, and the offset of the first.
+/// The place of a block's rows in a buffer: their distance, and the offset of the first.
 pub struct Stripe {
     pub stride: usize,
     pub offset: usize,

@@ -30,9 +30,9 @@ pub trait Format: Copy {
     }
     /// Four f32 as elements, each in the lower half of a word.
     fn narrow_words(self, x: F32x4) -> U32x4;
-    /// What `round_fast` keeps of its inputs for `failed`.
+    /// The sums of its inputs that `round_fast` keeps for `failed`.
     type Check: Copy + Default;
-    /// What two calls kept, as one.
+    /// Joins the sums of two calls.
     fn merge(one: Self::Check, other: Self::Check) -> Self::Check;
     /// As `narrow`, with the rounded numbers as f32 (signs may be lost): in fewer instructions, but wrong for rare inputs,
     /// which `failed` reports from what was kept.

@@ -115,7 +115,7 @@ impl Place {
         data.get(self.row(0)..).unwrap_or(&[])
     }
 
-    /// Where the head's elements of a row begin.
+    /// The first of the head's elements of a row.
     pub fn row(&self, index: usize) -> usize {
         ((self.batch * self.length + index) * self.heads + self.head) * self.width
     }
