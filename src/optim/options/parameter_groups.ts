@@ -137,10 +137,17 @@ function parseGroups<Options extends object, Hyper>(
     byParameter.set(parameter, hyper);
   };
   const shared = rule.parse(defaults);
+  requireList(given);
   for (const each of given) {
     if (each instanceof Parameter) add(each, shared);
     else {
+      if (typeof each !== "object" || each === null || !("parameters" in each)) {
+        throw new TypeError(
+          `Cannot optimize ${nameOf(each)}: give parameters, or groups { parameters, ...options }`,
+        );
+      }
       const { parameters, ...own } = each;
+      requireList(parameters);
       checkOptionShape(own, rule.kinds);
       const set = Object.entries(own).filter(([, value]) => value !== undefined);
       const hyper = rule.parse({ ...defaults, ...Object.fromEntries(set) });
@@ -149,13 +156,27 @@ function parseGroups<Options extends object, Hyper>(
   }
   const [first] = byParameter.keys();
   if (first === undefined) throw new RangeError("Cannot optimize no parameters: give one");
-  const stray = [...byParameter.keys()].find(({ device }) => device !== first.device);
-  if (stray !== undefined) {
+  const elsewhere = [...byParameter.keys()].find(({ device }) => device !== first.device);
+  if (elsewhere !== undefined) {
     throw new TypeError(
-      `Cannot optimize ${stray.name} as it is on another device than the first parameter`,
+      `Cannot optimize ${elsewhere.name} as it is on another device than the first parameter`,
     );
   }
   return byParameter;
+}
+
+/** @throws {TypeError} unless `given` is a list */
+function requireList(given: unknown): void {
+  if (typeof given === "object" && given !== null && Symbol.iterator in given) return;
+  throw new TypeError(
+    `Cannot optimize ${nameOf(given)}, which is not a list: give a list of parameters`,
+  );
+}
+
+function nameOf(given: unknown): string {
+  if (typeof given !== "object" || given === null) return String(given);
+  const { name } = given.constructor;
+  return name === "Object" ? "an object" : `a ${name}`;
 }
 
 /** The parameters that take part in a step. @throws {TypeError} if one that must have a gradient has none */

@@ -121,6 +121,23 @@ Deno.test("a disposed optimizer refuses steps and has no state", async () => {
   assert.deepEqual(await parameter.data(), before);
 });
 
+Deno.test("Adafactor refuses what is no list of parameters", () => {
+  using device = wasmDevice();
+  using parameter = new Parameter(device, [1], { shape: [1] });
+  using tensor = Tensor.from(device, [1]);
+  const refused: readonly (readonly [unknown, RegExp])[] = [
+    [undefined, /Cannot optimize undefined, which is not a list: give a list of parameters/],
+    [parameter, /Cannot optimize a Parameter, which is not a list/],
+    [[tensor], /Cannot optimize a Tensor: give parameters, or groups \{ parameters/],
+    [[null], /Cannot optimize null: give parameters/],
+    [[{ lr: 1 }], /Cannot optimize an object: give parameters/],
+    [[{ parameters: parameter }], /Cannot optimize a Parameter, which is not a list/],
+  ];
+  for (const [given, message] of refused) {
+    assert.throws(() => new Adafactor(given as Parameter[]), { name: "TypeError", message });
+  }
+});
+
 Deno.test("DistributedAdaFactor refuses to step before setupDistributed()", async () => {
   using device = wasmDevice();
   using parameter = new Parameter(device, [1], { layout: new Layout([1]), name: "p" });
