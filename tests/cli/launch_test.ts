@@ -59,9 +59,9 @@ Deno.test("the first rank that fails stops all others, and its error is printed 
     const lines = stderr.trimEnd().split("\n");
     const last = lines.findIndex((line) => line.startsWith("rank 1 failed first, with code 1"));
     ok(last >= 0, stderr);
-    const told = lines.slice(last + 1);
-    ok(told.every((line) => line.startsWith("[rank 1] ")), stderr);
-    match(told.join("\n"), /rank 1 has no data/);
+    const reported = lines.slice(last + 1);
+    ok(reported.every((line) => line.startsWith("[rank 1] ")), stderr);
+    match(reported.join("\n"), /rank 1 has no data/);
     await requireGone(stdout);
   }
 });

@@ -89,7 +89,7 @@ function ordered(shape: readonly number[], roles: readonly DimRole[]): DimRoles 
   const matrix = runs.filter((role) => role !== "batch");
   if (matrix.length > 2 || runs.length - matrix.length > 1) {
     throw new TypeError(
-      `Cannot factor [${shape}] by [${roles}]: rows, columns and batch must each lie together in memory: ` +
+      `Cannot factor [${shape}] by [${roles}]: rows, columns and batch must each be adjacent in memory: ` +
         "store the parameter so, or choose another factoring",
     );
   }

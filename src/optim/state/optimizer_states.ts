@@ -80,12 +80,12 @@ export class OptimizerStates<Hyper extends SharedHyperparameters> implements Dis
   /** Overwrites all states. @throws {TypeError} if `saved` does not fit; nothing was changed */
   load(saved: Readonly<Record<string, SavedState>>, owned: readonly Owned<Hyper>[]): void {
     const names = requireNames(owned);
-    const stray = Object.keys(saved).filter((name) => !names.has(name));
+    const unknown = Object.keys(saved).filter((name) => !names.has(name));
     const missing = [...names].filter((name) => !Object.hasOwn(saved, name));
-    if (stray.length + missing.length > 0) {
+    if (unknown.length + missing.length > 0) {
       throw new TypeError(
         `Cannot load state: nothing is there for the parameters [${missing}], and no parameter is called ` +
-          `[${stray}]: give one entry for each`,
+          `[${unknown}]: give one entry for each`,
       );
     }
     for (const { parameter, hyper, view } of owned) {

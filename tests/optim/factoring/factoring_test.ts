@@ -41,9 +41,9 @@ for (const [shape, factoring, roles] of CASES) {
 }
 
 const REFUSED: readonly (readonly [number[], Factoring, RegExp])[] = [
-  [[4, 8, 16], ["row", "col", "row"], /must each lie together in memory/],
+  [[4, 8, 16], ["row", "col", "row"], /must each be adjacent in memory/],
   [[4, 8], ["row", "col", "col"], /give one role for each of its 2 dims/],
-  [[2, 4, 3, 8], ["batch", "row", "batch", "col"], /must each lie together in memory/],
+  [[2, 4, 3, 8], ["batch", "row", "batch", "col"], /must each be adjacent in memory/],
   [[4, 8], ["batch", "col"], /at least one row and one column/],
 ];
 

@@ -99,7 +99,7 @@ Deno.test("a loss scale is saved and loaded with the state", async () => {
 });
 
 Deno.test("all ranks skip a step and back off where one of them has a gradient that is not finite", async () => {
-  const told = await inProcessRanks(4, async (world) => {
+  const reported = await inProcessRanks(4, async (world) => {
     const mesh = ProcessGroupMesh.over(world, 2, 2);
     using device = wasmDevice();
     using parameter = new Parameter(device, new Float32Array(12).fill(1), { shape: [4, 3] });
@@ -114,7 +114,7 @@ Deno.test("all ranks skip a step and back off where one of them has a gradient t
     parameter.zeroGrad();
     return [optim.lossScale, optim.skippedSteps, (await parameter.data())[0]];
   });
-  for (const each of told) assert.deepEqual(each, [32768, 1, 1]);
+  for (const each of reported) assert.deepEqual(each, [32768, 1, 1]);
 });
 
 Deno.test("a loss scale must be positive", () => {

@@ -63,7 +63,7 @@ Deno.test("all ranks agree on which parameters can be rounded stochastically, an
               ranks = verdictOf({ shape, paddedShape, cut, tensor, zero, factoring });
             } catch (error) {
               // Such pads or orders cannot be stepped at all.
-              assert.match(String(error), /Cannot factor .*(padded to|lie together in memory)/);
+              assert.match(String(error), /Cannot factor .*(padded to|be adjacent in memory)/);
               continue;
             }
             const where = `[${shape}] ${
@@ -107,7 +107,7 @@ Deno.test("new Adafactor() refuses to round rows of an odd number of 16-bit elem
 });
 
 Deno.test("setupDistributed() refuses on every rank where some rank's rows are odd", async () => {
-  const told = await inProcessRanks(3, async (world) => {
+  const reported = await inProcessRanks(3, async (world) => {
     const mesh = ProcessGroupMesh.over(world, 3, 1);
     const tensorParallelGroup = await mesh.getGroupAlongAxis(0);
     using device = wasmDevice();
@@ -125,5 +125,5 @@ Deno.test("setupDistributed() refuses on every rank where some rank's rows are o
     );
     return layout.localShape[1];
   });
-  assert.deepEqual(told, [4, 3, 3]);
+  assert.deepEqual(reported, [4, 3, 3]);
 });

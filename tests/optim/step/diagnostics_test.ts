@@ -105,18 +105,18 @@ for (const zeroStage of [0, 1, 2] as const) {
         dataParallelGroup: await mesh.getGroupAlongAxis(1),
         zeroStage,
       });
-      const told = [];
+      const reported = [];
       for (const gradient of GRADIENTS) {
         const shard = shardOf(gradient, layout);
         parameter.grad = Tensor.from(device, shard, { shape: parameter.shape });
         await optim.step();
-        told.push((await optim.diagnostics()).p);
+        reported.push((await optim.diagnostics()).p);
       }
-      return told;
+      return reported;
     });
-    for (const told of ranks) {
-      assert.deepEqual(told, ranks[0]);
-      for (const [index, each] of told.entries()) {
+    for (const reported of ranks) {
+      assert.deepEqual(reported, ranks[0]);
+      for (const [index, each] of reported.entries()) {
         for (const [key, value] of Object.entries(each)) {
           const expected = found[index][key as keyof typeof each]!;
           if (expected === 0) assert.equal(value, 0);
