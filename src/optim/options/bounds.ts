@@ -10,7 +10,7 @@ export interface Bounds {
   most?: number;
 }
 
-/** @throws {RangeError} unless `value` is a finite number within the bounds */
+/** @throws {RangeError} unless `value` is a finite f32 within the bounds, as kernels compute with it */
 export function requireWithin(
   name: string,
   value: number,
@@ -22,7 +22,7 @@ export function requireWithin(
     below === undefined ? "" : `< ${below}`,
     most === undefined ? "" : `<= ${most}`,
   ].filter((bound) => bound !== "").join(" and ");
-  const ok = Number.isFinite(value) && (least === undefined || value >= least) &&
+  const ok = Number.isFinite(Math.fround(value)) && (least === undefined || value >= least) &&
     (above === undefined || value > above) && (below === undefined || value < below) &&
     (most === undefined || value <= most);
   if (!ok) throw new RangeError(`${name} must be ${wanted}: current value is ${value}`);

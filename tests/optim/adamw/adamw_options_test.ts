@@ -34,6 +34,7 @@ Deno.test("AdamW's defaults are torch's", () => {
 
 const REFUSED: readonly (readonly [object, RegExp])[] = [
   [{ lr: -1 }, /lr must be >= 0/],
+  [{ lr: 1e39 }, /lr must be >= 0: current value is 1e\+39/],
   [{ betas: [1, 0.9] }, /betas\[0\] must be >= 0 and < 1/],
   [{ betas: [0.9, -0.1] }, /betas\[1\] must be >= 0 and < 1/],
   [{ betas: [0.9] }, /Option betas.1 must be/],
