@@ -41,7 +41,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const flags = parseTrainOptions(args, worldSize);
   const { device: kind, seed } = flags;
   using device = await requestDevice(kind === "auto" ? {} : { kind });
-  const training = await prepare(device, { flags, rank });
+  const training = await prepare(device, { flags, args, rank });
   if (training === undefined) return USAGE_CODE;
   const { model, tokenizer, companions, lock, options } = training;
   using _model = model;
@@ -105,7 +105,11 @@ interface Training {
  */
 async function prepare(
   device: Device,
-  { flags: given, rank }: { readonly flags: TrainOptions; readonly rank: number },
+  { flags: given, args, rank }: {
+    readonly flags: TrainOptions;
+    readonly args: readonly string[];
+    readonly rank: number;
+  },
 ): Promise<Training | undefined> {
   using scope = new DisposableStack();
   try {
@@ -125,7 +129,7 @@ async function prepare(
     const lock = folder !== undefined && rank === 0 ? await lockCheckpoints(folder) : undefined;
     const checkpoints = folder === undefined
       ? undefined
-      : { folder, every, keep, keepBest, resume };
+      : { folder, every, keep, keepBest, resume, about: { flags: args, deno: Deno.version.deno } };
     scope.move();
     const { batch, accumulate, steps, tensor, zero, zeroStage, seed, stepSizes: { lr } } = flags;
     const { dropout, eval: evaluateEvery, evalTokens: evaluateTokens } = flags;

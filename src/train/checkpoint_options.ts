@@ -12,6 +12,8 @@ export interface CheckpointOptions {
   readonly keepBest: boolean;
   /** Whether to go on from the latest whole one, if there is one. */
   readonly resume: boolean;
+  /** What people may want to know of the training later, such as its flags and versions; stored in every checkpoint. */
+  readonly about?: Readonly<Record<string, unknown>>;
 }
 
 /** What happens to checkpoints. */

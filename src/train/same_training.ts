@@ -13,11 +13,13 @@ export async function requireSameTraining(
   { text, lr, signal: _signal, onEvent: _onEvent, ...options }: LanguageTrainingOptions,
 ): Promise<void> {
   if (group.size === 1) return;
+  // Ranks may have been started in unlike ways.
+  const checkpoints = options.checkpoints && { ...options.checkpoints, about: undefined };
   const rates = Float64Array.from({ length: options.steps }, (_, k) => lr?.(k + 1) ?? NaN);
   await requireAgreement(group, {
     "training text": bytesOf(text.train),
     "held-out text": bytesOf(text.heldOut),
-    "set of options": new TextEncoder().encode(JSON.stringify(options)),
+    "set of options": new TextEncoder().encode(JSON.stringify({ ...options, checkpoints })),
     "schedule": new Uint8Array(rates.buffer),
     "model": await digestOfWeights(model),
   });

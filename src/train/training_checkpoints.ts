@@ -99,7 +99,7 @@ export class TrainingCheckpoints<State extends object> {
   /** Begins to save; `loss` is the held-out loss, where it is known. */
   async begin(step: number, loss?: number): Promise<void> {
     await this.finish();
-    const { folder, keep, keepBest } = this.#options;
+    const { folder, keep, keepBest, about } = this.#options;
     const { group, model, optim, facts } = this.#training;
     this.#pending = await beginCheckpoint(folder, {
       model,
@@ -108,7 +108,7 @@ export class TrainingCheckpoints<State extends object> {
       group,
       keep,
       loss: keepBest ? loss : undefined,
-      extra: { facts },
+      extra: { facts, ...(about === undefined ? {} : { about }) },
     });
   }
 

@@ -47,6 +47,8 @@ Deno.test("a checkpoint of another training is refused by the name of what diffe
       [["--data", other], /another text or tokenizer:/],
       [["--dtype", "bf16"], /another dtype \(f32, now bf16\)/],
       [["--from-scratch"], /another model:/],
+      [["--algorithm", "adamw"], /another algorithm \(adafactor, now adamw\)/],
+      [["--beta1", "0.9"], /another use of momentum \(false, now true\)/],
       [["--context", "12"], /another context \(13, now 12\)/],
       [
         ["--dtype", "bf16", "--master-weights"],
@@ -57,7 +59,7 @@ Deno.test("a checkpoint of another training is refused by the name of what diffe
     for (const [flags, message] of cases) {
       await t.step(flags.join(" "), async () => {
         const outcome = await train(flagsWith(files, "--resume", ...flags));
-        assert.match(outcome.stderr, /^error: Cannot go on from .*step-00000005, which is of a/);
+        assert.match(outcome.stderr, /^error: Cannot go on from .*/m);
         assert.match(outcome.stderr, message);
         assert.doesNotMatch(outcome.stderr, /\n\s+at /);
         assert.equal(outcome.code, 2);

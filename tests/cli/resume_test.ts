@@ -24,6 +24,10 @@ const CASES: Readonly<Record<string, Case>> = {
   "f16 with an inverse square root": {
     flags: ["--dtype", "f16", "--master-weights", "--schedule", "inverse-sqrt", "--warmup", "4"],
   },
+  "CAME with accumulation": { flags: ["--algorithm", "came", "--accumulate", "2"] },
+  "AdamW in bf16 with a cosine": {
+    flags: ["--algorithm", "adamw", "--lr", "0.01", "--dtype", "bf16", "--schedule", "cosine"],
+  },
   "tensor 2 x ZeRO 2, stage 2": {
     flags: ["--tensor", "2", "--zero", "2", "--zero-stage", "2", "--dropout", "0.1"],
     ranks: 4,
