@@ -99,18 +99,33 @@ async function prepare(
     const empty = texts.findIndex(({ length }) => length === 0);
     if (empty >= 0) throw new Error(`prompt ${empty + 1} is empty: give at least one character`);
     const model = await loadPretrained(device, folder, dtype === undefined ? {} : { dtype });
-    if (model instanceof Decoder || model instanceof T5) {
-      return { model, tokenizer, settings, prompts, texts };
+    using scope = new DisposableStack();
+    scope.use(model);
+    if (!(model instanceof Decoder || model instanceof T5)) {
+      throw new TypeError(
+        `${folder} is a ${model.constructor.name}, which generates no text: give a decoder or a T5`,
+      );
     }
-    model[Symbol.dispose]();
-    throw new TypeError(
-      `${folder} is a ${model.constructor.name}, which generates no text: give a decoder or a T5`,
-    );
+    if (model instanceof Decoder) requireTokens(texts, { model, tokenizer: flags.tokenizer });
+    scope.move();
+    return { model, tokenizer, settings, prompts, texts };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     console.error(`error: ${error.message}`);
     return undefined;
   }
+}
+
+function requireTokens(
+  texts: readonly (readonly number[])[],
+  { model, tokenizer }: { readonly model: Decoder; readonly tokenizer: string },
+): void {
+  const { count } = model.description.tokens;
+  const wrong = texts.flat().find((token) => token >= count);
+  if (wrong === undefined) return;
+  throw new RangeError(
+    `the tokenizer (${tokenizer}) gives the token ${wrong}, and the model's vocabulary has ${count}: give the model's own tokenizer`,
+  );
 }
 
 async function requireFolder(path: string): Promise<void> {

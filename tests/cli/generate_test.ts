@@ -186,6 +186,10 @@ Deno.test("generate.ts says what is wrong and what to give instead, and exits wi
     await refuses([...some, "--tensor", "2"], /needs 2 ranks, and there is 1: start as many with/);
     await refuses(["--model", model], /stdin is empty: give a text on it, or --prompt/);
     await refuses(["--model", model, "--prompt", ""], /prompt 1 is empty/);
+    await refuses(
+      ["--model", model, "--prompt", "é"],
+      /gives the token 195, and the model's vocab/,
+    );
     await refuses(["--model", model, "--prompts", `${folder}/no`], /No such file/);
     await Deno.writeTextFile(`${folder}/bad.jsonl`, '{"prompt": "a"}\n{"text": 1}\n');
     await refuses(
