@@ -4,8 +4,7 @@
 //! packed product in the same order, in runs of DEPTH steps that are added to `out` one after the other, so the bits are the same.
 
 use crate::allocation::{OutOfMemory, scratch};
-use crate::ops::matmul::{COLS, DEPTH, Product};
-use crate::ops::panels::{TILE_COLS, TILE_ROWS, Tile, add_tile, blocks};
+use crate::ops::panels::{COLS, DEPTH, Product, TILE_COLS, TILE_ROWS, Tile, add_tile, blocks};
 use crate::ops::scaled_sum::add_scaled;
 use crate::simd::f32x4::{F32x4, LANES};
 use core::ops::Range;

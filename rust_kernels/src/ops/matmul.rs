@@ -8,24 +8,13 @@
 
 use crate::allocation::{OutOfMemory, scratch};
 use crate::ops::few_rows::{few_rows_nn, few_rows_nt};
-use crate::ops::panels::{Lanes, TILE_COLS, TILE_ROWS, add_tile, blocks, pack, tile_product};
+use crate::ops::panels::{
+    COLS, DEPTH, Lanes, Product, TILE_COLS, TILE_ROWS, add_tile, blocks, pack, tile_product,
+};
 use core::ops::Range;
 
-/// Steps of k per block.
-pub const DEPTH: usize = 256;
 /// Rows of A per packed block: 128 KiB.
 const ROWS: usize = 128;
-/// Columns of B per packed block: 512 KiB.
-pub const COLS: usize = 512;
-
-/// The sizes of `out[m, n] = A[m, k] B[k, n]`, and which of its rows to compute.
-pub struct Product {
-    pub m: usize,
-    pub n: usize,
-    pub k: usize,
-    pub rows: Range<usize>,
-    pub accumulate: bool,
-}
 
 /// `a[m, k]`, `b[k, n]`
 pub fn matmul_nn(
@@ -140,7 +129,7 @@ fn multiply(
 
 /// WASM exports: operands, then parameters (operands.rs has the convention).
 mod exports {
-    use super::Product;
+    use crate::ops::panels::Product;
     use crate::operands::*;
 
     macro_rules! export_matmul {

@@ -8,6 +8,20 @@ pub const TILE_ROWS: usize = 4;
 /// Columns of a register tile.
 pub const TILE_COLS: usize = 8;
 
+/// Steps of k per block.
+pub const DEPTH: usize = 256;
+/// Columns of B per packed block: 512 KiB.
+pub const COLS: usize = 512;
+
+/// The sizes of `out[m, n] = A[m, k] B[k, n]`, and which of its rows to compute.
+pub struct Product {
+    pub m: usize,
+    pub n: usize,
+    pub k: usize,
+    pub rows: Range<usize>,
+    pub accumulate: bool,
+}
+
 /// An operand seen as lanes (rows of A, columns of B) that run along k; `lane` or `step` is 1.
 #[derive(Clone, Copy)]
 pub struct Lanes<'a> {
