@@ -1,8 +1,9 @@
 // The demo's flags, the same for the program that starts the ranks and for the ranks.
 
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import type { DeviceKind } from "../device/device.ts";
 import { BATCH, DEFAULT_STEPS, type DemoTrainingOptions, HEADS } from "./demo_training.ts";
+import { atLeast } from "./flag_values.ts";
 
 /** The demo's flags. */
 export interface DemoOptions extends DemoTrainingOptions {
@@ -65,14 +66,4 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions {
 export function demoFlags({ data, ...numbers }: DemoOptions): string[] {
   const flags = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
   return data.length === 0 ? flags : [...flags, "--data", ...data];
-}
-
-function atLeast(least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < least || value > 2 ** 32 - 1) {
-      throw new InvalidArgumentError(`It must be an integer >= ${least}.`);
-    }
-    return value;
-  };
 }

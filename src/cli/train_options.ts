@@ -1,9 +1,10 @@
 // The flags of the training command. They are checked together, and an error says what to give instead.
 
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import type { DeviceKind } from "../device/device.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import type { Algorithm } from "../train/training_optimizer.ts";
+import { above, atLeast, notNegative, probability } from "./flag_values.ts";
 import {
   FINE_TUNING_RATE,
   FINE_TUNING_WARMUP,
@@ -272,38 +273,4 @@ function conflictOf(
     if (flag !== undefined) return `${flag} needs --checkpoints, the folder that they are in`;
   }
   return stepSizeConflict(flags);
-}
-
-function atLeast(least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() === "" || !Number.isInteger(value) || value < least || value > 2 ** 32 - 1) {
-      throw new InvalidArgumentError(`It must be an integer >= ${least}.`);
-    }
-    return value;
-  };
-}
-
-function probability(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && value >= 0 && value < 1) return value;
-  throw new InvalidArgumentError(
-    'It must be a number from 0 to below 1, or "config" for --dropout.',
-  );
-}
-
-function notNegative(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && value >= 0 && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError("It must be a number >= 0.");
-}
-
-function above(limit: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() === "" || !Number.isFinite(value) || value <= limit) {
-      throw new InvalidArgumentError(`It must be a number > ${limit}.`);
-    }
-    return value;
-  };
 }
