@@ -7,6 +7,7 @@
 // gaps and overlaps, each with the length that follows from its shape and dtype: so every number of an accepted header agrees with the
 // length of the file, which a header cannot fake.
 
+import type { FloatType } from "../tensor/dtype.ts";
 import { METADATA, type RawEntry, readHeader } from "./header_json.ts";
 import { SafetensorsError } from "./safetensors_error.ts";
 
@@ -40,6 +41,13 @@ export const SAFETENSORS_BYTES = {
 
 /** Element type of a tensor in a file. */
 export type SafetensorsDtype = keyof typeof SAFETENSORS_BYTES;
+
+/** How parameters of each type are stored. */
+export const STORED_AS: Readonly<Record<FloatType, SafetensorsDtype>> = {
+  f32: "F32",
+  f16: "F16",
+  bf16: "BF16",
+};
 
 /** The type, shape and position of a tensor in a file. */
 export interface TensorEntry {

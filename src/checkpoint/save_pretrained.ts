@@ -6,11 +6,10 @@
 import type { ProcessGroup } from "../distributed/group.ts";
 import { nameOf } from "../models/config/checkpoint_names.ts";
 import type { PretrainedModel } from "../models/pretrained_model.ts";
-import type { FloatType } from "../tensor/dtype.ts";
 import { type CompanionFile, readCompanions } from "./companions.ts";
 import { publishFiles, requirePublishable } from "./disk_folder.ts";
 import { requireReplaceable } from "./replaced_model.ts";
-import { byteLength, type SafetensorsDtype } from "./safetensors_header.ts";
+import { byteLength, STORED_AS } from "./safetensors_header.ts";
 import { inWritingOrder, safetensorsPieces, type TensorToWrite } from "./safetensors_write.ts";
 import { wholeBytes } from "./whole_bytes.ts";
 
@@ -155,7 +154,7 @@ function tensorsOf(model: PretrainedModel<never>): TensorToWrite[] {
   const { names } = model.form;
   return [...model.namedParameters()].map(([path, parameter]) => ({
     name: nameOf(path, names),
-    dtype: IN_FILES[parameter.dtype],
+    dtype: STORED_AS[parameter.dtype],
     shape: parameter.layout.wholeShape,
     bytes: () => wholeBytes(parameter),
   }));
@@ -186,9 +185,4 @@ async function together(
 const CONFIG = "config.json";
 const WEIGHTS = "model.safetensors";
 
-const IN_FILES: Readonly<Record<FloatType, SafetensorsDtype>> = {
-  f32: "F32",
-  f16: "F16",
-  bf16: "BF16",
-};
 const IN_CONFIG = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;

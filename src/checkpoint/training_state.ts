@@ -6,10 +6,10 @@
 // and numbers per parameter (steps, the loss scale). Ranks take contiguous shares of about the same number of bytes.
 
 import type { Module } from "../nn/module.ts";
-import { bytesPerElement, type FloatType } from "../tensor/dtype.ts";
+import { bytesPerElement } from "../tensor/dtype.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { elementCount, sameShape } from "../tensor/shape.ts";
-import type { SafetensorsDtype } from "./safetensors_header.ts";
+import { type SafetensorsDtype, STORED_AS } from "./safetensors_header.ts";
 import type { TensorToWrite } from "./safetensors_write.ts";
 import { wholeBytes, writeWhole } from "./whole_bytes.ts";
 
@@ -60,7 +60,7 @@ export async function copyShare<State extends object>(
     const read = () => wholeBytes(parameter);
     wanted.push({
       name: weightName(path),
-      dtype: IN_FILES[dtype],
+      dtype: STORED_AS[dtype],
       shape: wholeShape,
       length,
       read,
@@ -129,10 +129,10 @@ function requireSameParameters(
   for (const [path, { dtype, layout: { wholeShape } }] of parameters) {
     const stored = tensors.get(weightName(path));
     if (stored === undefined) throw new TypeError(`The checkpoint has no parameter ${path}`);
-    if (sameShape(stored.shape, wholeShape) && stored.dtype === IN_FILES[dtype]) continue;
+    if (sameShape(stored.shape, wholeShape) && stored.dtype === STORED_AS[dtype]) continue;
     throw new TypeError(
       `${path} of [${wholeShape}] and ${
-        IN_FILES[dtype]
+        STORED_AS[dtype]
       } is [${stored.shape}] and ${stored.dtype} in the checkpoint`,
     );
   }
@@ -169,9 +169,3 @@ function stateName(parameter: string, field: string): string {
 }
 
 const WEIGHTS = "weights/";
-
-const IN_FILES: Readonly<Record<FloatType, SafetensorsDtype>> = {
-  f32: "F32",
-  f16: "F16",
-  bf16: "BF16",
-};

@@ -13,6 +13,7 @@ import { assertSameBits } from "../support/assert_same_bits.ts";
 import { savedModels } from "../support/checkpoint/saver.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 import { smallConfigs } from "../support/models/small_configs.ts";
+import { namesIn, withFolder } from "../support/temporary_folder.ts";
 
 const SAVER = new URL("../support/checkpoint/saver.ts", import.meta.url).href;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
@@ -247,10 +248,6 @@ async function bitsOf(model: PretrainedModel): Promise<Record<string, number[]>>
   return bits;
 }
 
-async function namesIn(folder: string): Promise<string[]> {
-  return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).toSorted();
-}
-
 /** Names of all files and folders below, with the texts of files. */
 async function contentsOf(folder: string): Promise<unknown[]> {
   return await Promise.all((await namesIn(folder)).map(async (name) => {
@@ -259,13 +256,4 @@ async function contentsOf(folder: string): Promise<unknown[]> {
     if (isSymlink) return [name, await Deno.readLink(path)];
     return [name, isDirectory ? await contentsOf(path) : await Deno.readTextFile(path)];
   }));
-}
-
-async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }

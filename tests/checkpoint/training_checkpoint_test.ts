@@ -25,6 +25,7 @@ import { assertSameBits } from "../support/assert_same_bits.ts";
 import { testOnEachDevice } from "../support/device/on_each_device.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 import { smallConfigs } from "../support/models/small_configs.ts";
+import { namesIn, stepsIn, withFolder } from "../support/temporary_folder.ts";
 
 interface Kind {
   readonly dtype?: FloatType;
@@ -105,9 +106,7 @@ for (const [tensor, zero] of [[1, 1], [3, 1], [1, 3], [2, 2]] as const) {
       await steps(1, 3, [2, 2], async (training) => {
         await saveCheckpoint(folder, { ...training, step: 3 });
       });
-      const names = (await Array.fromAsync(Deno.readDir(`${folder}/step-00000003`)))
-        .map(({ name }) => name).toSorted();
-      assert.deepEqual(names, [
+      assert.deepEqual(await namesIn(`${folder}/step-00000003`), [
         "manifest.json",
         ...[0, 1, 2, 3].map((rank) => `rank-${rank}.safetensors`),
       ]);
@@ -192,7 +191,7 @@ Deno.test("loadCheckpoint() finds none in an empty or missing folder, and report
     await Deno.writeTextFile(`${folder}/.step-00000007.saving-killed/rank-0.safetensors`, "half");
     const [warning] = await load(folder);
     assert.match(warning, /The checkpoint step-00000007 in .* was not finished/);
-    assert.deepEqual(await stepsIn(folder), []);
+    assert.deepEqual(await namesIn(folder), []);
     assertSameBits(await bitsOf(model), before);
   });
 });
@@ -229,10 +228,10 @@ Deno.test("the latest checkpoints stay, and with losses the best one", async () 
     for (const [k, loss] of losses.entries()) {
       await saveCheckpoint(folder, { model, optim, step: 10 * (k + 1), keep: 2, loss });
     }
-    assert.deepEqual(await stepsIn(folder), ["step-00000020", "step-00000040", "step-00000050"]);
+    assert.deepEqual(await stepsIn(folder), [20, 40, 50]);
     // One of the same step is replaced.
     await saveCheckpoint(folder, { model, optim, step: 50, keep: 1 });
-    assert.deepEqual(await stepsIn(folder), ["step-00000020", "step-00000050"]);
+    assert.deepEqual(await stepsIn(folder), [20, 50]);
   });
 });
 
@@ -264,7 +263,7 @@ Deno.test("if one rank cannot write, all ranks throw, and the checkpoints before
         message: /^Cannot save a checkpoint: .*(Not a directory|File exists|exists)/,
       });
       await group.barrier();
-      assert.deepEqual(await stepsIn(folder), ["step-00000001"]);
+      assert.deepEqual(await namesIn(folder), ["step-00000001"]);
       const loaded = await loadCheckpoint(folder, { model, optim, group, onWarning: fail });
       assert.equal(loaded?.step, 1);
     });
@@ -342,17 +341,4 @@ async function flipBit(path: string): Promise<void> {
   const bytes = await Deno.readFile(path);
   bytes[bytes.length - 5] ^= 1;
   await Deno.writeFile(path, bytes);
-}
-
-async function stepsIn(folder: string): Promise<string[]> {
-  return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).toSorted();
-}
-
-async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { command, flagsFor, messagesIn, train } from "../support/cli/train_command.ts";
 import { type SmallFiles, smallText, withSmallFiles } from "../support/train/small_gpt2.ts";
+import { stepsIn } from "../support/temporary_folder.ts";
 
 function flagsWith(files: SmallFiles, ...more: string[]): string[] {
   const flags = [...flagsFor(files), "--schedule", "constant", "--checkpoint-every", "2"];
@@ -186,9 +187,4 @@ async function replaceByFile(folder: string): Promise<void> {
       if (attempt === 9 || !(error instanceof Deno.errors.AlreadyExists)) throw error;
     }
   }
-}
-
-async function stepsIn(folder: string): Promise<number[]> {
-  const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
-  return names.map((name) => Number(/^step-(\d+)$/.exec(name)![1])).toSorted((a, b) => a - b);
 }

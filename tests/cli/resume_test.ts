@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { command, flagsFor, train } from "../support/cli/train_command.ts";
 import { type SmallFiles, withSmallFiles } from "../support/train/small_gpt2.ts";
 import { assertSameBits } from "../support/assert_same_bits.ts";
+import { stepsIn } from "../support/temporary_folder.ts";
 
 const STEPS = 12;
 
@@ -102,14 +103,6 @@ Deno.test("a training that is killed again and again, at any moment, goes on to 
     assertSameBits(resumed.weights, whole.weights);
   });
 });
-
-async function stepsIn(folder: string): Promise<number[]> {
-  const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
-  return names.flatMap((name) => {
-    const match = /^step-(\d+)$/.exec(name);
-    return match === null ? [] : [Number(match[1])];
-  });
-}
 
 function trainingFlags(files: SmallFiles): string[] {
   return [...flagsFor(files), "--schedule", "constant", "--batch", "4", "--eval", "3"]

@@ -7,6 +7,7 @@ import { savePretrained } from "../../src/checkpoint/save_pretrained.ts";
 import { command, flagsFor, train } from "../support/cli/train_command.ts";
 import { type SmallFiles, smallGpt2, withSmallFiles } from "../support/train/small_gpt2.ts";
 import { smallTokenizerJson } from "../support/train/small_tokenizer.ts";
+import { namesIn, withFolder } from "../support/temporary_folder.ts";
 
 interface Case {
   /** Makes what is in the way at `path`. */
@@ -125,17 +126,14 @@ for (const [what, { prepare, flags, message }] of Object.entries(CASES)) {
 }
 
 Deno.test("requirePublishable() refuses more bytes than the disk has free, and names both numbers", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
+  await withFolder(async (folder) => {
     await requirePublishable(`${folder}/model`, { names: [], bytes: 1000 });
     await assert.rejects(
       requirePublishable(`${folder}/model`, { names: [], bytes: 2 ** 62 }),
       /Cannot write 4611686018427388000 bytes into .*, where \d+ are free/,
     );
     assert.deepEqual(await namesIn(folder), []);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });
 
 Deno.test("train.ts saves the tokenizer and chat template that it has read, even if they are gone at the end", async () => {
@@ -161,7 +159,3 @@ Deno.test("train.ts saves the tokenizer and chat template that it has read, even
     assert.equal(await Deno.readTextFile(`${trained}/chat_template.jinja`), template);
   }, { vocabulary: 262 });
 });
-
-async function namesIn(folder: string): Promise<string[]> {
-  return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).toSorted();
-}
