@@ -283,6 +283,7 @@ export type {
   GradientOptions,
   HostGradient,
   Hyperparameters,
+  LostUpdates,
   MemoryOrder,
   Optimizer,
   PaddedRuns,

@@ -28,13 +28,17 @@ const architectures: readonly Architecture[] = [
 
 /**
  * The architecture that a config names under `architectures`, or the only one of its `model_type` if it names none or the base model.
- * With `wanted`, the one of that `model_type` that makes such models, whatever the config names.
+ * With `wanted`, the one of that `model_type` that makes such models, if the config names the base model or none; with `anyHead` too,
+ * whatever it names.
  *
  * @throws {TypeError} naming the unsupported value.
  */
 export function architectureOf(
   config: ModelConfig,
-  { wanted }: { readonly wanted?: (abstract new (...args: never[]) => object) | undefined } = {},
+  { wanted, anyHead = false }: {
+    readonly wanted?: (abstract new (...args: never[]) => object) | undefined;
+    readonly anyHead?: boolean;
+  } = {},
 ): Architecture {
   const { model_type: modelType, architectures: names } = config.read(settings);
   const ofType = architectures.filter((each) => each.modelType === modelType);
@@ -43,8 +47,9 @@ export function architectureOf(
     throw config.error(`model_type ${modelType} is not supported: ${known.join(", ")} are`);
   }
   const named = names === null ? ofType : ofType.filter(({ name }) => names.includes(name));
-  const fitting = ofType.filter(({ makes }) =>
-    wanted !== undefined && makes.prototype instanceof wanted || makes === wanted
+  const fitting = ofType.filter(({ makes, baseName }) =>
+    (anyHead || names === null || names.includes(baseName)) && wanted !== undefined &&
+    (makes === wanted || makes.prototype instanceof wanted)
   );
   if (fitting.length === 1) return fitting[0];
   if (named.length === 1) return named[0];
