@@ -70,16 +70,14 @@ export {
   type ClassifierOptions,
   type MaskedLmOptions,
 } from "./bert.ts";
-export {
-  type RelativeBias,
-  type StackPass,
-  T5,
-  type T5Description,
-  type T5Input,
-  type T5Stack,
-  type T5StackDescription,
-  type T5StackInput,
-} from "./t5.ts";
+export { T5, type T5Description, type T5Input } from "./t5.ts";
+export type {
+  RelativeBias,
+  StackPass,
+  T5Stack,
+  T5StackDescription,
+  T5StackInput,
+} from "./t5_stack.ts";
 export type { RelativeBuckets } from "./positions/relative_positions.ts";
 export type { ShiftTokens } from "./shift_right.ts";
 export {

@@ -16,7 +16,8 @@ import {
 } from "../config/model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
 import type { ShiftTokens } from "../shift_right.ts";
-import { T5, type T5Description, type T5StackDescription } from "../t5.ts";
+import { T5, type T5Description } from "../t5.ts";
+import type { T5StackDescription } from "../t5_stack.ts";
 import { readPadding } from "./padding.ts";
 
 const HEAD = "lm_head.weight";
