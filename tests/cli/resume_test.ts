@@ -43,7 +43,7 @@ for (const [what, { flags, ranks = 1 }] of Object.entries(CASES)) {
       const killed = `${files.folder}/killed`;
       const checkpoints = checkpointsIn(killed);
       const flagsOfKilled = [...all, ...outputs(killed), ...checkpoints];
-      await killAfter(9, flagsOfKilled, { log: `${killed}/log`, ranks });
+      await killAfter(9, flagsOfKilled, { folder: killed, ranks });
       const resumed = await trainTo(killed, [...all, ...checkpoints, "--resume"], ranks);
       const { step } = resumed.log.find(({ kind }) => kind === "resumed")!;
       assert.ok([4, 8].includes(step as number), `it went on from step ${step}`);
@@ -60,7 +60,7 @@ Deno.test("a checkpoint of tensor 2 x ZeRO 2 goes on on 1, 3 and 4 ranks with th
     const whole = await trainTo(`${files.folder}/whole`, [...all, ...mesh], 4);
     const killed = `${files.folder}/killed`;
     const flagsOfKilled = [...all, ...mesh, ...outputs(killed), ...checkpointsIn(killed)];
-    await killAfter(9, flagsOfKilled, { log: `${killed}/log`, ranks: 4 });
+    await killAfter(9, flagsOfKilled, { folder: killed, ranks: 4 });
     for (const [ranks, other] of [[1, []], [3, ["--tensor", "3"]], [3, []], [4, []]] as const) {
       const copy = `${files.folder}/copy-${ranks}-${other.join("")}`;
       await copyFolder(killed, copy);
@@ -129,27 +129,41 @@ async function trainTo(folder: string, flags: readonly string[], ranks: number) 
   };
 }
 
-/** Starts a training and kills its ranks, all at once, when the log has the line of a step. */
+/**
+ * Starts a training that writes into `folder` and kills its ranks, all at once, when the log has the line of a step. Where the machine
+ * is so busy that the last step's checkpoint is there already, it begins anew.
+ */
 async function killAfter(
   step: number,
   flags: readonly string[],
-  { log, ranks }: { readonly log: string; readonly ranks: number },
+  { folder, ranks }: { readonly folder: string; readonly ranks: number },
 ): Promise<void> {
-  await Deno.mkdir(log.replace(/\/log$/, ""), { recursive: true });
-  const child = command([...flags, "--sample-tokens", "4000"], ranks).spawn();
-  const ended = Promise.all([child.status, child.stdout.cancel(), child.stderr.cancel()]);
-  while (!(await linesOf(log)).some((line) => line.kind === "step" && line.step === step)) {
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-  for (const pid of [...await childrenOf(child.pid), child.pid]) {
-    try {
-      Deno.kill(pid, "SIGKILL");
-    } catch (error) {
-      // The launcher's death may have ended it.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+  for (let attempt = 1; attempt <= 5; attempt++) {
+    await Deno.mkdir(folder, { recursive: true });
+    const child = command([...flags, "--sample-tokens", "4000"], ranks).spawn();
+    const ended = Promise.all([child.status, child.stdout.cancel(), child.stderr.cancel()]);
+    while (!(await linesOf(`${folder}/log`)).some((line) => isStep(line, step))) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
     }
+    for (const pid of [...await childrenOf(child.pid), child.pid]) killIfRunning(pid);
+    await ended;
+    if (Math.max(...await stepsIn(`${folder}/checkpoints`)) < STEPS) return;
+    await Deno.remove(folder, { recursive: true });
   }
-  await ended;
+  assert.fail("Five times the training ended before it was killed");
+}
+
+function isStep(line: Record<string, unknown>, step: number): boolean {
+  return line.kind === "step" && line.step === step;
+}
+
+function killIfRunning(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch (error) {
+    // The launcher's death may have ended it.
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 async function childrenOf(pid: number): Promise<number[]> {
