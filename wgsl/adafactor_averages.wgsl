@@ -3,7 +3,8 @@
 //   R <- keep R + take (s^2 rowSum / globalCols + eps1)     C <- keep C + take (s^2 colSum / globalRows + eps1)
 //   M <- keep M + take (s^2 total / (globalRows globalCols) + eps1)
 //   row factors = s rsqrt(R / max(M, meanFloor)), column factors = rsqrt(C), the cap = s factorCap
-// No square root is taken of less than TINY, the smallest normal number: a row without gradients gets a finite factor.
+// No square root is taken of less than TINY, the smallest normal number: a row without gradients gets a finite factor. The cap
+// is at most LARGEST, so that gradients of 0 stay 0 where a small loss scale makes s large.
 // Every row factor needs the new M of its matrix, so `means` computes M, a block per workgroup, before `vectors` computes
 // the rest, an element per lane.
 
@@ -12,6 +13,7 @@
 // include: slot_trees
 
 const TINY = 1.17549435e-38;
+const LARGEST = 0x1.fffffep+127f;
 
 @compute @workgroup_size(256)
 fn means(
@@ -35,7 +37,7 @@ fn means(
   }
   if (lane == 0u) {
     factors[blocks[block].factors + vectors] =
-      sums[params.gradientScale] * blocks[block].factorCap;
+      min(sums[params.gradientScale] * blocks[block].factorCap, LARGEST);
   }
 }
 

@@ -37,12 +37,8 @@ pub fn adamw_step(
     scale: f32,
     mut tensors: Tensors,
 ) -> Result<(), OutOfMemory> {
-    let mut rows = Rows {
-        grads: buffers(),
-        params: buffers(),
-        momenta: buffers(),
-        second_moments: buffers(),
-    };
+    let mut rows =
+        Rows { grads: buffers(), params: buffers(), momenta: buffers(), second_moments: buffers() };
     for_each_row(block, |run| take(run, step, scale, &mut tensors, &mut rows))
 }
 
@@ -61,8 +57,7 @@ fn take(run: &Run, step: &AdamwStep, scale: f32, tensors: &mut Tensors, rows: &m
     let [grad] = load_rows::<1>(tensors.grad, run, &mut rows.grads);
     let [param] = load_rows_mut::<1>(&mut tensors.param.values, run, &mut rows.params);
     let [momentum] = load_rows_mut::<1>(&mut tensors.momentum, run, &mut rows.momenta);
-    let [second] =
-        load_rows_mut::<1>(&mut tensors.second_moment, run, &mut rows.second_moments);
+    let [second] = load_rows_mut::<1>(&mut tensors.second_moment, run, &mut rows.second_moments);
     for_each_group([grad], [param, momentum, second], |[grad], [p, m, v], _| {
         let g = scale * grad;
         let m = averaged(m, g, take);

@@ -292,7 +292,6 @@ function smallModel(dtype: FloatType, device: Parameter["device"]): Decoder {
     random: new RandomSource(3),
     model: Decoder,
     dtype,
-    gradientDtype: "f32",
   });
 }
 

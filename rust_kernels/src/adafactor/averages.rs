@@ -12,7 +12,7 @@ pub struct Sums<'a> {
 
 /// Updates `moments` = R[batch, rows], C[batch, cols], M[batch] from the sums of gradients, which are to be multiplied by
 /// `scale`, and writes `factors` = scale rsqrt(R / max(M, meanFloor)), rsqrt(C), the cap. No root is taken of less than the
-/// smallest normal number, so that all factors are finite.
+/// smallest normal number, and the cap is at most the largest, so that all factors are finite, and gradients of 0 stay 0.
 pub fn averages(
     block: &Block,
     take: f32,
@@ -45,7 +45,7 @@ pub fn averages(
         *moment = next(*moment, sum, block.global_rows);
         col_factors[i] = 1.0 / moment.max(f32::MIN_POSITIVE).sqrt();
     }
-    cap[0] = scale * block.factor_cap;
+    cap[0] = (scale * block.factor_cap).min(f32::MAX);
 }
 
 /// WASM exports: operands, then parameters (operands.rs has the convention).

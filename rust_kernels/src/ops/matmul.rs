@@ -129,8 +129,8 @@ fn multiply(
 
 /// WASM exports: operands, then parameters (operands.rs has the convention).
 mod exports {
-    use crate::ops::panels::Product;
     use crate::operands::*;
+    use crate::ops::panels::Product;
 
     macro_rules! export_matmul {
         ($name:ident) => {

@@ -111,7 +111,7 @@ export const adafactor_scale_gradients: Kernel<
  * keep = 1 - take; nothing is written where guard[0] != 0. A total is the tree over its rowSlots.
  *   R <- keep R + take (s^2 rowSum / globalCols + eps1)     C <- keep C + take (s^2 colSum / globalRows + eps1)
  *   M <- keep M + take (s^2 total / (globalRows globalCols) + eps1)
- *   row factors = s rsqrt(R / max(M, meanFloor)), column factors = rsqrt(C), the cap = s factorCap
+ *   row factors = s rsqrt(R / max(M, meanFloor)), column factors = rsqrt(C), the cap = min(s factorCap, MAX_F32)
  * (no square root is taken of less than the smallest normal f32, so that all factors are finite)
  */
 export const adafactor_averages: Kernel<

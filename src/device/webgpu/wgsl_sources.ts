@@ -92,6 +92,7 @@ fn derivative(x: f32) -> f32 {
 // include: vector_search
 // include: slot_trees
 const TINY = 1.17549435e-38;
+const LARGEST = 0x1.fffffep+127f;
 @compute @workgroup_size(256)
 fn means(
   @builtin(workgroup_id) group: vec3u,
@@ -114,7 +115,7 @@ fn means(
   }
   if (lane == 0u) {
     factors[blocks[block].factors + vectors] =
-      sums[params.gradientScale] * blocks[block].factorCap;
+      min(sums[params.gradientScale] * blocks[block].factorCap, LARGEST);
   }
 }
 @compute @workgroup_size(256)

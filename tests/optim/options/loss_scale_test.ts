@@ -46,6 +46,22 @@ testOnEachDevice("a fixed loss scale changes gradients and no bit of the step", 
 });
 
 testOnEachDevice(
+  "gradients of 0 leave parameters as they are at any loss scale",
+  async (device) => {
+    for (const lossScale of [2 ** -100, 2 ** -80, 1, 2 ** 100]) {
+      const values = [1, -2, 3, 4, 0.5, -6];
+      using parameter = new Parameter(device, values, { shape: [2, 3] });
+      using optim = new Adafactor([parameter], { lr: 0.1, lossScale });
+      using zeros = Tensor.from(device, new Float32Array(6), { shape: [2, 3] });
+      using loss = mean(mul(parameter, zeros));
+      await optim.backward(loss);
+      await optim.step();
+      assertSameBits(await parameter.data(), Float32Array.from(values), `at ${lossScale}`);
+    }
+  },
+);
+
+testOnEachDevice(
   "a loss scale keeps gradients that f16 cannot represent, and a scale too large backs off",
   async (device) => {
     const run = async (options: OptimizerOptions, steps: number) => {
