@@ -6,36 +6,33 @@ import { InvalidArgumentError } from "commander";
 export function atLeast(least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() === "" || !Number.isInteger(value) || value < least || value > 2 ** 32 - 1) {
-      throw new InvalidArgumentError(`It must be an integer >= ${least}.`);
-    }
-    return value;
+    if (/^\d+$/.test(text.trim()) && value >= least && value < 2 ** 32) return value;
+    throw new InvalidArgumentError(`It must be an integer >= ${least}.`);
   };
 }
 
-/** A number from 0 to below 1. @throws {InvalidArgumentError} saying so */
-export function probability(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && value >= 0 && value < 1) return value;
-  throw new InvalidArgumentError(
-    'It must be a number from 0 to below 1, or "config" for --dropout.',
-  );
-}
-
-/** A finite number from 0. @throws {InvalidArgumentError} saying so */
-export function notNegative(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && value >= 0 && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError("It must be a number >= 0.");
-}
-
-/** A finite number that is larger. @throws {InvalidArgumentError} saying so */
-export function above(limit: number): (text: string) => number {
+/** A finite number within a range, which is given in words too. @throws {InvalidArgumentError} with these words */
+export function number(
+  range: string,
+  isWithin: (value: number) => boolean,
+): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() === "" || !Number.isFinite(value) || value <= limit) {
-      throw new InvalidArgumentError(`It must be a number > ${limit}.`);
-    }
-    return value;
+    if (text.trim() !== "" && Number.isFinite(value) && isWithin(value)) return value;
+    throw new InvalidArgumentError(`It must be a number ${range}.`);
   };
+}
+
+/** A number from 0 to below 1. */
+export const probability: (text: string) => number = number(
+  'from 0 to below 1, or "config" for --dropout',
+  (value) => value >= 0 && value < 1,
+);
+
+/** A number from 0. */
+export const notNegative: (text: string) => number = number(">= 0", (value) => value >= 0);
+
+/** A number that is larger. */
+export function above(limit: number): (text: string) => number {
+  return number(`> ${limit}`, (value) => value > limit);
 }

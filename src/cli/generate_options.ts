@@ -1,8 +1,9 @@
 // The flags of the generation command. They are checked before a model is loaded, and an error says what to give instead.
 
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import type { DeviceKind } from "../device/device.ts";
 import type { FloatType } from "../tensor/dtype.ts";
+import { above, atLeast, notNegative, number } from "./flag_values.ts";
 import { endAfterUsage, USAGE_CODE } from "./usage.ts";
 
 /** The options of the generation command. */
@@ -75,13 +76,13 @@ function generateCommand(): Command {
       "--tokenizer <file>",
       'a tokenizer.json, or "bytes" for a token per byte (default: tokenizer.json of the model)',
     )
-    .option("--max-new-tokens <n>", "most tokens to append (default: 128)", integer(1))
+    .option("--max-new-tokens <n>", "most tokens to append (default: 128)", atLeast(1))
     .option(
       "--temperature <x>",
       "sampling temperature, less than 1 for likelier text; 0: always the most likely token",
-      number(">= 0", (x) => x >= 0),
+      notNegative,
     )
-    .option("--top-k <n>", "sample from the n most likely tokens; 0: from all", integer(0))
+    .option("--top-k <n>", "sample from the n most likely tokens; 0: from all", atLeast(0))
     .option(
       "--top-p <x>",
       "sample from the most likely tokens that have this probability together",
@@ -90,14 +91,14 @@ function generateCommand(): Command {
     .option(
       "--repetition-penalty <x>",
       "more than 1 makes tokens of the text so far less likely",
-      number("> 0", (x) => x > 0),
+      above(0),
     )
-    .option("--seed <n>", "seed of sampling", integer(0), 1)
+    .option("--seed <n>", "seed of sampling", atLeast(0), 1)
     .option("--stop <texts...>", "texts that end the new text, which is cut before them", [])
     .option("--no-eos", "go on after the model's end tokens")
-    .option("--context <n>", "the model gets at most this many of the last tokens", integer(1))
-    .option("--batch <n>", "of several prompts, how many are continued together", integer(1), 8)
-    .option("--tensor <n>", "ranks that split the model, started by the launcher", integer(1), 1)
+    .option("--context <n>", "the model gets at most this many of the last tokens", atLeast(1))
+    .option("--batch <n>", "of several prompts, how many are continued together", atLeast(1), 8)
+    .option("--tensor <n>", "ranks that split the model, started by the launcher", atLeast(1), 1)
     .addOption(
       new Option(
         "--dtype <type>",
@@ -133,20 +134,4 @@ function conflictOf(
     }: start as many with src/cli/launch.ts --ranks ${tensor}`;
   }
   return undefined;
-}
-
-function integer(least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text.trim()) && value >= least && value < 2 ** 32) return value;
-    throw new InvalidArgumentError(`It must be an integer >= ${least}.`);
-  };
-}
-
-function number(range: string, isWithin: (value: number) => boolean): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() !== "" && Number.isFinite(value) && isWithin(value)) return value;
-    throw new InvalidArgumentError(`It must be a number ${range}.`);
-  };
 }
