@@ -18,6 +18,7 @@ import type { Placement } from "./placement/placement.ts";
 import { OptimizerStates, type Owned } from "./state/optimizer_states.ts";
 import type { SavedState } from "./state/parameter_state.ts";
 import { diagnose, type StepDiagnostics } from "./step/diagnostics.ts";
+import { gradientNorm } from "./step/gradient_norm.ts";
 import { NonFiniteGradientError } from "./step/non_finite.ts";
 import { PresentPlan } from "./step/present_plan.ts";
 import { runStep } from "./step/step.ts";
@@ -196,6 +197,35 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
     });
   }
 
+  /**
+   * Norm of all gradients of the last step together, before they were clipped: of the loss itself (not times `lossScale`), divided
+   * by `gradientDivisor`, averaged over ranks. The same on every rank, to the bit on meshes of powers of two. It is read from the
+   * device now, at no cost to steps and without communication; undefined before the first step, and after one that was refused
+   * or skipped.
+   *
+   * @example
+   * ```ts
+   * import assert from "node:assert/strict";
+   * import { Adafactor, mul, Parameter, requestDevice, sum } from "@meshfactor/adafactor";
+   *
+   * using device = await requestDevice();
+   * using weight = new Parameter(device, [3, 4], { shape: [2] });
+   * using optim = new Adafactor([weight], { lr: 1e-3 });
+   * using loss = sum(mul(weight, weight));
+   * await optim.backward(loss);
+   * await optim.step();
+   * assert.equal(await optim.gradientNorm(), 10); // of the gradient [6, 8]
+   * ```
+   */
+  async gradientNorm(): Promise<number | undefined> {
+    return await this.#alone(async () => {
+      const present = this.#present;
+      if (!present?.plan.isFinished) return undefined;
+      const { plan, gradientScale: divisor } = present;
+      return await gradientNorm(plan, { device: this.#device, divisor });
+    });
+  }
+
   /** Gives back all device memory that the optimizer holds; steps and states are refused afterwards. */
   [Symbol.dispose](): void {
     this.#isDisposed = true;
@@ -258,6 +288,7 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
     using scope = new DisposableStack();
     const grads = await this.#placement.gradients(parameters, scope);
     present.lossScale = this.lossScale;
+    present.gradientScale = gradientDivisor * this.lossScale;
     const device = this.#device;
     const samples = await this.#watch.before(plan, { device, grads });
     await runStep(plan, {
@@ -266,7 +297,7 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
       guard: this.#guard,
       grads,
       isAlone: this.#placement.groups.length === 0,
-      scaling: { divisor: gradientDivisor * this.lossScale, maxNorm: this.#maxNorm },
+      scaling: { divisor: present.gradientScale, maxNorm: this.#maxNorm },
     });
     await this.#watch.after(plan, { device, samples });
     this.#lossScaler?.grow();

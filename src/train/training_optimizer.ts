@@ -26,7 +26,7 @@ export type Algorithm = "adafactor" | "came" | "adamw";
 export interface TrainingOptimizer extends
   Pick<
     DistributedAdaFactor,
-    "backward" | "step" | "zeroGrad" | "setupDistributed" | typeof Symbol.dispose
+    "backward" | "step" | "zeroGrad" | "gradientNorm" | "setupDistributed" | typeof Symbol.dispose
   > {
   /** As {@linkcode DistributedAdaFactor.stateDict}, of whatever rule. */
   stateDict(): Promise<Record<string, object>>;

@@ -15,6 +15,8 @@ export class PresentPlan<Hyper extends SharedHyperparameters, Measures> implemen
   readonly passes: StepPasses<Measures>;
   /** What gradients were multiplied by in the step that was planned last. */
   lossScale = 1;
+  /** The same, times the number of micro-batches that they were summed over. */
+  gradientScale = 1;
   readonly #parameters: readonly Parameter[];
 
   /** Plans for the participants, whose sums add up over `groups`. */

@@ -1,0 +1,34 @@
+// The norm of all gradients of a step together, sqrt(sum over parameters of sum g^2), from the sums that the step left on the device:
+// they are of the whole parameters, added up over all ranks, so that every rank reads the same number and none is sent for it.
+
+import type { Device } from "../../device/device.ts";
+import type { StepPlan } from "../plan/step_plan.ts";
+
+/** The norm, divided by `divisor`, after a step that took place. */
+export async function gradientNorm(
+  { blocks, sums }: Pick<StepPlan, "blocks" | "sums">,
+  { device, divisor }: { readonly device: Device; readonly divisor: number },
+): Promise<number> {
+  const slots = blocks.map(({ gradientSquares }) => gradientSquares);
+  const begin = Math.min(...slots.map(({ offset }) => offset));
+  const end = Math.max(...slots.map(({ offset, length }) => offset + length));
+  const range = { byteOffset: 4 * begin, byteLength: 4 * (end - begin) };
+  const values = new Float32Array((await device.read(sums, range)).buffer);
+  let squares = 0;
+  for (const { record: { batchSlots, rowSlots }, gradientSquares: { offset } } of blocks) {
+    const first = offset - begin;
+    const ofMatrices = Array.from(
+      { length: batchSlots },
+      (_, k) => treeOf(values.subarray(first + k * rowSlots, first + (k + 1) * rowSlots)),
+    );
+    squares += treeOf(ofMatrices);
+  }
+  return Math.sqrt(squares) / divisor;
+}
+
+/** Slots added as kernels and all-reduces add them (device/block_table.ts): the same bits, however many slots a mesh needs. */
+function treeOf(values: ArrayLike<number>, begin = 0, end = values.length): number {
+  if (end - begin <= 1) return begin === end ? 0 : values[begin];
+  const middle = begin + Math.ceil((end - begin) / 2);
+  return Math.fround(treeOf(values, begin, middle) + treeOf(values, middle, end));
+}
