@@ -137,6 +137,7 @@ const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
     "alibiSlopes",
     "BertClassifier",
     "BertMaskedLm",
+    "BertTokenClassifier",
     "causalLoss",
     "classificationLoss",
     "Decoder",

@@ -1,7 +1,7 @@
 // The model classes of transformers that are supported here, looked up by what config.json says.
 
 import * as v from "valibot";
-import { bertClassifier, bertMaskedLm } from "./families/bert.ts";
+import { bertClassifier, bertMaskedLm, bertTokenClassifier } from "./families/bert.ts";
 import { gpt2 } from "./families/gpt2.ts";
 import { llama } from "./families/llama.ts";
 import { mistral } from "./families/mistral.ts";
@@ -22,6 +22,7 @@ const architectures: readonly Architecture[] = [
   opt,
   bertMaskedLm,
   bertClassifier,
+  bertTokenClassifier,
   t5,
   vitClassifier,
 ];

@@ -70,6 +70,7 @@ export {
   type ClassifierOptions,
   type MaskedLmOptions,
 } from "./bert.ts";
+export { BertTokenClassifier } from "./bert_token_classifier.ts";
 export { T5, type T5Description, type T5Input } from "./t5.ts";
 export type {
   RelativeBias,

@@ -5,6 +5,7 @@ import { loadPretrained, type LoadReport } from "../../src/checkpoint/pretrained
 import { savePretrained } from "../../src/checkpoint/save_pretrained.ts";
 import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { BertClassifier, BertMaskedLm } from "../../src/models/bert.ts";
+import { BertTokenClassifier } from "../../src/models/bert_token_classifier.ts";
 import { Decoder } from "../../src/models/decoder.ts";
 import { newModel } from "../../src/models/new_model.ts";
 import { T5 } from "../../src/models/t5.ts";
@@ -133,6 +134,43 @@ Deno.test("another number of classes makes a new classifier, the same number onl
   }
 });
 
+Deno.test("a BertModel and a classifier of texts become classifiers of tokens; their poolers are unused", async () => {
+  using device = wasmDevice();
+  await using folder = await ModelFolder.withModel(
+    device,
+    smallEncoderConfigs.bertClassifier,
+  );
+  const trained = new Map(await storedBits(device, folder.path));
+  let report: LoadReport | undefined;
+  const options = {
+    model: BertTokenClassifier,
+    labels: ["O", "B-PER", "I-PER", "B-LOC"],
+    onLoaded: (each: LoadReport) => report = each,
+  };
+  using ofTokens = await loadPretrained(device, folder.path, { ...options, random: random() });
+  assert.deepEqual(report?.newTensors, CLASSIFIER);
+  assert.deepEqual(report?.unusedTensors.toSorted(), [...POOLER, ...CLASSIFIER].toSorted());
+  await folder.change((tensors) =>
+    tensors.filter(({ name }) => name.startsWith("bert."))
+      .map((each) => ({ ...each, name: each.name.slice("bert.".length) }))
+  );
+  await folder.configure({ architectures: ["BertModel"] });
+  using model = await loadPretrained(device, folder.path, { ...options, random: random() });
+  assert.deepEqual(report?.newTensors, CLASSIFIER);
+  assert.deepEqual(
+    report?.unusedTensors.toSorted(),
+    POOLER.map((name) => name.slice("bert.".length)).toSorted(),
+  );
+  assertSameBits(await bitsOf(model), await bitsOf(ofTokens));
+  for (const [path, bytes] of await bitsOf(model)) {
+    if (!path.startsWith("classifier.")) assertSameBits(bytes, trained.get(path)!);
+  }
+  await savePretrained(model, folder.file("saved"));
+  const written = JSON.parse(await Deno.readTextFile(folder.file("saved/config.json")));
+  assert.deepEqual(written.architectures, ["BertForTokenClassification"]);
+  assert.deepEqual(written.id2label, { 0: "O", 1: "B-PER", 2: "I-PER", 3: "B-LOC" });
+});
+
 Deno.test("a ViTModel becomes a classifier; its pooler is unused", async () => {
   using device = wasmDevice();
   await using folder = await ModelFolder.withModel(device, smallEncoderConfigs.vit);
@@ -227,7 +265,7 @@ Deno.test("only heads may be new or unused: the rest must be in the files and in
   // The config does not say which of two heads.
   await assert.rejects(
     loadPretrained(device, folder.path),
-    /architectures must name one of BertForMaskedLM, BertForSequenceClassification, got BertModel: give the class/,
+    /architectures must name one of BertForMaskedLM, BertForSequenceClassification, BertForTokenClassification, got BertModel: give the class/,
   );
   await assert.rejects(loading({ labels: [] }), /labels must be one or more names/);
   await assert.rejects(loading({ labels: ["a", "a"] }), /names that differ/);

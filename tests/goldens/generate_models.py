@@ -178,6 +178,10 @@ def draw_inputs(folder):
         inputs["token_type_ids"] = torch.randint(config.type_vocab_size, (2, 12), generator=generator)
     if "SequenceClassification" in architecture:
         inputs["labels"] = torch.randint(config.num_labels, (2,), generator=generator)
+    elif "TokenClassification" in architecture:
+        inputs["labels"] = torch.randint(config.num_labels, (2, 12), generator=generator)
+        inputs["labels"][:, 0] = -100
+        inputs["labels"][mask == 0] = -100
     elif config.is_encoder_decoder:
         inputs["labels"] = torch.randint(3, config.vocab_size, (2, 10), generator=generator)
         inputs["labels"][1, 7:] = -100

@@ -37,6 +37,11 @@ const PLACES: readonly (readonly [Config, Readonly<Record<string, number>>])[] =
     attention_probs_dropout_prob: 2,
     classifier_dropout: 1,
   }],
+  [smallEncoderConfigs.bertTokenClassifier, {
+    hidden_dropout_prob: 5,
+    attention_probs_dropout_prob: 2,
+    classifier_dropout: 1,
+  }],
   [smallEncoderConfigs.vit, { hidden_dropout_prob: 5, attention_probs_dropout_prob: 2 }],
   // Embeddings and the last norm of both stacks; in each block the attention weights, the MLP's hidden features and the output of each
   // part; the decoder's blocks have cross-attention, too.

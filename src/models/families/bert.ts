@@ -1,8 +1,9 @@
-// BERT (Devlin et al. 2018) with heads for masked language modelling and for text classification.
+// BERT (Devlin et al. 2018) with heads for masked language modelling and for the classification of texts and of tokens.
 
 import * as v from "valibot";
 import { activationCalled, activationName } from "../blocks/activations.ts";
 import { BertClassifier, type BertDescription, BertMaskedLm } from "../bert.ts";
+import { BertTokenClassifier } from "../bert_token_classifier.ts";
 import type { CheckpointNames } from "../config/checkpoint_names.ts";
 import {
   blockCount,
@@ -44,15 +45,35 @@ export const bertClassifier: Architecture = {
   modelType: "bert",
   fromConfig(config) {
     const description = describe(config);
-    const { classifier_dropout: own, hidden_dropout_prob: hidden } = config.read(settings);
-    const dropout = own ?? hidden;
-    const options = { form: { config, names: classifierNames }, ...readClasses(config), dropout };
+    const options = classifierOptions(config, classifierNames);
     return {
       names: classifierNames,
       build: (source) => new BertClassifier(description, { source, ...options }),
     };
   },
 };
+
+/** `BertForTokenClassification` */
+export const bertTokenClassifier: Architecture = {
+  name: "BertForTokenClassification",
+  baseName: "BertModel",
+  head: ["classifier"],
+  makes: BertTokenClassifier,
+  modelType: "bert",
+  fromConfig(config) {
+    const description = describe(config);
+    const options = classifierOptions(config, tokenClassifierNames);
+    return {
+      names: tokenClassifierNames,
+      build: (source) => new BertTokenClassifier(description, { source, ...options }),
+    };
+  },
+};
+
+function classifierOptions(config: ModelConfig, names: CheckpointNames) {
+  const { classifier_dropout: own, hidden_dropout_prob: hidden } = config.read(settings);
+  return { form: { config, names }, ...readClasses(config), dropout: own ?? hidden };
+}
 
 const encoderNames: CheckpointNames = {
   modules: {
@@ -113,6 +134,13 @@ const classifierNames: CheckpointNames = {
     "pooler": "bert.pooler.dense",
     "classifier": "classifier",
   },
+};
+
+const tokenClassifierNames: CheckpointNames = {
+  ...encoderNames,
+  modules: { ...encoderNames.modules, "classifier": "classifier" },
+  // A base model has a pooler, which only classifiers of whole texts use.
+  ignored: [/^bert\.pooler\./],
 };
 
 const settings = v.object({

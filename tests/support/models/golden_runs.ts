@@ -2,6 +2,7 @@
 
 import type { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
 import { BertClassifier, BertMaskedLm } from "../../../src/models/bert.ts";
+import { BertTokenClassifier } from "../../../src/models/bert_token_classifier.ts";
 import { causalLoss } from "../../../src/models/losses/causal_loss.ts";
 import { classificationLoss } from "../../../src/models/losses/classification_loss.ts";
 import { Decoder } from "../../../src/models/decoder.ts";
@@ -60,6 +61,11 @@ const bertClassifierRun: FamilyRun<BertClassifier> = {
   model: BertClassifier,
   logits: (model, inputs) => model.forward(bertInput(inputs)),
 };
+const bertTokenClassifierRun: FamilyRun<BertTokenClassifier> = {
+  loss: tokenLosses.loss,
+  model: BertTokenClassifier,
+  logits: (model, inputs) => model.forward(bertInput(inputs)),
+};
 const t5Run: FamilyRun<T5> = {
   ...tokenLosses,
   model: T5,
@@ -90,6 +96,7 @@ export const decoderRuns: Readonly<Record<string, FamilyRun>> = {
 export const encoderRuns: Readonly<Record<string, FamilyRun>> = {
   bert: bertRun,
   bert_cls: bertClassifierRun,
+  bert_tok: bertTokenClassifierRun,
   t5: t5Run,
   vit: vitRun,
 };

@@ -74,6 +74,11 @@ export const smallEncoderConfigs = {
     num_labels: 3,
     problem_type: "single_label_classification",
   },
+  bertTokenClassifier: {
+    ...bertSizes,
+    architectures: ["BertForTokenClassification"],
+    num_labels: 11,
+  },
   t5: {
     architectures: ["T5ForConditionalGeneration"],
     model_type: "t5",

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import type { Device } from "../../../src/device/device.ts";
 import { architectureOf } from "../../../src/models/architectures.ts";
 import { BertClassifier, BertMaskedLm } from "../../../src/models/bert.ts";
+import { BertTokenClassifier } from "../../../src/models/bert_token_classifier.ts";
 import { causalLoss } from "../../../src/models/losses/causal_loss.ts";
 import { classificationLoss } from "../../../src/models/losses/classification_loss.ts";
 import { Decoder } from "../../../src/models/decoder.ts";
@@ -21,7 +22,7 @@ import { Tensor } from "../../../src/tensor/tensor.ts";
 import { RandomValues } from "../device/random_values.ts";
 import { smallEncoderConfigs } from "./small_configs.ts";
 
-const { bert, bertClassifier, t5, vit } = smallEncoderConfigs;
+const { bert, bertClassifier, bertTokenClassifier, t5, vit } = smallEncoderConfigs;
 
 /** The config of a model, and what it does not say. */
 export interface SmallModel {
@@ -45,6 +46,7 @@ export const smallMaskedModels: Readonly<Record<string, SmallModel>> = {
 export const smallClassifiers: Readonly<Record<string, SmallModel>> = {
   "BERT for 3 classes": { config: bertClassifier },
   "BERT for regression": { config: { ...bertClassifier, num_labels: 1, problem_type: null } },
+  "BERT for 11 classes of tokens": { config: bertTokenClassifier },
   "ViT": { config: vit },
   "ViT without biases of queries, keys and values": { config: { ...vit, qkv_bias: false } },
 };
@@ -74,7 +76,10 @@ export async function smallLogits(model: PretrainedModel): Promise<Tensor> {
   const tokens = indices([3, 5, 2, 10, 0, 4]);
   const mask = indices([1, 1, 1, 1, 1, 0]);
   if (model instanceof Decoder) return await model.forward({ tokens });
-  if (model instanceof BertMaskedLm || model instanceof BertClassifier) {
+  if (
+    model instanceof BertMaskedLm || model instanceof BertClassifier ||
+    model instanceof BertTokenClassifier
+  ) {
     return await model.forward({ tokens, mask, tokenTypes: indices([0, 0, 1, 0, 1, 1]) });
   }
   if (model instanceof T5) {
