@@ -15,7 +15,7 @@ import { loadPretrained } from "../checkpoint/pretrained.ts";
 import type { Device } from "../device/device.ts";
 import { requestDevice } from "../device/request_device.ts";
 import { launch, launchFromEnv, optionsFromEnv } from "../distributed/launch.ts";
-import { launcherVariables } from "../distributed/launcher/launcher_variables.ts";
+import { isLaunched } from "../distributed/launcher/launcher_variables.ts";
 import { ProcessGroupMesh } from "../distributed/mesh.ts";
 import { Decoder } from "../models/decoder.ts";
 import { generateTokens } from "../models/generate.ts";
@@ -38,15 +38,15 @@ import { USAGE_CODE } from "./usage.ts";
 
 /** Runs one rank and returns its exit code. Wrong arguments end the process with 2. */
 export async function main(args: readonly string[]): Promise<number> {
-  const isLaunched = Deno.env.get(launcherVariables(Deno.env).worldSize) !== undefined;
-  const { rank, worldSize } = isLaunched ? optionsFromEnv(Deno.env) : ALONE;
+  const isAlone = !isLaunched(Deno.env);
+  const { rank, worldSize } = isAlone ? ALONE : optionsFromEnv(Deno.env);
   const flags = parseGenerateFlags(args, worldSize);
   const { device: kind } = flags;
   using device = await requestDevice(kind === "auto" ? {} : { kind });
   const prepared = await prepare(device, { flags, rank });
   if (prepared === undefined) return USAGE_CODE;
   using model = prepared.model;
-  await using world = isLaunched ? await launchFromEnv() : await launch(ALONE);
+  await using world = isAlone ? await launch(ALONE) : await launchFromEnv();
   if (flags.tensor > 1) await parallelize(model, ProcessGroupMesh.over(world, flags.tensor));
   const texts = await shareTexts(world.group, prepared.texts);
   const output = new TextOutput(prepared.prompts, { isPrinted: world.rank === 0 });

@@ -16,7 +16,7 @@ import { savePretrained } from "../checkpoint/save_pretrained.ts";
 import type { Device } from "../device/device.ts";
 import { requestDevice } from "../device/request_device.ts";
 import { launch, launchFromEnv, optionsFromEnv } from "../distributed/launch.ts";
-import { launcherVariables } from "../distributed/launcher/launcher_variables.ts";
+import { isLaunched } from "../distributed/launcher/launcher_variables.ts";
 import type { Decoder } from "../models/decoder.ts";
 import { heldOutStarts, trainLanguageModel } from "../train/language_training.ts";
 import type { LanguageTrainingOptions, TrainingEvent } from "../train/language_training_options.ts";
@@ -36,8 +36,8 @@ import { describePrecision, type WeightPrecision, weightPrecision } from "./weig
 
 /** Runs one rank and returns its exit code: 0, or 130 if it was stopped. Wrong arguments end the process with 2. */
 export async function main(args: readonly string[]): Promise<number> {
-  const isLaunched = Deno.env.get(launcherVariables(Deno.env).worldSize) !== undefined;
-  const { rank, worldSize } = isLaunched ? optionsFromEnv(Deno.env) : ALONE;
+  const isAlone = !isLaunched(Deno.env);
+  const { rank, worldSize } = isAlone ? ALONE : optionsFromEnv(Deno.env);
   const flags = parseTrainOptions(args, worldSize);
   const { device: kind, seed } = flags;
   using device = await requestDevice(kind === "auto" ? {} : { kind });
@@ -46,7 +46,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const { model, tokenizer, companions, lock, options } = training;
   using _model = model;
   using _lock = lock;
-  await using world = isLaunched ? await launchFromEnv() : await launch(ALONE);
+  await using world = isAlone ? await launch(ALONE) : await launchFromEnv();
   using report = new TrainReport({
     rank: world.rank,
     log: flags.log,

@@ -47,10 +47,20 @@ export function launcherVariables(env: Environment): LauncherVariables {
   return found;
 }
 
+/** Whether a launcher has started this process, so that it is one of several ranks. An empty variable counts as unset. */
+export function isLaunched(env: Environment): boolean {
+  const { rank, worldSize } = launcherVariables(env);
+  return Boolean(env.get(rank) || env.get(worldSize));
+}
+
 /** Advice for an error about missing variables. */
 export function launchAdvice(env: Environment): string {
-  return env.get("SLURM_JOB_ID") && !isStep(env)
-    ? "start the program with srun, which numbers ranks; an allocation does not"
+  if (env.get("SLURM_JOB_ID") && !isStep(env) && !LAUNCHERS.some(({ rank }) => env.get(rank))) {
+    return "start the program with srun, which numbers ranks; an allocation does not";
+  }
+  const { launcher, rank } = launcherVariables(env);
+  return env.get(rank) && rank !== "RANK"
+    ? `${launcher} has started this process: ${MASTER_ADVICE[launcher]}`
     : "start the program with src/cli/launch.ts, or call launch() with options";
 }
 
@@ -75,6 +85,15 @@ const SLURM: LauncherVariables = {
   rank: "SLURM_PROCID",
   worldSize: "SLURM_NTASKS",
   localRank: "SLURM_LOCALID",
+};
+/** How to give a launcher's ranks the address and a free port of rank 0's host. */
+const MASTER_ADVICE: Readonly<Record<string, string>> = {
+  "Open MPI":
+    "mpirun -x MASTER_ADDR=<host of rank 0> -x MASTER_PORT=<free port> ... sets what it lacks",
+  "MPICH":
+    "mpiexec -genv MASTER_ADDR <host of rank 0> -genv MASTER_PORT <free port> ... sets what it lacks",
+  "Slurm": "export MASTER_ADDR=<host of rank 0> MASTER_PORT=<free port> before srun",
+  "Kubernetes": "set MASTER_ADDR, MASTER_PORT and WORLD_SIZE in the pod template's env",
 };
 const INDEXED_JOB: LauncherVariables = {
   launcher: "Kubernetes",

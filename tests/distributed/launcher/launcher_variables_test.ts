@@ -1,7 +1,10 @@
 // A process finds its rank in the variables of the launcher that started it; the innermost launcher counts.
 
 import { deepEqual, equal, match, throws } from "node:assert/strict";
-import { launcherVariables } from "../../../src/distributed/launcher/launcher_variables.ts";
+import {
+  isLaunched,
+  launcherVariables,
+} from "../../../src/distributed/launcher/launcher_variables.ts";
 import { optionsFromEnv } from "../../../src/distributed/launch.ts";
 import { freePort } from "../../../src/distributed/launcher/free_port.ts";
 
@@ -54,6 +57,36 @@ Deno.test("an allocation of Slurm, or a shell in it, numbers no ranks, and the e
     throws(() => numbers(set), /needs RANK, .*: start the program with srun/);
   }
   throws(() => numbers({}), /: start the program with src\/cli\/launch\.ts/);
+});
+
+Deno.test("the error about missing variables names the launcher that is there and how it sets them", () => {
+  const adviceFor = (set: Variables) => {
+    try {
+      optionsFromEnv(env(set));
+    } catch (error) {
+      return String(error);
+    }
+    return "no error";
+  };
+  match(adviceFor(OPEN_MPI), /Open MPI has started this process: mpirun -x MASTER_ADDR=/);
+  match(adviceFor(MPICH), /MPICH has started this process: mpiexec -genv MASTER_ADDR /);
+  match(adviceFor(SLURM), /Slurm has started this process: export MASTER_ADDR=/);
+  match(adviceFor(KUBERNETES), /Kubernetes has started this process: set MASTER_ADDR/);
+  const { SLURM_STEP_ID: _, ...allocation } = SLURM;
+  match(adviceFor({ ...allocation, ...OPEN_MPI }), /Open MPI has started this process/);
+  match(adviceFor({ RANK: "0" }), /start the program with src\/cli\/launch\.ts/);
+});
+
+Deno.test("empty variables are unset: a process that has only those is not one of several ranks", () => {
+  for (const set of [{}, { WORLD_SIZE: "" }, { RANK: "", WORLD_SIZE: "", LOCAL_RANK: "" }]) {
+    equal(isLaunched(env(set)), false, JSON.stringify(set));
+  }
+  equal(isLaunched(env({ RANK: "0", WORLD_SIZE: "" })), true, "and then an error says what lacks");
+  for (const set of [OURS, OPEN_MPI, MPICH, SLURM, KUBERNETES]) equal(isLaunched(env(set)), true);
+  const { rank, worldSize, localRank } = optionsFromEnv(
+    env({ ...OPEN_MPI, ...MASTER, RANK: "", WORLD_SIZE: "", LOCAL_RANK: "", MESHFACTOR_PORTS: "" }),
+  );
+  deepEqual([rank, worldSize, localRank], [2, 7, 1]);
 });
 
 Deno.test("ranks of another launcher find each other, and rank 0 reports which launcher numbers them", async () => {
