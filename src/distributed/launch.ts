@@ -45,9 +45,9 @@ export async function launch(options: WorldOptions): Promise<World> {
 /**
  * As `launch`, with options from the environment; `options` override it.
  *
- * RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT are required; LOCAL_RANK is RANK by default. If RANK is not set, the
- * variables of Open MPI, MPICH, Slurm or an Indexed Job of Kubernetes are used (launcher_variables.ts), and rank 0 reports
- * that on stderr.
+ * RANK, WORLD_SIZE and, for several ranks, MASTER_ADDR and MASTER_PORT are required; LOCAL_RANK is RANK by default. If RANK
+ * is not set, the variables of Open MPI, MPICH, Slurm or an Indexed Job of Kubernetes are used (launcher_variables.ts), and
+ * rank 0 reports that on stderr. An empty variable is not set.
  *
  * MESHFACTOR_SECRET, _BIND, _INTERFACE, _ADVERTISE, _PORTS, _SAME_HOST (unix or tcp), _DUMP (a folder), _TIMEOUT_MS and
  * _STALL_TIMEOUT_MS set the options of these names; _TLS_CERT, _TLS_KEY and _TLS_CA those of `tls`, as paths of PEM files;
@@ -106,7 +106,8 @@ function endWithLauncher(): void {
  */
 export function optionsFromEnv(env: Environment): WorldOptions {
   const names = launcherVariables(env);
-  const required = [names.rank, names.worldSize, "MASTER_ADDR", "MASTER_PORT"];
+  const isOne = env.get(names.worldSize) === "1";
+  const required = [names.rank, names.worldSize, ...(isOne ? [] : ["MASTER_ADDR", "MASTER_PORT"])];
   const missing = required.filter((name) => !env.get(name));
   if (missing.length > 0) {
     throw new Error(
@@ -123,8 +124,8 @@ export function optionsFromEnv(env: Environment): WorldOptions {
     rank: number(env, names.rank),
     worldSize: number(env, names.worldSize),
     localRank: localRank(env, names),
-    host: env.get("MASTER_ADDR") ?? "",
-    port: number(env, "MASTER_PORT"),
+    host: env.get("MASTER_ADDR") || "127.0.0.1",
+    port: masterPort(env),
     ...texts(env),
     ...milliseconds(env),
     ...(sameHost === undefined ? {} : { sameHost }),
@@ -163,9 +164,15 @@ function milliseconds(env: Environment): Pick<WorldOptions, keyof typeof MILLISE
 
 /** This rank among those of its host. */
 function localRank(env: Environment, names: LauncherVariables): number {
-  const isAlone = names.localRank === undefined;
-  const isGiven = !isAlone && env.get(names.localRank);
-  return isAlone ? 0 : number(env, isGiven ? names.localRank : names.rank);
+  if (names.localRank.length === 0) return 0;
+  return number(env, names.localRank.find((name) => env.get(name)) ?? names.rank);
+}
+
+/** The port of rank 0. Torchrun's agent listens on MASTER_PORT itself, so there it is the next one. One rank needs none. */
+function masterPort(env: Environment): number {
+  if (!env.get("MASTER_PORT")) return UNUSED_PORT;
+  const isTaken = env.get("TORCHELASTIC_USE_AGENT_STORE") === "True" && !env.get(LAUNCHER_VARIABLE);
+  return number(env, "MASTER_PORT") + (isTaken ? 1 : 0);
 }
 
 /** The identity in the files of the three variables; none if none is set. */
@@ -194,6 +201,7 @@ function number(env: Environment, name: string): number {
 
 /** Exit code of a process whose launcher is gone. */
 const ORPHANED_CODE = 1;
+const UNUSED_PORT = 29_500;
 const TEXTS = {
   secret: "MESHFACTOR_SECRET",
   bind: "MESHFACTOR_BIND",

@@ -18,8 +18,17 @@ const OPEN_MPI = {
   OMPI_COMM_WORLD_LOCAL_RANK: "1",
 };
 const MPICH = { PMI_RANK: "3", PMI_SIZE: "6", MPI_LOCALRANKID: "2" };
-const STEP = { SLURM_JOB_ID: "17", SLURM_STEP_ID: "0", SLURM_JOB_NAME: "train" };
-const SLURM = { ...STEP, SLURM_PROCID: "4", SLURM_NTASKS: "5", SLURM_LOCALID: "3" };
+const ALLOCATION = { SLURM_JOB_ID: "17", SLURM_JOB_NAME: "interactive", SLURM_NTASKS: "5" };
+const SLURM = {
+  ...ALLOCATION,
+  SLURM_STEP_ID: "0",
+  SLURM_STEP_NUM_TASKS: "5",
+  SLURM_PROCID: "4",
+  SLURM_LOCALID: "3",
+};
+/** A shell of `salloc` with an interactive step, and a batch script. */
+const SHELL = { ...SLURM, SLURM_STEP_ID: "4294967290", SLURM_STEP_NUM_TASKS: "1" };
+const BATCH = { ...ALLOCATION, SLURM_PROCID: "0", SLURM_LOCALID: "0" };
 const KUBERNETES = { JOB_COMPLETION_INDEX: "2", WORLD_SIZE: "4" };
 
 Deno.test("each launcher's variables give rank, number of ranks and local rank", () => {
@@ -29,6 +38,7 @@ Deno.test("each launcher's variables give rank, number of ranks and local rank",
   deepEqual(numbers(SLURM), [4, 5, 3]);
   deepEqual(numbers(KUBERNETES), [2, 4, 0]);
   deepEqual(numbers({ PMI_RANK: "3", PMI_SIZE: "6" }), [3, 6, 3]);
+  deepEqual(numbers({ ...SLURM, PMI_RANK: "4", PMI_SIZE: "5" }), [4, 5, 3], "srun --mpi=pmi2");
 });
 
 Deno.test("if several launchers have set variables, the innermost one counts", () => {
@@ -51,12 +61,79 @@ Deno.test("if only some variables are set, the error names the missing ones", ()
   deepEqual(numbers({ ...OPEN_MPI, WORLD_SIZE: "7" }), [2, 7, 1]);
 });
 
-Deno.test("an allocation of Slurm, or a shell in it, numbers no ranks, and the error suggests srun", () => {
-  const { SLURM_STEP_ID: _, ...allocation } = SLURM;
-  for (const set of [allocation, { ...SLURM, SLURM_JOB_NAME: "bash" }]) {
+Deno.test("a step of Slurm numbers ranks, whatever the job's name; an allocation, its shell and its batch script do not", () => {
+  for (const name of ["bash", "sh", "interactive", "train.sh"]) {
+    deepEqual(numbers({ ...SLURM, SLURM_JOB_NAME: name }), [4, 5, 3]);
+  }
+  deepEqual(numbers({ ...SLURM, SLURM_NTASKS: "16" }), [4, 5, 3], "a step of fewer tasks");
+  for (const set of [ALLOCATION, SHELL, BATCH]) {
     throws(() => numbers(set), /needs RANK, .*: start the program with srun/);
   }
   throws(() => numbers({}), /: start the program with src\/cli\/launch\.ts/);
+});
+
+Deno.test("one rank needs no address of rank 0", () => {
+  const one = { OMPI_COMM_WORLD_RANK: "0", OMPI_COMM_WORLD_SIZE: "1" };
+  const { rank, worldSize, host } = optionsFromEnv(env(one));
+  deepEqual([rank, worldSize, host], [0, 1, "127.0.0.1"]);
+});
+
+Deno.test("under torchrun, whose agent listens on MASTER_PORT, rank 0 listens on the next port", () => {
+  const agent = { ...OURS, ...MASTER, TORCHELASTIC_USE_AGENT_STORE: "True" };
+  equal(optionsFromEnv(env(agent)).port, 29501);
+  equal(optionsFromEnv(env({ ...agent, TORCHELASTIC_USE_AGENT_STORE: "False" })).port, 29500);
+  equal(optionsFromEnv(env({ ...agent, MESHFACTOR_LAUNCHER: "17" })).port, 29500);
+});
+
+Deno.test("a world of one is an error where a launcher has started several processes", () => {
+  const one = { RANK: "0", WORLD_SIZE: "1" };
+  const started = { ...OURS, RANK: "", WORLD_SIZE: "" };
+  for (
+    const [set, wanted] of [
+      [
+        { ...OPEN_MPI, ...one },
+        /Open MPI has started 7 processes \(OMPI_COMM_WORLD_SIZE\), but WORLD_SIZE is 1/,
+      ],
+      [{ ...MPICH, ...one }, /MPICH has started 6 processes .*unset RANK and WORLD_SIZE/],
+      [{ ...SLURM, ...one }, /Slurm has started 5 processes \(SLURM_STEP_NUM_TASKS\)/],
+      [{ ...SLURM, PMI_RANK: "0", PMI_SIZE: "1" }, /Slurm has started 5 .*, but PMI_SIZE is 1/],
+      [{ ...one, PET_NNODES: "4" }, /Kubeflow has started 4 .*start the program with src\/cli/],
+      [{ ...started, PET_NNODES: "2:4" }, /Kubeflow has started 2.*, but WORLD_SIZE is not set/],
+      [
+        ALLOCATION,
+        /Slurm has allocated 5 tasks .*start it with srun, or, as one rank, with srun -n 1/,
+      ],
+      [SHELL, /Slurm has allocated 5 tasks/],
+      [BATCH, /Slurm has allocated 5 tasks/],
+    ] as const
+  ) {
+    throws(() => isLaunched(env(set)), wanted, JSON.stringify(set));
+  }
+  for (const set of [{ OMPI_COMM_WORLD_SIZE: "4" }, { JOB_COMPLETION_INDEX: "1" }]) {
+    equal(isLaunched(env(set)), true);
+    throws(() => optionsFromEnv(env(set)), /(RANK|WORLD_SIZE).* not set/);
+  }
+  throws(() => optionsFromEnv(env({ ...OPEN_MPI, ...one })), /each would train alone/);
+});
+
+Deno.test("a world of one is none where one process was started, or ranks were started by one of several", () => {
+  for (
+    const set of [
+      { SLURM_JOB_ID: "17", SLURM_NTASKS: "1" },
+      { ...SHELL, SLURM_NTASKS: "" },
+      { PET_NNODES: "1" },
+      { PET_NNODES: "1:4" },
+    ]
+  ) equal(isLaunched(env(set)), false, JSON.stringify(set));
+  const one = { RANK: "0", WORLD_SIZE: "1" };
+  for (
+    const set of [
+      { ...one, ...BATCH },
+      { ...OURS, ...SLURM, SLURM_STEP_NUM_TASKS: "2" },
+      { OMPI_COMM_WORLD_RANK: "0", OMPI_COMM_WORLD_SIZE: "1", ...BATCH },
+      { ...SLURM, SLURM_PROCID: "0", SLURM_STEP_NUM_TASKS: "1", SLURM_NTASKS: "1" },
+    ]
+  ) equal(isLaunched(env(set)), true, JSON.stringify(set));
 });
 
 Deno.test("the error about missing variables names the launcher that is there and how it sets them", () => {
@@ -72,8 +149,7 @@ Deno.test("the error about missing variables names the launcher that is there an
   match(adviceFor(MPICH), /MPICH has started this process: mpiexec -genv MASTER_ADDR /);
   match(adviceFor(SLURM), /Slurm has started this process: export MASTER_ADDR=/);
   match(adviceFor(KUBERNETES), /Kubernetes has started this process: set MASTER_ADDR/);
-  const { SLURM_STEP_ID: _, ...allocation } = SLURM;
-  match(adviceFor({ ...allocation, ...OPEN_MPI }), /Open MPI has started this process/);
+  match(adviceFor({ ...ALLOCATION, ...OPEN_MPI }), /Open MPI has started this process/);
   match(adviceFor({ RANK: "0" }), /start the program with src\/cli\/launch\.ts/);
 });
 
