@@ -10,6 +10,7 @@ import { groupId } from "./wire/frame.ts";
 import { type GroupHost, ProcessGroup } from "./group.ts";
 import { importSecret, type JobKey } from "./wire/handshake.ts";
 import { ControlPlane, type SharedGroup } from "./membership/control_plane.ts";
+import { userSecret } from "./membership/user_secret.ts";
 import { rendezvous } from "./membership/rendezvous.ts";
 import { CallRecorder } from "./records/call_recorder.ts";
 import { noProgress } from "./failures/stall.ts";
@@ -169,7 +170,7 @@ export class World implements AsyncDisposable {
   async #join(): Promise<void> {
     const { rank, worldSize, secret, timeoutMs } = this.#options;
     if (worldSize > 1) {
-      this.#key = await importSecret(secret);
+      this.#key = await importSecret(secret ?? userSecret());
       const { acceptor, addresses, links } = await rendezvous({
         ...this.#options,
         key: this.#key,

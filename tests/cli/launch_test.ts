@@ -6,6 +6,7 @@ import { freePort } from "../../src/distributed/launcher/free_port.ts";
 
 const LAUNCHER = new URL("../../src/cli/launch.ts", import.meta.url).href;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
+const SECRET = "the secret of the job";
 const PROGRAM = new URL("../support/cli/launched_program.ts", import.meta.url).href;
 
 Deno.test("the launcher starts ranks that find each other, and prefixes their output", async () => {
@@ -25,7 +26,7 @@ Deno.test("two launchers, as on two hosts, start one job with their options", as
   const runs = await Promise.all(
     ["0", "1"].map((node) =>
       launch([...job, ...options, "--node", node, PROGRAM, "sum"], {
-        MESHFACTOR_SECRET: "of the job",
+        MESHFACTOR_SECRET: SECRET,
       })
     ),
   );
@@ -125,7 +126,7 @@ Deno.test("ranks whose launcher is killed exit within seconds, idle or waiting f
   const half = ["--nodes", "2", "--master-addr", "127.0.0.1", "--master-port", port];
   for (const job of [[], half]) {
     const options = ["--ranks", "2", ...job, PROGRAM, "wait"];
-    const child = command(options, { MESHFACTOR_SECRET: "s" }).spawn();
+    const child = command(options, { MESHFACTOR_SECRET: SECRET }).spawn();
     const stdout = await untilAllSay("pid", child.stdout, 2);
     await new Promise((resolve) => setTimeout(resolve, 500));
     child.kill("SIGKILL");
@@ -133,6 +134,15 @@ Deno.test("ranks whose launcher is killed exit within seconds, idle or waiting f
     await child.stderr.cancel();
     await requireGone(stdout);
   }
+});
+
+Deno.test("a weak secret is a wrong argument, and no rank is started", async () => {
+  const { code, stdout, stderr } = await launch(["--ranks", "2", PROGRAM, "sum"], {
+    MESHFACTOR_SECRET: "s3cret",
+  });
+  equal(code, 2);
+  match(stderr, /^error: The job's secret has 6 letters and digits, but at least 22 are needed/);
+  equal(stdout, "");
 });
 
 Deno.test("--help explains the options", async () => {

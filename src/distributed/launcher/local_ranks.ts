@@ -2,6 +2,7 @@
 
 import { freePort } from "./free_port.ts";
 import { LAUNCHER_VARIABLE } from "./launcher_watch.ts";
+import { randomSecret, requireStrongSecret, SECRET_ADVICE } from "../wire/secret.ts";
 
 /** One line of a rank's output, without its newline. */
 export interface RankLine {
@@ -131,14 +132,14 @@ export function startRanks(options: JobOptions): readonly RankProcess[] {
     node: options.node ?? 0,
     host: options.host ?? "127.0.0.1",
     port: options.port ?? freePort(),
-    secret: options.secret ?? randomSecret(),
+    secret: options.secret || randomSecret(),
   };
   return Array.from({ length: options.ranks }, (_, localRank) => startRank(localRank, job));
 }
 
 /**
  * @throws {RangeError} if the number of ranks or nodes is not a positive integer, or the node or port is out of range.
- * @throws {TypeError} if there are several nodes but no port of rank 0 or no secret.
+ * @throws {TypeError} if there are several nodes but no port of rank 0 or no secret, or the secret is weak.
  */
 export function requireJob(options: Omit<JobOptions, "onLine" | "script">): void {
   const { ranks, nodes = 1, node = 0, port } = options;
@@ -153,9 +154,11 @@ export function requireJob(options: Omit<JobOptions, "onLine" | "script">): void
   }
   if (nodes > 1 && (options.host === undefined || options.port === undefined || !options.secret)) {
     throw new TypeError(
-      "A job of several nodes needs rank 0's address and port and a secret, the same on all nodes",
+      "A job of several nodes needs rank 0's address and port and a secret, the same on all nodes; " +
+        SECRET_ADVICE,
     );
   }
+  if (options.secret) requireStrongSecret(options.secret);
   if (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= 65535)) {
     throw new RangeError(`The port of rank 0 must be from 1 to 65535, got ${port}`);
   }
@@ -250,10 +253,6 @@ async function eachLine(
 
 function temporaryFolder(): string {
   return Deno.env.get("TMPDIR") || Deno.env.get("TEMP") || "/tmp";
-}
-
-function randomSecret(): string {
-  return crypto.getRandomValues(new Uint8Array(32)).toHex();
 }
 
 const GRACE_MS = 3_000;

@@ -3,9 +3,13 @@
 import { type Listener, listenTcp, listenUnix } from "../wire/listener.ts";
 import { listenTls } from "../wire/tls.ts";
 import type { Address, Connection } from "../wire/transport.ts";
-import { isLoopback, type ResolvedOptions } from "./world_options.ts";
+import { isLoopback, requireLoopback, type ResolvedOptions } from "./world_options.ts";
 
-/** Opens this rank's listeners. */
+/**
+ * Opens this rank's listeners.
+ *
+ * @throws {TypeError} if there is no secret although other hosts reach the address that is bound, whatever its name is.
+ */
 export async function listen(
   options: ResolvedOptions,
 ): Promise<{ readonly listeners: readonly Listener[]; readonly address: Address }> {
@@ -24,6 +28,14 @@ export async function listen(
       tcp = await open();
     } finally {
       taken.close();
+    }
+  }
+  if (options.secret === undefined) {
+    try {
+      requireLoopback(rank, tcp.address.hostname);
+    } catch (error) {
+      tcp.close();
+      throw error;
     }
   }
   const unix = options.sameHost === "unix" ? listenUnix() : undefined;

@@ -7,6 +7,7 @@ import {
 } from "../calls/algorithm_table.ts";
 import type { TlsIdentity } from "../wire/tls.ts";
 import { parsePorts, type PortRange } from "../wire/listener.ts";
+import { requireStrongSecret, SECRET_ADVICE } from "../wire/secret.ts";
 
 /**
  * Options of `launch()`.
@@ -22,7 +23,10 @@ export interface WorldOptions {
   readonly host: string;
   /** Rank 0's port. */
   readonly port: number;
-  /** The job's secret, the same on every rank; optional only if `host` is a loopback address. */
+  /**
+   * The job's secret, the same on every rank, of 128 bits or more. Optional only where nothing listens beyond this host; then
+   * all ranks of one user share a secret by a file. An empty one is none.
+   */
   readonly secret?: string;
   /** This rank among those of its host. Default: `rank`. */
   readonly localRank?: number;
@@ -54,7 +58,8 @@ export interface ResolvedOptions {
   readonly worldSize: number;
   readonly host: string;
   readonly port: number;
-  readonly secret: string;
+  /** Undefined if none was given. */
+  readonly secret: string | undefined;
   readonly localRank: number;
   readonly bind: string;
   /** With a port only if one was given. */
@@ -71,7 +76,8 @@ export interface ResolvedOptions {
 /**
  * Fills in the defaults.
  *
- * @throws {RangeError | TypeError} if an option is out of range, or the secret is missing although other hosts can connect.
+ * @throws {RangeError | TypeError} if an option is out of range, the secret is weak, or it is missing although other hosts
+ * can connect.
  */
 export function withDefaults(options: WorldOptions): ResolvedOptions {
   const { rank, worldSize, host, port } = options;
@@ -84,20 +90,29 @@ export function withDefaults(options: WorldOptions): ResolvedOptions {
   if (!Number.isInteger(port) || port < 1 || port > 65535) {
     throw new RangeError(`The port of rank 0 must be from 1 to 65535, got ${port}`);
   }
-  if (options.secret === undefined && worldSize > 1 && !isLoopback(host)) {
-    throw new TypeError(
-      `A job at ${host}, which other hosts reach, needs a secret: give the same one to all ranks (MESHFACTOR_SECRET)`,
-    );
+  const bind = bindAddress(options);
+  const advertise = options.advertise === undefined ? undefined : parseAddress(options.advertise);
+  const secret = options.secret || undefined;
+  if (secret !== undefined) requireStrongSecret(secret);
+  else if (worldSize > 1) {
+    if (!isLoopback(host)) {
+      throw new TypeError(
+        `A job at ${host}, which other hosts reach, needs a secret: ${SECRET_ADVICE}`,
+      );
+    }
+    for (const hostname of [bind, ...(advertise === undefined ? [] : [advertise.hostname])]) {
+      requireLoopback(rank, hostname);
+    }
   }
   return {
     rank,
     worldSize,
     host,
     port,
-    secret: options.secret ?? "",
+    secret,
     localRank: options.localRank ?? rank,
-    bind: bindAddress(options),
-    advertise: options.advertise === undefined ? undefined : parseAddress(options.advertise),
+    bind,
+    advertise,
     ports: options.ports === undefined ? ANY_PORT : parsePorts(options.ports),
     sameHost: options.sameHost ?? "unix",
     tls: options.tls,
@@ -166,9 +181,22 @@ function positive(value: number, name: string): number {
   return value;
 }
 
+/**
+ * Refuses an address that others reach, for a rank without a secret.
+ *
+ * @throws {TypeError} that tells how to make a secret.
+ */
+export function requireLoopback(rank: number, hostname: string): void {
+  if (isLoopback(hostname)) return;
+  throw new TypeError(
+    `Rank ${rank} would listen on ${hostname}, which other hosts reach, and has no secret: ${SECRET_ADVICE}`,
+  );
+}
+
 /** True for an address that only this machine reaches. */
 export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+  return host === "localhost" || host === "::1" ||
+    /^(::ffff:)?127\.\d+\.\d+\.\d+$/i.test(host);
 }
 
 const ANY_PORT: PortRange = { first: 0, last: 0 };

@@ -43,8 +43,8 @@ export async function listenTls(
     accepted.add(socket);
   });
   server.on("connection", (socket: TcpSocket) => pending.add(socket));
-  const port = await firstFree(options, (port) =>
-    new Promise<number>((resolve, reject) => {
+  const address = await firstFree(options, (port) =>
+    new Promise<Address>((resolve, reject) => {
       const failed = (error: Error) => {
         const inUse = "code" in error && error.code === "EADDRINUSE";
         reject(inUse ? new Deno.errors.AddrInUse(error.message) : error);
@@ -52,12 +52,16 @@ export async function listenTls(
       server.once("error", failed);
       server.listen(port, options.hostname, () => {
         server.off("error", failed);
-        const address = server.address();
-        resolve(typeof address === "object" && address !== null ? address.port : port);
+        const bound = server.address();
+        resolve(
+          typeof bound === "object" && bound !== null
+            ? { hostname: bound.address, port: bound.port }
+            : { hostname: options.hostname, port },
+        );
       });
     }));
   return {
-    address: { hostname: options.hostname, port },
+    address,
     accept: async () => new Connection(new PulledSocket(await accepted.next()), "encrypted"),
     close: () => {
       server.close();

@@ -102,7 +102,7 @@ function newJob(port: number) {
     host: "127.0.0.1",
     port,
     sameHost: "tcp",
-    secret: "s",
+    secret: "the secret of the job",
     timeoutMs: 10_000,
   } as const;
 }
