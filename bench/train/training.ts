@@ -3,7 +3,9 @@
 import { Decoder, type Device, loadPretrained, ProcessGroupMesh, type World } from "../../mod.ts";
 import { DistributedAdaFactor } from "../../mod.ts";
 import { distributeModel, type LanguageModel } from "../../src/train/distributed_model.ts";
-import { makeBatch, startsOf, type TokenBatch } from "../../src/train/token_batch.ts";
+import { makeBatch, type TokenBatch } from "../../src/train/token_batch.ts";
+import { tokensInMemory } from "../../src/train/token_sequence.ts";
+import { partOf } from "../../src/train/training_step.ts";
 import { ExchangeClock } from "./exchange_clock.ts";
 import { type Job, LEARNING_RATE, type StepsAnswer, type StepTimes } from "./request.ts";
 import { type Shape, textFor, windowStarts } from "./shape.ts";
@@ -52,8 +54,8 @@ export class Training {
     });
     optim.setupDistributed({ tensorParallelGroup, dataParallelGroup, zeroStage: 2 });
     const { context } = shape;
-    const starts = startsOf(windowStarts(shape), dataParallelGroup);
-    const batch = makeBatch(device, { text: textFor(shape), context, starts });
+    const starts = partOf(windowStarts(shape), dataParallelGroup);
+    const batch = makeBatch(device, { text: tokensInMemory(textFor(shape)), context, starts });
     return new Training({ world, device, model, optim, batch, clock });
   }
 

@@ -8,8 +8,8 @@ import { SingleBar } from "cli-progress";
 import { launchLocalRanks, type RankLine } from "../distributed/launcher/local_ranks.ts";
 import { splitCorpus } from "../train/corpus.ts";
 import { readText } from "../train/text_files.ts";
-import { heldOutStarts } from "../train/language_training.ts";
-import type { TrainingEvent } from "../train/language_training_options.ts";
+import { heldOutStarts } from "../train/tasks/causal_windows.ts";
+import type { TrainingEvent } from "../train/training_options.ts";
 import { Order2Baseline } from "../train/order2_baseline.ts";
 import { Interrupt } from "./interrupt.ts";
 import { demoFlags, type DemoOptions, parseDemoOptions } from "./demo_options.ts";
@@ -80,8 +80,8 @@ async function takeSnapshot(options: DemoOptions): Promise<Snapshot> {
     : await readText([new URL("../..", import.meta.url).pathname], [".md", ".ts"]);
   const { train, heldOut } = splitCorpus(text);
   const training = demoTraining(options, { train, heldOut });
-  const { context } = training;
-  const starts = heldOutStarts(training);
+  const { context, evaluateTokens } = training;
+  const starts = heldOutStarts({ text: heldOut, context, evaluateTokens });
   const path = await Deno.makeTempFile({ prefix: "meshfactor-" });
   await Deno.writeFile(path, text);
   return {
@@ -156,7 +156,7 @@ async function train(
 function payload({ loss, tokensPerSecond, bytesSent }: StepEvent) {
   return {
     loss: loss.toFixed(4),
-    speed: `${(tokensPerSecond / 1e3).toFixed(1)} kB/s`,
+    speed: `${(tokensPerSecond! / 1e3).toFixed(1)} kB/s`,
     wire: bytesSent === 0 ? "nothing sent" : `${(bytesSent / 1e6).toFixed(2)} MB sent by rank 0`,
   };
 }

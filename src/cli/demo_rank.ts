@@ -5,14 +5,14 @@ import { launchFromEnv } from "../distributed/launch.ts";
 import { splitCorpus } from "../train/corpus.ts";
 import { readText } from "../train/text_files.ts";
 import { trainLanguageModel } from "../train/language_training.ts";
-import type { TrainingEvent } from "../train/language_training_options.ts";
+import type { TrainingEvent } from "../train/training_options.ts";
 import { parseDemoOptions } from "./demo_options.ts";
 import { demoModel, demoTraining } from "./demo_training.ts";
 
 /** A line that rank 0 prints. */
 export type DemoMessage =
   | { readonly kind: "start"; readonly device: string; readonly parameters: number }
-  | Exclude<TrainingEvent, { readonly kind: "sample" }>
+  | TrainingEvent
   | {
     readonly kind: "sample";
     readonly prompt: readonly number[];

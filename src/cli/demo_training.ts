@@ -9,7 +9,7 @@ import { newModel } from "../models/new_model.ts";
 import { RandomSource } from "../nn/philox.ts";
 import { linearSchedule } from "../optim/options/schedule.ts";
 import type { Corpus } from "../train/corpus.ts";
-import type { LanguageTrainingOptions } from "../train/language_training_options.ts";
+import type { LanguageTrainingOptions } from "../train/language_training.ts";
 
 /** The flags of the demo that concern its training. */
 export interface DemoTrainingOptions {

@@ -18,9 +18,13 @@ import { requestDevice } from "../device/request_device.ts";
 import { launch, launchFromEnv, optionsFromEnv } from "../distributed/launch.ts";
 import { isLaunched } from "../distributed/launcher/launcher_variables.ts";
 import type { Decoder } from "../models/decoder.ts";
-import { heldOutStarts, trainLanguageModel } from "../train/language_training.ts";
-import type { LanguageTrainingOptions, TrainingEvent } from "../train/language_training_options.ts";
+import {
+  type LanguageTrainingEvent,
+  type LanguageTrainingOptions,
+  trainLanguageModel,
+} from "../train/language_training.ts";
 import { Order2Baseline } from "../train/order2_baseline.ts";
+import { heldOutStarts } from "../train/tasks/causal_windows.ts";
 import { OtherTrainingError } from "../train/training_checkpoints.ts";
 import { byteTokenizer, readTokenizer, type Tokenizer } from "../train/tokenizer.ts";
 import { readTokens, splitTail } from "../train/tokens.ts";
@@ -203,8 +207,8 @@ function promptOf(text: string, tokenizer: Tokenizer): number[] {
 
 function describe({ model, tokenizer, precision, options }: Training, flags: TrainOptions) {
   const { tensor, zero, algorithm, stepSizes } = flags;
-  const { text: { train, heldOut }, context } = options;
-  const starts = heldOutStarts(options);
+  const { text: { train, heldOut }, context, evaluateTokens } = options;
+  const starts = heldOutStarts({ text: heldOut, context, evaluateTokens });
   const parameters = model.parameters().reduce((total, { length }) => total + length, 0);
   const order2Loss = tokenizer === byteTokenizer
     ? new Order2Baseline(Uint8Array.from(train))
@@ -234,7 +238,7 @@ function describe({ model, tokenizer, precision, options }: Training, flags: Tra
 }
 
 function messageOf(
-  event: TrainingEvent,
+  event: LanguageTrainingEvent,
   { tokenizer, prompt }: { readonly tokenizer: Tokenizer; readonly prompt: string },
 ) {
   return event.kind === "sample"

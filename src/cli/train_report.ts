@@ -3,7 +3,7 @@
 
 import { SingleBar } from "cli-progress";
 import type { FloatType } from "../tensor/dtype.ts";
-import type { TrainingEvent } from "../train/language_training_options.ts";
+import type { TrainingEvent } from "../train/training_options.ts";
 import type { Algorithm } from "../train/training_optimizer.ts";
 
 /** A line of the log; sampled tokens are text here. */
@@ -30,7 +30,7 @@ export type TrainMessage =
     /** With a token per byte: the loss of an order-2 byte model on the same held-out windows, in nats per byte. */
     readonly order2Loss?: number;
   }
-  | Exclude<TrainingEvent, { readonly kind: "sample" }>
+  | TrainingEvent
   | { readonly kind: "sample"; readonly prompt: string; readonly text: string }
   | { readonly kind: "saved"; readonly folder: string }
   | { readonly kind: "stopped"; readonly step: number };
@@ -80,7 +80,7 @@ export class TrainReport implements Disposable {
     if (this.#options.rank !== 0) return;
     if (this.#log !== undefined) this.#append(this.#log, message);
     // When a checkpoint is published depends on the disk: such a line would be in another place each time.
-    if (this.#isPiped && message.kind !== "checkpoint") console.log(JSON.stringify(message));
+    if (this.#isPiped && message.kind !== "checkpoint") console.log(jsonOf(message));
     this.#showProgress(message);
     if (this.#isPiped || message.kind === "step") return;
     if (this.#bar !== undefined) this.#clearLine();
@@ -118,7 +118,7 @@ export class TrainReport implements Disposable {
     } else if (message.kind === "step") {
       this.#bar?.update(message.step, {
         loss: message.loss.toFixed(4),
-        speed: message.tokensPerSecond.toFixed(0),
+        speed: (message.tokensPerSecond ?? message.examplesPerSecond)!.toFixed(0),
       });
       if (message.step === this.#options.steps) this.#bar?.stop();
     }
@@ -131,7 +131,13 @@ export class TrainReport implements Disposable {
 }
 
 function lineOf(message: TrainMessage): Uint8Array {
-  return new TextEncoder().encode(`${JSON.stringify(message)}\n`);
+  return new TextEncoder().encode(`${jsonOf(message)}\n`);
+}
+
+/** As JSON, with metrics as fields of their own. */
+function jsonOf(message: TrainMessage): string {
+  const { metrics = {}, ...fields } = { metrics: undefined, ...message };
+  return JSON.stringify({ ...fields, ...metrics });
 }
 
 function sentenceFor(message: Exclude<TrainMessage, { readonly kind: "step" }>): string {
@@ -147,10 +153,12 @@ function sentenceFor(message: Exclude<TrainMessage, { readonly kind: "step" }>):
         `${trainTokens} tokens to train on, ${heldOutTokens} held out${baseline}`;
     }
     case "evaluation":
-      return `after ${message.step} steps: held-out loss ${
-        message.loss.toFixed(4)
-      } nats per token, ` +
-        `perplexity ${message.perplexity.toFixed(2)}`;
+      return [
+        `after ${message.step} steps: held-out loss ${message.loss.toFixed(4)}`,
+        ...Object.entries(message.metrics).map(([name, value]) =>
+          `${name} ${value.toPrecision(4)}`
+        ),
+      ].join(", ");
     case "sample":
       return `--- the model continues ${JSON.stringify(message.prompt)} ---\n${
         printable(message.text)

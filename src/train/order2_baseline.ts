@@ -6,8 +6,6 @@
 //
 // A language model of bytes that is no better has learned nothing beyond three adjacent bytes.
 
-import type { Windows } from "./token_batch.ts";
-
 /** An order-2 model of bytes: 66 MiB of counts. */
 export class Order2Baseline {
   readonly #orders: readonly ByteCounts[];
@@ -24,8 +22,10 @@ export class Order2Baseline {
 
   /** Mean loss, in nats per byte, of predicting the bytes of the windows that begin at `starts`. */
   loss(
-    { text, context, starts }: Windows & {
+    { text, context, starts }: {
       readonly text: Uint8Array;
+      /** Bytes of a window. */
+      readonly context: number;
       readonly starts: readonly number[];
     },
   ): number {

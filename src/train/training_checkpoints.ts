@@ -28,6 +28,16 @@ interface Training<State extends object> {
   readonly onEvent: (event: CheckpointEvent) => void;
 }
 
+/** How far a training is. */
+export interface TrainingProgress {
+  /** Number of steps taken. */
+  readonly step: number;
+  /** Number of examples taken in them, over all passes. */
+  readonly numExamples: number;
+}
+
+const BEGINNING: TrainingProgress = { step: 0, numExamples: 0 };
+
 /** The checkpoints of one training; all ranks call every method together. */
 export class TrainingCheckpoints<State extends object> {
   readonly #options: CheckpointOptions;
@@ -43,12 +53,12 @@ export class TrainingCheckpoints<State extends object> {
   /**
    * Goes on from the latest whole checkpoint, if that is wanted and there is one.
    *
-   * @returns the number of steps taken
+   * @returns the number of steps and of examples taken
    * @throws {OtherTrainingError} on all ranks, naming what differs, if the checkpoint is of another training
    */
-  async restore(): Promise<number> {
+  async restore(): Promise<TrainingProgress> {
     const { folder, resume } = this.#options;
-    if (!resume) return 0;
+    if (!resume) return BEGINNING;
     const { group, model, optim, facts, onEvent } = this.#training;
     const warn = (text: string) => onEvent({ kind: "warning", text });
     const loading = loadCheckpoint(folder, {
@@ -76,9 +86,10 @@ export class TrainingCheckpoints<State extends object> {
         { cause: error },
       );
     });
-    if (loaded === undefined) return 0;
-    onEvent({ kind: "resumed", step: loaded.step, folder: loaded.path });
-    return loaded.step;
+    if (loaded === undefined) return BEGINNING;
+    const { step, path, extra } = loaded;
+    onEvent({ kind: "resumed", step, folder: path });
+    return { step, numExamples: Number(extra.numExamples) };
   }
 
   /** Whether a checkpoint is to be saved after this step, before the last one. */
@@ -97,7 +108,7 @@ export class TrainingCheckpoints<State extends object> {
   }
 
   /** Begins to save; `loss` is the held-out loss, where it is known. */
-  async begin(step: number, loss?: number): Promise<void> {
+  async begin({ step, numExamples }: TrainingProgress, loss?: number): Promise<void> {
     await this.finish();
     const { folder, keep, keepBest, about } = this.#options;
     const { group, model, optim, facts } = this.#training;
@@ -108,7 +119,7 @@ export class TrainingCheckpoints<State extends object> {
       group,
       keep,
       loss: keepBest ? loss : undefined,
-      extra: { facts, ...(about === undefined ? {} : { about }) },
+      extra: { facts, numExamples, ...(about === undefined ? {} : { about }) },
     });
   }
 

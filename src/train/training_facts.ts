@@ -3,8 +3,9 @@
 
 import type { ModelConfig } from "../models/config/model_config.ts";
 import type { PretrainedModel } from "../models/pretrained_model.ts";
-import type { LanguageTrainingOptions } from "./language_training_options.ts";
-import { bytesOf, digestOfWeights } from "./same_training.ts";
+import { digestOfWeights } from "./same_training.ts";
+import type { TaskIdentity } from "./task.ts";
+import type { TrainingOptions } from "./training_options.ts";
 
 /** Facts by name: numbers and short texts, or digests as "sha256:...". */
 export interface TrainingFacts {
@@ -16,10 +17,12 @@ export interface TrainingFacts {
 
 /** The facts of a training; the model is as it was loaded or made, before it is split. */
 export async function factsOf(
-  model: PretrainedModel<never>,
-  options: LanguageTrainingOptions,
+  { model, task, ...options }: TrainingOptions & {
+    readonly model: PretrainedModel<never>;
+    readonly task: TaskIdentity;
+  },
 ): Promise<TrainingFacts> {
-  const { text, seed, context, steps, batch, accumulate, dropout, evaluateEvery, lr } = options;
+  const { seed, steps, batch, accumulate, dropout, evaluateEvery, lr } = options;
   const { algorithm = "adafactor", masterWeights = false, ...optimizer } = options.optimizer ?? {};
   const hasMomentum = algorithm !== "adafactor" || optimizer.beta1 !== undefined;
   const rates = Float64Array.from({ length: steps }, (_, k) => lr?.(k + 1) ?? NaN);
@@ -30,12 +33,13 @@ export async function factsOf(
       "algorithm": algorithm,
       "use of master weights": String(masterWeights),
       "use of momentum": String(hasMomentum),
-      "context": String(context),
+      "task": task.name,
+      ...task.facts,
       "model": await digest(
         new TextEncoder().encode(settingsOf(model.form.config)),
         await digestOfWeights(model),
       ),
-      "text or tokenizer": await digest(bytesOf(text.train), bytesOf(text.heldOut)),
+      "set of data or tokenizer": await task.train.digest(),
     },
     settings: {
       "number of steps": String(steps),
@@ -43,7 +47,7 @@ export async function factsOf(
       "number of micro-batches": String(accumulate),
       "dropout": String(dropout ?? 0),
       "interval of evaluations": String(evaluateEvery),
-      "number of evaluated tokens": String(options.evaluateTokens),
+      "set of held-out data": await task.heldOut.digest(),
       "optimizer": JSON.stringify(optimizer),
       "learning rate, schedule or warm-up": await digest(new Uint8Array(rates.buffer)),
     },

@@ -45,7 +45,7 @@ Deno.test("a checkpoint of another training is refused by the name of what diffe
     await Deno.writeFile(other, smallText().reverse());
     const cases: [string[], RegExp][] = [
       [["--seed", "2"], /another seed \(1, now 2\)/],
-      [["--data", other], /another text or tokenizer:/],
+      [["--data", other], /another set of data or tokenizer:/],
       [["--dtype", "bf16"], /another dtype \(f32, now bf16\)/],
       [["--from-scratch"], /another model:/],
       [["--algorithm", "adamw"], /another algorithm \(adafactor, now adamw\)/],

@@ -53,27 +53,41 @@ for (const [what, { flags, ranks = 1 }] of Object.entries(CASES)) {
   });
 }
 
-Deno.test("a checkpoint of tensor 2 x ZeRO 2 goes on on 1, 3 and 4 ranks with the losses of one go", async () => {
-  await withSmallFiles(async (files) => {
-    const all = [...trainingFlags(files), "--dtype", "bf16", "--master-weights"];
-    const mesh = ["--tensor", "2", "--zero", "2", "--zero-stage", "2"];
-    const whole = await trainTo(`${files.folder}/whole`, [...all, ...mesh], 4);
-    const killed = `${files.folder}/killed`;
-    const flagsOfKilled = [...all, ...mesh, ...outputs(killed), ...checkpointsIn(killed)];
-    await killAfter(9, flagsOfKilled, { folder: killed, ranks: 4 });
-    for (const [ranks, other] of [[1, []], [3, ["--tensor", "3"]], [3, []], [4, []]] as const) {
-      const copy = `${files.folder}/copy-${ranks}-${other.join("")}`;
-      await copyFolder(killed, copy);
-      const more = [...other, ...checkpointsIn(copy), "--resume"];
-      const resumed = await trainTo(copy, [...all, ...more], ranks);
-      const [losses, expected] = [resumed.log, whole.log].map(lossesIn);
-      assert.equal(losses.length, expected.length);
-      for (const [k, loss] of losses.entries()) {
-        assert.ok(Math.abs(loss / expected[k] - 1) <= 1e-5, `${k}: ${loss} and ${expected[k]}`);
+// A sum that differs in its last bit may round a bf16 weight to its other neighbour, 0.4 % away.
+for (
+  const { name, flags, meshes, tolerance } of [
+    { name: "f32", flags: [], meshes: [[1, []], [3, ["--tensor", "3"]]], tolerance: 1e-5 },
+    {
+      name: "bf16 with master weights",
+      flags: ["--dtype", "bf16", "--master-weights"],
+      meshes: [[1, []], [3, ["--tensor", "3"]], [3, []], [4, []]],
+      tolerance: 1e-4,
+    },
+  ] as const
+) {
+  Deno.test(`a checkpoint of tensor 2 x ZeRO 2 in ${name} goes on on other meshes with the losses of one go`, async () => {
+    await withSmallFiles(async (files) => {
+      const all = [...trainingFlags(files), ...flags];
+      const mesh = ["--tensor", "2", "--zero", "2", "--zero-stage", "2"];
+      const whole = await trainTo(`${files.folder}/whole`, [...all, ...mesh], 4);
+      const killed = `${files.folder}/killed`;
+      const flagsOfKilled = [...all, ...mesh, ...outputs(killed), ...checkpointsIn(killed)];
+      await killAfter(9, flagsOfKilled, { folder: killed, ranks: 4 });
+      for (const [ranks, other] of meshes) {
+        const copy = `${files.folder}/copy-${ranks}-${other.join("")}`;
+        await copyFolder(killed, copy);
+        const more = [...other, ...checkpointsIn(copy), "--resume"];
+        const resumed = await trainTo(copy, [...all, ...more], ranks);
+        const [losses, expected] = [resumed.log, whole.log].map(lossesIn);
+        assert.equal(losses.length, expected.length);
+        for (const [k, loss] of losses.entries()) {
+          const difference = Math.abs(loss / expected[k] - 1);
+          assert.ok(difference <= tolerance, `${k}: ${loss} and ${expected[k]}`);
+        }
       }
-    }
+    });
   });
-});
+}
 
 Deno.test("a training that is killed again and again, at any moment, goes on to the log and the bits of one go", async () => {
   await withSmallFiles(async (files) => {

@@ -6,6 +6,7 @@ import type { World } from "../../src/distributed/world.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { distributeModel } from "../../src/train/distributed_model.ts";
 import { makeBatch } from "../../src/train/token_batch.ts";
+import { tokensInMemory } from "../../src/train/token_sequence.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 import { smallGpt2 } from "../support/train/small_gpt2.ts";
 
@@ -21,7 +22,7 @@ async function run(world: World) {
   const group = await mesh.getGroupAlongAxis(0);
   const distributed = await distributeModel(model, mesh);
   const text = Uint32Array.from({ length: 60 }, (_, k) => k * k * 37 % VOCABULARY);
-  using batch = makeBatch(device, { text, context: CONTEXT, starts: STARTS });
+  using batch = makeBatch(device, { text: tokensInMemory(text), context: CONTEXT, starts: STARTS });
   const before = group.counters.bytesSent;
   using loss = await distributed.loss(batch);
   await loss.backward();

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import type { World } from "../../src/distributed/world.ts";
-import { trainLanguageModel } from "../../src/train/language_training.ts";
-import type {
-  LanguageTrainingOptions,
-  TrainingEvent,
-} from "../../src/train/language_training_options.ts";
+import {
+  type LanguageTrainingEvent,
+  type LanguageTrainingOptions,
+  trainLanguageModel,
+} from "../../src/train/language_training.ts";
 import { splitTail } from "../../src/train/tokens.ts";
 import { assertClose } from "../support/assert_close.ts";
 import { assertOtherBits, assertSameBits } from "../support/assert_same_bits.ts";
@@ -39,7 +39,7 @@ interface Told {
 
 async function train(world: World, options: LanguageTrainingOptions): Promise<Told> {
   using model = smallGpt2();
-  const events: TrainingEvent[] = [];
+  const events: LanguageTrainingEvent[] = [];
   await trainLanguageModel(world, model, { ...options, onEvent: (event) => events.push(event) });
   return {
     losses: events.flatMap((event) => event.kind === "step" ? [event.loss] : []),
@@ -151,7 +151,7 @@ Deno.test("ranks with different options, text or weights are refused on every ra
   const text = { ...OPTIONS.text, heldOut: OPTIONS.text.heldOut.slice(1) };
   const cases: [Partial<LanguageTrainingOptions>, RegExp][] = [
     [{ seed: 9 }, /rank 1 has another set of options than rank 0/],
-    [{ text }, /rank 1 has another held-out text than rank 0/],
+    [{ text }, /rank 1 has another set of held-out data than rank 0/],
     [{ lr: () => 0.5 }, /rank 1 has another schedule than rank 0/],
   ];
   for (const [other, message] of cases) {

@@ -1,15 +1,17 @@
 // One rank of a training of a small GPT-2 with sizes that no mesh divides; rank 0 prints its losses as JSON.
 
 import { launchFromEnv } from "../../../src/distributed/launch.ts";
-import { trainLanguageModel } from "../../../src/train/language_training.ts";
-import type { TrainingEvent } from "../../../src/train/language_training_options.ts";
+import {
+  type LanguageTrainingEvent,
+  trainLanguageModel,
+} from "../../../src/train/language_training.ts";
 import { splitTail } from "../../../src/train/tokens.ts";
 import { SMALL_CONTEXT as context, smallGpt2, smallText } from "../../support/train/small_gpt2.ts";
 
 const [tensor, zero] = Deno.args.map(Number);
 await using world = await launchFromEnv();
 using model = smallGpt2({ vocabulary: 257, heads: 5 });
-const events: TrainingEvent[] = [];
+const events: LanguageTrainingEvent[] = [];
 await trainLanguageModel(world, model, {
   text: splitTail(smallText(), { context }),
   context,

@@ -1,16 +1,12 @@
-// The options and the events of a training of a language model.
+// The options and the events of a training.
 
 import type { Schedule } from "../optim/options/schedule.ts";
 import type { CheckpointEvent, CheckpointOptions } from "./checkpoint_options.ts";
-import type { TokenSplit } from "./tokens.ts";
 import type { TrainingOptimizerOptions } from "./training_optimizer.ts";
 
 /** The options of a training; equal on all ranks except for `signal` and `onEvent`. */
-export interface LanguageTrainingOptions {
-  readonly text: TokenSplit;
-  /** Tokens per window. */
-  readonly context: number;
-  /** Windows per micro-batch, over all ranks: at least one for each data-parallel rank. */
+export interface TrainingOptions {
+  /** Examples per micro-batch, over all ranks: at least one for each data-parallel rank. */
   readonly batch: number;
   /** Micro-batches per step. */
   readonly accumulate: number;
@@ -32,18 +28,10 @@ export interface LanguageTrainingOptions {
   readonly optimizer?: TrainingOptimizerOptions;
   /** Steps between evaluations; 0 for evaluations only before and after. */
   readonly evaluateEvery: number;
-  /** Number of held-out tokens of an evaluation, at least one window. */
-  readonly evaluateTokens: number;
-  /** Seed of windows, dropout, stochastic rounding and the sample. */
+  /** Seed of the order of examples, dropout and stochastic rounding. */
   readonly seed: number;
   /** Where to save checkpoints, and whether to go on from one. Default: none are saved. */
   readonly checkpoints?: CheckpointOptions | undefined;
-  /** A text to sample at the end. */
-  readonly sample?: {
-    readonly prompt: readonly number[];
-    readonly length: number;
-    readonly temperature: number;
-  } | undefined;
   /** Ends training after the current step, on all ranks if it is aborted on one. */
   readonly signal?: AbortSignal;
   /** Receives the events of the training. */
@@ -55,10 +43,13 @@ export type TrainingEvent =
   | {
     readonly kind: "step";
     readonly step: number;
-    /** Mean loss of the step's windows in nats per token, before its update. */
+    /** Mean loss of the step's targets in nats, before its update. */
     readonly loss: number;
     readonly lr?: number;
-    readonly tokensPerSecond: number;
+    /** Without padding; undefined if examples have no tokens. */
+    readonly tokensPerSecond?: number;
+    /** In that case. */
+    readonly examplesPerSecond?: number;
     /** Number of bytes that this rank sent. */
     readonly bytesSent: number;
   }
@@ -66,10 +57,9 @@ export type TrainingEvent =
     readonly kind: "evaluation";
     /** Number of steps before it. */
     readonly step: number;
-    /** Mean loss on held-out windows in nats per token. */
+    /** Mean loss of the held-out targets in nats. */
     readonly loss: number;
-    /** e^loss */
-    readonly perplexity: number;
+    /** The metrics of the task by name, such as perplexity. */
+    readonly metrics: Readonly<Record<string, number>>;
   }
-  | { readonly kind: "sample"; readonly tokens: readonly number[] }
   | CheckpointEvent;
