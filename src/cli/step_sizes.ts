@@ -23,7 +23,6 @@ export interface StepSizeFlags {
   readonly lr?: number | undefined;
   readonly schedule?: keyof typeof SCHEDULES | undefined;
   readonly warmup?: number | undefined;
-  readonly steps: number;
   readonly fromScratch: boolean;
   readonly algorithm: Algorithm;
 }
@@ -44,10 +43,17 @@ export const FINE_TUNING_RATE = 5e-5;
 /** Its warm-up, or half of the steps if they are fewer. */
 export const FINE_TUNING_WARMUP = 10;
 
-/** The step sizes of flags that are consistent. */
+/** The step sizes of `steps` steps from consistent flags. @throws {RangeError} if the schedule ends during the warm-up */
 export function stepSizesOf(
-  { lr, schedule = "constant", warmup, steps, fromScratch }: StepSizeFlags,
+  { lr, schedule = "constant", warmup, fromScratch }: StepSizeFlags,
+  steps: number,
 ): StepSizes {
+  if (SCHEDULES[schedule].ends && (warmup ?? 0) >= steps) {
+    throw new RangeError(
+      `--schedule ${schedule} ends with the last step, so --warmup ${warmup ?? 0} must be less ` +
+        `than the number of steps, ${steps}`,
+    );
+  }
   if (lr === undefined && fromScratch) {
     return { lr: undefined, peak: "relative", schedule, warmup: 0, isDefault: false };
   }
@@ -62,7 +68,7 @@ export function stepSizesOf(
 
 /** The error for flags that are valid on their own but not together; undefined if there is none. */
 export function stepSizeConflict(
-  { lr, schedule, warmup, steps, fromScratch, algorithm }: StepSizeFlags,
+  { lr, schedule, warmup, fromScratch, algorithm }: StepSizeFlags,
 ): string | undefined {
   if (lr === undefined && fromScratch && algorithm !== "adafactor") {
     return `--algorithm ${algorithm} from scratch needs --lr: only Adafactor has a relative step`;
@@ -76,11 +82,6 @@ export function stepSizeConflict(
   if (lr === undefined && fromScratch) {
     const flag = schedule === undefined ? "--warmup" : "--schedule";
     return `${flag} needs --lr: without it Adafactor's relative step has a schedule of its own`;
-  }
-  if (SCHEDULES[shape].ends && (warmup ?? 0) >= steps) {
-    return `--schedule ${shape} ends with the last step, so --warmup ${
-      warmup ?? 0
-    } must be less than --steps ${steps}`;
   }
   return undefined;
 }

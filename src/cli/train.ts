@@ -17,22 +17,15 @@ import type { Device } from "../device/device.ts";
 import { requestDevice } from "../device/request_device.ts";
 import { launch, launchFromEnv, optionsFromEnv } from "../distributed/launch.ts";
 import { isLaunched } from "../distributed/launcher/launcher_variables.ts";
-import type { Decoder } from "../models/decoder.ts";
-import {
-  type LanguageTrainingEvent,
-  type LanguageTrainingOptions,
-  trainLanguageModel,
-} from "../train/language_training.ts";
-import { Order2Baseline } from "../train/order2_baseline.ts";
-import { heldOutStarts } from "../train/tasks/causal_windows.ts";
+import { stepsOfEpochs } from "../train/example_order.ts";
+import { train } from "../train/training.ts";
 import { OtherTrainingError } from "../train/training_checkpoints.ts";
-import { byteTokenizer, readTokenizer, type Tokenizer } from "../train/tokenizer.ts";
-import { readTokens, splitTail } from "../train/tokens.ts";
+import type { TrainingOptions } from "../train/training_options.ts";
 import { Interrupt } from "./interrupt.ts";
 import { withLocalModel } from "./local_model.ts";
-import { modelFromFlags } from "./model_from_flags.ts";
 import { companionsFor, lockCheckpoints, requireWritableOutputs } from "./outputs.ts";
-import { describeStepSizes } from "./step_sizes.ts";
+import { type PreparedTask, prepareTask } from "./prepared_task.ts";
+import { describeStepSizes, type StepSizes, stepSizesOf } from "./step_sizes.ts";
 import { parseTrainOptions, type TrainOptions } from "./train_options.ts";
 import { TrainReport } from "./train_report.ts";
 import { USAGE_CODE } from "./usage.ts";
@@ -43,18 +36,18 @@ export async function main(args: readonly string[]): Promise<number> {
   const isAlone = !isLaunched(Deno.env);
   const { rank, worldSize } = isAlone ? ALONE : optionsFromEnv(Deno.env);
   const flags = parseTrainOptions(args, worldSize);
-  const { device: kind, seed } = flags;
+  const { device: kind } = flags;
   using device = await requestDevice(kind === "auto" ? {} : { kind });
   const training = await prepare(device, { flags, args, rank });
   if (training === undefined) return USAGE_CODE;
-  const { model, tokenizer, companions, lock, options } = training;
+  const { prepared: { model, task, sample }, companions, lock, options } = training;
   using _model = model;
   using _lock = lock;
   await using world = isAlone ? await launch(ALONE) : await launchFromEnv();
   using report = new TrainReport({
     rank: world.rank,
     log: flags.log,
-    steps: flags.steps,
+    steps: options.steps,
     resume: flags.resume,
   });
   report.write({ kind: "start", device: device.description, ...describe(training, flags) });
@@ -67,16 +60,20 @@ export async function main(args: readonly string[]): Promise<number> {
   });
   let result;
   try {
-    result = await trainLanguageModel(world, model, {
+    result = await train(world, {
       ...options,
-      seed,
+      model,
+      task,
       signal: interrupt.signal,
-      onEvent: (event) => report.write(messageOf(event, { tokenizer, prompt: flags.sample ?? "" })),
+      onEvent: (event) => report.write(event),
     });
   } catch (error) {
     if (!(error instanceof OtherTrainingError)) throw error;
     if (rank === 0) console.error(`error: ${error.message}`);
     return USAGE_CODE;
+  }
+  if (sample !== undefined && !result.stopped) {
+    report.write({ kind: "sample", prompt: flags.sample!, text: await sample(result.split) });
   }
   if (flags.save !== undefined) {
     await savePretrained(model, flags.save, { rank: world.rank, companions });
@@ -91,20 +88,20 @@ const ALONE = { rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 };
 const INTERRUPTED_CODE = 130;
 const ALGORITHMS = { adafactor: "Adafactor", came: "CAME", adamw: "AdamW" };
 
-/** The model, the text and the options, which are consistent with each other. */
+/** The model, its task and the options, which are consistent with each other. */
 interface Training {
-  readonly model: Decoder;
-  readonly tokenizer: Tokenizer;
+  readonly prepared: PreparedTask;
   readonly precision: WeightPrecision;
+  readonly stepSizes: StepSizes;
   /** Saved beside the model. */
   readonly companions: readonly CompanionFile[];
   /** Held while checkpoints are saved. */
   readonly lock: Disposable | undefined;
-  readonly options: LanguageTrainingOptions;
+  readonly options: TrainingOptions;
 }
 
 /**
- * Reads the model and the text, and tries what rank 0 will write; prints an error and returns undefined if something is wrong with
+ * Reads the model and the data, and tries what rank 0 will write; prints an error and returns undefined if something is wrong with
  * them.
  */
 async function prepare(
@@ -118,15 +115,11 @@ async function prepare(
   using scope = new DisposableStack();
   try {
     const flags = await withLocalModel(given, { rank });
-    const tokenizer = flags.tokenizer === "bytes"
-      ? byteTokenizer
-      : await readTokenizer(flags.tokenizer);
-    const model = scope.use(await modelFromFlags(device, { flags, rank }));
+    const prepared = await prepareTask(device, { flags, rank });
+    const model = scope.use(prepared.model);
+    const steps = numStepsOf(flags, prepared);
+    const stepSizes = stepSizesOf(flags, steps);
     const precision = weightPrecision(model.parameters(), flags);
-    requireVocabulary(model, tokenizer);
-    const context = contextFor(model, flags);
-    const text = splitTail(await readTokens(flags.data, tokenizer), { context });
-    const prompt = flags.sample === undefined ? undefined : promptOf(flags.sample, tokenizer);
     const companions = await companionsFor(flags);
     if (rank === 0) await requireWritableOutputs(model, { ...flags, ...precision }, companions);
     const { checkpoints: folder, checkpointEvery: every, keep, keepBest, resume } = flags;
@@ -135,18 +128,10 @@ async function prepare(
       ? undefined
       : { folder, every, keep, keepBest, resume, about: { flags: args, deno: Deno.version.deno } };
     scope.move();
-    const { batch, accumulate, steps, tensor, zero, zeroStage, seed, stepSizes: { lr } } = flags;
-    const { dropout, eval: evaluateEvery, evalTokens: evaluateTokens } = flags;
+    const { batch, accumulate, tensor, zero, zeroStage, seed, dropout } = flags;
     const { masterWeights, rounding } = precision;
     const { algorithm, beta1, weightDecay, maxGradientNorm } = flags;
-    const sample = prompt && {
-      prompt,
-      length: flags.sampleTokens,
-      temperature: flags.temperature,
-    };
     const options = {
-      text,
-      context,
       batch,
       accumulate,
       steps,
@@ -154,11 +139,9 @@ async function prepare(
       zero,
       zeroStage,
       seed,
-      lr,
-      sample,
+      lr: stepSizes.lr,
       checkpoints,
-      evaluateEvery,
-      evaluateTokens,
+      evaluateEvery: flags.eval,
       optimizer: {
         algorithm,
         masterWeights,
@@ -170,7 +153,7 @@ async function prepare(
       dropout,
       recompute: flags.recompute ? "blocks" as const : "nothing" as const,
     };
-    return { model, tokenizer, precision, companions, lock, options };
+    return { prepared, precision, stepSizes, companions, lock, options };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     console.error(`error: ${error.message}`);
@@ -178,42 +161,20 @@ async function prepare(
   }
 }
 
-function requireVocabulary({ description }: Decoder, tokenizer: Tokenizer): void {
-  const { count } = description.tokens;
-  if (tokenizer.vocabularySize <= count) return;
-  throw new RangeError(
-    `the tokenizer (${tokenizer.name}) has ${tokenizer.vocabularySize} tokens, and the model's vocabulary has ${count}: ` +
-      "give the model's own tokenizer",
-  );
+/** Number of training steps. */
+function numStepsOf(
+  { steps = DEFAULT_STEPS, epochs, accumulate, batch }: TrainOptions,
+  { task }: PreparedTask,
+): number {
+  if (epochs === undefined) return steps;
+  return stepsOfEpochs({ length: task.train.length, accumulate, batch }, epochs);
 }
 
-/** Tokens of a window. @throws {RangeError} if --context is more than the model supports */
-function contextFor({ description: { positions } }: Decoder, { context }: TrainOptions): number {
-  const most = positions.kind === "learned" ? positions.count : Infinity;
-  if (context === undefined) return Math.min(DEFAULT_CONTEXT, most);
-  if (context <= most) return context;
-  throw new RangeError(
-    `--context ${context} is more than the ${most} tokens that the model supports`,
-  );
-}
+const DEFAULT_STEPS = 100;
 
-const DEFAULT_CONTEXT = 128;
-
-function promptOf(text: string, tokenizer: Tokenizer): number[] {
-  const tokens = tokenizer.encode(new TextEncoder().encode(text));
-  if (tokens.length > 0) return [...tokens];
-  throw new RangeError("--sample needs a text of at least one token to continue");
-}
-
-function describe({ model, tokenizer, precision, options }: Training, flags: TrainOptions) {
-  const { tensor, zero, algorithm, stepSizes } = flags;
-  const { text: { train, heldOut }, context, evaluateTokens } = options;
-  const starts = heldOutStarts({ text: heldOut, context, evaluateTokens });
-  const parameters = model.parameters().reduce((total, { length }) => total + length, 0);
-  const order2Loss = tokenizer === byteTokenizer
-    ? new Order2Baseline(Uint8Array.from(train))
-      .loss({ text: Uint8Array.from(heldOut), context, starts })
-    : undefined;
+function describe({ prepared, precision, stepSizes, options }: Training, flags: TrainOptions) {
+  const { tensor, zero, algorithm } = flags;
+  const { model, task, data, counts } = prepared;
   const { peak: peakLr, schedule, warmup } = stepSizes;
   const { dtypes, masterWeights, rounding } = precision;
   return {
@@ -221,6 +182,8 @@ function describe({ model, tokenizer, precision, options }: Training, flags: Tra
       `${ALGORITHMS[algorithm]}, ${describeStepSizes(stepSizes)}`,
       describePrecision(precision),
     ],
+    data,
+    task: task.name,
     algorithm,
     peakLr,
     schedule,
@@ -228,22 +191,12 @@ function describe({ model, tokenizer, precision, options }: Training, flags: Tra
     dtypes,
     masterWeights,
     rounding,
-    parameters,
+    parameters: model.parameters().reduce((total, { length }) => total + length, 0),
     tensor,
     zero,
-    trainTokens: train.length,
-    heldOutTokens: heldOut.length,
-    ...(order2Loss === undefined ? {} : { order2Loss }),
+    steps: options.steps,
+    counts,
   };
-}
-
-function messageOf(
-  event: LanguageTrainingEvent,
-  { tokenizer, prompt }: { readonly tokenizer: Tokenizer; readonly prompt: string },
-) {
-  return event.kind === "sample"
-    ? { kind: event.kind, prompt, text: tokenizer.decode(event.tokens) }
-    : event;
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

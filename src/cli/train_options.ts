@@ -5,14 +5,7 @@ import type { DeviceKind } from "../device/device.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import type { Algorithm } from "../train/training_optimizer.ts";
 import { above, atLeast, notNegative, probability } from "./flag_values.ts";
-import {
-  FINE_TUNING_RATE,
-  FINE_TUNING_WARMUP,
-  SCHEDULES,
-  stepSizeConflict,
-  type StepSizes,
-  stepSizesOf,
-} from "./step_sizes.ts";
+import { FINE_TUNING_RATE, FINE_TUNING_WARMUP, SCHEDULES, stepSizeConflict } from "./step_sizes.ts";
 import { endAfterUsage, USAGE_CODE } from "./usage.ts";
 import { precisionConflict } from "./weight_precision.ts";
 
@@ -45,8 +38,13 @@ export interface TrainOptions {
   readonly batch: number;
   /** Default: all that the model supports, at most 128. */
   readonly context?: number;
-  readonly steps: number;
-  readonly stepSizes: StepSizes;
+  /** Default: 100, unless there are epochs. */
+  readonly steps?: number;
+  /** Passes over the data, instead of steps. */
+  readonly epochs?: number;
+  readonly lr?: number;
+  readonly schedule?: keyof typeof SCHEDULES;
+  readonly warmup?: number;
   readonly eval: number;
   readonly evalTokens: number;
   readonly seed: number;
@@ -68,7 +66,7 @@ export interface TrainOptions {
 interface ParsedFlags extends
   Omit<
     TrainOptions,
-    "stepSizes" | "dtype" | "tokenizer" | "zero" | "zeroStage" | "checkpointEvery" | "keep"
+    "dtype" | "tokenizer" | "zero" | "zeroStage" | "checkpointEvery" | "keep"
   > {
   readonly checkpointEvery?: number;
   readonly keep?: number;
@@ -76,9 +74,6 @@ interface ParsedFlags extends
   readonly dtype?: FloatType;
   readonly zero?: number;
   readonly zeroStage: "1" | "2";
-  readonly lr?: number | undefined;
-  readonly schedule?: keyof typeof SCHEDULES | undefined;
-  readonly warmup?: number | undefined;
 }
 
 /**
@@ -87,9 +82,9 @@ interface ParsedFlags extends
 export function parseTrainOptions(args: readonly string[], worldSize: number): TrainOptions {
   const command = trainCommand();
   command.parse([...args], { from: "user" });
-  const { schedule, warmup, lr, ...given } = command.opts<ParsedFlags>();
+  const given = command.opts<ParsedFlags>();
   const zero = given.zero ?? Math.max(1, Math.floor(worldSize / given.tensor));
-  const conflict = conflictOf({ ...given, lr, zero, schedule, warmup, worldSize });
+  const conflict = conflictOf({ ...given, zero, worldSize });
   if (conflict !== undefined) command.error(`error: ${conflict}`, { exitCode: USAGE_CODE });
   return {
     ...given,
@@ -100,7 +95,6 @@ export function parseTrainOptions(args: readonly string[], worldSize: number): T
     zeroStage: given.zeroStage === "1" ? 1 : 2,
     // New weights are in f32, as they are to be learned from nothing.
     dtype: given.dtype ?? (given.fromScratch ? "f32" : undefined),
-    stepSizes: stepSizesOf({ ...given, lr, schedule, warmup }),
   };
 }
 
@@ -207,7 +201,12 @@ function trainCommand(): Command {
       `steps in which the learning rate grows from 0 (default: 0; without --lr ${FINE_TUNING_WARMUP}, or half of --steps)`,
       atLeast(0),
     )
-    .option("--steps <n>", "number of training steps", atLeast(0), 100)
+    .option("--steps <n>", "number of training steps (default: 100)", atLeast(0))
+    .option(
+      "--epochs <x>",
+      "passes over the data instead of --steps: 3, or 0.5 for half of it",
+      above(0),
+    )
     .option("--eval <n>", "steps between evaluations; 0: only before and after", atLeast(0), 0)
     .option("--eval-tokens <n>", "number of held-out tokens per evaluation", atLeast(1), 16384)
     .option("--seed <n>", "seed of windows, initial weights, rounding and sampling", atLeast(0), 1)
@@ -250,7 +249,7 @@ function conflictOf(
     readonly worldSize: number;
   },
 ): string | undefined {
-  const { tensor, zero, batch, dtype, masterWeights, rounding } = flags;
+  const { tensor, zero, batch, dtype, masterWeights, rounding, steps, epochs } = flags;
   if (tensor * zero !== worldSize) {
     return `a mesh of --tensor ${tensor} x --zero ${zero} needs ${tensor * zero} ranks, and there ${
       worldSize === 1 ? "is 1" : `are ${worldSize}`
@@ -271,6 +270,9 @@ function conflictOf(
     const flag = Object.entries(given).find(([_, value]) => value !== undefined)?.[0] ??
       (keepBest ? "--keep-best" : resume ? "--resume" : undefined);
     if (flag !== undefined) return `${flag} needs --checkpoints, the folder that they are in`;
+  }
+  if (steps !== undefined && epochs !== undefined) {
+    return `--steps ${steps} and --epochs ${epochs} both say how long to train: leave one of them out`;
   }
   return stepSizeConflict(flags);
 }

@@ -3,6 +3,7 @@
 
 import { SingleBar } from "cli-progress";
 import type { FloatType } from "../tensor/dtype.ts";
+import type { TaskName } from "../train/task.ts";
 import type { TrainingEvent } from "../train/training_options.ts";
 import type { Algorithm } from "../train/training_optimizer.ts";
 
@@ -25,10 +26,12 @@ export type TrainMessage =
     readonly parameters: number;
     readonly tensor: number;
     readonly zero: number;
-    readonly trainTokens: number;
-    readonly heldOutTokens: number;
-    /** With a token per byte: the loss of an order-2 byte model on the same held-out windows, in nats per byte. */
-    readonly order2Loss?: number;
+    readonly task: TaskName;
+    readonly steps: number;
+    /** What the data is, in words. */
+    readonly data: string;
+    /** Its counts, which are fields of their own in the log, such as `trainTokens`. */
+    readonly counts: Readonly<Record<string, number>>;
   }
   | TrainingEvent
   | { readonly kind: "sample"; readonly prompt: string; readonly text: string }
@@ -134,23 +137,22 @@ function lineOf(message: TrainMessage): Uint8Array {
   return new TextEncoder().encode(`${jsonOf(message)}\n`);
 }
 
-/** As JSON, with metrics as fields of their own. */
+/** As JSON, with metrics and counts as fields of their own. */
 function jsonOf(message: TrainMessage): string {
-  const { metrics = {}, ...fields } = { metrics: undefined, ...message };
-  return JSON.stringify({ ...fields, ...metrics });
+  const { metrics = {}, counts = {}, ...fields } = {
+    metrics: undefined,
+    counts: undefined,
+    ...message,
+  };
+  return JSON.stringify({ ...fields, ...counts, ...metrics });
 }
 
 function sentenceFor(message: Exclude<TrainMessage, { readonly kind: "step" }>): string {
   switch (message.kind) {
     case "start": {
-      const { device, choices, parameters, tensor, zero, order2Loss } = message;
-      const { trainTokens, heldOutTokens } = message;
-      const baseline = order2Loss === undefined
-        ? ""
-        : `; an order-2 byte model loses ${order2Loss.toFixed(4)} on the latter`;
+      const { device, choices, parameters, tensor, zero, data } = message;
       return `${parameters} parameters on ${tensor} x ${zero} ranks, device ${device}\n` +
-        choices.map((choice) => `${choice}\n`).join("") +
-        `${trainTokens} tokens to train on, ${heldOutTokens} held out${baseline}`;
+        choices.map((choice) => `${choice}\n`).join("") + data;
     }
     case "evaluation":
       return [

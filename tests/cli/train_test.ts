@@ -31,7 +31,9 @@ Deno.test("train.ts logs, evaluates, samples, and saves a model that has the los
       "start evaluation step step step step step evaluation sample saved",
     );
     const [start] = messages;
-    assert.ok(start.kind === "start" && start.order2Loss! > 0.1 && start.order2Loss! < 2.5);
+    assert.equal(start.kind, "start");
+    const { order2Loss } = start as unknown as { readonly order2Loss: number };
+    assert.ok(order2Loss > 0.1 && order2Loss < 2.5);
     const losses = lossesIn(messages);
     assert.ok(losses.at(-1)! < losses[0] - 0.1, String(losses));
 
@@ -46,6 +48,21 @@ Deno.test("train.ts logs, evaluates, samples, and saves a model that has the los
 
     const original = await Deno.readTextFile(`${files.model}/config.json`);
     assert.equal(await Deno.readTextFile(`${files.folder}/trained/config.json`), original);
+  });
+});
+
+Deno.test("--epochs trains for as many steps as passes over the windows need, and the schedule ends with them", async () => {
+  await withSmallFiles(async ({ model, data }) => {
+    const { code, stdout, stderr } = await train([
+      ...["--model", model, "--data", data, "--tokenizer", "bytes", "--context", "15"],
+      ...["--epochs", "0.1", "--batch", "6", "--accumulate", "2", "--lr", "0.01"],
+      ...["--schedule", "linear"],
+    ]);
+    assert.equal(code, 0, stderr);
+    const messages = messagesIn(stdout);
+    // A tenth of 5400 bytes is held out; 359 windows follow each other in the rest, and a step has 12.
+    const rates = messages.flatMap((message) => message.kind === "step" ? [message.lr!] : []);
+    assertClose(rates, [0.0075, 0.005, 0.0025], { relative: 1e-12 });
   });
 });
 
@@ -159,8 +176,9 @@ const REFUSED: [string[], RegExp][] = [
   [["--max-gradient-norm", "0"], /It must be a number > 0/],
   [
     ["--lr", "1", "--schedule", "linear", "--warmup", "100"],
-    /--warmup 100 must be less than --steps 100/,
+    /--warmup 100 must be less than the number of steps, 100/,
   ],
+  [["--steps", "1", "--epochs", "1"], /--steps 1 and --epochs 1 both say how long to train/],
   [["--context", "17"], /--context 17 is more than the 16 tokens that the model supports/],
   [["--data", "/no/such/file"], /Cannot read \/no\/such\/file/],
   [["--model", "/no/such/model"], /There is no folder \/no\/such\/model: give the folder/],
