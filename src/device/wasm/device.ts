@@ -1,7 +1,7 @@
 // The wasm device: kernels in Rust with 128-bit SIMD, on the CPU, where no driver is needed.
 //
-// A buffer is a piece of WASM memory, taken from a pool; a kernel is a synchronous call. The devices of a process share one
-// WASM memory (rust_kernels.ts).
+// A buffer is a piece of WASM memory, a small one taken from a pool, a large one from Rust's allocator; a kernel is a synchronous
+// call. The devices of a process share one WASM memory (rust_kernels.ts).
 
 import type { Device, DeviceBuffer, DeviceStatistics, KernelBindings } from "../device.ts";
 import { checkRun } from "../kernels/check_run.ts";
@@ -21,7 +21,10 @@ class WasmDevice implements Device {
   readonly description: string;
   readonly runsInBackground = false;
   readonly empty: DeviceBuffer;
-  readonly #pool = new BufferPool<number>({ create: allocatePiece, destroy: freePiece });
+  readonly #pool = new BufferPool<number>(
+    { create: allocatePiece, destroy: freePiece },
+    { maxReusedBytes: MAX_REUSED_BYTES },
+  );
   readonly #live = new Set<WasmBuffer>();
   readonly #paramsMemory: Piece<number>;
   #liveBytes = 0;
@@ -174,3 +177,5 @@ class WasmDevice implements Device {
 }
 
 const EMPTY_BYTES = 256;
+/** An allocation takes less than a microsecond. */
+const MAX_REUSED_BYTES = 2 ** 16;
