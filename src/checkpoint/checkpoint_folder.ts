@@ -113,14 +113,26 @@ export class CheckpointFolder implements Disposable {
     name: string,
     rows?: { readonly begin: number; readonly end: number },
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const file = this.#fileOf.get(name);
-    if (file === undefined) throw new RangeError(`There is no tensor ${name} in ${this.path}`);
-    return await file.read(name, rows);
+    return await this.#fileWith(name).read(name, rows);
+  }
+
+  /** As {@linkcode SafetensorsFile.readElements}. */
+  async readElements(
+    name: string,
+    range: { readonly begin: number; readonly end: number },
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    return await this.#fileWith(name).readElements(name, range);
   }
 
   /** Closes all files. */
   [Symbol.dispose](): void {
     for (const file of this.#files) file[Symbol.dispose]();
+  }
+
+  #fileWith(name: string): SafetensorsFile {
+    const file = this.#fileOf.get(name);
+    if (file === undefined) throw new RangeError(`There is no tensor ${name} in ${this.path}`);
+    return file;
   }
 }
 

@@ -1,5 +1,5 @@
 // The parameters of a model from a checkpoint. The model is made before any value is read: each parameter is looked up and its shape
-// compared, so nothing larger than the files is allocated; then values are read, one parameter at a time.
+// compared, so nothing larger than the files is allocated; then values are read, a few megabytes at a time, and converted on the device.
 
 import type { Device } from "../device/device.ts";
 import { type CheckpointNames, nameOf } from "../models/config/checkpoint_names.ts";
@@ -10,7 +10,7 @@ import {
   type WantedParameter,
 } from "../nn/parameter_source.ts";
 import type { RandomSource } from "../nn/philox.ts";
-import { type FloatType, viewBytes } from "../tensor/dtype.ts";
+import type { FloatType } from "../tensor/dtype.ts";
 import { Memory } from "../tensor/memory.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
@@ -120,14 +120,13 @@ export class CheckpointParameters implements ParameterSource {
   async fill(): Promise<void> {
     await this.#refuseUnexpected();
     for (const [name, parameter] of this.#taken) {
-      const bytes = await this.#folder.read(name);
-      if (this.#folder.entry(name)!.dtype === "F64") {
-        parameter.write(Float32Array.from(new Float64Array(bytes.buffer, 0, bytes.length / 8)));
-        continue;
-      }
       const dtype = this.#storedAs(name);
-      if (dtype === parameter.dtype) parameter.writeBytes(bytes);
-      else parameter.write(viewBytes(bytes, dtype));
+      for (let begin = 0; begin < parameter.length; begin += ELEMENTS_AT_A_TIME) {
+        const range = { begin, end: begin + ELEMENTS_AT_A_TIME };
+        const bytes = await this.#folder.readElements(name, range);
+        const isDouble = this.#folder.entry(name)!.dtype === "F64";
+        parameter.writeStored(isDouble ? roundedToF32(bytes) : bytes, { dtype, begin });
+      }
     }
   }
 
@@ -215,3 +214,11 @@ const FLOAT_TYPES: Readonly<Partial<Record<TensorEntry["dtype"], FloatType>>> = 
   F16: "f16",
   BF16: "bf16",
 };
+
+/** A whole number of words in any type. */
+const ELEMENTS_AT_A_TIME = 2 ** 21;
+
+function roundedToF32(bytes: Uint8Array<ArrayBuffer>): Uint8Array {
+  const doubles = new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8);
+  return new Uint8Array(Float32Array.from(doubles).buffer);
+}

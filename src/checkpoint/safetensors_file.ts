@@ -69,19 +69,45 @@ export class SafetensorsFile implements Disposable {
     name: string,
     rows?: { readonly begin: number; readonly end: number },
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const entry = this.tensors.get(name);
-    if (entry === undefined) throw new RangeError(`There is no tensor ${name} in ${this.path}`);
-    const { begin, end } = rows === undefined ? entry : rowsOf(name, { entry, rows });
-    const bytes = await this.#file.read(begin, end);
-    if (bytes.length < end - begin) {
-      throw new SafetensorsError(`Cannot read ${name} from ${this.path}: the file was cut off`);
-    }
-    return bytes;
+    const entry = this.#entryOf(name);
+    return await this.#read(name, rows === undefined ? entry : rowsOf(name, { entry, rows }));
+  }
+
+  /**
+   * The elements `begin` to before `end` of one tensor in the order of the file, little-endian; throws as {@linkcode read}.
+   */
+  async readElements(
+    name: string,
+    { begin, end }: { readonly begin: number; readonly end: number },
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const entry = this.#entryOf(name);
+    const size = SAFETENSORS_BYTES[entry.dtype];
+    return await this.#read(name, {
+      begin: entry.begin + size * begin,
+      end: Math.min(entry.begin + size * end, entry.end),
+    });
   }
 
   /** Closes the file. */
   [Symbol.dispose](): void {
     this.#file[Symbol.dispose]();
+  }
+
+  #entryOf(name: string): TensorEntry {
+    const entry = this.tensors.get(name);
+    if (entry === undefined) throw new RangeError(`There is no tensor ${name} in ${this.path}`);
+    return entry;
+  }
+
+  async #read(
+    name: string,
+    { begin, end }: { readonly begin: number; readonly end: number },
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = await this.#file.read(begin, end);
+    if (bytes.length < end - begin) {
+      throw new SafetensorsError(`Cannot read ${name} from ${this.path}: the file was cut off`);
+    }
+    return bytes;
   }
 }
 

@@ -103,6 +103,35 @@ export class Memory {
     this.#write(bytes);
   }
 
+  /**
+   * Overwrites elements from `begin` on with bytes of elements of type `dtype`, rounded to this one. `begin` is even, and so is the
+   * number of elements, unless they are the last: parts are whole words in any type.
+   *
+   * @throws {RangeError} if they do not fit.
+   */
+  writePart(
+    bytes: Uint8Array,
+    { dtype, begin }: { readonly dtype: FloatType; readonly begin: number },
+  ): void {
+    const count = bytes.byteLength / bytesPerElement(dtype);
+    const end = begin + count;
+    if (begin % 2 !== 0 || end > this.length || count % 2 !== 0 && end !== this.length) {
+      throw new RangeError(
+        `Cannot write elements ${begin} to ${end} of ${this.length}: begin and end must be even, or the end of all`,
+      );
+    }
+    const { device } = this.buffer;
+    if (dtype === this.dtype) {
+      const offset = begin * bytesPerElement(dtype);
+      device.write(this.buffer, inWholeWords(bytes, storedBytes(dtype, count)), offset);
+      return;
+    }
+    const part = Memory.fromBytes(device, bytes, { shape: [count], dtype });
+    const cast = { ...castOf(part, this), toOffset: begin, length: count };
+    device.run("cast", { x: part.buffer, out: this.buffer }, cast);
+    part.buffer[Symbol.dispose]();
+  }
+
   /** Copies all elements to the host, in the layout of device memory. */
   async read(): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = await this.buffer.device.read(this.buffer);

@@ -111,6 +111,20 @@ export class Parameter extends Tensor<FloatType> {
     this.#version++;
   }
 
+  /**
+   * Overwrites elements from `begin` on with bytes of elements of any float type, converted on the device and rounded. `begin` is even,
+   * and the number of elements too, unless they are the last.
+   *
+   * @throws {RangeError} if they do not fit.
+   */
+  writeStored(
+    bytes: Uint8Array,
+    from: { readonly dtype: FloatType; readonly begin: number },
+  ): void {
+    this.overwritePart(bytes, from);
+    this.#version++;
+  }
+
   /** Releases the gradient. */
   zeroGrad(): void {
     this.grad = undefined;

@@ -247,6 +247,15 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     this.#memory.writeBytes(bytes, this.shape);
   }
 
+  /** Overwrites elements from `begin` on: see {@linkcode Memory.writePart}. @throws {RangeError} if they do not fit */
+  protected overwritePart(
+    bytes: Uint8Array,
+    from: { readonly dtype: FloatType; readonly begin: number },
+  ): void {
+    this.checkUsable();
+    this.#memory.writePart(bytes, from);
+  }
+
   // The members below are for ops and autograd.
 
   /** How the tensor was computed; undefined for a leaf. */

@@ -59,6 +59,28 @@ Deno.test("loadPretrained() rounds parameters to the requested type, from any ot
   }
 });
 
+testOnEachDevice(
+  "loadPretrained() converts tensors that are read in several parts",
+  async (device) => {
+    await using folder = await TemporaryFolder.make();
+    // An odd number of elements, of three parts.
+    const config = { ...smallConfigs.gpt2, vocab_size: 132_001, n_embd: 33, n_head: 1, n_layer: 1 };
+    using model = newModel(device, config, { random: random(), dtype: "bf16" });
+    await savePretrained(model, folder.path);
+    const expected = await model.parameters()[0].data();
+    assert.equal(expected.length % 2, 1);
+    assert.ok(expected.length > 2 * 2 ** 21);
+    for (const dtype of ["bf16", "f32", "f16"] as const) {
+      using loaded = await loadPretrained(device, folder.path, { dtype });
+      const values = await loaded.parameters()[0].data();
+      assertSameBits(
+        values,
+        dtype === "f16" ? Float32Array.from(Float16Array.from(expected)) : expected,
+      );
+    }
+  },
+);
+
 Deno.test("loadPretrained() reads a checkpoint of several files", async () => {
   using device = wasmDevice();
   await using folder = await TemporaryFolder.make();
