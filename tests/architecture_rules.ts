@@ -125,8 +125,12 @@ const owners = [
   { what: /^@huggingface\/hub$/, owner: /^src\/checkpoint\/hub\/hub_requests\.ts$/ },
   { what: /^@huggingface\/tokenizers$/, owner: /^src\/(cli\/|train\/tokenizer\.ts$)/ },
   { what: /^@huggingface\/jinja$/, owner: /^src\/train\/chat_template\.ts$/ },
+  { what: /^csv-parse$/, owner: /^src\/train\/data\/csv_rows\.ts$/ },
+  { what: /^@streamparser\/json$/, owner: /^src\/train\/data\/json_array\.ts$/ },
+  { what: /^hyparquet/, owner: /^src\/train\/data\/parquet_rows\.ts$/ },
   {
-    what: /^(?!src\/|rust_|mod\.ts|node:|valibot$|@huggingface\/(hub|jinja|tokenizers)$)/,
+    what:
+      /^(?!src\/|rust_|mod\.ts|node:|valibot$|csv-parse$|hyparquet|@streamparser\/|@huggingface\/(hub|jinja|tokenizers)$)/,
     owner: /^src\/cli\//,
   },
 ];
