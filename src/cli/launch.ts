@@ -16,6 +16,7 @@
 
 import { Command, InvalidArgumentError, Option } from "commander";
 import { parsePorts } from "../distributed/wire/listener.ts";
+import { kubeflowFlags } from "../distributed/launcher/kubeflow_variables.ts";
 import { allowedCores, pinned } from "../distributed/launcher/cores.ts";
 import { addressOfInterface } from "../distributed/membership/world_options.ts";
 import {
@@ -61,7 +62,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .passThroughOptions()
     .showHelpAfterError("(--help explains the options)")
     .exitOverride(endAfterUsage);
-  program.parse([...args], { from: "user" });
+  program.parse([...kubeflowFlags(Deno.env), ...args], { from: "user" });
   const [script, ...rest] = program.args;
   const { ranks, nodes, node, masterAddr, masterPort, pin, ...rankOptions } = program.opts<
     NodeOptions & RankOptions

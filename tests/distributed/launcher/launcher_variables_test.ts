@@ -5,6 +5,7 @@ import {
   isLaunched,
   launcherVariables,
 } from "../../../src/distributed/launcher/launcher_variables.ts";
+import { kubeflowFlags } from "../../../src/distributed/launcher/kubeflow_variables.ts";
 import { optionsFromEnv } from "../../../src/distributed/launch.ts";
 import { freePort } from "../../../src/distributed/launcher/free_port.ts";
 
@@ -134,6 +135,19 @@ Deno.test("a world of one is none where one process was started, or ranks were s
       { ...SLURM, SLURM_PROCID: "0", SLURM_STEP_NUM_TASKS: "1", SLURM_NTASKS: "1" },
     ]
   ) equal(isLaunched(env(set)), true, JSON.stringify(set));
+});
+
+Deno.test("variables of Kubeflow Trainer are flags of the launcher", () => {
+  const flags = (set: Variables) => kubeflowFlags(env(set)).join(" ");
+  equal(
+    flags({ PET_NNODES: "2", PET_NODE_RANK: "0", PET_NPROC_PER_NODE: "4" }),
+    "--ranks 4 --nodes 2 --node 0",
+  );
+  equal(
+    flags({ PET_MASTER_ADDR: "train-node-0-0.train", PET_MASTER_PORT: "29400", PET_NNODES: "" }),
+    "--master-addr train-node-0-0.train --master-port 29400",
+  );
+  equal(flags({ PET_NPROC_PER_NODE: "auto" }), "");
 });
 
 Deno.test("the error about missing variables names the launcher that is there and how it sets them", () => {
