@@ -53,6 +53,19 @@ export class NetworkNamespaces implements AsyncDisposable {
     return ["ip", "netns", "exec", this.#names[host]];
   }
 
+  /** Lets all hosts find these names, as by DNS: host r is `names[r]`. */
+  async name(names: readonly string[]): Promise<void> {
+    const lines = names.map((name, host) => `${this.address(host)} ${name}\n`);
+    for (const host of this.#names) {
+      // `ip netns exec` puts what is there over the files of /etc.
+      await Deno.mkdir(`/etc/netns/${host}`, { recursive: true });
+      await Deno.writeTextFile(
+        `/etc/netns/${host}/hosts`,
+        `127.0.0.1 localhost\n${lines.join("")}`,
+      );
+    }
+  }
+
   /** Applies netem to the outgoing packets of a host, such as `delay 5ms loss 1%`. */
   async disturb(host: number, netem: readonly string[]): Promise<void> {
     await run(
@@ -68,6 +81,7 @@ export class NetworkNamespaces implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const name of [this.#hub, ...this.#names]) {
       await run(["ip", "netns", "delete", name]).catch(() => {});
+      await Deno.remove(`/etc/netns/${name}`, { recursive: true }).catch(() => {});
     }
   }
 
