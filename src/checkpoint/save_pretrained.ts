@@ -175,7 +175,7 @@ async function together(
   let failed = failure === undefined ? 0 : 1;
   for (const group of groups) {
     const count = Float64Array.of(failed);
-    await group.allReduce(count);
+    await group.allReduce(count, { label: "ranks that cannot save" });
     failed = count[0];
   }
   if (failure !== undefined) throw failure.error;

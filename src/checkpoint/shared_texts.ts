@@ -11,10 +11,12 @@ export async function sharedTexts(
   const words = Uint32Array.from(own ?? "", (char) => char.codePointAt(0)!);
   const one = group.ranks.map(() => 1);
   const given = own === undefined ? NONE : words.length;
-  const lengths = [...await group.allGather(Uint32Array.of(given), one)];
+  const lengths = [
+    ...await group.allGather(Uint32Array.of(given), one, { label: "lengths of texts" }),
+  ];
   const counts = lengths.map((length) => length === NONE ? 0 : length);
   const isEmpty = counts.every((count) => count === 0);
-  const all = isEmpty ? words : await group.allGather(words, counts);
+  const all = isEmpty ? words : await group.allGather(words, counts, { label: "texts" });
   let at = 0;
   return lengths.flatMap((length, position) => {
     const codes = all.subarray(at, at += counts[position]);

@@ -11,7 +11,7 @@ import { elementCount } from "../tensor/shape.ts";
 
 /** The elements of the whole parameter as they are stored in files. All ranks that share it must call it; each gets all. */
 export async function wholeBytes(parameter: Parameter): Promise<Uint8Array> {
-  const { layout, dtype } = parameter;
+  const { layout, dtype, name } = parameter;
   const local = await parameter.bytes();
   if (layout.splits.length === 0) return local;
   const size = bytesPerElement(dtype);
@@ -23,7 +23,7 @@ export async function wholeBytes(parameter: Parameter): Promise<Uint8Array> {
     bytes.set(run, size * inWhole);
   });
   for (const group of new Set<ProcessGroup>(layout.splits.map(({ group }) => group))) {
-    await group.allReduce(whole, { dtype: "u32" });
+    await group.allReduce(whole, { dtype: "u32", label: `whole ${name}` });
   }
   return bytes;
 }

@@ -49,9 +49,9 @@ export async function shareTexts(
   if (group.size === 1) return own;
   const flat = Uint32Array.from([own.length, ...own.map(({ length }) => length), ...own.flat()]);
   const size = Uint32Array.of(flat.length);
-  await group.broadcast(size, 0);
+  await group.broadcast(size, 0, { label: "length of the prompts" });
   const all = group.rank === 0 ? flat : new Uint32Array(size[0]);
-  await group.broadcast(all, 0);
+  await group.broadcast(all, 0, { label: "prompts" });
   let begin = 1 + all[0];
   return Array.from(
     all.subarray(1, 1 + all[0]),

@@ -14,6 +14,7 @@ import {
   elementTypeOf,
   emptyLike,
   kindOf,
+  labelOf,
   type ReduceOptions,
   requireCounts,
   requireLength,
@@ -22,8 +23,8 @@ import {
   sum,
 } from "./calls/arguments.ts";
 import type { GroupHost } from "./calls/blame.ts";
-import { CallRunner, type RunnerParts } from "./calls/call_runner.ts";
-import type { Collective, Memory } from "./calls/engine.ts";
+import { CallRunner, type LabelledCollective, type RunnerParts } from "./calls/call_runner.ts";
+import type { Memory } from "./calls/engine.ts";
 import { algorithmNamed } from "./wire/algorithms.ts";
 import type { ElementType } from "./wire/call_kind.ts";
 
@@ -61,6 +62,9 @@ export interface GroupParts extends RunnerParts {
  * of two of ranks contributes such a sum of its own parts, the result has the bits of the tree over all parts, however they
  * are distributed over ranks (reduce.rs; except for a ring, which very large groups use: ring.rs states its order). 16-bit
  * floats are summed in f32 and rounded once, and every rank gets the same bits.
+ *
+ * Calls of the same kind and length are told apart by their `label`: without one, a rank that makes two such calls in another
+ * order than its peers gets their values the other way round.
  *
  * Every call rejects with the same `PeerLostError` once a peer is lost, makes a different call, or aborts; and with a
  * RangeError or TypeError, before anything is sent, if its arguments are invalid.
@@ -245,8 +249,9 @@ export class ProcessGroup {
   }
 
   /** Waits until every rank has called it. */
-  async barrier(options: Pick<CallOptions, "signal"> = {}): Promise<void> {
-    const kind = { dtype: "f32", reduction: "sum" } as const;
+  async barrier(options: Pick<CallOptions, "signal" | "label"> = {}): Promise<void> {
+    const label = labelOf(options.label, "barrier");
+    const kind = { dtype: "f32", reduction: "sum", label } as const;
     const call = { ...kind, op: "barrier", algorithm: "direct", count: 0, root: 0 } as const;
     await this.#run(call, { values: EMPTY, result: EMPTY }, options);
   }
@@ -271,7 +276,7 @@ export class ProcessGroup {
     this.#whenClosed?.();
   }
 
-  async #run(call: Collective, memory: Memory, { signal }: CallOptions): Promise<void> {
+  async #run(call: LabelledCollective, memory: Memory, { signal }: CallOptions): Promise<void> {
     signal?.throwIfAborted();
     if (this.#runner !== undefined) return await this.#runner.collective(call, { memory, signal });
     this.#host.failure.throwIfAborted();
@@ -281,7 +286,7 @@ export class ProcessGroup {
   #message(
     op: "send" | "receive",
     values: Elements,
-    { peer, dtype, signal }: CallOptions & { readonly peer: number },
+    { peer, dtype, signal, label }: CallOptions & { readonly peer: number },
   ): Parameters<CallRunner["send"]>[0] {
     signal?.throwIfAborted();
     requirePeer(peer, { rank: this.rank, size: this.size, op });
@@ -290,6 +295,7 @@ export class ProcessGroup {
       dtype: elementTypeOf(values, op, dtype),
       count: values.length,
       values: bytesOf(values),
+      label: labelOf(label, op),
       signal,
     };
   }

@@ -2,7 +2,7 @@
 // read, and nothing at all where the group has one rank. All ranks get the same bits from the group, so replicas stay equal.
 // 16-bit elements are sent as they are, summed in f32 and rounded once.
 //
-// A tensor is a range of its own memory: `await allReduce(dx, group)`.
+// A tensor is a range of its own memory: `await allReduce(dx, { group, label: "dx" })`.
 
 import { storageTypes } from "../device/storage_types.ts";
 import type { ProcessGroup } from "../distributed/group.ts";
@@ -14,53 +14,65 @@ export type TensorOrRange =
   & Pick<DeviceRange<DType>, "buffer" | "length">
   & Partial<DeviceRange<DType>>;
 
+/** The ranks that exchange, and what they exchange, such as the name of a parameter: ranks that exchange other things fail. */
+export interface ExchangeOptions {
+  readonly group: ProcessGroup;
+  readonly label: string;
+}
+
 /** Replaces the elements by their sums over all ranks. */
-export async function allReduce(range: TensorOrRange, group: ProcessGroup): Promise<void> {
+export async function allReduce(
+  range: TensorOrRange,
+  { group, label }: ExchangeOptions,
+): Promise<void> {
   if (group.size === 1) return;
   const values = await readRange(range);
-  await group.allReduce(values, dtypeOf(range));
+  await group.allReduce(values, { ...dtypeOf(range), label });
   writeRange(range, values);
 }
 
 /** Replaces the elements by those of rank `root`. */
 export async function broadcast(
   range: TensorOrRange,
-  { group, root }: { readonly group: ProcessGroup; readonly root: number },
+  { group, label, root }: ExchangeOptions & { readonly root: number },
 ): Promise<void> {
   if (group.size === 1) return;
   const values = await readRange(range);
-  await group.broadcast(values, root, dtypeOf(range));
+  await group.broadcast(values, root, { ...dtypeOf(range), label });
   if (group.rank !== root) writeRange(range, values);
 }
 
 /** A range that consists of one part for each rank: `counts[r]` elements of rank r, in order of rank. */
-export interface PartsOptions {
-  readonly group: ProcessGroup;
+export interface PartsOptions extends ExchangeOptions {
   readonly counts: readonly number[];
 }
 
 /** Fills in the parts of the other ranks, and sends this rank's part to them. */
 export async function allGather(
   range: TensorOrRange,
-  { group, counts }: PartsOptions,
+  { group, label, counts }: PartsOptions,
 ): Promise<void> {
   if (group.size === 1) return;
   const shard = await readRange(ownPart(range, { group, counts }));
-  writeRange(range, await group.allGather(shard, counts, dtypeOf(range)));
+  writeRange(range, await group.allGather(shard, counts, { ...dtypeOf(range), label }));
 }
 
 /** Replaces this rank's part by its sums over all ranks; the other parts keep their values. */
 export async function reduceScatter(
   range: TensorOrRange,
-  { group, counts }: PartsOptions,
+  { group, label, counts }: PartsOptions,
 ): Promise<void> {
   if (group.size === 1) return;
   const own = ownPart(range, { group, counts });
-  writeRange(own, await group.reduceScatter(await readRange(range), counts, dtypeOf(range)));
+  const options = { ...dtypeOf(range), label };
+  writeRange(own, await group.reduceScatter(await readRange(range), counts, options));
 }
 
 /** @throws {RangeError} if the parts do not fill the range. */
-function ownPart(range: TensorOrRange, { group, counts }: PartsOptions): TensorOrRange {
+function ownPart(
+  range: TensorOrRange,
+  { group, counts }: Pick<PartsOptions, "group" | "counts">,
+): TensorOrRange {
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (counts.length !== group.size || total !== range.length) {
     throw new RangeError(

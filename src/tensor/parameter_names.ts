@@ -3,6 +3,8 @@
 //
 //   up.weight, down.weight                              unique names, as they are
 //   weight (number 0, [32, 8]), weight (number 2, [8, 32])
+//
+// and for the labels of collectives, which must be short and quick to make: up.weight ... down.weight
 
 import type { Parameter } from "./parameter.ts";
 
@@ -29,6 +31,12 @@ export function describeParameters(
   const names = distinctNames(parameters.slice(0, MAX_NAMES), all).join(", ");
   const more = parameters.length - MAX_NAMES;
   return more > 0 ? `${names} and ${more} more` : names;
+}
+
+/** The first and the last of `parameters`, which must be some, for the label of a collective that moves all of them. */
+export function spanOf(parameters: readonly Pick<Parameter, "name">[]): string {
+  const [first, last] = [parameters[0].name, parameters.at(-1)!.name];
+  return parameters.length === 1 ? first : `${first} ... ${last}`;
 }
 
 const MAX_NAMES = 8;

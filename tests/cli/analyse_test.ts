@@ -85,6 +85,7 @@ Deno.test("a recorder keeps the last 1,024 calls and their progress", () => {
     reduction: "sum",
     root: 0,
     countsDigest: 0,
+    label: "",
   } as const;
   for (let sequence = 0; sequence < 3000; sequence++) {
     recorder.queued({ ...call, sequence, count: sequence });
@@ -131,12 +132,19 @@ Deno.test("a missing or additional call is distinguished from a different one by
 });
 
 Deno.test("a message of another count, or with only one half, names the rank that is out of step", () => {
-  const message = { peer: 0, place: 0, dtype: "f32", count: 5, bytesExpected: 20 } as const;
+  const message = {
+    peer: 0,
+    place: 0,
+    dtype: "f32",
+    count: 5,
+    label: "",
+    bytesExpected: 20,
+  } as const;
   const dump = (rank: number, ...messages: Parameters<MessageRecorder["queued"]>[0][]): Dump => {
     const recorder = new MessageRecorder();
     for (const each of messages) recorder.queued(each).began();
     const group = { id: "a", ranks: [0, 1], calls: [], messages: recorder.records() };
-    return { version: 2, rank, worldSize: 2, time: "", error: null, groups: [group] };
+    return { version: 3, rank, worldSize: 2, time: "", error: null, groups: [group] };
   };
   const sends = { ...message, op: "send", peer: 1 } as const;
   const receives = { ...message, op: "receive" } as const;
@@ -146,6 +154,14 @@ Deno.test("a message of another count, or with only one half, names the rank tha
   deepEqual(
     find(dump(0, { ...sends, sequence: 7 }), dump(1, { ...receives, sequence: 7, count: 6 })),
     [[[0, 1], "message 7 from rank 0 to rank 1", "rank 0 sent 5 f32, rank 1 receives 6 f32"]],
+  );
+  deepEqual(
+    find(dump(0, { ...sends, sequence: 1, label: "x" }), dump(1, { ...receives, sequence: 1 })),
+    [[
+      [0, 1],
+      "message 1 from rank 0 to rank 1",
+      'rank 0 sent 5 f32 for "x", rank 1 receives 5 f32',
+    ]],
   );
   deepEqual(find(dump(0, { ...sends, sequence: 0 }), dump(1)), [
     [[1], "message 0 from rank 0 to rank 1", "rank 1 never received it: 5 f32"],
@@ -163,6 +179,7 @@ Deno.test("a recorder keeps the last 1,024 messages, in the order of the calls",
       place: 0,
       dtype: "f32",
       count: 2,
+      label: "",
       bytesExpected: 8,
     });
     message.began();
@@ -180,7 +197,7 @@ Deno.test("a recorder keeps the last 1,024 messages, in the order of the calls",
 
 Deno.test("parseDump() refuses text that is no dump", () => {
   for (
-    const wrong of ["{}", "[]", "null", '{"version":2}', '{"version":2,"rank":0,"groups":[1]}']
+    const wrong of ["{}", "[]", "null", '{"version":3}', '{"version":3,"rank":0,"groups":[1]}']
   ) {
     let error: unknown;
     try {
@@ -204,12 +221,13 @@ function dumpOf(rank: number, counts: readonly number[]): Dump {
       root: 0,
       count,
       countsDigest: 0,
+      label: "",
       sequence,
     });
     recorder.ended(sequence, "finished");
   }
   const groups = [{ id: "a", ranks: [0, 1, 2], calls: recorder.records(), messages: [] }];
-  return { version: 2, rank, worldSize: 3, time: "", error: null, groups };
+  return { version: 3, rank, worldSize: 3, time: "", error: null, groups };
 }
 
 async function analyse(

@@ -17,14 +17,16 @@ import { webgpuTest } from "../support/device/webgpu_adapter.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 import { decode, encode } from "../reference/cast.ts";
 
+const label = "x";
+
 Deno.test("allReduce() of a range sums it over ranks and changes nothing around it", async () => {
   await inProcessRanks(3, async ({ group }) => {
     using device = wasmDevice();
     using x = Tensor.from(device, [1, 2, 3, 4, 5].map((value) => value * 10 ** group.rank));
-    await allReduce({ buffer: x.buffer, offset: 1, length: 3 }, group);
+    await allReduce({ buffer: x.buffer, offset: 1, length: 3 }, { group, label });
     const own = 10 ** group.rank;
     assertSameBits(await x.data(), [own, 222, 333, 444, 5 * own]);
-    await allReduce(x, group);
+    await allReduce(x, { group, label });
     assertSameBits(await x.data(), [111, 666, 999, 1332, 555]);
   });
 });
@@ -33,7 +35,7 @@ Deno.test("broadcast() of a range copies the root's to every rank", async () => 
   await inProcessRanks(3, async ({ group }) => {
     using device = wasmDevice();
     using x = Tensor.from(device, [group.rank, group.rank + 10]);
-    await broadcast({ buffer: x.buffer, offset: 1, length: 1 }, { group, root: 2 });
+    await broadcast({ buffer: x.buffer, offset: 1, length: 1 }, { group, label, root: 2 });
     assertSameBits(await x.data(), [group.rank, 12]);
   });
 });
@@ -44,12 +46,12 @@ Deno.test("allGather() and reduceScatter() of a range work on uneven and empty p
     using device = wasmDevice();
     const { rank } = group;
     using x = Tensor.from(device, [9, 10, 20, 30, 40, 50].map((value) => value + rank));
-    await reduceScatter({ buffer: x.buffer, offset: 1, length: 5 }, { group, counts });
+    await reduceScatter({ buffer: x.buffer, offset: 1, length: 5 }, { group, label, counts });
     const summed = [33, 63, 93, 123, 153];
     const isOwn = (i: number) => rank === 0 ? i < 2 : rank === 2 && i >= 2;
     const expected = summed.map((value, i) => isOwn(i) ? value : 10 * (i + 1) + rank);
     assertSameBits(await x.data(), [9 + rank, ...expected]);
-    await allGather({ buffer: x.buffer, offset: 1, length: 5 }, { group, counts });
+    await allGather({ buffer: x.buffer, offset: 1, length: 5 }, { group, label, counts });
     assertSameBits(await x.data(), [9 + rank, ...summed]);
   });
 });
@@ -59,7 +61,7 @@ Deno.test("collectives refuse parts that do not fill the range, before anything 
     using device = wasmDevice();
     using x = Tensor.from(device, [1, 2, 3]);
     for (const counts of [[1, 1], [3], [2, 2]]) {
-      await assert.rejects(allGather(x, { group, counts }), {
+      await assert.rejects(allGather(x, { group, label, counts }), {
         name: "RangeError",
         message: /2 counts that add up to 3/,
       });
@@ -108,19 +110,19 @@ async function exchangeHalves(
       const want = begin(rank).map((value, i) => within(i) ? expected(i) : value);
       assertSameBits(await x.data(), want);
     };
-    await expectAfter((range) => allReduce(range, group), summed);
-    await expectAfter((range) => broadcast(range, { group, root: 1 }), (i) => valueOf(1, i));
+    await expectAfter((range) => allReduce(range, { group, label }), summed);
+    await expectAfter((range) => broadcast(range, { group, label, root: 1 }), (i) => valueOf(1, i));
     await expectAfter(
-      (range) => allGather(range, { group, counts }),
+      (range) => allGather(range, { group, label, counts }),
       (i) => valueOf(ownerOf(i), i),
     );
     await expectAfter(
-      (range) => reduceScatter(range, { group, counts }),
+      (range) => reduceScatter(range, { group, label, counts }),
       (i) => ownerOf(i) === rank ? summed(i) : valueOf(rank, i),
     );
   }
   using whole = Tensor.from(device, [1, 2, 3], { dtype });
-  await allReduce(whole, group);
+  await allReduce(whole, { group, label });
   assertSameBits(await whole.data(), [size, 2 * size, 3 * size]);
 }
 
@@ -129,9 +131,9 @@ Deno.test("a group of one rank reads nothing back", async () => {
     using device = wasmDevice();
     using x = Tensor.from(device, [1, 2]);
     device.read = () => Promise.reject(new Error("nothing should be read"));
-    await allReduce(x, group);
-    await allGather(x, { group, counts: [2] });
-    await reduceScatter(x, { group, counts: [2] });
-    await broadcast(x, { group, root: 0 });
+    await allReduce(x, { group, label });
+    await allGather(x, { group, label, counts: [2] });
+    await reduceScatter(x, { group, label, counts: [2] });
+    await broadcast(x, { group, label, root: 0 });
   });
 });

@@ -28,6 +28,12 @@ export interface CallOptions {
    * names this rank. If the signal has fired before the call, the call only rejects, and nothing is sent.
    */
   readonly signal?: AbortSignal;
+  /**
+   * What is exchanged, such as the name of a parameter; layers and optimizers give it for their calls. If ranks make calls for
+   * different things, of equal kinds and lengths too, both get an error with the two labels instead of each other's values.
+   * Of a label of more than 60 bytes the error shows the beginning and the end. Default: none, which is a label as well.
+   */
+  readonly label?: string;
 }
 
 /**
@@ -116,14 +122,24 @@ function reductionOf(
   return reduction;
 }
 
-/** A call's element type and reduction. @throws as `elementTypeOf` and `reductionOf`. */
+/** A call's element type, reduction and label. @throws as `elementTypeOf` and `reductionOf`, or if the label is no string. */
 export function kindOf(
   values: Elements,
   op: string,
   options: ReduceOptions,
-): { readonly dtype: ElementType; readonly reduction: Reduction } {
+): { readonly dtype: ElementType; readonly reduction: Reduction; readonly label: string } {
   const dtype = elementTypeOf(values, op, options.dtype);
-  return { dtype, reduction: reductionOf(options.op, op, dtype) };
+  return {
+    dtype,
+    reduction: reductionOf(options.op, op, dtype),
+    label: labelOf(options.label, op),
+  };
+}
+
+/** @throws {TypeError} if it is no string */
+export function labelOf(label: string | undefined = "", op: string): string {
+  if (typeof label === "string") return label;
+  throw new TypeError(`${op}() needs a label that is a string, got ${typeof label}`);
 }
 
 /** The memory of `values`. */

@@ -32,6 +32,12 @@ export interface RunnerParts {
   readonly recorder: CallRecorder;
 }
 
+/** A collective and its label, which is of no concern to the engine. */
+export interface LabelledCollective extends Collective {
+  /** What is exchanged; "" if the caller does not say. */
+  readonly label: string;
+}
+
 /** A queued collective. */
 interface Call {
   readonly collective: Collective;
@@ -87,7 +93,7 @@ export class CallRunner {
 
   /** Queues a collective after the calls made before. */
   collective(
-    collective: Collective,
+    collective: LabelledCollective,
     { memory, signal }: { readonly memory: Memory; readonly signal: AbortSignal | undefined },
   ): Promise<void> {
     const fingerprint = this.#fingerprint(collective);
@@ -165,14 +171,14 @@ export class CallRunner {
     };
   }
 
-  #fingerprint(collective: Collective): Fingerprint {
-    const { op, dtype, algorithm, reduction, root, count, counts } = collective;
+  #fingerprint(collective: LabelledCollective): Fingerprint {
+    const { op, dtype, algorithm, reduction, root, count, counts, label } = collective;
     const sequence = this.#calls++ >>> 0;
     // The counts of an all-to-all differ by rank; every pair of ranks compares the length of its frame instead.
     const isShared = counts !== undefined && op !== "allToAll";
     const countsDigest = isShared ? digestCounts(counts) : 0;
     const group = this.#parts.id;
-    return { op, dtype, algorithm, reduction, group, sequence, root, count, countsDigest };
+    return { op, dtype, algorithm, reduction, group, sequence, root, count, countsDigest, label };
   }
 
   /** This rank's progress in a call. */

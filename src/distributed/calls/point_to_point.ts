@@ -23,6 +23,8 @@ export interface PeerMessage {
   /** Elements. */
   readonly count: number;
   readonly values: Uint8Array;
+  /** What it contains; "" if the caller does not say. */
+  readonly label: string;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -108,7 +110,7 @@ export class PointToPoint {
     move: (peer: GroupPeer, record: RunningMessage) => Promise<void>,
   ): Promise<void> {
     const { ranks, order, guard, progress, recorder } = this.#parts;
-    const { peer, op, signal, dtype, count, sequence, values } = message;
+    const { peer, op, signal, dtype, count, label, sequence, values } = message;
     const place = this.#parts.place();
     const site: FailureSite = { group: ranks, op, sequence: place };
     const record = recorder.queued({
@@ -118,6 +120,7 @@ export class PointToPoint {
       place,
       dtype,
       count,
+      label,
       bytesExpected: values.length,
     });
     const call = order.message(key, async () => {
@@ -145,7 +148,7 @@ export class PointToPoint {
     return this.#parts.engine.checks(peer) ? TRAILER_BYTES : 0;
   }
 
-  #header({ dtype, count }: PeerMessage, sequence: number): FrameHeader {
+  #header({ dtype, count, label }: PeerMessage, sequence: number): FrameHeader {
     const header = new FrameHeader();
     header.write({
       op: "send",
@@ -157,6 +160,7 @@ export class PointToPoint {
       root: 0,
       count,
       countsDigest: 0,
+      label,
     });
     return header;
   }

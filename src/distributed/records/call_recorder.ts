@@ -1,8 +1,8 @@
 // Records the last 1,024 calls of a group on this rank. It is always on, so that rare failures can be explained.
 //
 // Call s is stored in slot s mod 1,024 of arrays that are allocated once; a record writes a dozen numbers and allocates
-// nothing. The records of all ranks of a group must agree on op, dtype, reduction, root, count and counts of every call
-// number; src/cli/analyse.ts finds the first where they do not.
+// nothing. The records of all ranks of a group must agree on op, dtype, reduction, root, count, counts and label of every
+// call number; src/cli/analyse.ts finds the first where they do not.
 
 import { ALGORITHM_NAMES } from "../wire/algorithms.ts";
 import { ELEMENT_TYPES, OPS, REDUCTIONS } from "../wire/call_kind.ts";
@@ -34,6 +34,8 @@ export interface CallRecord {
   readonly count: number;
   /** Digest of the counts per rank, 0 where they follow from `count`. */
   readonly countsDigest: number;
+  /** What is exchanged; "" if the caller did not say. */
+  readonly label: string;
   /** Its state. */
   readonly state: CallState;
   /** When it was made. */
@@ -67,6 +69,7 @@ export class CallRecorder {
   readonly #root = new Uint32Array(RECORDED_CALLS);
   readonly #count = new Float64Array(RECORDED_CALLS);
   readonly #countsDigest = new Uint32Array(RECORDED_CALLS);
+  readonly #label: string[] = new Array(RECORDED_CALLS).fill("");
   readonly #queuedAt = new Float64Array(RECORDED_CALLS);
   readonly #beganAt = new Float64Array(RECORDED_CALLS);
   readonly #endedAt = new Float64Array(RECORDED_CALLS);
@@ -85,6 +88,7 @@ export class CallRecorder {
     this.#root[slot] = call.root;
     this.#count[slot] = call.count;
     this.#countsDigest[slot] = call.countsDigest;
+    this.#label[slot] = call.label;
     this.#queuedAt[slot] = recordedTime();
     this.#beganAt[slot] = 0;
     this.#endedAt[slot] = 0;
@@ -137,6 +141,7 @@ export class CallRecorder {
       root: this.#root[slot],
       count: this.#count[slot],
       countsDigest: this.#countsDigest[slot],
+      label: this.#label[slot],
       state: CALL_STATES[this.#state[slot]],
       queuedAt: this.#queuedAt[slot],
       beganAt: this.#beganAt[slot],

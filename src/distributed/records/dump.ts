@@ -30,7 +30,7 @@ export interface GroupDump {
  */
 export interface Dump {
   /** Version of the format. */
-  readonly version: 2;
+  readonly version: 3;
   /** Global rank that wrote it. */
   readonly rank: number;
   /** Number of ranks of the job. */
@@ -52,7 +52,7 @@ export function makeDump(
   },
 ): Dump {
   return {
-    version: 2,
+    version: 3,
     rank,
     worldSize,
     time: new Date().toISOString(),
@@ -82,7 +82,7 @@ export function parseDump(text: string): Dump {
 
 function isDump(value: unknown): value is Dump {
   return hasFields(value, { rank: "number", worldSize: "number", time: "string" }) &&
-    "version" in value && value.version === 2 &&
+    "version" in value && value.version === 3 &&
     "groups" in value && Array.isArray(value.groups) && value.groups.every(isGroupDump);
 }
 
@@ -112,6 +112,7 @@ const CALL_FIELDS = {
   root: "number",
   count: "number",
   countsDigest: "number",
+  label: "string",
   state: "string",
   queuedAt: "number",
   bytesDone: "number",
@@ -120,6 +121,7 @@ const CALL_FIELDS = {
 
 const MESSAGE_FIELDS = {
   op: "string",
+  label: "string",
   peer: "number",
   sequence: "number",
   dtype: "string",

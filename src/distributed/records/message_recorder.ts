@@ -21,6 +21,8 @@ export interface MessageRecord {
   readonly dtype: string;
   /** Number of elements. */
   readonly count: number;
+  /** What it contains; "" if the caller did not say. */
+  readonly label: string;
   /** Its state. */
   state: CallState;
   /** When the call was made. */
@@ -38,7 +40,7 @@ export interface MessageRecord {
 /** The properties of a message that are known when the call is made. */
 export type RecordedMessage = Pick<
   MessageRecord,
-  "op" | "peer" | "sequence" | "place" | "dtype" | "count" | "bytesExpected"
+  "op" | "peer" | "sequence" | "place" | "dtype" | "count" | "label" | "bytesExpected"
 >;
 
 /** Number of messages that are kept. */

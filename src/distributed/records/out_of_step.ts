@@ -145,9 +145,10 @@ function unfinished(
 
 function describe(call: CallRecord | undefined): string {
   if (call === undefined) return "nothing";
-  const { op, dtype, algorithm, reduction, root, count, countsDigest } = call;
+  const { op, dtype, algorithm, reduction, root, count, countsDigest, label } = call;
   const digest = countsDigest === 0 ? "" : `, counts ${countsDigest.toString(16)}`;
-  return `${op} of ${count} ${dtype} (${reduction}, ${algorithm}, root ${root}${digest})`;
+  const what = label === "" ? "" : ` for "${label}"`;
+  return `${op} of ${count} ${dtype}${what} (${reduction}, ${algorithm}, root ${root}${digest})`;
 }
 
 function name(members: readonly Member[]): string {

@@ -61,7 +61,9 @@ function findMismatch(
     what: `message ${sequence} from rank ${from} to rank ${to}`,
   };
   if (send !== undefined && receive !== undefined) {
-    if (send.dtype === receive.dtype && send.count === receive.count) return undefined;
+    const isSame = send.dtype === receive.dtype && send.count === receive.count &&
+      send.label === receive.label;
+    if (isSame) return undefined;
     return {
       ...where,
       ranks: [from, to],
@@ -75,6 +77,6 @@ function findMismatch(
     : { ...where, ranks: [to], reason: `rank ${to} never received it: ${describe(half)}` };
 }
 
-function describe({ count, dtype }: MessageRecord): string {
-  return `${count} ${dtype}`;
+function describe({ count, dtype, label }: MessageRecord): string {
+  return `${count} ${dtype}${label === "" ? "" : ` for "${label}"`}`;
 }

@@ -4,7 +4,8 @@
 //
 // The JSON is parsed into one of the kinds below, or refused; unknown fields are dropped.
 
-import { checksum, FrameError } from "./frame.ts";
+import { checksum } from "./checksum.ts";
+import { FrameError } from "./frame.ts";
 import type { Address, Connection } from "./transport.ts";
 
 /** A control message. */

@@ -1,12 +1,14 @@
-// The frame that one rank sends to one peer in a call: a header of 48 bytes, then the payload.
+// The frame that one rank sends to one peer in a call: a header of 112 bytes, then the payload.
 //
-//   0        4   5    6    7       8          16         20     24      32       36     37         40          48
-//   | "MFOP" | 2 | op | dt | alg   | group u64 | sequence | root | count | digest | red | checksum | payload u64 |
-//     magic  version   dtype algorithm                             u64     of counts  reduction      bytes that follow
+//   0        4   5    6    7       8          16         20     24      32       36     37         40            48
+//   | "MFOP" | 3 | op | dt | alg   | group u64 | sequence | root | count | digest | red | checksum | payload u64 | label |
+//     magic  version   dtype algorithm                             u64     of counts  reduction      bytes that    64 bytes,
+//                                                                                                    follow        label.ts
 //
 // Little-endian. The header is the fingerprint of the call: a receiver compares it with its own call before it reads any
-// payload, so ranks that call different collectives get an error that shows the difference, not a hang or a wrong sum. The
-// checksum (24 bits, of the other 45 bytes) distinguishes damage from a different call. There is one frame per call, peer
+// payload, so ranks that call different collectives, or the same ones for different things, get an error that shows the
+// difference, not a hang or a wrong sum. The checksum (24 bits, of the other 49 bytes before the label's text, which is compared
+// with its hash) distinguishes damage from a different call. There is one frame per call, peer
 // and direction, as both ends know from the schedule what it contains. Over plain TCP each move in it, such as a rank's term
 // or the sum of a chunk, is followed by a checksum of 32 bytes (checksum.rs), which counts as payload.
 
@@ -19,11 +21,16 @@ import {
   type Reduction,
   REDUCTIONS,
 } from "./call_kind.ts";
+import { checksum } from "./checksum.ts";
+import { decodedLabel, encodedLabel, LABEL_BYTES, LABEL_HASH_BYTES } from "./label.ts";
 
+const LABEL_BEGIN = 48;
 /** Length of a header in bytes. */
-export const HEADER_BYTES = 48;
+export const HEADER_BYTES = LABEL_BEGIN + LABEL_BYTES;
+/** The checksum is of these: the hash of the label stands for its text. */
+const SUMMED_BYTES = LABEL_BEGIN + LABEL_HASH_BYTES;
 const MAGIC = 0x504f464d; // "MFOP"
-const VERSION = 2;
+const VERSION = 3;
 
 /** The properties of a call that must be the same on all ranks of a group. */
 export interface Fingerprint {
@@ -43,6 +50,8 @@ export interface Fingerprint {
   readonly count: number;
   /** Digest of the counts per rank, 0 where they follow from `count`. */
   readonly countsDigest: number;
+  /** What is exchanged, such as the name of a parameter; "" if the caller does not say. */
+  readonly label: string;
 }
 
 /** One decoded header. */
@@ -56,7 +65,7 @@ export class FrameError extends Error {
   override readonly name = "FrameError";
 }
 
-/** Writes a header to the first 48 bytes of `target`; if it has no length, `completeHeader` must follow. */
+/** Writes a header to the first 112 bytes of `target`; if it has no length, `completeHeader` must follow. */
 export function encodeHeader(header: Fingerprint & Partial<Header>, target: Uint8Array): void {
   putU32(target, 0, MAGIC);
   target[4] = VERSION;
@@ -71,6 +80,7 @@ export function encodeHeader(header: Fingerprint & Partial<Header>, target: Uint
   putNumber(target, 24, header.count);
   putU32(target, 32, header.countsDigest);
   target[36] = REDUCTIONS.indexOf(header.reduction);
+  target.set(encodedLabel(header.label), LABEL_BEGIN);
   completeHeader(target, header.payloadBytes ?? 0);
 }
 
@@ -80,8 +90,7 @@ export function completeHeader(target: Uint8Array, payloadBytes: number): void {
   // The checksum is computed with 0 in its place.
   const reduction = target[36];
   putU32(target, 36, reduction);
-  const whole = target.length === HEADER_BYTES ? target : target.subarray(0, HEADER_BYTES);
-  const sum = checksum(whole) >>> 8;
+  const sum = checksum(target.subarray(0, SUMMED_BYTES)) >>> 8;
   putU32(target, 36, reduction | sum << 8);
 }
 
@@ -100,7 +109,7 @@ function putNumber(target: Uint8Array, at: number, value: number): void {
 }
 
 /**
- * Reads a header from the first 48 bytes of `bytes`.
+ * Reads a header from the first 112 bytes of `bytes`.
  *
  * @throws {FrameError} if they are not a valid header.
  */
@@ -115,9 +124,10 @@ export function decodeHeader(bytes: Uint8Array): Header {
       `Received frame version ${view.getUint8(4)}, this rank uses version ${VERSION}`,
     );
   }
-  const whole = bytes.slice(0, HEADER_BYTES);
-  whole.fill(0, 37, 40);
-  if (checksum(whole) >>> 8 !== view.getUint32(36, true) >>> 8) {
+  const summed = bytes.slice(0, SUMMED_BYTES);
+  summed.fill(0, 37, 40);
+  const label = decodedLabel(bytes.subarray(LABEL_BEGIN, HEADER_BYTES));
+  if (label === undefined || checksum(summed) >>> 8 !== view.getUint32(36, true) >>> 8) {
     throw new FrameError("The header of a frame was damaged in transit");
   }
   return {
@@ -130,6 +140,7 @@ export function decodeHeader(bytes: Uint8Array): Header {
     root: view.getUint32(20, true),
     count: safeNumber(view.getBigUint64(24, true), "count"),
     countsDigest: view.getUint32(32, true),
+    label,
     payloadBytes: safeNumber(view.getBigUint64(40, true), "payload length"),
   };
 }
@@ -140,10 +151,15 @@ export function difference(mine: Caller, theirs: Caller): string | undefined {
   if (differing.length === 0) return undefined;
   return differing
     .map((field) =>
-      `${LABELS[field] ?? field} ${mine.header[field]} on rank ${mine.rank} ` +
-      `and ${theirs.header[field]} on rank ${theirs.rank}`
+      `${NAMES[field] ?? field} ${shown(mine, field)} on rank ${mine.rank} ` +
+      `and ${shown(theirs, field)} on rank ${theirs.rank}`
     )
     .join(", ");
+}
+
+function shown({ header }: Caller, field: typeof COMPARED[number]): string {
+  if (field !== "label") return String(header[field]);
+  return header.label === "" ? "(none)" : `"${header.label}"`;
 }
 
 /** One rank's side of a call. */
@@ -151,16 +167,6 @@ export interface Caller {
   /** Global rank. */
   readonly rank: number;
   readonly header: Header;
-}
-
-/**
- * FNV-1a, 32 bits: h <- (h xor byte) * 16777619. Detects a damaged header or message; it does not authenticate, which the
- * proof and TLS do. Payload over a plain network has checksums of its own (checksum.rs).
- */
-export function checksum(bytes: Uint8Array): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
-  return hash >>> 0;
 }
 
 /** A digest of the counts per rank, so that ranks with different counts get an error. */
@@ -196,6 +202,7 @@ function safeNumber(value: bigint, what: string): number {
 const GROUP = new BigUint64Array(1);
 const GROUP_HALVES = new Uint32Array(GROUP.buffer);
 const COMPARED = [
+  "label",
   "op",
   "sequence",
   "group",
@@ -207,7 +214,7 @@ const COMPARED = [
   "countsDigest",
   "payloadBytes",
 ] as const;
-const LABELS: { readonly [field: string]: string } = {
+const NAMES: { readonly [field: string]: string } = {
   sequence: "call number",
   countsDigest: "digest of the counts per rank",
   payloadBytes: "bytes to send",

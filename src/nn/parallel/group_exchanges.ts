@@ -9,41 +9,42 @@
 // Columns are indices of the last dim, split as Layout splits them: shards may be uneven, or padded at the end; padding is not gathered
 // and its gradient is 0.
 
-import type { ProcessGroup } from "../../distributed/group.ts";
 import { type Range, unitRange } from "../../distributed/layout.ts";
 import type { FloatType } from "../../tensor/dtype.ts";
-import { allGather, allReduce } from "../../tensor/exchange.ts";
+import { allGather, allReduce, type ExchangeOptions } from "../../tensor/exchange.ts";
 import { formatShape, rowsAndCols } from "../../tensor/shape.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 
 /** `x`, equal on every rank, for computations that differ between ranks: dx is summed over the ranks. */
-export function copyToGroup<F extends FloatType>(x: Tensor<F>, group: ProcessGroup): Tensor<F> {
+export function copyToGroup<F extends FloatType>(
+  x: Tensor<F>,
+  { group, label }: ExchangeOptions,
+): Tensor<F> {
   return x.alias(x.shape).computedBy({
     op: "copyToGroup",
     inputs: [x],
     async gradient(dy) {
-      await allReduce(dy, group);
+      await allReduce(dy, { group, label: `gradient of ${label}` });
       return [dy];
     },
   });
 }
 
 /** The sum of all ranks' `x`, on every rank. */
-export async function reduceFromGroup(x: Tensor, group: ProcessGroup): Promise<Tensor> {
-  const y = group.size === 1 ? x.alias(x.shape) : x.copy();
-  await allReduce(y, group);
+export async function reduceFromGroup(x: Tensor, options: ExchangeOptions): Promise<Tensor> {
+  const y = options.group.size === 1 ? x.alias(x.shape) : x.copy();
+  await allReduce(y, options);
   return y.computedBy({ op: "reduceFromGroup", inputs: [x], gradient: (dy) => [dy] });
 }
 
 /** How columns are split over a group. */
-export interface SplitOptions {
-  readonly group: ProcessGroup;
+export interface SplitOptions extends ExchangeOptions {
   /** This many columns stay together. Default: 1. */
   readonly unit?: number | undefined;
 }
 
 /** This rank's columns of `x` [..., N], equal on every rank. @throws {RangeError} if N has fewer units than there are ranks */
-export function splitToGroup(x: Tensor, { group, unit = 1 }: SplitOptions): Tensor {
+export function splitToGroup(x: Tensor, { group, label, unit = 1 }: SplitOptions): Tensor {
   const numCols = x.shape.at(-1) ?? 0;
   if (numCols / unit < group.size || numCols % unit !== 0) {
     throw new RangeError(
@@ -51,7 +52,7 @@ export function splitToGroup(x: Tensor, { group, unit = 1 }: SplitOptions): Tens
         (unit === 1 ? "" : ` between units of ${unit}`),
     );
   }
-  const options = { group, unit, numCols };
+  const options = { group, label: `gradient of ${label}`, unit, numCols };
   return ownColumns(x, options).computedBy({
     op: "splitToGroup",
     inputs: [x],
@@ -99,7 +100,7 @@ function ownColumns(x: Tensor, options: GatherOptions): Tensor {
 
 /** [..., own], padding included, -> [..., numCols]; records no gradient. */
 async function allColumns(x: Tensor, options: GatherOptions): Promise<Tensor> {
-  const { group, numCols } = options;
+  const { group, label, numCols } = options;
   const { rows } = rowsAndCols(x.shape);
   const columns = group.ranks.map((_, rank) => columnsOf(rank, options));
   const counts = columns.map(({ stored }) => rows * stored);
@@ -109,7 +110,7 @@ async function allColumns(x: Tensor, options: GatherOptions): Promise<Tensor> {
   // The columns of one rank after those of the other.
   const blocks = Tensor.empty(x.device, [counts.reduce((sum, count) => sum + count, 0)]);
   x.device.copy(x.buffer, 0, blocks.buffer, 4 * begins[group.rank], 4 * x.length);
-  await allGather(blocks, { group, counts });
+  await allGather(blocks, { group, label, counts });
   const y = Tensor.empty(x.device, [...x.shape.slice(0, -1), numCols]);
   for (const [rank, { unpadded: { begin, end }, stored }] of columns.entries()) {
     x.device.run("copy_block", { x: blocks.buffer, out: y.buffer }, {

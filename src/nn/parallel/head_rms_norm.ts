@@ -34,7 +34,8 @@ export class HeadRmsNorm extends Module<FloatTensor> {
   /** x [..., C] of this rank's heads -> [..., C] */
   override forward(x: FloatTensor): Promise<Tensor> {
     return Promise.try(() => {
-      const weight = copyToGroup(this.weight, this.#group);
+      const { name: label } = this.weight;
+      const weight = copyToGroup(this.weight, { group: this.#group, label });
       return rmsNorm(x, { weight, eps: this.#eps });
     });
   }

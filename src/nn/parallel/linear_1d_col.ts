@@ -137,20 +137,24 @@ export class Linear1DCol extends Module<FloatTensor> {
   override async forward(x: FloatTensor): Promise<Tensor> {
     const { processGroup: group, gatherOutput = false, overlap = true, unit } = this.#options;
     const operands = this.#operands();
+    const { name } = this.weight;
+    const exchange = { group, label: `x of ${name}` };
     const y = overlap
-      ? overlappedLinear({ x, ...operands, storage: this.#storage }, group)
-      : this.#plainLinear(copyToGroup(asF32(x), group), operands);
+      ? overlappedLinear({ x, ...operands, storage: this.#storage }, exchange)
+      : this.#plainLinear(copyToGroup(asF32(x), exchange), operands);
     if (!gatherOutput) return y;
     const outDim = this.#storage === "outIn" ? 0 : 1;
     const numCols = this.weight.layout.globalShape[outDim];
-    return await gatherFromGroup(y, { group, unit, numCols });
+    return await gatherFromGroup(y, { group, label: `y of ${name}`, unit, numCols });
   }
 
   /** W_r as a matrix and b_r as a vector, whose gradients are summed over replicas. */
   #operands(): { readonly weight: FloatTensor; readonly bias: FloatTensor | undefined } {
     const { parts = 1, replication } = this.#options;
     const summed = (parameter: Parameter) =>
-      replication === undefined ? parameter : copyToGroup(parameter, replication.replicaGroup);
+      replication === undefined
+        ? parameter
+        : copyToGroup(parameter, { group: replication.replicaGroup, label: parameter.name });
     const [weight, bias] = [summed(this.weight), this.bias && summed(this.bias)];
     if (parts === 1) return { weight, bias };
     const { shape } = weight;

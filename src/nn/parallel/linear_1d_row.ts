@@ -116,7 +116,8 @@ export class Linear1DRow extends Module<FloatTensor> {
     const partial = this.#storage === "outIn"
       ? linear(ownInput, this.weight)
       : matmul(ownInput, this.weight);
-    const y = await reduceFromGroup(partial, this.#group);
+    const label = `y of ${this.weight.name}`;
+    const y = await reduceFromGroup(partial, { group: this.#group, label });
     return this.bias === undefined ? y : addBias(y, this.bias);
   }
 
@@ -130,7 +131,8 @@ export class Linear1DRow extends Module<FloatTensor> {
         }`,
       );
     }
-    return splitToGroup(asF32(x), { group: this.#group, unit: this.#unit });
+    const label = `x of ${this.weight.name}`;
+    return splitToGroup(asF32(x), { group: this.#group, label, unit: this.#unit });
   }
 }
 

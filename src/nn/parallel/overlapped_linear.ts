@@ -7,13 +7,12 @@
 //
 // W is [O, I], or [I, O] ("inOut"); then dW = x^T dy, too.
 
-import type { ProcessGroup } from "../../distributed/group.ts";
 import { columnSums } from "../../ops/add_bias.ts";
 import { asF32 } from "../../ops/cast.ts";
 import { inputGradient, linearForward } from "../../ops/linear.ts";
 import { matmulForward, multiply } from "../../ops/matmul.ts";
 import { inF32 } from "../../ops/operands.ts";
-import { allReduce } from "../../tensor/exchange.ts";
+import { allReduce, type ExchangeOptions } from "../../tensor/exchange.ts";
 import { rowsAndCols } from "../../tensor/shape.ts";
 import { pollSockets } from "../../tensor/event_loop.ts";
 import { type FloatTensor, Tensor } from "../../tensor/tensor.ts";
@@ -30,10 +29,10 @@ export interface LinearOperands {
   readonly storage?: WeightStorage;
 }
 
-/** linear(copyToGroup(x), weight, bias), but dW and db are computed during the all-reduce of dx. */
+/** linear(copyToGroup(x), weight, bias), but dW and db are computed during the all-reduce of dx; `label` is that of x. */
 export function overlappedLinear(
   { x: input, weight, bias, storage = "outIn" }: LinearOperands,
-  group: ProcessGroup,
+  { group, label }: ExchangeOptions,
 ): Tensor {
   const x = asF32(input);
   const isTransposed = storage === "inOut";
@@ -44,7 +43,9 @@ export function overlappedLinear(
     async gradient(dy, [wantsX, wantsWeight, wantsBias]) {
       const inputGradientOf = isTransposed ? transposedInputGradient : inputGradient;
       const dx = wantsX ? inputGradientOf(dy, weight) : undefined;
-      const exchange = dx === undefined ? Promise.resolve() : allReduce(dx, group);
+      const exchange = dx === undefined
+        ? Promise.resolve()
+        : allReduce(dx, { group, label: `gradient of ${label}` });
       const [a, b] = isTransposed ? [x, dy] : [dy, x];
       // Waits for both even if one fails, as both use tensors that the caller then releases.
       const [exchanged, computed] = await Promise.allSettled([

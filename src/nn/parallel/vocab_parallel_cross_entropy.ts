@@ -134,6 +134,7 @@ async function gatheredStatistics(
   });
   const all = Tensor.empty(device, [group.size, rows, 3]);
   device.copy(own.buffer, 0, all.buffer, 4 * group.rank * own.length, 4 * own.length);
-  await allGather(all, { group, counts: group.ranks.map(() => own.length) });
+  const counts = group.ranks.map(() => own.length);
+  await allGather(all, { group, label: "softmax of the vocabulary", counts });
   return all;
 }

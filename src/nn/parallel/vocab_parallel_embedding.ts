@@ -98,7 +98,8 @@ export class VocabParallelEmbedding extends Module<Tensor<"u32">> {
       shape: indices.shape,
       ...(isPaddingHere ? { paddingIndex: padding - begin } : {}),
     });
-    return await reduceFromGroup(rows, this.#group);
+    const label = `y of ${this.weight.name}`;
+    return await reduceFromGroup(rows, { group: this.#group, label });
   }
 }
 

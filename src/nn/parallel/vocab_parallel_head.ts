@@ -104,9 +104,11 @@ export class VocabParallelHead extends Module<FloatTensor> {
   /** x [..., D], equal on every rank, -> logits [..., V_r], padding included, or [..., V] with `gatherOutput`. */
   override async forward(x: FloatTensor): Promise<Tensor> {
     const { processGroup: group, gatherOutput = false } = this.#options;
-    const logits = overlappedLinear({ x, weight: this.weight, bias: this.bias }, group);
+    const { weight, bias } = this;
+    const logits = overlappedLinear({ x, weight, bias }, { group, label: `x of ${weight.name}` });
     if (!gatherOutput) return logits;
-    const { globalShape: [numCols], paddedShape: [paddedCols] } = this.weight.layout;
-    return await gatherFromGroup(logits, { group, numCols, paddedCols });
+    const { globalShape: [numCols], paddedShape: [paddedCols] } = weight.layout;
+    const label = `y of ${weight.name}`;
+    return await gatherFromGroup(logits, { group, label, numCols, paddedCols });
   }
 }

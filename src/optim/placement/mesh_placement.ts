@@ -147,7 +147,7 @@ export class MeshPlacement implements Placement {
     );
     let size = 1;
     for (const group of this.#setup.allGroups) {
-      await group.allReduce(numRanks);
+      await group.allReduce(numRanks, { label: "parameters with a gradient" });
       size *= group.size;
     }
     const torn = this.#parameters.filter((_, k) => numRanks[k] > 0 && numRanks[k] < size);

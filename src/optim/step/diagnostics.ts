@@ -92,7 +92,7 @@ async function countZeros(
   for (const group of groups) {
     const isCut = cutBy.map((groups) => groups?.includes(group) ?? false);
     const shared = counts.map((count, index) => isCut[index] ? count : 0);
-    await group.allReduce(shared);
+    await group.allReduce(shared, { label: "zeros in gradients" });
     isCut.forEach((cut, index) => counts[index] = cut ? shared[index] : counts[index]);
   }
   return cutBy.map((groups, index) => groups === undefined ? undefined : counts[index]);

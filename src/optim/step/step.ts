@@ -16,6 +16,7 @@
 
 import type { Device, DeviceBuffer } from "../../device/device.ts";
 import type { DeviceRange } from "../../tensor/device_range.ts";
+import { spanOf } from "../../tensor/parameter_names.ts";
 import type { BlockTensors } from "../plan/block_memory.ts";
 import {
   operandsOf,
@@ -79,14 +80,19 @@ export async function runStep(
   passes.sumGradients(operands);
   // The exchange replaces this rank's own sums: should the step end before new ones are there, the old ones are not valid.
   for (const { state } of sources) state.squaresOf = -1;
+  const span = spanOf(sources.map(({ parameter }) => parameter));
   await exchangeSums({ device, buffer: sums }, exchanges[0], {
+    label: `sums 0 of ${span}`,
     onLocal: (host) => markNonFinite(blocks, host, numNonFinite),
     onGlobal: (host) => refuseNonFinite(blocks, host, numNonFinite),
   });
   scaleGradients(operands, scaling);
   await passes.update(
     operands,
-    (which) => exchangeSums({ device, buffer: sums }, exchanges[which]),
+    (which) =>
+      exchangeSums({ device, buffer: sums }, exchanges[which], {
+        label: `sums ${which} of ${span}`,
+      }),
   );
 
   putBack(sources, params, { device, sources: stored });

@@ -15,7 +15,7 @@ import type { Device, DeviceBuffer } from "../../device/device.ts";
 /** The part of a process group that exchanges use. */
 export interface SumGroup {
   readonly size: number;
-  allReduce(values: Float32Array): Promise<void>;
+  allReduce(values: Float32Array, options: { readonly label: string }): Promise<void>;
 }
 
 /** Contiguous sums. `offset`, in elements of the buffer, is valid once the plan is laid out. */
@@ -124,10 +124,11 @@ interface ReducedElements {
 export async function exchangeSums<Group extends SumGroup>(
   { device, buffer }: { device: Device; buffer: DeviceBuffer },
   layout: SumsLayout<Group>,
-  { onLocal, onGlobal }: {
+  { label, onLocal, onGlobal }: {
+    label: string;
     onLocal?: (sums: HostSums) => void;
     onGlobal?: (sums: HostSums) => void;
-  } = {},
+  },
 ): Promise<void> {
   const begin = layout.exchangeBegin;
   if (layout.groups.length === 0 || begin === layout.end) return;
@@ -136,7 +137,8 @@ export async function exchangeSums<Group extends SumGroup>(
   const sums = new HostSums(values, begin);
   onLocal?.(sums);
   for (const [index, group] of layout.groups.entries()) {
-    await reduceRuns(group, layout.runs[index], sums);
+    const all = (values: Float32Array) => group.allReduce(values, { label });
+    await reduceRuns(all, layout.runs[index], sums);
   }
   onGlobal?.(sums);
   device.write(buffer, values, range.byteOffset);
@@ -159,19 +161,19 @@ export class HostSums {
 }
 
 async function reduceRuns(
-  group: SumGroup,
+  allReduce: (values: Float32Array) => Promise<void>,
   runs: readonly ReducedElements[],
   sums: HostSums,
 ): Promise<void> {
   if (runs.length === 0) return;
-  if (runs.length === 1) return await group.allReduce(sums.of(runs[0]));
+  if (runs.length === 1) return await allReduce(sums.of(runs[0]));
   const packed = new Float32Array(runs.reduce((total, { length }) => total + length, 0));
   let at = 0;
   for (const run of runs) {
     packed.set(sums.of(run), at);
     at += run.length;
   }
-  await group.allReduce(packed);
+  await allReduce(packed);
   at = 0;
   for (const run of runs) {
     sums.of(run).set(packed.subarray(at, at + run.length));

@@ -51,14 +51,15 @@ function chunksOf(pieces: readonly Float32Array[], length: number): Float32Array
 }
 
 async function sumTogether(chunk: readonly Float32Array[], group: SumGroup): Promise<void> {
-  if (chunk.length === 1) return await group.allReduce(chunk[0]);
+  const label = "state of the optimizer";
+  if (chunk.length === 1) return await group.allReduce(chunk[0], { label });
   const packed = new Float32Array(chunk.reduce((total, { length }) => total + length, 0));
   let at = 0;
   for (const piece of chunk) {
     packed.set(piece, at);
     at += piece.length;
   }
-  await group.allReduce(packed);
+  await group.allReduce(packed, { label });
   at = 0;
   for (const piece of chunk) {
     piece.set(packed.subarray(at, at + piece.length));

@@ -17,6 +17,7 @@ import type { DeviceBuffer } from "../../device/device.ts";
 import type { AnyTensor, GradientReceiver } from "../../tensor/autograd.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
 import { pollSockets } from "../../tensor/event_loop.ts";
+import { spanOf } from "../../tensor/parameter_names.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Packing } from "./packing.ts";
 import type { DataParallelism } from "./zero.ts";
@@ -135,10 +136,11 @@ export class BucketFlight implements GradientReceiver {
     const { packing: { counts }, parameters } = loading.bucket;
     const { shardGroup, replicaGroups } = this.#dataParallelism;
     const rank = shardGroup?.rank ?? 0;
+    const label = `gradients of ${spanOf(parameters)}`;
     const part = shardGroup === undefined
       ? read.value
-      : await shardGroup.reduceScatter(read.value, counts);
-    for (const group of replicaGroups) await group.allReduce(part);
+      : await shardGroup.reduceScatter(read.value, counts, { label });
+    for (const group of replicaGroups) await group.allReduce(part, { label });
     const numRows = counts[rank] - parameters.length;
     this.#landed.push({ rows: part.subarray(0, numRows), numRanks: part.subarray(numRows) });
   }

@@ -17,6 +17,7 @@ import type { ProcessGroup } from "../../distributed/group.ts";
 import { bytesPerElement, type FloatType } from "../../tensor/dtype.ts";
 import { allGather, allReduce, reduceScatter } from "../../tensor/exchange.ts";
 import { copyRange, type DeviceRange } from "../../tensor/device_range.ts";
+import { spanOf } from "../../tensor/parameter_names.ts";
 import { packByOwner, type PackedRows, type Packing, type Placed } from "./packing.ts";
 
 /** Ranks that see different parts of the batch. */
@@ -44,9 +45,10 @@ export async function averageGradients(
   const { counts, begins, rows } = packing;
   using packed = packGradients(placed, packing);
   const range = { buffer: packed, length: packing.length };
-  if (shardGroup !== undefined) await reduceScatter(range, { group: shardGroup, counts });
+  const label = `gradients of ${spanOf(placed.map(({ parameter }) => parameter))}`;
+  if (shardGroup !== undefined) await reduceScatter(range, { group: shardGroup, label, counts });
   const own = { buffer: packed, offset: begins[rank], length: counts[rank] };
-  for (const group of replicaGroups) await allReduce(own, group);
+  for (const group of replicaGroups) await allReduce(own, { group, label });
 
   const { device } = packed;
   using sums = device.allocate(4 * own.length);
@@ -86,7 +88,8 @@ async function allGatherAlike(
     const { inParameter, inPacked } = place(own);
     copyRange(inParameter, inPacked);
   }
-  await allGather({ buffer: packed, length, dtype }, { group, counts });
+  const label = `values of ${spanOf(placed.map(({ parameter }) => parameter))}`;
+  await allGather({ buffer: packed, length, dtype }, { group, label, counts });
   for (const other of rows.toSpliced(group.rank, 1).flat()) {
     const { inParameter, inPacked } = place(other);
     copyRange(inPacked, inParameter);

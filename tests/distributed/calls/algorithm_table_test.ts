@@ -3,6 +3,7 @@
 import { equal, throws } from "node:assert/strict";
 import { AlgorithmTable, parseAlgorithms } from "../../../src/distributed/calls/algorithm_table.ts";
 import { optionsFromEnv } from "../../../src/distributed/launch.ts";
+import { HEADER_BYTES } from "../../../src/distributed/wire/frame.ts";
 import { inProcessRanks } from "../../support/distributed/in_process_ranks.ts";
 
 Deno.test("a table chooses by bytes, with both ends of a range included", () => {
@@ -75,7 +76,7 @@ Deno.test("the chosen algorithm is the one that runs", async () => {
     }, { algorithms: { allReduce } });
     return counters[0];
   };
-  equal(await bytes("ring"), 48 + 1.5 * 4000);
-  equal(await bytes("two-shot"), 3 * 48 + 1.5 * 4000);
-  equal(await bytes("one-shot"), 3 * 48 + 3 * 4000);
+  equal(await bytes("ring"), HEADER_BYTES + 1.5 * 4000);
+  equal(await bytes("two-shot"), 3 * HEADER_BYTES + 1.5 * 4000);
+  equal(await bytes("one-shot"), 3 * HEADER_BYTES + 3 * 4000);
 });

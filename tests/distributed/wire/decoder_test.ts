@@ -118,6 +118,7 @@ Deno.test("a damaged header is refused with a typed error, for any numbers in it
         root: 0,
         count,
         countsDigest: 0,
+        label: "weight",
         payloadBytes,
       }, header);
       throws(() => decodeHeader(damage(header.slice())), FrameError);

@@ -31,6 +31,7 @@ const header: fc.Arbitrary<Header> = fc.record({
   root: fc.nat({ max: 2 ** 32 - 1 }),
   count: fc.maxSafeNat(),
   countsDigest: fc.nat({ max: 2 ** 32 - 1 }),
+  label: fc.string({ maxLength: 60 }).filter((label) => !label.includes("\0")),
   payloadBytes: fc.maxSafeNat(),
 });
 

@@ -40,6 +40,7 @@ for (const numGroups of [1, 2, 3]) {
     device.write(buffer, before);
     let seen: number[] = [];
     await exchangeSums({ device, buffer }, layout, {
+      label: "sums",
       onLocal: (host) => seen = [...host.of(watched)],
     });
     const after = new Float32Array((await device.read(buffer)).buffer);

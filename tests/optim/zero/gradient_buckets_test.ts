@@ -59,7 +59,7 @@ Deno.test("full gradients are released during backward", async () => {
 /** The group, with `reduceScatter` replaced. */
 function withReduceScatter(
   group: ProcessGroup,
-  reduceScatter: (values: Float32Array, counts: readonly number[]) => Promise<Float32Array>,
+  reduceScatter: ProcessGroup["reduceScatter"],
 ): ProcessGroup {
   return new Proxy(group, {
     get(target, key) {
@@ -77,8 +77,8 @@ Deno.test("backward continues while a bucket is under way", async () => {
   const inTime: boolean[] = [];
   // No bucket of rank 0 lands until its backward has reached the first layer.
   const wrap = (group: ProcessGroup) =>
-    group.rank !== 0 ? group : withReduceScatter(group, async (values, counts) => {
-      const part = await group.reduceScatter(values, counts);
+    group.rank !== 0 ? group : withReduceScatter(group, async (values, counts, options) => {
+      const part = await group.reduceScatter(values, counts, options);
       inTime.push(await Promise.race([firstLayerReached, tooLate]));
       return part;
     });
@@ -100,8 +100,8 @@ Deno.test("backward continues while a bucket is under way", async () => {
 Deno.test("kernels on this thread let the sockets move while a bucket is under way", async () => {
   const order: string[] = [];
   const wrap = (group: ProcessGroup) =>
-    group.rank !== 0 ? group : withReduceScatter(group, async (values, counts) => {
-      const part = await group.reduceScatter(values, counts);
+    group.rank !== 0 ? group : withReduceScatter(group, async (values, counts, options) => {
+      const part = await group.reduceScatter(values, counts, options);
       order.push("landed");
       return part;
     });
