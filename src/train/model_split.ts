@@ -58,7 +58,7 @@ export async function splitModel(
       await vocabParallelCrossEntropy(logits, targets, { processGroup: group, ...options }),
     wholeLogits: async (own, numCols) => {
       const paddedCols = own.shape.at(-1)! * group.size;
-      return await gatherFromGroup(own, { group, numCols, paddedCols });
+      return await gatherFromGroup(own, { group, label: "logits", numCols, paddedCols });
     },
   };
 }

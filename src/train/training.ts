@@ -159,7 +159,7 @@ async function shareStep(
   // On one rank with the wasm device nothing else waits for the event loop, which delivers signals.
   await eventLoopTurns(1);
   const sums = Float64Array.of(loss, signal?.aborted ? 1 : 0, checkpoints?.isWritten ? 1 : 0);
-  await group.allReduce(sums);
+  await group.allReduce(sums, { label: "loss, and ranks that stop" });
   const [total, numStopped, numWritten] = sums;
   return {
     loss: total / group.size,

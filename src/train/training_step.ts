@@ -82,7 +82,7 @@ export async function evaluateExamples<Batch extends Disposable>(
     sums ??= new Float64Array(scores.length);
     if (some.length > 0) scores.forEach((score, k) => sums![k] += score);
   }
-  await dataParallelGroup.allReduce(sums!);
+  await dataParallelGroup.allReduce(sums!, { label: "scores of an evaluation" });
   const [totalLoss, numTargets] = sums!;
   return { loss: totalLoss / numTargets, metrics: task.metrics(sums!) };
 }
