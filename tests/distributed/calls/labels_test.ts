@@ -1,6 +1,6 @@
 // Calls of one kind and length for different things: a rank that makes them in another order gets an error, not the other's values.
 
-import { deepEqual, equal, match, ok, rejects, throws } from "node:assert/strict";
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import type { CallOptions, ProcessGroup } from "../../../src/distributed/group.ts";
 import { PeerLostError } from "../../../src/distributed/failures/failure.ts";
 import { decodedLabel, encodedLabel, LABEL_BYTES } from "../../../src/distributed/wire/label.ts";
