@@ -123,7 +123,10 @@ const owners = [
     owner: /^src\/(cli\/|models\/|checkpoint\/|optim\/options\/option_shape\.ts$)/,
   },
   { what: /^@huggingface\/hub$/, owner: /^src\/checkpoint\/hub\/hub_requests\.ts$/ },
-  { what: /^@huggingface\/tokenizers$/, owner: /^src\/(cli\/|train\/tokenizer\.ts$)/ },
+  {
+    what: /^@huggingface\/tokenizers$/,
+    owner: /^src\/(cli\/|train\/(tokenizer|tasks\/text_tokenizer)\.ts$)/,
+  },
   { what: /^@huggingface\/jinja$/, owner: /^src\/train\/chat_template\.ts$/ },
   { what: /^csv-parse$/, owner: /^src\/train\/data\/csv_rows\.ts$/ },
   { what: /^@streamparser\/json$/, owner: /^src\/train\/data\/json_array\.ts$/ },

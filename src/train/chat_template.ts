@@ -10,10 +10,24 @@ export interface ChatMessage {
   readonly content: string;
 }
 
-/** The chat template of a model. */
+/** The chat template of a model. Its functions throw an `Error` if the template refuses the messages. */
 export interface ChatTemplate {
-  /** The text of messages, after which the assistant's answer follows. @throws {Error} if the template refuses them */
+  /** The text of messages, after which the assistant's answer follows. */
   render(messages: readonly ChatMessage[]): string;
+  /** The text of a whole chat. */
+  renderWhole(messages: readonly ChatMessage[]): string;
+  /**
+   * The text of a whole chat in parts, of which those between {% generation %} and {% endgeneration %} are targets of training;
+   * undefined if the template has no such marks.
+   */
+  renderMarked(messages: readonly ChatMessage[]): MarkedText[] | undefined;
+}
+
+/** A part of the text of a chat. */
+export interface MarkedText {
+  readonly text: string;
+  /** Whether a model learns to write it. */
+  readonly isTarget: boolean;
 }
 
 /**
@@ -36,15 +50,52 @@ export async function readChatTemplate(folder: string): Promise<ChatTemplate> {
         "leave --chat out to continue text",
     );
   }
-  const template = new Template(source);
+  return chatTemplate(source, settings);
+}
+
+/** A template from its text; `settings` has the special tokens that it may name, as tokenizer_config.json does. */
+export function chatTemplate(
+  source: string,
+  settings: Readonly<Record<string, unknown>> = {},
+): ChatTemplate {
   const tokens = Object.fromEntries(
     ["bos_token", "eos_token", "unk_token", "pad_token"].map((
       name,
     ) => [name, textOf(settings[name])]),
   );
-  return {
-    render: (messages) => template.render({ messages, add_generation_prompt: true, ...tokens }),
+  const renderer = (text: string, isPrompt: boolean) => {
+    const template = new Template(text);
+    return (messages: readonly ChatMessage[]) =>
+      template.render({ messages, add_generation_prompt: isPrompt, ...tokens });
   };
+  const isMarked = MARK.test(source);
+  const renderWhole = renderer(source, false);
+  const renderWithMarks = renderer(isMarked ? source.replaceAll(MARKS, asText) : "", false);
+  return {
+    render: renderer(source, true),
+    renderWhole,
+    renderMarked(messages) {
+      if (!isMarked) return undefined;
+      const pieces = renderWithMarks(messages).split(EDGE);
+      if (pieces.join("") !== renderWhole(messages) || pieces.length % 2 === 0) {
+        throw new Error(
+          "the text that the chat template marks by {% generation %} cannot be found: its marks do not come in pairs",
+        );
+      }
+      return pieces.map((text, k) => ({ text, isTarget: k % 2 === 1 }))
+        .filter(({ text }) => text !== "");
+    },
+  };
+}
+
+const MARK = /{%-?\s*generation\s*-?%}/;
+const MARKS = /{%(-?)\s*(?:end)?generation\s*(-?)%}/g;
+/** A character that no text has. */
+const EDGE = "\u{10fffe}";
+
+/** A mark that writes a character, with the blanks around it as those around a mark. */
+function asText(_mark: string, before: string, after: string): string {
+  return `{%${before} if true %}{{ "${EDGE}" }}{% endif ${after}%}`;
 }
 
 /** A template, or the default one of several with names. */

@@ -1,7 +1,7 @@
 // A tokenizer.json like GPT-2's, with bytes and a few merges.
 
-/** Its text. */
-export function smallTokenizerJson(): string {
+/** Its text; `special` tokens have the ids after `SMALL_VOCABULARY`. */
+export function smallTokenizerJson(special: readonly string[] = []): string {
   const bytes = byteLetters();
   const pairs = ["t h", "th e", "i n", "e r", "Ġ the", "a n"];
   const tokens = [...bytes, ...pairs.map((pair) => pair.replace(" ", ""))];
@@ -9,7 +9,15 @@ export function smallTokenizerJson(): string {
     version: "1.0",
     truncation: null,
     padding: null,
-    added_tokens: [],
+    added_tokens: special.map((content, k) => ({
+      id: tokens.length + k,
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    })),
     normalizer: null,
     pre_tokenizer: {
       type: "ByteLevel",
