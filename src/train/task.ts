@@ -32,8 +32,16 @@ export interface Examples<Batch extends Disposable = Disposable> {
   numTargets(example: DrawnExample): number;
   /** Number of tokens of an example, without padding; undefined if it has none, as images. */
   numTokens?(example: DrawnExample): number;
-  /** Makes a batch of examples; the caller disposes of it. Random choices depend on seed, epoch and index alone. */
-  batch(device: Device, examples: readonly DrawnExample[]): Promise<Batch> | Batch;
+  /**
+   * Makes a batch of examples; the caller disposes of it. Random choices depend on seed, epoch and index alone, and the length to which
+   * rows are padded on those of `step`, all examples of a training step, over ranks and micro-batches: masks of dropout depend on it.
+   * Default: the batch's.
+   */
+  batch(
+    device: Device,
+    examples: readonly DrawnExample[],
+    step?: readonly DrawnExample[],
+  ): Promise<Batch> | Batch;
   /** SHA-256, as "sha256:...", of everything that determines the examples. */
   digest(): Promise<string>;
 }

@@ -44,11 +44,12 @@ export async function trainOnExamples<Batch extends Disposable>(
   using scope = new DisposableStack();
   const losses: Tensor[] = [];
   const { size, rank } = dataParallelGroup;
-  const numTargets = countTargets(examples, microBatches.flat());
+  const step = microBatches.flat();
+  const numTargets = countTargets(examples, step);
   let rowsBefore = 0;
   for (const drawn of microBatches) {
     const own = partOf(drawn, dataParallelGroup);
-    using batch = await examples.batch(device, own);
+    using batch = await examples.batch(device, own, step);
     const share = countTargets(examples, own) / numTargets;
     const firstRow = rowsBefore + shardRange(drawn.length, size, rank).begin;
     rowsBefore += drawn.length;

@@ -91,7 +91,8 @@ function binaryCrossEntropy(logits: FloatTensor, labels: FloatTensor): Tensor {
   // softplus(z) = log(e^z + e^0) is the cross-entropy of [z, 0] against the second class, which does not overflow.
   const column = [logits.length, 1];
   const z = reshape(logits, column);
-  const against = constantIndices(logits.device, new Uint32Array(logits.length).fill(1));
+  // The cross-entropy keeps no targets, so nothing else releases these.
+  using against = constantIndices(logits.device, new Uint32Array(logits.length).fill(1));
   const softplus = crossEntropy(concat([z, scale(z, 0)], { dim: 1 }), against);
   return add(softplus, scale(mean(mul(logits, labels)), -1));
 }

@@ -1,0 +1,100 @@
+// Predicting tokens of texts that are examples each: a row of a batch has one, padded at its end.
+//
+//   tokens  [B, T]   row[t]             targets [B, T]   row[t + 1] where that is a target, else ignored
+//
+// A decoder's tokens do not see what follows them, so padding needs no mask.
+
+import type { Decoder } from "../../models/decoder.ts";
+import { IGNORE_INDEX } from "../../ops/cross_entropy.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { ModelSplit } from "../model_split.ts";
+import type { BoundTask, DrawnExample, Examples, Task } from "../task.ts";
+import { perplexityOf } from "./metrics/token_metrics.ts";
+import { longestOf, paddedLength, paddedRows } from "./padding.ts";
+import type { TargetTokens } from "./target_tokens.ts";
+import type { TokenRows } from "./token_rows.ts";
+
+/** Tokens on a device. Disposing it releases both tensors. */
+export interface TargetBatch extends Disposable {
+  /** [B, T] */
+  readonly tokens: Tensor<"u32">;
+  /** [B, T]: the token after each, or `IGNORE_INDEX`. */
+  readonly targets: Tensor<"u32">;
+  readonly numTargets: number;
+}
+
+/** Examples of a task, and the tokens that a model supports. */
+export interface RowsOfTask {
+  readonly train: TokenRows;
+  readonly heldOut: TokenRows;
+  /** At least the length of every row. */
+  readonly context: number;
+}
+
+/** A row for {@linkcode languageRows}; undefined if it has no target, which the first token cannot be. */
+export function targetRow({ tokens, isTarget }: TargetTokens): Uint32Array | undefined {
+  if (!isTarget.some((is, at) => is && at > 0)) return undefined;
+  return Uint32Array.from(tokens, (token, at) => isTarget[at] ? (token | TARGET) >>> 0 : token);
+}
+
+/** Marks a target in a row; no token is as large. */
+const TARGET = 2 ** 31;
+
+/** Makes the task of predicting the targets of rows. */
+export function languageRows(
+  { train, heldOut, context }: RowsOfTask,
+): Task<Decoder, TargetBatch> {
+  return {
+    name: "causal-lm",
+    facts: { context: String(context), examples: "rows" },
+    hasVocabularyLogits: true,
+    train: examples(train, context),
+    heldOut: examples(heldOut, context),
+    bind,
+  };
+}
+
+function examples(rows: TokenRows, context: number): Examples<TargetBatch> {
+  const countTargets = ({ index }: DrawnExample) =>
+    rows.row(index).subarray(1).reduce((count, value) => count + (value >= TARGET ? 1 : 0), 0);
+  return {
+    length: rows.length,
+    numTargets: countTargets,
+    numTokens: ({ index }) => rows.row(index).length,
+    digest: async () => `sha256:${await rows.digest()}`,
+    batch: (device, drawn, step = drawn) => {
+      // The last token predicts nothing.
+      const inputOf = ({ index }: DrawnExample) => rows.row(index).subarray(0, -1);
+      const length = paddedLength(longestOf(step.map(inputOf)), context);
+      const targetsOf = ({ index }: DrawnExample) =>
+        rows.row(index).subarray(1).map((value) => value >= TARGET ? value - TARGET : IGNORE_INDEX);
+      const tokensOf = (example: DrawnExample) => inputOf(example).map((value) => value % TARGET);
+      const scope = new DisposableStack();
+      return {
+        tokens: scope.use(paddedRows(device, drawn.map(tokensOf), { length, fill: 0 })),
+        targets: scope.use(
+          paddedRows(device, drawn.map(targetsOf), { length, fill: IGNORE_INDEX }),
+        ),
+        numTargets: drawn.reduce((total, example) => total + countTargets(example), 0),
+        [Symbol.dispose]: () => scope.dispose(),
+      };
+    },
+  };
+}
+
+function bind(model: Decoder, split: ModelSplit): BoundTask<TargetBatch> {
+  const numClasses = model.description.tokens.count;
+  const loss: BoundTask<TargetBatch>["loss"] = async ({ tokens, targets }, dropout) =>
+    await split.vocabularyLoss(await model.forward({ tokens, dropout }), targets, {
+      numClasses,
+      ignored: IGNORE_INDEX,
+    });
+  return {
+    loss,
+    score: async (batch) => {
+      using mean = await loss(batch);
+      return Float64Array.of(batch.numTargets * await mean.item(), batch.numTargets);
+    },
+    metrics: ([total, numTargets]) => ({ perplexity: perplexityOf(total, numTargets) }),
+  };
+}

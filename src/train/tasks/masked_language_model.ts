@@ -1,0 +1,88 @@
+// Masked language modelling: predicting the chosen tokens of a text (masked_tokens.ts) from the others.
+
+import { BertMaskedLm } from "../../models/bert.ts";
+import { IGNORE_INDEX } from "../../ops/cross_entropy.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { ModelSplit } from "../model_split.ts";
+import type { BoundTask, DrawnExample, Examples, Task } from "../task.ts";
+import { type Masking, maskTokens } from "./masked_tokens.ts";
+import { perplexityOf } from "./metrics/token_metrics.ts";
+import type { RowsOfTask } from "./language_rows.ts";
+import { longestOf, paddedLength, paddedRows, paddingMask } from "./padding.ts";
+import { countRightTargets } from "./target_logits.ts";
+import type { TokenRows } from "./token_rows.ts";
+
+/** Masked texts on a device. Disposing it releases all tensors. */
+export interface MaskedBatch extends Disposable {
+  /** [B, T] */
+  readonly tokens: Tensor<"u32">;
+  /** [B, T]: 1 for tokens, 0 for padding. */
+  readonly mask: Tensor<"u32">;
+  /** [B, T]: the chosen tokens as they were, or `IGNORE_INDEX`. */
+  readonly targets: Tensor<"u32">;
+  readonly numTargets: number;
+}
+
+/** Makes the task of predicting masked tokens; every row has a token that is not special. */
+export function maskedLanguageModel(
+  { train, heldOut, context, ...masking }: RowsOfTask & Masking,
+): Task<BertMaskedLm, MaskedBatch> {
+  return {
+    name: "masked-lm",
+    facts: { context: String(context), "mask token": String(masking.maskToken) },
+    hasVocabularyLogits: true,
+    train: examples(train, context, masking),
+    heldOut: examples(heldOut, context, masking),
+    bind: (model, split) => bind(model, { split, numClasses: masking.vocabularySize }),
+  };
+}
+
+function examples(rows: TokenRows, context: number, masking: Masking): Examples<MaskedBatch> {
+  const masked = (example: DrawnExample) => maskTokens(rows.row(example.index), example, masking);
+  return {
+    length: rows.length,
+    numTargets: (example) => masked(example).numTargets,
+    numTokens: ({ index }) => rows.row(index).length,
+    digest: async () => `sha256:${await rows.digest()}`,
+    batch: (device, drawn, step = drawn) => {
+      const all = drawn.map(masked);
+      const length = paddedLength(longestOf(step.map(({ index }) => rows.row(index))), context);
+      const tokens = all.map((each) => each.tokens);
+      const targets = all.map((each) => each.targets);
+      const scope = new DisposableStack();
+      return {
+        tokens: scope.use(paddedRows(device, tokens, { length, fill: 0 })),
+        mask: scope.use(paddingMask(device, tokens, { length })),
+        targets: scope.use(paddedRows(device, targets, { length, fill: IGNORE_INDEX })),
+        numTargets: all.reduce((total, { numTargets }) => total + numTargets, 0),
+        [Symbol.dispose]: () => scope.dispose(),
+      };
+    },
+  };
+}
+
+function bind(
+  model: BertMaskedLm,
+  { split, numClasses }: { readonly split: ModelSplit; readonly numClasses: number },
+): BoundTask<MaskedBatch> {
+  const vocabulary = { numClasses, ignored: IGNORE_INDEX };
+  return {
+    loss: async ({ tokens, mask, targets }, dropout) =>
+      await split.vocabularyLoss(
+        await model.forward({ tokens, mask, dropout }),
+        targets,
+        vocabulary,
+      ),
+    score: async ({ tokens, mask, targets, numTargets }) => {
+      using logits = await model.forward({ tokens, mask });
+      using mean = await split.vocabularyLoss(logits, targets, vocabulary);
+      const total = numTargets * await mean.item();
+      const right = await countRightTargets(logits, targets, { split, numClasses });
+      return Float64Array.of(total, numTargets, right);
+    },
+    metrics: ([total, numTargets, right]) => ({
+      perplexity: perplexityOf(total, numTargets),
+      accuracy: right / numTargets,
+    }),
+  };
+}
