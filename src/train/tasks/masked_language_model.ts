@@ -1,6 +1,6 @@
 // Masked language modelling: predicting the chosen tokens of a text (masked_tokens.ts) from the others.
 
-import { BertMaskedLm } from "../../models/bert.ts";
+import type { BertMaskedLm } from "../../models/bert.ts";
 import { IGNORE_INDEX } from "../../ops/cross_entropy.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { ModelSplit } from "../model_split.ts";
