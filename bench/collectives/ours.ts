@@ -2,7 +2,7 @@
 
 import type { AlgorithmOptions } from "../../src/distributed/calls/algorithm_table.ts";
 import { pinned } from "../../src/distributed/launcher/cores.ts";
-import { startRanks } from "../../src/distributed/launcher/local_ranks.ts";
+import { startRanks } from "../../src/distributed/launcher/rank_process.ts";
 import { Contestant, type Processes } from "./contestant.ts";
 import type { Options } from "./options.ts";
 import type { Transport } from "./sockets.ts";

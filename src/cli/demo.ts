@@ -5,7 +5,8 @@
 
 // Its published types include Node's, which disagree with Deno's on events.
 import { SingleBar } from "cli-progress";
-import { launchLocalRanks, type RankLine } from "../distributed/launcher/local_ranks.ts";
+import { launchLocalRanks } from "../distributed/launcher/local_ranks.ts";
+import type { RankLine } from "../distributed/launcher/rank_output.ts";
 import { splitCorpus } from "../train/corpus.ts";
 import { readText } from "../train/text_files.ts";
 import { heldOutStarts } from "../train/tasks/causal_windows.ts";

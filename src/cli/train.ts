@@ -16,6 +16,7 @@ import { savePretrained } from "../checkpoint/save_pretrained.ts";
 import type { Device } from "../device/device.ts";
 import { requestDevice } from "../device/request_device.ts";
 import { launch, launchFromEnv, optionsFromEnv } from "../distributed/launch.ts";
+import { STOPPED_CODE } from "../distributed/launcher/exit_codes.ts";
 import { isLaunched } from "../distributed/launcher/launcher_variables.ts";
 import { stepsOfEpochs } from "../train/example_order.ts";
 import { train } from "../train/training.ts";
@@ -23,6 +24,7 @@ import { OtherTrainingError } from "../train/training_checkpoints.ts";
 import type { TrainingOptions } from "../train/training_options.ts";
 import { Interrupt } from "./interrupt.ts";
 import { withLocalModel } from "./local_model.ts";
+import { dropLostOutput } from "./lost_output.ts";
 import { companionsFor, lockCheckpoints, requireWritableOutputs } from "./outputs.ts";
 import { type PreparedTask, prepareTask } from "./prepared_task.ts";
 import { describeStepSizes, type StepSizes, stepSizesOf } from "./step_sizes.ts";
@@ -33,6 +35,16 @@ import { describePrecision, type WeightPrecision, weightPrecision } from "./weig
 
 /** Runs one rank and returns its exit code: 0, or 130 if it was stopped. Wrong arguments end the process with 2. */
 export async function main(args: readonly string[]): Promise<number> {
+  dropLostOutput();
+  using interrupt = new Interrupt();
+  interrupt.again.addEventListener("abort", () => Deno.exit(STOPPED_CODE));
+  const { signal } = interrupt;
+  // Until training begins there is nothing to save.
+  const leave = () => {
+    console.error(`stopped by ${signal.reason} before training began: there is nothing to save`);
+    Deno.exit(STOPPED_CODE);
+  };
+  signal.addEventListener("abort", leave);
   const isAlone = !isLaunched(Deno.env);
   const { rank, worldSize } = isAlone ? ALONE : optionsFromEnv(Deno.env);
   const flags = parseTrainOptions(args, worldSize);
@@ -44,6 +56,7 @@ export async function main(args: readonly string[]): Promise<number> {
   using _model = model;
   using _lock = lock;
   await using world = isAlone ? await launch(ALONE) : await launchFromEnv();
+  signal.removeEventListener("abort", leave);
   using report = new TrainReport({
     rank: world.rank,
     log: flags.log,
@@ -52,19 +65,13 @@ export async function main(args: readonly string[]): Promise<number> {
   });
   report.write({ kind: "start", device: device.description, ...describe(training, flags) });
 
-  using interrupt = new Interrupt();
-  // The launcher turns Ctrl-C into another signal, so SIGINT after that means a second Ctrl-C. Not at once, as listeners that are added
-  // while a signal is dispatched are called, too.
-  interrupt.signal.addEventListener("abort", () => {
-    setTimeout(() => Deno.addSignalListener("SIGINT", () => Deno.exit(INTERRUPTED_CODE)));
-  });
   let result;
   try {
     result = await train(world, {
       ...options,
       model,
       task,
-      signal: interrupt.signal,
+      signal,
       onEvent: (event) => report.write(event),
     });
   } catch (error) {
@@ -76,16 +83,19 @@ export async function main(args: readonly string[]): Promise<number> {
     report.write({ kind: "sample", prompt: flags.sample!, text: await sample(result.split) });
   }
   if (flags.save !== undefined) {
+    if (result.stopped && world.rank === 0) {
+      console.error(`stopped after step ${result.steps}: saving the model to ${flags.save}`);
+    }
     await savePretrained(model, flags.save, { rank: world.rank, companions });
     report.write({ kind: "saved", folder: flags.save });
   }
-  if (!result.stopped) return 0;
-  report.write({ kind: "stopped", step: result.steps });
-  return INTERRUPTED_CODE;
+  if (result.stopped) report.write({ kind: "stopped", step: result.steps });
+  // All leave together: where one rank has ended, a launcher may end the others, and one of them may still be saving.
+  await world.group.barrier();
+  return result.stopped ? STOPPED_CODE : 0;
 }
 
 const ALONE = { rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 };
-const INTERRUPTED_CODE = 130;
 const ALGORITHMS = { adafactor: "Adafactor", came: "CAME", adamw: "AdamW" };
 
 /** The model, its task and the options, which are consistent with each other. */

@@ -1,6 +1,5 @@
 // Joins this process to a job as a rank, by explicit options or by the environment variables that launchers set.
 
-import { systemClock } from "./wire/clock.ts";
 import { joinedWorld, requireNoDefaultWorld, setDefaultWorld } from "./default_world.ts";
 import { requireDenoVersion } from "./launcher/deno_version.ts";
 import {
@@ -9,7 +8,7 @@ import {
   type LauncherVariables,
   launcherVariables,
 } from "./launcher/launcher_variables.ts";
-import { LAUNCHER_VARIABLE, watchLauncher } from "./launcher/launcher_watch.ts";
+import { LAUNCHER_VARIABLE, watchLauncherInWorker } from "./launcher/launcher_watch.ts";
 import { World } from "./world.ts";
 import type { WorldOptions } from "./membership/world_options.ts";
 
@@ -53,7 +52,7 @@ export async function launch(options: WorldOptions): Promise<World> {
  * _STALL_TIMEOUT_MS set the options of these names; _TLS_CERT, _TLS_KEY and _TLS_CA those of `tls`, as paths of PEM files;
  * MESHFACTOR_ALLREDUCE, _REDUCESCATTER, _ALLGATHER and _BROADCAST the algorithms, as `ring` or `one-shot:0-8192;...`.
  *
- * A process that src/cli/launch.ts or startRanks() has started exits within seconds if its launcher is killed.
+ * A process that src/cli/launch.ts or startRanks() has started exits at once if its launcher is killed.
  *
  * @category Distributed
  *
@@ -86,15 +85,18 @@ export async function launchFromEnv(options: Partial<WorldOptions> = {}): Promis
 function endWithLauncher(): void {
   const launcher = Deno.env.get(LAUNCHER_VARIABLE);
   if (!launcher) return;
-  watchLauncher(number(Deno.env, LAUNCHER_VARIABLE), {
-    clock: systemClock,
+  void watchLauncherInWorker(number(Deno.env, LAUNCHER_VARIABLE), {
     gone: async () => {
       const cause = new Error(`its launcher, process ${launcher}, is gone`);
-      // Perhaps no process reads it any more.
-      console.error(`Process ${Deno.pid} ends as ${cause.message}`);
+      try {
+        console.error(`Process ${Deno.pid} ends as ${cause.message}`);
+      } catch {
+        // Nobody reads it any more.
+      }
       await joinedWorld()?.abort(cause);
       Deno.exit(ORPHANED_CODE);
     },
+    failed: (error) => console.error(`Launcher ${launcher} is not watched: ${error.message}`),
   });
 }
 

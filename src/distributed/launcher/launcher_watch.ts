@@ -1,10 +1,11 @@
 // Detects that the launcher of this rank was killed, so that the rank can exit by itself.
 //
 // A launcher that exits normally stops its ranks before; one that gets SIGKILL cannot. The kernel then gives its children
-// another parent, which is detected here: that needs no descriptor, no port and no cooperation of the launcher.
+// another parent, which is detected here: that needs no descriptor, no port and no cooperation of the launcher. It is watched in a
+// Worker, as this thread may compute for a long time; if it does not end the process in time, the Worker does.
 
-import process from "node:process";
 import type { Clock } from "../wire/clock.ts";
+import process from "node:process";
 
 /** The variable in which a launcher passes its process id to its ranks. */
 export const LAUNCHER_VARIABLE = "MESHFACTOR_LAUNCHER";
@@ -18,13 +19,31 @@ export interface Processes {
 }
 
 /**
+ * Calls `gone` once, within milliseconds, when the process `launcher`, which started this one, has exited. It has a second to end this
+ * process. That alone does not keep the process alive. `failed` is called if it cannot be watched.
+ */
+export async function watchLauncherInWorker(
+  launcher: number,
+  { gone, failed }: { readonly gone: () => void; readonly failed: (error: Error) => void },
+): Promise<void> {
+  // Most programs have no launcher, and start faster without it.
+  const { Worker } = await import("node:worker_threads");
+  const worker = new Worker(new URL("./launcher_watch_worker.ts", import.meta.url), {
+    workerData: launcher,
+  });
+  worker.unref();
+  worker.once("message", gone);
+  worker.once("error", failed);
+}
+
+/**
  * Calls `gone` once when the process `launcher`, which started this one, has exited. If it started this one through another
  * command, it is not the parent, and its process id is checked instead.
  */
 export function watchLauncher(
   launcher: number,
   { clock, processes = ownProcesses, gone }: {
-    readonly clock: Clock;
+    readonly clock: Pick<Clock, "every">;
     readonly processes?: Processes;
     readonly gone: () => void;
   },
@@ -52,4 +71,4 @@ const ownProcesses: Processes = {
   },
 };
 
-const INTERVAL_MS = 500;
+const INTERVAL_MS = 100;

@@ -1,64 +1,41 @@
-// Starts ranks as processes of this machine, all of a job or one node's share, and stops all of them when one fails.
+// Runs ranks as processes of this machine until all have ended, and stops all of them when one fails or is stopped.
+//
+//   a rank fails               the others may end by themselves (SETTLE_MS); then SIGTERM, and SIGKILL after the grace
+//   a rank is stopped          as above: it has saved together with the others, or could not
+//   the launcher is stopped    SIGTERM at once, and SIGKILL after the grace
+//
+// A rank is taken to have ended when its process has, whoever still holds its pipes.
 
-import { freePort } from "./free_port.ts";
-import { LAUNCHER_VARIABLE } from "./launcher_watch.ts";
-import { randomSecret, requireStrongSecret, SECRET_ADVICE } from "../wire/secret.ts";
-
-/** One line of a rank's output, without its newline. */
-export interface RankLine {
-  readonly rank: number;
-  readonly stream: "stdout" | "stderr";
-  readonly text: string;
-}
-
-/** A rank's exit status. */
-export interface RankOutcome {
-  readonly rank: number;
-  readonly code: number;
-  /** The signal that ended it, if one did. */
-  readonly signal: Deno.Signal | null;
-}
-
-/** The job that a rank belongs to. */
-export interface JobOptions {
-  /** Number of ranks to start here. */
-  readonly ranks: number;
-  /** Number of hosts that start as many ranks. Default: 1. */
-  readonly nodes?: number;
-  /** This host among them, from 0; its first rank is node * ranks. */
-  readonly node?: number;
-  /** Host name or address of rank 0. Default: 127.0.0.1. */
-  readonly host?: string;
-  /** Path or URL of the program. */
-  readonly script: string;
-  /** Arguments of the program. */
-  readonly args?: readonly string[];
-  /** Prefix of a rank's command, such as `numactl --cpunodebind=0`. Default: none. */
-  readonly before?: (rank: number) => readonly string[];
-  /** Environment variables in addition to those that launchFromEnv() reads. */
-  readonly env?: Readonly<Record<string, string>>;
-  /** Port of rank 0. Default: a free one. */
-  readonly port?: number;
-  /** The job's secret. Default: a random one. */
-  readonly secret?: string;
-  /** Called with every line of every rank. */
-  readonly onLine: (line: RankLine) => void;
-}
+import { wasStopped } from "./exit_codes.ts";
+import type { JobOptions } from "./job_options.ts";
+import { OutputTail } from "./rank_output.ts";
+import { type RankOutcome, type RankProcess, startRanks } from "./rank_process.ts";
 
 /** Options of `launchLocalRanks`. */
 export interface LocalRanksOptions extends JobOptions {
-  /** Milliseconds between SIGTERM and SIGKILL. Default: 3000. */
+  /** Milliseconds between SIGTERM and SIGKILL. Default: 30 000. */
   readonly graceMs?: number;
   /** Stops all ranks. */
   readonly signal?: AbortSignal;
+  /** Kills all ranks at once. */
+  readonly killSignal?: AbortSignal;
 }
 
-/** How all local ranks exited. */
+/** How a rank ended, with the end of its stderr. */
+export interface ReportedRank extends RankOutcome {
+  readonly stderr: readonly string[];
+}
+
+/** How all local ranks ended. */
 export interface LocalRanksResult {
   /** By rank. */
   readonly outcomes: readonly RankOutcome[];
-  /** The rank that caused the failure, with the end of its stderr; undefined if none failed. */
-  readonly failure: (RankOutcome & { readonly stderr: readonly string[] }) | undefined;
+  /** The rank that caused the failure; undefined if none failed. */
+  readonly failure: ReportedRank | undefined;
+  /** Whether they were stopped: by `signal`, or by a signal to one of them. */
+  readonly isStopped: boolean;
+  /** Ranks that had not ended within the grace, and were killed. */
+  readonly killed: readonly ReportedRank[];
 }
 
 /**
@@ -68,194 +45,113 @@ export interface LocalRanksResult {
  * @throws as `requireJob`.
  */
 export async function launchLocalRanks(options: LocalRanksOptions): Promise<LocalRanksResult> {
-  const stderr = new Map<number, string[]>();
-  const stderrOf = (rank: number) => stderr.get(rank) ?? [];
-  const failures: RankOutcome[] = [];
-  const stops: Promise<void>[] = [];
-  let isStopping = false;
-  const stopAll = () => {
-    if (isStopping) return;
-    isStopping = true;
-    for (const process of processes) stops.push(stop(process, options.graceMs ?? GRACE_MS));
-  };
+  const tails = new Map<number, OutputTail>();
+  const reported = (outcome: RankOutcome): ReportedRank => ({
+    ...outcome,
+    stderr: tails.get(outcome.rank)?.lines ?? [],
+  });
   const processes = startRanks({
     ...options,
     onLine: (line) => {
-      if (line.stream === "stderr") {
-        stderr.set(line.rank, [...stderrOf(line.rank), line.text].slice(-KEPT_LINES));
-      }
+      if (line.stream === "stderr") tailOf(tails, line.rank).add(line);
       options.onLine(line);
     },
   });
-  let settling: ReturnType<typeof setTimeout> | undefined;
-  if (options.signal?.aborted) stopAll();
-  options.signal?.addEventListener("abort", stopAll);
+  const end = new Ending(processes, options.graceMs ?? GRACE_MS);
+  const stop = () => end.stop();
+  const kill = () => end.kill();
+  if (options.signal?.aborted) end.stop();
+  options.signal?.addEventListener("abort", stop);
+  options.killSignal?.addEventListener("abort", kill);
+  /** Those that were not ended by this function, in the order of their ends. */
+  const ownEnds: RankOutcome[] = [];
+  const isAsked = () => options.signal?.aborted ?? false;
   try {
-    const outcomes = await Promise.all(processes.map(async ({ ended }) => {
-      const outcome = await ended;
-      if (outcome.code !== 0 && !isStopping) {
-        failures.push(outcome);
-        settling ??= setTimeout(stopAll, SETTLE_MS);
+    const outcomes = await Promise.all(processes.map(async ({ exited, ended }) => {
+      const outcome = await exited;
+      if (outcome.code !== 0) {
+        if (!end.wasKilled(outcome.rank) && (!end.isStopping || isAsked())) ownEnds.push(outcome);
+        end.stopSoon();
       }
-      return outcome;
+      return await ended;
     }));
-    await Promise.all(stops);
+    const isStopped = isAsked() || ownEnds.some(wasStopped);
     const reportsPeer = ({ rank }: RankOutcome) =>
-      stderrOf(rank).some((text) => text.includes("PeerLostError"));
-    const root = failures.find((outcome) => !reportsPeer(outcome)) ?? failures[0];
-    return { outcomes, failure: root && { ...root, stderr: stderrOf(root.rank) } };
+      tails.get(rank)?.lines.some((text) => text.includes("PeerLostError")) ?? false;
+    const failure = ownEnds.find((each) => !wasStopped(each) && !reportsPeer(each)) ??
+      // Where some were stopped, others have lost them as peers.
+      (isStopped ? undefined : ownEnds[0]);
+    return {
+      outcomes,
+      failure: failure && reported(failure),
+      isStopped,
+      killed: outcomes.filter(({ rank }) => end.wasKilled(rank)).map(reported),
+    };
   } finally {
-    clearTimeout(settling);
-    options.signal?.removeEventListener("abort", stopAll);
+    end[Symbol.dispose]();
+    options.signal?.removeEventListener("abort", stop);
+    options.killSignal?.removeEventListener("abort", kill);
   }
 }
 
-/** A rank's process. */
-export interface RankProcess {
-  readonly rank: number;
-  /** Sends a signal; does nothing if the process has exited. */
-  kill(signal: Deno.Signal): void;
-  /** Resolves when the process has exited and all its lines have been passed to `onLine`. */
-  readonly ended: Promise<RankOutcome>;
-}
+/** Ends all ranks: SIGTERM, and SIGKILL after the grace. */
+class Ending implements Disposable {
+  readonly #processes: readonly RankProcess[];
+  readonly #graceMs: number;
+  readonly #left: Set<RankProcess>;
+  readonly #killed = new Set<number>();
+  #settling: ReturnType<typeof setTimeout> | undefined;
+  #grace: ReturnType<typeof setTimeout> | undefined;
+  #isStopping = false;
 
-/**
- * Starts a program as `ranks` processes, which run independently, but no longer than this process.
- *
- * @throws as `requireJob`.
- */
-export function startRanks(options: JobOptions): readonly RankProcess[] {
-  requireJob(options);
-  const job = {
-    ...options,
-    nodes: options.nodes ?? 1,
-    node: options.node ?? 0,
-    host: options.host ?? "127.0.0.1",
-    port: options.port ?? freePort(),
-    secret: options.secret || randomSecret(),
-  };
-  return Array.from({ length: options.ranks }, (_, localRank) => startRank(localRank, job));
-}
+  constructor(processes: readonly RankProcess[], graceMs: number) {
+    this.#processes = processes;
+    this.#graceMs = graceMs;
+    this.#left = new Set(processes);
+    for (const process of processes) void process.exited.then(() => this.#left.delete(process));
+  }
 
-/**
- * @throws {RangeError} if the number of ranks or nodes is not a positive integer, or the node or port is out of range.
- * @throws {TypeError} if there are several nodes but no port of rank 0 or no secret, or the secret is weak.
- */
-export function requireJob(options: Omit<JobOptions, "onLine" | "script">): void {
-  const { ranks, nodes = 1, node = 0, port } = options;
-  if (!Number.isInteger(ranks) || ranks < 1) {
-    throw new RangeError(`The number of ranks must be a positive integer, got ${ranks}`);
+  get isStopping(): boolean {
+    return this.#isStopping;
   }
-  if (!Number.isInteger(nodes) || nodes < 1) {
-    throw new RangeError(`The number of nodes must be a positive integer, got ${nodes}`);
-  }
-  if (!Number.isInteger(node) || node < 0 || node >= nodes) {
-    throw new RangeError(`Node ${node} is out of range: nodes are 0 to ${nodes - 1}`);
-  }
-  if (nodes > 1 && (options.host === undefined || options.port === undefined || !options.secret)) {
-    throw new TypeError(
-      "A job of several nodes needs rank 0's address and port and a secret, the same on all nodes; " +
-        SECRET_ADVICE,
-    );
-  }
-  if (options.secret) requireStrongSecret(options.secret);
-  if (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= 65535)) {
-    throw new RangeError(`The port of rank 0 must be from 1 to 65535, got ${port}`);
-  }
-}
 
-type Job = JobOptions & Required<Pick<JobOptions, "nodes" | "node" | "host" | "port" | "secret">>;
+  /** Whether this rank was killed as it had not ended. */
+  wasKilled(rank: number): boolean {
+    return this.#killed.has(rank);
+  }
 
-function startRank(localRank: number, job: Job): RankProcess {
-  const rank = job.node * job.ranks + localRank;
-  const run = ["run", "--quiet", ...permissionsFor(job.script), job.script, ...job.args ?? []];
-  const [command, ...args] = [...job.before?.(rank) ?? [], Deno.execPath(), ...run];
-  const child = new Deno.Command(command, {
-    args,
-    env: {
-      // Mesa's Vulkan drivers complain on stderr where it is not set.
-      ...(Deno.env.get("XDG_RUNTIME_DIR") ? {} : { XDG_RUNTIME_DIR: temporaryFolder() }),
-      ...job.env,
-      RANK: String(rank),
-      LOCAL_RANK: String(localRank),
-      WORLD_SIZE: String(job.nodes * job.ranks),
-      MASTER_ADDR: job.host,
-      MASTER_PORT: String(job.port),
-      MESHFACTOR_SECRET: job.secret,
-      [LAUNCHER_VARIABLE]: String(Deno.pid),
-    },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const read = (stream: "stdout" | "stderr") =>
-    eachLine(child[stream], (text) => job.onLine({ rank, stream, text }));
-  const ended = Promise.all([child.status, read("stdout"), read("stderr")])
-    .then(([{ code, signal }]) => ({ rank, code, signal }));
-  const kill = (signal: Deno.Signal) => {
-    try {
-      child.kill(signal);
-    } catch {
-      // It has exited.
+  /** Stops ranks that do not end by themselves: a rank may exit just before the peer that caused its failure. */
+  stopSoon(): void {
+    this.#settling ??= setTimeout(() => this.stop(), SETTLE_MS);
+  }
+
+  stop(): void {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    for (const process of this.#processes) process.kill("SIGTERM");
+    this.#grace = setTimeout(() => this.kill(), this.#graceMs);
+  }
+
+  kill(): void {
+    this.#isStopping = true;
+    for (const process of this.#left) {
+      this.#killed.add(process.rank);
+      process.kill("SIGKILL");
     }
-  };
-  return { rank, kill, ended };
-}
+  }
 
-/** The package's permission set where there is a package, else the same permissions by name. */
-function permissionsFor(script: string): readonly string[] {
-  const config = findConfig(script);
-  return config === undefined
-    ? ["read", "write", "net", "env", "run", "sys"].map((each) => `--allow-${each}`)
-    : ["-P=train", "--config", config];
-}
-
-/** The nearest deno.json above the script that has a permission set `train`. */
-function findConfig(script: string): string | undefined {
-  const base = new URL(`file://${Deno.cwd()}/`);
-  const start = new URL(script, base);
-  if (start.protocol !== "file:") return undefined;
-  for (let folder = new URL(".", start);; folder = new URL("..", folder)) {
-    const config = new URL("deno.json", folder);
-    if (hasTrainPermissions(config)) return decodeURIComponent(config.pathname);
-    if (folder.pathname === "/") return undefined;
+  [Symbol.dispose](): void {
+    clearTimeout(this.#settling);
+    clearTimeout(this.#grace);
   }
 }
 
-function hasTrainPermissions(config: URL): boolean {
-  try {
-    return JSON.parse(Deno.readTextFileSync(config)).permissions?.train !== undefined;
-  } catch {
-    return false;
-  }
+function tailOf(tails: Map<number, OutputTail>, rank: number): OutputTail {
+  const tail = tails.get(rank) ?? new OutputTail();
+  tails.set(rank, tail);
+  return tail;
 }
 
-/** Sends SIGTERM, and SIGKILL if the process does not exit. */
-async function stop(process: RankProcess, graceMs: number): Promise<void> {
-  process.kill("SIGTERM");
-  const timer = setTimeout(() => process.kill("SIGKILL"), graceMs);
-  await process.ended;
-  clearTimeout(timer);
-}
-
-async function eachLine(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-  onLine: (text: string) => void,
-): Promise<void> {
-  let rest = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) onLine(line);
-  }
-  if (rest !== "") onLine(rest);
-}
-
-function temporaryFolder(): string {
-  return Deno.env.get("TMPDIR") || Deno.env.get("TEMP") || "/tmp";
-}
-
-const GRACE_MS = 3_000;
-/** Time for other ranks to fail on their own, as a rank may exit just before the peer that caused its failure. */
+const GRACE_MS = 30_000;
+/** Time for other ranks to end on their own. */
 const SETTLE_MS = 300;
-const KEPT_LINES = 200;

@@ -2,7 +2,7 @@
 
 import { deepEqual, equal } from "node:assert/strict";
 import { parseCores, pinned, shareOf } from "../../../src/distributed/launcher/cores.ts";
-import { startRanks } from "../../../src/distributed/launcher/local_ranks.ts";
+import { startRanks } from "../../../src/distributed/launcher/rank_process.ts";
 
 Deno.test("every rank has a contiguous share of the cores; ranks share cores only if there are more ranks than cores", () => {
   const shares = (cores: readonly number[], ranks: number) =>

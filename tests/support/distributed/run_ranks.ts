@@ -4,7 +4,7 @@ import {
   type RankOutcome,
   type RankProcess,
   startRanks,
-} from "../../../src/distributed/launcher/local_ranks.ts";
+} from "../../../src/distributed/launcher/rank_process.ts";
 
 /** Options of `runRanks`. */
 export interface RunRanksOptions {
