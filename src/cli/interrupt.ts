@@ -15,8 +15,12 @@ export class Interrupt implements Disposable {
 
   /** Listens until disposed. */
   constructor() {
-    this.#listeners = STOP_SIGNALS.filter((name) => !isIgnored(name))
-      .map((name) => [name, () => this.#stop(name)]);
+    // Deno's first listener of any signal ends the ignoring of SIGHUP, so that needs a listener, too.
+    const ignored = STOP_SIGNALS.filter(isIgnored);
+    this.#listeners = STOP_SIGNALS.map((name) => [
+      name,
+      ignored.includes(name) ? () => {} : () => this.#stop(name),
+    ]);
     for (const [name, listener] of this.#listeners) Deno.addSignalListener(name, listener);
   }
 
@@ -44,11 +48,17 @@ export class Interrupt implements Disposable {
   }
 }
 
-/** Whether this process was started so that SIGHUP does not end it, as by nohup. */
+/** Whether this process was started so that SIGHUP does not end it, as by nohup. What is ignored is inherited by children. */
 function isIgnored(name: Deno.Signal): boolean {
   if (name !== "SIGHUP" || Deno.build.os !== "linux") return false;
-  const [, mask] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync("/proc/self/status")) ?? [];
-  return mask !== undefined && (BigInt(`0x${mask}`) & 1n) === 1n;
+  try {
+    const child = new Deno.Command("grep", { args: ["^SigIgn:", "/proc/self/status"] });
+    const mask = new TextDecoder().decode(child.outputSync().stdout).replace("SigIgn:", "").trim();
+    return (BigInt(`0x${mask}`) & 1n) === 1n;
+  } catch {
+    // There is no grep, or no /proc: it counts as not ignored, as is usual.
+    return false;
+  }
 }
 
 /** Signals within this time are one request. */

@@ -18,20 +18,19 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { parsePorts } from "../distributed/wire/listener.ts";
 import { kubeflowFlags } from "../distributed/launcher/kubeflow_variables.ts";
 import { allowedCores, pinned } from "../distributed/launcher/cores.ts";
+import { RankLogs } from "../distributed/launcher/rank_logs.ts";
 import { addressOfInterface } from "../distributed/membership/world_options.ts";
-import {
-  launchLocalRanks,
-  type RankLine,
-  requireJob,
-} from "../distributed/launcher/local_ranks.ts";
-import { Interrupt } from "./interrupt.ts";
+import { requireJob } from "../distributed/launcher/job_options.ts";
+import { notNegative } from "./flag_values.ts";
+import { dropLostOutput } from "./lost_output.ts";
+import { runJob } from "./run_job.ts";
 import { endAfterUsage, USAGE_CODE } from "./usage.ts";
 
 /**
- * Runs the launcher and returns its exit code: 0, the code of the rank that failed first, or 130 after Ctrl-C. Wrong
- * arguments end the process with 2.
+ * Runs the launcher and returns its exit code (launcher/exit_codes.ts). Wrong arguments end the process with 2.
  */
 export async function main(args: readonly string[]): Promise<number> {
+  dropLostOutput();
   const program = new Command("launch")
     .description("Starts several ranks of a program on this machine.")
     .usage("--ranks <number> [options] <script> [arguments of the script...]")
@@ -56,17 +55,25 @@ export async function main(args: readonly string[]): Promise<number> {
         .choices(["unix", "tcp"]),
     )
     .option("--pin", "pin each rank to CPU cores of its own (Linux)")
+    .option(
+      "--grace <seconds>",
+      "how long ranks that are stopped have to save, before they are killed",
+      notNegative,
+      30,
+    )
+    .option("--log-dir <folder>", "write the output of each rank into files there, not here")
+    .option("--tee", "with --log-dir: print the output here, too", false)
     .option("--dump <folder>", "where ranks write their last calls if the job fails")
     .argument("<script>", "the program, which calls launchFromEnv()")
     .argument("[args...]", "arguments of the program")
     .passThroughOptions()
+    .addHelpText("after", SIGNALS_AND_CODES)
     .showHelpAfterError("(--help explains the options)")
     .exitOverride(endAfterUsage);
   program.parse([...kubeflowFlags(Deno.env), ...args], { from: "user" });
   const [script, ...rest] = program.args;
-  const { ranks, nodes, node, masterAddr, masterPort, pin, ...rankOptions } = program.opts<
-    NodeOptions & RankOptions
-  >();
+  const { ranks, nodes, node, masterAddr, masterPort, pin, grace, logDir, tee, ...rankOptions } =
+    program.opts<NodeOptions & RankOptions>();
   const secret = Deno.env.get("MESHFACTOR_SECRET");
   const job = {
     ranks,
@@ -79,29 +86,21 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     requireJob(job);
     if (pin) allowedCores();
+    if (tee && logDir === undefined) throw new TypeError("--tee needs --log-dir");
+    if (logDir !== undefined) new RankLogs(logDir, 0)[Symbol.dispose]();
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     program.error(`error: ${text}`, { exitCode: USAGE_CODE });
   }
-  using interrupt = new Interrupt();
-  const { failure } = await launchLocalRanks({
+  return await runJob({
     ...job,
     script,
     args: rest,
     ...(pin ? { before: (rank) => pinned(rank % ranks, ranks) } : {}),
     env: variablesFor(rankOptions),
-    onLine: print,
-    signal: interrupt.signal,
+    graceMs: 1000 * grace,
+    logs: logDir === undefined ? undefined : { folder: logDir, isPrinted: tee },
   });
-  if (interrupt.signal.aborted) {
-    console.error("interrupted: all ranks are stopped");
-    return 130;
-  }
-  if (failure === undefined) return 0;
-  const how = failure.signal === null ? `code ${failure.code}` : failure.signal;
-  console.error(`rank ${failure.rank} failed first, with ${how}; all others are stopped. It said:`);
-  for (const text of failure.stderr) print({ rank: failure.rank, stream: "stderr", text });
-  return failure.code;
 }
 
 /** Options of the launcher itself. */
@@ -112,6 +111,9 @@ interface NodeOptions {
   readonly masterAddr?: string;
   readonly masterPort?: number;
   readonly pin?: boolean;
+  readonly grace: number;
+  readonly logDir?: string;
+  readonly tee: boolean;
 }
 
 /** Options for the ranks, which reach launchFromEnv() as environment variables. */
@@ -123,12 +125,6 @@ function variablesFor(options: RankOptions): Record<string, string> {
     return value === undefined ? [] : [[variable, value]];
   });
   return Object.fromEntries(given);
-}
-
-function print({ rank, stream, text }: RankLine): void {
-  const line = `[rank ${rank}] ${text}`;
-  if (stream === "stdout") console.log(line);
-  else console.error(line);
 }
 
 function positiveInteger(text: string): number {
@@ -167,6 +163,17 @@ function portNumber(text: string): number {
   if (value > 65535) throw new InvalidArgumentError("A port is at most 65535.");
   return value;
 }
+
+const SIGNALS_AND_CODES = `
+Ctrl-C, SIGTERM, SIGHUP or SIGQUIT stop all ranks: they get SIGTERM, save, and have --grace seconds for it; Ctrl-C again ends them at
+once.
+
+Exit codes:
+  0      every rank has ended well
+  2      wrong arguments
+  130    stopped as was asked
+  137    stopped, but a rank was killed at the end of the grace, or at once
+  other  the code of the rank that failed first: 128 + n if signal n ended it`;
 
 /** The environment variables that pass the flags to launchFromEnv(). */
 const VARIABLES = {

@@ -3,6 +3,7 @@
 import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
 import { pinned } from "../../src/distributed/launcher/cores.ts";
 import { freePort } from "../../src/distributed/launcher/free_port.ts";
+import { withFolder } from "../support/temporary_folder.ts";
 
 const LAUNCHER = new URL("../../src/cli/launch.ts", import.meta.url).href;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
@@ -69,20 +70,132 @@ Deno.test("the first rank that fails stops all others, and its error is printed 
 
 Deno.test("a rank that ignores SIGTERM is killed", async () => {
   const began = performance.now();
-  const { code, stdout } = await launch(["--ranks", "2", PROGRAM, "ignore-sigterm"]);
+  const options = ["--ranks", "2", "--grace", "1", PROGRAM, "ignore-sigterm"];
+  const { code, stdout } = await launch(options);
   equal(code, 7);
   ok(performance.now() - began < 20_000);
   await requireGone(stdout);
 });
 
-Deno.test("Ctrl-C stops all ranks", async () => {
-  const child = command(["--ranks", "2", PROGRAM, "wait"]).spawn();
-  const stdout = await untilAllSay("pid", child.stdout, 2);
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) {
+  Deno.test(`${signal} stops all ranks, which are told how long they have`, async () => {
+    const child = command(["--ranks", "2", "--grace", "7", PROGRAM, "wait"]).spawn();
+    const stdout = await untilAllSay("pid", child.stdout, 2);
+    child.kill(signal);
+    const [{ code }, stderr] = await Promise.all([child.status, new Response(child.stderr).text()]);
+    equal(code, 130, stderr);
+    match(stderr, new RegExp(`^${signal}: stopping all ranks, which have 7 s to save`, "m"));
+    match(stderr, /interrupted: all ranks are stopped/);
+    await requireGone(stdout);
+  });
+}
+
+Deno.test("a rank that still saves at the end of the grace is killed, with what it said last and exit code 137", async () => {
+  const child = command(["--ranks", "2", "--grace", "0.5", PROGRAM, "save-slowly"]).spawn();
+  const stdout = await untilAllSay("saves", child.stdout, 2);
+  child.kill("SIGTERM");
+  const [{ code }, stderr] = await Promise.all([child.status, new Response(child.stderr).text()]);
+  equal(code, 137, stderr);
+  match(stderr, /ranks 0, 1 had not ended 0\.5 s after SIGTERM .* what was not saved .* is lost/);
+  match(stderr, /Last said:\n\[rank 0\] saving the model\n\[rank 1\] saving the model\n$/);
+  await requireGone(stdout);
+});
+
+Deno.test("Ctrl-C a second later ends ranks at once", async () => {
+  const child = command(["--ranks", "2", PROGRAM, "save-slowly"]).spawn();
+  const stdout = await untilAllSay("saves", child.stdout, 2);
   child.kill("SIGINT");
+  const again = setTimeout(() => child.kill("SIGINT"), 1500);
+  const begin = performance.now();
+  const [{ code }, stderr] = await Promise.all([child.status, new Response(child.stderr).text()]);
+  clearTimeout(again);
+  equal(code, 137, stderr);
+  ok(performance.now() - begin < 10_000, "the grace is 30 s");
+  match(stderr, /ranks 0, 1 were killed: what was not saved by then is lost/);
+  await requireGone(stdout);
+});
+
+Deno.test("a rank that ends as it was stopped stops all, and is no failure", async () => {
+  const child = command(["--ranks", "2", PROGRAM, "stop-one"]).spawn();
+  const stdout = await untilAllSay("ready", child.stdout, 2);
+  const [, pid] = /\[rank 1\] pid (\d+)/.exec(stdout) ?? [];
+  Deno.kill(Number(pid), "SIGTERM");
   const [{ code }, stderr] = await Promise.all([child.status, new Response(child.stderr).text()]);
   equal(code, 130, stderr);
-  match(stderr, /interrupted: all ranks are stopped/);
+  doesNotMatch(stderr, /failed/);
   await requireGone(stdout);
+});
+
+Deno.test("a process that holds a rank's pipes is not waited for, and the rank that failed first is named", async () => {
+  const begin = performance.now();
+  const { code, stderr } = await launch(["--ranks", "2", PROGRAM, "helper"]);
+  equal(code, 3, stderr);
+  match(stderr, /rank 1 failed first, with code 3; .* It said:\n\[rank 1\] rank 1 has a helper\n$/);
+  ok(performance.now() - begin < 15_000, `it took ${performance.now() - begin} ms`);
+});
+
+Deno.test({
+  name: "a job that nohup has started goes on when its terminal is closed",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const child = command(["--ranks", "1", PROGRAM, "wait"], {}, { before: ["nohup"] }).spawn();
+    await untilAllSay("pid", child.stdout, 1);
+    child.kill("SIGHUP");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    child.kill("SIGTERM");
+    const [{ code }, stderr] = await Promise.all([child.status, new Response(child.stderr).text()]);
+    equal(code, 130);
+    match(stderr, /^SIGTERM: stopping all ranks/m);
+    doesNotMatch(stderr, /SIGHUP/);
+  },
+});
+
+Deno.test("the beginning of a line is printed while its end is still to come", async () => {
+  const child = command(["--ranks", "2", PROGRAM, "ask"]).spawn();
+  await untilAllSay("[rank 0] Continue? ", child.stdout, 1);
+  child.kill("SIGTERM");
+  const [{ code }] = await Promise.all([child.status, child.stderr.cancel()]);
+  equal(code, 130);
+});
+
+Deno.test("--log-dir writes the output of each rank into files, and --tee prints it too", async () => {
+  await withFolder(async (folder) => {
+    const options = ["--ranks", "2", "--log-dir", `${folder}/logs`];
+    const alone = await launch([...options, PROGRAM, "sum"]);
+    equal(alone.code, 0, alone.stderr);
+    equal(alone.stdout, "");
+    const both = await launch([...options, "--tee", PROGRAM, "sum"]);
+    deepEqual(both.stdout.trimEnd().split("\n").sort(), [
+      "[rank 0] sum 3, arguments sum",
+      "[rank 1] sum 3, arguments sum",
+    ]);
+    for (const rank of [0, 1]) {
+      const log = await Deno.readTextFile(`${folder}/logs/attempt-0/rank-${rank}/stdout.log`);
+      equal(log, "sum 3, arguments sum\n".repeat(2));
+    }
+    const failed = await launch([...options, PROGRAM, "throw-alone"]);
+    match(failed.stderr, /^rank 1 failed first.*It said:\n(.*\n)*.*rank 1 has no data/m);
+    match(
+      await Deno.readTextFile(`${folder}/logs/attempt-0/rank-1/stderr.log`),
+      /rank 1 has no data/,
+    );
+  });
+});
+
+Deno.test("programs in folders with blanks, % and # run with the permission set beside them", async () => {
+  await withFolder(async (folder) => {
+    const odd = `${folder}/50% of a#b?`;
+    await Deno.mkdir(odd);
+    const config = { permissions: { train: { read: true, write: true, env: true } } };
+    await Deno.writeTextFile(`${odd}/deno.json`, JSON.stringify(config));
+    const text = `console.log((await Deno.permissions.query({ name: "net" })).state);`;
+    await Deno.writeTextFile(`${odd}/the program%20.ts`, text);
+    for (const script of ["the program%20.ts", `${odd}/the program%20.ts`]) {
+      const { code, stdout, stderr } = await launch(["--ranks", "1", script], {}, { cwd: odd });
+      equal(code, 0, stderr);
+      equal(stdout, "[rank 0] prompt\n");
+    }
+  });
 });
 
 Deno.test("wrong arguments print a clear error and start nothing", async () => {
@@ -102,6 +215,9 @@ Deno.test("wrong arguments print a clear error and start nothing", async () => {
     [["--ranks", "2", "--node", "-1", PROGRAM], /whole number/],
     [["--ranks", "2", "--nodes", "2", "--node", "2", PROGRAM], /Node 2 is out of range/],
     [["--ranks", "2", "--nodes", "2", PROGRAM], /several nodes needs rank 0's address and port/],
+    [["--ranks", "2", "--grace", "-1", PROGRAM], /number >= 0/],
+    [["--ranks", "2", "--tee", PROGRAM], /--tee needs --log-dir/],
+    [["--ranks", "2", "--log-dir", CONFIG, PROGRAM], /not a directory|file exists/i],
     [["--ranks", "2"], /missing required argument 'script'/],
     [["--ranks", "2", "--nonsense", PROGRAM], /unknown option '--nonsense'/],
   ];
@@ -120,19 +236,19 @@ Deno.test("a program that does not exist is named, and is not reported as a wron
   match(stderr, /no_such_program\.ts/);
 });
 
-Deno.test("ranks whose launcher is killed exit within seconds, idle or waiting for each other", async () => {
+Deno.test("ranks whose launcher is killed exit at once, idle, computing or waiting for each other", async () => {
   const port = String(freePort());
   // With half of the ranks missing, the others wait for them to join.
   const half = ["--nodes", "2", "--master-addr", "127.0.0.1", "--master-port", port];
-  for (const job of [[], half]) {
-    const options = ["--ranks", "2", ...job, PROGRAM, "wait"];
+  for (const [job, what] of [[[], "wait"], [[], "compute"], [half, "wait"]] as const) {
+    const options = ["--ranks", "2", ...job, PROGRAM, what];
     const child = command(options, { MESHFACTOR_SECRET: SECRET }).spawn();
     const stdout = await untilAllSay("pid", child.stdout, 2);
     await new Promise((resolve) => setTimeout(resolve, 500));
     child.kill("SIGKILL");
     equal((await child.status).signal, "SIGKILL");
     await child.stderr.cancel();
-    await requireGone(stdout);
+    await requireGone(stdout, 3000);
   }
 });
 
@@ -151,10 +267,16 @@ Deno.test("--help explains the options", async () => {
   match(stdout, /--ranks <number>\s+number of ranks to start/);
 });
 
-function command(args: readonly string[], env: Record<string, string> = {}): Deno.Command {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-P=train", "--config", CONFIG, LAUNCHER, ...args],
+function command(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  { cwd = Deno.cwd(), before = [] }: { readonly cwd?: string; readonly before?: string[] } = {},
+): Deno.Command {
+  const [start, ...prefix] = [...before, Deno.execPath()];
+  return new Deno.Command(start, {
+    args: [...prefix, "run", "--quiet", "-P=train", "--config", CONFIG, LAUNCHER, ...args],
     env,
+    cwd,
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -164,8 +286,9 @@ function command(args: readonly string[], env: Record<string, string> = {}): Den
 async function launch(
   args: readonly string[],
   env: Record<string, string> = {},
+  place: { readonly cwd?: string } = {},
 ): Promise<{ code: number; stdout: string; stderr: string }> {
-  const { code, stdout, stderr } = await command(args, env).output();
+  const { code, stdout, stderr } = await command(args, env, place).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, stdout: text(stdout), stderr: text(stderr) };
 }
@@ -188,12 +311,12 @@ async function untilAllSay(
 }
 
 /** Asserts that no process whose id a rank has printed is left after a few seconds. */
-async function requireGone(stdout: string): Promise<void> {
+async function requireGone(stdout: string, withinMs = 5000): Promise<void> {
   const pids = [...stdout.matchAll(/pid (\d+)/g)].map(([, pid]) => pid);
   ok(pids.length > 0, "the ranks printed their process ids");
   for (const pid of pids) {
     for (const begin = performance.now(); await isLeft(pid);) {
-      ok(performance.now() - begin < 5000, `process ${pid} is left`);
+      ok(performance.now() - begin < withinMs, `process ${pid} is left`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }

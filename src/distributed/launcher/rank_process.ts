@@ -1,5 +1,6 @@
 // Starts ranks as processes of this machine, with the environment that launchFromEnv() reads.
 
+import { randomSecret } from "../wire/secret.ts";
 import type { ExitStatus } from "./exit_codes.ts";
 import { freePort } from "./free_port.ts";
 import { type JobOptions, requireJob } from "./job_options.ts";
@@ -36,7 +37,7 @@ export function startRanks(options: JobOptions): readonly RankProcess[] {
     node: options.node ?? 0,
     host: options.host ?? "127.0.0.1",
     port: options.port ?? freePort(),
-    secret: options.secret ?? randomSecret(),
+    secret: options.secret || randomSecret(),
   };
   return Array.from({ length: options.ranks }, (_, localRank) => startRank(localRank, job));
 }
@@ -91,8 +92,4 @@ function startRank(localRank: number, job: Job): RankProcess {
 
 function temporaryFolder(): string {
   return Deno.env.get("TMPDIR") || Deno.env.get("TEMP") || "/tmp";
-}
-
-function randomSecret(): string {
-  return crypto.getRandomValues(new Uint8Array(32)).toHex();
 }

@@ -3,8 +3,10 @@
 import { launchFromEnv } from "../../../src/distributed/launch.ts";
 
 const [what] = Deno.args;
+if (what === "ignore-sigterm" || what === "save-slowly") {
+  Deno.addSignalListener("SIGTERM", () => {});
+}
 if (what !== "sum") console.log(`pid ${Deno.pid}`);
-if (what === "ignore-sigterm") Deno.addSignalListener("SIGTERM", () => {});
 
 await using world = await launchFromEnv();
 switch (what) {
@@ -21,6 +23,32 @@ switch (what) {
     break;
   case "ignore-sigterm":
     if (world.rank === 0) Deno.exit(7);
+    await new Promise((resolve) => setTimeout(resolve, 60_000));
+    break;
+  case "save-slowly":
+    console.error("saving the model");
+    console.log("saves");
+    await new Promise((resolve) => setTimeout(resolve, 60_000));
+    break;
+  case "helper":
+    // A process that outlives this one and holds its pipes.
+    new Deno.Command("sleep", { args: ["20"], stdin: "null" }).spawn().unref();
+    console.error(`rank ${world.rank} has a helper`);
+    if (world.rank === 1) Deno.exit(3);
+    await new Promise((resolve) => setTimeout(resolve, 60_000));
+    break;
+  case "ask":
+    if (world.rank === 0) Deno.stdout.writeSync(new TextEncoder().encode("Continue? "));
+    await new Promise((resolve) => setTimeout(resolve, 60_000));
+    break;
+  case "compute":
+    console.log("computes");
+    for (const begin = performance.now(); performance.now() - begin < 30_000;);
+    break;
+  case "stop-one":
+    // As a training does: all leave together once one was asked to.
+    if (world.rank === 1) Deno.addSignalListener("SIGTERM", () => Deno.exit(130));
+    console.log("ready");
     await new Promise((resolve) => setTimeout(resolve, 60_000));
     break;
   case "throw-alone":

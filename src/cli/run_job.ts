@@ -1,0 +1,114 @@
+// Runs a job on this machine: prints or logs what its ranks say, stops them when it is asked to, and reports how they ended.
+
+import { KILLED_CODE, STOPPED_CODE } from "../distributed/launcher/exit_codes.ts";
+import type { JobOptions } from "../distributed/launcher/job_options.ts";
+import {
+  launchLocalRanks,
+  type LocalRanksResult,
+  type ReportedRank,
+} from "../distributed/launcher/local_ranks.ts";
+import { RankLogs } from "../distributed/launcher/rank_logs.ts";
+import type { RankLine } from "../distributed/launcher/rank_output.ts";
+import { Interrupt } from "./interrupt.ts";
+import { RankPrinter } from "./rank_printer.ts";
+
+/** A job and what is done with its output. */
+export interface JobRun extends Omit<JobOptions, "onLine" | "partMs"> {
+  /** Milliseconds that ranks which are stopped have before they are killed. */
+  readonly graceMs: number;
+  /** Where the output goes instead of here, or besides. Default: nowhere. */
+  readonly logs: { readonly folder: string; readonly isPrinted: boolean } | undefined;
+}
+
+/** Runs a job and returns the exit code of the launcher (launcher/exit_codes.ts). */
+export async function runJob({ logs, ...job }: JobRun): Promise<number> {
+  using interrupt = new Interrupt();
+  const printer = new RankPrinter();
+  const say = (text: string): void => {
+    printer.endLine();
+    console.error(text);
+  };
+  interrupt.signal.addEventListener("abort", () =>
+    say(
+      `${interrupt.signal.reason}: stopping all ranks, which have ${
+        job.graceMs / 1000
+      } s to save ` +
+        "(--grace); Ctrl-C again ends them at once",
+    ));
+  const result = await launchLocalRanks({
+    ...job,
+    partMs: PART_MS,
+    signal: interrupt.signal,
+    killSignal: interrupt.again,
+    onLine: logs === undefined ? (line) => printer.print(line) : loggedTo(logs, { printer, say }),
+  });
+  const graceMs = interrupt.again.aborted ? 0 : job.graceMs;
+  return report(result, { printer, say, graceMs });
+}
+
+interface Output {
+  readonly printer: RankPrinter;
+  readonly say: (text: string) => void;
+}
+
+/** A job does not end because its output cannot be written. */
+function loggedTo(
+  { folder, isPrinted }: NonNullable<JobRun["logs"]>,
+  { printer, say }: Output,
+): (line: RankLine) => void {
+  const files = new RankLogs(folder, 0);
+  let isReported = false;
+  return (line) => {
+    if (isPrinted) printer.print(line);
+    try {
+      files.write(line);
+    } catch (error) {
+      if (!isReported) say(`Cannot write the logs in ${folder}: ${error}`);
+      isReported = true;
+    }
+  };
+}
+
+function report(
+  { outcomes, failure, isStopped, killed }: LocalRanksResult,
+  { printer, say, graceMs }: Output & { readonly graceMs: number },
+): number {
+  const show = ({ rank, stderr }: ReportedRank, lines = stderr.length) => {
+    for (const text of lines === 0 ? [] : stderr.slice(-lines)) {
+      printer.print({ rank, stream: "stderr", text });
+    }
+  };
+  if (failure !== undefined) {
+    say(
+      `rank ${failure.rank} failed first, with ${endOf(failure)}; all others are stopped. It said:`,
+    );
+    show(failure);
+    return failure.code;
+  }
+  if (killed.length > 0) {
+    const why = graceMs === 0
+      ? ""
+      : ` had not ended ${graceMs / 1000} s after SIGTERM (--grace) and`;
+    say(
+      `${named(killed)}${why} ${
+        killed.length === 1 ? "was" : "were"
+      } killed: what was not saved by then is lost. Last said:`,
+    );
+    for (const each of killed) show(each, 1);
+    return KILLED_CODE;
+  }
+  if (!isStopped || outcomes.every(({ code }) => code === 0)) return 0;
+  say("interrupted: all ranks are stopped");
+  return STOPPED_CODE;
+}
+
+function named(ranks: readonly ReportedRank[]): string {
+  return `rank${ranks.length === 1 ? "" : "s"} ${ranks.map(({ rank }) => rank).join(", ")}`;
+}
+
+function endOf({ code, signal }: ReportedRank): string {
+  return signal === null ? `code ${code}` : signal;
+}
+
+/** A question or a progress bar is shown at once, as people see it. */
+const PART_MS = 100;
