@@ -129,7 +129,11 @@ export class TrainReport implements Disposable {
 
   /** The next update draws the progress bar again, below. */
   #clearLine(): void {
-    Deno.stderr.writeSync(new TextEncoder().encode("\r\x1b[K"));
+    try {
+      Deno.stderr.writeSync(new TextEncoder().encode("\r\x1b[K"));
+    } catch {
+      // The terminal was closed.
+    }
   }
 }
 

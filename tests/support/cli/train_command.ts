@@ -15,19 +15,26 @@ export interface Outcome {
 }
 
 /** The training command on so many ranks, not yet started. */
-export function command(args: readonly string[], ranks = 1): Deno.Command {
-  const program = ranks === 1 ? [TRAIN] : [LAUNCH, "--ranks", String(ranks), TRAIN];
-  // Root may write everywhere; without these rights permissions of files hold for it, too.
-  const [start, ...before] = Deno.uid() === 0
-    ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search", Deno.execPath()]
-    : [Deno.execPath()];
-  return new Deno.Command(start, {
-    args: [...before, "run", "--quiet", "-P=train", "--config", CONFIG, ...program, ...args],
+export function command(flags: readonly string[], ranks = 1): Deno.Command {
+  const { program, args } = commandLine(flags, ranks);
+  return new Deno.Command(program, {
+    args,
     env: { NO_COLOR: "1" },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
   });
+}
+
+/** The training command as a program and its arguments. */
+export function commandLine(flags: readonly string[], ranks = 1) {
+  const command = ranks === 1 ? [TRAIN] : [LAUNCH, "--ranks", String(ranks), TRAIN];
+  // Root may write everywhere; without these rights permissions of files hold for it, too.
+  const [start, ...before] = Deno.uid() === 0
+    ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search", Deno.execPath()]
+    : [Deno.execPath()];
+  const run = ["run", "--quiet", "-P=train", "--config", CONFIG, ...command, ...flags];
+  return { program: start, args: [...before, ...run] };
 }
 
 /** Runs the training command. */

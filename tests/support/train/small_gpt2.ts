@@ -44,7 +44,7 @@ export function smallText(): Uint8Array<ArrayBuffer> {
 /** Runs `body` with files that are removed after it. */
 export async function withSmallFiles(
   body: (files: SmallFiles) => Promise<void>,
-  options: { readonly vocabulary?: number } = {},
+  options: { readonly vocabulary?: number; readonly heads?: number } = {},
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
