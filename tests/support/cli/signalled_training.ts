@@ -93,7 +93,10 @@ export async function signalledTraining(
     "steps": () => output.stdout.includes('"kind":"step","step":4,'),
     "evaluation": () => output.stdout.includes('"kind":"step","step":3,'),
     "checkpoint": () => hasTemporary(checkpoints, ".step-"),
-    "saving": () => hasTemporary(files.folder, ".trained.saving-"),
+    // One is made and removed before training, too.
+    "saving": async () =>
+      output.stdout.includes('"kind":"step","step":3,') &&
+      await hasTemporary(files.folder, ".trained.saving-"),
   };
   if (phase === "loading") await new Promise((resolve) => setTimeout(resolve, 700));
   await until(reached[phase]);
