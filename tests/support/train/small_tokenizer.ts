@@ -45,7 +45,7 @@ export function smallTokenizerJson(special: readonly string[] = []): string {
 export const SMALL_VOCABULARY = 262;
 
 /** The character of each byte in GPT-2's vocabulary: itself if it is printable, else one from U+0100 on. */
-function byteLetters(): string[] {
+export function byteLetters(): string[] {
   const isPrinted = (byte: number) =>
     byte >= 33 && byte <= 126 || byte >= 161 && byte <= 172 || byte >= 174;
   let next = 256;
