@@ -4,6 +4,7 @@
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { disk } from "../checkpoint/disk.ts";
 import { requireNoPointer } from "../checkpoint/lfs_pointer.ts";
+import { parsePythonJson } from "../models/config/config_text.ts";
 
 /** A sequence of tokens, in the smallest type that the vocabulary fits. */
 export type Tokens =
@@ -19,6 +20,14 @@ export interface Tokenizer {
   readonly vocabularySize: number;
   /** The tokens of UTF-8 text. @throws {TypeError} if it is no UTF-8, or the tokenizer has no token for a part of it. */
   encode(text: Uint8Array<ArrayBuffer>): Tokens;
+  /** The tokens of a text, as numbers. @throws {TypeError} if the tokenizer has no token for a part of it. */
+  encodeText(text: string): ArrayLike<number>;
+  /** The token that ends a document; undefined if there is none. */
+  readonly end: number | undefined;
+  /** Whether tokens in the midst of a text depend on where it begins, so that a text cannot be tokenized in parts. */
+  readonly needsWholeText: boolean;
+  /** SHA-256 of everything that determines it. */
+  readonly digest: string;
   /** The text of tokens; invalid UTF-8, such as half a character, becomes U+FFFD. */
   decode(tokens: readonly number[]): string;
 }
@@ -28,6 +37,10 @@ export const byteTokenizer: Tokenizer = {
   name: "bytes",
   vocabularySize: 256,
   encode: (text) => text,
+  encodeText: (text) => new TextEncoder().encode(text),
+  end: undefined,
+  needsWholeText: false,
+  digest: "bytes",
   decode: (tokens) => new TextDecoder().decode(Uint8Array.from(tokens)),
 };
 
@@ -42,12 +55,14 @@ export async function readTokenizer(path: string): Promise<Tokenizer> {
     requireNoPointer(text, path);
     const settings = JSON.parse(text);
     requireIds(settings);
-    const config = await textBeside(path, "tokenizer_config.json");
-    const tokenizer = new HuggingFaceTokenizer(
-      settings,
-      config === undefined ? {} : JSON.parse(config),
-    );
-    return withVocabulary(tokenizer, path);
+    const config = await textBeside(path, "tokenizer_config.json") ?? "{}";
+    const tokenizer = new HuggingFaceTokenizer(settings, JSON.parse(config));
+    return {
+      ...withVocabulary(tokenizer, path),
+      end: await endToken(tokenizer, path, JSON.parse(config)),
+      needsWholeText: JSON.stringify(settings.pre_tokenizer ?? null).includes('"FixedLength"'),
+      digest: await sha256(`${text}\0${config}`),
+    };
   } catch (cause) {
     throw new Error(
       `Cannot read the tokenizer ${path}: ${cause instanceof Error ? cause.message : cause}`,
@@ -71,32 +86,67 @@ function requireIds(settings: { readonly model?: { readonly vocab?: unknown } } 
   }
 }
 
-function withVocabulary(tokenizer: HuggingFaceTokenizer, path: string): Tokenizer {
+/** The token that ends a text, of tokenizer_config.json, special_tokens_map.json or config.json. */
+async function endToken(
+  tokenizer: HuggingFaceTokenizer,
+  path: string,
+  config: Settings,
+): Promise<number | undefined> {
+  for (const settings of [config, await settingsBeside(path, "special_tokens_map.json")]) {
+    const { eos_token: given } = settings;
+    const content = (given as { readonly content?: unknown } | null | undefined)?.content ?? given;
+    const id = typeof content === "string" ? tokenizer.token_to_id(content) : undefined;
+    if (id !== undefined) return id;
+  }
+  const { eos_token_id: id } = await settingsBeside(path, "config.json");
+  const [first] = Array.isArray(id) ? id : [id];
+  return typeof first === "number" && tokenizer.id_to_token(first) !== undefined
+    ? first
+    : undefined;
+}
+
+type Settings = Readonly<Record<string, unknown>>;
+
+async function settingsBeside(path: string, name: string): Promise<Settings> {
+  return parsePythonJson(await textBeside(path, name) ?? "{}") as Settings;
+}
+
+async function sha256(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return new Uint8Array(digest).toHex();
+}
+
+function withVocabulary(
+  tokenizer: HuggingFaceTokenizer,
+  path: string,
+): Pick<Tokenizer, "name" | "vocabularySize" | "encode" | "encodeText" | "decode"> {
   let vocabularySize = 0;
   for (const token of tokenizer.get_vocab().values()) {
     vocabularySize = Math.max(vocabularySize, token + 1);
   }
   if (vocabularySize === 0) throw new TypeError("it has no tokens");
   const TokenArray = vocabularySize <= 2 ** 16 ? Uint16Array : Uint32Array;
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const encodeText = (text: string): number[] => {
+    const { ids, tokens } = tokenizer.encode(text, { add_special_tokens: false });
+    const unknown = ids.findIndex((id) => !Number.isInteger(id));
+    if (unknown >= 0) {
+      throw new TypeError(`${path} has no token for ${JSON.stringify(tokens[unknown])}`);
+    }
+    // An id that the vocabulary lacks would become another in a smaller type.
+    const stray = ids.findIndex((id) => id < 0 || id >= vocabularySize);
+    if (stray < 0) return ids;
+    throw new TypeError(
+      `${path} gives ${JSON.stringify(tokens[stray])} the id ${
+        ids[stray]
+      }, and its vocabulary ends at ${vocabularySize - 1}`,
+    );
+  };
   return {
     name: path,
     vocabularySize,
-    encode(bytes) {
-      const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-      const { ids, tokens } = tokenizer.encode(text, { add_special_tokens: false });
-      const unknown = ids.findIndex((id) => !Number.isInteger(id));
-      if (unknown >= 0) {
-        throw new TypeError(`${path} has no token for ${JSON.stringify(tokens[unknown])}`);
-      }
-      // An id that the vocabulary lacks would become another in a smaller type.
-      const stray = ids.findIndex((id) => id < 0 || id >= vocabularySize);
-      if (stray < 0) return TokenArray.from(ids);
-      throw new TypeError(
-        `${path} gives ${JSON.stringify(tokens[stray])} the id ${
-          ids[stray]
-        }, and its vocabulary ends at ${vocabularySize - 1}`,
-      );
-    },
+    encode: (bytes) => TokenArray.from(encodeText(decoder.decode(bytes))),
+    encodeText,
     decode: (tokens) => tokenizer.decode([...tokens]),
   };
 }

@@ -25,6 +25,8 @@ export interface TextDocument {
 export interface DataSource<Kind extends RecordKind = RecordKind> extends AsyncDisposable {
   readonly kind: Kind;
   readonly files: readonly DataFile[];
+  /** Whether the files are temporary, with what came on standard input. */
+  readonly isTemporary: boolean;
   /** Files that are not read, and why. */
   readonly leftOut: readonly LeftOut[];
   /** All records, in order; a text file is one record. @throws {Error} naming file and line of what cannot be read */
@@ -73,6 +75,7 @@ export async function openData<Kind extends RecordKind = RecordKind>(
     kind,
     files,
     leftOut,
+    isTemporary: paths[0] === "-",
     records: () => readRecords(files, readers),
     documents: () => readDocuments(files, readers),
     identity: () => identityOf(files),
