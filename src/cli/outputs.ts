@@ -1,7 +1,7 @@
 // What a training will write is tried before its first step, so that hours of training do not end at a folder that cannot be written.
 // Companions of the model are read at the start: later they might be gone.
 
-import { basename, dirname } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { type CompanionFile, readCompanions } from "../checkpoint/companions.ts";
 import { checkpointSteps } from "../checkpoint/disk_checkpoints.ts";
 import { lockFolder, requirePublishable } from "../checkpoint/disk_folder.ts";
@@ -18,6 +18,7 @@ type FileFlags = Pick<
   | "tokenizer"
   | "save"
   | "log"
+  | "curve"
   | "checkpoints"
   | "keep"
   | "masterWeights"
@@ -44,8 +45,14 @@ export async function requireWritableOutputs(
   flags: FileFlags,
   companions: readonly CompanionFile[],
 ): Promise<void> {
-  const { save, log } = flags;
-  if (log !== undefined) await requireWritableLog(log, flags);
+  const { save, log, curve } = flags;
+  if (log !== undefined) await requireWritableFile(log, { flag: "--log", flags });
+  if (curve !== undefined) {
+    await requireWritableFile(curve, { flag: "--curve", flags });
+    if (log !== undefined && resolve(curve) === resolve(log)) {
+      throw new TypeError(`--curve and --log are the same file, ${log}: give two`);
+    }
+  }
   if (flags.checkpoints !== undefined) {
     await requireUsableCheckpoints(model, flags.checkpoints, flags);
   }
@@ -89,30 +96,36 @@ export async function lockCheckpoints(folder: string): Promise<Disposable> {
   );
 }
 
-async function requireWritableLog(
-  log: string,
-  { model, data, tokenizer }: FileFlags,
+async function requireWritableFile(
+  path: string,
+  { flag, flags: { model, data, tokenizer } }: {
+    readonly flag: "--log" | "--curve";
+    readonly flags: FileFlags;
+  },
 ): Promise<void> {
-  const stat = await Deno.stat(log).catch(() => undefined);
-  if (log.trim() === "" || stat?.isDirectory) {
-    throw new TypeError(`--log needs the path of a file, and got the folder "${log}"`);
+  const stat = await Deno.stat(path).catch(() => undefined);
+  if (path.trim() === "" || stat?.isDirectory) {
+    throw new TypeError(`${flag} needs the path of a file, and got the folder "${path}"`);
   }
   const inputs = [...data, tokenizer, `${model}/config.json`, `${model}/model.safetensors`];
   for (const input of inputs) {
-    if (stat === undefined || !await isSameFile(log, input)) continue;
-    throw new TypeError(`--log ${log} would overwrite ${input}, which is read: give another file`);
+    if (stat === undefined || !await isSameFile(path, input)) continue;
+    throw new TypeError(
+      `${flag} ${path} would overwrite ${input}, which is read: give another file`,
+    );
   }
   try {
-    using _file = await Deno.open(log, { append: true, create: true });
+    using _file = await Deno.open(path, { append: true, create: true });
   } catch (error) {
+    const what = flag === "--log" ? "log" : "curve";
     const reason = error instanceof Deno.errors.NotFound
-      ? `there is no folder ${dirname(log)} for ${basename(log)}: make it`
+      ? `there is no folder ${dirname(path)} for ${basename(path)}: make it`
       : error instanceof Error
       ? error.message
       : String(error);
-    throw new Error(`Cannot write the log ${log}: ${reason}`, { cause: error });
+    throw new Error(`Cannot write the ${what} ${path}: ${reason}`, { cause: error });
   }
-  if (stat === undefined) await Deno.remove(log);
+  if (stat === undefined) await Deno.remove(path);
 }
 
 async function isSameFile(one: string, other: string): Promise<boolean> {

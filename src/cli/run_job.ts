@@ -11,6 +11,8 @@ import { RankLogs } from "../distributed/launcher/rank_logs.ts";
 import type { RankLine } from "../distributed/launcher/rank_output.ts";
 import { Interrupt } from "./interrupt.ts";
 import { RankPrinter } from "./rank_printer.ts";
+import { relayedText } from "./report/status_line.ts";
+import { terminalVariables } from "./report/terminal.ts";
 
 /** A job and what is done with its output. */
 export interface JobRun extends Omit<JobOptions, "onLine" | "partMs"> {
@@ -24,6 +26,7 @@ export interface JobRun extends Omit<JobOptions, "onLine" | "partMs"> {
 export async function runJob({ logs, ...job }: JobRun): Promise<number> {
   using interrupt = new Interrupt();
   const printer = new RankPrinter();
+  const isPrinted = logs === undefined || logs.isPrinted;
   const say = (text: string): void => {
     printer.endLine();
     console.error(text);
@@ -37,6 +40,7 @@ export async function runJob({ logs, ...job }: JobRun): Promise<number> {
     ));
   const result = await launchLocalRanks({
     ...job,
+    env: { ...(isPrinted ? terminalVariables() : {}), ...job.env },
     partMs: PART_MS,
     signal: interrupt.signal,
     killSignal: interrupt.again,
@@ -60,6 +64,7 @@ function loggedTo(
   let isReported = false;
   return (line) => {
     if (isPrinted) printer.print(line);
+    if (relayedText(line.text) !== undefined) return;
     try {
       files.write(line);
     } catch (error) {
@@ -74,7 +79,8 @@ function report(
   { printer, say, graceMs }: Output & { readonly graceMs: number },
 ): number {
   const show = ({ rank, stderr }: ReportedRank, lines = stderr.length) => {
-    for (const text of lines === 0 ? [] : stderr.slice(-lines)) {
+    const said = stderr.filter((text) => relayedText(text) === undefined);
+    for (const text of lines === 0 ? [] : said.slice(-lines)) {
       printer.print({ rank, stream: "stderr", text });
     }
   };

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { basename } from "node:path";
 import type { CompanionFile } from "../checkpoint/companions.ts";
 import { savePretrained } from "../checkpoint/save_pretrained.ts";
 import type { Device } from "../device/device.ts";
@@ -25,6 +26,7 @@ import type { TrainingOptions } from "../train/training_options.ts";
 import { Interrupt } from "./interrupt.ts";
 import { withLocalModel } from "./local_model.ts";
 import { dropLostOutput } from "./lost_output.ts";
+import { type InputFile, inputFiles } from "./report/input_files.ts";
 import { companionsFor, lockCheckpoints, requireWritableOutputs } from "./outputs.ts";
 import { type PreparedTask, prepareTask } from "./prepared_task.ts";
 import { describeStepSizes, type StepSizes, stepSizesOf } from "./step_sizes.ts";
@@ -52,7 +54,7 @@ export async function main(args: readonly string[]): Promise<number> {
   using device = await requestDevice(kind === "auto" ? {} : { kind });
   const training = await prepare(device, { flags, args, rank });
   if (training === undefined) return USAGE_CODE;
-  const { prepared: { model, task, sample }, companions, lock, options } = training;
+  const { prepared: { model, task, sample }, companions, files, lock, options } = training;
   using _model = model;
   using _lock = lock;
   await using world = isAlone ? await launch(ALONE) : await launchFromEnv();
@@ -62,6 +64,11 @@ export async function main(args: readonly string[]): Promise<number> {
     log: flags.log,
     steps: options.steps,
     resume: flags.resume,
+    curve: flags.curve,
+    title: `${basename(flags.model)} on ${flags.data.map((path) => basename(path)).join(", ")}`,
+    device,
+    flags: args,
+    files,
   });
   report.write({ kind: "start", device: device.description, ...describe(training, flags) });
 
@@ -105,6 +112,8 @@ interface Training {
   readonly stepSizes: StepSizes;
   /** Saved beside the model. */
   readonly companions: readonly CompanionFile[];
+  /** What was read, on rank 0. */
+  readonly files: readonly InputFile[];
   /** Held while checkpoints are saved. */
   readonly lock: Disposable | undefined;
   readonly options: TrainingOptions;
@@ -132,6 +141,7 @@ async function prepare(
     const precision = weightPrecision(model.parameters(), flags);
     const companions = await companionsFor(flags);
     if (rank === 0) await requireWritableOutputs(model, { ...flags, ...precision }, companions);
+    const files = rank === 0 ? await inputFiles(flags) : [];
     const { checkpoints: folder, checkpointEvery: every, keep, keepBest, resume } = flags;
     const lock = folder !== undefined && rank === 0 ? await lockCheckpoints(folder) : undefined;
     const checkpoints = folder === undefined
@@ -163,7 +173,7 @@ async function prepare(
       dropout,
       recompute: flags.recompute ? "blocks" as const : "nothing" as const,
     };
-    return { prepared, precision, stepSizes, companions, lock, options };
+    return { prepared, precision, stepSizes, companions, files, lock, options };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     console.error(`error: ${error.message}`);

@@ -59,6 +59,8 @@ export interface TrainOptions {
   readonly keepBest: boolean;
   readonly resume: boolean;
   readonly log?: string;
+  /** A file for a picture of the losses. */
+  readonly curve?: string;
   readonly device: DeviceKind | "auto";
 }
 
@@ -233,6 +235,7 @@ function trainCommand(): Command {
       false,
     )
     .option("--log <file>", "where to write JSON lines (default: stdout if it is not a terminal)")
+    .option("--curve <file>", "where to draw the losses at the end, as a picture in SVG")
     .addOption(
       new Option("--device <kind>", "compute device; auto takes a real GPU if there is one")
         .choices(["auto", "wasm", "webgpu"]).default("auto"),

@@ -1,214 +1,144 @@
-// Reports a training: as JSON lines for programs, to a file or to a stdout that is no terminal; as a progress bar and a few sentences
-// for people. Only rank 0 reports.
+// Reports a training: as JSON lines for programs, to a file or to a stdout that is no terminal; as a progress bar, a few sentences and a
+// curve for people. Only rank 0 reports. Whatever can no longer be written, the training goes on.
 
-import { SingleBar } from "cli-progress";
-import type { FloatType } from "../tensor/dtype.ts";
-import type { TaskName } from "../train/task.ts";
-import type { TrainingEvent } from "../train/training_options.ts";
-import type { Algorithm } from "../train/training_optimizer.ts";
+import type { Device } from "../device/device.ts";
+import versions from "../../deno.json" with { type: "json" };
+import type { InputFile } from "./report/input_files.ts";
+import { LastingOutput, stderr } from "./report/lasting_output.ts";
+import { LossCollector } from "./report/loss_history.ts";
+import { ProgressBar } from "./report/progress_bar.ts";
+import { sentenceFor } from "./report/sentences.ts";
+import type { StatusLine } from "./report/status_line.ts";
+import { columnsOfStdout, statusLineOf } from "./report/terminal.ts";
+import { svgCurve } from "./report/svg_curve.ts";
+import { terminalCurve } from "./report/terminal_curve.ts";
+import { jsonOf, stamped, TrainLog } from "./report/train_log.ts";
+import type { TrainEvent, TrainMessage } from "./report/train_message.ts";
 
-/** A line of the log; sampled tokens are text here. */
-export type TrainMessage =
-  | {
-    readonly kind: "start";
-    readonly device: string;
-    /** What was chosen, by flags or by default: step sizes, and how weights are stored and updated. */
-    readonly choices: readonly string[];
-    readonly algorithm: Algorithm;
-    /** The learning rate after the warm-up. */
-    readonly peakLr: number | "relative";
-    readonly schedule: string;
-    readonly warmup: number;
-    readonly dtypes: readonly FloatType[];
-    readonly masterWeights: boolean;
-    readonly rounding: "nearest" | "stochastic";
-    /** Number of elements of all parameters. */
-    readonly parameters: number;
-    readonly tensor: number;
-    readonly zero: number;
-    readonly task: TaskName;
-    readonly steps: number;
-    /** What the data is, in words. */
-    readonly data: string;
-    /** Its counts, which are fields of their own in the log, such as `trainTokens`. */
-    readonly counts: Readonly<Record<string, number>>;
-  }
-  | TrainingEvent
-  | { readonly kind: "sample"; readonly prompt: string; readonly text: string }
-  | { readonly kind: "saved"; readonly folder: string }
-  | { readonly kind: "stopped"; readonly step: number };
+export type { TrainMessage } from "./report/train_message.ts";
 
 /** Options of {@linkcode TrainReport}. */
 export interface ReportOptions {
   readonly rank: number;
+  readonly device: Device;
   /** Path of the log; undefined: stdout, if it is no terminal. */
   readonly log: string | undefined;
+  /** Path of a picture of the losses; undefined: none. */
+  readonly curve: string | undefined;
+  /** Title of the picture. */
+  readonly title: string;
   /** Whether the training may go on from a checkpoint: the log is continued then. */
   readonly resume: boolean;
   readonly steps: number;
+  /** The command's arguments, and what it has read, for the log. */
+  readonly flags: readonly string[];
+  readonly files: readonly InputFile[];
 }
 
-/** Reports a training. Disposing it closes the log. */
+/** Reports a training. Disposing it draws the curve and closes the log. */
 export class TrainReport implements Disposable {
   readonly #options: ReportOptions;
-  readonly #log: Deno.FsFile | undefined;
-  readonly #bar: SingleBar | undefined;
-  /** Whether JSON lines go to stdout. */
+  readonly #isReporter: boolean;
+  readonly #log: TrainLog | undefined;
+  readonly #line: StatusLine | undefined;
+  readonly #bar: ProgressBar | undefined;
+  readonly #stdout: LastingOutput;
+  /** Whether stdout gets JSON lines and no sentences. */
   readonly #isPiped: boolean;
-  /** The start and warnings, until it is known whether the training goes on from a checkpoint. */
-  #held: TrainMessage[] | undefined;
+  readonly #history = new LossCollector();
 
   /** Opens the log, on rank 0. @throws {Error} if it cannot be written */
   constructor(options: ReportOptions) {
-    const { rank, log } = options;
+    const { rank, log, resume, steps, device } = options;
     this.#options = options;
-    this.#isPiped = log === undefined && !Deno.stdout.isTerminal();
-    if (rank !== 0) return;
+    this.#isReporter = rank === 0;
+    this.#isPiped = log === undefined && columnsOfStdout() === undefined;
+    const lost = (what: string) => (reason: string) =>
+      this.#warn(`${what} cannot be written any more (${reason}): training goes on without it`);
+    this.#stdout = new LastingOutput(Deno.stdout, { onFailure: lost("stdout") });
+    if (!this.#isReporter) return;
     if (log !== undefined) {
-      this.#log = Deno.openSync(log, { read: true, write: true, create: true });
-      if (!options.resume) this.#log.truncateSync();
-    }
-    if (Deno.stderr.isTerminal()) {
-      this.#bar = new SingleBar({
-        format: "{bar} {value}/{total} | loss {loss} | {speed} tokens/s | {eta_formatted} left",
-        barsize: 24,
-        hideCursor: true,
-        gracefulExit: false,
+      this.#log = new TrainLog({
+        path: log,
+        resume,
+        onEarlier: (lines) => lines.forEach((line) => this.#history.take(line)),
+        onFailure: lost(`the log ${log}`),
       });
+    }
+    this.#line = statusLineOf(stderr);
+    if (this.#line !== undefined) {
+      this.#bar = new ProgressBar(this.#line, { steps, deviceIsCpu: device.kind === "wasm" });
     }
   }
 
   /** Reports one message. */
-  write(message: TrainMessage): void {
-    if (this.#options.rank !== 0) return;
-    if (this.#log !== undefined) this.#append(this.#log, message);
+  write(event: TrainEvent): void {
+    if (!this.#isReporter) return;
+    const message = this.#complete(event);
+    this.#history.take(message);
     // When a checkpoint is published depends on the disk: such a line would be in another place each time.
-    if (this.#isPiped && message.kind !== "checkpoint") console.log(jsonOf(message));
-    this.#showProgress(message);
-    if (this.#isPiped || message.kind === "step") return;
-    if (this.#bar !== undefined) this.#clearLine();
-    console.log(sentenceFor(message));
+    if (message.kind !== "checkpoint") {
+      const line = stamped(message);
+      this.#log?.write(line);
+      if (this.#isPiped) this.#stdout.write(jsonOf(line));
+    }
+    if (message.kind === "step") this.#bar?.step(message);
+    else {
+      if (message.kind === "evaluation") this.#bar?.evaluated(message.metrics);
+      if (!this.#isPiped) this.#print(sentenceFor(message));
+    }
   }
 
-  /** Ends the progress bar and closes the log. */
+  /** Ends the progress bar, draws the curve and closes the log. */
   [Symbol.dispose](): void {
-    this.#bar?.stop();
-    this.#log?.close();
+    this.#bar?.end();
+    if (this.#isReporter) this.#drawCurves();
+    this.#log?.[Symbol.dispose]();
   }
 
-  #append(log: Deno.FsFile, message: TrainMessage): void {
-    if (message.kind === "checkpoint") return;
-    if (message.kind === "start" && this.#options.resume) this.#held = [];
-    if (this.#held !== undefined && (message.kind === "start" || message.kind === "warning")) {
-      this.#held.push(message);
-      return;
+  #complete(event: TrainEvent): TrainMessage {
+    const { device, flags, files } = this.#options;
+    if (event.kind === "start") {
+      const { version: meshfactor } = versions;
+      return { ...event, flags, versions: { meshfactor, deno: Deno.version.deno }, files };
     }
-    if (this.#held !== undefined) {
-      const before = message.kind === "resumed" ? linesUpTo(log, message.step) : "";
-      const held = this.#held.filter(({ kind }) => kind === "warning" || before === "");
-      this.#held = undefined;
-      log.truncateSync();
-      log.seekSync(0, Deno.SeekMode.Start);
-      writeAll(log, new TextEncoder().encode(before));
-      for (const each of held) writeAll(log, lineOf(each));
-    }
-    writeAll(log, lineOf(message));
+    if (event.kind !== "step") return event;
+    const memory = { process: Deno.memoryUsage().rss, device: device.statistics().liveBytes };
+    return { ...event, memory };
   }
 
-  #showProgress(message: TrainMessage): void {
-    if (message.kind === "start") {
-      this.#bar?.start(this.#options.steps, 0, { loss: "-", speed: "-" });
-    } else if (message.kind === "step") {
-      this.#bar?.update(message.step, {
-        loss: message.loss.toFixed(4),
-        speed: (message.tokensPerSecond ?? message.examplesPerSecond)!.toFixed(0),
-      });
-      if (message.step === this.#options.steps) this.#bar?.stop();
-    }
+  /** Prints lines that stay, above the progress bar. */
+  #print(text: string): void {
+    const print = () => this.#stdout.write(`${text}\n`);
+    if (this.#line === undefined) print();
+    else this.#line.above(print);
   }
 
-  /** The next update draws the progress bar again, below. */
-  #clearLine(): void {
+  #warn(text: string): void {
+    const print = () => stderr.write(`warning: ${text}\n`);
+    if (this.#line === undefined) print();
+    else this.#line.above(print);
+  }
+
+  #drawCurves(): void {
+    const { curve, title } = this.#options;
+    const columns = columnsOfStdout();
+    if (columns !== undefined && this.#history.training.length > 1) {
+      const lines = terminalCurve(this.#history, { columns: columns - ROOM_FOR_RANK, unit: UNIT });
+      if (lines.length > 0) this.#print(lines.join("\n"));
+    }
+    const picture = svgCurve(this.#history, { title, unit: UNIT });
+    if (curve === undefined || picture === undefined) return;
     try {
-      Deno.stderr.writeSync(new TextEncoder().encode("\r\x1b[K"));
-    } catch {
-      // The terminal was closed.
+      Deno.writeTextFileSync(curve, picture);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#warn(`the curve ${curve} cannot be written (${reason})`);
     }
   }
 }
 
-function lineOf(message: TrainMessage): Uint8Array {
-  return new TextEncoder().encode(`${jsonOf(message)}\n`);
-}
-
-/** As JSON, with metrics and counts as fields of their own. */
-function jsonOf(message: TrainMessage): string {
-  const { metrics = {}, counts = {}, ...fields } = {
-    metrics: undefined,
-    counts: undefined,
-    ...message,
-  };
-  return JSON.stringify({ ...fields, ...counts, ...metrics });
-}
-
-function sentenceFor(message: Exclude<TrainMessage, { readonly kind: "step" }>): string {
-  switch (message.kind) {
-    case "start": {
-      const { device, choices, parameters, tensor, zero, data } = message;
-      return `${parameters} parameters on ${tensor} x ${zero} ranks, device ${device}\n` +
-        choices.map((choice) => `${choice}\n`).join("") + data;
-    }
-    case "evaluation":
-      return [
-        `after ${message.step} steps: held-out loss ${message.loss.toFixed(4)}`,
-        ...Object.entries(message.metrics).map(([name, value]) =>
-          `${name} ${value.toPrecision(4)}`
-        ),
-      ].join(", ");
-    case "sample":
-      return `--- the model continues ${JSON.stringify(message.prompt)} ---\n${
-        printable(message.text)
-      }\n---`;
-    case "resumed":
-      return `going on after ${message.step} steps, from ${message.folder}`;
-    case "checkpoint":
-      return `checkpoint in ${message.folder}`;
-    case "warning":
-      return `warning: ${message.text}`;
-    case "saved":
-      return `saved in ${message.folder}`;
-    case "stopped":
-      return `stopped after ${message.step} steps`;
-  }
-}
-
-/** The lines of a log that come before the first one that a training writes again that goes on after `step` steps. */
-function linesUpTo(log: Deno.FsFile, step: number): string {
-  const bytes = new Uint8Array(log.statSync().size);
-  log.seekSync(0, Deno.SeekMode.Start);
-  for (let at = 0; at < bytes.length;) at += log.readSync(bytes.subarray(at)) ?? bytes.length;
-  const lines = new TextDecoder().decode(bytes).split(/(?<=\n)/);
-  const end = lines.findIndex((line) => !isKept(line, step));
-  return lines.slice(0, end === -1 ? lines.length : end).join("");
-}
-
-function isKept(line: string, step: number): boolean {
-  try {
-    const message = JSON.parse(line) as TrainMessage;
-    return line.endsWith("\n") && (!("step" in message) || message.step <= step) &&
-      !["sample", "saved", "stopped"].includes(message.kind);
-  } catch {
-    // A line that was cut off.
-    return false;
-  }
-}
-
-/** Text with control characters replaced. */
-function printable(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f\ufffd]/g, "·");
-}
-
-function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
-}
+/** Of losses. */
+const UNIT = "nats";
+/** Columns of the launcher's "[rank 0] ", and one that stays empty. */
+const ROOM_FOR_RANK = 10;

@@ -85,6 +85,7 @@ export async function train<Model extends PretrainedModel<never>, Batch extends 
       microBatches,
       dropout: { seed, step, probability: probability === "config" ? undefined : probability },
     });
+    const gradientNorm = await optim.gradientNorm();
     const { signal } = options;
     const { loss, isStopped, isWritten } = await shareStep(world, {
       loss: own,
@@ -96,6 +97,7 @@ export async function train<Model extends PretrainedModel<never>, Batch extends 
       step,
       loss,
       ...(lr === undefined ? {} : { lr: lr(step) }),
+      ...(gradientNorm === undefined ? {} : { gradientNorm }),
       ...speedOf(task.train, microBatches.flat(), { seconds: (performance.now() - begin) / 1000 }),
       bytesSent: bytesSent(groups) - sentBefore,
     });

@@ -46,6 +46,8 @@ export type TrainingEvent =
     /** Mean loss of the step's targets in nats, before its update. */
     readonly loss: number;
     readonly lr?: number;
+    /** Norm of all gradients together, before clipping; undefined for a step that was skipped. */
+    readonly gradientNorm?: number;
     /** Without padding; undefined if examples have no tokens. */
     readonly tokensPerSecond?: number;
     /** In that case. */

@@ -27,7 +27,8 @@ Deno.test("--resume begins anew without a checkpoint, goes on from the latest, a
       messagesIn(again.stdout).map(({ kind }) => kind).join(" "),
       "start resumed sample",
     );
-    const sample = (text: string) => messagesIn(text).find(({ kind }) => kind === "sample");
+    const sample = (text: string) =>
+      messagesIn(text).flatMap((each) => each.kind === "sample" ? [each.text] : []);
     assert.deepEqual(sample(again.stdout), sample(first.stdout));
 
     const more = await train([...flags, "--steps", "7"]);

@@ -192,12 +192,15 @@ async function linesOf(path: string): Promise<Line[]> {
   return text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
 }
 
-/** All lines but those that only one of the trainings has, without times and paths. */
+/** All lines but those that only one of the trainings has, without times, memory and paths. */
 function comparable(lines: readonly Line[]): unknown[] {
   return lines.filter(({ kind }) => !["resumed", "warning"].includes(kind)).map((line) => ({
     ...line,
+    time: undefined,
     tokensPerSecond: undefined,
+    memory: undefined,
     folder: undefined,
+    flags: undefined,
   }));
 }
 

@@ -96,6 +96,18 @@ const CASES: Readonly<Record<string, Case>> = {
     flags: (path) => ["--log", `${path}/log`],
     message: /Cannot write the log .*: Permission denied/,
   },
+  "--curve is in a folder that does not exist": {
+    flags: (path) => ["--curve", `${path}/curve.svg`],
+    message: /Cannot write the curve .*: there is no folder/,
+  },
+  "--curve is the model's config.json": {
+    flags: (_, { model }) => ["--curve", `${model}/config.json`],
+    message: /--curve .* would overwrite .*config\.json, which is read/,
+  },
+  "--curve is the log": {
+    flags: (path) => ["--curve", path, "--log", path],
+    message: /--curve and --log are the same file/,
+  },
   "--log is the text": {
     flags: (_, { data }) => ["--log", data],
     message: /would overwrite .*, which is read: give another file/,

@@ -66,6 +66,38 @@ Deno.test("--epochs trains for as many steps as passes over the windows need, an
   });
 });
 
+Deno.test("train.ts logs times, flags, versions, files with their sizes, memory and the gradient's norm, and draws a curve", async () => {
+  await withSmallFiles(async (files) => {
+    const [log, curve] = [`${files.folder}/log`, `${files.folder}/curve.svg`];
+    const flags = [...flagsFor(files), "--log", log, "--curve", curve];
+    const { code, stdout, stderr } = await train(flags);
+    assert.equal(code, 0, stderr);
+    assert.doesNotMatch(stdout, /[\u2800-\u28ff\x1b]/, "no picture where there is no terminal");
+    const lines = messagesIn(await Deno.readTextFile(log)) as (TrainMessage & { time: string })[];
+    const times = lines.map(({ time }) => {
+      assert.equal(new Date(time).toISOString(), time);
+      return Date.parse(time);
+    });
+    assert.ok(times.every((time, k) => k === 0 || time >= times[k - 1]));
+    const [start] = lines;
+    assert.ok(start.kind === "start");
+    assert.deepEqual(start.flags, flags);
+    const { version } = JSON.parse(await Deno.readTextFile("deno.json"));
+    assert.deepEqual(start.versions, { meshfactor: version, deno: Deno.version.deno });
+    const names = ["config.json", "model.safetensors"].map((name) => `${files.model}/${name}`);
+    const sizes = await Promise.all(
+      [...names, files.data].map(async (path) => ({ path, bytes: (await Deno.stat(path)).size })),
+    );
+    assert.deepEqual(start.files, sizes);
+    for (const line of lines) {
+      if (line.kind !== "step") continue;
+      assert.ok(line.gradientNorm! > 0.01 && line.gradientNorm! < 100);
+      assert.ok(line.memory.process > 1e7 && line.memory.device > 4e4);
+    }
+    assert.match(await Deno.readTextFile(curve), /<title>model on text<\/title>/);
+  });
+});
+
 Deno.test("train.ts trains a base model with a new head, and says on rank 0 which tensors are new and which are unused", async () => {
   using device = wasmDevice();
   const { qwen3 } = smallConfigs;
@@ -94,7 +126,8 @@ Deno.test("train.ts on two ranks of ZeRO trains as on one, and logs the same", a
     assert.equal(code, 0, stderr);
     const both = messagesIn(stdout);
     assertNear(lossesIn(both), lossesIn(alone));
-    const sample = (messages: TrainMessage[]) => messages.filter(({ kind }) => kind === "sample");
+    const sample = (messages: TrainMessage[]) =>
+      messages.flatMap((message) => message.kind === "sample" ? [message.text] : []);
     assert.deepEqual(sample(both), sample(alone));
     assert.equal(sample(both).length, 1);
   });

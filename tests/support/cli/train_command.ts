@@ -15,15 +15,42 @@ export interface Outcome {
 }
 
 /** The training command on so many ranks, not yet started. */
-export function command(flags: readonly string[], ranks = 1): Deno.Command {
-  const { program, args } = commandLine(flags, ranks);
-  return new Deno.Command(program, {
-    args,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  });
+export function command(args: readonly string[], ranks = 1): Deno.Command {
+  const { program, args: all } = commandLine(args, ranks);
+  return new Deno.Command(program, { args: all, ...OPTIONS });
+}
+
+/** As `command`, with what a shell does with it, such as "$COMMAND | head -1". */
+export function shellCommand(
+  script: string,
+  { args, ranks = 1 }: { readonly args: readonly string[]; readonly ranks?: number },
+): Deno.Command {
+  const { program, args: all } = commandLine(args, ranks);
+  const text = script.replace("$COMMAND", () => [program, ...all].map(quoted).join(" "));
+  return new Deno.Command("bash", { args: ["-o", "pipefail", "-c", text], ...OPTIONS });
+}
+
+/** As `command`, in a terminal of so many columns, whose output is stdout. */
+export function commandInTerminal(
+  args: readonly string[],
+  { columns, ranks = 1 }: { readonly columns: number; readonly ranks?: number },
+): Deno.Command {
+  const inside = `stty cols ${columns} rows 40; exec "$@"`;
+  const outside = `exec script -qfec "$(printf '%q ' bash -c ${
+    quoted(inside)
+  } - $COMMAND)" /dev/null`;
+  return shellCommand(outside, { args, ranks });
+}
+
+const OPTIONS = {
+  env: { NO_COLOR: "1" },
+  stdin: "null",
+  stdout: "piped",
+  stderr: "piped",
+} as const;
+
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** The training command as a program and its arguments. */
