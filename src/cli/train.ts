@@ -90,8 +90,8 @@ export async function main(args: readonly string[]): Promise<number> {
     report.write({ kind: "sample", prompt: flags.sample!, text: await sample(result.split) });
   }
   if (flags.save !== undefined) {
-    if (result.stopped && world.rank === 0) {
-      console.error(`stopped after step ${result.steps}: saving the model to ${flags.save}`);
+    if (result.stopped) {
+      report.note(`stopped after step ${result.steps}: saving the model to ${flags.save}`);
     }
     await savePretrained(model, flags.save, { rank: world.rank, companions });
     report.write({ kind: "saved", folder: flags.save });

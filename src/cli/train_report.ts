@@ -54,7 +54,9 @@ export class TrainReport implements Disposable {
     this.#isReporter = rank === 0;
     this.#isPiped = log === undefined && columnsOfStdout() === undefined;
     const lost = (what: string) => (reason: string) =>
-      this.#warn(`${what} cannot be written any more (${reason}): training goes on without it`);
+      this.note(
+        `warning: ${what} cannot be written any more (${reason}): training goes on without it`,
+      );
     this.#stdout = new LastingOutput(Deno.stdout, { onFailure: lost("stdout") });
     if (!this.#isReporter) return;
     if (log !== undefined) {
@@ -89,6 +91,14 @@ export class TrainReport implements Disposable {
     }
   }
 
+  /** Prints a line to stderr, on rank 0. */
+  note(text: string): void {
+    if (!this.#isReporter) return;
+    const print = () => stderr.write(`${text}\n`);
+    if (this.#line === undefined) print();
+    else this.#line.above(print);
+  }
+
   /** Ends the progress bar, draws the curve and closes the log. */
   [Symbol.dispose](): void {
     this.#bar?.end();
@@ -114,12 +124,6 @@ export class TrainReport implements Disposable {
     else this.#line.above(print);
   }
 
-  #warn(text: string): void {
-    const print = () => stderr.write(`warning: ${text}\n`);
-    if (this.#line === undefined) print();
-    else this.#line.above(print);
-  }
-
   #drawCurves(): void {
     const { curve, title } = this.#options;
     const columns = columnsOfStdout();
@@ -133,7 +137,7 @@ export class TrainReport implements Disposable {
       Deno.writeTextFileSync(curve, picture);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      this.#warn(`the curve ${curve} cannot be written (${reason})`);
+      this.note(`warning: the curve ${curve} cannot be written (${reason})`);
     }
   }
 }
