@@ -120,7 +120,8 @@ const owners = [
   },
   {
     what: /^valibot$/,
-    owner: /^src\/(cli\/|models\/|checkpoint\/|optim\/options\/option_shape\.ts$)/,
+    owner:
+      /^src\/(cli\/|models\/|checkpoint\/|optim\/options\/option_shape\.ts$|train\/data\/image_pixels\.ts$)/,
   },
   { what: /^@huggingface\/hub$/, owner: /^src\/checkpoint\/hub\/hub_requests\.ts$/ },
   {
@@ -131,9 +132,10 @@ const owners = [
   { what: /^csv-parse$/, owner: /^src\/train\/data\/csv_rows\.ts$/ },
   { what: /^@streamparser\/json$/, owner: /^src\/train\/data\/json_array\.ts$/ },
   { what: /^hyparquet/, owner: /^src\/train\/data\/parquet_rows\.ts$/ },
+  { what: /^(pngjs|jpeg-js)$/, owner: /^src\/train\/data\/image_file\.ts$/ },
   {
     what:
-      /^(?!src\/|rust_|mod\.ts|node:|valibot$|csv-parse$|hyparquet|@streamparser\/|@huggingface\/(hub|jinja|tokenizers)$)/,
+      /^(?!src\/|rust_|mod\.ts|node:|valibot$|csv-parse$|hyparquet|@streamparser\/|pngjs$|jpeg-js$|@huggingface\/(hub|jinja|tokenizers)$)/,
     owner: /^src\/cli\//,
   },
 ];

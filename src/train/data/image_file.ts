@@ -1,0 +1,38 @@
+// Reads PNG and JPEG files as red, green and blue. Grey and palettes become colours, 16 bits become 8, and what is transparent is taken as
+// it is stored, as Pillow's convert("RGB") does. JPEG is decoded without Pillow's smoothing of colours between blocks, so that values can
+// be a few levels away from Pillow's; PNG is exact.
+
+import { decode } from "jpeg-js";
+import { Buffer } from "node:buffer";
+import { PNG } from "pngjs";
+import type { RgbImage } from "./image_resize.ts";
+
+/** Reads an image. @throws {Error} naming the file, if it cannot be read or is no PNG or JPEG */
+export async function readImage(path: string): Promise<RgbImage> {
+  try {
+    const { width, height, data } = decoded(await Deno.readFile(path));
+    const rgb = new Uint8Array(width * height * 3);
+    for (let pixel = 0; pixel < width * height; pixel++) {
+      rgb.set(data.subarray(4 * pixel, 4 * pixel + 3), 3 * pixel);
+    }
+    return { width, height, data: rgb };
+  } catch (cause) {
+    throw new Error(
+      `Cannot read the image ${path}: ${cause instanceof Error ? cause.message : cause}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** Red, green, blue and opacity of each pixel. */
+function decoded(
+  bytes: Uint8Array,
+): { readonly width: number; readonly height: number; readonly data: Uint8Array } {
+  if (bytes[0] === 0x89 && bytes[1] === 0x50) return PNG.sync.read(Buffer.from(bytes));
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) {
+    return decode(bytes, { useTArray: true, tolerantDecoding: false });
+  }
+  throw new TypeError("it is no PNG and no JPEG; convert it to one of them");
+}
