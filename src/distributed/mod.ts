@@ -19,6 +19,7 @@
  * @module
  */
 
+export type { Compared } from "./agreement.ts";
 export { launch, launchFromEnv } from "./launch.ts";
 export type { World } from "./world.ts";
 export type { WorldOptions } from "./membership/world_options.ts";

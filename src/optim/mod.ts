@@ -26,6 +26,7 @@
 export { Adafactor, type ParameterDiagnostics } from "./adafactor.ts";
 export { AdamW, type AdamWDiagnostics, type AdamWParameterGroup } from "./adamw.ts";
 export type { Optimizer, StepOptions } from "./optimizer.ts";
+export type { DescribedOptimizer } from "./placement/agreement.ts";
 export type { Placement } from "./placement/placement.ts";
 export type {
   AdafactorOptions,
@@ -98,6 +99,7 @@ export type {
 export type {
   AllToAllOptions,
   CallOptions,
+  Compared,
   Elements,
   ElementType,
   GroupCounters,

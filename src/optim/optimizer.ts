@@ -10,6 +10,7 @@ import type { Device, DeviceBuffer } from "../device/device.ts";
 import { scale } from "../ops/scale.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { FloatTensor } from "../tensor/tensor.ts";
+import { FirstAgreement } from "./first_agreement.ts";
 import { LossScaler } from "./options/loss_scaler.ts";
 import { type ParsedOptions, withGradients } from "./options/parameter_groups.ts";
 import { requireRoundable } from "./options/rounding_rule.ts";
@@ -54,6 +55,7 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
   readonly #states: OptimizerStates<Hyper>;
   readonly #guard: DeviceBuffer;
   readonly #watch: UpdateWatch;
+  readonly #agreement: FirstAgreement;
   #placement: Placement;
   #present: PresentPlan<Hyper, Measures> | undefined;
   #busy = false;
@@ -63,9 +65,10 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
   /** Optimizes the parameters of the parsed options. @throws {TypeError} if one cannot be rounded as its options say */
   constructor(
     rule: UpdateRule<Hyper, Measures>,
-    { hyper, gradients }: ParsedOptions<Hyper>,
+    parsed: ParsedOptions<Hyper>,
     placement: Placement,
   ) {
+    const { hyper, gradients } = parsed;
     this.#rule = rule;
     this.#hyper = hyper;
     this.#placement = placement;
@@ -77,6 +80,7 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
     if (lossScale === "dynamic") this.#lossScaler = new LossScaler();
     if (typeof lossScale === "object") this.#lossScaler = new LossScaler(lossScale);
     this.#states = new OptimizerStates(rule);
+    this.#agreement = new FirstAgreement(rule.name, parsed);
     this.#guard = this.#device.allocate(4);
     this.#watch = new UpdateWatch(() => this.#placement.groups, onLostUpdates);
   }
@@ -104,9 +108,11 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
    * `loss.backward()` or anything else leaves in `parameter.grad` is averaged and added by `step()`, as in stage 1. The
    * model's own backward must not use the data-parallel groups then.
    *
-   * @throws {TypeError} with stage 2, on all ranks if only some of them have a gradient of a parameter; nothing was added
+   * @throws {TypeError} with stage 2, on all ranks if only some of them have a gradient of a parameter; nothing was added.
+   *   On a mesh, the first time, on all ranks if they have other options, parameters or values, naming them
    */
   async backward(loss: FloatTensor): Promise<void> {
+    await this.#agree();
     const scaled = () => this.lossScale === 1 ? loss : scale(loss, this.lossScale);
     if (!this.#placement.exchangesInBackward) return await this.#placement.backward(scaled);
     await this.#alone(() => this.#placement.backward(scaled));
@@ -123,10 +129,12 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
    * Updates every parameter from its gradient, on all ranks together. Gradients stay until `zeroGrad`, and `backward()` adds
    * to them: call it for several micro-batches, then `step({ gradientDivisor })`.
    *
-   * @throws {TypeError} if a parameter has no gradient (unless `missingGradients: "skip"`), or before `setupDistributed()`
+   * @throws {TypeError} if a parameter has no gradient (unless `missingGradients: "skip"`), or before `setupDistributed()`. On
+   *   a mesh, the first time, on all ranks if they have other options, parameters or values, naming them
    * @throws {NonFiniteGradientError} if a gradient is NaN or infinite (unless `nonFinite: "skip"`); nothing was changed
    */
   async step({ gradientDivisor = 1 }: StepOptions = {}): Promise<void> {
+    await this.#agree();
     await this.#placement.run(async () => {
       if (!(gradientDivisor >= 1 && gradientDivisor < Infinity)) {
         throw new RangeError(`gradientDivisor must be >= 1: current value is ${gradientDivisor}`);
@@ -138,9 +146,10 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
   /**
    * The whole state by parameter name, independent of the mesh; every rank must call it and gets the same.
    *
-   * @throws {TypeError} if two parameters have one name
+   * @throws {TypeError} if two parameters have one name, or ranks differ as in `step()`
    */
   async stateDict(): Promise<Record<string, Saved>> {
+    await this.#agree();
     return await this.#alone(async () => {
       const saved = await this.#states.save(this.#owned());
       // Who goes on from the state computes sums of p^2 anew. So does this optimizer, that both take steps of the same bits.
@@ -165,6 +174,7 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
     this.#requireIdle();
     const states = saved as Readonly<Record<string, SavedState>>;
     this.#states.load(states, this.#owned());
+    this.#agreement.loaded(states, this.#placement);
     const [{ lossScale, lossScaleGoodSteps }] = Object.values(states);
     if (this.#lossScaler !== undefined && lossScale !== undefined) {
       const goodSteps = (lossScaleGoodSteps ?? 0) as number;
@@ -252,6 +262,7 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
     this.#forgetPlan();
     this.#placement[Symbol.dispose]();
     this.#placement = placement;
+    this.#agreement.placed();
     return placement;
   }
 
@@ -261,6 +272,13 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
 
   get #mayLackGradients(): boolean {
     return [...this.#hyper.values()].some(({ missingGradients }) => missingGradients === "skip");
+  }
+
+  /** Compares ranks before their first exchange. @throws {TypeError} on all of them if they differ */
+  async #agree(): Promise<void> {
+    const placement = this.#placement;
+    if (!this.#agreement.isDue(placement)) return;
+    await this.#alone(() => this.#agreement.reach(placement, this.#states.numSteps));
   }
 
   async #stepAlone(gradientDivisor: number): Promise<void> {

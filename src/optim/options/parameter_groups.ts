@@ -89,6 +89,8 @@ export type Grouped<Options> =
 export interface ParsedOptions<Hyper> {
   /** In the order given. */
   readonly hyper: ReadonlyMap<Parameter, Hyper>;
+  /** The options as they were given for each; one object for those of a group. */
+  readonly given: ReadonlyMap<Parameter, object>;
   readonly gradients: {
     readonly maxGradientNorm: GradientOptions["maxGradientNorm"] | undefined;
     readonly nonFinite: GradientOptions["nonFinite"] | undefined;
@@ -117,17 +119,18 @@ export function parseOptions<Options extends object, Hyper>(
   if (maxGradientNorm !== undefined && !(maxGradientNorm > 0)) {
     throw new RangeError(`maxGradientNorm must be > 0: current value is ${maxGradientNorm}`);
   }
-  const hyper = parseGroups(rule, given, defaults as unknown as Options);
-  return { hyper, gradients: { maxGradientNorm, nonFinite, lossScale, onLostUpdates } };
+  const groups = parseGroups(rule, given, defaults as unknown as Options);
+  return { ...groups, gradients: { maxGradientNorm, nonFinite, lossScale, onLostUpdates } };
 }
 
 function parseGroups<Options extends object, Hyper>(
   rule: OptionRule<Options, Hyper>,
   given: Iterable<Grouped<Options>>,
   defaults: Options,
-): ReadonlyMap<Parameter, Hyper> {
+): Pick<ParsedOptions<Hyper>, "hyper" | "given"> {
   const byParameter = new Map<Parameter, Hyper>();
-  const add = (parameter: Parameter, hyper: Hyper) => {
+  const optionsOf = new Map<Parameter, object>();
+  const add = (parameter: Parameter, { hyper, options }: { hyper: Hyper; options: object }) => {
     if (byParameter.has(parameter)) {
       throw new TypeError(
         `Cannot optimize a parameter twice: each must be given once, got ${parameter.name} of shape ` +
@@ -135,8 +138,9 @@ function parseGroups<Options extends object, Hyper>(
       );
     }
     byParameter.set(parameter, hyper);
+    optionsOf.set(parameter, options);
   };
-  const shared = rule.parse(defaults);
+  const shared = { hyper: rule.parse(defaults), options: defaults };
   requireList(given);
   for (const each of given) {
     if (each instanceof Parameter) add(each, shared);
@@ -150,8 +154,9 @@ function parseGroups<Options extends object, Hyper>(
       requireList(parameters);
       checkOptionShape(own, rule.kinds);
       const set = Object.entries(own).filter(([, value]) => value !== undefined);
-      const hyper = rule.parse({ ...defaults, ...Object.fromEntries(set) });
-      for (const parameter of parameters) add(parameter, hyper);
+      const options = { ...defaults, ...Object.fromEntries(set) };
+      const hyper = rule.parse(options);
+      for (const parameter of parameters) add(parameter, { hyper, options });
     }
   }
   const [first] = byParameter.keys();
@@ -162,7 +167,7 @@ function parseGroups<Options extends object, Hyper>(
       `Cannot optimize ${elsewhere.name} as it is on another device than the first parameter`,
     );
   }
-  return byParameter;
+  return { hyper: byParameter, given: optionsOf };
 }
 
 /** @throws {TypeError} unless `given` is a list */

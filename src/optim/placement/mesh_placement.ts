@@ -6,7 +6,7 @@
 //   groups of replicas    1 all-reduce of the gradients that a rank owns
 //   groups that cut       the rule's exchanges of sums
 //
-// whatever the number of parameters.
+// whatever the number of parameters. Before the first step, ranks compare what they must have alike (agreement.ts).
 
 import type { ProcessGroup } from "../../distributed/group.ts";
 import type { Layout } from "../../distributed/layout.ts";
@@ -23,6 +23,7 @@ import { type CheckedSetup, type DistributedSetup, parseSetup } from "../zero/di
 import { GradientBuckets } from "../zero/gradient_buckets.ts";
 import { ownedRows, type Placed } from "../zero/packing.ts";
 import { allGatherParameters, averageGradients, numReplicas } from "../zero/zero.ts";
+import { type DescribedOptimizer, requireAgreement } from "./agreement.ts";
 import type { Placement } from "./placement.ts";
 import { NO_TRAFFIC, type StepTraffic, trafficDuring } from "./traffic.ts";
 import { wholeGradient } from "./whole_placement.ts";
@@ -68,6 +69,14 @@ export class MeshPlacement implements Placement {
     return this.#buckets !== undefined;
   }
 
+  get hasPeers(): boolean {
+    return this.#setup.allGroups.length > 0;
+  }
+
+  get comparesValues(): boolean {
+    return this.#setup.comparesWeights;
+  }
+
   get holdsGradients(): boolean {
     return this.#buckets?.isEmpty === false;
   }
@@ -75,6 +84,10 @@ export class MeshPlacement implements Placement {
   /** Every group that cuts a parameter or its state. */
   get groups(): readonly ProcessGroup[] {
     return this.#setup.sumGroups;
+  }
+
+  async requireAgreement(described: DescribedOptimizer): Promise<void> {
+    await requireAgreement(this.#parameters, described, this.#setup);
   }
 
   layoutOf(parameter: Parameter): Layout<ProcessGroup> {

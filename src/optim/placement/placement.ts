@@ -9,6 +9,7 @@ import type { FloatTensor } from "../../tensor/tensor.ts";
 import type { Factoring } from "../factoring/dim_roles.ts";
 import type { FactoredView } from "../factoring/factored_view.ts";
 import type { HostGradient } from "../step/diagnostics.ts";
+import type { DescribedOptimizer } from "./agreement.ts";
 
 /**
  * The placement of parameters and gradients, and the communication that moves them.
@@ -20,10 +21,17 @@ export interface Placement extends Disposable {
   readonly isSetUp: boolean;
   /** Whether ranks exchange gradients in `backward`, so that nothing else may be under way. */
   readonly exchangesInBackward: boolean;
+  /** Whether there are other ranks, which must have the same options and parameters. */
+  readonly hasPeers: boolean;
+  /** Whether they compare digests of values, too. */
+  readonly comparesValues: boolean;
   /** Whether it holds gradients besides those in `parameter.grad`. */
   readonly holdsGradients: boolean;
   /** Groups over which sums may add up, in the order of every exchange. */
   readonly groups: readonly ProcessGroup[];
+
+  /** Verifies that all ranks have the same options and parameters. @throws {TypeError} on all of them if not */
+  requireAgreement(described: DescribedOptimizer): Promise<void>;
 
   /** How the parameter is cut. */
   layoutOf(parameter: Parameter): Layout<ProcessGroup>;

@@ -14,8 +14,11 @@ export function unsetPlacement(): Placement {
   return {
     isSetUp: false,
     exchangesInBackward: false,
+    hasPeers: false,
+    comparesValues: false,
     holdsGradients: false,
     groups: [],
+    requireAgreement: refuse,
     backward: (loss) => whole.backward(loss),
     clearGradients: () => whole.clearGradients(),
     layoutOf: refuse,

@@ -15,8 +15,12 @@ import type { Placement } from "./placement.ts";
 export class WholePlacement implements Placement {
   readonly isSetUp = true;
   readonly exchangesInBackward = false;
+  readonly hasPeers = false;
+  readonly comparesValues = false;
   readonly holdsGradients = false;
   readonly groups: readonly ProcessGroup[] = [];
+
+  async requireAgreement(): Promise<void> {}
 
   layoutOf({ layout }: Parameter): Layout<ProcessGroup> {
     return layout;

@@ -55,6 +55,7 @@ export interface AdafactorMeasures {
 
 /** Adafactor, and CAME where options say so. */
 export const adafactorRule: UpdateRule<Hyperparameters, AdafactorMeasures> = {
+  name: "Adafactor",
   kinds: ["plain", "momentum", "cautious", "came"],
   numExchanges: 4,
   kindOf({ hyper, view }) {

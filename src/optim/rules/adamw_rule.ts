@@ -46,6 +46,7 @@ export interface AdamWMeasures {
 
 /** AdamW. */
 export const adamwRule: UpdateRule<AdamWHyperparameters, AdamWMeasures> = {
+  name: "AdamW",
   kinds: ["adamw"],
   numExchanges: 1,
   kindOf: () => "adamw",

@@ -35,6 +35,11 @@ export class OptimizerStates<Hyper extends SharedHyperparameters> implements Dis
     return this.#states.size === 0;
   }
 
+  /** The most steps that a parameter has taken. */
+  get numSteps(): number {
+    return Math.max(0, ...this.#states.values().map(({ step }) => step));
+  }
+
   /** Makes the states of all parameters at once, unless that was done before. */
   makeAll(owned: readonly Owned<Hyper>[]): void {
     if (!this.isEmpty) return;

@@ -26,6 +26,8 @@ export interface Factored<Hyper> {
 
 /** What a step computes. `Measures` is what the rule reports of a parameter after a step. */
 export interface UpdateRule<Hyper, Measures> extends StateRule<Hyper>, PlanningRule<Hyper> {
+  /** The algorithm. */
+  readonly name: string;
   /** Which dims of the parameter are rows, columns and batch to kernels; the same on all ranks. */
   factoringOf(parameter: Factored<Hyper>): Factoring;
   /** The kernel calls of steps by this plan. */

@@ -207,6 +207,8 @@ Deno.test("stateDict() makes one all-reduce per group, for any number of paramet
     const optim = scope.use(new DistributedAdaFactor(parameters, { beta1: 0.9 }));
     optim.setupDistributed({ tensorParallelGroup, dataParallelGroup });
     const counted = () => [tensorParallelGroup, dataParallelGroup].map(({ counters }) => counters);
+    // Ranks compare their options before they exchange anything.
+    await optim.stateDict();
     const before = counted();
     const state = await optim.stateDict();
     const after = counted();
