@@ -61,6 +61,12 @@ export async function main(args: readonly string[]): Promise<number> {
       notNegative,
       30,
     )
+    .option(
+      "--max-restarts <number>",
+      "how often all ranks are started again after one was lost",
+      wholeNumber,
+      0,
+    )
     .option("--log-dir <folder>", "write the output of each rank into files there, not here")
     .option("--tee", "with --log-dir: print the output here, too", false)
     .option("--dump <folder>", "where ranks write their last calls if the job fails")
@@ -72,8 +78,10 @@ export async function main(args: readonly string[]): Promise<number> {
     .exitOverride(endAfterUsage);
   program.parse([...kubeflowFlags(Deno.env), ...args], { from: "user" });
   const [script, ...rest] = program.args;
-  const { ranks, nodes, node, masterAddr, masterPort, pin, grace, logDir, tee, ...rankOptions } =
-    program.opts<NodeOptions & RankOptions>();
+  const { ranks, nodes, node, masterAddr, masterPort, pin, ...options } = program.opts<
+    NodeOptions & RankOptions
+  >();
+  const { grace, maxRestarts, logDir, tee, ...rankOptions } = options;
   const secret = Deno.env.get("MESHFACTOR_SECRET");
   const job = {
     ranks,
@@ -86,6 +94,11 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     requireJob(job);
     if (pin) allowedCores();
+    if (maxRestarts > 0 && (nodes ?? 1) > 1) {
+      throw new TypeError(
+        "--max-restarts starts the ranks of one host again, and --nodes gives several",
+      );
+    }
     if (tee && logDir === undefined) throw new TypeError("--tee needs --log-dir");
     if (logDir !== undefined) new RankLogs(logDir, 0)[Symbol.dispose]();
   } catch (error) {
@@ -99,6 +112,7 @@ export async function main(args: readonly string[]): Promise<number> {
     ...(pin ? { before: (rank) => pinned(rank % ranks, ranks) } : {}),
     env: variablesFor(rankOptions),
     graceMs: 1000 * grace,
+    maxRestarts,
     logs: logDir === undefined ? undefined : { folder: logDir, isPrinted: tee },
   });
 }
@@ -112,6 +126,7 @@ interface NodeOptions {
   readonly masterPort?: number;
   readonly pin?: boolean;
   readonly grace: number;
+  readonly maxRestarts: number;
   readonly logDir?: string;
   readonly tee: boolean;
 }

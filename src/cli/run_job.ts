@@ -9,6 +9,8 @@ import {
 } from "../distributed/launcher/local_ranks.ts";
 import { RankLogs } from "../distributed/launcher/rank_logs.ts";
 import type { RankLine } from "../distributed/launcher/rank_output.ts";
+import { afterAttempt, type FailedAttempt } from "../distributed/launcher/restart_policy.ts";
+import { restartVariables } from "../distributed/launcher/restart_variables.ts";
 import { Interrupt } from "./interrupt.ts";
 import { RankPrinter } from "./rank_printer.ts";
 import { relayedText } from "./report/status_line.ts";
@@ -18,12 +20,14 @@ import { terminalVariables } from "./report/terminal.ts";
 export interface JobRun extends Omit<JobOptions, "onLine" | "partMs"> {
   /** Milliseconds that ranks which are stopped have before they are killed. */
   readonly graceMs: number;
+  /** How often the job begins again after a rank was lost. */
+  readonly maxRestarts: number;
   /** Where the output goes instead of here, or besides. Default: nowhere. */
   readonly logs: { readonly folder: string; readonly isPrinted: boolean } | undefined;
 }
 
-/** Runs a job and returns the exit code of the launcher (launcher/exit_codes.ts). */
-export async function runJob({ logs, ...job }: JobRun): Promise<number> {
+/** Runs a job, again if ranks are lost, and returns the exit code of the launcher (launcher/exit_codes.ts). */
+export async function runJob({ logs, maxRestarts, ...job }: JobRun): Promise<number> {
   using interrupt = new Interrupt();
   const printer = new RankPrinter();
   const isPrinted = logs === undefined || logs.isPrinted;
@@ -38,16 +42,62 @@ export async function runJob({ logs, ...job }: JobRun): Promise<number> {
       } s to save ` +
         "(--grace); Ctrl-C again ends them at once",
     ));
-  const result = await launchLocalRanks({
-    ...job,
-    env: { ...(isPrinted ? terminalVariables() : {}), ...job.env },
-    partMs: PART_MS,
-    signal: interrupt.signal,
-    killSignal: interrupt.again,
-    onLine: logs === undefined ? (line) => printer.print(line) : loggedTo(logs, { printer, say }),
+  const failed: FailedAttempt[] = [];
+  while (true) {
+    const begin = performance.now();
+    const attempt = failed.length;
+    using files = logs && new AttemptLogs(logs.folder, attempt, say);
+    const result = await launchLocalRanks({
+      ...job,
+      env: {
+        ...(isPrinted ? terminalVariables() : {}),
+        ...job.env,
+        ...restartVariables(attempt, maxRestarts),
+      },
+      partMs: PART_MS,
+      signal: interrupt.signal,
+      killSignal: interrupt.again,
+      onLine: (line) => {
+        files?.write(line);
+        if (isPrinted) printer.print(line);
+      },
+    });
+    const graceMs = interrupt.again.aborted ? 0 : job.graceMs;
+    const { failure, isStopped } = result;
+    if (failure === undefined || isStopped || maxRestarts === 0) {
+      return report(result, { printer, say, graceMs });
+    }
+    const milliseconds = performance.now() - begin;
+    failed.push({ ...failure, milliseconds });
+    const next = afterAttempt(failed, maxRestarts);
+    const ended = `attempt ${attempt + 1} of ${maxRestarts + 1} has ended after ${
+      (milliseconds / 1000).toFixed(1)
+    } s: rank ${failure.rank} failed first, with ${endOf(failure)}`;
+    if (next.kind === "end") {
+      say(`${ended}; no other is made, as ${next.reason}`);
+      return report(result, { printer, say, graceMs });
+    }
+    say(`${ended}; the next begins in ${next.delayMs / 1000} s`);
+    await pause(next.delayMs, interrupt.signal);
+    if (interrupt.signal.aborted) {
+      say("interrupted: all ranks are stopped");
+      return STOPPED_CODE;
+    }
+  }
+}
+
+/** Resolves after a time, or when the signal is aborted. */
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end);
   });
-  const graceMs = interrupt.again.aborted ? 0 : job.graceMs;
-  return report(result, { printer, say, graceMs });
 }
 
 interface Output {
@@ -55,23 +105,36 @@ interface Output {
   readonly say: (text: string) => void;
 }
 
-/** A job does not end because its output cannot be written. */
-function loggedTo(
-  { folder, isPrinted }: NonNullable<JobRun["logs"]>,
-  { printer, say }: Output,
-): (line: RankLine) => void {
-  const files = new RankLogs(folder, 0);
-  let isReported = false;
-  return (line) => {
-    if (isPrinted) printer.print(line);
+/** The logs of an attempt. A job does not end because its output cannot be written. */
+class AttemptLogs implements Disposable {
+  readonly #files: RankLogs | undefined;
+  readonly #failed: (error: unknown) => void;
+  #isReported = false;
+
+  constructor(folder: string, attempt: number, say: (text: string) => void) {
+    this.#failed = (error) => {
+      if (!this.#isReported) say(`Cannot write the logs in ${folder}: ${error}`);
+      this.#isReported = true;
+    };
+    try {
+      this.#files = new RankLogs(folder, attempt);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  write(line: RankLine): void {
     if (relayedText(line.text) !== undefined) return;
     try {
-      files.write(line);
+      this.#files?.write(line);
     } catch (error) {
-      if (!isReported) say(`Cannot write the logs in ${folder}: ${error}`);
-      isReported = true;
+      this.#failed(error);
     }
-  };
+  }
+
+  [Symbol.dispose](): void {
+    this.#files?.[Symbol.dispose]();
+  }
 }
 
 function report(

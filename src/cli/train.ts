@@ -19,6 +19,7 @@ import { requestDevice } from "../device/request_device.ts";
 import { launch, launchFromEnv, optionsFromEnv } from "../distributed/launch.ts";
 import { STOPPED_CODE } from "../distributed/launcher/exit_codes.ts";
 import { isLaunched } from "../distributed/launcher/launcher_variables.ts";
+import { restartCount } from "../distributed/launcher/restart_variables.ts";
 import { stepsOfEpochs } from "../train/example_order.ts";
 import { train } from "../train/training.ts";
 import { OtherTrainingError } from "../train/training_checkpoints.ts";
@@ -49,7 +50,7 @@ export async function main(args: readonly string[]): Promise<number> {
   signal.addEventListener("abort", leave);
   const isAlone = !isLaunched(Deno.env);
   const { rank, worldSize } = isAlone ? ALONE : optionsFromEnv(Deno.env);
-  const flags = parseTrainOptions(args, worldSize);
+  const flags = goingOn(parseTrainOptions(args, worldSize));
   const { device: kind } = flags;
   using device = await requestDevice(kind === "auto" ? {} : { kind });
   const training = await prepare(device, { flags, args, rank });
@@ -100,6 +101,12 @@ export async function main(args: readonly string[]): Promise<number> {
   // All leave together: where one rank has ended, a launcher may end the others, and one of them may still be saving.
   await world.group.barrier();
   return result.stopped ? STOPPED_CODE : 0;
+}
+
+/** Where the launcher has started this job again, it goes on from its last checkpoint. */
+function goingOn(flags: TrainOptions): TrainOptions {
+  const isAgain = restartCount(Deno.env) > 0 && flags.checkpoints !== undefined;
+  return isAgain ? { ...flags, resume: true } : flags;
 }
 
 const ALONE = { rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 };

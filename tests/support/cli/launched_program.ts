@@ -41,6 +41,18 @@ switch (what) {
     if (world.rank === 0) Deno.stdout.writeSync(new TextEncoder().encode("Continue? "));
     await new Promise((resolve) => setTimeout(resolve, 60_000));
     break;
+  case "fail-until": {
+    const count = Deno.env.get("MESHFACTOR_RESTART_COUNT");
+    console.log(
+      `restart ${count} ${Deno.env.get("TORCHELASTIC_RESTART_COUNT")} ` +
+        `of ${Deno.env.get("TORCHELASTIC_MAX_RESTARTS")}`,
+    );
+    if (world.rank === 1 && Number(count) < Number(Deno.args[1])) {
+      throw new Error(`process ${Deno.pid} of rank 1 has lost its disk`);
+    }
+    await world.group.barrier();
+    break;
+  }
   case "compute":
     console.log("computes");
     for (const begin = performance.now(); performance.now() - begin < 30_000;);

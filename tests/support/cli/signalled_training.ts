@@ -1,5 +1,6 @@
 // A training on two ranks under the launcher that gets a signal in a given phase.
 
+import { childrenOf, isLeft, sendSignal, succeeds } from "./processes.ts";
 import { flagsFor } from "./train_command.ts";
 import type { SmallFiles } from "../train/small_gpt2.ts";
 import { namesIn } from "../temporary_folder.ts";
@@ -25,7 +26,7 @@ export interface SignalledRun {
   /** From the signal to the end of the launcher. */
   readonly tookMs: number;
   /** Processes of the job that were left. */
-  readonly left: readonly string[];
+  readonly left: readonly number[];
 }
 
 /** The folders that the training writes. */
@@ -44,7 +45,7 @@ export async function signalledTraining(
 ): Promise<SignalledRun> {
   const { trained, checkpoints } = outputsIn(files.folder);
   const fifo = `${files.folder}/fifo`;
-  await run("mkfifo", fifo);
+  await succeeds("mkfifo", fifo);
   const steps = phase === "saving" ? "3" : "100000";
   const flags = [
     ...flagsFor({ ...files, data: phase === "loading" ? fifo : files.data }),
@@ -100,36 +101,24 @@ export async function signalledTraining(
   };
   if (phase === "loading") await new Promise((resolve) => setTimeout(resolve, 700));
   await until(reached[phase]);
-  const number = {
-    "launcher": `${pids.launcher}`,
-    "rank 0": `${pids.ranks[0]}`,
-    "rank 1": `${pids.ranks[1]}`,
-    "group": `-${pids.launcher}`,
+  const id = {
+    "launcher": pids.launcher,
+    "rank 0": pids.ranks[0],
+    "rank 1": pids.ranks[1],
+    "group": -pids.launcher,
   }[target];
   const begin = performance.now();
-  await run("kill", `-${signal}`, "--", number);
+  await sendSignal(signal, id);
   const { code } = await ended;
   const tookMs = performance.now() - begin;
   await Promise.all(reading);
-  const left: string[] = [];
-  for (const pid of pids.ranks) if (await run("kill", "-0", `${pid}`)) left.push(`${pid}`);
+  const left: number[] = [];
+  for (const pid of pids.ranks) if (await isLeft(pid)) left.push(pid);
   return { code, ...output, tookMs, left };
 }
 
 async function hasTemporary(folder: string, prefix: string): Promise<boolean> {
   return (await namesIn(folder).catch(() => [])).some((name) => name.startsWith(prefix));
-}
-
-/** Ids of the children of a process, in the order of their starts. */
-async function childrenOf(pid: number): Promise<number[]> {
-  const list = `cat /proc/${pid}/task/*/children`;
-  const { stdout } = await new Deno.Command("sh", { args: ["-c", list], stderr: "null" }).output();
-  const text = new TextDecoder().decode(stdout);
-  return text.split(/\s+/).filter((each) => each !== "").map(Number).toSorted((a, b) => a - b);
-}
-
-async function run(command: string, ...args: string[]): Promise<boolean> {
-  return (await new Deno.Command(command, { args, stderr: "null" }).output()).success;
 }
 
 const CONFIG = new URL("../../../deno.json", import.meta.url).pathname;
