@@ -26,5 +26,9 @@ export const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
 
 /** Whether a process ended because it was asked to stop: in its own way, or by a stop signal that it had not yet listened to. */
 export function wasStopped({ code, signal }: ExitStatus): boolean {
-  return signal === null ? code === STOPPED_CODE : STOP_SIGNALS.includes(signal);
+  // Shells, and Deno at some signals, end with such a code themselves.
+  return signal === null ? STOPPED_CODES.includes(code) : STOP_SIGNALS.includes(signal);
 }
+
+/** 128 + the number of each stop signal. */
+const STOPPED_CODES = [129, STOPPED_CODE, 131, 143];
