@@ -72,18 +72,25 @@ export async function requirePublishable(
     ? await placeFor(target)
     : { path: join(existing, temporaryName(basename(target))) };
   try {
-    await Deno.mkdir(place.path);
-    await writeNew(join(place.path, "probe"), [new Uint8Array(1)]);
+    probe(place.path);
   } catch (cause) {
     throw new Error(`Cannot write into ${folder}: ${messageOf(cause)}`, { cause });
-  } finally {
-    await Deno.remove(place.path, { recursive: true }).catch(() => {});
   }
   const free = await freeBytes(existing);
   if (free >= bytes) return;
   throw new Error(
     `Cannot write ${bytes} bytes into ${folder}, where ${free} are free: make space, or take another disk`,
   );
+}
+
+/** Makes a folder with a small file, and removes both: in one turn of the event loop, as a signal may end this process in the next. */
+function probe(path: string): void {
+  Deno.mkdirSync(path);
+  try {
+    Deno.writeFileSync(join(path, "probe"), new Uint8Array(1));
+  } finally {
+    Deno.removeSync(path, { recursive: true });
+  }
 }
 
 async function requireNoFolders(folder: string, names: readonly string[]): Promise<void> {
