@@ -1,7 +1,7 @@
 // CSV with a header: RFC 4180, with quotes and lines in them. The delimiter is that of the header: a comma, a semicolon or a tab.
 
 import { type CsvError, parse } from "csv-parse";
-import { Readable } from "node:stream";
+import { pipeline, Readable } from "node:stream";
 import { peeked } from "./peeked.ts";
 import { errorAt, type Row } from "./row.ts";
 
@@ -12,13 +12,17 @@ export async function* csvRows(
 ): AsyncGenerator<Row> {
   const { first, all } = await peeked(chunks);
   if (first === undefined) return;
-  const parser = Readable.from(all).on("error", (error) => parser.destroy(error)).pipe(parse({
+  const parser = parse({
     delimiter: delimiterOf(new TextDecoder().decode(first)),
     columns: (header: readonly string[]) => columnsOf(header, path),
     info: true,
     skip_empty_lines: true,
     relax_column_count: false,
-  }));
+  });
+  // An error of the file ends the parser, too, where it is thrown; and a parser that is not read to its end closes the file.
+  const closed = new Promise<void>((resolve) =>
+    pipeline(Readable.from(all), parser, () => resolve())
+  );
   try {
     for await (const { record, info } of parser) {
       yield { values: record, place: `${path}:${info.lines}`, isText: true };
@@ -29,6 +33,7 @@ export async function* csvRows(
     throw errorAt(`${path}:${lines}`, error);
   } finally {
     parser.destroy();
+    await closed;
   }
 }
 

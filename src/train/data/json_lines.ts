@@ -9,12 +9,14 @@ export interface TextLine {
   readonly number: number;
 }
 
-/** The lines of UTF-8 text, which end in LF or CRLF. */
+/** The lines of UTF-8 text, which end in LF or CRLF. @throws {TypeError} naming a line that is longer than a string can be */
 export async function* linesOf(
   chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
+  { path, mostLength = 2 ** 29 - 25 }: { readonly path: string; readonly mostLength?: number },
 ): AsyncGenerator<TextLine> {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let number = 1;
+  let length = 0;
   /** The parts of a line that has not ended. */
   let parts: string[] = [];
   for await (const bytes of chunks) {
@@ -24,8 +26,13 @@ export async function* linesOf(
       parts.push(line);
       yield { text: withoutReturn(parts.join("")), number: number++ };
       parts = [];
+      length = 0;
     }
     if (last.length > 0) parts.push(last);
+    length += last.length;
+    if (length > mostLength) {
+      throw new TypeError(`${path}:${number}: the line is longer than ${mostLength} characters`);
+    }
   }
   if (parts.length > 0) yield { text: withoutReturn(parts.join("")), number };
 }
@@ -35,7 +42,7 @@ export async function* jsonLines(
   chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
   path: string,
 ): AsyncGenerator<Row> {
-  for await (const { text, number } of linesOf(chunks)) {
+  for await (const { text, number } of linesOf(chunks, { path })) {
     if (text.trim() === "") continue;
     const place = `${path}:${number}`;
     let value: unknown;

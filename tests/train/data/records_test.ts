@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { parquetWriteBuffer } from "hyparquet-writer";
+import { openData } from "../../../src/train/data/data_source.ts";
+import { linesOf } from "../../../src/train/data/json_lines.ts";
 import { readAll, withFiles } from "../../support/train/data_files.ts";
 
 const MESSAGES = [{ role: "user", content: "Hi" }, { role: "assistant", content: "Hello" }];
@@ -228,5 +230,35 @@ Deno.test("openData() reads a line of JSON of 8 MB that comes in many chunks", a
     const { values } = await readAll(folder, ["a.jsonl"]);
     assert.ok((values[0] as { text: string }).text === text);
     assert.deepEqual(values[1], { text: "b" });
+  });
+});
+
+Deno.test("linesOf() names a line that is too long for a string", async () => {
+  async function* chunks() {
+    for (let k = 0; k < 10; k++) yield await Promise.resolve(new TextEncoder().encode("a\nbcdef"));
+  }
+  const read = (mostLength: number) =>
+    Array.fromAsync(linesOf(chunks(), { path: "x.jsonl", mostLength }));
+  assert.equal((await read(10)).length, 11);
+  await assert.rejects(read(4), /x\.jsonl:2: the line is longer than 4 characters/);
+});
+
+Deno.test("records() closes its file when they are not read to the end", async () => {
+  // The leak sanitizer fails this test if a file stays open.
+  const row = `${"some text ".repeat(20)},1\n`;
+  const line = `{"text":"${"some text ".repeat(20)}","label":1}\n`;
+  await withFiles({
+    "a.csv": `text,label\n${row.repeat(8000)}`,
+    "a.jsonl": line.repeat(8000),
+    "a.jsonl.gz": new Uint8Array(gzipSync(line.repeat(8000))),
+    "a.json": `[${Array(8000).fill(line).join(",")}]`,
+  }, async (folder) => {
+    for (const name of ["a.csv", "a.jsonl", "a.jsonl.gz", "a.json"]) {
+      await using source = await openData([`${folder}/${name}`]);
+      for await (const { place } of source.records()) {
+        assert.match(place, /a\.(csv:2|jsonl(\.gz)?:1|json: record 1)$/);
+        break;
+      }
+    }
   });
 });
