@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { openData } from "../../../src/train/data/data_source.ts";
 import { linesOf } from "../../../src/train/data/json_lines.ts";
+import { goldenFolder } from "../../support/goldens.ts";
 import { readAll, withFiles } from "../../support/train/data_files.ts";
 
 const MESSAGES = [{ role: "user", content: "Hi" }, { role: "assistant", content: "Hello" }];
@@ -261,4 +262,31 @@ Deno.test("records() closes its file when they are not read to the end", async (
       }
     }
   });
+});
+
+Deno.test("openData() reads Parquet as pyarrow writes it, with every compression", async () => {
+  const labelled = (text: string, label: unknown, pair?: string) => ({ text, pair, label });
+  const expected: Record<string, readonly [string, readonly unknown[]]> = {
+    messages_gzip: ["messages", [
+      {
+        messages: [{ role: "user", content: "Hi" }, { role: "assistant", content: "Hellö" }],
+      },
+      { messages: [{ role: "user", content: "A" }] },
+    ]],
+    labels_brotli: ["labelled-text", [labelled("a", ["x", "y"]), labelled("b", [])]],
+    tags_snappy: ["tagged-tokens", [
+      { tokens: ["a", "b"], tags: [0, 3] },
+      { tokens: ["c"], tags: [1] },
+    ]],
+    pairs_zstd: ["labelled-text", [0, 1, 2, 3, 4].map((k) => labelled("a", k / 4, "b"))],
+    texts_lz4: ["text", [0, 1, 0, 1, 0].map((k) => ({ text: `text ${k} 🦀` }))],
+  };
+  for (const [name, wanted] of Object.entries(expected)) {
+    const { kind, values } = await readAll(`${goldenFolder}/parquet`, [`${name}.parquet`]);
+    assert.deepEqual([kind, values], wanted, name);
+  }
+  await assert.rejects(
+    readAll(`${goldenFolder}/parquet`, ["missing_none.parquet"]),
+    /missing_none\.parquet: row 2: the column "prompt": wanted a text, got null/,
+  );
 });
