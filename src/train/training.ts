@@ -54,7 +54,13 @@ export async function train<Model extends PretrainedModel<never>, Batch extends 
   using optim = trainingOptimizer(model.parameters(), options.optimizer ?? {}, {
     lr,
     seed,
-    setup: { tensorParallelGroup, dataParallelGroup, zeroStage },
+    // Whole weights were compared; those and the state of a checkpoint are not yet.
+    setup: {
+      tensorParallelGroup,
+      dataParallelGroup,
+      zeroStage,
+      compareWeights: options.checkpoints?.resume ?? false,
+    },
     onLostUpdates: (lost) => onEvent({ kind: "warning", text: describeLostUpdates(lost) }),
   });
   const trainer = { device, task: task.bind(model, split), optim, dataParallelGroup };

@@ -150,9 +150,18 @@ Deno.test("trainLanguageModel() uses other windows and another sample with anoth
 Deno.test("ranks with different options, text or weights are refused on every rank, with their numbers", async () => {
   const text = { ...OPTIONS.text, heldOut: OPTIONS.text.heldOut.slice(1) };
   const cases: [Partial<LanguageTrainingOptions>, RegExp][] = [
-    [{ seed: 9 }, /rank 1 has another set of options than rank 0/],
-    [{ text }, /rank 1 has another set of held-out data than rank 0/],
-    [{ lr: () => 0.5 }, /rank 1 has another schedule than rank 0/],
+    [{ seed: 9 }, /ranks differ: seed is 3 on rank 0 and 9 on rank 1\. /],
+    [{ optimizer: { beta1: 0.5 } }, /optimizer.beta1 is not there on rank 0 and 0.5 on rank 1\. /],
+    [{ text }, /the digest of the held-out data is "?sha256.* on rank 0 and .* on rank 1/],
+    [{ lr: () => 0.01 }, /the learning rate of step 1 is 0.02 on rank 0 and 0.01 on rank 1; /],
+    [
+      { lr: (step) => (step === 3 ? 0.021 : 0.02) / step },
+      /ranks differ: the digest of all learning rates is #/,
+    ],
+    [
+      { lr: undefined },
+      /the kind of learning rate is a schedule on rank 0 and relative on rank 1; the/,
+    ],
   ];
   for (const [other, message] of cases) {
     const errors = await inProcessRanks(2, async (world) => {
@@ -169,7 +178,41 @@ Deno.test("ranks with different options, text or weights are refused on every ra
     return await trainLanguageModel(world, model, { ...OPTIONS, zero: 2 })
       .then(() => "", ({ message }) => String(message));
   });
-  assert.match(weights[0], /rank 1 has another model than rank 0/);
+  assert.match(
+    weights[0],
+    /ranks differ: transformer.wte.weight is \[256,18\] of f32 with digest #[0-9a-f]{16} on rank 0 and .* on rank 1/,
+  );
+});
+
+Deno.test("ranks with another config.json are refused on every rank, with the setting and both values", async () => {
+  const cases: [object, RegExp][] = [
+    [
+      { activation_function: "relu" },
+      /ranks differ: activation_function of config.json is "gelu" on rank 0 and "relu" on rank 1\. /,
+    ],
+    [
+      { layer_norm_epsilon: 1e-6 },
+      /ranks differ: layer_norm_epsilon of config.json is 0.00001 on rank 0 and 0.000001 on rank 1\. /,
+    ],
+    [
+      { attn_pdrop: 0.5 },
+      /ranks differ: attn_pdrop of config.json is 0.1 on rank 0 and 0.5 on rank 1\. /,
+    ],
+    [
+      { task_specific_params: { text: { length: [1, 2] } } },
+      /task_specific_params.text.length of config.json is not there on rank 0 and \[1,2\] on rank 1\. /,
+    ],
+  ];
+  const usual = { activation_function: "gelu", layer_norm_epsilon: 1e-5, attn_pdrop: 0.1 };
+  for (const [other, message] of cases) {
+    const errors = await inProcessRanks(2, async (world) => {
+      using model = smallGpt2({ settings: { ...usual, ...(world.rank === 1 ? other : {}) } });
+      return await trainLanguageModel(world, model, { ...OPTIONS, zero: 2 })
+        .then(() => "", ({ message }) => String(message));
+    });
+    assert.equal(errors[0], errors[1]);
+    assert.match(errors[0], message);
+  }
 });
 
 Deno.test("all ranks stop after the step in which one of them is asked to", async () => {

@@ -19,8 +19,8 @@ export interface SmallFiles {
   readonly folder: string;
 }
 
-/** A tiny model; the caller disposes of it. */
-export function smallGpt2({ vocabulary = 256, heads = 3 } = {}): Decoder {
+/** A tiny model, with further `settings` of its config.json; the caller disposes of it. */
+export function smallGpt2({ vocabulary = 256, heads = 3, settings = {} } = {}): Decoder {
   const config = {
     architectures: ["GPT2LMHeadModel"],
     model_type: "gpt2",
@@ -31,6 +31,7 @@ export function smallGpt2({ vocabulary = 256, heads = 3 } = {}): Decoder {
     n_inner: 26,
     n_layer: 2,
     n_positions: SMALL_CONTEXT,
+    ...settings,
   };
   return newModel(wasmDevice(), config, { random: new RandomSource(7), model: Decoder });
 }
