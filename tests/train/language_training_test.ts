@@ -180,7 +180,7 @@ Deno.test("ranks with different options, text or weights are refused on every ra
   });
   assert.match(
     weights[0],
-    /ranks differ: transformer.wte.weight is \[256,18\] of f32 with digest #[0-9a-f]{16} on rank 0 and .* on rank 1/,
+    /ranks differ: tokens.weight is \[256,18\] of f32 with digest #[0-9a-f]{16} on rank 0 and .* on rank 1/,
   );
 });
 
