@@ -65,6 +65,7 @@ export class World implements AsyncDisposable {
       stallTimeoutMs: options.stallTimeoutMs,
       clock: systemClock,
       groups: () => this.#groups.values(),
+      say: (text) => console.error(text),
       failed: () => this.#writeDump(),
       release: () => this.#release(),
     });

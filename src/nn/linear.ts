@@ -2,6 +2,7 @@
 
 import type { Device } from "../device/device.ts";
 import { linear } from "../ops/linear.ts";
+import { yieldIfDue } from "../tensor/event_loop.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import {
@@ -42,7 +43,9 @@ export class Linear extends Module<FloatTensor> {
   }
 
   /** x [..., I] -> [..., O]. @throws {RangeError} if the last dim of `x` is not I. */
-  override forward(x: FloatTensor): Promise<Tensor> {
-    return Promise.try(linear, x, this.weight, this.bias);
+  override async forward(x: FloatTensor): Promise<Tensor> {
+    const y = linear(x, this.weight, this.bias);
+    await yieldIfDue();
+    return y;
   }
 }

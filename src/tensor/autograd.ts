@@ -22,6 +22,7 @@
 // it to other ranks while the rest is computed (optim/zero/gradient_buckets.ts).
 
 import type { DType } from "./dtype.ts";
+import { yieldIfDue } from "./event_loop.ts";
 import { keepMemory, releaseBelow, topologicalOrder } from "./graph.ts";
 // Only the type: tensor.ts imports this file for `Tensor.backward`.
 import type { FloatTensor, Tensor } from "./tensor.ts";
@@ -156,6 +157,7 @@ export async function backward(root: FloatTensor, receiver?: GradientReceiver): 
       await passOn(y as Tensor, node, { gradients, receiver });
       if (y !== root) y.release();
       await leaves?.usedBy(node, gradients);
+      await yieldIfDue();
     }
     if (root.node === undefined) await leaves?.offer(root, gradients);
     for (const [leaf, gradient] of gradients) {
@@ -218,6 +220,7 @@ async function passThroughAgain(
       await passOn(inner as Tensor, inner.node, pass);
       inner.release();
       await receiver?.betweenNodes();
+      await yieldIfDue();
     }
   } finally {
     releaseBelow(result, order);

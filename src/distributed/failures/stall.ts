@@ -2,11 +2,11 @@
 // left neighbour is silent.
 //
 // So a rank asks its silent peer which rank it waits for, then that rank, and so on, until one
-//   - does not reply                           -> it is stopped, cut off or dead: the culprit
-//   - has not made the call and waits nowhere  -> it computes, or runs other code than its peers: the culprit
+//   - does not reply, and sends no heartbeat   -> it is stopped, cut off or dead: the culprit
+//   - has not made the call and waits nowhere  -> it computes: it is slow, and waited for
 //   - is reached a second time                 -> ranks wait for each other in a cycle; the lowest is named
 //   - has moved bytes recently                 -> no rank has stalled yet
-// Every rank that asks finds the same culprit.
+// Every rank that asks finds the same culprit. A rank that does not reply but sends heartbeats is asked again later.
 
 import type { Alarm, Clock } from "../wire/clock.ts";
 import type { FailureSite } from "./failure.ts";
@@ -88,11 +88,13 @@ export function watchForStall(
 
 const TICKS_PER_TIMEOUT = 8;
 
-/** The rank that stalls a job, and why. */
-export interface Culprit {
-  readonly rank: number;
-  readonly reason: string;
-}
+/** The rank that a job waits for: lost, and why, or only slow. */
+export type Culprit =
+  | { readonly kind: "lost"; readonly rank: number; readonly reason: string }
+  | { readonly kind: "slow"; readonly rank: number };
+
+/** A rank's reply; `busy` if it has not replied yet but lives, and `undefined` if it does not. */
+export type RankReply = Omit<ProgressReply, "kind" | "question"> | "busy" | undefined;
 
 /** The reply of a rank with `progress` to a query about `call`. */
 export function progressReply(
@@ -119,16 +121,13 @@ export function progressReply(
   };
 }
 
-/** Follows the chain of waiting ranks from `suspect` in `call`; `ask` resolves to undefined if a rank does not reply. */
+/** Follows the chain of waiting ranks from `suspect` in `call`; undefined if none has stalled yet. */
 export async function findCulprit(
   suspect: number,
   call: CallId,
   { self, ask }: {
     readonly self: number;
-    readonly ask: (
-      rank: number,
-      call: CallId,
-    ) => Promise<Omit<ProgressReply, "kind" | "question"> | undefined>;
+    readonly ask: (rank: number, call: CallId) => Promise<RankReply>;
   },
 ): Promise<Culprit | undefined> {
   /** Waiting ranks and their calls, in the order of asking. */
@@ -141,11 +140,12 @@ export async function findCulprit(
       return cycle([...visited].slice(begin));
     }
     const reply = await ask(rank, asked);
-    if (reply === undefined) return { rank, reason: "it does not answer" };
-    if (reply.state === "moving") return undefined;
-    if (reply.state === "absent") return { rank, reason: "it has not made that call" };
+    if (reply === undefined) return { kind: "lost", rank, reason: "it does not answer" };
+    if (reply === "busy" || reply.state === "moving") return undefined;
+    if (reply.state === "absent") return { kind: "slow", rank };
     if (reply.state === "passed") {
-      return { rank, reason: "it has finished that call, but its bytes do not arrive" };
+      const reason = "it has finished that call, but its bytes do not arrive";
+      return { kind: "lost", rank, reason };
     }
     visited.set(rank, reply);
     rank = reply.waitingFor;
@@ -159,5 +159,9 @@ function cycle(waiting: readonly (readonly [rank: number, call: CallId])[]): Cul
   const why = waiting.every(([, { group }]) => group === first.group)
     ? "bytes between two of them do not arrive, or none of them has sent any"
     : "groups must be used in the same order on all ranks";
-  return { rank: ranks[0], reason: `ranks ${ranks.join(", ")} wait for each other: ${why}` };
+  return {
+    kind: "lost",
+    rank: ranks[0],
+    reason: `ranks ${ranks.join(", ")} wait for each other: ${why}`,
+  };
 }

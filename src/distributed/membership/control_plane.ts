@@ -11,7 +11,14 @@ import { firstWithin, sleep, whenAborted } from "../wire/deadline.ts";
 import { describeSite, type FailureSite, PeerLostError } from "../failures/failure.ts";
 import { FrameError } from "../wire/frame.ts";
 import type { ControlMessage, ProgressReply } from "../wire/control_message.ts";
-import { type CallId, findCulprit, type GroupProgress, progressReply } from "../failures/stall.ts";
+import {
+  type CallId,
+  type Culprit,
+  findCulprit,
+  type GroupProgress,
+  progressReply,
+  type RankReply,
+} from "../failures/stall.ts";
 import type { Connection } from "../wire/transport.ts";
 import { FailureAgreement, type FailureReport } from "../failures/verdict.ts";
 
@@ -33,6 +40,8 @@ export interface ControlPlaneHost {
   readonly clock: Clock;
   /** All groups of this rank. */
   groups(): Iterable<SharedGroup>;
+  /** Something that whoever runs the job should know. */
+  say(text: string): void;
   /** The world has failed, with the reason of `failure`. */
   failed(): void;
   /** Closes the groups and the listeners. */
@@ -56,6 +65,8 @@ export class ControlPlane {
   readonly #lastMessageAt = new Map<number, number>();
   #links: ReadonlyMap<number, ControlLink> = new Map();
   #numQuestions = 0;
+  /** When this rank last said that it waits. */
+  #saidAt = -Infinity;
   #heartbeat: Alarm | undefined;
   #agreement: FailureAgreement | undefined;
   #ending: Promise<void> | undefined;
@@ -177,13 +188,18 @@ export class ControlPlane {
     const call = { group: site.id, sequence: site.sequence ?? 0 };
     const isCutOff = this.#links.size > 1 &&
       [...this.#links.keys()].every((each) => this.#isSilent(each));
-    const culprit = isCutOff
-      ? { rank: this.#rank, reason: "it receives nothing from any other rank, so it is cut off" }
+    const culprit: Culprit | undefined = isCutOff
+      ? {
+        kind: "lost",
+        rank: this.#rank,
+        reason: "it receives nothing from any other rank, so it is cut off",
+      }
       : await findCulprit(peer, call, {
         self: this.#rank,
         ask: (rank, about) => this.#ask(rank, about),
       });
     if (culprit === undefined) return;
+    if (culprit.kind === "slow") return this.#reportSlow(culprit.rank, site);
     const { rank, reason } = culprit;
     const seconds = this.#stallTimeoutMs / 1000;
     await this.fail(
@@ -195,7 +211,21 @@ export class ControlPlane {
     );
   }
 
-  async #ask(rank: number, call: CallId): Promise<ProgressReply | undefined> {
+  /** Says now and then that this rank waits, if no lower one of the group does. */
+  #reportSlow(slow: number, site: FailureSite & { readonly id: string }): void {
+    const now = this.#clock.now();
+    if (site.group?.some((each) => each < this.#rank && each !== slow)) return;
+    if (now - this.#saidAt < Math.min(this.#stallTimeoutMs, SAY_MS)) return;
+    this.#saidAt = now;
+    const waiting = [...this.#host.groups()].find(({ progress }) => progress.group === site.id);
+    const seconds = Math.round((now - (waiting?.progress.movedAt ?? now)) / 1000);
+    this.#host.say(
+      `Rank ${this.#rank} has waited ${seconds} s for rank ${slow}${describeSite(site)}: ` +
+        "it answers, but has not made that call yet",
+    );
+  }
+
+  async #ask(rank: number, call: CallId): Promise<RankReply> {
     const question = this.#numQuestions++;
     if (this.#isSilent(rank)) return undefined;
     const reply = Promise.withResolvers<ProgressReply>();
@@ -206,7 +236,8 @@ export class ControlPlane {
     const gone = whenAborted(this.failure).then(() => undefined);
     const here = await this.#firstWithin(limitMs, [reply.promise, gone]);
     this.#questions.delete(question);
-    return here;
+    // While it computes it may reply late.
+    return here ?? (this.#isSilent(rank) ? undefined : "busy");
   }
 
   /** True if not even a heartbeat was received from this peer for most of the stall timeout. */
@@ -308,3 +339,5 @@ const MAX_BEAT_MS = 5_000;
 /** A rank that is silent for this share of the stall timeout is not queried any more. */
 const SILENT_SHARE = 0.6;
 const POLL_MS = 5;
+/** Time between two messages that a rank waits. */
+const SAY_MS = 60_000;

@@ -1,5 +1,5 @@
-// Stalls are about progress, not speed: a rank that sends a byte now and then is no error, however long it takes; a rank that
-// stops is named after the stall timeout. In virtual time.
+// Stalls are about life, not speed: a rank that sends a byte now and then, or computes before its call, is waited for, however long it
+// takes; a rank that stops is named after the stall timeout. In virtual time.
 
 import { equal, match, ok } from "node:assert/strict";
 import { PeerLostError } from "../../../src/distributed/failures/failure.ts";
@@ -83,6 +83,54 @@ Deno.test("hours without calls are no error, for any stall timeout", async () =>
   for (const { status, at } of outcomes) {
     equal(status, "fulfilled");
     ok(at > 3 * HOUR_MS);
+  }
+});
+
+Deno.test("a peer that computes for hours before its call is waited for, which the lowest waiting rank says each minute", async () => {
+  const said: string[] = [];
+  const { outcomes } = await simulateGroup(
+    { size: 3, seed: 8, limitMs: 4 * HOUR_MS, said },
+    async (group, { clock }) => {
+      await sum(group);
+      if (group.rank === 0) {
+        await new Promise<void>((resolve) => void clock.once(2 * HOUR_MS, resolve));
+      }
+      await sum(group);
+    },
+  );
+  for (const outcome of outcomes) {
+    equal(outcome.status, "fulfilled", "reason" in outcome ? String(outcome.reason) : "");
+    ok(outcome.at > 2 * HOUR_MS);
+  }
+  ok(said.length >= 100 && said.length <= 120, `${said.length} messages in 120 minutes`);
+  for (const [k, text] of said.entries()) {
+    const [, seconds] =
+      /^Rank 1 has waited (\d+) s for rank 0 in allReduce 1 of group/.exec(text) ?? [];
+    match(text, /: it answers, but has not made that call yet$/);
+    ok(Number(seconds) >= 60 * (k + 1) && Number(seconds) <= 75 * (k + 1), text);
+  }
+});
+
+Deno.test("a peer that stops while it is waited for is named within two stall timeouts", async () => {
+  const stopAfterMs = 25 * 60_000;
+  const { outcomes, struckAt } = await simulateGroup({
+    size: 3,
+    seed: 9,
+    limitMs: HOUR_MS,
+    // So many heartbeats have been sent by then.
+    faults: [{ kind: "stop", from: 0, to: 1, after: 9_000, on: "control" }],
+  }, async (group, { clock }) => {
+    if (group.rank === 0) {
+      await new Promise<void>((resolve) => void clock.once(HOUR_MS, resolve));
+    }
+    await sum(group);
+  });
+  ok(struckAt !== undefined && struckAt > stopAfterMs / 3, `${struckAt}`);
+  for (const outcome of outcomes.slice(1)) {
+    ok(outcome.status === "rejected" && outcome.reason instanceof PeerLostError);
+    equal(outcome.reason.rank, 0);
+    match(outcome.reason.message, /it does not answer/);
+    ok(outcome.at - struckAt <= 2 * STALL_TIMEOUT_MS, `${outcome.at - struckAt} ms`);
   }
 });
 

@@ -5,6 +5,7 @@ import {
   findCulprit,
   type GroupProgress,
   progressReply,
+  type RankReply,
 } from "../../../src/distributed/failures/stall.ts";
 
 const CALL = { group: "a", sequence: 5 };
@@ -51,30 +52,35 @@ Deno.test("a rank replies which rank it waits for, in that group or in the one w
   });
 });
 
-Deno.test("the search ends at the rank that is silent, absent, or reached twice", async () => {
+Deno.test("the search ends at the rank that is silent, slow, or reached twice", async () => {
   const waiting = (waitingFor: number) => ({ state: "waiting" as const, waitingFor, ...CALL });
-  const find = (answers: Record<number, Awaited<ReturnType<typeof progressReply>> | undefined>) =>
+  const find = (answers: Record<number, RankReply>) =>
     findCulprit(1, CALL, { self: 0, ask: (rank) => Promise.resolve(answers[rank]) });
-  deepEqual(await find({}), { rank: 1, reason: "it does not answer" });
+  deepEqual(await find({}), { kind: "lost", rank: 1, reason: "it does not answer" });
   deepEqual(await find({ 1: waiting(3), 3: waiting(2) }), {
+    kind: "lost",
     rank: 2,
     reason: "it does not answer",
   });
   const absent = { state: "absent" as const, waitingFor: -1, ...CALL };
-  equal((await find({ 1: waiting(3), 3: absent }))?.rank, 3);
+  deepEqual(await find({ 1: waiting(3), 3: absent }), { kind: "slow", rank: 3 });
+  equal(await find({ 1: waiting(3), 3: "busy" }), undefined, "it computes, and may reply later");
   equal((await find({ 1: { ...absent, state: "passed" } }))?.rank, 1);
   equal(await find({ 1: waiting(2), 2: { ...waiting(0), state: "moving" } }), undefined);
   deepEqual(await find({ 1: waiting(2), 2: waiting(0) }), {
+    kind: "lost",
     rank: 0,
     reason: "ranks 0, 1, 2 wait for each other: bytes between two of them do not arrive, " +
       "or none of them has sent any",
   });
   deepEqual(await find({ 1: waiting(3), 3: waiting(2), 2: waiting(3) }), {
+    kind: "lost",
     rank: 2,
     reason: "ranks 2, 3 wait for each other: bytes between two of them do not arrive, " +
       "or none of them has sent any",
   });
   deepEqual(await find({ 1: { ...waiting(0), group: "b" } }), {
+    kind: "lost",
     rank: 0,
     reason: "ranks 0, 1 wait for each other: groups must be used in the same order on all ranks",
   });

@@ -53,6 +53,8 @@ export interface SimulationOptions {
   /** Virtual milliseconds in which all ranks must end. Default: 600 000. */
   readonly limitMs?: number;
   readonly faults?: readonly Fault[];
+  /** Receives what ranks say to whoever runs the job. */
+  readonly said?: string[];
 }
 
 /** A rank's part in a simulation. */
@@ -263,6 +265,7 @@ class Rank implements SimulatedRank {
     this.#controlPlane = new ControlPlane({
       ...host,
       groups: () => [{ ranks, progress, connections }],
+      say: (text) => options.said?.push(text),
       failed: () => {},
       release: () => this.group.close(),
     });
