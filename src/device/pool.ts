@@ -1,11 +1,8 @@
 // Device memory reused by size: the next training step takes the memory that this one frees, without asking the system.
 //
 // A request is rounded up to its size class, 8 classes per doubling (at most 1/8 is wasted), so that a freed piece
-// serves requests a little smaller or larger than the one it was made for. The pool is generic over what it keeps: a
-// GPUBuffer, a pointer into WASM memory. It keeps no list of what is in use: each piece has one owner, who gives it back.
-//
-// Where the source is an allocator that joins freed neighbours and splits them again, keeping large pieces by size would only hold
-// memory that requests of other sizes need: those pieces are made and freed as asked for.
+// serves requests a little smaller or larger than the one it was made for. The pool is generic over what it keeps. It
+// keeps no list of what is in use: each piece has one owner, who gives it back.
 
 /** Makes and frees the pieces that a pool keeps. */
 export interface PoolSource<T> {
@@ -19,8 +16,6 @@ export interface PoolSource<T> {
 export interface PoolLimits {
   /** Most bytes that are kept for reuse; a piece given back beyond that is freed. Default: 1 GiB. */
   readonly maxPooledBytes?: number;
-  /** Largest request that is served from what is kept; larger pieces are neither rounded up nor kept. Default: no limit. */
-  readonly maxReusedBytes?: number;
   /** Largest piece that `create` can make; size classes are cut off there. Default: no limit. */
   readonly maxPieceBytes?: number;
 }
@@ -43,7 +38,6 @@ export class BufferPool<T> implements Disposable {
     this.#source = source;
     this.#limits = {
       maxPooledBytes: limits.maxPooledBytes ?? DEFAULT_MAX_POOLED_BYTES,
-      maxReusedBytes: limits.maxReusedBytes ?? Number.MAX_SAFE_INTEGER,
       maxPieceBytes: limits.maxPieceBytes ?? Number.MAX_SAFE_INTEGER,
     };
   }
@@ -55,10 +49,10 @@ export class BufferPool<T> implements Disposable {
 
   /** Takes a piece of at least `byteLength` bytes, a kept one if there is one. Throws what `create` throws. */
   take(byteLength: number): Piece<T> {
-    const { maxReusedBytes, maxPieceBytes } = this.#limits;
-    const capacity = byteLength > maxReusedBytes
-      ? byteLength
-      : Math.max(byteLength, Math.min(sizeClass(byteLength), maxPieceBytes, maxReusedBytes));
+    const capacity = Math.max(
+      byteLength,
+      Math.min(sizeClass(byteLength), this.#limits.maxPieceBytes),
+    );
     const kept = this.#freeByCapacity.get(capacity)?.pop();
     if (kept !== undefined) {
       this.#pooledBytes -= capacity;
@@ -70,8 +64,7 @@ export class BufferPool<T> implements Disposable {
   /** Gives a piece back, which must not be used afterwards. */
   give(piece: Piece<T>): void {
     const { memory, capacity } = piece;
-    const { maxPooledBytes, maxReusedBytes } = this.#limits;
-    if (capacity > maxReusedBytes || this.#pooledBytes + capacity > maxPooledBytes) {
+    if (this.#pooledBytes + capacity > this.#limits.maxPooledBytes) {
       this.#source.destroy(memory, capacity);
       return;
     }

@@ -18,11 +18,13 @@ import type { SharedHyperparameters } from "./options/shared_options.ts";
 import type { Placement } from "./placement/placement.ts";
 import { OptimizerStates, type Owned } from "./state/optimizer_states.ts";
 import type { SavedState } from "./state/parameter_state.ts";
+import { stepInBackward } from "./step/backward_stepper.ts";
 import { diagnose, type StepDiagnostics } from "./step/diagnostics.ts";
 import { gradientNorm } from "./step/gradient_norm.ts";
 import { NonFiniteGradientError } from "./step/non_finite.ts";
 import { PresentPlan } from "./step/present_plan.ts";
 import { runStep } from "./step/step.ts";
+import { StepPlans } from "./step/step_plans.ts";
 import type { UpdateRule } from "./step/update_rule.ts";
 import { UpdateWatch } from "./step/update_watch.ts";
 
@@ -37,6 +39,16 @@ export interface StepOptions {
    * `zeroGrad()`, where the loss is to be their mean. Default 1.
    */
   readonly gradientDivisor?: number;
+}
+
+/**
+ * Options of `backwardAndStep()`.
+ *
+ * @category Optimizers
+ */
+export interface StepInBackwardOptions {
+  /** Parameters are stepped when they have gradients of so many bytes together. Default 8 MiB. */
+  readonly bytesAtATime?: number;
 }
 
 /**
@@ -57,7 +69,7 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
   readonly #watch: UpdateWatch;
   readonly #agreement: FirstAgreement;
   #placement: Placement;
-  #present: PresentPlan<Hyper, Measures> | undefined;
+  readonly #plans = new StepPlans<Hyper, Measures>();
   #busy = false;
   #isDisposed = false;
   #skippedSteps = 0;
@@ -143,6 +155,38 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
     });
   }
 
+  /** Whether {@linkcode backwardAndStep} is possible: one rank, no bound of the gradients' norm, and no steps to be skipped. */
+  get canStepInBackward(): boolean {
+    return this.#placement.isAlone && this.#maxNorm === undefined &&
+      this.#nonFinite === "error" && this.#lossScaler === undefined;
+  }
+
+  /**
+   * As `backward(loss)`, `step()` and `zeroGrad()`, to the same bits: each parameter is stepped as soon as its gradient is complete, so
+   * that only a few gradients are in memory at a time. Gradients of several losses cannot add up.
+   *
+   * @throws {TypeError} if several ranks take part, with `maxGradientNorm`, `nonFinite: "skip"` or a dynamic `lossScale`, if gradients
+   *   are there already, or if a parameter would get none (unless `missingGradients: "skip"`); nothing was changed
+   * @throws {NonFiniteGradientError} if a gradient is NaN or infinite; parameters whose gradients were complete before were changed
+   *
+   * @example
+   * ```ts
+   * import { Adafactor, mul, Parameter, requestDevice, sum } from "@meshfactor/adafactor";
+   *
+   * using device = await requestDevice();
+   * using weight = new Parameter(device, [3, 4], { shape: [2] });
+   * using optim = new Adafactor([weight], { lr: 1e-3 });
+   * using loss = sum(mul(weight, weight));
+   * await optim.backwardAndStep(loss);
+   * ```
+   */
+  async backwardAndStep(
+    loss: FloatTensor,
+    { bytesAtATime = BYTES_AT_A_TIME }: StepInBackwardOptions = {},
+  ): Promise<void> {
+    await this.#placement.run(() => this.#alone(() => this.#stepInBackward(loss, bytesAtATime)));
+  }
+
   /**
    * The whole state by parameter name, independent of the mesh; every rank must call it and gets the same.
    *
@@ -192,16 +236,13 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
    */
   async diagnostics(): Promise<Record<string, StepDiagnostics & Measures>> {
     return await this.#alone(async () => {
-      const present = this.#present;
-      if (!present?.plan.isFinished) {
+      const { finished } = this.#plans;
+      if (finished.length === 0) {
         throw new TypeError("Cannot diagnose as the last step did not take place: step first");
       }
-      const { plan, passes, lossScale } = present;
-      return await diagnose(plan, {
+      return await diagnose(finished, {
         device: this.#device,
-        passes,
         groups: this.#placement.groups,
-        lossScale,
         gradientOf: (parameter) => this.#placement.readGradient(parameter),
       });
     });
@@ -229,10 +270,8 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
    */
   async gradientNorm(): Promise<number | undefined> {
     return await this.#alone(async () => {
-      const present = this.#present;
-      if (!present?.plan.isFinished) return undefined;
-      const { plan, gradientScale: divisor } = present;
-      return await gradientNorm(plan, { device: this.#device, divisor });
+      const { finished } = this.#plans;
+      return finished.length === 0 ? undefined : await gradientNorm(finished, this.#device);
     });
   }
 
@@ -288,13 +327,30 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
     if (this.#mayLackGradients) await placement.agreeOn(active);
     if (active.length === 0) return;
     try {
-      await this.#update(this.#planFor(active), gradientDivisor);
+      this.#plans.keep(1);
+      await this.#update(this.#planFor(active, 0), gradientDivisor);
     } catch (error) {
       if (!(error instanceof NonFiniteGradientError)) throw error;
       this.#lossScaler?.backOff();
       if (this.#nonFinite === "error" && this.#lossScaler === undefined) throw error;
       this.#skippedSteps += 1;
     }
+  }
+
+  async #stepInBackward(loss: FloatTensor, bytesAtATime: number): Promise<void> {
+    if (!this.canStepInBackward) {
+      throw new TypeError(
+        'Cannot step in backward with several ranks, maxGradientNorm, nonFinite: "skip" or a dynamic lossScale: call ' +
+          "backward(), step() and zeroGrad()",
+      );
+    }
+    const scaled = this.lossScale === 1 ? loss : scale(loss, this.lossScale);
+    const numSteps = await stepInBackward(scaled, {
+      hyper: this.#hyper,
+      bytesAtATime,
+      step: (parameters, index) => this.#update(this.#planFor(parameters, index), 1),
+    });
+    this.#plans.keep(numSteps);
   }
 
   async #update(
@@ -322,22 +378,21 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
     await this.#placement.publish(parameters);
   }
 
-  #planFor(parameters: readonly Parameter[]): PresentPlan<Hyper, Measures> {
-    if (this.#present?.isFor(parameters)) return this.#present;
-    // Views first: should one be refused, the present plan stays.
-    const owned = this.#owned();
-    this.#forgetPlan();
-    this.#states.makeAll(owned);
-    const active = new Set(parameters);
-    const participants = owned.map((each, index) => ({ ...each, index }))
-      .filter(({ parameter }) => active.has(parameter))
-      .map((each) => ({
-        ...each,
-        paramOffset: this.#placement.offsetOf(each.parameter),
-        state: this.#states.of(each.parameter),
-      }));
-    const { groups } = this.#placement;
-    return this.#present = new PresentPlan(this.#device, this.#rule, { participants, groups });
+  #planFor(parameters: readonly Parameter[], index: number): PresentPlan<Hyper, Measures> {
+    return this.#plans.at(index, parameters, () => {
+      const owned = this.#owned();
+      this.#states.makeAll(owned);
+      const active = new Set(parameters);
+      const participants = owned.map((each, index) => ({ ...each, index }))
+        .filter(({ parameter }) => active.has(parameter))
+        .map((each) => ({
+          ...each,
+          paramOffset: this.#placement.offsetOf(each.parameter),
+          state: this.#states.of(each.parameter),
+        }));
+      const { groups } = this.#placement;
+      return new PresentPlan(this.#device, this.#rule, { participants, groups });
+    });
   }
 
   #owned(): Owned<Hyper>[] {
@@ -362,8 +417,7 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
   }
 
   #forgetPlan(): void {
-    this.#present?.[Symbol.dispose]();
-    this.#present = undefined;
+    this.#plans[Symbol.dispose]();
     this.#states.forgetSquares();
   }
 
@@ -389,3 +443,6 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
     }
   }
 }
+
+/** A step has fixed costs of a millisecond or so. */
+const BYTES_AT_A_TIME = 8 * 2 ** 20;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { BufferPool, type PoolLimits, sizeClass } from "../../src/device/pool.ts";
+import { BufferPool, sizeClass } from "../../src/device/pool.ts";
 
 /** A pool of numbered pieces, and what is alive of them. */
-function numberedPool(limits?: PoolLimits) {
+function numberedPool(limits?: { maxPooledBytes?: number; maxPieceBytes?: number }) {
   const alive = new Map<number, number>();
   let made = 0;
   const pool = new BufferPool<number>({
@@ -44,16 +44,6 @@ Deno.test("BufferPool frees what is returned beyond maxPooledBytes", () => {
   for (const piece of pieces) pool.give(piece);
   assert.equal(pool.pooledBytes, 1024);
   assert.equal(alive.size, 2);
-});
-
-Deno.test("BufferPool neither rounds up nor keeps pieces larger than maxReusedBytes", () => {
-  const { pool, alive } = numberedPool({ maxReusedBytes: 5000 });
-  const [largest, larger] = [pool.take(4999), pool.take(5001)];
-  assert.deepEqual([largest.capacity, larger.capacity], [5000, 5001]);
-  pool.give(largest);
-  pool.give(larger);
-  assert.deepEqual([...alive.values()], [5000]);
-  assert.equal(pool.take(4990).memory, largest.memory);
 });
 
 Deno.test("BufferPool makes no piece larger than maxPieceBytes unless it is asked to", () => {

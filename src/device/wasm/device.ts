@@ -1,15 +1,16 @@
 // The wasm device: kernels in Rust with 128-bit SIMD, on the CPU, where no driver is needed.
 //
-// A buffer is a piece of WASM memory, a small one taken from a pool, a large one from Rust's allocator; a kernel is a synchronous
-// call. The devices of a process share one WASM memory (rust_kernels.ts).
+// A buffer is a piece of WASM memory from Rust's allocator, which joins freed neighbours: an allocation takes less than a
+// microsecond, and a pool by size would keep memory that other sizes need. A kernel is a synchronous call. The devices of a process
+// share one WASM memory (rust_kernels.ts).
 
 import type { Device, DeviceBuffer, DeviceStatistics, KernelBindings } from "../device.ts";
 import { checkRun } from "../kernels/check_run.ts";
 import type { KernelName, KernelParams } from "../kernels/registry.ts";
-import { BufferPool, type Piece } from "../pool.ts";
+import type { Piece } from "../pool.ts";
 import { WasmBuffer } from "./buffer.ts";
 import { callKernel, PARAMS_BYTES } from "./kernel_call.ts";
-import { allocatePiece, bytesAt, freePiece, OutOfWasmMemory } from "./rust_kernels.ts";
+import { allocatePiece, bytesAt, freePiece } from "./rust_kernels.ts";
 
 /** Opens a device that computes on the CPU; `reason` says in its description why it was taken. */
 export function wasmDevice(reason?: string): Device {
@@ -21,10 +22,6 @@ class WasmDevice implements Device {
   readonly description: string;
   readonly runsInBackground = false;
   readonly empty: DeviceBuffer;
-  readonly #pool = new BufferPool<number>(
-    { create: allocatePiece, destroy: freePiece },
-    { maxReusedBytes: MAX_REUSED_BYTES },
-  );
   readonly #live = new Set<WasmBuffer>();
   readonly #paramsMemory: Piece<number>;
   #liveBytes = 0;
@@ -34,9 +31,9 @@ class WasmDevice implements Device {
 
   constructor(reason?: string) {
     this.description = ["wasm: CPU, 128-bit SIMD, one thread", reason].filter(Boolean).join(": ");
-    const piece = this.#pool.take(EMPTY_BYTES);
+    const piece = takePiece(EMPTY_BYTES);
     bytesAt(piece.memory, EMPTY_BYTES).fill(0);
-    this.#paramsMemory = this.#pool.take(PARAMS_BYTES);
+    this.#paramsMemory = takePiece(PARAMS_BYTES);
     this.empty = new WasmBuffer(this, { piece, byteLength: EMPTY_BYTES, release: undefined });
   }
 
@@ -45,7 +42,7 @@ class WasmDevice implements Device {
     if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
       throw new RangeError(`Cannot allocate ${byteLength} bytes: give a whole number from 0`);
     }
-    const piece = this.#takePiece(byteLength);
+    const piece = takePiece(byteLength);
     this.#liveBytes += piece.capacity;
     this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes);
     const buffer = new WasmBuffer(this, {
@@ -54,7 +51,7 @@ class WasmDevice implements Device {
       release: () => {
         this.#live.delete(buffer);
         this.#liveBytes -= piece.capacity;
-        this.#pool.give(piece);
+        givePiece(piece);
       },
     });
     this.#live.add(buffer);
@@ -119,7 +116,7 @@ class WasmDevice implements Device {
     return {
       liveBytes: this.#liveBytes,
       peakBytes: this.#peakBytes,
-      pooledBytes: this.#pool.pooledBytes,
+      pooledBytes: 0,
       kernelsRun: this.#kernelsRun,
     };
   }
@@ -130,20 +127,8 @@ class WasmDevice implements Device {
     this.#disposed = true;
     for (const buffer of this.#live) buffer[Symbol.dispose]();
     const empty = this.empty as WasmBuffer;
-    this.#pool.give(empty.takePiece());
-    this.#pool.give(this.#paramsMemory);
-    this.#pool.drain();
-  }
-
-  /** A pooled piece or a new one; where memory runs out, frees what the pool keeps and tries again. */
-  #takePiece(byteLength: number): Piece<number> {
-    try {
-      return this.#pool.take(byteLength);
-    } catch (error) {
-      if (!(error instanceof OutOfWasmMemory)) throw error;
-      this.#pool.drain();
-      return this.#pool.take(byteLength);
-    }
+    givePiece(empty.takePiece());
+    givePiece(this.#paramsMemory);
   }
 
   /** The address in WASM memory of a range of one of this device's buffers. */
@@ -177,5 +162,13 @@ class WasmDevice implements Device {
 }
 
 const EMPTY_BYTES = 256;
-/** An allocation takes less than a microsecond. */
-const MAX_REUSED_BYTES = 2 ** 16;
+
+function takePiece(byteLength: number): Piece<number> {
+  // Rust allocates no 0 bytes.
+  const capacity = Math.max(byteLength, 4);
+  return { memory: allocatePiece(capacity), capacity };
+}
+
+function givePiece({ memory, capacity }: Piece<number>): void {
+  freePiece(memory, capacity);
+}

@@ -65,6 +65,10 @@ export class MeshPlacement implements Placement {
     return this.#lastBackward;
   }
 
+  get isAlone(): boolean {
+    return this.#setup.allGroups.length === 0;
+  }
+
   get exchangesInBackward(): boolean {
     return this.#buckets !== undefined;
   }

@@ -19,6 +19,8 @@ import type { DescribedOptimizer } from "./agreement.ts";
 export interface Placement extends Disposable {
   /** Whether it is known how parameters are cut: on a mesh, after `setupDistributed()`. */
   readonly isSetUp: boolean;
+  /** Whether no other rank takes part, so that a parameter can be stepped without the others. */
+  readonly isAlone: boolean;
   /** Whether ranks exchange gradients in `backward`, so that nothing else may be under way. */
   readonly exchangesInBackward: boolean;
   /** Whether there are other ranks, which must have the same options and parameters. */

@@ -13,6 +13,7 @@ export function unsetPlacement(): Placement {
   };
   return {
     isSetUp: false,
+    isAlone: false,
     exchangesInBackward: false,
     hasPeers: false,
     comparesValues: false,

@@ -14,6 +14,7 @@ import type { Placement } from "./placement.ts";
 /** All on one rank. */
 export class WholePlacement implements Placement {
   readonly isSetUp = true;
+  readonly isAlone = true;
   readonly exchangesInBackward = false;
   readonly hasPeers = false;
   readonly comparesValues = false;

@@ -37,27 +37,45 @@ export interface HostGradient {
   readonly groups: readonly ProcessGroup[];
 }
 
-/** The inputs of `diagnose` besides the plan. */
-export interface DiagnosticsInput<Measures> {
-  readonly device: Device;
+/** A plan by which the step was taken. */
+interface SteppedPlan<Measures> {
+  readonly plan: StepPlan;
   /** The rule's part. */
   readonly passes: StepPasses<Measures>;
-  readonly groups: readonly ProcessGroup[];
   /** What the loss was multiplied by. */
   readonly lossScale: number;
+}
+
+/** The inputs of `diagnose` besides the plans. */
+export interface DiagnosticsInput {
+  readonly device: Device;
+  readonly groups: readonly ProcessGroup[];
   readonly gradientOf: (parameter: Parameter) => Promise<HostGradient | undefined>;
 }
 
-/** Every parameter of the plan by name, or each of its matrices as `name[0]`, ..., after a step; all ranks must call it. */
+/** Every parameter of the plans by name, or each of its matrices as `name[0]`, ..., after a step; all ranks must call it. */
 export async function diagnose<Measures>(
-  { sources, blocks, sums }: StepPlan,
-  { device, passes, lossScale, ...gradients }: DiagnosticsInput<Measures>,
+  plans: readonly SteppedPlan<Measures>[],
+  input: DiagnosticsInput,
+): Promise<Record<string, StepDiagnostics & Measures>> {
+  const among = plans.flatMap(({ plan }) => plan.sources.map(({ parameter }) => parameter));
+  const all: Record<string, StepDiagnostics & Measures> = {};
+  for (const each of plans) Object.assign(all, await diagnosePlan(each, { ...input, among }));
+  return all;
+}
+
+async function diagnosePlan<Measures>(
+  { plan: { sources, blocks, sums }, passes, lossScale }: SteppedPlan<Measures>,
+  { device, among, ...gradients }: DiagnosticsInput & {
+    /** Parameters among which names are to be distinct. */
+    readonly among: readonly Parameter[];
+  },
 ): Promise<Record<string, StepDiagnostics & Measures>> {
   const values = new Float32Array((await device.read(sums)).buffer);
   const measures = await passes.measure(values);
   const parameters = sources.map(({ parameter }) => parameter);
   const zeros = await countZeros(parameters, gradients);
-  const names = distinctNames(parameters, parameters);
+  const names = distinctNames(parameters, among);
   const firstOf = sources.map((_, source) => blocks.findIndex((block) => block.source === source));
   const nameOf = ({ source, state }: PlannedBlock, index: number) =>
     state.perMatrix ? `${names[source]}[${index - firstOf[source]}]` : names[source];
@@ -80,7 +98,7 @@ export async function diagnose<Measures>(
 /** Zeros in each parameter's gradient, all its parts together; undefined where there is no gradient. */
 async function countZeros(
   parameters: readonly Parameter[],
-  { groups, gradientOf }: Pick<DiagnosticsInput<unknown>, "groups" | "gradientOf">,
+  { groups, gradientOf }: Pick<DiagnosticsInput, "groups" | "gradientOf">,
 ): Promise<(number | undefined)[]> {
   const counts = new Float32Array(parameters.length);
   const cutBy: (readonly ProcessGroup[] | undefined)[] = [];

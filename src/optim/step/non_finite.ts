@@ -10,7 +10,7 @@ import type { HostSums, SumSlots } from "../sums/packed_sums.ts";
 import { distinctNames } from "../../tensor/parameter_names.ts";
 
 /**
- * A gradient is NaN or infinite, or its square is. The step that found it changed nothing.
+ * A gradient is NaN or infinite, or its square is. The step that found it changed nothing, unless it was that of `backwardAndStep()`.
  *
  * @example
  * ```ts
@@ -35,13 +35,13 @@ export class NonFiniteGradientError extends Error {
   /** Names of the parameters concerned, as far as this rank knows them; with position and shape where names repeat. */
   readonly parameters: readonly string[];
 
-  /** Takes the names of the parameters. */
-  constructor(parameters: readonly string[]) {
+  /** Takes the names of the parameters, and what became of the others. */
+  constructor(parameters: readonly string[], others = "nothing was changed") {
     super(
       `Cannot step as the gradient of ${
         parameters.join(", ")
       } is NaN or infinite (or too large to square): ` +
-        "nothing was changed; lower the learning rate or check the batch",
+        `${others}; lower the learning rate or check the batch`,
     );
     this.parameters = parameters;
   }

@@ -1,5 +1,4 @@
-// The plan of the present step, and the rule's kernel calls for it. It is kept until other parameters take part, or blocks or
-// groups change.
+// A plan of a step, and the rule's kernel calls for it. It is kept until other parameters take part, or blocks or groups change.
 
 import type { Device } from "../../device/device.ts";
 import type { ProcessGroup } from "../../distributed/group.ts";
@@ -39,8 +38,9 @@ export class PresentPlan<Hyper extends SharedHyperparameters, Measures> implemen
       parameters.every((each, index) => each === this.#parameters[index]);
   }
 
-  /** Gives the memory back. */
+  /** Gives the memory back, that of the sums of the parameters' squares too. */
   [Symbol.dispose](): void {
+    for (const { state } of this.plan.sources) state.squaresOf = -1;
     this.plan.sums[Symbol.dispose]();
     this.passes[Symbol.dispose]();
   }
