@@ -275,6 +275,17 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
     });
   }
 
+  /**
+   * Allocates the state of all parameters now, where the first step would do it: memory that stays is then not in the midst of
+   * memory that comes and goes with a step.
+   *
+   * @throws {TypeError} before `setupDistributed()`
+   */
+  allocateState(): void {
+    this.#requireIdle();
+    this.#states.makeAll(this.#owned());
+  }
+
   /** Gives back all device memory that the optimizer holds; steps and states are refused afterwards. */
   [Symbol.dispose](): void {
     this.#isDisposed = true;

@@ -63,6 +63,7 @@ export async function train<Model extends PretrainedModel<never>, Batch extends 
     },
     onLostUpdates: (lost) => onEvent({ kind: "warning", text: describeLostUpdates(lost) }),
   });
+  optim.allocateState();
   const trainer = { device, task: task.bind(model, split), optim, dataParallelGroup };
   const evaluate = heldOutEvaluation(trainer, task.heldOut, options);
   const order = { length: task.train.length, seed, accumulate, batch };

@@ -26,7 +26,15 @@ export type Algorithm = "adafactor" | "came" | "adamw";
 export interface TrainingOptimizer extends
   Pick<
     DistributedAdaFactor,
-    "backward" | "step" | "zeroGrad" | "gradientNorm" | "setupDistributed" | typeof Symbol.dispose
+    | "backward"
+    | "step"
+    | "zeroGrad"
+    | "canStepInBackward"
+    | "backwardAndStep"
+    | "allocateState"
+    | "gradientNorm"
+    | "setupDistributed"
+    | typeof Symbol.dispose
   > {
   /** As {@linkcode DistributedAdaFactor.stateDict}, of whatever rule. */
   stateDict(): Promise<Record<string, object>>;

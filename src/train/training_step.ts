@@ -19,7 +19,10 @@ import type { TrainingOptimizer } from "./training_optimizer.ts";
 export interface Trainer<Batch extends Disposable> {
   readonly device: Device;
   readonly task: BoundTask<Batch>;
-  readonly optim: Pick<TrainingOptimizer, "backward" | "step" | "zeroGrad">;
+  readonly optim: Pick<
+    TrainingOptimizer,
+    "backward" | "step" | "zeroGrad" | "canStepInBackward" | "backwardAndStep"
+  >;
   readonly dataParallelGroup: ProcessGroup;
 }
 
@@ -46,6 +49,7 @@ export async function trainOnExamples<Batch extends Disposable>(
   const { size, rank } = dataParallelGroup;
   const step = microBatches.flat();
   const numTargets = countTargets(examples, step);
+  const inBackward = microBatches.length === 1 && optim.canStepInBackward;
   let rowsBefore = 0;
   for (const drawn of microBatches) {
     const own = partOf(drawn, dataParallelGroup);
@@ -56,11 +60,13 @@ export async function trainOnExamples<Batch extends Disposable>(
     const masks = dropout && { ...dropout, firstRow };
     const mean = await task.loss(batch, masks);
     const loss = scope.use(scale(mean, size * microBatches.length * share));
-    await optim.backward(loss);
+    await (inBackward ? optim.backwardAndStep(loss) : optim.backward(loss));
     losses.push(loss);
   }
-  await optim.step({ gradientDivisor: microBatches.length });
-  optim.zeroGrad();
+  if (!inBackward) {
+    await optim.step({ gradientDivisor: microBatches.length });
+    optim.zeroGrad();
+  }
   // Losses are read last, so that the host does not wait for the device before.
   let total = 0;
   for (const loss of losses) total += await loss.item();
