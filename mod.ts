@@ -172,6 +172,7 @@ export {
   type ParameterGroup,
   presets,
   type Schedule,
+  type StepInBackwardOptions,
   type StepOptions,
   type StepTraffic,
   type WarmupOptions,

@@ -18,7 +18,7 @@ import { type AdafactorMeasures, adafactorRule } from "./rules/adafactor_rule.ts
 import type { ParameterState } from "./state/adafactor_state.ts";
 import type { StepDiagnostics } from "./step/diagnostics.ts";
 
-export type { StepOptions } from "./optimizer.ts";
+export type { StepInBackwardOptions, StepOptions } from "./optimizer.ts";
 
 /**
  * Measures of one step of Adafactor, for one parameter.

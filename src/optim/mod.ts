@@ -25,7 +25,7 @@
 
 export { Adafactor, type ParameterDiagnostics } from "./adafactor.ts";
 export { AdamW, type AdamWDiagnostics, type AdamWParameterGroup } from "./adamw.ts";
-export type { Optimizer, StepOptions } from "./optimizer.ts";
+export type { Optimizer, StepInBackwardOptions, StepOptions } from "./optimizer.ts";
 export type { DescribedOptimizer } from "./placement/agreement.ts";
 export type { Placement } from "./placement/placement.ts";
 export type {
