@@ -2,7 +2,12 @@
 
 import * as v from "valibot";
 import { bertClassifier, bertMaskedLm, bertTokenClassifier } from "./families/bert.ts";
+import { bloom } from "./families/bloom.ts";
+import { cohere } from "./families/cohere.ts";
+import { falcon } from "./families/falcon.ts";
+import { glm } from "./families/glm.ts";
 import { gpt2 } from "./families/gpt2.ts";
+import { gptj } from "./families/gptj.ts";
 import { llama } from "./families/llama.ts";
 import { mistral } from "./families/mistral.ts";
 import { opt } from "./families/opt.ts";
@@ -20,6 +25,11 @@ const architectures: readonly Architecture[] = [
   qwen2,
   qwen3,
   opt,
+  gptj,
+  bloom,
+  falcon,
+  cohere,
+  glm,
   bertMaskedLm,
   bertClassifier,
   bertTokenClassifier,

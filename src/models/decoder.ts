@@ -1,12 +1,12 @@
 // A decoder-only language model: predicts the next token from those before it. Tokens [B, T] -> logits [B, T, V]
 //
-//   x = embedding of tokens [B, T, E], projected to D if E is not D, plus positions if they are learned
+//   x = embedding of tokens [B, T, E], projected to D if E is not D, plus positions if they are learned, normalized if there is a norm
 //   x = block(x), for every block
-//   logits = head(norm x), projected back to E if E is not D; the head's weight may be the embedding itself
+//   logits = c head(norm x), projected back to E if E is not D; the head's weight may be the embedding itself
 //
 // With a cache (cache/key_value_cache.ts) tokens are the next ones of their texts, and no gradient is recorded.
 //
-// One class for GPT-2, Llama, Mistral, Qwen and OPT, which differ in their DecoderDescription; families/ makes it from configs. Layers
+// One class for GPT-2, GPT-J, Llama, Mistral, Qwen, OPT, Falcon, BLOOM, Cohere and GLM, which differ in their DecoderDescription; families/ makes it from configs. Layers
 // know nothing of ranks: parallelize() replaces them by split ones, as planSplit() says.
 
 import type { Dropout, DropoutMasks } from "../nn/dropout.ts";
@@ -18,6 +18,7 @@ import type { ParameterSource } from "../nn/parameter_source.ts";
 import { asF32 } from "../ops/cast.ts";
 import { embeddingAt } from "../ops/embedding.ts";
 import { reshape } from "../ops/reshape.ts";
+import { scale } from "../ops/scale.ts";
 import { forwardOnly } from "../tensor/forward_only.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
@@ -78,6 +79,8 @@ export class Decoder extends PretrainedModel<DecoderInput> {
   readonly projectIn: Layer | undefined;
   /** Adds position embeddings, if positions are learned. */
   readonly positions: LearnedPositions | undefined;
+  /** The norm of embeddings, if there is one. */
+  readonly embeddingNorm: Layer | undefined;
   /** The blocks, in order. */
   readonly blocks: readonly Block[];
   /** The norm after the last block, if there is one. */
@@ -111,9 +114,12 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     this.projectIn = project("projectIn", tokens.width, width);
     if (positions.kind === "learned") {
       this.positions = new LearnedPositions(make.within("positions"), { width, ...positions });
-    } else {
+    } else if (positions.kind === "rotary") {
       this.#tables = new RotaryTables(source.device, positions.settings);
     }
+    this.embeddingNorm = description.embeddingNorm
+      ? makeNorm(make, { name: "embeddingNorm", width, norm })
+      : undefined;
     this.#dropout = make.dropout(description.dropout);
     const blocks: Block[] = [];
     for (let index = 0; index < numBlocks; index++) {
@@ -126,7 +132,7 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     this.head = description.tied ? tiedHead(embedding) : make.linear("head", {
       inFeatures: tokens.width,
       outFeatures: tokens.count,
-      bias: false,
+      bias: description.headBias ?? false,
     });
   }
 
@@ -144,7 +150,10 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     if (this.positions !== undefined) x = await this.positions.forward({ x, mask });
     if (this.#dropout !== undefined) x = this.#dropout.apply(x, dropout);
     const angles = this.#tables?.anglesFor(tokens.shape[1]);
-    for (const block of this.blocks) x = await block.forward({ x, mask, angles, dropout });
+    const positions = this.#hasAlibi ? realPositions(input) : undefined;
+    for (const block of this.blocks) {
+      x = await block.forward({ x, mask, angles, positions, dropout });
+    }
     if (logits === "last") x = rowsAt(x, lastRealTokens(input));
     return await this.#predict(x);
   }
@@ -152,7 +161,12 @@ export class Decoder extends PretrainedModel<DecoderInput> {
   /** The most tokens of a text with a cache: with "dynamic" rotary frequencies, a longer text rotates the keys before it anew. */
   get longestCached(): number {
     const { positions } = this.description;
-    return positions.kind === "learned" ? positions.count : positions.settings.constantUpTo;
+    if (positions.kind === "learned") return positions.count;
+    return positions.kind === "rotary" ? positions.settings.constantUpTo : Infinity;
+  }
+
+  get #hasAlibi(): boolean {
+    return this.description.positions.kind === "alibi";
   }
 
   /** Each part's input and intermediates are released as soon as its output is computed. */
@@ -172,9 +186,10 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     using angles = this.#tables?.anglesAt(positions);
     let x = await this.#embed(tokens);
     const { positions: table } = this;
+    const own = this.#hasAlibi ? positions : undefined;
     if (table !== undefined) x = await forwardOnly(x, (x) => table.forward({ x, at: positions }));
     for (const block of this.blocks) {
-      x = await forwardOnly(x, (x) => block.forward({ x, angles, cache: pass }));
+      x = await forwardOnly(x, (x) => block.forward({ x, angles, positions: own, cache: pass }));
     }
     if (logits === "last" && length > 1) {
       x = await forwardOnly(x, (x) => rowsAt(x, pass.lastTokens(length)));
@@ -185,15 +200,18 @@ export class Decoder extends PretrainedModel<DecoderInput> {
   }
 
   async #embed(tokens: Tensor<"u32">): Promise<Tensor> {
-    const x = await this.tokens.forward(tokens);
-    return this.projectIn === undefined ? x : await this.projectIn.forward(x);
+    let x = await this.tokens.forward(tokens);
+    if (this.projectIn !== undefined) x = await this.projectIn.forward(x);
+    return this.embeddingNorm === undefined ? x : await this.embeddingNorm.forward(x);
   }
 
   async #predict(x: Tensor): Promise<Tensor> {
     let y = x;
     if (this.norm !== undefined) y = await this.norm.forward(y);
     if (this.projectOut !== undefined) y = await this.projectOut.forward(y);
-    return asF32(await this.head.forward(y));
+    const logits = asF32(await this.head.forward(y));
+    const { logitScale } = this.description;
+    return logitScale === undefined ? logits : scale(logits, logitScale);
   }
 
   /** Vocabulary and blocks are split. */
@@ -222,6 +240,18 @@ function lastRealTokens({ tokens, mask }: DecoderInput): Uint32Array {
     const own = mask?.indices?.subarray(row * length, (row + 1) * length);
     return row * length + Math.max(0, own?.lastIndexOf(1) ?? length - 1);
   });
+}
+
+/** Positions of tokens [B, T] among the real ones of their text; 0 at padding. */
+function realPositions({ tokens, mask }: DecoderInput): Uint32Array {
+  const [, length] = tokens.shape;
+  const positions = new Uint32Array(tokens.length);
+  for (let at = 0, seen = 0; at < positions.length; at++) {
+    if (at % length === 0) seen = 0;
+    if (mask?.indices?.[at] === 0) continue;
+    positions[at] = seen++;
+  }
+  return positions;
 }
 
 function tiedHead({ weight }: Embedding): Linear {

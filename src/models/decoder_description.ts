@@ -25,8 +25,14 @@ export interface DecoderDescription {
   readonly numBlocks: number;
   /** The configuration of block `index`, from 0. */
   readonly block: (index: number) => BlockDescription;
+  /** Whether there is a norm of the embeddings. Default: false. */
+  readonly embeddingNorm?: boolean;
   /** Whether the head's weight is the token table. */
   readonly tied: boolean;
+  /** Whether the head has a bias. Default: false. */
+  readonly headBias?: boolean;
+  /** Factor of logits. Default: 1. */
+  readonly logitScale?: number;
   /** Standard deviation of initial weights. */
   readonly deviation: number;
   /** In training, the probability of dropping features of the first block's input. Default: no dropout. */
@@ -66,4 +72,8 @@ export type PositionDescription =
     /** Queries and keys are rotated. */
     readonly kind: "rotary";
     readonly settings: RotarySettings;
+  }
+  | {
+    /** Scores decrease with distance: `alibi` of attention. Positions count real tokens only. */
+    readonly kind: "alibi";
   };

@@ -107,11 +107,16 @@ export class LayerMaker {
     return new Embedding(this.#source.device, { weight, paddingIndex });
   }
 
-  /** A norm that centres and scales rows. */
-  layerNorm(name: string, { features, eps }: NormLayer): LayerNorm {
+  /** A norm that centres and scales rows, with a bias unless that is false. */
+  layerNorm(
+    name: string,
+    { features, eps, bias = true }: NormLayer & { readonly bias?: boolean | undefined },
+  ): LayerNorm {
     return new LayerNorm({
       weight: this.parameter(`${name}.weight`, { shape: [features], initial: { every: 1 } }),
-      bias: this.parameter(`${name}.bias`, { shape: [features], initial: { every: 0 } }),
+      bias: bias
+        ? this.parameter(`${name}.bias`, { shape: [features], initial: { every: 0 } })
+        : undefined,
       eps,
     });
   }

@@ -13,8 +13,8 @@ import { Module } from "./module.ts";
 export interface LayerNormParameters {
   /** [C] */
   readonly weight: Parameter;
-  /** [C] */
-  readonly bias: Parameter;
+  /** [C]. Default: there is none. */
+  readonly bias?: Parameter | undefined;
   /** Added to the variance. */
   readonly eps: number;
 }
@@ -40,8 +40,8 @@ export interface LayerNormParameters {
 export class LayerNorm extends Module<FloatTensor> {
   /** [C] */
   readonly weight: Parameter;
-  /** [C] */
-  readonly bias: Parameter;
+  /** [C], if there is one. */
+  readonly bias: Parameter | undefined;
   /** Added to the variance. */
   readonly eps: number;
 

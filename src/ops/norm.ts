@@ -19,8 +19,8 @@ import { checkSameDevice, inF32 } from "./operands.ts";
 export interface LayerNormOptions {
   /** [C] */
   readonly weight: FloatTensor;
-  /** [C] */
-  readonly bias: FloatTensor;
+  /** [C]. Default: there is none. */
+  readonly bias?: FloatTensor | undefined;
   /** Added to the variance. */
   readonly eps: number;
 }
@@ -58,11 +58,12 @@ export interface RmsNormOptions {
  * @category Ops
  */
 export function layerNorm(x: FloatTensor, { weight, bias, eps }: LayerNormOptions): Tensor {
-  checkOperands("layerNorm", x, { vectors: [weight, bias], eps });
-  const { y, moments } = normalize(x, { weight, bias, eps });
+  const vectors = bias === undefined ? [weight] : [weight, bias];
+  checkOperands("layerNorm", x, { vectors, eps });
+  const { y, moments } = normalize(x, { weight, bias, eps, centred: 1 });
   return y.computedBy({
     op: "layerNorm",
-    inputs: [x, weight, bias],
+    inputs: [x, ...vectors],
     saved: [moments],
     gradient: (dy, [wantsX, wantsWeight, wantsBias]) => [
       wantsX ? inputGradient(x, { weight, dy, moments, centred: 1 }) : undefined,
@@ -93,7 +94,7 @@ export function layerNorm(x: FloatTensor, { weight, bias, eps }: LayerNormOption
  */
 export function rmsNorm(x: FloatTensor, { weight, eps }: RmsNormOptions): Tensor {
   checkOperands("rmsNorm", x, { vectors: [weight], eps });
-  const { y, moments } = normalize(x, { weight, bias: undefined, eps });
+  const { y, moments } = normalize(x, { weight, bias: undefined, eps, centred: 0 });
   return y.computedBy({
     op: "rmsNorm",
     inputs: [x, weight],
@@ -105,13 +106,14 @@ export function rmsNorm(x: FloatTensor, { weight, eps }: RmsNormOptions): Tensor
   });
 }
 
-/** Centred if there is a bias. */
 function normalize(
   x: FloatTensor,
-  { weight, bias, eps }: {
+  { weight, bias, eps, centred }: {
     readonly weight: FloatTensor;
     readonly bias: FloatTensor | undefined;
     readonly eps: number;
+    /** 1 for a layer norm. */
+    readonly centred: 0 | 1;
   },
 ): { readonly y: Tensor; readonly moments: Tensor } {
   const { device } = x;
@@ -130,7 +132,7 @@ function normalize(
       cols,
       eps,
       biasLength: bias === undefined ? 0 : cols,
-      centred: bias === undefined ? 0 : 1,
+      centred,
     });
   });
   return { y, moments };

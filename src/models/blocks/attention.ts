@@ -1,7 +1,7 @@
 // Self-attention and cross-attention: x [B, T, D] -> [B, T, D], with H heads of F features and K heads of keys and values.
 //
 //   q [B, T, H, F] = layer of x;  k and v [B, S, K, F] = layers of the source: x, or an encoder's output
-//   q and k are normalized and rotated, if the description says so
+//   q and k are normalized and rotated, if the description says so, or get a feature more for ALiBi
 //   y = output(attention(q, k, v))                            heads are concatenated in the last dim
 //
 // With a cache, keys and values of the tokens before are taken from it; those of an encoder's output are computed once.
@@ -14,10 +14,12 @@ import { inputPartOf } from "../../nn/parallel/input_part.ts";
 import type { LayerMaker } from "../../nn/layer_maker.ts";
 import { type Layer, Module } from "../../nn/module.ts";
 import { attention, type AttentionDropout } from "../../ops/attention.ts";
+import { constantNumbers } from "../../ops/constant.ts";
 import { reshape } from "../../ops/reshape.ts";
 import { rotary, type RotaryAngles } from "../../ops/rotary.ts";
-import { slice } from "../../ops/slice.ts";
+import { concat, slice } from "../../ops/slice.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { alibiSlopes } from "../positions/alibi.ts";
 import type { CachedPass } from "../cache/cached_pass.ts";
 import type { AttentionDescription } from "./block_description.ts";
 
@@ -35,6 +37,8 @@ export interface AttentionInput {
   readonly mask?: Tensor<"u32"> | undefined;
   /** Rotation angles of queries and keys; undefined for other encodings of positions. */
   readonly angles?: RotaryAngles | undefined;
+  /** The positions of the tokens x [B, T], for ALiBi. */
+  readonly positions?: Uint32Array | undefined;
   /** [H, T + S - 1]: added to the score of query t and key s at s - t + T - 1. Default: no bias. */
   readonly bias?: Tensor | undefined;
   /** Masks of dropout, in training. Default: nothing is dropped. */
@@ -85,7 +89,7 @@ export class Attention extends Module<AttentionInput> {
       });
     this.description = description;
     this.#dropout = make.dropout(description.dropout);
-    if (description.projections === "fused") {
+    if (description.projections !== "separate") {
       this.qkv = project("qkv", numHeads + 2 * numKeyHeads);
     } else {
       this.query = project("query", numHeads, queryDeviation);
@@ -126,14 +130,15 @@ export class Attention extends Module<AttentionInput> {
   }
 
   /** Queries, and the keys and values of the same pass. */
-  async #projected({ x, source = x, angles }: AttentionInput): Promise<Operands> {
-    const { visible = "causal", window } = this.description;
+  async #projected({ x, source = x, angles, positions }: AttentionInput): Promise<Operands> {
+    const { visible = "causal", window, rotaryPairs: pairs } = this.description;
     if (source === "cached") throw new TypeError('The source "cached" needs a cache');
     const projected = await this.#project(x, source);
     const [query, key, values] = projected.map((each) => this.#inHeads(each));
-    const q = rotated(await normalized(query, this.queryNorm), angles);
-    const keys = rotated(await normalized(key, this.keyNorm), angles);
-    return { q, keys, values, visible, window };
+    const q = rotated(await normalized(query, this.queryNorm), { angles, pairs });
+    const keys = rotated(await normalized(key, this.keyNorm), { angles, pairs });
+    if (positions === undefined) return { q, keys, values, visible, window };
+    return { ...this.#withSlopes({ q, keys }, positions), values, visible, window };
   }
 
   /** Queries, and keys and values of this pass and of those before. */
@@ -161,15 +166,48 @@ export class Attention extends Module<AttentionInput> {
     return { q, keys, values, keyMask, visible: "all" };
   }
 
+  /** A feature more, whose product is ALiBi's bias of a key, up to what is the same for all keys of a query. */
+  #withSlopes(
+    { q, keys }: { readonly q: Tensor; readonly keys: Tensor },
+    positions: Uint32Array,
+  ): { readonly q: Tensor; readonly keys: Tensor } {
+    const { numHeads, headWidth, scale } = this.description;
+    const own = q.shape[2];
+    const firstHead = (inputPartOf(this.output)?.begin ?? 0) / headWidth;
+    const slopes = alibiSlopes(numHeads).slice(firstHead, firstHead + own);
+    const withFeature = (x: Tensor, feature: (at: number) => number) => {
+      const shape = x.shape.with(3, 1);
+      const length = shape.reduce((a, b) => a * b);
+      const numbers = Float32Array.from({ length }, (_, at) => feature(at));
+      return concat([x, constantNumbers(x.device, numbers, shape)], { dim: 3 });
+    };
+    const heads = keys.shape[2];
+    return {
+      q: withFeature(q, (at) => slopes[at % own] / scale),
+      keys: withFeature(keys, (at) => positions[Math.floor(at / heads)]),
+    };
+  }
+
   /** Queries [B, T, H * F], and keys and values [B, S, K * F]. */
   async #project(x: Tensor, source: Tensor): Promise<readonly Tensor[]> {
     if (this.qkv === undefined) {
       const query = await this.query!.forward(x);
       return [query, await this.key!.forward(source), await this.value!.forward(source)];
     }
-    const { numHeads, numKeyHeads } = this.description;
+    const { numHeads, numKeyHeads, headWidth, projections } = this.description;
     const qkv = await this.qkv.forward(x);
     const dim = qkv.shape.length - 1;
+    if (projections === "fusedByKeyHead") {
+      const perKey = numHeads / numKeyHeads * headWidth;
+      const [batch, length, features] = qkv.shape;
+      const width = perKey + 2 * headWidth;
+      const groups = reshape(qkv, [batch, length, features / width, width]);
+      const ends = [perKey, perKey + headWidth, width];
+      return ends.map((end, k) => {
+        const part = slice(groups, { dim: 3, begin: ends[k - 1] ?? 0, end });
+        return reshape(part, [batch, length, part.shape[2] * part.shape[3]]);
+      });
+    }
     const perKeyHead = qkv.shape[dim] / (numHeads / numKeyHeads + 2);
     const begins = [0, qkv.shape[dim] - 2 * perKeyHead, qkv.shape[dim] - perKeyHead];
     return begins.map((begin, k) =>
@@ -223,6 +261,13 @@ async function normalized(x: Tensor, norm: Layer | undefined): Promise<Tensor> {
   return norm === undefined ? x : await norm.forward(x);
 }
 
-function rotated(x: Tensor, angles: RotaryAngles | undefined): Tensor {
-  return angles === undefined ? x : rotary(x, { angles });
+function rotated(
+  x: Tensor,
+  { angles, pairs }: {
+    readonly angles: RotaryAngles | undefined;
+    readonly pairs: "halves" | "neighbours" | undefined;
+  },
+): Tensor {
+  if (angles === undefined) return x;
+  return rotary(x, { angles, ...(pairs === undefined ? {} : { pairs }) });
 }

@@ -2,6 +2,7 @@
 //
 //   before   x <- x + attention(norm x);   x <- x + cross(norm x, source);   x <- x + mlp(norm x)      (GPT-2, ViT, T5)
 //   after    x <- norm(x + attention x);   x <- norm(x + cross(x, source));  x <- norm(x + mlp x)      (BERT)
+//   parallel x <- x + attention(norm x) + mlp(norm' x), where norm' may be the same norm                (GPT-J, Falcon, Cohere)
 //
 // In training, the output of each part may be dropped before it is added. The middle part, cross-attention, is for a decoder with an
 // encoder (Vaswani et al. 2017).
@@ -57,13 +58,14 @@ export class Block extends Module<BlockInput> {
   readonly crossNorm?: Layer;
   /** Cross-attention to an encoder's output. */
   readonly crossAttention?: Attention;
-  /** The norm of the MLP's input, or of its residual sum. */
-  readonly mlpNorm: Layer;
+  /** The norm of the MLP's input, or of its residual sum; undefined if it is that of attention. */
+  readonly mlpNorm?: Layer;
   /** The MLP. */
   readonly mlp: Mlp;
   /** Whether backward computes the activations within the block again, instead of keeping them. */
   recomputed = false;
   readonly #normPlace: "before" | "after";
+  readonly #isParallel: boolean;
   readonly #dropouts: {
     readonly attention: Dropout | undefined;
     readonly cross: Dropout | undefined;
@@ -73,7 +75,7 @@ export class Block extends Module<BlockInput> {
   /** A block with layers from `make`. */
   constructor(make: LayerMaker, options: BlockOptions) {
     super();
-    const { width, norm, normPlace, attention, crossAttention, mlp } = options;
+    const { width, norm, normPlace, attention, crossAttention, mlp, parallel } = options;
     this.attentionNorm = makeNorm(make, { name: "attentionNorm", width, norm });
     this.attention = new Attention(make.within("attention"), { width, description: attention });
     if (crossAttention !== undefined) {
@@ -83,9 +85,12 @@ export class Block extends Module<BlockInput> {
         description: crossAttention,
       });
     }
-    this.mlpNorm = makeNorm(make, { name: "mlpNorm", width, norm });
+    if (parallel !== "sharedNorm") {
+      this.mlpNorm = makeNorm(make, { name: "mlpNorm", width, norm });
+    }
     this.mlp = new Mlp(make.within("mlp"), { width, description: mlp });
     this.#normPlace = normPlace;
+    this.#isParallel = parallel !== undefined;
     const { dropout } = options;
     this.#dropouts = {
       attention: make.dropout(dropout),
@@ -106,6 +111,13 @@ export class Block extends Module<BlockInput> {
     const { dropout, cache } = others;
     const dropped = (place: Dropout | undefined, x: Tensor) => place?.apply(x, dropout) ?? x;
     const places = this.#dropouts;
+    if (this.#isParallel) {
+      const normed = await this.attentionNorm.forward(x);
+      const forMlp = this.mlpNorm === undefined ? normed : await this.mlpNorm.forward(x);
+      const attended = dropped(places.attention, await attention.forward({ x: normed, ...others }));
+      const mapped = dropped(places.mlp, await mlp.forward({ x: forMlp, dropout }));
+      return add(add(attended, mapped), x);
+    }
     let y = await this.#add(
       x,
       this.attentionNorm,
@@ -122,7 +134,7 @@ export class Block extends Module<BlockInput> {
     }
     return await this.#add(
       y,
-      this.mlpNorm,
+      this.mlpNorm!,
       async (x) => dropped(places.mlp, await mlp.forward({ x, dropout })),
     );
   }
@@ -140,6 +152,7 @@ export function makeNorm(make: LayerMaker, { name, width, norm }: {
   readonly width: number;
   readonly norm: NormDescription;
 }): Layer {
-  const layer = { features: width, eps: norm.eps };
-  return norm.kind === "layer" ? make.layerNorm(name, layer) : make.rmsNorm(name, layer);
+  const { kind, eps, bias } = norm;
+  const layer = { features: width, eps };
+  return kind === "layer" ? make.layerNorm(name, { ...layer, bias }) : make.rmsNorm(name, layer);
 }

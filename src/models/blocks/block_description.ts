@@ -12,6 +12,8 @@ export interface NormDescription {
   readonly kind: "layer" | "rms";
   /** Added under the square root. */
   readonly eps: number;
+  /** Whether a layer norm has a bias. Default: true. */
+  readonly bias?: boolean;
 }
 
 /**
@@ -26,6 +28,11 @@ export interface BlockDescription {
   readonly crossAttention?: AttentionDescription;
   /** The MLP. */
   readonly mlp: MlpDescription;
+  /**
+   * Whether the MLP reads the block's input beside attention, x + attention(norm x) + mlp(norm' x), with the same norm or one of its own;
+   * for norms that come before. Default: it reads the sum after attention.
+   */
+  readonly parallel?: "sharedNorm" | "ownNorm" | undefined;
   /** In training, the probability of dropping features of each part's output. Default: no dropout. */
   readonly dropout?: number;
 }
@@ -44,8 +51,11 @@ export interface AttentionDescription {
   readonly numKeyHeads: number;
   /** Features of a head. */
   readonly headWidth: number;
-  /** Whether queries, keys and values come from three layers, or from one that computes all three. */
-  readonly projections: "separate" | "fused";
+  /**
+   * Whether queries, keys and values come from three layers, or from one that computes all three: all queries, all keys, all values
+   * ("fused"); or for each head of keys its queries, the key and the value ("fusedByKeyHead").
+   */
+  readonly projections: "separate" | "fused" | "fusedByKeyHead";
   /** Layout of the weights: [out, in] or [in, out]. */
   readonly storage: "outIn" | "inOut";
   /** Whether the layers of queries, keys and values have biases. */
@@ -58,6 +68,10 @@ export interface AttentionDescription {
   readonly window: number | undefined;
   /** Factor of scores. */
   readonly scale: number;
+  /** If positions are rotary, the features of a pair: i and i + R / 2 of the R that are rotated, or neighbours. Default: "halves". */
+  readonly rotaryPairs?: "halves" | "neighbours";
+  /** Whether scores decrease with the distance of the key, by ALiBi's slopes. Default: false. */
+  readonly alibi?: boolean;
   /** Standard deviation of initial weights of the layer of queries. Default: that of the model. */
   readonly queryDeviation?: number;
   /** Standard deviation of initial weights of the output layer. */
@@ -78,6 +92,8 @@ export interface MlpDescription {
   readonly width: number;
   /** f, of every hidden element. */
   readonly activation: Activation;
+  /** If it is gated, whether one layer computes gate and up, in this order. Default: two layers. */
+  readonly fusedGate?: boolean;
   /** Whether its layers have biases. */
   readonly bias: boolean;
   /** Layout of the weights: [out, in] or [in, out]. */

@@ -1,7 +1,7 @@
 // The feed-forward network of a block: x [..., D] -> [..., D] with F hidden features.
 //
 //   plain   down(f(up x))
-//   gated   down(f(gate x) * up x)                       (Shazeer 2020, "GLU variants improve transformer")
+//   gated   down(f(gate x) * up x)                       (Shazeer 2020, "GLU variants improve transformer"); one layer may compute both
 //
 // In training, T5 drops some of the hidden features.
 
@@ -10,6 +10,7 @@ import { inputPartOf } from "../../nn/parallel/input_part.ts";
 import type { LayerMaker } from "../../nn/layer_maker.ts";
 import { type Layer, Module } from "../../nn/module.ts";
 import { mul } from "../../ops/mul.ts";
+import { slice } from "../../ops/slice.ts";
 import type { FloatTensor, Tensor } from "../../tensor/tensor.ts";
 import type { Activation } from "./activations.ts";
 import type { MlpDescription } from "./block_description.ts";
@@ -32,10 +33,12 @@ export interface MlpInput {
  * @category Models
  */
 export class Mlp extends Module<MlpInput> {
-  /** D -> F features; undefined unless it is gated. */
+  /** D -> F features; undefined unless it is gated, with two layers. */
   gate?: Layer;
-  /** D -> F features. */
-  up: Layer;
+  /** D -> F features; undefined if `gateUp` computes them. */
+  up?: Layer;
+  /** D -> 2 F features, gate and up, if one layer computes both. */
+  gateUp?: Layer;
   /** F -> D features. */
   down: Layer;
   readonly #activation: Activation;
@@ -50,8 +53,12 @@ export class Mlp extends Module<MlpInput> {
     super();
     const { kind, width: inner, bias, storage, activation, outputDeviation } = description;
     const widen = { inFeatures: width, outFeatures: inner, bias, storage };
-    if (kind === "gated") this.gate = make.linear("gate", widen);
-    this.up = make.linear("up", widen);
+    if (description.fusedGate) {
+      this.gateUp = make.linear("gateUp", { ...widen, outFeatures: 2 * inner });
+    } else {
+      if (kind === "gated") this.gate = make.linear("gate", widen);
+      this.up = make.linear("up", widen);
+    }
     this.down = make.linear("down", {
       inFeatures: inner,
       outFeatures: width,
@@ -66,9 +73,21 @@ export class Mlp extends Module<MlpInput> {
 
   /** x [..., D] -> [..., D] */
   override async forward({ x, dropout }: MlpInput): Promise<Tensor> {
-    const active = this.#activation(await (this.gate ?? this.up).forward(x));
-    const inner = this.gate === undefined ? active : mul(active, await this.up.forward(x));
-    return await this.down.forward(this.#dropHidden(inner, dropout));
+    return await this.down.forward(this.#dropHidden(await this.#hidden(x), dropout));
+  }
+
+  /** x [..., D] -> [..., F] */
+  async #hidden(x: FloatTensor): Promise<Tensor> {
+    const { gate, up, gateUp } = this;
+    if (gateUp !== undefined) {
+      const both = await gateUp.forward(x);
+      const dim = both.shape.length - 1;
+      const half = both.shape[dim] / 2;
+      const gated = slice(both, { dim, begin: 0, end: half });
+      return mul(this.#activation(gated), slice(both, { dim, begin: half, end: 2 * half }));
+    }
+    const active = this.#activation(await (gate ?? up!).forward(x));
+    return gate === undefined ? active : mul(active, await up!.forward(x));
   }
 
   /** Drops features by their indices among those of all ranks. */

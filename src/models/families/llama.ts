@@ -1,9 +1,10 @@
 // Llama (Touvron et al. 2023; Llama 3, 2024): rotary positions, RMS norms before each part, fewer heads of keys than of queries, gated
-// MLPs. Mistral and Qwen are variants of it, and use this file's functions.
+// MLPs. Mistral, Qwen, Cohere and GLM are variants of it, and use this file's functions.
 
 import * as v from "valibot";
 import { activationCalled, activationName } from "../blocks/activations.ts";
 import type { CheckpointNames } from "../config/checkpoint_names.ts";
+import type { NormDescription } from "../blocks/block_description.ts";
 import { Decoder } from "../decoder.ts";
 import type { DecoderDescription } from "../decoder_description.ts";
 import {
@@ -85,6 +86,18 @@ export interface LlamaVariant {
   readonly hasHeadNorms: boolean;
   /** The sliding window of block `index`; undefined for none. */
   readonly windowOf: (index: number) => number | undefined;
+  /** Every norm. Default: an RMS norm. */
+  readonly norm?: NormDescription;
+  /** As in `BlockDescription`. Default: the MLP reads the sum after attention. */
+  readonly parallel?: "sharedNorm";
+  /** The part of each head that is rotated. Default: all of it. */
+  readonly rotatedPart?: number;
+  /** The features of a pair that is rotated. Default: "halves". */
+  readonly rotaryPairs?: "halves" | "neighbours";
+  /** Whether one layer computes gate and up. Default: two layers. */
+  readonly fusedGate?: boolean;
+  /** Factor of logits. Default: 1. */
+  readonly logitScale?: number;
 }
 
 /** Makes a variant of Llama. @throws {TypeError} naming settings that contradict each other */
@@ -104,7 +117,7 @@ export function llamaVariant(
 function describe(
   config: ModelConfig,
   sizes: LlamaSizes,
-  { inputBias, outputBias, mlpBias, hasHeadNorms, windowOf }: LlamaVariant,
+  { inputBias, outputBias, mlpBias, hasHeadNorms, windowOf, ...variant }: LlamaVariant,
 ): DecoderDescription {
   const { vocab_size: vocabulary, hidden_size: width, num_attention_heads: numHeads } = sizes;
   const { rms_norm_eps: eps, initializer_range: deviation } = sizes;
@@ -115,15 +128,18 @@ function describe(
       `num_attention_heads must be a multiple of num_key_value_heads, got ${numHeads} and ${numKeyHeads}`,
     );
   }
+  const { rotatedPart } = variant;
+  const rotary = readRotary(config, {
+    headWidth: Math.floor(headWidth * (rotatedPart ?? 1)),
+    isPartial: rotatedPart !== undefined,
+    maxPositions: sizes.max_position_embeddings,
+  });
   return {
     tokens: { count: vocabulary, width, padding: readPadding(config, { ...sizes, vocabulary }) },
-    positions: {
-      kind: "rotary",
-      settings: readRotary(config, { headWidth, maxPositions: sizes.max_position_embeddings }),
-    },
+    positions: { kind: "rotary", settings: rotary },
     width,
     deviation,
-    norm: { kind: "rms", eps },
+    norm: variant.norm ?? { kind: "rms", eps },
     normPlace: "before",
     finalNorm: true,
     numBlocks: sizes.num_hidden_layers,
@@ -141,9 +157,12 @@ function describe(
         window: windowOf(index),
         scale: headWidth ** -0.5,
         dropout: sizes.attention_dropout,
+        ...(variant.rotaryPairs === undefined ? {} : { rotaryPairs: variant.rotaryPairs }),
       },
+      parallel: variant.parallel,
       mlp: {
         kind: "gated",
+        fusedGate: variant.fusedGate ?? false,
         storage: "outIn",
         bias: mlpBias,
         outputDeviation: deviation,
@@ -152,6 +171,7 @@ function describe(
       },
     }),
     tied: sizes.tie_word_embeddings,
+    ...(variant.logitScale === undefined ? {} : { logitScale: variant.logitScale }),
   };
 }
 
@@ -166,6 +186,7 @@ const plainNames: CheckpointNames = {
     "blocks.*.mlpNorm": "model.layers.*.post_attention_layernorm",
     "blocks.*.mlp.gate": "model.layers.*.mlp.gate_proj",
     "blocks.*.mlp.up": "model.layers.*.mlp.up_proj",
+    "blocks.*.mlp.gateUp": "model.layers.*.mlp.gate_up_proj",
     "blocks.*.mlp.down": "model.layers.*.mlp.down_proj",
     "norm": "model.norm",
     "head": "lm_head",

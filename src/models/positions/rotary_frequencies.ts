@@ -40,8 +40,10 @@ export interface RotarySettings {
 
 /** Sizes that {@linkcode readRotary} needs. */
 export interface RotarySizes {
-  /** R: features of a head. */
+  /** R: features of a head, or those that are rotated. */
   readonly headWidth: number;
+  /** Whether the family reads which part of a head is rotated. Default: the whole head must be. */
+  readonly isPartial?: boolean;
   /** Maximum length of text, by the config. */
   readonly maxPositions: number;
 }
@@ -53,6 +55,12 @@ export interface RotarySizes {
  */
 export function readRotary(config: ModelConfig, sizes: RotarySizes): RotarySettings {
   const given = config.read(inConfig);
+  const parts = [given.partial_rotary_factor, given.rope_parameters?.partial_rotary_factor];
+  if (!sizes.isPartial && parts.some((part) => (part ?? 1) !== 1)) {
+    throw config.error(
+      `partial_rotary_factor must be 1, got ${parts.find((part) => part != null)}`,
+    );
+  }
   if (given.rope_scaling !== null && given.rope_parameters !== null) {
     throw config.error("rope_scaling and rope_parameters are both given: leave one of them out");
   }
@@ -192,7 +200,7 @@ function inF32({ frequencies, scale }: RotaryFrequencies): RotaryFrequencies {
 
 const inEveryKind = {
   rope_theta: positive,
-  partial_rotary_factor: orNull(v.literal(1)),
+  partial_rotary_factor: orNull(positive),
   original_max_position_embeddings: orNull(count),
 };
 const scalingShape = v.variant("rope_type", [
@@ -238,6 +246,6 @@ const inConfig = v.object({
   rope_parameters: orNull(flat),
   rope_scaling: orNull(flat),
   rope_theta: orNull(positive),
-  partial_rotary_factor: orNull(v.literal(1)),
+  partial_rotary_factor: orNull(positive),
   original_max_position_embeddings: orNull(count),
 });

@@ -1,7 +1,7 @@
 // Splits transformer blocks over tensor-parallel ranks, the same for every model:
 //
 //   attention, cross-attention too   queries, keys and values by heads, the output layer by input features
-//   mlp                              gate and up by output features, down by input features
+//   mlp                              gate and up by output features, down by input features; one layer of both by each half
 //
 // Features between the layers of either stay on their rank: one all-reduce each, forward and backward. Norms are replicated.
 
@@ -17,20 +17,22 @@ export async function planBlocks(plan: SplitPlan, blocks: readonly Block[]): Pro
     if (crossAttention !== undefined) await planAttention(plan, crossAttention);
     plan.columnParallel(mlp, "gate");
     plan.columnParallel(mlp, "up");
+    plan.columnParallel(mlp, "gateUp", { processGroup: plan.processGroup, parts: 2 });
     plan.rowParallel(mlp, "down");
   }
 }
 
 async function planAttention(plan: SplitPlan, attention: Attention): Promise<void> {
-  const { query, keyValue, fused, output } = await splitHeads(attention.description, plan);
-  if (attention.qkv !== undefined && fused === undefined) {
-    const { numHeads, numKeyHeads } = attention.description;
+  const { query, keyValue, output, ...fused } = await splitHeads(attention.description, plan);
+  const { numHeads, numKeyHeads, projections } = attention.description;
+  const qkv = projections === "separate" ? undefined : fused[projections];
+  if (attention.qkv !== undefined && qkv === undefined) {
     throw new RangeError(
-      `Cannot split one layer of ${numHeads} heads of queries and ${numKeyHeads} of keys over ranks: store them in layers ` +
-        "of their own",
+      `Cannot split one layer of ${numHeads} heads of queries and ${numKeyHeads} of keys over ${plan.processGroup.size} ranks: ` +
+        "store them in layers of their own",
     );
   }
-  plan.columnParallel(attention, "qkv", fused);
+  plan.columnParallel(attention, "qkv", qkv);
   plan.columnParallel(attention, "query", query);
   plan.columnParallel(attention, "key", keyValue);
   plan.columnParallel(attention, "value", keyValue);

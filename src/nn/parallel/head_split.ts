@@ -31,8 +31,10 @@ export interface HeadSplit {
   readonly query: Linear1DColOptions;
   /** Of the layers of keys and values. */
   readonly keyValue: Linear1DColOptions;
-  /** Of one layer of all three, with as many heads each; undefined if there are fewer heads of keys than of queries. */
+  /** Of one layer of all queries, all keys and all values, as many heads each; undefined if there are fewer heads of keys. */
   readonly fused: Linear1DColOptions | undefined;
+  /** Of one layer of the queries, the key and the value of each head of keys; undefined if there are fewer of these than ranks. */
+  readonly fusedByKeyHead: Linear1DColOptions | undefined;
   /** Of the output layer. */
   readonly output: Linear1DRowOptions;
 }
@@ -57,6 +59,7 @@ export async function splitHeads(
       output: query,
       keyValue: { processGroup, unit: headWidth },
       fused: queriesPerKey === 1 ? fused : undefined,
+      fusedByKeyHead: { processGroup, unit: (queriesPerKey + 2) * headWidth },
     };
   }
   const numReplicas = size / numKeyHeads;
@@ -79,6 +82,7 @@ export async function splitHeads(
     query,
     output: query,
     fused: undefined,
+    fusedByKeyHead: undefined,
     keyValue: { processGroup, unit: headWidth, replication },
   };
 }

@@ -90,6 +90,11 @@ export const decoderRuns: Readonly<Record<string, FamilyRun>> = {
   qwen2: decoderRun,
   qwen3: decoderRun,
   opt: decoderRun,
+  gptj: decoderRun,
+  bloom: decoderRun,
+  falcon: decoderRun,
+  cohere: decoderRun,
+  glm: decoderRun,
 };
 
 /** Encoders and an encoder-decoder, by the names of their folders. */
