@@ -9,6 +9,7 @@ import { newModel } from "../models/new_model.ts";
 import { RandomSource } from "../nn/philox.ts";
 import { linearSchedule } from "../optim/options/schedule.ts";
 import type { Corpus } from "../train/corpus.ts";
+import { tokensInMemory } from "../train/token_sequence.ts";
 import type { LanguageTrainingOptions } from "../train/language_training.ts";
 
 /** The flags of the demo that concern its training. */
@@ -57,7 +58,7 @@ export function demoTraining(
   text: Corpus,
 ): LanguageTrainingOptions {
   return {
-    text,
+    text: { train: tokensInMemory(text.train), heldOut: tokensInMemory(text.heldOut) },
     context: CONTEXT,
     batch: BATCH,
     accumulate: 1,

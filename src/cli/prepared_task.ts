@@ -4,21 +4,23 @@ import type { Device } from "../device/device.ts";
 import type { Decoder } from "../models/decoder.ts";
 import type { PretrainedModel } from "../models/pretrained_model.ts";
 import { RandomSource } from "../nn/philox.ts";
+import { openData } from "../train/data/data_source.ts";
+import { splitTail } from "../train/data/held_out.ts";
+import { describeLeftOut } from "../train/data/left_out.ts";
+import { tokenizeData } from "../train/data/token_data.ts";
 import { languageModel } from "../train/distributed_model.ts";
 import type { ModelSplit } from "../train/model_split.ts";
 import { Order2Baseline } from "../train/order2_baseline.ts";
 import { sampleTokens } from "../train/sampling.ts";
 import type { Task } from "../train/task.ts";
 import { causalWindows, heldOutStarts } from "../train/tasks/causal_windows.ts";
-import { tokensInMemory } from "../train/token_sequence.ts";
+import type { TokenSequence } from "../train/token_sequence.ts";
 import { byteTokenizer, readTokenizer, type Tokenizer } from "../train/tokenizer.ts";
-import { readTokens, splitTail } from "../train/tokens.ts";
 import { modelFromFlags } from "./model_from_flags.ts";
 import type { TrainOptions } from "./train_options.ts";
 
-/** A model and its task. */
-export interface PreparedTask {
-  /** The caller disposes of it. */
+/** A model and its task. Disposing it releases the model, and closes files of data. */
+export interface PreparedTask extends Disposable {
   readonly model: PretrainedModel<never>;
   readonly task: Task;
   /** What is said of the data at the start, in one sentence or several. */
@@ -35,41 +37,73 @@ export async function prepareTask(
   { flags, rank }: { readonly flags: TrainOptions; readonly rank: number },
 ): Promise<PreparedTask> {
   using scope = new DisposableStack();
+  await using source = await openData(flags.data, { kinds: ["text"] });
+  await using evaluation = flags.evalData && await openData(flags.evalData, { kinds: ["text"] });
   const tokenizer = flags.tokenizer === "bytes"
     ? byteTokenizer
     : await readTokenizer(flags.tokenizer);
   const model = scope.use(await modelFromFlags(device, { flags, rank }));
   requireVocabulary(model, tokenizer);
   const context = contextFor(model, flags);
-  const { train, heldOut } = splitTail(await readTokens(flags.data, tokenizer), { context });
+  const tokens = scope.use(await tokenizeData(source, tokenizer, progressOf(rank)));
+  const { train, heldOut } = evaluation === undefined ? splitTail(tokens, { context }) : {
+    train: tokens,
+    heldOut: scope.use(await tokenizeData(evaluation, tokenizer, progressOf(rank))),
+  };
   const { evalTokens: evaluateTokens, seed } = flags;
-  const starts = heldOutStarts({ text: heldOut, context, evaluateTokens });
+  const task = causalWindows({ train, heldOut, context, evaluateTokens, seed });
   const order2Loss = tokenizer === byteTokenizer
-    ? new Order2Baseline(Uint8Array.from(train))
-      .loss({ text: Uint8Array.from(heldOut), context, starts })
+    ? order2LossOf({ train, heldOut, context, evaluateTokens })
     : undefined;
   const sample = sampleFromFlags(model, { device, flags, tokenizer, context });
-  scope.move();
+  const owned = scope.move();
   return {
     model,
-    task: causalWindows({
-      train: tokensInMemory(train),
-      heldOut: tokensInMemory(heldOut),
-      context,
-      evaluateTokens,
-      seed,
-    }),
-    data: `${train.length} tokens to train on, ${heldOut.length} held out` +
+    task,
+    data: [
+      `text of ${count(source.files.length, "file")}, in windows of ${count(context, "token")}` +
+      (tokenizer.end === undefined ? "" : ", with the end-of-text token after each document"),
+      ...source.leftOut.map(describeLeftOut),
+      `${train.length} tokens to train on, ${heldOut.length} held out` +
       (order2Loss === undefined
         ? ""
         : `; an order-2 byte model loses ${order2Loss.toFixed(4)} on the latter`),
+    ].join("\n"),
     counts: {
       trainTokens: train.length,
       heldOutTokens: heldOut.length,
       ...(order2Loss === undefined ? {} : { order2Loss }),
     },
     sample,
+    [Symbol.dispose]: () => owned.dispose(),
   };
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+/** Rank 0 says how far the tokens of large data are, which may take minutes. */
+function progressOf(rank: number): { readonly onProgress?: (tokens: number) => void } {
+  if (rank !== 0) return {};
+  return { onProgress: (tokens) => console.error(`${(tokens / 1e6).toFixed(0)} M tokens read`) };
+}
+
+/** The loss of an order-2 byte model on the windows of evaluations; undefined for data that is too large to count in memory. */
+function order2LossOf(
+  { train, heldOut, context, evaluateTokens }: {
+    readonly train: TokenSequence;
+    readonly heldOut: TokenSequence;
+    readonly context: number;
+    readonly evaluateTokens: number;
+  },
+): number | undefined {
+  if (train.length + heldOut.length > 2 ** 26) return undefined;
+  const [trained, text] = [train, heldOut].map((each) =>
+    Uint8Array.from(each.read(0, each.length))
+  );
+  const starts = heldOutStarts({ text, context, evaluateTokens });
+  return new Order2Baseline(trained).loss({ text, context, starts });
 }
 
 function requireVocabulary({ description }: Decoder, tokenizer: Tokenizer): void {

@@ -55,8 +55,9 @@ export async function main(args: readonly string[]): Promise<number> {
   using device = await requestDevice(kind === "auto" ? {} : { kind });
   const training = await prepare(device, { flags, args, rank });
   if (training === undefined) return USAGE_CODE;
-  const { prepared: { model, task, sample }, companions, files, lock, options } = training;
-  using _model = model;
+  const { prepared, companions, files, lock, options } = training;
+  const { model, task, sample } = prepared;
+  using _prepared = prepared;
   using _lock = lock;
   await using world = isAlone ? await launch(ALONE) : await launchFromEnv();
   signal.removeEventListener("abort", leave);
@@ -141,8 +142,8 @@ async function prepare(
   using scope = new DisposableStack();
   try {
     const flags = await withLocalModel(given, { rank });
-    const prepared = await prepareTask(device, { flags, rank });
-    const model = scope.use(prepared.model);
+    const prepared = scope.use(await prepareTask(device, { flags, rank }));
+    const { model } = prepared;
     const steps = numStepsOf(flags, prepared);
     const stepSizes = stepSizesOf(flags, steps);
     const precision = weightPrecision(model.parameters(), flags);

@@ -17,6 +17,8 @@ export interface TrainOptions {
   readonly revision?: string;
   readonly fromScratch: boolean;
   readonly data: readonly string[];
+  /** Default: a tenth of the data. */
+  readonly evalData?: readonly string[];
   /** "bytes" or a path. */
   readonly tokenizer: string;
   readonly tensor: number;
@@ -106,7 +108,7 @@ function trainCommand(): Command {
       "Trains a decoder (GPT-2, Llama, Mistral, Qwen2, Qwen3, OPT) on text with Adafactor, CAME or AdamW.\n\n" +
         "On one rank:    deno run -P=train src/cli/train.ts --model gpt2 --data book.txt\n" +
         "On four:        deno run -P=train src/cli/launch.ts --ranks 4 src/cli/train.ts --zero 4 --model gpt2 --data book.txt\n\n" +
-        "The last tenth of the text is held out for evaluations before, during and after training.",
+        "A tenth of the data is held out for evaluations before, during and after training.",
     )
     .requiredOption(
       "--model <folder or id>",
@@ -115,7 +117,11 @@ function trainCommand(): Command {
     )
     .option("--revision <name>", "branch, tag or commit of a model on the hub (default: main)")
     .option("--from-scratch", "start from random weights: only config.json is read", false)
-    .requiredOption("--data <paths...>", "text files, or folders of text files")
+    .requiredOption("--data <paths...>", 'text files, or folders of text files; "-" for stdin')
+    .option(
+      "--eval-data <paths...>",
+      "data to evaluate on (default: the last tenth of --data, which is then not trained on)",
+    )
     .option(
       "--tokenizer <file>",
       'a tokenizer.json, or "bytes" for a token per byte (default: tokenizer.json of the model)',
@@ -273,6 +279,9 @@ function conflictOf(
     const flag = Object.entries(given).find(([_, value]) => value !== undefined)?.[0] ??
       (keepBest ? "--keep-best" : resume ? "--resume" : undefined);
     if (flag !== undefined) return `${flag} needs --checkpoints, the folder that they are in`;
+  }
+  if (worldSize > 1 && [...flags.data, ...flags.evalData ?? []].includes("-")) {
+    return "--data - is for one rank, as standard input can be read once: write it to a file, and give that";
   }
   if (steps !== undefined && epochs !== undefined) {
     return `--steps ${steps} and --epochs ${epochs} both say how long to train: leave one of them out`;

@@ -1,13 +1,12 @@
-// Trains a decoder on a text that is in memory, and samples a continuation at the end.
+// Trains a decoder on a text, and samples a continuation at the end.
 
 import type { World } from "../distributed/world.ts";
 import type { Decoder } from "../models/decoder.ts";
 import { RandomSource } from "../nn/philox.ts";
+import type { TokenSplit } from "./data/held_out.ts";
 import { languageModel } from "./distributed_model.ts";
 import { sampleTokens } from "./sampling.ts";
 import { causalWindows } from "./tasks/causal_windows.ts";
-import { tokensInMemory } from "./token_sequence.ts";
-import type { TokenSplit } from "./tokens.ts";
 import { train, type TrainingResult } from "./training.ts";
 import type { TrainingEvent, TrainingOptions } from "./training_options.ts";
 
@@ -48,13 +47,7 @@ export async function trainLanguageModel(
   { text, context, evaluateTokens, sample, ...options }: LanguageTrainingOptions,
 ): Promise<TrainingResult> {
   const { seed, onEvent } = options;
-  const task = causalWindows({
-    train: tokensInMemory(text.train),
-    heldOut: tokensInMemory(text.heldOut),
-    context,
-    evaluateTokens,
-    seed,
-  });
+  const task = causalWindows({ ...text, context, evaluateTokens, seed });
   const result = await train(world, { ...options, model, task });
   if (sample === undefined || result.stopped) return result;
   const [{ device }] = model.parameters();

@@ -60,7 +60,7 @@ Deno.test("--epochs trains for as many steps as passes over the windows need, an
     ]);
     assert.equal(code, 0, stderr);
     const messages = messagesIn(stdout);
-    // A tenth of 5400 bytes is held out; 359 windows follow each other in the rest, and a step has 12.
+    // A tenth of 5691 bytes is held out; 341 windows follow each other in the rest, and a step has 12.
     const rates = messages.flatMap((message) => message.kind === "step" ? [message.lr!] : []);
     assertClose(rates, [0.0075, 0.005, 0.0025], { relative: 1e-12 });
   });
@@ -211,6 +211,7 @@ const REFUSED: [string[], RegExp][] = [
     ["--lr", "1", "--schedule", "linear", "--warmup", "100"],
     /--warmup 100 must be less than the number of steps, 100/,
   ],
+  [["--zero", "1", "--data", "-", "x"], /"-", standard input, is read alone/],
   [["--steps", "1", "--epochs", "1"], /--steps 1 and --epochs 1 both say how long to train/],
   [["--context", "17"], /--context 17 is more than the 16 tokens that the model supports/],
   [["--data", "/no/such/file"], /Cannot read \/no\/such\/file/],

@@ -7,7 +7,8 @@ import {
   type LanguageTrainingOptions,
   trainLanguageModel,
 } from "../../src/train/language_training.ts";
-import { splitTail } from "../../src/train/tokens.ts";
+import { splitTail, tokenRange } from "../../src/train/data/held_out.ts";
+import { tokensInMemory } from "../../src/train/token_sequence.ts";
 import { assertClose } from "../support/assert_close.ts";
 import { assertOtherBits, assertSameBits } from "../support/assert_same_bits.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
@@ -15,7 +16,7 @@ import { smallGpt2, smallText } from "../support/train/small_gpt2.ts";
 
 const context = 11;
 const OPTIONS: LanguageTrainingOptions = {
-  text: splitTail(smallText(), { context }),
+  text: splitTail(tokensInMemory(smallText()), { context }),
   context,
   batch: 6,
   accumulate: 1,
@@ -148,7 +149,8 @@ Deno.test("trainLanguageModel() uses other windows and another sample with anoth
 });
 
 Deno.test("ranks with different options, text or weights are refused on every rank, with their numbers", async () => {
-  const text = { ...OPTIONS.text, heldOut: OPTIONS.text.heldOut.slice(1) };
+  const { heldOut } = OPTIONS.text;
+  const text = { ...OPTIONS.text, heldOut: tokenRange(heldOut, 1, heldOut.length) };
   const cases: [Partial<LanguageTrainingOptions>, RegExp][] = [
     [{ seed: 9 }, /ranks differ: seed is 3 on rank 0 and 9 on rank 1\. /],
     [{ optimizer: { beta1: 0.5 } }, /optimizer.beta1 is not there on rank 0 and 0.5 on rank 1\. /],

@@ -5,7 +5,8 @@ import {
   type LanguageTrainingEvent,
   trainLanguageModel,
 } from "../../../src/train/language_training.ts";
-import { splitTail } from "../../../src/train/tokens.ts";
+import { tokensInMemory } from "../../../src/train/token_sequence.ts";
+import { splitTail } from "../../../src/train/data/held_out.ts";
 import { SMALL_CONTEXT as context, smallGpt2, smallText } from "../../support/train/small_gpt2.ts";
 
 const [tensor, zero] = Deno.args.map(Number);
@@ -13,7 +14,7 @@ await using world = await launchFromEnv();
 using model = smallGpt2({ vocabulary: 257, heads: 5 });
 const events: LanguageTrainingEvent[] = [];
 await trainLanguageModel(world, model, {
-  text: splitTail(smallText(), { context }),
+  text: splitTail(tokensInMemory(smallText()), { context }),
   context,
   batch: 10,
   accumulate: 1,
