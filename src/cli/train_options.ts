@@ -105,7 +105,7 @@ export function parseTrainOptions(args: readonly string[], worldSize: number): T
 function trainCommand(): Command {
   return new Command("train")
     .description(
-      "Trains a decoder (GPT-2, Llama, Mistral, Qwen2, Qwen3, OPT) on text with Adafactor, CAME or AdamW.\n\n" +
+      "Trains a decoder (GPT-2, GPT-J, Llama, Mistral, Qwen2, Qwen3, OPT, BLOOM, Falcon, Cohere, GLM) on text with Adafactor, CAME or AdamW.\n\n" +
         "On one rank:    deno run -P=train src/cli/train.ts --model gpt2 --data book.txt\n" +
         "On four:        deno run -P=train src/cli/launch.ts --ranks 4 src/cli/train.ts --zero 4 --model gpt2 --data book.txt\n\n" +
         "A tenth of the data is held out for evaluations before, during and after training.",

@@ -10,7 +10,7 @@
 // some of the heads (tensor parallelism) can replace whole ones.
 
 import type { Dropout, DropoutMasks } from "../../nn/dropout.ts";
-import { inputPartOf } from "../../nn/parallel/input_part.ts";
+import { inputPartOf, inputRangeOf } from "../../nn/parallel/input_part.ts";
 import type { LayerMaker } from "../../nn/layer_maker.ts";
 import { type Layer, Module } from "../../nn/module.ts";
 import { attention, type AttentionDropout } from "../../ops/attention.ts";
@@ -210,9 +210,14 @@ export class Attention extends Module<AttentionInput> {
     }
     const perKeyHead = qkv.shape[dim] / (numHeads / numKeyHeads + 2);
     const begins = [0, qkv.shape[dim] - 2 * perKeyHead, qkv.shape[dim] - perKeyHead];
-    return begins.map((begin, k) =>
-      slice(qkv, { dim, begin, end: begins[k + 1] ?? qkv.shape[dim] })
-    );
+    const [query, ...keyAndValue] = begins.map((begin, k) => ({
+      begin,
+      end: begins[k + 1] ?? qkv.shape[dim],
+    }));
+    // Where the layer is whole and heads are split, each rank takes its own queries.
+    const isWhole = qkv.shape[dim] === (numHeads + 2 * numKeyHeads) * headWidth;
+    const own = isWhole ? inputRangeOf(this.output) ?? query : query;
+    return [own, ...keyAndValue].map((range) => slice(qkv, { dim, ...range }));
   }
 
   /** The mask of the weights of `heads` heads, by their indices among those of all ranks. */

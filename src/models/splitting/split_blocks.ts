@@ -1,6 +1,7 @@
 // Splits transformer blocks over tensor-parallel ranks, the same for every model:
 //
 //   attention, cross-attention too   queries, keys and values by heads, the output layer by input features
+//   one layer of all heads of queries and one of keys (multi-query)   whole on every rank, of which each uses its queries and the key
 //   mlp                              gate and up by output features, down by input features; one layer of both by each half
 //
 // Features between the layers of either stay on their rank: one all-reduce each, forward and backward. Norms are replicated.
@@ -23,6 +24,9 @@ export async function planBlocks(plan: SplitPlan, blocks: readonly Block[]): Pro
 }
 
 async function planAttention(plan: SplitPlan, attention: Attention): Promise<void> {
+  if (attention.description.projections === "fused" && attention.description.numKeyHeads === 1) {
+    return planMultiQuery(plan, attention);
+  }
   const { query, keyValue, output, ...fused } = await splitHeads(attention.description, plan);
   const { numHeads, numKeyHeads, projections } = attention.description;
   const qkv = projections === "separate" ? undefined : fused[projections];
@@ -39,4 +43,11 @@ async function planAttention(plan: SplitPlan, attention: Attention): Promise<voi
   plan.headNorm(attention, "queryNorm");
   plan.headNorm(attention, "keyNorm");
   plan.rowParallel(attention, "output", output);
+}
+
+/** One parameter cannot be split in some rows and whole in others. */
+function planMultiQuery(plan: SplitPlan, attention: Attention): void {
+  const { headWidth: unit } = attention.description;
+  plan.replicated(attention, "qkv");
+  plan.rowParallel(attention, "output", { processGroup: plan.processGroup, unit });
 }

@@ -8,6 +8,7 @@ import { Linear } from "../../nn/linear.ts";
 import { Linear1DCol, type Linear1DColOptions } from "../../nn/parallel/linear_1d_col.ts";
 import { Linear1DRow, type Linear1DRowOptions } from "../../nn/parallel/linear_1d_row.ts";
 import type { Layer } from "../../nn/module.ts";
+import { ReplicatedLinear } from "../../nn/parallel/replicated_linear.ts";
 import { RmsNorm } from "../../nn/rms_norm.ts";
 import { TransposedLinear } from "../../nn/transposed_linear.ts";
 
@@ -76,6 +77,17 @@ export class SplitPlan {
     const { unit = 1, processGroup: group } = options;
     requireFeatures(whole, { side: "input", unit, group });
     this.add(() => owner[name] = Linear1DRow.fromNativeModule(whole, options));
+  }
+
+  /**
+   * Leaves the linear layer `owner[name]` whole on every rank, where each uses a part of its output of its own: gradients are those of
+   * all parts.
+   *
+   * @throws {TypeError} if the field holds anything but a whole linear layer.
+   */
+  replicated<Name extends string>(owner: LayerOwner<Name>, name: Name): void {
+    const whole = wholeLinear(owner[name]!, name);
+    this.add(() => owner[name] = ReplicatedLinear.fromNativeModule(whole, this));
   }
 
   /**

@@ -1,5 +1,6 @@
 // The input features of a layer that this rank holds.
 
+import type { Range } from "../../distributed/layout.ts";
 import type { PartOfRow } from "../dropout.ts";
 import type { Layer } from "../module.ts";
 import { Linear1DRow } from "./linear_1d_row.ts";
@@ -10,4 +11,11 @@ export function inputPartOf(layer: Layer): PartOfRow | undefined {
   const { layout } = layer.weight;
   const [split] = layout.splits;
   return { begin: layout.range(split.dim).begin, count: layout.globalShape[split.dim] };
+}
+
+/** The same as a range; undefined if it has all of them. */
+export function inputRangeOf(layer: Layer): Range | undefined {
+  if (!(layer instanceof Linear1DRow)) return undefined;
+  const { layout } = layer.weight;
+  return layout.range(layout.splits[0].dim);
 }

@@ -9,12 +9,7 @@ import { goldenModels } from "../../support/goldens.ts";
 const OTHERS = {
   albert: "albert",
   blip2: "blip-2",
-  bloom: "bloom",
-  cohere: "cohere",
   deepseek_v3: "deepseek_v3",
-  falcon: "falcon",
-  glm: "glm",
-  gptj: "gptj",
   mixtral: "mixtral",
   sam: "sam",
   whisper: "whisper",

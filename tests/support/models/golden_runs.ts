@@ -93,6 +93,8 @@ export const decoderRuns: Readonly<Record<string, FamilyRun>> = {
   gptj: decoderRun,
   bloom: decoderRun,
   falcon: decoderRun,
+  falcon_new: decoderRun,
+  falcon_rw: decoderRun,
   cohere: decoderRun,
   glm: decoderRun,
 };
