@@ -55,11 +55,9 @@ export interface RotarySizes {
  */
 export function readRotary(config: ModelConfig, sizes: RotarySizes): RotarySettings {
   const given = config.read(inConfig);
-  const parts = [given.partial_rotary_factor, given.rope_parameters?.partial_rotary_factor];
-  if (!sizes.isPartial && parts.some((part) => (part ?? 1) !== 1)) {
-    throw config.error(
-      `partial_rotary_factor must be 1, got ${parts.find((part) => part != null)}`,
-    );
+  const part = given.rope_parameters?.partial_rotary_factor ?? given.partial_rotary_factor ?? 1;
+  if (!sizes.isPartial && part !== 1) {
+    throw config.error(`partial_rotary_factor must be 1, got ${part}`);
   }
   if (given.rope_scaling !== null && given.rope_parameters !== null) {
     throw config.error("rope_scaling and rope_parameters are both given: leave one of them out");
