@@ -246,7 +246,8 @@ function lastRealTokens({ tokens, mask }: DecoderInput): Uint32Array {
 function realPositions({ tokens, mask }: DecoderInput): Uint32Array {
   const [, length] = tokens.shape;
   const positions = new Uint32Array(tokens.length);
-  for (let at = 0, seen = 0; at < positions.length; at++) {
+  let seen = 0;
+  for (let at = 0; at < positions.length; at++) {
     if (at % length === 0) seen = 0;
     if (mask?.indices?.[at] === 0) continue;
     positions[at] = seen++;
