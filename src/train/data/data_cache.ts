@@ -5,7 +5,7 @@
 //   <cache>/meshfactor/<key>.<id>.partial while it is made
 //
 // <cache> is MESHFACTOR_CACHE, or XDG_CACHE_HOME/meshfactor, or ~/.cache/meshfactor. The next one to make something removes what was not
-// used for 30 days.
+// used for 30 days, and what a process that was killed left unfinished.
 
 import { randomUUID } from "node:crypto";
 import { homedir } from "node:os";
@@ -42,10 +42,10 @@ export async function openCached<Opened>(
     throw new Error(`Cannot make the folder ${cache}: ${cause.message}; ${ELSEWHERE}`, { cause });
   });
   const folder = join(cache, entry.key);
-  using _lock = await lockFile(`${folder}.lock`);
+  using _lock = await lockFile(folder);
   const found = await opened(entry, folder);
   if (found !== undefined) return found;
-  await removeUnused(cache);
+  await removeUnused(cache, entry.key);
   await Deno.remove(folder, { recursive: true }).catch(() => {});
   const partial = `${folder}.${randomUUID()}.partial`;
   try {
@@ -75,8 +75,10 @@ async function opened<Opened>(
   }
 }
 
-async function lockFile(path: string): Promise<Disposable> {
+/** Waits until no other process makes the entry. */
+async function lockFile(folder: string): Promise<Disposable> {
   using scope = new DisposableStack();
+  const path = `${folder}.lock`;
   const file = scope.use(await Deno.open(path, { read: true, write: true, create: true }));
   await file.lock(true);
   // A lock that is in use is not removed.
@@ -84,13 +86,26 @@ async function lockFile(path: string): Promise<Disposable> {
   return scope.move();
 }
 
-async function removeUnused(cache: string): Promise<void> {
+/** Removes what was not used for long or has no process that makes it; this one makes `own`. */
+async function removeUnused(cache: string, own: string): Promise<void> {
   for await (const { name } of Deno.readDir(cache)) {
     const path = join(cache, name);
     const { mtime } = await Deno.stat(path).catch(() => ({ mtime: null }));
-    if (mtime === null || Date.now() - mtime.getTime() < UNUSED_MS) continue;
+    const isOld = mtime !== null && Date.now() - mtime.getTime() > UNUSED_MS;
+    const isLeft = name.endsWith(".partial") && !await isMade(cache, name.split(".")[0], own);
     // What another process reads stays readable until it closes it.
-    await Deno.remove(path, { recursive: true }).catch(() => {});
+    if (isOld || isLeft) await Deno.remove(path, { recursive: true }).catch(() => {});
+  }
+}
+
+/** Whether another process makes the entry of a key. */
+async function isMade(cache: string, key: string, own: string): Promise<boolean> {
+  if (key === own) return false;
+  try {
+    using file = await Deno.open(join(cache, `${key}.lock`), { read: true, write: true });
+    return !await file.tryLock(true);
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotFound);
   }
 }
 

@@ -105,12 +105,18 @@ Deno.test("tokenizeData() puts large data into the cache, where one of several f
 
     // Damaged, or left unfinished by a process that was killed.
     await Deno.writeTextFile(`${folder}/cache/${entry}/tokens.bin`, "cut");
-    await Deno.mkdir(`${folder}/cache/${entry}.1.partial`);
+    for (const key of [entry, "tokens-0"]) await Deno.mkdir(`${folder}/cache/${key}.1.partial`);
+    // One that another process makes at this moment.
+    await Deno.mkdir(`${folder}/cache/tokens-1.1.partial`);
+    using making = await Deno.create(`${folder}/cache/tokens-1.lock`);
+    await making.lock(true);
     assert.deepEqual(
       (await tokensIn([`${folder}/data`], tokenizer, options)).values,
       inMemory.values,
     );
     assert.equal(encoded, 36_000);
+    const partial = (await namesIn(`${folder}/cache`)).filter((name) => name.endsWith(".partial"));
+    assert.deepEqual(partial, ["tokens-1.1.partial"]);
 
     // Another file, or another tokenizer, has an entry of its own.
     const old = new Date(Date.now() - 31 * 24 * 3600 * 1000);
