@@ -127,6 +127,7 @@ export {
   parallelize,
   type ParallelizeOptions,
   type PretrainedModel,
+  type ProblemType,
   type Sampling,
   type SaveOptions,
   savePretrained,

@@ -3,6 +3,7 @@
 
 import { namedAs } from "../models/architectures.ts";
 import type { ModelConfig } from "../models/config/model_config.ts";
+import type { ProblemType } from "../models/losses/classification_loss.ts";
 import type { Architecture } from "../models/pretrained_model.ts";
 import type { RandomSource } from "../nn/philox.ts";
 import type { NewHead } from "./checkpoint_parameters.ts";
@@ -10,16 +11,17 @@ import type { NewHead } from "./checkpoint_parameters.ts";
 /** The config of the model that is made, and what a checkpoint with `config` may lack or hold besides. */
 export function withHead(
   config: ModelConfig,
-  { architecture, labels, random }: {
+  { architecture, labels, problemType, random }: {
     readonly architecture: Architecture;
     readonly labels: readonly string[] | undefined;
+    readonly problemType: ProblemType | undefined;
     readonly random: RandomSource | undefined;
   },
 ): { readonly config: ModelConfig; readonly head: NewHead } {
   const named = namedAs(config, architecture);
   if (labels !== undefined) requireLabels(config, { architecture, labels });
   return {
-    config: labels === undefined ? named : named.with(classesOf(labels)),
+    config: labels === undefined ? named : withClasses(named, { labels, problemType }),
     head: {
       modules: architecture.head,
       random,
@@ -48,11 +50,18 @@ function requireLabels(
   }
 }
 
-/** Settings of classes, as transformers writes them; num_labels follows from them. */
-function classesOf(labels: readonly string[]): Record<string, unknown> {
-  return {
+/** A config with classes, as transformers writes them; their number follows from them. */
+export function withClasses(
+  config: ModelConfig,
+  { labels, problemType }: {
+    readonly labels: readonly string[];
+    readonly problemType?: ProblemType | undefined;
+  },
+): ModelConfig {
+  return config.with({
     id2label: Object.fromEntries(labels.map((label, id) => [id, label])),
     label2id: Object.fromEntries(labels.map((label, id) => [label, id])),
     num_labels: undefined,
-  };
+    ...(problemType === undefined ? {} : { problem_type: problemType }),
+  });
 }

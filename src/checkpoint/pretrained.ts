@@ -9,6 +9,7 @@ import type { Device } from "../device/device.ts";
 import { architectureOf } from "../models/architectures.ts";
 import { ModelConfig } from "../models/config/model_config.ts";
 import type { Architecture, PretrainedModel } from "../models/pretrained_model.ts";
+import type { ProblemType } from "../models/losses/classification_loss.ts";
 import type { RandomSource } from "../nn/philox.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
 import { CheckpointParameters, type StorageOptions } from "./checkpoint_parameters.ts";
@@ -33,6 +34,8 @@ export interface LoadOptions<Model extends PretrainedModel = PretrainedModel>
    * has, or a checkpoint without a classifier, needs `random`.
    */
   readonly labels?: readonly string[] | undefined;
+  /** With `labels`: what they are, for `classificationLoss()` and for the pipelines of transformers. Default: as config.json says. */
+  readonly problemType?: ProblemType | undefined;
   /** Source of initial values of a new head, if the checkpoint has none. Default: a checkpoint without the head is refused. */
   readonly random?: RandomSource | undefined;
   /** Called once the model is loaded. */
@@ -93,11 +96,12 @@ export async function loadPretrained<Model extends PretrainedModel = PretrainedM
   name: string,
   options: LoadOptions<Model> = {},
 ): Promise<Model> {
-  const { model: wanted, labels, random, onLoaded, revision, onDownload, ...storage } = options;
+  const { model: wanted, labels, problemType, random, onLoaded, ...rest } = options;
+  const { revision, onDownload, ...storage } = rest;
   const folder = await modelFolder(name, { revision, onDownload });
   const read = await readConfig(folder);
   const architecture = architectureOf(read, { wanted, anyHead: true });
-  const { config, head } = withHead(read, { architecture, labels, random });
+  const { config, head } = withHead(read, { architecture, labels, problemType, random });
   using files = await CheckpointFolder.open(folder);
   const isUntied = await holdsUntied(files, architecture);
   const builder = architecture.fromConfig(config, { isUntied });
@@ -133,8 +137,8 @@ async function holdsUntied(
   return first !== undefined && second !== undefined && !await files.equal(first, second);
 }
 
-/** @throws {TypeError} if there is none, saying what to do about what there is */
-async function readConfig(folder: string): Promise<ModelConfig> {
+/** The config.json of a folder. @throws {TypeError} if there is none, saying what to do about what there is */
+export async function readConfig(folder: string): Promise<ModelConfig> {
   const where = `${folder}/${CONFIG}`;
   if (!await disk.has(where)) throw await noModel(folder, disk);
   const text = await disk.readText(where);
