@@ -3,6 +3,7 @@
     pip install torch==2.13.0 transformers==5.18.0 safetensors==0.8.0
     python generate_models.py --check [family ...]   write nothing; print how far transformers is from the files
     python generate_models.py [family ...]           compute expected.safetensors again
+    python generate_models.py --greedy family        write greedy.json: what the model continues its inputs with
     python generate_models.py --draw family          make weights and inputs for a folder that has a config.json alone,
                                                      then expected.safetensors and sensitivity.json
 
@@ -193,6 +194,14 @@ def draw_inputs(folder):
     return inputs
 
 
+def write_greedy(folder, inputs):
+    """The most likely tokens after the inputs, as model.generate() of transformers finds them."""
+    model = model_of(folder).eval()
+    texts = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+    tokens = model.generate(**texts, max_new_tokens=12, do_sample=False, num_beams=1)
+    (folder / "greedy.json").write_text(json.dumps(tokens.tolist()) + "\n")
+
+
 def compare(results, stored, sensitivity):
     """The largest difference, and the largest as a part of what tests allow; fails if there are other results."""
     wanted = {name: each for name, each in stored.items() if not name.startswith("input.")}
@@ -223,6 +232,9 @@ def main():
             stored = load_file(path)
             prefix = "input."
             inputs = {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
+        if "--greedy" in flags:
+            write_greedy(folder, inputs)
+            continue
         results = results_of(folder, model_of(folder), inputs)
         if "--check" in flags:
             sensitivity = json.loads((folder / "sensitivity.json").read_text())

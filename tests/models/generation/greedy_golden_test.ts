@@ -1,0 +1,28 @@
+// T5's greedy generation against that of transformers.
+
+import assert from "node:assert/strict";
+import { loadPretrained } from "../../../src/checkpoint/pretrained.ts";
+import { generateBatch } from "../../../src/models/generate.ts";
+import { T5 } from "../../../src/models/t5.ts";
+import { testOnEachDevice } from "../../support/device/on_each_device.ts";
+import { goldenModels } from "../../support/goldens.ts";
+import { Golden } from "../../support/models/golden_model.ts";
+
+testOnEachDevice(
+  "a T5 writes the tokens that transformers writes, for texts of unlike lengths",
+  async (device) => {
+    const folder = `${goldenModels}/t5`;
+    const expected = JSON.parse(await Deno.readTextFile(`${folder}/greedy.json`));
+    assert.equal(expected[0].length, 13);
+    using golden = await Golden.open(device, folder);
+    using model = await loadPretrained(device, folder, { model: T5 });
+    const tokens = golden.u32("input_ids").indices!;
+    const mask = golden.u32("attention_mask").indices!;
+    const texts = [0, 1].map((row) =>
+      [...tokens.subarray(12 * row, 12 * row + 12)].filter((_, at) => mask[12 * row + at] === 1)
+    );
+    assert.deepEqual(texts.map(({ length }) => length), [12, 9]);
+    const options = { device, maxNewTokens: 12, stopTokens: [1] };
+    assert.deepEqual(await generateBatch(model, texts, options), expected);
+  },
+);
