@@ -176,6 +176,7 @@ const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
   "./device": ["DeviceUnavailableError", "requestDevice"],
   "./train": ["main"],
   "./generate": ["main"],
+  "./classify": ["main"],
   "./launch": ["main"],
   "./analyse": ["main"],
 };

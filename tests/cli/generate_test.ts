@@ -7,7 +7,7 @@ import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { Decoder } from "../../src/models/decoder.ts";
 import { generate } from "../../src/models/generate.ts";
 import type { T5 } from "../../src/models/t5.ts";
-import { generateText } from "../support/cli/generate_command.ts";
+import { generateText } from "../support/cli/model_commands.ts";
 import { smallMaskedModels, smallModel } from "../support/models/small_models.ts";
 import { SMALL_VOCABULARY, smallTokenizerJson } from "../support/train/small_tokenizer.ts";
 import { type SmallFiles, withSmallFiles } from "../support/train/small_gpt2.ts";

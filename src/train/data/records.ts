@@ -31,6 +31,10 @@ export interface RecordsByKind {
     readonly tokens: readonly string[];
     readonly tags: readonly (string | number)[];
   };
+  /** A text to classify, or two, without a label. */
+  readonly "unlabelled-text": Placed & { readonly text: string; readonly pair: string | undefined };
+  /** Words to classify. */
+  readonly words: Placed & { readonly tokens: readonly string[] };
   /** A text to turn into another. */
   readonly "input-target": Placed & { readonly input: string; readonly target: string };
   /** A file with an image; its label is the name of the folder that it is in. */
@@ -120,6 +124,14 @@ const READERS: readonly RecordReader[] = [
     labelled("sentence", undefined, name),
     labelled("text", undefined, name),
   ]),
+  unlabelled("sentence1", "sentence2"),
+  unlabelled("text", "text_pair"),
+  unlabelled("sentence", undefined),
+  {
+    kind: "words",
+    columns: ["tokens"],
+    read: (row) => ({ place: row.place, tokens: textList(row, "tokens") }),
+  },
   {
     kind: "text",
     columns: ["text"],
@@ -154,6 +166,18 @@ function labelled(
       text: text(row, first),
       pair: second === undefined ? undefined : text(row, second),
       label: label(row, name),
+    }),
+  };
+}
+
+function unlabelled(first: string, second: string | undefined): RecordReader<"unlabelled-text"> {
+  return {
+    kind: "unlabelled-text",
+    columns: [first, ...(second === undefined ? [] : [second])],
+    read: (row) => ({
+      place: row.place,
+      text: text(row, first),
+      pair: second === undefined ? undefined : text(row, second),
     }),
   };
 }

@@ -1,17 +1,37 @@
-// The generation command in processes, as a user starts it.
+// The commands that use a model, in processes, as a user starts them.
 
 import type { Outcome } from "./train_command.ts";
 
 const CONFIG = new URL("../../../deno.json", import.meta.url).pathname;
-const GENERATE = new URL("../../../src/cli/generate.ts", import.meta.url).href;
+const CLI = new URL("../../../src/cli/", import.meta.url).href;
 const LAUNCH = new URL("../../../src/cli/launch.ts", import.meta.url).href;
 
+/** How a command is started. */
+interface Start {
+  readonly ranks?: number;
+  readonly stdin?: string;
+}
+
 /** Runs the generation command on so many ranks. */
-export async function generateText(
+export function generateText(args: readonly string[], start: Start = {}): Promise<Outcome> {
+  return run("generate", args, start);
+}
+
+/** Runs the classification command. */
+export function classify(
   args: readonly string[],
-  { ranks = 1, stdin = "" }: { readonly ranks?: number; readonly stdin?: string } = {},
+  start: Pick<Start, "stdin"> = {},
 ): Promise<Outcome> {
-  const program = ranks === 1 ? [GENERATE] : [LAUNCH, "--ranks", String(ranks), GENERATE];
+  return run("classify", args, start);
+}
+
+async function run(
+  command: string,
+  args: readonly string[],
+  { ranks = 1, stdin = "" }: Start,
+): Promise<Outcome> {
+  const script = `${CLI}${command}.ts`;
+  const program = ranks === 1 ? [script] : [LAUNCH, "--ranks", String(ranks), script];
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "-P=train", "--config", CONFIG, ...program, ...args],
     env: { NO_COLOR: "1" },
