@@ -36,3 +36,10 @@ export const notNegative: (text: string) => number = number(">= 0", (value) => v
 export function above(limit: number): (text: string) => number {
   return number(`> ${limit}`, (value) => value > limit);
 }
+
+/** Names with commas between them. @throws {InvalidArgumentError} if one is empty or there twice */
+export function names(text: string): string[] {
+  const all = text.split(",").map((name) => name.trim());
+  if (all.every((name) => name !== "") && new Set(all).size === all.length) return all;
+  throw new InvalidArgumentError("It must be names that differ, with commas between them: a,b,c.");
+}

@@ -1,28 +1,41 @@
 // The model that --model names: loaded, with a new head where its files have none, or new.
 
-import { loadPretrained, type LoadReport } from "../checkpoint/pretrained.ts";
+import { withClasses } from "../checkpoint/new_head.ts";
+import { type LoadOptions, loadPretrained, type LoadReport } from "../checkpoint/pretrained.ts";
 import type { Device } from "../device/device.ts";
 import { ModelConfig } from "../models/config/model_config.ts";
-import { Decoder } from "../models/decoder.ts";
-import { newModel } from "../models/new_model.ts";
+import type { ProblemType } from "../models/losses/classification_loss.ts";
+import { newModel, type NewModelOptions } from "../models/new_model.ts";
+import type { PretrainedModel } from "../models/pretrained_model.ts";
 import { RandomSource } from "../nn/philox.ts";
+import type { ClassNames } from "../train/tasks/class_names.ts";
 import type { TrainOptions } from "./train_options.ts";
 
-/** Loads or makes the model; rank 0 writes to stderr which tensors are new and which are not used. */
-export async function modelFromFlags(
+/** Loads or makes a model of a class; rank 0 writes to stderr which tensors are new and which are not used. */
+export async function modelFromFlags<Model extends PretrainedModel<never>>(
   device: Device,
-  { flags, rank }: { readonly flags: TrainOptions; readonly rank: number },
-): Promise<Decoder> {
+  { flags, rank, model, classes }: {
+    readonly flags: TrainOptions;
+    readonly rank: number;
+    readonly model: abstract new (...args: never[]) => Model;
+    /** Of a classifier. */
+    readonly classes?: { readonly names: ClassNames; readonly problem?: ProblemType };
+  },
+): Promise<Model> {
   const { model: folder, dtype, seed } = flags;
   const random = new RandomSource(seed);
+  const labels = classes && { labels: classes.names.names, problemType: classes.problem };
   if (!flags.fromScratch) {
     const onLoaded = rank === 0 ? printReport : undefined;
-    return await loadPretrained(device, folder, { model: Decoder, dtype, random, onLoaded });
+    const options = { model, dtype, random, onLoaded, ...labels };
+    return await loadPretrained(device, folder, options as LoadOptions) as PretrainedModel as Model;
   }
   const where = `${folder}/config.json`;
-  const { values: config } = new ModelConfig(await Deno.readTextFile(where), { where });
+  const read = new ModelConfig(await Deno.readTextFile(where), { where });
+  const { values: config } = labels === undefined ? read : withClasses(read, labels);
   const storage = { dtype: dtype ?? "f32", gradientDtype: "f32" } as const;
-  return newModel(device, config, { model: Decoder, random, ...storage });
+  const options = { model, random, ...storage };
+  return newModel(device, config, options as NewModelOptions) as PretrainedModel as Model;
 }
 
 function printReport({ folder, newTensors, unusedTensors }: LoadReport): void {

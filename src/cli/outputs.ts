@@ -4,6 +4,7 @@
 import { basename, dirname, resolve } from "node:path";
 import { type CompanionFile, readCompanions } from "../checkpoint/companions.ts";
 import { checkpointSteps } from "../checkpoint/disk_checkpoints.ts";
+import { disk } from "../checkpoint/disk.ts";
 import { lockFolder, requirePublishable } from "../checkpoint/disk_folder.ts";
 import { requireSavable } from "../checkpoint/save_pretrained.ts";
 import type { PretrainedModel } from "../models/pretrained_model.ts";
@@ -28,7 +29,8 @@ type FileFlags = Pick<
 /** The files to save beside the model: those of its folder, with the tokenizer that it is trained with. */
 export async function companionsFor({ model, tokenizer }: FileFlags): Promise<CompanionFile[]> {
   const others = await readCompanions(model, ["other"]);
-  if (tokenizer === "bytes") return others;
+  // A model of images has none; for one of text it was read before.
+  if (tokenizer === "bytes" || !await disk.has(tokenizer)) return others;
   const beside = await readCompanions(dirname(tokenizer), ["tokenizer"]);
   return [
     ...others,

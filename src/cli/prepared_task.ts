@@ -1,22 +1,19 @@
 // The model and the data that flags name, made into a task.
 
+import { readConfig } from "../checkpoint/pretrained.ts";
 import type { Device } from "../device/device.ts";
-import type { Decoder } from "../models/decoder.ts";
+import { Decoder } from "../models/decoder.ts";
 import type { PretrainedModel } from "../models/pretrained_model.ts";
 import { RandomSource } from "../nn/philox.ts";
-import { openData } from "../train/data/data_source.ts";
-import { splitTail } from "../train/data/held_out.ts";
-import { describeLeftOut } from "../train/data/left_out.ts";
-import { tokenizeData } from "../train/data/token_data.ts";
+import { type DataSource, openData } from "../train/data/data_source.ts";
 import { languageModel } from "../train/distributed_model.ts";
 import type { ModelSplit } from "../train/model_split.ts";
-import { Order2Baseline } from "../train/order2_baseline.ts";
 import { sampleTokens } from "../train/sampling.ts";
 import type { Task } from "../train/task.ts";
-import { causalWindows, heldOutStarts } from "../train/tasks/causal_windows.ts";
-import type { TokenSequence } from "../train/token_sequence.ts";
 import { byteTokenizer, readTokenizer, type Tokenizer } from "../train/tokenizer.ts";
-import { modelFromFlags } from "./model_from_flags.ts";
+import { prepareRecords } from "./record_task.ts";
+import { kindsOf, taskFor, tasksOf } from "./task_choice.ts";
+import { prepareText } from "./text_task.ts";
 import type { TrainOptions } from "./train_options.ts";
 
 /** A model and its task. Disposing it releases the model, and closes files of data. */
@@ -36,96 +33,42 @@ export async function prepareTask(
   device: Device,
   { flags, rank }: { readonly flags: TrainOptions; readonly rank: number },
 ): Promise<PreparedTask> {
+  const config = await readConfig(flags.model);
+  const tasks = tasksOf(config, flags.task);
+  await using data = await openData(flags.data, { kinds: kindsOf(tasks) });
+  await using evaluation = flags.evalData && await openData(flags.evalData, { kinds: [data.kind] });
+  const name = taskFor(data.kind, tasks);
+  if (name !== "causal-lm") requireNoSample(flags, name);
+  const tokenizer = name === "causal-lm" ? await tokenizerFromFlags(flags) : undefined;
   using scope = new DisposableStack();
-  await using source = await openData(flags.data, { kinds: ["text"] });
-  await using evaluation = flags.evalData && await openData(flags.evalData, { kinds: ["text"] });
-  const tokenizer = flags.tokenizer === "bytes"
-    ? byteTokenizer
-    : await readTokenizer(flags.tokenizer);
-  const model = scope.use(await modelFromFlags(device, { flags, rank }));
-  requireVocabulary(model, tokenizer);
-  const context = contextFor(model, flags);
-  const tokens = scope.use(await tokenizeData(source, tokenizer, progressOf(rank)));
-  const { train, heldOut } = evaluation === undefined ? splitTail(tokens, { context }) : {
-    train: tokens,
-    heldOut: scope.use(await tokenizeData(evaluation, tokenizer, progressOf(rank))),
-  };
-  const { evalTokens: evaluateTokens, seed } = flags;
-  const task = causalWindows({ train, heldOut, context, evaluateTokens, seed });
-  const order2Loss = tokenizer === byteTokenizer
-    ? order2LossOf({ train, heldOut, context, evaluateTokens })
+  const prepared = name === "causal-lm" && data.kind === "text"
+    ? await prepareText(device, {
+      flags,
+      rank,
+      tokenizer: tokenizer!,
+      ...{ data, evaluation } as {
+        readonly data: DataSource<"text">;
+        readonly evaluation: DataSource<"text"> | undefined;
+      },
+    })
+    : await prepareRecords(device, { flags, rank, config, name, data, evaluation });
+  scope.use(prepared);
+  const { model, context } = prepared;
+  const sample = model instanceof Decoder
+    ? sampleFromFlags(model, { device, flags, tokenizer: tokenizer!, context })
     : undefined;
-  const sample = sampleFromFlags(model, { device, flags, tokenizer, context });
-  const owned = scope.move();
-  return {
-    model,
-    task,
-    data: [
-      `text of ${count(source.files.length, "file")}, in windows of ${count(context, "token")}` +
-      (tokenizer.end === undefined ? "" : ", with the end-of-text token after each document"),
-      ...source.leftOut.map(describeLeftOut),
-      `${train.length} tokens to train on, ${heldOut.length} held out` +
-      (order2Loss === undefined
-        ? ""
-        : `; an order-2 byte model loses ${order2Loss.toFixed(4)} on the latter`),
-    ].join("\n"),
-    counts: {
-      trainTokens: train.length,
-      heldOutTokens: heldOut.length,
-      ...(order2Loss === undefined ? {} : { order2Loss }),
-    },
-    sample,
-    [Symbol.dispose]: () => owned.dispose(),
-  };
+  scope.move();
+  return { ...prepared, sample };
 }
 
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+async function tokenizerFromFlags({ tokenizer }: TrainOptions): Promise<Tokenizer> {
+  return tokenizer === "bytes" ? byteTokenizer : await readTokenizer(tokenizer);
 }
 
-/** Rank 0 says how far the tokens of large data are, which may take minutes. */
-function progressOf(rank: number): { readonly onProgress?: (tokens: number) => void } {
-  if (rank !== 0) return {};
-  return { onProgress: (tokens) => console.error(`${(tokens / 1e6).toFixed(0)} M tokens read`) };
+function requireNoSample({ sample }: TrainOptions, name: string): void {
+  if (sample === undefined) return;
+  throw new TypeError(`--sample continues a text, and the task is ${name}: leave it out`);
 }
-
-/** The loss of an order-2 byte model on the windows of evaluations; undefined for data that is too large to count in memory. */
-function order2LossOf(
-  { train, heldOut, context, evaluateTokens }: {
-    readonly train: TokenSequence;
-    readonly heldOut: TokenSequence;
-    readonly context: number;
-    readonly evaluateTokens: number;
-  },
-): number | undefined {
-  if (train.length + heldOut.length > 2 ** 26) return undefined;
-  const [trained, text] = [train, heldOut].map((each) =>
-    Uint8Array.from(each.read(0, each.length))
-  );
-  const starts = heldOutStarts({ text, context, evaluateTokens });
-  return new Order2Baseline(trained).loss({ text, context, starts });
-}
-
-function requireVocabulary({ description }: Decoder, tokenizer: Tokenizer): void {
-  const { count } = description.tokens;
-  if (tokenizer.vocabularySize <= count) return;
-  throw new RangeError(
-    `the tokenizer (${tokenizer.name}) has ${tokenizer.vocabularySize} tokens, and the model's vocabulary has ${count}: ` +
-      "give the model's own tokenizer",
-  );
-}
-
-/** Tokens of a window. @throws {RangeError} if --context is more than the model supports */
-function contextFor({ description: { positions } }: Decoder, { context }: TrainOptions): number {
-  const most = positions.kind === "learned" ? positions.count : Infinity;
-  if (context === undefined) return Math.min(DEFAULT_CONTEXT, most);
-  if (context <= most) return context;
-  throw new RangeError(
-    `--context ${context} is more than the ${most} tokens that the model supports`,
-  );
-}
-
-const DEFAULT_CONTEXT = 128;
 
 /** @throws {RangeError} if the text of --sample has no token */
 function sampleFromFlags(

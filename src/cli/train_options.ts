@@ -3,22 +3,26 @@
 import { Command, Option } from "commander";
 import type { DeviceKind } from "../device/device.ts";
 import type { FloatType } from "../tensor/dtype.ts";
+import type { TaskName } from "../train/task.ts";
 import type { Algorithm } from "../train/training_optimizer.ts";
-import { above, atLeast, notNegative, probability } from "./flag_values.ts";
+import { type ClassFlags, PROBLEMS } from "./class_flags.ts";
+import { above, atLeast, names, notNegative, probability } from "./flag_values.ts";
 import { FINE_TUNING_RATE, FINE_TUNING_WARMUP, SCHEDULES, stepSizeConflict } from "./step_sizes.ts";
+import { TASK_NAMES } from "./task_choice.ts";
 import { endAfterUsage, USAGE_CODE } from "./usage.ts";
 import { precisionConflict } from "./weight_precision.ts";
 
 /** The options of the training command. */
-export interface TrainOptions {
+export interface TrainOptions extends ClassFlags {
   /** A folder, or a model's id on the hub. */
   readonly model: string;
   /** A branch, tag or commit on the hub. */
   readonly revision?: string;
   readonly fromScratch: boolean;
   readonly data: readonly string[];
-  /** Default: a tenth of the data. */
+  /** Data to evaluate on. */
   readonly evalData?: readonly string[];
+  readonly task?: TaskName;
   /** "bytes" or a path. */
   readonly tokenizer: string;
   readonly tensor: number;
@@ -117,10 +121,29 @@ function trainCommand(): Command {
     )
     .option("--revision <name>", "branch, tag or commit of a model on the hub (default: main)")
     .option("--from-scratch", "start from random weights: only config.json is read", false)
-    .requiredOption("--data <paths...>", 'text files, or folders of text files; "-" for stdin')
+    .requiredOption(
+      "--data <paths...>",
+      'files and folders: text, or JSON Lines, JSON, CSV or Parquet with the columns of a task, or images; "-" for stdin',
+    )
     .option(
       "--eval-data <paths...>",
-      "data to evaluate on (default: the last tenth of --data, which is then not trained on)",
+      "data to evaluate on (default: a tenth of --data, which is then not trained on)",
+    )
+    .addOption(
+      new Option("--task <name>", "what to learn (default: what fits the model and the data)")
+        .choices(TASK_NAMES),
+    )
+    .option(
+      "--labels <names>",
+      "names of the classes, with commas between them, in their order (default: those of the model, if it is a classifier that " +
+        "has all of them; else those in the data, sorted)",
+      names,
+    )
+    .addOption(
+      new Option(
+        "--problem <kind>",
+        "what labels of texts are: a single class, multiple ones, or a number (default: as the model or the data has them)",
+      ).choices(Object.keys(PROBLEMS)),
     )
     .option(
       "--tokenizer <file>",

@@ -6,7 +6,7 @@ import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { Decoder } from "../../src/models/decoder.ts";
 import { generateBatch } from "../../src/models/generate.ts";
 import { readChatTemplate } from "../../src/train/chat_template.ts";
-import { generateText } from "../support/cli/generate_command.ts";
+import { generateText } from "../support/cli/model_commands.ts";
 import { continueInTransformers, smolLm2 } from "../support/real/smollm2.ts";
 
 const PROMPTS = [

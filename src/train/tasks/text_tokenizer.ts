@@ -6,9 +6,9 @@
 // Texts are tokenized without special tokens, which are put around them here, so that a text can be cut to the model's length and keep
 // what is around it.
 
-import { Tokenizer } from "@huggingface/tokenizers";
+import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { disk } from "../../checkpoint/disk.ts";
-import { requireNoPointer } from "../../checkpoint/lfs_pointer.ts";
+import { readTokenizer } from "../tokenizer.ts";
 
 /** Special tokens around one text, or two. */
 export interface SurroundingTokens {
@@ -37,12 +37,7 @@ export interface TextTokenizer {
   /** All special tokens. */
   readonly special: ReadonlySet<number>;
   /** Special tokens by their purpose; undefined if there is none. */
-  readonly tokens: {
-    readonly begin: number | undefined;
-    readonly end: number | undefined;
-    readonly padding: number | undefined;
-    readonly mask: number | undefined;
-  };
+  readonly tokens: { readonly end: number | undefined; readonly mask: number | undefined };
 }
 
 const NOTHING: SurroundingTokens = { before: [], between: [], after: [], types: [0, 0, 0, 0, 0] };
@@ -56,59 +51,36 @@ export const byteTexts: TextTokenizer = {
   single: NOTHING,
   pair: undefined,
   special: new Set(),
-  tokens: { begin: undefined, end: undefined, padding: undefined, mask: undefined },
+  tokens: { end: undefined, mask: undefined },
 };
 
-/** Reads a tokenizer.json, and tokenizer_config.json and special_tokens_map.json beside it. @throws {Error} naming the file */
+/**
+ * Reads a tokenizer.json, and the settings beside it, as {@linkcode readTokenizer}.
+ *
+ * @throws {Error} naming the file, if it cannot be read or is no tokenizer
+ */
 export async function readTextTokenizer(path: string): Promise<TextTokenizer> {
-  try {
-    const text = await disk.readText(path);
-    requireNoPointer(text, path);
-    const settings = {
-      ...await settingsBeside(path, "special_tokens_map.json"),
-      ...await settingsBeside(path, "tokenizer_config.json"),
-    };
-    return textTokenizer(path, new Tokenizer(JSON.parse(text), settings), settings);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : cause;
-    throw new Error(`Cannot read the tokenizer ${path}: ${reason}`, { cause });
-  }
-}
-
-type Settings = Readonly<Record<string, unknown>>;
-
-async function settingsBeside(path: string, name: string): Promise<Settings> {
-  const beside = path.replace(/[^/\\]*$/, name);
-  return await disk.has(beside) ? JSON.parse(await disk.readText(beside)) : {};
-}
-
-function textTokenizer(path: string, tokenizer: Tokenizer, settings: Settings): TextTokenizer {
-  let vocabularySize = 0;
-  for (const id of tokenizer.get_vocab().values()) {
-    vocabularySize = Math.max(vocabularySize, id + 1);
-  }
+  const plain = await readTokenizer(path);
+  const settings = {
+    ...await settingsBeside(path, "special_tokens_map.json"),
+    ...await settingsBeside(path, "tokenizer_config.json"),
+  };
+  const tokenizer = new HuggingFaceTokenizer(JSON.parse(await disk.readText(path)), settings);
   const named = (name: string) => {
     const given = settings[`${name}_token`];
     const content = (given as { readonly content?: unknown } | null | undefined)?.content ?? given;
     return typeof content === "string" ? tokenizer.token_to_id(content) : undefined;
   };
   const tokens = {
-    begin: named("bos"),
-    end: named("eos"),
-    padding: named("pad"),
+    end: plain.end,
     mask: named("mask") ?? tokenizer.token_to_id("[MASK]") ?? tokenizer.token_to_id("<mask>"),
   };
   const added = [...tokenizer.get_added_tokens_decoder()].filter(([, { special }]) => special);
-  const all = [...added.map(([id]) => id), ...Object.values(tokens), named("cls"), named("sep")];
-  const encode = (text: string) => {
-    const { ids, tokens } = tokenizer.encode(text, { add_special_tokens: false });
-    const unknown = ids.findIndex((id) => !Number.isInteger(id));
-    if (unknown === -1) return ids;
-    throw new TypeError(`${path} has no token for ${JSON.stringify(tokens[unknown])}`);
-  };
+  const all = [...added.map(([id]) => id), ...Object.values(tokens), ...NAMES.map(named)];
+  const encode = (text: string) => Array.from(plain.encodeText(text));
   return {
-    name: path,
-    vocabularySize,
+    name: plain.name,
+    vocabularySize: plain.vocabularySize,
     encode,
     decode: (ids) =>
       ids.length === 0 ? "" : tokenizer.decode([...ids], {
@@ -121,9 +93,20 @@ function textTokenizer(path: string, tokenizer: Tokenizer, settings: Settings): 
   };
 }
 
+/** Special tokens of tokenizer_config.json. */
+const NAMES = ["bos", "eos", "pad", "cls", "sep"];
+
+async function settingsBeside(
+  path: string,
+  name: string,
+): Promise<Readonly<Record<string, unknown>>> {
+  const beside = path.replace(/[^/\\]*$/, name);
+  return await disk.has(beside) ? JSON.parse(await disk.readText(beside)) : {};
+}
+
 /** Finds what the tokenizer puts around texts, from a short one and a pair of it. */
 function surroundingTokens(
-  tokenizer: Tokenizer,
+  tokenizer: HuggingFaceTokenizer,
   encode: (text: string) => number[],
 ): Pick<TextTokenizer, "single" | "pair"> {
   const text = encode(SHORT);

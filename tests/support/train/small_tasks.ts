@@ -18,7 +18,7 @@ import { maskedLanguageModel } from "../../../src/train/tasks/masked_language_mo
 import { sequenceToSequence, textPairRow } from "../../../src/train/tasks/sequence_to_sequence.ts";
 import { textClassification, typedRow } from "../../../src/train/tasks/text_classification.ts";
 import { labelledRow, tokenClassification } from "../../../src/train/tasks/token_classification.ts";
-import { TokenRowsBuilder } from "../../../src/train/tasks/token_rows.ts";
+import { rowWriter, tokenRows } from "../../../src/train/tasks/token_rows.ts";
 
 /** A model and its task. */
 export interface SmallTask {
@@ -84,12 +84,12 @@ function text(k: number): number[] {
 }
 
 function rowsOf(row: (k: number) => ArrayLike<number>) {
-  const builder = new TokenRowsBuilder();
-  for (let k = 0; k < EXAMPLES; k++) builder.add(row(k));
-  return {
-    train: builder.rows(0, EXAMPLES - HELD_OUT),
-    heldOut: builder.rows(EXAMPLES - HELD_OUT),
+  const some = (begin: number, end: number) => {
+    const writer = rowWriter();
+    for (let k = begin; k < end; k++) writer.append({ row: row(k) });
+    return tokenRows(writer.finish());
   };
+  return { train: some(0, EXAMPLES - HELD_OUT), heldOut: some(EXAMPLES - HELD_OUT, EXAMPLES) };
 }
 
 function labelsOf(problem: ProblemType): Record<"train" | "heldOut", ClassLabels> {
