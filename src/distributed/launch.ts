@@ -52,7 +52,7 @@ export async function launch(options: WorldOptions): Promise<World> {
  * _STALL_TIMEOUT_MS set the options of these names; _TLS_CERT, _TLS_KEY and _TLS_CA those of `tls`, as paths of PEM files;
  * MESHFACTOR_ALLREDUCE, _REDUCESCATTER, _ALLGATHER and _BROADCAST the algorithms, as `ring` or `one-shot:0-8192;...`.
  *
- * A process that src/cli/launch.ts or startRanks() has started exits at once if its launcher is killed.
+ * A process that a launcher has started (ours, startRanks(), torchrun, mpirun or srun) exits at once if its parent is killed.
  *
  * @category Distributed
  *
@@ -83,9 +83,9 @@ export async function launchFromEnv(options: Partial<WorldOptions> = {}): Promis
 
 /** Exits this process, and informs the other ranks, when the launcher that started it is gone. */
 function endWithLauncher(): void {
-  const launcher = Deno.env.get(LAUNCHER_VARIABLE);
-  if (!launcher) return;
-  void watchLauncherInWorker(number(Deno.env, LAUNCHER_VARIABLE), {
+  const launcher = launcherProcess(Deno.env);
+  if (launcher === undefined) return;
+  void watchLauncherInWorker(launcher, {
     gone: async () => {
       const cause = new Error(`its launcher, process ${launcher}, is gone`);
       try {
@@ -98,6 +98,17 @@ function endWithLauncher(): void {
     },
     failed: (error) => console.error(`Launcher ${launcher} is not watched: ${error.message}`),
   });
+}
+
+/** The process whose end is to end this one: our launcher, or the parent where another launcher has started this rank. */
+function launcherProcess(env: Environment): number | undefined {
+  if (env.get(LAUNCHER_VARIABLE)) return number(env, LAUNCHER_VARIABLE);
+  const { launcher, rank } = launcherVariables(env);
+  const isKnown = rank === "RANK"
+    // People set RANK themselves, too, and a container's parent is none of its processes.
+    ? Boolean(env.get("TORCHELASTIC_RUN_ID"))
+    : Boolean(env.get(rank)) && launcher !== "Kubernetes";
+  return isKnown ? Deno.ppid : undefined;
 }
 
 /**

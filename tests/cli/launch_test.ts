@@ -252,6 +252,34 @@ Deno.test("ranks whose launcher is killed exit at once, idle, computing or waiti
   }
 });
 
+Deno.test({
+  name: "a rank that another launcher has started exits at once when its parent is killed",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const master = { MASTER_ADDR: "127.0.0.1", MASTER_PORT: String(freePort()) };
+    const sets = [
+      { RANK: "0", WORLD_SIZE: "2", TORCHELASTIC_RUN_ID: "none" },
+      { OMPI_COMM_WORLD_RANK: "0", OMPI_COMM_WORLD_SIZE: "2" },
+    ];
+    for (const set of sets) {
+      const run = `'${Deno.execPath()}' run --quiet -P=train --config '${CONFIG}' ${PROGRAM} wait`;
+      const parent = new Deno.Command("sh", {
+        // With a command after it, the shell does not become the program itself.
+        args: ["-c", `${run}; true`],
+        env: { ...master, ...set, MESHFACTOR_SECRET: SECRET },
+        stdin: "null",
+        stdout: "piped",
+        stderr: "null",
+      }).spawn();
+      const stdout = await untilAllSay("pid", parent.stdout, 1);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      parent.kill("SIGKILL");
+      await parent.status;
+      await requireGone(stdout, 3000);
+    }
+  },
+});
+
 Deno.test("a weak secret is a wrong argument, and no rank is started", async () => {
   const { code, stdout, stderr } = await launch(["--ranks", "2", PROGRAM, "sum"], {
     MESHFACTOR_SECRET: "s3cret",
