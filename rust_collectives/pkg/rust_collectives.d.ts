@@ -8,6 +8,10 @@ export class Engine {
     free(): void;
     [Symbol.dispose](): void;
     /**
+     * As `check`, with keyed sums: 32 bytes for what is sent, then 32 for what is received.
+     */
+    authenticate(peer: number, keys: Uint8Array): void;
+    /**
      * Starts a collective; op, dtype and reduction are numbered as on the wire (call_kind.ts). Counts per rank must have
      * been set before.
      */
@@ -73,6 +77,10 @@ export class Engine {
      * Adds the first `length` bytes of the operand to the checksum of what is sent to `peer`.
      */
     sum_sent(peer: number, length: number): void;
+    /**
+     * Bytes of the sum after each move to and from `peer`, 0 if there is none.
+     */
+    trailer_bytes(peer: number): number;
     /**
      * Address of the trailers.
      */

@@ -13,6 +13,16 @@ export class Engine {
         wasm.__wbg_engine_free(ptr, 0);
     }
     /**
+     * As `check`, with keyed sums: 32 bytes for what is sent, then 32 for what is received.
+     * @param {number} peer
+     * @param {Uint8Array} keys
+     */
+    authenticate(peer, keys) {
+        const ptr0 = passArray8ToWasm0(keys, wasm.__wbindgen_export2);
+        const len0 = WASM_VECTOR_LEN;
+        wasm.engine_authenticate(this.__wbg_ptr, peer, ptr0, len0);
+    }
+    /**
      * @returns {number}
      */
     get begin() {
@@ -208,6 +218,15 @@ export class Engine {
         wasm.engine_sum_sent(this.__wbg_ptr, peer, length);
     }
     /**
+     * Bytes of the sum after each move to and from `peer`, 0 if there is none.
+     * @param {number} peer
+     * @returns {number}
+     */
+    trailer_bytes(peer) {
+        const ret = wasm.engine_trailer_bytes(this.__wbg_ptr, peer);
+        return ret >>> 0;
+    }
+    /**
      * Address of the trailers.
      * @returns {number}
      */
@@ -310,6 +329,13 @@ function getUint8ArrayMemory0() {
     return cachedUint8ArrayMemory0;
 }
 
+function passArray8ToWasm0(arg, malloc) {
+    const ptr = malloc(arg.length * 1, 1) >>> 0;
+    getUint8ArrayMemory0().set(arg, ptr / 1);
+    WASM_VECTOR_LEN = arg.length;
+    return ptr;
+}
+
 let cachedTextDecoder = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
 cachedTextDecoder.decode();
 const MAX_SAFARI_DECODE_BYTES = 2146435072;
@@ -323,6 +349,8 @@ function decodeText(ptr, len) {
     }
     return cachedTextDecoder.decode(getUint8ArrayMemory0().subarray(ptr, ptr + len));
 }
+
+let WASM_VECTOR_LEN = 0;
 
 
 let wasm;

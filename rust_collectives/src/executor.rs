@@ -148,6 +148,16 @@ impl Executor {
         self.checksums.check(peer);
     }
 
+    /// As `check`, with keyed sums: the session's keys for what is sent and received.
+    pub fn authenticate(&mut self, peer: u32, keys: (&[u8; 32], &[u8; 32])) {
+        self.checksums.authenticate(peer, keys);
+    }
+
+    /// Bytes of the sum after each move to and from `peer`, 0 if there is none.
+    pub fn trailer_bytes(&self, peer: u32) -> usize {
+        self.checksums.trailer_bytes(peer)
+    }
+
     /// True once a checksum did not match the bytes before it.
     pub fn is_damaged(&self) -> bool {
         self.is_damaged

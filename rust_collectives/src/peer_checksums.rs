@@ -1,23 +1,70 @@
-//! The checksums (checksum.rs) of moves to and from peers over a plain network, and the trailers that carry them: for each
-//! peer the one that is sent, then the one that is received.
+//! The sums of moves to and from peers over a plain network, and the trailers that carry them: for each peer the one that
+//! is sent, then the one that is received. They are checksums against damage (checksum.rs) or, with the keys of a session,
+//! keyed sums against third parties too (keyed_sum.rs).
 
 use crate::checksum::{self, Checksum};
+use crate::keyed_sum::{self, KeyedSum};
 use std::ops::Range;
 
 pub struct PeerChecksums {
-    checked: Vec<bool>,
     /// Per peer, of the bytes sent to it and received from it.
-    outgoing: Vec<MoveChecksum>,
-    incoming: Vec<MoveChecksum>,
+    outgoing: Vec<MoveSum>,
+    incoming: Vec<MoveSum>,
     trailers: Vec<u64>,
 }
 
-/// The checksum of the current move.
-#[derive(Clone, Copy, Default)]
-struct MoveChecksum {
-    sums: Checksum,
+/// The sum of the current move.
+#[derive(Clone, Default)]
+struct MoveSum {
+    sum: Sum,
     /// Once all bytes of the move have been summed: its index, and the bytes of its trailer that have moved.
     trailer: Option<(usize, usize)>,
+}
+
+#[derive(Clone, Default)]
+enum Sum {
+    /// The bytes need no sum.
+    #[default]
+    None,
+    Plain(Checksum),
+    Keyed(Box<KeyedSum>),
+}
+
+impl Sum {
+    fn add(&mut self, bytes: &[u8]) {
+        match self {
+            Self::None => {}
+            Self::Plain(sum) => sum.add(bytes),
+            Self::Keyed(sum) => sum.add(bytes),
+        }
+    }
+
+    /// Ends a move or a message, and begins the next; writes its trailer.
+    fn finish(&mut self, trailer: &mut [u64]) {
+        match self {
+            Self::None => {}
+            Self::Plain(sum) => trailer.copy_from_slice(&std::mem::take(sum).finish()),
+            Self::Keyed(sum) => trailer[..2].copy_from_slice(&sum.finish()),
+        }
+    }
+
+    /// Gives up a move that was not completed.
+    fn forget(&mut self) {
+        match self {
+            Self::None => {}
+            Self::Plain(sum) => *sum = Checksum::default(),
+            Self::Keyed(sum) => sum.forget(),
+        }
+    }
+
+    /// Bytes of a trailer on the wire.
+    fn trailer(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Plain(_) => checksum::BYTES,
+            Self::Keyed(_) => keyed_sum::BYTES,
+        }
+    }
 }
 
 /// Whether the trailer of move `index` matches the bytes received.
@@ -29,31 +76,47 @@ pub struct TrailerCheck {
 impl PeerChecksums {
     pub fn new(ranks: usize) -> Self {
         Self {
-            checked: vec![false; ranks],
-            outgoing: vec![MoveChecksum::default(); ranks],
-            incoming: vec![MoveChecksum::default(); ranks],
+            outgoing: vec![MoveSum::default(); ranks],
+            incoming: vec![MoveSum::default(); ranks],
             trailers: vec![0; 2 * ranks * TRAILER / 8],
         }
     }
 
     /// Begins another collective.
     pub fn begin(&mut self) {
-        self.outgoing.fill(MoveChecksum::default());
-        self.incoming.fill(MoveChecksum::default());
+        for each in self.outgoing.iter_mut().chain(&mut self.incoming) {
+            each.sum.forget();
+            each.trailer = None;
+        }
     }
 
     pub fn check(&mut self, peer: u32) {
-        self.checked[peer as usize] = true;
+        for each in [&mut self.outgoing, &mut self.incoming] {
+            each[peer as usize].sum = Sum::Plain(Checksum::default());
+        }
+    }
+
+    /// With the session's keys for what is sent and received.
+    pub fn authenticate(&mut self, peer: u32, (to, from): (&[u8; 32], &[u8; 32])) {
+        self.outgoing[peer as usize].sum = Sum::Keyed(Box::new(KeyedSum::new(to)));
+        self.incoming[peer as usize].sum = Sum::Keyed(Box::new(KeyedSum::new(from)));
     }
 
     pub fn checks(&self, peer: u32) -> bool {
-        self.checked[peer as usize]
+        self.trailer_bytes(peer) > 0
+    }
+
+    /// Bytes of a trailer to or from `peer`, 0 if there are none.
+    pub fn trailer_bytes(&self, peer: u32) -> usize {
+        self.outgoing[peer as usize].sum.trailer()
     }
 
     /// Bytes on the wire of a move of `length` bytes, with its trailer.
     pub fn on_the_wire(&self, peer: u32, length: u64) -> u64 {
-        let has_trailer = length > 0 && self.checks(peer);
-        length + if has_trailer { TRAILER as u64 } else { 0 }
+        if length == 0 {
+            return 0;
+        }
+        length + self.trailer_bytes(peer) as u64
     }
 
     /// The trailers of all peers, in words of 8 bytes.
@@ -63,32 +126,34 @@ impl PeerChecksums {
 
     /// Adds payload that is sent to `peer`.
     pub fn sum_sent(&mut self, peer: u32, bytes: &[u8]) {
-        self.outgoing[peer as usize].sums.add(bytes);
+        self.outgoing[peer as usize].sum.add(bytes);
     }
 
     /// Adds payload that was received from `peer`.
     pub fn sum_received(&mut self, peer: u32, bytes: &[u8]) {
-        self.incoming[peer as usize].sums.add(bytes);
+        self.incoming[peer as usize].sum.add(bytes);
     }
 
-    /// Ends a message to `peer`; returns the offset of its checksum in the trailers.
+    /// Ends a message to `peer`; returns the offset of its sum in the trailers.
     pub fn message_sent(&mut self, peer: u32) -> usize {
-        let current = std::mem::take(&mut self.outgoing[peer as usize]);
-        self.put(trailer_to(peer), current.sums)
+        let begin = trailer_to(peer);
+        let words = &mut self.trailers[begin / 8..(begin + TRAILER) / 8];
+        self.outgoing[peer as usize].sum.finish(words);
+        begin
     }
 
-    /// Ends a message from `peer`; returns the offset of the expected checksum in the trailers.
+    /// Ends a message from `peer`; returns the offset of the expected sum in the trailers.
     pub fn message_received(&mut self, peer: u32) -> usize {
-        let current = std::mem::take(&mut self.incoming[peer as usize]);
-        self.put(trailer_from(peer), current.sums)
+        let begin = trailer_from(peer);
+        let words = &mut self.trailers[begin / 8..(begin + TRAILER) / 8];
+        self.incoming[peer as usize].sum.finish(words);
+        begin
     }
 
     /// All of move `index` has been sent to `peer`: its trailer follows.
     pub fn end_send(&mut self, peer: u32, index: usize) {
-        let current = &mut self.outgoing[peer as usize];
-        current.trailer = Some((index, 0));
-        let sums = current.sums;
-        self.put(trailer_to(peer), sums);
+        self.message_sent(peer);
+        self.outgoing[peer as usize].trailer = Some((index, 0));
     }
 
     /// All of move `index` has been received from `peer`: its trailer follows.
@@ -100,50 +165,58 @@ impl PeerChecksums {
     pub fn trailer_to(&self, peer: u32) -> Option<(usize, Range<usize>)> {
         let (index, done) = self.outgoing[peer as usize].trailer?;
         let begin = trailer_to(peer);
-        Some((index, begin + done..begin + TRAILER))
+        Some((index, begin + done..begin + self.trailer_bytes(peer)))
     }
 
     /// The place for the rest of the trailer that is being received from `peer`.
     pub fn trailer_from(&self, peer: u32) -> Option<Range<usize>> {
         let (_, done) = self.incoming[peer as usize].trailer?;
         let begin = trailer_from(peer);
-        Some(begin + done..begin + TRAILER)
+        Some(begin + done..begin + self.trailer_bytes(peer))
     }
 
     /// Bytes of a trailer have been sent to `peer`; false if none is being sent.
     pub fn trailer_sent(&mut self, peer: u32, bytes: u64) -> bool {
+        let length = self.trailer_bytes(peer);
         let current = &mut self.outgoing[peer as usize];
         let Some((_, done)) = &mut current.trailer else {
             return false;
         };
         *done += bytes as usize;
-        if *done == TRAILER {
-            *current = MoveChecksum::default();
+        if *done == length {
+            current.trailer = None;
         }
         true
     }
 
     /// Bytes of a trailer have been received from `peer`; once it is complete, whether it matches.
     pub fn trailer_received(&mut self, peer: u32, bytes: u64) -> Option<TrailerCheck> {
+        let length = self.trailer_bytes(peer);
         let current = &mut self.incoming[peer as usize];
         let (index, done) = current
             .trailer
             .as_mut()
             .expect("a trailer is being received");
         *done += bytes as usize;
-        if *done < TRAILER {
+        if *done < length {
             return None;
         }
-        let (index, words) = (*index, trailer_from(peer) / 8);
-        let is_match = self.trailers[words..words + TRAILER / 8] == current.sums.finish();
-        *current = MoveChecksum::default();
-        Some(TrailerCheck { index, is_match })
+        let index = *index;
+        current.trailer = None;
+        let mut expected = [0; TRAILER / 8];
+        current.sum.finish(&mut expected);
+        let received = &self.trailers[trailer_from(peer) / 8..][..length / 8];
+        Some(TrailerCheck {
+            index,
+            is_match: is_same(received, &expected[..length / 8]),
+        })
     }
+}
 
-    fn put(&mut self, begin: usize, sums: Checksum) -> usize {
-        self.trailers[begin / 8..(begin + TRAILER) / 8].copy_from_slice(&sums.finish());
-        begin
-    }
+/// In a time that does not depend on where they differ.
+fn is_same(one: &[u64], other: &[u64]) -> bool {
+    let differences = one.iter().zip(other).map(|(a, b)| a ^ b);
+    std::hint::black_box(differences.fold(0, |all, each| all | each)) == 0
 }
 
 fn trailer_to(peer: u32) -> usize {
@@ -154,5 +227,5 @@ fn trailer_from(peer: u32) -> usize {
     trailer_to(peer) + TRAILER
 }
 
-/// Bytes of a trailer.
+/// Room for a trailer.
 const TRAILER: usize = checksum::BYTES;

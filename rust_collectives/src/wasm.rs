@@ -181,6 +181,19 @@ impl Engine {
         self.executor.check(peer);
     }
 
+    /// As `check`, with keyed sums: 32 bytes for what is sent, then 32 for what is received.
+    pub fn authenticate(&mut self, peer: u32, keys: &[u8]) {
+        let ([to, from], []) = keys.as_chunks() else {
+            panic!("two keys of 32 bytes are needed");
+        };
+        self.executor.authenticate(peer, (to, from));
+    }
+
+    /// Bytes of the sum after each move to and from `peer`, 0 if there is none.
+    pub fn trailer_bytes(&self, peer: u32) -> usize {
+        self.executor.trailer_bytes(peer)
+    }
+
     pub fn is_damaged(&self) -> bool {
         self.executor.is_damaged()
     }

@@ -63,12 +63,15 @@ fn every_swap_of_two_different_words_changes_the_checksum() {
 }
 
 #[test]
-fn collectives_with_checksums_give_the_results_of_those_without() {
-    for size in [2, 3, 4, 5, 8] {
+fn collectives_with_sums_give_the_results_of_those_without() {
+    for (size, protect) in [2, 3, 4, 5, 8]
+        .into_iter()
+        .flat_map(|size| PROTECTIONS.map(|each| (size, each)))
+    {
         for algorithm in algorithms_of(Op::AllReduce) {
             for count in counts(size) {
                 let mut group = Group::new((0..size).map(|rank| values(rank, count)).collect());
-                check_some(&mut group, size);
+                protect_some(&mut group, size, protect);
                 group.run(
                     &Call::all_reduce(count, algorithm),
                     &mut Random(count as u64 + 1),
@@ -80,7 +83,7 @@ fn collectives_with_checksums_give_the_results_of_those_without() {
         }
         for algorithm in algorithms_of(Op::Broadcast) {
             let mut group = Group::new((0..size).map(|rank| values(rank, 37)).collect());
-            check_some(&mut group, size);
+            protect_some(&mut group, size, protect);
             let call = Call::rooted((Op::Broadcast, algorithm), 1, 37);
             group.run(&call, &mut Random(7));
             for rank in 0..size {
@@ -94,12 +97,12 @@ fn collectives_with_checksums_give_the_results_of_those_without() {
 fn no_rank_finishes_with_a_result_damaged_by_a_flipped_bit() {
     let (size, count) = (4, 100);
     let mut reported = 0;
-    for seed in 1..=600 {
+    for (seed, protect) in (1..=600).flat_map(|seed| PROTECTIONS.map(|each| (seed, each))) {
         let algorithm = ALL_REDUCE[seed % 3];
         let mut random = Random(seed as u64);
         let mut group = Group::new((0..size).map(|rank| values(rank, count)).collect());
         for (one, other) in (0..size).flat_map(|one| (0..one).map(move |other| (one, other))) {
-            group.check(one, other);
+            protect(&mut group, one, other);
         }
         group.begin(&Call::all_reduce(count, algorithm));
         let (from, at) = (random.below(size), random.below(400));
@@ -138,17 +141,21 @@ fn no_rank_finishes_with_a_result_damaged_by_a_flipped_bit() {
             );
         }
     }
-    assert_eq!(reported, 600);
+    assert_eq!(reported, 2 * 600);
 }
 
 /// All pairs but those of rank 0 and the last, as between ranks on two hosts.
-fn check_some(group: &mut Group, size: usize) {
+fn protect_some(group: &mut Group, size: usize, protect: Protect) {
     for (one, other) in (0..size).flat_map(|one| (0..one).map(move |other| (one, other))) {
         if (one, other) != (size - 1, 0) || size == 2 {
-            group.check(one, other);
+            protect(group, one, other);
         }
     }
 }
+
+type Protect = fn(&mut Group, usize, usize);
+/// By checksums and by keyed sums.
+const PROTECTIONS: [Protect; 2] = [Group::check, Group::authenticate];
 
 fn sums_of(bytes: &[u8]) -> [u64; 4] {
     let mut sums = Checksum::default();

@@ -17,6 +17,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { parsePorts } from "../distributed/wire/listener.ts";
 import { kubeflowFlags } from "../distributed/launcher/kubeflow_variables.ts";
+import { INTEGRITIES } from "../distributed/wire/session.ts";
 import { allowedCores, pinned } from "../distributed/launcher/cores.ts";
 import { RankLogs } from "../distributed/launcher/rank_logs.ts";
 import { addressOfInterface } from "../distributed/membership/world_options.ts";
@@ -53,6 +54,10 @@ export async function main(args: readonly string[]): Promise<number> {
     .addOption(
       new Option("--same-host <transport>", "connection between ranks of one host (default: unix)")
         .choices(["unix", "tcp"]),
+    )
+    .addOption(
+      new Option("--integrity <kind>", "sums that follow bytes over plain TCP (default: keyed)")
+        .choices(INTEGRITIES),
     )
     .option("--pin", "pin each rank to CPU cores of its own (Linux)")
     .option(
@@ -197,6 +202,7 @@ const VARIABLES = {
   interface: "MESHFACTOR_INTERFACE",
   advertise: "MESHFACTOR_ADVERTISE",
   sameHost: "MESHFACTOR_SAME_HOST",
+  integrity: "MESHFACTOR_INTEGRITY",
   dump: "MESHFACTOR_DUMP",
 } as const;
 

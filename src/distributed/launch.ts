@@ -9,6 +9,7 @@ import {
   launcherVariables,
 } from "./launcher/launcher_variables.ts";
 import { LAUNCHER_VARIABLE, watchLauncherInWorker } from "./launcher/launcher_watch.ts";
+import { INTEGRITIES } from "./wire/session.ts";
 import { World } from "./world.ts";
 import type { WorldOptions } from "./membership/world_options.ts";
 
@@ -48,8 +49,9 @@ export async function launch(options: WorldOptions): Promise<World> {
  * is not set, the variables of Open MPI, MPICH, Slurm or an Indexed Job of Kubernetes are used (launcher_variables.ts), and
  * rank 0 reports that on stderr. An empty variable is not set.
  *
- * MESHFACTOR_SECRET, _BIND, _INTERFACE, _ADVERTISE, _PORTS, _SAME_HOST (unix or tcp), _DUMP (a folder), _TIMEOUT_MS and
- * _STALL_TIMEOUT_MS set the options of these names; _TLS_CERT, _TLS_KEY and _TLS_CA those of `tls`, as paths of PEM files;
+ * MESHFACTOR_SECRET, _BIND, _INTERFACE, _ADVERTISE, _PORTS, _SAME_HOST (unix or tcp), _INTEGRITY (keyed or checksum), _DUMP
+ * (a folder), _TIMEOUT_MS and _STALL_TIMEOUT_MS set the options of these names; _TLS_CERT, _TLS_KEY and _TLS_CA those of
+ * `tls`, as paths of PEM files;
  * MESHFACTOR_ALLREDUCE, _REDUCESCATTER, _ALLGATHER and _BROADCAST the algorithms, as `ring` or `one-shot:0-8192;...`.
  *
  * A process that a launcher has started (ours, startRanks(), torchrun, mpirun or srun) exits at once if its parent is killed.
@@ -129,10 +131,8 @@ export function optionsFromEnv(env: Environment): WorldOptions {
       } not set: ${launchAdvice(env)}`,
     );
   }
-  const sameHost = env.get("MESHFACTOR_SAME_HOST") || undefined;
-  if (sameHost !== undefined && sameHost !== "unix" && sameHost !== "tcp") {
-    throw new TypeError(`MESHFACTOR_SAME_HOST must be unix or tcp, got "${sameHost}"`);
-  }
+  const sameHost = choice(env, "MESHFACTOR_SAME_HOST", SAME_HOST);
+  const integrity = choice(env, "MESHFACTOR_INTEGRITY", INTEGRITIES);
   return {
     rank: number(env, names.rank),
     worldSize: number(env, names.worldSize),
@@ -142,9 +142,22 @@ export function optionsFromEnv(env: Environment): WorldOptions {
     ...texts(env),
     ...milliseconds(env),
     ...(sameHost === undefined ? {} : { sameHost }),
+    ...(integrity === undefined ? {} : { integrity }),
     ...algorithms(env),
     ...tlsFiles(env),
   };
+}
+
+/** The value of the variable, one of `values`; undefined if it is not set. */
+function choice<Value extends string>(
+  env: Environment,
+  variable: string,
+  values: readonly Value[],
+): Value | undefined {
+  const text = env.get(variable) || undefined;
+  const value = values.find((each) => each === text);
+  if (text === undefined || value !== undefined) return value;
+  throw new TypeError(`${variable} must be ${values.join(" or ")}, got "${text}"`);
 }
 
 /** The tables of algorithms that are set. */
@@ -227,6 +240,7 @@ const MILLISECONDS = {
   timeoutMs: "MESHFACTOR_TIMEOUT_MS",
   stallTimeoutMs: "MESHFACTOR_STALL_TIMEOUT_MS",
 } as const;
+const SAME_HOST = ["unix", "tcp"] as const;
 const TABLED = ["allReduce", "reduceScatter", "allGather", "broadcast"] as const;
 const TLS_FILES = [
   "MESHFACTOR_TLS_CERT",

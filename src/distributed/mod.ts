@@ -23,6 +23,7 @@ export type { Compared } from "./agreement.ts";
 export { launch, launchFromEnv } from "./launch.ts";
 export type { World } from "./world.ts";
 export type { WorldOptions } from "./membership/world_options.ts";
+export type { Integrity } from "./wire/session.ts";
 export type { TlsIdentity } from "./wire/tls.ts";
 export type { Dump, GroupDump } from "./records/dump.ts";
 export type { CallRecord, CallState } from "./records/call_recorder.ts";

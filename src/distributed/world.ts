@@ -169,9 +169,9 @@ export class World implements AsyncDisposable {
   }
 
   async #join(): Promise<void> {
-    const { rank, worldSize, secret, timeoutMs } = this.#options;
+    const { rank, worldSize, secret, integrity, timeoutMs } = this.#options;
     if (worldSize > 1) {
-      this.#key = await importSecret(secret ?? userSecret());
+      this.#key = await importSecret(secret ?? userSecret(), integrity);
       const { acceptor, addresses, links } = await rendezvous({
         ...this.#options,
         key: this.#key,

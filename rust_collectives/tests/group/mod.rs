@@ -196,6 +196,16 @@ impl Group {
         self.executors[other].check(one as u32);
     }
 
+    /// With keyed sums.
+    pub fn authenticate(&mut self, one: usize, other: usize) {
+        self.checked[one][other] = true;
+        self.checked[other][one] = true;
+        let key = |from: usize, to: usize| [(16 * from + to) as u8; 32];
+        let (there, back) = (key(one, other), key(other, one));
+        self.executors[one].authenticate(other as u32, (&there, &back));
+        self.executors[other].authenticate(one as u32, (&back, &there));
+    }
+
     pub fn send(&mut self, rank: usize, peer: usize, limit: u64) -> bool {
         let executor = &mut self.executors[rank];
         let Some(offer) = executor.next_send(peer as u32) else {

@@ -3,11 +3,12 @@
 //   the connection has ended        -> the world finds out why: the peer died, left, or closed the group
 //   the peer's header differs       -> the peer, with every field that differs
 //   the peer's header is invalid    -> the peer: bytes were damaged, or it uses another protocol
+//   a keyed sum is wrong            -> the connection with the peer: bytes were changed on their way
 //   any other error                 -> this rank
 
 import type { Clock } from "../wire/clock.ts";
 import { describeSite, type FailureSite, PeerLostError } from "../failures/failure.ts";
-import { difference, FrameError } from "../wire/frame.ts";
+import { difference, ForgedError, FrameError } from "../wire/frame.ts";
 import { CallMismatch } from "./group_peer.ts";
 import { ConnectionClosedError } from "../wire/transport.ts";
 
@@ -45,6 +46,11 @@ export async function reportFailure(
     const what = difference(mine, { rank: peer, header: cause.theirs });
     const text = `Ranks ${host.rank} and ${peer} made different calls${where}: ${what}`;
     return await host.fail(new PeerLostError(peer, text, site));
+  }
+  if (cause instanceof ForgedError) {
+    const text =
+      `Rank ${host.rank} received what rank ${peer} did not send${where}: ${cause.message}`;
+    return await host.fail(new PeerLostError(peer, text, { ...site, cause }));
   }
   const [culprit, what] = cause instanceof FrameError
     ? [peer, `Rank ${peer} sent invalid bytes`]

@@ -61,12 +61,9 @@ export class CallRunner {
 
   constructor(parts: RunnerParts) {
     const { host, ranks, progress, id } = parts;
-    const peers = peersOf(parts);
     this.#parts = parts;
     this.#engine = new Engine(ranks.indexOf(host.rank), ranks.length);
-    for (const { rank, connection } of peers) {
-      if (connection.isUnprotected) this.#engine.check(rank);
-    }
+    const peers = peersOf(parts, this.#engine);
     this.#guard = new CallGuard(host, ranks, progress);
     this.#pointToPoint = new PointToPoint({
       engine: this.#engine,
@@ -189,13 +186,13 @@ export class CallRunner {
 }
 
 /** All other ranks, from the next one on, wrapping around. */
-function peersOf({ host, ranks, connections }: RunnerParts): GroupPeer[] {
+function peersOf({ host, ranks, connections }: RunnerParts, engine: Engine): GroupPeer[] {
   const size = ranks.length;
   const rank = ranks.indexOf(host.rank);
   return Array.from({ length: size - 1 }, (_, distance) => {
     const peer = (rank + distance + 1) % size;
     const connection = connections.get(peer);
     if (connection === undefined) throw new Error(`Rank ${ranks[peer]} is not connected`);
-    return new GroupPeer(peer, connection);
+    return new GroupPeer(peer, connection, engine);
   });
 }

@@ -13,9 +13,9 @@
 
 import { ALGORITHMS } from "../wire/algorithms.ts";
 import type { Engine } from "./engine.ts";
-import { type Fingerprint, HEADER_BYTES } from "../wire/frame.ts";
+import type { Fingerprint } from "../wire/frame.ts";
 import { type LaneHost, Receiver, Sender } from "./lanes.ts";
-import { FrameHeader, type GroupPeer, STAGING_BYTES } from "./group_peer.ts";
+import { FrameHeader, type GroupPeer, SHORT_BYTES } from "./group_peer.ts";
 
 /** Callbacks of a run. */
 export interface RunListener {
@@ -93,7 +93,7 @@ export class CollectiveRun {
       for (const receiver of this.#from) receiver.prepare();
       for (const sender of this.#to) sender.start();
       // A two-shot has two halves: a receiver is idle after the terms, until they are folded and the results follow.
-      const isShort = this.#from.every(({ expected }) => expected <= STAGING_BYTES - HEADER_BYTES);
+      const isShort = this.#from.every(({ expected }) => expected <= SHORT_BYTES);
       if (isShort) this.#receiveNext();
       else {
         for (const receiver of this.#from) if (receiver.state === "prepared") receiver.receive();

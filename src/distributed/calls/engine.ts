@@ -4,7 +4,7 @@
 //   the terms of a reduction     ->  read into the landing zone in WASM memory, a ring buffer per peer; for every segment
 //                                    received from all: operand = values[a..b]; folded = tree of terms; result[c..d] = folded
 //
-// Every move over a plain network is followed by a checksum (executor.rs). That of bytes in JavaScript's memory is computed
+// Every move over a plain network is followed by its sum, a checksum or a keyed sum (executor.rs). That of bytes in JavaScript's memory is computed
 // from a copy in the operand, which is free between two folds. Bytes are summed before they are written: once written, the
 // peer's answer may overwrite them here before the end of the write is known.
 //
@@ -25,7 +25,7 @@ import {
   type Reduction,
   REDUCTIONS,
 } from "../wire/call_kind.ts";
-import { FrameError } from "../wire/frame.ts";
+import type { FrameKeys } from "../wire/session.ts";
 
 /** Most bytes that are folded at a time. */
 const MAX_SEGMENT_BYTES = 64 << 10;
@@ -33,16 +33,19 @@ const MAX_SEGMENT_BYTES = 64 << 10;
 const MAX_ROOM_BYTES = 256 << 10;
 /** Landing zone of one group: a ring buffer for each peer. */
 const LANDING_BYTES = 512 << 10;
-/** The checksum of a move, or of a message, on the wire. */
-export const TRAILER_BYTES = 32;
-/** Bytes that are copied at a time for a checksum: they stay in the first-level cache. */
+/** Room for the sum of a move, or of a message. */
+const TRAILER_BYTES = 32;
+/** Bytes that are copied at a time for a sum: they stay in the first-level cache. */
 const COPY_BYTES = 16 << 10;
 /** Bytes that are offered, and so summed, at a time to a checked peer: they stay in the second-level cache. */
 const COUNTED_BYTES = 512 << 10;
 /** Groups that one process can have at a time. */
 const MAX_ENGINES = 256;
 /** An engine also needs memory for its schedule and partial sums. */
-const RESERVED_BYTES = MAX_ENGINES * (LANDING_BYTES + 2 * MAX_SEGMENT_BYTES + (128 << 10));
+const ENGINE_BYTES = LANDING_BYTES + 2 * MAX_SEGMENT_BYTES + (128 << 10);
+/** The keys of a session and its state, on average of the peers of all engines, if each has up to 32 peers. */
+const SESSIONS_BYTES = 32 * 2 * (2 << 10);
+const RESERVED_BYTES = MAX_ENGINES * (ENGINE_BYTES + SESSIONS_BYTES);
 
 reserve(RESERVED_BYTES);
 let engines = 0;
@@ -83,6 +86,7 @@ export class Engine implements Disposable {
   readonly #counts: Uint32Array;
   readonly #resultCounts: Uint32Array;
   readonly #checked: boolean[];
+  readonly #size: number;
   /** Per peer, how many of the next bytes to send are in its checksum. */
   readonly #counted: number[];
   #values: Uint8Array = new Uint8Array();
@@ -102,11 +106,10 @@ export class Engine implements Disposable {
     const engine = new WasmEngine(rank, size, room, segment);
     if (memory.buffer !== before) {
       engine.free();
-      throw new Error(
-        `The memory of the collective engine grew for a group of ${size} ranks, which breaks pending reads`,
-      );
+      throw grown(size);
     }
     engines++;
+    this.#size = size;
     this.#engine = engine;
     this.#landing = new Uint8Array(before, engine.landing_address(), (size - 1) * room);
     this.#operand = new Uint8Array(before, engine.operand_address(), segment);
@@ -123,6 +126,19 @@ export class Engine implements Disposable {
   check(peer: number): void {
     this.#checked[peer] = true;
     this.#engine.check(peer);
+  }
+
+  /** As `check`, with sums that only holders of the session's keys can make. */
+  authenticate(peer: number, keys: FrameKeys): void {
+    this.#checked[peer] = true;
+    const before = memory.buffer;
+    this.#engine.authenticate(peer, keys);
+    if (memory.buffer !== before) throw grown(this.#size);
+  }
+
+  /** Bytes of the sum after each move or message to and from `peer`; 0 if there is none. */
+  trailerBytes(peer: number): number {
+    return this.#engine.trailer_bytes(peer);
   }
 
   /** True if checksums are exchanged with `peer`. */
@@ -147,12 +163,12 @@ export class Engine implements Disposable {
     );
   }
 
-  /** Bytes to send to `peer` in this collective, with checksums. */
+  /** Bytes to send to `peer` in this collective, with sums. */
   bytesTo(peer: number): number {
     return this.#engine.bytes_to(peer);
   }
 
-  /** Bytes to receive from `peer` in this collective, with checksums. */
+  /** Bytes to receive from `peer` in this collective, with sums. */
   bytesFrom(peer: number): number {
     return this.#engine.bytes_from(peer);
   }
@@ -195,7 +211,7 @@ export class Engine implements Disposable {
   /**
    * The first `bytes` of `nextReceive(peer)` have been filled.
    *
-   * @throws {FrameError} if they complete a checksum that does not match.
+   * @throws {WrongSum} if they complete a sum that does not match.
    */
   received(peer: number, bytes: number): void {
     if (!this.#checked[peer]) return this.#engine.received(peer, bytes);
@@ -203,7 +219,7 @@ export class Engine implements Disposable {
     const { begin } = this.#engine;
     if (place === 2) this.sumReceived(peer, this.#result.subarray(begin, begin + bytes));
     this.#engine.received(peer, bytes);
-    if (place === 4 && this.#engine.is_damaged()) throw damaged();
+    if (place === 4 && this.#engine.is_damaged()) throw new WrongSum();
   }
 
   /** Adds bytes of a message to the checksum of what is sent to `peer`; no collective may run meanwhile. */
@@ -216,22 +232,25 @@ export class Engine implements Disposable {
     this.#eachPart(bytes, (length) => this.#engine.sum_received(peer, length));
   }
 
-  /** Ends a message to `peer` and returns the checksum to send after it, valid until the next message. */
+  /** Ends a message to `peer` and returns the sum to send after it, valid until the next message. */
   trailerOfSent(peer: number): Uint8Array {
     const begin = this.#engine.message_sent(peer);
-    return this.#trailers.subarray(begin, begin + TRAILER_BYTES);
+    return this.#trailers.subarray(begin, begin + this.trailerBytes(peer));
   }
 
   /**
-   * Ends a message from `peer`, which was followed by the checksum `trailer`.
+   * Ends a message from `peer`, which was followed by the sum `trailer`.
    *
-   * @throws {FrameError} if it does not match.
+   * @throws {WrongSum} if it does not match.
    */
   requireTrailer(peer: number, trailer: Uint8Array): void {
     const begin = this.#engine.message_received(peer);
-    for (let i = 0; i < TRAILER_BYTES; i++) {
-      if (this.#trailers[begin + i] !== trailer[i]) throw damaged();
+    // In a time that does not depend on where they differ.
+    let differences = 0;
+    for (let i = 0; i < trailer.length; i++) {
+      differences |= this.#trailers[begin + i] ^ trailer[i];
     }
+    if (differences !== 0 || trailer.length !== this.trailerBytes(peer)) throw new WrongSum();
   }
 
   #eachPart(bytes: Uint8Array, add: (length: number) => void): void {
@@ -263,8 +282,16 @@ export class Engine implements Disposable {
   }
 }
 
-function damaged(): FrameError {
-  return new FrameError("A payload was damaged in transit");
+/** Received bytes do not match the sum that followed them. */
+export class WrongSum extends Error {
+  /** "WrongSum" */
+  override readonly name = "WrongSum";
+}
+
+function grown(size: number): Error {
+  return new Error(
+    `The memory of the collective engine grew for a group of ${size} ranks, which breaks pending reads`,
+  );
 }
 
 /** Most bytes that are folded at a time in a group of `size` ranks, a multiple of every element's size. */

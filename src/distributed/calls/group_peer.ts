@@ -1,19 +1,26 @@
 // One peer of a group: its connection, the buffers that all calls share, and the comparison of headers.
 //
-// Headers are compared as bytes; only one that differs is decoded, to report the difference.
+// Headers are compared as bytes; only one that differs is decoded, to report the difference. On a connection with a session a
+// header is followed by its keyed sum, which is verified before anything in the header is believed.
 
 import {
   completeHeader,
   decodeHeader,
   encodeHeader,
   type Fingerprint,
+  ForgedError,
+  FrameError,
   type Header,
   HEADER_BYTES,
 } from "../wire/frame.ts";
+import { type Engine, WrongSum } from "./engine.ts";
+import { SUM_BYTES } from "../wire/session.ts";
 import type { Connection } from "../wire/transport.ts";
 
 /** Short payloads travel in one write with their header. */
-export const STAGING_BYTES = (32 << 10) + HEADER_BYTES;
+export const STAGING_BYTES = (32 << 10) + HEADER_BYTES + SUM_BYTES;
+/** Payload that travels so, with any header. */
+export const SHORT_BYTES = 32 << 10;
 
 /** A peer of a group, with buffers that all calls share. */
 export class GroupPeer {
@@ -23,13 +30,29 @@ export class GroupPeer {
   readonly connection: Connection;
   /** A header and a short payload are written from here, together. */
   readonly outgoing = new Uint8Array(STAGING_BYTES);
-  /** Its header is read to here. */
-  readonly incoming = new Uint8Array(HEADER_BYTES);
+  /** Its header, with its keyed sum if it has one, is read to here. */
+  readonly incoming: Uint8Array;
+  readonly #engine: Engine;
 
-  /** Group rank `rank`, at the other end of `connection`. */
-  constructor(rank: number, connection: Connection) {
+  /** Group rank `rank`, at the other end of `connection`, with the sums that the connection needs. */
+  constructor(rank: number, connection: Connection, engine: Engine) {
     this.rank = rank;
     this.connection = connection;
+    this.#engine = engine;
+    const { session, isUnprotected } = connection;
+    this.incoming = new Uint8Array(HEADER_BYTES + (session === undefined ? 0 : SUM_BYTES));
+    if (session !== undefined) engine.authenticate(rank, session.frames);
+    else if (isUnprotected) engine.check(rank);
+  }
+
+  /** Puts a header, with its keyed sum if it has one, at the begin of `outgoing`; returns its length. */
+  putHeader(header: Uint8Array): number {
+    this.outgoing.set(header);
+    if (this.connection.session !== undefined) {
+      this.#engine.sumSent(this.rank, header);
+      this.outgoing.set(this.#engine.trailerOfSent(this.rank), HEADER_BYTES);
+    }
+    return this.incoming.length;
   }
 
   /** Reads a header into `incoming`. @throws as `requireHeader`. */
@@ -41,13 +64,31 @@ export class GroupPeer {
   /**
    * Compares `incoming` with this rank's own header for the same call and payload.
    *
+   * @throws {ForgedError} if the peer did not send it.
    * @throws {CallMismatch} if the peer's differs.
    * @throws {FrameError} if it is not a header.
    */
   requireHeader(expected: FrameHeader, payloadBytes: number): void {
+    if (this.connection.session !== undefined) this.#requireOwnSum();
     const mine = expected.with(payloadBytes);
     for (let i = 0; i < HEADER_BYTES; i++) {
       if (this.incoming[i] !== mine[i]) throw new CallMismatch(mine, this.incoming);
+    }
+  }
+
+  /** The error for a payload with a wrong sum. */
+  wrongSum(): FrameError {
+    return this.connection.session === undefined
+      ? new FrameError("A payload was damaged in transit")
+      : new ForgedError("a payload", this.connection);
+  }
+
+  #requireOwnSum(): void {
+    try {
+      this.#engine.sumReceived(this.rank, this.incoming.subarray(0, HEADER_BYTES));
+      this.#engine.requireTrailer(this.rank, this.incoming.subarray(HEADER_BYTES));
+    } catch (error) {
+      throw error instanceof WrongSum ? new ForgedError("a header", this.connection) : error;
     }
   }
 }

@@ -3,9 +3,8 @@
 //   Sender     header + short payload -> bytes that are ready -> ... -> done   idle: the next bytes are not ready yet
 //   Receiver   header, compared       -> place after place    -> ... -> done   idle: no room before the next fold
 
-import { type Engine, FULL } from "./engine.ts";
-import { HEADER_BYTES } from "../wire/frame.ts";
-import { type FrameHeader, type GroupPeer, STAGING_BYTES } from "./group_peer.ts";
+import { type Engine, FULL, WrongSum } from "./engine.ts";
+import { type FrameHeader, type GroupPeer, SHORT_BYTES } from "./group_peer.ts";
 import type { TransferListener } from "../wire/transport.ts";
 
 /** The interface of a run for its senders and receivers. */
@@ -54,24 +53,21 @@ export class Sender implements TransferListener {
     const { rank, outgoing } = this.peer;
     this.expected = engine.bytesTo(rank);
     this.#left = this.expected;
-    outgoing.set(header.with(this.expected));
+    const begin = this.peer.putHeader(header.with(this.expected));
     let staged = 0;
-    // Twice if a checksum follows.
-    while (this.#left > staged && staged < STAGING_BYTES - HEADER_BYTES) {
+    // Twice if a sum follows.
+    while (this.#left > staged && staged < SHORT_BYTES) {
       const ready = engine.nextSend(rank);
       if (ready === undefined) break;
-      const length = Math.min(ready.length, STAGING_BYTES - HEADER_BYTES - staged);
-      outgoing.set(
-        length === ready.length ? ready : ready.subarray(0, length),
-        HEADER_BYTES + staged,
-      );
+      const length = Math.min(ready.length, SHORT_BYTES - staged);
+      outgoing.set(length === ready.length ? ready : ready.subarray(0, length), begin + staged);
       engine.sent(rank, length);
       staged += length;
     }
     this.#left -= staged;
     this.#staged = staged;
     this.state = "running";
-    this.#write(outgoing.subarray(0, HEADER_BYTES + staged));
+    this.#write(outgoing.subarray(0, begin + staged));
   }
 
   /** Sends the bytes that are ready. */
@@ -165,7 +161,7 @@ export class Receiver implements TransferListener {
         this.#arrived(taken);
       }
     } catch (error) {
-      this.#host.failed(this.peer, error);
+      this.#fail(error);
     }
   }
 
@@ -174,29 +170,34 @@ export class Receiver implements TransferListener {
       this.#arrived(read);
       this.receive();
     } catch (error) {
-      this.#host.failed(this.peer, error);
+      this.#fail(error);
     }
     this.#host.ended();
   }
 
   failed(error: unknown): void {
-    this.#host.failed(this.peer, error);
+    this.#fail(error);
     this.#host.ended();
+  }
+
+  #fail(error: unknown): void {
+    this.#host.failed(this.peer, error instanceof WrongSum ? this.peer.wrongSum() : error);
   }
 
   #target(): Uint8Array | typeof FULL | undefined {
     const { incoming, rank } = this.peer;
     if (this.#headerBytes === 0) return incoming;
-    if (this.#headerBytes < HEADER_BYTES) return incoming.subarray(this.#headerBytes);
+    if (this.#headerBytes < incoming.length) return incoming.subarray(this.#headerBytes);
     return this.#host.engine.nextReceive(rank);
   }
 
   #arrived(bytes: number): void {
-    if (this.#headerBytes < HEADER_BYTES) {
+    const { incoming } = this.peer;
+    if (this.#headerBytes < incoming.length) {
       this.#headerBytes += bytes;
       // No payload, but the peer sends bytes.
       this.#host.moved(0);
-      if (this.#headerBytes < HEADER_BYTES) return;
+      if (this.#headerBytes < incoming.length) return;
       return this.peer.requireHeader(this.#host.header, this.expected);
     }
     this.#host.engine.received(this.peer.rank, bytes);

@@ -2,17 +2,16 @@
 //
 //   send      header and a short payload in one write, then the rest      receive   header, compared, then the values
 //
-// Over a plain network the values are followed by their checksum (engine.ts). The messages of a pair share its connection
+// Over a plain network the values are followed by their sum (engine.ts). The messages of a pair share its connection
 // with collectives, so call_order.ts puts both in one order.
 
 import type { CallGuard } from "./call_guard.ts";
 import type { CallOrder } from "./call_order.ts";
 import type { FailureSite } from "../failures/failure.ts";
-import { type Engine, TRAILER_BYTES } from "./engine.ts";
+import { type Engine, WrongSum } from "./engine.ts";
 import type { ElementType } from "../wire/call_kind.ts";
-import { HEADER_BYTES } from "../wire/frame.ts";
 import type { MessageRecorder, RunningMessage } from "../records/message_recorder.ts";
-import { FrameHeader, type GroupPeer, STAGING_BYTES } from "./group_peer.ts";
+import { FrameHeader, type GroupPeer, SHORT_BYTES } from "./group_peer.ts";
 import type { GroupProgress, RunningCall } from "../failures/stall.ts";
 
 /** One message between two ranks. */
@@ -67,11 +66,11 @@ export class PointToPoint {
     return this.#run(`to ${peer}`, { ...message, op: "send", sequence }, async (to, record) => {
       const { engine } = this.#parts;
       // Before the write: the peer may answer before this rank knows that the write has ended.
+      const begin = to.putHeader(header.with(values.length + engine.trailerBytes(peer)));
       if (engine.checks(peer)) engine.sumSent(peer, values);
-      const short = values.subarray(0, STAGING_BYTES - HEADER_BYTES);
-      to.outgoing.set(header.with(values.length + this.#trailerBytes(peer)));
-      to.outgoing.set(short, HEADER_BYTES);
-      await to.connection.writeAll(to.outgoing.subarray(0, HEADER_BYTES + short.length));
+      const short = values.subarray(0, SHORT_BYTES);
+      to.outgoing.set(short, begin);
+      await to.connection.writeAll(to.outgoing.subarray(0, begin + short.length));
       record.moved(short.length);
       while (record.bytesDone < values.length) {
         record.moved(await to.connection.write(values.subarray(record.bytesDone)));
@@ -89,7 +88,7 @@ export class PointToPoint {
     const call = { ...message, op: "receive", sequence } as const;
     return this.#run(`from ${peer}`, call, async (from, record) => {
       const { engine } = this.#parts;
-      await from.readHeader(header, values.length + this.#trailerBytes(peer));
+      await from.readHeader(header, values.length + engine.trailerBytes(peer));
       while (record.bytesDone < values.length) {
         const missing = values.subarray(record.bytesDone);
         const read = await from.connection.read(missing);
@@ -98,9 +97,13 @@ export class PointToPoint {
         this.#parts.progress.moves++;
       }
       if (!engine.checks(peer)) return;
-      const trailer = new Uint8Array(TRAILER_BYTES);
+      const trailer = new Uint8Array(engine.trailerBytes(peer));
       await from.connection.readFully(trailer);
-      engine.requireTrailer(peer, trailer);
+      try {
+        engine.requireTrailer(peer, trailer);
+      } catch (error) {
+        throw error instanceof WrongSum ? from.wrongSum() : error;
+      }
     });
   }
 
@@ -142,10 +145,6 @@ export class PointToPoint {
       }
     });
     return signal === undefined ? call : guard.abortable(call, { signal, site: () => site });
-  }
-
-  #trailerBytes(peer: number): number {
-    return this.#parts.engine.checks(peer) ? TRAILER_BYTES : 0;
   }
 
   #header({ dtype, count, label }: PeerMessage, sequence: number): FrameHeader {

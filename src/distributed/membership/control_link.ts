@@ -35,7 +35,7 @@ export class ControlLink {
 
   /** Sends after all messages before. Does not throw if the peer is gone: the reader detects that. */
   send(message: ControlMessage): Promise<void> {
-    const bytes = encodeMessage(message);
+    const bytes = encodeMessage(message, this.#connection.session?.sent);
     this.#lastWrite = this.#lastWrite.then(() => this.#connection.writeAll(bytes)).catch(() => {});
     return this.#lastWrite;
   }

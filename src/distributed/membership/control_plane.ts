@@ -9,7 +9,7 @@ import type { Alarm, Clock } from "../wire/clock.ts";
 import type { ControlLink, ControlListener } from "./control_link.ts";
 import { firstWithin, sleep, whenAborted } from "../wire/deadline.ts";
 import { describeSite, type FailureSite, PeerLostError } from "../failures/failure.ts";
-import { FrameError } from "../wire/frame.ts";
+import { ForgedError, FrameError } from "../wire/frame.ts";
 import type { ControlMessage, ProgressReply } from "../wire/control_message.ts";
 import {
   type CallId,
@@ -154,6 +154,10 @@ export class ControlPlane {
     if (this.#departed.has(peer) || this.#reporters.has(peer)) return;
     const running = [...this.#host.groups()].map(({ progress }) => progress.running);
     const site = { ...running.find((each) => each !== undefined)?.site };
+    if (cause instanceof ForgedError) {
+      const text = `Rank ${this.#rank} received what rank ${peer} did not send: ${cause.message}`;
+      return void this.fail(new PeerLostError(peer, text, { ...site, cause }));
+    }
     const what = cause instanceof FrameError
       ? `sent an invalid message (${cause.message})`
       : "is lost: its process ended without a goodbye";

@@ -7,6 +7,7 @@ import {
 } from "../calls/algorithm_table.ts";
 import type { TlsIdentity } from "../wire/tls.ts";
 import { parsePorts, type PortRange } from "../wire/listener.ts";
+import type { Integrity } from "../wire/session.ts";
 import { requireStrongSecret, SECRET_ADVICE } from "../wire/secret.ts";
 
 /**
@@ -40,6 +41,8 @@ export interface WorldOptions {
   readonly ports?: string;
   /** Transport between ranks of one host: Unix sockets where the system has abstract ones (Linux), or TCP. Default: `unix`. */
   readonly sameHost?: "unix" | "tcp";
+  /** Sums that follow what is sent over plain TCP (see `Integrity`), the same on every rank. Default: `keyed`. */
+  readonly integrity?: Integrity;
   /** Certificates for mutual TLS between hosts, on all ranks or on none. Default: none. */
   readonly tls?: TlsIdentity;
   /** Folder for a dump of the last calls, written when the world fails. Default: none is written. */
@@ -66,6 +69,7 @@ export interface ResolvedOptions {
   readonly advertise: { readonly hostname: string; readonly port?: number } | undefined;
   readonly ports: PortRange;
   readonly sameHost: "unix" | "tcp";
+  readonly integrity: Integrity;
   readonly tls: TlsIdentity | undefined;
   readonly dumpFolder: string | undefined;
   readonly timeoutMs: number;
@@ -115,6 +119,7 @@ export function withDefaults(options: WorldOptions): ResolvedOptions {
     advertise,
     ports: options.ports === undefined ? ANY_PORT : parsePorts(options.ports),
     sameHost: options.sameHost ?? "unix",
+    integrity: options.integrity ?? "keyed",
     tls: options.tls,
     dumpFolder: options.dumpFolder,
     timeoutMs: positive(options.timeoutMs ?? 120_000, "timeoutMs"),

@@ -4,7 +4,7 @@
 // for AUTHENTICATION_TIMEOUT_MS and a few hundred bytes; if there are too many at a time, the oldest is closed.
 
 import { authenticateDialer, type JobKey } from "./handshake.ts";
-import { encodeMessage, type Hello } from "./control_message.ts";
+import { type Hello, writeMessage } from "./control_message.ts";
 import type { Listener } from "./listener.ts";
 import type { Address, Connection } from "./transport.ts";
 
@@ -57,7 +57,7 @@ export class Acceptor {
     const connection = this.#arrived.get(key) ?? await this.#wait(key, signal);
     this.#arrived.delete(key);
     try {
-      await connection.writeAll(encodeMessage({ kind: "welcome" }));
+      await writeMessage(connection, { kind: "welcome" });
       return connection;
     } catch (error) {
       connection.close();
@@ -130,11 +130,11 @@ export class Acceptor {
       const hello = await authenticateDialer(connection, this.#key);
       const reason = this.#admissionCheck(hello) ?? this.#duplicate(hello);
       if (reason !== undefined) {
-        await connection.writeAll(encodeMessage({ kind: "refused", reason }));
+        await writeMessage(connection, { kind: "refused", reason });
         return connection.close();
       }
       if (hello.purpose === "join") {
-        await connection.writeAll(encodeMessage({ kind: "welcome" }));
+        await writeMessage(connection, { kind: "welcome" });
       }
       if (this.#closed) return connection.close();
       this.#deliver(hello, connection);

@@ -1,11 +1,14 @@
 // Control messages between ranks, outside of collectives: joining a job, failures, heartbeats and progress queries.
 //
 //   | length u32 | checksum u32 | JSON of that length |
+//   | length u32 | checksum u32 | keyed sum of these 8 bytes (16) | JSON | keyed sum of the JSON (16) |     with a session
 //
+// The length has a sum of its own, as a wrong one would make the receiver wait for bytes that nobody sends.
 // The JSON is parsed into one of the kinds below, or refused; unknown fields are dropped.
 
 import { checksum } from "./checksum.ts";
-import { FrameError } from "./frame.ts";
+import { ForgedError, FrameError } from "./frame.ts";
+import { type MessageSums, SUM_BYTES } from "./session.ts";
 import type { Address, Connection } from "./transport.ts";
 
 /** A control message. */
@@ -82,15 +85,34 @@ export const PREFIX_BYTES = 8;
 /** Longest message accepted from an authenticated peer, in bytes. */
 export const MAX_MESSAGE_BYTES = 1 << 20;
 
-/** Encodes a message with its prefix. */
-export function encodeMessage(message: ControlMessage): Uint8Array<ArrayBuffer> {
+/** Encodes a message with its prefix; with keyed sums too, which are those of the next message sent, if `sums` are given. */
+export function encodeMessage(
+  message: ControlMessage,
+  sums?: MessageSums,
+): Uint8Array<ArrayBuffer> {
   const body = new TextEncoder().encode(JSON.stringify(message));
-  const bytes = new Uint8Array(PREFIX_BYTES + body.length);
-  const view = new DataView(bytes.buffer);
+  const prefix = new Uint8Array(PREFIX_BYTES);
+  const view = new DataView(prefix.buffer);
   view.setUint32(0, body.length, true);
   view.setUint32(4, checksum(body), true);
-  bytes.set(body, PREFIX_BYTES);
+  const parts = sums === undefined
+    ? [prefix, body]
+    : [prefix, sums.next(prefix), body, sums.next(body)];
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
   return bytes;
+}
+
+/** Sends one message. */
+export async function writeMessage(
+  connection: Connection,
+  message: ControlMessage,
+): Promise<void> {
+  await connection.writeAll(encodeMessage(message, connection.session?.sent));
 }
 
 /** Reads one message of at most `maxBytes`. */
@@ -101,13 +123,18 @@ export async function readMessage(
   return decodeMessage(await readBody(connection, maxBytes));
 }
 
-/** Reads the JSON bytes of one message and verifies their checksum. */
+/**
+ * Reads the JSON bytes of one message and verifies their checksum and, if the connection has a session, their keyed sum.
+ *
+ * @throws {FrameError} if a sum is wrong, or the message is too long.
+ */
 export async function readBody(
   connection: Connection,
   maxBytes: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const prefix = new Uint8Array(PREFIX_BYTES);
   await connection.readFully(prefix);
+  await requireKeyedSum(connection, prefix);
   const view = new DataView(prefix.buffer);
   const length = view.getUint32(0, true);
   if (length > maxBytes) {
@@ -115,10 +142,21 @@ export async function readBody(
   }
   const body = new Uint8Array(length);
   await connection.readFully(body);
+  await requireKeyedSum(connection, body);
   if (checksum(body) !== view.getUint32(4, true)) {
     throw new FrameError(`A message of ${length} bytes was damaged in transit`);
   }
   return body;
+}
+
+/** Reads the keyed sum that follows `bytes`, if the connection has a session. */
+async function requireKeyedSum(connection: Connection, bytes: Uint8Array): Promise<void> {
+  if (connection.session === undefined) return;
+  const sum = new Uint8Array(SUM_BYTES);
+  await connection.readFully(sum);
+  if (!connection.session.received.isNext(sum, bytes)) {
+    throw new ForgedError("a message", connection);
+  }
 }
 
 /**

@@ -10,7 +10,8 @@
 // difference, not a hang or a wrong sum. The checksum (24 bits, of the other 49 bytes before the label's text, which is compared
 // with its hash) distinguishes damage from a different call. There is one frame per call, peer
 // and direction, as both ends know from the schedule what it contains. Over plain TCP each move in it, such as a rank's term
-// or the sum of a chunk, is followed by a checksum of 32 bytes (checksum.rs), which counts as payload.
+// or the sum of a chunk, is followed by a checksum of 32 bytes (checksum.rs) or a keyed sum of 16 (keyed_sum.rs), which
+// counts as payload. With keyed sums the header too is followed by one.
 
 import { ALGORITHM_NAMES } from "./algorithms.ts";
 import {
@@ -63,6 +64,17 @@ export interface Header extends Fingerprint {
 /** The bytes are not valid in this protocol. */
 export class FrameError extends Error {
   override readonly name = "FrameError";
+}
+
+/** Bytes that the other end did not send, in this order: changed, added, repeated or left out on their way. */
+export class ForgedError extends FrameError {
+  /** `what` had the wrong keyed sum on the connection between `ends`. */
+  constructor(what: string, { ends }: { readonly ends: string }) {
+    super(
+      `the keyed sum of ${what} is wrong on the connection ${ends}: bytes were changed, added, repeated or left out in ` +
+        "transit, by damage or by a third party",
+    );
+  }
 }
 
 /** Writes a header to the first 112 bytes of `target`; if it has no length, `completeHeader` must follow. */

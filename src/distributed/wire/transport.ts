@@ -9,6 +9,8 @@
 // A small frame costs one read: it is read ahead into a buffer, with the bytes after it. Collectives use beginRead and
 // beginWrite, which create no promise of their own, and take buffered bytes without waiting.
 
+import type { Session } from "./session.ts";
+
 /** Shorter reads, such as of a short frame with its header, go through the buffer. */
 const BUFFER_BYTES = 33 << 10;
 
@@ -60,6 +62,9 @@ export class Connection implements Disposable {
     this.#protection = protection;
   }
 
+  /** The keys for the keyed sums of what it carries, once both ends have derived them; undefined if none are used. */
+  session: Session | undefined;
+
   /**
    * True if bytes may be damaged in transit without an error: over plain TCP, whose own checksum has 16 bits. A Unix socket
    * is memory of one machine, and encrypted bytes are authenticated too.
@@ -90,6 +95,11 @@ export class Connection implements Disposable {
   /** Address of the other end; empty for a Unix socket. */
   get remoteHostname(): string {
     return hostnameOf(this.#conn.remoteAddr);
+  }
+
+  /** Both ends, for errors: `10.0.0.2:50000 - 10.0.0.1:29500`. */
+  get ends(): string {
+    return `${endOf(this.#conn.localAddr)} - ${endOf(this.#conn.remoteAddr)}`;
   }
 
   /**
@@ -236,6 +246,10 @@ export function overTcp(conn: Deno.TcpConn): Connection {
   conn.setNoDelay(true);
   conn.setKeepAlive(true);
   return new Connection(conn);
+}
+
+function endOf(address: Deno.Addr): string {
+  return "hostname" in address ? `${address.hostname}:${address.port}` : address.transport;
 }
 
 function hostnameOf(address: Deno.Addr): string {

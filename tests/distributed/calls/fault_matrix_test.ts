@@ -6,13 +6,14 @@
 //   stop     the process does not run        -> its rank, after the stall timeout
 //   cut      its cable is pulled             -> its rank, after the stall timeout; also on that rank
 //   silence  the connection delivers nothing -> one of its two ends, after the stall timeout
-//   damage   a byte is changed               -> the sender
+//   damage   a byte is changed               -> the sender; with keyed sums, the connection with it
 
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import type { AlgorithmOptions } from "../../../src/distributed/calls/algorithm_table.ts";
 import { PeerLostError } from "../../../src/distributed/failures/failure.ts";
 import type { ProcessGroup } from "../../../src/distributed/group.ts";
 import { HEADER_BYTES } from "../../../src/distributed/wire/frame.ts";
+import { INTEGRITIES } from "../../../src/distributed/wire/session.ts";
 import { assertSameBits } from "../../support/assert_same_bits.ts";
 import {
   type Fault,
@@ -118,7 +119,7 @@ for (const call of CALLS) {
     await atEveryByte(call, "damage", (result, { from }) => {
       const error = requireOneError(result, ranks(result), NEWS_LIMIT_MS);
       equal(error.rank, from, error.message);
-      match(error.message, /sent invalid bytes/);
+      match(error.message, /sent invalid bytes|received what rank \d did not send.*keyed sum of a/);
     });
   });
 }
@@ -134,13 +135,14 @@ async function atEveryByte(
   kind: keyof typeof STRIDES,
   check: (result: SimulationResult<void>, fault: Fault) => void,
 ): Promise<void> {
-  for (const size of [2, 3]) {
-    const { algorithms } = call;
-    const whole = await simulateGroup({ size, seed: 1, algorithms, transport: "tcp" }, call.run);
+  const kinds = kind === "damage" ? INTEGRITIES : ["keyed"] as const;
+  for (const [size, integrity] of kinds.flatMap((each) => [[2, each], [3, each]] as const)) {
+    const job = { size, algorithms: call.algorithms, transport: "tcp", integrity } as const;
+    const whole = await simulateGroup({ ...job, seed: 1 }, call.run);
     for (const [from, row] of whole.bytes.entries()) {
       for (const [to, bytes] of row.entries()) {
         if (from === to) continue;
-        const stride = size === 2 ? 1 : STRIDES[kind];
+        const stride = size === 2 ? (integrity === "keyed" ? 1 : 3) : STRIDES[kind];
         for (let after = from % stride; after < bytes; after += stride) {
           // Of the text of the label, which begins each frame's last 60 bytes of header, every 15th.
           const inText = after - (HEADER_BYTES - 60);
@@ -148,7 +150,7 @@ async function atEveryByte(
           const seed = runs++;
           const fault = { kind, from, to, after };
           const result = await simulateGroup(
-            { size, seed, algorithms, transport: "tcp", faults: [fault] },
+            { ...job, seed, faults: [fault] },
             async (group) => {
               await call.run(group);
               // No rank passes two barriers if one of its peers is dead.

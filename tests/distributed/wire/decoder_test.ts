@@ -1,7 +1,7 @@
 // Hostile and damaged streams of messages, frames and handshakes are refused with a typed error. No other error is thrown,
 // nothing is accepted, and no memory is allocated for a length that was not checked.
 
-import { equal, ok, rejects, throws } from "node:assert/strict";
+import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
 import fc from "fast-check";
 import {
   decodeHeader,
@@ -21,6 +21,7 @@ import {
   PREFIX_BYTES,
   readMessage,
 } from "../../../src/distributed/wire/control_message.ts";
+import { MessageSums } from "../../../src/distributed/wire/session.ts";
 import {
   Connection,
   ConnectionClosedError,
@@ -90,6 +91,43 @@ Deno.test("a damaged message is refused with a typed error, and no memory is all
   );
 });
 
+Deno.test("of messages with keyed sums, none that was damaged, repeated, left out or moved is accepted", async () => {
+  const key = new Uint8Array(32).fill(9);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.constantFrom(...CORPUS), { minLength: 2, maxLength: 5 }),
+      fc.nat(),
+      fc.constantFrom("damage", "repeat", "leave out", "move", "reflect"),
+      damaged,
+      fc.integer({ min: 1, max: 50 }),
+      async (messages, at, how, damage, longest) => {
+        const sums = new MessageSums(key);
+        const whole = messages.map((message) => encodeMessage(message, sums));
+        const place = at % (whole.length - 1);
+        const [one, other] = whole.splice(place, 2);
+        const changed = {
+          damage: [damage(one), other],
+          repeat: [one, one],
+          "leave out": [other],
+          move: [other, one],
+          // With the key of the other direction.
+          reflect: [encodeMessage(messages[place], new MessageSums(key.with(0, 1)))],
+        };
+        whole.splice(place, 0, ...changed[how]);
+        const stream = Uint8Array.from(whole.flatMap((bytes) => [...bytes]));
+        const { connection, largestRead } = streamOf(stream, longest);
+        const received = new MessageSums(key);
+        connection.session = { frames: new Uint8Array(64), sent: sums, received };
+        const right = how === "repeat" ? place + 1 : place;
+        for (let i = 0; i < right; i++) deepEqual(await readMessage(connection), messages[i]);
+        await rejects(readMessage(connection), isRefusal);
+        ok(largestRead() <= READ_AHEAD_BYTES, `${largestRead()} bytes`);
+      },
+    ),
+    { seed: SEED, numRuns: 1000 },
+  );
+});
+
 Deno.test("a message of the longest length is read, and a longer one is refused before it is read", async () => {
   const reason = "x".repeat(1000);
   const whole = encodeMessage({ kind: "refused", reason });
@@ -129,7 +167,7 @@ Deno.test("a damaged header is refused with a typed error, for any numbers in it
 
 Deno.test("a peer without a valid proof is not authenticated, and no more than a hello is read", async () => {
   const key = await importSecret("right");
-  const magic = [...new TextEncoder().encode("MESHFCT1")];
+  const magic = [...new TextEncoder().encode("MESHFCT2")];
   await fc.assert(
     fc.asyncProperty(
       fc.boolean(),
@@ -139,7 +177,7 @@ Deno.test("a peer without a valid proof is not authenticated, and no more than a
         const said = Uint8Array.from([...(isPolite ? magic : []), ...bytes]);
         const { connection, bytesLeft } = streamOf(said, longest);
         await rejects(authenticateDialer(connection, key), isRefusal);
-        const most = magic.length + 32 + 32 + PREFIX_BYTES + 1024;
+        const most = magic.length + 1 + 32 + 32 + PREFIX_BYTES + 1024;
         ok(said.length - bytesLeft() <= most + longest, "no more than a hello was taken");
       },
     ),

@@ -2,6 +2,7 @@
 
 import { equal, match, ok } from "node:assert/strict";
 import { PeerLostError } from "../../../src/distributed/failures/failure.ts";
+import type { Integrity } from "../../../src/distributed/wire/session.ts";
 import { World } from "../../../src/distributed/world.ts";
 import { FaultProxy } from "../../support/distributed/fault_proxy.ts";
 import { freePort } from "../../../src/distributed/launcher/free_port.ts";
@@ -27,43 +28,49 @@ Deno.test("a rank whose network is cut is named by all others and by itself", as
   ok(elapsed < 2 * STALL_TIMEOUT_MS, `it took ${elapsed} ms`);
 });
 
-Deno.test("one damaged message between two ranks is named on all ranks", async () => {
-  const { errors } = await rank2BehindProxies(([, toRank1]) => {
-    let isDone = false;
-    toRank1.damage((chunk) => {
-      const text = new TextDecoder("latin1").decode(chunk);
-      if (isDone || !text.includes('"kind":"beat"')) return;
-      isDone = true;
-      chunk[text.indexOf("beat")] ^= 1;
-    });
+const damage: readonly (readonly [Integrity, RegExp])[] = [
+  [
+    "checksum",
+    /^Rank [012] sent (an invalid message|invalid bytes in allReduce).* damaged in transit/,
+  ],
+  [
+    "keyed",
+    /^Rank [012] received what rank [012] did not send.*: the keyed sum of a (message|header) is wrong on the connection 127\.0\.0\.1:\d+ - 127\.0\.0\.1:\d+: bytes were changed/,
+  ],
+];
+for (const [integrity, text] of damage) {
+  Deno.test(`one damaged message between two ranks is named on all ranks, ${integrity}`, async () => {
+    const { errors } = await rank2BehindProxies(([, toRank1]) => {
+      let isDone = false;
+      toRank1.damage((chunk) => {
+        const text = new TextDecoder("latin1").decode(chunk);
+        if (isDone || !text.includes('"kind":"beat"')) return;
+        isDone = true;
+        chunk[text.indexOf("beat")] ^= 1;
+      });
+    }, { integrity });
+    for (const error of errors) {
+      equal(error.message, errors[0].message);
+      match(error.message, text);
+    }
   });
-  for (const error of errors) {
-    equal(error.message, errors[0].message);
-    match(
-      error.message,
-      /^Rank [12] sent an invalid message \(A message of \d+ bytes was damaged in transit\)/,
-    );
-  }
-});
 
-Deno.test("a damaged header of a frame is reported as damage, not as a different call", async () => {
-  const { errors } = await rank2BehindProxies(([toRank0]) => {
-    let isDone = false;
-    toRank0.damage((chunk) => {
-      const text = new TextDecoder("latin1").decode(chunk);
-      if (isDone || !text.startsWith("MFOP")) return;
-      isDone = true;
-      chunk[24] ^= 1;
-    });
+  Deno.test(`a damaged header of a frame is reported as damage, not as a different call, ${integrity}`, async () => {
+    const { errors } = await rank2BehindProxies(([toRank0]) => {
+      let isDone = false;
+      toRank0.damage((chunk) => {
+        const text = new TextDecoder("latin1").decode(chunk);
+        if (isDone || !text.startsWith("MFOP")) return;
+        isDone = true;
+        chunk[24] ^= 1;
+      });
+    }, { integrity });
+    for (const error of errors) {
+      equal(error.message, errors[0].message);
+      match(error.message, text);
+    }
   });
-  for (const error of errors) {
-    equal(error.message, errors[0].message);
-    match(
-      error.message,
-      /^Rank [02] sent invalid bytes in allReduce .* damaged in transit$/,
-    );
-  }
-});
+}
 
 Deno.test("sums are right over a network with seeded delays and stalls, and no rank is named", async () => {
   const { worlds, proxies } = await startBehindProxies(STALL_TIMEOUT_MS);
@@ -89,9 +96,16 @@ Deno.test("sums are right over a network with seeded delays and stalls, and no r
   for (const proxy of proxies) await proxy[Symbol.asyncDispose]();
 });
 
-for (const [length, seed] of [[10_000, 1], [10_000, 2], [300, 3], [40_000, 4]] as const) {
-  Deno.test(`one flipped bit of ${4 * length} bytes of payload is named on all ranks, seed ${seed}`, async () => {
-    const random = randomBelow(seed);
+const payloads = [
+  [10_000, "keyed"],
+  [10_000, "checksum"],
+  [300, "keyed"],
+  [300, "checksum"],
+  [40_000, "keyed"],
+] as const;
+for (const [seed, [length, integrity]] of payloads.entries()) {
+  Deno.test(`one flipped bit of ${4 * length} bytes of payload is named on all ranks, ${integrity}`, async () => {
+    const random = randomBelow(seed + 1);
     const { errors } = await rank2BehindProxies(([, toRank1]) => {
       let skipped = random(3);
       let isDone = false;
@@ -102,12 +116,14 @@ for (const [length, seed] of [[10_000, 1], [10_000, 2], [300, 3], [40_000, 4]] a
         isDone = true;
         chunk[begin + random(100)] ^= 1 << random(8);
       });
-    }, length);
+    }, { length, integrity });
     for (const error of errors) {
       equal(error.message, errors[0].message);
       match(
         error.message,
-        /^Rank [12] sent invalid bytes in allReduce \d+ of group .* after \d+ of \d+ bytes: A payload was damaged/,
+        integrity === "keyed"
+          ? /^Rank [12] received what rank [12] did not send in allReduce \d+ of group .* after \d+ of \d+ bytes: the keyed sum of a (payload|header) is wrong/
+          : /^Rank [12] sent invalid bytes in allReduce \d+ of group .* after \d+ of \d+ bytes: A payload was damaged/,
       );
     }
   });
@@ -124,9 +140,9 @@ Deno.test("idle time has no limit: ranks may make no call for long", async () =>
 /** Three ranks sum until an error; the traffic of rank 2 passes two proxies, to which `fault` is applied. */
 async function rank2BehindProxies(
   fault: (proxies: readonly FaultProxy[]) => void,
-  length = 10_000,
+  { length = 10_000, integrity }: { readonly length?: number; readonly integrity?: Integrity } = {},
 ): Promise<{ readonly errors: readonly PeerLostError[]; readonly elapsed: number }> {
-  const { worlds, proxies } = await startBehindProxies(STALL_TIMEOUT_MS);
+  const { worlds, proxies } = await startBehindProxies(STALL_TIMEOUT_MS, integrity);
   let began = 0;
   const errors = await Promise.all(worlds.map(async (world) => {
     try {
@@ -150,6 +166,7 @@ async function rank2BehindProxies(
 
 async function startBehindProxies(
   stallTimeoutMs: number,
+  integrity: Integrity = "keyed",
 ): Promise<{ readonly worlds: readonly World[]; readonly proxies: readonly FaultProxy[] }> {
   const ports = [freePort(), freePort()];
   const proxies = ports.map((port) => new FaultProxy(port));
@@ -160,6 +177,7 @@ async function startBehindProxies(
     sameHost: "tcp",
     timeoutMs: 10_000,
     stallTimeoutMs,
+    integrity,
   } as const;
   const advertise = proxies.map(({ port }) => `127.0.0.1:${port}`);
   const worlds = await Promise.all([

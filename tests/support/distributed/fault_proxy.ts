@@ -1,6 +1,9 @@
 // A proxy that simulates network faults between real sockets: forwards TCP, and can damage, delay or drop bytes. It replaces
 // `tc netem` where the kernel does not have that.
 
+/** What is sent on instead of the bytes received. */
+export type Rewrite = (bytes: Uint8Array) => Uint8Array;
+
 /** Forwards every connection to its port on 127.0.0.1 to another port. */
 export class FaultProxy implements AsyncDisposable {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -10,6 +13,7 @@ export class FaultProxy implements AsyncDisposable {
   #isCut = false;
   #damage: ((chunk: Uint8Array) => void) | undefined;
   #delay: (() => number) | undefined;
+  #relay: (() => Rewrite) | undefined;
   #closed = false;
 
   /** Forwards to 127.0.0.1:`target`. */
@@ -30,6 +34,11 @@ export class FaultProxy implements AsyncDisposable {
   /** Applies `damage` to all bytes from now on. */
   damage(damage: (chunk: Uint8Array) => void): void {
     this.#damage = damage;
+  }
+
+  /** Passes every later piece of each direction of each connection through a function of its own: a third party on the way. */
+  rewrite(relay: () => Rewrite): void {
+    this.#relay = relay;
   }
 
   /** Delays every piece in both directions from now on, in order. */
@@ -62,19 +71,22 @@ export class FaultProxy implements AsyncDisposable {
 
   async #forward(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
     const buffer = new Uint8Array(64 << 10);
+    let rewrite: Rewrite | undefined;
     try {
       while (true) {
         const bytes = await from.read(buffer);
         if (this.#isCut && bytes === null) return;
         if (bytes === null) break;
         if (this.#isCut) continue;
-        const chunk = buffer.subarray(0, bytes);
-        this.#damage?.(chunk);
+        rewrite ??= this.#relay?.();
+        const received = buffer.subarray(0, bytes);
+        this.#damage?.(received);
+        const chunk = rewrite === undefined ? received : rewrite(received);
         if (this.#delay !== undefined) {
           const milliseconds = this.#delay();
           await new Promise((resolve) => setTimeout(resolve, milliseconds));
         }
-        for (let done = 0; done < bytes;) done += await to.write(chunk.subarray(done));
+        for (let done = 0; done < chunk.length;) done += await to.write(chunk.subarray(done));
       }
       await to.closeWrite();
     } catch {

@@ -13,6 +13,11 @@ import { ProcessGroup } from "../../../src/distributed/group.ts";
 import { ControlPlane } from "../../../src/distributed/membership/control_plane.ts";
 import { CallRecorder } from "../../../src/distributed/records/call_recorder.ts";
 import { noProgress } from "../../../src/distributed/failures/stall.ts";
+import {
+  type Integrity,
+  MessageSums,
+  type Session,
+} from "../../../src/distributed/wire/session.ts";
 import type { Connection } from "../../../src/distributed/wire/transport.ts";
 import { randomBelow } from "./random_below.ts";
 import { endOf, type Travel, type Wire, wires } from "./simulated_wire.ts";
@@ -32,6 +37,8 @@ export interface Fault {
   /** Which of the two connections of the ranks. Default: that of the group. */
   readonly on?: "group" | "control";
   readonly intervalMs?: number;
+  /** Bits that damage flips. Default: some. */
+  readonly mask?: number;
 }
 
 /** Options of `simulateGroup`. */
@@ -40,8 +47,10 @@ export interface SimulationOptions {
   readonly seed: number;
   /** Per rank, or for all. */
   readonly algorithms?: AlgorithmOptions | readonly AlgorithmOptions[];
-  /** Default: unix. Payload over tcp is followed by checksums. */
+  /** Default: unix. What is sent over tcp is followed by sums. */
   readonly transport?: "tcp" | "unix";
+  /** Sums over tcp. Default: keyed. */
+  readonly integrity?: Integrity;
   /** Most bytes that move at a time. Default: 9. */
   readonly longest?: number;
   /** Most bytes between a writer and a reader. Default: 40. */
@@ -100,7 +109,7 @@ class Simulation<T> {
 
   constructor(options: SimulationOptions) {
     const { size, seed, longest = 9, capacity = 40, latencyMs, faults = [] } = options;
-    const { transport = "unix" } = options;
+    const { transport = "unix", integrity = "keyed" } = options;
     this.#options = options;
     const travel: Travel = {
       clock: this.#clock,
@@ -117,12 +126,16 @@ class Simulation<T> {
         clock: this.#clock,
         connect: (channel, peer, closed) => {
           const each = channel === "group" ? this.#group : this.#control;
-          return endOf([each[rank][peer], each[peer][rank]], { closed, transport });
+          const end = endOf([each[rank][peer], each[peer][rank]], { closed, transport });
+          if (transport === "tcp" && integrity === "keyed") {
+            end.session = sessionBetween(rank, peer, channel);
+          }
+          return end;
         },
       }));
     for (const fault of faults) {
       const wire = (fault.on === "control" ? this.#control : this.#group)[fault.from][fault.to];
-      if (fault.kind === "damage") wire.damage(fault.after);
+      if (fault.kind === "damage") wire.damage(fault.after, fault.mask ?? 0x55);
       wire.when(fault.after, () => this.#strike(fault, wire));
     }
   }
@@ -206,6 +219,15 @@ class Simulation<T> {
         return;
     }
   }
+}
+
+/** The keys that `rank` has for a connection with `peer`, as if derived by a handshake. */
+function sessionBetween(rank: number, peer: number, channel: "group" | "control"): Session {
+  const key = (from: number, to: number, use: number) =>
+    new Uint8Array(32).fill(use).with(0, from).with(1, to).with(2, channel.length);
+  const frames = Uint8Array.of(...key(rank, peer, 1), ...key(peer, rank, 1));
+  const [sent, received] = [key(rank, peer, 2), key(peer, rank, 2)];
+  return { frames, sent: new MessageSums(sent), received: new MessageSums(received) };
 }
 
 /** The wires from each rank to each. */

@@ -48,6 +48,7 @@ export class Wire {
   /** Callbacks by the number of bytes written, the lowest first. */
   #watches: { readonly at: number; readonly then: () => void }[] = [];
   #damageAt = -1;
+  #damageMask = 0;
   /** Bytes that its writer has written. */
   written = 0;
   /** Bytes are accepted, but none arrives. */
@@ -72,9 +73,10 @@ export class Wire {
     this.#notice();
   }
 
-  /** Changes a byte in transit. */
-  damage(at: number): void {
+  /** Flips the bits `mask` of a byte in transit. */
+  damage(at: number, mask: number): void {
     this.#damageAt = at;
+    this.#damageMask = mask;
   }
 
   /** Closes both directions: each reader gets the end after the bytes in transit. */
@@ -166,7 +168,7 @@ export class Wire {
     if (room === 0) return;
     const piece = writing.bytes.slice(0, room);
     const damaged = this.#damageAt - this.written;
-    if (damaged >= 0 && damaged < room) piece[damaged] ^= 0x55;
+    if (damaged >= 0 && damaged < room) piece[damaged] ^= this.#damageMask;
     this.#held += room;
     this.written += room;
     if (!this.isSilent) this.#arrive(() => this.#arrived.push(piece), room);
