@@ -195,6 +195,7 @@ export type {
   GroupCounters,
   GroupDump,
   Indices,
+  Integrity,
   MessageRecord,
   Range,
   Reduction,
