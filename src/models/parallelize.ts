@@ -15,8 +15,8 @@
 // Replicated are also the few layers that a norm or a position follows at once, which needs all features on every rank: the
 // projections of embeddings (OPT) and patches (ViT), and the transform before BERT's head.
 
-import type { ProcessGroupMesh } from "../distributed/mesh.ts";
-import type { PretrainedModel } from "./pretrained_model.ts";
+import { ProcessGroupMesh } from "../distributed/mesh.ts";
+import { PretrainedModel } from "./pretrained_model.ts";
 import { SplitPlan } from "./splitting/split_plan.ts";
 
 /**
@@ -39,7 +39,8 @@ export interface ParallelizeOptions {
  * Splits the layers of a whole model over an axis of the mesh, in place; parameters keep their names. All ranks of the axis
  * must call it, with the same values in the same model. Over an axis of one rank nothing changes.
  *
- * @throws {TypeError} if the model is split already, its layers were replaced, its class does not define `planSplit()`, or
+ * @throws {TypeError} if it is given no model of transformers, no mesh or an option that does not exist, the model is split
+ *   already, its layers were replaced, its class does not define `planSplit()`, or
  *   `gatherLogits` is false for a classifier; nothing was changed.
  * @throws {RangeError} if there are too few heads or features for the ranks; nothing was changed.
  *
@@ -74,8 +75,29 @@ export interface ParallelizeOptions {
 export async function parallelize(
   model: PretrainedModel<never>,
   mesh: ProcessGroupMesh,
-  { axis = 0, gatherLogits = true }: ParallelizeOptions = {},
+  { axis = 0, gatherLogits = true, ...others }: ParallelizeOptions = {},
 ): Promise<void> {
+  if (!(model instanceof PretrainedModel)) {
+    throw new TypeError(
+      `Cannot split ${
+        describe(model)
+      } over ranks: give a model that loadPretrained() or newModel() made, or make layers ` +
+        "such as Linear1DCol from those of another",
+    );
+  }
+  if (!(mesh instanceof ProcessGroupMesh)) {
+    throw new TypeError(
+      `Cannot split a model over ${
+        describe(mesh)
+      }: give a mesh, new ProcessGroupMesh(2, 2), and the axis to split over`,
+    );
+  }
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw new TypeError(
+      `There is no option ${unknown} of parallelize(): there are axis, gatherLogits`,
+    );
+  }
   if (mesh.size(axis) === 1) return;
   const split = [...model.namedParameters()].find(([, { layout }]) => layout.splits.length > 0);
   if (split !== undefined) {
@@ -84,4 +106,11 @@ export async function parallelize(
   const plan = await SplitPlan.along(mesh, axis);
   await model.planSplit(plan, { gatherLogits });
   plan.apply();
+}
+
+/** The class of an object; else its value. */
+function describe(given: unknown): string {
+  if (typeof given !== "object" || given === null) return String(given);
+  const { name = "Object" } = given.constructor ?? {};
+  return name === "Object" ? "an object" : `an instance of ${name}`;
 }

@@ -40,13 +40,13 @@ export interface DimRoles {
 }
 
 /**
- * The role of each dim of `shape`, and the order that they make. Unfactored: columns only.
+ * The role of each dim of `shape`, and the order that they make. Unfactored, as is what has no elements: columns only.
  *
  * @throws {TypeError} if the roles do not fit the shape or its order in memory
  */
 export function rolesOf(shape: readonly number[], factoring: Factoring): DimRoles {
   const unfactored: DimRoles = { roles: shape.map(() => "col"), order: "batch row col" };
-  if (shape.length < 2 || factoring === "none") return unfactored;
+  if (shape.length < 2 || factoring === "none" || shape.includes(0)) return unfactored;
   if (factoring === "lastTwo") return factoredDims(shape, [shape.length - 2, shape.length - 1]);
   if ("largestTwo" in factoring) {
     // Ties keep their order, as in optax.

@@ -29,7 +29,10 @@ export interface AdamWOptions extends SharedOptions {
   lr?: number | Schedule;
   /** Decay of the running averages of gradients and of their squares. Default `[0.9, 0.999]`. */
   betas?: readonly [number, number];
-  /** Added to the root of the second moment. Default 1e-8. */
+  /**
+   * Added to the root of the second moment: a normal f32, 1.2e-38 or more, as with 0 an element whose gradients were all 0 would
+   * become 0 / 0. Default 1e-8.
+   */
   eps?: number;
   /** Decoupled weight decay, multiplied by `lr`. Default 0.01. */
   weightDecay?: number;
@@ -90,8 +93,11 @@ export function parseAdamWOptions(options: AdamWOptions): AdamWHyperparameters {
   for (const [which, beta] of betas.entries()) {
     requireWithin(`betas[${which}]`, beta, { least: 0, below: 1 });
   }
-  requireWithin("eps", eps, { least: 0 });
+  requireWithin("eps", eps, { least: LEAST_EPS });
   requireWithin("weightDecay", weightDecay, { least: 0 });
   const rate = scheduleOf(lr);
   return { ...parseShared(options), rate, betas, eps, weightDecay, maximize, momentumDtype };
 }
+
+/** The smallest normal f32, 2^-126, with a little to spare: devices may take smaller numbers for 0. */
+const LEAST_EPS = 1.2e-38;

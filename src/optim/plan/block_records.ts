@@ -51,9 +51,10 @@ export function geometryOf(
     batch,
     rows,
     cols,
-    globalRows,
-    globalCols,
-    globalCount,
+    // Of a parameter without elements, sums of 0 are divided by 1.
+    globalRows: Math.max(1, globalRows),
+    globalCols: Math.max(1, globalCols),
+    globalCount: Math.max(1, globalCount),
     ...parts,
     tileRows,
     tileCols: even ? tileCols + tileCols % 2 : tileCols,

@@ -83,7 +83,7 @@ export const adafactorRule: UpdateRule<Hyperparameters, AdafactorMeasures> = {
     return fields;
   },
   sizesOf({ globalRows: rows, globalCols: cols, globalCount }) {
-    return { batch: globalCount / (rows * cols), rows, cols };
+    return { batch: globalCount === 0 ? 1 : globalCount / (rows * cols), rows, cols };
   },
   describeSizes: ({ batch, rows, cols }) => `${batch} x [${rows}, ${cols}]`,
   optionalFields: [

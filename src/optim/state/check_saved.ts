@@ -52,6 +52,13 @@ export function requireFit<Hyper>(
       `Cannot load state of ${name}: it was saved ${isWanted ? without : present}`,
     );
   }
+  const known = new Set([...NUMBERS, ...Object.keys(sizes), ...wanted.map(({ key }) => key)]);
+  const unknown = Object.keys(saved).find((key) => saved[key] !== undefined && !known.has(key));
+  if (unknown !== undefined && unknown !== "master") {
+    throw new TypeError(
+      `Cannot load state of ${name}: this optimizer has no ${unknown}: give what its own stateDict() returned`,
+    );
+  }
   if (saved.master !== undefined) {
     if (!hasMaster) {
       throw new TypeError(
@@ -64,7 +71,9 @@ export function requireFit<Hyper>(
     const values = saved[key];
     if (!(values instanceof Float32Array) || values.length !== length) {
       throw new TypeError(
-        `Cannot load state of ${name}: ${key} must be a Float32Array of ${length}`,
+        `Cannot load state of ${name}: ${key} must be a Float32Array of ${length}, got ${
+          describeArray(values)
+        }`,
       );
     }
     const wrong = values.findIndex((value) => !(value >= least && Math.abs(value) < Infinity));
@@ -97,6 +106,18 @@ interface Wanted {
   readonly length: number;
   readonly least: number;
 }
+
+/** Its class and length; JSON makes objects with the keys 0, 1, ... of arrays. */
+function describeArray(values: unknown): string {
+  if (values === undefined) return "nothing";
+  if (typeof values !== "object" || values === null) return String(values);
+  const { length } = values as { readonly length?: number };
+  if (length !== undefined) return `${values.constructor.name} of ${length}`;
+  return "an object, as of JSON, which does not keep arrays of numbers: save it by saveCheckpoint()";
+}
+
+/** What a saved state has besides the rule's fields. */
+const NUMBERS = ["step", "lossScale", "lossScaleGoodSteps"];
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && value as number >= 0;

@@ -84,6 +84,7 @@ export class OptimizerStates<Hyper extends SharedHyperparameters> implements Dis
 
   /** Overwrites all states. @throws {TypeError} if `saved` does not fit; nothing was changed */
   load(saved: Readonly<Record<string, SavedState>>, owned: readonly Owned<Hyper>[]): void {
+    requireStates(saved);
     const names = requireNames(owned);
     const unknown = Object.keys(saved).filter((name) => !names.has(name));
     const missing = [...names].filter((name) => !Object.hasOwn(saved, name));
@@ -111,6 +112,19 @@ export class OptimizerStates<Hyper extends SharedHyperparameters> implements Dis
     this.#buffers = [];
     this.#states.clear();
   }
+}
+
+/** @throws {TypeError} unless `saved` is a plain object */
+function requireStates(saved: unknown): void {
+  const isObject = typeof saved === "object" && saved !== null;
+  const prototype = isObject ? Object.getPrototypeOf(saved) : undefined;
+  if (isObject && (prototype === null || prototype === Object.prototype)) return;
+  const what = !isObject
+    ? String(saved)
+    : `an instance of ${prototype.constructor.name}${
+      saved instanceof Promise ? ", which must be awaited" : ""
+    }`;
+  throw new TypeError(`Cannot load ${what}: give the object that stateDict() resolves to`);
 }
 
 function requireNames(owned: readonly Pick<Owned<unknown>, "parameter">[]): Set<string> {

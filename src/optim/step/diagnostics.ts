@@ -87,8 +87,8 @@ async function diagnosePlan<Measures>(
       const numZeros = zeros[block.source];
       return [nameOf(block, index), {
         step: state.step,
-        gradientRms: Math.sqrt(squares / view.globalCount) / lossScale,
-        zeroGradients: numZeros === undefined ? undefined : numZeros / numElements,
+        gradientRms: Math.sqrt(squares / Math.max(1, view.globalCount)) / lossScale,
+        zeroGradients: numZeros === undefined ? undefined : numZeros / Math.max(1, numElements),
         ...measures[index],
       }];
     }),

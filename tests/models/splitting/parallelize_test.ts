@@ -5,6 +5,7 @@ import { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
 import { Decoder } from "../../../src/models/decoder.ts";
 import { newModel } from "../../../src/models/new_model.ts";
 import { parallelize } from "../../../src/models/parallelize.ts";
+import { Linear } from "../../../src/nn/linear.ts";
 import { RandomSource } from "../../../src/nn/philox.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { assertSameBits } from "../../support/assert_same_bits.ts";
@@ -89,6 +90,40 @@ Deno.test("parallelize() refuses what cannot be split, on all ranks, and changes
       await assert.rejects(parallelize(model, mesh), { name: "RangeError", message });
       assertSameBits(await logitsOf(model), before);
     }
+  });
+});
+
+Deno.test("parallelize() refuses what is no model, no mesh or no option, with what to give instead", async () => {
+  await inProcessRanks(2, async (world) => {
+    using device = wasmDevice();
+    const mesh = ProcessGroupMesh.over(world, 2);
+    using layer = new Linear(device, {
+      inFeatures: 2,
+      outFeatures: 2,
+      random: new RandomSource(1),
+    });
+    using model = await decoder(device, gpt2);
+    const refused: [unknown, unknown, object, string][] = [
+      [{}, mesh, {}, "Cannot split an object over ranks: give a model that loadPretrained()"],
+      [null, mesh, {}, "Cannot split null over ranks: give a model"],
+      [layer, mesh, {}, "Cannot split an instance of Linear over ranks: give a model"],
+      [Promise.resolve(), mesh, {}, "Cannot split an instance of Promise over ranks: give a model"],
+      [model, undefined, {}, "Cannot split a model over undefined: give a mesh"],
+      [
+        model,
+        world.group,
+        {},
+        "Cannot split a model over an instance of ProcessGroup: give a mesh",
+      ],
+      [model, mesh, { gatherLogit: false }, "There is no option gatherLogit of parallelize()"],
+    ];
+    for (const [given, over, options, message] of refused) {
+      await assert.rejects(parallelize(given as never, over as never, options), (error) => {
+        assert.ok(error instanceof TypeError && error.message.startsWith(message), String(error));
+        return true;
+      });
+    }
+    assert.ok(model.parameters().every(({ layout }) => layout.splits.length === 0));
   });
 });
 

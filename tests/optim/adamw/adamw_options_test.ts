@@ -40,7 +40,9 @@ const REFUSED: readonly (readonly [object, RegExp])[] = [
   [{ betas: [0.9] }, /Option betas.1 must be/],
   [{ betas: [0.9, 0.99, 0.999] }, /There is no betas.2: option betas must not have it/],
   [{ betas: [0.9, "0.99"] }, /Option betas.1 must be number, got "0.99"/],
-  [{ eps: -1e-8 }, /eps must be >= 0/],
+  [{ eps: -1e-8 }, /eps must be >= 1.2e-38/],
+  [{ eps: 0 }, /eps must be >= 1.2e-38: current value is 0/],
+  [{ eps: 1e-45 }, /eps must be >= 1.2e-38: current value is 1e-45/],
   [{ weightDecay: NaN }, /weightDecay must be/],
   [{ beta1: 0.9 }, /There is no option beta1: there are lr, betas, eps, /],
   [{ momentumDtype: "f16" }, /Option momentumDtype must be/],
@@ -59,6 +61,22 @@ Deno.test("AdamW refuses options that do not exist or are outside their range", 
     assert.throws(() => new AdamW([group]), message);
   }
 });
+
+testOnEachDevice(
+  "elements whose gradients are 0 stay as they are at the least eps that AdamW takes",
+  async (device) => {
+    using parameter = new Parameter(device, [1, 2, 3], { shape: [3] });
+    using optim = new AdamW([parameter], { lr: 0.1, eps: 1.2e-38, weightDecay: 0 });
+    for (let step = 0; step < 3; step++) {
+      parameter.grad = Tensor.from(device, [0, 1, 0], { shape: [3] });
+      await optim.step();
+    }
+    parameter.zeroGrad();
+    const [first, second, third] = await parameter.data();
+    assert.deepEqual([first, third], [1, 3]);
+    assert.ok(second < 1.8 && second > 1.6, `${second}`);
+  },
+);
 
 Deno.test("AdamW refuses a schedule that gives NaN, before anything has changed", async () => {
   using device = wasmDevice();

@@ -150,6 +150,18 @@ Deno.test("loadStateDict() refuses what does not fit and changes nothing", async
   const { momentum: _, ...withoutMomentum } = p0;
   const refused = [
     [{}, /nothing is there for the parameters \[p0\]/],
+    [null, /Cannot load null: give the object that stateDict\(\) resolves to/],
+    [undefined, /Cannot load undefined: give/],
+    ["p0", /Cannot load p0: give/],
+    [[p0], /Cannot load an instance of Array: give/],
+    [Promise.resolve({ p0 }), /Cannot load an instance of Promise, which must be awaited: give/],
+    [new Map([["p0", p0]]), /Cannot load an instance of Map: give/],
+    [{ p0: { ...p0, momentun: p0.momentum } }, /of p0: this optimizer has no momentun: give/],
+    [
+      JSON.parse(JSON.stringify({ p0 })),
+      /rowMeans must be a Float32Array of 5, got an object, as of JSON, .* saveCheckpoint\(\)/,
+    ],
+    [{ p0: { ...p0, means: new Float64Array(1) } }, /Float32Array of 1, got Float64Array of 1/],
     [{ p0, other: p1 }, /no parameter is called \[other\]/],
     [{ p0: p1 }, /wanted 1 x \[5, 7\], got 3 x \[4, 6\]/],
     [{ p0: withoutMomentum }, /saved without momentum: leave out beta1/],
@@ -172,7 +184,7 @@ Deno.test("loadStateDict() refuses what does not fit and changes nothing", async
     ],
   ] as const;
   for (const [given, message] of refused) {
-    assert.throws(() => optim.loadStateDict(given), { name: "TypeError", message });
+    assert.throws(() => optim.loadStateDict(given as never), { name: "TypeError", message });
     assertSameBits(await optim.stateDict(), before);
   }
   optim.loadStateDict({ p0 });
