@@ -23,7 +23,11 @@ export function tokenizerKinds(): Record<string, string> {
 }
 
 function json(parts: Readonly<Record<string, unknown>>): string {
-  return JSON.stringify({ version: "1.0", added_tokens: [], post_processor: null, ...parts });
+  const added_tokens = [
+    { id: 60_000, content: "</s>", special: true, normalized: false },
+    { id: 60_001, content: "<mask>", special: true, normalized: false, lstrip: true, rstrip: true },
+  ];
+  return JSON.stringify({ version: "1.0", added_tokens, post_processor: null, ...parts });
 }
 
 function bpe(

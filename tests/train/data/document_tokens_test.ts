@@ -1,6 +1,7 @@
 // The tokens of documents in parts are those of the whole text.
 
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { Tokenizer } from "@huggingface/tokenizers";
 import {
   documentTokens,
@@ -150,3 +151,65 @@ Deno.test("documentTokens() of nothing are none", async () => {
   const { tokens } = await inParts("", encoderOf(tokenizerKinds()["GPT-2"]));
   assert.deepEqual(tokens, []);
 });
+
+Deno.test("documentTokens() gives the tokens of the whole text, whatever the text", async () => {
+  const fragments = fc.constantFrom(
+    ...[
+      "the ",
+      "in",
+      " ",
+      "  ",
+      "\n",
+      "\r\n",
+      "\t",
+      "a",
+      "aa",
+      "1",
+      "12",
+      "1999",
+      ".",
+      ",",
+      "'",
+      "'s",
+      "_",
+      "-",
+    ],
+    ...[
+      "é",
+      "e\u0301",
+      "ß",
+      "Σ",
+      "中",
+      "文",
+      "，",
+      "🦀",
+      "👩‍👩‍👧",
+      "\u00a0",
+      "\u200b",
+      "\u3000",
+      "(",
+      ")",
+      "\u2581",
+      "</s>",
+      "<mask>",
+    ],
+  );
+  const runs = fc.tuple(
+    fc.array(fragments, { minLength: 1, maxLength: 12 }),
+    fc.integer({ min: 1, max: 30 }),
+  )
+    .map(([parts, times]) => parts.join("").repeat(times));
+  const texts = fc.array(runs, { minLength: 1, maxLength: 30 }).map((parts) => parts.join(""));
+  for (const [kind, json] of Object.entries(tokenizerKinds())) {
+    const encode = encoderOf(json);
+    await fc.assert(
+      fc.asyncProperty(texts, fc.integer({ min: 600, max: 2000 }), async (text, partLength) => {
+        const { tokens } = await inParts(text, encode, { partLength });
+        assert.deepEqual(tokens, encode(text), kind);
+      }),
+      { numRuns: NUM_RUNS },
+    );
+  }
+});
+
+const NUM_RUNS = 15;
