@@ -61,6 +61,7 @@ export class Parameter extends Tensor<FloatType> {
   readonly layout: Layout<ProcessGroup>;
   readonly #gradientDtype: FloatType;
   #version = 0;
+  #isTrained = true;
 
   /**
    * Copies this rank's values, in row-major order; or takes ownership of memory that holds them.
@@ -83,6 +84,36 @@ export class Parameter extends Tensor<FloatType> {
     this.layout = layout;
     this.name = options.name ?? "(unnamed)";
     this.#gradientDtype = options.gradientDtype ?? dtype;
+  }
+
+  /**
+   * Whether it gets a gradient; true at first. Set it to false before forward to freeze the parameter, and leave it out of the
+   * optimizer: what only serves its gradient is neither computed nor kept.
+   *
+   * @example
+   * ```ts
+   * import assert from "node:assert/strict";
+   * import { Adafactor, mean, mul, Parameter, requestDevice } from "@meshfactor/adafactor";
+   *
+   * using device = await requestDevice();
+   * using frozen = new Parameter(device, [1, 2], { shape: [2] });
+   * using trained = new Parameter(device, [3, 4], { shape: [2] });
+   * frozen.requiresGrad = false;
+   * using optim = new Adafactor([trained], { lr: 1e-3 });
+   * using loss = mean(mul(frozen, trained));
+   * await optim.backward(loss);
+   * await optim.step();
+   * assert.equal(frozen.grad, undefined);
+   * ```
+   */
+  override get requiresGrad(): boolean {
+    return this.#isTrained && super.requiresGrad;
+  }
+
+  /** Freezes it, or has it trained again. */
+  override set requiresGrad(isTrained: boolean) {
+    this.#isTrained = isTrained;
+    if (!isTrained) this.zeroGrad();
   }
 
   /** Type of the gradient, which is rounded to it whenever something is added. */
