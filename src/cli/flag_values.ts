@@ -29,6 +29,20 @@ export const probability: (text: string) => number = number(
   (value) => value >= 0 && value < 1,
 );
 
+/** Seconds from a duration such as 90s, 30m, 2h or 1h30m. @throws {InvalidArgumentError} if it is none, or 0 */
+export function duration(text: string): number {
+  const parts = /^(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?$/.exec(
+    text.trim(),
+  );
+  const [hours, minutes, seconds] = (parts ?? []).slice(1).map((part) => Number(part ?? 0));
+  const total = 3600 * hours + 60 * minutes + seconds;
+  if (total > 0) return total;
+  throw new InvalidArgumentError("It must be a duration, such as 90s, 30m, 2h or 1h30m.");
+}
+
+/** A share: more than 0, at most 1. */
+export const share: (text: string) => number = number("> 0 and <= 1", (x) => x > 0 && x <= 1);
+
 /** A number from 0. */
 export const notNegative: (text: string) => number = number(">= 0", (value) => value >= 0);
 

@@ -3,7 +3,7 @@
 import { Command, Option } from "commander";
 import type { DeviceKind } from "../device/device.ts";
 import type { FloatType } from "../tensor/dtype.ts";
-import { above, atLeast, notNegative, number } from "./flag_values.ts";
+import { above, atLeast, notNegative, share } from "./flag_values.ts";
 import { endAfterUsage, USAGE_CODE } from "./usage.ts";
 
 /** The options of the generation command. */
@@ -86,7 +86,7 @@ function generateCommand(): Command {
     .option(
       "--top-p <x>",
       "sample from the most likely tokens that have this probability together",
-      number("> 0 and <= 1", (x) => x > 0 && x <= 1),
+      share,
     )
     .option(
       "--repetition-penalty <x>",

@@ -80,7 +80,7 @@ function sampleFromFlags(
     readonly context: number;
   },
 ): PreparedTask["sample"] {
-  const { sample, sampleTokens: length, temperature, seed } = flags;
+  const { sample, sampleTokens: length, temperature, topK, topP, seed } = flags;
   if (sample === undefined) return undefined;
   const prompt = [...tokenizer.encode(new TextEncoder().encode(sample))];
   if (prompt.length === 0) {
@@ -88,7 +88,8 @@ function sampleFromFlags(
   }
   return async (split) => {
     const random = new RandomSource(seed).stream();
-    const options = { device, prompt, length, context, temperature, random };
+    const rules = { temperature, topK: topK === 0 ? undefined : topK, topP };
+    const options = { device, prompt, length, context, random, ...rules };
     return tokenizer.decode(await sampleTokens(languageModel(model, split), options));
   };
 }

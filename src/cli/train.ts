@@ -22,9 +22,10 @@ import { isLaunched } from "../distributed/launcher/launcher_variables.ts";
 import { restartCount } from "../distributed/launcher/restart_variables.ts";
 import { stepsOfEpochs } from "../train/example_order.ts";
 import { train } from "../train/training.ts";
-import { OtherTrainingError } from "../train/training_checkpoints.ts";
+import { RefusedTrainingError } from "../train/refused_training.ts";
 import type { TrainingOptions } from "../train/training_options.ts";
 import { Interrupt } from "./interrupt.ts";
+import { describeFrozen, type FrozenParameters, frozenParameters } from "./frozen_parameters.ts";
 import { withLocalModel } from "./local_model.ts";
 import { dropLostOutput } from "./lost_output.ts";
 import { type InputFile, inputFiles } from "./report/input_files.ts";
@@ -84,7 +85,7 @@ export async function main(args: readonly string[]): Promise<number> {
       onEvent: (event) => report.write(event),
     });
   } catch (error) {
-    if (!(error instanceof OtherTrainingError)) throw error;
+    if (!(error instanceof RefusedTrainingError)) throw error;
     if (rank === 0) console.error(`error: ${error.message}`);
     return USAGE_CODE;
   }
@@ -98,7 +99,13 @@ export async function main(args: readonly string[]): Promise<number> {
     await savePretrained(model, flags.save, { rank: world.rank, companions });
     report.write({ kind: "saved", folder: flags.save });
   }
-  if (result.stopped) report.write({ kind: "stopped", step: result.steps });
+  if (result.stopped || result.endedEarly) {
+    report.write({
+      kind: "stopped",
+      step: result.steps,
+      ...(result.endedEarly ? { reason: "--max-time is over" } : {}),
+    });
+  }
   // All leave together: where one rank has ended, a launcher may end the others, and one of them may still be saving.
   await world.group.barrier();
   return result.stopped ? STOPPED_CODE : 0;
@@ -116,6 +123,7 @@ const ALGORITHMS = { adafactor: "Adafactor", came: "CAME", adamw: "AdamW" };
 /** The model, its task and the options, which are consistent with each other. */
 interface Training {
   readonly prepared: PreparedTask;
+  readonly frozen: FrozenParameters;
   readonly precision: WeightPrecision;
   readonly stepSizes: StepSizes;
   /** Saved beside the model. */
@@ -146,6 +154,7 @@ async function prepare(
     const { model } = prepared;
     const steps = numStepsOf(flags, prepared);
     const stepSizes = stepSizesOf(flags, steps);
+    const frozen = frozenParameters(model, flags.freeze ?? []);
     const precision = weightPrecision(model.parameters(), flags);
     const companions = await companionsFor(flags);
     if (rank === 0) await requireWritableOutputs(model, { ...flags, ...precision }, companions);
@@ -180,8 +189,12 @@ async function prepare(
       },
       dropout,
       recompute: flags.recompute ? "blocks" as const : "nothing" as const,
+      frozen: frozen.paths,
+      endEarly: flags.maxTime === undefined
+        ? undefined
+        : () => performance.now() >= 1000 * flags.maxTime!,
     };
-    return { prepared, precision, stepSizes, companions, files, lock, options };
+    return { prepared, frozen, precision, stepSizes, companions, files, lock, options };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     console.error(`error: ${error.message}`);
@@ -200,15 +213,20 @@ function numStepsOf(
 
 const DEFAULT_STEPS = 100;
 
-function describe({ prepared, precision, stepSizes, options }: Training, flags: TrainOptions) {
+function describe(
+  { prepared, frozen, precision, stepSizes, options }: Training,
+  flags: TrainOptions,
+) {
   const { tensor, zero, algorithm } = flags;
   const { model, task, data, counts } = prepared;
   const { peak: peakLr, schedule, warmup } = stepSizes;
   const { dtypes, masterWeights, rounding } = precision;
+  const parameters = model.parameters().reduce((total, { length }) => total + length, 0);
   return {
     choices: [
       `${ALGORITHMS[algorithm]}, ${describeStepSizes(stepSizes)}`,
       describePrecision(precision),
+      ...(frozen.paths.length === 0 ? [] : [describeFrozen(frozen, parameters)]),
     ],
     data,
     task: task.name,
@@ -219,7 +237,8 @@ function describe({ prepared, precision, stepSizes, options }: Training, flags: 
     dtypes,
     masterWeights,
     rounding,
-    parameters: model.parameters().reduce((total, { length }) => total + length, 0),
+    parameters,
+    trainedParameters: frozen.numTrained,
     tensor,
     zero,
     steps: options.steps,

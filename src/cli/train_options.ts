@@ -6,7 +6,7 @@ import type { FloatType } from "../tensor/dtype.ts";
 import type { TaskName } from "../train/task.ts";
 import type { Algorithm } from "../train/training_optimizer.ts";
 import { type ClassFlags, PROBLEMS } from "./class_flags.ts";
-import { above, atLeast, names, notNegative, probability } from "./flag_values.ts";
+import { above, atLeast, duration, names, notNegative, probability, share } from "./flag_values.ts";
 import { FINE_TUNING_RATE, FINE_TUNING_WARMUP, SCHEDULES, stepSizeConflict } from "./step_sizes.ts";
 import { TASK_NAMES } from "./task_choice.ts";
 import { endAfterUsage, USAGE_CODE } from "./usage.ts";
@@ -57,6 +57,12 @@ export interface TrainOptions extends ClassFlags {
   readonly sample?: string;
   readonly sampleTokens: number;
   readonly temperature: number;
+  readonly topK?: number;
+  readonly topP?: number;
+  /** Patterns of names of parameters that are not trained. */
+  readonly freeze?: readonly string[];
+  /** Seconds. */
+  readonly maxTime?: number;
   readonly save?: string;
   /** A folder for checkpoints. */
   readonly checkpoints?: string;
@@ -203,6 +209,10 @@ function trainCommand(): Command {
       "config",
     )
     .option(
+      "--freeze <patterns...>",
+      'do not train parameters with these names, as in the files: "model.embed_tokens.*", "model.layers.[0-9].*"',
+    )
+    .option(
       "--recompute",
       "activation checkpointing: keep only the inputs of blocks for backward; saves memory, takes a third more time",
       false,
@@ -238,6 +248,11 @@ function trainCommand(): Command {
       "passes over the data instead of --steps: 3, or 0.5 for half of it",
       above(0),
     )
+    .option(
+      "--max-time <duration>",
+      "end after the step in which this time since the start is over, such as 90s, 30m or 2h, evaluate and save",
+      duration,
+    )
     .option("--eval <n>", "steps between evaluations; 0: only before and after", atLeast(0), 0)
     .option("--eval-tokens <n>", "number of held-out tokens per evaluation", atLeast(1), 16384)
     .option("--seed <n>", "seed of windows, initial weights, rounding and sampling", atLeast(0), 1)
@@ -246,8 +261,14 @@ function trainCommand(): Command {
     .option(
       "--temperature <x>",
       "sampling temperature; 0: always the most likely token",
-      above(-1),
+      notNegative,
       1,
+    )
+    .option("--top-k <n>", "sample from the n most likely tokens (default: from all)", atLeast(0))
+    .option(
+      "--top-p <x>",
+      "sample from the most likely tokens that have this probability together (default: 1, all)",
+      share,
     )
     .option("--save <folder>", "where to save the trained model, in the format of Hugging Face")
     .option("--checkpoints <folder>", "where to save checkpoints, to go on from after a crash")
@@ -305,6 +326,10 @@ function conflictOf(
   }
   if (worldSize > 1 && [...flags.data, ...flags.evalData ?? []].includes("-")) {
     return "--data - is for one rank, as standard input can be read once: write it to a file, and give that";
+  }
+  const { sample, topK, topP } = flags;
+  if (sample === undefined && (topK !== undefined || topP !== undefined)) {
+    return `${topK === undefined ? "--top-p" : "--top-k"} is for the text of --sample: give one`;
   }
   if (steps !== undefined && epochs !== undefined) {
     return `--steps ${steps} and --epochs ${epochs} both say how long to train: leave one of them out`;

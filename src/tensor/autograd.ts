@@ -146,7 +146,11 @@ export interface GradientReceiver {
 export async function backward(root: FloatTensor, receiver?: GradientReceiver): Promise<void> {
   checkRoot(root);
   const order = topologicalOrder(root);
-  order.forEach((tensor) => tensor.checkUsable());
+  for (const tensor of order.filter(({ requiresGrad }) => requiresGrad)) {
+    tensor.checkUsable();
+    // What frozen parts were computed from may be released already: no gradient is passed there.
+    tensor.node?.inputs.forEach((input) => input.checkUsable());
+  }
   keepMemory(root, order);
   const gradients = new Map<AnyTensor, Tensor>([[root, root.filledLike(1)]]);
   const leaves = receiver === undefined ? undefined : new LeafGradients(receiver, order);

@@ -5,10 +5,11 @@ import { type Compared, describeDifferences, findDifferences } from "../distribu
 import type { ProcessGroup } from "../distributed/group.ts";
 import type { PretrainedModel } from "../models/pretrained_model.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import { RefusedTrainingError } from "./refused_training.ts";
 import type { TaskIdentity } from "./task.ts";
 import type { TrainingOptions } from "./training_options.ts";
 
-/** Does nothing if all ranks agree. @throws {Error} on all of them, naming what differs, on which ranks, and how */
+/** Does nothing if all ranks agree. @throws {RefusedTrainingError} on all of them, naming what differs, on which ranks, and how */
 export async function requireSameTraining(
   group: ProcessGroup,
   { model, task, lr, signal: _signal, onEvent: _onEvent, ...options }: TrainingOptions & {
@@ -32,7 +33,7 @@ export async function requireSameTraining(
     ...await describeWeights(model.parameters()),
   ]);
   if (differences.length === 0) return;
-  throw new Error(
+  throw new RefusedTrainingError(
     `Cannot train as ranks differ: ${
       describeDifferences(differences)
     }. Give all ranks the same files and options, and ` +

@@ -9,6 +9,7 @@ import { describeLostUpdates } from "../optim/options/lost_updates.ts";
 import { eventLoopTurns } from "../tensor/event_loop.ts";
 import { microBatchesFrom } from "./example_order.ts";
 import { type ModelSplit, splitModel } from "./model_split.ts";
+import { refusing } from "./refused_training.ts";
 import { requireSameTraining } from "./same_training.ts";
 import type { DrawnExample, Examples, Task } from "./task.ts";
 import { TrainingCheckpoints } from "./training_checkpoints.ts";
@@ -23,6 +24,8 @@ export interface TrainingResult {
   readonly steps: number;
   /** True if a signal ended it before its last step. */
   readonly stopped: boolean;
+  /** True if `endEarly` ended it before its last step. */
+  readonly endedEarly: boolean;
   /** How the model was split over ranks. */
   readonly split: ModelSplit;
 }
@@ -31,7 +34,9 @@ export interface TrainingResult {
  * Trains `model`, which the caller owns, on a task; evaluates it before, during and after training. If a signal stops it, it does not
  * evaluate at the end.
  *
- * @throws {Error} on every rank if ranks have different examples, options or weights.
+ * @throws {RefusedTrainingError} on every rank if ranks have different examples, options or weights, the model cannot be split over
+ *   the mesh, or its parameters cannot be stepped as the options say
+ * @throws {OtherTrainingError} on every rank if a checkpoint to go on from is of another training
  */
 export async function train<Model extends PretrainedModel<never>, Batch extends Disposable>(
   world: World,
@@ -48,21 +53,26 @@ export async function train<Model extends PretrainedModel<never>, Batch extends 
   const groups = new Set([world.group, tensorParallelGroup, dataParallelGroup]);
   const [{ device }] = model.parameters();
   const facts = options.checkpoints && await factsOf({ model, task, ...options });
-  const split = await splitModel(model, mesh, task);
+  const split = await refusing(() => splitModel(model, mesh, task));
+  freeze(model, options.frozen ?? []);
+  const trained = model.parameters().filter(({ requiresGrad }) => requiresGrad);
   model.recompute = options.recompute ?? "nothing";
   const { zeroStage } = options;
-  using optim = trainingOptimizer(model.parameters(), options.optimizer ?? {}, {
-    lr,
-    seed,
+  const setup = {
+    tensorParallelGroup,
+    dataParallelGroup,
+    zeroStage,
     // Whole weights were compared; those and the state of a checkpoint are not yet.
-    setup: {
-      tensorParallelGroup,
-      dataParallelGroup,
-      zeroStage,
-      compareWeights: options.checkpoints?.resume ?? false,
-    },
-    onLostUpdates: (lost) => onEvent({ kind: "warning", text: describeLostUpdates(lost) }),
-  });
+    compareWeights: options.checkpoints?.resume ?? false,
+  };
+  using optim = await refusing(() =>
+    trainingOptimizer(trained, options.optimizer ?? {}, {
+      lr,
+      seed,
+      setup,
+      onLostUpdates: (lost) => onEvent({ kind: "warning", text: describeLostUpdates(lost) }),
+    })
+  );
   optim.allocateState();
   const trainer = { device, task: task.bind(model, split), optim, dataParallelGroup };
   const evaluate = heldOutEvaluation(trainer, task.heldOut, options);
@@ -82,8 +92,9 @@ export async function train<Model extends PretrainedModel<never>, Batch extends 
     step,
     numExamples: restored.numExamples + (step - first) * accumulate * batch,
   });
+  let last = steps;
   if (steps > 0 && first === 0) onEvent(await evaluate(0));
-  for (let step = first + 1; step <= steps; step++) {
+  for (let step = first + 1; step <= last; step++) {
     const [begin, sentBefore] = [performance.now(), bytesSent(groups)];
     const microBatches = microBatchesFrom(order, progressAfter(step - 1).numExamples);
     const { dropout: probability = 0 } = options;
@@ -93,10 +104,11 @@ export async function train<Model extends PretrainedModel<never>, Batch extends 
       dropout: { seed, step, probability: probability === "config" ? undefined : probability },
     });
     const gradientNorm = await optim.gradientNorm();
-    const { signal } = options;
-    const { loss, isStopped, isWritten } = await shareStep(world, {
+    const { signal, endEarly } = options;
+    const { loss, isStopped, isOver, isWritten } = await shareStep(world, {
       loss: own,
       signal,
+      endEarly,
       checkpoints,
     });
     onEvent({
@@ -112,9 +124,10 @@ export async function train<Model extends PretrainedModel<never>, Batch extends 
     if (isStopped) {
       await checkpoints?.begin(progressAfter(step));
       await checkpoints?.finish();
-      return { steps: step, stopped: true, split };
+      return { steps: step, stopped: true, endedEarly: false, split };
     }
-    if (step === steps) break;
+    if (isOver) last = step;
+    if (step === last) break;
     const { evaluateEvery } = options;
     const isEvaluated = evaluateEvery > 0 && step % evaluateEvery === 0;
     const evaluation = isEvaluated || checkpoints?.needsLoss(step)
@@ -124,13 +137,19 @@ export async function train<Model extends PretrainedModel<never>, Batch extends 
     if (checkpoints?.isDue(step)) await checkpoints.begin(progressAfter(step), evaluation?.loss);
   }
   // A training that goes on from its last checkpoint was evaluated before that was saved.
-  if (first < steps || steps === 0) {
-    const evaluation = await evaluate(steps);
+  if (first < last || last === 0) {
+    const evaluation = await evaluate(last);
     onEvent(evaluation);
-    if (steps > 0) await checkpoints?.begin(progressAfter(steps), evaluation.loss);
+    if (last > 0) await checkpoints?.begin(progressAfter(last), evaluation.loss);
     await checkpoints?.finish();
   }
-  return { steps, stopped: false, split };
+  return { steps: last, stopped: false, endedEarly: last < steps, split };
+}
+
+/** Parameters at these paths get no gradient, and are not stepped. */
+function freeze(model: PretrainedModel<never>, paths: readonly string[]): void {
+  const parameters = model.namedParameters();
+  for (const path of paths) parameters.get(path)!.requiresGrad = false;
 }
 
 function heldOutEvaluation<Batch extends Disposable>(
@@ -156,25 +175,35 @@ function speedOf(
   return { tokensPerSecond: total / seconds };
 }
 
-/** The mean loss of all ranks, whether any of them was asked to stop, and whether all have written a checkpoint. */
+/** The mean loss of all ranks, whether any of them was asked to stop or ends early, and whether all have written a checkpoint. */
 async function shareStep(
   { group }: World,
-  { loss, signal, checkpoints }: {
+  { loss, signal, endEarly, checkpoints }: Pick<TrainingOptions, "endEarly"> & {
     readonly loss: number;
     readonly signal: AbortSignal | undefined;
     readonly checkpoints: { readonly isWritten: boolean } | undefined;
   },
-): Promise<{ readonly loss: number; readonly isStopped: boolean; readonly isWritten: boolean }> {
+): Promise<SharedStep> {
   // On one rank with the wasm device nothing else waits for the event loop, which delivers signals.
   await eventLoopTurns(1);
-  const sums = Float64Array.of(loss, signal?.aborted ? 1 : 0, checkpoints?.isWritten ? 1 : 0);
+  const flags = [signal?.aborted, endEarly?.(), checkpoints?.isWritten];
+  const sums = Float64Array.of(loss, ...flags.map((flag) => flag ? 1 : 0));
   await group.allReduce(sums, { label: "loss, and ranks that stop" });
-  const [total, numStopped, numWritten] = sums;
+  const [total, numStopped, numOver, numWritten] = sums;
   return {
     loss: total / group.size,
     isStopped: numStopped > 0,
+    isOver: numOver > 0,
     isWritten: numWritten === group.size,
   };
+}
+
+/** What all ranks agree on after a step. */
+interface SharedStep {
+  readonly loss: number;
+  readonly isStopped: boolean;
+  readonly isOver: boolean;
+  readonly isWritten: boolean;
 }
 
 function bytesSent(groups: Iterable<ProcessGroup>): number {

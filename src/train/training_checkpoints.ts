@@ -11,10 +11,11 @@ import type { OptimizerWithState } from "../checkpoint/training_state.ts";
 import type { ProcessGroup } from "../distributed/group.ts";
 import type { Module } from "../nn/module.ts";
 import type { CheckpointEvent, CheckpointOptions } from "./checkpoint_options.ts";
+import { RefusedTrainingError } from "./refused_training.ts";
 import { differences, type TrainingFacts } from "./training_facts.ts";
 
 /** The checkpoint is of another training. */
-export class OtherTrainingError extends Error {
+export class OtherTrainingError extends RefusedTrainingError {
   /** "OtherTrainingError" */
   override readonly name = "OtherTrainingError";
 }

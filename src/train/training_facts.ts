@@ -22,7 +22,7 @@ export async function factsOf(
     readonly task: TaskIdentity;
   },
 ): Promise<TrainingFacts> {
-  const { seed, steps, batch, accumulate, dropout, evaluateEvery, lr } = options;
+  const { seed, steps, batch, accumulate, dropout, evaluateEvery, lr, frozen = [] } = options;
   const { algorithm = "adafactor", masterWeights = false, ...optimizer } = options.optimizer ?? {};
   const hasMomentum = algorithm !== "adafactor" || optimizer.beta1 !== undefined;
   const rates = Float64Array.from({ length: steps }, (_, k) => lr?.(k + 1) ?? NaN);
@@ -35,6 +35,9 @@ export async function factsOf(
       "use of momentum": String(hasMomentum),
       "task": task.name,
       ...task.facts,
+      ...(frozen.length === 0 ? {} : {
+        "set of frozen parameters": await digest(new TextEncoder().encode(frozen.join("\n"))),
+      }),
       "model": await digest(
         new TextEncoder().encode(settingsOf(model.form.config)),
         await digestOfWeights(model),

@@ -32,6 +32,13 @@ export interface TrainingOptions {
   readonly seed: number;
   /** Where to save checkpoints, and whether to go on from one. Default: none are saved. */
   readonly checkpoints?: CheckpointOptions | undefined;
+  /** Paths of parameters that are not trained. Default: none. */
+  readonly frozen?: readonly string[];
+  /**
+   * Is asked after every step: true ends training after it on all ranks, as if it were the last one, with an evaluation and a
+   * checkpoint.
+   */
+  readonly endEarly?: (() => boolean) | undefined;
   /** Ends training after the current step, on all ranks if it is aborted on one. */
   readonly signal?: AbortSignal;
   /** Receives the events of the training. */

@@ -51,6 +51,7 @@ Deno.test("a checkpoint of another training is refused by the name of what diffe
       [["--from-scratch"], /another model:/],
       [["--algorithm", "adamw"], /another algorithm \(adafactor, now adamw\)/],
       [["--beta1", "0.9"], /another use of momentum \(false, now true\)/],
+      [["--freeze", "transformer.wte.*"], /another set of frozen parameters/],
       [["--context", "12"], /another context \(13, now 12\)/],
       [
         ["--dtype", "bf16", "--master-weights"],

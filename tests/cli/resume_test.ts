@@ -29,6 +29,10 @@ const CASES: Readonly<Record<string, Case>> = {
   "AdamW in bf16 with a cosine": {
     flags: ["--algorithm", "adamw", "--lr", "0.01", "--dtype", "bf16", "--schedule", "cosine"],
   },
+  "frozen parameters on tensor 2 x ZeRO 2": {
+    flags: ["--tensor", "2", "--zero", "2", "--freeze", "transformer.wte.*", "*.bias"],
+    ranks: 4,
+  },
   "tensor 2 x ZeRO 2, stage 2": {
     flags: ["--tensor", "2", "--zero", "2", "--zero-stage", "2", "--dropout", "0.1"],
     ranks: 4,

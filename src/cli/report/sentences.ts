@@ -30,7 +30,9 @@ export function sentenceFor(message: Exclude<TrainMessage, { readonly kind: "ste
     case "saved":
       return `saved in ${message.folder}`;
     case "stopped":
-      return `stopped after ${message.step} steps`;
+      return `stopped after ${message.step} steps${
+        message.reason === undefined ? "" : `: ${message.reason}`
+      }`;
   }
 }
 

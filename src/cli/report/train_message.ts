@@ -30,6 +30,8 @@ export type TrainMessage =
     readonly rounding: "nearest" | "stochastic";
     /** Number of elements of all parameters. */
     readonly parameters: number;
+    /** Of those that are not frozen. */
+    readonly trainedParameters: number;
     readonly tensor: number;
     readonly zero: number;
     readonly task: TaskName;
@@ -43,7 +45,12 @@ export type TrainMessage =
   | Exclude<TrainingEvent, StepEvent>
   | { readonly kind: "sample"; readonly prompt: string; readonly text: string }
   | { readonly kind: "saved"; readonly folder: string }
-  | { readonly kind: "stopped"; readonly step: number };
+  | {
+    readonly kind: "stopped";
+    readonly step: number;
+    /** Why it ended before its last step, if no signal ended it. */
+    readonly reason?: string;
+  };
 
 type StepEvent = Extract<TrainingEvent, { readonly kind: "step" }>;
 
