@@ -124,10 +124,23 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
    *   On a mesh, the first time, on all ranks if they have other options, parameters or values, naming them
    */
   async backward(loss: FloatTensor): Promise<void> {
-    await this.#agree();
+    await this.agree();
     const scaled = () => this.lossScale === 1 ? loss : scale(loss, this.lossScale);
     if (!this.#placement.exchangesInBackward) return await this.#placement.backward(scaled);
     await this.#alone(() => this.#placement.backward(scaled));
+  }
+
+  /**
+   * Compares with all other ranks what they must have alike: options, parameters, their values and loaded states. Otherwise the
+   * first `backward()`, `step()` or `stateDict()` does it. All ranks call it together; where there is nothing new to compare, it
+   * does nothing.
+   *
+   * @throws {TypeError} on all of them, naming what differs
+   */
+  async agree(): Promise<void> {
+    const placement = this.#placement;
+    if (!this.#agreement.isDue(placement)) return;
+    await this.#alone(() => this.#agreement.reach(placement, this.#states.numSteps));
   }
 
   /** Forgets all gradients. @throws {TypeError} while ranks exchange them, with ZeRO stage 2 */
@@ -146,7 +159,7 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
    * @throws {NonFiniteGradientError} if a gradient is NaN or infinite (unless `nonFinite: "skip"`); nothing was changed
    */
   async step({ gradientDivisor = 1 }: StepOptions = {}): Promise<void> {
-    await this.#agree();
+    await this.agree();
     await this.#placement.run(async () => {
       if (!(gradientDivisor >= 1 && gradientDivisor < Infinity)) {
         throw new RangeError(`gradientDivisor must be >= 1: current value is ${gradientDivisor}`);
@@ -193,7 +206,7 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
    * @throws {TypeError} if two parameters have one name, or ranks differ as in `step()`
    */
   async stateDict(): Promise<Record<string, Saved>> {
-    await this.#agree();
+    await this.agree();
     return await this.#alone(async () => {
       const saved = await this.#states.save(this.#owned());
       // Who goes on from the state computes sums of p^2 anew. So does this optimizer, that both take steps of the same bits.
@@ -322,13 +335,6 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
 
   get #mayLackGradients(): boolean {
     return [...this.#hyper.values()].some(({ missingGradients }) => missingGradients === "skip");
-  }
-
-  /** Compares ranks before their first exchange. @throws {TypeError} on all of them if they differ */
-  async #agree(): Promise<void> {
-    const placement = this.#placement;
-    if (!this.#agreement.isDue(placement)) return;
-    await this.#alone(() => this.#agreement.reach(placement, this.#states.numSteps));
   }
 
   async #stepAlone(gradientDivisor: number): Promise<void> {

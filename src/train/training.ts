@@ -88,6 +88,8 @@ export async function train<Model extends PretrainedModel<never>, Batch extends 
     });
   const restored = await checkpoints?.restore() ?? { step: 0, numExamples: 0 };
   const first = restored.step;
+  // Before anything is measured, that steps of any process send as many bytes.
+  await refusing(() => optim.agree());
   const progressAfter = (step: number) => ({
     step,
     numExamples: restored.numExamples + (step - first) * accumulate * batch,

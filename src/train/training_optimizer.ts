@@ -26,6 +26,7 @@ export type Algorithm = "adafactor" | "came" | "adamw";
 export interface TrainingOptimizer extends
   Pick<
     DistributedAdaFactor,
+    | "agree"
     | "backward"
     | "step"
     | "zeroGrad"
