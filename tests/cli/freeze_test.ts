@@ -8,7 +8,8 @@ import { Decoder } from "../../src/models/decoder.ts";
 import { newModel } from "../../src/models/new_model.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
 import { trainLanguageModel } from "../../src/train/language_training.ts";
-import { splitTail } from "../../src/train/tokens.ts";
+import { splitTail } from "../../src/train/data/held_out.ts";
+import { tokensInMemory } from "../../src/train/token_sequence.ts";
 import { assertClose } from "../support/assert_close.ts";
 import { flagsFor, messagesIn, train } from "../support/cli/train_command.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
@@ -64,7 +65,7 @@ Deno.test("frozen parameters need neither gradients nor optimizer state", async 
     const before = device.statistics().liveBytes;
     await inProcessRanks(1, async (world) => {
       await trainLanguageModel(world, model, {
-        text: splitTail(smallText(), { context }),
+        text: splitTail(tokensInMemory(smallText()), { context }),
         context,
         batch: 1,
         accumulate: 2,
