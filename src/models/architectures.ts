@@ -1,6 +1,7 @@
 // The model classes of transformers that are supported here, looked up by what config.json says.
 
 import * as v from "valibot";
+import { albertClassifier, albertMaskedLm, albertTokenClassifier } from "./families/albert.ts";
 import { bertClassifier, bertMaskedLm, bertTokenClassifier } from "./families/bert.ts";
 import { bloom } from "./families/bloom.ts";
 import { cohere } from "./families/cohere.ts";
@@ -33,6 +34,9 @@ const architectures: readonly Architecture[] = [
   bertMaskedLm,
   bertClassifier,
   bertTokenClassifier,
+  albertMaskedLm,
+  albertClassifier,
+  albertTokenClassifier,
   t5,
   vitClassifier,
 ];

@@ -1,6 +1,7 @@
-// BERT (Devlin et al. 2018): an encoder with attention in both directions and norms after the residual sums.
+// BERT (Devlin et al. 2018): an encoder with attention in both directions and norms after the residual sums. In ALBERT embeddings have E
+// features, which are projected to D, and a block is used several times.
 //
-//   e = norm(token[x] + type[y] + position)   [B, T, D]  ->  blocks  ->  h [B, T, D]
+//   e = norm(token[x] + type[y] + position)   [B, T, E]  ->  blocks  ->  h [B, T, D]
 //   masked language model   logits = norm(f(W h + b)) E^T + c       [B, T, V], E the token table if they are tied
 //   classification          logits = W2 tanh(W1 h_0 + b1) + b2      [B, C], h_0 that of the first token
 
@@ -45,8 +46,12 @@ export interface BertDescription {
   readonly numTokenTypes: number;
   /** Number of blocks. */
   readonly numBlocks: number;
+  /** The indices of the blocks in the order in which they are used. Default: each once. */
+  readonly blockOrder?: readonly number[];
   /** The configuration of every block. */
   readonly block: BlockOptions;
+  /** Whether embeddings are projected from E features to D. Default: E is D. */
+  readonly projectsEmbeddings?: boolean;
   /** Standard deviation of initial weights. */
   readonly deviation: number;
   /** In training, the probability of dropping features of embeddings. */
@@ -75,24 +80,27 @@ export interface BertInput {
  * @category Models
  */
 export class BertEncoder extends Module<BertInput> {
-  /** Token embeddings: [B, T] -> [B, T, D] */
+  /** Token embeddings: [B, T] -> [B, T, E] */
   tokens: TableLayer;
-  /** Token type embeddings: [B, T] -> [B, T, D] */
+  /** Token type embeddings: [B, T] -> [B, T, E] */
   readonly tokenTypes: Embedding;
   /** Adds position embeddings. */
   readonly positions: LearnedPositions;
   /** The norm of the sum of the three embeddings. */
   readonly norm: Layer;
-  /** The blocks, in order. */
+  /** Projects E features to D, in ALBERT. */
+  readonly projectIn: Layer | undefined;
+  /** The blocks. */
   readonly blocks: readonly Block[];
+  readonly #order: readonly number[];
   readonly #dropout: Dropout;
 
   /** An encoder with layers from `make`. */
   constructor(make: LayerMaker, description: BertDescription) {
     super();
-    const { tokens: { count, padding }, numPositions, numTokenTypes, numBlocks, block } =
-      description;
-    const { width, norm } = block;
+    const { numPositions, numTokenTypes, numBlocks, block } = description;
+    const { tokens: { count, width, padding } } = description;
+    const { norm } = block;
     this.tokens = make.embedding("tokens", {
       numEmbeddings: count,
       embeddingDim: width,
@@ -109,14 +117,18 @@ export class BertEncoder extends Module<BertInput> {
       counted: "all",
     });
     this.norm = makeNorm(make, { name: "norm", width, norm });
+    this.projectIn = description.projectsEmbeddings
+      ? make.linear("projectIn", { inFeatures: width, outFeatures: block.width, bias: true })
+      : undefined;
     this.#dropout = make.dropout(description.dropout);
+    this.#order = description.blockOrder ?? Array.from({ length: numBlocks }, (_, index) => index);
     this.blocks = Array.from(
       { length: numBlocks },
       (_, index) => new Block(make.within(`blocks.${index}`), block),
     );
   }
 
-  /** The token table [V, D], for a head that is tied to it. */
+  /** The token table [V, E], for a head that is tied to it. */
   get tokenTable(): Parameter {
     return this.tokens.weight;
   }
@@ -134,11 +146,16 @@ export class BertEncoder extends Module<BertInput> {
       : add(words, await this.tokenTypes.forward(tokenTypes));
     let x = await this.norm.forward(await this.positions.forward({ x: typed }));
     x = this.#dropout.apply(x, dropout);
-    for (const block of this.blocks) x = await block.forward({ x, mask, dropout });
+    if (this.projectIn !== undefined) x = await this.projectIn.forward(x);
+    const uses = this.blocks.map(() => 0);
+    for (const index of this.#order) {
+      const masks = dropout && { ...dropout, use: uses[index]++ };
+      x = await this.blocks[index].forward({ x, mask, dropout: masks });
+    }
     return x;
   }
 
-  /** The embedding of token type 0: [D] */
+  /** The embedding of token type 0: [E] */
   #firstType(): Tensor {
     const { weight } = this.tokenTypes;
     return reshape(slice(weight, { dim: 0, begin: 0, end: 1 }), [weight.shape[1]]);
@@ -191,11 +208,11 @@ export interface MaskedLmOptions {
 export class BertMaskedLm extends PretrainedModel<BertInput> {
   /** Embeddings and blocks. */
   readonly encoder: BertEncoder;
-  /** The first layer of the head: [B, T, D] -> [B, T, D] */
+  /** The first layer of the head: [B, T, D] -> [B, T, E] */
   readonly transform: Layer;
   /** The norm of transformed features. */
   readonly norm: Layer;
-  /** The output layer: [B, T, D] -> [B, T, V] */
+  /** The output layer: [B, T, E] -> [B, T, V] */
   head: Layer;
   /** [V]: an unused second bias of the head, which files of untied models have; it gets no gradient. */
   readonly unusedBias?: Parameter;
@@ -204,19 +221,23 @@ export class BertMaskedLm extends PretrainedModel<BertInput> {
   /** A model with parameters from `source`. @throws {Error} if the source lacks one of the requested shape */
   constructor(description: BertDescription, options: MaskedLmOptions) {
     super(options.form);
-    const { block: { width, norm }, tokens: { count } } = description;
+    const { block, tokens: { count, width } } = description;
+    const { norm } = block;
     const make = new LayerMaker(options.source, description);
-    const square = { inFeatures: width, outFeatures: width, bias: true };
     this.#activation = options.activation;
     this.encoder = new BertEncoder(make.within("encoder"), description);
-    this.transform = make.linear("transform", square);
+    this.transform = make.linear("transform", {
+      inFeatures: block.width,
+      outFeatures: width,
+      bias: true,
+    });
     this.norm = makeNorm(make, { name: "norm", width, norm });
     const zeros = { shape: [count], initial: { every: 0 } };
     if (options.tied) {
       const bias = make.parameter("head.bias", zeros);
       this.head = new Linear(bias.device, { weight: this.encoder.tokenTable, bias });
     } else {
-      this.head = make.linear("head", { ...square, outFeatures: count });
+      this.head = make.linear("head", { inFeatures: width, outFeatures: count, bias: true });
       this.unusedBias = make.parameter("unusedBias", zeros);
     }
   }

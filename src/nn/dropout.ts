@@ -1,6 +1,6 @@
 // Dropout at one place of a model, with masks that depend on no mesh:
 //
-//   key   = Philox(counter (step, site), key (seed, DROPOUT))       site: the number of the place in the model
+//   key   = Philox(counter (step, site, use), key (seed, DROPOUT))  site: the number of the place in the model; use: of a shared block
 //   index = that of the element in the whole batch's activation     (firstRow + row) * elements of a row + ...
 //
 // A mask is a function of the seed, the step, the place and the element alone. Ranks that hold the same activation drop the same
@@ -23,6 +23,8 @@ export interface DropoutMasks {
   readonly step: number;
   /** Index of the first row here among those of the step's whole batch, over ranks and micro-batches. Default: 0. */
   readonly firstRow?: number;
+  /** Where a block is used several times in a forward pass: the number of uses before. Default: 0. */
+  readonly use?: number;
   /** Replaces all probabilities of the model's config: from 0 to below 1. Default: those of the config. */
   readonly probability?: number | undefined;
 }
@@ -80,7 +82,7 @@ export class Dropout {
    */
   draw(masks: DropoutMasks | undefined): DrawnMask | undefined {
     if (masks === undefined) return undefined;
-    const { seed, step, firstRow = 0, probability = this.probability } = masks;
+    const { seed, step, firstRow = 0, use = 0, probability = this.probability } = masks;
     checkProbability(probability);
     for (const [name, value] of Object.entries({ seed, step })) {
       if (value === value >>> 0) continue;
@@ -91,7 +93,7 @@ export class Dropout {
     }
     if (probability === 0) return undefined;
     const words = new Uint32Array(4);
-    philox(words, [step, this.site, 0, 0], [seed, DROPOUT]);
+    philox(words, [step, this.site, use, 0], [seed, DROPOUT]);
     return { probability, firstRow, key: [words[0], words[1]] };
   }
 }

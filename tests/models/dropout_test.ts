@@ -28,10 +28,14 @@ type Config = Readonly<Record<string, unknown>>;
 const PLACES: readonly (readonly [Config, Readonly<Record<string, number>>])[] = [
   [smallConfigs.gpt2, { embd_pdrop: 1, attn_pdrop: 2, resid_pdrop: 4 }],
   [smallConfigs.opt, { dropout: 4, attention_dropout: 2 }],
-  ...[smallConfigs.llama, smallConfigs.mistral, smallConfigs.qwen2, smallConfigs.qwen3].map((
-    config,
-  ) => [config, { attention_dropout: 2 }] as const),
+  [smallConfigs.gptj, { embd_pdrop: 1, attn_pdrop: 2, resid_pdrop: 4 }],
+  [smallConfigs.bloom, { hidden_dropout: 4, attention_dropout: 2 }],
+  ...["llama", "mistral", "qwen2", "qwen3", "falcon", "cohere", "glm"].map((family) =>
+    [smallConfigs[family as keyof typeof smallConfigs], { attention_dropout: 2 }] as const
+  ),
   [smallEncoderConfigs.bert, { hidden_dropout_prob: 5, attention_probs_dropout_prob: 2 }],
+  // Two blocks are used three times each: embeddings, and each attention's weights and output.
+  [smallEncoderConfigs.albert, { hidden_dropout_prob: 1 + 6, attention_probs_dropout_prob: 6 }],
   [smallEncoderConfigs.bertClassifier, {
     hidden_dropout_prob: 5,
     attention_probs_dropout_prob: 2,

@@ -91,11 +91,11 @@ export class Block extends Module<BlockInput> {
     this.mlp = new Mlp(make.within("mlp"), { width, description: mlp });
     this.#normPlace = normPlace;
     this.#isParallel = parallel !== undefined;
-    const { dropout } = options;
+    const { dropout, mlpIsDropped = true } = options;
     this.#dropouts = {
       attention: make.dropout(dropout),
       cross: make.dropout(crossAttention && dropout),
-      mlp: make.dropout(dropout),
+      mlp: make.dropout(mlpIsDropped ? dropout : undefined),
     };
   }
 

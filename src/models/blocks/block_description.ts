@@ -35,6 +35,8 @@ export interface BlockDescription {
   readonly parallel?: "sharedNorm" | "ownNorm" | undefined;
   /** In training, the probability of dropping features of each part's output. Default: no dropout. */
   readonly dropout?: number;
+  /** Whether features of the MLP's output are dropped, too. Default: true. */
+  readonly mlpIsDropped?: boolean;
 }
 
 /**

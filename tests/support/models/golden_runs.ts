@@ -104,6 +104,8 @@ export const encoderRuns: Readonly<Record<string, FamilyRun>> = {
   bert: bertRun,
   bert_cls: bertClassifierRun,
   bert_tok: bertTokenClassifierRun,
+  albert: bertRun,
+  albert_groups: bertRun,
   t5: t5Run,
   vit: vitRun,
 };

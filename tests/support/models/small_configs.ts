@@ -113,6 +113,16 @@ const bertSizes = {
 /** Configs of encoders, and of an encoder-decoder. */
 export const smallEncoderConfigs = {
   bert: { ...bertSizes, architectures: ["BertForMaskedLM"] },
+  albert: {
+    ...bertSizes,
+    model_type: "albert",
+    architectures: ["AlbertForMaskedLM"],
+    embedding_size: 7,
+    num_hidden_layers: 3,
+    inner_group_num: 2,
+    hidden_dropout_prob: 0.1,
+    attention_probs_dropout_prob: 0.1,
+  },
   bertClassifier: {
     ...bertSizes,
     architectures: ["BertForSequenceClassification"],
