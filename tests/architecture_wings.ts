@@ -1,4 +1,4 @@
-// Wings: the folders inside src/optim, src/distributed, src/device, src/nn and src/models, and which of them each may import.
+// Wings: the folders inside src/optim, src/distributed, src/device, src/nn, src/models and src/train, and which of them each may import.
 // "." is the folder's own files, outside of any wing.
 
 import type { Import } from "./architecture_rules.ts";
@@ -137,6 +137,20 @@ const wings: Readonly<Record<string, Readonly<Record<string, Wing>>>> = {
         "positions",
         "splitting",
       ],
+    },
+  },
+  train: {
+    data: {
+      holds: "from files to records, tokens and pixels, and their order; knows no model",
+      mayImport: ["."],
+    },
+    tasks: {
+      holds: "what a model learns from data: examples, losses and metrics",
+      mayImport: [".", "data"],
+    },
+    ".": {
+      holds: "the training loop, tokenizers and chat templates",
+      mayImport: ["data", "tasks"],
     },
   },
 };

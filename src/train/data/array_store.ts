@@ -64,7 +64,7 @@ export class ArrayWriter<Type extends StoredType> implements Disposable {
     return this.#length;
   }
 
-  /** Appends numbers, which must be ones that the type can hold. @throws {Error} if the disk is full */
+  /** Appends numbers, which must be ones that the type can hold. @throws {Error} if they cannot be written */
   append(values: ArrayLike<number>): void {
     for (let at = 0; at < values.length;) {
       const count = Math.min(values.length - at, this.#buffer.length - this.#used);
@@ -112,12 +112,22 @@ export class ArrayWriter<Type extends StoredType> implements Disposable {
     this.#used = 0;
     this.#hash.update(bytes);
     const inMemory = this.#full.length * BUFFER_BYTES + bytes.length;
-    if (this.#file === undefined && inMemory > this.#memoryBytes) {
-      this.#file = temporaryFile();
-      for (const part of this.#full.splice(0)) writeAll(this.#file, part);
+    if (this.#file === undefined && inMemory <= this.#memoryBytes) {
+      this.#full.push(bytes.slice());
+      return;
     }
-    if (this.#file === undefined) this.#full.push(bytes.slice());
-    else writeAll(this.#file, bytes);
+    try {
+      this.#file ??= temporaryFile();
+      for (const part of [...this.#full.splice(0), bytes]) writeAll(this.#file, part);
+    } catch (cause) {
+      if (this.#path !== undefined) throw cause;
+      throw new Error(
+        `Cannot write numbers to a temporary file: ${
+          cause instanceof Error ? cause.message : cause
+        }; set TMPDIR to a folder on a disk with more space`,
+        { cause },
+      );
+    }
   }
 }
 
@@ -192,6 +202,16 @@ export function openStoredArray<Type extends StoredType>(
   if (size === wanted) return new StoredArray({ type, length, sha256, file });
   file.close();
   throw new Error(`${path} has ${size} bytes, wanted ${wanted}: remove it`);
+}
+
+/** How many numbers a file holds that is being written; 0 if there is none. */
+export function storedLength(path: string, type: StoredType): number {
+  try {
+    return Math.floor(Deno.statSync(path).size / ARRAYS[type].BYTES_PER_ELEMENT);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
 }
 
 /** The smallest type for numbers from 0 to below `count`. */

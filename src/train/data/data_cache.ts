@@ -9,7 +9,7 @@
 
 import { randomUUID } from "node:crypto";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 /** The folder of the cache. */
 export function cacheFolder(): string {
@@ -27,6 +27,8 @@ export interface CacheEntry<Opened> {
   readonly make: (folder: string) => Promise<void>;
   /** Opens what `make` wrote. @throws {Error} if it is not whole; it is then made again */
   readonly open: (folder: string) => Opened | Promise<Opened>;
+  /** Called every half second while another process makes the entry, with the folder that it writes into. */
+  readonly onWaiting?: ((folder: string) => void) | undefined;
 }
 
 /**
@@ -42,12 +44,12 @@ export async function openCached<Opened>(
     throw new Error(`Cannot make the folder ${cache}: ${cause.message}; ${ELSEWHERE}`, { cause });
   });
   const folder = join(cache, entry.key);
-  using _lock = await lockFile(folder);
+  using _lock = await lockFile(folder, entry.onWaiting);
   const found = await opened(entry, folder);
   if (found !== undefined) return found;
   await removeUnused(cache, entry.key);
   await Deno.remove(folder, { recursive: true }).catch(() => {});
-  const partial = `${folder}.${randomUUID()}.partial`;
+  const partial = `${folder}.${randomUUID()}${PARTIAL}`;
   try {
     await Deno.mkdir(partial);
     await entry.make(partial);
@@ -76,14 +78,33 @@ async function opened<Opened>(
 }
 
 /** Waits until no other process makes the entry. */
-async function lockFile(folder: string): Promise<Disposable> {
+async function lockFile(
+  folder: string,
+  onWaiting: CacheEntry<unknown>["onWaiting"],
+): Promise<Disposable> {
   using scope = new DisposableStack();
   const path = `${folder}.lock`;
   const file = scope.use(await Deno.open(path, { read: true, write: true, create: true }));
-  await file.lock(true);
+  const timer = setInterval(() => {
+    const partial = partialOf(folder);
+    if (partial !== undefined) onWaiting?.(partial);
+  }, WAITING_MS);
+  try {
+    await file.lock(true);
+  } finally {
+    clearInterval(timer);
+  }
   // A lock that is in use is not removed.
   await Deno.utime(path, new Date(), new Date());
   return scope.move();
+}
+
+/** The folder in which an entry is made; undefined if there is none. */
+function partialOf(folder: string): string | undefined {
+  const isPartial = (name: string) =>
+    name.startsWith(`${basename(folder)}.`) && name.endsWith(PARTIAL);
+  const found = [...Deno.readDirSync(dirname(folder))].find(({ name }) => isPartial(name));
+  return found && join(dirname(folder), found.name);
 }
 
 /** Removes what was not used for long or has no process that makes it; this one makes `own`. */
@@ -92,7 +113,7 @@ async function removeUnused(cache: string, own: string): Promise<void> {
     const path = join(cache, name);
     const { mtime } = await Deno.stat(path).catch(() => ({ mtime: null }));
     const isOld = mtime !== null && Date.now() - mtime.getTime() > UNUSED_MS;
-    const isLeft = name.endsWith(".partial") && !await isMade(cache, name.split(".")[0], own);
+    const isLeft = name.endsWith(PARTIAL) && !await isMade(cache, name.split(".")[0], own);
     // What another process reads stays readable until it closes it.
     if (isOld || isLeft) await Deno.remove(path, { recursive: true }).catch(() => {});
   }
@@ -115,4 +136,6 @@ function isOfDisk(error: unknown): error is Error {
 }
 
 const ELSEWHERE = "set MESHFACTOR_CACHE to a folder on a disk with more space";
+const PARTIAL = ".partial";
+const WAITING_MS = 500;
 const UNUSED_MS = 30 * 24 * 3600 * 1000;

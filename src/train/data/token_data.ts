@@ -9,7 +9,13 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { byteTokenizer, type Tokenizer } from "../tokenizer.ts";
-import { ArrayWriter, openStoredArray, type StoredArray, typeForCount } from "./array_store.ts";
+import {
+  ArrayWriter,
+  openStoredArray,
+  type StoredArray,
+  storedLength,
+  typeForCount,
+} from "./array_store.ts";
 import { openCached } from "./data_cache.ts";
 import type { DataSource, TextDocument } from "./data_source.ts";
 import { documentTokens } from "./document_tokens.ts";
@@ -23,8 +29,10 @@ export interface TokenizeOptions {
   readonly memoryBytes?: number;
   /** A folder. Default: that of the user. */
   readonly cache?: string;
-  /** Called with the number of tokens now and then, by the process that tokenizes. */
+  /** Called with the number of tokens every `progressMs`, also while another process tokenizes the same data. */
   readonly onProgress?: ((tokens: number) => void) | undefined;
+  /** Milliseconds. Default: 5000. */
+  readonly progressMs?: number;
 }
 
 /**
@@ -35,9 +43,10 @@ export interface TokenizeOptions {
 export async function tokenizeData(
   source: DataSource<"text">,
   tokenizer: Tokenizer,
-  { memoryBytes = 2 ** 24, cache, onProgress }: TokenizeOptions = {},
+  { memoryBytes = 2 ** 24, cache, progressMs = 5000, ...options }: TokenizeOptions = {},
 ): Promise<TokenStore> {
   const type = typeForCount(tokenizer.vocabularySize);
+  const onProgress = limited(options.onProgress, progressMs);
   const size = source.files.reduce((total, file) => total + file.size, 0);
   if (size <= memoryBytes || source.isTemporary) {
     using writer = new ArrayWriter(type);
@@ -64,7 +73,23 @@ export async function tokenizeData(
       const facts = JSON.parse(await Deno.readTextFile(join(folder, "tokens.json")));
       return openStoredArray(join(folder, "tokens.bin"), { ...facts, type });
     },
+    onWaiting: (folder) => onProgress(storedLength(join(folder, "tokens.bin"), type)),
   }, cache);
+}
+
+/** Calls `report` when `everyMs` have passed since the beginning or the last call. */
+function limited(
+  report: ((tokens: number) => void) | undefined,
+  everyMs: number,
+): (tokens: number) => void {
+  if (report === undefined) return () => {};
+  let last = performance.now();
+  return (tokens) => {
+    const now = performance.now();
+    if (now - last < everyMs) return;
+    last = now;
+    report(tokens);
+  };
 }
 
 async function writeTokens(
@@ -72,16 +97,13 @@ async function writeTokens(
   { source, tokenizer, onProgress }: {
     readonly source: DataSource<"text">;
     readonly tokenizer: Tokenizer;
-    readonly onProgress: ((tokens: number) => void) | undefined;
+    readonly onProgress: (tokens: number) => void;
   },
 ): Promise<void> {
-  let next = PROGRESS_TOKENS;
   for await (const document of source.documents()) {
     for await (const tokens of tokensOf(document, tokenizer)) {
       writer.append(tokens);
-      if (writer.length < next) continue;
-      onProgress?.(writer.length);
-      next = writer.length + PROGRESS_TOKENS;
+      onProgress(writer.length);
     }
     if (tokenizer.end !== undefined) writer.append([tokenizer.end]);
   }
@@ -98,4 +120,3 @@ function tokensOf(
 
 /** To be changed when the same files and tokenizer give other tokens. */
 const FORMAT = 1;
-const PROGRESS_TOKENS = 2 ** 20;

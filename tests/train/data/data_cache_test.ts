@@ -15,7 +15,9 @@ Deno.test("openCached() waits for a process that makes the entry, and makes it w
     const reader = maker.stdout.getReader();
     await reader.read();
     const numMade: string[] = [];
+    const waited = Promise.withResolvers<string>();
     const opening = openCached({
+      onWaiting: waited.resolve,
       key: "entry",
       make: async (folder) => {
         numMade.push(folder);
@@ -23,7 +25,7 @@ Deno.test("openCached() waits for a process that makes the entry, and makes it w
       },
       open: (folder) => Deno.readTextFile(`${folder}/whole`),
     }, folder);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(await Deno.readTextFile(`${await waited.promise}/part`), "half");
     assert.equal(numMade.length, 0);
     maker.kill("SIGKILL");
     assert.equal(await opening, "made");

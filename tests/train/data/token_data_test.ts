@@ -157,3 +157,32 @@ Deno.test("tokenizeData() says what to do where the cache cannot be written", as
     );
   });
 });
+
+Deno.test("tokenizeData() reports the progress of the process that it waits for", async () => {
+  await withFiles({ "a.txt": "the ".repeat(2 ** 19) }, async (folder) => {
+    const cache = `${folder}/cache`;
+    const options = { memoryBytes: 0, cache, progressMs: 0 };
+    const counts: number[] = [];
+    await tokensIn([`${folder}/a.txt`], byteTokenizer, {
+      ...options,
+      onProgress: (tokens) => counts.push(tokens),
+    });
+    assert.ok(counts.length >= 4, `${counts}`);
+    assert.equal(counts.at(-1), 2 ** 21);
+
+    const [entry] = (await namesIn(cache)).filter((name) => !name.includes("."));
+    await Deno.remove(`${cache}/${entry}`, { recursive: true });
+    await Deno.mkdir(`${cache}/${entry}.0.partial`);
+    await Deno.writeFile(`${cache}/${entry}.0.partial/tokens.bin`, new Uint8Array(12345));
+    const maker = await Deno.open(`${cache}/${entry}.lock`, { write: true });
+    await maker.lock(true);
+    const waited = Promise.withResolvers<number>();
+    const tokens = tokensIn([`${folder}/a.txt`], byteTokenizer, {
+      ...options,
+      onProgress: waited.resolve,
+    });
+    assert.equal(await waited.promise, 12345);
+    maker.close();
+    assert.equal((await tokens).values.length, 2 ** 21);
+  });
+});
