@@ -4,14 +4,17 @@
 //              (optim/zero/bucket_flight.ts), then released: of g [rows, cols] a rank keeps [rows / size, cols]
 //   commit     owned += sum / numRanks, once all buckets of this backward have landed: all of it or nothing
 //
-// Gradients are sent and added up in f32, however parameters are stored. Several backwards add up, as they do in `grad`.
+// Gradients are sent and added up over ranks in f32. Several backwards add up as they do in `grad`: each mean over
+// ranks, and each sum of those over backwards, is rounded to the type of the parameter's gradients, so that f16 overflows in the
+// steps in which it does on one rank.
 // Order and contents of buckets are a pure function of the parameters, so ranks agree on them; a model uses its parameters
 // roughly in the order in which it lists them, so backward completes the last ones first.
 
 import type { DeviceBuffer } from "../../device/device.ts";
 import type { GradientReceiver } from "../../tensor/autograd.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
-import type { DeviceRange } from "../../tensor/device_range.ts";
+import { copyRange, type DeviceRange } from "../../tensor/device_range.ts";
+import type { FloatType } from "../../tensor/dtype.ts";
 import { type Bucket, BucketFlight, type Landed } from "./bucket_flight.ts";
 import { packByOwner, type Placed } from "./packing.ts";
 import { describeParameters } from "../../tensor/parameter_names.ts";
@@ -152,7 +155,18 @@ export class GradientBuckets implements Disposable {
     } else {
       device.run("accumulate", { x: sums, out: bucket.owned }, { length, factor });
     }
+    for (const parameter of given) roundRange(this.rangeOf(parameter), parameter.gradientDtype);
   }
+}
+
+/** Rounds elements in f32 to what another type has. */
+function roundRange(range: DeviceRange, dtype: FloatType): void {
+  if (dtype === "f32" || range.length === 0) return;
+  const { buffer: { device }, length } = range;
+  using rounded = device.allocate(4 * Math.ceil(length / 2));
+  const there = { buffer: rounded, offset: 0, length, dtype };
+  copyRange(range, there);
+  copyRange(there, range);
 }
 
 /** Neighbours together, up to `bytes` of f32. */

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
+import { add } from "../../../src/ops/add.ts";
 import { mean } from "../../../src/ops/mean.ts";
 import { mul } from "../../../src/ops/mul.ts";
+import { sum } from "../../../src/ops/sum.ts";
 import { Adafactor } from "../../../src/optim/adafactor.ts";
 import { DistributedAdaFactor } from "../../../src/optim/distributed_adafactor.ts";
 import { LossScaler } from "../../../src/optim/options/loss_scaler.ts";
@@ -12,6 +14,7 @@ import { Tensor } from "../../../src/tensor/tensor.ts";
 import { assertOtherBits, assertSameBits } from "../../support/assert_same_bits.ts";
 import { testOnEachDevice } from "../../support/device/on_each_device.ts";
 import { inProcessRanks } from "../../support/distributed/in_process_ranks.ts";
+import { gradientAt, initialParameter } from "../../support/optim/golden.ts";
 
 Deno.test("a loss scale halves when gradients are not finite and doubles after enough good steps", () => {
   const scaler = new LossScaler({ initialScale: 8, growthInterval: 2 });
@@ -132,6 +135,62 @@ Deno.test("all ranks skip a step and back off where one of them has a gradient t
   });
   for (const each of reported) assert.deepEqual(each, [32768, 1, 1]);
 });
+
+for (const dtype of ["f16", "bf16"] as const) {
+  Deno.test(`gradients in ${dtype} have the same bits, and overflow in the same steps, on one rank and in every stage of ZeRO`, async () => {
+    const lossScale = { initialScale: 2 ** 17, growthInterval: 2 };
+    const shapes = [[8, 4], [32], [4, 2, 4]];
+    const train = async (zeroStage: 0 | 1 | 2 | undefined, microBatches: number) => {
+      const size = zeroStage === undefined ? 1 : 2;
+      return await inProcessRanks(size, async (world) => {
+        using device = wasmDevice();
+        using scope = new DisposableStack();
+        const parameters = shapes.map((shape, index) =>
+          scope.use(
+            new Parameter(device, initialParameter({ shape }), { shape, dtype, name: `p${index}` }),
+          )
+        );
+        const options = { lr: 0.02, lossScale, masterWeights: true };
+        const optim = scope.use(new DistributedAdaFactor(parameters, options));
+        const setup = zeroStage === undefined ? {} : { zeroStage, dataParallelGroup: world.group };
+        optim.setupDistributed({ ...setup, bucketBytes: 100 });
+        const scales: number[] = [];
+        for (let step = 1; step <= 8; step++) {
+          for (let batch = 1; batch <= microBatches; batch++) {
+            using inner = new DisposableStack();
+            const terms = parameters.map((parameter) => {
+              const { shape } = parameter;
+              const factors = gradientAt(step + batch, { shape, gradientScale: 0.37 });
+              return sum(mul(parameter, inner.use(Tensor.from(device, factors, { shape }))));
+            });
+            using loss = terms.reduce((a, b) => add(a, b));
+            await optim.backward(loss);
+          }
+          await optim.step({ gradientDivisor: microBatches });
+          optim.zeroGrad();
+          scales.push(optim.lossScale);
+        }
+        const values = [];
+        for (const parameter of parameters) values.push(await parameter.data());
+        return { values, scales, skippedSteps: optim.skippedSteps };
+      });
+    };
+    for (const microBatches of [1, 2, 3]) {
+      const [alone] = await train(undefined, microBatches);
+      if (dtype === "f16") assert.ok(alone.skippedSteps >= 2, `${alone.skippedSteps} skipped`);
+      for (const zeroStage of [0, 1, 2] as const) {
+        for (const rank of await train(zeroStage, microBatches)) {
+          assert.deepEqual(
+            rank.scales,
+            alone.scales,
+            `stage ${zeroStage}, ${microBatches} batches`,
+          );
+          assertSameBits(rank.values, alone.values);
+        }
+      }
+    }
+  });
+}
 
 Deno.test("a loss scale must be positive", () => {
   using device = wasmDevice();
