@@ -8,6 +8,7 @@
 import type { ProblemType } from "../models/losses/classification_loss.ts";
 import type { PretrainedModel } from "../models/pretrained_model.ts";
 import { probabilitiesOf } from "../train/tasks/probabilities.ts";
+import { print } from "./printed.ts";
 import { type ImageInput, nameOf, type TextInput, type WordsInput } from "./classifier_input.ts";
 
 /** Writes classes. */
@@ -77,13 +78,7 @@ export class ClassOutput {
       ? table.map(([label, share, name]) => `${label.padEnd(16)} ${share.padStart(6)}  ${name}\n`)
         .join("")
       : `${JSON.stringify(value)}\n`;
-    let rest = new TextEncoder().encode(text);
-    try {
-      while (rest.length > 0) rest = rest.subarray(await Deno.stdout.write(rest));
-    } catch (error) {
-      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-      this.#isClosed = true;
-    }
+    this.#isClosed = !await print(text);
   }
 }
 

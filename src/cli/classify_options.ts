@@ -1,8 +1,9 @@
 // The flags of the classification command.
 
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import type { DeviceKind } from "../device/device.ts";
 import type { FloatType } from "../tensor/dtype.ts";
+import { deviceOption, dtypeOption } from "./device_flags.ts";
 import { atLeast } from "./flag_values.ts";
 import { endAfterUsage, USAGE_CODE } from "./usage.ts";
 
@@ -67,16 +68,8 @@ function classifyCommand(): Command {
       "the model gets at most this many tokens of a text (default: as many as it supports)",
       atLeast(1),
     )
-    .addOption(
-      new Option(
-        "--dtype <type>",
-        "type in which weights are kept (default: that of the files; f32 is faster on the CPU)",
-      ).choices(["f32", "bf16", "f16"]),
-    )
-    .addOption(
-      new Option("--device <kind>", "compute device; auto takes a real GPU if there is one")
-        .choices(["auto", "wasm", "webgpu"]).default("auto"),
-    )
+    .addOption(dtypeOption())
+    .addOption(deviceOption())
     .showHelpAfterError("(--help explains the options)")
     .allowExcessArguments(false)
     .exitOverride(endAfterUsage);

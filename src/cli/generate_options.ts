@@ -1,8 +1,9 @@
 // The flags of the generation command. They are checked before a model is loaded, and an error says what to give instead.
 
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import type { DeviceKind } from "../device/device.ts";
 import type { FloatType } from "../tensor/dtype.ts";
+import { deviceOption, dtypeOption } from "./device_flags.ts";
 import { above, atLeast, notNegative, share } from "./flag_values.ts";
 import { endAfterUsage, USAGE_CODE } from "./usage.ts";
 
@@ -99,16 +100,8 @@ function generateCommand(): Command {
     .option("--context <n>", "the model gets at most this many of the last tokens", atLeast(1))
     .option("--batch <n>", "of several prompts, how many are continued together", atLeast(1), 8)
     .option("--tensor <n>", "ranks that split the model, started by the launcher", atLeast(1), 1)
-    .addOption(
-      new Option(
-        "--dtype <type>",
-        "type in which weights are kept (default: that of the files; f32 is faster on the CPU)",
-      ).choices(["f32", "bf16", "f16"]),
-    )
-    .addOption(
-      new Option("--device <kind>", "compute device; auto takes a real GPU if there is one")
-        .choices(["auto", "wasm", "webgpu"]).default("auto"),
-    )
+    .addOption(dtypeOption())
+    .addOption(deviceOption())
     .showHelpAfterError("(--help explains the options)")
     .allowExcessArguments(false)
     .exitOverride(endAfterUsage);

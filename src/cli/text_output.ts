@@ -1,5 +1,6 @@
 // Where new texts go: stdout. That of a single prompt is written as it comes; those of several as JSON lines, in the prompts' order.
 
+import { print } from "./printed.ts";
 import type { Prompts } from "./prompts.ts";
 
 /** Writes the new texts. */
@@ -41,12 +42,6 @@ export class TextOutput {
   }
 
   async #print(text: string): Promise<void> {
-    let rest = new TextEncoder().encode(text);
-    try {
-      while (rest.length > 0) rest = rest.subarray(await Deno.stdout.write(rest));
-    } catch (error) {
-      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-      this.#isClosed = true;
-    }
+    this.#isClosed = !await print(text);
   }
 }

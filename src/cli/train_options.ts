@@ -6,6 +6,7 @@ import type { FloatType } from "../tensor/dtype.ts";
 import type { TaskName } from "../train/task.ts";
 import type { Algorithm } from "../train/training_optimizer.ts";
 import { type ClassFlags, PROBLEMS } from "./class_flags.ts";
+import { deviceOption } from "./device_flags.ts";
 import { above, atLeast, duration, names, notNegative, probability, share } from "./flag_values.ts";
 import { FINE_TUNING_RATE, FINE_TUNING_WARMUP, SCHEDULES, stepSizeConflict } from "./step_sizes.ts";
 import { TASK_NAMES } from "./task_choice.ts";
@@ -286,10 +287,7 @@ function trainCommand(): Command {
     )
     .option("--log <file>", "where to write JSON lines (default: stdout if it is not a terminal)")
     .option("--curve <file>", "where to draw the losses at the end, as a picture in SVG")
-    .addOption(
-      new Option("--device <kind>", "compute device; auto takes a real GPU if there is one")
-        .choices(["auto", "wasm", "webgpu"]).default("auto"),
-    )
+    .addOption(deviceOption())
     .showHelpAfterError("(--help explains the options)")
     .allowExcessArguments(false)
     .exitOverride(endAfterUsage);
