@@ -66,15 +66,18 @@ export async function prepareRecords(
   });
   const heldOut = someExamples(task.heldOut, { maxTokens: flags.evalTokens });
   const { train: trainExamples, heldOut: heldOutExamples, cut: cutExamples, leftOut } = counts;
+  const rows = kind === "image" ? "" : `, in padded rows of at most ${context} tokens`;
   const leftOutExamples = leftOut.reduce((total, { count }) => total + count, 0);
   return {
     model,
     task: { ...task, heldOut },
     context,
     data: [
-      `${name} on ${KIND_NAMES[kind]}: ${trainExamples} to train on, ${heldOutExamples} held out` +
+      `${name} on ${
+        KIND_NAMES[kind]
+      }${rows}: ${trainExamples} to train on, ${heldOutExamples} held out` +
       (heldOut.length < heldOutExamples ? `, of which ${heldOut.length} are evaluated` : ""),
-      cutExamples === 0 ? [] : `${cutExamples} cut to ${context} tokens (--context)`,
+      cutExamples === 0 ? [] : `${cutExamples} cut (--context)`,
       [...files, ...leftOut].map(describeLeftOut),
       names === undefined ? [] : describeNames(names),
     ].flat().join("; "),

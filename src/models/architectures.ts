@@ -76,10 +76,13 @@ export function architectureOf(
   );
 }
 
-/** `config`, naming `architecture` if it names others. */
-export function namedAs(config: ModelConfig, { name }: Architecture): ModelConfig {
+/** `config`, naming `architecture` if it names others, or none and its `model_type` has several. */
+export function namedAs(config: ModelConfig, { name, modelType }: Architecture): ModelConfig {
   const { architectures: names } = config.read(settings);
-  return names === null || names.includes(name) ? config : config.with({ architectures: [name] });
+  const isClear = names === null
+    ? architectures.filter((each) => each.modelType === modelType).length === 1
+    : names.includes(name);
+  return isClear ? config : config.with({ architectures: [name] });
 }
 
 const settings = v.object({

@@ -281,4 +281,12 @@ Deno.test("newModel() makes the requested class of a base config, and its config
   const config = { ...smallEncoderConfigs.bert, architectures: ["BertModel"] };
   using model = newModel(device, config, { random: random(), model: BertClassifier });
   assert.deepEqual(model.form.config.values.architectures, ["BertForSequenceClassification"]);
+  // A config that names none is not loaded without a class, if its model_type has several.
+  const { architectures: _, ...unnamed } = config;
+  using named = newModel(device, unnamed, { random: random(), model: BertTokenClassifier });
+  assert.deepEqual(named.form.config.values.architectures, ["BertForTokenClassification"]);
+  using only = newModel(device, { ...smallConfigs.gpt2, architectures: null }, {
+    random: random(),
+  });
+  assert.equal(only.form.config.values.architectures, null);
 });

@@ -39,7 +39,7 @@ Deno.test("texts with labels become a classifier whose config has their names", 
     assert.deepEqual(trained.metrics, { accuracy: 1, f1: 1 });
     assert.equal(
       trained.data,
-      "classification on labelled texts: 54 to train on, 6 held out; 2 classes: negative, positive",
+      "classification on labelled texts, in padded rows of at most 16 tokens: 54 to train on, 6 held out; 2 classes: negative, positive",
     );
     assert.deepEqual(trained.counts, {
       trainExamples: 54,
@@ -132,7 +132,10 @@ Deno.test("a BERT learns masked words of text, which is divided into pieces", as
     );
     assert.equal(trained.task, "masked-lm");
     // 480 tokens in pieces of 14.
-    assert.match(trained.data, /masked-lm on pieces of text: 32 to train on, 3 held out/);
+    assert.match(
+      trained.data,
+      /masked-lm on pieces of text, in padded rows of at most 16 tokens: 32 to train on, 3 held out/,
+    );
     const perplexities = trained.events.flatMap((event) =>
       event.kind === "evaluation" ? [event.metrics.perplexity] : []
     );
@@ -226,7 +229,10 @@ Deno.test("a decoder learns the answers of chats and the completions of prompts,
       "<|im_start|>user\nrain?<|im_end|>\n<|im_start|>assistant\n",
     );
     assert.equal(chats.answer, "the rain!");
-    assert.match(chats.data, /^causal-lm on chats: 21 to train on, 3 held out$/);
+    assert.match(
+      chats.data,
+      /^causal-lm on chats, in padded rows of at most 64 tokens: 21 to train on, 3 held out$/,
+    );
     assert.ok(chats.metrics.perplexity < 1.5);
 
     const prompts = range(24).map((k) => ({ prompt: `${word(k)} =`, completion: ` ${word(k)}s` }));
