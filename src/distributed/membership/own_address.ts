@@ -2,13 +2,14 @@
 
 import { type Listener, listenTcp, listenUnix } from "../wire/listener.ts";
 import { listenTls } from "../wire/tls.ts";
+import { requireIdentity } from "../wire/tls_identity.ts";
 import type { Address, Connection } from "../wire/transport.ts";
 import { isLoopback, requireLoopback, type ResolvedOptions } from "./world_options.ts";
 
 /**
  * Opens this rank's listeners.
  *
- * @throws {TypeError} if there is no secret although other hosts reach the address that is bound, whatever its name is.
+ * @throws {TypeError} as `requireIdentity`, or if there is no secret although other hosts reach the address that is bound, whatever its name is.
  */
 export async function listen(
   options: ResolvedOptions,
@@ -19,6 +20,7 @@ export async function listen(
     hostname: bind,
     ports: rank === 0 ? { first: port, last: port } : ports,
   };
+  if (tls !== undefined) requireIdentity(tls, { now: new Date(), address: reachedAt(options) });
   const open = () => tls === undefined ? listenTcp(where) : listenTls(where, tls);
   let tcp = await open();
   if (rank !== 0 && tcp.address.port === port) {
@@ -42,6 +44,16 @@ export async function listen(
   return unix === undefined
     ? { listeners: [tcp], address: tcp.address }
     : { listeners: [tcp, unix], address: { ...tcp.address, path: unix.path } };
+}
+
+/** The name or address by which others reach this rank; undefined if it follows from their connections. */
+function reachedAt(
+  { rank, host, bind, advertise, sameHost }: ResolvedOptions,
+): string | undefined {
+  const own = advertise?.hostname ?? (rank === 0 ? host : bind);
+  // Others of this host use its Unix socket, without TLS.
+  const isLocal = rank !== 0 && isLoopback(own) && sameHost === "unix";
+  return ANY_ADDRESS.has(own) || isLocal ? undefined : own;
 }
 
 /**

@@ -14,10 +14,16 @@ import { Acceptor, connectionKey } from "../wire/acceptor.ts";
 import { ControlLink, type ControlListener } from "./control_link.ts";
 import { Deadline, sleep } from "../wire/deadline.ts";
 import { dial } from "../wire/dial.ts";
-import { AuthenticationError, type JobKey, RefusedError } from "../wire/handshake.ts";
+import {
+  AuthenticationError,
+  type JobKey,
+  OtherProtocolError,
+  RefusedError,
+} from "../wire/handshake.ts";
+import { TlsError } from "../wire/tls_errors.ts";
 import { admissionCheck, alreadyJoined } from "./admission.ts";
 import { type Hello, readMessage } from "../wire/control_message.ts";
-import type { Address, Connection } from "../wire/transport.ts";
+import { type Address, type Connection, ConnectionClosedError } from "../wire/transport.ts";
 import { BindError, listen, publishedAddress } from "./own_address.ts";
 import type { ResolvedOptions } from "./world_options.ts";
 
@@ -166,6 +172,9 @@ async function dialRankZero(joining: Joining): Promise<Connection> {
         signal: attempt.signal,
       });
     } catch (cause) {
+      if (cause instanceof OtherProtocolError || cause instanceof TlsError) {
+        throw new Error(`Rank ${rank} cannot join at ${where}: ${cause.message}`, { cause });
+      }
       if (cause instanceof AuthenticationError) {
         throw new Error(
           `Rank ${rank} cannot join at ${where}: ${cause.message}. Give all ranks of a job the same secret ` +
@@ -182,7 +191,7 @@ async function dialRankZero(joining: Joining): Promise<Connection> {
   throw new Error(
     `Rank ${rank} found no rank 0 at ${where} within ${timeoutMs} ms: start rank 0, or correct ` +
       `MASTER_ADDR and MASTER_PORT (last: ${messageOf(last)})${
-        joining.tls === undefined ? "" : UNSIGNED
+        last instanceof ConnectionClosedError ? CLOSED : ""
       }`,
     { cause: last },
   );
@@ -254,7 +263,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-const UNSIGNED =
-  "; with TLS, rank 0 silently closes connections without a certificate signed by its authority";
+const CLOSED =
+  "; whoever listens there closes connections: another program, or another version of Meshfactor";
 const REFUSAL_GRACE_MS = 1_000;
 const ATTEMPT_TIMEOUT_MS = 5_000;

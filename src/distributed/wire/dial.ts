@@ -5,6 +5,7 @@
 import { sleep } from "./deadline.ts";
 import { authenticateToAcceptor, type JobKey } from "./handshake.ts";
 import type { Hello } from "./control_message.ts";
+import { tlsError } from "./tls_errors.ts";
 import { connectTls, type TlsIdentity } from "./tls.ts";
 import {
   type Address,
@@ -73,6 +74,7 @@ export interface ConnectOptions {
 /**
  * Connects to `address`; the caller owns the connection.
  *
+ * @throws {TlsError} if the certificates do not fit, or the other end does not use TLS.
  * @throws {Error} as Deno.connect, with the address and port in the message, or the signal's reason.
  */
 export async function connect(
@@ -90,6 +92,8 @@ export async function connect(
       : await connectTls(address, { identity: tls, signal });
   } catch (cause) {
     signal.throwIfAborted();
+    const named = tls === undefined ? undefined : tlsError(cause);
+    if (named !== undefined) throw named;
     const text = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`Cannot connect to ${hostname}:${port}: ${text}`, { cause });
   }

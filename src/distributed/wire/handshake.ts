@@ -21,6 +21,7 @@ import {
   readMessage,
 } from "./control_message.ts";
 import { deriveSession, type Integrity } from "./session.ts";
+import { beginsTls, decodeRefusal, NO_TLS_ALERT, REFUSAL, REFUSAL_BYTES } from "./tls_errors.ts";
 import type { Connection } from "./transport.ts";
 
 /** The keys of one job, and how its ranks protect plain connections with them. */
@@ -34,6 +35,9 @@ export interface JobKey {
 export class AuthenticationError extends Error {
   override readonly name = "AuthenticationError";
 }
+
+/** The other end uses another version of the protocol, another protection, or no TLS, or this end does not. */
+export class OtherProtocolError extends AuthenticationError {}
 
 /** The other end is authenticated and refuses this rank. */
 export class RefusedError extends Error {
@@ -57,6 +61,7 @@ export async function importSecret(
  *
  * @throws {AuthenticationError} if the acceptor holds another secret, or uses another protocol or protection.
  * @throws {RefusedError} with the acceptor's reason.
+ * @throws {TlsError} if the acceptor refuses this end's certificate.
  */
 export async function authenticateToAcceptor(
   connection: Connection,
@@ -67,6 +72,7 @@ export async function authenticateToAcceptor(
   await connection.writeAll(mine);
   const theirs = new Uint8Array(OPENING_BYTES);
   await connection.readFully(theirs.subarray(0, MAGIC.length));
+  await requireNoRefusal(connection, theirs);
   requireMagic(theirs);
   await connection.readFully(theirs.subarray(MAGIC.length));
   requireSameVersion(theirs);
@@ -104,6 +110,10 @@ export async function authenticateDialer(connection: Connection, key: JobKey): P
   const protection = protectionOf(connection, key);
   const theirs = new Uint8Array(OPENING_BYTES);
   await connection.readFully(theirs.subarray(0, MAGIC.length + 1));
+  if (beginsTls(theirs)) {
+    await connection.writeAll(NO_TLS_ALERT);
+    await connection.finish();
+  }
   requireMagic(theirs);
   const mine = newOpening(protection);
   if (theirs[MAGIC.length] !== VERSION) await answerOtherVersion(connection, mine);
@@ -160,6 +170,20 @@ function newOpening(protection: Protection): Uint8Array<ArrayBuffer> {
   return join(MAGIC, kinds, nonce);
 }
 
+/** The acceptor has found something wrong with the dialer's certificate, or uses TLS where this end does not. */
+async function requireNoRefusal(connection: Connection, begin: Uint8Array): Promise<void> {
+  if (beginsTls(begin)) {
+    throw new OtherProtocolError(
+      "The rank at the other end uses TLS, this one does not: give certificates to all ranks or to none",
+    );
+  }
+  const bytes = new Uint8Array(REFUSAL_BYTES);
+  bytes.set(begin.subarray(0, REFUSAL.length));
+  if (new TextDecoder().decode(bytes.subarray(0, REFUSAL.length)) !== REFUSAL) return;
+  await connection.readFully(bytes.subarray(REFUSAL.length));
+  throw decodeRefusal(bytes);
+}
+
 function requireMagic(opening: Uint8Array): void {
   if (!MAGIC.every((byte, index) => opening[index] === byte)) {
     throw new AuthenticationError("The other end is not a rank of Meshfactor");
@@ -176,7 +200,7 @@ function requireSameVersion(theirs: Uint8Array): void {
   const version = theirs[MAGIC.length];
   if (version !== VERSION) {
     const name = (version: number) => String.fromCharCode(version);
-    throw new AuthenticationError(
+    throw new OtherProtocolError(
       `The rank at the other end uses version ${name(version)} of the protocol, this one version ` +
         `${name(VERSION)}: run the same version of Meshfactor on all hosts`,
     );
@@ -186,7 +210,7 @@ function requireSameVersion(theirs: Uint8Array): void {
 function requireSameProtection(theirs: Uint8Array, mine: Protection): void {
   const protection = PROTECTIONS[theirs[MAGIC.length + 1]];
   if (protection !== mine) {
-    throw new AuthenticationError(
+    throw new OtherProtocolError(
       `The rank at the other end protects this connection by "${protection}", this one by "${mine}": give all ` +
         "ranks the same MESHFACTOR_INTEGRITY, and certificates for TLS to all of them or to none",
     );

@@ -7,6 +7,7 @@
 import type { Socket as TcpSocket } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import { type Address, Connection, type Socket } from "./transport.ts";
+import { encodeRefusal } from "./tls_errors.ts";
 import { firstFree, type ListenOptions, type PortListener } from "./listener.ts";
 
 /**
@@ -35,10 +36,12 @@ export async function listenTls(
     key,
     ca,
     requestCert: true,
-    rejectUnauthorized: true,
+    // It would close them without a word; below they get the reason.
+    rejectUnauthorized: false,
     minVersion: "TLSv1.3",
     allowHalfOpen: true,
   }, (socket) => {
+    if (!socket.authorized) return refuse(socket);
     pending.authenticateDialer(socket);
     accepted.add(socket);
   });
@@ -71,6 +74,13 @@ export async function listenTls(
     ref: () => server.ref(),
     unref: () => server.unref(),
   };
+}
+
+/** Its connection stays pending until the peer has read why, for as long as a handshake may take. */
+function refuse(socket: TLSSocket): void {
+  socket.on("error", () => {});
+  socket.resume();
+  socket.end(encodeRefusal(String(socket.authorizationError)));
 }
 
 /** Connects to a rank that listens with `listenTls`; the caller owns the connection. */

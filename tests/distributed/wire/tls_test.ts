@@ -64,25 +64,87 @@ tlsTest("connections that begin no handshake do not delay the start, and are clo
 });
 
 tlsTest(
-  "a rank with a certificate of another authority is refused, and the job continues",
+  "what is wrong with a rank's own certificate, key or authority is an error before it listens",
   async () => {
-    const [tls, other] = [await makeIdentity(), await makeIdentity()];
+    const [tls, other, expired] = await Promise.all([
+      makeIdentity(),
+      makeIdentity(),
+      makeIdentity({ days: -1 }),
+    ]);
+    const wrong: readonly (readonly [Partial<TlsIdentity>, RegExp])[] = [
+      [
+        { key: other.key },
+        /The key \(MESHFACTOR_TLS_KEY\) is not that of the certificate of CN=rank/,
+      ],
+      [
+        { ca: other.ca },
+        /not signed by an authority of this rank \(MESHFACTOR_TLS_CA, which holds CN=/,
+      ],
+      [
+        expired,
+        /certificate of CN=rank \(MESHFACTOR_TLS_CERT\) has expired on .* GMT: make a new one/,
+      ],
+      [{ cert: tls.key }, /MESHFACTOR_TLS_CERT holds no certificate in PEM format/],
+      [{ key: tls.cert }, /MESHFACTOR_TLS_KEY holds no private key in PEM format/],
+      [{ ca: "" }, /MESHFACTOR_TLS_CA holds no certificate in PEM format/],
+    ];
+    for (const rank of [0, 1]) {
+      const job = { ...newJob(freePort()), rank };
+      for (const [change, text] of wrong) {
+        await rejects(World.join({ ...job, tls: { ...tls, ...change } }), text);
+      }
+      const elsewhere = { ...job, advertise: "10.1.2.3" };
+      await rejects(
+        World.join({ ...elsewhere, tls }),
+        /is not valid for 10\.1\.2\.3, where others reach this rank, but for IP Address:127\.0\.0\.1/,
+      );
+      using _free = Deno.listen({ hostname: job.host, port: job.port });
+    }
+  },
+);
+
+tlsTest(
+  "what two ranks do not accept of each other is an error at once, and the job continues",
+  async () => {
+    const [tls, other, serverOnly] = await Promise.all([
+      makeIdentity(),
+      makeIdentity(),
+      makeIdentity({ usage: "serverAuth" }),
+    ]);
     const job = newJob(freePort());
     const rank0 = World.join({ ...job, rank: 0, tls });
-    const intruder = { ...job, rank: 1, timeoutMs: 3000 };
-    await rejects(
-      World.join({ ...intruder, tls: other }),
-      /Rank 1 found no rank 0 at .*invalid peer certificate/,
-    );
-    // It trusts the job's authority, but has no certificate signed by it.
-    const untrusted: TlsIdentity = { ...other, ca: tls.ca };
-    const error = await World.join({ ...intruder, tls: untrusted }).then(() => "", String);
-    match(error, /Rank 1 found no rank 0 at .*without a certificate signed by its authority/);
-    const plain = await World.join(intruder).then(() => "", String);
-    match(plain, /Rank 1 (found no rank 0|cannot join)/);
+    const intruder = { ...job, rank: 1 };
+    const trusting = ({ cert, key, ca }: TlsIdentity) => ({ cert, key, ca: ca + tls.ca });
+    const wrong: readonly (readonly [TlsIdentity | undefined, RegExp])[] = [
+      [other, /end is not signed by an authority of this rank \(MESHFACTOR_TLS_CA\)/],
+      [
+        trusting(other),
+        /refuses this rank's certificate, which is not signed by an authority of that/,
+      ],
+      [trusting(serverOnly), /refuses this rank's certificate, .*may not be used by clients/],
+      [undefined, /uses TLS, this one does not: give certificates to all ranks or to none/],
+    ];
+    const began = performance.now();
+    for (const [identity, text] of wrong) {
+      const options = identity === undefined ? intruder : { ...intruder, tls: identity };
+      const error = await World.join(options).then(() => "", String);
+      match(error, /Error: Rank 1 cannot join at 127\.0\.0\.1:\d+: The /);
+      match(error, text);
+    }
+    const elapsed = performance.now() - began;
+    ok(elapsed < 5_000, `it took ${elapsed} ms, a timeout is 10 s`);
     const worlds = await Promise.all([rank0, World.join({ ...job, rank: 1, tls })]);
     await Promise.all(worlds.map(({ group }) => group.barrier()));
     await Promise.all(worlds.map((world) => world.close()));
+
+    const plain = newJob(freePort());
+    const plain0 = World.join({ ...plain, rank: 0 });
+    await rejects(
+      World.join({ ...plain, rank: 1, tls }),
+      /Rank 1 cannot join at .*: The rank at the other end does not use TLS: give certificates to all/,
+    );
+    const both = await Promise.all([plain0, World.join({ ...plain, rank: 1 })]);
+    await Promise.all(both.map((world) => world.close()));
   },
 );
 

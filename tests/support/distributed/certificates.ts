@@ -13,14 +13,23 @@ export async function opensslMissing(): Promise<string | undefined> {
   }
 }
 
-/** A certificate and its key, signed by a new authority. */
-export async function makeIdentity(): Promise<TlsIdentity> {
+/** What is special about a certificate. */
+export interface CertificateOptions {
+  /** Days that it is valid for; negative if it has expired. Default: 2. */
+  readonly days?: number;
+  /** What it may be used for. Default: `serverAuth,clientAuth`. */
+  readonly usage?: string;
+}
+
+/** A certificate for 127.0.0.1 and its key, signed by a new authority. */
+export async function makeIdentity(options: CertificateOptions = {}): Promise<TlsIdentity> {
+  const { days = 2, usage = "serverAuth,clientAuth" } = options;
   const folder = await Deno.makeTempDir();
   const file = (name: string) => `${folder}/${name}`;
   try {
     await Deno.writeTextFile(
       file("extensions"),
-      "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n",
+      `subjectAltName=IP:127.0.0.1\nextendedKeyUsage=${usage}\n`,
     );
     const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
     await openssl([
@@ -33,7 +42,16 @@ export async function makeIdentity(): Promise<TlsIdentity> {
       ...["-keyout", file("rank.key"), "-out", file("rank.csr")],
     ]);
     await openssl([
-      ...["x509", "-req", "-in", file("rank.csr"), "-days", "2", "-extfile", file("extensions")],
+      ...[
+        "x509",
+        "-req",
+        "-in",
+        file("rank.csr"),
+        "-days",
+        String(days),
+        "-extfile",
+        file("extensions"),
+      ],
       ...["-CA", file("ca.pem"), "-CAkey", file("ca.key"), "-CAcreateserial"],
       ...["-out", file("rank.pem")],
     ]);
