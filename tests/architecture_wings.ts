@@ -32,8 +32,9 @@ const wings: Readonly<Record<string, Readonly<Record<string, Wing>>>> = {
       mayImport: ["calls", "failures", "wire"],
     },
     launcher: {
-      holds: "processes and their environment; only watching a process needs a clock",
-      mayImport: ["wire"],
+      holds:
+        "processes and their environment; launchers of several hosts exchange control messages",
+      mayImport: ["membership", "wire"],
     },
     ".": {
       holds: "what users call: launch, world, group, mesh, layout",

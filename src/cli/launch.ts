@@ -25,6 +25,7 @@ import { requireJob } from "../distributed/launcher/job_options.ts";
 import { notNegative } from "./flag_values.ts";
 import { dropLostOutput } from "./lost_output.ts";
 import { runJob } from "./run_job.ts";
+import { runJobOnHosts } from "./run_job_on_hosts.ts";
 import { endAfterUsage, USAGE_CODE } from "./usage.ts";
 
 /**
@@ -38,10 +39,20 @@ export async function main(args: readonly string[]): Promise<number> {
     .requiredOption("--ranks <number>", "number of ranks to start", positiveInteger)
     .option(
       "--nodes <number>",
-      "number of hosts, each with as many ranks (default: 1)",
-      positiveInteger,
+      "number of hosts, each with as many ranks; MIN:MAX goes on with fewer when hosts are lost (default: 1)",
+      numberOfHosts,
     )
-    .option("--node <number>", "index of this host, from 0", wholeNumber)
+    .option(
+      "--node <number>",
+      "index of this host, from 0; with MIN:MAX needed for the first host only, which is at --master-addr",
+      wholeNumber,
+    )
+    .option(
+      "--last-call <seconds>",
+      "with MIN:MAX: how long MIN hosts wait for others before each attempt",
+      notNegative,
+      30,
+    )
     .option("--master-addr <address>", "address of rank 0 (default: 127.0.0.1)")
     .option("--master-port <port>", "port of rank 0 (default: a free one)", portNumber)
     .option("--ports <range>", "ports of the other ranks, such as 29501-29599", portRange)
@@ -86,11 +97,13 @@ export async function main(args: readonly string[]): Promise<number> {
   const { ranks, nodes, node, masterAddr, masterPort, pin, ...options } = program.opts<
     NodeOptions & RankOptions
   >();
-  const { grace, maxRestarts, logDir, tee, ...rankOptions } = options;
+  const { grace, maxRestarts, logDir, tee, lastCall, ...rankOptions } = options;
+  const isElastic = nodes !== undefined &&
+    (nodes.min < nodes.max || (nodes.max > 1 && maxRestarts > 0));
   const secret = Deno.env.get("MESHFACTOR_SECRET");
   const job = {
     ranks,
-    ...(nodes === undefined ? {} : { nodes }),
+    ...(nodes === undefined ? {} : { nodes: nodes.max }),
     ...(node === undefined ? {} : { node }),
     ...(masterAddr === undefined ? {} : { host: masterAddr }),
     ...(masterPort === undefined ? {} : { port: masterPort }),
@@ -98,35 +111,49 @@ export async function main(args: readonly string[]): Promise<number> {
   };
   try {
     requireJob(job);
-    if (pin) allowedCores();
-    if (maxRestarts > 0 && (nodes ?? 1) > 1) {
-      throw new TypeError(
-        "--max-restarts starts the ranks of one host again, and --nodes gives several",
+    if (isElastic && masterPort === 65535) {
+      throw new RangeError(
+        "--master-port is at most 65534 here, as rank 0 listens on the port after it",
       );
     }
+    if (pin) allowedCores();
     if (tee && logDir === undefined) throw new TypeError("--tee needs --log-dir");
     if (logDir !== undefined) new RankLogs(logDir, 0)[Symbol.dispose]();
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     program.error(`error: ${text}`, { exitCode: USAGE_CODE });
   }
-  return await runJob({
+  const run = {
     ...job,
     script,
     args: rest,
-    ...(pin ? { before: (rank) => pinned(rank % ranks, ranks) } : {}),
+    ...(pin ? { before: (rank: number) => pinned(rank % ranks, ranks) } : {}),
     env: variablesFor(rankOptions),
     graceMs: 1000 * grace,
     maxRestarts,
     logs: logDir === undefined ? undefined : { folder: logDir, isPrinted: tee },
+  };
+  const { host, port } = job;
+  if (!isElastic || host === undefined || port === undefined || !secret) return await runJob(run);
+  const { bind = host, interface: name } = rankOptions;
+  return await runJobOnHosts({
+    ...run,
+    nodes,
+    host,
+    port,
+    secret,
+    bind: name === undefined ? bind : addressOfInterface(name),
+    lastCallMs: 1000 * lastCall,
+    timeoutMs: JOIN_TIMEOUT_MS,
   });
 }
 
 /** Options of the launcher itself. */
 interface NodeOptions {
   readonly ranks: number;
-  readonly nodes?: number;
+  readonly nodes?: { readonly min: number; readonly max: number };
   readonly node?: number;
+  readonly lastCall: number;
   readonly masterAddr?: string;
   readonly masterPort?: number;
   readonly pin?: boolean;
@@ -153,6 +180,15 @@ function positiveInteger(text: string): number {
     throw new InvalidArgumentError("A positive integer is needed.");
   }
   return value;
+}
+
+/** `2`, or `1:4`. */
+function numberOfHosts(text: string): { readonly min: number; readonly max: number } {
+  const [min, max = min] = text.split(":").map(positiveInteger);
+  if (min > max || text.split(":").length > 2) {
+    throw new InvalidArgumentError("A number, or the least and the most as MIN:MAX, are needed.");
+  }
+  return { min, max };
 }
 
 function wholeNumber(text: string): number {
@@ -194,6 +230,9 @@ Exit codes:
   130    stopped as was asked
   137    stopped, but a rank was killed at the end of the grace, or at once
   other  the code of the rank that failed first: 128 + n if signal n ended it`;
+
+/** How long a launcher looks for that of the first host. */
+const JOIN_TIMEOUT_MS = 600_000;
 
 /** The environment variables that pass the flags to launchFromEnv(). */
 const VARIABLES = {

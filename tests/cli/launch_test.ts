@@ -212,6 +212,7 @@ Deno.test("wrong arguments print a clear error and start nothing", async () => {
     ],
     [["--ranks", "2", "--ports", "5-1", PROGRAM], /range of ports such as 29500-29599/],
     [["--ranks", "2", "--same-host", "ipx", PROGRAM], /Allowed choices are unix, tcp/],
+    [["--ranks", "2", "--nodes", "3:2", PROGRAM], /MIN:MAX/],
     [["--ranks", "2", "--node", "-1", PROGRAM], /whole number/],
     [["--ranks", "2", "--nodes", "2", "--node", "2", PROGRAM], /Node 2 is out of range/],
     [["--ranks", "2", "--nodes", "2", PROGRAM], /several nodes needs rank 0's address and port/],

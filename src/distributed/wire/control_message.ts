@@ -27,7 +27,9 @@ export type ControlMessage =
   /** Heartbeat. */
   | { readonly kind: "beat" }
   | ProgressQuery
-  | ProgressReply;
+  | ProgressReply
+  /** From launcher to launcher, see launcher/host_message.ts. */
+  | { readonly kind: "note"; readonly text: string };
 
 /** The first message on a connection: the sender, the rank that it wants to reach, and the purpose. */
 export interface Hello {
@@ -188,6 +190,8 @@ export function decodeMessage(body: Uint8Array): ControlMessage {
     case "bye":
     case "beat":
       return { kind };
+    case "note":
+      return { kind, text: fields.text("text") };
     case "refused":
       return { kind, reason: fields.text("reason") };
     case "waiting":
