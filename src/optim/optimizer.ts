@@ -24,6 +24,7 @@ import { gradientNorm } from "./step/gradient_norm.ts";
 import { NonFiniteGradientError } from "./step/non_finite.ts";
 import { PresentPlan } from "./step/present_plan.ts";
 import { runStep } from "./step/step.ts";
+import { stepLabel } from "./step/step_label.ts";
 import { StepPlans } from "./step/step_plans.ts";
 import type { UpdateRule } from "./step/update_rule.ts";
 import { UpdateWatch } from "./step/update_watch.ts";
@@ -377,9 +378,12 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
     const { plan, passes } = present;
     const parameters = plan.sources.map(({ parameter }) => parameter);
     using scope = new DisposableStack();
-    const grads = await this.#placement.gradients(parameters, scope);
     present.lossScale = this.lossScale;
     present.gradientScale = gradientDivisor * this.lossScale;
+    const label = this.#placement.hasPeers
+      ? stepLabel(this.#rule, plan, present.gradientScale)
+      : "";
+    const grads = await this.#placement.gradients(parameters, { scope, label });
     const device = this.#device;
     const samples = await this.#watch.before(plan, { device, grads });
     await runStep(plan, {
@@ -387,6 +391,7 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
       passes,
       guard: this.#guard,
       grads,
+      label,
       isAlone: this.#placement.groups.length === 0,
       scaling: { divisor: present.gradientScale, maxNorm: this.#maxNorm },
     });

@@ -369,6 +369,49 @@ Deno.test("what is called when updates are lost may differ, as it has no part in
   assert.deepEqual(await errorsOf({}, given, [0]), [undefined, undefined, undefined, undefined]);
 });
 
+for (const optimizer of ["Adafactor", "AdamW"] as const) {
+  for (const zeroStage of [0, 1, 2] as const) {
+    Deno.test(`${optimizer}, ZeRO stage ${zeroStage}: a rank whose rate or divisor changes later than the first step ends the job, with both`, async () => {
+      const train = async (how: "rate" | "divisor" | "neither") =>
+        await inProcessRanks(2, async ({ group, rank }) => {
+          using device = wasmDevice();
+          using parameter = new Parameter(device, new Float32Array(32).fill(1), {
+            shape: [8, 4],
+            name: "weight",
+          });
+          let rate = 0.1;
+          const make = optimizer === "Adafactor" ? DistributedAdaFactor : DistributedAdamW;
+          using optim = new make([parameter], { lr: () => rate });
+          optim.setupDistributed({ dataParallelGroup: group, zeroStage });
+          for (let step = 1; step <= 3; step++) {
+            using loss = sum(mul(parameter, parameter));
+            await optim.backward(loss);
+            const isAstray = rank === 1 && step === 3;
+            if (isAstray && how === "rate") rate = 0.05;
+            const gradientDivisor = isAstray && how === "divisor" ? 4 : 1;
+            const before = await parameter.data();
+            const error = await optim.step({ gradientDivisor }).then(() => "", (error) => error);
+            optim.zeroGrad();
+            if (error === "") continue;
+            assertSameBits(await parameter.data(), before);
+            return `${step} ${error}`;
+          }
+          return "";
+        });
+      assert.deepEqual(await train("neither"), ["", ""]);
+      for (const error of await train("rate")) {
+        assert.match(error, /^3 PeerLostError: .*label "step 3 lr 0.(1|05) .*"step 3 lr 0.(1|05) /);
+      }
+      for (const error of await train("divisor")) {
+        assert.match(
+          error,
+          /^3 PeerLostError: .*label "step 3 lr 0.1 \/[14] .*"step 3 lr 0.1 \/[14] /,
+        );
+      }
+    });
+  }
+}
+
 Deno.test("agreement costs one all-gather per group before the first step, and none later", async () => {
   await inProcessRanks(4, async (world) => {
     const mesh = ProcessGroupMesh.over(world, 2, 2);

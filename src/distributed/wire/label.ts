@@ -50,12 +50,13 @@ function shortened(whole: Uint8Array): Uint8Array {
   const decoder = new TextDecoder();
   const part = (bytes: Uint8Array) => decoder.decode(bytes).replaceAll("\ufffd", "");
   const hash = checksum(whole).toString(16).padStart(8, "0");
-  const begin = part(whole.subarray(0, PART_BYTES));
-  const end = part(whole.subarray(-PART_BYTES));
+  const begin = part(whole.subarray(0, BEGIN_BYTES));
+  const end = part(whole.subarray(-END_BYTES));
   return new TextEncoder().encode(`${begin}~${hash}~${end}`);
 }
 
-const PART_BYTES = 25;
+/** With the hash and two tildes as many as there is room for. */
+const [BEGIN_BYTES, END_BYTES] = [32, 18];
 const MAX_KEPT = 4096;
 const NO_LABEL = new Uint8Array(LABEL_BYTES);
 const encoded = new Map<string, Uint8Array>();

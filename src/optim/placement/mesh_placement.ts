@@ -179,7 +179,7 @@ export class MeshPlacement implements Placement {
   /** Averages over the data-parallel ranks; under ZeRO each rank gets its own rows only. */
   gradients(
     parameters: readonly Parameter[],
-    scope: DisposableStack,
+    options: { readonly scope: DisposableStack; readonly label: string },
   ): Promise<readonly DeviceRange[]> {
     const reduced = this.#reduced;
     if (reduced !== undefined) {
@@ -188,7 +188,7 @@ export class MeshPlacement implements Placement {
     const { dataParallelism } = this.#setup;
     return numReplicas(dataParallelism) === 1
       ? Promise.resolve(parameters.map(wholeGradient))
-      : averageGradients(this.#placed(parameters), dataParallelism, scope);
+      : averageGradients(this.#placed(parameters), { ...dataParallelism, ...options });
   }
 
   /** Under ZeRO, gathers all rows. */

@@ -55,10 +55,13 @@ export interface Placement extends Disposable {
   hasGradient(parameter: Parameter): boolean;
   /** Verifies that all ranks step the same parameters, where some may lack a gradient. */
   agreeOn(parameters: readonly Parameter[]): Promise<void>;
-  /** The gradients to use, in order of `parameters`; buffers that are added to `scope` live until the step ends. */
+  /**
+   * The gradients to use, in order of `parameters`; buffers that are added to `scope` live until the step ends. `label` begins the
+   * labels of exchanges.
+   */
   gradients(
     parameters: readonly Parameter[],
-    scope: DisposableStack,
+    options: { readonly scope: DisposableStack; readonly label: string },
   ): Promise<readonly DeviceRange[]>;
   /** Sends updated blocks to the ranks that need them. */
   publish(parameters: readonly Parameter[]): Promise<void>;

@@ -63,6 +63,10 @@ export const adafactorRule: UpdateRule<Hyperparameters, AdafactorMeasures> = {
     return hyper.beta1 === undefined ? "plain" : hyper.cautious ? "cautious" : "momentum";
   },
   factoringOf: ({ hyper }) => hyper.factoring,
+  numbersAt({ rate, take, decay }, step) {
+    const { timesStep, absolute } = decay(step);
+    return [rate(step), take(step), timesStep, absolute];
+  },
   isPerMatrix: ({ perMatrix }) => perMatrix,
 
   fieldsOf({ hyper, view }) {

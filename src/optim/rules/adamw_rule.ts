@@ -51,6 +51,7 @@ export const adamwRule: UpdateRule<AdamWHyperparameters, AdamWMeasures> = {
   numExchanges: 1,
   kindOf: () => "adamw",
   isPerMatrix: () => false,
+  numbersAt: ({ rate }, step) => [rate(step)],
   factoringOf,
   fieldsOf: ({ hyper: { momentumDtype } }) => [
     {

@@ -43,12 +43,14 @@ export interface StepInput {
   /** Whether there are no groups to exchange sums with. */
   readonly isAlone: boolean;
   readonly scaling: GradientScaling;
+  /** Begins the labels of exchanges. */
+  readonly label: string;
 }
 
 /** Takes the step. @throws {NonFiniteGradientError} if a gradient is NaN or infinite; nothing was changed */
 export async function runStep(
   plan: StepPlan,
-  { device, passes, guard, grads, isAlone, scaling }: StepInput,
+  { device, passes, guard, grads, isAlone, scaling, label }: StepInput,
 ): Promise<void> {
   const { sources, blocks, exchanges, sums, numNonFinite } = plan;
   plan.isFinished = false;
@@ -82,7 +84,7 @@ export async function runStep(
   for (const { state } of sources) state.squaresOf = -1;
   const span = spanOf(sources.map(({ parameter }) => parameter));
   await exchangeSums({ device, buffer: sums }, exchanges[0], {
-    label: `sums 0 of ${span}`,
+    label: `${label}: sums 0 of ${span}`,
     onLocal: (host) => markNonFinite(blocks, host, numNonFinite),
     onGlobal: (host) => refuseNonFinite(blocks, host, numNonFinite),
   });
@@ -91,7 +93,7 @@ export async function runStep(
     operands,
     (which) =>
       exchangeSums({ device, buffer: sums }, exchanges[which], {
-        label: `sums ${which} of ${span}`,
+        label: `${label}: sums ${which} of ${span}`,
       }),
   );
 

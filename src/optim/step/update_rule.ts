@@ -30,6 +30,8 @@ export interface UpdateRule<Hyper, Measures> extends StateRule<Hyper>, PlanningR
   readonly name: string;
   /** Which dims of the parameter are rows, columns and batch to kernels; the same on all ranks. */
   factoringOf(parameter: Factored<Hyper>): Factoring;
+  /** What changes from step to step, first the rate. @throws {RangeError} if a schedule gives none that can be used */
+  numbersAt(hyper: Hyper, step: number): readonly number[];
   /** The kernel calls of steps by this plan. */
   prepare(device: Device, plan: StepPlan<Hyper>): StepPasses<Measures>;
 }

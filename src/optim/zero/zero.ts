@@ -36,8 +36,11 @@ export function numReplicas({ shardGroup, replicaGroups }: DataParallelism): num
 /** Averages gradients over all data-parallel ranks and returns this rank's rows of each; buffers live on `scope`. */
 export async function averageGradients(
   placed: readonly Placed[],
-  dataParallelism: DataParallelism,
-  scope: DisposableStack,
+  { scope, label: step, ...dataParallelism }: DataParallelism & {
+    readonly scope: DisposableStack;
+    /** Which step it is. */
+    readonly label: string;
+  },
 ): Promise<DeviceRange[]> {
   const { shardGroup, replicaGroups } = dataParallelism;
   const { rank, size } = shardGroup ?? { rank: 0, size: 1 };
@@ -45,7 +48,7 @@ export async function averageGradients(
   const { counts, begins, rows } = packing;
   using packed = packGradients(placed, packing);
   const range = { buffer: packed, length: packing.length };
-  const label = `gradients of ${spanOf(placed.map(({ parameter }) => parameter))}`;
+  const label = `${step}: gradients of ${spanOf(placed.map(({ parameter }) => parameter))}`;
   if (shardGroup !== undefined) await reduceScatter(range, { group: shardGroup, label, counts });
   const own = { buffer: packed, offset: begins[rank], length: counts[rank] };
   for (const group of replicaGroups) await allReduce(own, { group, label });

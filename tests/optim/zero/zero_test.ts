@@ -36,7 +36,7 @@ testOnEachDevice(
       });
 
       const dataParallelism = { shardGroup: group, replicaGroups: [] };
-      const blocks = await averageGradients(placed, dataParallelism, scope);
+      const blocks = await averageGradients(placed, { ...dataParallelism, scope, label: "step 1" });
       for (const [index, { layout, parameter }] of placed.entries()) {
         const { begin, end } = ownedRows(layout, group).elements;
         const { buffer, offset } = blocks[index];
