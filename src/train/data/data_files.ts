@@ -11,7 +11,7 @@ import { basename, dirname } from "node:path";
 import { fileStart } from "./file_bytes.ts";
 import { binaryReason, type FileFormat, formatOfName } from "./file_format.ts";
 import { filesBelow, type FoundFile } from "./folder_walk.ts";
-import { type LeftOut, LeftOutCounts } from "./left_out.ts";
+import { describeLeftOut, type LeftOut, LeftOutCounts } from "./left_out.ts";
 
 /** A file of data. */
 export interface DataFile extends FoundFile {
@@ -67,10 +67,7 @@ export async function findFiles(
 }
 
 function nothingToRead(paths: readonly string[], leftOut: readonly LeftOut[]): string {
-  const reasons = leftOut.map(({ reason, count }) => `${count} ${reason}`);
-  return `${paths.join(", ")}: no files to read${
-    reasons.length === 0 ? "" : `, only left out: ${reasons.join("; ")}`
-  }`;
+  return [`${paths.join(", ")}: no files to read`, ...leftOut.map(describeLeftOut)].join("; ");
 }
 
 /** @throws {Error} if the file does not fit */

@@ -33,7 +33,7 @@ export interface DataSource<Kind extends RecordKind = RecordKind> extends AsyncD
   records(): AsyncGenerator<DataRecord<Kind>>;
   /** All texts of a source of the kind `text`, in order, of any length. @throws {Error} as `records` */
   documents(): AsyncGenerator<TextDocument>;
-  /** SHA-256 of paths, sizes and times of change of the files: equal for files that did not change. */
+  /** SHA-256 of paths, sizes, times of change and inodes of the files: equal for files that did not change. */
   identity(): Promise<string>;
 }
 
@@ -172,9 +172,11 @@ function rowsOf({ path, format }: DataFile, wanted: readonly string[]): AsyncGen
 async function identityOf(files: readonly DataFile[]): Promise<string> {
   const hash = createHash("sha256");
   for (const { path, format } of files) {
-    const { size, mtime } = await Deno.stat(path);
+    const { size, mtime, ctime, ino } = await Deno.stat(path);
     const real = await Deno.realPath(path);
-    hash.update(JSON.stringify([real, size, mtime?.getTime(), format]));
+    // Tools that copy files may copy mtime, too, and then the others differ.
+    const times = [mtime?.getTime(), ctime?.getTime()];
+    hash.update(JSON.stringify([real, ino, size, ...times, format]));
   }
   return hash.digest("hex");
 }
