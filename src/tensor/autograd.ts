@@ -16,6 +16,9 @@
 // `backward`, and a value that is needed later is read before. Using a released tensor throws. A gradient lives until it is used; at
 // the end those of the leaves are added to `leaf.grad`: all of them, or none if anything threw.
 //
+// Memory in between. Backward keeps every intermediate, but for those whose values a layer discards because no gradient needs them
+// (`Tensor.discard`), and those that it computes again (recompute.ts).
+//
 // Gradients are f32 while they are computed, however the tensors are stored; a leaf's is rounded when it is added to `leaf.grad`.
 //
 // A leaf's gradient is complete once every node that uses the leaf has passed its own on. A `GradientReceiver` gets it then, to send
@@ -147,9 +150,9 @@ export async function backward(root: FloatTensor, receiver?: GradientReceiver): 
   checkRoot(root);
   const order = topologicalOrder(root);
   for (const tensor of order.filter(({ requiresGrad }) => requiresGrad)) {
-    tensor.checkUsable();
+    tensor.checkInGraph();
     // What frozen parts were computed from may be released already: no gradient is passed there.
-    tensor.node?.inputs.forEach((input) => input.checkUsable());
+    tensor.node?.inputs.forEach((input) => input.checkInGraph());
   }
   keepMemory(root, order);
   const gradients = new Map<AnyTensor, Tensor>([[root, root.filledLike(1)]]);

@@ -35,6 +35,7 @@ export class Memory {
   indices: Uint32Array | undefined;
   /** The largest of `indices`; 0 if there are none. */
   largest: number | undefined;
+  #isDiscarded = false;
 
   /** Memory whose values are undefined until they are written. @throws {RangeError} if `shape` is invalid. */
   constructor(device: Device, { shape, dtype }: Format) {
@@ -87,6 +88,18 @@ export class Memory {
   /** Releases the memory if `tensor` is its owner. */
   release(tensor: object): void {
     if (this.owner !== tensor) return;
+    dropped.unregister(this);
+    this.buffer[Symbol.dispose]();
+  }
+
+  /** Whether it was released because nothing would read it. */
+  get isDiscarded(): boolean {
+    return this.#isDiscarded;
+  }
+
+  /** Releases the memory, whoever owns it, as nothing will read it. */
+  discard(): void {
+    this.#isDiscarded = true;
     dropped.unregister(this);
     this.buffer[Symbol.dispose]();
   }

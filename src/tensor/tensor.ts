@@ -351,6 +351,21 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     this.#memory.release(this);
   }
 
+  /**
+   * Releases the values of an intermediate and keeps its place in the graph, for a caller that knows that neither it nor backward reads
+   * them: gradient functions of what it was computed from or is an input of may use its shape alone. What reads them throws.
+   *
+   * @internal
+   */
+  discard(): void {
+    if (this.#node !== undefined) this.#memory.discard();
+  }
+
+  /** Verifies that backward can go through it. @throws {Error} if it was released. */
+  checkInGraph(): void {
+    if (this.#isReleased || !this.#memory.isDiscarded) this.checkUsable();
+  }
+
   /** Verifies that the tensor can be used. @throws {Error} if it was released. */
   checkUsable(): void {
     if (!this.#isReleased && !this.#memory.buffer.released) return;

@@ -41,7 +41,12 @@ export function languageModel(model: Decoder, split: ModelSplit): LanguageModel 
     longestCached: model.longestCached,
     nextLogits: async (tokens, cache) =>
       await forwardOnly(await model.forward({ tokens, cache, logits: "last" }), whole),
-    loss: async ({ tokens, targets }, dropout) =>
-      await split.vocabularyLoss(await model.forward({ tokens, dropout }), targets, { numClasses }),
+    async loss({ tokens, targets }, dropout) {
+      const logits = await model.forward({ tokens, dropout });
+      const loss = await split.vocabularyLoss(logits, targets, { numClasses });
+      // The largest tensor of all; its gradient is known already.
+      logits.discard();
+      return loss;
+    },
   };
 }

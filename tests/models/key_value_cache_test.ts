@@ -178,8 +178,8 @@ testOnEachDevice("a pass with a cache keeps nothing but the cache", async (devic
   using cache = new KeyValueCache();
   const liveBytes: number[] = [];
   for (const row of [[3, 5], [2], [7], [1], [0]]) {
-    using tokens = indices(device, [row]);
     {
+      using tokens = indices(device, [row]);
       using logits = await model.forward({ tokens, cache });
       assert.equal(logits.requiresGrad, false);
     }

@@ -273,3 +273,23 @@ testOnEachDevice(
     assert.equal(device.statistics().liveBytes, before);
   },
 );
+
+testOnEachDevice(
+  "discarded values of intermediates are not there for anything, and backward needs them not",
+  async (device) => {
+    using x = leaf(device, [2, 3]);
+    const y = mul(x, x);
+    const z = add(y, x);
+    y.discard();
+    using loss = sum(z);
+    assert.throws(() => y.buffer, /released/);
+    await backward(loss);
+    assertSameBits(await x.grad!.data(), [5, 7]);
+    x.grad = undefined;
+    const needed = mul(x, x);
+    using product = sum(mul(needed, x));
+    needed.discard();
+    await assert.rejects(backward(product), /released/);
+    assert.equal(x.grad, undefined);
+  },
+);

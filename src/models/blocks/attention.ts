@@ -217,7 +217,9 @@ export class Attention extends Module<AttentionInput> {
     // Where the layer is whole and heads are split, each rank takes its own queries.
     const isWhole = qkv.shape[dim] === (numHeads + 2 * numKeyHeads) * headWidth;
     const own = isWhole ? inputRangeOf(this.output) ?? query : query;
-    return [own, ...keyAndValue].map((range) => slice(qkv, { dim, ...range }));
+    const parts = [own, ...keyAndValue].map((range) => slice(qkv, { dim, ...range }));
+    qkv.discard();
+    return parts;
   }
 
   /** The mask of the weights of `heads` heads, by their indices among those of all ranks. */
@@ -266,6 +268,7 @@ async function normalized(x: Tensor, norm: Layer | undefined): Promise<Tensor> {
   return norm === undefined ? x : await norm.forward(x);
 }
 
+/** No gradient needs what was rotated. */
 function rotated(
   x: Tensor,
   { angles, pairs }: {
@@ -274,5 +277,7 @@ function rotated(
   },
 ): Tensor {
   if (angles === undefined) return x;
-  return rotary(x, { angles, ...(pairs === undefined ? {} : { pairs }) });
+  const y = rotary(x, { angles, ...(pairs === undefined ? {} : { pairs }) });
+  x.discard();
+  return y;
 }

@@ -141,9 +141,16 @@ export class Block extends Module<BlockInput> {
 
   /** The residual sum of `x` and `part`, with `norm` before or after. */
   async #add(x: Tensor, norm: Layer, part: (x: Tensor) => Promise<Tensor>): Promise<Tensor> {
-    if (this.#normPlace === "before") return add(x, await part(await norm.forward(x)));
-    return await norm.forward(add(x, await part(x)));
+    if (this.#normPlace === "before") return added(x, await part(await norm.forward(x)));
+    return await norm.forward(added(x, await part(x)));
   }
+}
+
+/** The sum; no gradient needs the output of a part, the result of a linear layer or of dropout. */
+function added(x: Tensor, output: Tensor): Tensor {
+  const sum = add(x, output);
+  output.discard();
+  return sum;
 }
 
 /** A norm of `width` features, to be assigned to the field `name`. */

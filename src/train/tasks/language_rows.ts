@@ -84,11 +84,14 @@ function examples(rows: TokenRows, context: number): Examples<TargetBatch> {
 
 function bind(model: Decoder, split: ModelSplit): BoundTask<TargetBatch> {
   const numClasses = model.description.tokens.count;
-  const loss: BoundTask<TargetBatch>["loss"] = async ({ tokens, targets }, dropout) =>
-    await split.vocabularyLoss(await model.forward({ tokens, dropout }), targets, {
-      numClasses,
-      ignored: IGNORE_INDEX,
-    });
+  const loss: BoundTask<TargetBatch>["loss"] = async ({ tokens, targets }, dropout) => {
+    const logits = await model.forward({ tokens, dropout });
+    const ignored = IGNORE_INDEX;
+    const loss = await split.vocabularyLoss(logits, targets, { numClasses, ignored });
+    // The largest tensor of all; its gradient is known already.
+    logits.discard();
+    return loss;
+  };
   return {
     loss,
     score: async (batch) => {
