@@ -13,7 +13,7 @@ import { Command } from "commander";
 import { type Dump, parseDump } from "../distributed/records/dump.ts";
 import { findOutOfStep, type OutOfStep } from "../distributed/records/out_of_step.ts";
 import { findUnmatchedMessages } from "../distributed/records/unmatched_messages.ts";
-import { endAfterUsage } from "./usage.ts";
+import { endAfterUsage, USAGE_CODE } from "./usage.ts";
 
 /** Runs the analysis and returns its exit code: 0 if all ranks are in step, 1 if not, 2 if there are no dumps. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -28,8 +28,8 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     dumps = await readDumps(folder);
   } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
-    return 2;
+    console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+    return USAGE_CODE;
   }
   for (const line of report(dumps)) console.log(line);
   return findAll(dumps).length === 0 ? 0 : 1;
@@ -66,6 +66,14 @@ function sentence({ ranks, group, what, reason }: OutOfStep): string {
 
 async function readDumps(folder: string): Promise<Dump[]> {
   const dumps: Dump[] = [];
+  const stat = await Deno.stat(folder).catch(() => undefined);
+  if (!stat?.isDirectory) {
+    throw new Error(
+      `${folder} is ${
+        stat === undefined ? "not there" : "no folder"
+      }: give the folder that --dump named`,
+    );
+  }
   for await (const { name, isFile } of Deno.readDir(folder)) {
     if (!isFile || !/^meshfactor-rank-\d+\.json$/.test(name)) continue;
     const path = `${folder}/${name}`;

@@ -5,7 +5,7 @@ import type { DeviceKind } from "../device/device.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import { deviceOption, dtypeOption } from "./device_flags.ts";
 import { atLeast } from "./flag_values.ts";
-import { endAfterUsage, USAGE_CODE } from "./usage.ts";
+import { endAfterUsage, parseFlags, USAGE_CODE } from "./usage.ts";
 
 /** The options of the classification command. */
 export interface ClassifyFlags {
@@ -30,8 +30,9 @@ export interface ClassifyFlags {
 /** Parses the flags; prints help or an error and exits, with code 2 after an error. */
 export function parseClassifyFlags(args: readonly string[]): ClassifyFlags {
   const command = classifyCommand();
-  command.parse([...args], { from: "user" });
-  const flags = command.opts<ClassifyFlags>();
+  const flags = parseFlags<ClassifyFlags>(command, args, {
+    "--model": "the folder of a model, or its id on the hub",
+  });
   const { text, data } = flags;
   if ((text === undefined) === (data === undefined)) {
     const what = text === undefined
@@ -50,7 +51,7 @@ function classifyCommand(): Command {
         "deno run -P=train src/cli/classify.ts --model reviews --data texts.jsonl > labels.jsonl\n\n" +
         "Labels and their probabilities are printed as a table in a terminal, else as JSON lines, in the order of the data.",
     )
-    .requiredOption(
+    .option(
       "--model <folder or id>",
       "folder with config.json and model.safetensors, in the format of Hugging Face; or a model on its hub, which is downloaded",
     )

@@ -16,6 +16,7 @@ import { Interrupt } from "./interrupt.ts";
 import { demoFlags, type DemoOptions, parseDemoOptions } from "./demo_options.ts";
 import type { DemoMessage } from "./demo_rank.ts";
 import { DEFAULT_STEPS, demoTraining } from "./demo_training.ts";
+import { USAGE_CODE } from "./usage.ts";
 import { compareLosses, summarize } from "./demo_summary.ts";
 
 /** Runs the demo and returns its exit code. */
@@ -28,7 +29,7 @@ export async function main(args: readonly string[]): Promise<number> {
     console.error(`error: ${error.message}`);
     return undefined;
   });
-  if (snapshot === undefined) return 1;
+  if (snapshot === undefined) return USAGE_CODE;
   using interrupt = new Interrupt();
   const options = { ...given, data: [snapshot.path], signal: interrupt.signal };
 

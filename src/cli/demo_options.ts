@@ -4,12 +4,20 @@ import { Command, Option } from "commander";
 import type { DeviceKind } from "../device/device.ts";
 import { BATCH, DEFAULT_STEPS, type DemoTrainingOptions, HEADS } from "./demo_training.ts";
 import { atLeast } from "./flag_values.ts";
+import { endAfterUsage, parseFlags, USAGE_CODE } from "./usage.ts";
 
 /** The demo's flags. */
 export interface DemoOptions extends DemoTrainingOptions {
   readonly ranks: number;
   readonly device: DeviceKind | "auto";
   readonly data: readonly string[];
+}
+
+/** The flags before they are checked together. */
+interface ParsedFlags extends Omit<DemoOptions, "tensor" | "zero" | "data"> {
+  readonly tensor?: number;
+  readonly zero?: number;
+  readonly data?: readonly string[];
 }
 
 /** Parses flags; prints help or an error and exits, as is usual for command lines. */
@@ -40,26 +48,33 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions {
       "text files or folders (default: this project's Markdown and TypeScript)",
     )
     .option("--seed <n>", "seed of initial values, batches and the sample", atLeast(0), 1)
-    .showHelpAfterError()
-    .allowExcessArguments(false);
-  command.parse(args, { from: "user" });
-  const given = command.opts();
+    .showHelpAfterError("(--help explains the options)")
+    .allowExcessArguments(false)
+    .exitOverride(endAfterUsage);
+  const given = parseFlags<ParsedFlags>(command, args);
   const tensor = given.tensor ?? (given.ranks % 2 === 0 ? 2 : 1);
   const zero = given.zero ?? Math.floor(given.ranks / tensor);
   if (tensor * zero !== given.ranks) {
     command.error(
       `error: a mesh of tensor ${tensor} x ZeRO ${zero} needs ${
         tensor * zero
-      } ranks, and --ranks is ${given.ranks}`,
+      } ranks, and --ranks is ${given.ranks}: give numbers whose product is that of the ranks`,
+      { exitCode: USAGE_CODE },
     );
   }
   if (tensor > HEADS) {
-    command.error(`error: --tensor ${tensor} is more than the model's ${HEADS} heads`);
+    command.error(
+      `error: --tensor ${tensor} is more than the model's ${HEADS} heads: give at most ${HEADS}`,
+      { exitCode: USAGE_CODE },
+    );
   }
   if (zero > BATCH) {
-    command.error(`error: --zero ${zero} is more than the ${BATCH} windows of a batch`);
+    command.error(
+      `error: --zero ${zero} is more than the ${BATCH} windows of a batch: give at most ${BATCH}`,
+      { exitCode: USAGE_CODE },
+    );
   }
-  return { ...given, tensor, zero, data: given.data ?? [] } as DemoOptions;
+  return { ...given, tensor, zero, data: given.data ?? [] };
 }
 
 /** The flags that parse to these options. */

@@ -6,8 +6,10 @@ import { InvalidArgumentError } from "commander";
 export function atLeast(least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (/^\d+$/.test(text.trim()) && value >= least && value < 2 ** 32) return value;
-    throw new InvalidArgumentError(`It must be an integer >= ${least}.`);
+    const isInteger = /^\d+$/.test(text.trim());
+    if (isInteger && value >= least && value < 2 ** 32) return value;
+    const most = isInteger && value >= least ? ` and < ${2 ** 32}` : "";
+    throw new InvalidArgumentError(`It must be an integer >= ${least}${most}.`);
   };
 }
 
@@ -18,16 +20,29 @@ export function number(
 ): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() !== "" && Number.isFinite(value) && isWithin(value)) return value;
-    throw new InvalidArgumentError(`It must be a number ${range}.`);
+    const isNumber = text.trim() !== "" && Number.isFinite(value) && isWithin(value);
+    if (isNumber && Math.abs(value) <= MOST_F32) return value;
+    const most = isNumber ? `, at most ${MOST_F32.toPrecision(3)}` : "";
+    throw new InvalidArgumentError(`It must be a number ${range}${most}.`);
   };
 }
 
+/** What is computed with numbers is computed in f32. */
+const MOST_F32 = (2 - 2 ** -23) * 2 ** 127;
+
 /** A number from 0 to below 1. */
-export const probability: (text: string) => number = number(
-  'from 0 to below 1, or "config" for --dropout',
-  (value) => value >= 0 && value < 1,
-);
+export const probability: (text: string) => number = number("from 0 to below 1", isProbability);
+
+/** A probability, or "config" for those of config.json. */
+export function dropout(text: string): number | "config" {
+  return text === "config"
+    ? text
+    : number('from 0 to below 1, or "config" for those of config.json', isProbability)(text);
+}
+
+function isProbability(value: number): boolean {
+  return value >= 0 && value < 1;
+}
 
 /** Seconds from a duration such as 90s, 30m, 2h or 1h30m. @throws {InvalidArgumentError} if it is none, or 0 */
 export function duration(text: string): number {

@@ -14,8 +14,6 @@
 import { loadPretrained } from "../checkpoint/pretrained.ts";
 import type { Device } from "../device/device.ts";
 import { requestDevice } from "../device/request_device.ts";
-import { launch, launchFromEnv, optionsFromEnv } from "../distributed/launch.ts";
-import { isLaunched } from "../distributed/launcher/launcher_variables.ts";
 import { ProcessGroupMesh } from "../distributed/mesh.ts";
 import { Decoder } from "../models/decoder.ts";
 import { generateTokens } from "../models/generate.ts";
@@ -30,6 +28,7 @@ import {
   settingsOf,
 } from "./generation_settings.ts";
 import { withLocalModel } from "./local_model.ts";
+import { ownRank } from "./own_rank.ts";
 import { bytePrompts, type PromptTokenizer, readPromptTokenizer } from "./prompt_tokenizer.ts";
 import { type Prompts, readPrompts, shareTexts } from "./prompts.ts";
 import { TextOutput } from "./text_output.ts";
@@ -38,15 +37,14 @@ import { USAGE_CODE } from "./usage.ts";
 
 /** Runs one rank and returns its exit code. Wrong arguments end the process with 2. */
 export async function main(args: readonly string[]): Promise<number> {
-  const isAlone = !isLaunched(Deno.env);
-  const { rank, worldSize } = isAlone ? ALONE : optionsFromEnv(Deno.env);
+  const { rank, worldSize, join } = ownRank();
   const flags = parseGenerateFlags(args, worldSize);
   const { device: kind } = flags;
   using device = await requestDevice(kind === "auto" ? {} : { kind });
   const prepared = await prepare(device, { flags, rank });
   if (prepared === undefined) return USAGE_CODE;
   using model = prepared.model;
-  await using world = isAlone ? await launch(ALONE) : await launchFromEnv();
+  await using world = await join();
   if (flags.tensor > 1) await parallelize(model, ProcessGroupMesh.over(world, flags.tensor));
   const texts = await shareTexts(world.group, prepared.texts);
   const output = new TextOutput(prepared.prompts, { isPrinted: world.rank === 0 });
@@ -62,8 +60,6 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   return 0;
 }
-
-const ALONE = { rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 };
 
 /** A model, and what it is to continue. */
 interface Prepared {
@@ -106,6 +102,7 @@ async function prepare(
         `${folder} is a ${model.constructor.name}, which generates no text: give a decoder or a T5`,
       );
     }
+    requireContext(model, flags);
     if (model instanceof Decoder) requireTokens(texts, { model, tokenizer: flags.tokenizer });
     scope.move();
     return { model, tokenizer, settings, prompts, texts };
@@ -114,6 +111,14 @@ async function prepare(
     console.error(`error: ${error.message}`);
     return undefined;
   }
+}
+
+function requireContext(model: Decoder | T5, { context }: GenerateFlags): void {
+  const most = longestText(model);
+  if (context === undefined || most === undefined || context <= most) return;
+  throw new RangeError(
+    `--context ${context} is more than the ${most} tokens that the model supports`,
+  );
 }
 
 function requireTokens(

@@ -5,7 +5,7 @@ import type { DeviceKind } from "../device/device.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import { deviceOption, dtypeOption } from "./device_flags.ts";
 import { above, atLeast, notNegative, share } from "./flag_values.ts";
-import { endAfterUsage, USAGE_CODE } from "./usage.ts";
+import { endAfterUsage, parseFlags, USAGE_CODE } from "./usage.ts";
 
 /** The options of the generation command. */
 export interface GenerateFlags {
@@ -42,8 +42,11 @@ export interface GenerateFlags {
 /** Parses the flags of one of `worldSize` ranks; prints help or an error and exits, with code 2 after an error. */
 export function parseGenerateFlags(args: readonly string[], worldSize: number): GenerateFlags {
   const command = generateCommand();
-  command.parse([...args], { from: "user" });
-  const flags = command.opts<Omit<GenerateFlags, "tokenizer"> & { readonly tokenizer?: string }>();
+  const flags = parseFlags<Omit<GenerateFlags, "tokenizer"> & { readonly tokenizer?: string }>(
+    command,
+    args,
+    { "--model": "the folder of a model, or its id on the hub" },
+  );
   const conflict = conflictOf(flags, worldSize);
   if (conflict !== undefined) command.error(`error: ${conflict}`, { exitCode: USAGE_CODE });
   return { ...flags, tokenizer: flags.tokenizer ?? `${flags.model}/tokenizer.json` };
@@ -60,7 +63,7 @@ function generateCommand(): Command {
         "What no flag says is taken from the model's generation_config.json. Without sampling there, and without --temperature,\n" +
         "--top-k and --top-p, the most likely token is taken.",
     )
-    .requiredOption(
+    .option(
       "--model <folder or id>",
       "folder with config.json and model.safetensors, in the format of Hugging Face; or a model on its hub, such as " +
         "HuggingFaceTB/SmolLM2-135M-Instruct, which is downloaded",

@@ -26,7 +26,7 @@ import { notNegative } from "./flag_values.ts";
 import { dropLostOutput } from "./lost_output.ts";
 import { runJob } from "./run_job.ts";
 import { runJobOnHosts } from "./run_job_on_hosts.ts";
-import { endAfterUsage, USAGE_CODE } from "./usage.ts";
+import { endAfterUsage, parseFlags, USAGE_CODE } from "./usage.ts";
 
 /**
  * Runs the launcher and returns its exit code (launcher/exit_codes.ts). Wrong arguments end the process with 2.
@@ -36,7 +36,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const program = new Command("launch")
     .description("Starts several ranks of a program on this machine.")
     .usage("--ranks <number> [options] <script> [arguments of the script...]")
-    .requiredOption("--ranks <number>", "number of ranks to start", positiveInteger)
+    .option("--ranks <number>", "number of ranks to start", positiveInteger)
     .option(
       "--nodes <number>",
       "number of hosts, each with as many ranks; MIN:MAX goes on with fewer when hosts are lost (default: 1)",
@@ -92,7 +92,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .addHelpText("after", SIGNALS_AND_CODES)
     .showHelpAfterError("(--help explains the options)")
     .exitOverride(endAfterUsage);
-  program.parse([...kubeflowFlags(Deno.env), ...args], { from: "user" });
+  parseFlags(program, [...kubeflowFlags(Deno.env), ...args], { "--ranks": "how many to start" });
   const [script, ...rest] = program.args;
   const { ranks, nodes, node, masterAddr, masterPort, pin, ...options } = program.opts<
     NodeOptions & RankOptions

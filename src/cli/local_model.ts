@@ -26,6 +26,11 @@ export async function withLocalModel<Flags extends ModelFlags>(
   const onDownload = rank === 0 ? display.show.bind(display) : undefined;
   const files = flags.fromScratch === true ? "all but weights" : "all";
   const model = await modelFolder(name, { revision, files, onDownload });
+  if (revision !== undefined && model === name) {
+    throw new TypeError(
+      `--revision ${revision} is for a model on the hub, and --model ${name} is a folder: leave it out`,
+    );
+  }
   const isOwn = tokenizer === `${name}/tokenizer.json`;
   return { ...flags, model, tokenizer: isOwn ? `${model}/tokenizer.json` : tokenizer };
 }

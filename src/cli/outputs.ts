@@ -122,6 +122,8 @@ async function requireWritableFile(
     const what = flag === "--log" ? "log" : "curve";
     const reason = error instanceof Deno.errors.NotFound
       ? `there is no folder ${dirname(path)} for ${basename(path)}: make it`
+      : error instanceof Deno.errors.NotCapable
+      ? "programs of Deno may not write there; give another file"
       : error instanceof Error
       ? error.message
       : String(error);

@@ -2,6 +2,7 @@
 
 import { Tokenizer } from "@huggingface/tokenizers";
 import { disk } from "../checkpoint/disk.ts";
+import { NO_TOKENIZER } from "../train/tokenizer.ts";
 
 /** Converts prompts to tokens, and new tokens to text. */
 export interface PromptTokenizer {
@@ -26,6 +27,7 @@ export const bytePrompts: PromptTokenizer = {
 /** Reads a tokenizer.json, and tokenizer_config.json beside it. @throws {Error} naming the file, if it cannot be read */
 export async function readPromptTokenizer(path: string): Promise<PromptTokenizer> {
   try {
+    if (!await disk.has(path)) throw new Error(NO_TOKENIZER);
     const beside = path.replace(/[^/\\]*$/, "tokenizer_config.json");
     const config = await disk.has(beside) ? JSON.parse(await disk.readText(beside)) : {};
     const tokenizer = new Tokenizer(JSON.parse(await disk.readText(path)), config);

@@ -2,6 +2,7 @@
 
 import type { ProcessGroup } from "../distributed/group.ts";
 import type { ChatMessage } from "../train/chat_template.ts";
+import { utf8Chunks } from "../train/data/utf8_text.ts";
 import type { GenerateFlags } from "./generate_options.ts";
 
 /** A text to continue, or messages to answer. */
@@ -24,7 +25,7 @@ export async function readPrompts(
   };
   if (prompt !== undefined) return { prompts: prompt.map(asPrompt), isList: prompt.length > 1 };
   if (file !== undefined) {
-    const lines = (await Deno.readTextFile(file)).split(/\r?\n/);
+    const lines = (await readUtf8(file)).split(/\r?\n/);
     const numbered = lines.map((line, at) => ({ line, at: `${file}:${at + 1}` }))
       .filter(({ line }) => line.trim() !== "");
     if (numbered.length === 0) throw new Error(`${file} has no prompts: write one a line`);
@@ -57,6 +58,30 @@ export async function shareTexts(
     all.subarray(1, 1 + all[0]),
     (length) => [...all.subarray(begin, begin += length)],
   );
+}
+
+/** @throws {Error} naming the file and what is wrong with it */
+async function readUtf8(file: string): Promise<string> {
+  let bytes;
+  try {
+    bytes = await Deno.readFile(file);
+  } catch (error) {
+    const reason = error instanceof Deno.errors.NotFound
+      ? "there is no such file"
+      : error instanceof Error
+      ? error.message
+      : error;
+    throw new Error(`Cannot read --prompts ${file}: ${reason}; give a file of prompts`, {
+      cause: error,
+    });
+  }
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of utf8Chunks(chunksOf(bytes), file)) chunks.push(chunk);
+  return await new Blob(chunks as BlobPart[]).text();
+}
+
+async function* chunksOf(bytes: Uint8Array<ArrayBuffer>) {
+  yield await Promise.resolve(bytes);
 }
 
 function promptIn(

@@ -16,9 +16,7 @@ import type { CompanionFile } from "../checkpoint/companions.ts";
 import { savePretrained } from "../checkpoint/save_pretrained.ts";
 import type { Device } from "../device/device.ts";
 import { requestDevice } from "../device/request_device.ts";
-import { launch, launchFromEnv, optionsFromEnv } from "../distributed/launch.ts";
 import { STOPPED_CODE } from "../distributed/launcher/exit_codes.ts";
-import { isLaunched } from "../distributed/launcher/launcher_variables.ts";
 import { restartCount } from "../distributed/launcher/restart_variables.ts";
 import { stepsOfEpochs } from "../train/example_order.ts";
 import { train } from "../train/training.ts";
@@ -27,6 +25,7 @@ import type { TrainingOptions } from "../train/training_options.ts";
 import { Interrupt } from "./interrupt.ts";
 import { describeFrozen, type FrozenParameters, frozenParameters } from "./frozen_parameters.ts";
 import { withLocalModel } from "./local_model.ts";
+import { ownRank } from "./own_rank.ts";
 import { dropLostOutput } from "./lost_output.ts";
 import { type InputFile, inputFiles } from "./report/input_files.ts";
 import { companionsFor, lockCheckpoints, requireWritableOutputs } from "./outputs.ts";
@@ -49,8 +48,7 @@ export async function main(args: readonly string[]): Promise<number> {
     Deno.exit(STOPPED_CODE);
   };
   signal.addEventListener("abort", leave);
-  const isAlone = !isLaunched(Deno.env);
-  const { rank, worldSize } = isAlone ? ALONE : optionsFromEnv(Deno.env);
+  const { rank, worldSize, join } = ownRank();
   const flags = goingOn(parseTrainOptions(args, worldSize));
   const { device: kind } = flags;
   using device = await requestDevice(kind === "auto" ? {} : { kind });
@@ -60,7 +58,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const { model, task, sample } = prepared;
   using _prepared = prepared;
   using _lock = lock;
-  await using world = isAlone ? await launch(ALONE) : await launchFromEnv();
+  await using world = await join();
   signal.removeEventListener("abort", leave);
   using report = new TrainReport({
     rank: world.rank,
@@ -117,7 +115,6 @@ function goingOn(flags: TrainOptions): TrainOptions {
   return isAgain ? { ...flags, resume: true } : flags;
 }
 
-const ALONE = { rank: 0, worldSize: 1, host: "127.0.0.1", port: 29500 };
 const ALGORITHMS = { adafactor: "Adafactor", came: "CAME", adamw: "AdamW" };
 
 /** The model, its task and the options, which are consistent with each other. */

@@ -7,10 +7,19 @@ import type { TaskName } from "../train/task.ts";
 import type { Algorithm } from "../train/training_optimizer.ts";
 import { type ClassFlags, PROBLEMS } from "./class_flags.ts";
 import { deviceOption } from "./device_flags.ts";
-import { above, atLeast, duration, names, notNegative, probability, share } from "./flag_values.ts";
+import {
+  above,
+  atLeast,
+  dropout,
+  duration,
+  names,
+  notNegative,
+  probability,
+  share,
+} from "./flag_values.ts";
 import { FINE_TUNING_RATE, FINE_TUNING_WARMUP, SCHEDULES, stepSizeConflict } from "./step_sizes.ts";
 import { TASK_NAMES } from "./task_choice.ts";
-import { endAfterUsage, USAGE_CODE } from "./usage.ts";
+import { endAfterUsage, parseFlags, USAGE_CODE } from "./usage.ts";
 import { precisionConflict } from "./weight_precision.ts";
 
 /** The options of the training command. */
@@ -96,8 +105,10 @@ interface ParsedFlags extends
  */
 export function parseTrainOptions(args: readonly string[], worldSize: number): TrainOptions {
   const command = trainCommand();
-  command.parse([...args], { from: "user" });
-  const given = command.opts<ParsedFlags>();
+  const given = parseFlags<ParsedFlags>(command, args, {
+    "--model": "the folder of a model, or its id on the hub",
+    "--data": "files and folders to train on, or - for stdin",
+  });
   const zero = given.zero ?? Math.max(1, Math.floor(worldSize / given.tensor));
   const conflict = conflictOf({ ...given, zero, worldSize });
   if (conflict !== undefined) command.error(`error: ${conflict}`, { exitCode: USAGE_CODE });
@@ -123,14 +134,14 @@ function trainCommand(): Command {
         "On four:        deno run -P=train src/cli/launch.ts --ranks 4 src/cli/train.ts --zero 4 --model gpt2 --data book.txt\n\n" +
         "A tenth of the data is held out for evaluations before, during and after training.",
     )
-    .requiredOption(
+    .option(
       "--model <folder or id>",
       "folder with config.json and model.safetensors, in the format of Hugging Face; or a model on its hub, such as " +
         "HuggingFaceTB/SmolLM2-135M, which is downloaded",
     )
     .option("--revision <name>", "branch, tag or commit of a model on the hub (default: main)")
     .option("--from-scratch", "start from random weights: only config.json is read", false)
-    .requiredOption(
+    .option(
       "--data <paths...>",
       'files and folders: text, or JSON Lines, JSON, CSV or Parquet with the columns of a task, or images; "-" for stdin',
     )
@@ -208,7 +219,7 @@ function trainCommand(): Command {
       "--dropout <p>",
       'dropout probability in training: a number for all layers, 0 for none, or "config" for the probabilities of config.json, ' +
         "as in transformers",
-      (text) => text === "config" ? text : probability(text),
+      dropout,
       "config",
     )
     .option(

@@ -51,6 +51,7 @@ export const byteTokenizer: Tokenizer = {
  */
 export async function readTokenizer(path: string): Promise<Tokenizer> {
   try {
+    if (!await disk.has(path)) throw new Error(NO_TOKENIZER);
     const text = await disk.readText(path);
     requireNoPointer(text, path);
     const settings = JSON.parse(text);
@@ -159,3 +160,7 @@ async function textBeside(path: string, name: string): Promise<string | undefine
   const beside = path.replace(/[^/\\]*$/, name);
   return await disk.has(beside) ? await disk.readText(beside) : undefined;
 }
+
+/** What is wrong where there is no tokenizer.json. */
+export const NO_TOKENIZER =
+  'there is no such file; give another tokenizer.json with --tokenizer, or "bytes" for a token per byte';

@@ -78,7 +78,7 @@ const REFUSED: [string[], RegExp][] = [
 for (const [args, message] of REFUSED) {
   Deno.test(`the demo refuses ${args.join(" ")}`, async () => {
     const { code, stderr } = await demo(...args);
-    assert.equal(code, 1);
+    assert.equal(code, 2);
     assert.match(stderr, message);
   });
 }
@@ -86,7 +86,7 @@ for (const [args, message] of REFUSED) {
 Deno.test("the demo refuses too little text", async () => {
   await withText(1000, async (path) => {
     const { code, stderr } = await demo("--data", path);
-    assert.equal(code, 1);
+    assert.equal(code, 2);
     assert.match(stderr, /Cannot train on 1000 bytes of text: at least 40960 are needed/);
   });
 });

@@ -200,7 +200,7 @@ Deno.test("programs in folders with blanks, % and # run with the permission set 
 
 Deno.test("wrong arguments print a clear error and start nothing", async () => {
   const cases: [string[], RegExp][] = [
-    [[PROGRAM], /required option '--ranks <number>' not specified/],
+    [[PROGRAM], /--ranks is needed: how many to start/],
     [["--ranks", "0", PROGRAM], /A positive integer is needed/],
     [["--ranks", "two", PROGRAM], /A positive integer is needed/],
     [["--ranks", "2", "--master-port", "70000", PROGRAM], /at most 65535/],
