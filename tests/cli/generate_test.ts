@@ -190,7 +190,10 @@ Deno.test("generate.ts says what is wrong and what to give instead, and exits wi
       ["--model", model, "--prompt", "é"],
       /gives the token 195, and the model's vocab/,
     );
-    await refuses(["--model", model, "--prompts", `${folder}/no`], /no: there is no such file; give/);
+    await refuses(
+      ["--model", model, "--prompts", `${folder}/no`],
+      /no: there is no such file; give/,
+    );
     await Deno.writeTextFile(`${folder}/bad.jsonl`, '{"prompt": "a"}\n{"text": 1}\n');
     await refuses(
       ["--model", model, "--prompts", `${folder}/bad.jsonl`],
