@@ -24,9 +24,10 @@ Deno.test("two launchers, as on two hosts, start one job with their options", as
   const port = freePort();
   const job = ["--nodes", "2", "--ranks", "2", "--master-addr", "127.0.0.1"];
   const options = ["--master-port", String(port), "--same-host", "tcp", "--interface", "lo"];
+  const integrity = ["--integrity", "checksum"];
   const runs = await Promise.all(
     ["0", "1"].map((node) =>
-      launch([...job, ...options, "--node", node, PROGRAM, "sum"], {
+      launch([...job, ...options, ...integrity, "--node", node, PROGRAM, "sum"], {
         MESHFACTOR_SECRET: SECRET,
       })
     ),

@@ -30,6 +30,7 @@ Deno.test("addresses, ports and the folder for dumps are read from the environme
     MESHFACTOR_ADVERTISE: "host:1",
     MESHFACTOR_PORTS: "5-6",
     MESHFACTOR_SAME_HOST: "tcp",
+    MESHFACTOR_INTEGRITY: "checksum",
     MESHFACTOR_DUMP: "dumps",
     MESHFACTOR_TIMEOUT_MS: "3000",
     MESHFACTOR_STALL_TIMEOUT_MS: "2000",
@@ -41,8 +42,13 @@ Deno.test("addresses, ports and the folder for dumps are read from the environme
   equal(options.advertise, "host:1");
   equal(options.ports, "5-6");
   equal(options.sameHost, "tcp");
+  equal(options.integrity, "checksum");
   equal(options.dumpFolder, "dumps");
   throws(() => read({ ...ENV, MESHFACTOR_SAME_HOST: "pipe" }), /must be unix or tcp, got "pipe"/);
+  throws(
+    () => read({ ...ENV, MESHFACTOR_INTEGRITY: "none" }),
+    /MESHFACTOR_INTEGRITY must be keyed or checksum, got "none"/,
+  );
 });
 
 Deno.test("the files of TLS are read from the environment, all three or none", async () => {

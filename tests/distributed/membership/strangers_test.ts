@@ -80,6 +80,17 @@ Deno.test("nobody joins with an empty secret, neither a job without a secret nor
   }
 });
 
+Deno.test("ranks with keyed sums and without refuse each other, and the job continues", async () => {
+  const job = { worldSize: 2, host: "127.0.0.1", port: freePort(), timeoutMs: 10_000 } as const;
+  const rank0 = World.join({ ...job, rank: 0, sameHost: "tcp" });
+  await rejects(
+    World.join({ ...job, rank: 1, sameHost: "tcp", integrity: "checksum" }),
+    /^Error: Rank 1 cannot join at 127\.0\.0\.1:\d+: The rank at the other end protects this connection by "keyed", this one by "checksum": give all ranks the same MESHFACTOR_INTEGRITY/,
+  );
+  const worlds = await Promise.all([rank0, World.join({ ...job, rank: 1, sameHost: "tcp" })]);
+  await Promise.all(worlds.map((world) => world.close()));
+});
+
 const missing = await userMissing();
 Deno.test({
   name: `a process of another user of this host cannot join a job without a given secret${
