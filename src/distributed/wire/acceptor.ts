@@ -1,6 +1,7 @@
 // Accepts and authenticates connections on all of a rank's listeners, and hands each to the code that waits for it.
 //
-// A connection that fails to authenticate (port scan, garbage, wrong secret) is closed silently. It costs at most one socket
+// A connection that fails to authenticate (port scan, garbage, wrong secret) is closed, and nothing is reported here; a rank with
+// another secret or version learns that from the handshake. It costs at most one socket
 // for AUTHENTICATION_TIMEOUT_MS and a few hundred bytes; if there are too many at a time, the oldest is closed.
 
 import { authenticateDialer, type JobKey } from "./handshake.ts";
@@ -139,7 +140,7 @@ export class Acceptor {
       if (this.#closed) return connection.close();
       this.#deliver(hello, connection);
     } catch {
-      // Not a rank of this job: it gets no answer, and nothing is reported.
+      // Not a rank of this job.
       connection.close();
     } finally {
       clearTimeout(deadline);
