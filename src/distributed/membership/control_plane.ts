@@ -10,15 +10,9 @@ import type { ControlLink, ControlListener } from "./control_link.ts";
 import { firstWithin, sleep, whenAborted } from "../wire/deadline.ts";
 import { describeSite, type FailureSite, PeerLostError } from "../failures/failure.ts";
 import { ForgedError, FrameError } from "../wire/frame.ts";
-import type { ControlMessage, ProgressReply } from "../wire/control_message.ts";
-import {
-  type CallId,
-  type Culprit,
-  findCulprit,
-  type GroupProgress,
-  progressReply,
-  type RankReply,
-} from "../failures/stall.ts";
+import type { ControlMessage } from "../wire/control_message.ts";
+import type { GroupProgress } from "../failures/stall.ts";
+import { StallSearch, type StallSite } from "./stall_search.ts";
 import type { Connection } from "../wire/transport.ts";
 import { FailureAgreement, type FailureReport } from "../failures/verdict.ts";
 
@@ -60,13 +54,8 @@ export class ControlPlane {
   /** Peers that have sent `abort`, and so are about to end. */
   readonly #reporters = new Set<number>();
   #departure = Promise.withResolvers<void>();
-  readonly #questions = new Map<number, (here: ProgressReply) => void>();
-  /** When the last message of each peer was received. */
-  readonly #lastMessageAt = new Map<number, number>();
+  readonly #stallSearch: StallSearch;
   #links: ReadonlyMap<number, ControlLink> = new Map();
-  #numQuestions = 0;
-  /** When this rank last said that it waits. */
-  #saidAt = -Infinity;
   #heartbeat: Alarm | undefined;
   #agreement: FailureAgreement | undefined;
   #ending: Promise<void> | undefined;
@@ -78,6 +67,16 @@ export class ControlPlane {
     this.#rank = host.rank;
     this.#stallTimeoutMs = host.stallTimeoutMs;
     this.#clock = host.clock;
+    const { rank, stallTimeoutMs, clock } = host;
+    this.#stallSearch = new StallSearch({
+      rank,
+      stallTimeoutMs,
+      clock,
+      failure: this.failure,
+      progress: () => [...host.groups()].map(({ progress }) => progress),
+      send: (peer, query) => void this.#links.get(peer)?.send(query),
+      say: (text) => host.say(text),
+    });
   }
 
   /** Fires when a rank is lost or this one leaves; every call then rejects with its reason. */
@@ -88,7 +87,7 @@ export class ControlPlane {
   /** Takes ownership of the links with all peers. */
   takeLinks(links: ReadonlyMap<number, ControlLink>): void {
     this.#links = links;
-    for (const peer of links.keys()) this.#lastMessageAt.set(peer, this.#clock.now());
+    for (const peer of links.keys()) this.#stallSearch.heardFrom(peer);
   }
 
   /** Sends heartbeats to all peers from now on; that does not keep the process alive. */
@@ -110,7 +109,7 @@ export class ControlPlane {
   listenerFor(peer: number): ControlListener {
     return {
       message: (message) => {
-        this.#lastMessageAt.set(peer, this.#clock.now());
+        this.#stallSearch.heardFrom(peer);
         this.#message(peer, message);
       },
       ended: (cause) => this.#controlEnded(peer, cause),
@@ -136,16 +135,11 @@ export class ControlPlane {
         return;
       case "beat":
         return;
-      case "where": {
-        const now = this.#clock.now();
-        const recentMs = this.#stallTimeoutMs;
-        const progress = [...this.#host.groups()].map((each) => each.progress);
-        const here = progressReply(message, progress, { now, recentMs });
-        void this.#links.get(peer)?.send({ kind: "here", question: message.question, ...here });
+      case "where":
+        void this.#links.get(peer)?.send(this.#stallSearch.replyTo(message));
         return;
-      }
       case "here":
-        return this.#questions.get(message.question)?.(message);
+        return this.#stallSearch.answered(message);
     }
   }
 
@@ -187,24 +181,11 @@ export class ControlPlane {
     await this.fail(new PeerLostError(peer, `Rank ${peer} ${why}${describeSite(site)}`, site));
   }
 
-  /** No bytes from `peer` for the stall timeout: finds the rank that stalls the job, and fails the world if there is one. */
-  async stalled(peer: number, site: FailureSite & { readonly id: string }): Promise<void> {
-    const call = { group: site.id, sequence: site.sequence ?? 0 };
-    const isCutOff = this.#links.size > 1 &&
-      [...this.#links.keys()].every((each) => this.#isSilent(each));
-    const culprit: Culprit | undefined = isCutOff
-      ? {
-        kind: "lost",
-        rank: this.#rank,
-        reason: "it receives nothing from any other rank, so it is cut off",
-      }
-      : await findCulprit(peer, call, {
-        self: this.#rank,
-        ask: (rank, about) => this.#ask(rank, about),
-      });
-    if (culprit === undefined) return;
-    if (culprit.kind === "slow") return this.#reportSlow(culprit.rank, site);
-    const { rank, reason } = culprit;
+  /** No bytes from `peer` for the stall timeout: finds the rank that stalls the job, and fails the world if it is lost. */
+  async stalled(peer: number, site: StallSite): Promise<void> {
+    const lost = await this.#stallSearch.lostRank(peer, site);
+    if (lost === undefined) return;
+    const { rank, reason } = lost;
     const seconds = this.#stallTimeoutMs / 1000;
     await this.fail(
       new PeerLostError(
@@ -213,41 +194,6 @@ export class ControlPlane {
         site,
       ),
     );
-  }
-
-  /** Says now and then that this rank waits, if no lower one of the group does. */
-  #reportSlow(slow: number, site: FailureSite & { readonly id: string }): void {
-    const now = this.#clock.now();
-    if (site.group?.some((each) => each < this.#rank && each !== slow)) return;
-    if (now - this.#saidAt < Math.min(this.#stallTimeoutMs, SAY_MS)) return;
-    this.#saidAt = now;
-    const waiting = [...this.#host.groups()].find(({ progress }) => progress.group === site.id);
-    const seconds = Math.round((now - (waiting?.progress.movedAt ?? now)) / 1000);
-    this.#host.say(
-      `Rank ${this.#rank} has waited ${seconds} s for rank ${slow}${describeSite(site)}: ` +
-        "it answers, but has not made that call yet",
-    );
-  }
-
-  async #ask(rank: number, call: CallId): Promise<RankReply> {
-    const question = this.#numQuestions++;
-    if (this.#isSilent(rank)) return undefined;
-    const reply = Promise.withResolvers<ProgressReply>();
-    this.#questions.set(question, reply.resolve);
-    const { group, sequence } = call;
-    void this.#links.get(rank)?.send({ kind: "where", question, group, sequence });
-    const limitMs = Math.min(this.#stallTimeoutMs, MAX_REPLY_MS);
-    const gone = whenAborted(this.failure).then(() => undefined);
-    const here = await this.#firstWithin(limitMs, [reply.promise, gone]);
-    this.#questions.delete(question);
-    // While it computes it may reply late.
-    return here ?? (this.#isSilent(rank) ? undefined : "busy");
-  }
-
-  /** True if not even a heartbeat was received from this peer for most of the stall timeout. */
-  #isSilent(peer: number): boolean {
-    const lastMessageAt = this.#lastMessageAt.get(peer) ?? 0;
-    return this.#clock.now() - lastMessageAt > this.#stallTimeoutMs * SILENT_SHARE;
   }
 
   /** Ends the job on every rank with a failure that this rank has detected. */
@@ -334,14 +280,8 @@ const DEPARTURE_MS = 1_000;
 const BROADCAST_MS = 500;
 /** How long it then waits until they have read it. */
 const FAREWELL_MS = 1_000;
-/** Longest wait for the reply to a progress query. */
-const MAX_REPLY_MS = 2_000;
 /** Heartbeats per stall timeout, */
 const BEATS_PER_TIMEOUT = 8;
 /** and the longest time between two. */
 const MAX_BEAT_MS = 5_000;
-/** A rank that is silent for this share of the stall timeout is not queried any more. */
-const SILENT_SHARE = 0.6;
 const POLL_MS = 5;
-/** Time between two messages that a rank waits. */
-const SAY_MS = 60_000;
