@@ -1,6 +1,6 @@
 // A training on two ranks under the launcher that gets a signal in a given phase.
 
-import { childrenOf, isLeft, sendSignal, succeeds } from "./processes.ts";
+import { childrenOf, isLeft, sendSignal } from "./processes.ts";
 import { flagsFor } from "./train_command.ts";
 import type { SmallFiles } from "../train/small_gpt2.ts";
 import { namesIn } from "../temporary_folder.ts";
@@ -44,11 +44,11 @@ export async function signalledTraining(
   },
 ): Promise<SignalledRun> {
   const { trained, checkpoints } = outputsIn(files.folder);
-  const fifo = `${files.folder}/fifo`;
-  await succeeds("mkfifo", fifo);
+  // While it loads, it waits for an answer of the hub.
+  using hub = new SilentServer();
   const steps = phase === "saving" ? "3" : "100000";
   const flags = [
-    ...flagsFor({ ...files, data: phase === "loading" ? fifo : files.data }),
+    ...flagsFor({ ...files, model: phase === "loading" ? "nobody/nothing" : files.model }),
     ...["--schedule", "constant", "--steps", steps, "--eval", "3", "--eval-tokens", "3000"],
     ...["--batch", "48", "--checkpoints", checkpoints, "--checkpoint-every", "2"],
     ...["--save", trained],
@@ -58,7 +58,7 @@ export async function signalledTraining(
   const launcher = ["-P=train", "--config", CONFIG, LAUNCH, "--ranks", "2", "--grace", "60"];
   const child = new Deno.Command("setsid", {
     args: ["--wait", Deno.execPath(), "run", "--quiet", ...launcher, TRAIN, ...flags],
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", HF_ENDPOINT: hub.url, HF_HOME: `${files.folder}/hub` },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -89,7 +89,7 @@ export async function signalledTraining(
   await until(async () => (pids = await job()).ranks.length === 2);
   const reached: Record<Phase, () => boolean | Promise<boolean>> = {
     "start": () => true,
-    "loading": () => true,
+    "loading": () => hub.isAsked,
     "first step": () => output.stdout.includes('"kind":"evaluation","step":0'),
     "steps": () => output.stdout.includes('"kind":"step","step":4,'),
     "evaluation": () => output.stdout.includes('"kind":"step","step":3,'),
@@ -99,7 +99,6 @@ export async function signalledTraining(
       output.stdout.includes('"kind":"step","step":3,') &&
       await hasTemporary(files.folder, ".trained.saving-"),
   };
-  if (phase === "loading") await new Promise((resolve) => setTimeout(resolve, 700));
   await until(reached[phase]);
   const id = {
     "launcher": pids.launcher,
@@ -115,6 +114,28 @@ export async function signalledTraining(
   const left: number[] = [];
   for (const pid of pids.ranks) if (await isLeft(pid)) left.push(pid);
   return { code, ...output, tookMs, left };
+}
+
+/** Takes connections and says nothing. */
+class SilentServer implements Disposable {
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #connections: Deno.Conn[] = [];
+  readonly url = `http://127.0.0.1:${this.#listener.addr.port}`;
+
+  constructor() {
+    void (async () => {
+      for await (const connection of this.#listener) this.#connections.push(connection);
+    })();
+  }
+
+  get isAsked(): boolean {
+    return this.#connections.length > 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.#listener.close();
+    for (const connection of this.#connections) connection.close();
+  }
 }
 
 async function hasTemporary(folder: string, prefix: string): Promise<boolean> {
