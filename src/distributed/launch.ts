@@ -9,6 +9,8 @@ import {
   launcherVariables,
 } from "./launcher/launcher_variables.ts";
 import { LAUNCHER_VARIABLE, watchLauncherInWorker } from "./launcher/launcher_watch.ts";
+import { type MpiOptions, mpiWorldOptions, startMpi } from "./mpi_launch.ts";
+import { type Transport, TRANSPORTS } from "./wire/control_message.ts";
 import { INTEGRITIES } from "./wire/session.ts";
 import { World } from "./world.ts";
 import type { WorldOptions } from "./membership/world_options.ts";
@@ -34,12 +36,16 @@ export type { Environment } from "./launcher/launcher_variables.ts";
  * @throws {Error} if Deno is too old, this process has joined a world already, the port is in use, the secret differs, the
  * rank is refused, or not all ranks join in time.
  */
-export async function launch(options: WorldOptions): Promise<World> {
+export async function launch(options: WorldOptions | MpiOptions): Promise<World> {
   requireDenoVersion(Deno.version.deno);
   requireNoDefaultWorld();
-  const world = await World.join(options);
+  const world = await World.join(isOverMpi(options) ? await mpiWorldOptions(options) : options);
   setDefaultWorld(world);
   return world;
+}
+
+function isOverMpi(options: WorldOptions | MpiOptions): options is MpiOptions {
+  return options.transport === "mpi";
 }
 
 /**
@@ -76,7 +82,7 @@ export async function launch(options: WorldOptions): Promise<World> {
 export async function launchFromEnv(options: Partial<WorldOptions> = {}): Promise<World> {
   endWithLauncher();
   const { launcher, rank } = launcherVariables(Deno.env);
-  const resolved = { ...optionsFromEnv(Deno.env), ...options };
+  const resolved = { ...optionsFromEnv(Deno.env, options), ...options };
   if (rank !== "RANK" && resolved.rank === 0) {
     console.error(`Using the ranks of ${launcher} (${rank}), ${resolved.worldSize} in all`);
   }
@@ -119,10 +125,22 @@ function launcherProcess(env: Environment): number | undefined {
  * @throws {Error} that lists variables that are missing.
  * @throws {TypeError} that names a variable that is not a number.
  */
-export function optionsFromEnv(env: Environment): WorldOptions {
+export function optionsFromEnv(
+  env: Environment,
+  { transport = choice(env, "MESHFACTOR_TRANSPORT", TRANSPORTS) }: Partial<WorldOptions> = {},
+): WorldOptions {
   const names = launcherVariables(env);
-  const isOne = env.get(names.worldSize) === "1";
-  const required = [names.rank, names.worldSize, ...(isOne ? [] : ["MASTER_ADDR", "MASTER_PORT"])];
+  if (transport === "mpi" && !env.get(names.rank)) {
+    // A launcher that MPI knows.
+    const { rank, size } = startMpi(env, milliseconds(env).timeoutMs);
+    return { rank, worldSize: size, ...places(env, transport) };
+  }
+  const isFound = env.get(names.worldSize) === "1" || transport === "mpi";
+  const required = [
+    names.rank,
+    names.worldSize,
+    ...(isFound ? [] : ["MASTER_ADDR", "MASTER_PORT"]),
+  ];
   const missing = required.filter((name) => !env.get(name));
   if (missing.length > 0) {
     throw new Error(
@@ -131,16 +149,28 @@ export function optionsFromEnv(env: Environment): WorldOptions {
       } not set: ${launchAdvice(env)}`,
     );
   }
-  const sameHost = choice(env, "MESHFACTOR_SAME_HOST", SAME_HOST);
-  const integrity = choice(env, "MESHFACTOR_INTEGRITY", INTEGRITIES);
   return {
     rank: number(env, names.rank),
     worldSize: number(env, names.worldSize),
     localRank: localRank(env, names),
-    host: env.get("MASTER_ADDR") || "127.0.0.1",
-    port: masterPort(env),
+    ...places(env, transport),
+  };
+}
+
+/** The options that do not number ranks. Over MPI, the address and port of rank 0 may be missing. */
+function places(
+  env: Environment,
+  transport: Transport | undefined,
+): Omit<WorldOptions, "rank" | "worldSize"> {
+  const sameHost = choice(env, "MESHFACTOR_SAME_HOST", SAME_HOST);
+  const integrity = choice(env, "MESHFACTOR_INTEGRITY", INTEGRITIES);
+  const isOverMpi = transport === "mpi";
+  return {
+    host: env.get("MASTER_ADDR") || (isOverMpi ? "" : "127.0.0.1"),
+    port: env.get("MASTER_PORT") || !isOverMpi ? masterPort(env) : 0,
     ...texts(env),
     ...milliseconds(env),
+    ...(transport === undefined ? {} : { transport }),
     ...(sameHost === undefined ? {} : { sameHost }),
     ...(integrity === undefined ? {} : { integrity }),
     ...algorithms(env),

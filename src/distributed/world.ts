@@ -9,10 +9,12 @@ import { PeerLostError } from "./failures/failure.ts";
 import { groupId } from "./wire/frame.ts";
 import { type GroupHost, ProcessGroup } from "./group.ts";
 import { importSecret, type JobKey } from "./wire/handshake.ts";
+import { requireGroupRanks } from "./group_ranks.ts";
 import { ControlPlane, type SharedGroup } from "./membership/control_plane.ts";
 import { userSecret } from "./membership/user_secret.ts";
 import { rendezvous } from "./membership/rendezvous.ts";
 import { CallRecorder } from "./records/call_recorder.ts";
+import { MpiJob, type MpiWorld } from "./wire/mpi/job.ts";
 import { noProgress } from "./failures/stall.ts";
 import type { Address, Connection } from "./wire/transport.ts";
 import {
@@ -54,6 +56,7 @@ export class World implements AsyncDisposable {
   #acceptor: Acceptor | undefined;
   #addresses: readonly Address[] = [];
   #group: ProcessGroup | undefined;
+  #closing: Promise<void> | undefined;
 
   private constructor(options: ResolvedOptions) {
     this.#options = options;
@@ -101,7 +104,7 @@ export class World implements AsyncDisposable {
    * @throws {RangeError} if a rank is given twice, is out of range, or this rank is not among them.
    */
   async createGroup(ranks: readonly number[]): Promise<ProcessGroup> {
-    this.#requireRanks(ranks);
+    requireGroupRanks(ranks, this);
     const name = ranks.join(",");
     const ordinal = this.#ordinals.get(name) ?? 0;
     this.#ordinals.set(name, ordinal + 1);
@@ -157,10 +160,17 @@ export class World implements AsyncDisposable {
     await this.#controlPlane.released();
   }
 
-  /** Leaves the job; pending and later calls of this rank reject. Idempotent. */
+  /**
+   * Leaves the job; pending and later calls of this rank reject. Over MPI it resolves when all ranks have left, as the launcher
+   * ends the others otherwise. Idempotent.
+   */
   async close(): Promise<void> {
-    await this.#controlPlane.leave();
-    await this.#controlPlane.released();
+    this.#closing ??= (async () => {
+      await this.#controlPlane.leave();
+      await this.#controlPlane.released();
+      if (this.#options.transport === "mpi" && !this.#hasFailed) await MpiJob.started.barrier();
+    })();
+    await this.#closing;
   }
 
   /** As `close`. */
@@ -169,7 +179,7 @@ export class World implements AsyncDisposable {
   }
 
   async #join(): Promise<void> {
-    const { rank, worldSize, secret, integrity, timeoutMs } = this.#options;
+    const { rank, worldSize, secret, integrity, timeoutMs, transport } = this.#options;
     if (worldSize > 1) {
       this.#key = await importSecret(secret ?? userSecret(), integrity);
       const { acceptor, addresses, links } = await rendezvous({
@@ -182,6 +192,7 @@ export class World implements AsyncDisposable {
       this.#addresses = addresses;
       this.#controlPlane.takeLinks(links);
     }
+    if (transport === "mpi") MpiJob.started.add(this.#mpiWorld());
     try {
       this.#group = await this.createGroup(Array.from({ length: worldSize }, (_, each) => each));
     } catch (error) {
@@ -229,11 +240,14 @@ export class World implements AsyncDisposable {
       return await acceptor.take(connectionKey({ purpose: "group", group, rank: peer }), signal);
     }
     const { rank, worldSize } = this;
-    const address = acceptor.address;
-    return await dial(this.#addresses[peer], {
+    const { tls, transport } = this.#options;
+    const { address } = acceptor;
+    const hello = { rank, to: peer, worldSize, transport, address, group } as const;
+    const theirs = this.#addresses[peer];
+    return await dial(transport === "mpi" ? { ...theirs, mpiRank: peer } : theirs, {
       key,
-      tls: this.#options.tls,
-      hello: () => ({ kind: "hello", purpose: "group", rank, to: peer, worldSize, address, group }),
+      tls,
+      hello: () => ({ kind: "hello", purpose: "group", ...hello }),
       signal,
     });
   }
@@ -250,6 +264,21 @@ export class World implements AsyncDisposable {
     };
   }
 
+  get #hasFailed(): boolean {
+    return this.#controlPlane.failure.reason instanceof PeerLostError;
+  }
+
+  #mpiWorld(): MpiWorld {
+    const state = () => this.#hasFailed ? "failed" : this.ended ? "left" : "open";
+    return {
+      get state() {
+        return state();
+      },
+      leave: () => this.close(),
+      abandon: () => this.#controlPlane.endLinks(),
+    };
+  }
+
   async #release(): Promise<void> {
     await Promise.all([...this.#groups.values()].map(({ group }) => group?.close()));
     await this.#acceptor?.close();
@@ -263,24 +292,6 @@ export class World implements AsyncDisposable {
     } catch (error) {
       // The failure itself is reported to the caller; a missing dump is only logged.
       console.error(`Rank ${this.rank} cannot write its dump to ${dumpFolder}: ${error}`);
-    }
-  }
-
-  #requireRanks(ranks: readonly number[]): void {
-    const { worldSize } = this;
-    for (const rank of ranks) {
-      if (!Number.isInteger(rank) || rank < 0 || rank >= worldSize) {
-        throw new RangeError(`Rank ${rank} is out of range: ranks are 0 to ${worldSize - 1}`);
-      }
-    }
-    const twice = ranks.find((rank, position) => ranks.indexOf(rank) !== position);
-    if (twice !== undefined) {
-      throw new RangeError(`Rank ${twice} is given twice in the group [${ranks.join(", ")}]`);
-    }
-    if (!ranks.includes(this.rank)) {
-      throw new RangeError(
-        `Rank ${this.rank} cannot create the group [${ranks.join(", ")}] as it is not in it`,
-      );
     }
   }
 }

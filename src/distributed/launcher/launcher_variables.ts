@@ -63,6 +63,7 @@ export function isLaunched(env: Environment): boolean {
   launcherVariables(env);
   const isSet = (name: string) => Boolean(env.get(name));
   // One of the two alone is a mistake, which reading the options reports.
+  if (env.get("MESHFACTOR_TRANSPORT") === "mpi") return true;
   if (foundLauncher(env) !== undefined || COUNTS.some(({ count }) => isSet(count))) return true;
   requireNoOthers(env, UNKNOWN);
   const tasks = env.get("SLURM_NTASKS");

@@ -5,13 +5,18 @@ import type { ResolvedOptions } from "./world_options.ts";
 
 /** The check of this rank's acceptor. */
 export function admissionCheck(
-  options: Pick<ResolvedOptions, "rank" | "worldSize">,
+  options: Pick<ResolvedOptions, "rank" | "worldSize" | "transport">,
   isLinked: (rank: number) => boolean,
 ): AdmissionCheck {
-  const { rank, worldSize } = options;
+  const { rank, worldSize, transport } = options;
   return (hello) => {
     if (hello.worldSize !== worldSize) {
       return `Rank ${hello.rank} has WORLD_SIZE=${hello.worldSize}, rank ${rank} has ${worldSize}`;
+    }
+    const theirs = hello.transport ?? "sockets";
+    if (theirs !== transport) {
+      return `Rank ${hello.rank} uses the transport ${theirs}, rank ${rank} uses ${transport}: ` +
+        "give all ranks the same (MESHFACTOR_TRANSPORT)";
     }
     if (hello.rank < 0 || hello.rank >= worldSize) {
       return `Rank ${hello.rank} is out of range: ranks are 0 to ${worldSize - 1}`;

@@ -63,6 +63,11 @@ export class ControlLink {
     await this.#pump;
   }
 
+  /** Ends the stream to the peer at once. */
+  end(): void {
+    void this.#connection.endWrites();
+  }
+
   /** Closes the connection. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -90,6 +90,11 @@ export class ControlPlane {
     for (const peer of links.keys()) this.#stallSearch.heardFrom(peer);
   }
 
+  /** Ends the links without a goodbye, in this turn of the event loop, as there will be no other. */
+  endLinks(): void {
+    for (const link of this.#links.values()) link.end();
+  }
+
   /** Sends heartbeats to all peers from now on; that does not keep the process alive. */
   startHeartbeat(): void {
     for (const link of this.#links.values()) link.unref();

@@ -1,6 +1,7 @@
 // This rank's listeners, and the address at which other ranks reach them.
 
 import { type Listener, listenTcp, listenUnix } from "../wire/listener.ts";
+import { listenMpi } from "../wire/mpi/streams.ts";
 import { listenTls } from "../wire/tls.ts";
 import { requireIdentity } from "../wire/tls_identity.ts";
 import type { Address, Connection } from "../wire/transport.ts";
@@ -41,9 +42,9 @@ export async function listen(
     }
   }
   const unix = options.sameHost === "unix" ? listenUnix() : undefined;
-  return unix === undefined
-    ? { listeners: [tcp], address: tcp.address }
-    : { listeners: [tcp, unix], address: { ...tcp.address, path: unix.path } };
+  const address = unix === undefined ? tcp.address : { ...tcp.address, path: unix.path };
+  const others = options.transport === "mpi" ? [listenMpi()] : [];
+  return { listeners: [tcp, ...(unix === undefined ? [] : [unix]), ...others], address };
 }
 
 /** The name or address by which others reach this rank; undefined if it follows from their connections. */

@@ -232,14 +232,14 @@ async function receiveAddresses(
 
 function helloTo(
   to: number,
-  { rank, worldSize, acceptor, advertise }: Joining,
+  { rank, worldSize, transport, acceptor, advertise }: Joining,
   { purpose, connection }: {
     readonly purpose: "join" | "control";
     readonly connection: Connection;
   },
 ): Hello {
   const address = publishedAddress({ rank, advertise }, acceptor.address, connection);
-  return { kind: "hello", purpose, rank, to, worldSize, address, group: "" };
+  return { kind: "hello", purpose, rank, to, worldSize, transport, address, group: "" };
 }
 
 function peersOf({ rank, worldSize }: RendezvousOptions): number[] {

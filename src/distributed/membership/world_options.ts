@@ -5,6 +5,7 @@ import {
   type AlgorithmTables,
   parseAlgorithms,
 } from "../calls/algorithm_table.ts";
+import type { Transport } from "../wire/control_message.ts";
 import type { TlsIdentity } from "../wire/tls.ts";
 import { parsePorts, type PortRange } from "../wire/listener.ts";
 import type { Integrity } from "../wire/session.ts";
@@ -43,6 +44,11 @@ export interface WorldOptions {
   readonly sameHost?: "unix" | "tcp";
   /** Sums that follow what is sent over plain TCP (see `Integrity`), the same on every rank. Default: `keyed`. */
   readonly integrity?: Integrity;
+  /**
+   * What moves the bytes of groups, the same on every rank: sockets, or streams over MPI, whose launcher must have started the
+   * ranks. Control messages go over sockets in any case. Default: `sockets`.
+   */
+  readonly transport?: Transport;
   /** Certificates for mutual TLS between hosts, on all ranks or on none. Default: none. */
   readonly tls?: TlsIdentity;
   /** Folder for a dump of the last calls, written when the world fails. Default: none is written. */
@@ -70,6 +76,7 @@ export interface ResolvedOptions {
   readonly ports: PortRange;
   readonly sameHost: "unix" | "tcp";
   readonly integrity: Integrity;
+  readonly transport: Transport;
   readonly tls: TlsIdentity | undefined;
   readonly dumpFolder: string | undefined;
   readonly timeoutMs: number;
@@ -120,6 +127,7 @@ export function withDefaults(options: WorldOptions): ResolvedOptions {
     ports: options.ports === undefined ? ANY_PORT : parsePorts(options.ports),
     sameHost: options.sameHost ?? "unix",
     integrity: options.integrity ?? "keyed",
+    transport: options.transport ?? "sockets",
     tls: options.tls,
     dumpFolder: options.dumpFolder,
     timeoutMs: positive(options.timeoutMs ?? 120_000, "timeoutMs"),

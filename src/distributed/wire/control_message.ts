@@ -41,11 +41,19 @@ export interface Hello {
   /** Global rank that the sender wants to reach. */
   readonly to: number;
   readonly worldSize: number;
+  /** What the sender's groups use. Default: sockets. */
+  readonly transport?: Transport;
   /** ProgressQuery the other ranks can reach the sender. */
   readonly address: Address;
   /** The group's id in hex, empty if there is none. */
   readonly group: string;
 }
+
+/** What moves the bytes of groups. */
+export type Transport = "sockets" | "mpi";
+
+/** All values of `Transport`. */
+export const TRANSPORTS: readonly Transport[] = ["sockets", "mpi"];
 
 /** A world has failed. */
 export interface Abort {
@@ -183,6 +191,7 @@ export function decodeMessage(body: Uint8Array): ControlMessage {
         rank: fields.number("rank"),
         to: fields.number("to"),
         worldSize: fields.number("worldSize"),
+        ...(fields.has("transport") ? { transport: fields.oneOf("transport", TRANSPORTS) } : {}),
         address: address(fields.value("address")),
         group: fields.text("group"),
       };

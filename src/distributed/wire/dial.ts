@@ -1,10 +1,12 @@
 // Connecting to a rank: a connection, mutual proof of the secret, and a hello, all under one deadline.
 //
-// The connection is the rank's Unix socket if this host has it; else TCP or, where the job has certificates, TLS.
+// The connection is the rank's Unix socket if this host has it; else TCP or, where the job has certificates, TLS. Those of groups
+// are streams over MPI, if the job uses it.
 
 import { sleep } from "./deadline.ts";
 import { authenticateToAcceptor, type JobKey } from "./handshake.ts";
 import type { Hello } from "./control_message.ts";
+import { connectMpi } from "./mpi/streams.ts";
 import { tlsError } from "./tls_errors.ts";
 import { connectTls, type TlsIdentity } from "./tls.ts";
 import {
@@ -81,7 +83,8 @@ export async function connect(
   address: Address,
   { tls, signal }: ConnectOptions,
 ): Promise<Connection> {
-  const { hostname, port, path } = address;
+  const { hostname, port, path, mpiRank } = address;
+  if (mpiRank !== undefined) return await connectMpi(mpiRank, signal);
   if (path !== undefined) {
     const local = await connectUnix(path);
     if (local !== undefined) return local;

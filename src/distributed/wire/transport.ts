@@ -33,18 +33,29 @@ export interface Address {
   readonly port: number;
   /** Its abstract Unix socket, for ranks of the same host; undefined if it has none. */
   readonly path?: string;
+  /** Its rank in the MPI job, to connect over MPI instead. Never sent to others. */
+  readonly mpiRank?: number;
 }
 
+/** What protects the bytes of a socket, beside what transport.ts knows of its kind: `local`: they stay in one machine. */
+export type Protection = "none" | "encrypted" | "local";
+
 /** The socket below a connection, such as a Deno.TcpConn. */
-export type Socket = Pick<
-  Deno.Conn,
-  "read" | "write" | "close" | "closeWrite" | "ref" | "unref" | "localAddr" | "remoteAddr"
->;
+export interface Socket
+  extends Pick<Deno.Conn, "read" | "write" | "close" | "closeWrite" | "ref" | "unref"> {
+  readonly localAddr: Deno.Addr | MpiAddr;
+  readonly remoteAddr: Deno.Addr | MpiAddr;
+}
+
+/** The end of a stream over MPI. */
+export interface MpiAddr {
+  readonly transport: "mpi";
+}
 
 /** A connection to one peer. At most one read and one write may be pending at a time. */
 export class Connection implements Disposable {
   readonly #conn: Socket;
-  readonly #protection: "none" | "encrypted";
+  readonly #protection: Protection;
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
   #begin = 0;
   #end = 0;
@@ -56,8 +67,8 @@ export class Connection implements Disposable {
   /** The target of a pending read that goes through the buffer; undefined if it is read to directly. */
   #target: Uint8Array | undefined;
 
-  /** A connection over `conn`, which may be `encrypted`. */
-  constructor(conn: Socket, protection: "none" | "encrypted" = "none") {
+  /** A connection over `conn`. */
+  constructor(conn: Socket, protection: Protection = "none") {
     this.#conn = conn;
     this.#protection = protection;
   }
@@ -66,14 +77,14 @@ export class Connection implements Disposable {
   session: Session | undefined;
 
   /**
-   * True if bytes may be damaged in transit without an error: over plain TCP, whose own checksum has 16 bits. A Unix socket
-   * is memory of one machine, and encrypted bytes are authenticated too.
+   * True if bytes may be damaged in transit without an error: over plain TCP, whose own checksum has 16 bits, and over MPI to
+   * other hosts. A Unix socket is memory of one machine, and encrypted bytes are authenticated too.
    */
   get isUnprotected(): boolean {
-    return this.#protection === "none" && this.transport === "tcp";
+    return this.#protection === "none" && this.transport !== "unix";
   }
 
-  /** `unix` between ranks of one host, else `tcp`. */
+  /** `unix` between ranks of one host, else `tcp`, or `mpi`. */
   get transport(): string {
     return this.#conn.remoteAddr.transport;
   }
@@ -248,11 +259,11 @@ export function overTcp(conn: Deno.TcpConn): Connection {
   return new Connection(conn);
 }
 
-function endOf(address: Deno.Addr): string {
+function endOf(address: Deno.Addr | MpiAddr): string {
   return "hostname" in address ? `${address.hostname}:${address.port}` : address.transport;
 }
 
-function hostnameOf(address: Deno.Addr): string {
+function hostnameOf(address: Deno.Addr | MpiAddr): string {
   return "hostname" in address ? address.hostname : "";
 }
 
