@@ -28,6 +28,7 @@ export {
   launchFromEnv,
   Layout,
   type LayoutOptions,
+  type MpiOptions,
   PeerLostError,
   type ProcessGroup,
   ProcessGroupMesh,

@@ -18,7 +18,7 @@ import type { WorldOptions } from "./membership/world_options.ts";
 export type { Environment } from "./launcher/launcher_variables.ts";
 
 /**
- * Joins a job and makes it the default world of this process.
+ * Joins a job and makes it the default world of this process. Over MPI (`transport: "mpi"`), what is not given is found.
  *
  * @category Distributed
  *
@@ -54,6 +54,8 @@ function isOverMpi(options: WorldOptions | MpiOptions): options is MpiOptions {
  * RANK, WORLD_SIZE and, for several ranks, MASTER_ADDR and MASTER_PORT are required; LOCAL_RANK is RANK by default. If RANK
  * is not set, the variables of Open MPI, MPICH, Slurm or an Indexed Job of Kubernetes are used (launcher_variables.ts), and
  * rank 0 reports that on stderr. An empty variable is not set.
+ *
+ * With MESHFACTOR_TRANSPORT=mpi, the address and port of rank 0 and a secret are found if they are not set.
  *
  * MESHFACTOR_SECRET, _BIND, _INTERFACE, _ADVERTISE, _PORTS, _SAME_HOST (unix or tcp), _INTEGRITY (keyed or checksum), _DUMP
  * (a folder), _TIMEOUT_MS and _STALL_TIMEOUT_MS set the options of these names; _TLS_CERT, _TLS_KEY and _TLS_CA those of

@@ -21,6 +21,8 @@
 
 export type { Compared } from "./agreement.ts";
 export { launch, launchFromEnv } from "./launch.ts";
+export type { MpiOptions } from "./mpi_launch.ts";
+export type { Transport } from "./wire/control_message.ts";
 export type { World } from "./world.ts";
 export type { WorldOptions } from "./membership/world_options.ts";
 export type { Integrity } from "./wire/session.ts";

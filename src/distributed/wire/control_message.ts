@@ -49,7 +49,11 @@ export interface Hello {
   readonly group: string;
 }
 
-/** What moves the bytes of groups. */
+/**
+ * What moves the bytes of groups.
+ *
+ * @category Distributed
+ */
 export type Transport = "sockets" | "mpi";
 
 /** All values of `Transport`. */

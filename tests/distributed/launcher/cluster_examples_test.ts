@@ -18,13 +18,14 @@ const FREELY = {
 for (
   const { launcher, example, env, wanted } of [
     { launcher: OPEN_MPI, example: "openmpi.sh", env: { MPIRUN: OPEN_MPI }, wanted: /Open MPI/ },
+    { launcher: OPEN_MPI, example: "mpi.sh", env: { MPIRUN: OPEN_MPI }, wanted: /Open MPI/ },
     { launcher: MPICH, example: "mpich.sh", env: { MPIRUN: MPICH }, wanted: /MPICH/ },
     { launcher: TORCHRUN, example: "torchrun.sh", env: { TORCHRUN }, wanted: /^/ },
   ]
 ) {
   const missing = await missingCommand(launcher);
   Deno.test({
-    name: `examples/cluster/${example} trains as under our launcher${
+    name: `${launcher}: examples/cluster/${example} trains as under our launcher${
       missing === undefined ? "" : ` [skipped: ${missing}]`
     }`,
     ignore: missing !== undefined,

@@ -4,9 +4,11 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { freePort } from "../../../src/distributed/launcher/free_port.ts";
 import { lossesOf, runExample, wantedLosses } from "../../support/distributed/cluster_example.ts";
+import { missingCommand } from "../../support/distributed/missing_command.ts";
 import { SlurmCluster, slurmMissing } from "../../support/distributed/slurm_cluster.ts";
 
 const missing = await slurmMissing();
+const noMpich = await missingCommand("mpirun.mpich");
 const PROGRAM = "deno run --quiet -P=train examples/hands_on.ts";
 
 Deno.test({
@@ -46,6 +48,18 @@ Deno.test({
         deepEqual(lossesOf(stdout), await wantedLosses(), stderr);
       });
     }
+    await test.step({
+      name: `srun --mpi=pmi2 over MPI${noMpich === undefined ? "" : ` [skipped: ${noMpich}]`}`,
+      ignore: noMpich !== undefined,
+      async fn() {
+        const program = ["deno", "run", "--quiet", "-P=train-mpi", "examples/hands_on.ts"];
+        const { code, stdout, stderr } = await runExample("srun", [
+          ...["--mpi=pmi2", "-n", "4", ...program],
+        ], { env: { ...cluster.env, MESHFACTOR_TRANSPORT: "mpi" } });
+        equal(code, 0, stderr);
+        deepEqual(lossesOf(stdout), await wantedLosses(), stderr);
+      },
+    });
     await test.step("a shell of salloc trains nothing", async () => {
       const { code, stderr } = await runExample("salloc", [
         ...["-n", "4", "deno", "run", "--quiet", "-P=train", "src/cli/train.ts"],
