@@ -1,5 +1,6 @@
 // A rank that makes every call of a group, with each algorithm and many lengths, in one world after the other, and prints the
-// SHA-256 of all results: `rank r of n: <digest>`. Equal digests mean equal bits.
+// SHA-256 of all results: `rank r of n: <digest>`. Equal digests mean equal bits. --bytes adds how many it sent in the group of
+// all ranks.
 
 import { createHash } from "node:crypto";
 import { launchFromEnv } from "../../../src/distributed/launch.ts";
@@ -9,6 +10,7 @@ import type { World } from "../../../src/distributed/world.ts";
 const LENGTHS = [0, 1, 13, 8_191, 70_003];
 const hash = createHash("sha256");
 let place = "";
+let bytes = 0;
 for (const allReduce of ["one-shot", "two-shot", "ring"]) {
   const other = allReduce === "ring" ? "ring" : "direct";
   const algorithms = { allReduce, reduceScatter: other, allGather: other };
@@ -16,8 +18,10 @@ for (const allReduce of ["one-shot", "two-shot", "ring"]) {
   place = `rank ${world.rank} of ${world.worldSize}`;
   for (const length of LENGTHS) await makeCalls(world.group, length);
   await callInTwoGroups(world);
+  bytes += world.group.counters.bytesSent;
 }
-console.log(`${place}: ${hash.digest("hex")}`);
+const counted = Deno.args.includes("--bytes") ? `, ${bytes}` : "";
+console.log(`${place}: ${hash.digest("hex")}${counted}`);
 
 async function makeCalls(group: ProcessGroup, length: number): Promise<void> {
   const { rank, size } = group;

@@ -17,6 +17,8 @@ export interface MpiRunOptions {
   readonly script: URL;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Prefix of each rank's command. Default: none. */
+  readonly before?: readonly string[];
   /** Default: train-mpi. */
   readonly permissions?: string;
   /** Called with every line of stdout. */
@@ -30,12 +32,29 @@ export interface MpiRun {
   readonly stderr: string;
 }
 
+/** Prefix that gives each rank of Open MPI a host name of its own, so that it takes the others for ranks of other hosts. */
+export const OWN_HOST_NAMES = [
+  ...["unshare", "--uts", "sh", "-c"],
+  ...['hostname "host$OMPI_COMM_WORLD_RANK" && exec "$@"', "sh"],
+];
+
+/** The reason why ranks cannot have host names of their own here; undefined if they can. */
+export async function ownHostNamesMissing(): Promise<string | undefined> {
+  const [command, ...args] = [...OWN_HOST_NAMES, "true"];
+  try {
+    const { success, stderr } = await new Deno.Command(command, { args }).output();
+    return success ? undefined : new TextDecoder().decode(stderr).trim();
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 /** Runs a program under a launcher, which may be `mpirun.openmpi`. */
 export async function underMpi(command: string, options: MpiRunOptions): Promise<MpiRun> {
-  const { ranks, script, args = [], env = {}, permissions = "train-mpi" } = options;
+  const { ranks, script, args = [], env = {}, before = [], permissions = "train-mpi" } = options;
   const program = [Deno.execPath(), "run", "--quiet", `-P=${permissions}`, script.pathname];
   const child = new Deno.Command(command, {
-    args: ["-n", `${ranks}`, ...program, ...args],
+    args: ["-n", `${ranks}`, ...before, ...program, ...args],
     cwd: new URL("../../../", import.meta.url),
     env: {
       MESHFACTOR_TRANSPORT: "mpi",
