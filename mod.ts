@@ -35,6 +35,7 @@ export {
   type ReduceOptions,
   type ShardingGroup,
   type Split,
+  type Transport,
   type World,
   type WorldOptions,
 } from "./src/distributed/mod.ts";
