@@ -22,6 +22,7 @@ const ALONE: Readonly<Record<string, string>> = {
   "tests/documents_test.ts": "starts processes",
   "tests/entry_points_test.ts": "starts processes",
   "tests/examples_test.ts": "starts processes",
+  "tests/guides_test.ts": "starts processes",
   "tests/readme_test.ts": "starts processes",
 };
 

