@@ -55,7 +55,7 @@ export function parseGenerateFlags(args: readonly string[], worldSize: number): 
 function generateCommand(): Command {
   return new Command("generate")
     .description(
-      "Continues text with a decoder (GPT-2, GPT-J, Llama, Mistral, Qwen2, Qwen3, OPT, BLOOM, Falcon, Cohere, GLM), or answers it with T5 or a chat model.\n\n" +
+      "Continues text with a decoder, such as GPT-2 or Llama, or answers it with T5 or a chat model.\n\n" +
         'deno run -P=train src/cli/generate.ts --model gpt2 --prompt "Once upon a time"\n' +
         'deno run -P=train src/cli/generate.ts --model SmolLM2 --chat --prompt "Who was Ada Lovelace?" --temperature 0.7\n' +
         "echo To be or not to be | deno run -P=train src/cli/generate.ts --model gpt2\n\n" +

@@ -12,8 +12,10 @@ import { gptj } from "./families/gptj.ts";
 import { llama } from "./families/llama.ts";
 import { mistral } from "./families/mistral.ts";
 import { opt } from "./families/opt.ts";
+import { phi3 } from "./families/phi3.ts";
 import { qwen2 } from "./families/qwen2.ts";
 import { qwen3 } from "./families/qwen3.ts";
+import { smollm3 } from "./families/smollm3.ts";
 import { t5 } from "./families/t5.ts";
 import { vitClassifier } from "./families/vit.ts";
 import { type ModelConfig, orNull } from "./config/model_config.ts";
@@ -31,6 +33,8 @@ const architectures: readonly Architecture[] = [
   falcon,
   cohere,
   glm,
+  phi3,
+  smollm3,
   bertMaskedLm,
   bertClassifier,
   bertTokenClassifier,

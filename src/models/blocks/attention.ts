@@ -17,11 +17,12 @@ import { attention, type AttentionDropout } from "../../ops/attention.ts";
 import { constantNumbers } from "../../ops/constant.ts";
 import { reshape } from "../../ops/reshape.ts";
 import { rotary, type RotaryAngles } from "../../ops/rotary.ts";
-import { concat, slice } from "../../ops/slice.ts";
+import { concat } from "../../ops/slice.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { alibiSlopes } from "../positions/alibi.ts";
 import type { CachedPass } from "../cache/cached_pass.ts";
 import type { AttentionDescription } from "./block_description.ts";
+import { separated } from "./fused_projections.ts";
 
 /**
  * Input of {@linkcode Attention}.
@@ -130,8 +131,9 @@ export class Attention extends Module<AttentionInput> {
   }
 
   /** Queries, and the keys and values of the same pass. */
-  async #projected({ x, source = x, angles, positions }: AttentionInput): Promise<Operands> {
-    const { visible = "causal", window, rotaryPairs: pairs } = this.description;
+  async #projected({ x, source = x, positions, ...input }: AttentionInput): Promise<Operands> {
+    const { visible = "causal", window, rotaryPairs: pairs, isRotated = true } = this.description;
+    const angles = isRotated ? input.angles : undefined;
     if (source === "cached") throw new TypeError('The source "cached" needs a cache');
     const projected = await this.#project(x, source);
     const [query, key, values] = projected.map((each) => this.#inHeads(each));
@@ -194,30 +196,8 @@ export class Attention extends Module<AttentionInput> {
       const query = await this.query!.forward(x);
       return [query, await this.key!.forward(source), await this.value!.forward(source)];
     }
-    const { numHeads, numKeyHeads, headWidth, projections } = this.description;
     const qkv = await this.qkv.forward(x);
-    const dim = qkv.shape.length - 1;
-    if (projections === "fusedByKeyHead") {
-      const perKey = numHeads / numKeyHeads * headWidth;
-      const [batch, length, features] = qkv.shape;
-      const width = perKey + 2 * headWidth;
-      const groups = reshape(qkv, [batch, length, features / width, width]);
-      const ends = [perKey, perKey + headWidth, width];
-      return ends.map((end, k) => {
-        const part = slice(groups, { dim: 3, begin: ends[k - 1] ?? 0, end });
-        return reshape(part, [batch, length, part.shape[2] * part.shape[3]]);
-      });
-    }
-    const perKeyHead = qkv.shape[dim] / (numHeads / numKeyHeads + 2);
-    const begins = [0, qkv.shape[dim] - 2 * perKeyHead, qkv.shape[dim] - perKeyHead];
-    const [query, ...keyAndValue] = begins.map((begin, k) => ({
-      begin,
-      end: begins[k + 1] ?? qkv.shape[dim],
-    }));
-    // Where the layer is whole and heads are split, each rank takes its own queries.
-    const isWhole = qkv.shape[dim] === (numHeads + 2 * numKeyHeads) * headWidth;
-    const own = isWhole ? inputRangeOf(this.output) ?? query : query;
-    const parts = [own, ...keyAndValue].map((range) => slice(qkv, { dim, ...range }));
+    const parts = separated(qkv, this.description, inputRangeOf(this.output));
     qkv.discard();
     return parts;
   }

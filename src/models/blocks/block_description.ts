@@ -72,6 +72,8 @@ export interface AttentionDescription {
   readonly scale: number;
   /** If positions are rotary, the features of a pair: i and i + R / 2 of the R that are rotated, or neighbours. Default: "halves". */
   readonly rotaryPairs?: "halves" | "neighbours";
+  /** If positions are rotary, whether queries and keys of this block are rotated. Default: true. */
+  readonly isRotated?: boolean;
   /** Whether scores decrease with the distance of the key, by ALiBi's slopes. Default: false. */
   readonly alibi?: boolean;
   /** Standard deviation of initial weights of the layer of queries. Default: that of the model. */

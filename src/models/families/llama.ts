@@ -1,5 +1,5 @@
 // Llama (Touvron et al. 2023; Llama 3, 2024): rotary positions, RMS norms before each part, fewer heads of keys than of queries, gated
-// MLPs. Mistral, Qwen, Cohere and GLM are variants of it, and use this file's functions.
+// MLPs. Mistral, Qwen, Cohere, GLM, Phi-3 and SmolLM3 are variants of it, and use this file's functions.
 
 import * as v from "valibot";
 import { activationCalled, activationName } from "../blocks/activations.ts";
@@ -90,10 +90,18 @@ export interface LlamaVariant {
   readonly norm?: NormDescription;
   /** As in `BlockDescription`. Default: the MLP reads the sum after attention. */
   readonly parallel?: "sharedNorm";
+  /** The base of rotary frequencies, if the config has none. Default: 10000. */
+  readonly rotaryBase?: number;
   /** The part of each head that is rotated. Default: all of it. */
   readonly rotatedPart?: number;
   /** The features of a pair that is rotated. Default: "halves". */
   readonly rotaryPairs?: "halves" | "neighbours";
+  /** Whether block `index` rotates queries and keys. Default: all blocks do. */
+  readonly isRotated?: (index: number) => boolean;
+  /** Whether one layer computes queries, keys and values. Default: three layers. */
+  readonly fusedProjections?: boolean;
+  /** Probabilities of dropping features of embeddings, and of each part's output. Default: no dropout. */
+  readonly dropout?: { readonly embeddings: number; readonly parts: number };
   /** Whether one layer computes gate and up. Default: two layers. */
   readonly fusedGate?: boolean;
   /** Factor of logits. Default: 1. */
@@ -132,6 +140,7 @@ function describe(
   const rotary = readRotary(config, {
     headWidth: Math.floor(headWidth * (rotatedPart ?? 1)),
     isPartial: rotatedPart !== undefined,
+    base: variant.rotaryBase,
     maxPositions: sizes.max_position_embeddings,
   });
   return {
@@ -150,7 +159,7 @@ function describe(
         headWidth,
         inputBias,
         outputBias,
-        projections: "separate",
+        projections: variant.fusedProjections ? "fused" : "separate",
         storage: "outIn",
         outputDeviation: deviation,
         headNormEps: hasHeadNorms ? eps : undefined,
@@ -158,7 +167,9 @@ function describe(
         scale: headWidth ** -0.5,
         dropout: sizes.attention_dropout,
         ...(variant.rotaryPairs === undefined ? {} : { rotaryPairs: variant.rotaryPairs }),
+        isRotated: variant.isRotated?.(index) ?? true,
       },
+      ...(variant.dropout === undefined ? {} : { dropout: variant.dropout.parts }),
       parallel: variant.parallel,
       mlp: {
         kind: "gated",
@@ -172,6 +183,7 @@ function describe(
     }),
     tied: sizes.tie_word_embeddings,
     ...(variant.logitScale === undefined ? {} : { logitScale: variant.logitScale }),
+    ...(variant.dropout === undefined ? {} : { dropout: variant.dropout.embeddings }),
   };
 }
 
@@ -179,6 +191,7 @@ const plainNames: CheckpointNames = {
   modules: {
     "tokens": "model.embed_tokens",
     "blocks.*.attentionNorm": "model.layers.*.input_layernorm",
+    "blocks.*.attention.qkv": "model.layers.*.self_attn.qkv_proj",
     "blocks.*.attention.query": "model.layers.*.self_attn.q_proj",
     "blocks.*.attention.key": "model.layers.*.self_attn.k_proj",
     "blocks.*.attention.value": "model.layers.*.self_attn.v_proj",

@@ -44,6 +44,8 @@ export interface RotarySizes {
   readonly headWidth: number;
   /** Whether the family reads which part of a head is rotated. Default: the whole head must be. */
   readonly isPartial?: boolean;
+  /** The base, if the config has none. Default: 10000. */
+  readonly base?: number | undefined;
   /** Maximum length of text, by the config. */
   readonly maxPositions: number;
 }
@@ -72,7 +74,7 @@ export function readRotary(config: ModelConfig, sizes: RotarySizes): RotarySetti
     rope_parameters: {
       ...own,
       rope_type: ofOldName(own.rope_type ?? own.type ?? "default"),
-      rope_theta: own.rope_theta ?? given.rope_theta ?? 10_000,
+      rope_theta: own.rope_theta ?? given.rope_theta ?? sizes.base ?? 10_000,
     },
   });
   const pairs = sizes.headWidth / 2;

@@ -1,7 +1,7 @@
 // Splits transformer blocks over tensor-parallel ranks, the same for every model:
 //
 //   attention, cross-attention too   queries, keys and values by heads, the output layer by input features
-//   one layer of all heads of queries and one of keys (multi-query)   whole on every rank, of which each uses its queries and the key
+//   one layer of all three           by heads, or whole on every rank, of whose output each uses its own heads, where their numbers differ
 //   mlp                              gate and up by output features, down by input features; one layer of both by each half
 //
 // Features between the layers of either stay on their rank: one all-reduce each, forward and backward. Norms are replicated.
@@ -24,30 +24,23 @@ export async function planBlocks(plan: SplitPlan, blocks: readonly Block[]): Pro
 }
 
 async function planAttention(plan: SplitPlan, attention: Attention): Promise<void> {
-  if (attention.description.projections === "fused" && attention.description.numKeyHeads === 1) {
-    return planMultiQuery(plan, attention);
+  const { processGroup } = plan;
+  const { numKeyHeads, projections, headWidth } = attention.description;
+  if (projections === "fused" && numKeyHeads === 1) {
+    // All ranks attend to the one key, so that any number of queries is right.
+    plan.replicated(attention, "qkv");
+    plan.rowParallel(attention, "output", { processGroup, unit: headWidth });
+    return;
   }
   const { query, keyValue, output, ...fused } = await splitHeads(attention.description, plan);
-  const { numHeads, numKeyHeads, projections } = attention.description;
   const qkv = projections === "separate" ? undefined : fused[projections];
-  if (attention.qkv !== undefined && qkv === undefined) {
-    throw new RangeError(
-      `Cannot split one layer of ${numHeads} heads of queries and ${numKeyHeads} of keys over ${plan.processGroup.size} ranks: ` +
-        "store them in layers of their own",
-    );
-  }
-  plan.columnParallel(attention, "qkv", qkv);
+  // One parameter cannot be split into unlike parts.
+  if (projections !== "separate" && qkv === undefined) plan.replicated(attention, "qkv");
+  else plan.columnParallel(attention, "qkv", qkv);
   plan.columnParallel(attention, "query", query);
   plan.columnParallel(attention, "key", keyValue);
   plan.columnParallel(attention, "value", keyValue);
   plan.headNorm(attention, "queryNorm");
   plan.headNorm(attention, "keyNorm");
   plan.rowParallel(attention, "output", output);
-}
-
-/** One parameter cannot be split in some rows and whole in others. */
-function planMultiQuery(plan: SplitPlan, attention: Attention): void {
-  const { headWidth: unit } = attention.description;
-  plan.replicated(attention, "qkv");
-  plan.rowParallel(attention, "output", { processGroup: plan.processGroup, unit });
 }

@@ -97,6 +97,8 @@ export const decoderRuns: Readonly<Record<string, FamilyRun>> = {
   falcon_rw: decoderRun,
   cohere: decoderRun,
   glm: decoderRun,
+  phi3: decoderRun,
+  smollm3: decoderRun,
 };
 
 /** Encoders and an encoder-decoder, by the names of their folders. */

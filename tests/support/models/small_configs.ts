@@ -97,6 +97,20 @@ export const smallConfigs = {
     model_type: "glm",
     partial_rotary_factor: 0.5,
   },
+  phi3: {
+    ...llamaSizes,
+    architectures: ["Phi3ForCausalLM"],
+    model_type: "phi3",
+    num_key_value_heads: 4,
+    pad_token_id: null,
+  },
+  smollm3: {
+    ...llamaSizes,
+    architectures: ["SmolLM3ForCausalLM"],
+    model_type: "smollm3",
+    no_rope_layers: [1, 0],
+    pad_token_id: null,
+  },
 } as const;
 
 const bertSizes = {
