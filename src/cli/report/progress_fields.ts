@@ -1,8 +1,8 @@
 // The text of a training's progress, as wide as fits: first names become short, then the bar is left out, then the fields that are
 // missed least.
 //
-//   [==========----------] 120/240 | loss 3.2104 | perplexity 24.1 | lr 5.0e-5 | gradient norm 0.83 | 1234 tokens/s | 1.2 GB | 2m left
-//   120/240  loss 3.2104  ppl 24.1  lr 5.0e-5  norm 0.83  1234 tok/s  1.2 GB  2m left
+//   [====----] 120/240 | loss 3.2104 | perplexity 24.1 | 1234 tokens/s | gradient norm 0.83 | lr 5.0e-5 | 1.2 GB | 2m left
+//   120/240 | loss 3.2104 | ppl 24.1 | 1234 tok/s | norm 0.83 | lr 5.0e-5 | 1.2 GB | 2m left
 //   [====---] 120/240 | loss 3.2104 | ppl 24.1 | 1234 tok/s | norm 0.83 | 2m left
 //   120/240 | loss 3.2104 | 2m left
 
@@ -36,7 +36,7 @@ export function progressLine({ share, count, fields, left }: Progress, columns: 
     const line = [count, ...names, left].join(separator);
     return line.length <= columns ? line : undefined;
   };
-  const whole = wide(long) ?? wide(short) ?? narrow(short, "  ") ?? narrow(short, " ");
+  const whole = wide(long) ?? wide(short) ?? narrow(short, " | ") ?? narrow(short, " ");
   if (whole !== undefined) return whole;
   for (let kept = short.length - 1; kept >= 0; kept--) {
     const names = short.slice(0, kept);

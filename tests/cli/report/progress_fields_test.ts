@@ -25,12 +25,13 @@ Deno.test("the progress line is no wider than asked, and always has the step and
 });
 
 Deno.test("the progress line shows more the wider it is", () => {
-  const lines = [20, 40, 77, 90, 117, 140].map((columns) => progressLine(PROGRESS, columns));
+  const lines = [20, 40, 77, 90, 100, 117, 140].map((columns) => progressLine(PROGRESS, columns));
   assert.deepEqual(lines, [
     "120/240 | 2m30s left",
     "120/240 | loss 3.2104 | 2m30s left",
     "120/240 | loss 3.2104 | ppl 24.1 | 1234 tok/s | norm 0.832 | 2m30s left",
-    "120/240  loss 3.2104  ppl 24.1  1234 tok/s  norm 0.832  lr 5.0e-5  1.20 GB  2m30s left",
+    "120/240 loss 3.2104 ppl 24.1 1234 tok/s norm 0.832 lr 5.0e-5 1.20 GB 2m30s left",
+    "120/240 | loss 3.2104 | ppl 24.1 | 1234 tok/s | norm 0.832 | lr 5.0e-5 | 1.20 GB | 2m30s left",
     "[===========----------] 120/240 | loss 3.2104 | ppl 24.1 | 1234 tok/s | norm 0.832 | lr 5.0e-5 | 1.20 GB | 2m30s left",
     "[=============------------] 120/240 | loss 3.2104 | perplexity 24.1 | 1234 tokens/s | gradient norm 0.832 | lr 5.0e-5 | 1.20 GB | 2m30s left",
   ]);
