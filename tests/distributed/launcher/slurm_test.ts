@@ -65,7 +65,7 @@ Deno.test({
         ...["-n", "4", "deno", "run", "--quiet", "-P=train", "src/cli/train.ts"],
       ], { env: cluster.env });
       match(stderr, /Slurm has allocated 4 tasks .*start it with srun/);
-      equal(code, 1);
+      equal(code, 2);
     });
   },
 });
