@@ -99,7 +99,7 @@ async function prepare(
     scope.use(model);
     if (!(model instanceof Decoder || model instanceof T5)) {
       throw new TypeError(
-        `${folder} is a ${model.constructor.name}, which generates no text: give a decoder or a T5`,
+        `${folder} is a ${model.constructor.name}, which generates no text: give a decoder or a T5, or use classify`,
       );
     }
     requireContext(model, flags);

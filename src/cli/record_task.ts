@@ -79,6 +79,9 @@ export async function prepareRecords(
       (heldOut.length < heldOutExamples ? `, of which ${heldOut.length} are evaluated` : ""),
       cutExamples === 0 ? [] : `${cutExamples} cut (--context)`,
       [...files, ...leftOut].map(describeLeftOut),
+      kind === "prompt-completion" && tokenizer.tokens.end === undefined
+        ? "the tokenizer has no token that ends texts, so that completions do not learn to end"
+        : [],
       names === undefined ? [] : describeNames(names),
     ].flat().join("; "),
     counts: { trainExamples, heldOutExamples, cutExamples, leftOutExamples },

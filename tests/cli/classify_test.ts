@@ -10,7 +10,7 @@ import { newModel } from "../../src/models/new_model.ts";
 import { VitClassifier } from "../../src/models/vit.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { classify } from "../support/cli/model_commands.ts";
+import { classify, classifyInTerminal } from "../support/cli/model_commands.ts";
 import {
   smallWordPieceJson,
   WORDPIECE_CONFIG,
@@ -79,6 +79,15 @@ Deno.test("classify.ts gives texts their labels and probabilities, in the order 
     assert.equal(first.label, NAMES[best]);
     assert.equal(Object.keys(first.probabilities)[0], first.label);
 
+    if (Deno.build.os === "linux") {
+      const table = await classifyInTerminal([...flags, "--text", "The film!", "good"]);
+      const rows = table.trimEnd().split("\n").map((line) => line.split(/ {2,}/));
+      assert.deepEqual(rows.map(([label, _, text]) => [label, text]), [
+        [first.label, "The film!"],
+        [second.label, "good"],
+      ]);
+      assert.equal(rows[0][1], `${(100 * first.probabilities[first.label]).toFixed(1)}%`);
+    }
     // The same lines from stdin, one at a time; a label in the data changes nothing.
     const piped = await classify([...flags, "--data", "-", "--batch", "1"], {
       stdin: "The film!\n\ngood\n",

@@ -64,7 +64,7 @@ Deno.test("texts with labels become a classifier whose config has their names", 
   });
 });
 
-Deno.test("pairs of texts, sets of labels and numbers are told by their columns and values", async () => {
+Deno.test("the columns and values of a file say whether it has pairs of texts, sets of labels, or numbers", async () => {
   await withFolder(async (folder) => {
     const model = await writeTaskModel(folder, "bert");
     const train = async (records: readonly object[], ...more: string[]) => {
@@ -241,6 +241,8 @@ Deno.test("a decoder learns the answers of chats and the completions of prompts,
       { prompt: "long ".repeat(30), completion: "x" },
     ]);
     const completions = await learn(file, "sun =");
+    const endless = await trainTask(["--model", model, "--data", file, "--tokenizer", "bytes"]);
+    assert.match(endless.data, /no token that ends texts, so that completions do not learn to end/);
     assert.equal(completions.answer, " suns");
     assert.match(
       completions.data,

@@ -25,15 +25,26 @@ export function classify(
   return run("classify", args, start);
 }
 
+/** What the classification command writes into a terminal, a pseudo-terminal of script. */
+export async function classifyInTerminal(args: readonly string[]): Promise<string> {
+  const words = [...denoArgs("classify", 1), ...args].map((each) => `'${each}'`);
+  const { success, stdout } = await new Deno.Command("script", {
+    args: ["-qec", [Deno.execPath(), ...words].join(" "), "/dev/null"],
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  }).output();
+  const text = new TextDecoder().decode(stdout).replaceAll("\r\n", "\n");
+  if (!success) throw new Error(text);
+  return text;
+}
+
 async function run(
   command: string,
   args: readonly string[],
   { ranks = 1, stdin = "" }: Start,
 ): Promise<Outcome> {
-  const script = `${CLI}${command}.ts`;
-  const program = ranks === 1 ? [script] : [LAUNCH, "--ranks", String(ranks), script];
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-P=train", "--config", CONFIG, ...program, ...args],
+    args: [...denoArgs(command, ranks), ...args],
     env: { NO_COLOR: "1" },
     stdin: "piped",
     stdout: "piped",
@@ -46,4 +57,10 @@ async function run(
   const { code, stdout, stderr } = await child.output();
   const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, stdout: decode(stdout), stderr: decode(stderr) };
+}
+
+function denoArgs(command: string, ranks: number): string[] {
+  const script = `${CLI}${command}.ts`;
+  const program = ranks === 1 ? [script] : [LAUNCH, "--ranks", String(ranks), script];
+  return ["run", "--quiet", "-P=train", "--config", CONFIG, ...program];
 }
