@@ -25,6 +25,7 @@ import type { Activation } from "./blocks/activations.ts";
 import { Block, type BlockOptions, makeNorm } from "./blocks/block.ts";
 import type { TokenDescription } from "./decoder_description.ts";
 import type { ProblemType } from "./losses/classification_loss.ts";
+import { featuresAt } from "./blocks/features_at.ts";
 import { firstOfSequence } from "./blocks/first_of_sequence.ts";
 import { LearnedPositions } from "./positions/learned_positions.ts";
 import { type CheckpointForm, type PlanSplitOptions, PretrainedModel } from "./pretrained_model.ts";
@@ -163,6 +164,16 @@ export class BertEncoder extends Module<BertInput> {
 }
 
 /**
+ * Input of a {@linkcode BertMaskedLm}.
+ *
+ * @category Models
+ */
+export interface MaskedLmInput extends BertInput {
+  /** Indices among all tokens [B T] of which logits are wanted: [n, V]. Default: all, [B, T, V]. */
+  readonly logitsAt?: Uint32Array | undefined;
+}
+
+/**
  * Options of {@linkcode BertMaskedLm}.
  *
  * @category Models
@@ -205,7 +216,7 @@ export interface MaskedLmOptions {
  *
  * @category Models
  */
-export class BertMaskedLm extends PretrainedModel<BertInput> {
+export class BertMaskedLm extends PretrainedModel<MaskedLmInput> {
   /** Embeddings and blocks. */
   readonly encoder: BertEncoder;
   /** The first layer of the head: [B, T, D] -> [B, T, E] */
@@ -242,9 +253,10 @@ export class BertMaskedLm extends PretrainedModel<BertInput> {
     }
   }
 
-  /** tokens [B, T] -> logits [B, T, V]. @throws as {@linkcode BertEncoder.forward} */
-  override async forward(input: BertInput): Promise<Tensor> {
-    const encoded = await this.encoder.forward(input);
+  /** tokens [B, T] -> logits [B, T, V], or [n, V] with `logitsAt`. @throws as {@linkcode BertEncoder.forward} */
+  override async forward({ logitsAt, ...input }: MaskedLmInput): Promise<Tensor> {
+    const all = await this.encoder.forward(input);
+    const encoded = logitsAt === undefined ? all : featuresAt(all, logitsAt);
     const transformed = this.#activation(await this.transform.forward(encoded));
     return asF32(await this.head.forward(await this.norm.forward(transformed)));
   }

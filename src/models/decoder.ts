@@ -16,13 +16,12 @@ import { Linear } from "../nn/linear.ts";
 import type { Layer, Module } from "../nn/module.ts";
 import type { ParameterSource } from "../nn/parameter_source.ts";
 import { asF32 } from "../ops/cast.ts";
-import { embeddingAt } from "../ops/embedding.ts";
-import { reshape } from "../ops/reshape.ts";
 import { scale } from "../ops/scale.ts";
 import { forwardOnly } from "../tensor/forward_only.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { Block, makeNorm } from "./blocks/block.ts";
+import { featuresAt } from "./blocks/features_at.ts";
 import type { KeyValueCache } from "./cache/key_value_cache.ts";
 import type { DecoderDescription } from "./decoder_description.ts";
 import { LearnedPositions } from "./positions/learned_positions.ts";
@@ -51,6 +50,8 @@ export interface DecoderInput {
   readonly cache?: KeyValueCache | undefined;
   /** Whether to return the logits after every token, or [B, 1, V] after the last real one of each row. Default: "all". */
   readonly logits?: "all" | "last" | undefined;
+  /** Indices among all tokens [B T] after which logits are wanted: [n, V]. Not with a cache. Default: as `logits` says. */
+  readonly logitsAt?: Uint32Array | undefined;
 }
 
 /**
@@ -137,14 +138,14 @@ export class Decoder extends PretrainedModel<DecoderInput> {
   }
 
   /**
-   * tokens [B, T] -> logits [B, T, V]; logits at padding are meaningless.
+   * tokens [B, T] -> logits [B, T, V], or [n, V] with `logitsAt`; logits at padding are meaningless.
    *
    * @throws {RangeError} if the shapes do not fit, a token is not under V, or the text is longer than the position table; with a cache
    *   also if the tokens are not the next of its texts, or there are more than `longestCached`.
    */
   override async forward(input: DecoderInput): Promise<Tensor> {
     checkInput(input);
-    const { tokens, mask, dropout, cache, logits = "all" } = input;
+    const { tokens, mask, dropout, cache, logits = "all", logitsAt } = input;
     if (cache !== undefined) return await this.#forwardCached(input, cache);
     let x = await this.#embed(tokens);
     if (this.positions !== undefined) x = await this.positions.forward({ x, mask });
@@ -154,7 +155,10 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     for (const block of this.blocks) {
       x = await block.forward({ x, mask, angles, positions, dropout });
     }
-    if (logits === "last") x = rowsAt(x, lastRealTokens(input));
+    if (logitsAt !== undefined) x = featuresAt(x, logitsAt);
+    else if (logits === "last") {
+      x = featuresAt(x, lastRealTokens(input), { shape: [x.shape[0], 1] });
+    }
     return await this.#predict(x);
   }
 
@@ -192,7 +196,8 @@ export class Decoder extends PretrainedModel<DecoderInput> {
       x = await forwardOnly(x, (x) => block.forward({ x, angles, positions: own, cache: pass }));
     }
     if (logits === "last" && length > 1) {
-      x = await forwardOnly(x, (x) => rowsAt(x, pass.lastTokens(length)));
+      const shape = [x.shape[0], 1];
+      x = await forwardOnly(x, (x) => featuresAt(x, pass.lastTokens(length), { shape }));
     }
     const y = await forwardOnly(x, (x) => this.#predict(x));
     pass.end();
@@ -227,12 +232,6 @@ export class Decoder extends PretrainedModel<DecoderInput> {
   }
 }
 
-/** The rows `indices` of x [B, T, D] as a matrix [B T, D]: [B, 1, D] */
-function rowsAt(x: Tensor, indices: Uint32Array): Tensor {
-  const [batch, length, width] = x.shape;
-  return embeddingAt(reshape(x, [batch * length, width]), indices, { shape: [batch, 1] });
-}
-
 /** The indices among all tokens [B, T] of the last real one of each row. */
 function lastRealTokens({ tokens, mask }: DecoderInput): Uint32Array {
   const [batch, length] = tokens.shape;
@@ -259,7 +258,10 @@ function tiedHead({ weight }: Embedding): Linear {
   return new Linear(weight.device, { weight, bias: undefined });
 }
 
-function checkInput({ tokens, mask, cache, dropout }: DecoderInput): void {
+function checkInput({ tokens, mask, cache, dropout, logitsAt }: DecoderInput): void {
+  if (cache !== undefined && logitsAt !== undefined) {
+    throw new TypeError("A decoder with a cache takes no logitsAt: leave it out");
+  }
   if (cache !== undefined && dropout !== undefined) {
     throw new TypeError(
       "A decoder with a cache records no gradient, so nothing can be dropped: leave dropout out",

@@ -68,6 +68,7 @@ export {
   type BertInput,
   BertMaskedLm,
   type ClassifierOptions,
+  type MaskedLmInput,
   type MaskedLmOptions,
 } from "./bert.ts";
 export { BertTokenClassifier } from "./bert_token_classifier.ts";

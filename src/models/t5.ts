@@ -18,6 +18,7 @@ import { scale } from "../ops/scale.ts";
 import { forwardOnly } from "../tensor/forward_only.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { featuresAt } from "./blocks/features_at.ts";
 import type { KeyValueCache } from "./cache/key_value_cache.ts";
 import { type CheckpointForm, type PlanSplitOptions, PretrainedModel } from "./pretrained_model.ts";
 import { shiftRight, type ShiftTokens } from "./shift_right.ts";
@@ -64,6 +65,8 @@ export interface T5Input {
   readonly targets: Tensor<"u32">;
   /** [B, T], 1 for real tokens and 0 for padding. Default: all are real. */
   readonly targetMask?: Tensor<"u32"> | undefined;
+  /** Indices among all targets [B T] after which logits are wanted: [n, V]. Not with a cache. Default: all, [B, T, V]. */
+  readonly logitsAt?: Uint32Array | undefined;
   /** Masks of dropout, in training. Default: nothing is dropped. */
   readonly dropout?: DropoutMasks | undefined;
   /**
@@ -139,13 +142,13 @@ export class T5 extends PretrainedModel<T5Input> {
   }
 
   /**
-   * tokens [B, S] and targets [B, T] -> logits [B, T, V] of the token after each target.
+   * tokens [B, S] and targets [B, T] -> logits [B, T, V] of the token after each target, or [n, V] with `logitsAt`.
    *
    * @throws {RangeError} if the shapes do not fit, or a token is not under V
-   * @throws {TypeError} if a cache is given together with a mask of targets or with dropout
+   * @throws {TypeError} if a cache is given together with a mask of targets, with dropout or `logitsAt`
    */
   override async forward(input: T5Input): Promise<Tensor> {
-    const { tokens, mask, targets, targetMask, dropout, cache } = input;
+    const { tokens, mask, targets, targetMask, dropout, cache, logitsAt } = input;
     if (cache !== undefined) return await this.#forwardCached(input, cache);
     const encoded = { x: await this.encode({ tokens, mask, dropout }), mask };
     checkText({ tokens: targets, mask: targetMask });
@@ -156,9 +159,8 @@ export class T5 extends PretrainedModel<T5Input> {
       );
     }
     const x = await this.tokens.forward(targets);
-    return await this.#predict(
-      await this.decoder.forward({ x, mask: targetMask, encoded, dropout }),
-    );
+    const y = await this.decoder.forward({ x, mask: targetMask, encoded, dropout });
+    return await this.#predict(logitsAt === undefined ? y : featuresAt(y, logitsAt));
   }
 
   /** The token that begins every text of the decoder. @throws {TypeError} if the config does not name it */
@@ -173,11 +175,13 @@ export class T5 extends PretrainedModel<T5Input> {
   }
 
   async #forwardCached(
-    { tokens, mask, targets, targetMask, dropout }: T5Input,
+    { tokens, mask, targets, targetMask, dropout, logitsAt }: T5Input,
     cache: KeyValueCache,
   ): Promise<Tensor> {
-    if (targetMask !== undefined || dropout !== undefined) {
-      throw new TypeError("T5 with a cache takes neither targetMask nor dropout: leave them out");
+    if (targetMask !== undefined || dropout !== undefined || logitsAt !== undefined) {
+      throw new TypeError(
+        "T5 with a cache takes neither targetMask nor dropout nor logitsAt: leave them out",
+      );
     }
     checkText({ tokens: targets });
     using pass = cache.begin({ tokens: targets });

@@ -1,6 +1,6 @@
 // Predicting tokens of texts that are examples each: a row of a batch has one, padded at its end.
 //
-//   tokens  [B, T]   row[t]             targets [B, T]   row[t + 1] where that is a target, else ignored
+//   tokens  [B, T]   row[t]             target of t   row[t + 1], where that is one
 //
 // A decoder's tokens do not see what follows them, so padding needs no mask.
 
@@ -11,16 +11,16 @@ import type { ModelSplit } from "../model_split.ts";
 import type { BoundTask, DrawnExample, Examples, Task } from "../task.ts";
 import { perplexityOf } from "./metrics/token_metrics.ts";
 import { longestOf, paddedLength, paddedRows } from "./padding.ts";
+import { type TargetPlaces, targetPlaces } from "./target_places.ts";
 import type { TargetTokens } from "./target_tokens.ts";
 import type { TokenRows } from "./token_rows.ts";
 
-/** Tokens on a device. Disposing it releases both tensors. */
+/** Tokens on a device. Disposing it releases all tensors. */
 export interface TargetBatch extends Disposable {
   /** [B, T] */
   readonly tokens: Tensor<"u32">;
-  /** [B, T]: the token after each, or `IGNORE_INDEX`. */
-  readonly targets: Tensor<"u32">;
-  readonly numTargets: number;
+  /** The tokens after some of them. */
+  readonly targets: TargetPlaces;
 }
 
 /** Examples of a task, and the tokens that a model supports. */
@@ -72,10 +72,7 @@ function examples(rows: TokenRows, context: number): Examples<TargetBatch> {
       const scope = new DisposableStack();
       return {
         tokens: scope.use(paddedRows(device, drawn.map(tokensOf), { length, fill: 0 })),
-        targets: scope.use(
-          paddedRows(device, drawn.map(targetsOf), { length, fill: IGNORE_INDEX }),
-        ),
-        numTargets: drawn.reduce((total, example) => total + countTargets(example), 0),
+        targets: scope.use(targetPlaces(device, drawn.map(targetsOf), { length })),
         [Symbol.dispose]: () => scope.dispose(),
       };
     },
@@ -85,9 +82,9 @@ function examples(rows: TokenRows, context: number): Examples<TargetBatch> {
 function bind(model: Decoder, split: ModelSplit): BoundTask<TargetBatch> {
   const numClasses = model.description.tokens.count;
   const loss: BoundTask<TargetBatch>["loss"] = async ({ tokens, targets }, dropout) => {
-    const logits = await model.forward({ tokens, dropout });
+    const logits = await model.forward({ tokens, dropout, logitsAt: targets.at });
     const ignored = IGNORE_INDEX;
-    const loss = await split.vocabularyLoss(logits, targets, { numClasses, ignored });
+    const loss = await split.vocabularyLoss(logits, targets.classes, { numClasses, ignored });
     // The largest tensor of all; its gradient is known already.
     logits.discard();
     return loss;
@@ -96,7 +93,8 @@ function bind(model: Decoder, split: ModelSplit): BoundTask<TargetBatch> {
     loss,
     score: async (batch) => {
       using mean = await loss(batch);
-      return Float64Array.of(batch.numTargets * await mean.item(), batch.numTargets);
+      const { numTargets } = batch.targets;
+      return Float64Array.of(numTargets * await mean.item(), numTargets);
     },
     metrics: ([total, numTargets]) => ({ perplexity: perplexityOf(total, numTargets) }),
   };

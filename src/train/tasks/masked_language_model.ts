@@ -9,7 +9,7 @@ import { type Masking, maskTokens } from "./masked_tokens.ts";
 import { perplexityOf } from "./metrics/token_metrics.ts";
 import type { RowsOfTask } from "./language_rows.ts";
 import { longestOf, paddedLength, paddedRows, paddingMask } from "./padding.ts";
-import { countRightTargets } from "./target_logits.ts";
+import { countRightTargets, type TargetPlaces, targetPlaces } from "./target_places.ts";
 import type { TokenRows } from "./token_rows.ts";
 
 /** Masked texts on a device. Disposing it releases all tensors. */
@@ -18,9 +18,8 @@ export interface MaskedBatch extends Disposable {
   readonly tokens: Tensor<"u32">;
   /** [B, T]: 1 for tokens, 0 for padding. */
   readonly mask: Tensor<"u32">;
-  /** [B, T]: the chosen tokens as they were, or `IGNORE_INDEX`. */
-  readonly targets: Tensor<"u32">;
-  readonly numTargets: number;
+  /** The chosen tokens as they were. */
+  readonly targets: TargetPlaces;
 }
 
 /** Makes the task of predicting masked tokens; every row has a token that is not special. */
@@ -53,8 +52,7 @@ function examples(rows: TokenRows, context: number, masking: Masking): Examples<
       return {
         tokens: scope.use(paddedRows(device, tokens, { length, fill: 0 })),
         mask: scope.use(paddingMask(device, tokens, { length })),
-        targets: scope.use(paddedRows(device, targets, { length, fill: IGNORE_INDEX })),
-        numTargets: all.reduce((total, { numTargets }) => total + numTargets, 0),
+        targets: scope.use(targetPlaces(device, targets, { length })),
         [Symbol.dispose]: () => scope.dispose(),
       };
     },
@@ -67,15 +65,14 @@ function bind(
 ): BoundTask<MaskedBatch> {
   const vocabulary = { numClasses, ignored: IGNORE_INDEX };
   return {
-    loss: async ({ tokens, mask, targets }, dropout) =>
-      await split.vocabularyLoss(
-        await model.forward({ tokens, mask, dropout }),
-        targets,
-        vocabulary,
-      ),
-    score: async ({ tokens, mask, targets, numTargets }) => {
-      using logits = await model.forward({ tokens, mask });
-      using mean = await split.vocabularyLoss(logits, targets, vocabulary);
+    loss: async ({ tokens, mask, targets }, dropout) => {
+      const logits = await model.forward({ tokens, mask, dropout, logitsAt: targets.at });
+      return await split.vocabularyLoss(logits, targets.classes, vocabulary);
+    },
+    score: async ({ tokens, mask, targets }) => {
+      using logits = await model.forward({ tokens, mask, logitsAt: targets.at });
+      using mean = await split.vocabularyLoss(logits, targets.classes, vocabulary);
+      const { numTargets } = targets;
       const total = numTargets * await mean.item();
       const right = await countRightTargets(logits, targets, { split, numClasses });
       return Float64Array.of(total, numTargets, right);

@@ -10,7 +10,7 @@ import type { BoundTask, DrawnExample, Examples, Task } from "../task.ts";
 import { perplexityOf } from "./metrics/token_metrics.ts";
 import type { RowsOfTask } from "./language_rows.ts";
 import { longestOf, paddedLength, paddedRows, paddingMask } from "./padding.ts";
-import { countRightTargets } from "./target_logits.ts";
+import { countRightTargets, type TargetPlaces, targetPlaces } from "./target_places.ts";
 import type { TokenRows } from "./token_rows.ts";
 
 /** Pairs of texts on a device. Disposing it releases all tensors. */
@@ -20,8 +20,9 @@ export interface TextPairBatch extends Disposable {
   /** [B, S]: 1 for tokens, 0 for padding. */
   readonly mask: Tensor<"u32">;
   /** [B, T]: the target, or `IGNORE_INDEX`. */
-  readonly targets: Tensor<"u32">;
-  readonly numTargets: number;
+  readonly labels: Tensor<"u32">;
+  /** Their tokens. */
+  readonly targets: TargetPlaces;
 }
 
 /** A row for {@linkcode sequenceToSequence}. */
@@ -67,8 +68,8 @@ function examples(rows: TokenRows, context: number): Examples<TextPairBatch> {
       return {
         tokens: scope.use(paddedRows(device, inputs, { ...source, fill: 0 })),
         mask: scope.use(paddingMask(device, inputs, source)),
-        targets: scope.use(paddedRows(device, targets, { ...target, fill: IGNORE_INDEX })),
-        numTargets: targets.reduce((total, { length }) => total + length, 0),
+        labels: scope.use(paddedRows(device, targets, { ...target, fill: IGNORE_INDEX })),
+        targets: scope.use(targetPlaces(device, targets, target)),
         [Symbol.dispose]: () => scope.dispose(),
       };
     },
@@ -81,17 +82,18 @@ function bind(
 ): BoundTask<TextPairBatch> {
   const vocabulary = { numClasses, ignored: IGNORE_INDEX };
   return {
-    loss: async ({ tokens, mask, targets: labels }, dropout) => {
+    loss: async ({ tokens, mask, labels, targets: { at, classes } }, dropout) => {
       const targets = model.targetsFor(labels);
-      const logits = await model.forward({ tokens, mask, targets, dropout });
-      return await split.vocabularyLoss(logits, labels, vocabulary);
+      const logits = await model.forward({ tokens, mask, targets, dropout, logitsAt: at });
+      return await split.vocabularyLoss(logits, classes, vocabulary);
     },
-    score: async ({ tokens, mask, targets: labels, numTargets }) => {
-      const targets = model.targetsFor(labels);
-      using logits = await model.forward({ tokens, mask, targets });
-      using mean = await split.vocabularyLoss(logits, labels, vocabulary);
+    score: async ({ tokens, mask, labels, targets }) => {
+      const inputs = { tokens, mask, targets: model.targetsFor(labels) };
+      using logits = await model.forward({ ...inputs, logitsAt: targets.at });
+      using mean = await split.vocabularyLoss(logits, targets.classes, vocabulary);
+      const { numTargets } = targets;
       const total = numTargets * await mean.item();
-      const right = await countRightTargets(logits, labels, { split, numClasses });
+      const right = await countRightTargets(logits, targets, { split, numClasses });
       return Float64Array.of(total, numTargets, right);
     },
     metrics: ([total, numTargets, right]) => ({
