@@ -67,7 +67,10 @@ function bind(
   return {
     loss: async ({ tokens, mask, targets }, dropout) => {
       const logits = await model.forward({ tokens, mask, dropout, logitsAt: targets.at });
-      return await split.vocabularyLoss(logits, targets.classes, vocabulary);
+      const loss = await split.vocabularyLoss(logits, targets.classes, vocabulary);
+      // The largest tensor of all; its gradient is known already.
+      logits.discard();
+      return loss;
     },
     score: async ({ tokens, mask, targets }) => {
       using logits = await model.forward({ tokens, mask, logitsAt: targets.at });

@@ -85,7 +85,10 @@ function bind(
     loss: async ({ tokens, mask, labels, targets: { at, classes } }, dropout) => {
       const targets = model.targetsFor(labels);
       const logits = await model.forward({ tokens, mask, targets, dropout, logitsAt: at });
-      return await split.vocabularyLoss(logits, classes, vocabulary);
+      const loss = await split.vocabularyLoss(logits, classes, vocabulary);
+      // The largest tensor of all; its gradient is known already.
+      logits.discard();
+      return loss;
     },
     score: async ({ tokens, mask, labels, targets }) => {
       const inputs = { tokens, mask, targets: model.targetsFor(labels) };
