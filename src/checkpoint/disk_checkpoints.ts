@@ -29,6 +29,11 @@ export async function checkpointSteps(folder: string): Promise<number[]> {
   }).toSorted((a, b) => b - a);
 }
 
+/** Whether the folder is not one of checkpoints, but a checkpoint. */
+export async function isCheckpoint(folder: string): Promise<boolean> {
+  return (await namesIn(folder)).includes(MANIFEST);
+}
+
 /** The path of a checkpoint. */
 export function checkpointPath(folder: string, step: number): string {
   return join(folder, nameOf(step));

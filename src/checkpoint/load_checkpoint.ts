@@ -2,9 +2,15 @@
 
 import type { ProcessGroup } from "../distributed/group.ts";
 import { damageOf, type Manifest, readManifest } from "./checkpoint_manifest.ts";
-import { checkpointPath, checkpointSteps, removeUnfinished } from "./disk_checkpoints.ts";
+import {
+  checkpointPath,
+  checkpointSteps,
+  isCheckpoint,
+  removeUnfinished,
+} from "./disk_checkpoints.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
 import { sharedTexts } from "./shared_texts.ts";
+import { requireTraining } from "./training_arguments.ts";
 import { restoreState, type StoredTensor, type TrainingState } from "./training_state.ts";
 
 /**
@@ -40,19 +46,29 @@ export interface LoadedCheckpoint {
  * is damaged is reported and left alone, one that a killed process did not finish is reported and removed.
  *
  * @returns undefined, with nothing overwritten, if there is none
- * @throws {TypeError} if the checkpoint is of a model of other parameters, or an optimizer of other options
+ * @throws {TypeError} if the checkpoint is of a model of other parameters, or an optimizer of other options; if the model or the
+ *   optimizer is missing, or the folder is itself a checkpoint
  * @category Checkpoints
  */
 export async function loadCheckpoint<State extends object>(
   folder: string,
   options: LoadCheckpointOptions<State>,
 ): Promise<LoadedCheckpoint | undefined> {
+  requireTraining("loadCheckpoint", folder, options);
   const { group, onWarning = (text) => console.warn(text), check = () => {} } = options;
   const isFirst = group === undefined || group.rank === 0;
   const unfinished = isFirst ? await removeUnfinished(folder) : [];
-  const list = isFirst ? [unfinished.join(), (await checkpointSteps(folder)).join()] : undefined;
+  const list = isFirst
+    ? [unfinished.join(), (await checkpointSteps(folder)).join(), await isCheckpoint(folder)]
+    : undefined;
   const [shared] = await sharedTexts(group, list?.join(";"));
-  const [names, steps] = shared.split(";").map((part) => part.split(",").filter(Boolean));
+  const [names, steps, [isItself]] = shared.split(";")
+    .map((part) => part.split(",").filter(Boolean));
+  if (isItself === "true") {
+    throw new TypeError(
+      `${folder} is itself a checkpoint: give the folder that it is in, from which the latest is taken`,
+    );
+  }
   for (const name of names) onWarning(`The checkpoint ${name} in ${folder} was not finished`);
   for (const step of steps.map(Number)) {
     const path = checkpointPath(folder, step);

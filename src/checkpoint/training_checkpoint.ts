@@ -24,6 +24,7 @@ import {
 } from "./disk_checkpoints.ts";
 import { safetensorsPieces } from "./safetensors_write.ts";
 import { sharedTexts } from "./shared_texts.ts";
+import { requireStepNumber, requireTraining } from "./training_arguments.ts";
 import { copyShare, type StateNumbers, type TrainingState } from "./training_state.ts";
 
 /**
@@ -82,6 +83,8 @@ export interface CheckpointContent<State extends object> extends TrainingState<S
  * ```
  *
  * @throws {CheckpointWriteError} on all ranks, if one of them cannot write; other checkpoints are unchanged.
+ * @throws {TypeError} if the folder, the model or the optimizer is missing.
+ * @throws {RangeError} if the step is no whole number from 0.
  * @category Checkpoints
  */
 export async function saveCheckpoint<State extends object>(
@@ -124,7 +127,9 @@ export async function beginCheckpoint<State extends object>(
   folder: string,
   content: CheckpointContent<State>,
 ): Promise<PendingCheckpoint> {
+  requireTraining("saveCheckpoint", folder, content);
   const { step, group } = content;
+  requireStepNumber(step);
   const share = group ?? { rank: 0, size: 1 };
   const { tensors, numbers } = await copyShare(content, share);
   const id = await sharedId(group);

@@ -220,6 +220,45 @@ Deno.test("a checkpoint of another model is refused with a parameter's name, and
   });
 });
 
+Deno.test("checkpoints without a model, an optimizer, a folder or a step are refused, and a folder that is itself a checkpoint", async () => {
+  await withFolder(async (folder) => {
+    using device = wasmDevice();
+    using model = smallModel("f32", device);
+    using optim = new AdamW(model.parameters());
+    const training = { model, optim: stateOf(optim) };
+    await takeStep({ model, optim }, 1);
+    const path = await saveCheckpoint(folder, { ...training, step: 1 });
+    const before = await model.parameters()[0].data();
+    const { stateDict: _, ...noOptimizer } = training.optim;
+    const refused: [unknown, unknown, RegExp][] = [
+      [undefined, training, /loadCheckpoint\(\) needs the path of a folder, got undefined/],
+      [folder, null, /needs \{ model, optim \}, got null/],
+      [folder, { optim: training.optim }, /needs the option model, a module, got undefined/],
+      [folder, { ...training, model: {} }, /needs the option model, a module, got Object/],
+      [folder, { model }, /needs the option optim, .* got undefined: use savePretrained\(\)/],
+      [folder, { model, optim: noOptimizer }, /needs the option optim, .* got Object/],
+      [path, training, /step-00000001 is itself a checkpoint: give the folder that it is in/],
+    ];
+    for (const [given, options, message] of refused) {
+      await assert.rejects(loadCheckpoint(given as string, options as never), {
+        name: "TypeError",
+        message,
+      });
+    }
+    for (const step of [-1, 1.5, NaN, Infinity, "1", undefined]) {
+      await assert.rejects(saveCheckpoint(folder, { ...training, step: step as number }), {
+        name: "RangeError",
+        message: `A checkpoint needs the step, a whole number from 0, got ${step}`,
+      });
+    }
+    await assert.rejects(saveCheckpoint(folder, { model, step: 2 } as never), {
+      message: /^saveCheckpoint\(\) needs the option optim/,
+    });
+    assert.deepEqual(await stepsIn(folder), [1]);
+    assertSameBits(await model.parameters()[0].data(), before);
+  });
+});
+
 Deno.test("the latest checkpoints stay, and with losses the best one", async () => {
   await withFolder(async (folder) => {
     using model = smallModel("f32", wasmDevice());
