@@ -39,6 +39,7 @@ export async function prepareTask(
   await using evaluation = flags.evalData && await openData(flags.evalData, { kinds: [data.kind] });
   const name = taskFor(data.kind, tasks);
   if (name !== "causal-lm") requireNoSample(flags, name);
+  if (!name.endsWith("classification")) requireNoClasses(flags, name);
   const tokenizer = name === "causal-lm" ? await tokenizerFromFlags(flags) : undefined;
   using scope = new DisposableStack();
   const prepared = name === "causal-lm" && data.kind === "text"
@@ -68,6 +69,14 @@ async function tokenizerFromFlags({ tokenizer }: TrainOptions): Promise<Tokenize
 function requireNoSample({ sample }: TrainOptions, name: string): void {
   if (sample === undefined) return;
   throw new TypeError(`--sample continues a text, and the task is ${name}: leave it out`);
+}
+
+function requireNoClasses({ labels, problem }: TrainOptions, name: string): void {
+  if (labels === undefined && problem === undefined) return;
+  const flag = labels === undefined ? "--problem" : "--labels";
+  throw new TypeError(
+    `${flag} is for classes, and the task is ${name}: leave it out, or give a model and data for classification`,
+  );
 }
 
 /** @throws {RangeError} if the text of --sample has no token */

@@ -64,6 +64,7 @@ export async function main(args: readonly string[]): Promise<number> {
     rank: world.rank,
     log: flags.log,
     steps: options.steps,
+    maxTime: flags.maxTime,
     resume: flags.resume,
     curve: flags.curve,
     title: `${basename(flags.model)} on ${flags.data.map((path) => basename(path)).join(", ")}`,

@@ -30,6 +30,8 @@ export interface ReportOptions {
   /** Whether the training may go on from a checkpoint: the log is continued then. */
   readonly resume: boolean;
   readonly steps: number;
+  /** Seconds since the start of the process after which the training ends. */
+  readonly maxTime: number | undefined;
   /** The command's arguments, and what it has read, for the log. */
   readonly flags: readonly string[];
   readonly files: readonly InputFile[];
@@ -49,7 +51,7 @@ export class TrainReport implements Disposable {
 
   /** Opens the log, on rank 0. @throws {Error} if it cannot be written */
   constructor(options: ReportOptions) {
-    const { rank, log, resume, steps, device } = options;
+    const { rank, log, resume, steps, maxTime, device } = options;
     this.#options = options;
     this.#isReporter = rank === 0;
     this.#isPiped = log === undefined && columnsOfStdout() === undefined;
@@ -69,7 +71,11 @@ export class TrainReport implements Disposable {
     }
     this.#line = statusLineOf(stderr);
     if (this.#line !== undefined) {
-      this.#bar = new ProgressBar(this.#line, { steps, deviceIsCpu: device.kind === "wasm" });
+      this.#bar = new ProgressBar(this.#line, {
+        steps,
+        secondsLeft: () => (maxTime ?? Infinity) - performance.now() / 1000,
+        deviceIsCpu: device.kind === "wasm",
+      });
     }
   }
 

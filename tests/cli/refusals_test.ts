@@ -38,6 +38,7 @@ const CASES: readonly Case[] = [
     args: train("--max-time", "30"),
     message: /a duration, such as 90s, 30m, 2h/,
   },
+  { command: "train", args: train("--labels", "a,b"), message: /is for classes, and the task is/ },
   {
     command: "train",
     args: train("--seed", "99999999999"),

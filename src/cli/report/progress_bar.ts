@@ -27,25 +27,28 @@ export interface MemoryInUse {
   readonly device: number;
 }
 
+/** Options of {@linkcode ProgressBar}. */
+export interface ProgressBarOptions {
+  readonly steps: number;
+  /** The most seconds that are left, however many steps are. */
+  readonly secondsLeft: () => number;
+  readonly deviceIsCpu: boolean;
+}
+
 /** A bar that is drawn from the first step on, and is erased at its end. */
 export class ProgressBar {
   readonly #line: StatusLine;
-  readonly #steps: number;
-  readonly #deviceIsCpu: boolean;
+  readonly #options: ProgressBarOptions;
   #bar: SingleBar | undefined;
   #meanLoss = 0;
   /** The sum of the weights in `#meanLoss`. */
   #weight = 0;
   #evaluated: ProgressField | undefined;
 
-  /** Of a training of so many steps. */
-  constructor(
-    line: StatusLine,
-    { steps, deviceIsCpu }: { readonly steps: number; readonly deviceIsCpu: boolean },
-  ) {
+  /** Nothing is drawn before the first step. */
+  constructor(line: StatusLine, options: ProgressBarOptions) {
     this.#line = line;
-    this.#steps = steps;
-    this.#deviceIsCpu = deviceIsCpu;
+    this.#options = options;
   }
 
   /** Shows a step. */
@@ -76,8 +79,10 @@ export class ProgressBar {
 
   #begin(step: number, fields: readonly ProgressField[]): SingleBar {
     const line = this.#line;
+    const { steps, secondsLeft } = this.#options;
     const bar = new SingleBar({
-      format,
+      format: (options: object, progress: DrawnProgress, { fields }: Pick<Progress, "fields">) =>
+        format(options, { ...progress, fields, secondsLeft: Math.max(0, secondsLeft()) }),
       fps: 8,
       etaBuffer: 50,
       gracefulExit: false,
@@ -89,7 +94,7 @@ export class ProgressBar {
         ...Object.fromEntries(UNUSED.map((name) => [name, () => {}])),
       },
     });
-    bar.start(this.#steps, step, { fields });
+    bar.start(steps, step, { fields });
     return bar;
   }
 
@@ -109,7 +114,7 @@ export class ProgressBar {
       fields.push({ long: `gradient norm ${norm}`, short: `norm ${norm}` });
     }
     if (lr !== undefined) fields.push(both(`lr ${lr.toExponential(1)}`));
-    const device = this.#deviceIsCpu ? "" : ` + ${bytes(memory.device)} GPU`;
+    const device = this.#options.deviceIsCpu ? "" : ` + ${bytes(memory.device)} GPU`;
     fields.push(both(`${bytes(memory.process)}${device}`));
     return fields;
   }
@@ -123,21 +128,28 @@ const UNUSED = ["cursorSave", "cursorRestore", "cursor", "cursorTo", "cursorRela
 /** Weight of the steps before in the smoothed loss. */
 const SMOOTHING = 0.95;
 
-/** As cli-progress calls it. */
+/** What cli-progress knows when it draws. */
+interface DrawnProgress {
+  readonly progress: number;
+  readonly value: number;
+  readonly total: number;
+  /** Seconds, or a text where it is not known. */
+  readonly eta: number | string;
+  readonly maxWidth: number;
+}
+
 function format(
   options: object,
-  { progress, value, total, eta, maxWidth }: {
-    readonly progress: number;
-    readonly value: number;
-    readonly total: number;
-    readonly eta: number | string;
-    readonly maxWidth: number;
-  },
-  { fields }: Pick<Progress, "fields">,
+  { progress, value, total, eta, maxWidth, fields, secondsLeft }:
+    & DrawnProgress
+    & Pick<Progress, "fields">
+    & { readonly secondsLeft: number },
 ): string {
-  const left = typeof eta === "number" && value < total
-    ? `${Format.TimeFormat(eta, options, 1).trim()} left`
-    : `${value < total ? "?" : "0s"} left`;
+  const estimate = value >= total ? 0 : typeof eta === "number" ? eta : Infinity;
+  const seconds = Math.ceil(Math.min(estimate, secondsLeft));
+  const left = Number.isFinite(seconds)
+    ? `${Format.TimeFormat(seconds, options, 1).trim()} left`
+    : "? left";
   return progressLine({ share: progress, count: `${value}/${total}`, fields, left }, maxWidth);
 }
 
