@@ -43,6 +43,11 @@ for (const { command, missing } of LAUNCHERS) {
     }
   });
 
+  mpiTest("writes go on whenever a message has left, however long the calls are", async (run) => {
+    const { code, stderr } = await run({ ...ends("many"), ranks: 2 });
+    equal(code, 0, stderr);
+  });
+
   mpiTest("a rank that is killed ends the job", async (run) => {
     const { code, stdout, stderr } = await run(ends("killed"));
     notEqual(code, 0, stderr);

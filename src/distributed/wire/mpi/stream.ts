@@ -186,7 +186,6 @@ class Writer implements Pending {
   async write(bytes: Uint8Array): Promise<number> {
     if (this.#state !== "open") throw new Deno.errors.BadResource(CLOSED);
     this.#bytes = bytes;
-    this.#free();
     const sent = this.#send();
     if (sent > 0 || bytes.length === 0) return sent;
     this.#awaited = Promise.withResolvers();
@@ -230,7 +229,8 @@ class Writer implements Pending {
   /** Copies bytes into free slots and sends them; returns how many. */
   #send(): number {
     let sent = 0;
-    while (sent < this.#bytes.length && this.#sending.length < MAX_SLOTS) {
+    while (sent < this.#bytes.length) {
+      if (this.#sending.length === MAX_SLOTS && !this.#free()) break;
       const slot = this.#slots.pop() ?? new Slot();
       const length = Math.min(this.#bytes.length - sent, MESSAGE_BYTES);
       slot.fill(this.#bytes.subarray(sent, sent + length));
@@ -241,7 +241,8 @@ class Writer implements Pending {
       this.#sending.push(slot);
       sent += length;
     }
-    this.#free();
+    // Short messages mostly have left already. If nothing was sent, though, the next free slot must be noticed by poll().
+    if (sent > 0) this.#free();
     if (this.#sending.length > 0) this.#job.progress.add(this);
     return sent;
   }
