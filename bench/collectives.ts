@@ -15,7 +15,7 @@ import { type Contestants, measureSize } from "./collectives/size.ts";
 import { Sockets, type Transport, TRANSPORTS } from "./collectives/sockets.ts";
 import { sizesOf } from "./collectives/sweep.ts";
 import { startGloo } from "./peers/gloo.ts";
-import { startMpi } from "./peers/mpi.ts";
+import { startMpi, startMpiOverMemory, startOverMpi } from "./peers/mpi.ts";
 import { Interrupt } from "../src/cli/interrupt.ts";
 import { allowedCores } from "../src/distributed/launcher/cores.ts";
 
@@ -114,7 +114,12 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-const STARTS = { mpi: startMpi, gloo: startGloo } as const;
+const STARTS = {
+  "mpi": startMpi,
+  "mpi-memory": startMpiOverMemory,
+  "over-mpi": startOverMpi,
+  "gloo": startGloo,
+} as const;
 const INTERRUPTED_CODE = 130;
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -9,9 +9,11 @@ import {
 import { type Transport, TRANSPORTS } from "./sockets.ts";
 import { type Op, OPS, parseSize } from "./sweep.ts";
 
-/** Libraries that can be measured beside ours. */
-export const PEERS = ["mpi", "gloo"] as const;
-/** Another implementation. */
+/**
+ * What can be measured beside ours: Open MPI over TCP, Open MPI over shared memory, our own ranks over the latter, gloo.
+ */
+export const PEERS = ["mpi", "mpi-memory", "over-mpi", "gloo"] as const;
+/** Another implementation, or our own over MPI. */
 export type PeerName = typeof PEERS[number];
 
 /** Options of the benchmark. */
@@ -65,7 +67,7 @@ export function parseOptions(args: readonly string[]): Options | "help" | "wrong
     )
     .option("--algorithm <tables...>", "which to use, like ring two-shot (default: by size)")
     .addOption(
-      new Option("--peer <names>", `measure ${PEERS.join(" or ")} in the same run, or both`)
+      new Option("--peer <names>", `measure ${PEERS.join(", ")} in the same run`)
         .argParser(listOf(oneOf(PEERS))).default([], "none"),
     )
     .option("-n, --iterations <number>", "timed calls (default: by size)", integerFrom(1))

@@ -1,6 +1,6 @@
 // One of our ranks: makes the calls that the benchmark asks for, and reports the time of each.
 //
-//   deno run -P=train bench/collectives/rank.ts <port> <token> tcp|unix <algorithms, as JSON>
+//   deno run -P=train bench/collectives/rank.ts <port> <token> tcp|unix|mpi <algorithms, as JSON>
 //
 // Calls follow one another without a barrier in between, as in nccl-tests; no rank can run ahead of the others, except
 // in a broadcast. The values of the timed calls are zeros, which stay what they are however often they are summed.
