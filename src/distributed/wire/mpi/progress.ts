@@ -88,7 +88,7 @@ export class Progress {
 }
 
 /** How long it polls without a pause although nothing moves, */
-const SPIN_MS = 0.2;
+const SPIN_MS = 0.03;
 /** the length of a pause, to which the system adds some 60 microseconds, */
 const PAUSE_MS = 0.01;
 /** and how long it polls at every turn. */
