@@ -1,19 +1,21 @@
 // Masked language modelling: predicting the chosen tokens of a text (masked_tokens.ts) from the others.
 
 import type { BertMaskedLm } from "../../models/bert.ts";
-import { IGNORE_INDEX } from "../../ops/cross_entropy.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { ModelSplit } from "../model_split.ts";
-import type { BoundTask, DrawnExample, Examples, Task } from "../task.ts";
+import type { DrawnExample, Examples, Task } from "../task.ts";
 import { type Masking, maskTokens } from "./masked_tokens.ts";
-import { perplexityOf } from "./metrics/token_metrics.ts";
 import type { RowsOfTask } from "./language_rows.ts";
 import { longestOf, paddedLength, paddedRows, paddingMask } from "./padding.ts";
-import { countRightTargets, type TargetPlaces, targetPlaces } from "./target_places.ts";
+import {
+  type BatchOfTargets,
+  boundTargets,
+  type TargetPlaces,
+  targetPlaces,
+} from "./target_places.ts";
 import type { TokenRows } from "./token_rows.ts";
 
 /** Masked texts on a device. Disposing it releases all tensors. */
-export interface MaskedBatch extends Disposable {
+export interface MaskedBatch extends BatchOfTargets {
   /** [B, T] */
   readonly tokens: Tensor<"u32">;
   /** [B, T]: 1 for tokens, 0 for padding. */
@@ -32,7 +34,12 @@ export function maskedLanguageModel(
     hasVocabularyLogits: true,
     train: examples(train, context, masking),
     heldOut: examples(heldOut, context, masking),
-    bind: (model, split) => bind(model, { split, numClasses: masking.vocabularySize }),
+    bind: (model, split) =>
+      boundTargets(
+        ({ tokens, mask, targets: { at: logitsAt } }, dropout) =>
+          model.forward({ tokens, mask, dropout, logitsAt }),
+        { split, numClasses: masking.vocabularySize },
+      ),
   };
 }
 
@@ -56,33 +63,5 @@ function examples(rows: TokenRows, context: number, masking: Masking): Examples<
         [Symbol.dispose]: () => scope.dispose(),
       };
     },
-  };
-}
-
-function bind(
-  model: BertMaskedLm,
-  { split, numClasses }: { readonly split: ModelSplit; readonly numClasses: number },
-): BoundTask<MaskedBatch> {
-  const vocabulary = { numClasses, ignored: IGNORE_INDEX };
-  return {
-    loss: async ({ tokens, mask, targets }, dropout) => {
-      const logits = await model.forward({ tokens, mask, dropout, logitsAt: targets.at });
-      const loss = await split.vocabularyLoss(logits, targets.classes, vocabulary);
-      // The largest tensor of all; its gradient is known already.
-      logits.discard();
-      return loss;
-    },
-    score: async ({ tokens, mask, targets }) => {
-      using logits = await model.forward({ tokens, mask, logitsAt: targets.at });
-      using mean = await split.vocabularyLoss(logits, targets.classes, vocabulary);
-      const { numTargets } = targets;
-      const total = numTargets * await mean.item();
-      const right = await countRightTargets(logits, targets, { split, numClasses });
-      return Float64Array.of(total, numTargets, right);
-    },
-    metrics: ([total, numTargets, right]) => ({
-      perplexity: perplexityOf(total, numTargets),
-      accuracy: right / numTargets,
-    }),
   };
 }

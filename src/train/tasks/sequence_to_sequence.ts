@@ -5,16 +5,19 @@
 import type { T5 } from "../../models/t5.ts";
 import { IGNORE_INDEX } from "../../ops/cross_entropy.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { ModelSplit } from "../model_split.ts";
-import type { BoundTask, DrawnExample, Examples, Task } from "../task.ts";
-import { perplexityOf } from "./metrics/token_metrics.ts";
+import type { DrawnExample, Examples, Task } from "../task.ts";
 import type { RowsOfTask } from "./language_rows.ts";
 import { longestOf, paddedLength, paddedRows, paddingMask } from "./padding.ts";
-import { countRightTargets, type TargetPlaces, targetPlaces } from "./target_places.ts";
+import {
+  type BatchOfTargets,
+  boundTargets,
+  type TargetPlaces,
+  targetPlaces,
+} from "./target_places.ts";
 import type { TokenRows } from "./token_rows.ts";
 
 /** Pairs of texts on a device. Disposing it releases all tensors. */
-export interface TextPairBatch extends Disposable {
+export interface TextPairBatch extends BatchOfTargets {
   /** [B, S]: the input. */
   readonly tokens: Tensor<"u32">;
   /** [B, S]: 1 for tokens, 0 for padding. */
@@ -40,7 +43,14 @@ export function sequenceToSequence(
     hasVocabularyLogits: true,
     train: examples(train, context),
     heldOut: examples(heldOut, context),
-    bind: (model, split) => bind(model, { split, numClasses: vocabularySize }),
+    bind: (model, split) =>
+      boundTargets(
+        ({ tokens, mask, labels, targets: { at: logitsAt } }, dropout) => {
+          const targets = model.targetsFor(labels);
+          return model.forward({ tokens, mask, targets, dropout, logitsAt });
+        },
+        { split, numClasses: vocabularySize },
+      ),
   };
 }
 
@@ -73,35 +83,5 @@ function examples(rows: TokenRows, context: number): Examples<TextPairBatch> {
         [Symbol.dispose]: () => scope.dispose(),
       };
     },
-  };
-}
-
-function bind(
-  model: T5,
-  { split, numClasses }: { readonly split: ModelSplit; readonly numClasses: number },
-): BoundTask<TextPairBatch> {
-  const vocabulary = { numClasses, ignored: IGNORE_INDEX };
-  return {
-    loss: async ({ tokens, mask, labels, targets: { at, classes } }, dropout) => {
-      const targets = model.targetsFor(labels);
-      const logits = await model.forward({ tokens, mask, targets, dropout, logitsAt: at });
-      const loss = await split.vocabularyLoss(logits, classes, vocabulary);
-      // The largest tensor of all; its gradient is known already.
-      logits.discard();
-      return loss;
-    },
-    score: async ({ tokens, mask, labels, targets }) => {
-      const inputs = { tokens, mask, targets: model.targetsFor(labels) };
-      using logits = await model.forward({ ...inputs, logitsAt: targets.at });
-      using mean = await split.vocabularyLoss(logits, targets.classes, vocabulary);
-      const { numTargets } = targets;
-      const total = numTargets * await mean.item();
-      const right = await countRightTargets(logits, targets, { split, numClasses });
-      return Float64Array.of(total, numTargets, right);
-    },
-    metrics: ([total, numTargets, right]) => ({
-      perplexity: perplexityOf(total, numTargets),
-      accuracy: right / numTargets,
-    }),
   };
 }

@@ -5,9 +5,11 @@
 
 import type { Device } from "../../device/device.ts";
 import { IGNORE_INDEX } from "../../ops/cross_entropy.ts";
+import type { DropoutMasks } from "../../nn/dropout.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { ModelSplit } from "../model_split.ts";
-import { countRightTokens } from "./metrics/token_metrics.ts";
+import type { BoundTask } from "../task.ts";
+import { countRightTokens, perplexityOf } from "./metrics/token_metrics.ts";
 import { paddedLength } from "./padding.ts";
 
 /** Targets on a device. Disposing them releases the tensor. */
@@ -48,15 +50,37 @@ export function targetPlaces(
   };
 }
 
-/**
- * How many targets have the largest of their logits [n, V], or of this rank's part of them. All ranks that share the model call it
- * together.
- */
-export async function countRightTargets(
-  logits: Tensor,
-  { classes }: TargetPlaces,
+/** A batch with targets among its tokens. */
+export interface BatchOfTargets extends Disposable {
+  readonly targets: TargetPlaces;
+}
+
+/** Loss, perplexity and accuracy of the targets' logits [n, V], or this rank's part of them, that `forward` computes. */
+export function boundTargets<Batch extends BatchOfTargets>(
+  forward: (batch: Batch, dropout: DropoutMasks | undefined) => Promise<Tensor>,
   { split, numClasses }: { readonly split: ModelSplit; readonly numClasses: number },
-): Promise<number> {
-  using whole = await split.wholeLogits(logits, numClasses);
-  return countRightTokens(await whole.data(), classes.indices!, numClasses);
+): BoundTask<Batch> {
+  const vocabulary = { numClasses, ignored: IGNORE_INDEX };
+  return {
+    loss: async (batch, dropout) => {
+      const logits = await forward(batch, dropout);
+      const loss = await split.vocabularyLoss(logits, batch.targets.classes, vocabulary);
+      // The largest tensor of all; its gradient is known already.
+      logits.discard();
+      return loss;
+    },
+    score: async (batch) => {
+      const { classes, numTargets } = batch.targets;
+      using logits = await forward(batch, undefined);
+      using mean = await split.vocabularyLoss(logits, classes, vocabulary);
+      const total = numTargets * await mean.item();
+      using whole = await split.wholeLogits(logits, numClasses);
+      const right = countRightTokens(await whole.data(), classes.indices!, numClasses);
+      return Float64Array.of(total, numTargets, right);
+    },
+    metrics: ([total, numTargets, right]) => ({
+      perplexity: perplexityOf(total, numTargets),
+      accuracy: right / numTargets,
+    }),
+  };
 }
