@@ -102,9 +102,10 @@ function optimizerOf(
     // A row-parallel layer's bias is whole on every rank.
     new Layout([side], dim === 0 ? [{ dim, group }] : []),
   ];
-  const parameters = layouts.map((layout, index) =>
-    scope.use(randomParameter(device, { layout, dtype, index: 2 * group.rank + index }))
-  );
+  const parameters = layouts.map((layout, index) => {
+    const part = layout.splits.length > 0 ? group.rank : 0;
+    return scope.use(randomParameter(device, { layout, dtype, index, part }));
+  });
   const optimizer = scope.use(new DistributedAdaFactor(parameters));
   optimizer.setupDistributed({ tensorParallelGroup: cut === "base" ? undefined : group });
   return optimizer;

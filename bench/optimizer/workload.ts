@@ -43,23 +43,29 @@ export class Workload implements Disposable {
 /** This rank's part of a parameter, with a gradient; both are random, and small enough for every format. */
 export function randomParameter(
   device: Device,
-  { layout, dtype, index }: {
+  { layout, dtype, index, part = 0 }: {
     readonly layout: Layout<ProcessGroup>;
     readonly dtype: Dtype;
-    /** Different parameters have different values. */
+    /** Its number: different parameters have different values. */
     readonly index: number;
+    /** Which part of a split one this is: different parts have different values. */
+    readonly part?: number;
   },
 ): Parameter {
   const shape = layout.localShape;
   const length = shape.reduce((product, each) => product * each, 1);
-  const parameter = new Parameter(device, noise(length, 2 * index), {
+  const seed = 2 * (index + PARAMETERS * part);
+  const parameter = new Parameter(device, noise(length, seed), {
     layout,
     dtype,
     name: `parameter${index}`,
   });
-  parameter.grad = Tensor.from(device, noise(length, 2 * index + 1), { shape, dtype });
+  parameter.grad = Tensor.from(device, noise(length, seed + 1), { shape, dtype });
   return parameter;
 }
+
+/** More than there are parameters. */
+const PARAMETERS = 1000;
 
 /** Repeats a period of prime length, as generating a billion normal numbers would take longer than the measurement. */
 function noise(length: number, seed: number): Float32Array {

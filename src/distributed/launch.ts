@@ -271,6 +271,7 @@ const TEXTS = {
 const MILLISECONDS = {
   timeoutMs: "MESHFACTOR_TIMEOUT_MS",
   stallTimeoutMs: "MESHFACTOR_STALL_TIMEOUT_MS",
+  slowTimeoutMs: "MESHFACTOR_SLOW_TIMEOUT_MS",
 } as const;
 const SAME_HOST = ["unix", "tcp"] as const;
 const TABLED = ["allReduce", "reduceScatter", "allGather", "broadcast"] as const;

@@ -66,6 +66,7 @@ export class World implements AsyncDisposable {
     this.#controlPlane = new ControlPlane({
       rank: options.rank,
       stallTimeoutMs: options.stallTimeoutMs,
+      slowTimeoutMs: options.slowTimeoutMs,
       clock: systemClock,
       groups: () => this.#groups.values(),
       say: (text) => console.error(text),

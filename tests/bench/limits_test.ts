@@ -8,6 +8,7 @@ import {
   socketLimitOf,
   STREAM_BYTES,
 } from "../../bench/collectives/limits.ts";
+import { HEADER_BYTES } from "../../src/distributed/wire/frame.ts";
 
 const SOCKET = { roundTrip: 20, oneWay: 1.5, bothWays: 2 };
 
@@ -55,10 +56,10 @@ Deno.test("limitOf() is a bare exchange per round where that was measured", () =
 
 Deno.test("messageBytesOf() is a header and what a rank sends to each other in a round", () => {
   const call = { op: "allReduce", ranks: 4, bytes: 1000 } as const;
-  assert.equal(messageBytesOf(call, "one-shot"), 1048);
-  assert.equal(messageBytesOf(call, "two-shot"), 298);
+  assert.equal(messageBytesOf(call, "one-shot"), HEADER_BYTES + 1000);
+  assert.equal(messageBytesOf(call, "two-shot"), HEADER_BYTES + 250);
   assert.equal(messageBytesOf(call, "ring"), undefined);
-  assert.equal(messageBytesOf({ ...call, op: "allGather" }, "direct"), 298);
+  assert.equal(messageBytesOf({ ...call, op: "allGather" }, "direct"), HEADER_BYTES + 250);
   assert.equal(messageBytesOf({ ...call, op: "broadcast" }, "direct"), undefined);
 });
 

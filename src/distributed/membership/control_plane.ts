@@ -30,6 +30,8 @@ export interface ControlPlaneHost {
   readonly rank: number;
   /** Milliseconds without progress after which a call counts as stalled. */
   readonly stallTimeoutMs: number;
+  /** Milliseconds that a rank which answers may take to make a call that others wait in. */
+  readonly slowTimeoutMs: number;
   /** Measures time. */
   readonly clock: Clock;
   /** All groups of this rank. */
@@ -67,10 +69,11 @@ export class ControlPlane {
     this.#rank = host.rank;
     this.#stallTimeoutMs = host.stallTimeoutMs;
     this.#clock = host.clock;
-    const { rank, stallTimeoutMs, clock } = host;
+    const { rank, stallTimeoutMs, slowTimeoutMs, clock } = host;
     this.#stallSearch = new StallSearch({
       rank,
       stallTimeoutMs,
+      slowTimeoutMs,
       clock,
       failure: this.failure,
       progress: () => [...host.groups()].map(({ progress }) => progress),

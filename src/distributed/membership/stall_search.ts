@@ -20,6 +20,8 @@ export interface StallSearchHost {
   readonly rank: number;
   /** Milliseconds without progress after which a call counts as stalled. */
   readonly stallTimeoutMs: number;
+  /** Milliseconds that a rank which answers may take to make a call that others wait in. */
+  readonly slowTimeoutMs: number;
   readonly clock: Clock;
   /** Fires when the world has failed. */
   readonly failure: AbortSignal;
@@ -67,7 +69,10 @@ export class StallSearch {
     return { kind: "here", question, ...progressReply(query, this.#host.progress(), times) };
   }
 
-  /** The rank that is lost, if one is: of the chain that begins at `peer`. One that is only slow is reported now and then. */
+  /**
+   * The rank that is lost, if one is: of the chain that begins at `peer`. One that is only slow is reported now and then, until it has
+   * been too slow.
+   */
   async lostRank(
     peer: number,
     site: StallSite,
@@ -81,9 +86,20 @@ export class StallSearch {
     const call = { group: site.id, sequence: site.sequence ?? 0 };
     const ask = (other: number, about: CallId) => this.#ask(other, about);
     const culprit = await findCulprit(peer, call, { self: rank, ask });
-    if (culprit?.kind === "lost") return culprit;
-    if (culprit !== undefined) this.#reportSlow(culprit.rank, site);
+    if (culprit === undefined || culprit.kind === "lost") return culprit;
+    const waitedMs = this.#waitedMs(site);
+    if (waitedMs >= this.#host.slowTimeoutMs) {
+      const reason = `it answers, but has not made that call in ${Math.round(waitedMs / 1000)} s`;
+      return { kind: "lost", rank: culprit.rank, reason };
+    }
+    this.#reportSlow(culprit.rank, site);
     return undefined;
+  }
+
+  /** Milliseconds since a byte moved in the call. */
+  #waitedMs(site: StallSite): number {
+    const now = this.#host.clock.now();
+    return now - (this.#host.progress().find(({ group }) => group === site.id)?.movedAt ?? now);
   }
 
   /** Says that this rank waits, if no lower one of the group does. */
@@ -93,8 +109,7 @@ export class StallSearch {
     if (site.group?.some((each) => each < rank && each !== slow)) return;
     if (now - this.#saidAt < Math.min(stallTimeoutMs, SAY_MS)) return;
     this.#saidAt = now;
-    const waiting = this.#host.progress().find(({ group }) => group === site.id);
-    const seconds = Math.round((now - (waiting?.movedAt ?? now)) / 1000);
+    const seconds = Math.round(this.#waitedMs(site) / 1000);
     this.#host.say(
       `Rank ${rank} has waited ${seconds} s for rank ${slow}${describeSite(site)}: ` +
         "it answers, but has not made that call yet",

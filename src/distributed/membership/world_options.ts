@@ -57,6 +57,11 @@ export interface WorldOptions {
   readonly timeoutMs?: number;
   /** Milliseconds without progress in a running call after which the stalled rank is lost. Default: 60 000. */
   readonly stallTimeoutMs?: number;
+  /**
+   * Milliseconds that a rank may take to make a call that others wait in, although it answers: it may compute, or have left the call
+   * out. Default: 1 800 000, half an hour.
+   */
+  readonly slowTimeoutMs?: number;
   /** Tables that choose the algorithms of calls, in the syntax of algorithm_table.ts; the same on every rank. */
   readonly algorithms?: AlgorithmOptions;
 }
@@ -81,6 +86,7 @@ export interface ResolvedOptions {
   readonly dumpFolder: string | undefined;
   readonly timeoutMs: number;
   readonly stallTimeoutMs: number;
+  readonly slowTimeoutMs: number;
   readonly algorithms: AlgorithmTables;
 }
 
@@ -132,6 +138,7 @@ export function withDefaults(options: WorldOptions): ResolvedOptions {
     dumpFolder: options.dumpFolder,
     timeoutMs: positive(options.timeoutMs ?? 120_000, "timeoutMs"),
     stallTimeoutMs: positive(options.stallTimeoutMs ?? 60_000, "stallTimeoutMs"),
+    slowTimeoutMs: positive(options.slowTimeoutMs ?? 1_800_000, "slowTimeoutMs"),
     algorithms: parseAlgorithms(options.algorithms),
   };
 }

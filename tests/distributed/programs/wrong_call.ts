@@ -4,7 +4,7 @@ import { PeerLostError } from "../../../src/distributed/failures/failure.ts";
 import { launchFromEnv } from "../../../src/distributed/launch.ts";
 
 const [how] = Deno.args;
-const world = await launchFromEnv({ stallTimeoutMs: 2000 });
+const world = await launchFromEnv({ stallTimeoutMs: 2000, slowTimeoutMs: 3000 });
 try {
   for (let step = 0; step < 12; step++) {
     const isAstray = world.rank === 1 && step === 5;

@@ -286,6 +286,8 @@ class Rank implements SimulatedRank {
     const host = { rank, stallTimeoutMs, clock: this.clock };
     this.#controlPlane = new ControlPlane({
       ...host,
+      // Tests end before.
+      slowTimeoutMs: Infinity,
       groups: () => [{ ranks, progress, connections }],
       say: (text) => options.said?.push(text),
       failed: () => {},
