@@ -65,7 +65,7 @@ Deno.test({
   async fn() {
     await withSmallFiles(async (files) => {
       const ranks = FULL ? 4 : 2;
-      const steps = FULL ? 6_000 : 100;
+      const steps = FULL ? 12_000 : 100;
       const flagsOf = (name: string) => [
         ...["--max-restarts", String(NUM_KILLS), TRAIN, ...flagsFor(files)],
         ...[
