@@ -15,6 +15,7 @@ import {
   probability,
 } from "../config/model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
+import { bertBlock } from "./bert.ts";
 import { readClasses } from "./classes.ts";
 import { readPadding } from "./padding.ts";
 
@@ -97,16 +98,9 @@ const settings = v.object({
 
 function describe(config: ModelConfig): BertDescription {
   const given = config.read(settings);
-  const { vocab_size: vocabulary, hidden_size: width, num_attention_heads: numHeads } = given;
+  const { vocab_size: vocabulary } = given;
   const { initializer_range: deviation, inner_group_num: inner, num_hidden_groups: groups } = given;
   const { num_hidden_layers: layers } = given;
-  if (width % numHeads !== 0) {
-    throw config.error(
-      `hidden_size must be a multiple of num_attention_heads, got ${width} and ${numHeads}`,
-    );
-  }
-  const headWidth = width / numHeads;
-  const norm = { kind: "layer", eps: given.layer_norm_eps } as const;
   return {
     tokens: {
       count: vocabulary,
@@ -122,36 +116,7 @@ function describe(config: ModelConfig): BertDescription {
       const group = Math.trunc(layer / (layers / groups));
       return Array.from({ length: inner }, (_, k) => group * inner + k);
     }).flat(),
-    block: {
-      width,
-      norm,
-      normPlace: "after",
-      attention: {
-        visible: "all",
-        numHeads,
-        numKeyHeads: numHeads,
-        headWidth,
-        inputBias: true,
-        outputBias: true,
-        projections: "separate",
-        storage: "outIn",
-        headNormEps: undefined,
-        window: undefined,
-        scale: headWidth ** -0.5,
-        outputDeviation: deviation,
-        dropout: given.attention_probs_dropout_prob,
-      },
-      mlp: {
-        kind: "plain",
-        storage: "outIn",
-        bias: true,
-        outputDeviation: deviation,
-        width: given.intermediate_size,
-        activation: activationCalled(given.hidden_act),
-      },
-      dropout: given.hidden_dropout_prob,
-      mlpIsDropped: false,
-    },
+    block: { ...bertBlock(config, given), mlpIsDropped: false },
     deviation,
     dropout: given.hidden_dropout_prob,
   };

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { activationCalled, activationName } from "../blocks/activations.ts";
 import { BertClassifier, type BertDescription, BertMaskedLm } from "../bert.ts";
 import { BertTokenClassifier } from "../bert_token_classifier.ts";
+import type { BlockOptions } from "../blocks/block.ts";
 import type { CheckpointNames } from "../config/checkpoint_names.ts";
 import {
   blockCount,
@@ -166,14 +167,7 @@ const settings = v.object({
 
 function describe(config: ModelConfig): BertDescription {
   const given = config.read(settings);
-  const { vocab_size: vocabulary, hidden_size: width, num_attention_heads: numHeads } = given;
-  const { initializer_range: deviation } = given;
-  if (width % numHeads !== 0) {
-    throw config.error(
-      `hidden_size must be a multiple of num_attention_heads, got ${width} and ${numHeads}`,
-    );
-  }
-  const headWidth = width / numHeads;
+  const { vocab_size: vocabulary, hidden_size: width, initializer_range: deviation } = given;
   return {
     tokens: {
       count: vocabulary,
@@ -183,36 +177,60 @@ function describe(config: ModelConfig): BertDescription {
     numPositions: given.max_position_embeddings,
     numTokenTypes: given.type_vocab_size,
     numBlocks: given.num_hidden_layers,
-    block: {
-      width,
-      norm: { kind: "layer", eps: given.layer_norm_eps },
-      normPlace: "after",
-      attention: {
-        visible: "all",
-        numHeads,
-        numKeyHeads: numHeads,
-        headWidth,
-        inputBias: true,
-        outputBias: true,
-        projections: "separate",
-        storage: "outIn",
-        headNormEps: undefined,
-        window: undefined,
-        scale: headWidth ** -0.5,
-        outputDeviation: deviation,
-        dropout: given.attention_probs_dropout_prob,
-      },
-      mlp: {
-        kind: "plain",
-        storage: "outIn",
-        bias: true,
-        outputDeviation: deviation,
-        width: given.intermediate_size,
-        activation: activationCalled(given.hidden_act),
-      },
-      dropout: given.hidden_dropout_prob,
-    },
+    block: bertBlock(config, given),
     deviation,
+    dropout: given.hidden_dropout_prob,
+  };
+}
+
+/** The settings of a config that blocks follow from, in BERT and ALBERT. */
+interface BlockSettings {
+  readonly hidden_size: number;
+  readonly num_attention_heads: number;
+  readonly intermediate_size: number;
+  readonly hidden_act: v.InferOutput<typeof activationName>;
+  readonly layer_norm_eps: number;
+  readonly initializer_range: number;
+  readonly hidden_dropout_prob: number;
+  readonly attention_probs_dropout_prob: number;
+}
+
+/** The configuration of every block. @throws {TypeError} if the heads do not divide the features */
+export function bertBlock(config: ModelConfig, given: BlockSettings): BlockOptions {
+  const { hidden_size: width, num_attention_heads: numHeads, initializer_range: deviation } = given;
+  if (width % numHeads !== 0) {
+    throw config.error(
+      `hidden_size must be a multiple of num_attention_heads, got ${width} and ${numHeads}`,
+    );
+  }
+  const headWidth = width / numHeads;
+  return {
+    width,
+    norm: { kind: "layer", eps: given.layer_norm_eps },
+    normPlace: "after",
+    attention: {
+      visible: "all",
+      numHeads,
+      numKeyHeads: numHeads,
+      headWidth,
+      inputBias: true,
+      outputBias: true,
+      projections: "separate",
+      storage: "outIn",
+      headNormEps: undefined,
+      window: undefined,
+      scale: headWidth ** -0.5,
+      outputDeviation: deviation,
+      dropout: given.attention_probs_dropout_prob,
+    },
+    mlp: {
+      kind: "plain",
+      storage: "outIn",
+      bias: true,
+      outputDeviation: deviation,
+      width: given.intermediate_size,
+      activation: activationCalled(given.hidden_act),
+    },
     dropout: given.hidden_dropout_prob,
   };
 }
