@@ -48,6 +48,7 @@ export type {
 export type {
   AttentionDescription,
   BlockDescription,
+  GridDescription,
   MlpDescription,
   NormDescription,
 } from "./blocks/block_description.ts";
@@ -56,6 +57,7 @@ export type { Attention, AttentionInput } from "./blocks/attention.ts";
 export type { Mlp, MlpInput } from "./blocks/mlp.ts";
 export type { LearnedPositions, PositionedInput } from "./positions/learned_positions.ts";
 export type { Activation } from "./blocks/activations.ts";
+export type { GridPositions, GridPositionsOptions } from "./positions/grid_positions.ts";
 export type { RotaryFrequencies, RotarySettings } from "./positions/rotary_frequencies.ts";
 export { causalLoss } from "./losses/causal_loss.ts";
 export { vocabParallelCausalLoss } from "./losses/vocab_parallel_causal_loss.ts";

@@ -1,7 +1,7 @@
 // Self-attention and cross-attention: x [B, T, D] -> [B, T, D], with H heads of F features and K heads of keys and values.
 //
 //   q [B, T, H, F] = layer of x;  k and v [B, S, K, F] = layers of the source: x, or an encoder's output
-//   q and k are normalized and rotated, if the description says so, or get a feature more for ALiBi
+//   q and k are normalized and rotated, if the description says so, or get features more for ALiBi or the places of a grid
 //   y = output(attention(q, k, v))                            heads are concatenated in the last dim
 //
 // With a cache, keys and values of the tokens before are taken from it; those of an encoder's output are computed once.
@@ -20,9 +20,11 @@ import { rotary, type RotaryAngles } from "../../ops/rotary.ts";
 import { concat } from "../../ops/slice.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { alibiSlopes } from "../positions/alibi.ts";
+import { GridPositions } from "../positions/grid_positions.ts";
 import type { CachedPass } from "../cache/cached_pass.ts";
 import type { AttentionDescription } from "./block_description.ts";
 import { separated } from "./fused_projections.ts";
+import { attendedPlaces, countWindows, fromWindows, toWindows, windowsOf } from "./grid_windows.ts";
 
 /**
  * Input of {@linkcode Attention}.
@@ -34,6 +36,8 @@ export interface AttentionInput {
   readonly x: Tensor;
   /** [B, S, D]: the input of keys and values, or "cached" if an earlier pass stored those in the cache. Default: x. */
   readonly source?: Tensor | "cached" | undefined;
+  /** [B, S, D]: the input of values, where it is not that of keys; only without a cache. Default: the source. */
+  readonly valueSource?: Tensor | undefined;
   /** [B, S], 1 for real tokens of the source and 0 for padding. Default: all are real. */
   readonly mask?: Tensor<"u32"> | undefined;
   /** Rotation angles of queries and keys; undefined for other encodings of positions. */
@@ -68,6 +72,8 @@ export class Attention extends Module<AttentionInput> {
   queryNorm?: Layer;
   /** The norm of each head of keys, if there is one. */
   keyNorm?: Layer;
+  /** The relative positions of a grid, if there are any. */
+  gridPositions?: GridPositions;
   /** The output layer: all heads -> [B, T, D] */
   output: Layer;
   readonly #dropout: Dropout | undefined;
@@ -102,6 +108,12 @@ export class Attention extends Module<AttentionInput> {
       this.queryNorm = make.rmsNorm("queryNorm", norm);
       this.keyNorm = make.rmsNorm("keyNorm", norm);
     }
+    const { grid, scale } = description;
+    if (grid?.relativePositions) {
+      const { rows, columns } = attendedPlaces(grid);
+      const options = { rows, columns, headWidth, scale };
+      this.gridPositions = new GridPositions(make.within("gridPositions"), options);
+    }
     this.output = make.linear("output", {
       inFeatures: numHeads * headWidth,
       outFeatures: width,
@@ -113,6 +125,12 @@ export class Attention extends Module<AttentionInput> {
 
   /** x [B, T, D] -> [B, T, D] */
   override async forward(input: AttentionInput): Promise<Tensor> {
+    const windows = windowsOf(this.description.grid);
+    if (windows === undefined) return await this.#attend(input);
+    return fromWindows(await this.#attend({ ...input, x: toWindows(input.x, windows) }), windows);
+  }
+
+  async #attend(input: AttentionInput): Promise<Tensor> {
     const { mask, bias } = input;
     const { scale } = this.description;
     const { q, keys, values, keyMask = mask, visible, window } = input.cache === undefined
@@ -131,14 +149,20 @@ export class Attention extends Module<AttentionInput> {
   }
 
   /** Queries, and the keys and values of the same pass. */
-  async #projected({ x, source = x, positions, ...input }: AttentionInput): Promise<Operands> {
+  async #projected(
+    { x, source = x, valueSource, positions, ...input }: AttentionInput,
+  ): Promise<Operands> {
     const { visible = "causal", window, rotaryPairs: pairs, isRotated = true } = this.description;
     const angles = isRotated ? input.angles : undefined;
     if (source === "cached") throw new TypeError('The source "cached" needs a cache');
-    const projected = await this.#project(x, source);
+    const projected = await this.#project(x, source, valueSource);
     const [query, key, values] = projected.map((each) => this.#inHeads(each));
     const q = rotated(await normalized(query, this.queryNorm), { angles, pairs });
     const keys = rotated(await normalized(key, this.keyNorm), { angles, pairs });
+    if (this.gridPositions !== undefined) {
+      const placed = this.gridPositions.withPlaces(keys);
+      return { q: await this.gridPositions.forward(q), keys: placed, values, visible, window };
+    }
     if (positions === undefined) return { q, keys, values, visible, window };
     return { ...this.#withSlopes({ q, keys }, positions), values, visible, window };
   }
@@ -191,10 +215,14 @@ export class Attention extends Module<AttentionInput> {
   }
 
   /** Queries [B, T, H * F], and keys and values [B, S, K * F]. */
-  async #project(x: Tensor, source: Tensor): Promise<readonly Tensor[]> {
+  async #project(
+    x: Tensor,
+    source: Tensor,
+    valueSource: Tensor = source,
+  ): Promise<readonly Tensor[]> {
     if (this.qkv === undefined) {
       const query = await this.query!.forward(x);
-      return [query, await this.key!.forward(source), await this.value!.forward(source)];
+      return [query, await this.key!.forward(source), await this.value!.forward(valueSource)];
     }
     const qkv = await this.qkv.forward(x);
     const parts = separated(qkv, this.description, inputRangeOf(this.output));
@@ -206,8 +234,10 @@ export class Attention extends Module<AttentionInput> {
   #maskOf(masks: DropoutMasks | undefined, heads: number): AttentionDropout | undefined {
     const drawn = this.#dropout?.draw(masks);
     if (drawn === undefined) return undefined;
-    const { firstRow: firstBatch, ...dropping } = drawn;
+    const { firstRow, ...dropping } = drawn;
     const { numHeads: allHeads, headWidth } = this.description;
+    const windows = windowsOf(this.description.grid);
+    const firstBatch = firstRow * (windows === undefined ? 1 : countWindows(windows));
     const part = inputPartOf(this.output);
     if (part === undefined && heads !== allHeads) {
       throw new TypeError(

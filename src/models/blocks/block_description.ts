@@ -76,12 +76,30 @@ export interface AttentionDescription {
   readonly isRotated?: boolean;
   /** Whether scores decrease with the distance of the key, by ALiBi's slopes. Default: false. */
   readonly alibi?: boolean;
+  /** If the tokens are the places of a grid, its size, windows and relative positions. Default: they are a sequence. */
+  readonly grid?: GridDescription | undefined;
   /** Standard deviation of initial weights of the layer of queries. Default: that of the model. */
   readonly queryDeviation?: number;
   /** Standard deviation of initial weights of the output layer. */
   readonly outputDeviation: number;
   /** In training, the probability of dropping weights of the softmax. Default: no dropout. */
   readonly dropout?: number;
+}
+
+/**
+ * Tokens that are the places of a grid, row by row, such as patches of an image.
+ *
+ * @category Models
+ */
+export interface GridDescription {
+  /** Number of rows. */
+  readonly rows: number;
+  /** Number of columns. */
+  readonly columns: number;
+  /** Rows and columns of the windows within which tokens attend to one another; undefined if they attend to the whole grid. */
+  readonly window: number | undefined;
+  /** Whether scores have learned biases of the rows and columns between query and key. */
+  readonly relativePositions: boolean;
 }
 
 /**

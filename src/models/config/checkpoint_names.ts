@@ -1,6 +1,6 @@
 // The names of parameters in checkpoints: a table from the path of a module to its name in transformers, where `*` stands for the
-// number of a block, and the last word (`weight`, `bias`) is the same in both. A parameter that belongs to no layer has an entry with
-// its whole name.
+// number of a block, and the last word (`weight`, `bias`) is the same in both. A parameter that belongs to no layer, or has another last
+// word in transformers, has an entry with its whole name.
 //
 //   "blocks.*.attention.qkv": "transformer.h.*.attn.c_attn"        blocks.3.attention.qkv.bias -> transformer.h.3.attn.c_attn.bias
 
@@ -24,19 +24,19 @@ export interface CheckpointNames {
 
 /** The name of the parameter at `path`. @throws {TypeError} if the table has no such module */
 export function nameOf(path: string, { modules }: CheckpointNames): string {
-  if (modules[path] !== undefined) return modules[path];
   const parts = path.split(".");
-  const leaf = parts.at(-1)!;
-  const numbers = parts.filter(isNumber);
-  const pattern = parts.slice(0, -1).map((part) => isNumber(part) ? "*" : part).join(".");
-  const name = modules[pattern];
+  const words = parts.map((part) => isNumber(part) ? "*" : part);
+  const pattern = words.slice(0, -1).join(".");
+  const own = modules[words.join(".")];
+  const name = own ?? (modules[pattern] && `${modules[pattern]}.${parts.at(-1)}`);
   if (name === undefined) {
     throw new TypeError(
       `No tensor of a checkpoint is the parameter ${path}: name ${pattern} in the table`,
     );
   }
+  const numbers = parts.filter(isNumber);
   let next = 0;
-  return `${name.replaceAll("*", () => numbers[next++])}.${leaf}`;
+  return name.replaceAll("*", () => numbers[next++]);
 }
 
 function isNumber(part: string): boolean {

@@ -4,7 +4,8 @@
 //   one layer of all three           by heads, or whole on every rank, of whose output each uses its own heads, where their numbers differ
 //   mlp                              gate and up by output features, down by input features; one layer of both by each half
 //
-// Features between the layers of either stay on their rank: one all-reduce each, forward and backward. Norms are replicated.
+// Features between the layers of either stay on their rank: one all-reduce each, forward and backward. Norms and the relative positions
+// of a grid are replicated.
 
 import { splitHeads } from "../../nn/parallel/head_split.ts";
 import type { Attention } from "../blocks/attention.ts";
@@ -26,6 +27,8 @@ export async function planBlocks(plan: SplitPlan, blocks: readonly Block[]): Pro
 async function planAttention(plan: SplitPlan, attention: Attention): Promise<void> {
   const { processGroup } = plan;
   const { numKeyHeads, projections, headWidth } = attention.description;
+  const { gridPositions } = attention;
+  if (gridPositions !== undefined) plan.add(() => gridPositions.sharedBy = processGroup);
   if (projections === "fused" && numKeyHeads === 1) {
     // All ranks attend to the one key, so that any number of queries is right.
     plan.replicated(attention, "qkv");

@@ -82,7 +82,7 @@ export function assertWithin(
   assertClose(actual, expected, { ofLargest: tolerance, largest, name: what });
 }
 
-function differences(
+export function differences(
   lossOf: (values: number[][]) => number,
   values: readonly number[][],
   which: number,
