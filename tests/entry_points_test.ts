@@ -115,6 +115,7 @@ const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
     "RandomStream",
     "recompute",
     "relu",
+    "repeat",
     "reshape",
     "rmsNorm",
     "RmsNorm",

@@ -1,9 +1,21 @@
 // y[..., M, N] = a[..., M, K] b[..., K, N], a product for each of the leading dims.        da = dy b^T, db = a^T dy
+//
+// b may be stored transposed, [..., N, K]: then da = dy b and db = dy^T a.
 
 import { elementCount, formatShape, sameShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { multiply } from "./matmul.ts";
 import { checkSameDevice, inF32 } from "./operands.ts";
+
+/**
+ * Options of {@linkcode batchedMatmul}.
+ *
+ * @category Ops
+ */
+export interface BatchedMatmulOptions {
+  /** How `b` is stored: [..., K, N], or transposed, [..., N, K]. Default: "asIs". */
+  readonly b?: "asIs" | "transposed";
+}
 
 /**
  * Matrix products of `a` [..., M, K] and `b` [..., K, N], one for each index of the leading dims: [..., M, N].
@@ -24,21 +36,29 @@ import { checkSameDevice, inF32 } from "./operands.ts";
  *
  * @category Ops
  */
-export function batchedMatmul(a: FloatTensor, b: FloatTensor): Tensor {
+export function batchedMatmul(
+  a: FloatTensor,
+  b: FloatTensor,
+  { b: storage = "asIs" }: BatchedMatmulOptions = {},
+): Tensor {
   checkSameDevice("batchedMatmul", a, b);
   const [m, k] = a.shape.slice(-2);
-  const n = b.shape.at(-1)!;
+  const isTransposed = storage === "transposed";
+  const n = b.shape.at(isTransposed ? -2 : -1)!;
   const leading = a.shape.slice(0, -2);
-  if (a.shape.length < 2 || !sameShape(b.shape, [...leading, k, n])) {
+  const wanted = isTransposed ? [n, k] : [k, n];
+  if (a.shape.length < 2 || !sameShape(b.shape, [...leading, ...wanted])) {
     throw new RangeError(
-      `batchedMatmul() wants a of [..., M, K] and b of [..., K, N], got ${
-        formatShape(a.shape)
-      } and ${formatShape(b.shape)}: matmul() takes one b for all`,
+      `batchedMatmul() wants a of [..., M, K] and b of [..., ${
+        isTransposed ? "N, K" : "K, N"
+      }], got ${formatShape(a.shape)} and ${formatShape(b.shape)}: matmul() takes one b for all`,
     );
   }
   const batch = elementCount(leading);
   const y = Tensor.empty(a.device, [...leading, m, n]);
-  inF32([a, b], (a, b) => multiply("matmul_nn", { a, b, out: y }, { batch, m, n, k }));
+  inF32([a, b], (a, b) => {
+    multiply(isTransposed ? "matmul_nt" : "matmul_nn", { a, b, out: y }, { batch, m, n, k });
+  });
   return y.computedBy({
     op: "batchedMatmul",
     inputs: [a, b],
@@ -46,9 +66,17 @@ export function batchedMatmul(a: FloatTensor, b: FloatTensor): Tensor {
       const da = wantsA ? Tensor.empty(a.device, a.shape) : undefined;
       const db = wantsB ? Tensor.empty(b.device, b.shape) : undefined;
       const ofA = { batch, m, n: k, k: n };
-      const ofB = { batch, m: k, n, k: m };
-      if (da) inF32([b], (b) => multiply("matmul_nt", { a: dy, b, out: da }, ofA));
-      if (db) inF32([a], (a) => multiply("matmul_tn", { a, b: dy, out: db }, ofB));
+      const kernel = isTransposed ? "matmul_nn" : "matmul_nt";
+      if (da) inF32([b], (b) => multiply(kernel, { a: dy, b, out: da }, ofA));
+      if (db) {
+        inF32(
+          [a],
+          (a) =>
+            isTransposed
+              ? multiply("matmul_tn", { a: dy, b: a, out: db }, { batch, m: n, n: k, k: m })
+              : multiply("matmul_tn", { a, b: dy, out: db }, { batch, m: k, n, k: m }),
+        );
+      }
       return [da, db];
     },
   });

@@ -23,8 +23,27 @@ for (
     async (device) => {
       await checkGradients(device, {
         shapes,
-        op: batchedMatmul,
+        op: (a, b) => batchedMatmul(a, b),
         reference: (a, b) => batchedProduct(a, b, { m, k, n, batch: elementCount(leading) }),
+      });
+    },
+  );
+  testOnEachDevice(
+    `batchedMatmul() of [${
+      shapes.join("] and [")
+    }], the second transposed, agrees with its reference`,
+    async (device) => {
+      const batch = elementCount(leading);
+      await checkGradients(device, {
+        shapes: [shapes[0], [...leading, n, k]],
+        op: (a, b) => batchedMatmul(a, b, { b: "transposed" }),
+        reference: (a, b) => {
+          const asIs = Array.from({ length: b.length }, (_, at) => {
+            const [of, row, col] = [Math.floor(at / (k * n)), Math.floor(at / n) % k, at % n];
+            return b[(of * n + col) * k + row];
+          });
+          return batchedProduct(a, asIs, { m, k, n, batch });
+        },
       });
     },
   );
@@ -43,5 +62,10 @@ testOnEachDevice(
         message: new RegExp(`\\[2, 3, 4\\] and \\[${shape.join(", ")}\\]`),
       });
     }
+    using b = zeros(2, 4, 5);
+    assert.throws(() => batchedMatmul(a, b, { b: "transposed" }), {
+      name: "RangeError",
+      message: /b of \[..., N, K\], got \[2, 3, 4\] and \[2, 4, 5\]/,
+    });
   },
 );

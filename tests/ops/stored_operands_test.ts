@@ -20,6 +20,7 @@ import { mean } from "../../src/ops/mean.ts";
 import { mul } from "../../src/ops/mul.ts";
 import { layerNorm, rmsNorm } from "../../src/ops/norm.ts";
 import { permute } from "../../src/ops/permute.ts";
+import { repeat } from "../../src/ops/repeat.ts";
 import { reshape } from "../../src/ops/reshape.ts";
 import { rotary, RotaryAngles } from "../../src/ops/rotary.ts";
 import { scale } from "../../src/ops/scale.ts";
@@ -115,6 +116,7 @@ const checks: Readonly<Record<string, (device: Device) => Omit<GradientCheck, "d
       heads: 2,
       positions: 3,
       dim: 5,
+      rotaryBegin: 0,
       rotaryDim: 4,
       interleaved: 0,
       sign: 1,
@@ -195,6 +197,11 @@ const checks: Readonly<Record<string, (device: Device) => Omit<GradientCheck, "d
     op: (x) => slice(x, { dim: 1, begin: 1, end: 4 }),
     reference: (x) => x.filter((_, at) => at % 5 >= 1 && at % 5 < 4),
   }),
+  repeat: () => ({
+    shapes: [[3, 5]],
+    op: (x) => repeat(x, 3),
+    reference: (x) => [...x, ...x, ...x],
+  }),
   concat: () => ({
     shapes: [[3, 5], [1, 5]],
     op: (a, b) => concat([a, b], { dim: 0 }),
@@ -202,7 +209,7 @@ const checks: Readonly<Record<string, (device: Device) => Omit<GradientCheck, "d
   }),
   batchedMatmul: () => ({
     shapes: [[3, 3, 5], [3, 5, 7]],
-    op: batchedMatmul,
+    op: (a, b) => batchedMatmul(a, b),
     reference: (a, b) => batchedProduct(a, b, { batch: 3, m: 3, k: 5, n: 7 }),
   }),
   matmul: () => ({
