@@ -1,4 +1,4 @@
-// Rotary position embedding of rows of `dim` features, the first rotaryDim of which turn in pairs (a, b):
+// Rotary position embedding of rows of `dim` features, of which rotaryDim from rotaryBegin on turn in pairs (a, b):
 //   (a, b) -> (a cos - b sign sin, a sign sin + b cos),   pairs (i, i + rotaryDim / 2), or (2 i, 2 i + 1) where interleaved
 // Row r has the position r / heads % positions. cos and sin are [positions, rotaryDim / 2].
 // A workgroup does 1024 elements, four per invocation and 256 apart, so that neighbours read neighbours.
@@ -15,7 +15,8 @@ fn main(
     let i = first + j * 256u;
     if (i < params.rows * params.dim) {
       let row = i / params.dim;
-      let feature = i % params.dim;
+      // Features before rotaryBegin become huge numbers.
+      let feature = i % params.dim - params.rotaryBegin;
       if (feature >= params.rotaryDim) {
         out[i] = x[i];
       } else {

@@ -101,7 +101,7 @@ export function relu(x: number, out: number, length: number): void;
 
 export function relu_backward(x: number, dy: number, dx: number, length: number): void;
 
-export function rotary(x: number, cos: number, sin: number, out: number, rows: number, heads: number, positions: number, dim: number, rotary_dim: number, interleaved: number, sign: number): void;
+export function rotary(x: number, cos: number, sin: number, out: number, rows: number, heads: number, positions: number, dim: number, rotary_begin: number, rotary_dim: number, interleaved: number, sign: number): void;
 
 export function row_sums(x: number, out: number, rows: number, cols: number, accumulate: number): void;
 

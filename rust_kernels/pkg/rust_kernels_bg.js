@@ -640,12 +640,13 @@ export function relu_backward(x, dy, dx, length) {
  * @param {number} heads
  * @param {number} positions
  * @param {number} dim
+ * @param {number} rotary_begin
  * @param {number} rotary_dim
  * @param {number} interleaved
  * @param {number} sign
  */
-export function rotary(x, cos, sin, out, rows, heads, positions, dim, rotary_dim, interleaved, sign) {
-    wasm.rotary(x, cos, sin, out, rows, heads, positions, dim, rotary_dim, interleaved, sign);
+export function rotary(x, cos, sin, out, rows, heads, positions, dim, rotary_begin, rotary_dim, interleaved, sign) {
+    wasm.rotary(x, cos, sin, out, rows, heads, positions, dim, rotary_begin, rotary_dim, interleaved, sign);
 }
 
 /**

@@ -48,7 +48,7 @@ export const permute: (a: number, b: number, c: number, d: number, e: number, f:
 export const release: (a: number, b: number) => void;
 export const relu: (a: number, b: number, c: number) => void;
 export const relu_backward: (a: number, b: number, c: number, d: number) => void;
-export const rotary: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number) => void;
+export const rotary: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number) => void;
 export const row_sums: (a: number, b: number, c: number, d: number, e: number) => void;
 export const scale: (a: number, b: number, c: number, d: number) => void;
 export const scale_by: (a: number, b: number, c: number, d: number) => void;

@@ -3,7 +3,8 @@
 //
 //   (a, b) -> (a cos - b sin, a sin + b cos)        the gradient is rotated back
 //
-// Pairs are (i, i + R / 2) as in Llama, or (2 i, 2 i + 1) as in the paper; features from R on are not rotated.
+// Pairs are (i, i + R / 2) as in Llama, or (2 i, 2 i + 1) as in the paper, of the first R features of a head or of others; the rest is
+// not rotated.
 
 import type { Device } from "../device/device.ts";
 import { formatShape } from "../tensor/shape.ts";
@@ -93,6 +94,8 @@ export interface RotaryOptions {
   readonly angles: RotaryAngles;
   /** The features of a pair: i and i + R / 2 (default), or neighbours. */
   readonly pairs?: "halves" | "neighbours";
+  /** The first feature that is rotated. Default: 0. */
+  readonly begin?: number;
 }
 
 /**
@@ -114,24 +117,27 @@ export interface RotaryOptions {
  *
  * @category Ops
  */
-export function rotary(x: FloatTensor, { angles, pairs = "halves" }: RotaryOptions): Tensor {
+export function rotary(
+  x: FloatTensor,
+  { angles, pairs = "halves", begin = 0 }: RotaryOptions,
+): Tensor {
   const [batch, length, , dim] = x.shape;
   const positions = angles.of === "tokens" ? batch * length : length;
   const [known, half] = angles.cos.shape;
-  if (x.shape.length !== 4 || positions > known || dim < 2 * half) {
+  if (x.shape.length !== 4 || positions > known || !(begin >= 0 && begin + 2 * half <= dim)) {
     throw new RangeError(
       `rotary() wants x of [B, T, H, D] with ${
         angles.of === "tokens" ? "B T" : "T"
-      } <= ${known} and D >= ${2 * half}, got ${formatShape(x.shape)}`,
+      } <= ${known} and D >= ${begin + 2 * half}, got ${formatShape(x.shape)}`,
     );
   }
-  const rotate = (from: FloatTensor, sign: 1 | -1) => rotated(from, { angles, pairs, sign });
+  const rotate = (from: FloatTensor, sign: 1 | -1) => rotated(from, { angles, pairs, begin, sign });
   return rotate(x, 1).computedBy({ op: "rotary", inputs: [x], gradient: (dy) => [rotate(dy, -1)] });
 }
 
 function rotated(
   x: FloatTensor,
-  { angles, pairs, sign }: Required<RotaryOptions> & { readonly sign: 1 | -1 },
+  { angles, pairs, begin, sign }: Required<RotaryOptions> & { readonly sign: 1 | -1 },
 ): Tensor {
   const [batch, length, heads, dim] = x.shape;
   const out = Tensor.empty(x.device, x.shape);
@@ -148,6 +154,7 @@ function rotated(
       positions: angles.of === "tokens" ? batch * length : length,
       dim,
       sign,
+      rotaryBegin: begin,
       rotaryDim: 2 * angles.cos.shape[1],
       interleaved: pairs === "neighbours" ? 1 : 0,
     });

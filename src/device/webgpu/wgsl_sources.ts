@@ -1740,7 +1740,7 @@ fn main(
     let i = first + j * 256u;
     if (i < params.rows * params.dim) {
       let row = i / params.dim;
-      let feature = i % params.dim;
+      let feature = i % params.dim - params.rotaryBegin;
       if (feature >= params.rotaryDim) {
         out[i] = x[i];
       } else {
