@@ -4,7 +4,6 @@ import { formatShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { columnSums } from "./add_bias.ts";
 import { inF32 } from "./operands.ts";
-import { reshape } from "./reshape.ts";
 
 /**
  * `x` [...], `times` times: [times, ...].
