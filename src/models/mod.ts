@@ -54,6 +54,7 @@ export type {
 } from "./blocks/block_description.ts";
 export type { Block, BlockInput, BlockOptions } from "./blocks/block.ts";
 export type { Attention, AttentionInput } from "./blocks/attention.ts";
+export type { LayerScale } from "./blocks/layer_scale.ts";
 export type { Mlp, MlpInput } from "./blocks/mlp.ts";
 export type { LearnedPositions, PositionedInput } from "./positions/learned_positions.ts";
 export type { Activation } from "./blocks/activations.ts";
@@ -84,13 +85,9 @@ export type {
 } from "./t5_stack.ts";
 export type { RelativeBuckets } from "./positions/relative_positions.ts";
 export type { ShiftTokens } from "./shift_right.ts";
-export {
-  type PatchKernel,
-  VitClassifier,
-  type VitDescription,
-  type VitEmbeddings,
-  type VitInput,
-} from "./vit.ts";
+export type { ImageDescription, PatchKernel, VisionEmbeddings } from "./vision_embeddings.ts";
+export type { VisionDescription, VisionEncoder, VisionInput } from "./vision_encoder.ts";
+export { VitClassifier, type VitDescription } from "./vit.ts";
 export {
   type ClassificationLabels,
   classificationLoss,

@@ -85,10 +85,14 @@ export class Attention extends Module<AttentionInput> {
   }) {
     super();
     const { numHeads, numKeyHeads, headWidth, storage, inputBias, headNormEps } = description;
-    const { queryDeviation = make.deviation } = description;
-    const project = (name: string, heads: number, deviation = make.deviation) =>
+    const { queryDeviation = make.deviation, sourceWidth = width } = description;
+    const project = (
+      name: string,
+      heads: number,
+      { inFeatures = width, deviation = make.deviation } = {},
+    ) =>
       make.linear(name, {
-        inFeatures: width,
+        inFeatures,
         outFeatures: heads * headWidth,
         bias: inputBias,
         storage,
@@ -99,9 +103,9 @@ export class Attention extends Module<AttentionInput> {
     if (description.projections !== "separate") {
       this.qkv = project("qkv", numHeads + 2 * numKeyHeads);
     } else {
-      this.query = project("query", numHeads, queryDeviation);
-      this.key = project("key", numKeyHeads);
-      this.value = project("value", numKeyHeads);
+      this.query = project("query", numHeads, { deviation: queryDeviation });
+      this.key = project("key", numKeyHeads, { inFeatures: sourceWidth });
+      this.value = project("value", numKeyHeads, { inFeatures: sourceWidth });
     }
     if (headNormEps !== undefined) {
       const norm = { features: headWidth, eps: headNormEps };

@@ -4,7 +4,7 @@
 //   after    x <- norm(x + attention x);   x <- norm(x + cross(x, source));  x <- norm(x + mlp x)      (BERT)
 //   parallel x <- x + attention(norm x) + mlp(norm' x), where norm' may be the same norm                (GPT-J, Falcon, Cohere)
 //
-// In training, the output of each part may be dropped before it is added. The middle part, cross-attention, is for a decoder with an
+// The output of each part may be scaled feature by feature, and in training dropped, before it is added. The middle part, cross-attention, is for a decoder with an
 // encoder (Vaswani et al. 2017).
 
 import type { Dropout } from "../../nn/dropout.ts";
@@ -15,6 +15,7 @@ import { recompute } from "../../tensor/recompute.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Attention, type AttentionInput } from "./attention.ts";
 import type { BlockDescription, NormDescription } from "./block_description.ts";
+import { LayerScale } from "./layer_scale.ts";
 import { Mlp } from "./mlp.ts";
 
 /**
@@ -62,6 +63,12 @@ export class Block extends Module<BlockInput> {
   readonly mlpNorm?: Layer;
   /** The MLP. */
   readonly mlp: Mlp;
+  /** Factors of the features of self-attention's output, if there are any. */
+  readonly attentionScale?: LayerScale;
+  /** Factors of the features of cross-attention's output, if there are any. */
+  readonly crossScale?: LayerScale;
+  /** Factors of the features of the MLP's output, if there are any. */
+  readonly mlpScale?: LayerScale;
   /** Whether backward computes the activations within the block again, instead of keeping them. */
   recomputed = false;
   readonly #normPlace: "before" | "after";
@@ -76,6 +83,7 @@ export class Block extends Module<BlockInput> {
   constructor(make: LayerMaker, options: BlockOptions) {
     super();
     const { width, norm, normPlace, attention, crossAttention, mlp, parallel } = options;
+    const { layerScale } = options;
     this.attentionNorm = makeNorm(make, { name: "attentionNorm", width, norm });
     this.attention = new Attention(make.within("attention"), { width, description: attention });
     if (crossAttention !== undefined) {
@@ -89,6 +97,13 @@ export class Block extends Module<BlockInput> {
       this.mlpNorm = makeNorm(make, { name: "mlpNorm", width, norm });
     }
     this.mlp = new Mlp(make.within("mlp"), { width, description: mlp });
+    if (layerScale !== undefined) {
+      const factors = (name: string) =>
+        new LayerScale(make.within(name), { width, initial: layerScale });
+      this.attentionScale = factors("attentionScale");
+      if (crossAttention !== undefined) this.crossScale = factors("crossScale");
+      this.mlpScale = factors("mlpScale");
+    }
     this.#normPlace = normPlace;
     this.#isParallel = parallel !== undefined;
     const { dropout, mlpIsDropped = true } = options;
@@ -107,36 +122,32 @@ export class Block extends Module<BlockInput> {
   }
 
   async #forward({ x, encoded, ...others }: BlockInput): Promise<Tensor> {
-    const { attention, crossAttention, mlp } = this;
+    const { crossAttention } = this;
     const { dropout, cache } = others;
-    const dropped = (place: Dropout | undefined, x: Tensor) => place?.apply(x, dropout) ?? x;
-    const places = this.#dropouts;
+    const scales = { attention: this.attentionScale, cross: this.crossScale, mlp: this.mlpScale };
+    const finished = async (part: keyof typeof scales, x: Tensor) => {
+      const scaled = await scales[part]?.forward(x) ?? x;
+      return this.#dropouts[part]?.apply(scaled, dropout) ?? scaled;
+    };
+    const attended = async (x: Tensor) =>
+      await finished("attention", await this.attention.forward({ x, ...others }));
+    const mapped = async (x: Tensor) =>
+      await finished("mlp", await this.mlp.forward({ x, dropout }));
     if (this.#isParallel) {
       const normed = await this.attentionNorm.forward(x);
       const forMlp = this.mlpNorm === undefined ? normed : await this.mlpNorm.forward(x);
-      const attended = dropped(places.attention, await attention.forward({ x: normed, ...others }));
-      const mapped = dropped(places.mlp, await mlp.forward({ x: forMlp, dropout }));
-      return add(add(attended, mapped), x);
+      const sum = add(await attended(normed), await mapped(forMlp));
+      return add(sum, x);
     }
-    let y = await this.#add(
-      x,
-      this.attentionNorm,
-      async (x) => dropped(places.attention, await attention.forward({ x, ...others })),
-    );
+    let y = await this.#add(x, this.attentionNorm, attended);
     if (crossAttention !== undefined && encoded !== undefined) {
       const { x: source, mask } = encoded;
-      y = await this.#add(
-        y,
-        this.crossNorm!,
-        async (x) =>
-          dropped(places.cross, await crossAttention.forward({ x, source, mask, dropout, cache })),
-      );
+      y = await this.#add(y, this.crossNorm!, async (x) => {
+        const crossed = await crossAttention.forward({ x, source, mask, dropout, cache });
+        return await finished("cross", crossed);
+      });
     }
-    return await this.#add(
-      y,
-      this.mlpNorm!,
-      async (x) => dropped(places.mlp, await mlp.forward({ x, dropout })),
-    );
+    return await this.#add(y, this.mlpNorm!, mapped);
   }
 
   /** The residual sum of `x` and `part`, with `norm` before or after. */

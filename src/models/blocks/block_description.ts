@@ -33,6 +33,8 @@ export interface BlockDescription {
    * for norms that come before. Default: it reads the sum after attention.
    */
   readonly parallel?: "sharedNorm" | "ownNorm" | undefined;
+  /** The initial value of a learned factor of each feature of each part's output (layer scale). Default: there are none. */
+  readonly layerScale?: number;
   /** In training, the probability of dropping features of each part's output. Default: no dropout. */
   readonly dropout?: number;
   /** Whether features of the MLP's output are dropped, too. Default: true. */
@@ -68,6 +70,8 @@ export interface AttentionDescription {
   readonly headNormEps: number | undefined;
   /** A query attends to its own key and the `window` - 1 before it; undefined for all before it. */
   readonly window: number | undefined;
+  /** Features of an encoder's output, for cross-attention. Default: D. */
+  readonly sourceWidth?: number;
   /** Factor of scores. */
   readonly scale: number;
   /** If positions are rotary, the features of a pair: i and i + R / 2 of the R that are rotated, or neighbours. Default: "halves". */
