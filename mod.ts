@@ -251,6 +251,7 @@ export type {
   GridPositionsOptions,
   LayerCache,
   LayerOwner,
+  LayerScale,
   LearnedPositions,
   Mlp,
   MlpDescription,
