@@ -23,6 +23,8 @@ const devices = preferred.kind === "wasm"
   ? [preferred]
   : [await requestDevice({ kind: "wasm" }), preferred];
 for (const device of devices) console.log(device.description);
+/** Matrices begin where their memory does. */
+const NO_OFFSETS = { aFrom: 0, bFrom: 0, outFrom: 0 };
 const best = new Map<string, { milliseconds: number; work: Work }>();
 
 /** The work of one run, to turn its time into a rate: floating-point operations or bytes of memory moved. */
@@ -34,7 +36,17 @@ for (const device of devices) {
       const [m, n, k] of [[512, 512, 512], [64, 1024, 1024], [33, 65, 127], [3, 5, 7]] as const
     ) {
       const [a, b, out] = [random(device, m * k), random(device, k * n), random(device, m * n)];
-      const params = { batch: 1, m, n, k, rowBegin: 0, rowEnd: m, biasLength: 0, accumulate: 0 };
+      const params = {
+        ...NO_OFFSETS,
+        batch: 1,
+        m,
+        n,
+        k,
+        rowBegin: 0,
+        rowEnd: m,
+        biasLength: 0,
+        accumulate: 0,
+      };
       measure(`${kernel} ${m} x ${n} x ${k}`, {
         device,
         group: `matmul ${m} x ${n} x ${k}`,

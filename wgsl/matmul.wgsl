@@ -21,9 +21,9 @@ fn main(
   let perMatrix = tilesAcross * ((params.rowEnd - params.rowBegin + 63u) / 64u);
   let batch = (group.y * groups.x + group.x) / perMatrix;
   let tile = (group.y * groups.x + group.x) % perMatrix;
-  let aFrom = batch * params.m * params.k;
-  let bFrom = batch * params.k * params.n;
-  let outFrom = batch * params.m * params.n;
+  let aFrom = params.aFrom + batch * params.m * params.k;
+  let bFrom = params.bFrom + batch * params.k * params.n;
+  let outFrom = params.outFrom + batch * params.m * params.n;
   let rowFirst = params.rowBegin + tile / tilesAcross * 64u;
   let colFirst = tile % tilesAcross * 64u;
   if (batch >= params.batch) {

@@ -16,7 +16,7 @@ fn main(
   let perMatrix = blocksAcross * ((params.rowEnd - params.rowBegin + 7u) / 8u);
   let batch = ((group.y * groups.x + group.x) * 64u + lane) / perMatrix;
   let block = ((group.y * groups.x + group.x) * 64u + lane) % perMatrix;
-  let outFrom = batch * params.m * params.n;
+  let outFrom = params.outFrom + batch * params.m * params.n;
   let rowFirst = params.rowBegin + block / blocksAcross * 8u;
   let colFirst = block % blocksAcross * 4u;
   if (batch >= params.batch) {
@@ -32,10 +32,10 @@ fn main(
   var bAt = array<u32, 4>();
   var sums = array<vec4f, 8>();
   for (var i = 0u; i < 8u; i++) { // unroll
-    aAt[i] = batch * params.m * params.k + min(rowFirst + i, params.rowEnd - 1u) * aRow;
+    aAt[i] = params.aFrom + batch * params.m * params.k + min(rowFirst + i, params.rowEnd - 1u) * aRow;
   }
   for (var j = 0u; j < 4u; j++) { // unroll
-    bAt[j] = batch * params.k * params.n + min(colFirst + j, params.n - 1u) * bCol;
+    bAt[j] = params.bFrom + batch * params.k * params.n + min(colFirst + j, params.n - 1u) * bCol;
   }
   for (var k = 0u; k < params.k; k++) {
     let y = vec4f(b[bAt[0]], b[bAt[1]], b[bAt[2]], b[bAt[3]]);

@@ -64,6 +64,10 @@ export function embedding_backward(indices: number, dy: number, dtable: number, 
 
 export function fill(out: number, offset: number, length: number, value: number): void;
 
+export function gather_columns(x: number, indices: number, out: number, rows: number, cols: number, count: number): void;
+
+export function gather_columns_backward(indices: number, dy: number, dx: number, rows: number, cols: number, count: number): void;
+
 export function gelu(x: number, out: number, length: number): void;
 
 export function gelu_backward(x: number, dy: number, dx: number, length: number): void;
@@ -76,11 +80,13 @@ export function hyperbolic_tangent(x: number, out: number, length: number): void
 
 export function hyperbolic_tangent_backward(x: number, dy: number, dx: number, length: number): void;
 
-export function matmul_nn(a: number, b: number, bias: number, out: number, batch: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
+export function index_add(starts: number, sources: number, x: number, out: number, count: number, width: number, num_rows: number): void;
 
-export function matmul_nt(a: number, b: number, bias: number, out: number, batch: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
+export function matmul_nn(a: number, b: number, bias: number, out: number, a_from: number, b_from: number, out_from: number, batch: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
 
-export function matmul_tn(a: number, b: number, bias: number, out: number, batch: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
+export function matmul_nt(a: number, b: number, bias: number, out: number, a_from: number, b_from: number, out_from: number, batch: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
+
+export function matmul_tn(a: number, b: number, bias: number, out: number, a_from: number, b_from: number, out_from: number, batch: number, m: number, n: number, k: number, row_begin: number, row_end: number, bias_length: number, accumulate: number): void;
 
 export function mul(a: number, b: number, out: number, length: number): void;
 
@@ -89,6 +95,10 @@ export function norm(x: number, weight: number, bias: number, out: number, momen
 export function norm_backward(x: number, weight: number, dy: number, moments: number, dx: number, rows: number, cols: number, centred: number): void;
 
 export function norm_weight_backward(x: number, dy: number, moments: number, dweight: number, rows: number, cols: number): void;
+
+export function normalize_sums(x: number, out: number, rows: number, cols: number, eps: number): void;
+
+export function normalize_sums_backward(x: number, dy: number, dx: number, rows: number, cols: number, eps: number): void;
 
 export function permute(x: number, out: number, dim0: number, dim1: number, dim2: number, dim3: number, stride0: number, stride1: number, stride2: number, stride3: number): void;
 
@@ -122,3 +132,5 @@ export function softmax_cross_entropy(logits: number, targets: number, losses: n
 export function split_cross_entropy(statistics: number, targets: number, losses: number, dlogits: number, rows: number, cols: number, first_class: number, num_classes: number, rank: number, ranks: number, grad_scale: number, ignored: number): void;
 
 export function split_softmax(logits: number, targets: number, exps: number, statistics: number, rows: number, cols: number, first_class: number, num_classes: number): void;
+
+export function top_k(x: number, indices: number, rows: number, cols: number, count: number): void;

@@ -426,6 +426,30 @@ export function fill(out, offset, length, value) {
 
 /**
  * @param {number} x
+ * @param {number} indices
+ * @param {number} out
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} count
+ */
+export function gather_columns(x, indices, out, rows, cols, count) {
+    wasm.gather_columns(x, indices, out, rows, cols, count);
+}
+
+/**
+ * @param {number} indices
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} count
+ */
+export function gather_columns_backward(indices, dy, dx, rows, cols, count) {
+    wasm.gather_columns_backward(indices, dy, dx, rows, cols, count);
+}
+
+/**
+ * @param {number} x
  * @param {number} out
  * @param {number} length
  */
@@ -482,21 +506,16 @@ export function hyperbolic_tangent_backward(x, dy, dx, length) {
 }
 
 /**
- * @param {number} a
- * @param {number} b
- * @param {number} bias
+ * @param {number} starts
+ * @param {number} sources
+ * @param {number} x
  * @param {number} out
- * @param {number} batch
- * @param {number} m
- * @param {number} n
- * @param {number} k
- * @param {number} row_begin
- * @param {number} row_end
- * @param {number} bias_length
- * @param {number} accumulate
+ * @param {number} count
+ * @param {number} width
+ * @param {number} num_rows
  */
-export function matmul_nn(a, b, bias, out, batch, m, n, k, row_begin, row_end, bias_length, accumulate) {
-    wasm.matmul_nn(a, b, bias, out, batch, m, n, k, row_begin, row_end, bias_length, accumulate);
+export function index_add(starts, sources, x, out, count, width, num_rows) {
+    wasm.index_add(starts, sources, x, out, count, width, num_rows);
 }
 
 /**
@@ -504,6 +523,9 @@ export function matmul_nn(a, b, bias, out, batch, m, n, k, row_begin, row_end, b
  * @param {number} b
  * @param {number} bias
  * @param {number} out
+ * @param {number} a_from
+ * @param {number} b_from
+ * @param {number} out_from
  * @param {number} batch
  * @param {number} m
  * @param {number} n
@@ -513,8 +535,8 @@ export function matmul_nn(a, b, bias, out, batch, m, n, k, row_begin, row_end, b
  * @param {number} bias_length
  * @param {number} accumulate
  */
-export function matmul_nt(a, b, bias, out, batch, m, n, k, row_begin, row_end, bias_length, accumulate) {
-    wasm.matmul_nt(a, b, bias, out, batch, m, n, k, row_begin, row_end, bias_length, accumulate);
+export function matmul_nn(a, b, bias, out, a_from, b_from, out_from, batch, m, n, k, row_begin, row_end, bias_length, accumulate) {
+    wasm.matmul_nn(a, b, bias, out, a_from, b_from, out_from, batch, m, n, k, row_begin, row_end, bias_length, accumulate);
 }
 
 /**
@@ -522,6 +544,9 @@ export function matmul_nt(a, b, bias, out, batch, m, n, k, row_begin, row_end, b
  * @param {number} b
  * @param {number} bias
  * @param {number} out
+ * @param {number} a_from
+ * @param {number} b_from
+ * @param {number} out_from
  * @param {number} batch
  * @param {number} m
  * @param {number} n
@@ -531,8 +556,29 @@ export function matmul_nt(a, b, bias, out, batch, m, n, k, row_begin, row_end, b
  * @param {number} bias_length
  * @param {number} accumulate
  */
-export function matmul_tn(a, b, bias, out, batch, m, n, k, row_begin, row_end, bias_length, accumulate) {
-    wasm.matmul_tn(a, b, bias, out, batch, m, n, k, row_begin, row_end, bias_length, accumulate);
+export function matmul_nt(a, b, bias, out, a_from, b_from, out_from, batch, m, n, k, row_begin, row_end, bias_length, accumulate) {
+    wasm.matmul_nt(a, b, bias, out, a_from, b_from, out_from, batch, m, n, k, row_begin, row_end, bias_length, accumulate);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} bias
+ * @param {number} out
+ * @param {number} a_from
+ * @param {number} b_from
+ * @param {number} out_from
+ * @param {number} batch
+ * @param {number} m
+ * @param {number} n
+ * @param {number} k
+ * @param {number} row_begin
+ * @param {number} row_end
+ * @param {number} bias_length
+ * @param {number} accumulate
+ */
+export function matmul_tn(a, b, bias, out, a_from, b_from, out_from, batch, m, n, k, row_begin, row_end, bias_length, accumulate) {
+    wasm.matmul_tn(a, b, bias, out, a_from, b_from, out_from, batch, m, n, k, row_begin, row_end, bias_length, accumulate);
 }
 
 /**
@@ -585,6 +631,29 @@ export function norm_backward(x, weight, dy, moments, dx, rows, cols, centred) {
  */
 export function norm_weight_backward(x, dy, moments, dweight, rows, cols) {
     wasm.norm_weight_backward(x, dy, moments, dweight, rows, cols);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} eps
+ */
+export function normalize_sums(x, out, rows, cols, eps) {
+    wasm.normalize_sums(x, out, rows, cols, eps);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} eps
+ */
+export function normalize_sums_backward(x, dy, dx, rows, cols, eps) {
+    wasm.normalize_sums_backward(x, dy, dx, rows, cols, eps);
 }
 
 /**
@@ -764,6 +833,17 @@ export function split_cross_entropy(statistics, targets, losses, dlogits, rows, 
  */
 export function split_softmax(logits, targets, exps, statistics, rows, cols, first_class, num_classes) {
     wasm.split_softmax(logits, targets, exps, statistics, rows, cols, first_class, num_classes);
+}
+
+/**
+ * @param {number} x
+ * @param {number} indices
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} count
+ */
+export function top_k(x, indices, rows, cols, count) {
+    wasm.top_k(x, indices, rows, cols, count);
 }
 export function __wbg___wbindgen_throw_be289d5034ed271b(arg0, arg1) {
     throw new Error(getStringFromWasm0(arg0, arg1));

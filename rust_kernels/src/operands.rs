@@ -20,6 +20,8 @@ pub type In = *const f32;
 pub type InU32 = *const u32;
 /// An f32 operand that is written.
 pub type Out = *mut f32;
+/// A u32 operand that is written.
+pub type OutU32 = *mut u32;
 
 /// `count` numbers.
 pub fn read_u32<'a>(pointer: InU32, count: usize) -> &'a [u32] {
@@ -74,6 +76,15 @@ pub fn write_at<'a>(pointer: Out, offset: usize, length: usize) -> &'a mut [f32]
     }
     // SAFETY: the host bound at least `offset + length` elements, and to no other operand of this call.
     unsafe { core::slice::from_raw_parts_mut(pointer.add(offset), length) }
+}
+
+/// `count` numbers, to be written.
+pub fn write_u32<'a>(pointer: OutU32, count: usize) -> &'a mut [u32] {
+    if count == 0 {
+        return &mut [];
+    }
+    // SAFETY: the host bound at least `count` elements, and to no other operand of this call.
+    unsafe { core::slice::from_raw_parts_mut(pointer, count) }
 }
 
 /// The 16-bit format with a number of src/device/storage_types.ts; None for f32.

@@ -45,11 +45,14 @@ export { crossEntropy, type CrossEntropyOptions, IGNORE_INDEX } from "../ops/cro
 export { dropout, type DropoutMask, type DropoutOptions } from "../ops/dropout.ts";
 export { embedding, type EmbeddingLookup } from "../ops/embedding.ts";
 export { gelu } from "../ops/gelu.ts";
+export { groupedLinear } from "../ops/grouped_linear.ts";
+export { indexAdd, indexSelect } from "../ops/index_select.ts";
 export { linear } from "../ops/linear.ts";
 export { matmul } from "../ops/matmul.ts";
 export { mean } from "../ops/mean.ts";
 export { mul } from "../ops/mul.ts";
 export { layerNorm, type LayerNormOptions, rmsNorm, type RmsNormOptions } from "../ops/norm.ts";
+export { normalizeSums } from "../ops/normalize_sums.ts";
 export { permute } from "../ops/permute.ts";
 export { repeat } from "../ops/repeat.ts";
 export { reshape } from "../ops/reshape.ts";
@@ -58,6 +61,7 @@ export { scale } from "../ops/scale.ts";
 export { concat, slice, type SliceRange } from "../ops/slice.ts";
 export { softmax } from "../ops/softmax.ts";
 export { sum } from "../ops/sum.ts";
+export { gather, type LargestElements, topK } from "../ops/top_k.ts";
 
 // Layers.
 export { type Layer, Module } from "./module.ts";

@@ -79,9 +79,12 @@ interface Operands {
 
 /**
  * `out` is [M, N], summed over K; only rows rowBegin <= row < rowEnd (default: all) are computed. The operands hold `batch`
- * (default: 1) matrices one after the other.
+ * (default: 1) matrices one after the other, from elements `aFrom`, `bFrom` and `outFrom` (default: 0) on.
  */
 interface Sizes {
+  readonly aFrom?: number;
+  readonly bFrom?: number;
+  readonly outFrom?: number;
   readonly batch?: number;
   readonly m: number;
   readonly n: number;
@@ -94,12 +97,24 @@ interface Sizes {
 export function multiply(
   kernel: "matmul_nn" | "matmul_nt" | "matmul_tn",
   { a, b, bias, out }: Operands,
-  { batch = 1, m, n, k, rowBegin = 0, rowEnd = m }: Sizes,
+  { aFrom = 0, bFrom = 0, outFrom = 0, batch = 1, m, n, k, rowBegin = 0, rowEnd = m }: Sizes,
 ): void {
   const device: Device = out.device;
   device.run(
     kernel,
     { a: a.buffer, b: b.buffer, bias: bias?.buffer ?? device.empty, out: out.buffer },
-    { batch, m, n, k, rowBegin, rowEnd, biasLength: bias?.length ?? 0, accumulate: 0 },
+    {
+      aFrom,
+      bFrom,
+      outFrom,
+      batch,
+      m,
+      n,
+      k,
+      rowBegin,
+      rowEnd,
+      biasLength: bias?.length ?? 0,
+      accumulate: 0,
+    },
   );
 }

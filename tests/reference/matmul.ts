@@ -23,15 +23,19 @@ export const matmulTn: Reference<"matmul_tn"> = (operands, params) =>
 
 function matmul(
   { a, b, bias, out }: Values<"matmul_nn">,
-  { batch, m, n, k, rowBegin, rowEnd, biasLength, accumulate }: KernelParams<"matmul_nn">,
+  { aFrom, bFrom, outFrom, batch, m, n, k, rowBegin, rowEnd, biasLength, accumulate }: KernelParams<
+    "matmul_nn"
+  >,
   at: { a: (i: number, p: number) => number; b: (p: number, j: number) => number },
 ): void {
   for (let z = 0; z < batch; z++) {
     for (let i = rowBegin; i < rowEnd; i++) {
       for (let j = 0; j < n; j++) {
         let sum = biasLength === 0 ? 0 : bias[j]!;
-        for (let p = 0; p < k; p++) sum += a[z * m * k + at.a(i, p)]! * b[z * k * n + at.b(p, j)]!;
-        const to = z * m * n + i * n + j;
+        for (let p = 0; p < k; p++) {
+          sum += a[aFrom + z * m * k + at.a(i, p)]! * b[bFrom + z * k * n + at.b(p, j)]!;
+        }
+        const to = outFrom + z * m * n + i * n + j;
         out[to] = (accumulate ? out[to]! : 0) + sum;
       }
     }

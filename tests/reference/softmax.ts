@@ -20,3 +20,25 @@ export const softmaxBackward: Reference<"softmax_backward"> = ({ y, dy, dx }, { 
     }
   }
 };
+
+export const normalizeSums: Reference<"normalize_sums"> = ({ x, out }, { rows, cols, eps }) => {
+  for (let r = 0; r < rows; r++) {
+    let sum = eps;
+    for (let c = 0; c < cols; c++) sum += x[r * cols + c]!;
+    for (let c = 0; c < cols; c++) out[r * cols + c] = x[r * cols + c]! / sum;
+  }
+};
+
+export const normalizeSumsBackward: Reference<"normalize_sums_backward"> = (
+  { x, dy, dx },
+  { rows, cols, eps },
+) => {
+  for (let r = 0; r < rows; r++) {
+    let [sum, along] = [eps, 0];
+    for (let c = 0; c < cols; c++) {
+      sum += x[r * cols + c]!;
+      along += x[r * cols + c]! * dy[r * cols + c]!;
+    }
+    for (let c = 0; c < cols; c++) dx[r * cols + c] = (dy[r * cols + c]! - along / sum) / sum;
+  }
+};

@@ -140,6 +140,9 @@ mod exports {
                 b: In,
                 bias: In,
                 out: Out,
+                a_from: usize,
+                b_from: usize,
+                out_from: usize,
                 batch: usize,
                 m: usize,
                 n: usize,
@@ -151,8 +154,9 @@ mod exports {
             ) {
                 let accumulate = accumulate != 0;
                 let product = Product { m, n, k, rows: row_begin..row_end, accumulate };
-                let (a, b) = (read(a, batch * m * k), read(b, batch * k * n));
-                let (bias, out) = (read(bias, bias_length), write(out, batch * m * n));
+                let (a, b) = (read_at(a, a_from, batch * m * k), read_at(b, b_from, batch * k * n));
+                let out = write_at(out, out_from, batch * m * n);
+                let bias = read(bias, bias_length);
                 for i in 0..batch {
                     let (a, b) = (&a[i * m * k..][..m * k], &b[i * k * n..][..k * n]);
                     let out = &mut out[i * m * n..][..m * n];

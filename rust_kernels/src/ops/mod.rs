@@ -14,6 +14,7 @@ pub mod panels;
 pub mod permute;
 pub mod rotary;
 mod scaled_sum;
+pub mod selection;
 pub mod softmax;
 pub mod softmax_cross_entropy;
 pub mod split_cross_entropy;

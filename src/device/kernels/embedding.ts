@@ -1,4 +1,4 @@
-// Rows of a table by index, and the table's gradient.
+// Rows of a table by index, and the table's gradient; rows added at indices.
 
 import { storedWords } from "../storage_types.ts";
 import { type Kernel, reads, writes } from "./kernel.ts";
@@ -39,4 +39,22 @@ export const embedding_backward: Kernel<
       workgroups: ({ count, numRows, width }) => count === 0 ? 0 : numRows * Math.ceil(width / 256),
     }],
   },
+};
+
+/**
+ * out[v, d] += sum of x[sources[i], d] over starts[v] <= i < starts[v + 1], in this order: the rows of x [count, D] that are added to
+ * row v of out [V, D], row by row. `starts` ends with count; sources are under count (both checked on the host).
+ */
+export const index_add: Kernel<
+  "starts" | "sources" | "x" | "out",
+  "count" | "width" | "numRows"
+> = {
+  operands: {
+    starts: reads("u32", ({ numRows }) => numRows + 1),
+    sources: reads("u32", ({ count }) => count),
+    x: reads("f32", ({ count, width }) => count * width),
+    out: writes("f32", ({ numRows, width }) => numRows * width),
+  },
+  params: { count: "u32", width: "u32", numRows: "u32" },
+  shader: elementwise("index_add", ({ numRows, width }) => numRows * width),
 };

@@ -14,5 +14,6 @@ export * from "./matmul.ts";
 export * from "./norm.ts";
 export * from "./permute.ts";
 export * from "./rotary.ts";
+export * from "./selection.ts";
 export * from "./softmax.ts";
 export * from "./sums.ts";

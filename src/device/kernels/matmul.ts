@@ -10,6 +10,10 @@ import {
 } from "./kernel.ts";
 
 const params = {
+  // The first elements of a, b and out that are used.
+  aFrom: "u32",
+  bFrom: "u32",
+  outFrom: "u32",
   // So many matrices one after the other in a, b and out, each with the same bias.
   batch: "u32",
   m: "u32",
@@ -45,10 +49,10 @@ function matmul(layout: { readonly aAlongK: number; readonly bAlongK: number }):
     }) satisfies Shader<never, keyof typeof params>;
   return {
     operands: {
-      a: reads("f32", ({ batch, m, k }) => batch * m * k),
-      b: reads("f32", ({ batch, k, n }) => batch * k * n),
+      a: reads("f32", ({ aFrom, batch, m, k }) => aFrom + batch * m * k),
+      b: reads("f32", ({ bFrom, batch, k, n }) => bFrom + batch * k * n),
       bias: reads("f32", ({ biasLength }) => biasLength),
-      out: writes("f32", ({ batch, m, n }) => batch * m * n),
+      out: writes("f32", ({ outFrom, batch, m, n }) => outFrom + batch * m * n),
     },
     params,
     rules: [

@@ -1398,6 +1398,43 @@ fn main(
     }
   }
 }`,
+  gather_columns: `
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let first = (group.y * groups.x + group.x) * 1024u + lane;
+  for (var j = 0u; j < 4u; j++) { // unroll
+    let at = first + j * 256u;
+    if (at < params.rows * params.count) {
+      out[at] = x[at / params.count * params.cols + indices[at]];
+    }
+  }
+}`,
+  gather_columns_backward: `
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let first = (group.y * groups.x + group.x) * 1024u + lane;
+  for (var quarter = 0u; quarter < 4u; quarter++) { // unroll
+    let at = first + quarter * 256u;
+    if (at < params.rows * params.cols) {
+      let begin = at / params.cols * params.count;
+      var sum = 0.0;
+      for (var j = begin; j < begin + params.count; j++) {
+        if (indices[j] == at % params.cols) {
+          sum += dy[j];
+        }
+      }
+      dx[at] = sum;
+    }
+  }
+}`,
   gelu: `
 // include: normal_cdf
 @compute @workgroup_size(256)
@@ -1433,6 +1470,27 @@ fn main(
     }
   }
 }`,
+  index_add: `
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let first = (group.y * groups.x + group.x) * 1024u + lane;
+  for (var j = 0u; j < 4u; j++) { // unroll
+    let at = first + j * 256u;
+    if (at < params.numRows * params.width) {
+      let v = at / params.width;
+      let d = at % params.width;
+      var sum = out[at];
+      for (var i = starts[v]; i < starts[v + 1u]; i++) {
+        sum += x[sources[i] * params.width + d];
+      }
+      out[at] = sum;
+    }
+  }
+}`,
   matmul: `
 override aAlongK: bool;
 override bAlongK: bool;
@@ -1448,9 +1506,9 @@ fn main(
   let perMatrix = tilesAcross * ((params.rowEnd - params.rowBegin + 63u) / 64u);
   let batch = (group.y * groups.x + group.x) / perMatrix;
   let tile = (group.y * groups.x + group.x) % perMatrix;
-  let aFrom = batch * params.m * params.k;
-  let bFrom = batch * params.k * params.n;
-  let outFrom = batch * params.m * params.n;
+  let aFrom = params.aFrom + batch * params.m * params.k;
+  let bFrom = params.bFrom + batch * params.k * params.n;
+  let outFrom = params.outFrom + batch * params.m * params.n;
   let rowFirst = params.rowBegin + tile / tilesAcross * 64u;
   let colFirst = tile % tilesAcross * 64u;
   if (batch >= params.batch) {
@@ -1529,7 +1587,7 @@ fn main(
   let perMatrix = blocksAcross * ((params.rowEnd - params.rowBegin + 7u) / 8u);
   let batch = ((group.y * groups.x + group.x) * 64u + lane) / perMatrix;
   let block = ((group.y * groups.x + group.x) * 64u + lane) % perMatrix;
-  let outFrom = batch * params.m * params.n;
+  let outFrom = params.outFrom + batch * params.m * params.n;
   let rowFirst = params.rowBegin + block / blocksAcross * 8u;
   let colFirst = block % blocksAcross * 4u;
   if (batch >= params.batch) {
@@ -1543,10 +1601,10 @@ fn main(
   var bAt = array<u32, 4>();
   var sums = array<vec4f, 8>();
   for (var i = 0u; i < 8u; i++) { // unroll
-    aAt[i] = batch * params.m * params.k + min(rowFirst + i, params.rowEnd - 1u) * aRow;
+    aAt[i] = params.aFrom + batch * params.m * params.k + min(rowFirst + i, params.rowEnd - 1u) * aRow;
   }
   for (var j = 0u; j < 4u; j++) { // unroll
-    bAt[j] = batch * params.k * params.n + min(colFirst + j, params.n - 1u) * bCol;
+    bAt[j] = params.bFrom + batch * params.k * params.n + min(colFirst + j, params.n - 1u) * bCol;
   }
   for (var k = 0u; k < params.k; k++) {
     let y = vec4f(b[bAt[0]], b[bAt[1]], b[bAt[2]], b[bAt[3]]);
@@ -1706,6 +1764,53 @@ fn finish(
   let sum = stridedSum(lane, col, params.cols, count);
   if (lane < 8u && col < params.cols) {
     dweight[col] = sum;
+  }
+}`,
+  normalize_sums: `
+// include: lane_sums
+override lanes: u32;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = (group.y * groups.x + group.x) * (256u / lanes) + lane / lanes;
+  let begin = row * params.cols;
+  let count = select(0u, params.cols, row < params.rows);
+  let first = lane % lanes;
+  var sum = 0.0;
+  for (var c = first; c < count; c += lanes) {
+    sum += x[begin + c];
+  }
+  sum = rowSum(lane, sum) + params.eps;
+  for (var c = first; c < count; c += lanes) {
+    out[begin + c] = x[begin + c] / sum;
+  }
+}`,
+  normalize_sums_backward: `
+// include: lane_sums
+override lanes: u32;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = (group.y * groups.x + group.x) * (256u / lanes) + lane / lanes;
+  let begin = row * params.cols;
+  let count = select(0u, params.cols, row < params.rows);
+  let first = lane % lanes;
+  var sum = 0.0;
+  var along = 0.0;
+  for (var c = first; c < count; c += lanes) {
+    sum += x[begin + c];
+    along += x[begin + c] * dy[begin + c];
+  }
+  sum = rowSum(lane, sum) + params.eps;
+  along = rowSum(lane, along) / sum;
+  for (var c = first; c < count; c += lanes) {
+    dx[begin + c] = (dy[begin + c] - along) / sum;
   }
 }`,
   permute: `
@@ -2023,6 +2128,44 @@ fn main(
     }
     statistics[3u * row + 2u] = targetLogit;
   }
+}`,
+  top_k: `
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = (group.y * groups.x + group.x) * 64u + lane;
+  if (row >= params.rows) {
+    return;
+  }
+  var previous = 0u;
+  for (var j = 0u; j < params.count; j++) {
+    var best = 0u;
+    var bestOrder = 0u;
+    var found = false;
+    for (var c = 0u; c < params.cols; c++) {
+      let order = orderOf(x[row * params.cols + c]);
+      let isLeft = j == 0u || order < orderOf(x[row * params.cols + previous])
+        || (order == orderOf(x[row * params.cols + previous]) && c > previous);
+      if (isLeft && (!found || order > bestOrder)) {
+        best = c;
+        bestOrder = order;
+        found = true;
+      }
+    }
+    indices[row * params.count + j] = best;
+    previous = best;
+  }
+}
+fn orderOf(value: f32) -> u32 {
+  let bits = bitcast<u32>(value);
+  let magnitude = bits & 0x7fffffffu;
+  if (magnitude > 0x7f800000u) {
+    return 0xffffffffu;
+  }
+  return select(0x80000000u + magnitude, 0x80000000u - magnitude, bits != magnitude);
 }`,
 };
 

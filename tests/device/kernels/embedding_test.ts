@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { storageTypes } from "../../../src/device/storage_types.ts";
 import { wasmDevice } from "../../../src/device/wasm/device.ts";
+import { placesOf } from "../../../src/ops/index_select.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { decode, encode } from "../../reference/cast.ts";
-import { embedding, embeddingBackward } from "../../reference/embedding.ts";
+import { embedding, embeddingBackward, indexAdd } from "../../reference/embedding.ts";
 import { assertSameBits } from "../../support/assert_same_bits.ts";
 import { checkKernel } from "../../support/device/checked_kernel.ts";
 import { testOnEachDevice } from "../../support/device/on_each_device.ts";
@@ -66,6 +67,24 @@ checkKernel("embedding_backward", {
       },
       params: { count, width, numRows },
     })),
+});
+
+checkKernel("index_add", {
+  reference: indexAdd,
+  tolerance: { ofLargest: 2e-6 },
+  cases: (random) =>
+    SIZES.map(([count, width, numRows]) => {
+      const { starts, sources } = placesOf(random.indices(count, numRows), numRows);
+      return {
+        operands: {
+          starts,
+          sources,
+          x: random.signed(count * width),
+          out: random.signed(numRows * width + 1),
+        },
+        params: { count, width, numRows },
+      };
+    }),
 });
 
 Deno.test("embedding_backward on wasm refuses an index beyond the table and writes nothing", async () => {

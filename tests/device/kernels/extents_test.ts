@@ -79,6 +79,9 @@ Deno.test("matmul refuses rows beyond m, a bias that is not n long and flags oth
   using out = zeros(device, 16);
   const run = (params: Partial<KernelParams<"matmul_nn">>) =>
     device.run("matmul_nn", { a, b: a, bias: a, out }, {
+      aFrom: 0,
+      bFrom: 0,
+      outFrom: 0,
       batch: 1,
       m: 4,
       n: 4,

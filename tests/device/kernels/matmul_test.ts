@@ -24,6 +24,9 @@ const SIZES: readonly (readonly [number, number, number])[] = [
   [400, 515, 259],
 ];
 
+/** Matrices begin where their memory does. */
+const NO_OFFSETS = { aFrom: 0, bFrom: 0, outFrom: 0 };
+
 const tolerance = { ofLargest: 2e-6 };
 
 checkKernel("matmul_nn", { reference: matmulNn, tolerance, cases });
@@ -35,7 +38,17 @@ testOnEachDevice(
   async (device) => {
     const random = new RandomValues(3);
     const [m, n, k] = [9, 531, 523];
-    const whole = { batch: 1, m, n, k, rowBegin: 0, rowEnd: m, biasLength: n, accumulate: 0 };
+    const whole = {
+      ...NO_OFFSETS,
+      batch: 1,
+      m,
+      n,
+      k,
+      rowBegin: 0,
+      rowEnd: m,
+      biasLength: n,
+      accumulate: 0,
+    };
     for (const kernel of ["matmul_nn", "matmul_nt"] as const) {
       using a = Tensor.from(device, random.signed(m * k));
       using b = Tensor.from(device, random.signed(k * n));
@@ -56,7 +69,17 @@ testOnEachDevice(
 
 function cases(random: RandomValues): KernelCase<"matmul_nn">[] {
   return SIZES.flatMap(([m, n, k]) => {
-    const whole = { batch: 1, m, n, k, rowBegin: 0, rowEnd: m, biasLength: 0, accumulate: 0 };
+    const whole = {
+      ...NO_OFFSETS,
+      batch: 1,
+      m,
+      n,
+      k,
+      rowBegin: 0,
+      rowEnd: m,
+      biasLength: 0,
+      accumulate: 0,
+    };
     const part = { rowBegin: Math.floor(m / 3), rowEnd: Math.ceil(5 * m / 6) };
     const everything = { ...whole, ...part, biasLength: n, accumulate: 1 };
     const variants = m * n * k > 1e6 ? [everything] : [
@@ -65,14 +88,15 @@ function cases(random: RandomValues): KernelCase<"matmul_nn">[] {
       { ...whole, ...part, accumulate: 1 },
       everything,
       { ...everything, batch: 3 },
+      { ...everything, batch: 2, aFrom: 3, bFrom: 1, outFrom: 70 },
       { ...whole, batch: 0 },
     ];
     return variants.map((params: KernelParams<"matmul_nn">) => ({
       operands: {
-        a: random.signed(params.batch * m * k),
-        b: random.signed(params.batch * k * n),
+        a: random.signed(params.aFrom + params.batch * m * k),
+        b: random.signed(params.bFrom + params.batch * k * n),
         bias: random.signed(params.biasLength),
-        out: random.signed(params.batch * m * n, 5),
+        out: random.signed(params.outFrom + params.batch * m * n, 5),
       },
       params,
     }));

@@ -1,4 +1,9 @@
-import { softmax, softmaxBackward } from "../../reference/softmax.ts";
+import {
+  normalizeSums,
+  normalizeSumsBackward,
+  softmax,
+  softmaxBackward,
+} from "../../reference/softmax.ts";
 import { checkKernel } from "../../support/device/checked_kernel.ts";
 import { ODD_SHAPES } from "../../support/device/random_values.ts";
 
@@ -33,5 +38,29 @@ checkKernel("softmax_backward", {
         dx: random.signed(rows * cols + 2),
       },
       params: { rows, cols },
+    })),
+});
+
+checkKernel("normalize_sums", {
+  reference: normalizeSums,
+  tolerance: { relative: 2e-6 },
+  cases: (random) =>
+    SHAPES.map(([rows, cols]) => ({
+      operands: { x: random.positive(rows * cols), out: random.signed(rows * cols + 2) },
+      params: { rows, cols, eps: 0.25 },
+    })),
+});
+
+checkKernel("normalize_sums_backward", {
+  reference: normalizeSumsBackward,
+  tolerance: { relative: 2e-6, ofLargest: 2e-6 },
+  cases: (random) =>
+    SHAPES.map(([rows, cols]) => ({
+      operands: {
+        x: random.positive(rows * cols),
+        dy: random.signed(rows * cols),
+        dx: random.signed(rows * cols + 2),
+      },
+      params: { rows, cols, eps: 0.25 },
     })),
 });

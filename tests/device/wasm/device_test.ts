@@ -145,6 +145,9 @@ Deno.test("wasm: a kernel that finds no scratch memory says so", () => {
   const bias = device.empty;
   const multiply = () =>
     device.run("matmul_nn", { a, b: a, bias, out }, {
+      aFrom: 0,
+      bFrom: 0,
+      outFrom: 0,
       batch: 1,
       m: size,
       n: size,

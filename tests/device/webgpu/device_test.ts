@@ -200,10 +200,10 @@ for (const kernel of ["matmul_nn", "matmul_nt", "matmul_tn"] as const) {
     });
     for (const [m, n, k] of [[1, 1, 1], [64, 64, 16], [65, 63, 17], [3, 130, 67], [129, 5, 0]]) {
       const batch = 2;
-      const aData = wave(batch * m * k, 1);
-      const bData = wave(batch * n * k, 2);
+      const aData = wave(3 + batch * m * k, 1);
+      const bData = wave(5 + batch * n * k, 2);
       const biasData = wave(n, 3);
-      const before = wave(batch * m * n, 4);
+      const before = wave(7 + batch * m * n, 4);
       using a = upload(device, aData);
       using b = upload(device, bData);
       using bias = upload(device, biasData);
@@ -213,6 +213,9 @@ for (const kernel of ["matmul_nn", "matmul_nt", "matmul_tn"] as const) {
         kernel,
         { a, b, bias, out },
         {
+          aFrom: 3,
+          bFrom: 5,
+          outFrom: 7,
           batch,
           m,
           n,
@@ -228,16 +231,16 @@ for (const kernel of ["matmul_nn", "matmul_nt", "matmul_tn"] as const) {
       const bAt = (q: number, j: number) => kernel === "matmul_nt" ? j * k + q : q * n + j;
       for (let at = 0; at < batch * m * n; at++) {
         const [z, i, j] = [Math.floor(at / n / m), Math.floor(at / n) % m, at % n];
-        let want = before[at];
+        let want = before[7 + at];
         if (i >= rowBegin) {
           want += biasData[j];
           for (let q = 0; q < k; q++) {
-            want += aData[z * m * k + aAt(i, q)] * bData[z * k * n + bAt(q, j)];
+            want += aData[3 + z * m * k + aAt(i, q)] * bData[5 + z * k * n + bAt(q, j)];
           }
         }
         assert.ok(
-          Math.abs(result[at] - want) < 2e-5,
-          `[${m}, ${n}, ${k}] at ${z}, ${i}, ${j}: wanted ${want}, got ${result[at]}`,
+          Math.abs(result[7 + at] - want) < 2e-5,
+          `[${m}, ${n}, ${k}] at ${z}, ${i}, ${j}: wanted ${want}, got ${result[7 + at]}`,
         );
       }
     }
