@@ -53,7 +53,19 @@ async function multiply(
   using a = random(device, m * k);
   using b = random(device, k * n);
   using out = random(device, m * n);
-  const sizes = { batch: 1, m, n, k, rowBegin: 0, rowEnd: m, biasLength: 0, accumulate: 0 };
+  const sizes = {
+    aFrom: 0,
+    bFrom: 0,
+    outFrom: 0,
+    batch: 1,
+    m,
+    n,
+    k,
+    rowBegin: 0,
+    rowEnd: m,
+    biasLength: 0,
+    accumulate: 0,
+  };
   const milliseconds: number[] = [];
   for (let call = 0; call <= calls; call++) {
     const start = performance.now();
