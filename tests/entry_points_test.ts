@@ -97,6 +97,7 @@ const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
     "embedding",
     "Embedding",
     "gather",
+    "fourierFeatures",
     "gelu",
     "geluTanh",
     "groupedLinear",

@@ -64,6 +64,10 @@ export function embedding_backward(indices: number, dy: number, dtable: number, 
 
 export function fill(out: number, offset: number, length: number, value: number): void;
 
+export function fourier_features(x: number, out: number, rows: number, cols: number): void;
+
+export function fourier_features_backward(y: number, dy: number, dx: number, rows: number, cols: number): void;
+
 export function gather_columns(x: number, indices: number, out: number, rows: number, cols: number, count: number): void;
 
 export function gather_columns_backward(indices: number, dy: number, dx: number, rows: number, cols: number, count: number): void;

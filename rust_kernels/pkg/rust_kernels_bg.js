@@ -426,6 +426,27 @@ export function fill(out, offset, length, value) {
 
 /**
  * @param {number} x
+ * @param {number} out
+ * @param {number} rows
+ * @param {number} cols
+ */
+export function fourier_features(x, out, rows, cols) {
+    wasm.fourier_features(x, out, rows, cols);
+}
+
+/**
+ * @param {number} y
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} rows
+ * @param {number} cols
+ */
+export function fourier_features_backward(y, dy, dx, rows, cols) {
+    wasm.fourier_features_backward(y, dy, dx, rows, cols);
+}
+
+/**
+ * @param {number} x
  * @param {number} indices
  * @param {number} out
  * @param {number} rows

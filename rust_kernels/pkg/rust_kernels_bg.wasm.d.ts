@@ -31,6 +31,8 @@ export const dropout: (a: number, b: number, c: number, d: number, e: number, f:
 export const embedding: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => void;
 export const embedding_backward: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
 export const fill: (a: number, b: number, c: number, d: number) => void;
+export const fourier_features: (a: number, b: number, c: number, d: number) => void;
+export const fourier_features_backward: (a: number, b: number, c: number, d: number, e: number) => void;
 export const gather_columns: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
 export const gather_columns_backward: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
 export const gelu: (a: number, b: number, c: number) => void;

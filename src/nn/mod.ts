@@ -44,6 +44,7 @@ export { cast } from "../ops/cast.ts";
 export { crossEntropy, type CrossEntropyOptions, IGNORE_INDEX } from "../ops/cross_entropy.ts";
 export { dropout, type DropoutMask, type DropoutOptions } from "../ops/dropout.ts";
 export { embedding, type EmbeddingLookup } from "../ops/embedding.ts";
+export { fourierFeatures } from "../ops/fourier_features.ts";
 export { gelu } from "../ops/gelu.ts";
 export { groupedLinear } from "../ops/grouped_linear.ts";
 export { indexAdd, indexSelect } from "../ops/index_select.ts";

@@ -7,6 +7,7 @@ pub mod dropout;
 pub mod elementwise;
 pub mod embedding;
 mod few_rows;
+pub mod fourier_features;
 pub mod gelu;
 pub mod matmul;
 pub mod norm;

@@ -10,6 +10,7 @@ export * from "./cross_entropy.ts";
 export * from "./dropout.ts";
 export * from "./elementwise.ts";
 export * from "./embedding.ts";
+export * from "./fourier_features.ts";
 export * from "./matmul.ts";
 export * from "./norm.ts";
 export * from "./permute.ts";
