@@ -205,6 +205,7 @@ function measureAttention(device: Device): void {
       masked: 0,
       biased: 0,
       scale: dim ** -0.5,
+      softCap: 0,
       seedLow: 0,
       seedHigh: 0,
       threshold: 0,

@@ -1,8 +1,9 @@
-// Activations, elementwise, all built on the logistic function s(z) = 1 / (1 + e^-z):
-//   0 relu max(x, 0)    1 silu x s(x)    2 gelu_tanh x s(z), z = 2 sqrt(2 / pi) (x + 0.044715 x^3)    3 tanh 2 s(2x) - 1
+// Activations, elementwise, with the logistic function s(z) = 1 / (1 + e^-z):
+//   0 relu max(x, 0)    1 silu x s(x)    2 gelu_tanh x s(z), z = 2 sqrt(2 / pi) (x + 0.044715 x^3)    3 tanh x
 // A workgroup does 1024 elements, four per invocation and 256 apart, so that neighbours read neighbours.
 
 // include: logistic
+// include: tanh_accurate
 
 override which: u32;
 
@@ -33,7 +34,7 @@ fn activation(x: f32) -> f32 {
       return x * logistic(1.5957691 * (x + 0.044715 * x * x * x));
     }
     default: {
-      return 2.0 * logistic(2.0 * x) - 1.0;
+      return tanhAccurate(x);
     }
   }
 }

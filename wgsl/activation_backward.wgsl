@@ -3,6 +3,7 @@
 // A workgroup does 1024 elements, four per invocation and 256 apart, so that neighbours read neighbours.
 
 // include: logistic
+// include: tanh_accurate
 
 override which: u32;
 
@@ -35,7 +36,7 @@ fn derivative(x: f32) -> f32 {
       return s + x * s * (1.0 - s) * (1.5957691 * (1.0 + 0.134145 * x * x));
     }
     default: {
-      let t = 2.0 * logistic(2.0 * x) - 1.0;
+      let t = tanhAccurate(x);
       return 1.0 - t * t;
     }
   }

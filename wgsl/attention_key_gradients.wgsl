@@ -21,8 +21,12 @@ fn keyGradients(
     return;
   }
   let groupSize = params.heads / params.keyHeads;
-  // Tiles of queries that see none of these keys: those before the first key, and those beyond the last key's window.
-  let queryBegin = select(0u, keyFirst, params.causal != 0u);
+  // Tiles of queries that see none of these keys are left out: those before the first key, or before its window, and those
+  // beyond the last key's window.
+  var queryBegin = select(0u, keyFirst, params.causal != 0u);
+  if (params.causal == 0u && params.window != 0u && keyFirst >= params.window) {
+    queryBegin = (keyFirst + 1u - params.window) / 32u * 32u;
+  }
   var queryEnd = params.queries;
   if (params.window != 0u && params.window < params.queries) {
     queryEnd = min(queryEnd, keyFirst + 31u + params.window);

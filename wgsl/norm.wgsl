@@ -1,4 +1,4 @@
-// Layer norm and RMS norm of rows: out = (x - mean) rstd weight + bias, the mean 0 where rows are not centred;
+// Layer norm and RMS norm of rows: out = (x - mean) rstd (offset + weight) + bias, the mean 0 where rows are not centred;
 // moments[r] = (mean, rstd).
 //
 // `lanes` invocations share a row (32 where rows are short, else 256), and read it three times: for its mean, for the
@@ -32,7 +32,7 @@ fn main(
   }
   let rstd = 1.0 / sqrt(rowSum(lane, sum) / f32(params.cols) + params.eps);
   for (var c = rowLane; c < count; c += lanes) {
-    var y = (x[begin + c] - mean) * rstd * weight[c];
+    var y = (x[begin + c] - mean) * rstd * (params.offset + weight[c]);
     if (params.biasLength != 0u) {
       y += bias[c];
     }

@@ -1,4 +1,4 @@
-// The gradient of norm: with h = (x - mean) rstd and g = dy weight
+// The gradient of norm: with h = (x - mean) rstd and g = dy (offset + weight)
 //   dx = rstd (g - mean_c g - h mean_c (g h)),   the first mean only where rows are centred
 // `lanes` invocations share a row (32 where rows are short, else 256), and read it twice.
 
@@ -24,7 +24,7 @@ fn main(
   var sum = 0.0;
   var along = 0.0;
   for (var c = rowLane; c < count; c += lanes) {
-    let g = dy[begin + c] * weight[c];
+    let g = dy[begin + c] * (params.offset + weight[c]);
     sum += g;
     along += g * ((x[begin + c] - mean) * rstd);
   }
@@ -32,6 +32,6 @@ fn main(
   along = rowSum(lane, along) / f32(params.cols);
   for (var c = rowLane; c < count; c += lanes) {
     let h = (x[begin + c] - mean) * rstd;
-    dx[begin + c] = rstd * (dy[begin + c] * weight[c] - shift - h * along);
+    dx[begin + c] = rstd * (dy[begin + c] * (params.offset + weight[c]) - shift - h * along);
   }
 }

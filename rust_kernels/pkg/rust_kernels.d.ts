@@ -40,11 +40,11 @@ export function add_bias(x: number, bias: number, out: number, rows: number, col
  */
 export function allocate(bytes: number): number;
 
-export function attention(q: number, k: number, v: number, key_mask: number, bias: number, out: number, lse: number, batch: number, queries: number, keys: number, heads: number, key_heads: number, dim: number, value_dim: number, causal: number, window: number, masked: number, biased: number, scale: number, seed_low: number, seed_high: number, threshold: number, kept_scale: number, first_head: number, all_heads: number): void;
+export function attention(q: number, k: number, v: number, key_mask: number, bias: number, out: number, lse: number, batch: number, queries: number, keys: number, heads: number, key_heads: number, dim: number, value_dim: number, causal: number, window: number, masked: number, biased: number, scale: number, soft_cap: number, seed_low: number, seed_high: number, threshold: number, kept_scale: number, first_head: number, all_heads: number): void;
 
-export function attention_backward(q: number, k: number, v: number, key_mask: number, bias: number, dout: number, moments: number, dq: number, dk: number, dv: number, batch: number, queries: number, keys: number, heads: number, key_heads: number, dim: number, value_dim: number, causal: number, window: number, masked: number, biased: number, scale: number, seed_low: number, seed_high: number, threshold: number, kept_scale: number, first_head: number, all_heads: number): void;
+export function attention_backward(q: number, k: number, v: number, key_mask: number, bias: number, dout: number, moments: number, dq: number, dk: number, dv: number, batch: number, queries: number, keys: number, heads: number, key_heads: number, dim: number, value_dim: number, causal: number, window: number, masked: number, biased: number, scale: number, soft_cap: number, seed_low: number, seed_high: number, threshold: number, kept_scale: number, first_head: number, all_heads: number): void;
 
-export function attention_bias_backward(q: number, k: number, v: number, key_mask: number, bias: number, dout: number, moments: number, dbias: number, batch: number, queries: number, keys: number, heads: number, key_heads: number, dim: number, value_dim: number, causal: number, window: number, masked: number, biased: number, scale: number, seed_low: number, seed_high: number, threshold: number, kept_scale: number, first_head: number, all_heads: number): void;
+export function attention_bias_backward(q: number, k: number, v: number, key_mask: number, bias: number, dout: number, moments: number, dbias: number, batch: number, queries: number, keys: number, heads: number, key_heads: number, dim: number, value_dim: number, causal: number, window: number, masked: number, biased: number, scale: number, soft_cap: number, seed_low: number, seed_high: number, threshold: number, kept_scale: number, first_head: number, all_heads: number): void;
 
 export function attention_delta(dout: number, out: number, lse: number, moments: number, batch: number, queries: number, heads: number, value_dim: number): void;
 
@@ -94,9 +94,9 @@ export function matmul_tn(a: number, b: number, bias: number, out: number, a_fro
 
 export function mul(a: number, b: number, out: number, length: number): void;
 
-export function norm(x: number, weight: number, bias: number, out: number, moments: number, rows: number, cols: number, bias_length: number, eps: number, centred: number): void;
+export function norm(x: number, weight: number, bias: number, out: number, moments: number, rows: number, cols: number, bias_length: number, eps: number, centred: number, offset: number): void;
 
-export function norm_backward(x: number, weight: number, dy: number, moments: number, dx: number, rows: number, cols: number, centred: number): void;
+export function norm_backward(x: number, weight: number, dy: number, moments: number, dx: number, rows: number, cols: number, centred: number, offset: number): void;
 
 export function norm_weight_backward(x: number, dy: number, moments: number, dweight: number, rows: number, cols: number): void;
 

@@ -230,6 +230,7 @@ export function allocate(bytes) {
  * @param {number} masked
  * @param {number} biased
  * @param {number} scale
+ * @param {number} soft_cap
  * @param {number} seed_low
  * @param {number} seed_high
  * @param {number} threshold
@@ -237,8 +238,8 @@ export function allocate(bytes) {
  * @param {number} first_head
  * @param {number} all_heads
  */
-export function attention(q, k, v, key_mask, bias, out, lse, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale, seed_low, seed_high, threshold, kept_scale, first_head, all_heads) {
-    wasm.attention(q, k, v, key_mask, bias, out, lse, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale, seed_low, seed_high, threshold, kept_scale, first_head, all_heads);
+export function attention(q, k, v, key_mask, bias, out, lse, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale, soft_cap, seed_low, seed_high, threshold, kept_scale, first_head, all_heads) {
+    wasm.attention(q, k, v, key_mask, bias, out, lse, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale, soft_cap, seed_low, seed_high, threshold, kept_scale, first_head, all_heads);
 }
 
 /**
@@ -264,6 +265,7 @@ export function attention(q, k, v, key_mask, bias, out, lse, batch, queries, key
  * @param {number} masked
  * @param {number} biased
  * @param {number} scale
+ * @param {number} soft_cap
  * @param {number} seed_low
  * @param {number} seed_high
  * @param {number} threshold
@@ -271,8 +273,8 @@ export function attention(q, k, v, key_mask, bias, out, lse, batch, queries, key
  * @param {number} first_head
  * @param {number} all_heads
  */
-export function attention_backward(q, k, v, key_mask, bias, dout, moments, dq, dk, dv, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale, seed_low, seed_high, threshold, kept_scale, first_head, all_heads) {
-    wasm.attention_backward(q, k, v, key_mask, bias, dout, moments, dq, dk, dv, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale, seed_low, seed_high, threshold, kept_scale, first_head, all_heads);
+export function attention_backward(q, k, v, key_mask, bias, dout, moments, dq, dk, dv, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale, soft_cap, seed_low, seed_high, threshold, kept_scale, first_head, all_heads) {
+    wasm.attention_backward(q, k, v, key_mask, bias, dout, moments, dq, dk, dv, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale, soft_cap, seed_low, seed_high, threshold, kept_scale, first_head, all_heads);
 }
 
 /**
@@ -296,6 +298,7 @@ export function attention_backward(q, k, v, key_mask, bias, dout, moments, dq, d
  * @param {number} masked
  * @param {number} biased
  * @param {number} scale
+ * @param {number} soft_cap
  * @param {number} seed_low
  * @param {number} seed_high
  * @param {number} threshold
@@ -303,8 +306,8 @@ export function attention_backward(q, k, v, key_mask, bias, dout, moments, dq, d
  * @param {number} first_head
  * @param {number} all_heads
  */
-export function attention_bias_backward(q, k, v, key_mask, bias, dout, moments, dbias, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale, seed_low, seed_high, threshold, kept_scale, first_head, all_heads) {
-    wasm.attention_bias_backward(q, k, v, key_mask, bias, dout, moments, dbias, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale, seed_low, seed_high, threshold, kept_scale, first_head, all_heads);
+export function attention_bias_backward(q, k, v, key_mask, bias, dout, moments, dbias, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale, soft_cap, seed_low, seed_high, threshold, kept_scale, first_head, all_heads) {
+    wasm.attention_bias_backward(q, k, v, key_mask, bias, dout, moments, dbias, batch, queries, keys, heads, key_heads, dim, value_dim, causal, window, masked, biased, scale, soft_cap, seed_low, seed_high, threshold, kept_scale, first_head, all_heads);
 }
 
 /**
@@ -623,9 +626,10 @@ export function mul(a, b, out, length) {
  * @param {number} bias_length
  * @param {number} eps
  * @param {number} centred
+ * @param {number} offset
  */
-export function norm(x, weight, bias, out, moments, rows, cols, bias_length, eps, centred) {
-    wasm.norm(x, weight, bias, out, moments, rows, cols, bias_length, eps, centred);
+export function norm(x, weight, bias, out, moments, rows, cols, bias_length, eps, centred, offset) {
+    wasm.norm(x, weight, bias, out, moments, rows, cols, bias_length, eps, centred, offset);
 }
 
 /**
@@ -637,9 +641,10 @@ export function norm(x, weight, bias, out, moments, rows, cols, bias_length, eps
  * @param {number} rows
  * @param {number} cols
  * @param {number} centred
+ * @param {number} offset
  */
-export function norm_backward(x, weight, dy, moments, dx, rows, cols, centred) {
-    wasm.norm_backward(x, weight, dy, moments, dx, rows, cols, centred);
+export function norm_backward(x, weight, dy, moments, dx, rows, cols, centred, offset) {
+    wasm.norm_backward(x, weight, dy, moments, dx, rows, cols, centred, offset);
 }
 
 /**

@@ -19,9 +19,9 @@ export const adamw_step: (a: number, b: number, c: number, d: number, e: number,
 export const add: (a: number, b: number, c: number, d: number) => void;
 export const add_bias: (a: number, b: number, c: number, d: number, e: number) => void;
 export const allocate: (a: number) => number;
-export const attention: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number, t: number, u: number, v: number, w: number, x: number, y: number) => void;
-export const attention_backward: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number, t: number, u: number, v: number, w: number, x: number, y: number, z: number, a1: number, b1: number) => void;
-export const attention_bias_backward: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number, t: number, u: number, v: number, w: number, x: number, y: number, z: number) => void;
+export const attention: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number, t: number, u: number, v: number, w: number, x: number, y: number, z: number) => void;
+export const attention_backward: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number, t: number, u: number, v: number, w: number, x: number, y: number, z: number, a1: number, b1: number, c1: number) => void;
+export const attention_bias_backward: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number, t: number, u: number, v: number, w: number, x: number, y: number, z: number, a1: number) => void;
 export const attention_delta: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => void;
 export const came_tile_sums: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => void;
 export const cast: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => void;
@@ -46,8 +46,8 @@ export const matmul_nn: (a: number, b: number, c: number, d: number, e: number, 
 export const matmul_nt: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number) => void;
 export const matmul_tn: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number) => void;
 export const mul: (a: number, b: number, c: number, d: number) => void;
-export const norm: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number) => void;
-export const norm_backward: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => void;
+export const norm: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number) => void;
+export const norm_backward: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => void;
 export const norm_weight_backward: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
 export const normalize_sums: (a: number, b: number, c: number, d: number, e: number) => void;
 export const normalize_sums_backward: (a: number, b: number, c: number, d: number, e: number, f: number) => void;

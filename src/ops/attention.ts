@@ -1,6 +1,6 @@
 // Scaled dot-product attention (Vaswani et al. 2017), for every batch b and head h, kh = floor(h / (H / Hkv)):
 //
-//   score[t, s] = scale q[b, t, h] . k[b, s, kh] + bias[h, s - t + T - 1]
+//   score[t, s] = scale q[b, t, h] . k[b, s, kh] + bias[h, s - t + T - 1],   or c tanh(score[t, s] / c) of it
 //   y[b, t, h]  = sum_s softmax_s(score[t, s]) v[b, s, kh],   over the keys s that query t sees
 //
 // No T x S matrix is stored (Dao et al. 2022): backward has q, k, v, y and one number per query, the logarithm of the sum of its
@@ -24,12 +24,17 @@ import { checkSameDevice, inF32 } from "./operands.ts";
 export interface AttentionOptions {
   /** The keys that a query attends to: all, or those at its own position and before. */
   readonly visible: "all" | "causal";
-  /** With causal: only this many keys up to the query's own position, t - window < s <= t. Default: all of them. */
+  /**
+   * Only keys that are less than this far from the query's own position, |s - t| < window: with causal, this many keys up to it.
+   * Default: all of them.
+   */
   readonly window?: number;
   /** [B, S], 0 for keys that no query attends to (padding). Default: all are real. */
   readonly keyMask?: Tensor<"u32">;
   /** Multiplies q . k. Default: 1 / sqrt(D). */
   readonly scale?: number;
+  /** c: with the bias added, a score is replaced by c tanh(score / c), which is between -c and c (Gemma 2). Default: it is not. */
+  readonly softCap?: number | undefined;
   /**
    * [H, T + S - 1], added to the scaled product of query t and key s at index s - t + T - 1: a relative position bias (T5), or a
    * slope (ALiBi). Its gradient is summed over the batch and over positions at the same distance.
@@ -56,8 +61,8 @@ export interface AttentionDropout extends DropoutMask {
  * Attention of queries `q` [B, T, H, D] over keys `k` [B, S, Hkv, D] and values `v` [B, S, Hkv, Dv]: [B, T, H, Dv]. Query head h uses
  * key head floor(h / (H / Hkv)). A query that attends to no key gives 0. Masked keys have weight 0, but their values must be finite.
  *
- * @throws {RangeError} if the shapes do not fit, H is no multiple of Hkv, a head is wider than 256, `window` is given without causal
- *   or is no integer from 1, or the dropout is invalid.
+ * @throws {RangeError} if the shapes do not fit, H is no multiple of Hkv, a head is wider than 256, `window` is no integer from 1,
+ *   `softCap` is not above 0, or the dropout is invalid.
  * @throws {TypeError} if the operands are on different devices.
  *
  * @example
@@ -162,7 +167,7 @@ function buffersOf({ q, k, v, keyMask, bias }: Operands<Tensor> & {
 /** Parameters of the kernels. */
 function sizesOf(
   q: FloatTensor,
-  { k, v, visible, window, keyMask, bias, scale, dropout }:
+  { k, v, visible, window, keyMask, bias, scale, softCap, dropout }:
     & Operands<FloatTensor>
     & AttentionOptions,
 ) {
@@ -180,10 +185,11 @@ function sizesOf(
     valueDim: v.shape[3],
     causal: visible === "causal" ? 1 : 0,
     // A window as long as the sequence hides nothing.
-    window: window === undefined || window >= queries ? 0 : window,
+    window: window === undefined || window >= Math.max(queries, keys) ? 0 : window,
     masked: keyMask === undefined ? 0 : 1,
     biased: bias === undefined ? 0 : 1,
     scale: scale ?? 1 / Math.sqrt(dim),
+    softCap: softCap ?? 0,
     ...dropped,
     keptScale,
     allHeads,
@@ -193,7 +199,7 @@ function sizesOf(
 
 function checkOperands(
   q: FloatTensor,
-  { k, v, visible, window, keyMask, bias }: Operands<FloatTensor> & AttentionOptions,
+  { k, v, window, softCap, keyMask, bias }: Operands<FloatTensor> & AttentionOptions,
 ): void {
   const others = [k, v, keyMask, bias].filter((each) => each !== undefined);
   checkSameDevice("attention", q, ...others);
@@ -228,10 +234,11 @@ function checkOperands(
       }`,
     );
   }
-  if (window !== undefined && !(visible === "causal" && Number.isInteger(window) && window >= 1)) {
-    throw new RangeError(
-      `attention() wants a window of 1 or more keys, with visible "causal", got ${window} with "${visible}"`,
-    );
+  if (window !== undefined && !(Number.isInteger(window) && window >= 1)) {
+    throw new RangeError(`attention() wants a window of 1 or more keys, got ${window}`);
+  }
+  if (softCap !== undefined && !(softCap > 0 && softCap < Infinity)) {
+    throw new RangeError(`attention() wants a softCap above 0, got ${softCap}`);
   }
 }
 

@@ -1,9 +1,9 @@
 // Norms of rows, the last dim of x [..., C]:
 //
 //   layerNorm   y = (x - mean) / sqrt(var + eps) weight + bias      (Ba et al. 2016)
-//   rmsNorm     y = x / sqrt(mean_c x^2 + eps) weight               (Zhang & Sennrich 2019)
+//   rmsNorm     y = x / sqrt(mean_c x^2 + eps) (offset + weight)    (Zhang & Sennrich 2019; the offset 0, or 1 in Gemma)
 //
-// x and two numbers per row are kept for backward. With h = (x - mean) rstd and g = dy weight:
+// x and two numbers per row are kept for backward. With h = (x - mean) rstd and g = dy (offset + weight):
 //   dx = rstd (g - mean_c g - h mean_c (g h)), the first mean for layerNorm only;  dweight = sum_r dy h;  dbias = sum_r dy
 
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
@@ -35,6 +35,8 @@ export interface RmsNormOptions {
   readonly weight: FloatTensor;
   /** Added to the mean square. */
   readonly eps: number;
+  /** Added to every weight. Default: 0. */
+  readonly offset?: number | undefined;
 }
 
 /**
@@ -60,13 +62,13 @@ export interface RmsNormOptions {
 export function layerNorm(x: FloatTensor, { weight, bias, eps }: LayerNormOptions): Tensor {
   const vectors = bias === undefined ? [weight] : [weight, bias];
   checkOperands("layerNorm", x, { vectors, eps });
-  const { y, moments } = normalize(x, { weight, bias, eps, centred: 1 });
+  const { y, moments } = normalize(x, { weight, bias, eps, centred: 1, offset: 0 });
   return y.computedBy({
     op: "layerNorm",
     inputs: [x, ...vectors],
     saved: [moments],
     gradient: (dy, [wantsX, wantsWeight, wantsBias]) => [
-      wantsX ? inputGradient(x, { weight, dy, moments, centred: 1 }) : undefined,
+      wantsX ? inputGradient(x, { weight, dy, moments, centred: 1, offset: 0 }) : undefined,
       wantsWeight ? weightGradient(x, { weight, dy, moments }) : undefined,
       wantsBias ? columnSums(dy) : undefined,
     ],
@@ -92,15 +94,15 @@ export function layerNorm(x: FloatTensor, { weight, bias, eps }: LayerNormOption
  *
  * @category Ops
  */
-export function rmsNorm(x: FloatTensor, { weight, eps }: RmsNormOptions): Tensor {
+export function rmsNorm(x: FloatTensor, { weight, eps, offset = 0 }: RmsNormOptions): Tensor {
   checkOperands("rmsNorm", x, { vectors: [weight], eps });
-  const { y, moments } = normalize(x, { weight, bias: undefined, eps, centred: 0 });
+  const { y, moments } = normalize(x, { weight, bias: undefined, eps, centred: 0, offset });
   return y.computedBy({
     op: "rmsNorm",
     inputs: [x, weight],
     saved: [moments],
     gradient: (dy, [wantsX, wantsWeight]) => [
-      wantsX ? inputGradient(x, { weight, dy, moments, centred: 0 }) : undefined,
+      wantsX ? inputGradient(x, { weight, dy, moments, centred: 0, offset }) : undefined,
       wantsWeight ? weightGradient(x, { weight, dy, moments }) : undefined,
     ],
   });
@@ -108,12 +110,13 @@ export function rmsNorm(x: FloatTensor, { weight, eps }: RmsNormOptions): Tensor
 
 function normalize(
   x: FloatTensor,
-  { weight, bias, eps, centred }: {
+  { weight, bias, eps, centred, offset }: {
     readonly weight: FloatTensor;
     readonly bias: FloatTensor | undefined;
     readonly eps: number;
     /** 1 for a layer norm. */
     readonly centred: 0 | 1;
+    readonly offset: number;
   },
 ): { readonly y: Tensor; readonly moments: Tensor } {
   const { device } = x;
@@ -133,6 +136,7 @@ function normalize(
       eps,
       biasLength: bias === undefined ? 0 : cols,
       centred,
+      offset,
     });
   });
   return { y, moments };
@@ -146,7 +150,10 @@ interface Saved {
 
 function inputGradient(
   x: FloatTensor,
-  { weight, dy, moments, centred }: Saved & { readonly centred: 0 | 1 },
+  { weight, dy, moments, centred, offset }: Saved & {
+    readonly centred: 0 | 1;
+    readonly offset: number;
+  },
 ): Tensor {
   const { rows, cols } = rowsAndCols(x.shape);
   const dx = Tensor.empty(x.device, x.shape);
@@ -157,7 +164,7 @@ function inputGradient(
       dy: dy.buffer,
       moments: moments.buffer,
       dx: dx.buffer,
-    }, { rows, cols, centred });
+    }, { rows, cols, centred, offset });
   });
   return dx;
 }

@@ -19,6 +19,17 @@ const CASES: readonly {
   { what: "keys before it", sizes: [1, 6, 6, 2, 1, 3, 3], options: { visible: "causal" } },
   { what: "a window", sizes: [1, 7, 7, 1, 1, 2, 3], options: { visible: "causal", window: 3 } },
   {
+    what: "a window on both sides",
+    sizes: [1, 5, 7, 1, 1, 2, 3],
+    options: { visible: "all", window: 3 },
+  },
+  {
+    what: "keys with capped scores",
+    sizes: [2, 6, 6, 2, 1, 3, 2],
+    options: { visible: "causal", softCap: 0.5 },
+    biased: true,
+  },
+  {
     what: "keys that are real, of which one batch has none",
     sizes: [2, 3, 4, 2, 1, 2, 2],
     options: { visible: "all" },
@@ -86,6 +97,7 @@ for (const { what, sizes, options, hidden = [], biased } of CASES) {
           masked: masked ? 1 : 0,
           biased: biased ? 1 : 0,
           scale: options.scale ?? 1 / Math.sqrt(dim),
+          softCap: options.softCap ?? 0,
           seedLow: 1,
           seedHigh: 2,
           keptScale: 4 / 3,
@@ -164,8 +176,8 @@ testOnEachDevice("attention() refuses operands of wrong shapes", async (device) 
     assert.throws(run, { name: "RangeError", message });
   refuses(() => attend(zeros(1, 4, 2, 3), {}), /\[1, 2, 4, 3\], \[1, 5, 2, 3\], \[1, 4, 2, 3\]/);
   refuses(() => attend(zeros(1, 5, 2, 257), {}), /Dv from 1 to 256/);
-  refuses(() => attend(k, { window: 3 }), /window of 1 or more keys, with visible "causal"/);
-  refuses(() => attend(k, { visible: "causal", window: 0 }), /got 0 with "causal"/);
+  refuses(() => attend(k, { visible: "causal", window: 0 }), /window of 1 or more keys, got 0/);
+  refuses(() => attend(k, { softCap: 0 }), /softCap above 0, got 0/);
   refuses(() => attend(k, { bias: zeros(4, 5) }), /\[H, T \+ S - 1\] = \[4, 6\], got \[4, 5\]/);
   using keyMask = Tensor.from(device, [1, 1], { dtype: "u32" });
   refuses(() => attend(k, { keyMask }), /\[B, S\] = \[1, 5\], got \[2\]/);

@@ -36,6 +36,19 @@ for (const [rows, cols] of [[1, 2], [3, 65], [2, 7]]) {
   });
 }
 
+testOnEachDevice("rmsNorm() adds an offset to weights", async (device) => {
+  await checkGradients(device, {
+    shapes: [[3, 5], [5]],
+    op: (x, weight) => rmsNorm(x, { weight, eps: 0.1, offset: 1 }),
+    reference: (x, weight) =>
+      x.map((value, at) => {
+        const square = meanOf(rowOf(x, at, 5).map((each) => each ** 2));
+        return value / Math.sqrt(square + 0.1) * (1 + weight[at % 5]);
+      }),
+    tolerance: 1e-5,
+  });
+});
+
 testOnEachDevice("norms refuse vectors of another length and an eps of 0", (device) => {
   using x = Tensor.from(device, [1, 2, 3, 4, 5, 6], { shape: [2, 3] });
   using weight = Tensor.from(device, [1, 1]);

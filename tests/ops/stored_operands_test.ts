@@ -162,6 +162,7 @@ const checks: Readonly<Record<string, (device: Device) => Omit<GradientCheck, "d
           masked: 0,
           biased: 1,
           scale: 0.5,
+          softCap: 0,
           seedLow: 1,
           seedHigh: 2,
           threshold: 2 ** 30,

@@ -83,13 +83,14 @@ function* everyPair(
   sizes: Sizes,
 ) {
   const { v, dout, moments } = operands;
-  const { queries, heads, valueDim } = sizes;
+  const { queries, heads, valueDim, softCap } = sizes;
   for (const { b, h, t, place } of everyQuery(sizes)) {
     const at = (b * heads + h) * 2 * queries + t;
     for (const { s, score, share, keyPlace } of scoresOf(operands, sizes, { b, h, t })) {
       const p = Math.exp(score - moments[at]!);
       const dp = dot(dout, place * valueDim, v, keyPlace * valueDim, valueDim);
-      const ds = p * (share * dp - moments[at + queries]!);
+      const slope = softCap === 0 ? 1 : 1 - (score / softCap) ** 2;
+      const ds = p * (share * dp - moments[at + queries]!) * slope;
       yield { h, t, s, place, keyPlace, left: share * p, ds };
     }
   }
@@ -104,17 +105,20 @@ function scoresOf(
   const { seedLow, seedHigh, threshold, keptScale, firstHead, allHeads } = sizes;
   const row = (firstHead + b * allHeads + h) * sizes.queries + t;
   const rowKey = mix(mix(row ^ seedLow) ^ seedHigh);
-  const { queries, keys, heads, keyHeads, dim, causal, window, masked, biased, scale } = sizes;
+  const { queries, keys, heads, keyHeads, dim, causal, window, masked, biased, scale, softCap } =
+    sizes;
   const scores = [];
   for (let s = 0; s < keys; s++) {
     if (causal && s > t) continue;
-    if (window && s <= t - window) continue;
+    if (window && Math.abs(s - t) >= window) continue;
     if (masked && keyMask[b * keys + s] === 0) continue;
     const keyPlace = (b * keys + s) * keyHeads + Math.floor(h / (heads / keyHeads));
     const product = dot(q, ((b * queries + t) * heads + h) * dim, k, keyPlace * dim, dim);
     const added = biased ? bias[h * (queries + keys - 1) + s - t + queries - 1]! : 0;
     const share = threshold === 0 ? 1 : mix(s ^ rowKey) >= threshold ? keptScale : 0;
-    scores.push({ s, score: scale * product + added, share, keyPlace });
+    const uncapped = scale * product + added;
+    const score = softCap === 0 ? uncapped : softCap * Math.tanh(uncapped / softCap);
+    scores.push({ s, score, share, keyPlace });
   }
   return scores;
 }

@@ -3,14 +3,15 @@
 import type { Reference } from "./reference.ts";
 
 export const norm: Reference<"norm"> = ({ x, weight, bias, out, moments }, params) => {
-  const { rows, cols, biasLength, eps, centred } = params;
+  const { rows, cols, biasLength, eps, centred, offset } = params;
   for (let r = 0; r < rows; r++) {
     const row = x.subarray(r * cols, (r + 1) * cols);
     const mean = centred ? row.reduce((sum, value) => sum + value, 0) / cols : 0;
     const square = row.reduce((sum, value) => sum + (value - mean) ** 2, 0) / cols;
     const rstd = 1 / Math.sqrt(square + eps);
     for (let c = 0; c < cols; c++) {
-      out[r * cols + c] = (row[c]! - mean) * rstd * weight[c]! + (biasLength ? bias[c]! : 0);
+      const scaled = (row[c]! - mean) * rstd * (offset + weight[c]!);
+      out[r * cols + c] = scaled + (biasLength ? bias[c]! : 0);
     }
     moments.set([mean, rstd], 2 * r);
   }
@@ -18,19 +19,20 @@ export const norm: Reference<"norm"> = ({ x, weight, bias, out, moments }, param
 
 export const normBackward: Reference<"norm_backward"> = (
   { x, weight, dy, moments, dx },
-  { rows, cols, centred },
+  { rows, cols, centred, offset },
 ) => {
   for (let r = 0; r < rows; r++) {
     const [mean, rstd] = moments.subarray(2 * r);
     let [sum, along] = [0, 0];
     for (let c = 0; c < cols; c++) {
-      const g = dy[r * cols + c]! * weight[c]!;
+      const g = dy[r * cols + c]! * (offset + weight[c]!);
       sum += g / cols;
       along += g * (x[r * cols + c]! - mean!) * rstd! / cols;
     }
     for (let c = 0; c < cols; c++) {
       const h = (x[r * cols + c]! - mean!) * rstd!;
-      dx[r * cols + c] = rstd! * (dy[r * cols + c]! * weight[c]! - (centred ? sum : 0) - h * along);
+      const g = dy[r * cols + c]! * (offset + weight[c]!);
+      dx[r * cols + c] = rstd! * (g - (centred ? sum : 0) - h * along);
     }
   }
 };

@@ -1,5 +1,6 @@
 // For the gradients, of each pair of a tile: with the weight w = e^(score - lse), 0 where the key is hidden, its value after
-// dropout, p = w share, and the gradient of the score, ds = w (share dout[t] . v[s] - delta[t]).
+// dropout, p = w share, and the gradient of the score, ds = w (share dout[t] . v[s] - delta[t]), by what it is before it is
+// capped.
 
 // include: exp_or_nan
 // include: attention_tile
@@ -48,9 +49,10 @@ fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
     let key = keyFirst + lane % 16u + j % 2u * 16u;
     if (sees(place, query, key)) {
       let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
-      let weight = expOrNan(scoreOf(place, query, key, dots[j]) - moments[at]);
+      let score = scoreOf(place, query, key, dots[j]);
+      let weight = expOrNan(score - moments[at]);
       pairs.p[j] = weight * shares[j];
-      pairs.ds[j] = weight * (shares[j] * dp[j] - moments[at + params.queries]);
+      pairs.ds[j] = weight * (shares[j] * dp[j] - moments[at + params.queries]) * capSlope(score);
     }
   }
   return pairs;

@@ -11,6 +11,7 @@
 // A barrier follows every write of a panel or the tile before it is read, and precedes the next write.
 
 // include: mix
+// include: tanh_accurate
 // include: MASK
 
 const PANEL_1 = 288u;
@@ -126,7 +127,7 @@ fn scoreDots(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> vec4f {
 fn sees(place: Head, query: u32, key: u32) -> bool {
   return query < params.queries && key < params.keys &&
     (params.causal == 0u || key <= query) &&
-    (params.window == 0u || query < params.window || key > query - params.window) &&
+    (params.window == 0u || max(query, key) - min(query, key) < params.window) &&
     (params.masked == 0u || keyMaskAt(place.batch * params.keys + key) != 0u);
 }
 
@@ -136,7 +137,19 @@ fn scoreOf(place: Head, query: u32, key: u32, dots: f32) -> f32 {
     let distances = params.queries + params.keys - 1u;
     score += biasAt(place.head * distances + key + params.queries - 1u - query);
   }
+  if (params.softCap != 0.0) {
+    score = params.softCap * tanhAccurate(score / params.softCap);
+  }
   return score;
+}
+
+// The derivative of a score by what it is before it is capped.
+fn capSlope(score: f32) -> f32 {
+  if (params.softCap == 0.0) {
+    return 1.0;
+  }
+  let part = score / params.softCap;
+  return 1.0 - part * part;
 }
 
 // The factor that dropout gives a weight, where the threshold is not 0. The hash is that of
@@ -156,5 +169,11 @@ fn firstKey(queryFirst: u32) -> u32 {
 }
 
 fn endOfKeys(queryFirst: u32) -> u32 {
-  return select(params.keys, min(params.keys, queryFirst + 32u), params.causal != 0u);
+  if (params.causal != 0u) {
+    return min(params.keys, queryFirst + 32u);
+  }
+  if (params.window != 0u && params.window < params.keys) {
+    return min(params.keys, queryFirst + 31u + params.window);
+  }
+  return params.keys;
 }

@@ -1,6 +1,6 @@
-//! LayerNorm and RMSNorm of rows: y = (x - mean) rstd weight + bias, with mean = 0 where rows are not centred (RMSNorm).
+//! LayerNorm and RMSNorm of rows: y = (x - mean) rstd (offset + weight) + bias, with mean = 0 where rows are not centred (RMSNorm).
 //!
-//! With h = (x - mean) rstd and g = dy weight:  dx = rstd (g - mean_c g - h mean_c (g h)), the first mean only where centred;
+//! With h = (x - mean) rstd and g = dy (offset + weight):  dx = rstd (g - mean_c g - h mean_c (g h)), the first mean only where centred;
 //! dweight = sum_r dy h.
 
 use crate::allocation::{OutOfMemory, scratch};
@@ -12,6 +12,8 @@ use crate::simd::sums::{RUN, RUN_ROWS, sum_by};
 pub struct Norm {
     pub eps: f32,
     pub centred: bool,
+    /// Added to every weight.
+    pub offset: f32,
 }
 
 /// A row's mean and the inverse of its standard deviation.
@@ -36,11 +38,11 @@ pub fn norm(
         let square = sum_by(out, |h| h * h) / cols as f64;
         let rstd = (1.0 / (square + f64::from(norm.eps)).sqrt()) as f32;
         *moments = [mean, rstd];
-        let scale = F32x4::splat(rstd);
+        let (scale, offset) = (F32x4::splat(rstd), F32x4::splat(norm.offset));
         if bias.is_empty() {
-            for_each_group([weight], [out], |[w], [h], _| [h * scale * w]);
+            for_each_group([weight], [out], |[w], [h], _| [h * scale * (offset + w)]);
         } else {
-            for_each_group([weight, bias], [out], |[w, b], [h], _| [h * scale * w + b]);
+            for_each_group([weight, bias], [out], |[w, b], [h], _| [h * scale * (offset + w) + b]);
         }
     }
 }
@@ -51,10 +53,11 @@ pub fn norm_backward(
     weight: &[f32],
     dy: &[f32],
     moments: &[Moments],
-    centred: bool,
+    norm: &Norm,
     dx: &mut [f32],
 ) {
     let cols = weight.len();
+    let offset = F32x4::splat(norm.offset);
     for (r, &[mean, rstd]) in moments.iter().enumerate() {
         let row = r * cols..(r + 1) * cols;
         let (x, dy, dx) = (&x[row.clone()], &dy[row.clone()], &mut dx[row]);
@@ -65,7 +68,7 @@ pub fn norm_backward(
             let mut sums = [[F32x4::splat(0.0); ABREAST]; 2];
             let reads = [&x[run.clone()], &dy[run.clone()], &weight[run]];
             for_each_group(reads, [], |[x, dy, w], [], i| {
-                let g = dy * w;
+                let g = dy * (offset + w);
                 sums[0][i] += g * ((x - centre) * scale);
                 sums[1][i] += g;
                 []
@@ -74,10 +77,10 @@ pub fn norm_backward(
             sum += f64::from(total(sums[1]));
         }
         let along = F32x4::splat((along / cols as f64) as f32);
-        let shift = F32x4::splat(if centred { (sum / cols as f64) as f32 } else { 0.0 });
+        let shift = F32x4::splat(if norm.centred { (sum / cols as f64) as f32 } else { 0.0 });
         for_each_group([x, dy, weight], [dx], |[x, dy, w], _, _| {
             let h = (x - centre) * scale;
-            [scale * (dy * w - shift - h * along)]
+            [scale * (dy * (offset + w) - shift - h * along)]
         });
     }
 }
@@ -129,10 +132,11 @@ mod exports {
         bias_length: usize,
         eps: f32,
         centred: u32,
+        offset: f32,
     ) {
         let (x, out) = (read(x, rows * cols), write(out, rows * cols));
         let moments: &mut [Moments] = write(moments, 2 * rows).as_chunks_mut().0;
-        let rule = Norm { eps, centred: centred != 0 };
+        let rule = Norm { eps, centred: centred != 0, offset };
         super::norm(x, read(weight, cols), read(bias, bias_length), &rule, out, moments);
     }
 
@@ -146,11 +150,13 @@ mod exports {
         rows: usize,
         cols: usize,
         centred: u32,
+        offset: f32,
     ) {
         let (x, dy) = (read(x, rows * cols), read(dy, rows * cols));
         let moments: &[Moments] = read(moments, 2 * rows).as_chunks().0;
         let dx = write(dx, rows * cols);
-        super::norm_backward(x, read(weight, cols), dy, moments, centred != 0, dx);
+        let rule = Norm { eps: 0.0, centred: centred != 0, offset };
+        super::norm_backward(x, read(weight, cols), dy, moments, &rule, dx);
     }
 
     #[wasm_bindgen]

@@ -2,8 +2,9 @@
 //
 // q of [batch, queries, heads, dim]; k and v of [batch, keys, keyHeads, dim and valueDim]. Head h of the queries uses head
 // floor(h / (heads / keyHeads)) of the keys. Query t sees key s where all of these hold:
-//   causal 0, or s <= t;     window 0, or s > t - window;     masked 0, or keyMask[batch, s] != 0 (u32)
-// score[t, s] = scale q[t] . k[s], where biased 1 plus bias[heads, s - t + queries - 1] of [heads, queries + keys - 1]
+//   causal 0, or s <= t;     window 0, or |s - t| < window;     masked 0, or keyMask[batch, s] != 0 (u32)
+// score[t, s] = scale q[t] . k[s], where biased 1 plus bias[heads, s - t + queries - 1] of [heads, queries + keys - 1];
+//   softCap 0, or softCap tanh(score[t, s] / softCap) instead
 // share[t, s] = keptScale where mix(s ^ mix(mix(row ^ seedLow) ^ seedHigh)) >= threshold, else 0, of
 //   row = (firstHead + batch allHeads + head) queries + t;     1 with threshold 0; mix is lowbias32
 
@@ -32,6 +33,7 @@ const params = {
   masked: "flag",
   biased: "flag",
   scale: "f32",
+  softCap: "f32",
   seedLow: "u32",
   seedHigh: "u32",
   threshold: "u32",
@@ -108,7 +110,7 @@ export const attention_delta: Kernel<
 };
 
 /**
- * With p = e^(score - lse) where t sees s, else 0, and ds = p (share dout[t] . v[s] - delta[t]):
+ * With p = e^(score - lse) where t sees s, else 0, and ds = p (share dout[t] . v[s] - delta[t]), with a softCap times 1 - (score / softCap)^2:
  *   dq[t] = scale sum_s ds k[s]     dk[s] = scale sum_t ds q[t]     dv[s] = sum_t p share dout[t]
  * dk and dv are sums over the queries' heads that use theirs, in their order
  */

@@ -5,11 +5,11 @@ import { downColumns, type Rows, rowwise } from "./shaders.ts";
 
 /**
  * Of each row of x[rows, cols], with mean = mean_c x where centred, else 0, and rstd = 1 / sqrt(mean_c (x - mean)^2 + eps):
- *   out = (x - mean) rstd weight[cols] + bias[cols],  moments[r] = (mean, rstd)
+ *   out = (x - mean) rstd (offset + weight[cols]) + bias[cols],  moments[r] = (mean, rstd)
  */
 export const norm: Kernel<
   "x" | "weight" | "bias" | "out" | "moments",
-  "rows" | "cols" | "biasLength" | "eps" | "centred"
+  "rows" | "cols" | "biasLength" | "eps" | "centred" | "offset"
 > = {
   operands: {
     x: reads("f32", elements),
@@ -25,6 +25,7 @@ export const norm: Kernel<
     biasLength: "u32",
     eps: "f32",
     centred: "flag",
+    offset: "f32",
   },
   rules: [
     ({ biasLength, cols }) =>
@@ -35,10 +36,10 @@ export const norm: Kernel<
   shader: rowwise("norm", (params) => params),
 };
 
-/** With h = (x - mean) rstd, g = dy weight:  dx = rstd (g - mean_c g - h mean_c (g h)), the first mean only where centred */
+/** With h = (x - mean) rstd, g = dy (offset + weight):  dx = rstd (g - mean_c g - h mean_c (g h)), the first mean only where centred */
 export const norm_backward: Kernel<
   "x" | "weight" | "dy" | "moments" | "dx",
-  "rows" | "cols" | "centred"
+  "rows" | "cols" | "centred" | "offset"
 > = {
   operands: {
     x: reads("f32", elements),
@@ -47,7 +48,7 @@ export const norm_backward: Kernel<
     moments: reads("f32", ({ rows }) => 2 * rows),
     dx: writes("f32", elements),
   },
-  params: { rows: "u32", cols: "u32", centred: "flag" },
+  params: { rows: "u32", cols: "u32", centred: "flag", offset: "f32" },
   shader: rowwise("norm_backward", (params) => params),
 };
 

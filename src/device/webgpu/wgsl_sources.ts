@@ -20,6 +20,7 @@ fn main(
 }`,
   activation: `
 // include: logistic
+// include: tanh_accurate
 override which: u32;
 @compute @workgroup_size(256)
 fn main(
@@ -47,12 +48,13 @@ fn activation(x: f32) -> f32 {
       return x * logistic(1.5957691 * (x + 0.044715 * x * x * x));
     }
     default: {
-      return 2.0 * logistic(2.0 * x) - 1.0;
+      return tanhAccurate(x);
     }
   }
 }`,
   activation_backward: `
 // include: logistic
+// include: tanh_accurate
 override which: u32;
 @compute @workgroup_size(256)
 fn main(
@@ -82,7 +84,7 @@ fn derivative(x: f32) -> f32 {
       return s + x * s * (1.0 - s) * (1.5957691 * (1.0 + 0.134145 * x * x));
     }
     default: {
-      let t = 2.0 * logistic(2.0 * x) - 1.0;
+      let t = tanhAccurate(x);
       return 1.0 - t * t;
     }
   }
@@ -1056,7 +1058,10 @@ fn keyGradients(
     return;
   }
   let groupSize = params.heads / params.keyHeads;
-  let queryBegin = select(0u, keyFirst, params.causal != 0u);
+  var queryBegin = select(0u, keyFirst, params.causal != 0u);
+  if (params.causal == 0u && params.window != 0u && keyFirst >= params.window) {
+    queryBegin = (keyFirst + 1u - params.window) / 32u * 32u;
+  }
   var queryEnd = params.queries;
   if (params.window != 0u && params.window < params.queries) {
     queryEnd = min(queryEnd, keyFirst + 31u + params.window);
@@ -1722,7 +1727,7 @@ fn main(
   }
   let rstd = 1.0 / sqrt(rowSum(lane, sum) / f32(params.cols) + params.eps);
   for (var c = rowLane; c < count; c += lanes) {
-    var y = (x[begin + c] - mean) * rstd * weight[c];
+    var y = (x[begin + c] - mean) * rstd * (params.offset + weight[c]);
     if (params.biasLength != 0u) {
       y += bias[c];
     }
@@ -1752,7 +1757,7 @@ fn main(
   var sum = 0.0;
   var along = 0.0;
   for (var c = rowLane; c < count; c += lanes) {
-    let g = dy[begin + c] * weight[c];
+    let g = dy[begin + c] * (params.offset + weight[c]);
     sum += g;
     along += g * ((x[begin + c] - mean) * rstd);
   }
@@ -1760,7 +1765,7 @@ fn main(
   along = rowSum(lane, along) / f32(params.cols);
   for (var c = rowLane; c < count; c += lanes) {
     let h = (x[begin + c] - mean) * rstd;
-    dx[begin + c] = rstd * (dy[begin + c] * weight[c] - shift - h * along);
+    dx[begin + c] = rstd * (dy[begin + c] * (params.offset + weight[c]) - shift - h * along);
   }
 }`,
   norm_weight_backward: `
@@ -2295,15 +2300,17 @@ fn pairsOf(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> Pairs {
     let key = keyFirst + lane % 16u + j % 2u * 16u;
     if (sees(place, query, key)) {
       let at = (place.batch * params.heads + place.head) * 2u * params.queries + query;
-      let weight = expOrNan(scoreOf(place, query, key, dots[j]) - moments[at]);
+      let score = scoreOf(place, query, key, dots[j]);
+      let weight = expOrNan(score - moments[at]);
       pairs.p[j] = weight * shares[j];
-      pairs.ds[j] = weight * (shares[j] * dp[j] - moments[at + params.queries]);
+      pairs.ds[j] = weight * (shares[j] * dp[j] - moments[at + params.queries]) * capSlope(score);
     }
   }
   return pairs;
 }`,
   attention_tile: `
 // include: mix
+// include: tanh_accurate
 // include: MASK
 const PANEL_1 = 288u;
 var<workgroup> panels: array<vec4f, 576>;
@@ -2400,7 +2407,7 @@ fn scoreDots(lane: u32, place: Head, queryFirst: u32, keyFirst: u32) -> vec4f {
 fn sees(place: Head, query: u32, key: u32) -> bool {
   return query < params.queries && key < params.keys &&
     (params.causal == 0u || key <= query) &&
-    (params.window == 0u || query < params.window || key > query - params.window) &&
+    (params.window == 0u || max(query, key) - min(query, key) < params.window) &&
     (params.masked == 0u || keyMaskAt(place.batch * params.keys + key) != 0u);
 }
 fn scoreOf(place: Head, query: u32, key: u32, dots: f32) -> f32 {
@@ -2409,7 +2416,17 @@ fn scoreOf(place: Head, query: u32, key: u32, dots: f32) -> f32 {
     let distances = params.queries + params.keys - 1u;
     score += biasAt(place.head * distances + key + params.queries - 1u - query);
   }
+  if (params.softCap != 0.0) {
+    score = params.softCap * tanhAccurate(score / params.softCap);
+  }
   return score;
+}
+fn capSlope(score: f32) -> f32 {
+  if (params.softCap == 0.0) {
+    return 1.0;
+  }
+  let part = score / params.softCap;
+  return 1.0 - part * part;
 }
 fn keptShare(place: Head, query: u32, key: u32) -> f32 {
   let head = params.firstHead + place.batch * params.allHeads + place.head;
@@ -2423,7 +2440,13 @@ fn firstKey(queryFirst: u32) -> u32 {
   return (queryFirst + 1u - params.window) / 32u * 32u;
 }
 fn endOfKeys(queryFirst: u32) -> u32 {
-  return select(params.keys, min(params.keys, queryFirst + 32u), params.causal != 0u);
+  if (params.causal != 0u) {
+    return min(params.keys, queryFirst + 32u);
+  }
+  if (params.window != 0u && params.window < params.keys) {
+    return min(params.keys, queryFirst + 31u + params.window);
+  }
+  return params.keys;
 }`,
   block: `
 fn tilesOfPart(block: u32) -> vec2u {
@@ -2875,6 +2898,13 @@ fn stridedSum(lane: u32, first: u32, step: u32, count: u32) -> f32 {
     }
   }
   return partSums[lane];
+}`,
+  tanh_accurate: `
+// include: exp_accurate
+fn tanhAccurate(x: f32) -> f32 {
+  let square = x * x;
+  let near = x * ((square + 105.0) * square + 945.0) / ((15.0 * square + 420.0) * square + 945.0);
+  return select(near, 1.0 - 2.0 / (expAccurate(2.0 * x) + 1.0), square >= 1.0);
 }`,
   tensor_quad_stores: `
 fn storeTensor(row: u32, cols: vec4u, isIn: vec4<bool>, words: vec4u) {

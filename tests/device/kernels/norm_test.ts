@@ -20,7 +20,7 @@ checkKernel("norm", {
             out: random.signed(rows * cols + 2),
             moments: random.signed(2 * rows + 1),
           },
-          params: { rows, cols, biasLength, eps: 1e-5, centred },
+          params: { rows, cols, biasLength, eps: 1e-5, centred, offset: 1 - centred },
         }))
       )
     ),
@@ -39,7 +39,7 @@ checkKernel("norm_backward", {
           moments: random.positive(2 * rows),
           dx: random.signed(rows * cols + 2),
         },
-        params: { rows, cols, centred },
+        params: { rows, cols, centred, offset: 1 - centred },
       }))
     ),
 });

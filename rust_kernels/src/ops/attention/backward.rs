@@ -2,7 +2,8 @@
 //!
 //! With w = e^(score - lse), dropout's factor share (1 without it), p = w share, dp[t, s] = dout[t] . v[s] and
 //! delta[t] = dout[t] . out[t] = sum_s p dp:
-//!   ds = w (share dp - delta)      dq[t] = scale sum_s ds k[s]      dk[s] = scale sum_t ds q[t]      dv[s] = sum_t p dout[t]
+//!   ds = w (share dp - delta)      (where scores are capped, times 1 - (score / cap)^2)
+//!   dq[t] = scale sum_s ds k[s]      dk[s] = scale sum_t ds q[t]      dv[s] = sum_t p dout[t]
 //!   dbias[j] = sum of ds over t and s with s - t + queries - 1 = j
 //! dk and dv of a head of the keys are summed over the heads of queries that use it, in their order.
 

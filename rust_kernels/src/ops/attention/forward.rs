@@ -1,5 +1,5 @@
-//! Attention: out[t] = sum_s softmax_s(scale q[t] . k[s] + bias[s - t]) share[t, s] v[s] for every head, over the keys that
-//! query t attends to; share is dropout's factor, 1 without it.
+//! Attention: out[t] = sum_s softmax_s(score[t, s]) share[t, s] v[s] for every head, over the keys that query t attends to, with
+//! score[t, s] = scale q[t] . k[s] + bias[s - t], or c tanh(score / c) of it; share is dropout's factor, 1 without it.
 //!
 //! Scores are never stored whole (Rabe & Staats 2021; Dao et al. 2022): keys are taken a block at a time, and each query
 //! keeps its largest score m so far, the sum l of e^(score - m) and the weighted sum of values. Where a block has a larger

@@ -2,7 +2,7 @@
 
 use crate::allocation::{OutOfMemory, scratch};
 use crate::ops::attention::packed_blocks::PackedBlocks;
-use crate::ops::attention::scores::{ScoreMask, load_eight, products, store_eight};
+use crate::ops::attention::scores::{ScoreMask, cap_slope, load_eight, products, store_eight};
 use crate::ops::attention::shape::{Attention, Operands, PANEL, Place, QUERIES};
 use crate::ops::attention::weight_dropout::WeightDropout;
 use crate::ops::panels::{TILE_COLS, TILE_ROWS, Tile, add_tile, blocks, pack, tile_product};
@@ -118,7 +118,7 @@ impl Block {
 
     /// p and ds of the block of queries and a block of keys.
     pub fn compute(&mut self, head: &Head, packed: &PackedKeys, keys: &Range<usize>) {
-        let &Attention { dim, value_dim, .. } = head.attention;
+        let &Attention { dim, value_dim, soft_cap, .. } = head.attention;
         let num_panels = self.queries.len().div_ceil(TILE_COLS);
         self.keys = keys.clone();
         self.attended = core::array::from_fn(|panel| {
@@ -148,7 +148,11 @@ impl Block {
                     dp = [0, 1].map(|j| dp[j] * share[j]);
                 }
                 store_eight(left, p, 0);
-                store_eight([0, 1].map(|j| weights[j] * (dp[j] - delta[j])), ds, 0);
+                let mut gradients = [0, 1].map(|j| weights[j] * (dp[j] - delta[j]));
+                if soft_cap != 0.0 {
+                    gradients = [0, 1].map(|j| gradients[j] * cap_slope(scores[j], soft_cap));
+                }
+                store_eight(gradients, ds, 0);
             }
         }
     }

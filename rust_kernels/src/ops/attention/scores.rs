@@ -1,9 +1,10 @@
-//! The scores of a block of queries and keys: products of packed rows, with biases added and masked keys at -infinity.
+//! The scores of a block of queries and keys: products of packed rows, with biases added, capped, and masked keys at -infinity.
 //!
 //! A block of scores is stored as [panel of 8 queries][key][8 queries]: a register tile is 4 keys by 8 queries. So the
 //! softmax runs down the keys with a query per SIMD lane, and every product after it reads memory in order.
 
 use crate::allocation::{OutOfMemory, scratch};
+use crate::ops::activations::tanh;
 use crate::ops::attention::shape::{Attention, Operands, PANEL};
 use crate::ops::panels::{TILE_COLS, TILE_ROWS, Tile, tile_product};
 use crate::simd::f32x4::{F32x4, LANES};
@@ -36,7 +37,7 @@ fn store_tile(tile: &Tile, out: &mut [f32]) {
     }
 }
 
-/// Adds biases to scores and masks them, for one head of one batch.
+/// Adds biases to scores, caps and masks them, for one head of one batch.
 pub struct ScoreMask<'a> {
     attention: &'a Attention,
     /// [keys], 0 where a key is masked; or empty.
@@ -71,7 +72,9 @@ impl<'a> ScoreMask<'a> {
     /// Turns products q k into scores: -infinity where the key is masked, and in the padding to a multiple of 4 keys.
     pub fn finish(&self, scores: &mut [f32], queries: &Range<usize>, keys: &Range<usize>) {
         let all_attend = self.attention.all_attend(queries, keys);
-        let plain = all_attend && self.key_mask.is_empty() && self.reversed_bias.is_empty();
+        let cap = self.attention.soft_cap;
+        let unmasked = all_attend && self.key_mask.is_empty();
+        let plain = unmasked && self.reversed_bias.is_empty() && cap == 0.0;
         if plain && keys.len().is_multiple_of(TILE_ROWS) {
             return;
         }
@@ -90,6 +93,9 @@ impl<'a> ScoreMask<'a> {
                     let biases = &self.reversed_bias[first + self.attention.keys - 1 - key..];
                     row.iter_mut().zip(biases).for_each(|(score, bias)| *score += bias);
                 }
+                if cap != 0.0 {
+                    store_eight(load_eight(row, 0).map(|score| capped(score, cap)), row, 0);
+                }
                 if !all_attend {
                     for (query, score) in (first..).zip(row) {
                         if !self.attention.attends(query, key) {
@@ -100,6 +106,19 @@ impl<'a> ScoreMask<'a> {
             }
         }
     }
+}
+
+/// cap tanh(score / cap)
+#[inline(always)]
+pub fn capped(score: F32x4, cap: f32) -> F32x4 {
+    F32x4::splat(cap) * tanh(score / F32x4::splat(cap))
+}
+
+/// The derivative of `capped` by the score before, of the one after: 1 - (score / cap)^2; 0 for masked keys.
+#[inline(always)]
+pub fn cap_slope(score: F32x4, cap: f32) -> F32x4 {
+    let part = (score / F32x4::splat(cap)).clamp(-1.0, 1.0);
+    F32x4::splat(1.0) - part * part
 }
 
 /// Eight lanes as two vectors.

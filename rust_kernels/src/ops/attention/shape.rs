@@ -22,9 +22,11 @@ pub struct Attention {
     pub value_dim: usize,
     /// Only keys s <= t.
     pub causal: bool,
-    /// Only keys s > t - window; 0 for all.
+    /// Only keys with |s - t| < window; 0 for all.
     pub window: usize,
     pub scale: f32,
+    /// c of the scores c tanh(score / c); 0 for scores as they are.
+    pub soft_cap: f32,
     /// Dropout of weights; none with a threshold of 0.
     pub dropout: Dropout,
     /// The index of the first head here among the heads of all ranks, counted batch by batch.
@@ -66,10 +68,12 @@ impl Attention {
 
     /// The blocks of keys to which a block of queries attends; whole blocks, as they are packed.
     pub fn key_blocks(&self, queries: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-        let end = match self.causal {
-            true => self.keys.min(queries.end.next_multiple_of(KEYS)),
-            false => self.keys,
+        let end = match (self.causal, self.window) {
+            (true, _) => queries.end,
+            (false, 0) => self.keys,
+            (false, window) => (queries.end - 1).saturating_add(window),
         };
+        let end = self.keys.min(end.next_multiple_of(KEYS));
         let begin = match self.window {
             0 => 0,
             window => (queries.start + 1).saturating_sub(window).min(end) / KEYS * KEYS,
@@ -88,7 +92,7 @@ impl Attention {
 
     /// Whether the query attends to the key.
     pub fn attends(&self, query: usize, key: usize) -> bool {
-        let near = self.window == 0 || query < self.window || key > query - self.window;
+        let near = self.window == 0 || query.abs_diff(key) < self.window;
         near && (!self.causal || key <= query)
     }
 
@@ -144,6 +148,7 @@ macro_rules! export_attention {
             masked: u32,
             biased: u32,
             scale: f32,
+            soft_cap: f32,
             seed_low: u32,
             seed_high: u32,
             threshold: u32,
@@ -172,6 +177,7 @@ macro_rules! export_attention {
                 causal: causal != 0,
                 window,
                 scale,
+                soft_cap,
                 dropout: Dropout { seed: [seed_low, seed_high], threshold, scale: kept_scale },
                 first_head,
                 all_heads,

@@ -4,6 +4,7 @@
 //! queries for one. The scores of a query are stored whole, as there are only as many as keys.
 
 use crate::allocation::{OutOfMemory, scratch};
+use crate::ops::attention::scores::capped;
 use crate::ops::attention::shape::{Attention, Operands, Place};
 use crate::ops::scaled_sum::add_scaled;
 use crate::ops::softmax::softmax;
@@ -30,12 +31,19 @@ pub fn single_query(
         out.fill(0.0);
         products(q, k, key_heads * dim, &mut scores);
         for (key, score) in scores.iter_mut().enumerate() {
+            *score = scale * *score + if bias.is_empty() { 0.0 } else { bias[head * keys + key] };
+        }
+        if attention.soft_cap != 0.0 {
+            for scores in scores.chunks_mut(LANES) {
+                let capped = capped(F32x4::load_partial(scores), attention.soft_cap).lanes();
+                scores.copy_from_slice(&capped[..scores.len()]);
+            }
+        }
+        for (key, score) in scores.iter_mut().enumerate() {
             let masked = !key_mask.is_empty() && key_mask[batch * keys + key] == 0;
-            *score = if masked || !attention.attends(0, key) {
-                f32::NEG_INFINITY
-            } else {
-                scale * *score + if bias.is_empty() { 0.0 } else { bias[head * keys + key] }
-            };
+            if masked || !attention.attends(0, key) {
+                *score = f32::NEG_INFINITY;
+            }
         }
         if scores.iter().all(|&score| score == f32::NEG_INFINITY) {
             lse[row] = 0.0;
