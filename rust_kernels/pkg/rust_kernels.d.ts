@@ -64,6 +64,8 @@ export function embedding_backward(indices: number, dy: number, dtable: number, 
 
 export function fill(out: number, offset: number, length: number, value: number): void;
 
+export function fold(columns: number, bias: number, out: number, first_image: number, images: number, channels: number, height: number, width: number, kernel_height: number, kernel_width: number, out_height: number, out_width: number, stride_height: number, stride_width: number, padding_height: number, padding_width: number, dilation_height: number, dilation_width: number, bias_length: number): void;
+
 export function fourier_features(x: number, out: number, rows: number, cols: number): void;
 
 export function fourier_features_backward(y: number, dy: number, dx: number, rows: number, cols: number): void;
@@ -138,3 +140,5 @@ export function split_cross_entropy(statistics: number, targets: number, losses:
 export function split_softmax(logits: number, targets: number, exps: number, statistics: number, rows: number, cols: number, first_class: number, num_classes: number): void;
 
 export function top_k(x: number, indices: number, rows: number, cols: number, count: number): void;
+
+export function unfold(x: number, columns: number, first_image: number, images: number, channels: number, height: number, width: number, kernel_height: number, kernel_width: number, out_height: number, out_width: number, stride_height: number, stride_width: number, padding_height: number, padding_width: number, dilation_height: number, dilation_width: number): void;

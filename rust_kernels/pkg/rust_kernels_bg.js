@@ -428,6 +428,31 @@ export function fill(out, offset, length, value) {
 }
 
 /**
+ * @param {number} columns
+ * @param {number} bias
+ * @param {number} out
+ * @param {number} first_image
+ * @param {number} images
+ * @param {number} channels
+ * @param {number} height
+ * @param {number} width
+ * @param {number} kernel_height
+ * @param {number} kernel_width
+ * @param {number} out_height
+ * @param {number} out_width
+ * @param {number} stride_height
+ * @param {number} stride_width
+ * @param {number} padding_height
+ * @param {number} padding_width
+ * @param {number} dilation_height
+ * @param {number} dilation_width
+ * @param {number} bias_length
+ */
+export function fold(columns, bias, out, first_image, images, channels, height, width, kernel_height, kernel_width, out_height, out_width, stride_height, stride_width, padding_height, padding_width, dilation_height, dilation_width, bias_length) {
+    wasm.fold(columns, bias, out, first_image, images, channels, height, width, kernel_height, kernel_width, out_height, out_width, stride_height, stride_width, padding_height, padding_width, dilation_height, dilation_width, bias_length);
+}
+
+/**
  * @param {number} x
  * @param {number} out
  * @param {number} rows
@@ -870,6 +895,29 @@ export function split_softmax(logits, targets, exps, statistics, rows, cols, fir
  */
 export function top_k(x, indices, rows, cols, count) {
     wasm.top_k(x, indices, rows, cols, count);
+}
+
+/**
+ * @param {number} x
+ * @param {number} columns
+ * @param {number} first_image
+ * @param {number} images
+ * @param {number} channels
+ * @param {number} height
+ * @param {number} width
+ * @param {number} kernel_height
+ * @param {number} kernel_width
+ * @param {number} out_height
+ * @param {number} out_width
+ * @param {number} stride_height
+ * @param {number} stride_width
+ * @param {number} padding_height
+ * @param {number} padding_width
+ * @param {number} dilation_height
+ * @param {number} dilation_width
+ */
+export function unfold(x, columns, first_image, images, channels, height, width, kernel_height, kernel_width, out_height, out_width, stride_height, stride_width, padding_height, padding_width, dilation_height, dilation_width) {
+    wasm.unfold(x, columns, first_image, images, channels, height, width, kernel_height, kernel_width, out_height, out_width, stride_height, stride_width, padding_height, padding_width, dilation_height, dilation_width);
 }
 export function __wbg___wbindgen_throw_be289d5034ed271b(arg0, arg1) {
     throw new Error(getStringFromWasm0(arg0, arg1));

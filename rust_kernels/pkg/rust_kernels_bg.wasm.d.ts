@@ -31,6 +31,7 @@ export const dropout: (a: number, b: number, c: number, d: number, e: number, f:
 export const embedding: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => void;
 export const embedding_backward: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
 export const fill: (a: number, b: number, c: number, d: number) => void;
+export const fold: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number, r: number, s: number) => void;
 export const fourier_features: (a: number, b: number, c: number, d: number) => void;
 export const fourier_features_backward: (a: number, b: number, c: number, d: number, e: number) => void;
 export const gather_columns: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
@@ -67,3 +68,4 @@ export const softmax_cross_entropy: (a: number, b: number, c: number, d: number,
 export const split_cross_entropy: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number) => void;
 export const split_softmax: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => void;
 export const top_k: (a: number, b: number, c: number, d: number, e: number) => void;
+export const unfold: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number, q: number) => void;

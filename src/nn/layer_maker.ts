@@ -2,6 +2,14 @@
 // parameter `blocks.0.mlp.up.weight`, so it must be assigned to the field of that name.
 
 import type { Parameter } from "../tensor/parameter.ts";
+import { Conv1d, type Conv1dSettings } from "./conv1d.ts";
+import {
+  Conv2d,
+  type Conv2dSettings,
+  ConvTranspose2d,
+  type ConvTranspose2dSettings,
+} from "./conv2d.ts";
+import type { ConvolutionParameters } from "./convolution_layer.ts";
 import { Dropout } from "./dropout.ts";
 import { Embedding } from "./embedding.ts";
 import { LayerNorm } from "./layer_norm.ts";
@@ -19,6 +27,15 @@ export interface LinearLayer {
   readonly storage?: "outIn" | "inOut";
   /** Standard deviation of initial weights. Default: that of the maker. */
   readonly deviation?: number;
+}
+
+/** Sizes of a convolution. */
+export interface ConvolutionKernel {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  /** Length of the kernel in each dim. */
+  readonly kernel: readonly number[];
+  readonly bias: boolean;
 }
 
 /** Sizes of an embedding. */
@@ -95,6 +112,28 @@ export class LayerMaker {
       : new Linear(this.#source.device, parameters);
   }
 
+  /** A convolution of sequences. */
+  conv1d(name: string, layer: ConvolutionKernel & Conv1dSettings): Conv1d {
+    return new Conv1d(this.#source.device, { ...layer, ...this.#convolution(name, layer) });
+  }
+
+  /** A convolution of images. */
+  conv2d(name: string, layer: ConvolutionKernel & Conv2dSettings): Conv2d {
+    return new Conv2d(this.#source.device, { ...layer, ...this.#convolution(name, layer) });
+  }
+
+  /** A transposed convolution of images. */
+  convTranspose2d(
+    name: string,
+    layer: ConvolutionKernel & ConvTranspose2dSettings,
+  ): ConvTranspose2d {
+    const { inChannels, outChannels } = layer;
+    return new ConvTranspose2d(this.#source.device, {
+      ...layer,
+      ...this.#convolution(name, layer, [inChannels, outChannels]),
+    });
+  }
+
   /** A table with a row for every index. */
   embedding(
     name: string,
@@ -138,6 +177,23 @@ export class LayerMaker {
   /** A parameter of the module itself, or of a layer of another kind. */
   parameter(name: string, wanted: WantedParameter): Parameter {
     return this.#source.parameter(this.#at(name), wanted);
+  }
+
+  /** Parameters of a convolution; the weight's first dims are channels, the second those of one group. */
+  #convolution(
+    name: string,
+    { kernel, bias, outChannels, inChannels, groups = 1 }: ConvolutionKernel & Conv2dSettings,
+    [first, second] = [outChannels, inChannels],
+  ): Required<ConvolutionParameters> {
+    return {
+      weight: this.parameter(`${name}.weight`, {
+        shape: [first, second / groups, ...kernel],
+        initial: { deviation: this.deviation },
+      }),
+      bias: bias
+        ? this.parameter(`${name}.bias`, { shape: [outChannels], initial: { every: 0 } })
+        : undefined,
+    };
   }
 
   #at(name: string): string {

@@ -41,6 +41,18 @@ export { addBias } from "../ops/add_bias.ts";
 export { attention, type AttentionDropout, type AttentionOptions } from "../ops/attention.ts";
 export { batchedMatmul, type BatchedMatmulOptions } from "../ops/batched_matmul.ts";
 export { cast } from "../ops/cast.ts";
+export {
+  conv1d,
+  type Conv1dOptions,
+  convTranspose1d,
+  type ConvTranspose1dOptions,
+} from "../ops/conv1d.ts";
+export {
+  conv2d,
+  type Conv2dOptions,
+  convTranspose2d,
+  type ConvTranspose2dOptions,
+} from "../ops/conv2d.ts";
 export { crossEntropy, type CrossEntropyOptions, IGNORE_INDEX } from "../ops/cross_entropy.ts";
 export { dropout, type DropoutMask, type DropoutOptions } from "../ops/dropout.ts";
 export { embedding, type EmbeddingLookup } from "../ops/embedding.ts";
@@ -69,6 +81,18 @@ export { type Layer, Module } from "./module.ts";
 export { Embedding, type EmbeddingOptions, type TableLayer } from "./embedding.ts";
 export { Linear } from "./linear.ts";
 export type { LinearOptions } from "./linear_parameters.ts";
+export { Conv1d, type Conv1dSettings } from "./conv1d.ts";
+export {
+  Conv2d,
+  type Conv2dSettings,
+  ConvTranspose2d,
+  type ConvTranspose2dSettings,
+} from "./conv2d.ts";
+export {
+  ConvolutionLayer,
+  type ConvolutionOptions,
+  type ConvolutionParameters,
+} from "./convolution_layer.ts";
 export {
   Linear1DCol,
   type Linear1DColOptions,

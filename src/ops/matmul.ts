@@ -91,13 +91,26 @@ interface Sizes {
   readonly k: number;
   readonly rowBegin?: number;
   readonly rowEnd?: number;
+  /** 1 to add to `out`. Default: 0. */
+  readonly accumulate?: 0 | 1;
 }
 
 /** Calls one of the matmul kernels; records no gradient. */
 export function multiply(
   kernel: "matmul_nn" | "matmul_nt" | "matmul_tn",
   { a, b, bias, out }: Operands,
-  { aFrom = 0, bFrom = 0, outFrom = 0, batch = 1, m, n, k, rowBegin = 0, rowEnd = m }: Sizes,
+  {
+    aFrom = 0,
+    bFrom = 0,
+    outFrom = 0,
+    batch = 1,
+    m,
+    n,
+    k,
+    rowBegin = 0,
+    rowEnd = m,
+    accumulate = 0,
+  }: Sizes,
 ): void {
   const device: Device = out.device;
   device.run(
@@ -114,7 +127,7 @@ export function multiply(
       rowBegin,
       rowEnd,
       biasLength: bias?.length ?? 0,
-      accumulate: 0,
+      accumulate,
     },
   );
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { wasmDevice } from "../../src/device/wasm/device.ts";
 import { LayerMaker } from "../../src/nn/layer_maker.ts";
+import type { ConvolutionLayer } from "../../src/nn/convolution_layer.ts";
 import { Module } from "../../src/nn/module.ts";
 import { InitialParameters } from "../../src/nn/parameter_source.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
@@ -14,6 +15,7 @@ class EveryLayer extends Module {
   readonly layers: readonly Module[];
   readonly turned: Module;
   readonly last: Module;
+  readonly convolutions: readonly ConvolutionLayer<unknown>[];
 
   constructor(make: LayerMaker) {
     super();
@@ -31,6 +33,13 @@ class EveryLayer extends Module {
       deviation: 0.5,
     });
     this.last = make.rmsNorm("last", { features: 5, eps: 1e-5 });
+    const convolutions = make.within("convolutions");
+    const sizes = { inChannels: 4, outChannels: 6, groups: 2, bias: true };
+    this.convolutions = [
+      convolutions.conv1d("0", { ...sizes, kernel: [3], stride: 2, padding: 1 }),
+      convolutions.conv2d("1", { ...sizes, kernel: [3, 2], stride: [2, 1], dilation: 2 }),
+      convolutions.convTranspose2d("2", { ...sizes, kernel: [3, 2], stride: 2, outputPadding: 1 }),
+    ];
   }
 
   override async forward(x: Tensor): Promise<Tensor> {
@@ -101,6 +110,26 @@ Deno.test("a layer whose weight is [in, out] computes the same as one of [out, i
   using expected = await usual.forward(x);
   using y = await turned.forward(x);
   assertWithin(await y.data(), await expected.data(), { tolerance: 1e-6, what: "y" });
+});
+
+Deno.test("a LayerMaker's convolutions have the kernels and settings that were asked for", async () => {
+  using device = wasmDevice();
+  using model = make(device);
+  using rows = Tensor.from(device, new Float32Array(4 * 9), { shape: [1, 4, 9] });
+  using images = Tensor.from(device, new Float32Array(4 * 9 * 7), { shape: [1, 4, 9, 7] });
+  const shapes: number[][] = [];
+  for (const [i, layer] of model.convolutions.entries()) {
+    using y = await layer.forward(i === 0 ? rows : images);
+    shapes.push([...layer.weight.shape], [...y.shape]);
+  }
+  assert.deepEqual(shapes, [
+    [6, 2, 3],
+    [1, 6, 5],
+    [6, 2, 3, 2],
+    [1, 6, 3, 5],
+    [4, 3, 3, 2],
+    [1, 6, 20, 15],
+  ]);
 });
 
 Deno.test("norms use their own eps", async () => {

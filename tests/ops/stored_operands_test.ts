@@ -10,6 +10,8 @@ import { addBias } from "../../src/ops/add_bias.ts";
 import { attention } from "../../src/ops/attention.ts";
 import { batchedMatmul } from "../../src/ops/batched_matmul.ts";
 import { cast } from "../../src/ops/cast.ts";
+import { conv1d, convTranspose1d } from "../../src/ops/conv1d.ts";
+import { conv2d, convTranspose2d } from "../../src/ops/conv2d.ts";
 import { crossEntropy } from "../../src/ops/cross_entropy.ts";
 import { dropout } from "../../src/ops/dropout.ts";
 import { embedding } from "../../src/ops/embedding.ts";
@@ -34,6 +36,11 @@ import { testOnEachDevice } from "../support/device/on_each_device.ts";
 import { batchedProduct } from "../reference/batched_product.ts";
 import * as activations from "../reference/activations.ts";
 import { attention as attentionReference } from "../reference/attention.ts";
+import {
+  convolution,
+  type ConvolutionSizes,
+  transposedConvolution,
+} from "../reference/convolution.ts";
 import { dropout as dropoutReference } from "../reference/dropout.ts";
 import type { Reference, Values } from "../reference/reference.ts";
 import { rotary as rotaryReference } from "../reference/rotary.ts";
@@ -213,6 +220,26 @@ const checks: Readonly<Record<string, (device: Device) => Omit<GradientCheck, "d
     op: (a, b) => batchedMatmul(a, b),
     reference: (a, b) => batchedProduct(a, b, { batch: 3, m: 3, k: 5, n: 7 }),
   }),
+  conv2d: () => ({
+    shapes: [[2, 3, 4, 3], [2, 3, 2, 2], [2]],
+    op: (x, weight, bias) => conv2d(x, weight, { bias }),
+    reference: (x, weight, bias) => convolution({ x, weight, bias }, CONVOLUTION),
+  }),
+  convTranspose2d: () => ({
+    shapes: [[2, 2, 3, 2], [2, 3, 2, 2], [3]],
+    op: (x, weight, bias) => convTranspose2d(x, weight, { bias }),
+    reference: (x, weight, bias) => transposedConvolution({ x, weight, bias }, CONVOLUTION),
+  }),
+  conv1d: () => ({
+    shapes: [[2, 3, 5], [2, 3, 2], [2]],
+    op: (x, weight, bias) => conv1d(x, weight, { bias }),
+    reference: (x, weight, bias) => convolution({ x, weight, bias }, OF_SEQUENCES),
+  }),
+  convTranspose1d: () => ({
+    shapes: [[2, 2, 4], [2, 3, 2], [3]],
+    op: (x, weight, bias) => convTranspose1d(x, weight, { bias }),
+    reference: (x, weight, bias) => transposedConvolution({ x, weight, bias }, OF_SEQUENCES),
+  }),
   matmul: () => ({
     shapes: [[3, 5], [5, 7]],
     op: matmul,
@@ -238,6 +265,25 @@ const checks: Readonly<Record<string, (device: Device) => Omit<GradientCheck, "d
       return [(loss(logits.slice(0, 3), 2) + loss(logits.slice(3), 0)) / 2];
     },
   }),
+};
+
+const CONVOLUTION: ConvolutionSizes = {
+  batch: 2,
+  channels: 3,
+  image: [4, 3],
+  outChannels: 2,
+  places: [3, 2],
+  kernel: [2, 2],
+  stride: [1, 1],
+  padding: [0, 0],
+  dilation: [1, 1],
+  groups: 1,
+};
+const OF_SEQUENCES: ConvolutionSizes = {
+  ...CONVOLUTION,
+  image: [1, 5],
+  places: [1, 4],
+  kernel: [1, 2],
 };
 
 function elementwise(

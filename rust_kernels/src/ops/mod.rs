@@ -20,3 +20,4 @@ pub mod softmax;
 pub mod softmax_cross_entropy;
 pub mod split_cross_entropy;
 pub mod sums;
+pub mod windows;

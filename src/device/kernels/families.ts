@@ -18,3 +18,4 @@ export * from "./rotary.ts";
 export * from "./selection.ts";
 export * from "./softmax.ts";
 export * from "./sums.ts";
+export * from "./windows.ts";

@@ -1403,6 +1403,45 @@ fn main(
     }
   }
 }`,
+  fold: `
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let length = params.images * params.channels * params.height * params.width;
+  let first = (group.y * groups.x + group.x) * 1024u + lane;
+  for (var k = 0u; k < 4u; k++) { // unroll
+    let at = first + k * 256u;
+    if (at < length) {
+      let ix = at % params.width;
+      let iy = at / params.width % params.height;
+      let c = at / params.width / params.height % params.channels;
+      let b = at / params.width / params.height / params.channels;
+      var sum = 0.0;
+      if (params.biasLength != 0u) {
+        sum = bias[c];
+      }
+      for (var i = 0u; i < params.kernelHeight; i++) {
+        let down = iy + params.paddingHeight - i * params.dilationHeight;
+        let oy = down / params.strideHeight;
+        if (down % params.strideHeight != 0u || oy >= params.outHeight) {
+          continue;
+        }
+        for (var j = 0u; j < params.kernelWidth; j++) {
+          let across = ix + params.paddingWidth - j * params.dilationWidth;
+          let ox = across / params.strideWidth;
+          if (across % params.strideWidth == 0u && ox < params.outWidth) {
+            let row = (c * params.kernelHeight + i) * params.kernelWidth + j;
+            sum += columns[((row * params.images + b) * params.outHeight + oy) * params.outWidth + ox];
+          }
+        }
+      }
+      out[params.firstImage * params.channels * params.height * params.width + at] = sum;
+    }
+  }
+}`,
   fourier_features: `
 @compute @workgroup_size(256)
 fn main(
@@ -2217,6 +2256,38 @@ fn orderOf(value: f32) -> u32 {
     return 0xffffffffu;
   }
   return select(0x80000000u + magnitude, 0x80000000u - magnitude, bits != magnitude);
+}`,
+  unfold: `
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let places = params.images * params.outHeight * params.outWidth;
+  let length = params.channels * params.kernelHeight * params.kernelWidth * places;
+  let first = (group.y * groups.x + group.x) * 1024u + lane;
+  for (var k = 0u; k < 4u; k++) { // unroll
+    let at = first + k * 256u;
+    if (at < length) {
+      let row = at / places;
+      let place = at % places;
+      let c = row / params.kernelWidth / params.kernelHeight;
+      let i = row / params.kernelWidth % params.kernelHeight;
+      let j = row % params.kernelWidth;
+      let b = place / params.outWidth / params.outHeight;
+      let oy = place / params.outWidth % params.outHeight;
+      let ox = place % params.outWidth;
+      let iy = oy * params.strideHeight + i * params.dilationHeight - params.paddingHeight;
+      let ix = ox * params.strideWidth + j * params.dilationWidth - params.paddingWidth;
+      var value = 0.0;
+      if (iy < params.height && ix < params.width) {
+        let plane = (params.firstImage + b) * params.channels + c;
+        value = x[(plane * params.height + iy) * params.width + ix];
+      }
+      columns[at] = value;
+    }
+  }
 }`,
 };
 

@@ -129,6 +129,7 @@ function plausibleParams(kernel: KernelName): KernelParams<KernelName> {
   for (const name of Object.keys(kernels[kernel].params)) params[name] = special[name] ?? 2;
   if ("rowBegin" in params) params.rowBegin = 1;
   if (kernel === "norm") params.biasLength = params.cols!;
+  if (kernel === "fold") params.biasLength = params.channels!;
   return params as unknown as KernelParams<KernelName>;
 }
 
