@@ -3,45 +3,19 @@
 import * as v from "valibot";
 import { albertClassifier, albertMaskedLm, albertTokenClassifier } from "./families/albert.ts";
 import { bertClassifier, bertMaskedLm, bertTokenClassifier } from "./families/bert.ts";
-import { bloom } from "./families/bloom.ts";
-import { cohere } from "./families/cohere.ts";
-import { falcon } from "./families/falcon.ts";
-import { glm } from "./families/glm.ts";
-import { gpt2 } from "./families/gpt2.ts";
-import { gptj } from "./families/gptj.ts";
-import { llama } from "./families/llama.ts";
-import { mistral } from "./families/mistral.ts";
-import { opt } from "./families/opt.ts";
-import { phi3 } from "./families/phi3.ts";
-import { qwen2 } from "./families/qwen2.ts";
-import { qwen3 } from "./families/qwen3.ts";
-import { smollm3 } from "./families/smollm3.ts";
-import { t5 } from "./families/t5.ts";
 import { vitClassifier } from "./families/vit.ts";
 import { type ModelConfig, orNull } from "./config/model_config.ts";
+import { languageModels } from "./language_models.ts";
 import type { Architecture } from "./pretrained_model.ts";
 
 const architectures: readonly Architecture[] = [
-  gpt2,
-  llama,
-  mistral,
-  qwen2,
-  qwen3,
-  opt,
-  gptj,
-  bloom,
-  falcon,
-  cohere,
-  glm,
-  phi3,
-  smollm3,
+  ...languageModels,
   bertMaskedLm,
   bertClassifier,
   bertTokenClassifier,
   albertMaskedLm,
   albertClassifier,
   albertTokenClassifier,
-  t5,
   vitClassifier,
 ];
 

@@ -41,6 +41,8 @@ export interface DecoderInput {
   readonly tokens: Tensor<"u32">;
   /** [B, T], 1 for real tokens and 0 for padding, which no real token attends to. Default: all are real. */
   readonly mask?: Tensor<"u32"> | undefined;
+  /** [B, T, E]: embeddings in the place of the tokens', such as those of an image; with a cache, the pass releases them. */
+  readonly embeddings?: Tensor | undefined;
   /** Masks of dropout, in training. Default: nothing is dropped. */
   readonly dropout?: DropoutMasks | undefined;
   /**
@@ -147,7 +149,7 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     checkInput(input);
     const { tokens, mask, dropout, cache, logits = "all", logitsAt } = input;
     if (cache !== undefined) return await this.#forwardCached(input, cache);
-    let x = await this.#embed(tokens);
+    let x = await this.#embed(input);
     if (this.positions !== undefined) x = await this.positions.forward({ x, mask });
     if (this.#dropout !== undefined) x = this.#dropout.apply(x, dropout);
     const angles = this.#tables?.anglesFor(tokens.shape[1]);
@@ -175,7 +177,7 @@ export class Decoder extends PretrainedModel<DecoderInput> {
 
   /** Each part's input and intermediates are released as soon as its output is computed. */
   async #forwardCached(
-    { tokens, mask, logits = "all" }: DecoderInput,
+    { tokens, mask, embeddings, logits = "all" }: DecoderInput,
     cache: KeyValueCache,
   ): Promise<Tensor> {
     const [, length] = tokens.shape;
@@ -188,7 +190,9 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     }
     const positions = pass.positions(length);
     using angles = this.#tables?.anglesAt(positions);
-    let x = await this.#embed(tokens);
+    let x = embeddings === undefined
+      ? await this.#embed({ tokens })
+      : await forwardOnly(embeddings, (x) => this.#embed({ tokens, embeddings: x }));
     const { positions: table } = this;
     const own = this.#hasAlibi ? positions : undefined;
     if (table !== undefined) x = await forwardOnly(x, (x) => table.forward({ x, at: positions }));
@@ -204,10 +208,19 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     return y;
   }
 
-  async #embed(tokens: Tensor<"u32">): Promise<Tensor> {
-    let x = await this.tokens.forward(tokens);
+  async #embed({ tokens, embeddings }: Pick<DecoderInput, "tokens" | "embeddings">) {
+    if (embeddings !== undefined) this.#checkEmbeddings(embeddings, tokens);
+    let x = embeddings ?? await this.tokens.forward(tokens);
     if (this.projectIn !== undefined) x = await this.projectIn.forward(x);
     return this.embeddingNorm === undefined ? x : await this.embeddingNorm.forward(x);
+  }
+
+  #checkEmbeddings({ shape }: Tensor, tokens: Tensor<"u32">): void {
+    const wanted = [...tokens.shape, this.description.tokens.width];
+    if (sameShape(shape, wanted)) return;
+    throw new RangeError(
+      `The decoder wants embeddings of ${formatShape(wanted)}, got ${formatShape(shape)}`,
+    );
   }
 
   async #predict(x: Tensor): Promise<Tensor> {

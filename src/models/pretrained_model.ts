@@ -105,6 +105,11 @@ export interface StoredFacts {
 /** Makes a model from a config that was read. */
 export interface ModelBuilder {
   readonly names: CheckpointNames;
+  /**
+   * Of a language model that takes embeddings in the place of tokens: their number of features, which is that of its blocks. Undefined
+   * for other models.
+   */
+  readonly embeddingWidth?: number | undefined;
   /** Makes the model, with parameters from `source`. */
   build(source: ParameterSource): PretrainedModel;
 }

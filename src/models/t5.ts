@@ -61,6 +61,8 @@ export interface T5Input {
   readonly tokens: Tensor<"u32">;
   /** [B, S], 1 for real tokens and 0 for padding. Default: all are real. */
   readonly mask?: Tensor<"u32"> | undefined;
+  /** [B, S, D]: embeddings in the place of the encoder's tokens', such as those of an image; with a cache, the pass releases them. */
+  readonly embeddings?: Tensor | undefined;
   /** [B, T]: the decoder's input, as {@linkcode T5.targetsFor} makes it from labels. */
   readonly targets: Tensor<"u32">;
   /** [B, T], 1 for real tokens and 0 for padding. Default: all are real. */
@@ -150,7 +152,7 @@ export class T5 extends PretrainedModel<T5Input> {
   override async forward(input: T5Input): Promise<Tensor> {
     const { tokens, mask, targets, targetMask, dropout, cache, logitsAt } = input;
     if (cache !== undefined) return await this.#forwardCached(input, cache);
-    const encoded = { x: await this.encode({ tokens, mask, dropout }), mask };
+    const encoded = { x: await this.encode(input), mask };
     checkText({ tokens: targets, mask: targetMask });
     if (targets.shape[0] !== tokens.shape[0]) {
       throw new RangeError(
@@ -175,7 +177,7 @@ export class T5 extends PretrainedModel<T5Input> {
   }
 
   async #forwardCached(
-    { tokens, mask, targets, targetMask, dropout, logitsAt }: T5Input,
+    { targets, targetMask, dropout, logitsAt, ...source }: T5Input,
     cache: KeyValueCache,
   ): Promise<Tensor> {
     if (targetMask !== undefined || dropout !== undefined || logitsAt !== undefined) {
@@ -185,9 +187,9 @@ export class T5 extends PretrainedModel<T5Input> {
     }
     checkText({ tokens: targets });
     using pass = cache.begin({ tokens: targets });
-    using encoded = pass.isFirst ? await this.#encodeOnly({ tokens, mask }) : undefined;
+    using encoded = pass.isFirst ? await this.#encodeOnly(source) : undefined;
     const x = await this.decoder.forwardOnly(await this.tokens.forward(targets), {
-      encoded: { x: encoded ?? "cached", mask },
+      encoded: { x: encoded ?? "cached", mask: source.mask },
       pass,
     });
     const y = await forwardOnly(x, (x) => this.#predict(x));
@@ -195,17 +197,26 @@ export class T5 extends PretrainedModel<T5Input> {
     return y;
   }
 
-  async #encodeOnly({ tokens, mask }: Pick<T5Input, "tokens" | "mask">): Promise<Tensor> {
-    checkText({ tokens, mask });
-    return await this.encoder.forwardOnly(await this.tokens.forward(tokens), { mask });
+  async #encodeOnly(source: T5Source): Promise<Tensor> {
+    return await this.encoder.forwardOnly(await this.#embed(source), { mask: source.mask });
   }
 
   /** Runs the encoder: tokens [B, S] -> [B, S, D]. @throws {RangeError} as `forward()` */
   async encode(
-    { tokens, mask, dropout }: Pick<T5Input, "tokens" | "mask" | "dropout">,
+    { dropout, ...source }: Pick<T5Input, "tokens" | "mask" | "embeddings" | "dropout">,
   ): Promise<Tensor> {
+    const x = await this.#embed(source);
+    return await this.encoder.forward({ x, mask: source.mask, dropout });
+  }
+
+  async #embed({ tokens, mask, embeddings }: T5Source): Promise<Tensor> {
     checkText({ tokens, mask });
-    return await this.encoder.forward({ x: await this.tokens.forward(tokens), mask, dropout });
+    if (embeddings === undefined) return await this.tokens.forward(tokens);
+    const wanted = [...tokens.shape, this.#description.encoder.block.width];
+    if (sameShape(embeddings.shape, wanted)) return embeddings;
+    throw new RangeError(
+      `T5 wants embeddings of ${formatShape(wanted)}, got ${formatShape(embeddings.shape)}`,
+    );
   }
 
   /** Vocabulary, blocks and the heads of both relative biases are split. */
@@ -234,6 +245,9 @@ export class T5 extends PretrainedModel<T5Input> {
     );
   }
 }
+
+/** What the encoder reads. */
+type T5Source = Pick<T5Input, "tokens" | "mask" | "embeddings">;
 
 function tiedHead({ weight }: Embedding): Linear {
   return new Linear(weight.device, { weight, bias: undefined });

@@ -80,7 +80,7 @@ export class LayerMaker {
   /** Makes layers with parameters from `source`. */
   constructor(
     source: ParameterSource,
-    { path = "", deviation = 0.02, sites = { count: 0 } }: LayerMakerOptions = {},
+    { path = "", deviation = 0.02, sites = source.sites ?? { count: 0 } }: LayerMakerOptions = {},
   ) {
     this.#source = source;
     this.#path = path;

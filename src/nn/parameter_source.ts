@@ -38,6 +38,20 @@ export interface ParameterSource {
   readonly device: Device;
   /** The parameter at `path`, such as `blocks.0.mlp.up.weight`. @throws {Error} if there is none of that shape. */
   parameter(path: string, wanted: WantedParameter): Parameter;
+  /** Counts the places of dropout, for a model that is a part of another. Default: a model counts its own. */
+  readonly sites?: { count: number };
+}
+
+/** The source of the model in the field `name` of another one; the parts of a model count places of dropout together. */
+export function partOf(source: ParameterSource, { name, sites }: {
+  readonly name: string;
+  readonly sites: { count: number };
+}): ParameterSource {
+  return {
+    device: source.device,
+    sites,
+    parameter: (path, wanted) => source.parameter(`${name}.${path}`, wanted),
+  };
 }
 
 /**

@@ -39,6 +39,29 @@ export function nameOf(path: string, { modules }: CheckpointNames): string {
   return name.replaceAll("*", () => numbers[next++]);
 }
 
+/** The names of a model that is in the field `field` of another, whose files put `prefix` before them. */
+export function namesWithin(
+  { modules, olderEndings, ignored = [], tied = {} }: CheckpointNames,
+  { field, prefix }: { readonly field: string; readonly prefix: string },
+): CheckpointNames {
+  const renamed = (table: Readonly<Record<string, string>>, keyPrefix: string) =>
+    Object.fromEntries(
+      Object.entries(table).map(([key, name]) => [`${keyPrefix}${key}`, `${prefix}${name}`]),
+    );
+  const escaped = prefix.replaceAll(".", "\\.");
+  return {
+    modules: renamed(modules, `${field}.`),
+    ...(olderEndings === undefined ? {} : { olderEndings }),
+    ignored: ignored.map(({ source, flags }) =>
+      new RegExp(
+        source.startsWith("^") ? `^${escaped}(?:${source.slice(1)})` : `^${escaped}.*(?:${source})`,
+        flags,
+      )
+    ),
+    tied: renamed(tied, prefix),
+  };
+}
+
 function isNumber(part: string): boolean {
   return /^\d+$/.test(part);
 }

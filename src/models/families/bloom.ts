@@ -16,6 +16,7 @@ import {
   probability,
 } from "../config/model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
+import { decoderBuilder } from "./decoder_builder.ts";
 
 /** `BloomForCausalLM` */
 export const bloom: Architecture = {
@@ -26,10 +27,7 @@ export const bloom: Architecture = {
   modelType: "bloom",
   fromConfig(config) {
     const description = describe(config);
-    return {
-      names: bloomNames,
-      build: (source) => new Decoder(description, { source, form: { config, names: bloomNames } }),
-    };
+    return decoderBuilder(description, { config, names: bloomNames });
   },
 };
 

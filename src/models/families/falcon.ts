@@ -19,6 +19,7 @@ import {
 } from "../config/model_config.ts";
 import { readRotary } from "../positions/rotary_frequencies.ts";
 import type { Architecture } from "../pretrained_model.ts";
+import { decoderBuilder } from "./decoder_builder.ts";
 import { bloomNames } from "./bloom.ts";
 
 /** `FalconForCausalLM` */
@@ -31,10 +32,7 @@ export const falcon: Architecture = {
   fromConfig(config) {
     const description = describe(config);
     const names = description.block(0).parallel === "ownNorm" ? namesOfTwoNorms : bloomNames;
-    return {
-      names,
-      build: (source) => new Decoder(description, { source, form: { config, names } }),
-    };
+    return decoderBuilder(description, { config, names });
   },
 };
 

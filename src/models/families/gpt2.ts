@@ -18,6 +18,7 @@ import {
   probability,
 } from "../config/model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
+import { decoderBuilder } from "./decoder_builder.ts";
 
 /** `GPT2LMHeadModel` */
 export const gpt2: Architecture = {
@@ -28,10 +29,7 @@ export const gpt2: Architecture = {
   modelType: "gpt2",
   fromConfig(config) {
     const description = describe(config);
-    return {
-      names,
-      build: (source) => new Decoder(description, { source, form: { config, names } }),
-    };
+    return decoderBuilder(description, { config, names });
   },
 };
 

@@ -17,6 +17,7 @@ import {
 } from "../config/model_config.ts";
 import { readRotary } from "../positions/rotary_frequencies.ts";
 import type { Architecture } from "../pretrained_model.ts";
+import { decoderBuilder } from "./decoder_builder.ts";
 
 /** `GPTJForCausalLM` */
 export const gptj: Architecture = {
@@ -27,10 +28,7 @@ export const gptj: Architecture = {
   modelType: "gptj",
   fromConfig(config) {
     const description = describe(config);
-    return {
-      names,
-      build: (source) => new Decoder(description, { source, form: { config, names } }),
-    };
+    return decoderBuilder(description, { config, names });
   },
 };
 

@@ -18,6 +18,7 @@ import {
   probability,
 } from "../config/model_config.ts";
 import type { Architecture, ModelBuilder } from "../pretrained_model.ts";
+import { decoderBuilder } from "./decoder_builder.ts";
 import { readPadding } from "./padding.ts";
 import { readRotary } from "../positions/rotary_frequencies.ts";
 
@@ -116,10 +117,7 @@ export function llamaVariant(
 ): ModelBuilder {
   const description = describe(config, sizes, differences);
   const names = differences.hasHeadNorms ? namesWithHeadNorms : plainNames;
-  return {
-    names,
-    build: (source) => new Decoder(description, { source, form: { config, names } }),
-  };
+  return decoderBuilder(description, { config, names });
 }
 
 function describe(

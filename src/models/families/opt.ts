@@ -18,6 +18,7 @@ import {
   probability,
 } from "../config/model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
+import { decoderBuilder } from "./decoder_builder.ts";
 import { readPadding } from "./padding.ts";
 
 /** `OPTForCausalLM` */
@@ -29,10 +30,7 @@ export const opt: Architecture = {
   modelType: "opt",
   fromConfig(config) {
     const description = describe(config);
-    return {
-      names,
-      build: (source) => new Decoder(description, { source, form: { config, names } }),
-    };
+    return decoderBuilder(description, { config, names });
   },
 };
 

@@ -36,7 +36,11 @@ export const t5: Architecture = {
     const description = describe(config, { tied: stored?.isUntied !== true });
     const names = namesOf(description);
     const options = { form: { config, names } };
-    return { names, build: (source) => new T5(description, { source, ...options }) };
+    return {
+      names,
+      embeddingWidth: description.encoder.block.width,
+      build: (source) => new T5(description, { source, ...options }),
+    };
   },
 };
 

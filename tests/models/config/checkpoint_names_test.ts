@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { nameOf } from "../../../src/models/config/checkpoint_names.ts";
+import { nameOf, namesWithin } from "../../../src/models/config/checkpoint_names.ts";
 
 const names = {
   modules: {
@@ -27,4 +27,25 @@ Deno.test("nameOf() refuses a module that is missing in the table", () => {
     name: "TypeError",
     message: /the parameter blocks\.12\.mlp\.weight: name blocks\.\*\.mlp in the table/,
   });
+});
+
+Deno.test("namesWithin() has the names of a model that is a part of another", () => {
+  const part = namesWithin({
+    ...names,
+    ignored: [/^pooler|^old/, /\.mask$/],
+    tied: { "head.weight": "model.wte.weight" },
+  }, { field: "text", prefix: "language." });
+  assert.equal(nameOf("text.tokens.weight", part), "language.model.wte.weight");
+  assert.equal(
+    nameOf("text.blocks.3.attention.qkv.bias", part),
+    "language.model.h.3.attn.c_attn.bias",
+  );
+  assert.throws(() => nameOf("tokens.weight", part), /name tokens in the table/);
+  assert.deepEqual(part.tied, { "language.head.weight": "language.model.wte.weight" });
+  const isIgnored = (name: string) => part.ignored!.some((each) => each.test(name));
+  assert.ok(isIgnored("language.pooler.weight"));
+  assert.ok(isIgnored("language.model.h.0.mask"));
+  assert.ok(!isIgnored("pooler.weight"));
+  assert.ok(!isIgnored("vision.h.0.mask"));
+  assert.ok(!isIgnored("language.model.pooler.weight"));
 });

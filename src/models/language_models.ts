@@ -1,0 +1,46 @@
+// The language models, which stand alone or are the part of another model that writes.
+
+import * as v from "valibot";
+import type { ModelConfig } from "./config/model_config.ts";
+import { bloom } from "./families/bloom.ts";
+import { cohere } from "./families/cohere.ts";
+import { falcon } from "./families/falcon.ts";
+import { glm } from "./families/glm.ts";
+import { gpt2 } from "./families/gpt2.ts";
+import { gptj } from "./families/gptj.ts";
+import { llama } from "./families/llama.ts";
+import { mistral } from "./families/mistral.ts";
+import { opt } from "./families/opt.ts";
+import { phi3 } from "./families/phi3.ts";
+import { qwen2 } from "./families/qwen2.ts";
+import { qwen3 } from "./families/qwen3.ts";
+import { smollm3 } from "./families/smollm3.ts";
+import { t5 } from "./families/t5.ts";
+import type { Architecture } from "./pretrained_model.ts";
+
+/** Decoders, and encoders with a decoder. */
+export const languageModels: readonly Architecture[] = [
+  gpt2,
+  llama,
+  mistral,
+  qwen2,
+  qwen3,
+  opt,
+  gptj,
+  bloom,
+  falcon,
+  cohere,
+  glm,
+  phi3,
+  smollm3,
+  t5,
+];
+
+/** The language model of a nested config, by its `model_type`. @throws {TypeError} naming it, if there is none */
+export function languageModelOf(config: ModelConfig): Architecture {
+  const { model_type: modelType } = config.read(v.object({ model_type: v.string() }));
+  const found = languageModels.find((each) => each.modelType === modelType);
+  if (found !== undefined) return found;
+  const known = languageModels.map((each) => each.modelType).join(", ");
+  throw config.error(`model_type ${modelType} is not supported as a language model: ${known} are`);
+}
