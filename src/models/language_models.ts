@@ -4,6 +4,7 @@ import * as v from "valibot";
 import type { ModelConfig } from "./config/model_config.ts";
 import { bloom } from "./families/bloom.ts";
 import { cohere } from "./families/cohere.ts";
+import { deepseekV3 } from "./families/deepseek_v3.ts";
 import { falcon } from "./families/falcon.ts";
 import { glm } from "./families/glm.ts";
 import { gpt2 } from "./families/gpt2.ts";
@@ -33,6 +34,7 @@ export const languageModels: readonly Architecture[] = [
   glm,
   phi3,
   smollm3,
+  deepseekV3,
   t5,
 ];
 

@@ -49,12 +49,14 @@ export type {
   AttentionDescription,
   BlockDescription,
   GridDescription,
+  LatentAttentionDescription,
   MlpDescription,
   NormDescription,
 } from "./blocks/block_description.ts";
 export type { Block, BlockInput, BlockOptions } from "./blocks/block.ts";
 export type { Attention, AttentionInput } from "./blocks/attention.ts";
 export type { LayerScale } from "./blocks/layer_scale.ts";
+export type { LatentAttention } from "./blocks/latent_attention.ts";
 export type { Mlp, MlpInput } from "./blocks/mlp.ts";
 export type { LearnedPositions, PositionedInput } from "./positions/learned_positions.ts";
 export type { Activation } from "./blocks/activations.ts";

@@ -13,15 +13,16 @@ import type { Dropout, DropoutMasks } from "../../nn/dropout.ts";
 import { inputPartOf, inputRangeOf } from "../../nn/parallel/input_part.ts";
 import type { LayerMaker } from "../../nn/layer_maker.ts";
 import { type Layer, Module } from "../../nn/module.ts";
-import { attention, type AttentionDropout } from "../../ops/attention.ts";
+import { attention } from "../../ops/attention.ts";
 import { constantNumbers } from "../../ops/constant.ts";
 import { reshape } from "../../ops/reshape.ts";
-import { rotary, type RotaryAngles } from "../../ops/rotary.ts";
+import type { RotaryAngles } from "../../ops/rotary.ts";
 import { concat } from "../../ops/slice.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { alibiSlopes } from "../positions/alibi.ts";
 import { GridPositions } from "../positions/grid_positions.ts";
 import type { CachedPass } from "../cache/cached_pass.ts";
+import { headDropout, inHeads, releasing, rotated } from "./attention_steps.ts";
 import type { AttentionDescription } from "./block_description.ts";
 import { separated } from "./fused_projections.ts";
 import { attendedPlaces, countWindows, fromWindows, toWindows, windowsOf } from "./grid_windows.ts";
@@ -136,7 +137,8 @@ export class Attention extends Module<AttentionInput> {
 
   async #attend(input: AttentionInput): Promise<Tensor> {
     const { mask, bias } = input;
-    const { scale } = this.description;
+    const { scale, numHeads: allHeads, headWidth: valueWidth, grid } = this.description;
+    const windows = windowsOf(grid);
     const { q, keys, values, keyMask = mask, visible, window } = input.cache === undefined
       ? await this.#projected(input)
       : await this.#cached(input, input.cache);
@@ -146,10 +148,16 @@ export class Attention extends Module<AttentionInput> {
       ...(window === undefined ? {} : { window }),
       ...(keyMask === undefined ? {} : { keyMask }),
       ...(bias === undefined ? {} : { bias }),
-      dropout: this.#maskOf(input.dropout, q.shape[2]),
+      dropout: headDropout(this.#dropout, input.dropout, {
+        heads: q.shape[2],
+        allHeads,
+        valueWidth,
+        perRow: windows === undefined ? 1 : countWindows(windows),
+        output: this.output,
+      }),
     });
-    const [batch, length, heads, headWidth] = y.shape;
-    return await this.output.forward(reshape(y, [batch, length, heads * headWidth]));
+    const [batch, length, heads] = y.shape;
+    return await this.output.forward(reshape(y, [batch, length, heads * valueWidth]));
   }
 
   /** Queries, and the keys and values of the same pass. */
@@ -234,27 +242,8 @@ export class Attention extends Module<AttentionInput> {
     return parts;
   }
 
-  /** The mask of the weights of `heads` heads, by their indices among those of all ranks. */
-  #maskOf(masks: DropoutMasks | undefined, heads: number): AttentionDropout | undefined {
-    const drawn = this.#dropout?.draw(masks);
-    if (drawn === undefined) return undefined;
-    const { firstRow, ...dropping } = drawn;
-    const { numHeads: allHeads, headWidth } = this.description;
-    const windows = windowsOf(this.description.grid);
-    const firstBatch = firstRow * (windows === undefined ? 1 : countWindows(windows));
-    const part = inputPartOf(this.output);
-    if (part === undefined && heads !== allHeads) {
-      throw new TypeError(
-        `Cannot drop weights of ${heads} of ${allHeads} heads without knowing which: the output layer must be a Linear1DRow`,
-      );
-    }
-    return { ...dropping, firstBatch, firstHead: (part?.begin ?? 0) / headWidth, allHeads };
-  }
-
   #inHeads(x: Tensor): Tensor {
-    const { headWidth } = this.description;
-    const [batch, length, features] = x.shape;
-    return reshape(x, [batch, length, features / headWidth, headWidth]);
+    return inHeads(x, this.description.headWidth);
   }
 }
 
@@ -269,29 +258,6 @@ interface Operands {
   readonly window?: number | undefined;
 }
 
-/** The same q; what is computed from it also releases `others`, which nothing else is computed from. */
-function releasing(q: Tensor, others: readonly Tensor[]): Tensor {
-  return q.alias(q.shape).computedBy({
-    op: "releasing",
-    inputs: [q, ...others],
-    gradient: (dy) => [dy, ...others.map(() => undefined)],
-  });
-}
-
 async function normalized(x: Tensor, norm: Layer | undefined): Promise<Tensor> {
   return norm === undefined ? x : await norm.forward(x);
-}
-
-/** No gradient needs what was rotated. */
-function rotated(
-  x: Tensor,
-  { angles, pairs }: {
-    readonly angles: RotaryAngles | undefined;
-    readonly pairs: "halves" | "neighbours" | undefined;
-  },
-): Tensor {
-  if (angles === undefined) return x;
-  const y = rotary(x, { angles, ...(pairs === undefined ? {} : { pairs }) });
-  x.discard();
-  return y;
 }

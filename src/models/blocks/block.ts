@@ -15,6 +15,7 @@ import { recompute } from "../../tensor/recompute.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Attention, type AttentionInput } from "./attention.ts";
 import type { BlockDescription, NormDescription } from "./block_description.ts";
+import { LatentAttention } from "./latent_attention.ts";
 import { LayerScale } from "./layer_scale.ts";
 import { Mlp } from "./mlp.ts";
 
@@ -54,7 +55,7 @@ export class Block extends Module<BlockInput> {
   /** The norm of self-attention's input, or of its residual sum. */
   readonly attentionNorm: Layer;
   /** Self-attention. */
-  readonly attention: Attention;
+  readonly attention: Attention | LatentAttention;
   /** The norm of cross-attention's input, or of its residual sum. */
   readonly crossNorm?: Layer;
   /** Cross-attention to an encoder's output. */
@@ -85,7 +86,10 @@ export class Block extends Module<BlockInput> {
     const { width, norm, normPlace, attention, crossAttention, mlp, parallel } = options;
     const { layerScale } = options;
     this.attentionNorm = makeNorm(make, { name: "attentionNorm", width, norm });
-    this.attention = new Attention(make.within("attention"), { width, description: attention });
+    const within = make.within("attention");
+    this.attention = attention.projections === "latent"
+      ? new LatentAttention(within, { width, description: attention })
+      : new Attention(within, { width, description: attention });
     if (crossAttention !== undefined) {
       this.crossNorm = makeNorm(make, { name: "crossNorm", width, norm });
       this.crossAttention = new Attention(make.within("crossAttention"), {

@@ -23,7 +23,7 @@ export interface NormDescription {
  */
 export interface BlockDescription {
   /** Self-attention. */
-  readonly attention: AttentionDescription;
+  readonly attention: AttentionDescription | LatentAttentionDescription;
   /** Cross-attention, between self-attention and MLP. Default: there is none. */
   readonly crossAttention?: AttentionDescription;
   /** The MLP. */
@@ -104,6 +104,42 @@ export interface GridDescription {
   readonly window: number | undefined;
   /** Whether scores have learned biases of the rows and columns between query and key. */
   readonly relativePositions: boolean;
+}
+
+/**
+ * The configuration of latent attention, which is causal and rotates queries and keys.
+ *
+ * @category Models
+ */
+export interface LatentAttentionDescription {
+  /** Keys and values are computed from compressed ones. */
+  readonly projections: "latent";
+  /** H: heads of queries, keys and values. */
+  readonly numHeads: number;
+  /** Features of compressed queries; undefined if queries are computed from x itself. */
+  readonly queryRank: number | undefined;
+  /** R: features of compressed keys and values. */
+  readonly rank: number;
+  /** N: features of a head of queries and keys that are not rotated, before those that are. */
+  readonly plainWidth: number;
+  /** P: features of a head of queries and keys that are rotated; for keys, the same in all heads. */
+  readonly rotatedWidth: number;
+  /** V: features of a head of values. */
+  readonly valueWidth: number;
+  /** Added under the square root of the norms of compressed features. */
+  readonly normEps: number;
+  /** Whether the layers that compress have biases. */
+  readonly downBias: boolean;
+  /** Whether the output layer has a bias. */
+  readonly outputBias: boolean;
+  /** Factor of scores. */
+  readonly scale: number;
+  /** The features of a pair that is rotated: i and i + P / 2, or neighbours. */
+  readonly rotaryPairs: "halves" | "neighbours";
+  /** Standard deviation of initial weights of the output layer. */
+  readonly outputDeviation: number;
+  /** In training, the probability of dropping weights of the softmax. Default: no dropout. */
+  readonly dropout?: number;
 }
 
 /**

@@ -2,6 +2,7 @@
 //
 //   attention, cross-attention too   queries, keys and values by heads, the output layer by input features
 //   one layer of all three           by heads, or whole on every rank, of whose output each uses its own heads, where their numbers differ
+//   latent attention                 layers of compressed features by heads; those that compress are whole on every rank
 //   mlp                              gate and up by output features, down by input features; one layer of both by each half
 //
 // Features between the layers of either stay on their rank: one all-reduce each, forward and backward. Norms and the relative positions
@@ -9,19 +10,31 @@
 
 import { splitHeads } from "../../nn/parallel/head_split.ts";
 import type { Attention } from "../blocks/attention.ts";
+import { LatentAttention } from "../blocks/latent_attention.ts";
 import type { Block } from "../blocks/block.ts";
 import type { SplitPlan } from "./split_plan.ts";
 
 /** Adds all blocks to `plan`. @throws {RangeError} if there are too few heads or features */
 export async function planBlocks(plan: SplitPlan, blocks: readonly Block[]): Promise<void> {
   for (const { attention, crossAttention, mlp } of blocks) {
-    await planAttention(plan, attention);
+    if (attention instanceof LatentAttention) planLatentAttention(plan, attention);
+    else await planAttention(plan, attention);
     if (crossAttention !== undefined) await planAttention(plan, crossAttention);
     plan.columnParallel(mlp, "gate");
     plan.columnParallel(mlp, "up");
     plan.columnParallel(mlp, "gateUp", { processGroup: plan.processGroup, parts: 2 });
     plan.rowParallel(mlp, "down");
   }
+}
+
+/** The gradients of compressed features are summed over ranks: by the layers of heads, and that of the shared part of keys by itself. */
+function planLatentAttention(plan: SplitPlan, attention: LatentAttention): void {
+  const { processGroup } = plan;
+  const { plainWidth, rotatedWidth, valueWidth } = attention.description;
+  plan.columnParallel(attention, "query", { processGroup, unit: plainWidth + rotatedWidth });
+  plan.columnParallel(attention, "keyValue", { processGroup, unit: plainWidth + valueWidth });
+  plan.rowParallel(attention, "output", { processGroup, unit: valueWidth });
+  plan.add(() => attention.sharedBy = processGroup);
 }
 
 async function planAttention(plan: SplitPlan, attention: Attention): Promise<void> {

@@ -16,7 +16,7 @@ Deno.test("every family reads its small config, and one without `architectures`"
 });
 
 Deno.test("unsupported settings are refused by name", () => {
-  const { gpt2, llama, mistral, qwen2, qwen3, opt } = smallConfigs;
+  const { gpt2, llama, mistral, qwen2, qwen3, opt, deepseek_v3: deepseek } = smallConfigs;
   const cases: [config: object, message: RegExp][] = [
     [{ model_type: "mamba" }, /model_type mamba is not supported: .*gpt2.* are/],
     [{}, /model_type is missing/],
@@ -44,6 +44,20 @@ Deno.test("unsupported settings are refused by name", () => {
     [
       { ...opt, layer_norm_elementwise_affine: false },
       /layer_norm_elementwise_affine must be true/,
+    ],
+    [
+      { ...deepseek, num_key_value_heads: 2 },
+      /num_key_value_heads must be num_attention_heads, got 2 and 4/,
+    ],
+    [{ ...deepseek, head_dim: 7 }, /head_dim must be qk_rope_head_dim, got 7 and 4/],
+    [
+      { ...deepseek, first_k_dense_replace: 1 },
+      /first_k_dense_replace must be num_hidden_layers, 2/,
+    ],
+    [{ ...deepseek, qk_rope_head_dim: 3 }, /an even number of features to be rotated, got 3/],
+    [
+      { ...deepseek, rope_scaling: { type: "yarn", mscale_all_dim: 1 }, rope_parameters: null },
+      /rope_parameters.factor is missing, which mscale_all_dim needs/,
     ],
     [{ ...opt, num_attention_heads: 3 }, /hidden_size must be a multiple of .* 8 and 3/],
   ];

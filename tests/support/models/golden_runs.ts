@@ -99,6 +99,7 @@ export const decoderRuns: Readonly<Record<string, FamilyRun>> = {
   glm: decoderRun,
   phi3: decoderRun,
   smollm3: decoderRun,
+  deepseek_v3_dense: decoderRun,
 };
 
 /** Encoders and an encoder-decoder, by the names of their folders. */

@@ -111,6 +111,25 @@ export const smallConfigs = {
     no_rope_layers: [1, 0],
     pad_token_id: null,
   },
+  deepseek_v3: {
+    architectures: ["DeepseekV3ForCausalLM"],
+    model_type: "deepseek_v3",
+    dtype: "float32",
+    vocab_size: 11,
+    hidden_size: 8,
+    intermediate_size: 12,
+    num_hidden_layers: 2,
+    first_k_dense_replace: 2,
+    num_attention_heads: 4,
+    num_key_value_heads: 4,
+    kv_lora_rank: 6,
+    q_lora_rank: 5,
+    qk_rope_head_dim: 4,
+    qk_nope_head_dim: 3,
+    v_head_dim: 5,
+    max_position_embeddings: 32,
+    rope_parameters: { rope_theta: 10000, rope_type: "default" },
+  },
 } as const;
 
 const bertSizes = {
