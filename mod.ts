@@ -249,6 +249,8 @@ export type {
   GridDescription,
   GridPositions,
   GridPositionsOptions,
+  LatentAttention,
+  LatentAttentionDescription,
   LayerCache,
   LayerOwner,
   LayerScale,
