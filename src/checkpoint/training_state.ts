@@ -54,7 +54,7 @@ export async function copyShare<State extends object>(
   const numbers: StateNumbers = {};
   const wanted:
     (Omit<TensorToWrite, "bytes"> & { length: number; read: () => Promise<Uint8Array> })[] = [];
-  for (const [path, parameter] of model.namedParameters()) {
+  for (const [path, parameter] of storedOf(model)) {
     const { dtype, layout: { wholeShape } } = parameter;
     const length = bytesPerElement(dtype) * elementCount(wholeShape);
     const read = () => wholeBytes(parameter);
@@ -87,6 +87,11 @@ export async function copyShare<State extends object>(
   return { tensors, numbers };
 }
 
+/** Parameters and buffers, by path. */
+function storedOf(model: Module<never>): Map<string, Parameter> {
+  return new Map([...model.namedParameters(), ...model.namedBuffers()]);
+}
+
 /** A stored tensor that is read on demand. */
 export interface StoredTensor {
   readonly dtype: SafetensorsDtype;
@@ -106,7 +111,7 @@ export async function restoreState<State extends object>(
     readonly numbers: StateNumbers;
   },
 ): Promise<void> {
-  const parameters = model.namedParameters();
+  const parameters = storedOf(model);
   requireSameParameters(parameters, tensors);
   for (const [path, parameter] of parameters) {
     writeWhole(parameter, await tensors.get(weightName(path))!.read());

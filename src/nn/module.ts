@@ -6,7 +6,8 @@
 //     override async forward(x: Tensor) { return await this.down.forward(gelu(await this.up.forward(x))); }
 //   }
 //
-// A parameter's name is its path, `up.weight`; one that is used twice has its first path, and is listed once.
+// A parameter's name is its path, `up.weight`; one that is used twice has its first path, and is listed once. Buffers, which are saved
+// but never trained, are found in the same way.
 
 import { Parameter } from "../tensor/parameter.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
@@ -38,14 +39,14 @@ export abstract class Module<Input = Tensor> implements Disposable {
   /** Computes the output; a promise, as parallel layers communicate. */
   abstract forward(input: Input): Promise<Tensor>;
 
-  /** All parameters in the order of the fields, by path; sets each one's `name`. */
+  /** All parameters in the order of the fields, by path; sets each one's `name`. Buffers are not among them. */
   namedParameters(): Map<string, Parameter> {
-    const found = new Map<Parameter, string>();
-    collect(this, { path: "", found, visited: new Set() });
-    return new Map([...found].map(([parameter, name]) => {
-      parameter.name = name;
-      return [name, parameter];
-    }));
+    return new Map(this.#named().filter(([, { isBuffer }]) => !isBuffer));
+  }
+
+  /** All buffers in the order of the fields, by path: what belongs to the model and is saved with it, but never trained. */
+  namedBuffers(): Map<string, Parameter> {
+    return new Map(this.#named().filter(([, { isBuffer }]) => isBuffer));
   }
 
   /** All parameters, in the order of {@linkcode namedParameters}. */
@@ -65,9 +66,18 @@ export abstract class Module<Input = Tensor> implements Disposable {
     for (const parameter of this.parameters()) parameter.zeroGrad();
   }
 
-  /** Releases all parameters. */
+  /** Releases all parameters and buffers. */
   [Symbol.dispose](): void {
-    for (const parameter of this.parameters()) parameter[Symbol.dispose]();
+    for (const [, parameter] of this.#named()) parameter[Symbol.dispose]();
+  }
+
+  #named(): [name: string, parameter: Parameter][] {
+    const found = new Map<Parameter, string>();
+    collect(this, { path: "", found, visited: new Set() });
+    return [...found].map(([parameter, name]) => {
+      parameter.name = name;
+      return [name, parameter];
+    });
   }
 }
 

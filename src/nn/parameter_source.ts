@@ -26,6 +26,10 @@ export interface WantedParameter {
   readonly shape: readonly number[];
   /** Its values in a model that is not loaded from a checkpoint. */
   readonly initial: InitialValues;
+  /** The type that it is stored in, whatever type is requested for the model. Default: that of the model. */
+  readonly dtype?: FloatType | undefined;
+  /** Whether it is a buffer, which is never trained. Default: false. */
+  readonly isBuffer?: boolean;
 }
 
 /**
@@ -79,12 +83,13 @@ export class InitialParameters implements ParameterSource {
     this.#options = options;
   }
 
-  parameter(name: string, { shape, initial }: WantedParameter): Parameter {
-    const { random, dtype = "f32", gradientDtype = dtype } = this.#options;
+  parameter(name: string, { shape, initial, ...wanted }: WantedParameter): Parameter {
+    const { random, dtype: usual = "f32", gradientDtype = usual } = this.#options;
+    const { dtype = usual, isBuffer = false } = wanted;
     const values = "every" in initial
       ? new Float32Array(elementCount(shape)).fill(initial.every)
       : normalValues(new Layout<never>(shape), random.stream())
         .map((value) => initial.deviation * value);
-    return new Parameter(this.device, values, { shape, name, dtype, gradientDtype });
+    return new Parameter(this.device, values, { shape, name, dtype, gradientDtype, isBuffer });
   }
 }

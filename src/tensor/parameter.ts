@@ -24,6 +24,8 @@ export type ParameterOptions =
      * accumulates over many micro-batches or ranks is better kept in f32.
      */
     readonly gradientDtype?: FloatType;
+    /** Whether it is a buffer: a part of the model that is saved with it, but never trained. Default: false. */
+    readonly isBuffer?: boolean;
   }
   & ({
     /** Shape of a parameter that is not split. */
@@ -59,6 +61,8 @@ export class Parameter extends Tensor<FloatType> {
   name: string;
   /** Shape of the whole parameter, and which part of it this rank has. */
   readonly layout: Layout<ProcessGroup>;
+  /** Whether it never gets a gradient: `Module.namedBuffers()` lists it, and `Module.parameters()` does not. */
+  readonly isBuffer: boolean;
   readonly #gradientDtype: FloatType;
   #version = 0;
   #isTrained = true;
@@ -84,6 +88,7 @@ export class Parameter extends Tensor<FloatType> {
     this.layout = layout;
     this.name = options.name ?? "(unnamed)";
     this.#gradientDtype = options.gradientDtype ?? dtype;
+    this.isBuffer = options.isBuffer ?? false;
   }
 
   /**
@@ -107,7 +112,7 @@ export class Parameter extends Tensor<FloatType> {
    * ```
    */
   override get requiresGrad(): boolean {
-    return this.#isTrained && super.requiresGrad;
+    return this.#isTrained && !this.isBuffer && super.requiresGrad;
   }
 
   /** Freezes it, or has it trained again. */

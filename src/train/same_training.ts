@@ -30,7 +30,7 @@ export async function requireSameTraining(
     ...await ratesOf(lr, options.steps),
     { name: "the model's class", value: model.constructor.name },
     ...entriesOf(config.values, "", " of config.json"),
-    ...await describeWeights(model.parameters()),
+    ...await describeWeights([...model.parameters(), ...model.namedBuffers().values()]),
   ]);
   if (differences.length === 0) return;
   throw new RefusedTrainingError(
@@ -41,12 +41,12 @@ export async function requireSameTraining(
   );
 }
 
-/** Digests of all parameters, computed one after the other, so that only one is on the host at a time. */
+/** Digests of all parameters and buffers, computed one after the other, so that only one is on the host at a time. */
 export async function digestOfWeights(
-  model: Pick<PretrainedModel<never>, "parameters">,
+  weights: readonly Parameter[],
 ): Promise<Uint8Array<ArrayBuffer>> {
   const digests: number[] = [];
-  for (const parameter of model.parameters()) {
+  for (const parameter of weights) {
     const digest = await crypto.subtle.digest("SHA-256", await parameter.bytes());
     digests.push(...new Uint8Array(digest));
   }
@@ -82,7 +82,7 @@ async function ratesOf(lr: TrainingOptions["lr"], steps: number): Promise<Compar
 }
 
 async function describeWeights(parameters: readonly Parameter[]): Promise<Compared[]> {
-  const digests = await digestOfWeights({ parameters: () => [...parameters] });
+  const digests = await digestOfWeights(parameters);
   return parameters.map(({ name, dtype, shape }, index) => {
     const digest = digests.subarray(32 * index, 32 * (index + 1)).toHex().slice(0, 16);
     return { name, value: `[${shape}] of ${dtype} with digest #${digest}` };

@@ -40,7 +40,7 @@ export async function factsOf(
       }),
       "model": await digest(
         new TextEncoder().encode(settingsOf(model.form.config)),
-        await digestOfWeights(model),
+        await digestOfWeights([...model.parameters(), ...model.namedBuffers().values()]),
       ),
       "set of data or tokenizer": await task.train.digest(),
     },

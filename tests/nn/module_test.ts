@@ -4,9 +4,11 @@ import { Embedding } from "../../src/nn/embedding.ts";
 import { Linear } from "../../src/nn/linear.ts";
 import { Module } from "../../src/nn/module.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
+import { add } from "../../src/ops/add.ts";
 import { gelu } from "../../src/ops/gelu.ts";
+import { mul } from "../../src/ops/mul.ts";
 import { sum } from "../../src/ops/sum.ts";
-import type { Parameter } from "../../src/tensor/parameter.ts";
+import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { assertOtherBits, assertSameBits } from "../support/assert_same_bits.ts";
 
@@ -48,6 +50,41 @@ Deno.test("a Module finds its parameters by path, in the order of its fields, ea
     assert.equal(block.tied.grad!.length, 12);
     block.zeroGrad();
     assert.equal(block.tied.grad, undefined);
+  }
+  assert.equal(device.statistics().liveBytes, before);
+});
+
+Deno.test("buffers are no parameters of a Module, get no gradient and are released with it", async () => {
+  using device = wasmDevice();
+  const before = device.statistics().liveBytes;
+  class Shifted extends Module {
+    readonly weight = new Parameter(device, [2, 3], { shape: [2] });
+    readonly shift = new Parameter(device, [10, 20], { shape: [2], isBuffer: true });
+
+    override forward(x: Tensor): Promise<Tensor> {
+      return Promise.resolve(add(mul(x, this.weight), this.shift));
+    }
+  }
+  {
+    using outer = new (class extends Module {
+      readonly inner = new Shifted();
+
+      override async forward(x: Tensor): Promise<Tensor> {
+        return await this.inner.forward(x);
+      }
+    })();
+    assert.deepEqual([...outer.namedParameters().keys()], ["inner.weight"]);
+    assert.deepEqual([...outer.namedBuffers()], [["inner.shift", outer.inner.shift]]);
+    assert.equal(outer.inner.shift.name, "inner.shift");
+    using x = Tensor.from(device, [1, 1]);
+    using loss = sum(await outer.forward(x));
+    assert.equal(await loss.item(), 35);
+    await loss.backward();
+    assert.deepEqual(await outer.inner.weight.grad!.data(), Float32Array.of(1, 1));
+    assert.equal(outer.inner.shift.grad, undefined);
+    outer.inner.shift.requiresGrad = true;
+    assert.equal(outer.inner.shift.requiresGrad, false);
+    outer.zeroGrad();
   }
   assert.equal(device.statistics().liveBytes, before);
 });
