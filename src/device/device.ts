@@ -29,6 +29,11 @@ export interface DeviceBuffer extends Disposable {
   readonly byteLength: number;
   /** True once disposed; every use after that throws. Disposing twice is harmless. */
   readonly released: boolean;
+  /**
+   * How often its contents were written: by `write`, by `copy`, as a kernel's operand, and by those who write memory whose address a
+   * kernel finds elsewhere, who add to it themselves.
+   */
+  numWrites: number;
 }
 
 /**

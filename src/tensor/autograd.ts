@@ -16,6 +16,9 @@
 // `backward`, and a value that is needed later is read before. Using a released tensor throws. A gradient lives until it is used; at
 // the end those of the leaves are added to `leaf.grad`: all of them, or none if anything threw.
 //
+// Nothing changes in between. Every op's result remembers how often its operands had been written (`DeviceBuffer.numWrites`): backward
+// refuses to go through it if they were written since. It also refuses results that another backward is going through.
+//
 // Memory in between. Backward keeps every intermediate, but for those whose values a layer discards because no gradient needs them
 // (`Tensor.discard`), and those that it computes again (recompute.ts).
 //
@@ -131,7 +134,8 @@ export interface GradientReceiver {
  * @param root A scalar (one element) that was computed from such a leaf.
  * @param receiver Gets every gradient as soon as it is complete. If `backward` throws, it must discard what it received.
  * @throws {RangeError} if `root` has more than one element.
- * @throws {Error} if nothing that `root` was computed from requires a gradient, or `backward` ran from it before.
+ * @throws {Error} if nothing that `root` was computed from requires a gradient, `backward` ran from it before, another `backward` is
+ *   going through a part of its graph, or a tensor was written after it was used. No gradient has changed then.
  *
  * @example
  * ```ts
@@ -153,7 +157,9 @@ export async function backward(root: FloatTensor, receiver?: GradientReceiver): 
     tensor.checkInGraph();
     // What frozen parts were computed from may be released already: no gradient is passed there.
     tensor.node?.inputs.forEach((input) => input.checkInGraph());
+    if (tensor.node !== undefined) tensor.checkInputsUnchanged();
   }
+  using _lock = lockGraph(order);
   keepMemory(root, order);
   const gradients = new Map<AnyTensor, Tensor>([[root, root.filledLike(1)]]);
   const leaves = receiver === undefined ? undefined : new LeafGradients(receiver, order);
@@ -175,6 +181,29 @@ export async function backward(root: FloatTensor, receiver?: GradientReceiver): 
     for (const gradient of gradients.values()) gradient.release();
     releaseBelow(root, order);
   }
+}
+
+/** The results of ops that a `backward` is going through. */
+const inBackward = new WeakSet<AnyTensor>();
+
+/** Marks results as being gone through, until it is disposed. @throws {Error} if another `backward` is going through one */
+function lockGraph(order: readonly AnyTensor[]): Disposable {
+  const results = order.filter(({ node, requiresGrad }) => node !== undefined && requiresGrad);
+  const shared = results.find((result) => inBackward.has(result));
+  if (shared !== undefined) {
+    throw new Error(
+      `Another backward() is going through ${
+        shared.node!.op
+      }() of shape [${shared.shape}], from which this tensor was computed, ` +
+        "too, and will release it: add the losses and call backward() once, or compute twice what both are computed from",
+    );
+  }
+  for (const result of results) inBackward.add(result);
+  return {
+    [Symbol.dispose]() {
+      for (const result of results) inBackward.delete(result);
+    },
+  };
 }
 
 /** Releases every intermediate that `root` was computed from, but neither `root` nor a leaf. */
@@ -207,6 +236,7 @@ interface BackwardPass {
 
 /** Adds the gradient of `y` with respect to each input to the inputs' gradients. */
 async function passOn(y: Tensor, node: GraphNode, pass: BackwardPass): Promise<void> {
+  y.checkInputsUnchanged();
   if ("again" in node) await passThroughAgain(y, node, pass);
   else await passGradient(y, node, pass.gradients);
 }

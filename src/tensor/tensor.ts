@@ -77,6 +77,8 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
   readonly #memory: Memory;
   #requiresGrad: boolean;
   #node: GraphNode | undefined;
+  /** `numWrites` of the node's inputs when it was made. */
+  #inputWrites: readonly number[] = [];
   #grad: FloatTensor | undefined;
   #isReleased = false;
   #madeBy = "tensor";
@@ -165,6 +167,15 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
   /** The largest element of a tensor of indices, kept on the host so that ops can check it; undefined for numbers. */
   get largest(): number | undefined {
     return this.#memory.largest;
+  }
+
+  /**
+   * How often the memory was written.
+   *
+   * @internal
+   */
+  get numWrites(): number {
+    return this.#memory.buffer.numWrites;
   }
 
   /** The elements of a tensor of indices, kept on the host for ops to count and check; undefined for numbers. Read only. */
@@ -268,7 +279,8 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     this.#node = node;
     this.#madeBy = `result of ${node.op}()`;
     this.#requiresGrad = node.inputs.some((input) => input.requiresGrad);
-    if (!this.#requiresGrad) node.saved?.forEach((tensor) => tensor.release());
+    if (this.#requiresGrad) this.#inputWrites = node.inputs.map(({ numWrites }) => numWrites);
+    else node.saved?.forEach((tensor) => tensor.release());
     return this;
   }
 
@@ -366,13 +378,30 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     if (this.#isReleased || !this.#memory.isDiscarded) this.checkUsable();
   }
 
+  /** Verifies that backward can go through its node. @throws {Error} if an input was written after the node was made */
+  checkInputsUnchanged(): void {
+    const { op, inputs } = this.#node!;
+    for (const [index, seen] of this.#inputWrites.entries()) {
+      const input = inputs[index];
+      if (input.numWrites === seen) continue;
+      throw new Error(
+        `backward() cannot go through ${op}(): its operand ${index}, the ${input.#description}, had been written ` +
+          `${seen} times when ${op}() read it, and now ${input.numWrites} times, so the gradient would be of ` +
+          "neither: step, load or write parameters after backward(), not between forward and backward",
+      );
+    }
+  }
+
+  get #description(): string {
+    const name = "name" in this ? `parameter "${this.name}"` : this.#madeBy;
+    return `${name} of shape ${formatShape(this.shape)}`;
+  }
+
   /** Verifies that the tensor can be used. @throws {Error} if it was released. */
   checkUsable(): void {
     if (!this.#isReleased && !this.#memory.buffer.released) return;
     throw new Error(
-      `Cannot use the ${this.#madeBy} of shape ${
-        formatShape(this.shape)
-      } as it was released: it was disposed of, ` +
+      `Cannot use the ${this.#description} as it was released: it was disposed of, ` +
         "or backward() ran from a tensor computed from it, or such a tensor was disposed of; read it before, or compute it again",
     );
   }

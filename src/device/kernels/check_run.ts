@@ -1,5 +1,6 @@
 // Checks of every kernel call, on every device: operands that are long enough, parameters that are in range. So a mistake
-// is an error with names and numbers, never memory corruption.
+// is an error with names and numbers, never memory corruption. And the count of what calls write, from which backward knows that a
+// tensor has changed.
 
 import type { Device, DeviceBuffer } from "../device.ts";
 import { storageTypes } from "../storage_types.ts";
@@ -59,11 +60,21 @@ export function checkRun(
   }
 }
 
+/** Adds one to `numWrites` of every operand that a checked call writes. */
+export function countWrites(
+  kernel: KernelName,
+  bindings: Readonly<Record<string, DeviceBuffer>>,
+): void {
+  for (const name of checksOf(kernel).written) bindings[name].numWrites++;
+}
+
 type AnyKernel = Kernel<string, string>;
 
 /** An entry as arrays. */
 interface Checks {
   readonly operands: readonly (readonly [name: string, operand: AnyKernel["operands"][string]])[];
+  /** Names of those that are written. */
+  readonly written: readonly string[];
   readonly formats: readonly (readonly [name: string, format: ParamFormat])[];
   readonly rules: NonNullable<AnyKernel["rules"]>;
 }
@@ -73,7 +84,9 @@ function checksOf(kernel: KernelName): Checks {
   const known = checksByKernel.get(kernel);
   if (known !== undefined) return known;
   const { operands, params, rules = [] } = kernelNamed(kernel);
-  const checks = { operands: Object.entries(operands), formats: Object.entries(params), rules };
+  const all = Object.entries(operands);
+  const written = all.filter(([, { access }]) => access === "write").map(([name]) => name);
+  const checks = { operands: all, written, formats: Object.entries(params), rules };
   checksByKernel.set(kernel, checks);
   return checks;
 }

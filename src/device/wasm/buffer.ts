@@ -17,6 +17,7 @@ export interface WasmBufferOptions {
 export class WasmBuffer implements DeviceBuffer {
   readonly device: Device;
   readonly byteLength: number;
+  numWrites = 0;
   readonly #release: (() => void) | undefined;
   #piece: Piece<number> | undefined;
 

@@ -5,7 +5,7 @@
 // share one WASM memory (rust_kernels.ts).
 
 import type { Device, DeviceBuffer, DeviceStatistics, KernelBindings } from "../device.ts";
-import { checkRun } from "../kernels/check_run.ts";
+import { checkRun, countWrites } from "../kernels/check_run.ts";
 import type { KernelName, KernelParams } from "../kernels/registry.ts";
 import type { Piece } from "../pool.ts";
 import { WasmBuffer } from "./buffer.ts";
@@ -74,6 +74,7 @@ class WasmDevice implements Device {
     bytesAt(pointer, data.byteLength).set(
       new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
     );
+    buffer.numWrites++;
   }
 
   // deno-lint-ignore require-await -- the bytes are taken at the time of the call; an error rejects
@@ -103,12 +104,14 @@ class WasmDevice implements Device {
     const source = this.#pointerOf(from, { verb: "copy from", byteOffset: fromOffset, byteLength });
     const target = this.#pointerOf(to, { verb: "copy to", byteOffset: toOffset, byteLength });
     bytesAt(target, byteLength).set(bytesAt(source, byteLength));
+    to.numWrites++;
   }
 
   run<K extends KernelName>(kernel: K, bindings: KernelBindings<K>, params: KernelParams<K>): void {
     this.#assertOpen();
     checkRun(this, { kernel, bindings, params });
     callKernel(kernel, { bindings, params, paramsPointer: this.#paramsMemory.memory });
+    countWrites(kernel, bindings);
     this.#kernelsRun++;
   }
 

@@ -9,6 +9,7 @@ export class WebGpuBuffer implements DeviceBuffer {
   readonly byteLength: number;
   /** Its GPU memory, which may be larger. */
   readonly memory: GpuMemory;
+  numWrites = 0;
   #release: (() => void) | undefined;
 
   constructor(

@@ -12,7 +12,7 @@
 import { setImmediate } from "node:timers/promises";
 import { CommandRecorder, type GpuMemory } from "./command_recorder.ts";
 import type { Device, DeviceBuffer, DeviceStatistics, KernelBindings } from "../device.ts";
-import { checkRun } from "../kernels/check_run.ts";
+import { checkRun, countWrites } from "../kernels/check_run.ts";
 import type { KernelName, KernelParams } from "../kernels/registry.ts";
 import { GpuClock } from "./gpu_clock.ts";
 import { GpuFailures } from "./gpu_failures.ts";
@@ -113,6 +113,7 @@ export class WebGpuDevice implements Device {
     }
     checkRange(buffer, { byteOffset, byteLength: data.byteLength, verb: "write" });
     if (data.byteLength > 0) this.#recorder.write(memory, byteOffset, data);
+    buffer.numWrites++;
   }
 
   async read(
@@ -157,6 +158,7 @@ export class WebGpuDevice implements Device {
     }
     checkRange(to, { byteOffset: toOffset, byteLength, verb: "copy to" });
     if (byteLength === 0) return;
+    to.numWrites++;
     this.#recorder.copy(source.gpu, target.gpu, { fromOffset, toOffset, byteLength });
     this.#recorder.use(source);
     this.#recorder.use(target);
@@ -165,6 +167,7 @@ export class WebGpuDevice implements Device {
   run<K extends KernelName>(kernel: K, bindings: KernelBindings<K>, params: KernelParams<K>): void {
     this.#failures.throwIfAny();
     checkRun(this, { kernel, bindings, params });
+    countWrites(kernel, bindings);
     this.#kernelsRun++;
     const { shader, operands, stages } = this.#pipelines.shader(kernel);
     const values: Readonly<Record<string, number>> = params;

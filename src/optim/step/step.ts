@@ -99,7 +99,11 @@ export async function runStep(
 
   putBack(sources, params, { device, sources: stored });
   state.putBack();
-  for (const { state, parameter } of sources) state.squaresOf = parameter.version;
+  for (const { state, parameter } of sources) {
+    // Kernels find all but the first block's memory in a table.
+    parameter.buffer.numWrites++;
+    state.squaresOf = parameter.version;
+  }
   if (isAlone) await refuseGuarded(blocks, { device, sums, guard });
   for (const { state } of sources) state.step += 1;
   plan.isFinished = true;
