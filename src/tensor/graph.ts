@@ -40,7 +40,7 @@ export function keepMemory(root: AnyTensor, order: readonly AnyTensor[]): void {
   if (order.some((tensor) => isBelow(root, tensor) && tensor.sharesMemory(root))) root.takeMemory();
 }
 
-/** Releases every intermediate of `order` except `root`, which becomes a leaf. */
+/** Releases every intermediate of `order` except `root`, which becomes a leaf; intermediates are results, and constants made for one. */
 export function releaseBelow(root: AnyTensor, order: readonly AnyTensor[]): void {
   for (const tensor of order) {
     if (isBelow(root, tensor)) tensor.release();
@@ -49,5 +49,5 @@ export function releaseBelow(root: AnyTensor, order: readonly AnyTensor[]): void
 }
 
 function isBelow(root: AnyTensor, tensor: AnyTensor): boolean {
-  return tensor !== root && tensor.node !== undefined;
+  return tensor !== root && (tensor.node !== undefined || tensor.isReleasedWithGraph);
 }

@@ -10,6 +10,7 @@
 
 import type { AnyTensor } from "./autograd.ts";
 import { keepMemory, orderSince, releaseBelow } from "./graph.ts";
+import { tidy } from "./scope.ts";
 import { formatShape, sameShape } from "./shape.ts";
 import { numTensorsMade, type Tensor } from "./tensor.ts";
 
@@ -37,7 +38,7 @@ import { numTensorsMade, type Tensor } from "./tensor.ts";
  */
 export async function recompute(forward: () => Promise<Tensor>): Promise<Tensor> {
   const first = numTensorsMade();
-  const y = await forward();
+  const y = await tidy(forward);
   if (y.number < first) return y;
   const { inside, outside } = orderSince(y, first);
   refuseLeaves(inside);
@@ -48,7 +49,7 @@ export async function recompute(forward: () => Promise<Tensor>): Promise<Tensor>
     inputs: outside,
     async again() {
       const firstAgain = numTensorsMade();
-      const result = await forward();
+      const result = await tidy(forward);
       const graph = orderSince(result, firstAgain);
       try {
         refuseOther(result, { shape: y.shape, before: outside, now: graph.outside });

@@ -9,6 +9,7 @@ import { backward, type GraphNode, releaseIntermediates } from "./autograd.ts";
 import { checkDtype, isFloatType, naturalDtype, viewBytes } from "./dtype.ts";
 import type { DType, FloatType, HostArray, Values } from "./dtype.ts";
 import { Memory } from "./memory.ts";
+import { addToScope, keep, recordsGradients } from "./scope.ts";
 import { elementCount, formatShape, sameShape } from "./shape.ts";
 
 /**
@@ -81,6 +82,7 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
   #inputWrites: readonly number[] = [];
   #grad: FloatTensor | undefined;
   #isReleased = false;
+  #isReleasedWithGraph = false;
   #madeBy = "tensor";
 
   /** A leaf. Use {@linkcode Tensor.from} or {@linkcode Tensor.empty}. */
@@ -92,6 +94,7 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     this.dtype = options.dtype;
     this.shape = [...options.shape];
     this.length = elementCount(options.shape);
+    addToScope(this);
   }
 
   /**
@@ -221,7 +224,7 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
       );
     }
     this.#grad?.[Symbol.dispose]();
-    this.#grad = gradient;
+    this.#grad = gradient && keep(gradient);
   }
 
   /** Type of the gradient that {@linkcode backward} makes: that of the elements, to which it is rounded when it is added. */
@@ -278,7 +281,7 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
   computedBy(node: GraphNode): this {
     this.#node = node;
     this.#madeBy = `result of ${node.op}()`;
-    this.#requiresGrad = node.inputs.some((input) => input.requiresGrad);
+    this.#requiresGrad = recordsGradients() && node.inputs.some((input) => input.requiresGrad);
     if (this.#requiresGrad) this.#inputWrites = node.inputs.map(({ numWrites }) => numWrites);
     else node.saved?.forEach((tensor) => tensor.release());
     return this;
@@ -298,6 +301,21 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
   /** Makes this tensor the owner of the shared memory. */
   takeMemory(): void {
     this.#memory.owner = this;
+  }
+
+  /** Makes this tensor the owner of its memory if one of `others` is. */
+  takeMemoryOf(others: ReadonlySet<object>): void {
+    if (others.has(this.#memory.owner!)) this.takeMemory();
+  }
+
+  /** Has this leaf released as if it were an intermediate of what was computed from it. */
+  releaseWithGraph(): void {
+    this.#isReleasedWithGraph = true;
+  }
+
+  /** Whether {@linkcode releaseWithGraph} was called. */
+  get isReleasedWithGraph(): boolean {
+    return this.#isReleasedWithGraph;
   }
 
   /** A leaf of f32 of the same shape with `value` everywhere. */

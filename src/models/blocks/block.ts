@@ -120,9 +120,10 @@ export class Block extends Module<BlockInput> {
 
   /** x [B, T, D] -> [B, T, D] */
   override async forward(input: BlockInput): Promise<Tensor> {
-    return this.recomputed
-      ? await recompute(() => this.#forward(input))
-      : await this.#forward(input);
+    const forward = () => this.#forward(input);
+    // Without gradients, nothing within a block outlives it.
+    if (!recordsGradients()) return await tidy(forward);
+    return this.recomputed ? await recompute(forward) : await forward();
   }
 
   async #forward({ x, encoded, ...others }: BlockInput): Promise<Tensor> {
