@@ -54,11 +54,14 @@ export {
   backward,
   type DType,
   type FloatTensor,
+  keep,
+  noGrad,
   Parameter,
   type ParameterOptions,
   recompute,
   Tensor,
   type TensorOptions,
+  tidy,
 } from "./src/nn/mod.ts";
 
 // Differentiable ops.

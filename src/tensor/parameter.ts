@@ -6,7 +6,7 @@ import type { ProcessGroup } from "../distributed/group.ts";
 import { Layout } from "../distributed/layout.ts";
 import type { FloatType } from "./dtype.ts";
 import { Memory } from "./memory.ts";
-import { keep } from "./scope.ts";
+import { keep } from "./open_scopes.ts";
 import { Tensor } from "./tensor.ts";
 
 /**

@@ -11,17 +11,9 @@
 //
 // Scopes nest: what an inner one leaves belongs to the one around it.
 
-import { AsyncScope } from "./async_scope.ts";
 import type { AnyTensor } from "./autograd.ts";
 import { topologicalOrder } from "./graph.ts";
-
-interface Scope {
-  readonly records: boolean;
-  readonly made: Set<AnyTensor>;
-  readonly around: Scope | undefined;
-}
-
-const scopes = new AsyncScope<Scope>();
+import { type OpenScope, scopes } from "./open_scopes.ts";
 
 /**
  * Calls `f`, and then releases the tensors that were made in it, except what it returns: a tensor, or an array, Map or plain object of
@@ -68,32 +60,12 @@ export function noGrad<Result>(f: () => Result): Result {
   return runScope(f, false);
 }
 
-/**
- * Has a tensor outlive the scopes of {@linkcode tidy} and {@linkcode noGrad} that it was made in, such as a constant that is made
- * once and used again: it belongs to the caller. Returns it.
- *
- * @category Tensors
- */
-export function keep<Kept extends AnyTensor>(tensor: Kept): Kept {
-  for (let scope = scopes.current; scope !== undefined; scope = scope.around) {
-    tensor.takeMemoryOf(scope.made);
-    scope.made.delete(tensor);
-  }
-  return tensor;
-}
-
-/** Whether ops record gradients here. */
-export function recordsGradients(): boolean {
-  return scopes.current?.records ?? true;
-}
-
-/** To be called with every new tensor. */
-export function addToScope(tensor: AnyTensor): void {
-  scopes.current?.made.add(tensor);
-}
-
 function runScope<Result>(f: () => Result, records: boolean): Result {
-  const scope: Scope = { records, made: new Set(), around: scopes.current };
+  const scope: OpenScope<AnyTensor> = {
+    records,
+    made: new Set(),
+    around: scopes.current as OpenScope<AnyTensor> | undefined,
+  };
   return scopes.run(scope, {
     f,
     end: (result) => endScope(scope, tensorsIn(result)),
@@ -101,7 +73,7 @@ function runScope<Result>(f: () => Result, records: boolean): Result {
   });
 }
 
-function endScope(scope: Scope, returned: ReadonlySet<AnyTensor>): void {
+function endScope(scope: OpenScope<AnyTensor>, returned: ReadonlySet<AnyTensor>): void {
   const { made, around } = scope;
   for (const result of returned) {
     if (result.requiresGrad) keepGraph(result, made);
@@ -120,6 +92,7 @@ function endScope(scope: Scope, returned: ReadonlySet<AnyTensor>): void {
 /** Leaves what backward from `result` needs to its graph: constants, too. */
 function keepGraph(result: AnyTensor, made: Set<AnyTensor>): void {
   for (const tensor of topologicalOrder(result)) {
+    tensor.node?.saved?.forEach((saved) => made.delete(saved));
     if (tensor === result || !made.delete(tensor)) continue;
     if (tensor.node === undefined && !tensor.requiresGrad) tensor.releaseWithGraph();
   }

@@ -9,7 +9,7 @@ import { backward, type GraphNode, releaseIntermediates } from "./autograd.ts";
 import { checkDtype, isFloatType, naturalDtype, viewBytes } from "./dtype.ts";
 import type { DType, FloatType, HostArray, Values } from "./dtype.ts";
 import { Memory } from "./memory.ts";
-import { addToScope, keep, recordsGradients } from "./scope.ts";
+import { addToScope, keep, recordsGradients } from "./open_scopes.ts";
 import { elementCount, formatShape, sameShape } from "./shape.ts";
 
 /**

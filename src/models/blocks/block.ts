@@ -12,6 +12,8 @@ import type { LayerMaker } from "../../nn/layer_maker.ts";
 import { type Layer, Module } from "../../nn/module.ts";
 import { add } from "../../ops/add.ts";
 import { recompute } from "../../tensor/recompute.ts";
+import { recordsGradients } from "../../tensor/open_scopes.ts";
+import { tidy } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Attention, type AttentionInput } from "./attention.ts";
 import type { BlockDescription, NormDescription } from "./block_description.ts";

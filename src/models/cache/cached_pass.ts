@@ -3,6 +3,7 @@
 import type { Device } from "../../device/device.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { LayerCache, SourceKeys } from "./layer_cache.ts";
+import { keep } from "../../tensor/open_scopes.ts";
 
 /**
  * Where a pass stores what it computes.
@@ -123,7 +124,9 @@ export class CachedPass implements Disposable {
       { length: this.lengths.length * slots },
       (_, at) => at % slots < this.lengths[Math.floor(at / slots)] ? 1 : 0,
     );
-    const made = Tensor.from(this.#device, values, { shape: [this.lengths.length, slots] });
+    const made = keep(
+      Tensor.from(this.#device, values, { shape: [this.lengths.length, slots] }),
+    );
     this.#masks.set(slots, made);
     return made;
   }

@@ -10,6 +10,7 @@
 import { Tensor } from "../../tensor/tensor.ts";
 import { CachedPass } from "./cached_pass.ts";
 import { LayerCache, slotsFor, type SourceKeys } from "./layer_cache.ts";
+import { keep } from "../../tensor/open_scopes.ts";
 
 /**
  * What a pass brings to the cache.
@@ -105,7 +106,11 @@ export class KeyValueCache implements Disposable {
     // Later passes need neither, and no result that is computed from them releases them.
     using keys = computed;
     using values = computedValues;
-    const kept = { keys: keys.copy(), values: values.copy(), mask: mask && copyOf(mask) };
+    const kept = {
+      keys: keep(keys.copy()),
+      values: keep(values.copy()),
+      mask: mask && copyOf(mask),
+    };
     this.#sources.set(owner, kept);
     return kept;
   }
@@ -179,7 +184,7 @@ function realTokens(
 
 function rowsOf(x: Tensor, rows: readonly number[]): Tensor {
   const size = x.length / x.shape[0];
-  const kept = Tensor.empty(x.device, x.shape.with(0, rows.length));
+  const kept = keep(Tensor.empty(x.device, x.shape.with(0, rows.length)));
   for (const [to, from] of rows.entries()) {
     x.device.copy(x.buffer, 4 * from * size, kept.buffer, 4 * to * size, 4 * size);
   }
@@ -191,7 +196,8 @@ function maskRows(mask: Tensor<"u32">, rows: readonly number[]): Tensor<"u32"> {
   const values = rows.flatMap((row) => [
     ...mask.indices!.subarray(row * length, (row + 1) * length),
   ]);
-  return Tensor.from(mask.device, Uint32Array.from(values), { shape: [rows.length, length] });
+  const shape = [rows.length, length];
+  return keep(Tensor.from(mask.device, Uint32Array.from(values), { shape }));
 }
 
 function copyOf(mask: Tensor<"u32">): Tensor<"u32"> {

@@ -4,6 +4,7 @@
 // seen. The order of keys does not matter to attention, as positions are encoded in the keys. Memory grows by a quarter at a time.
 
 import { Tensor } from "../../tensor/tensor.ts";
+import { keep } from "../../tensor/open_scopes.ts";
 
 /**
  * Keys and values of an encoder's output [B, S, K, F], and its mask [B, S].
@@ -81,7 +82,7 @@ export class LayerCache implements Disposable {
   /** Keeps only these rows, in this order. */
   keep(rows: readonly number[]): void {
     const [keys, values] = [this.#keys!, this.#values!].map((x) => {
-      const kept = Tensor.empty(x.device, x.shape.with(0, rows.length));
+      const kept = keep(Tensor.empty(x.device, x.shape.with(0, rows.length)));
       for (const [row, from] of rows.entries()) {
         const run = x.shape[1];
         copyRun(x, kept, { from: { row: from, index: 0 }, to: { row, index: 0 }, run });
@@ -130,7 +131,7 @@ function withSlots(x: Tensor | undefined, slots: number, like: Tensor): Tensor {
 }
 
 function zeros({ device, shape }: Tensor, slots: number): Tensor {
-  const made = Tensor.empty(device, shape.with(1, slots));
+  const made = keep(Tensor.empty(device, shape.with(1, slots)));
   device.run("fill", { out: made.buffer }, { offset: 0, length: made.length, value: 0 });
   return made;
 }

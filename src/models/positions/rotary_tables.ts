@@ -4,6 +4,7 @@
 import type { Device } from "../../device/device.ts";
 import { RotaryAngles } from "../../ops/rotary.ts";
 import type { RotarySettings } from "./rotary_frequencies.ts";
+import { keep } from "../../tensor/open_scopes.ts";
 
 /** The tables of one model, which owns them. */
 export class RotaryTables implements Disposable {
@@ -30,6 +31,8 @@ export class RotaryTables implements Disposable {
       : length;
     const { frequencies, scale } = this.#settings.frequenciesFor(length);
     const made = new RotaryAngles(this.#device, { positions, frequencies, scale });
+    keep(made.cos);
+    keep(made.sin);
     this.#all.push(made);
     this.#byLength.set(key, made);
     return made;
