@@ -11,6 +11,7 @@ import type { ProcessGroup } from "../distributed/group.ts";
 import { shardRange } from "../distributed/layout.ts";
 import type { DropoutMasks } from "../nn/dropout.ts";
 import { scale } from "../ops/scale.ts";
+import { noGrad } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { BoundTask, DrawnExample, Examples } from "./task.ts";
 import type { TrainingOptimizer } from "./training_optimizer.ts";
@@ -85,7 +86,7 @@ export async function evaluateExamples<Batch extends Disposable>(
   for (let begin = 0; begin < Math.max(1, own.length); begin += batchSize) {
     const some = own.slice(begin, begin + batchSize);
     using batch = await examples.batch(device, some.length > 0 ? some : all.slice(0, 1));
-    const scores = await task.score(batch);
+    const scores = await noGrad(() => task.score(batch));
     sums ??= new Float64Array(scores.length);
     if (some.length > 0) scores.forEach((score, k) => sums![k] += score);
   }

@@ -4,6 +4,7 @@ import type { Device } from "../../device/device.ts";
 import type { BertClassifier } from "../../models/bert.ts";
 import type { BertTokenClassifier } from "../../models/bert_token_classifier.ts";
 import type { VitClassifier } from "../../models/vit.ts";
+import { noGrad } from "../../tensor/scope.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { type ImagePreprocessing, readPixels } from "../data/image_pixels.ts";
 import { surroundedTokens, wordTokens } from "./example_tokens.ts";
@@ -32,7 +33,7 @@ export async function textLogits(
 ): Promise<TextLogits<Float32Array>> {
   const read = texts.map((each) => surroundedTokens(each, reading));
   using batch = textBatch(deviceOf(model), read, reading);
-  using logits = await model.forward(batch);
+  using logits = await noGrad(() => model.forward(batch));
   return { rows: rowsOf(await logits.data(), texts.length), numCut: numCut(read) };
 }
 
@@ -44,7 +45,7 @@ export async function wordLogits(
 ): Promise<TextLogits<readonly (Float32Array | undefined)[]>> {
   const read = texts.map((words) => wordTokens(words, reading));
   using batch = textBatch(deviceOf(model), read, reading);
-  using logits = await model.forward(batch);
+  using logits = await noGrad(() => model.forward(batch));
   const ofTexts = rowsOf(await logits.data(), texts.length);
   const [, length] = batch.tokens.shape;
   const rows = read.map(({ words }, text) => {
@@ -72,7 +73,7 @@ export async function imageLogits(
     values.set(imagePixels(await readPixels(path, preprocessing), { path, shape }), at * size);
   }
   using pixels = Tensor.from(deviceOf(model), values, { shape: [paths.length, ...shape] });
-  using logits = await model.forward({ pixels });
+  using logits = await noGrad(() => model.forward({ pixels }));
   return rowsOf(await logits.data(), paths.length);
 }
 
