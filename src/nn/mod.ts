@@ -33,8 +33,7 @@ export {
   type RecomputedNode,
 } from "../tensor/autograd.ts";
 export { recompute } from "../tensor/recompute.ts";
-export { keep } from "../tensor/open_scopes.ts";
-export { noGrad, tidy } from "../tensor/scope.ts";
+export { keep, noGrad, tidy } from "../tensor/scope.ts";
 
 // Differentiable ops.
 export { geluTanh, relu, silu, tanh } from "../ops/activation.ts";

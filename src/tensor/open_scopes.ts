@@ -21,18 +21,12 @@ export interface OpenScope<Made extends Scoped = Scoped> {
 /** The innermost scope of the present call is `scopes.current`. */
 export const scopes = new AsyncScope<OpenScope>();
 
-/**
- * Has a tensor outlive the scopes of `tidy` and `noGrad` that it was made in, such as a constant that is made
- * once and used again: it belongs to the caller. Returns it.
- *
- * @category Tensors
- */
-export function keep<Kept extends Scoped>(tensor: Kept): Kept {
+/** Has a tensor outlive the scopes that it was made in, with the memory that it shares. */
+export function leaveScopes(tensor: Scoped): void {
   for (let scope = scopes.current; scope !== undefined; scope = scope.around) {
     tensor.takeMemoryOf(scope.made);
     scope.made.delete(tensor);
   }
-  return tensor;
 }
 
 /** Whether ops record gradients here. */

@@ -6,7 +6,7 @@ import type { ProcessGroup } from "../distributed/group.ts";
 import { Layout } from "../distributed/layout.ts";
 import type { FloatType } from "./dtype.ts";
 import { Memory } from "./memory.ts";
-import { keep } from "./open_scopes.ts";
+import { leaveScopes } from "./open_scopes.ts";
 import { Tensor } from "./tensor.ts";
 
 /**
@@ -86,7 +86,7 @@ export class Parameter extends Tensor<FloatType> {
       ? values
       : Memory.from(device, values, { shape, dtype });
     super(memory, { shape, dtype, requiresGrad: true });
-    keep(this);
+    leaveScopes(this);
     this.layout = layout;
     this.name = options.name ?? "(unnamed)";
     this.#gradientDtype = options.gradientDtype ?? dtype;

@@ -13,7 +13,7 @@
 
 import type { AnyTensor } from "./autograd.ts";
 import { topologicalOrder } from "./graph.ts";
-import { type OpenScope, scopes } from "./open_scopes.ts";
+import { leaveScopes, type OpenScope, scopes } from "./open_scopes.ts";
 
 /**
  * Calls `f`, and then releases the tensors that were made in it, except what it returns: a tensor, or an array, Map or plain object of
@@ -58,6 +58,17 @@ export function tidy<Result>(f: () => Result): Result {
  */
 export function noGrad<Result>(f: () => Result): Result {
   return runScope(f, false);
+}
+
+/**
+ * Has a tensor outlive the scopes of {@linkcode tidy} and {@linkcode noGrad} that it was made in, such as a constant that is made
+ * once and used again: it belongs to the caller. Returns it.
+ *
+ * @category Tensors
+ */
+export function keep<Kept extends AnyTensor>(tensor: Kept): Kept {
+  leaveScopes(tensor);
+  return tensor;
 }
 
 function runScope<Result>(f: () => Result, records: boolean): Result {

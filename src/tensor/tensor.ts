@@ -9,7 +9,7 @@ import { backward, type GraphNode, releaseIntermediates } from "./autograd.ts";
 import { checkDtype, isFloatType, naturalDtype, viewBytes } from "./dtype.ts";
 import type { DType, FloatType, HostArray, Values } from "./dtype.ts";
 import { Memory } from "./memory.ts";
-import { addToScope, keep, recordsGradients } from "./open_scopes.ts";
+import { addToScope, leaveScopes, recordsGradients } from "./open_scopes.ts";
 import { elementCount, formatShape, sameShape } from "./shape.ts";
 
 /**
@@ -224,7 +224,8 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
       );
     }
     this.#grad?.[Symbol.dispose]();
-    this.#grad = gradient && keep(gradient);
+    this.#grad = gradient;
+    if (gradient !== undefined) leaveScopes(gradient);
   }
 
   /** Type of the gradient that {@linkcode backward} makes: that of the elements, to which it is rounded when it is added. */

@@ -3,7 +3,7 @@
 import type { Device } from "../../device/device.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { LayerCache, SourceKeys } from "./layer_cache.ts";
-import { keep } from "../../tensor/open_scopes.ts";
+import { keep } from "../../tensor/scope.ts";
 
 /**
  * Where a pass stores what it computes.

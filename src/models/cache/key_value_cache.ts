@@ -10,7 +10,7 @@
 import { Tensor } from "../../tensor/tensor.ts";
 import { CachedPass } from "./cached_pass.ts";
 import { LayerCache, slotsFor, type SourceKeys } from "./layer_cache.ts";
-import { keep } from "../../tensor/open_scopes.ts";
+import { keep } from "../../tensor/scope.ts";
 
 /**
  * What a pass brings to the cache.

@@ -4,7 +4,7 @@
 // seen. The order of keys does not matter to attention, as positions are encoded in the keys. Memory grows by a quarter at a time.
 
 import { Tensor } from "../../tensor/tensor.ts";
-import { keep } from "../../tensor/open_scopes.ts";
+import { keep } from "../../tensor/scope.ts";
 
 /**
  * Keys and values of an encoder's output [B, S, K, F], and its mask [B, S].

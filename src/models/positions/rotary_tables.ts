@@ -4,7 +4,7 @@
 import type { Device } from "../../device/device.ts";
 import { RotaryAngles } from "../../ops/rotary.ts";
 import type { RotarySettings } from "./rotary_frequencies.ts";
-import { keep } from "../../tensor/open_scopes.ts";
+import { keep } from "../../tensor/scope.ts";
 
 /** The tables of one model, which owns them. */
 export class RotaryTables implements Disposable {
