@@ -2,7 +2,11 @@
 // compared, so nothing larger than the files is allocated; then values are read, a few megabytes at a time, and converted on the device.
 
 import type { Device } from "../device/device.ts";
-import { type CheckpointNames, nameOf } from "../models/config/checkpoint_names.ts";
+import {
+  type CheckpointNames,
+  partsOf,
+  type StoredPart,
+} from "../models/config/checkpoint_names.ts";
 import { isSavedBuffer } from "../models/config/saved_buffers.ts";
 import {
   InitialParameters,
@@ -43,6 +47,14 @@ export interface NewHead {
   readonly otherHeads: boolean;
 }
 
+/** A tensor that is a parameter, or a part of one. */
+interface TakenTensor {
+  readonly parameter: Parameter;
+  /** The first of the parameter's elements that it holds. */
+  readonly begin: number;
+  readonly length: number;
+}
+
 /** A source of parameters that reads a checkpoint. The model owns them; if it was not made, this object does. */
 export class CheckpointParameters implements ParameterSource {
   readonly device: Device;
@@ -52,7 +64,7 @@ export class CheckpointParameters implements ParameterSource {
   readonly #storage: StorageOptions;
   readonly #head: NewHead;
   /** By name in the file. */
-  readonly #taken = new Map<string, Parameter>();
+  readonly #taken = new Map<string, TakenTensor>();
   readonly #made = new Map<string, Parameter>();
   readonly #unused = new Set<string>();
 
@@ -88,14 +100,36 @@ export class CheckpointParameters implements ParameterSource {
    */
   parameter(path: string, wanted: WantedParameter): Parameter {
     const { shape } = wanted;
-    const fullName = nameOf(path, this.#names);
+    const stored: string[] = [];
+    for (const part of partsOf(path, shape, this.#names)) {
+      const name = this.#find(part, path);
+      if (name === undefined) return this.#make(path, { fullName: part.name, wanted });
+      stored.push(name);
+    }
+    const types = new Set(stored.map((name) => this.#storedAs(name)));
+    const { dtype = types.values().next().value!, gradientDtype = "f32" } = this.#storage;
+    const memory = Memory.empty(this.device, { shape, dtype });
+    const parameter = new Parameter(this.device, memory, { shape, name: path, gradientDtype });
+    const length = parameter.length / stored.length;
+    for (const [k, name] of stored.entries()) {
+      this.#taken.set(name, { parameter, begin: k * length, length });
+    }
+    return parameter;
+  }
+
+  /**
+   * The name in the files of a tensor; undefined if it is to be made anew.
+   *
+   * @throws {SafetensorsError} if it has another shape or is another parameter already
+   */
+  #find({ name: fullName, shape }: StoredPart, path: string): string | undefined {
     const name = this.#stored.find(fullName);
-    if (name === undefined) return this.#make(path, { fullName, wanted });
+    if (name === undefined) return undefined;
     const entry = this.#folder.entry(name)!;
     if (!sameShape(entry.shape, shape)) {
       if (this.#head.replaceShapes && this.#isInHead(path)) {
         this.#unused.add(name);
-        return this.#make(path, { fullName, wanted });
+        return undefined;
       }
       throw this.#error(
         `${name} has the shape ${formatShape(entry.shape)}, and config.json requires ${
@@ -105,11 +139,7 @@ export class CheckpointParameters implements ParameterSource {
     }
     // The tensor under this name is the one that it is tied to, and config.json says that they are not tied.
     if (this.#taken.has(name)) throw this.#lacks(fullName);
-    const { dtype = this.#storedAs(name), gradientDtype = "f32" } = this.#storage;
-    const memory = Memory.empty(this.device, { shape, dtype });
-    const parameter = new Parameter(this.device, memory, { shape, name: path, gradientDtype });
-    this.#taken.set(name, parameter);
-    return parameter;
+    return name;
   }
 
   /**
@@ -119,20 +149,23 @@ export class CheckpointParameters implements ParameterSource {
    */
   async fill(): Promise<void> {
     await this.#refuseUnexpected();
-    for (const [name, parameter] of this.#taken) {
+    for (const [name, { parameter, begin: first, length }] of this.#taken) {
       const dtype = this.#storedAs(name);
-      for (let begin = 0; begin < parameter.length; begin += ELEMENTS_AT_A_TIME) {
+      for (let begin = 0; begin < length; begin += ELEMENTS_AT_A_TIME) {
         const range = { begin, end: begin + ELEMENTS_AT_A_TIME };
         const bytes = await this.#folder.readElements(name, range);
         const isDouble = this.#folder.entry(name)!.dtype === "F64";
-        parameter.writeStored(isDouble ? roundedToF32(bytes) : bytes, { dtype, begin });
+        parameter.writeStored(isDouble ? roundedToF32(bytes) : bytes, {
+          dtype,
+          begin: first + begin,
+        });
       }
     }
   }
 
   /** Releases all parameters that were requested. */
   releaseAll(): void {
-    for (const parameter of this.#taken.values()) parameter[Symbol.dispose]();
+    for (const { parameter } of this.#taken.values()) parameter[Symbol.dispose]();
     for (const parameter of this.#made.values()) parameter[Symbol.dispose]();
   }
 

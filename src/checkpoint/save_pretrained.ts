@@ -4,8 +4,9 @@
 // a config.json that differs in the dtype at most.
 
 import type { ProcessGroup } from "../distributed/group.ts";
-import { nameOf } from "../models/config/checkpoint_names.ts";
+import { partsOf } from "../models/config/checkpoint_names.ts";
 import type { PretrainedModel } from "../models/pretrained_model.ts";
+import type { Parameter } from "../tensor/parameter.ts";
 import { type CompanionFile, readCompanions } from "./companions.ts";
 import { publishFiles, requirePublishable } from "./disk_folder.ts";
 import { requireReplaceable } from "./replaced_model.ts";
@@ -152,12 +153,33 @@ async function companionsFor(
 
 function tensorsOf(model: PretrainedModel<never>): TensorToWrite[] {
   const { names } = model.form;
-  return [...model.namedParameters()].map(([path, parameter]) => ({
-    name: nameOf(path, names),
-    dtype: STORED_AS[parameter.dtype],
-    shape: parameter.layout.wholeShape,
-    bytes: () => wholeBytes(parameter),
-  }));
+  return [...model.namedParameters()].flatMap(([path, parameter]) => {
+    const parts = partsOf(path, parameter.layout.wholeShape, names);
+    const read = sharedBytes(parameter, parts.length);
+    return parts.map(({ name, shape }, index) => ({
+      name,
+      dtype: STORED_AS[parameter.dtype],
+      shape,
+      bytes: () => read(index),
+    }));
+  });
+}
+
+/** Reads a parameter that is `count` tensors of a file, each of which is asked for once; it is kept from the first to the last. */
+function sharedBytes(
+  parameter: Parameter,
+  count: number,
+): (index: number) => Promise<Uint8Array> {
+  let whole: Promise<Uint8Array> | undefined;
+  let left = count;
+  return async (index) => {
+    whole ??= wholeBytes(parameter);
+    const bytes = await whole;
+    left--;
+    if (left === 0) whole = undefined;
+    const length = bytes.length / count;
+    return bytes.subarray(index * length, (index + 1) * length);
+  };
 }
 
 /** The groups that parameters are split over. */

@@ -2,7 +2,7 @@
 // {a,b} for one of two.
 
 import { matchesGlob } from "node:path";
-import { nameOf } from "../models/config/checkpoint_names.ts";
+import { partsOf } from "../models/config/checkpoint_names.ts";
 import type { PretrainedModel } from "../models/pretrained_model.ts";
 
 /** What is not trained. */
@@ -17,27 +17,38 @@ export interface FrozenParameters {
 /**
  * The parameters whose names in files match a pattern.
  *
- * @throws {RangeError} if a pattern matches none, or nothing is left to train
+ * @throws {RangeError} if a pattern matches none, some parts of a parameter but not all, or nothing is left to train
  */
 export function frozenParameters(
   model: PretrainedModel<never>,
   patterns: readonly string[],
 ): FrozenParameters {
-  const parameters = [...model.namedParameters()].map(([path, { length }]) => ({
+  const parameters = [...model.namedParameters()].map(([path, { length, layout }]) => ({
     path,
     length,
-    name: nameOf(path, model.form.names),
+    names: partsOf(path, layout.wholeShape, model.form.names).map(({ name }) => name),
   }));
+  const allNames = parameters.flatMap(({ names }) => names);
   for (const pattern of patterns) {
-    if (parameters.some(({ name }) => matchesGlob(name, pattern))) continue;
+    if (allNames.some((name) => matchesGlob(name, pattern))) continue;
     throw new RangeError(
-      `--freeze "${pattern}" matches none of the ${parameters.length} parameters, whose names are those of the files, such as ` +
-        `${namesNear(pattern, parameters.map(({ name }) => name)).join(", ")}: ` +
-        `"*" stands for any text, as in "${parameters[0].name.split(".")[0]}.*"`,
+      `--freeze "${pattern}" matches none of the ${allNames.length} parameters, whose names are those of the files, such as ` +
+        `${namesNear(pattern, allNames).join(", ")}: ` +
+        `"*" stands for any text, as in "${allNames[0].split(".")[0]}.*"`,
     );
   }
-  const isFrozen = ({ name }: { readonly name: string }) =>
-    patterns.some((pattern) => matchesGlob(name, pattern));
+  const isMatched = (name: string) => patterns.some((pattern) => matchesGlob(name, pattern));
+  for (const { path, names } of parameters) {
+    const trained = names.find((name) => !isMatched(name));
+    if (trained === undefined || !names.some(isMatched)) continue;
+    throw new RangeError(
+      `--freeze matches ${
+        names.find(isMatched)
+      } and not ${trained}, which are parts of one parameter, ${path}: ` +
+        "freeze all experts of a block, or none",
+    );
+  }
+  const isFrozen = ({ names }: { readonly names: readonly string[] }) => names.some(isMatched);
   const trained = parameters.filter((each) => !isFrozen(each));
   if (trained.length === 0) {
     throw new RangeError(

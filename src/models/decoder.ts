@@ -23,6 +23,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { Block, makeNorm } from "./blocks/block.ts";
 import { featuresAt } from "./blocks/features_at.ts";
+import type { RoutingRecord } from "./blocks/routing_record.ts";
 import type { KeyValueCache } from "./cache/key_value_cache.ts";
 import type { DecoderDescription } from "./decoder_description.ts";
 import { LearnedPositions } from "./positions/learned_positions.ts";
@@ -46,6 +47,8 @@ export interface DecoderInput {
   readonly embeddings?: Tensor | undefined;
   /** Masks of dropout, in training. Default: nothing is dropped. */
   readonly dropout?: DropoutMasks | undefined;
+  /** Gets the decisions of routers, for a model with experts. Default: nothing is recorded. */
+  readonly routing?: RoutingRecord | undefined;
   /**
    * Keys and values of the tokens before these; those of these are added. The first pass takes a text per row, with padding at the
    * ends of shorter ones; later ones take a token per row, and no mask. No gradient is recorded. Default: there are no tokens before.
@@ -148,7 +151,7 @@ export class Decoder extends PretrainedModel<DecoderInput> {
    */
   override async forward(input: DecoderInput): Promise<Tensor> {
     checkInput(input);
-    const { tokens, mask, dropout, cache, logits = "all", logitsAt } = input;
+    const { tokens, mask, dropout, routing, cache, logits = "all", logitsAt } = input;
     if (cache !== undefined) return await this.#forwardCached(input, cache);
     let x = await this.#embed(input);
     if (this.positions !== undefined) x = await this.positions.forward({ x, mask });
@@ -156,7 +159,7 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     const angles = this.#tables?.anglesFor(tokens.shape[1]);
     const positions = this.#hasAlibi ? realPositions(input) : undefined;
     for (const block of this.blocks) {
-      x = await block.forward({ x, mask, angles, positions, dropout });
+      x = await block.forward({ x, mask, angles, positions, dropout, routing });
     }
     if (logitsAt !== undefined) x = featuresAt(x, logitsAt);
     else if (logits === "last") {
@@ -178,7 +181,7 @@ export class Decoder extends PretrainedModel<DecoderInput> {
 
   /** Each part's input and intermediates are released as soon as its output is computed. */
   async #forwardCached(
-    { tokens, mask, embeddings, logits = "all" }: DecoderInput,
+    { tokens, mask, embeddings, routing, logits = "all" }: DecoderInput,
     cache: KeyValueCache,
   ): Promise<Tensor> {
     const [, length] = tokens.shape;
@@ -198,7 +201,10 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     const own = this.#hasAlibi ? positions : undefined;
     if (table !== undefined) x = await forwardOnly(x, (x) => table.forward({ x, at: positions }));
     for (const block of this.blocks) {
-      x = await forwardOnly(x, (x) => block.forward({ x, angles, positions: own, cache: pass }));
+      x = await forwardOnly(
+        x,
+        (x) => block.forward({ x, angles, positions: own, cache: pass, routing }),
+      );
     }
     if (logits === "last" && length > 1) {
       const shape = [x.shape[0], 1];

@@ -33,6 +33,8 @@ export interface DecoderDescription {
   readonly headBias?: boolean;
   /** Factor of logits. Default: 1. */
   readonly logitScale?: number;
+  /** Factor of the loss of balance of experts, which training adds to its own. Default: there is none. */
+  readonly balanceLoss?: number;
   /** Standard deviation of initial weights. */
   readonly deviation: number;
   /** In training, the probability of dropping features of the first block's input. Default: no dropout. */

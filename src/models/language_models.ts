@@ -11,6 +11,7 @@ import { gpt2 } from "./families/gpt2.ts";
 import { gptj } from "./families/gptj.ts";
 import { llama } from "./families/llama.ts";
 import { mistral } from "./families/mistral.ts";
+import { mixtral } from "./families/mixtral.ts";
 import { opt } from "./families/opt.ts";
 import { phi3 } from "./families/phi3.ts";
 import { qwen2 } from "./families/qwen2.ts";
@@ -24,6 +25,7 @@ export const languageModels: readonly Architecture[] = [
   gpt2,
   llama,
   mistral,
+  mixtral,
   qwen2,
   qwen3,
   opt,

@@ -48,16 +48,26 @@ export type {
 export type {
   AttentionDescription,
   BlockDescription,
+  ExpertsDescription,
   GridDescription,
   LatentAttentionDescription,
   MlpDescription,
   NormDescription,
+  RoutingDescription,
 } from "./blocks/block_description.ts";
 export type { Block, BlockInput, BlockOptions } from "./blocks/block.ts";
 export type { Attention, AttentionInput } from "./blocks/attention.ts";
 export type { LayerScale } from "./blocks/layer_scale.ts";
 export type { LatentAttention } from "./blocks/latent_attention.ts";
 export type { Mlp, MlpInput } from "./blocks/mlp.ts";
+export type { Experts } from "./blocks/experts.ts";
+export type { ExpertRouter, Routing } from "./blocks/expert_router.ts";
+export type { RoutedTokens } from "./blocks/expert_stack.ts";
+export {
+  type BalanceLossOptions,
+  type BlockRouting,
+  RoutingRecord,
+} from "./blocks/routing_record.ts";
 export type { LearnedPositions, PositionedInput } from "./positions/learned_positions.ts";
 export type { Activation } from "./blocks/activations.ts";
 export type { GridPositions, GridPositionsOptions } from "./positions/grid_positions.ts";

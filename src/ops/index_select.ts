@@ -31,10 +31,21 @@ import { checkSameDevice, inF32 } from "./operands.ts";
  */
 export function indexSelect(x: FloatTensor, indices: Tensor<"u32">): Tensor {
   checkRows("indexSelect", x, indices);
-  const places = rowsOf(x, indices);
+  return rowsOf(x, indices);
+}
+
+/** As {@linkcode indexSelect}, with indices that the host computed. */
+export function indexSelectAt(x: FloatTensor, indices: Uint32Array): Tensor {
+  using onDevice = Tensor.from(x.device, indices);
+  return indexSelect(x, onDevice);
+}
+
+/** The gradient needs the indices on the host only. */
+function rowsOf(x: FloatTensor, indices: Tensor<"u32">): Tensor {
+  const places = placesOf(indicesOf("indexSelect", indices), x.shape[0]);
   return selected(x, indices).computedBy({
     op: "indexSelect",
-    inputs: [x, indices],
+    inputs: [x],
     gradient(dy) {
       const dx = x.filledLike(0);
       addAt(dx, places, dy);
@@ -74,7 +85,8 @@ export function indexAdd(x: FloatTensor, indices: Tensor<"u32">, rows: FloatTens
     );
   }
   const y = x.copyAs("f32");
-  inF32([rows], (rows) => addAt(y, rowsOf(x, indices), rows));
+  const places = placesOf(indicesOf("indexAdd", indices), x.shape[0]);
+  inF32([rows], (rows) => addAt(y, places, rows));
   return y.computedBy({
     op: "indexAdd",
     inputs: [x, indices, rows],
@@ -104,10 +116,6 @@ interface Places {
   readonly starts: Uint32Array<ArrayBuffer>;
   /** [n] */
   readonly sources: Uint32Array<ArrayBuffer>;
-}
-
-function rowsOf(x: FloatTensor, indices: Tensor<"u32">): Places {
-  return placesOf(indicesOf("indexSelect", indices), x.shape[0]);
 }
 
 /** Sorts places by their indices, and in their own order where those are equal. */

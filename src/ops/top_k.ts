@@ -48,14 +48,15 @@ export async function topK(
   { count }: { readonly count: number },
 ): Promise<LargestElements> {
   const indices = await topIndices(x, { count });
-  return { values: gather(x, indices), indices };
+  const onDevice = Tensor.from(x.device, indices, { shape: x.shape.with(-1, count) });
+  return { values: gather(x, onDevice), indices: onDevice };
 }
 
-/** The indices of {@linkcode topK} alone: [..., count]. */
+/** The indices of {@linkcode topK} alone, on the host. */
 export async function topIndices(
   x: FloatTensor,
   { count }: { readonly count: number },
-): Promise<Tensor<"u32">> {
+): Promise<Uint32Array<ArrayBuffer>> {
   const cols = x.shape.at(-1) ?? 0;
   if (!Number.isInteger(count) || count < 1 || count > cols) {
     throw new RangeError(
@@ -69,8 +70,7 @@ export async function topIndices(
     device.run("top_k", { x: x.buffer, indices: found }, { rows, cols, count });
   });
   const { buffer, byteOffset } = await device.read(found);
-  const indices = new Uint32Array(buffer, byteOffset, rows * count);
-  return Tensor.from(device, indices, { shape: x.shape.with(-1, count) });
+  return new Uint32Array(buffer, byteOffset, rows * count);
 }
 
 /**
@@ -93,6 +93,24 @@ export async function topIndices(
  * @category Ops
  */
 export function gather(x: FloatTensor, indices: Tensor<"u32">): Tensor {
+  return elementsAt(x, indices, { saved: [] });
+}
+
+/** As {@linkcode gather}, with indices that the host computed: [...shape]. */
+export function gatherAt(
+  x: FloatTensor,
+  indices: Uint32Array,
+  { shape }: { readonly shape: readonly number[] },
+): Tensor {
+  const onDevice = Tensor.from(x.device, indices, { shape });
+  return elementsAt(x, onDevice, { saved: [onDevice] });
+}
+
+function elementsAt(
+  x: FloatTensor,
+  indices: Tensor<"u32">,
+  { saved }: { readonly saved: readonly Tensor<"u32">[] },
+): Tensor {
   checkSameDevice("gather", x, indices);
   if (x.shape.length === 0 || !sameShape(indices.shape.slice(0, -1), x.shape.slice(0, -1))) {
     throw new RangeError(
@@ -113,6 +131,7 @@ export function gather(x: FloatTensor, indices: Tensor<"u32">): Tensor {
   return y.computedBy({
     op: "gather",
     inputs: [x, indices],
+    saved,
     gradient(dy) {
       const dx = Tensor.empty(device, x.shape);
       const operands = { indices: indices.buffer, dy: dy.buffer, dx: dx.buffer };

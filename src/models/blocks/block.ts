@@ -19,14 +19,15 @@ import { Attention, type AttentionInput } from "./attention.ts";
 import type { BlockDescription, NormDescription } from "./block_description.ts";
 import { LatentAttention } from "./latent_attention.ts";
 import { LayerScale } from "./layer_scale.ts";
-import { Mlp } from "./mlp.ts";
+import { Experts } from "./experts.ts";
+import { Mlp, type MlpInput } from "./mlp.ts";
 
 /**
  * Input of a {@linkcode Block}.
  *
  * @category Models
  */
-export interface BlockInput extends Omit<AttentionInput, "source"> {
+export interface BlockInput extends Omit<AttentionInput, "source">, Pick<MlpInput, "routing"> {
   /** An encoder's output [B, S, D], or "cached" after the first pass with a cache, and its mask [B, S]; for cross-attention. */
   readonly encoded?: {
     readonly x: Tensor | "cached";
@@ -64,8 +65,8 @@ export class Block extends Module<BlockInput> {
   readonly crossAttention?: Attention;
   /** The norm of the MLP's input, or of its residual sum; undefined if it is that of attention. */
   readonly mlpNorm?: Layer;
-  /** The MLP. */
-  readonly mlp: Mlp;
+  /** The MLP, or experts. */
+  readonly mlp: Mlp | Experts;
   /** Factors of the features of self-attention's output, if there are any. */
   readonly attentionScale?: LayerScale;
   /** Factors of the features of cross-attention's output, if there are any. */
@@ -102,7 +103,9 @@ export class Block extends Module<BlockInput> {
     if (parallel !== "sharedNorm") {
       this.mlpNorm = makeNorm(make, { name: "mlpNorm", width, norm });
     }
-    this.mlp = new Mlp(make.within("mlp"), { width, description: mlp });
+    this.mlp = mlp.kind === "experts"
+      ? new Experts(make.within("mlp"), { width, description: mlp })
+      : new Mlp(make.within("mlp"), { width, description: mlp });
     if (layerScale !== undefined) {
       const factors = (name: string) =>
         new LayerScale(make.within(name), { width, initial: layerScale });
@@ -128,7 +131,7 @@ export class Block extends Module<BlockInput> {
     return this.recomputed ? await recompute(forward) : await forward();
   }
 
-  async #forward({ x, encoded, ...others }: BlockInput): Promise<Tensor> {
+  async #forward({ x, encoded, routing, ...others }: BlockInput): Promise<Tensor> {
     const { crossAttention } = this;
     const { dropout, cache } = others;
     const scales = { attention: this.attentionScale, cross: this.crossScale, mlp: this.mlpScale };
@@ -139,7 +142,7 @@ export class Block extends Module<BlockInput> {
     const attended = async (x: Tensor) =>
       await finished("attention", await this.attention.forward({ x, ...others }));
     const mapped = async (x: Tensor) =>
-      await finished("mlp", await this.mlp.forward({ x, dropout }));
+      await finished("mlp", await this.mlp.forward({ x, dropout, routing }));
     if (this.#isParallel) {
       const normed = await this.attentionNorm.forward(x);
       const forMlp = this.mlpNorm === undefined ? normed : await this.mlpNorm.forward(x);

@@ -26,8 +26,8 @@ export interface BlockDescription {
   readonly attention: AttentionDescription | LatentAttentionDescription;
   /** Cross-attention, between self-attention and MLP. Default: there is none. */
   readonly crossAttention?: AttentionDescription;
-  /** The MLP. */
-  readonly mlp: MlpDescription;
+  /** The MLP, or experts. */
+  readonly mlp: MlpDescription | ExpertsDescription;
   /**
    * Whether the MLP reads the block's input beside attention, x + attention(norm x) + mlp(norm' x), with the same norm or one of its own;
    * for norms that come before. Default: it reads the sum after attention.
@@ -164,4 +164,53 @@ export interface MlpDescription {
   readonly outputDeviation: number;
   /** In training, the probability of dropping hidden features. Default: no dropout. */
   readonly dropout?: number;
+}
+
+/**
+ * The configuration of a mixture of experts: E gated MLPs without biases, of which each token has a few, weighted by a router, and
+ * perhaps one that all tokens have.
+ *
+ * @category Models
+ */
+export interface ExpertsDescription {
+  /** Not a single MLP. */
+  readonly kind: "experts";
+  /** E */
+  readonly count: number;
+  /** F: hidden features of each. */
+  readonly width: number;
+  /** f, of every hidden element of a gate. */
+  readonly activation: Activation;
+  /** Which experts a token has, and their weights. */
+  readonly routing: RoutingDescription;
+  /** Hidden features of an MLP, of the same kind, that all tokens have too. Default: there is none. */
+  readonly sharedWidth?: number;
+  /** Standard deviation of initial weights of the output layers. */
+  readonly outputDeviation: number;
+}
+
+/**
+ * How a router chooses experts for a token: those with the highest scores, of equal ones the first.
+ *
+ * @category Models
+ */
+export interface RoutingDescription {
+  /** k: experts of each token. */
+  readonly numChosen: number;
+  /** Scores of the router's outputs: softmax over all experts. */
+  readonly scores: "softmax";
+  /** Whether the weights of a token's experts, which are their scores, are divided by their sum. */
+  readonly isNormalized: boolean;
+  /** Factor of the weights. Default: 1. */
+  readonly factor?: number;
+  /**
+   * Whether a bias, which no gradient trains, is added to scores to choose experts; weights are scores without it (Wang et al. 2024,
+   * "Auxiliary-loss-free load balancing"). Default: false.
+   */
+  readonly correctionBias?: boolean;
+  /**
+   * Experts in groups of equal length, of which a token's experts are in `numChosen` only: those with the largest sums of their two
+   * highest scores (DeepSeek-V3, 2024). Default: any.
+   */
+  readonly groups?: { readonly count: number; readonly numChosen: number };
 }

@@ -15,6 +15,7 @@ import { recompute } from "../../tensor/recompute.ts";
 import type { FloatTensor, Tensor } from "../../tensor/tensor.ts";
 import type { Activation } from "./activations.ts";
 import type { MlpDescription } from "./block_description.ts";
+import type { RoutingRecord } from "./routing_record.ts";
 
 /**
  * Input of an {@linkcode Mlp}.
@@ -26,6 +27,8 @@ export interface MlpInput {
   readonly x: FloatTensor;
   /** Masks of dropout, in training. Default: nothing is dropped. */
   readonly dropout?: DropoutMasks | undefined;
+  /** Gets the decisions of routers, if there are experts. */
+  readonly routing?: RoutingRecord | undefined;
 }
 
 /**

@@ -12,6 +12,11 @@
 export interface CheckpointNames {
   /** From the path of a module, or of a parameter, to its name in the file. */
   readonly modules: Readonly<Record<string, string>>;
+  /**
+   * Parameters that are several tensors in files, which follow each other along the first dims: from the path to the names of those of
+   * one index of the first dim, in order. The last `*` is the index.
+   */
+  readonly stacks?: Readonly<Record<string, readonly string[]>>;
   /** A prefix of names that files of a model without its head lack. */
   readonly basePrefix?: string;
   /** Endings of names, and the endings that older files have instead. */
@@ -41,7 +46,7 @@ export function nameOf(path: string, { modules }: CheckpointNames): string {
 
 /** The names of a model that is in the field `field` of another, whose files put `prefix` before them. */
 export function namesWithin(
-  { modules, olderEndings, ignored = [], tied = {} }: CheckpointNames,
+  { modules, stacks, olderEndings, ignored = [], tied = {} }: CheckpointNames,
   { field, prefix }: { readonly field: string; readonly prefix: string },
 ): CheckpointNames {
   const renamed = (table: Readonly<Record<string, string>>, keyPrefix: string) =>
@@ -51,6 +56,14 @@ export function namesWithin(
   const escaped = prefix.replaceAll(".", "\\.");
   return {
     modules: renamed(modules, `${field}.`),
+    ...(stacks === undefined ? {} : {
+      stacks: Object.fromEntries(
+        Object.entries(stacks).map(([key, parts]) => [
+          `${field}.${key}`,
+          parts.map((name) => `${prefix}${name}`),
+        ]),
+      ),
+    }),
     ...(olderEndings === undefined ? {} : { olderEndings }),
     ignored: ignored.map(({ source, flags }) =>
       new RegExp(
@@ -60,6 +73,39 @@ export function namesWithin(
     ),
     tied: renamed(tied, prefix),
   };
+}
+
+/** A tensor of a checkpoint. */
+export interface StoredPart {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/**
+ * The tensors in files that are the parameter at `path`, of the whole shape `shape`: one, or for a stack one after the other.
+ *
+ * @throws {TypeError} if the table has no such module.
+ */
+export function partsOf(
+  path: string,
+  shape: readonly number[],
+  names: CheckpointNames,
+): readonly StoredPart[] {
+  const parts = path.split(".");
+  const stack = names.stacks?.[parts.map((part) => isNumber(part) ? "*" : part).join(".")];
+  if (stack === undefined) return [{ name: nameOf(path, names), shape }];
+  const [count, rows, ...rest] = shape;
+  const numbers = parts.filter(isNumber);
+  return Array.from({ length: count }, (_, index) => index).flatMap((index) =>
+    stack.map((name) => {
+      const all = [...numbers, String(index)];
+      let next = 0;
+      return {
+        name: name.replaceAll("*", () => all[next++]),
+        shape: [rows / stack.length, ...rest],
+      };
+    })
+  );
 }
 
 function isNumber(part: string): boolean {

@@ -1,10 +1,10 @@
 // Llama (Touvron et al. 2023; Llama 3, 2024): rotary positions, RMS norms before each part, fewer heads of keys than of queries, gated
-// MLPs. Mistral, Qwen, Cohere, GLM, Phi-3 and SmolLM3 are variants of it, and use this file's functions.
+// MLPs. Mistral, Mixtral, Qwen, Cohere, GLM, Phi-3 and SmolLM3 are variants of it, and use this file's functions.
 
 import * as v from "valibot";
 import { activationCalled, activationName } from "../blocks/activations.ts";
 import type { CheckpointNames } from "../config/checkpoint_names.ts";
-import type { NormDescription } from "../blocks/block_description.ts";
+import type { ExpertsDescription, NormDescription } from "../blocks/block_description.ts";
 import { Decoder } from "../decoder.ts";
 import type { DecoderDescription } from "../decoder_description.ts";
 import {
@@ -46,7 +46,7 @@ const biases = v.object({ attention_bias: flag(false), mlp_bias: flag(false) });
 
 /** The schema of settings that all variants of Llama have, with the variant's defaults. */
 export function llamaSizes(
-  { vocabulary, inner, positions, keyHeads, headWidth }: {
+  { vocabulary, inner, positions, keyHeads, headWidth, eps = 1e-6 }: {
     readonly vocabulary: number;
     readonly inner: number;
     readonly positions: number;
@@ -54,6 +54,8 @@ export function llamaSizes(
     readonly keyHeads?: number;
     /** Default: features divided by heads. */
     readonly headWidth?: number;
+    /** Default: 1e-6. */
+    readonly eps?: number;
   },
 ) {
   return v.object({
@@ -66,7 +68,7 @@ export function llamaSizes(
     head_dim: v.optional(v.nullable(count), headWidth ?? null),
     hidden_act: v.optional(activationName, "silu"),
     max_position_embeddings: v.optional(count, positions),
-    rms_norm_eps: v.optional(positive, 1e-6),
+    rms_norm_eps: v.optional(positive, eps),
     initializer_range: v.optional(positive, 0.02),
     attention_dropout: v.optional(probability, 0),
     pad_token_id: orNull(integer),
@@ -107,6 +109,12 @@ export interface LlamaVariant {
   readonly fusedGate?: boolean;
   /** Factor of logits. Default: 1. */
   readonly logitScale?: number;
+  /** The experts of block `index`; undefined for an MLP. Default: all blocks have MLPs. */
+  readonly experts?: (index: number) => ExpertsDescription | undefined;
+  /** Factor of the loss of balance of experts. Default: there is none. */
+  readonly balanceLoss?: number | undefined;
+  /** Names of parameters that other variants lack. */
+  readonly names?: Pick<CheckpointNames, "modules" | "stacks">;
 }
 
 /** Makes a variant of Llama. @throws {TypeError} naming settings that contradict each other */
@@ -116,7 +124,9 @@ export function llamaVariant(
   differences: LlamaVariant,
 ): ModelBuilder {
   const description = describe(config, sizes, differences);
-  const names = differences.hasHeadNorms ? namesWithHeadNorms : plainNames;
+  const usual = differences.hasHeadNorms ? namesWithHeadNorms : plainNames;
+  const { modules, ...others } = differences.names ?? {};
+  const names = { ...usual, ...others, modules: { ...usual.modules, ...modules } };
   return decoderBuilder(description, { config, names });
 }
 
@@ -169,7 +179,7 @@ function describe(
       },
       ...(variant.dropout === undefined ? {} : { dropout: variant.dropout.parts }),
       parallel: variant.parallel,
-      mlp: {
+      mlp: variant.experts?.(index) ?? {
         kind: "gated",
         fusedGate: variant.fusedGate ?? false,
         storage: "outIn",
@@ -180,6 +190,7 @@ function describe(
       },
     }),
     tied: sizes.tie_word_embeddings,
+    ...(variant.balanceLoss === undefined ? {} : { balanceLoss: variant.balanceLoss }),
     ...(variant.logitScale === undefined ? {} : { logitScale: variant.logitScale }),
     ...(variant.dropout === undefined ? {} : { dropout: variant.dropout.embeddings }),
   };

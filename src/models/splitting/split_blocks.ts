@@ -4,6 +4,7 @@
 //   one layer of all three           by heads, or whole on every rank, of whose output each uses its own heads, where their numbers differ
 //   latent attention                 layers of compressed features by heads; those that compress are whole on every rank
 //   mlp                              gate and up by output features, down by input features; one layer of both by each half
+//   experts                          the hidden features of each expert, as those of an mlp; the router is whole on every rank
 //
 // Features between the layers of either stay on their rank: one all-reduce each, forward and backward. Norms and the relative positions
 // of a grid are replicated.
@@ -12,6 +13,8 @@ import { splitHeads } from "../../nn/parallel/head_split.ts";
 import type { Attention } from "../blocks/attention.ts";
 import { LatentAttention } from "../blocks/latent_attention.ts";
 import type { Block } from "../blocks/block.ts";
+import { Mlp } from "../blocks/mlp.ts";
+import { planExperts } from "./split_experts.ts";
 import type { SplitPlan } from "./split_plan.ts";
 
 /** Adds all blocks to `plan`. @throws {RangeError} if there are too few heads or features */
@@ -20,10 +23,11 @@ export async function planBlocks(plan: SplitPlan, blocks: readonly Block[]): Pro
     if (attention instanceof LatentAttention) planLatentAttention(plan, attention);
     else await planAttention(plan, attention);
     if (crossAttention !== undefined) await planAttention(plan, crossAttention);
-    plan.columnParallel(mlp, "gate");
-    plan.columnParallel(mlp, "up");
-    plan.columnParallel(mlp, "gateUp", { processGroup: plan.processGroup, parts: 2 });
-    plan.rowParallel(mlp, "down");
+    if (mlp instanceof Mlp) planMlp(plan, mlp);
+    else {
+      planExperts(plan, mlp);
+      if (mlp.shared !== undefined) planMlp(plan, mlp.shared);
+    }
   }
 }
 
@@ -35,6 +39,13 @@ function planLatentAttention(plan: SplitPlan, attention: LatentAttention): void 
   plan.columnParallel(attention, "keyValue", { processGroup, unit: plainWidth + valueWidth });
   plan.rowParallel(attention, "output", { processGroup, unit: valueWidth });
   plan.add(() => attention.sharedBy = processGroup);
+}
+
+function planMlp(plan: SplitPlan, mlp: Mlp): void {
+  plan.columnParallel(mlp, "gate");
+  plan.columnParallel(mlp, "up");
+  plan.columnParallel(mlp, "gateUp", { processGroup: plan.processGroup, parts: 2 });
+  plan.rowParallel(mlp, "down");
 }
 
 async function planAttention(plan: SplitPlan, attention: Attention): Promise<void> {

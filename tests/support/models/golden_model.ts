@@ -7,7 +7,7 @@ import { loadPretrained } from "../../../src/checkpoint/pretrained.ts";
 import { savePretrained } from "../../../src/checkpoint/save_pretrained.ts";
 import { SafetensorsFile } from "../../../src/checkpoint/safetensors_file.ts";
 import type { Device } from "../../../src/device/device.ts";
-import { nameOf } from "../../../src/models/config/checkpoint_names.ts";
+import { partsOf } from "../../../src/models/config/checkpoint_names.ts";
 import type { PretrainedModel } from "../../../src/models/pretrained_model.ts";
 import { IGNORE_INDEX } from "../../../src/ops/cross_entropy.ts";
 import { Adafactor } from "../../../src/optim/adafactor.ts";
@@ -98,10 +98,12 @@ export async function compareGradients(
   const ratios = [await golden.compare("logits", await logits.data())];
   ratios.push(await golden.compare("loss", await loss.data()));
   await loss.backward();
-  for (const [name, parameter] of parametersByName(model)) {
-    assert.ok(parameter.grad, `${name} has no gradient`);
+  for (const [path, parameter] of model.namedParameters()) {
+    assert.ok(parameter.grad, `${path} has no gradient`);
     const gradient = await placement.whole(await parameter.grad.data(), parameter);
-    ratios.push(await golden.compare(`grad.${name}`, gradient));
+    for (const { name, values } of partsByName(model, path, gradient)) {
+      ratios.push(await golden.compare(`grad.${name}`, values));
+    }
   }
   golden.assertAllCompared("grad.");
   model.zeroGrad();
@@ -131,7 +133,8 @@ export async function compareTraining(
   for (let step = 1; step <= 5; step++) {
     using loss = await lossOf();
     await optim.backward(loss);
-    for (const [name, parameter] of parametersByName(model)) {
+    for (const [path, parameter] of model.namedParameters()) {
+      const [{ name }] = partsOf(path, parameter.layout.wholeShape, model.form.names);
       if (!FUSED_BIAS.test(name)) continue;
       const gradient = await placement.whole(await parameter.grad!.data(), parameter);
       const cleared = placement.part(await golden.withoutNoise(name, gradient), parameter);
@@ -142,12 +145,13 @@ export async function compareTraining(
   }
   (await lossOf())[Symbol.dispose]();
   const ratios = [await golden.compare(`losses_${setting}`, losses)];
-  for (const [name, parameter] of parametersByName(model)) {
-    const key = `adafactor_${setting}.${name}`;
-    ratios.push(
-      await golden.compare(key, await placement.whole(await parameter.data(), parameter)),
-    );
-    await golden.assertMoved(name, key);
+  for (const [path, parameter] of model.namedParameters()) {
+    const whole = await placement.whole(await parameter.data(), parameter);
+    for (const { name, values } of partsByName(model, path, whole)) {
+      const key = `adafactor_${setting}.${name}`;
+      ratios.push(await golden.compare(key, values));
+      await golden.assertMoved(name, key);
+    }
   }
   golden.assertAllCompared(`adafactor_${setting}.`);
   if (placement === wholeOnOneDevice) await assertSavedWhole(model);
@@ -191,9 +195,15 @@ const SETTINGS = {
   },
 } as const;
 
-function parametersByName(model: PretrainedModel) {
-  return [...model.namedParameters()]
-    .map(([path, parameter]) => [nameOf(path, model.form.names), parameter] as const);
+/** The values of the parameter at `path` as the tensors of files. */
+function partsByName(model: PretrainedModel, path: string, values: Float32Array) {
+  const { layout } = model.namedParameters().get(path)!;
+  const parts = partsOf(path, layout.wholeShape, model.form.names);
+  const length = values.length / parts.length;
+  return parts.map(({ name }, k) => ({
+    name,
+    values: values.subarray(k * length, (k + 1) * length),
+  }));
 }
 
 interface Sensitivity {

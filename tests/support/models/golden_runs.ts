@@ -87,6 +87,7 @@ export const decoderRuns: Readonly<Record<string, FamilyRun>> = {
   gpt2: decoderRun,
   llama: decoderRun,
   mistral: decoderRun,
+  mixtral: decoderRun,
   qwen2: decoderRun,
   qwen3: decoderRun,
   opt: decoderRun,

@@ -33,6 +33,13 @@ export const smallConfigs = {
     model_type: "mistral",
     sliding_window: 3,
   },
+  mixtral: {
+    ...llamaSizes,
+    architectures: ["MixtralForCausalLM"],
+    model_type: "mixtral",
+    num_local_experts: 3,
+    num_experts_per_tok: 2,
+  },
   qwen2: {
     ...llamaSizes,
     architectures: ["Qwen2ForCausalLM"],

@@ -1,0 +1,76 @@
+// Mixtral (Jiang et al. 2024): Mistral with 8 experts in place of each MLP, of which every token has the best two. Files have the
+// matrices of each expert by themselves; here, as in transformers' memory, a block's gates and ups are one parameter and its output
+// layers another.
+
+import * as v from "valibot";
+import { activationCalled } from "../blocks/activations.ts";
+import type { CheckpointNames } from "../config/checkpoint_names.ts";
+import { count, flag, only, orNull } from "../config/model_config.ts";
+import { Decoder } from "../decoder.ts";
+import type { Architecture } from "../pretrained_model.ts";
+import { llamaSizes, llamaVariant } from "./llama.ts";
+
+/** `MixtralForCausalLM` */
+export const mixtral: Architecture = {
+  name: "MixtralForCausalLM",
+  baseName: "MixtralModel",
+  head: ["head"],
+  makes: Decoder,
+  modelType: "mixtral",
+  fromConfig(config) {
+    const sizes = config.read(
+      llamaSizes({
+        vocabulary: 32000,
+        inner: 14336,
+        positions: 4096 * 32,
+        keyHeads: 8,
+        eps: 1e-5,
+      }),
+    );
+    const given = config.read(settings);
+    const { num_local_experts: numExperts, num_experts_per_tok: numChosen } = given;
+    if (numChosen > numExperts) {
+      throw config.error(
+        `num_experts_per_tok must be at most num_local_experts, got ${numChosen} of ${numExperts}`,
+      );
+    }
+    return llamaVariant(config, sizes, {
+      inputBias: false,
+      outputBias: false,
+      mlpBias: false,
+      hasHeadNorms: false,
+      windowOf: () => given.sliding_window ?? undefined,
+      rotaryBase: 1e6,
+      names,
+      balanceLoss: given.output_router_logits ? given.router_aux_loss_coef : undefined,
+      experts: () => ({
+        kind: "experts",
+        count: numExperts,
+        width: sizes.intermediate_size,
+        activation: activationCalled(sizes.hidden_act),
+        outputDeviation: sizes.initializer_range,
+        routing: { numChosen, scores: "softmax", isNormalized: true },
+      }),
+    });
+  },
+};
+
+const settings = v.object({
+  sliding_window: orNull(count),
+  num_local_experts: v.optional(count, 8),
+  num_experts_per_tok: v.optional(count, 2),
+  output_router_logits: flag(false),
+  router_aux_loss_coef: v.optional(v.pipe(v.number(), v.finite("must be finite")), 0.001),
+  // Random factors of the router's input, in training.
+  router_jitter_noise: only(0),
+});
+
+const EXPERTS = "model.layers.*.block_sparse_moe.experts.*";
+
+const names: Pick<CheckpointNames, "modules" | "stacks"> = {
+  modules: { "blocks.*.mlp.router.gate": "model.layers.*.block_sparse_moe.gate" },
+  stacks: {
+    "blocks.*.mlp.stack.gateUp": [`${EXPERTS}.w1.weight`, `${EXPERTS}.w3.weight`],
+    "blocks.*.mlp.stack.down": [`${EXPERTS}.w2.weight`],
+  },
+};
