@@ -106,10 +106,11 @@ export class CheckpointParameters implements ParameterSource {
       if (name === undefined) return this.#make(path, { fullName: part.name, wanted });
       stored.push(name);
     }
-    const types = new Set(stored.map((name) => this.#storedAs(name)));
-    const { dtype = types.values().next().value!, gradientDtype = "f32" } = this.#storage;
+    const { dtype: usual = this.#storedAs(stored[0]), gradientDtype = "f32" } = this.#storage;
+    const { dtype = usual, isBuffer = false } = wanted;
     const memory = Memory.empty(this.device, { shape, dtype });
-    const parameter = new Parameter(this.device, memory, { shape, name: path, gradientDtype });
+    const options = { shape, name: path, gradientDtype, isBuffer };
+    const parameter = new Parameter(this.device, memory, options);
     const length = parameter.length / stored.length;
     for (const [k, name] of stored.entries()) {
       this.#taken.set(name, { parameter, begin: k * length, length });

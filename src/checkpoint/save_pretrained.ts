@@ -153,7 +153,7 @@ async function companionsFor(
 
 function tensorsOf(model: PretrainedModel<never>): TensorToWrite[] {
   const { names } = model.form;
-  return [...model.namedParameters()].flatMap(([path, parameter]) => {
+  return [...model.namedParameters(), ...model.namedBuffers()].flatMap(([path, parameter]) => {
     const parts = partsOf(path, parameter.layout.wholeShape, names);
     const read = sharedBytes(parameter, parts.length);
     return parts.map(({ name, shape }, index) => ({

@@ -6,7 +6,7 @@
 //
 // With a cache (cache/key_value_cache.ts) tokens are the next ones of their texts, and no gradient is recorded.
 //
-// One class for GPT-2, GPT-J, Llama, Mistral, Qwen, OPT, Falcon, BLOOM, Cohere, GLM and DeepSeek, which differ in their
+// One class for GPT-2, GPT-J, Llama, Mistral, Mixtral, Qwen, OPT, Falcon, BLOOM, Cohere, GLM and DeepSeek, which differ in their
 // DecoderDescription; families/ makes it from configs. Layers know nothing of ranks: parallelize() replaces them by split ones, as
 // planSplit() says.
 

@@ -114,3 +114,19 @@ Deno.test("--freeze patterns are those of names in the files, of which each must
   assert.throws(() => numFrozen("blocks.*"), /matches none/);
   assert.throws(() => numFrozen("model.*", "lm_head.*"), /leaves nothing to train/);
 });
+
+Deno.test("experts that are one parameter are frozen together, by their names in files", () => {
+  using device = wasmDevice();
+  using model = newModel(device, smallConfigs.mixtral, { random: new RandomSource(1) });
+  const { paths } = frozenParameters(model, ["*.experts.*.w[13].weight", "model.layers.1.*.w2.*"]);
+  assert.deepEqual(paths, [
+    "blocks.0.mlp.stack.gateUp",
+    "blocks.1.mlp.stack.gateUp",
+    "blocks.1.mlp.stack.down",
+  ]);
+  assert.throws(() => frozenParameters(model, ["*.experts.1.w2.weight"]), {
+    name: "RangeError",
+    message:
+      /matches model\.layers\.0\..*experts\.1\.w2\.weight and not model\.layers\.0\..*experts\.0\.w2\.weight.*freeze all/,
+  });
+});

@@ -43,7 +43,7 @@ export interface Routing {
 export class ExpertRouter extends Module<FloatTensor> {
   /** D -> E scores. */
   readonly gate: Layer;
-  /** [E], added to scores to choose experts; it gets no gradient. */
+  /** [E], a buffer: added to scores to choose experts. */
   readonly correctionBias?: Parameter;
   readonly #routing: RoutingDescription;
   readonly #count: number;
@@ -60,8 +60,9 @@ export class ExpertRouter extends Module<FloatTensor> {
       this.correctionBias = make.parameter("correctionBias", {
         shape: [count],
         initial: { every: 0 },
+        dtype: "f32",
+        isBuffer: true,
       });
-      this.correctionBias.requiresGrad = false;
     }
     this.#routing = routing;
     this.#count = count;

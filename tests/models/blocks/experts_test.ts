@@ -185,7 +185,7 @@ async function randomExperts(device: Device, test: Case): Promise<Experts> {
 
 async function numbersOf(experts: Experts): Promise<Map<string, number[]>> {
   const numbers = new Map<string, number[]>();
-  for (const [path, parameter] of experts.namedParameters()) {
+  for (const [path, parameter] of [...experts.namedParameters(), ...experts.namedBuffers()]) {
     numbers.set(path, [...await parameter.data()]);
   }
   return numbers;

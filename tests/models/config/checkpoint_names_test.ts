@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { nameOf, namesWithin } from "../../../src/models/config/checkpoint_names.ts";
+import { nameOf, namesWithin, partsOf } from "../../../src/models/config/checkpoint_names.ts";
 
 const names = {
   modules: {
@@ -48,4 +48,24 @@ Deno.test("namesWithin() has the names of a model that is a part of another", ()
   assert.ok(!isIgnored("pooler.weight"));
   assert.ok(!isIgnored("vision.h.0.mask"));
   assert.ok(!isIgnored("language.model.pooler.weight"));
+});
+
+Deno.test("partsOf() has the tensors of a stack in the order of their elements, and the one of any other parameter", () => {
+  const stacked = {
+    ...names,
+    stacks: { "blocks.*.stack.gateUp": ["h.*.experts.*.gate.weight", "h.*.experts.*.up.weight"] },
+  };
+  const shape = [2, 3];
+  assert.deepEqual(partsOf("blocks.3.stack.gateUp", [2, 10, 4], stacked), [
+    { name: "h.3.experts.0.gate.weight", shape: [5, 4] },
+    { name: "h.3.experts.0.up.weight", shape: [5, 4] },
+    { name: "h.3.experts.1.gate.weight", shape: [5, 4] },
+    { name: "h.3.experts.1.up.weight", shape: [5, 4] },
+  ]);
+  assert.deepEqual(partsOf("tokens.weight", shape, stacked), [{ name: "model.wte.weight", shape }]);
+  const within = namesWithin(stacked, { field: "text", prefix: "language." });
+  assert.equal(
+    partsOf("text.blocks.3.stack.gateUp", [2, 10, 4], within)[3].name,
+    "language.h.3.experts.1.up.weight",
+  );
 });

@@ -16,7 +16,7 @@ Deno.test("every family reads its small config, and one without `architectures`"
 });
 
 Deno.test("unsupported settings are refused by name", () => {
-  const { gpt2, llama, mistral, qwen2, qwen3, opt, deepseek_v3: deepseek } = smallConfigs;
+  const { gpt2, llama, mistral, mixtral, qwen2, qwen3, opt, deepseek_v3: deepseek } = smallConfigs;
   const cases: [config: object, message: RegExp][] = [
     [{ model_type: "mamba" }, /model_type mamba is not supported: .*gpt2.* are/],
     [{}, /model_type is missing/],
@@ -34,6 +34,9 @@ Deno.test("unsupported settings are refused by name", () => {
     [{ ...llama, head_dim: 3 }, /an even number of features to be rotated, got 3/],
     [{ ...llama, pad_token_id: 11 }, /pad_token_id must be within the vocabulary of 11, got 11/],
     [{ ...llama, rope_scaling: { type: "longrope" } }, /rope_parameters/],
+    [{ ...mixtral, router_jitter_noise: 0.1 }, /router_jitter_noise must be 0, got 0.1/],
+    [{ ...mixtral, num_experts_per_tok: 4 }, /num_experts_per_tok must be .*, got 4 of 3/],
+    [{ ...mixtral, num_local_experts: 0 }, /num_local_experts must be >=1, got 0/],
     [{ ...mistral, sliding_window: 0 }, /sliding_window must be >=1, got 0/],
     [{ ...qwen2, layer_types: ["full_attention"] }, /layer_types .* got 1 for 2/],
     [
