@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../../src/device/device.ts";
 import { Block, type BlockOptions } from "../../../src/models/blocks/block.ts";
+import type { Mlp } from "../../../src/models/blocks/mlp.ts";
 import { LayerScale } from "../../../src/models/blocks/layer_scale.ts";
 import { LayerMaker } from "../../../src/nn/layer_maker.ts";
 import { InitialParameters } from "../../../src/nn/parameter_source.ts";
@@ -77,7 +78,7 @@ testOnEachDevice(
     const random = new RandomValues(4);
     const parts = [
       [scaled.attentionScale!, plain.attention.output],
-      [scaled.mlpScale!, plain.mlp.down],
+      [scaled.mlpScale!, (plain.mlp as Mlp).down],
     ] as const;
     for (const [{ factors }, output] of parts) {
       const drawn = random.signed(6);
