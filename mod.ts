@@ -70,6 +70,7 @@ export {
   addBias,
   crossEntropy,
   type CrossEntropyOptions,
+  type DimsOptions,
   dropout,
   type DropoutOptions,
   gelu,

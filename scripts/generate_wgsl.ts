@@ -1,14 +1,17 @@
 // Turns wgsl/*.wgsl and wgsl/fragments/*.wgsl into one TypeScript module, src/device/webgpu/wgsl_sources.ts, as published
-// modules cannot import text.
+// modules cannot import text; and the table of pointwise formulas into Rust (pointwise_rust.ts).
 //
-//   deno task wgsl            writes the module
-//   deno task wgsl --check    fails if the module is not what the files give
+//   deno task wgsl            writes the module and the Rust
+//   deno task wgsl --check    fails if they are not what the files give
 //
 // Each file's text stands there once, without comments and blank lines; src/device/webgpu/wgsl_composer.ts puts the texts
 // together at run time and describes the directives, which are comments that stay.
 
+import { pointwiseRust } from "./pointwise_rust.ts";
+
 const FOLDER = new URL("../wgsl/", import.meta.url);
 const MODULE = new URL("../src/device/webgpu/wgsl_sources.ts", import.meta.url);
+const RUST = new URL("../rust_kernels/src/ops/pointwise_formulas.rs", import.meta.url);
 
 /** The module's text. */
 export function generateModule(): string {
@@ -43,13 +46,13 @@ function texts(folder: URL): string {
 }
 
 if (import.meta.main) {
-  const text = generateModule();
-  if (!Deno.args.includes("--check")) {
-    Deno.writeTextFileSync(MODULE, text);
-  } else if (Deno.readTextFileSync(MODULE) !== text) {
-    console.error(
-      "src/device/webgpu/wgsl_sources.ts is stale: run `deno task wgsl` and commit the result",
-    );
-    Deno.exit(1);
+  const generated = [[MODULE, generateModule()], [RUST, pointwiseRust()]] as const;
+  for (const [file, text] of generated) {
+    if (!Deno.args.includes("--check")) {
+      Deno.writeTextFileSync(file, text);
+    } else if (Deno.readTextFileSync(file) !== text) {
+      console.error(`${file.pathname} is stale: run \`deno task wgsl\` and commit the result`);
+      Deno.exit(1);
+    }
   }
 }

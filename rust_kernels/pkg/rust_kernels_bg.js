@@ -2,6 +2,25 @@
  * @param {number} x
  * @param {number} out
  * @param {number} length
+ */
+export function absolute(x, out, length) {
+    wasm.absolute(x, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} length
+ */
+export function absolute_backward(x, dy, dx, length) {
+    wasm.absolute_backward(x, dy, dx, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
  * @param {number} factor
  */
 export function accumulate(x, out, length, factor) {
@@ -183,21 +202,17 @@ export function adamw_step(grad, blocks, steps, sums, guard, param, momentum, se
  * @param {number} a
  * @param {number} b
  * @param {number} out
- * @param {number} length
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
  */
-export function add(a, b, out, length) {
-    wasm.add(a, b, out, length);
-}
-
-/**
- * @param {number} x
- * @param {number} bias
- * @param {number} out
- * @param {number} rows
- * @param {number} cols
- */
-export function add_bias(x, bias, out, rows, cols) {
-    wasm.add_bias(x, bias, out, rows, cols);
+export function add(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.add(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
 }
 
 /**
@@ -352,6 +367,80 @@ export function cast(x, out, from_type, to_type, from_offset, to_offset, length)
 }
 
 /**
+ * @param {number} condition
+ * @param {number} a
+ * @param {number} b
+ * @param {number} out
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} condition_dims
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function choose(condition, a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, condition_dims, a_dims, b_dims) {
+    wasm.choose(condition, a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, condition_dims, a_dims, b_dims);
+}
+
+/**
+ * @param {number} condition
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} condition_dims
+ */
+export function choose_backward_a(condition, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, condition_dims) {
+    wasm.choose_backward_a(condition, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, condition_dims);
+}
+
+/**
+ * @param {number} condition
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} condition_dims
+ */
+export function choose_backward_b(condition, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, condition_dims) {
+    wasm.choose_backward_b(condition, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, condition_dims);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ * @param {number} low
+ * @param {number} high
+ */
+export function clamp(x, out, length, low, high) {
+    wasm.clamp(x, out, length, low, high);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} length
+ * @param {number} low
+ * @param {number} high
+ */
+export function clamp_backward(x, dy, dx, length, low, high) {
+    wasm.clamp_backward(x, dy, dx, length, low, high);
+}
+
+/**
  * @param {number} x
  * @param {number} out
  * @param {number} rows
@@ -374,6 +463,57 @@ export function column_sums(x, out, rows, cols, accumulate) {
  */
 export function copy_block(x, out, rows, cols, from_stride, from_offset, to_stride, to_offset) {
     wasm.copy_block(x, out, rows, cols, from_stride, from_offset, to_stride, to_offset);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} out
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function div(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.div(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
+}
+
+/**
+ * @param {number} b
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} b_dims
+ */
+export function div_backward_a(b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, b_dims) {
+    wasm.div_backward_a(b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, b_dims);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function div_backward_b(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.div_backward_b(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
 }
 
 /**
@@ -415,6 +555,38 @@ export function embedding(table, indices, out, count, width, num_rows, table_typ
  */
 export function embedding_backward(indices, dy, dtable, count, width, num_rows) {
     wasm.embedding_backward(indices, dy, dtable, count, width, num_rows);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} out
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function equal(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.equal(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} x_dims
+ */
+export function expand(x, out, dim0, dim1, dim2, dim3, dim4, dim5, x_dims) {
+    wasm.expand(x, out, dim0, dim1, dim2, dim3, dim4, dim5, x_dims);
 }
 
 /**
@@ -536,6 +708,40 @@ export function gelu_tanh_backward(x, dy, dx, length) {
 }
 
 /**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} out
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function greater(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.greater(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} out
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function greater_equal(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.greater_equal(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
+}
+
+/**
  * @param {number} x
  * @param {number} out
  * @param {number} length
@@ -565,6 +771,131 @@ export function hyperbolic_tangent_backward(x, dy, dx, length) {
  */
 export function index_add(starts, sources, x, out, count, width, num_rows) {
     wasm.index_add(starts, sources, x, out, count, width, num_rows);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ */
+export function inverse_square_root(x, out, length) {
+    wasm.inverse_square_root(x, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} length
+ */
+export function inverse_square_root_backward(x, dy, dx, length) {
+    wasm.inverse_square_root_backward(x, dy, dx, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ * @param {number} slope
+ */
+export function leaky_relu(x, out, length, slope) {
+    wasm.leaky_relu(x, out, length, slope);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} length
+ * @param {number} slope
+ */
+export function leaky_relu_backward(x, dy, dx, length, slope) {
+    wasm.leaky_relu_backward(x, dy, dx, length, slope);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} out
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function less(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.less(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} out
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function less_equal(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.less_equal(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} out
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function logistic_loss(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.logistic_loss(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function logistic_loss_backward_a(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.logistic_loss_backward_a(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
+}
+
+/**
+ * @param {number} a
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ */
+export function logistic_loss_backward_b(a, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims) {
+    wasm.logistic_loss_backward_b(a, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims);
 }
 
 /**
@@ -634,10 +965,170 @@ export function matmul_tn(a, b, bias, out, a_from, b_from, out_from, batch, m, n
  * @param {number} a
  * @param {number} b
  * @param {number} out
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function maximum(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.maximum(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function maximum_backward_a(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.maximum_backward_a(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function maximum_backward_b(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.maximum_backward_b(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} out
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function minimum(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.minimum(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function minimum_backward_a(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.maximum_backward_b(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function minimum_backward_b(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.maximum_backward_a(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} out
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function mul(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.mul(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
  * @param {number} length
  */
-export function mul(a, b, out, length) {
-    wasm.mul(a, b, out, length);
+export function natural_exp(x, out, length) {
+    wasm.natural_exp(x, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} length
+ */
+export function natural_exp_backward(x, dy, dx, length) {
+    wasm.natural_exp_backward(x, dy, dx, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ */
+export function natural_log(x, out, length) {
+    wasm.natural_log(x, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} length
+ */
+export function natural_log_backward(x, dy, dx, length) {
+    wasm.natural_log_backward(x, dy, dx, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ */
+export function neg(x, out, length) {
+    wasm.neg(x, out, length);
 }
 
 /**
@@ -705,6 +1196,23 @@ export function normalize_sums(x, out, rows, cols, eps) {
  */
 export function normalize_sums_backward(x, dy, dx, rows, cols, eps) {
     wasm.normalize_sums_backward(x, dy, dx, rows, cols, eps);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} out
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function not_equal(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.not_equal(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
 }
 
 /**
@@ -792,12 +1300,21 @@ export function scale(x, out, length, factor) {
 
 /**
  * @param {number} x
- * @param {number} factor
  * @param {number} out
  * @param {number} length
  */
-export function scale_by(x, factor, out, length) {
-    wasm.scale_by(x, factor, out, length);
+export function sigmoid(x, out, length) {
+    wasm.sigmoid(x, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} length
+ */
+export function sigmoid_backward(x, dy, dx, length) {
+    wasm.sigmoid_backward(x, dy, dx, length);
 }
 
 /**
@@ -817,6 +1334,43 @@ export function silu(x, out, length) {
  */
 export function silu_backward(x, dy, dx, length) {
     wasm.silu_backward(x, dy, dx, length);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} out
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ * @param {number} beta
+ */
+export function smooth_l1(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims, beta) {
+    wasm.smooth_l1(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims, beta);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ * @param {number} beta
+ */
+export function smooth_l1_backward_a(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims, beta) {
+    wasm.smooth_l1_backward_a(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims, beta);
 }
 
 /**
@@ -855,6 +1409,25 @@ export function softmax_cross_entropy(logits, targets, losses, dlogits, rows, co
 }
 
 /**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ */
+export function softplus(x, out, length) {
+    wasm.softplus(x, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} length
+ */
+export function softplus_backward(x, dy, dx, length) {
+    wasm.softplus_backward(x, dy, dx, length);
+}
+
+/**
  * @param {number} statistics
  * @param {number} targets
  * @param {number} losses
@@ -884,6 +1457,130 @@ export function split_cross_entropy(statistics, targets, losses, dlogits, rows, 
  */
 export function split_softmax(logits, targets, exps, statistics, rows, cols, first_class, num_classes) {
     wasm.split_softmax(logits, targets, exps, statistics, rows, cols, first_class, num_classes);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} length
+ */
+export function square_root(x, out, length) {
+    wasm.square_root(x, out, length);
+}
+
+/**
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} length
+ */
+export function square_root_backward(x, dy, dx, length) {
+    wasm.square_root_backward(x, dy, dx, length);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} out
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function squared_error(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.squared_error(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function squared_error_backward_a(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.squared_error_backward_a(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} out
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function sub(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.sub(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} out
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function to_power(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.to_power(a, b, out, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function to_power_backward_a(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.to_power_backward_a(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} dy
+ * @param {number} dx
+ * @param {number} dim0
+ * @param {number} dim1
+ * @param {number} dim2
+ * @param {number} dim3
+ * @param {number} dim4
+ * @param {number} dim5
+ * @param {number} a_dims
+ * @param {number} b_dims
+ */
+export function to_power_backward_b(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims) {
+    wasm.to_power_backward_b(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, dim5, a_dims, b_dims);
 }
 
 /**

@@ -75,7 +75,7 @@ export interface DeviceStatistics {
  * using a = device.allocate(8);
  * using out = device.allocate(8);
  * device.write(a, new Float32Array([1, 2]));
- * device.run("add", { a, b: a, out }, { length: 2 }); // a kernel: out = a + b
+ * device.run("scale", { x: a, out }, { length: 2, factor: 2 }); // a kernel: out = factor x
  * const bytes = await device.read(out);
  * assert.deepEqual(new Float32Array(bytes.buffer), new Float32Array([2, 4]));
  * assert.ok(device.statistics().kernelsRun >= 1);

@@ -36,8 +36,8 @@ export { recompute } from "../tensor/recompute.ts";
 export { keep, noGrad, tidy } from "../tensor/scope.ts";
 
 // Differentiable ops.
-export { geluTanh, relu, silu, tanh } from "../ops/activation.ts";
-export { add } from "../ops/add.ts";
+export { geluTanh, leakyRelu, relu, silu, tanh } from "../ops/activation.ts";
+export { add, neg, sub } from "../ops/add.ts";
 export { addBias } from "../ops/add_bias.ts";
 export { attention, type AttentionDropout, type AttentionOptions } from "../ops/attention.ts";
 export { batchedMatmul, type BatchedMatmulOptions } from "../ops/batched_matmul.ts";
@@ -54,8 +54,31 @@ export {
   convTranspose2d,
   type ConvTranspose2dOptions,
 } from "../ops/conv2d.ts";
+export {
+  equal,
+  greater,
+  greaterEqual,
+  less,
+  lessEqual,
+  maximum,
+  minimum,
+  notEqual,
+  where,
+} from "../ops/comparison.ts";
 export { crossEntropy, type CrossEntropyOptions, IGNORE_INDEX } from "../ops/cross_entropy.ts";
+export type { DimsOptions } from "../ops/dims.ts";
 export { dropout, type DropoutMask, type DropoutOptions } from "../ops/dropout.ts";
+export {
+  abs,
+  clamp,
+  type ClampOptions,
+  exp,
+  log,
+  rsqrt,
+  sigmoid,
+  softplus,
+  sqrt,
+} from "../ops/elementary.ts";
 export { embedding, type EmbeddingLookup } from "../ops/embedding.ts";
 export { fourierFeatures } from "../ops/fourier_features.ts";
 export { gelu } from "../ops/gelu.ts";
@@ -64,7 +87,7 @@ export { indexAdd, indexSelect } from "../ops/index_select.ts";
 export { linear } from "../ops/linear.ts";
 export { matmul } from "../ops/matmul.ts";
 export { mean } from "../ops/mean.ts";
-export { mul } from "../ops/mul.ts";
+export { div, mul, pow } from "../ops/mul.ts";
 export { layerNorm, type LayerNormOptions, rmsNorm, type RmsNormOptions } from "../ops/norm.ts";
 export { normalizeSums } from "../ops/normalize_sums.ts";
 export { permute } from "../ops/permute.ts";

@@ -1,10 +1,8 @@
-// y = f(x), elementwise, for the activations that have a kernel and a `_backward` kernel.        dx = dy f'(x)
+// Activations, elementwise; formulas and gradients are in src/device/kernels/pointwise.ts.
 
-import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { inF32 } from "./operands.ts";
-
-/** Activations by the names of their kernels; `gelu` has a file of its own. */
-type Activation = "relu" | "silu" | "gelu_tanh" | "hyperbolic_tangent";
+import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { checkOptions } from "./operands.ts";
+import { unary } from "./pointwise.ts";
 
 /**
  * max(x, 0), elementwise.
@@ -22,7 +20,7 @@ type Activation = "relu" | "silu" | "gelu_tanh" | "hyperbolic_tangent";
  * @category Ops
  */
 export function relu(x: FloatTensor): Tensor {
-  return activation("relu", x);
+  return unary("relu", "relu", x);
 }
 
 /**
@@ -42,7 +40,7 @@ export function relu(x: FloatTensor): Tensor {
  * @category Ops
  */
 export function silu(x: FloatTensor): Tensor {
-  return activation("silu", x);
+  return unary("silu", "silu", x);
 }
 
 /**
@@ -62,7 +60,7 @@ export function silu(x: FloatTensor): Tensor {
  * @category Ops
  */
 export function geluTanh(x: FloatTensor): Tensor {
-  return activation("gelu_tanh", x);
+  return unary("geluTanh", "gelu_tanh", x);
 }
 
 /**
@@ -82,24 +80,30 @@ export function geluTanh(x: FloatTensor): Tensor {
  * @category Ops
  */
 export function tanh(x: FloatTensor): Tensor {
-  return activation("hyperbolic_tangent", x);
+  return unary("tanh", "hyperbolic_tangent", x);
 }
 
-function activation(kernel: Activation, x: FloatTensor): Tensor {
-  const y = Tensor.empty(x.device, x.shape);
-  inF32([x], (x) => {
-    x.device.run(kernel, { x: x.buffer, out: y.buffer }, { length: x.length });
-  });
-  return y.computedBy({
-    op: kernel,
-    inputs: [x],
-    gradient: (dy) => {
-      const dx = Tensor.empty(x.device, x.shape);
-      inF32([x], (x) => {
-        const operands = { x: x.buffer, dy: dy.buffer, dx: dx.buffer };
-        x.device.run(`${kernel}_backward`, operands, { length: x.length });
-      });
-      return [dx];
-    },
-  });
+/**
+ * x where it is above 0, else slope x, elementwise.
+ *
+ * @example
+ * ```ts
+ * import { requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { leakyRelu } from "@meshfactor/adafactor/nn";
+ *
+ * using device = await requestDevice({ kind: "wasm" });
+ * using x = Tensor.from(device, [-1, 0, 2]);
+ * using y = leakyRelu(x);
+ * console.log(await y.data()); // -0.01, 0, 2
+ * ```
+ *
+ * @category Ops
+ */
+export function leakyRelu(
+  x: FloatTensor,
+  options: { /** Default: 0.01. */ readonly slope?: number } = {},
+): Tensor {
+  checkOptions("leakyRelu", options, ["slope"]);
+  const { slope = 0.01 } = options;
+  return unary("leakyRelu", "leaky_relu", x, { slope });
 }

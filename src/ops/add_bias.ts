@@ -2,7 +2,8 @@
 
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { checkSameDevice, inF32 } from "./operands.ts";
+import { checkFloats, checkSameDevice } from "./operands.ts";
+import { runSpread } from "./pointwise.ts";
 
 /**
  * Adds `bias` [C] to every row of `x` [..., C].
@@ -23,19 +24,16 @@ import { checkSameDevice, inF32 } from "./operands.ts";
  * @category Ops
  */
 export function addBias(x: FloatTensor, bias: FloatTensor): Tensor {
+  checkFloats("addBias", { x, bias });
   checkSameDevice("addBias", x, bias);
-  const { rows, cols } = rowsAndCols(x.shape);
+  const cols = x.shape.at(-1);
   if (x.shape.length === 0 || bias.shape.length !== 1 || bias.length !== cols) {
     throw new RangeError(
       `addBias() wants x of [..., C] and bias of [C], got ${formatShape(x.shape)} and ` +
         formatShape(bias.shape),
     );
   }
-  const y = Tensor.empty(x.device, x.shape);
-  inF32([x, bias], (x, bias) => {
-    x.device.run("add_bias", { x: x.buffer, bias: bias.buffer, out: y.buffer }, { rows, cols });
-  });
-  return y.computedBy({
+  return runSpread("add", { a: x, b: bias }, { shape: x.shape }).computedBy({
     op: "addBias",
     inputs: [x, bias],
     gradient: (dy, [wantsX, wantsBias]) => [

@@ -10,7 +10,7 @@ import { checkIndices, indicesOf } from "./embedding.ts";
 import { checkSameDevice, inF32 } from "./operands.ts";
 import { scaled } from "./scale.ts";
 import { scaledBy } from "./scale_by.ts";
-import { total } from "./sum.ts";
+import { total } from "./dim_sums.ts";
 
 /**
  * The target of ignored rows (padding, prompts): PyTorch's -100 does not fit u32, so it is the largest u32.

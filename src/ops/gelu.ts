@@ -2,8 +2,8 @@
 //
 // The exact GELU of Hendrycks and Gimpel 2016, not the tanh approximation.
 
-import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { inF32 } from "./operands.ts";
+import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { unary } from "./pointwise.ts";
 
 /**
  * Gaussian error linear unit, elementwise.
@@ -21,18 +21,5 @@ import { inF32 } from "./operands.ts";
  * @category Ops
  */
 export function gelu(x: FloatTensor): Tensor {
-  const y = Tensor.empty(x.device, x.shape);
-  inF32([x], (x) => {
-    x.device.run("gelu", { x: x.buffer, out: y.buffer }, { length: x.length });
-  });
-  return y.computedBy({ op: "gelu", inputs: [x], gradient: (dy) => [geluGradient(x, dy)] });
-}
-
-function geluGradient(x: FloatTensor, dy: Tensor): Tensor {
-  const dx = Tensor.empty(x.device, x.shape);
-  inF32([x], (x) => {
-    const operands = { x: x.buffer, dy: dy.buffer, dx: dx.buffer };
-    x.device.run("gelu_backward", operands, { length: x.length });
-  });
-  return dx;
+  return unary("gelu", "gelu", x);
 }

@@ -1,9 +1,9 @@
 // Checks that every op makes of its operands before it calls a kernel, and operands converted to f32, as kernels take them. Results
 // of ops are f32, however the operands are stored.
 
-import type { DType } from "../tensor/dtype.ts";
+import { type DType, isFloatType } from "../tensor/dtype.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
-import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 
 /** @throws {TypeError} if the operands of `op` are on different devices. */
 export function checkSameDevice(
@@ -19,6 +19,54 @@ export function checkSameDevice(
       );
     }
   }
+}
+
+/** @throws {TypeError} if an operand of `op` is no tensor of f32, f16 or bf16; says what it is, and what to do. */
+export function checkFloats(op: string, operands: Readonly<Record<string, unknown>>): void {
+  for (const [name, operand] of Object.entries(operands)) {
+    if (operand instanceof Tensor) {
+      if (isFloatType(operand.dtype)) continue;
+      throw new TypeError(
+        `${op}() wants ${name} in f32, f16 or bf16, got ${operand.dtype}: indices are no numbers to compute with`,
+      );
+    }
+    throw new TypeError(`${op}() wants a tensor for ${name}, got ${described(operand)}`);
+  }
+}
+
+/** @throws {TypeError} if `options` has a name that is not in `names`, or is no object. */
+export function checkOptions(
+  owner: string,
+  options: unknown,
+  names: readonly string[],
+): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new TypeError(
+      `${owner}() wants an object of options, such as { ${names[0]}: ... }, got ${
+        described(options)
+      }`,
+    );
+  }
+  const unknown = Object.keys(options).find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(
+      `${owner}() has no option "${unknown}"${
+        options instanceof Tensor ? " (this is a tensor)" : ""
+      }: it has ${names.join(", ")}`,
+    );
+  }
+}
+
+/** What a value is that should have been a tensor. */
+function described(value: unknown): string {
+  if (value instanceof Promise) return "a promise: await it first, as in `await layer.forward(x)`";
+  if (typeof value === "number" || Array.isArray(value) || ArrayBuffer.isView(value)) {
+    const what = typeof value === "number" ? "a number" : "an array";
+    return `${what}: make a tensor of it with Tensor.from(device, [...])`;
+  }
+  return value === null || typeof value !== "object"
+    ? `${value}`
+    : `an object of class ${value.constructor?.name ?? "null"}`;
 }
 
 /** @throws {RangeError} if the operands of `op` differ in shape, or {TypeError} in device. */

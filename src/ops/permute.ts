@@ -38,7 +38,8 @@ export function permute(x: FloatTensor, order: readonly number[]): Tensor {
   });
 }
 
-function permuted(x: FloatTensor, order: readonly number[]): Tensor {
+/** {@linkcode permute} without checks, and without recording a gradient. */
+export function permuted(x: FloatTensor, order: readonly number[]): Tensor {
   const strides = x.shape.map((_, dim) => x.shape.slice(dim + 1).reduce((a, b) => a * b, 1));
   const shape = order.map((dim) => x.shape[dim]);
   const missing = new Array<number>(4 - shape.length);

@@ -1,7 +1,8 @@
 // y = factor x, factor a number.        dx = factor dy
 
-import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { inF32 } from "./operands.ts";
+import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { checkFloats } from "./operands.ts";
+import { runFlat } from "./pointwise.ts";
 
 /**
  * Every element times `factor`.
@@ -19,6 +20,7 @@ import { inF32 } from "./operands.ts";
  * @category Ops
  */
 export function scale(x: FloatTensor, factor: number): Tensor {
+  checkFloats("scale", { x });
   return scaled(x, factor).computedBy({
     op: "scale",
     inputs: [x],
@@ -28,9 +30,5 @@ export function scale(x: FloatTensor, factor: number): Tensor {
 
 /** {@linkcode scale} without recording a gradient. */
 export function scaled(x: FloatTensor, factor: number): Tensor {
-  const y = Tensor.empty(x.device, x.shape);
-  inF32([x], (x) => {
-    x.device.run("scale", { x: x.buffer, out: y.buffer }, { length: x.length, factor });
-  });
-  return y;
+  return runFlat("scale", { x }, { factor });
 }

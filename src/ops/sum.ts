@@ -1,49 +1,37 @@
-// y = sum of all elements of x, a scalar.        dx = dy everywhere
-//
-// Sums the rows first, then their sums, so that a large x is not one row for one thread.
+// y = sum of x over some dims, or over all.        dx = dy, the same along every summed dim
 
-import { rowsAndCols } from "../tensor/shape.ts";
-import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { inF32 } from "./operands.ts";
-import { scaledBy } from "./scale_by.ts";
+import { dimsOf, type DimsOptions, shapeAfter } from "./dims.ts";
+import { sumOver } from "./dim_sums.ts";
+import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { checkFloats } from "./operands.ts";
+import { runSpread } from "./pointwise.ts";
 
 /**
- * Sum of all elements: a tensor of shape [].
+ * Sum over the dims `dim`, by default over all: then a tensor of shape []. The order of the sum depends on the shape alone.
+ *
+ * @throws {RangeError} if there is no such dim, or it is named twice.
  *
  * @example
  * ```ts
  * import { requestDevice, sum, Tensor } from "@meshfactor/adafactor";
  *
  * using device = await requestDevice({ kind: "wasm" });
- * using x = Tensor.from(device, [1, 2, 3]);
- * using y = sum(x);
- * console.log(await y.item()); // 6
+ * using x = Tensor.from(device, [1, 2, 3, 4, 5, 6], { shape: [2, 3] });
+ * using all = sum(x);
+ * console.log(await all.item()); // 21
+ * using ofRows = sum(x, { dim: 1 });
+ * console.log(await ofRows.data()); // 6, 15
  * ```
  *
  * @category Ops
  */
-export function sum(x: FloatTensor): Tensor {
-  return total(x).computedBy({ op: "sum", inputs: [x], gradient: (dy) => [sumGradient(x, dy)] });
-}
-
-/** {@linkcode sum} without recording a gradient. */
-export function total(x: FloatTensor): Tensor {
-  const { rows, cols } = rowsAndCols(x.shape);
-  const ofRows = Tensor.empty(x.device, [rows]);
-  const y = Tensor.empty(x.device, []);
-  inF32([x], (x) => addRows(x, ofRows, { rows, cols }));
-  addRows(ofRows, y, { rows: 1, cols: rows });
-  ofRows.release();
-  return y;
-}
-
-function addRows(x: Tensor, out: Tensor, shape: { rows: number; cols: number }): void {
-  x.device.run("row_sums", { x: x.buffer, out: out.buffer }, { ...shape, accumulate: 0 });
-}
-
-function sumGradient(x: FloatTensor, dy: Tensor): Tensor {
-  const ones = x.filledLike(1);
-  const dx = scaledBy(ones, dy);
-  ones.release();
-  return dx;
+export function sum(x: FloatTensor, options: DimsOptions = {}): Tensor {
+  checkFloats("sum", { x });
+  const dims = dimsOf("sum", x, options);
+  const kept = shapeAfter(x.shape, dims, { keepDims: true });
+  return sumOver(x, dims, shapeAfter(x.shape, dims, options)).computedBy({
+    op: "sum",
+    inputs: [x],
+    gradient: (dy) => [runSpread("expand", { x: dy.alias(kept) }, { shape: x.shape })],
+  });
 }

@@ -79,6 +79,8 @@ export interface OpNode {
   readonly gradient: GradientFunction;
   /** Tensors that are kept only for the gradient function. */
   readonly saved?: readonly AnyTensor[];
+  /** True if the result has no gradient, whatever its operands require, as that of a comparison. */
+  readonly isConstant?: boolean;
 }
 
 /**
@@ -95,6 +97,8 @@ export interface RecomputedNode {
   readonly again: () => Promise<Recomputed>;
   /** Always undefined. */
   readonly saved?: undefined;
+  /** Always undefined. */
+  readonly isConstant?: undefined;
 }
 
 /**

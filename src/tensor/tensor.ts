@@ -282,7 +282,8 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
   computedBy(node: GraphNode): this {
     this.#node = node;
     this.#madeBy = `result of ${node.op}()`;
-    this.#requiresGrad = recordsGradients() && node.inputs.some((input) => input.requiresGrad);
+    this.#requiresGrad = !node.isConstant && recordsGradients() &&
+      node.inputs.some((input) => input.requiresGrad);
     if (this.#requiresGrad) this.#inputWrites = node.inputs.map(({ numWrites }) => numWrites);
     else node.saved?.forEach((tensor) => tensor.release());
     return this;

@@ -8,7 +8,7 @@ for (const shape of [[], [1], [131], [5, 13]]) {
   testOnEachDevice(`mean() of shape [${shape}] agrees with its reference`, async (device) => {
     await checkGradients(device, {
       shapes: [shape],
-      op: mean,
+      op: (x) => mean(x),
       reference: (x) => [x.reduce((total, value) => total + value, 0) / x.length],
     });
   });

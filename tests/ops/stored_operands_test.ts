@@ -34,7 +34,6 @@ import { type FloatTensor, Tensor } from "../../src/tensor/tensor.ts";
 import { assertSameBits } from "../support/assert_same_bits.ts";
 import { testOnEachDevice } from "../support/device/on_each_device.ts";
 import { batchedProduct } from "../reference/batched_product.ts";
-import * as activations from "../reference/activations.ts";
 import { attention as attentionReference } from "../reference/attention.ts";
 import {
   convolution,
@@ -45,7 +44,7 @@ import { dropout as dropoutReference } from "../reference/dropout.ts";
 import type { Reference, Values } from "../reference/reference.ts";
 import { rotary as rotaryReference } from "../reference/rotary.ts";
 import { softmax as softmaxReference } from "../reference/softmax.ts";
-import { gelu as geluReference } from "../reference/gelu.ts";
+import { pointwiseFunctions } from "../reference/pointwise.ts";
 import { checkGradients, type GradientCheck } from "../support/ops/gradient_check.ts";
 
 /** <op>_test.ts tests the maths of ops with f32 operands; here plain loops compute the expected values. */
@@ -72,31 +71,23 @@ const checks: Readonly<Record<string, (device: Device) => Omit<GradientCheck, "d
   }),
   sum: () => ({
     shapes: [[3, 5]],
-    op: sum,
+    op: (x) => sum(x),
     reference: (x) => [x.reduce((total, value) => total + value, 0)],
   }),
   mean: () => ({
     shapes: [[3, 5]],
-    op: mean,
+    op: (x) => mean(x),
     reference: (x) => [x.reduce((total, value) => total + value, 0) / 15],
   }),
-  gelu: () => ({
-    shapes: [[7]],
-    op: gelu,
-    reference: (x) => {
-      const out = new Float64Array(x.length);
-      geluReference({ x: Float64Array.from(x), out }, { length: x.length });
-      return [...out];
-    },
-  }),
+  gelu: () => elementwise(gelu, "gelu"),
   reshape: () => ({
     shapes: [[3, 5]],
     op: (x) => scale(reshape(x, [5, 3]), 1),
     reference: (x) => x,
   }),
-  geluTanh: () => elementwise(geluTanh, activations.geluTanh),
-  silu: () => elementwise(silu, activations.silu),
-  relu: () => elementwise(relu, activations.relu),
+  geluTanh: () => elementwise(geluTanh, "gelu_tanh"),
+  silu: () => elementwise(silu, "silu"),
+  relu: () => elementwise(relu, "relu"),
   softmax: () => ({
     shapes: [[3, 5]],
     op: softmax,
@@ -288,11 +279,10 @@ const OF_SEQUENCES: ConvolutionSizes = {
 
 function elementwise(
   op: (x: FloatTensor) => Tensor,
-  kernelReference: Reference<"gelu_tanh" | "silu" | "relu">,
+  kernel: string,
 ): Omit<GradientCheck, "dtypes"> {
-  const reference = (x: number[]) =>
-    referenceOf(kernelReference, { x, out: x }, { length: x.length });
-  return { shapes: [[7]], op, reference };
+  const f = pointwiseFunctions[kernel]!;
+  return { shapes: [[7]], op, reference: (x) => x.map((value) => f([value], {})) };
 }
 
 /** `out` of a kernel's reference with f32 parameters; `out` has the length of `given`. */

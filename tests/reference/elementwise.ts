@@ -1,28 +1,6 @@
-// Kernels that treat each element alone.
+// Kernels that write a part of their result, or add to it.
 
 import type { Reference } from "./reference.ts";
-
-export const add: Reference<"add"> = ({ a, b, out }, { length }) => {
-  for (let i = 0; i < length; i++) out[i] = a[i]! + b[i]!;
-};
-
-export const mul: Reference<"mul"> = ({ a, b, out }, { length }) => {
-  for (let i = 0; i < length; i++) out[i] = a[i]! * b[i]!;
-};
-
-export const addBias: Reference<"add_bias"> = ({ x, bias, out }, { rows, cols }) => {
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < cols; c++) out[r * cols + c] = x[r * cols + c]! + bias[c]!;
-  }
-};
-
-export const scale: Reference<"scale"> = ({ x, out }, { length, factor }) => {
-  for (let i = 0; i < length; i++) out[i] = factor * x[i]!;
-};
-
-export const scaleBy: Reference<"scale_by"> = ({ x, factor, out }, { length }) => {
-  for (let i = 0; i < length; i++) out[i] = factor[0]! * x[i]!;
-};
 
 export const accumulate: Reference<"accumulate"> = ({ x, out }, { length, factor }) => {
   for (let i = 0; i < length; i++) out[i]! += factor * x[i]!;

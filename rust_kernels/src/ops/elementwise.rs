@@ -1,33 +1,4 @@
-//! Elementwise arithmetic. The slices of a call have one length unless said otherwise.
-
-use crate::simd::f32x4::F32x4;
-use crate::simd::groups::{map, zip};
-
-/// out = a + b
-pub fn add(a: &[f32], b: &[f32], out: &mut [f32]) {
-    zip(a, b, out, |a, b| a + b);
-}
-
-/// out = a * b
-pub fn mul(a: &[f32], b: &[f32], out: &mut [f32]) {
-    zip(a, b, out, |a, b| a * b);
-}
-
-/// out[rows, cols] = x[rows, cols] + bias[cols]
-pub fn add_bias(x: &[f32], bias: &[f32], out: &mut [f32]) {
-    if bias.is_empty() {
-        return;
-    }
-    for (x, out) in x.chunks_exact(bias.len()).zip(out.chunks_exact_mut(bias.len())) {
-        add(x, bias, out);
-    }
-}
-
-/// out = factor * x
-pub fn scale(x: &[f32], factor: f32, out: &mut [f32]) {
-    let factor = F32x4::splat(factor);
-    map(x, out, |x| factor * x);
-}
+//! Kernels that write a part of their result, or add to it.
 
 /// out += factor * x
 pub fn accumulate(x: &[f32], factor: f32, out: &mut [f32]) {
@@ -61,31 +32,6 @@ pub fn copy_block(x: &[f32], from: Stripe, out: &mut [f32], to: Stripe, rows: us
 mod exports {
     use super::Stripe;
     use crate::operands::*;
-
-    #[wasm_bindgen]
-    pub fn add(a: In, b: In, out: Out, length: usize) {
-        super::add(read(a, length), read(b, length), write(out, length));
-    }
-
-    #[wasm_bindgen]
-    pub fn mul(a: In, b: In, out: Out, length: usize) {
-        super::mul(read(a, length), read(b, length), write(out, length));
-    }
-
-    #[wasm_bindgen]
-    pub fn add_bias(x: In, bias: In, out: Out, rows: usize, cols: usize) {
-        super::add_bias(read(x, rows * cols), read(bias, cols), write(out, rows * cols));
-    }
-
-    #[wasm_bindgen]
-    pub fn scale(x: In, out: Out, length: usize, factor: f32) {
-        super::scale(read(x, length), factor, write(out, length));
-    }
-
-    #[wasm_bindgen]
-    pub fn scale_by(x: In, factor: In, out: Out, length: usize) {
-        super::scale(read(x, length), read(factor, 1)[0], write(out, length));
-    }
 
     #[wasm_bindgen]
     pub fn accumulate(x: In, out: Out, length: usize, factor: f32) {

@@ -1,6 +1,5 @@
 //! The kernels of differentiable operations and of their gradients. Imports `operands`, `allocation`, `storage` and `simd`.
 
-pub mod activations;
 pub mod attention;
 pub mod cast;
 pub mod dropout;
@@ -8,11 +7,13 @@ pub mod elementwise;
 pub mod embedding;
 mod few_rows;
 pub mod fourier_features;
-pub mod gelu;
 pub mod matmul;
 pub mod norm;
 pub mod panels;
 pub mod permute;
+pub mod pointwise;
+mod pointwise_formulas;
+pub mod pointwise_functions;
 pub mod rotary;
 mod scaled_sum;
 pub mod selection;

@@ -1,6 +1,6 @@
 //! Four f32 lanes: WASM's v128, or a plain array in native tests.
 
-use core::ops::{Add, AddAssign, Div, Mul, Sub};
+use core::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 #[cfg(target_arch = "wasm32")]
 use core::arch::wasm32::*;
@@ -98,6 +98,16 @@ impl F32x4 {
     pub fn where_ge(self, bound: Self, then: Self, otherwise: Self) -> Self {
         Self(v128_bitselect(then.0, otherwise.0, f32x4_ge(self.0, bound.0)))
     }
+    /// `then` in the lanes where `self > bound`, else `otherwise`.
+    #[inline(always)]
+    pub fn where_gt(self, bound: Self, then: Self, otherwise: Self) -> Self {
+        Self(v128_bitselect(then.0, otherwise.0, f32x4_gt(self.0, bound.0)))
+    }
+    /// `then` in the lanes where `self == other`, else `otherwise`.
+    #[inline(always)]
+    pub fn where_eq(self, other: Self, then: Self, otherwise: Self) -> Self {
+        Self(v128_bitselect(then.0, otherwise.0, f32x4_eq(self.0, other.0)))
+    }
     /// Transposes a matrix of 4 x 4.
     #[inline(always)]
     pub fn transpose([a, b, c, d]: [Self; 4]) -> [Self; 4] {
@@ -175,8 +185,17 @@ impl F32x4 {
         Self(self.0.map(|x| f32::from_bits(((x as i32 + 127) as u32) << 23)))
     }
     pub fn where_ge(self, bound: Self, then: Self, otherwise: Self) -> Self {
-        let lane = |i: usize| if self.0[i] >= bound.0[i] { then.0[i] } else { otherwise.0[i] };
-        Self([lane(0), lane(1), lane(2), lane(3)])
+        self.choose(bound, |a, b| a >= b, then, otherwise)
+    }
+    pub fn where_gt(self, bound: Self, then: Self, otherwise: Self) -> Self {
+        self.choose(bound, |a, b| a > b, then, otherwise)
+    }
+    pub fn where_eq(self, other: Self, then: Self, otherwise: Self) -> Self {
+        self.choose(other, |a, b| a == b, then, otherwise)
+    }
+    fn choose(self, other: Self, f: impl Fn(f32, f32) -> bool, then: Self, or: Self) -> Self {
+        let lane = |i: usize| if f(self.0[i], other.0[i]) { then.0[i] } else { or.0[i] };
+        Self([0, 1, 2, 3].map(lane))
     }
     pub fn transpose(rows: [Self; 4]) -> [Self; 4] {
         [0, 1, 2, 3].map(|j| Self([rows[0].0[j], rows[1].0[j], rows[2].0[j], rows[3].0[j]]))
@@ -203,6 +222,17 @@ operator!(Add, add, f32x4_add, +);
 operator!(Sub, sub, f32x4_sub, -);
 operator!(Mul, mul, f32x4_mul, *);
 operator!(Div, div, f32x4_div, /);
+
+impl Neg for F32x4 {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        #[cfg(target_arch = "wasm32")]
+        return Self(f32x4_neg(self.0));
+        #[cfg(not(target_arch = "wasm32"))]
+        return Self(self.0.map(|x| -x));
+    }
+}
 
 impl AddAssign for F32x4 {
     #[inline(always)]

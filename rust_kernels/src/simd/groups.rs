@@ -121,12 +121,6 @@ pub fn map(x: &[f32], out: &mut [f32], f: impl Fn(F32x4) -> F32x4) {
     for_each_group([x], [out], |[x], _, _| [f(x)]);
 }
 
-/// `out[i] = f(x[i], y[i])`, four at a time. The slices have one length.
-#[inline(always)]
-pub fn zip(x: &[f32], y: &[f32], out: &mut [f32], f: impl Fn(F32x4, F32x4) -> F32x4) {
-    for_each_group([x, y], [out], |[x, y], _, _| [f(x, y)]);
-}
-
 /// The largest element, NaN if there is one.
 pub fn largest(x: &[f32]) -> f32 {
     let mut lanes = F32x4::splat(f32::NEG_INFINITY);

@@ -1,45 +1,7 @@
-// Kernels that compute each element of their result from few elements of their operands.
+// Kernels that write a part of their result, or add to it; whole results of formulas are in pointwise.ts.
 
 import { type Kernel, reads, writes } from "./kernel.ts";
 import { elementwise } from "./shaders.ts";
-
-/** A function of two tensors of the same size. */
-export type Binary = Kernel<"a" | "b" | "out", "length">;
-
-/** out = a + b */
-export const add: Binary = binary("add");
-
-/** out = a * b */
-export const mul: Binary = binary("mul");
-
-/** out[rows, cols] = x[rows, cols] + bias[cols] */
-export const add_bias: Kernel<"x" | "bias" | "out", "rows" | "cols"> = {
-  operands: {
-    x: reads("f32", ({ rows, cols }) => rows * cols),
-    bias: reads("f32", ({ cols }) => cols),
-    out: writes("f32", ({ rows, cols }) => rows * cols),
-  },
-  params: { rows: "u32", cols: "u32" },
-  shader: elementwise("add_bias", ({ rows, cols }) => rows * cols),
-};
-
-/** out = factor * x */
-export const scale: Kernel<"x" | "out", "length" | "factor"> = {
-  operands: { x: reads("f32", lengthOf), out: writes("f32", lengthOf) },
-  params: { length: "u32", factor: "f32" },
-  shader: elementwise("scale", lengthOf),
-};
-
-/** out = factor[0] * x */
-export const scale_by: Kernel<"x" | "factor" | "out", "length"> = {
-  operands: {
-    x: reads("f32", lengthOf),
-    factor: reads("f32", () => 1),
-    out: writes("f32", lengthOf),
-  },
-  params: { length: "u32" },
-  shader: elementwise("scale_by", lengthOf),
-};
 
 /** out += factor * x */
 export const accumulate: Kernel<"x" | "out", "length" | "factor"> = {
@@ -79,18 +41,6 @@ export const copy_block: Kernel<
   },
   shader: elementwise("copy_block", ({ rows, cols }) => rows * cols),
 };
-
-function binary(source: string): Binary {
-  return {
-    operands: {
-      a: reads("f32", lengthOf),
-      b: reads("f32", lengthOf),
-      out: writes("f32", lengthOf),
-    },
-    params: { length: "u32" },
-    shader: elementwise(source, lengthOf),
-  };
-}
 
 function lengthOf({ length }: { readonly length: number }): number {
   return length;

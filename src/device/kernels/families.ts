@@ -1,6 +1,5 @@
 // The families of kernels. A family's file exports its kernels by name, and types, and nothing else.
 
-export * from "./activations.ts";
 export * from "./adafactor_step.ts";
 export * from "./adafactor_sums.ts";
 export * from "./adamw.ts";
@@ -14,6 +13,7 @@ export * from "./fourier_features.ts";
 export * from "./matmul.ts";
 export * from "./norm.ts";
 export * from "./permute.ts";
+export * from "./pointwise.ts";
 export * from "./rotary.ts";
 export * from "./selection.ts";
 export * from "./softmax.ts";

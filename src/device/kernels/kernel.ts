@@ -36,6 +36,8 @@ export interface Kernel<OperandName extends string, Param extends string> {
   readonly params: { readonly [P in Param]: ParamFormat };
   /** Rules between parameters, beside formats and extents: each returns what is wrong, or undefined. */
   readonly rules?: readonly ((params: ParamValues<Param>) => string | undefined)[];
+  /** What it computes, if it is a pointwise kernel (pointwise_kernel.ts). */
+  readonly formula?: string;
   /** How WebGPU runs it. */
   readonly shader: Shader<OperandName, Param>;
   /** How WebGPU runs it on an adapter that is the CPU, where that differs: barriers are slow there, caches large. */

@@ -3,6 +3,7 @@
 //   // include: NAME                                       the text of wgsl/fragments/NAME.wgsl, once
 //   // include: tensor_NAME for OPERAND                    the same with OPERAND for `tensor` and Operand for `Tensor`
 //   // include: WHICH                                      the fragment that the kernel's entry names for WHICH
+//   // include: FORMULA                                    the functions of a pointwise kernel (formula_text.ts)
 //   for (var j = 0u; j < 4u; j++) { // unroll              four copies of the body, with 0u, 1u, 2u, 3u for j
 //   for (var j = 0u; j < ROWS; j++) { // unroll            the same, with `const ROWS = 4u;` anywhere in the text
 //
@@ -12,12 +13,13 @@
 
 import { adamwFields, blockFields, numberFields, stepFields } from "../block_table.ts";
 import type { Element, Kernel, Scratch } from "../kernels/kernel.ts";
+import { formulaText } from "./formula_text.ts";
 import { wgslFragments, wgslSources } from "./wgsl_sources.ts";
 
 /** The inputs of a stage's text. */
 export interface ComposedStage {
   /** The kernel whose operands and parameters are declared. */
-  readonly kernel: Pick<Kernel<string, string>, "operands" | "params">;
+  readonly kernel: Pick<Kernel<string, string>, "operands" | "params" | "formula">;
   readonly scratch?: Pick<Scratch<string>, "element"> | undefined;
   /** Stem of the file in wgsl/. */
   readonly source: string;
@@ -29,7 +31,8 @@ export interface ComposedStage {
 export function composeShader({ kernel, scratch, source, fragments }: ComposedStage): string {
   const text = wgslSources[source];
   if (text === undefined) throw new ReferenceError(`There is no wgsl/${source}.wgsl`);
-  const lines = [...declarations(kernel, scratch), ...expandText(text, fragments)];
+  const whole = text.replace(/^\/\/ include: FORMULA$/m, () => formulaText(kernel));
+  const lines = [...declarations(kernel, scratch), ...expandText(whole, fragments)];
   return lines.join("\n") + "\n";
 }
 

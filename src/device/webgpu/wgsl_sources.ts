@@ -18,77 +18,6 @@ fn main(
     }
   }
 }`,
-  activation: `
-// include: logistic
-// include: tanh_accurate
-override which: u32;
-@compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let first = (group.y * groups.x + group.x) * 1024u + lane;
-  for (var j = 0u; j < 4u; j++) { // unroll
-    let i = first + j * 256u;
-    if (i < params.length) {
-      out[i] = activation(x[i]);
-    }
-  }
-}
-fn activation(x: f32) -> f32 {
-  switch which {
-    case 0u: {
-      return max(x, 0.0);
-    }
-    case 1u: {
-      return x * logistic(x);
-    }
-    case 2u: {
-      return x * logistic(1.5957691 * (x + 0.044715 * x * x * x));
-    }
-    default: {
-      return tanhAccurate(x);
-    }
-  }
-}`,
-  activation_backward: `
-// include: logistic
-// include: tanh_accurate
-override which: u32;
-@compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let first = (group.y * groups.x + group.x) * 1024u + lane;
-  for (var j = 0u; j < 4u; j++) { // unroll
-    let i = first + j * 256u;
-    if (i < params.length) {
-      dx[i] = dy[i] * derivative(x[i]);
-    }
-  }
-}
-fn derivative(x: f32) -> f32 {
-  switch which {
-    case 0u: {
-      return select(0.0, 1.0, x > 0.0);
-    }
-    case 1u: {
-      let s = logistic(x);
-      return s * (1.0 + x * (1.0 - s));
-    }
-    case 2u: {
-      let s = logistic(1.5957691 * (x + 0.044715 * x * x * x));
-      return s + x * s * (1.0 - s) * (1.5957691 * (1.0 + 0.134145 * x * x));
-    }
-    default: {
-      let t = tanhAccurate(x);
-      return 1.0 - t * t;
-    }
-  }
-}`,
   adafactor_averages: `
 // include: block
 // include: vector_search
@@ -836,36 +765,6 @@ fn main(
     }
   }
 }`,
-  add: `
-@compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let first = (group.y * groups.x + group.x) * 1024u + lane;
-  for (var j = 0u; j < 4u; j++) { // unroll
-    let i = first + j * 256u;
-    if (i < params.length) {
-      out[i] = a[i] + b[i];
-    }
-  }
-}`,
-  add_bias: `
-@compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let first = (group.y * groups.x + group.x) * 1024u + lane;
-  for (var j = 0u; j < 4u; j++) { // unroll
-    let i = first + j * 256u;
-    if (i < params.rows * params.cols) {
-      out[i] = x[i] + bias[i % params.cols];
-    }
-  }
-}`,
   attention: `
 // include: exp_or_nan
 // include: attention_tile
@@ -1525,41 +1424,6 @@ fn main(
     }
   }
 }`,
-  gelu: `
-// include: normal_cdf
-@compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let first = (group.y * groups.x + group.x) * 1024u + lane;
-  for (var j = 0u; j < 4u; j++) { // unroll
-    let i = first + j * 256u;
-    if (i < params.length) {
-      out[i] = x[i] * normalCdf(x[i]);
-    }
-  }
-}`,
-  gelu_backward: `
-// include: exp_accurate
-// include: normal_cdf
-@compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let first = (group.y * groups.x + group.x) * 1024u + lane;
-  for (var j = 0u; j < 4u; j++) { // unroll
-    let i = first + j * 256u;
-    if (i < params.length) {
-      let value = x[i];
-      let density = 0.3989422804 * expAccurate(-0.5 * value * value);
-      dx[i] = dy[i] * (normalCdf(value) + value * density);
-    }
-  }
-}`,
   index_add: `
 @compute @workgroup_size(256)
 fn main(
@@ -1723,21 +1587,6 @@ fn main(
         }
         out[outFrom + row * params.n + col] = value;
       }
-    }
-  }
-}`,
-  mul: `
-@compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let first = (group.y * groups.x + group.x) * 1024u + lane;
-  for (var j = 0u; j < 4u; j++) { // unroll
-    let i = first + j * 256u;
-    if (i < params.length) {
-      out[i] = a[i] * b[i];
     }
   }
 }`,
@@ -1922,6 +1771,22 @@ fn main(
     }
   }
 }`,
+  pointwise: `
+// include: FORMULA
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let first = (group.y * groups.x + group.x) * 1024u + lane;
+  for (var j = 0u; j < 4u; j++) { // unroll
+    let i = first + j * 256u;
+    if (i < count()) {
+      setAt(i);
+    }
+  }
+}`,
   rotary: `
 @compute @workgroup_size(256)
 fn main(
@@ -1982,36 +1847,6 @@ fn main(
   if (rowLane == 0u && row < params.rows) {
     let before = select(0.0, out[row], params.accumulate != 0u);
     out[row] = before + laneSums[lane];
-  }
-}`,
-  scale: `
-@compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let first = (group.y * groups.x + group.x) * 1024u + lane;
-  for (var j = 0u; j < 4u; j++) { // unroll
-    let i = first + j * 256u;
-    if (i < params.length) {
-      out[i] = params.factor * x[i];
-    }
-  }
-}`,
-  scale_by: `
-@compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let first = (group.y * groups.x + group.x) * 1024u + lane;
-  for (var j = 0u; j < 4u; j++) { // unroll
-    let i = first + j * 256u;
-    if (i < params.length) {
-      out[i] = factor[0] * x[i];
-    }
   }
 }`,
   softmax: `
@@ -2617,11 +2452,6 @@ fn rowSum(lane: u32, value: f32) -> f32 {
   workgroupBarrier();
   return sum;
 }`,
-  logistic: `
-// include: exp_accurate
-fn logistic(z: f32) -> f32 {
-  return 1.0 / (1.0 + expAccurate(-z));
-}`,
   mix: `
 fn mix(value: u32) -> u32 {
   var x = value;
@@ -2715,6 +2545,100 @@ fn treeOf(first: u32, step: u32, count: u32) -> f32 {
   }
   return ((leaves[0] + leaves[1]) + (leaves[2] + leaves[3])) +
     ((leaves[4] + leaves[5]) + (leaves[6] + leaves[7]));
+}`,
+  pointwise_functions: `
+// include: exp_or_nan
+// include: normal_cdf
+// include: tanh_accurate
+fn isNotANumber(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+fn whereEqual(a: f32, b: f32, then: f32, otherwise: f32) -> f32 {
+  return select(otherwise, then, a == b);
+}
+fn whereGreater(a: f32, b: f32, then: f32, otherwise: f32) -> f32 {
+  return select(otherwise, then, a > b);
+}
+fn whereAtLeast(a: f32, b: f32, then: f32, otherwise: f32) -> f32 {
+  return select(otherwise, then, a >= b);
+}
+fn larger(a: f32, b: f32) -> f32 {
+  return select(select(a, b, b > a), b, isNotANumber(b));
+}
+fn smaller(a: f32, b: f32) -> f32 {
+  return select(select(a, b, b < a), b, isNotANumber(b));
+}
+fn exponential(x: f32) -> f32 {
+  return expOrNan(x);
+}
+fn logistic(z: f32) -> f32 {
+  return 1.0 / (1.0 + expOrNan(-z));
+}
+fn gaussian(x: f32) -> f32 {
+  return expOrNan(x * x * -0.5);
+}
+fn logarithm(x: f32) -> f32 {
+  let bits = bitcast<u32>(x);
+  if (bits == 0x7f800000u || isNotANumber(x)) {
+    return x;
+  }
+  if (x <= 0.0) {
+    return bitcast<f32>(select(0x7fc00000u, 0xff800000u, x == 0.0));
+  }
+  let isSmall = bits < 0x00800000u;
+  let scaled = select(bits, bitcast<u32>(x * 33554432.0), isSmall) + (0x3f800000u - 0x3f3504f3u);
+  let k = f32(i32(scaled >> 23u) - 127) - select(0.0, 25.0, isSmall);
+  let f = bitcast<f32>((scaled & 0x7fffffu) + 0x3f3504f3u) - 1.0;
+  let s = f / (2.0 + f);
+  let z = s * s;
+  let w = z * z;
+  let r = z * (0.6666666 + w * 0.28498787) + w * (0.40000972 + w * 0.24279079);
+  let half = 0.5 * f * f;
+  return s * (half + r) + k * 9.0580006e-6 - half + f + k * 0.6931381;
+}
+fn logOnePlus(u: f32) -> f32 {
+  let whole = 1.0 + u;
+  return logarithm(whole) + (u - (whole - 1.0)) / whole;
+}
+fn power(a: f32, b: f32) -> f32 {
+  let p = exponential(b * logarithm(abs(a)));
+  let isOdd = floor(b * 0.5) * 2.0 != b;
+  let signed = select(p, -p, isOdd);
+  let ofNegative = select(bitcast<f32>(0x7fc00000u | (bitcast<u32>(a) & 1u)), signed, floor(b) == b);
+  let general = select(p, ofNegative, a < 0.0);
+  return select(select(select(general, a * a, b == 2.0), a, b == 1.0), 1.0, b == 0.0 || a == 1.0);
+}`,
+  pointwise_places: `
+override rank: u32;
+fn placeOf(i: u32, dims: u32) -> u32 {
+  if (dims == 63u) {
+    return i;
+  }
+  if (rank <= 1u) {
+    return select(0u, i, (dims & 32u) != 0u);
+  }
+  let lengths = array<u32, 6>(
+    params.dim5,
+    params.dim4,
+    params.dim3,
+    params.dim2,
+    params.dim1,
+    params.dim0,
+  );
+  var rest = i;
+  var stride = 1u;
+  var place = 0u;
+  for (var d = 0u; d < 6u; d++) { // unroll
+    if (d < rank) {
+      let length = lengths[d];
+      if ((dims & (32u >> d)) != 0u) {
+        place += rest % length * stride;
+        stride *= length;
+      }
+      rest /= length;
+    }
+  }
+  return place;
 }`,
   rounded_params: `
 // include: stochastic_quads

@@ -13,7 +13,7 @@ import { countTargets, IGNORE_INDEX } from "../../ops/cross_entropy.ts";
 import { checkSameDevice, inF32 } from "../../ops/operands.ts";
 import { scaled } from "../../ops/scale.ts";
 import { scaledBy } from "../../ops/scale_by.ts";
-import { total } from "../../ops/sum.ts";
+import { total } from "../../ops/dim_sums.ts";
 import { allGather } from "../../tensor/exchange.ts";
 import { formatShape, rowsAndCols, sameShape } from "../../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../../tensor/tensor.ts";

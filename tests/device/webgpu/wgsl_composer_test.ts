@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { generateModule, stripped } from "../../../scripts/generate_wgsl.ts";
 import { blockFields, numberFields, stepFields } from "../../../src/device/block_table.ts";
+import { formulaText } from "../../../src/device/webgpu/formula_text.ts";
 import { composeShader, expandText } from "../../../src/device/webgpu/wgsl_composer.ts";
 import { wgslFragments, wgslSources } from "../../../src/device/webgpu/wgsl_sources.ts";
 import { shaderStages } from "../../support/device/shader_stages.ts";
@@ -126,11 +127,15 @@ Deno.test("every file of wgsl/ is used, and no entry point is left over", () => 
   const stages = shaderStages();
   const entryPoints = new Map<string, Set<string>>();
   const included = new Set<string>();
-  for (const { stage } of stages) {
+  for (const { stage, kernel } of stages) {
     const { source, entryPoint, fragments = {} } = stage;
     entryPoints.set(source, (entryPoints.get(source) ?? new Set()).add(entryPoint));
     const visit = (text: string) => {
       for (const [, name] of text.matchAll(/^\/\/ include: (\w+)/gm)) {
+        if (name === "FORMULA") {
+          visit(formulaText(kernel));
+          continue;
+        }
         const fragment = fragments[name!] ?? name!;
         included.add(fragment);
         visit(wgslFragments[fragment]!);

@@ -4,9 +4,9 @@
 //! softmax runs down the keys with a query per SIMD lane, and every product after it reads memory in order.
 
 use crate::allocation::{OutOfMemory, scratch};
-use crate::ops::activations::tanh;
 use crate::ops::attention::shape::{Attention, Operands, PANEL};
 use crate::ops::panels::{TILE_COLS, TILE_ROWS, Tile, tile_product};
+use crate::ops::pointwise_functions::tanh_accurate;
 use crate::simd::f32x4::{F32x4, LANES};
 use core::ops::Range;
 
@@ -111,7 +111,7 @@ impl<'a> ScoreMask<'a> {
 /// cap tanh(score / cap)
 #[inline(always)]
 pub fn capped(score: F32x4, cap: f32) -> F32x4 {
-    F32x4::splat(cap) * tanh(score / F32x4::splat(cap))
+    F32x4::splat(cap) * tanh_accurate(score / F32x4::splat(cap))
 }
 
 /// The derivative of `capped` by the score before, of the one after: 1 - (score / cap)^2; 0 for masked keys.

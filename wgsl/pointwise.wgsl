@@ -1,5 +1,7 @@
-// out = factor * x.
+// An element of the result from one of each operand, by the formula of the kernel's entry (src/device/kernels/pointwise.ts).
 // A workgroup does 1024 elements, four per invocation and 256 apart, so that neighbours read neighbours.
+
+// include: FORMULA
 
 @compute @workgroup_size(256)
 fn main(
@@ -10,8 +12,8 @@ fn main(
   let first = (group.y * groups.x + group.x) * 1024u + lane;
   for (var j = 0u; j < 4u; j++) { // unroll
     let i = first + j * 256u;
-    if (i < params.length) {
-      out[i] = params.factor * x[i];
+    if (i < count()) {
+      setAt(i);
     }
   }
 }
