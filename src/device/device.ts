@@ -103,6 +103,13 @@ export interface Device extends Disposable {
     buffer: DeviceBuffer,
     range?: { byteOffset?: number; byteLength?: number },
   ): Promise<Uint8Array<ArrayBuffer>>;
+  /** As `read`, at once, on devices that have finished when `run` returns; undefined on others. */
+  readonly readSync?:
+    | ((
+      buffer: DeviceBuffer,
+      range?: { byteOffset?: number; byteLength?: number },
+    ) => Uint8Array<ArrayBuffer>)
+    | undefined;
   /** Copies between two different buffers of this device; offsets and length are multiples of 4. */
   copy(
     from: DeviceBuffer,

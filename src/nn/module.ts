@@ -1,5 +1,5 @@
-// A module: parameters, and a forward pass that uses them. Its parameters are found in its own fields, in modules and arrays of
-// modules recursively, so a model is a plain class:
+// A module: parameters, and a forward pass that uses them. Its parameters are found in its own fields, and recursively in modules,
+// arrays, Maps, Sets and plain objects in them, so a model is a plain class:
 //
 //   class Mlp extends Module {
 //     constructor(readonly up: Linear, readonly down: Linear) { super(); }
@@ -7,13 +7,15 @@
 //   }
 //
 // A parameter's name is its path, `up.weight`; one that is used twice has its first path, and is listed once. Buffers, which are saved
-// but never trained, are found in the same way.
+// but never trained, are found in the same way. JavaScript lets nobody look into private fields (`#up`): a class with parameters there
+// answers for them itself.
 
 import { Parameter } from "../tensor/parameter.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 
 /**
- * Parameters and the computation that uses them. Disposing it releases the parameters.
+ * Parameters and the computation that uses them. Disposing it releases the parameters. They are found in its fields, and in modules,
+ * arrays, Maps, Sets and plain objects there, but not in private fields (`#weight`).
  *
  * @example
  * ```ts
@@ -97,10 +99,24 @@ interface Walk {
 function collect(value: unknown, { path, found, visited }: Walk): void {
   if (value instanceof Parameter) {
     if (!found.has(value)) found.set(value, path);
-  } else if ((value instanceof Module || Array.isArray(value)) && !visited.has(value)) {
-    visited.add(value);
-    for (const [key, field] of Object.entries(value)) {
-      collect(field, { path: path === "" ? key : `${path}.${key}`, found, visited });
-    }
+    return;
   }
+  if (typeof value !== "object" || value === null || visited.has(value)) return;
+  const entries = entriesOf(value);
+  if (entries === undefined) return;
+  visited.add(value);
+  for (const [key, field] of entries) {
+    collect(field, { path: path === "" ? key : `${path}.${key}`, found, visited });
+  }
+}
+
+/** Keys and values of what may hold parameters; undefined for other objects. */
+function entriesOf(value: object): [key: string, value: unknown][] | undefined {
+  if (value instanceof Map) return [...value].map(([key, each]) => [`${key}`, each]);
+  if (value instanceof Set) return [...value].map((each, index) => [`${index}`, each]);
+  const prototype = Object.getPrototypeOf(value);
+  const isPlain = prototype === null || prototype === Object.prototype;
+  return isPlain || Array.isArray(value) || value instanceof Module
+    ? Object.entries(value)
+    : undefined;
 }

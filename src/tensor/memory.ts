@@ -11,8 +11,10 @@ import {
   bytesPerElement,
   type DType,
   type FloatType,
+  type HostArray,
   storedBytes,
   type Values,
+  viewBytes,
 } from "./dtype.ts";
 import { checkShape, elementCount, formatShape } from "./shape.ts";
 
@@ -149,6 +151,16 @@ export class Memory {
   async read(): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = await this.buffer.device.read(this.buffer);
     return bytes.subarray(0, this.length * bytesPerElement(this.dtype));
+  }
+
+  /** The first `count` elements, or all if there are fewer; undefined if the device must be waited for. */
+  first(count: number): HostArray<DType> | undefined {
+    const { indices, dtype, buffer } = this;
+    if (indices !== undefined) return indices.slice(0, count);
+    const length = Math.min(count, this.length);
+    const byteLength = storedBytes(dtype, length);
+    const bytes = buffer.device.readSync?.(buffer, { byteOffset: 0, byteLength });
+    return bytes && viewBytes(bytes.subarray(0, length * bytesPerElement(dtype)), dtype);
   }
 
   /** Memory with the same numbers in another type: rounded to the nearest, ties to even. */

@@ -8,6 +8,7 @@ import type { Device, DeviceBuffer } from "../device/device.ts";
 import { backward, type GraphNode, releaseIntermediates } from "./autograd.ts";
 import { checkDtype, isFloatType, naturalDtype, viewBytes } from "./dtype.ts";
 import type { DType, FloatType, HostArray, Values } from "./dtype.ts";
+import { describeTensor, NUM_SHOWN } from "./describe_tensor.ts";
 import { Memory } from "./memory.ts";
 import { addToScope, leaveScopes, recordsGradients } from "./open_scopes.ts";
 import { elementCount, formatShape, sameShape } from "./shape.ts";
@@ -203,6 +204,24 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
       throw new RangeError(`item() wants one element, the shape is ${formatShape(this.shape)}`);
     }
     return (await this.data())[0];
+  }
+
+  /**
+   * What console.log shows: type, shape, device, and the first values if they can be read at once, as on the wasm device.
+   *
+   * @internal
+   */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return describeTensor(this, this.#isUsable ? this.#memory.first(NUM_SHOWN + 1) : "released");
+  }
+
+  /**
+   * The same in Deno.
+   *
+   * @internal
+   */
+  [Symbol.for("Deno.customInspect")](): string {
+    return describeTensor(this, this.#isUsable ? this.#memory.first(NUM_SHOWN + 1) : "released");
   }
 
   /** The gradient collected by {@linkcode backward} so far; only leaves that require one have it. */
@@ -412,6 +431,10 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     }
   }
 
+  get #isUsable(): boolean {
+    return !this.#isReleased && !this.#memory.buffer.released;
+  }
+
   get #description(): string {
     const name = "name" in this ? `parameter "${this.name}"` : this.#madeBy;
     return `${name} of shape ${formatShape(this.shape)}`;
@@ -419,7 +442,7 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
 
   /** Verifies that the tensor can be used. @throws {Error} if it was released. */
   checkUsable(): void {
-    if (!this.#isReleased && !this.#memory.buffer.released) return;
+    if (this.#isUsable) return;
     throw new Error(
       `Cannot use the ${this.#description} as it was released: it was disposed of, ` +
         "or backward() ran from a tensor computed from it, or such a tensor was disposed of; read it before, or compute it again",

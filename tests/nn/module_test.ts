@@ -54,6 +54,37 @@ Deno.test("a Module finds its parameters by path, in the order of its fields, ea
   assert.equal(device.statistics().liveBytes, before);
 });
 
+Deno.test("a Module finds parameters in Maps, Sets and plain objects, too, but not in other objects", () => {
+  using device = wasmDevice();
+  const parameter = () => new Parameter(device, [1], { shape: [1] });
+  using hidden = parameter();
+  class Holder {
+    readonly weight = hidden;
+  }
+  class Containers extends Module {
+    readonly heads = new Map([["first", parameter()], ["second", parameter()]]);
+    readonly pair = { a: parameter(), deeper: { list: [parameter()] } };
+    readonly all = new Set([parameter(), this.pair.a]);
+    readonly bare: Record<string, unknown> = Object.assign(Object.create(null), { b: parameter() });
+    readonly holder = new Holder();
+    readonly nothing = null;
+
+    override forward(x: Tensor): Promise<Tensor> {
+      return Promise.resolve(x);
+    }
+  }
+  using model = new Containers();
+  model.bare.itself = model.bare;
+  assert.deepEqual([...model.namedParameters().keys()], [
+    "heads.first",
+    "heads.second",
+    "pair.a",
+    "pair.deeper.list.0",
+    "all.0",
+    "bare.b",
+  ]);
+});
+
 Deno.test("buffers are no parameters of a Module, get no gradient and are released with it", async () => {
   using device = wasmDevice();
   const before = device.statistics().liveBytes;

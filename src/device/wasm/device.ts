@@ -80,8 +80,15 @@ class WasmDevice implements Device {
   // deno-lint-ignore require-await -- the bytes are taken at the time of the call; an error rejects
   async read(
     buffer: DeviceBuffer,
-    range: { byteOffset?: number; byteLength?: number } = {},
+    range?: { byteOffset?: number; byteLength?: number },
   ): Promise<Uint8Array<ArrayBuffer>> {
+    return this.readSync(buffer, range);
+  }
+
+  readSync(
+    buffer: DeviceBuffer,
+    range: { byteOffset?: number; byteLength?: number } = {},
+  ): Uint8Array<ArrayBuffer> {
     const byteOffset = range.byteOffset ?? 0;
     const byteLength = range.byteLength ?? buffer.byteLength - byteOffset;
     const pointer = this.#pointerOf(buffer, { verb: "read from", byteOffset, byteLength });
