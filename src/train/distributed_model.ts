@@ -2,20 +2,22 @@
 
 import type { ProcessGroupMesh } from "../distributed/mesh.ts";
 import type { KeyValueCache } from "../models/cache/key_value_cache.ts";
-import type { Decoder } from "../models/decoder.ts";
-import type { DropoutMasks } from "../nn/dropout.ts";
+import type { Decoder, DecoderInput } from "../models/decoder.ts";
 import { forwardOnly } from "../tensor/forward_only.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type ModelSplit, splitModel } from "./model_split.ts";
 import type { TokenBatch } from "./token_batch.ts";
 
+/** Options of {@linkcode LanguageModel.loss}. */
+export type LossOptions = Pick<DecoderInput, "dropout" | "routing">;
+
 /** The functions of a decoder that training needs. All ranks that share the model call them together. */
 export interface LanguageModel {
   /**
    * Mean loss, in nats per token, of predicting the batch's targets; equal on all ranks that share the model. `dropout` determines
-   * the masks, in training.
+   * the masks, in training. The loss of balance of experts is not in it.
    */
-  loss(batch: TokenBatch, dropout?: DropoutMasks): Promise<Tensor>;
+  loss(batch: TokenBatch, options?: LossOptions): Promise<Tensor>;
   /** tokens [B, T] -> logits [B, T, V] of the whole vocabulary, on every rank. */
   logits(tokens: Tensor<"u32">): Promise<Tensor>;
   /** Those after the last token, [B, 1, V], of tokens that follow those in the cache. No gradient is recorded. */
@@ -41,8 +43,8 @@ export function languageModel(model: Decoder, split: ModelSplit): LanguageModel 
     longestCached: model.longestCached,
     nextLogits: async (tokens, cache) =>
       await forwardOnly(await model.forward({ tokens, cache, logits: "last" }), whole),
-    async loss({ tokens, targets }, dropout) {
-      const logits = await model.forward({ tokens, dropout });
+    async loss({ tokens, targets }, options = {}) {
+      const logits = await model.forward({ tokens, ...options });
       const loss = await split.vocabularyLoss(logits, targets, { numClasses });
       // The largest tensor of all; its gradient is known already.
       logits.discard();

@@ -1,6 +1,7 @@
 // A model in training is whole, or split over tensor-parallel ranks: tasks need not know which. The logits of a split vocabulary stay
 // on their ranks for the loss, which communicates three numbers per row instead of V.
 
+import type { ProcessGroup } from "../distributed/group.ts";
 import type { ProcessGroupMesh } from "../distributed/mesh.ts";
 import { parallelize } from "../models/parallelize.ts";
 import type { PretrainedModel } from "../models/pretrained_model.ts";
@@ -30,6 +31,8 @@ export interface ModelSplit {
   ): Promise<Tensor>;
   /** The model's logits [..., V] of the whole vocabulary, on every rank. */
   wholeLogits(logits: Tensor, numClasses: number): Promise<Tensor>;
+  /** The ranks that have other parts of a batch; undefined if the mesh has no second axis. */
+  readonly batchGroup: ProcessGroup | undefined;
 }
 
 /**
@@ -43,8 +46,10 @@ export async function splitModel(
   { hasVocabularyLogits }: { readonly hasVocabularyLogits: boolean },
 ): Promise<ModelSplit> {
   if (mesh.size(0) > 1) await parallelize(model, mesh, { gatherLogits: !hasVocabularyLogits });
+  const batchGroup = mesh.size().length > 1 ? await mesh.getGroupAlongAxis(1) : undefined;
   if (mesh.size(0) === 1 || !hasVocabularyLogits) {
     return {
+      batchGroup,
       vocabularyLoss: (logits, targets, { ignored }) =>
         Promise.resolve(
           crossEntropy(logits, targets, ignored === undefined ? {} : { ignored }),
@@ -54,6 +59,7 @@ export async function splitModel(
   }
   const group = await mesh.getGroupAlongAxis(0);
   return {
+    batchGroup,
     vocabularyLoss: async (logits, targets, options) =>
       await vocabParallelCrossEntropy(logits, targets, { processGroup: group, ...options }),
     wholeLogits: async (own, numCols) => {

@@ -74,7 +74,8 @@ export async function train<Model extends PretrainedModel<never>, Batch extends 
     })
   );
   optim.allocateState();
-  const trainer = { device, task: task.bind(model, split), optim, dataParallelGroup };
+  const bound = await refusing(() => task.bind(model, split));
+  const trainer = { device, task: bound, optim, dataParallelGroup };
   const evaluate = heldOutEvaluation(trainer, task.heldOut, options);
   const order = { length: task.train.length, seed, accumulate, batch };
 

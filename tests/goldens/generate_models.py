@@ -62,55 +62,90 @@ def model_of(folder):
 
 
 def parameters_of(folder, model):
-    """By their names in files, which are not always those in the model; tied ones appear once."""
+    """By their names in files, which are not always those in the model; tied ones appear once, buffers do not. Where files have
+    several tensors in the place of one parameter, such as single experts, each is the part of it that it is."""
     other = model_of(folder)
+    numbered, first = [], 0
     with torch.no_grad():
-        for number, (_, parameter) in enumerate(other.named_parameters()):
-            parameter.fill_(number)
+        for parameter, target in zip(other.parameters(), model.parameters()):
+            parameter.copy_(torch.arange(first, first + parameter.numel()).view(parameter.shape))
+            numbered.append((first, target))
+            first += parameter.numel()
+    assert first < 2**24
+    buffers = {name for name, _ in other.named_buffers()}
     with tempfile.TemporaryDirectory() as saved:
         other.save_pretrained(saved)
         file = load_file(f"{saved}/model.safetensors")
-    parameters = [parameter for _, parameter in model.named_parameters()]
-    found = {name: parameters[int(each.flatten()[0])] for name, each in file.items()}
-    assert found.keys() == load_file(folder / "model.safetensors").keys()
+    assert file.keys() == load_file(folder / "model.safetensors").keys()
+    found = {}
+    for name, each in file.items():
+        if name in buffers:
+            continue
+        number = int(each.flatten()[0])
+        begin, parameter = next(pair for pair in reversed(numbered) if pair[0] <= number)
+        found[name] = Part(parameter, number - begin, each.shape)
     return found
 
 
+class Part:
+    """Elements of a parameter that are a tensor in files."""
+
+    def __init__(self, parameter, begin, shape):
+        self.parameter, self.begin, self.shape = parameter, begin, shape
+
+    def of(self, values):
+        return values.detach().flatten()[self.begin :][: self.shape.numel()].view(self.shape)
+
+
 def results_of(folder, model, inputs, clears_noise=False):
-    """Logits, loss, gradients, and the losses and weights of both trainings."""
-    parameters = parameters_of(folder, model)
-    start = {name: each.detach().clone() for name, each in parameters.items()}
+    """Logits, loss, gradients, and the losses and weights of the trainings."""
+    parts = parameters_of(folder, model)
+    parameters = list({id(each.parameter): each.parameter for each in parts.values()}.values())
+    start = [each.detach().clone() for each in parameters]
     output = model(**inputs)
     output.loss.backward()
     results = {"logits": output.logits, "loss": output.loss}
     if "encoder_last_hidden_state" in output:
         results["encoder_last_hidden_state"] = output.encoder_last_hidden_state
-    for name, parameter in parameters.items():
-        results[f"grad.{name}"] = parameter.grad
+    for name, part in parts.items():
+        results[f"grad.{name}"] = part.of(part.parameter.grad)
     results = {name: each.detach().clone() for name, each in results.items()}
-    for setting, arguments in SETTINGS.items():
+    has_stacks = len(parameters) < len(parts)
+    for setting in [*SETTINGS, *(f"{each}_split" for each in SETTINGS if has_stacks)]:
         with torch.no_grad():
-            for name, parameter in parameters.items():
-                parameter.copy_(start[name])
-        optimizer = Adafactor(parameters.values(), **arguments)
+            for parameter, values in zip(parameters, start):
+                parameter.copy_(values)
+        is_split = setting.endswith("_split")
+        singles = {name: torch.nn.Parameter(part.of(part.parameter).clone()) for name, part in parts.items()}
+        optimizer = Adafactor(
+            singles.values() if is_split else parameters, **SETTINGS[setting.removesuffix("_split")]
+        )
         losses = []
         for _ in range(STEPS):
-            optimizer.zero_grad()
+            for parameter in parameters:
+                parameter.grad = None
             loss = model(**inputs).loss
             losses.append(loss.item())
             loss.backward()
             if clears_noise:
                 clear_noise(parameters)
+            if is_split:
+                for name, part in parts.items():
+                    singles[name].grad = part.of(part.parameter.grad).clone()
             optimizer.step()
+            if is_split:
+                with torch.no_grad():
+                    for name, part in parts.items():
+                        part.of(part.parameter).copy_(singles[name])
         losses.append(model(**inputs).loss.item())
         results[f"losses_{setting}"] = torch.tensor(losses, dtype=torch.float32)
-        for name, parameter in parameters.items():
-            results[f"adafactor_{setting}.{name}"] = parameter.detach().clone()
+        for name, part in parts.items():
+            results[f"adafactor_{setting}.{name}"] = part.of(part.parameter).clone()
     return {name: each.contiguous() for name, each in results.items()}
 
 
 def clear_noise(parameters):
-    for parameter in parameters.values():
+    for parameter in parameters:
         if parameter.dim() == 1:
             gradient = parameter.grad
             gradient[gradient.abs() < NOISE * gradient.abs().max()] = 0

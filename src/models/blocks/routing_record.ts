@@ -1,5 +1,6 @@
 // What the routers of a model decided in one forward pass: how many tokens each expert had, and the loss that keeps experts in use.
 
+import type { ProcessGroup } from "../../distributed/group.ts";
 import { add } from "../../ops/add.ts";
 import { mul } from "../../ops/mul.ts";
 import { scale } from "../../ops/scale.ts";
@@ -26,6 +27,11 @@ export interface BlockRouting {
 export interface BalanceLossOptions {
   /** [B, T], 0 for padding, which does not count. Default: all tokens count. */
   readonly mask?: Tensor<"u32"> | undefined;
+  /**
+   * Ranks that have other parts of the batch, all of which call together: choices are counted over all of it, and the mean over the
+   * ranks, by their numbers of tokens, is the loss of the whole batch. Default: this rank alone.
+   */
+  readonly group?: ProcessGroup | undefined;
 }
 
 /**
@@ -69,12 +75,12 @@ export class RoutingRecord {
   /**
    * E sum_e f_e P_e over all blocks' tokens together: f_e is the number of times that expert e was chosen, P_e its mean score; both per
    * token. It is the smaller the more evenly experts are used (Fedus et al. 2021, "Switch transformers", equations 4 to 6), as
-   * transformers' `load_balancing_loss_func` has it. A tensor of shape [], for `add(loss, scale(balanceLoss, coefficient))`.
+   * transformers' `load_balancing_loss_func` has it. A tensor of shape [], for `add(loss, scale(await routing.balanceLoss(), coefficient))`.
    *
    * @throws {TypeError} if no block has experts, or their scores were not kept, as in recomputed blocks and with a cache.
    * @throws {RangeError} if the mask does not have a number for every token.
    */
-  balanceLoss({ mask }: BalanceLossOptions = {}): Tensor {
+  async balanceLoss({ mask, group }: BalanceLossOptions = {}): Promise<Tensor> {
     const blocks = [...this.#blocks.values()];
     if (blocks.length === 0) {
       throw new TypeError(
@@ -89,24 +95,26 @@ export class RoutingRecord {
     const perBlock = kept === undefined
       ? numTokens
       : kept.reduce((total, isReal) => total + isReal, 0);
-    const numRows = blocks.length * perBlock;
-    const choices = new Float64Array(numExperts);
+    const ownRows = blocks.length * perBlock;
+    const choices = new Float64Array(numExperts + 1);
     for (const { chosen } of blocks) {
       const perToken = chosen.length / numTokens;
       for (const [at, expert] of chosen.entries()) {
         if (kept?.[Math.floor(at / perToken)] !== 0) choices[expert]++;
       }
     }
+    choices[numExperts] = ownRows;
+    await group?.allReduce(choices, { label: "choices of experts" });
     // The scores' factors; choices have no gradient.
     const factors = Float32Array.from({ length: numTokens * numExperts }, (_, at) => {
       const isReal = kept?.[Math.floor(at / numExperts)] ?? 1;
-      return isReal * choices[at % numExperts] / numRows;
+      return isReal * choices[at % numExperts] / choices[numExperts];
     });
     const weights = Tensor.from(blocks[0].scores.device, factors, {
       shape: [numTokens, numExperts],
     });
     const sums = blocks.map(({ scores }) => sum(mul(requireKept(scores), weights)));
-    return scale(sums.reduce((total, each) => add(total, each)), numExperts / numRows);
+    return scale(sums.reduce((total, each) => add(total, each)), numExperts / ownRows);
   }
 }
 

@@ -8,6 +8,7 @@
 
 import type { Decoder } from "../../models/decoder.ts";
 import { RandomStream } from "../../nn/philox.ts";
+import { balancedLoss, requireBalanceable } from "../balanced_loss.ts";
 import { languageModel } from "../distributed_model.ts";
 import type { ModelSplit } from "../model_split.ts";
 import type { BoundTask, DrawnExample, Examples, Task } from "../task.ts";
@@ -108,9 +109,11 @@ function windows(
 }
 
 function bound(model: Decoder, split: ModelSplit, context: number): BoundTask<TokenBatch> {
+  requireBalanceable(model);
   const { loss } = languageModel(model, split);
   return {
-    loss,
+    loss: (batch, dropout) =>
+      balancedLoss({ model, split }, (routing) => loss(batch, { dropout, routing })),
     score: async (batch) => {
       using mean = await loss(batch);
       const numTargets = batch.tokens.shape[0] * context;

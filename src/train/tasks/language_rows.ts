@@ -7,10 +7,12 @@
 import type { Decoder } from "../../models/decoder.ts";
 import { IGNORE_INDEX } from "../../ops/cross_entropy.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { balancedLoss, requireBalanceable } from "../balanced_loss.ts";
+import type { LossOptions } from "../distributed_model.ts";
 import type { ModelSplit } from "../model_split.ts";
 import type { BoundTask, DrawnExample, Examples, Task } from "../task.ts";
 import { perplexityOf } from "./metrics/token_metrics.ts";
-import { longestOf, paddedLength, paddedRows } from "./padding.ts";
+import { longestOf, paddedLength, paddedRows, paddingMask } from "./padding.ts";
 import { type TargetPlaces, targetPlaces } from "./target_places.ts";
 import type { TargetTokens } from "./target_tokens.ts";
 import type { TokenRows } from "./token_rows.ts";
@@ -19,6 +21,8 @@ import type { TokenRows } from "./token_rows.ts";
 export interface TargetBatch extends Disposable {
   /** [B, T] */
   readonly tokens: Tensor<"u32">;
+  /** [B, T], 0 for padding: for the loss of balance of experts. */
+  readonly mask: Tensor<"u32">;
   /** The tokens after some of them. */
   readonly targets: TargetPlaces;
 }
@@ -72,6 +76,7 @@ function examples(rows: TokenRows, context: number): Examples<TargetBatch> {
       const scope = new DisposableStack();
       return {
         tokens: scope.use(paddedRows(device, drawn.map(tokensOf), { length, fill: 0 })),
+        mask: scope.use(paddingMask(device, drawn.map(inputOf), { length })),
         targets: scope.use(targetPlaces(device, drawn.map(targetsOf), { length })),
         [Symbol.dispose]: () => scope.dispose(),
       };
@@ -80,9 +85,10 @@ function examples(rows: TokenRows, context: number): Examples<TargetBatch> {
 }
 
 function bind(model: Decoder, split: ModelSplit): BoundTask<TargetBatch> {
+  requireBalanceable(model);
   const numClasses = model.description.tokens.count;
-  const loss: BoundTask<TargetBatch>["loss"] = async ({ tokens, targets }, dropout) => {
-    const logits = await model.forward({ tokens, dropout, logitsAt: targets.at });
+  const loss = async ({ tokens, targets }: TargetBatch, options: LossOptions = {}) => {
+    const logits = await model.forward({ tokens, ...options, logitsAt: targets.at });
     const ignored = IGNORE_INDEX;
     const loss = await split.vocabularyLoss(logits, targets.classes, { numClasses, ignored });
     // The largest tensor of all; its gradient is known already.
@@ -90,7 +96,11 @@ function bind(model: Decoder, split: ModelSplit): BoundTask<TargetBatch> {
     return loss;
   };
   return {
-    loss,
+    loss: (batch, dropout) =>
+      balancedLoss(
+        { model, split, mask: batch.mask },
+        (routing) => loss(batch, { dropout, routing }),
+      ),
     score: async (batch) => {
       using mean = await loss(batch);
       const { numTargets } = batch.targets;

@@ -3,6 +3,7 @@
 import type { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
 import { BertClassifier, BertMaskedLm } from "../../../src/models/bert.ts";
 import { BertTokenClassifier } from "../../../src/models/bert_token_classifier.ts";
+import { RoutingRecord } from "../../../src/models/blocks/routing_record.ts";
 import { causalLoss } from "../../../src/models/losses/causal_loss.ts";
 import { classificationLoss } from "../../../src/models/losses/classification_loss.ts";
 import { Decoder } from "../../../src/models/decoder.ts";
@@ -13,6 +14,8 @@ import { VitClassifier } from "../../../src/models/vit.ts";
 import { vocabParallelCrossEntropy } from "../../../src/nn/parallel/vocab_parallel_cross_entropy.ts";
 import type { VocabParallelCrossEntropyOptions } from "../../../src/nn/parallel/vocab_parallel_cross_entropy.ts";
 import { crossEntropy, IGNORE_INDEX } from "../../../src/ops/cross_entropy.ts";
+import { add } from "../../../src/ops/add.ts";
+import { scale } from "../../../src/ops/scale.ts";
 import type { Tensor } from "../../../src/tensor/tensor.ts";
 import { goldenModels } from "../goldens.ts";
 import type { GoldenInputs, GoldenRun } from "./golden_model.ts";
@@ -42,6 +45,30 @@ const decoderRun: FamilyRun<Decoder> = {
   loss: (logits, inputs) => causalLoss(logits, inputs.u32("labels")),
   splitLoss: (logits, inputs, options) =>
     vocabParallelCausalLoss(logits, inputs.u32("labels"), options),
+};
+/** The choices of experts, by the logits of their forward pass. */
+const routings = new WeakMap<
+  Tensor,
+  { readonly routing: RoutingRecord; readonly factor: number }
+>();
+const withBalance = async (loss: Tensor, logits: Tensor, inputs: GoldenInputs) => {
+  const { routing, factor } = routings.get(logits)!;
+  const balance = await routing.balanceLoss({ mask: inputs.u32("attention_mask") });
+  return add(loss, scale(balance, factor));
+};
+/** A decoder with experts whose loss has that of balance. */
+const balancedRun: FamilyRun<Decoder> = {
+  ...decoderRun,
+  logits: async (model, inputs) => {
+    const routing = new RoutingRecord();
+    const logits = await model.forward({ ...textOf(inputs), routing });
+    routings.set(logits, { routing, factor: model.description.balanceLoss! });
+    return logits;
+  },
+  loss: async (logits, inputs) =>
+    await withBalance(await decoderRun.loss(logits, inputs), logits, inputs),
+  splitLoss: async (logits, inputs, options) =>
+    await withBalance(await decoderRun.splitLoss!(logits, inputs, options), logits, inputs),
 };
 const tokenLosses: Pick<FamilyRun, "loss" | "splitLoss"> = {
   loss: (logits, inputs) => crossEntropy(logits, inputs.u32("labels"), { ignored: IGNORE_INDEX }),
@@ -88,6 +115,7 @@ export const decoderRuns: Readonly<Record<string, FamilyRun>> = {
   llama: decoderRun,
   mistral: decoderRun,
   mixtral: decoderRun,
+  mixtral_balance: balancedRun,
   qwen2: decoderRun,
   qwen3: decoderRun,
   opt: decoderRun,

@@ -1,0 +1,90 @@
+// Training a decoder with experts, with the loss of balance that its config asks for, on one rank and on meshes.
+
+import assert from "node:assert/strict";
+import { wasmDevice } from "../../src/device/wasm/device.ts";
+import type { World } from "../../src/distributed/world.ts";
+import { Decoder } from "../../src/models/decoder.ts";
+import { newModel } from "../../src/models/new_model.ts";
+import { RandomSource } from "../../src/nn/philox.ts";
+import { splitTail } from "../../src/train/data/held_out.ts";
+import { trainLanguageModel } from "../../src/train/language_training.ts";
+import { tokensInMemory } from "../../src/train/token_sequence.ts";
+import { assertClose } from "../support/assert_close.ts";
+import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
+import { smallConfigs } from "../support/models/small_configs.ts";
+import { smallText } from "../support/train/small_gpt2.ts";
+
+const FACTOR = 0.5;
+const balanced = { output_router_logits: true, router_aux_loss_coef: FACTOR };
+
+interface Setting {
+  readonly tensor?: number;
+  readonly zero?: number;
+  readonly config?: object;
+  readonly recompute?: "nothing" | "blocks";
+}
+
+/** Losses of steps, and of evaluations. */
+async function losses(
+  world: World,
+  { tensor = 1, zero = 1, config = {}, recompute = "nothing" }: Setting,
+) {
+  const settings = { ...smallConfigs.mixtral, vocab_size: 256, initializer_range: 0.2, ...config };
+  using model = newModel(wasmDevice(), settings, { random: new RandomSource(7), model: Decoder });
+  const [steps, evaluations]: number[][] = [[], []];
+  const context = 8;
+  await trainLanguageModel(world, model, {
+    text: splitTail(tokensInMemory(smallText()), { context }),
+    context,
+    batch: 4,
+    accumulate: 2,
+    steps: 6,
+    tensor,
+    zero,
+    zeroStage: 2,
+    evaluateEvery: 0,
+    evaluateTokens: 16,
+    seed: 3,
+    recompute,
+    lr: () => 0.02,
+    onEvent: (event) => {
+      if (event.kind === "step") steps.push(event.loss);
+      if (event.kind === "evaluation") evaluations.push(event.loss);
+    },
+  });
+  return { steps, evaluations };
+}
+
+const onRanks = (numRanks: number, setting: Setting) =>
+  inProcessRanks(numRanks, (world) => losses(world, setting));
+
+Deno.test("training adds the loss of balance to steps' losses, on every mesh the same, and not to evaluations", async () => {
+  const [plain] = await onRanks(1, {});
+  const [one] = await onRanks(1, { config: balanced });
+  assert.equal(one.evaluations[0], plain.evaluations[0]);
+  // It is at least the number of choices of a token, 2, if scores follow choices.
+  assert.ok(one.steps[0] > plain.steps[0] + 1.5 * FACTOR, `${one.steps[0]}, ${plain.steps[0]}`);
+  assert.ok(one.steps[5] < one.steps[0] - 0.1, String(one.steps));
+  for (const [tensor, zero] of [[2, 1], [1, 2], [2, 2]]) {
+    for (
+      const { steps, evaluations } of await onRanks(tensor * zero, {
+        tensor,
+        zero,
+        config: balanced,
+      })
+    ) {
+      assertClose(steps, one.steps, { relative: 1e-4 });
+      assertClose(evaluations, one.evaluations, { relative: 1e-4 });
+    }
+  }
+});
+
+Deno.test("experts in recomputed blocks are trained with the same bits, but have no loss of balance", async () => {
+  const [plain] = await onRanks(1, {});
+  const [recomputed] = await onRanks(1, { recompute: "blocks" });
+  assert.deepEqual(recomputed.steps, plain.steps);
+  await assert.rejects(
+    () => onRanks(1, { config: balanced, recompute: "blocks" }),
+    /output_router_logits in config.json, needs scores .*: recompute nothing, or set/,
+  );
+});
