@@ -20,7 +20,8 @@ import {
 } from "../../../src/distributed/wire/session.ts";
 import type { Connection } from "../../../src/distributed/wire/transport.ts";
 import { randomBelow } from "./random_below.ts";
-import { endOf, type Travel, type Wire, wires } from "./simulated_wire.ts";
+import { MessageLink, SimulatedMpi, StreamPair } from "./simulated_messages.ts";
+import { endOf, type Link, type Travel, type Wire, wires } from "./simulated_wire.ts";
 import { VirtualClock } from "./virtual_clock.ts";
 
 /** A fault that happens when `after` bytes have been sent from rank `from` to rank `to`. */
@@ -41,17 +42,20 @@ export interface Fault {
   readonly mask?: number;
 }
 
+/** What carries a group's bytes; control messages go over sockets. */
+export type SimulatedTransport = "tcp" | "unix" | "mpi" | "mpi between hosts";
+
 /** Options of `simulateGroup`. */
 export interface SimulationOptions {
   readonly size: number;
   readonly seed: number;
   /** Per rank, or for all. */
   readonly algorithms?: AlgorithmOptions | readonly AlgorithmOptions[];
-  /** Default: unix. What is sent over tcp is followed by sums. */
-  readonly transport?: "tcp" | "unix";
-  /** Sums over tcp. Default: keyed. */
+  /** Default: unix. What is sent over tcp, or over MPI to ranks of other hosts, is followed by sums. */
+  readonly transport?: SimulatedTransport;
+  /** These sums. Default: keyed. */
   readonly integrity?: Integrity;
-  /** Most bytes that move at a time. Default: 9. */
+  /** Most bytes that move at a time, or in a message over MPI. Default: 9. */
   readonly longest?: number;
   /** Most bytes between a writer and a reader. Default: 40. */
   readonly capacity?: number;
@@ -102,8 +106,8 @@ export async function simulateGroup<T>(
 class Simulation<T> {
   readonly #options: SimulationOptions;
   readonly #clock = new VirtualClock();
-  readonly #group: readonly (readonly Wire[])[];
-  readonly #control: readonly (readonly Wire[])[];
+  readonly #group: readonly (readonly Link[])[];
+  readonly #control: readonly (readonly Link[])[];
   readonly #ranks: readonly Rank[];
   #struckAt: number | undefined;
 
@@ -118,18 +122,21 @@ class Simulation<T> {
       capacity,
       ...(latencyMs === undefined ? {} : { latencyMs }),
     };
-    this.#group = wiresOf(size, travel);
-    this.#control = wiresOf(size, { ...travel, longest: 100, capacity: 4096 });
+    const isNear = transport === "unix" || transport === "mpi";
+    const group = transport === "mpi" || transport === "mpi between hosts"
+      ? streams(size, travel, isNear ? "local" : "none")
+      : sockets(size, travel, transport);
+    const slow = { ...travel, longest: 100, capacity: 4096 };
+    const control = sockets(size, slow, isNear ? "unix" : "tcp");
+    this.#group = group.links;
+    this.#control = control.links;
     this.#ranks = Array.from({ length: size }, (_, rank) =>
       new Rank(rank, {
         ...options,
         clock: this.#clock,
         connect: (channel, peer, closed) => {
-          const each = channel === "group" ? this.#group : this.#control;
-          const end = endOf([each[rank][peer], each[peer][rank]], { closed, transport });
-          if (transport === "tcp" && integrity === "keyed") {
-            end.session = sessionBetween(rank, peer, channel);
-          }
+          const end = (channel === "group" ? group : control).open(rank, peer, closed);
+          if (!isNear && integrity === "keyed") end.session = sessionBetween(rank, peer, channel);
           return end;
         },
       }));
@@ -184,7 +191,7 @@ class Simulation<T> {
     }
   }
 
-  #strike({ kind, from, intervalMs }: Fault, wire: Wire): void {
+  #strike({ kind, from, intervalMs }: Fault, wire: Link): void {
     this.#struckAt ??= this.#clock.now();
     const isOf = (peer: number) => peer !== from;
     const outgoing = [this.#group, this.#control].flatMap((all) =>
@@ -230,20 +237,63 @@ function sessionBetween(rank: number, peer: number, channel: "group" | "control"
   return { frames, sent: new MessageSums(sent), received: new MessageSums(received) };
 }
 
-/** The wires from each rank to each. */
-function wiresOf(size: number, travel: Travel): readonly (readonly Wire[])[] {
-  const all: Wire[][] = Array.from({ length: size }, () => []);
-  for (let from = 0; from < size; from++) {
-    for (let to = from; to < size; to++) {
-      const [there, back] = wires(travel);
-      all[from][to] = there;
-      if (to !== from) all[to][from] = back;
-    }
-  }
-  return all;
+/** Connections between all ranks. */
+interface Network {
+  /** From each rank to each. */
+  readonly links: readonly (readonly Link[])[];
+  /** The end of `rank` of its connection to `peer`; `closed` is called when it is closed. */
+  readonly open: (rank: number, peer: number, closed: () => void) => Connection;
 }
 
-function bytesOf(all: readonly (readonly Wire[])[]): readonly (readonly number[])[] {
+function sockets(size: number, travel: Travel, transport: "tcp" | "unix"): Network {
+  const links: Wire[][] = Array.from({ length: size }, () => []);
+  eachPair(size, (from, to) => {
+    const [there, back] = wires(travel);
+    links[from][to] = there;
+    if (to !== from) links[to][from] = back;
+  });
+  return {
+    links,
+    open: (rank, peer, closed) =>
+      endOf([links[rank][peer], links[peer][rank]], { closed, transport }),
+  };
+}
+
+/** Streams over MPI, between ranks of one machine, or else of several. */
+function streams(size: number, travel: Travel, place: "local" | "none"): Network {
+  const links: MessageLink[][] = Array.from({ length: size }, () => []);
+  eachPair(size, (from, to) => {
+    const [there, back] = [new MessageLink(travel), new MessageLink(travel)];
+    there.back = back;
+    back.back = there;
+    links[from][to] = there;
+    if (to !== from) links[to][from] = back;
+  });
+  const ranks = links.map((to, rank) => ({
+    rank,
+    mpi: new SimulatedMpi({ to, from: links.map((row) => row[rank]) }, travel),
+  }));
+  const pairs = new Map<string, StreamPair>();
+  eachPair(size, (a, b) => {
+    const lengths = { messageBytes: travel.longest, numMessages: 1 + travel.random(4) };
+    pairs.set(`${a} ${b}`, new StreamPair(ranks[a], ranks[b], lengths));
+  });
+  return {
+    links,
+    open(rank, peer, closed) {
+      const pair = pairs.get(`${Math.min(rank, peer)} ${Math.max(rank, peer)}`);
+      if (pair === undefined) throw new RangeError(`no rank ${peer}`);
+      return pair.end(rank < peer ? 0 : 1, place, closed);
+    },
+  };
+}
+
+/** Calls `make` for each two ranks, and for each one with itself. */
+function eachPair(size: number, make: (from: number, to: number) => void): void {
+  for (let from = 0; from < size; from++) for (let to = from; to < size; to++) make(from, to);
+}
+
+function bytesOf(all: readonly (readonly Link[])[]): readonly (readonly number[])[] {
   return all.map((row) => row.map(({ written }) => written));
 }
 

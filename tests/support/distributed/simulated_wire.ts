@@ -22,6 +22,28 @@ export interface Travel {
   readonly latencyMs?: number;
 }
 
+/** One direction of a connection, as faults see it. */
+export interface Link {
+  /** Bytes that its writer has written. */
+  readonly written: number;
+  /** Bytes are accepted, but none arrives. */
+  isSilent: boolean;
+  /** Its writer does not run. */
+  isWriterStopped: boolean;
+  /** Its reader does not run. */
+  isReaderStopped: boolean;
+  /** Milliseconds between bytes. Default: they travel together. */
+  dribbleMs: number | undefined;
+  /** The other direction. */
+  readonly back: Link;
+  /** Calls `then` when `at` bytes have been written. */
+  when(at: number, then: () => void): void;
+  /** Flips the bits `mask` of a byte in transit. */
+  damage(at: number, mask: number): void;
+  /** Ends both directions. */
+  cut(): void;
+}
+
 interface Pending<T> {
   readonly bytes: Uint8Array;
   readonly resolve: (result: T) => void;
@@ -29,7 +51,7 @@ interface Pending<T> {
 }
 
 /** One direction of a connection. */
-export class Wire {
+export class Wire implements Link {
   readonly #travel: Travel;
   readonly #latencyMs: number;
   #writing: Pending<number> | undefined;

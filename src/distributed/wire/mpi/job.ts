@@ -230,6 +230,11 @@ export class MpiJob {
   }
 }
 
+/** The messages of a job, and their polling: what streams need of it. */
+export type Messages =
+  & Pick<MpiJob, "takeTag" | "freeTag" | "send" | "receive" | "probe" | "hasEnded" | "abandon">
+  & { readonly progress: Pick<Progress, "add" | "delete"> };
+
 /** A world, as its job sees it. */
 export interface MpiWorld {
   readonly state: "open" | "failed" | "left";

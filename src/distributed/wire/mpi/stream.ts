@@ -7,7 +7,7 @@
 // that, since a peer may read only after it could write, too. An empty message ends the stream. Messages of one sender with one
 // tag arrive in order. A receive is posted only once its message has come, so closing a stream leaves nothing behind.
 
-import { type MpiJob, Request } from "./job.ts";
+import { type Messages, Request } from "./job.ts";
 import type { Pending } from "./progress.ts";
 import type { Socket } from "../transport.ts";
 
@@ -17,17 +17,17 @@ export class MpiStream implements Socket {
   readonly tag: number;
   readonly localAddr = { transport: "mpi" } as const;
   readonly remoteAddr = { transport: "mpi" } as const;
-  readonly #job: MpiJob;
+  readonly #job: Messages;
   readonly #reader: Reader;
   readonly #writer: Writer;
   #isClosed = false;
 
   /** To and from `peer`, once `sendTag` is set. */
-  constructor(job: MpiJob, peer: number) {
+  constructor(job: Messages, peer: number, lengths: StreamLengths = LENGTHS) {
     this.#job = job;
     this.tag = job.takeTag();
     this.#reader = new Reader(job, { from: peer, tag: this.tag });
-    this.#writer = new Writer(job, peer);
+    this.#writer = new Writer(job, peer, lengths);
   }
 
   /** Sends with this tag from now on. */
@@ -66,9 +66,17 @@ export class MpiStream implements Socket {
   unref(): void {}
 }
 
+/** How a stream is cut. */
+export interface StreamLengths {
+  /** Of the longest message. */
+  readonly messageBytes: number;
+  /** Messages that may be on their way at once. */
+  readonly numMessages: number;
+}
+
 class Reader implements Pending {
   readonly isUrgent = true;
-  readonly #job: MpiJob;
+  readonly #job: Messages;
   readonly #place: { readonly from: number; readonly tag: number };
   readonly #request = new Request();
   /** Bytes of a message that was longer than the target of its read. */
@@ -82,7 +90,7 @@ class Reader implements Pending {
   #isClosed = false;
   hasEnded = false;
 
-  constructor(job: MpiJob, place: { readonly from: number; readonly tag: number }) {
+  constructor(job: Messages, place: { readonly from: number; readonly tag: number }) {
     this.#job = job;
     this.#place = place;
   }
@@ -169,8 +177,9 @@ class Writer implements Pending {
   isUrgent = true;
   /** By which the other end receives. */
   tag = 0;
-  readonly #job: MpiJob;
+  readonly #job: Messages;
   readonly #to: number;
+  readonly #lengths: StreamLengths;
   readonly #slots: Slot[] = [];
   /** Slots that are being sent, in order. */
   readonly #sending: Slot[] = [];
@@ -178,9 +187,10 @@ class Writer implements Pending {
   #bytes: Uint8Array = EMPTY;
   #state: "open" | "ended" | "closed" = "open";
 
-  constructor(job: MpiJob, to: number) {
+  constructor(job: Messages, to: number, lengths: StreamLengths) {
     this.#job = job;
     this.#to = to;
+    this.#lengths = lengths;
   }
 
   async write(bytes: Uint8Array): Promise<number> {
@@ -228,11 +238,12 @@ class Writer implements Pending {
 
   /** Copies bytes into free slots and sends them; returns how many. */
   #send(): number {
+    const { messageBytes, numMessages } = this.#lengths;
     let sent = 0;
     while (sent < this.#bytes.length) {
-      if (this.#sending.length === MAX_SLOTS && !this.#free()) break;
+      if (this.#sending.length === numMessages && !this.#free()) break;
       const slot = this.#slots.pop() ?? new Slot();
-      const length = Math.min(this.#bytes.length - sent, MESSAGE_BYTES);
+      const length = Math.min(this.#bytes.length - sent, messageBytes);
       slot.fill(this.#bytes.subarray(sent, sent + length));
       const message = slot.bytes.subarray(0, length);
       lostIfFails(() =>
@@ -269,7 +280,9 @@ class Slot {
 
   fill(bytes: Uint8Array): void {
     if (this.bytes.length < bytes.length) {
-      this.bytes = new Uint8Array(bytes.length <= SHORT_BYTES ? SHORT_BYTES : MESSAGE_BYTES);
+      this.bytes = new Uint8Array(
+        bytes.length <= SHORT_BYTES ? SHORT_BYTES : LENGTHS.messageBytes,
+      );
     }
     this.bytes.set(bytes);
   }
@@ -287,7 +300,5 @@ function lostIfFails<T>(body: () => T): T {
 
 const CLOSED = "The stream is closed";
 const EMPTY = new Uint8Array();
-const MESSAGE_BYTES = 64 << 10;
+const LENGTHS: StreamLengths = { messageBytes: 64 << 10, numMessages: 8 };
 const SHORT_BYTES = 4 << 10;
-/** Messages that may be on their way at once. */
-const MAX_SLOTS = 8;
