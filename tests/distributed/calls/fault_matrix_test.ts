@@ -1,127 +1,35 @@
 // Every fault at every byte (of a label, at some) of every connection, in every call and algorithm, in virtual time: the right result, or the same
 // error on every surviving rank, which names the culprit, in time.
-//
-//   close    that connection ends            -> one of its two ends
-//   kill     the process ends                -> its rank
-//   stop     the process does not run        -> its rank, after the stall timeout
-//   cut      its cable is pulled             -> its rank, after the stall timeout; also on that rank
-//   silence  the connection delivers nothing -> one of its two ends, after the stall timeout
-//   damage   a byte is changed               -> the sender; with keyed sums, the connection with it
 
-import { deepEqual, equal, match, ok } from "node:assert/strict";
-import type { AlgorithmOptions } from "../../../src/distributed/calls/algorithm_table.ts";
-import { PeerLostError } from "../../../src/distributed/failures/failure.ts";
-import type { ProcessGroup } from "../../../src/distributed/group.ts";
+import { ok } from "node:assert/strict";
 import { HEADER_BYTES } from "../../../src/distributed/wire/frame.ts";
 import { INTEGRITIES } from "../../../src/distributed/wire/session.ts";
-import { assertSameBits } from "../../support/assert_same_bits.ts";
 import {
-  type Fault,
-  simulateGroup,
-  type SimulationResult,
-} from "../../support/distributed/simulated_group.ts";
-
-const STALL_TIMEOUT_MS = 60_000;
-/** Longer than the stall timeout: stalls are checked eight times in that time, then ranks are queried. */
-const STALL_LIMIT_MS = 1.5 * STALL_TIMEOUT_MS;
-/** Faults that are not silent are reported at once. */
-const NEWS_LIMIT_MS = 5_000;
-
-interface Call {
-  readonly name: string;
-  readonly op: string;
-  readonly algorithms: AlgorithmOptions;
-  /** Makes the call and checks its result. */
-  readonly run: (group: ProcessGroup) => Promise<void>;
-}
-
-const CALLS: readonly Call[] = [
-  ...["one-shot", "two-shot", "ring"].map((algorithm) => ({
-    name: `allReduce ${algorithm}`,
-    op: "allReduce",
-    algorithms: { allReduce: algorithm },
-    run: allReduce,
-  })),
-  ...["direct", "ring"].map((algorithm) => ({
-    name: `reduceScatter ${algorithm}`,
-    op: "reduceScatter",
-    algorithms: { reduceScatter: algorithm },
-    run: reduceScatter,
-  })),
-  ...["direct", "ring"].map((algorithm) => ({
-    name: `allGather ${algorithm}`,
-    op: "allGather",
-    algorithms: { allGather: algorithm },
-    run: allGather,
-  })),
-  ...["direct", "chain"].map((algorithm) => ({
-    name: `broadcast ${algorithm}`,
-    op: "broadcast",
-    algorithms: { broadcast: algorithm },
-    run: broadcast,
-  })),
-  { name: "reduce", op: "reduce", algorithms: {}, run: reduce },
-  { name: "allToAll", op: "allToAll", algorithms: {}, run: allToAll },
-  { name: "barrier", op: "barrier", algorithms: {}, run: (group) => group.barrier() },
-];
+  type Call,
+  CALLS,
+  FAULT_KINDS,
+  type FaultKind,
+  FAULTS,
+  runWithFault,
+} from "../../support/distributed/fault_matrix.ts";
+import { simulateGroup } from "../../support/distributed/simulated_group.ts";
 
 /** Bytes between two faults on three ranks; on two ranks there is one after every byte. */
-const STRIDES = { close: 1, damage: 4, kill: 4, stop: 8, cut: 8, silence: 4 } as const;
+const STRIDES: { readonly [kind in FaultKind]: number } = {
+  close: 1,
+  damage: 4,
+  kill: 4,
+  stop: 8,
+  cut: 8,
+  silence: 4,
+};
 
 let runs = 0;
 
 for (const call of CALLS) {
-  Deno.test(`${call.name}: a connection closed after any byte is an error that names one of its ends`, async () => {
-    await atEveryByte(call, "close", (result, { from, to }) => {
-      const error = requireOneError(result, ranks(result), NEWS_LIMIT_MS);
-      ok([from, to].includes(error.rank), error.message);
-    });
-  });
-
-  Deno.test(`${call.name}: a rank killed after any byte is named by all others`, async () => {
-    await atEveryByte(call, "kill", (result, { from }) => {
-      const error = requireOneError(result, others(result, from), NEWS_LIMIT_MS);
-      equal(error.rank, from, error.message);
-      match(error.message, /is lost: its process ended without a goodbye/);
-    });
-  });
-
-  Deno.test(`${call.name}: a rank stopped after any byte is named by all others after the stall timeout`, async () => {
-    await atEveryByte(call, "stop", (result, { from }) => {
-      const error = requireOneError(result, others(result, from), STALL_LIMIT_MS);
-      equal(error.rank, from, error.message);
-      requireStall(error, /: it does not answer$/);
-    });
-  });
-
-  Deno.test(`${call.name}: a rank whose cable is pulled after any byte is named by all others and by itself`, async () => {
-    await atEveryByte(call, "cut", (result, { from }) => {
-      const error = requireOneError(result, others(result, from), STALL_LIMIT_MS);
-      const own = requireOneError(result, [from], STALL_LIMIT_MS);
-      requireStall(error, /: it does not answer$/);
-      // Of two ranks, neither can know whose cable was pulled.
-      if (result.outcomes.length === 2) return ok(own.rank !== from && error.rank === from);
-      deepEqual([error.rank, own.rank], [from, from]);
-      requireStall(own, /: it receives nothing from any other rank, so it is cut off$/);
-    });
-  });
-
-  Deno.test(`${call.name}: a connection that falls silent after any byte is an error that names one of its ends`, async () => {
-    await atEveryByte(call, "silence", (result, { from, to }) => {
-      const error = requireOneError(result, ranks(result), STALL_LIMIT_MS);
-      // Around a ring all wait for each other, and the lowest is named.
-      ok([from, to].includes(error.rank) || call.name.endsWith("ring"), error.message);
-      requireStall(error, /wait for each other: bytes between two|its bytes do not arrive/);
-    });
-  });
-
-  Deno.test(`${call.name}: a frame damaged at any byte is an error that names its sender`, async () => {
-    await atEveryByte(call, "damage", (result, { from }) => {
-      const error = requireOneError(result, ranks(result), NEWS_LIMIT_MS);
-      equal(error.rank, from, error.message);
-      match(error.message, /sent invalid bytes|received what rank \d did not send.*keyed sum of a/);
-    });
-  });
+  for (const kind of FAULT_KINDS) {
+    Deno.test(`${call.name}: ${FAULTS[kind].name}`, () => atEveryByte(call, kind));
+  }
 }
 
 Deno.test("thousands of faults were simulated", () => {
@@ -130,11 +38,7 @@ Deno.test("thousands of faults were simulated", () => {
 });
 
 /** Runs `call` and two barriers on 2 and 3 ranks, with the fault at every byte of every connection that carries any. */
-async function atEveryByte(
-  call: Call,
-  kind: keyof typeof STRIDES,
-  check: (result: SimulationResult<void>, fault: Fault) => void,
-): Promise<void> {
+async function atEveryByte(call: Call, kind: FaultKind): Promise<void> {
   const kinds = kind === "damage" ? INTEGRITIES : ["keyed"] as const;
   for (const [size, integrity] of kinds.flatMap((each) => [[2, each], [3, each]] as const)) {
     const job = { size, algorithms: call.algorithms, transport: "tcp", integrity } as const;
@@ -149,108 +53,9 @@ async function atEveryByte(
           if (inText > 0 && after < HEADER_BYTES && inText % 15 !== 0) continue;
           const seed = runs++;
           const fault = { kind, from, to, after };
-          const result = await simulateGroup(
-            { ...job, seed, faults: [fault] },
-            async (group) => {
-              await call.run(group);
-              // No rank passes two barriers if one of its peers is dead.
-              await group.barrier();
-              await group.barrier();
-            },
-          );
-          try {
-            check(result, fault);
-          } catch (error) {
-            throw new Error(`${JSON.stringify({ size, seed, fault })}: ${error}`, { cause: error });
-          }
+          await runWithFault(call, fault, { ...job, seed });
         }
       }
     }
   }
-}
-
-/** The error of these ranks, which must be the same on all, in time after the fault. */
-function requireOneError(
-  { outcomes, struckAt }: SimulationResult<void>,
-  who: readonly number[],
-  limitMs: number,
-): PeerLostError {
-  const errors = who.map((rank) => {
-    const outcome = outcomes[rank];
-    ok(outcome.status === "rejected", `rank ${rank} has ${outcome.status}`);
-    const { reason } = outcome;
-    ok(reason instanceof PeerLostError, `rank ${rank}: ${reason}`);
-    const elapsed = outcome.at - (struckAt ?? NaN);
-    ok(elapsed <= limitMs, `rank ${rank} learned it after ${elapsed} ms`);
-    return reason;
-  });
-  for (const { message } of errors) equal(message, errors[0].message);
-  return errors[0];
-}
-
-/** A stall: after the stall timeout, with the call, its number and its progress. */
-function requireStall(error: PeerLostError, why: RegExp): void {
-  match(
-    error.message,
-    /has stalled its peers for 60 s in (\w+) \d+ of group \[[\d, ]+\] after \d+ of \d+ bytes/,
-  );
-  match(error.message, why);
-  const { op, sequence, bytesDone, bytesExpected } = error;
-  ok(op !== undefined && sequence !== undefined);
-  ok(bytesDone !== undefined && bytesExpected !== undefined && bytesDone <= bytesExpected);
-}
-
-function ranks({ outcomes }: SimulationResult<void>): number[] {
-  return [...outcomes.keys()];
-}
-
-function others(result: SimulationResult<void>, rank: number): number[] {
-  return ranks(result).filter((each) => each !== rank);
-}
-
-async function allReduce(group: ProcessGroup): Promise<void> {
-  const values = Float32Array.of(group.rank, 1, group.rank * 2);
-  await group.allReduce(values);
-  const sum = group.size * (group.size - 1) / 2;
-  assertSameBits(values, Float32Array.of(sum, group.size, 2 * sum));
-}
-
-async function reduceScatter(group: ProcessGroup): Promise<void> {
-  const values = Float32Array.from({ length: group.size }, (_, i) => i + group.rank);
-  const part = await group.reduceScatter(values, Array(group.size).fill(1));
-  assertSameBits(
-    part,
-    Float32Array.of(group.size * group.rank + group.size * (group.size - 1) / 2),
-  );
-}
-
-async function allGather(group: ProcessGroup): Promise<void> {
-  const whole = await group.allGather(Float32Array.of(group.rank + 1), Array(group.size).fill(1));
-  assertSameBits(whole, Float32Array.from({ length: group.size }, (_, i) => i + 1));
-}
-
-async function broadcast(group: ProcessGroup): Promise<void> {
-  const values = Int32Array.of(group.rank, 7 + group.rank);
-  await group.broadcast(values, 1);
-  assertSameBits(values, Int32Array.of(1, 8));
-}
-
-async function reduce(group: ProcessGroup): Promise<void> {
-  const values = Int32Array.of(group.rank, 1);
-  await group.reduce(values, 1);
-  const sum = group.size * (group.size - 1) / 2;
-  assertSameBits(
-    values,
-    group.rank === 1 ? Int32Array.of(sum, group.size) : Int32Array.of(group.rank, 1),
-  );
-}
-
-async function allToAll(group: ProcessGroup): Promise<void> {
-  const counts = Array(group.size).fill(1);
-  const values = Int32Array.from({ length: group.size }, (_, to) => 10 * group.rank + to);
-  const received = await group.allToAll(values, { sendCounts: counts, receiveCounts: counts });
-  assertSameBits(
-    received,
-    Int32Array.from({ length: group.size }, (_, from) => 10 * from + group.rank),
-  );
 }

@@ -7,11 +7,7 @@
 // fell silent delivers no more. A process that is killed or stopped neither sends, takes messages nor polls, and nobody is told:
 // Open MPI tells no survivor, either. `cut` makes every call for the two ranks fail, as an MPI that notices a loss does.
 
-import {
-  type Messages,
-  type Request,
-  type SendOptions,
-} from "../../../src/distributed/wire/mpi/job.ts";
+import type { Messages, Request, SendOptions } from "../../../src/distributed/wire/mpi/job.ts";
 import type { Pending } from "../../../src/distributed/wire/mpi/progress.ts";
 import { MpiStream, type StreamLengths } from "../../../src/distributed/wire/mpi/stream.ts";
 import { Connection, type Socket } from "../../../src/distributed/wire/transport.ts";
