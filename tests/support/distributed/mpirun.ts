@@ -32,10 +32,10 @@ export interface MpiRun {
   readonly stderr: string;
 }
 
-/** Prefix that gives each rank of Open MPI a host name of its own, so that it takes the others for ranks of other hosts. */
+/** Prefix that gives each rank a host name of its own, so that it takes the others for ranks of other hosts. */
 export const OWN_HOST_NAMES = [
   ...["unshare", "--uts", "sh", "-c"],
-  ...['hostname "host$OMPI_COMM_WORLD_RANK" && exec "$@"', "sh"],
+  ...['hostname "host${OMPI_COMM_WORLD_RANK:-$PMI_RANK}" && exec "$@"', "sh"],
 ];
 
 /** The reason why ranks cannot have host names of their own here; undefined if they can. */
