@@ -77,6 +77,9 @@ export function readRotary(config: ModelConfig, sizes: RotarySizes): RotarySetti
       rope_theta: own.rope_theta ?? given.rope_theta ?? sizes.base ?? 10_000,
     },
   });
+  if (scaling.rope_type === "dynamic" && sizes.headWidth === 2) {
+    throw config.error("rope_type dynamic needs more than 2 features that are rotated, got 2");
+  }
   const pairs = sizes.headWidth / 2;
   for (const key of ["short_factor", "long_factor"] as const) {
     if (scaling.rope_type !== "longrope" || scaling[key].length === pairs) continue;

@@ -57,6 +57,10 @@ Deno.test("unsupported settings are refused by name", () => {
       { ...deepseek, first_k_dense_replace: 1 },
       /first_k_dense_replace must be num_hidden_layers, 2/,
     ],
+    [
+      { ...llama, head_dim: 2, rope_parameters: { rope_type: "dynamic", factor: 2 } },
+      /rope_type dynamic needs more than 2 features that are rotated, got 2/,
+    ],
     [{ ...deepseek, qk_rope_head_dim: 3 }, /an even number of features to be rotated, got 3/],
     [
       { ...deepseek, rope_scaling: { type: "yarn", mscale_all_dim: 1 }, rope_parameters: null },
