@@ -1,6 +1,7 @@
 // Makes the layers of one module of a model, with parameters from a source: a layer called `up` within `blocks.0.mlp` requests the
 // parameter `blocks.0.mlp.up.weight`, so it must be assigned to the field of that name.
 
+import type { FloatType } from "../tensor/dtype.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Conv1d, type Conv1dSettings } from "./conv1d.ts";
 import {
@@ -27,6 +28,8 @@ export interface LinearLayer {
   readonly storage?: "outIn" | "inOut";
   /** Standard deviation of initial weights. Default: that of the maker. */
   readonly deviation?: number;
+  /** The type that it is stored in, whatever type is requested for the model. Default: that of the model. */
+  readonly dtype?: FloatType;
 }
 
 /** Sizes of a convolution. */
@@ -96,15 +99,16 @@ export class LayerMaker {
 
   /** A linear layer: y = x W^T + b */
   linear(name: string, layer: LinearLayer): Linear | TransposedLinear {
-    const { inFeatures, outFeatures, storage = "outIn", deviation = this.deviation } = layer;
+    const { inFeatures, outFeatures, storage = "outIn", deviation = this.deviation, dtype } = layer;
     const isTransposed = storage === "inOut";
     const parameters = {
       weight: this.parameter(`${name}.weight`, {
         shape: isTransposed ? [inFeatures, outFeatures] : [outFeatures, inFeatures],
         initial: { deviation },
+        dtype,
       }),
       bias: layer.bias
-        ? this.parameter(`${name}.bias`, { shape: [outFeatures], initial: { every: 0 } })
+        ? this.parameter(`${name}.bias`, { shape: [outFeatures], initial: { every: 0 }, dtype })
         : undefined,
     };
     return isTransposed

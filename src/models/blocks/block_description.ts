@@ -197,8 +197,8 @@ export interface ExpertsDescription {
 export interface RoutingDescription {
   /** k: experts of each token. */
   readonly numChosen: number;
-  /** Scores of the router's outputs: softmax over all experts. */
-  readonly scores: "softmax";
+  /** Scores of the router's outputs: softmax over all experts, or the logistic function of each. */
+  readonly scores: "softmax" | "sigmoid";
   /** Whether the weights of a token's experts, which are their scores, are divided by their sum. */
   readonly isNormalized: boolean;
   /** Factor of the weights. Default: 1. */
@@ -213,4 +213,6 @@ export interface RoutingDescription {
    * highest scores (DeepSeek-V3, 2024). Default: any.
    */
   readonly groups?: { readonly count: number; readonly numChosen: number };
+  /** Whether the router's weight is stored in f32, whatever the type of the model. Default: false. */
+  readonly isF32?: boolean;
 }

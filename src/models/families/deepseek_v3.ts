@@ -3,7 +3,11 @@
 
 import * as v from "valibot";
 import { activationCalled, activationName } from "../blocks/activations.ts";
-import type { LatentAttentionDescription, MlpDescription } from "../blocks/block_description.ts";
+import type {
+  ExpertsDescription,
+  LatentAttentionDescription,
+  MlpDescription,
+} from "../blocks/block_description.ts";
 import type { CheckpointNames } from "../config/checkpoint_names.ts";
 import {
   blockCount,
@@ -62,6 +66,14 @@ const settings = v.object({
   attention_dropout: v.optional(probability, 0),
   pad_token_id: orNull(integer),
   tie_word_embeddings: flag(false),
+  moe_intermediate_size: v.optional(count, 2048),
+  n_shared_experts: v.optional(count, 1),
+  n_routed_experts: v.optional(count, 256),
+  n_group: v.optional(count, 8),
+  topk_group: v.optional(count, 4),
+  num_experts_per_tok: v.optional(count, 8),
+  norm_topk_prob: v.optional(v.nullable(v.boolean()), true),
+  routed_scaling_factor: v.optional(v.pipe(v.number(), v.finite("must be finite")), 2.5),
 });
 
 type Settings = v.InferOutput<typeof settings>;
@@ -77,12 +89,8 @@ function describe(config: ModelConfig, sizes: Settings): DecoderDescription {
     width: sizes.intermediate_size,
     activation: activationCalled(sizes.hidden_act),
   };
-  if (sizes.first_k_dense_replace < sizes.num_hidden_layers) {
-    throw config.error(
-      `first_k_dense_replace must be num_hidden_layers, ${sizes.num_hidden_layers}, as experts are not supported, got ` +
-        sizes.first_k_dense_replace,
-    );
-  }
+  const numDense = sizes.first_k_dense_replace;
+  const experts = numDense < sizes.num_hidden_layers ? describeExperts(config, sizes) : undefined;
   return {
     tokens: { count: vocabulary, width, padding: readPadding(config, { ...sizes, vocabulary }) },
     positions: {
@@ -98,7 +106,7 @@ function describe(config: ModelConfig, sizes: Settings): DecoderDescription {
     normPlace: "before",
     finalNorm: true,
     numBlocks: sizes.num_hidden_layers,
-    block: () => ({ attention, mlp }),
+    block: (index) => ({ attention, mlp: index < numDense ? mlp : experts! }),
     tied: sizes.tie_word_embeddings,
   };
 }
@@ -135,6 +143,46 @@ function describeAttention(config: ModelConfig, sizes: Settings): LatentAttentio
   };
 }
 
+function describeExperts(config: ModelConfig, sizes: Settings): ExpertsDescription {
+  const { n_routed_experts: numExperts, num_experts_per_tok: numChosen } = sizes;
+  const { n_group: numGroups, topk_group: numChosenGroups } = sizes;
+  const perGroup = numExperts / numGroups;
+  if (!Number.isInteger(perGroup) || perGroup < 2) {
+    throw config.error(
+      `n_routed_experts must be a multiple of n_group, with two experts or more in each, got ${numExperts} and ${numGroups}`,
+    );
+  }
+  if (numChosenGroups > numGroups) {
+    throw config.error(
+      `topk_group must be at most n_group, got ${numChosenGroups} of ${numGroups}`,
+    );
+  }
+  if (numChosen > numChosenGroups * perGroup) {
+    throw config.error(
+      `num_experts_per_tok must be at most the ${
+        numChosenGroups * perGroup
+      } experts of topk_group groups, got ${numChosen}`,
+    );
+  }
+  return {
+    kind: "experts",
+    count: numExperts,
+    width: sizes.moe_intermediate_size,
+    activation: activationCalled(sizes.hidden_act),
+    outputDeviation: sizes.initializer_range,
+    sharedWidth: sizes.moe_intermediate_size * sizes.n_shared_experts,
+    routing: {
+      numChosen,
+      scores: "sigmoid",
+      isNormalized: sizes.norm_topk_prob ?? false,
+      factor: sizes.routed_scaling_factor,
+      correctionBias: true,
+      groups: { count: numGroups, numChosen: numChosenGroups },
+      isF32: true,
+    },
+  };
+}
+
 /** The growth of queries and keys with `mscale_all_dim` of scaled positions, 0.1 m ln(factor) + 1: for scores, squared. */
 function readScoreGrowth(config: ModelConfig): number {
   const { rope_parameters, rope_scaling } = config.read(scaling);
@@ -153,7 +201,7 @@ const scaled = orNull(v.object({
 const scaling = v.object({ rope_parameters: scaled, rope_scaling: scaled });
 
 function namesOf({ q_lora_rank: queryRank }: Settings): CheckpointNames {
-  const attention = "model.layers.*.self_attn";
+  const [attention, mlp] = ["model.layers.*.self_attn", "model.layers.*.mlp"];
   return {
     modules: {
       "tokens": "model.embed_tokens",
@@ -166,11 +214,23 @@ function namesOf({ q_lora_rank: queryRank }: Settings): CheckpointNames {
       "blocks.*.attention.keyValue": `${attention}.kv_b_proj`,
       "blocks.*.attention.output": `${attention}.o_proj`,
       "blocks.*.mlpNorm": "model.layers.*.post_attention_layernorm",
-      "blocks.*.mlp.gate": "model.layers.*.mlp.gate_proj",
-      "blocks.*.mlp.up": "model.layers.*.mlp.up_proj",
-      "blocks.*.mlp.down": "model.layers.*.mlp.down_proj",
+      "blocks.*.mlp.gate": `${mlp}.gate_proj`,
+      "blocks.*.mlp.up": `${mlp}.up_proj`,
+      "blocks.*.mlp.down": `${mlp}.down_proj`,
+      "blocks.*.mlp.router.gate": `${mlp}.gate`,
+      "blocks.*.mlp.router.correctionBias": `${mlp}.gate.e_score_correction_bias`,
+      "blocks.*.mlp.shared.gate": `${mlp}.shared_experts.gate_proj`,
+      "blocks.*.mlp.shared.up": `${mlp}.shared_experts.up_proj`,
+      "blocks.*.mlp.shared.down": `${mlp}.shared_experts.down_proj`,
       "norm": "model.norm",
       "head": "lm_head",
+    },
+    stacks: {
+      "blocks.*.mlp.stack.gateUp": [
+        `${mlp}.experts.*.gate_proj.weight`,
+        `${mlp}.experts.*.up_proj.weight`,
+      ],
+      "blocks.*.mlp.stack.down": [`${mlp}.experts.*.down_proj.weight`],
     },
     basePrefix: "model.",
     tied: { "lm_head.weight": "model.embed_tokens.weight" },
