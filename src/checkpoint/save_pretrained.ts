@@ -130,9 +130,9 @@ async function write(
   },
 ): Promise<void> {
   const { config } = model.form;
-  const dtypes = new Set(model.parameters().map(({ dtype }) => dtype));
-  const [dtype] = dtypes;
-  const { text } = dtypes.size === 1 ? config.withDtype(IN_CONFIG[dtype]) : config;
+  // As transformers does: some parameters, such as routers, may be stored in another type.
+  const [{ dtype }] = model.parameters();
+  const { text } = config.withDtype(IN_CONFIG[dtype]);
   const companions = await companionsFor(options);
   const files = [
     ...companions.map(({ name, bytes }) => ({ name, pieces: [bytes] })),

@@ -85,6 +85,26 @@ for (const [what, { dtype = "f32", optim: makeOptim }] of Object.entries(KINDS))
   );
 }
 
+Deno.test("a checkpoint has the buffers of a model, too", async () => {
+  await withFolder(async (folder) => {
+    using device = wasmDevice();
+    const make = () =>
+      newModel(device, smallConfigs.deepseek_v3, { random: new RandomSource(1), model: Decoder });
+    const [buffer] = [...make().namedBuffers().keys()];
+    assert.equal(buffer, "blocks.1.mlp.router.correctionBias");
+    using model = make();
+    const values = [0, 1, 0, 2, 0, 3, 0, -1];
+    model.namedBuffers().get(buffer)!.write(values);
+    using optim = new Adafactor(model.parameters(), { lr: 0.01 });
+    await saveCheckpoint(folder, { model, optim: stateOf(optim), step: 1 });
+    using other = make();
+    using otherOptim = new Adafactor(other.parameters(), { lr: 0.01 });
+    await loadCheckpoint(folder, { model: other, optim: stateOf(otherOptim) });
+    const loaded = await other.namedBuffers().get(buffer)!.data();
+    assert.deepEqual([...loaded], values);
+  });
+});
+
 for (const [tensor, zero] of [[1, 1], [3, 1], [1, 3], [2, 2]] as const) {
   Deno.test(`a checkpoint of tensor 2 x ZeRO 2 goes on on tensor ${tensor} x ZeRO ${zero}`, async () => {
     await withFolder(async (folder) => {

@@ -74,6 +74,8 @@ const settings = v.object({
   num_experts_per_tok: v.optional(count, 8),
   norm_topk_prob: v.optional(v.nullable(v.boolean()), true),
   routed_scaling_factor: v.optional(v.pipe(v.number(), v.finite("must be finite")), 2.5),
+  // Layers that predict further tokens: files may hold them after those of the model, which does not use them.
+  num_nextn_predict_layers: v.optional(v.pipe(integer, v.minValue(0), v.maxValue(100)), 1),
 });
 
 type Settings = v.InferOutput<typeof settings>;
@@ -200,7 +202,10 @@ const scaled = orNull(v.object({
 }));
 const scaling = v.object({ rope_parameters: scaled, rope_scaling: scaled });
 
-function namesOf({ q_lora_rank: queryRank }: Settings): CheckpointNames {
+function namesOf(
+  { q_lora_rank: queryRank, num_hidden_layers: numBlocks, num_nextn_predict_layers: numFurther }:
+    Settings,
+): CheckpointNames {
   const [attention, mlp] = ["model.layers.*.self_attn", "model.layers.*.mlp"];
   return {
     modules: {
@@ -232,6 +237,10 @@ function namesOf({ q_lora_rank: queryRank }: Settings): CheckpointNames {
       ],
       "blocks.*.mlp.stack.down": [`${mlp}.experts.*.down_proj.weight`],
     },
+    ignored: Array.from(
+      { length: numFurther },
+      (_, k) => new RegExp(`^model\\.layers\\.${numBlocks + k}\\.`),
+    ),
     basePrefix: "model.",
     tied: { "lm_head.weight": "model.embed_tokens.weight" },
   };

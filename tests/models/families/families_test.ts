@@ -54,8 +54,14 @@ Deno.test("unsupported settings are refused by name", () => {
     ],
     [{ ...deepseek, head_dim: 7 }, /head_dim must be qk_rope_head_dim, got 7 and 4/],
     [
-      { ...deepseek, first_k_dense_replace: 1 },
-      /first_k_dense_replace must be num_hidden_layers, 2/,
+      { ...deepseek, n_group: 3 },
+      /n_routed_experts must be a multiple of n_group, with two experts or more in each, got 8 and 3/,
+    ],
+    [{ ...deepseek, n_group: 8 }, /with two experts or more in each, got 8 and 8/],
+    [{ ...deepseek, topk_group: 5 }, /topk_group must be at most n_group, got 5 of 4/],
+    [
+      { ...deepseek, num_experts_per_tok: 5 },
+      /num_experts_per_tok must be at most the 4 experts of topk_group groups, got 5/,
     ],
     [
       { ...llama, head_dim: 2, rope_parameters: { rope_type: "dynamic", factor: 2 } },

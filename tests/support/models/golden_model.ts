@@ -172,9 +172,11 @@ async function assertSavedWhole(model: PretrainedModel): Promise<void> {
     await savePretrained(model, folder);
     using loaded = await loadPretrained(model.parameters()[0].device, folder);
     assert.equal(loaded.form.config.text, model.form.config.text);
-    const copies = loaded.namedParameters();
-    assert.deepEqual([...copies.keys()], [...model.namedParameters().keys()]);
-    for (const [path, parameter] of model.namedParameters()) {
+    const storedOf = (model: PretrainedModel) =>
+      new Map([...model.namedParameters(), ...model.namedBuffers()]);
+    const copies = storedOf(loaded);
+    assert.deepEqual([...copies.keys()], [...storedOf(model).keys()]);
+    for (const [path, parameter] of storedOf(model)) {
       assertSameBits(await copies.get(path)!.bytes(), await parameter.bytes(), path);
     }
   } finally {
