@@ -12,12 +12,10 @@ import type { LayerMaker } from "../../nn/layer_maker.ts";
 import { type Layer, Module } from "../../nn/module.ts";
 import { addBias } from "../../ops/add_bias.ts";
 import { asF32 } from "../../ops/cast.ts";
-import { constantNumbers } from "../../ops/constant.ts";
+import { sigmoid } from "../../ops/elementary.ts";
 import { indexSelectAt } from "../../ops/index_select.ts";
 import { normalizeSums } from "../../ops/normalize_sums.ts";
-import { reshape } from "../../ops/reshape.ts";
 import { scale } from "../../ops/scale.ts";
-import { concat, slice } from "../../ops/slice.ts";
 import { softmax } from "../../ops/softmax.ts";
 import { gatherAt, topIndices } from "../../ops/top_k.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
@@ -79,7 +77,7 @@ export class ExpertRouter extends Module<FloatTensor> {
   /** x [N, D] -> scores [N, E] */
   override async forward(x: FloatTensor): Promise<Tensor> {
     const logits = asF32(await this.gate.forward(x));
-    return this.#routing.scores === "softmax" ? softmax(logits) : logistic(logits);
+    return this.#routing.scores === "softmax" ? softmax(logits) : sigmoid(logits);
   }
 
   /** The experts of each token x [N, D]. */
@@ -118,14 +116,6 @@ export class ExpertRouter extends Module<FloatTensor> {
       return group * length + index % length;
     });
   }
-}
-
-/** 1 / (1 + e^-x), of every element: the softmax of x and 0. */
-function logistic(x: Tensor): Tensor {
-  const column = [x.length, 1];
-  const zeros = constantNumbers(x.device, new Float32Array(x.length), column);
-  const shares = softmax(concat([reshape(x, column), zeros], { dim: 1 }));
-  return reshape(slice(shares, { dim: 1, begin: 0, end: 1 }), x.shape);
 }
 
 /** The groups that each token's experts may be in, in their order [N, numChosen], by the sums of the two highest scores of each. */
