@@ -1,8 +1,8 @@
 // A decoder-only language model: predicts the next token from those before it. Tokens [B, T] -> logits [B, T, V]
 //
-//   x = embedding of tokens [B, T, E], projected to D if E is not D, plus positions if they are learned, normalized if there is a norm
+//   x = c' embedding of tokens [B, T, E], projected to D if E is not D, plus positions if they are learned, normalized if there is a norm
 //   x = block(x), for every block
-//   logits = c head(norm x), projected back to E if E is not D; the head's weight may be the embedding itself
+//   logits = c head(norm x), projected back to E if E is not D, and perhaps capped; the head's weight may be the embedding itself
 //
 // With a cache (cache/key_value_cache.ts) tokens are the next ones of their texts, and no gradient is recorded.
 //
@@ -16,19 +16,23 @@ import { LayerMaker } from "../nn/layer_maker.ts";
 import { Linear } from "../nn/linear.ts";
 import type { Layer, Module } from "../nn/module.ts";
 import type { ParameterSource } from "../nn/parameter_source.ts";
+import { tanh } from "../ops/activation.ts";
 import { asF32 } from "../ops/cast.ts";
+import type { RotaryAngles } from "../ops/rotary.ts";
 import { scale } from "../ops/scale.ts";
+import { roundedTo } from "../tensor/dtype.ts";
 import { forwardOnly } from "../tensor/forward_only.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
-import { Block, makeNorm } from "./blocks/block.ts";
+import { Block } from "./blocks/block.ts";
+import { makeNorm } from "./blocks/make_norm.ts";
 import { featuresAt } from "./blocks/features_at.ts";
 import type { RoutingRecord } from "./blocks/routing_record.ts";
 import type { KeyValueCache } from "./cache/key_value_cache.ts";
 import type { DecoderDescription } from "./decoder_description.ts";
 import { LearnedPositions } from "./positions/learned_positions.ts";
 import { type CheckpointForm, type PlanSplitOptions, PretrainedModel } from "./pretrained_model.ts";
-import { RotaryTables } from "./positions/rotary_tables.ts";
+import { type PassAngles, RotaryTablesByLayer } from "./positions/rotary_by_layer.ts";
 import { planBlocks } from "./splitting/split_blocks.ts";
 import type { SplitPlan } from "./splitting/split_plan.ts";
 import { planVocabulary } from "./splitting/split_vocabulary.ts";
@@ -96,7 +100,8 @@ export class Decoder extends PretrainedModel<DecoderInput> {
   readonly projectOut: Layer | undefined;
   /** The output layer: [B, T, E] -> [B, T, V]; its weight is that of `tokens` if they are tied. */
   head: Layer;
-  readonly #tables: RotaryTables | undefined;
+  readonly #tables: RotaryTablesByLayer | undefined;
+  readonly #embeddingScale: number | undefined;
   readonly #dropout: Dropout | undefined;
 
   /** A decoder with parameters from `source`. @throws {Error} if the source lacks one of the requested shape */
@@ -118,11 +123,14 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     });
     this.description = description;
     this.tokens = embedding;
+    this.#embeddingScale = tokens.scale !== undefined && tokens.scaleIsRounded
+      ? roundedTo(embedding.weight.dtype, tokens.scale)
+      : tokens.scale;
     this.projectIn = project("projectIn", tokens.width, width);
     if (positions.kind === "learned") {
       this.positions = new LearnedPositions(make.within("positions"), { width, ...positions });
     } else if (positions.kind === "rotary") {
-      this.#tables = new RotaryTables(source.device, positions.settings);
+      this.#tables = new RotaryTablesByLayer(source.device, positions);
     }
     this.embeddingNorm = description.embeddingNorm
       ? makeNorm(make, { name: "embeddingNorm", width, norm })
@@ -159,7 +167,8 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     const angles = this.#tables?.anglesFor(tokens.shape[1]);
     const positions = this.#hasAlibi ? realPositions(input) : undefined;
     for (const block of this.blocks) {
-      x = await block.forward({ x, mask, angles, positions, dropout, routing });
+      const own = anglesOf(block, angles);
+      x = await block.forward({ x, mask, angles: own, positions, dropout, routing });
     }
     if (logitsAt !== undefined) x = featuresAt(x, logitsAt);
     else if (logits === "last") {
@@ -172,7 +181,9 @@ export class Decoder extends PretrainedModel<DecoderInput> {
   get longestCached(): number {
     const { positions } = this.description;
     if (positions.kind === "learned") return positions.count;
-    return positions.kind === "rotary" ? positions.settings.constantUpTo : Infinity;
+    if (positions.kind === "alibi") return Infinity;
+    const { settings, local = settings } = positions;
+    return Math.min(settings.constantUpTo, local.constantUpTo);
   }
 
   get #hasAlibi(): boolean {
@@ -201,10 +212,8 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     const own = this.#hasAlibi ? positions : undefined;
     if (table !== undefined) x = await forwardOnly(x, (x) => table.forward({ x, at: positions }));
     for (const block of this.blocks) {
-      x = await forwardOnly(
-        x,
-        (x) => block.forward({ x, angles, positions: own, cache: pass, routing }),
-      );
+      const input = { angles: anglesOf(block, angles), positions: own, cache: pass, routing };
+      x = await forwardOnly(x, (x) => block.forward({ x, ...input }));
     }
     if (logits === "last" && length > 1) {
       const shape = [x.shape[0], 1];
@@ -217,7 +226,7 @@ export class Decoder extends PretrainedModel<DecoderInput> {
 
   async #embed({ tokens, embeddings }: Pick<DecoderInput, "tokens" | "embeddings">) {
     if (embeddings !== undefined) this.#checkEmbeddings(embeddings, tokens);
-    let x = embeddings ?? await this.tokens.forward(tokens);
+    let x = embeddings ?? await this.#lookUp(tokens);
     if (this.projectIn !== undefined) x = await this.projectIn.forward(x);
     return this.embeddingNorm === undefined ? x : await this.embeddingNorm.forward(x);
   }
@@ -230,13 +239,19 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     );
   }
 
+  async #lookUp(tokens: Tensor<"u32">): Promise<Tensor> {
+    const x = await this.tokens.forward(tokens);
+    return this.#embeddingScale === undefined ? x : scale(x, this.#embeddingScale);
+  }
+
   async #predict(x: Tensor): Promise<Tensor> {
     let y = x;
     if (this.norm !== undefined) y = await this.norm.forward(y);
     if (this.projectOut !== undefined) y = await this.projectOut.forward(y);
-    const logits = asF32(await this.head.forward(y));
-    const { logitScale } = this.description;
-    return logitScale === undefined ? logits : scale(logits, logitScale);
+    const { logitScale, logitCap } = this.description;
+    let logits = asF32(await this.head.forward(y));
+    if (logitScale !== undefined) logits = scale(logits, logitScale);
+    return logitCap === undefined ? logits : capped(logits, logitCap);
   }
 
   /** Vocabulary and blocks are split. */
@@ -272,6 +287,24 @@ function realPositions({ tokens, mask }: DecoderInput): Uint32Array {
     positions[at] = seen++;
   }
   return positions;
+}
+
+/** cap tanh(x / cap); no gradient needs x or the tanh, which are as large as logits. */
+function capped(x: Tensor, cap: number): Tensor {
+  const part = scale(x, 1 / cap);
+  x.discard();
+  const bounded = tanh(part);
+  const y = scale(bounded, cap);
+  bounded.discard();
+  return y;
+}
+
+/** The angles of the settings that the block's attention asks for. */
+function anglesOf(block: Block, angles: PassAngles | undefined): RotaryAngles | undefined {
+  const { description } = block.attention;
+  return description.projections !== "latent" && description.rotarySettings === "local"
+    ? angles?.local
+    : angles?.global;
 }
 
 function tiedHead({ weight }: Embedding): Linear {

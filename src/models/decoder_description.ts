@@ -1,7 +1,7 @@
 // The configuration of a decoder: all that differs between families, which make it from config.json.
 
-import type { BlockDescription, NormDescription } from "./blocks/block_description.ts";
-import type { RotarySettings } from "./positions/rotary_frequencies.ts";
+import type { BlockDescription, NormDescription, NormPlace } from "./blocks/block_description.ts";
+import type { RotaryByLayer } from "./positions/rotary_by_layer.ts";
 
 /**
  * The configuration of a decoder: V tokens, D features, E features of an embedding.
@@ -17,8 +17,8 @@ export interface DecoderDescription {
   readonly positions: PositionDescription;
   /** Every norm of D features. */
   readonly norm: NormDescription;
-  /** Whether a block's norms come before attention and MLP (pre-norm), or after the residual sums (post-norm). */
-  readonly normPlace: "before" | "after";
+  /** Where a block's norms are. */
+  readonly normPlace: NormPlace;
   /** Whether there is a norm after the last block. */
   readonly finalNorm: boolean;
   /** Number of blocks. */
@@ -32,7 +32,9 @@ export interface DecoderDescription {
   /** Whether the head has a bias. Default: false. */
   readonly headBias?: boolean;
   /** Factor of logits. Default: 1. */
-  readonly logitScale?: number;
+  readonly logitScale?: number | undefined;
+  /** c, where logits are c tanh(logit / c). Default: they are as they are. */
+  readonly logitCap?: number | undefined;
   /** Factor of the loss of balance of experts, which training adds to its own. Default: there is none. */
   readonly balanceLoss?: number;
   /** Standard deviation of initial weights. */
@@ -53,6 +55,10 @@ export interface TokenDescription {
   readonly width: number;
   /** The padding token, whose embedding gets no gradient. */
   readonly padding: number | undefined;
+  /** Factor of embeddings. Default: 1. */
+  readonly scale?: number | undefined;
+  /** Whether that factor is rounded to the type in which the table is stored. Default: false. */
+  readonly scaleIsRounded?: boolean;
 }
 
 /**
@@ -70,11 +76,10 @@ export type PositionDescription =
     /** Positions count all tokens, or real tokens only; then padding has position -1. */
     readonly counted: "all" | "real";
   }
-  | {
+  | (RotaryByLayer & {
     /** Queries and keys are rotated. */
     readonly kind: "rotary";
-    readonly settings: RotarySettings;
-  }
+  })
   | {
     /** Scores decrease with distance: `alibi` of attention. Positions count real tokens only. */
     readonly kind: "alibi";

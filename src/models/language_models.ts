@@ -6,6 +6,9 @@ import { bloom } from "./families/bloom.ts";
 import { cohere } from "./families/cohere.ts";
 import { deepseekV3 } from "./families/deepseek_v3.ts";
 import { falcon } from "./families/falcon.ts";
+import { gemma } from "./families/gemma.ts";
+import { gemma2 } from "./families/gemma2.ts";
+import { gemma3 } from "./families/gemma3.ts";
 import { glm } from "./families/glm.ts";
 import { gpt2 } from "./families/gpt2.ts";
 import { gptj } from "./families/gptj.ts";
@@ -36,6 +39,9 @@ export const languageModels: readonly Architecture[] = [
   glm,
   phi3,
   smollm3,
+  gemma,
+  gemma2,
+  gemma3,
   deepseekV3,
   t5,
 ];

@@ -8,7 +8,8 @@ import type { Dropout, DropoutMasks } from "../nn/dropout.ts";
 import type { LayerMaker } from "../nn/layer_maker.ts";
 import { type Layer, Module } from "../nn/module.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { Block, type BlockOptions, makeNorm } from "./blocks/block.ts";
+import { Block, type BlockOptions } from "./blocks/block.ts";
+import { makeNorm } from "./blocks/make_norm.ts";
 import { type ImageDescription, VisionEmbeddings } from "./vision_embeddings.ts";
 
 /**

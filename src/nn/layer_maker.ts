@@ -164,10 +164,14 @@ export class LayerMaker {
     });
   }
 
-  /** A norm that scales rows. */
-  rmsNorm(name: string, { features, eps }: NormLayer): RmsNorm {
-    const weight = this.parameter(`${name}.weight`, { shape: [features], initial: { every: 1 } });
-    return new RmsNorm({ weight, eps });
+  /** A norm that scales rows, by weights to which an offset is added, by default 0; factors are 1 initially. */
+  rmsNorm(
+    name: string,
+    { features, eps, offset = 0 }: NormLayer & { readonly offset?: number | undefined },
+  ): RmsNorm {
+    const initial = { every: 1 - offset };
+    const weight = this.parameter(`${name}.weight`, { shape: [features], initial });
+    return new RmsNorm({ weight, eps, offset });
   }
 
   /** A place of dropout; undefined without a probability. Places are numbered in the order of calls. */

@@ -1,4 +1,4 @@
-// y = x / sqrt(mean_c x^2 + eps) weight, of every row of C features (Zhang & Sennrich 2019): ops/norm.ts
+// y = x / sqrt(mean_c x^2 + eps) (offset + weight), of every row of C features (Zhang & Sennrich 2019): ops/norm.ts
 
 import { rmsNorm } from "../ops/norm.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -15,6 +15,8 @@ export interface RmsNormParameters {
   readonly weight: Parameter;
   /** Added to the mean square. */
   readonly eps: number;
+  /** Added to every weight. Default: 0. */
+  readonly offset?: number;
 }
 
 /**
@@ -39,12 +41,15 @@ export class RmsNorm extends Module<FloatTensor> {
   readonly weight: Parameter;
   /** Added to the mean square. */
   readonly eps: number;
+  /** Added to every weight. */
+  readonly offset: number;
 
   /** A layer with the given parameters. */
-  constructor({ weight, eps }: RmsNormParameters) {
+  constructor({ weight, eps, offset = 0 }: RmsNormParameters) {
     super();
     this.weight = weight;
     this.eps = eps;
+    this.offset = offset;
   }
 
   /** x [..., C] -> [..., C]. @throws {RangeError} if the last dim of `x` is not C, or eps is not above 0. */

@@ -105,6 +105,11 @@ export function bytesOf(values: Values, dtype: DType): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
+/** The number of type `dtype` that is nearest to `value`, ties to even. */
+export function roundedTo(dtype: FloatType, value: number): number {
+  return viewBytes(Uint8Array.from(bytesOf([value], dtype)), dtype)[0];
+}
+
 type Decoders = {
   readonly [D in DType]: (buffer: ArrayBuffer, begin: number, length: number) => HostArrays[D];
 };

@@ -25,6 +25,7 @@ import type { CachedPass } from "../cache/cached_pass.ts";
 import { headDropout, inHeads, releasing, rotated } from "./attention_steps.ts";
 import type { AttentionDescription } from "./block_description.ts";
 import { separated } from "./fused_projections.ts";
+import { makeNorm } from "./make_norm.ts";
 import { attendedPlaces, countWindows, fromWindows, toWindows, windowsOf } from "./grid_windows.ts";
 
 /**
@@ -85,7 +86,7 @@ export class Attention extends Module<AttentionInput> {
     readonly description: AttentionDescription;
   }) {
     super();
-    const { numHeads, numKeyHeads, headWidth, storage, inputBias, headNormEps } = description;
+    const { numHeads, numKeyHeads, headWidth, storage, inputBias, headNorm } = description;
     const { queryDeviation = make.deviation, sourceWidth = width } = description;
     const project = (
       name: string,
@@ -108,10 +109,10 @@ export class Attention extends Module<AttentionInput> {
       this.key = project("key", numKeyHeads, { inFeatures: sourceWidth });
       this.value = project("value", numKeyHeads, { inFeatures: sourceWidth });
     }
-    if (headNormEps !== undefined) {
-      const norm = { features: headWidth, eps: headNormEps };
-      this.queryNorm = make.rmsNorm("queryNorm", norm);
-      this.keyNorm = make.rmsNorm("keyNorm", norm);
+    if (headNorm !== undefined) {
+      const norm = { width: headWidth, norm: headNorm };
+      this.queryNorm = makeNorm(make, { name: "queryNorm", ...norm });
+      this.keyNorm = makeNorm(make, { name: "keyNorm", ...norm });
     }
     const { grid, scale } = description;
     if (grid?.relativePositions) {
@@ -137,7 +138,7 @@ export class Attention extends Module<AttentionInput> {
 
   async #attend(input: AttentionInput): Promise<Tensor> {
     const { mask, bias } = input;
-    const { scale, numHeads: allHeads, headWidth: valueWidth, grid } = this.description;
+    const { scale, softCap, numHeads: allHeads, headWidth: valueWidth, grid } = this.description;
     const windows = windowsOf(grid);
     const { q, keys, values, keyMask = mask, visible, window } = input.cache === undefined
       ? await this.#projected(input)
@@ -145,6 +146,7 @@ export class Attention extends Module<AttentionInput> {
     const y = attention(q, keys, values, {
       visible,
       scale,
+      softCap,
       ...(window === undefined ? {} : { window }),
       ...(keyMask === undefined ? {} : { keyMask }),
       ...(bias === undefined ? {} : { bias }),

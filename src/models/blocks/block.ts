@@ -1,24 +1,28 @@
-// A transformer block, x [B, T, D] -> [B, T, D], with its norms before or after:
+// A transformer block, x [B, T, D] -> [B, T, D], with its norms before or after its parts, or both:
 //
 //   before   x <- x + attention(norm x);   x <- x + cross(norm x, source);   x <- x + mlp(norm x)      (GPT-2, ViT, T5)
 //   after    x <- norm(x + attention x);   x <- norm(x + cross(x, source));  x <- norm(x + mlp x)      (BERT)
+//   both     x <- x + norm'(attention(norm x));   x <- x + norm'(mlp(norm x))                          (Gemma 2)
+//   output   x <- x + norm(attention x);          x <- x + norm(mlp x)                                  (OLMo 2)
 //   parallel x <- x + attention(norm x) + mlp(norm' x), where norm' may be the same norm                (GPT-J, Falcon, Cohere)
 //
-// The output of each part may be scaled feature by feature, and in training dropped, before it is added. The middle part, cross-attention, is for a decoder with an
-// encoder (Vaswani et al. 2017).
+// The output of each part may be scaled, also feature by feature, and in training dropped, before it is added. The middle part,
+// cross-attention, is for a decoder with an encoder (Vaswani et al. 2017).
 
 import type { Dropout } from "../../nn/dropout.ts";
 import type { LayerMaker } from "../../nn/layer_maker.ts";
 import { type Layer, Module } from "../../nn/module.ts";
 import { add } from "../../ops/add.ts";
+import { scale } from "../../ops/scale.ts";
 import { recompute } from "../../tensor/recompute.ts";
 import { recordsGradients } from "../../tensor/open_scopes.ts";
 import { tidy } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Attention, type AttentionInput } from "./attention.ts";
-import type { BlockDescription, NormDescription } from "./block_description.ts";
+import type { BlockDescription, NormDescription, NormPlace } from "./block_description.ts";
 import { LatentAttention } from "./latent_attention.ts";
 import { LayerScale } from "./layer_scale.ts";
+import { makeNorm } from "./make_norm.ts";
 import { Experts } from "./experts.ts";
 import { Mlp, type MlpInput } from "./mlp.ts";
 
@@ -45,8 +49,8 @@ export interface BlockOptions extends BlockDescription {
   readonly width: number;
   /** Every norm. */
   readonly norm: NormDescription;
-  /** Whether norms come before each part (pre-norm), or after the residual sum (post-norm). */
-  readonly normPlace: "before" | "after";
+  /** Where the norms are. */
+  readonly normPlace: NormPlace;
 }
 
 /**
@@ -55,16 +59,22 @@ export interface BlockOptions extends BlockDescription {
  * @category Models
  */
 export class Block extends Module<BlockInput> {
-  /** The norm of self-attention's input, or of its residual sum. */
-  readonly attentionNorm: Layer;
+  /** The norm of self-attention's input, or of its residual sum, if there is one. */
+  readonly attentionNorm?: Layer;
+  /** The norm of self-attention's output, if there is one. */
+  readonly attentionOutputNorm?: Layer;
   /** Self-attention. */
   readonly attention: Attention | LatentAttention;
   /** The norm of cross-attention's input, or of its residual sum. */
   readonly crossNorm?: Layer;
+  /** The norm of cross-attention's output, if there is one. */
+  readonly crossOutputNorm?: Layer;
   /** Cross-attention to an encoder's output. */
   readonly crossAttention?: Attention;
-  /** The norm of the MLP's input, or of its residual sum; undefined if it is that of attention. */
+  /** The norm of the MLP's input, or of its residual sum; undefined if it is that of attention, or there is none. */
   readonly mlpNorm?: Layer;
+  /** The norm of the MLP's output, if there is one. */
+  readonly mlpOutputNorm?: Layer;
   /** The MLP, or experts. */
   readonly mlp: Mlp | Experts;
   /** Factors of the features of self-attention's output, if there are any. */
@@ -75,8 +85,9 @@ export class Block extends Module<BlockInput> {
   readonly mlpScale?: LayerScale;
   /** Whether backward computes the activations within the block again, instead of keeping them. */
   recomputed = false;
-  readonly #normPlace: "before" | "after";
+  readonly #normPlace: NormPlace;
   readonly #isParallel: boolean;
+  readonly #residualScale: number | undefined;
   readonly #dropouts: {
     readonly attention: Dropout | undefined;
     readonly cross: Dropout | undefined;
@@ -87,22 +98,26 @@ export class Block extends Module<BlockInput> {
   constructor(make: LayerMaker, options: BlockOptions) {
     super();
     const { width, norm, normPlace, attention, crossAttention, mlp, parallel } = options;
-    const { layerScale } = options;
-    this.attentionNorm = makeNorm(make, { name: "attentionNorm", width, norm });
+    const { layerScale, attentionIsNormed = true } = options;
+    const normCalled = (name: string) => makeNorm(make, { name, width, norm });
+    const outputsAreNormed = normPlace === "both" || normPlace === "output";
+    const inputsAreNormed = normPlace !== "output";
+    if (inputsAreNormed && attentionIsNormed) this.attentionNorm = normCalled("attentionNorm");
+    if (outputsAreNormed) this.attentionOutputNorm = normCalled("attentionOutputNorm");
     const within = make.within("attention");
     this.attention = attention.projections === "latent"
       ? new LatentAttention(within, { width, description: attention })
       : new Attention(within, { width, description: attention });
     if (crossAttention !== undefined) {
-      this.crossNorm = makeNorm(make, { name: "crossNorm", width, norm });
+      if (inputsAreNormed) this.crossNorm = normCalled("crossNorm");
+      if (outputsAreNormed) this.crossOutputNorm = normCalled("crossOutputNorm");
       this.crossAttention = new Attention(make.within("crossAttention"), {
         width,
         description: crossAttention,
       });
     }
-    if (parallel !== "sharedNorm") {
-      this.mlpNorm = makeNorm(make, { name: "mlpNorm", width, norm });
-    }
+    if (inputsAreNormed && parallel !== "sharedNorm") this.mlpNorm = normCalled("mlpNorm");
+    if (outputsAreNormed) this.mlpOutputNorm = normCalled("mlpOutputNorm");
     this.mlp = mlp.kind === "experts"
       ? new Experts(make.within("mlp"), { width, description: mlp })
       : new Mlp(make.within("mlp"), { width, description: mlp });
@@ -115,6 +130,7 @@ export class Block extends Module<BlockInput> {
     }
     this.#normPlace = normPlace;
     this.#isParallel = parallel !== undefined;
+    this.#residualScale = options.residualScale;
     const { dropout, mlpIsDropped = true } = options;
     this.#dropouts = {
       attention: make.dropout(dropout),
@@ -136,7 +152,9 @@ export class Block extends Module<BlockInput> {
     const { dropout, cache } = others;
     const scales = { attention: this.attentionScale, cross: this.crossScale, mlp: this.mlpScale };
     const finished = async (part: keyof typeof scales, x: Tensor) => {
-      const scaled = await scales[part]?.forward(x) ?? x;
+      const factor = this.#residualScale;
+      const scaled = await scales[part]?.forward(x) ??
+        (factor === undefined ? x : scale(x, factor));
       return this.#dropouts[part]?.apply(scaled, dropout) ?? scaled;
     };
     const attended = async (x: Tensor) =>
@@ -144,43 +162,42 @@ export class Block extends Module<BlockInput> {
     const mapped = async (x: Tensor) =>
       await finished("mlp", await this.mlp.forward({ x, dropout, routing }));
     if (this.#isParallel) {
-      const normed = await this.attentionNorm.forward(x);
+      const normed = await this.attentionNorm!.forward(x);
       const forMlp = this.mlpNorm === undefined ? normed : await this.mlpNorm.forward(x);
       const sum = add(await attended(normed), await mapped(forMlp));
       return add(sum, x);
     }
-    let y = await this.#add(x, this.attentionNorm, attended);
+    const norms = { norm: this.attentionNorm, outputNorm: this.attentionOutputNorm };
+    let y = await this.#add(x, norms, attended);
     if (crossAttention !== undefined && encoded !== undefined) {
       const { x: source, mask } = encoded;
-      y = await this.#add(y, this.crossNorm!, async (x) => {
+      const norms = { norm: this.crossNorm, outputNorm: this.crossOutputNorm };
+      y = await this.#add(y, norms, async (x) => {
         const crossed = await crossAttention.forward({ x, source, mask, dropout, cache });
         return await finished("cross", crossed);
       });
     }
-    return await this.#add(y, this.mlpNorm!, mapped);
+    return await this.#add(y, { norm: this.mlpNorm, outputNorm: this.mlpOutputNorm }, mapped);
   }
 
-  /** The residual sum of `x` and `part`, with `norm` before or after. */
-  async #add(x: Tensor, norm: Layer, part: (x: Tensor) => Promise<Tensor>): Promise<Tensor> {
-    if (this.#normPlace === "before") return added(x, await part(await norm.forward(x)));
-    return await norm.forward(added(x, await part(x)));
+  /** The residual sum of `x` and `part`, with its norms. */
+  async #add(
+    x: Tensor,
+    { norm, outputNorm }: {
+      readonly norm: Layer | undefined;
+      readonly outputNorm: Layer | undefined;
+    },
+    part: (x: Tensor) => Promise<Tensor>,
+  ): Promise<Tensor> {
+    if (this.#normPlace === "after") return await norm!.forward(added(x, await part(x)));
+    const output = await part(norm === undefined ? x : await norm.forward(x));
+    return added(x, outputNorm === undefined ? output : await outputNorm.forward(output));
   }
 }
 
-/** The sum; no gradient needs the output of a part, the result of a linear layer or of dropout. */
+/** The sum; no gradient needs the output of a part, the result of a linear layer, of a norm or of dropout. */
 function added(x: Tensor, output: Tensor): Tensor {
   const sum = add(x, output);
   output.discard();
   return sum;
-}
-
-/** A norm of `width` features, to be assigned to the field `name`. */
-export function makeNorm(make: LayerMaker, { name, width, norm }: {
-  readonly name: string;
-  readonly width: number;
-  readonly norm: NormDescription;
-}): Layer {
-  const { kind, eps, bias } = norm;
-  const layer = { features: width, eps };
-  return kind === "layer" ? make.layerNorm(name, { ...layer, bias }) : make.rmsNorm(name, layer);
 }

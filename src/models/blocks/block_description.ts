@@ -14,7 +14,17 @@ export interface NormDescription {
   readonly eps: number;
   /** Whether a layer norm has a bias. Default: true. */
   readonly bias?: boolean;
+  /** Added to every weight of an RMS norm: 1 in Gemma, whose weights begin at 0. Default: 0. */
+  readonly offset?: number;
 }
+
+/**
+ * Where the norms of a block are: before each part, x + part(norm x); after the residual sums, norm(x + part x); on both sides of each
+ * part, x + norm'(part(norm x)); or on the outputs of the parts, x + norm(part x).
+ *
+ * @category Models
+ */
+export type NormPlace = "before" | "after" | "both" | "output";
 
 /**
  * The configuration of attention and MLP.
@@ -33,6 +43,10 @@ export interface BlockDescription {
    * for norms that come before. Default: it reads the sum after attention.
    */
   readonly parallel?: "sharedNorm" | "ownNorm" | undefined;
+  /** Whether attention has a norm; without one, norms being before, it reads x as it is. Default: true. */
+  readonly attentionIsNormed?: boolean;
+  /** Factor of each part's output. Default: 1. */
+  readonly residualScale?: number;
   /** The initial value of a learned factor of each feature of each part's output (layer scale). Default: there are none. */
   readonly layerScale?: number;
   /** In training, the probability of dropping features of each part's output. Default: no dropout. */
@@ -66,18 +80,22 @@ export interface AttentionDescription {
   readonly inputBias: boolean;
   /** Whether the output layer has a bias. */
   readonly outputBias: boolean;
-  /** The eps of an RMS norm of each head of queries and keys, before they are rotated; undefined if there is none. */
-  readonly headNormEps: number | undefined;
-  /** A query attends to its own key and the `window` - 1 before it; undefined for all before it. */
+  /** The norm of each head of queries and keys, with one weight for all heads, before they are rotated. Default: there is none. */
+  readonly headNorm?: NormDescription | undefined;
+  /** A query attends to its own key and to those less than `window` from it; undefined for all. */
   readonly window: number | undefined;
   /** Features of an encoder's output, for cross-attention. Default: D. */
   readonly sourceWidth?: number;
   /** Factor of scores. */
   readonly scale: number;
+  /** c, where scores are c tanh(score / c). Default: they are as they are. */
+  readonly softCap?: number | undefined;
   /** If positions are rotary, the features of a pair: i and i + R / 2 of the R that are rotated, or neighbours. Default: "halves". */
   readonly rotaryPairs?: "halves" | "neighbours";
   /** If positions are rotary, whether queries and keys of this block are rotated. Default: true. */
   readonly isRotated?: boolean;
+  /** If positions are rotary, which of the model's settings this block has. Default: "global". */
+  readonly rotarySettings?: "global" | "local";
   /** Whether scores decrease with the distance of the key, by ALiBi's slopes. Default: false. */
   readonly alibi?: boolean;
   /** If the tokens are the places of a grid, its size, windows and relative positions. Default: they are a sequence. */

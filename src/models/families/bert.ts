@@ -217,7 +217,6 @@ export function bertBlock(config: ModelConfig, given: BlockSettings): BlockOptio
       outputBias: true,
       projections: "separate",
       storage: "outIn",
-      headNormEps: undefined,
       window: undefined,
       scale: headWidth ** -0.5,
       outputDeviation: deviation,

@@ -89,7 +89,6 @@ function describe(config: ModelConfig): DecoderDescription {
         inputBias: true,
         outputBias: true,
         outputDeviation: deviation,
-        headNormEps: undefined,
         window: undefined,
         scale: headWidth ** -0.5,
         dropout: given.attention_dropout,

@@ -109,7 +109,6 @@ function describe(config: ModelConfig): DecoderDescription {
         inputBias: given.bias,
         outputBias: given.bias,
         outputDeviation: deviation,
-        headNormEps: undefined,
         window: undefined,
         scale: headWidth ** -0.5,
         dropout: given.attention_dropout,

@@ -89,7 +89,6 @@ function describe(config: ModelConfig): DecoderDescription {
       storage: "inOut",
       inputBias: true,
       outputBias: true,
-      headNormEps: undefined,
       window: undefined,
       scale: (given.scale_attn_weights ? headWidth ** -0.5 : 1) /
         (given.scale_attn_by_inverse_layer_idx ? index + 1 : 1),

@@ -103,7 +103,6 @@ function describe(config: ModelConfig): DecoderDescription {
         inputBias: false,
         outputBias: false,
         outputDeviation: deviation,
-        headNormEps: undefined,
         window: undefined,
         scale: headWidth ** -0.5,
         rotaryPairs: "neighbours",

@@ -4,7 +4,11 @@
 import * as v from "valibot";
 import { activationCalled, activationName } from "../blocks/activations.ts";
 import type { CheckpointNames } from "../config/checkpoint_names.ts";
-import type { ExpertsDescription, NormDescription } from "../blocks/block_description.ts";
+import type {
+  ExpertsDescription,
+  NormDescription,
+  NormPlace,
+} from "../blocks/block_description.ts";
 import { Decoder } from "../decoder.ts";
 import type { DecoderDescription } from "../decoder_description.ts";
 import {
@@ -20,6 +24,7 @@ import {
 import type { Architecture, ModelBuilder } from "../pretrained_model.ts";
 import { decoderBuilder } from "./decoder_builder.ts";
 import { readPadding } from "./padding.ts";
+import { readRotaryByLayer, type RotaryBases } from "../positions/rotary_by_layer.ts";
 import { readRotary } from "../positions/rotary_frequencies.ts";
 
 /** `LlamaForCausalLM` */
@@ -85,16 +90,20 @@ export interface LlamaVariant {
   readonly inputBias: boolean;
   readonly outputBias: boolean;
   readonly mlpBias: boolean;
-  /** Whether each head of queries and keys has a norm. */
+  /** Whether each head of queries and keys has a norm, as every norm is. */
   readonly hasHeadNorms: boolean;
   /** The sliding window of block `index`; undefined for none. */
   readonly windowOf: (index: number) => number | undefined;
   /** Every norm. Default: an RMS norm. */
   readonly norm?: NormDescription;
+  /** Where the norms are. Default: before each part. */
+  readonly normPlace?: NormPlace;
   /** As in `BlockDescription`. Default: the MLP reads the sum after attention. */
   readonly parallel?: "sharedNorm";
   /** The base of rotary frequencies, if the config has none. Default: 10000. */
   readonly rotaryBase?: number;
+  /** Names and values of the bases of blocks without a window and with one, if they differ. Default: they do not. */
+  readonly rotaryBases?: RotaryBases;
   /** The part of each head that is rotated. Default: all of it. */
   readonly rotatedPart?: number;
   /** The features of a pair that is rotated. Default: "halves". */
@@ -107,8 +116,18 @@ export interface LlamaVariant {
   readonly dropout?: { readonly embeddings: number; readonly parts: number };
   /** Whether one layer computes gate and up. Default: two layers. */
   readonly fusedGate?: boolean;
+  /** Factor of scores. Default: 1 / sqrt(features of a head). */
+  readonly attentionScale?: number;
+  /** c, where scores are c tanh(score / c). */
+  readonly softCap?: number | undefined;
+  /** Factor of each part's output. Default: 1. */
+  readonly residualScale?: number;
+  /** Factor of embeddings, perhaps rounded to the type of the table. Default: 1. */
+  readonly embeddingScale?: { readonly factor: number; readonly isRounded: boolean };
   /** Factor of logits. Default: 1. */
   readonly logitScale?: number;
+  /** c, where logits are c tanh(logit / c). */
+  readonly logitCap?: number | undefined;
   /** The experts of block `index`; undefined for an MLP. Default: all blocks have MLPs. */
   readonly experts?: (index: number) => ExpertsDescription | undefined;
   /** Factor of the loss of balance of experts. Default: there is none. */
@@ -124,9 +143,8 @@ export function llamaVariant(
   differences: LlamaVariant,
 ): ModelBuilder {
   const description = describe(config, sizes, differences);
-  const usual = differences.hasHeadNorms ? namesWithHeadNorms : plainNames;
   const { modules, ...others } = differences.names ?? {};
-  const names = { ...usual, ...others, modules: { ...usual.modules, ...modules } };
+  const names = { ...plainNames, ...others, modules: { ...plainNames.modules, ...modules } };
   return decoderBuilder(description, { config, names });
 }
 
@@ -145,19 +163,31 @@ function describe(
     );
   }
   const { rotatedPart } = variant;
-  const rotary = readRotary(config, {
+  const rotarySizes = {
     headWidth: Math.floor(headWidth * (rotatedPart ?? 1)),
     isPartial: rotatedPart !== undefined,
     base: variant.rotaryBase,
     maxPositions: sizes.max_position_embeddings,
-  });
+  };
+  const { rotaryBases: bases, embeddingScale, norm = { kind: "rms", eps } } = variant;
   return {
-    tokens: { count: vocabulary, width, padding: readPadding(config, { ...sizes, vocabulary }) },
-    positions: { kind: "rotary", settings: rotary },
+    tokens: {
+      count: vocabulary,
+      width,
+      padding: readPadding(config, { ...sizes, vocabulary }),
+      scale: embeddingScale?.factor,
+      scaleIsRounded: embeddingScale?.isRounded ?? false,
+    },
+    positions: {
+      kind: "rotary",
+      ...(bases === undefined
+        ? { settings: readRotary(config, rotarySizes) }
+        : readRotaryByLayer(config, rotarySizes, bases)),
+    },
     width,
     deviation,
-    norm: variant.norm ?? { kind: "rms", eps },
-    normPlace: "before",
+    norm,
+    normPlace: variant.normPlace ?? "before",
     finalNorm: true,
     numBlocks: sizes.num_hidden_layers,
     block: (index) => ({
@@ -170,15 +200,18 @@ function describe(
         projections: variant.fusedProjections ? "fused" : "separate",
         storage: "outIn",
         outputDeviation: deviation,
-        headNormEps: hasHeadNorms ? eps : undefined,
+        headNorm: hasHeadNorms ? norm : undefined,
         window: windowOf(index),
-        scale: headWidth ** -0.5,
+        scale: variant.attentionScale ?? headWidth ** -0.5,
+        softCap: variant.softCap,
         dropout: sizes.attention_dropout,
         ...(variant.rotaryPairs === undefined ? {} : { rotaryPairs: variant.rotaryPairs }),
         isRotated: variant.isRotated?.(index) ?? true,
+        rotarySettings: bases !== undefined && windowOf(index) !== undefined ? "local" : "global",
       },
       ...(variant.dropout === undefined ? {} : { dropout: variant.dropout.parts }),
       parallel: variant.parallel,
+      ...(variant.residualScale === undefined ? {} : { residualScale: variant.residualScale }),
       mlp: variant.experts?.(index) ?? {
         kind: "gated",
         fusedGate: variant.fusedGate ?? false,
@@ -191,7 +224,8 @@ function describe(
     }),
     tied: sizes.tie_word_embeddings,
     ...(variant.balanceLoss === undefined ? {} : { balanceLoss: variant.balanceLoss }),
-    ...(variant.logitScale === undefined ? {} : { logitScale: variant.logitScale }),
+    logitScale: variant.logitScale,
+    logitCap: variant.logitCap,
     ...(variant.dropout === undefined ? {} : { dropout: variant.dropout.embeddings }),
   };
 }
@@ -204,6 +238,8 @@ const plainNames: CheckpointNames = {
     "blocks.*.attention.query": "model.layers.*.self_attn.q_proj",
     "blocks.*.attention.key": "model.layers.*.self_attn.k_proj",
     "blocks.*.attention.value": "model.layers.*.self_attn.v_proj",
+    "blocks.*.attention.queryNorm": "model.layers.*.self_attn.q_norm",
+    "blocks.*.attention.keyNorm": "model.layers.*.self_attn.k_norm",
     "blocks.*.attention.output": "model.layers.*.self_attn.o_proj",
     "blocks.*.mlpNorm": "model.layers.*.post_attention_layernorm",
     "blocks.*.mlp.gate": "model.layers.*.mlp.gate_proj",
@@ -215,13 +251,4 @@ const plainNames: CheckpointNames = {
   },
   basePrefix: "model.",
   tied: { "lm_head.weight": "model.embed_tokens.weight" },
-};
-
-const namesWithHeadNorms: CheckpointNames = {
-  ...plainNames,
-  modules: {
-    ...plainNames.modules,
-    "blocks.*.attention.queryNorm": "model.layers.*.self_attn.q_norm",
-    "blocks.*.attention.keyNorm": "model.layers.*.self_attn.k_norm",
-  },
 };

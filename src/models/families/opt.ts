@@ -118,7 +118,6 @@ function describe(config: ModelConfig): DecoderDescription {
         projections: "separate",
         storage: "outIn",
         outputDeviation: deviation,
-        headNormEps: undefined,
         window: undefined,
         scale: headWidth ** -0.5,
         dropout: given.attention_dropout,

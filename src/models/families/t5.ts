@@ -129,7 +129,6 @@ function describe(config: ModelConfig, { tied }: { readonly tied: boolean }): T5
     outputBias: false,
     projections: "separate",
     storage: "outIn",
-    headNormEps: undefined,
     window: undefined,
     scale: 1,
     queryDeviation: factor * (width * headWidth) ** -0.5,

@@ -107,7 +107,6 @@ function describe(config: ModelConfig): VitDescription {
         projections: "separate",
         storage: "outIn",
         outputDeviation: deviation,
-        headNormEps: undefined,
         window: undefined,
         scale: headWidth ** -0.5,
         dropout: given.attention_probs_dropout_prob,

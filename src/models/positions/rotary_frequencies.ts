@@ -51,12 +51,16 @@ export interface RotarySizes {
 }
 
 /**
- * Reads `rope_parameters`, or `rope_theta` and `rope_scaling` of older configs.
+ * Reads `rope_parameters`, or `rope_theta` and `rope_scaling` of older configs, or of other `values`.
  *
  * @throws {TypeError} naming a setting that is missing, wrong or not supported.
  */
-export function readRotary(config: ModelConfig, sizes: RotarySizes): RotarySettings {
-  const given = config.read(inConfig);
+export function readRotary(
+  config: ModelConfig,
+  sizes: RotarySizes,
+  values: unknown = config.values,
+): RotarySettings {
+  const given = config.read(inConfig, values);
   const part = given.rope_parameters?.partial_rotary_factor ?? given.partial_rotary_factor ?? 1;
   if (!sizes.isPartial && part !== 1) {
     throw config.error(`partial_rotary_factor must be 1, got ${part}`);
@@ -240,7 +244,7 @@ const scalingShape = v.variant("rope_type", [
 type Scaling = v.InferOutput<typeof scalingShape>;
 type ScalingOf<Kind extends Scaling["rope_type"]> = Extract<Scaling, { rope_type: Kind }>;
 
-// Settings per kind of layer are nested one level deeper, and not supported.
+// Settings per kind of layer are nested one level deeper: rotary_by_layer.ts.
 const flat = v.record(
   v.string(),
   v.union([v.string(), v.number(), v.boolean(), v.null(), v.array(v.number())]),

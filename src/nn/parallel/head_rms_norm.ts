@@ -14,12 +14,14 @@ export class HeadRmsNorm extends Module<FloatTensor> {
   /** [C], whole on every rank. */
   readonly weight: Parameter;
   readonly #eps: number;
+  readonly #offset: number;
   readonly #group: ProcessGroup;
 
-  private constructor({ weight, eps }: RmsNorm, processGroup: ProcessGroup) {
+  private constructor({ weight, eps, offset }: RmsNorm, processGroup: ProcessGroup) {
     super();
     this.weight = weight;
     this.#eps = eps;
+    this.#offset = offset;
     this.#group = processGroup;
   }
 
@@ -36,7 +38,7 @@ export class HeadRmsNorm extends Module<FloatTensor> {
     return Promise.try(() => {
       const { name: label } = this.weight;
       const weight = copyToGroup(this.weight, { group: this.#group, label });
-      return rmsNorm(x, { weight, eps: this.#eps });
+      return rmsNorm(x, { weight, eps: this.#eps, offset: this.#offset });
     });
   }
 }

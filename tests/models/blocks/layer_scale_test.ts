@@ -55,7 +55,6 @@ const options: BlockOptions = {
     storage: "outIn",
     inputBias: true,
     outputBias: true,
-    headNormEps: undefined,
     window: undefined,
     scale: 1,
     outputDeviation: 0.5,

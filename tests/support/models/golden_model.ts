@@ -56,26 +56,22 @@ export interface GoldenInputs {
   f32(name: string): Tensor;
 }
 
-/** Registers the tests of one family on each device, on one rank. */
+/** Registers the tests of one family on each device, on one rank. Steps share a device, which compiles the kernels once. */
 export function testGoldenModel(
   family: string,
   run: GoldenRun,
 ): void {
   const folder = `${goldenModels}/${family}`;
-  testOnEachDevice(
-    `${family}: logits, loss and every gradient are those of transformers`,
-    async (device) => {
+  testOnEachDevice(`${family} is that of transformers`, async (device, test) => {
+    await test.step("logits, loss and every gradient", async () => {
       await compareGradients(device, { folder, run });
-    },
-  );
-  for (const setting of ["relative", "external"] as const) {
-    testOnEachDevice(
-      `${family}: five steps of Adafactor (${setting}) are those of transformers`,
-      async (device) => {
+    });
+    for (const setting of ["relative", "external"] as const) {
+      await test.step(`five steps of Adafactor (${setting})`, async () => {
         await compareTraining(device, { folder, run, setting });
-      },
-    );
-  }
+      });
+    }
+  });
 }
 
 /** One golden and how it is run. */

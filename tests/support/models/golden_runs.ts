@@ -130,6 +130,9 @@ export const decoderRuns: Readonly<Record<string, FamilyRun>> = {
   smollm3: decoderRun,
   deepseek_v3: decoderRun,
   deepseek_v3_dense: decoderRun,
+  gemma: decoderRun,
+  gemma2: decoderRun,
+  gemma3: decoderRun,
 };
 
 /** Encoders and an encoder-decoder, by the names of their folders. */
