@@ -17,6 +17,7 @@ Deno.test("every family reads its small config, and one without `architectures`"
 
 Deno.test("unsupported settings are refused by name", () => {
   const { gpt2, llama, mistral, mixtral, qwen2, qwen3, opt, deepseek_v3: deepseek } = smallConfigs;
+  const { gemma2, gemma3 } = smallConfigs;
   const cases: [config: object, message: RegExp][] = [
     [{ model_type: "mamba" }, /model_type mamba is not supported: .*gpt2.* are/],
     [{}, /model_type is missing/],
@@ -44,6 +45,10 @@ Deno.test("unsupported settings are refused by name", () => {
       /sliding_attention, and use_sliding_window or sliding_window say there is none/,
     ],
     [{ ...qwen3, layer_types: ["full_attention", "linear"] }, /layer_types\.1 must be/],
+    [{ ...gemma2, sliding_window: null }, /sliding_window must be given/],
+    [{ ...gemma2, use_bidirectional_attention: true }, /use_bidirectional_attention must be false/],
+    [{ ...gemma3, layer_types: ["full_attention"] }, /layer_types .* got 1 for 2/],
+    [{ ...gemma3, rope_parameters: { rope_type: "default" } }, /rope_parameters.*rope_type/],
     [
       { ...opt, layer_norm_elementwise_affine: false },
       /layer_norm_elementwise_affine must be true/,

@@ -143,6 +143,26 @@ export const smallConfigs = {
     max_position_embeddings: 32,
     rope_parameters: { rope_theta: 10000, rope_type: "default" },
   },
+  gemma: { ...llamaSizes, architectures: ["GemmaForCausalLM"], model_type: "gemma" },
+  gemma2: {
+    ...llamaSizes,
+    architectures: ["Gemma2ForCausalLM"],
+    model_type: "gemma2",
+    query_pre_attn_scalar: 4,
+    sliding_window: 3,
+    attn_logit_softcapping: 0.5,
+    final_logit_softcapping: 2,
+  },
+  gemma3: {
+    ...llamaSizes,
+    architectures: ["Gemma3ForCausalLM"],
+    model_type: "gemma3_text",
+    query_pre_attn_scalar: 4,
+    sliding_window: 3,
+    layer_types: ["sliding_attention", "full_attention"],
+    rope_parameters: undefined,
+    rope_local_base_freq: 100,
+  },
 } as const;
 
 const bertSizes = {
