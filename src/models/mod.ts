@@ -53,6 +53,7 @@ export type {
   LatentAttentionDescription,
   MlpDescription,
   NormDescription,
+  NormPlace,
   RoutingDescription,
 } from "./blocks/block_description.ts";
 export type { Block, BlockInput, BlockOptions } from "./blocks/block.ts";
@@ -71,6 +72,7 @@ export {
 export type { LearnedPositions, PositionedInput } from "./positions/learned_positions.ts";
 export type { Activation } from "./blocks/activations.ts";
 export type { GridPositions, GridPositionsOptions } from "./positions/grid_positions.ts";
+export type { RotaryByLayer } from "./positions/rotary_by_layer.ts";
 export type { RotaryFrequencies, RotarySettings } from "./positions/rotary_frequencies.ts";
 export { causalLoss } from "./losses/causal_loss.ts";
 export { vocabParallelCausalLoss } from "./losses/vocab_parallel_causal_loss.ts";
