@@ -1,6 +1,8 @@
 // indices[r, j] = the column of the j-th largest element of row r, of equal ones the lowest first. An invocation has a row: it looks for
 // the largest element that comes after the one before, so that it needs no memory but the place of that.
 
+// include: order_of
+
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -29,14 +31,4 @@ fn main(
     indices[row * params.count + j] = best;
     previous = best;
   }
-}
-
-// Integers in the order of the numbers: -0 is 0, and NaN the largest.
-fn orderOf(value: f32) -> u32 {
-  let bits = bitcast<u32>(value);
-  let magnitude = bits & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) {
-    return 0xffffffffu;
-  }
-  return select(0x80000000u + magnitude, 0x80000000u - magnitude, bits != magnitude);
 }

@@ -144,6 +144,8 @@ export function maximum_backward_a(a: number, b: number, dy: number, dx: number,
 
 export function maximum_backward_b(a: number, b: number, dy: number, dx: number, dim0: number, dim1: number, dim2: number, dim3: number, dim4: number, dim5: number, a_dims: number, b_dims: number): void;
 
+export function merge_runs(x: number, sorted: number, out: number, rows: number, cols: number, run: number, descending: number): void;
+
 export function minimum(a: number, b: number, out: number, dim0: number, dim1: number, dim2: number, dim3: number, dim4: number, dim5: number, a_dims: number, b_dims: number): void;
 
 export function minimum_backward_a(a: number, b: number, dy: number, dx: number, dim0: number, dim1: number, dim2: number, dim3: number, dim4: number, dim5: number, a_dims: number, b_dims: number): void;
@@ -187,7 +189,11 @@ export function relu_backward(x: number, dy: number, dx: number, length: number)
 
 export function rotary(x: number, cos: number, sin: number, out: number, rows: number, heads: number, positions: number, dim: number, rotary_begin: number, rotary_dim: number, interleaved: number, sign: number): void;
 
+export function row_extremes(x: number, values: number, indices: number, rows: number, cols: number, smallest: number): void;
+
 export function row_sums(x: number, out: number, rows: number, cols: number, accumulate: number): void;
+
+export function running_sums(x: number, out: number, rows: number, cols: number, backwards: number): void;
 
 export function scale(x: number, out: number, length: number, factor: number): void;
 

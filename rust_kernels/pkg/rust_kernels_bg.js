@@ -1015,6 +1015,19 @@ export function maximum_backward_b(a, b, dy, dx, dim0, dim1, dim2, dim3, dim4, d
 }
 
 /**
+ * @param {number} x
+ * @param {number} sorted
+ * @param {number} out
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} run
+ * @param {number} descending
+ */
+export function merge_runs(x, sorted, out, rows, cols, run, descending) {
+    wasm.merge_runs(x, sorted, out, rows, cols, run, descending);
+}
+
+/**
  * @param {number} a
  * @param {number} b
  * @param {number} out
@@ -1279,6 +1292,18 @@ export function rotary(x, cos, sin, out, rows, heads, positions, dim, rotary_beg
 
 /**
  * @param {number} x
+ * @param {number} values
+ * @param {number} indices
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} smallest
+ */
+export function row_extremes(x, values, indices, rows, cols, smallest) {
+    wasm.row_extremes(x, values, indices, rows, cols, smallest);
+}
+
+/**
+ * @param {number} x
  * @param {number} out
  * @param {number} rows
  * @param {number} cols
@@ -1286,6 +1311,17 @@ export function rotary(x, cos, sin, out, rows, heads, positions, dim, rotary_beg
  */
 export function row_sums(x, out, rows, cols, accumulate) {
     wasm.row_sums(x, out, rows, cols, accumulate);
+}
+
+/**
+ * @param {number} x
+ * @param {number} out
+ * @param {number} rows
+ * @param {number} cols
+ * @param {number} backwards
+ */
+export function running_sums(x, out, rows, cols, backwards) {
+    wasm.running_sums(x, out, rows, cols, backwards);
 }
 
 /**

@@ -71,6 +71,7 @@ export const matmul_tn: (a: number, b: number, c: number, d: number, e: number, 
 export const maximum: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number) => void;
 export const maximum_backward_a: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number) => void;
 export const maximum_backward_b: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number) => void;
+export const merge_runs: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => void;
 export const minimum: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number) => void;
 export const mul: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number) => void;
 export const natural_exp: (a: number, b: number, c: number) => void;
@@ -89,7 +90,9 @@ export const release: (a: number, b: number) => void;
 export const relu: (a: number, b: number, c: number) => void;
 export const relu_backward: (a: number, b: number, c: number, d: number) => void;
 export const rotary: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number) => void;
+export const row_extremes: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
 export const row_sums: (a: number, b: number, c: number, d: number, e: number) => void;
+export const running_sums: (a: number, b: number, c: number, d: number, e: number) => void;
 export const scale: (a: number, b: number, c: number, d: number) => void;
 export const sigmoid: (a: number, b: number, c: number) => void;
 export const sigmoid_backward: (a: number, b: number, c: number, d: number) => void;

@@ -66,6 +66,7 @@ export {
   where,
 } from "../ops/comparison.ts";
 export { crossEntropy, type CrossEntropyOptions, IGNORE_INDEX } from "../ops/cross_entropy.ts";
+export { cumsum } from "../ops/cumsum.ts";
 export type { DimsOptions } from "../ops/dims.ts";
 export { dropout, type DropoutMask, type DropoutOptions } from "../ops/dropout.ts";
 export {
@@ -81,15 +82,21 @@ export {
 } from "../ops/elementary.ts";
 export { embedding, type EmbeddingLookup } from "../ops/embedding.ts";
 export { fourierFeatures } from "../ops/fourier_features.ts";
+export { argmax, argmin, type DimOptions, max, min } from "../ops/extremes.ts";
+export { expand } from "../ops/expand.ts";
+export { gather, type GatherOptions, scatterAdd } from "../ops/gather.ts";
 export { gelu } from "../ops/gelu.ts";
 export { groupedLinear } from "../ops/grouped_linear.ts";
 export { indexAdd, indexSelect } from "../ops/index_select.ts";
 export { linear } from "../ops/linear.ts";
+export { logSoftmax, logSumExp } from "../ops/log_sum_exp.ts";
 export { matmul } from "../ops/matmul.ts";
 export { mean } from "../ops/mean.ts";
 export { div, mul, pow } from "../ops/mul.ts";
 export { layerNorm, type LayerNormOptions, rmsNorm, type RmsNormOptions } from "../ops/norm.ts";
 export { normalizeSums } from "../ops/normalize_sums.ts";
+export { oneHot } from "../ops/one_hot.ts";
+export { pad, type PadOptions } from "../ops/pad.ts";
 export { permute } from "../ops/permute.ts";
 export { repeat } from "../ops/repeat.ts";
 export { reshape } from "../ops/reshape.ts";
@@ -97,8 +104,12 @@ export { rotary, RotaryAngles, type RotaryOptions } from "../ops/rotary.ts";
 export { scale } from "../ops/scale.ts";
 export { concat, slice, type SliceRange } from "../ops/slice.ts";
 export { softmax } from "../ops/softmax.ts";
+export { sort, type Sorted, type SortOptions } from "../ops/sort.ts";
+export { split, type SplitOptions, stack } from "../ops/stack.ts";
 export { sum } from "../ops/sum.ts";
-export { gather, type LargestElements, topK } from "../ops/top_k.ts";
+export { type LargestElements, topK } from "../ops/top_k.ts";
+export { transpose } from "../ops/transpose.ts";
+export { type TriangleOptions, tril, triu } from "../ops/triangle.ts";
 
 // Layers.
 export { type Layer, Module } from "./module.ts";

@@ -117,7 +117,8 @@ export function concat(parts: readonly FloatTensor[], { dim }: { readonly dim: n
   });
 }
 
-function copyPart(
+/** Copies `count` indices of one dim; the other dims of both are equal. Records no gradient. */
+export function copyPart(
   from: FloatTensor,
   to: Tensor,
   { dim, fromBegin, toBegin, count }: {

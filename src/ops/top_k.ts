@@ -1,14 +1,11 @@
-// The largest elements of rows, and elements of rows by index.
-//
-//   topK     values[r, j] = the j-th largest of x[r, :]; of equal ones the lowest index comes first
-//   gather   y[r, j] = x[r, indices[r, j]]              dx[r, c] = sum of dy[r, j] over j with indices[r, j] = c
+// The largest elements of rows: values[r, j] = the j-th largest of x[r, :]; of equal ones the lowest index comes first.
 //
 // Indices are read back to the host, as ops that take indices check them there.
 
-import { formatShape, rowsAndCols, sameShape } from "../tensor/shape.ts";
+import { formatShape, rowsAndCols } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { checkIndices } from "./embedding.ts";
-import { checkSameDevice, inF32 } from "./operands.ts";
+import { gather } from "./gather.ts";
+import { inF32 } from "./operands.ts";
 
 /**
  * What {@linkcode topK} finds.
@@ -71,72 +68,4 @@ export async function topIndices(
   });
   const { buffer, byteOffset } = await device.read(found);
   return new Uint32Array(buffer, byteOffset, rows * count);
-}
-
-/**
- * Elements along the last dim of `x` [..., C] by index [..., n], for each row its own: [..., n]. Indices may repeat.
- *
- * @throws {RangeError} if the leading dims differ, or an index is not under C.
- *
- * @example
- * ```ts
- * import { requestDevice, Tensor } from "@meshfactor/adafactor";
- * import { gather } from "@meshfactor/adafactor/nn";
- *
- * using device = await requestDevice({ kind: "wasm" });
- * using x = Tensor.from(device, [1, 2, 3, 4, 5, 6], { shape: [2, 3] });
- * using indices = Tensor.from(device, [2, 0, 1, 1], { shape: [2, 2], dtype: "u32" });
- * using y = gather(x, indices);
- * console.log(await y.data()); // 3, 1, 5, 5
- * ```
- *
- * @category Ops
- */
-export function gather(x: FloatTensor, indices: Tensor<"u32">): Tensor {
-  return elementsAt(x, indices, { saved: [] });
-}
-
-/** As {@linkcode gather}, with indices that the host computed: [...shape]. */
-export function gatherAt(
-  x: FloatTensor,
-  indices: Uint32Array,
-  { shape }: { readonly shape: readonly number[] },
-): Tensor {
-  const onDevice = Tensor.from(x.device, indices, { shape });
-  return elementsAt(x, onDevice, { saved: [onDevice] });
-}
-
-function elementsAt(
-  x: FloatTensor,
-  indices: Tensor<"u32">,
-  { saved }: { readonly saved: readonly Tensor<"u32">[] },
-): Tensor {
-  checkSameDevice("gather", x, indices);
-  if (x.shape.length === 0 || !sameShape(indices.shape.slice(0, -1), x.shape.slice(0, -1))) {
-    throw new RangeError(
-      `gather() wants x of [..., C] and indices of [..., n], got ${formatShape(x.shape)} and ${
-        formatShape(indices.shape)
-      }`,
-    );
-  }
-  const { device } = x;
-  const { rows, cols } = rowsAndCols(x.shape);
-  checkIndices("gather", indices, cols);
-  const sizes = { rows, cols, count: indices.shape.at(-1)! };
-  const y = Tensor.empty(device, indices.shape);
-  inF32([x], (x) => {
-    const operands = { x: x.buffer, indices: indices.buffer, out: y.buffer };
-    device.run("gather_columns", operands, sizes);
-  });
-  return y.computedBy({
-    op: "gather",
-    inputs: [x, indices],
-    saved,
-    gradient(dy) {
-      const dx = Tensor.empty(device, x.shape);
-      const operands = { indices: indices.buffer, dy: dy.buffer, dx: dx.buffer };
-      device.run("gather_columns_backward", operands, sizes);
-      return [dx];
-    },
-  });
 }

@@ -162,6 +162,16 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     });
   }
 
+  /**
+   * A leaf of indices for a kernel to write, which the host does not know.
+   *
+   * @internal
+   */
+  static emptyIndices(device: Device, shape: readonly number[]): Tensor<"u32"> {
+    const dtype = "u32";
+    return new Tensor(new Memory(device, { shape, dtype }), { shape, dtype, requiresGrad: false });
+  }
+
   /** The device memory, for kernels. @throws {Error} if the tensor was released. */
   get buffer(): DeviceBuffer {
     this.checkUsable();

@@ -9,6 +9,9 @@ for (
     { shape: [3, 5], order: [1, 0] },
     { shape: [2, 3, 4], order: [2, 0, 1] },
     { shape: [2, 3, 2, 5], order: [0, 2, 1, 3] },
+    { shape: [2, 1, 3, 2, 2], order: [4, 3, 2, 1, 0] },
+    { shape: [2, 3, 2, 2, 3, 2], order: [1, 0, 3, 2, 5, 4] },
+    { shape: [2, 3, 2, 2, 3], order: [3, 4, 0, 1, 2] },
   ]
 ) {
   testOnEachDevice(`permute() of [${shape}] to [${order}] moves every element`, async (device) => {
@@ -33,6 +36,6 @@ for (
 
 testOnEachDevice("permute() refuses an order without one of the dims", (device) => {
   using x = Tensor.from(device, [1, 2], { shape: [1, 2] });
-  assert.throws(() => permute(x, [0, 0]), /every one of at most 4 dims once/);
+  assert.throws(() => permute(x, [0, 0]), /every dim once/);
   return Promise.resolve();
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { mul } from "../../src/ops/mul.ts";
 import { sum } from "../../src/ops/sum.ts";
-import { gather, topK } from "../../src/ops/top_k.ts";
+import { gather } from "../../src/ops/gather.ts";
+import { topK } from "../../src/ops/top_k.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { assertSameBits } from "../support/assert_same_bits.ts";
 import { testOnEachDevice } from "../support/device/on_each_device.ts";

@@ -15,6 +15,7 @@ pub mod pointwise;
 mod pointwise_formulas;
 pub mod pointwise_functions;
 pub mod rotary;
+pub mod row_orders;
 mod scaled_sum;
 pub mod selection;
 pub mod softmax;

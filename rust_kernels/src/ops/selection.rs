@@ -26,7 +26,7 @@ pub fn top_k(x: &[f32], cols: usize, count: usize, indices: &mut [u32]) {
 }
 
 /// Integers in the order of the numbers: -0 is 0, and NaN the largest.
-fn order(value: f32) -> u32 {
+pub fn order(value: f32) -> u32 {
     if value.is_nan() {
         return u32::MAX;
     }

@@ -15,6 +15,7 @@ export * from "./norm.ts";
 export * from "./permute.ts";
 export * from "./pointwise.ts";
 export * from "./rotary.ts";
+export * from "./row_orders.ts";
 export * from "./selection.ts";
 export * from "./softmax.ts";
 export * from "./sums.ts";

@@ -1590,6 +1590,53 @@ fn main(
     }
   }
 }`,
+  merge_runs: `
+// include: order_of
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let first = (group.y * groups.x + group.x) * 1024u + lane;
+  for (var j = 0u; j < 4u; j++) { // unroll
+    let at = first + j * 256u;
+    if (at < params.rows * params.cols) {
+      place(at / params.cols * params.cols, at % params.cols);
+    }
+  }
+}
+fn place(row: u32, at: u32) {
+  let begin = at / params.run / 2u * params.run * 2u;
+  let middle = min(begin + params.run, params.cols);
+  let isLeft = at < middle;
+  let own = columnAt(row, at);
+  let order = orderAt(row, own);
+  var low = select(begin, middle, isLeft);
+  var high = select(middle, min(middle + params.run, params.cols), isLeft);
+  let otherBegin = low;
+  while (low < high) {
+    let half = low + (high - low) / 2u;
+    let other = orderAt(row, columnAt(row, half));
+    if (other < order || (!isLeft && other == order)) {
+      low = half + 1u;
+    } else {
+      high = half;
+    }
+  }
+  let ownBegin = select(middle, begin, isLeft);
+  out[row + begin + (at - ownBegin) + (low - otherBegin)] = own;
+}
+fn columnAt(row: u32, at: u32) -> u32 {
+  if (params.run == 1u) {
+    return at;
+  }
+  return sorted[row + at];
+}
+fn orderAt(row: u32, column: u32) -> u32 {
+  let order = orderOf(x[row + column]);
+  return select(order, 0xffffffffu - order, params.descending != 0u);
+}`,
   norm: `
 // include: lane_sums
 override lanes: u32;
@@ -1816,6 +1863,52 @@ fn main(
     }
   }
 }`,
+  row_extremes: `
+// include: order_of
+override lanes: u32;
+var<workgroup> orders: array<u32, 256>;
+var<workgroup> columns: array<u32, 256>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = (group.y * groups.x + group.x) * (256u / lanes) + lane / lanes;
+  let cols = select(0u, params.cols, row < params.rows);
+  let rowLane = lane % lanes;
+  var best = 0u;
+  var column = 0xffffffffu;
+  for (var c = rowLane; c < cols; c += lanes) {
+    let order = wanted(x[row * params.cols + c]);
+    if (order > best) {
+      best = order;
+      column = c;
+    }
+  }
+  orders[lane] = best;
+  columns[lane] = column;
+  for (var half = lanes / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (rowLane < half) {
+      let other = lane + half;
+      let isBetter = orders[other] > orders[lane] ||
+        (orders[other] == orders[lane] && columns[other] < columns[lane]);
+      if (isBetter) {
+        orders[lane] = orders[other];
+        columns[lane] = columns[other];
+      }
+    }
+  }
+  if (rowLane == 0u && row < params.rows) {
+    values[row] = x[row * params.cols + columns[lane]];
+    indices[row] = columns[lane];
+  }
+}
+fn wanted(value: f32) -> u32 {
+  let order = orderOf(value);
+  return select(order, 0xffffffffu - order, params.smallest != 0u && order != 0xffffffffu);
+}`,
   row_sums: `
 override lanes: u32;
 var<workgroup> laneSums: array<f32, 256>;
@@ -1848,6 +1941,39 @@ fn main(
     let before = select(0.0, out[row], params.accumulate != 0u);
     out[row] = before + laneSums[lane];
   }
+}`,
+  running_sums: `
+var<workgroup> partSums: array<f32, 256>;
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = group.y * groups.x + group.x;
+  let cols = select(0u, params.cols, row < params.rows);
+  let part = (cols + 255u) / 256u;
+  let begin = min(lane * part, cols);
+  let end = min(begin + part, cols);
+  var sum = 0.0;
+  for (var c = begin; c < end; c++) {
+    sum += x[placeOf(row, c)];
+  }
+  partSums[lane] = sum;
+  workgroupBarrier();
+  var before = 0.0;
+  for (var other = 0u; other < lane; other++) {
+    before += partSums[other];
+  }
+  sum = 0.0;
+  for (var c = begin; c < end; c++) {
+    let place = placeOf(row, c);
+    sum += x[place];
+    out[place] = before + sum;
+  }
+}
+fn placeOf(row: u32, c: u32) -> u32 {
+  return row * params.cols + select(c, params.cols - 1u - c, params.backwards != 0u);
 }`,
   softmax: `
 // include: exp_or_nan
@@ -2055,6 +2181,7 @@ fn main(
   }
 }`,
   top_k: `
+// include: order_of
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -2083,14 +2210,6 @@ fn main(
     indices[row * params.count + j] = best;
     previous = best;
   }
-}
-fn orderOf(value: f32) -> u32 {
-  let bits = bitcast<u32>(value);
-  let magnitude = bits & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) {
-    return 0xffffffffu;
-  }
-  return select(0x80000000u + magnitude, 0x80000000u - magnitude, bits != magnitude);
 }`,
   unfold: `
 @compute @workgroup_size(256)
@@ -2478,6 +2597,15 @@ fn erfcOfPositive(z: f32) -> f32 {
 fn normalCdf(x: f32) -> f32 {
   let tail = 0.5 * erfcOfPositive(abs(x) * 0.70710678);
   return select(tail, 1.0 - tail, x > 0.0);
+}`,
+  order_of: `
+fn orderOf(value: f32) -> u32 {
+  let bits = bitcast<u32>(value);
+  let magnitude = bits & 0x7fffffffu;
+  if (magnitude > 0x7f800000u) {
+    return 0xffffffffu;
+  }
+  return select(0x80000000u + magnitude, 0x80000000u - magnitude, bits != magnitude);
 }`,
   part_trees: `
 // include: block
