@@ -203,6 +203,7 @@ const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
     "causalLoss",
     "classificationLoss",
     "Decoder",
+    "EncoderDecoder",
     "generate",
     "generateBatch",
     "generateTokens",
@@ -218,6 +219,7 @@ const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
     "T5",
     "VitClassifier",
     "vocabParallelCausalLoss",
+    "Whisper",
   ],
   "./checkpoint": [
     "beginCheckpoint",

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { albertClassifier, albertMaskedLm, albertTokenClassifier } from "./families/albert.ts";
 import { bertClassifier, bertMaskedLm, bertTokenClassifier } from "./families/bert.ts";
 import { vitClassifier } from "./families/vit.ts";
+import { whisper } from "./families/whisper.ts";
 import { type ModelConfig, orNull } from "./config/model_config.ts";
 import { languageModels } from "./language_models.ts";
 import type { Architecture } from "./pretrained_model.ts";
@@ -17,6 +18,7 @@ const architectures: readonly Architecture[] = [
   albertClassifier,
   albertTokenClassifier,
   vitClassifier,
+  whisper,
 ];
 
 /**

@@ -89,14 +89,28 @@ export {
   type MaskedLmOptions,
 } from "./bert.ts";
 export { BertTokenClassifier } from "./bert_token_classifier.ts";
-export { T5, type T5Description, type T5Input } from "./t5.ts";
+export {
+  type EmbeddedSource,
+  EncoderDecoder,
+  type EncoderDecoderDescription,
+  type EncoderDecoderInput,
+  type TargetInput,
+} from "./encoder_decoder.ts";
+export { T5, type T5Input, type T5Source } from "./t5.ts";
+export {
+  Whisper,
+  type WhisperDescription,
+  type WhisperInput,
+  type WhisperSource,
+} from "./whisper.ts";
 export type {
   RelativeBias,
+  Stack,
+  StackDescription,
+  StackInput,
   StackPass,
-  T5Stack,
-  T5StackDescription,
-  T5StackInput,
-} from "./t5_stack.ts";
+  StackPositions,
+} from "./stack.ts";
 export type { RelativeBuckets } from "./positions/relative_positions.ts";
 export type { ShiftTokens } from "./shift_right.ts";
 export type { ImageDescription, PatchKernel, VisionEmbeddings } from "./vision_embeddings.ts";

@@ -10,11 +10,14 @@ import { normalValues } from "./initial_values.ts";
 import type { RandomSource } from "./philox.ts";
 
 /**
- * Initial values of a parameter: all equal, or normally distributed around 0 with a standard deviation.
+ * Initial values of a parameter: all equal, normally distributed around 0 with a standard deviation, or given.
  *
  * @category Layers
  */
-export type InitialValues = { readonly every: number } | { readonly deviation: number };
+export type InitialValues =
+  | { readonly every: number }
+  | { readonly deviation: number }
+  | { readonly values: Float32Array };
 
 /**
  * The properties of a parameter that a model requests.
@@ -86,10 +89,18 @@ export class InitialParameters implements ParameterSource {
   parameter(name: string, { shape, initial, ...wanted }: WantedParameter): Parameter {
     const { random, dtype: usual = "f32", gradientDtype = usual } = this.#options;
     const { dtype = usual, isBuffer = false } = wanted;
-    const values = "every" in initial
-      ? new Float32Array(elementCount(shape)).fill(initial.every)
-      : normalValues(new Layout<never>(shape), random.stream())
-        .map((value) => initial.deviation * value);
+    const values = initialValues(shape, initial, random);
     return new Parameter(this.device, values, { shape, name, dtype, gradientDtype, isBuffer });
   }
+}
+
+function initialValues(
+  shape: readonly number[],
+  initial: InitialValues,
+  random: RandomSource,
+): Float32Array {
+  if ("values" in initial) return initial.values;
+  if ("every" in initial) return new Float32Array(elementCount(shape)).fill(initial.every);
+  return normalValues(new Layout<never>(shape), random.stream())
+    .map((value) => initial.deviation * value);
 }

@@ -293,7 +293,8 @@ Deno.test("absurd numbers of blocks are refused by name", async () => {
   using device = wasmDevice();
   for (const [family, config] of Object.entries(configs)) {
     await using folder = await ModelFolder.withModel(device, config);
-    const key = ["n_layer", "num_layers", "num_hidden_layers"].find((each) => each in config)!;
+    const keys = ["n_layer", "num_layers", "num_hidden_layers", "encoder_layers"];
+    const key = keys.find((each) => each in config)!;
     await folder.configure({ [key]: 1e9 });
     await assert.rejects(
       loadPretrained(device, folder.path),

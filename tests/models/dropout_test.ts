@@ -10,6 +10,7 @@ import { newModel } from "../../src/models/new_model.ts";
 import { parallelize } from "../../src/models/parallelize.ts";
 import type { Decoder } from "../../src/models/decoder.ts";
 import { T5 } from "../../src/models/t5.ts";
+import { Whisper } from "../../src/models/whisper.ts";
 import { VitClassifier } from "../../src/models/vit.ts";
 import type { BertClassifier } from "../../src/models/bert.ts";
 import type { DropoutMasks } from "../../src/nn/dropout.ts";
@@ -50,6 +51,12 @@ const PLACES: readonly (readonly [Config, Readonly<Record<string, number>>])[] =
   // Embeddings and the last norm of both stacks; in each block the attention weights, the MLP's hidden features and the output of each
   // part; the decoder's blocks have cross-attention, too.
   [smallEncoderConfigs.t5, { dropout_rate: 4 + 2 * 4 + 2 * 6 }],
+  // The same without those norms; attention weights and hidden features have settings of their own.
+  [smallEncoderConfigs.whisper, {
+    dropout: 2 + 2 * 2 + 2 * 3,
+    attention_dropout: 2 + 2 * 2,
+    activation_dropout: 2 * 2,
+  }],
 ];
 
 for (const [config, places] of PLACES) {
@@ -166,8 +173,13 @@ async function forward(
   const pixels = Tensor.from(device, images.slice(firstRow * 70), {
     shape: [rows - firstRow, 2, 5, 7],
   });
+  const sounds = Tensor.from(device, images.slice(firstRow * 24, rows * 24), {
+    shape: [rows - firstRow, 3, 8],
+  });
   return model instanceof T5
     ? await model.forward({ tokens, targets: tokens, dropout })
+    : model instanceof Whisper
+    ? await model.forward({ features: sounds, targets: tokens, dropout })
     : model instanceof VitClassifier
     ? await model.forward({ pixels, dropout })
     : await (model as Decoder | BertClassifier).forward({ tokens, dropout });

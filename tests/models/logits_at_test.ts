@@ -7,6 +7,7 @@ import { KeyValueCache } from "../../src/models/cache/key_value_cache.ts";
 import { Decoder } from "../../src/models/decoder.ts";
 import type { PretrainedModel } from "../../src/models/pretrained_model.ts";
 import { T5 } from "../../src/models/t5.ts";
+import { Whisper } from "../../src/models/whisper.ts";
 import { embeddingAt } from "../../src/ops/embedding.ts";
 import { mul } from "../../src/ops/mul.ts";
 import { reshape } from "../../src/ops/reshape.ts";
@@ -23,6 +24,7 @@ const MODELS = {
   "OPT": { config: smallConfigs.opt },
   "BERT": { config: smallEncoderConfigs.bert },
   "T5": { config: smallEncoderConfigs.t5 },
+  "Whisper": { config: smallEncoderConfigs.whisper },
 };
 
 async function forward(model: PretrainedModel, logitsAt: Uint32Array | undefined): Promise<Tensor> {
@@ -32,8 +34,17 @@ async function forward(model: PretrainedModel, logitsAt: Uint32Array | undefined
   const tokens = indices([3, 5, 2, 10, 6, 4]);
   if (model instanceof Decoder) return await model.forward({ tokens, logitsAt });
   if (model instanceof BertMaskedLm) return await model.forward({ tokens, logitsAt });
+  const targets = indices([0, 1, 2, 0, 7, 7]);
+  if (model instanceof Whisper) {
+    const features = Float32Array.from({ length: 48 }, (_, i) => Math.sin(i));
+    return await model.forward({
+      features: Tensor.from(device, features, { shape: [2, 3, 8] }),
+      targets,
+      logitsAt,
+    });
+  }
   assert.ok(model instanceof T5);
-  return await model.forward({ tokens, targets: indices([0, 1, 2, 0, 7, 7]), logitsAt });
+  return await model.forward({ tokens, targets, logitsAt });
 }
 
 for (const [name, small] of Object.entries(MODELS)) {

@@ -10,6 +10,7 @@ import type { Decoder } from "../../src/models/decoder.ts";
 import { newModel } from "../../src/models/new_model.ts";
 import { parallelize } from "../../src/models/parallelize.ts";
 import { T5 } from "../../src/models/t5.ts";
+import { Whisper } from "../../src/models/whisper.ts";
 import { VitClassifier } from "../../src/models/vit.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
 import { mean } from "../../src/ops/mean.ts";
@@ -48,8 +49,13 @@ async function gradients(
   const pixels = scope.use(Tensor.from(device, Float32Array.from({ length: 140 }, Math.sin), {
     shape: [2, 2, 5, 7],
   }));
+  const sounds = scope.use(Tensor.from(device, Float32Array.from({ length: 48 }, Math.sin), {
+    shape: [2, 3, 8],
+  }));
   const logits = model instanceof T5
     ? await model.forward({ tokens, mask, targets: tokens })
+    : model instanceof Whisper
+    ? await model.forward({ features: sounds, targets: tokens })
     : model instanceof VitClassifier
     ? await model.forward({ pixels })
     : await (model as Decoder | BertMaskedLm).forward({ tokens, mask });

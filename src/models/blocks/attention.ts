@@ -87,16 +87,17 @@ export class Attention extends Module<AttentionInput> {
   }) {
     super();
     const { numHeads, numKeyHeads, headWidth, storage, inputBias, headNorm } = description;
+    const { keyBias = inputBias } = description;
     const { queryDeviation = make.deviation, sourceWidth = width } = description;
     const project = (
       name: string,
       heads: number,
-      { inFeatures = width, deviation = make.deviation } = {},
+      { inFeatures = width, deviation = make.deviation, bias = inputBias } = {},
     ) =>
       make.linear(name, {
         inFeatures,
         outFeatures: heads * headWidth,
-        bias: inputBias,
+        bias,
         storage,
         deviation,
       });
@@ -106,7 +107,7 @@ export class Attention extends Module<AttentionInput> {
       this.qkv = project("qkv", numHeads + 2 * numKeyHeads);
     } else {
       this.query = project("query", numHeads, { deviation: queryDeviation });
-      this.key = project("key", numKeyHeads, { inFeatures: sourceWidth });
+      this.key = project("key", numKeyHeads, { inFeatures: sourceWidth, bias: keyBias });
       this.value = project("value", numKeyHeads, { inFeatures: sourceWidth });
     }
     if (headNorm !== undefined) {

@@ -78,6 +78,8 @@ export interface AttentionDescription {
   readonly storage: "outIn" | "inOut";
   /** Whether the layers of queries, keys and values have biases. */
   readonly inputBias: boolean;
+  /** Whether the layer of keys has a bias, if it is a layer of its own. Default: as the others have. */
+  readonly keyBias?: boolean;
   /** Whether the output layer has a bias. */
   readonly outputBias: boolean;
   /** The norm of each head of queries and keys, with one weight for all heads, before they are rotated. Default: there is none. */

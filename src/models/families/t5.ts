@@ -15,10 +15,10 @@ import {
   probability,
 } from "../config/model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
-import type { ShiftTokens } from "../shift_right.ts";
-import { T5, type T5Description } from "../t5.ts";
-import type { T5StackDescription } from "../t5_stack.ts";
-import { readPadding } from "./padding.ts";
+import type { EncoderDecoderDescription } from "../encoder_decoder.ts";
+import { T5 } from "../t5.ts";
+import type { StackDescription } from "../stack.ts";
+import { readShift } from "./padding.ts";
 
 const HEAD = "lm_head.weight";
 const TOKENS = "shared.weight";
@@ -44,7 +44,7 @@ export const t5: Architecture = {
   },
 };
 
-function namesOf({ encoder: { block } }: T5Description): CheckpointNames {
+function namesOf({ encoder: { block } }: EncoderDecoderDescription): CheckpointNames {
   const isGated = block.mlp.kind === "gated";
   const attention = (path: string, name: string) =>
     Object.fromEntries(
@@ -107,7 +107,10 @@ const settings = v.object({
   scale_decoder_outputs: orNull(v.boolean()),
 });
 
-function describe(config: ModelConfig, { tied }: { readonly tied: boolean }): T5Description {
+function describe(
+  config: ModelConfig,
+  { tied }: { readonly tied: boolean },
+): EncoderDecoderDescription {
   const given = config.read(settings);
   const { vocab_size: numTokens, d_model: width, d_kv: headWidth, num_heads: numHeads } = given;
   const { initializer_factor: factor, d_ff: inner, dropout_rate: dropout } = given;
@@ -135,10 +138,11 @@ function describe(config: ModelConfig, { tied }: { readonly tied: boolean }): T5
     outputDeviation: factor * (numHeads * headWidth) ** -0.5,
     dropout,
   };
-  const encoder: T5StackDescription = {
+  const encoder: StackDescription = {
     numBlocks: given.num_layers,
-    buckets: { numBuckets, maxDistance, visible: "all" },
+    positions: { kind: "relative", buckets: { numBuckets, maxDistance, visible: "all" } },
     dropout,
+    outputDropout: dropout,
     block: {
       width,
       norm: { kind: "rms", eps: given.layer_norm_epsilon },
@@ -164,8 +168,9 @@ function describe(config: ModelConfig, { tied }: { readonly tied: boolean }): T5
     encoder,
     decoder: {
       numBlocks: given.num_decoder_layers ?? given.num_layers,
-      buckets: { numBuckets, maxDistance, visible: "causal" },
+      positions: { kind: "relative", buckets: { numBuckets, maxDistance, visible: "causal" } },
       dropout,
+      outputDropout: dropout,
       block: {
         ...encoder.block,
         attention: { ...attention, visible: "causal" },
@@ -173,7 +178,7 @@ function describe(config: ModelConfig, { tied }: { readonly tied: boolean }): T5
       },
     },
     outputScale: scaled ? width ** -0.5 : 1,
-    shift: readShift(config, given),
+    shift: readShift(config, { ...given, vocabulary: numTokens }).tokens,
   };
 }
 
@@ -191,20 +196,4 @@ function readMlp(
     );
   }
   return { kind: parts.length === 2 ? "gated" : "plain", activation: activationCalled(name) };
-}
-
-/** The tokens for shifting labels; undefined if the config does not name them. */
-function readShift(
-  config: ModelConfig,
-  given: v.InferOutput<typeof settings>,
-): ShiftTokens | undefined {
-  const { decoder_start_token_id: start, vocab_size: vocabulary } = given;
-  const padding = readPadding(config, { ...given, vocabulary });
-  if (start === null || padding === undefined) return undefined;
-  if (start < 0 || start >= vocabulary) {
-    throw config.error(
-      `decoder_start_token_id must be within the vocabulary of ${vocabulary}, got ${start}`,
-    );
-  }
-  return { start, padding };
 }

@@ -1,5 +1,7 @@
 // x [B, T, D] + table[offset + position, :],  table [offset + N, D]        N positions
 //
+// The table is learned, or holds sinusoids (Vaswani et al. 2017), which are saved with a model but not trained.
+//
 // Positions are 0, 1, 2 ..., including padding; or, as in OPT, real tokens are counted, and padding has position -1:
 //
 //   position_t = mask_t (mask_0 + ... + mask_t) - 1
@@ -10,6 +12,7 @@ import { add } from "../../ops/add.ts";
 import { embeddingAt } from "../../ops/embedding.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { sinusoids } from "./sinusoids.ts";
 
 /**
  * Input of {@linkcode LearnedPositions}.
@@ -35,10 +38,12 @@ export interface LearnedPositionsOptions {
   readonly offset: number;
   /** Whether positions count all tokens, or real tokens only. */
   readonly counted: "all" | "real";
+  /** Whether the table holds sinusoids, and is not trained. Default: false. */
+  readonly isSinusoidal?: boolean;
 }
 
 /**
- * Adds a learned row of features for every position.
+ * Adds a row of features for every position.
  *
  * @category Models
  */
@@ -50,10 +55,13 @@ export class LearnedPositions extends Module<PositionedInput> {
   /** A table with a row per position. */
   constructor(make: LayerMaker, options: LearnedPositionsOptions) {
     super();
-    const { width, count, offset } = options;
+    const { width, count, offset, isSinusoidal = false } = options;
     this.weight = make.parameter("weight", {
       shape: [offset + count, width],
-      initial: { deviation: make.deviation },
+      initial: isSinusoidal
+        ? { values: sinusoids(offset + count, width) }
+        : { deviation: make.deviation },
+      isBuffer: isSinusoidal,
     });
     this.#options = options;
   }

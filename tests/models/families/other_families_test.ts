@@ -9,7 +9,6 @@ import { goldenModels } from "../../support/goldens.ts";
 const OTHERS = {
   blip2: "blip-2",
   sam: "sam",
-  whisper: "whisper",
 };
 
 for (const [family, modelType] of Object.entries(OTHERS)) {

@@ -196,7 +196,7 @@ class Pooler extends PretrainedModel<FloatTensor> {
 }
 
 const WHOLE =
-  /norm\.|Norm\.|positions|tokenTypes|^transform|classToken|patches|(output|down|classifier)\.bias$|^unusedBias$/;
+  /norm\.|Norm\.|positions|tokenTypes|^transform|classToken|patches|Convolution|(output|down|classifier)\.bias$|^unusedBias$/;
 
 // Gradients of queries and keys are small differences of larger numbers, and Adafactor scales them up.
 const TOLERANCE = 5e-4;

@@ -11,6 +11,7 @@ import type { PretrainedModel } from "../../../src/models/pretrained_model.ts";
 import { vocabParallelCausalLoss } from "../../../src/models/losses/vocab_parallel_causal_loss.ts";
 import { T5 } from "../../../src/models/t5.ts";
 import { VitClassifier } from "../../../src/models/vit.ts";
+import { Whisper } from "../../../src/models/whisper.ts";
 import { vocabParallelCrossEntropy } from "../../../src/nn/parallel/vocab_parallel_cross_entropy.ts";
 import type { VocabParallelCrossEntropyOptions } from "../../../src/nn/parallel/vocab_parallel_cross_entropy.ts";
 import { crossEntropy, IGNORE_INDEX } from "../../../src/ops/cross_entropy.ts";
@@ -103,6 +104,19 @@ const t5Run: FamilyRun<T5> = {
     compute: (model, inputs) => model.encode(textOf(inputs)),
   },
 };
+const whisperRun: FamilyRun<Whisper> = {
+  ...tokenLosses,
+  model: Whisper,
+  logits: (model, inputs) =>
+    model.forward({
+      features: inputs.f32("input_features"),
+      targets: model.targetsFor(inputs.u32("labels")),
+    }),
+  more: {
+    name: "encoder_last_hidden_state",
+    compute: (model, inputs) => model.encode({ features: inputs.f32("input_features") }),
+  },
+};
 const vitRun: FamilyRun<VitClassifier> = {
   ...classLoss,
   model: VitClassifier,
@@ -135,7 +149,7 @@ export const decoderRuns: Readonly<Record<string, FamilyRun>> = {
   gemma3: decoderRun,
 };
 
-/** Encoders and an encoder-decoder, by the names of their folders. */
+/** Encoders, and encoders with a decoder, by the names of their folders. */
 export const encoderRuns: Readonly<Record<string, FamilyRun>> = {
   bert: bertRun,
   bert_cls: bertClassifierRun,
@@ -144,6 +158,7 @@ export const encoderRuns: Readonly<Record<string, FamilyRun>> = {
   albert_groups: bertRun,
   t5: t5Run,
   vit: vitRun,
+  whisper: whisperRun,
 };
 
 /** All of them. */

@@ -176,7 +176,7 @@ const bertSizes = {
   initializer_range: 0.3,
 };
 
-/** Configs of encoders, and of an encoder-decoder. */
+/** Configs of encoders, and of encoders with a decoder. */
 export const smallEncoderConfigs = {
   bert: { ...bertSizes, architectures: ["BertForMaskedLM"] },
   albert: {
@@ -212,6 +212,27 @@ export const smallEncoderConfigs = {
     relative_attention_num_buckets: 4,
     relative_attention_max_distance: 8,
     decoder_start_token_id: 0,
+    pad_token_id: 0,
+  },
+  whisper: {
+    architectures: ["WhisperForConditionalGeneration"],
+    model_type: "whisper",
+    vocab_size: 11,
+    d_model: 12,
+    num_mel_bins: 3,
+    encoder_layers: 2,
+    decoder_layers: 2,
+    encoder_attention_heads: 3,
+    decoder_attention_heads: 3,
+    encoder_ffn_dim: 10,
+    decoder_ffn_dim: 9,
+    max_source_positions: 4,
+    max_target_positions: 6,
+    activation_dropout: 0.1,
+    attention_dropout: 0.1,
+    dropout: 0.1,
+    init_std: 0.3,
+    decoder_start_token_id: 1,
     pad_token_id: 0,
   },
   vit: {

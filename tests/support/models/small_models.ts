@@ -12,6 +12,7 @@ import { ModelConfig } from "../../../src/models/config/model_config.ts";
 import type { PretrainedModel } from "../../../src/models/pretrained_model.ts";
 import { T5 } from "../../../src/models/t5.ts";
 import { VitClassifier } from "../../../src/models/vit.ts";
+import { Whisper } from "../../../src/models/whisper.ts";
 import { InitialParameters } from "../../../src/nn/parameter_source.ts";
 import { RandomSource } from "../../../src/nn/philox.ts";
 import type { VocabParallelCrossEntropyOptions } from "../../../src/nn/parallel/vocab_parallel_cross_entropy.ts";
@@ -22,7 +23,7 @@ import { Tensor } from "../../../src/tensor/tensor.ts";
 import { RandomValues } from "../device/random_values.ts";
 import { smallEncoderConfigs } from "./small_configs.ts";
 
-const { bert, bertClassifier, bertTokenClassifier, t5, vit } = smallEncoderConfigs;
+const { bert, bertClassifier, bertTokenClassifier, t5, vit, whisper } = smallEncoderConfigs;
 
 /** The config of a model, and what it does not say. */
 export interface SmallModel {
@@ -31,7 +32,7 @@ export interface SmallModel {
   readonly isUntied?: boolean;
 }
 
-/** Encoders that predict one of 11 tokens, with 3 heads. */
+/** Encoders, alone or with a decoder, that predict one of 11 tokens, with 3 heads. */
 export const smallMaskedModels: Readonly<Record<string, SmallModel>> = {
   "BERT, tied": { config: bert },
   "BERT, untied": { config: { ...bert, tie_word_embeddings: false } },
@@ -40,6 +41,8 @@ export const smallMaskedModels: Readonly<Record<string, SmallModel>> = {
     config: { ...t5, feed_forward_proj: "gated-gelu", tie_word_embeddings: false },
     isUntied: true,
   },
+  "Whisper, tied": { config: whisper },
+  "Whisper, untied": { config: { ...whisper, tie_word_embeddings: false } },
 };
 
 /** Encoders that predict classes or numbers, with 3 heads. */
@@ -67,7 +70,7 @@ export function smallModel(
   return model;
 }
 
-/** The logits of two texts or images; texts are padded, except for decoders. */
+/** The logits of two texts, images or recordings; texts are padded, except for decoders. */
 export async function smallLogits(model: PretrainedModel): Promise<Tensor> {
   const [{ device }] = model.parameters();
   const indices = (values: readonly number[]) =>
@@ -84,6 +87,13 @@ export async function smallLogits(model: PretrainedModel): Promise<Tensor> {
   }
   if (model instanceof T5) {
     return await model.forward({ tokens, mask, targets: model.targetsFor(indices(LABELS)) });
+  }
+  if (model instanceof Whisper) {
+    const features = new RandomValues(5).signed(2 * 3 * 8);
+    return await model.forward({
+      features: Tensor.from(device, features, { shape: [2, 3, 8] }),
+      targets: model.targetsFor(indices(LABELS)),
+    });
   }
   assert.ok(model instanceof VitClassifier);
   const pixels = new RandomValues(5).signed(2 * 2 * 5 * 7);

@@ -1,6 +1,8 @@
-// A stack of T5: blocks that share one relative position bias (relative_positions.ts), and a norm.
+// A stack of blocks, an encoder or a decoder of two, with positions and a norm after the last block:
 //
-//   bias [H, 2 T - 1] = weight[bucket of each offset, :]^T;   x = block(x, bias), for every block;   y = norm x
+//   relative   bias [H, 2 T - 1] = weight[bucket of each offset, :]^T, which all blocks add to scores      (relative_positions.ts)
+//   learned, sinusoidal   x = x + table, of which that of sinusoids is not trained                         (learned_positions.ts)
+//   x = block(x, bias), for every block;   y = norm x
 
 import { Layout } from "../distributed/layout.ts";
 import type { Dropout, DropoutMasks } from "../nn/dropout.ts";
@@ -16,6 +18,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { Block, type BlockInput, type BlockOptions } from "./blocks/block.ts";
 import { makeNorm } from "./blocks/make_norm.ts";
 import type { CachedPass } from "./cache/cached_pass.ts";
+import { LearnedPositions } from "./positions/learned_positions.ts";
 import { bucketOf, offsetBuckets, type RelativeBuckets } from "./positions/relative_positions.ts";
 import type { SplitPlan } from "./splitting/split_plan.ts";
 
@@ -24,23 +27,34 @@ import type { SplitPlan } from "./splitting/split_plan.ts";
  *
  * @category Models
  */
-export interface T5StackDescription {
+export interface StackDescription {
   /** Number of blocks. */
   readonly numBlocks: number;
   /** The configuration of every block. */
   readonly block: BlockOptions;
-  /** The buckets of relative positions. */
-  readonly buckets: RelativeBuckets;
-  /** In training, the probability of dropping features of embeddings and of the last norm. */
+  /** How positions are encoded. */
+  readonly positions: StackPositions;
+  /** In training, the probability of dropping features of embeddings. */
   readonly dropout: number;
+  /** In training, the probability of dropping features of the last norm. Default: no dropout. */
+  readonly outputDropout?: number;
 }
 
 /**
- * Input of a {@linkcode T5Stack}.
+ * The positions of a stack: a bias of scores for buckets of distances, or a table of `count` rows that is added to embeddings.
  *
  * @category Models
  */
-export interface T5StackInput {
+export type StackPositions =
+  | { readonly kind: "relative"; readonly buckets: RelativeBuckets }
+  | { readonly kind: "learned" | "sinusoidal"; readonly count: number };
+
+/**
+ * Input of a {@linkcode Stack}.
+ *
+ * @category Models
+ */
+export interface StackInput {
   /** [B, T, D] */
   readonly x: Tensor;
   /** [B, T] */
@@ -55,51 +69,68 @@ export interface T5StackInput {
 }
 
 /**
- * Blocks that share one relative position bias, and a norm.
+ * Blocks with positions, and a norm.
  *
  * @category Models
  */
-export class T5Stack extends Module<T5StackInput> {
-  /** The bias that all blocks add to scores. */
-  readonly relativeBias: RelativeBias;
+export class Stack extends Module<StackInput> {
+  /** The bias that all blocks add to scores, if positions are relative. */
+  readonly relativeBias: RelativeBias | undefined;
+  /** The positions that are added to embeddings, otherwise. */
+  readonly positions: LearnedPositions | undefined;
   /** The blocks, in order. */
   readonly blocks: readonly Block[];
   /** The norm after the last block. */
   readonly norm: Layer;
-  readonly #dropouts: { readonly embeddings: Dropout; readonly output: Dropout };
+  readonly #dropouts: { readonly embeddings: Dropout; readonly output: Dropout | undefined };
 
   /** A stack with layers from `make`. */
-  constructor(make: LayerMaker, { numBlocks, block, buckets, dropout }: T5StackDescription) {
+  constructor(make: LayerMaker, description: StackDescription) {
     super();
+    const { numBlocks, block, positions, dropout, outputDropout } = description;
     const { width, norm, attention: { numHeads } } = block;
-    this.relativeBias = new RelativeBias(make.within("relativeBias"), { numHeads, buckets });
+    if (positions.kind === "relative") {
+      const { buckets } = positions;
+      this.relativeBias = new RelativeBias(make.within("relativeBias"), { numHeads, buckets });
+    } else {
+      this.positions = new LearnedPositions(make.within("positions"), {
+        width,
+        count: positions.count,
+        offset: 0,
+        counted: "all",
+        isSinusoidal: positions.kind === "sinusoidal",
+      });
+    }
     this.blocks = Array.from(
       { length: numBlocks },
       (_, index) => new Block(make.within(`blocks.${index}`), block),
     );
     this.norm = makeNorm(make, { name: "norm", width, norm });
-    this.#dropouts = { embeddings: make.dropout(dropout), output: make.dropout(dropout) };
+    this.#dropouts = { embeddings: make.dropout(dropout), output: make.dropout(outputDropout) };
   }
 
   /** x [B, T, D] -> [B, T, D] */
-  override async forward({ x, mask, encoded, dropout }: T5StackInput): Promise<Tensor> {
-    const bias = await this.relativeBias.forward(x.shape[1]);
+  override async forward({ x, mask, encoded, dropout }: StackInput): Promise<Tensor> {
+    const bias = await this.relativeBias?.forward(x.shape[1]);
     const { embeddings, output } = this.#dropouts;
-    let y = embeddings.apply(x, dropout);
+    let y = embeddings.apply(await this.positions?.forward({ x }) ?? x, dropout);
     for (const block of this.blocks) {
       y = await block.forward({ x: y, mask, bias, encoded, dropout });
     }
-    return output.apply(await this.norm.forward(y), dropout);
+    const normed = await this.norm.forward(y);
+    return output?.apply(normed, dropout) ?? normed;
   }
 
   /** The same without dropout and gradients, with a cache if there is one; releases `x`. */
   async forwardOnly(x: Tensor, { pass, ...others }: StackPass): Promise<Tensor> {
     using bias = pass === undefined || pass.isFirst
-      ? await this.relativeBias.forward(x.shape[1])
-      : this.relativeBias.ofLast(pass.numKeys, { position: pass.longest - 1 });
+      ? await this.relativeBias?.forward(x.shape[1])
+      : this.relativeBias?.ofLast(pass.numKeys, { position: pass.longest - 1 });
     // Blocks release what their outputs were computed from, but all of them need the bias.
-    releaseIntermediates(bias);
-    let y = x;
+    if (bias !== undefined) releaseIntermediates(bias);
+    const { positions } = this;
+    const at = pass?.positions(x.shape[1]);
+    let y = positions === undefined ? x : await forwardOnly(x, (x) => positions.forward({ x, at }));
     for (const block of this.blocks) {
       y = await forwardOnly(y, (x) => block.forward({ x, bias, cache: pass, ...others }));
     }
@@ -108,7 +139,7 @@ export class T5Stack extends Module<T5StackInput> {
 }
 
 /**
- * Input of {@linkcode T5Stack.forwardOnly}.
+ * Input of {@linkcode Stack.forwardOnly}.
  *
  * @category Models
  */
