@@ -259,6 +259,7 @@ export type {
   ExpertRouter,
   Experts,
   ExpertsDescription,
+  ExpertSplit,
   Generator,
   GridDescription,
   GridPositions,

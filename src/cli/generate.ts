@@ -45,7 +45,11 @@ export async function main(args: readonly string[]): Promise<number> {
   if (prepared === undefined) return USAGE_CODE;
   using model = prepared.model;
   await using world = await join();
-  if (flags.tensor > 1) await parallelize(model, ProcessGroupMesh.over(world, flags.tensor));
+  if (flags.tensor > 1) {
+    await parallelize(model, ProcessGroupMesh.over(world, flags.tensor), {
+      experts: flags.experts,
+    });
+  }
   const texts = await shareTexts(world.group, prepared.texts);
   const output = new TextOutput(prepared.prompts, { isPrinted: world.rank === 0 });
   const random = new RandomSource(flags.seed);

@@ -2,8 +2,10 @@
 
 import { Command } from "commander";
 import type { DeviceKind } from "../device/device.ts";
+import type { ExpertSplit } from "../models/splitting/split_plan.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import { deviceOption, dtypeOption } from "./device_flags.ts";
+import { expertsConflict, expertsOption } from "./expert_flags.ts";
 import { above, atLeast, notNegative, share } from "./flag_values.ts";
 import { endAfterUsage, parseFlags, USAGE_CODE } from "./usage.ts";
 
@@ -34,6 +36,8 @@ export interface GenerateFlags {
   /** Prompts that are continued together. */
   readonly batch: number;
   readonly tensor: number;
+  /** What each of those ranks has of a mixture of experts. */
+  readonly experts?: ExpertSplit;
   /** Default: as the files have them. */
   readonly dtype?: FloatType;
   readonly device: DeviceKind | "auto";
@@ -103,6 +107,7 @@ function generateCommand(): Command {
     .option("--context <n>", "the model gets at most this many of the last tokens", atLeast(1))
     .option("--batch <n>", "of several prompts, how many are continued together", atLeast(1), 8)
     .option("--tensor <n>", "ranks that split the model, started by the launcher", atLeast(1), 1)
+    .addOption(expertsOption())
     .addOption(dtypeOption())
     .addOption(deviceOption())
     .showHelpAfterError("(--help explains the options)")
@@ -112,9 +117,11 @@ function generateCommand(): Command {
 
 /** The error for flags that are valid on their own but not together; undefined if there is none. */
 function conflictOf(
-  { prompt, prompts, chat, system, tensor, tokenizer }: Omit<GenerateFlags, "tokenizer"> & {
-    readonly tokenizer?: string;
-  },
+  { prompt, prompts, chat, system, tensor, experts, tokenizer }:
+    & Omit<GenerateFlags, "tokenizer">
+    & {
+      readonly tokenizer?: string;
+    },
   worldSize: number,
 ): string | undefined {
   if (prompt !== undefined && prompts !== undefined) {
@@ -129,5 +136,5 @@ function conflictOf(
       worldSize === 1 ? "is 1" : `are ${worldSize}`
     }: start as many with src/cli/launch.ts --ranks ${tensor}`;
   }
-  return undefined;
+  return expertsConflict({ experts, tensor });
 }

@@ -171,6 +171,7 @@ async function prepare(
       accumulate,
       steps,
       tensor,
+      experts: flags.experts,
       zero,
       zeroStage,
       seed,

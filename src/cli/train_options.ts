@@ -2,11 +2,13 @@
 
 import { Command, Option } from "commander";
 import type { DeviceKind } from "../device/device.ts";
+import type { ExpertSplit } from "../models/splitting/split_plan.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import type { TaskName } from "../train/task.ts";
 import type { Algorithm } from "../train/training_optimizer.ts";
 import { type ClassFlags, PROBLEMS } from "./class_flags.ts";
 import { deviceOption } from "./device_flags.ts";
+import { expertsConflict, expertsOption } from "./expert_flags.ts";
 import {
   above,
   atLeast,
@@ -36,6 +38,8 @@ export interface TrainOptions extends ClassFlags {
   /** "bytes" or a path. */
   readonly tokenizer: string;
   readonly tensor: number;
+  /** What each of those ranks has of a mixture of experts. */
+  readonly experts?: ExpertSplit;
   readonly zero: number;
   readonly zeroStage: 1 | 2;
   /** Undefined: as in the files. */
@@ -169,6 +173,7 @@ function trainCommand(): Command {
       'a tokenizer.json, or "bytes" for a token per byte (default: tokenizer.json of the model)',
     )
     .option("--tensor <n>", "number of ranks that split the model's layers", atLeast(1), 1)
+    .addOption(expertsOption())
     .option(
       "--zero <n>",
       "number of ranks that split the batch and the optimizer's state (default: all ranks / --tensor)",
@@ -318,6 +323,8 @@ function conflictOf(
       worldSize === 1 ? "is 1" : `are ${worldSize}`
     }: start as many with src/cli/launch.ts --ranks ${tensor * zero}`;
   }
+  const split = expertsConflict(flags);
+  if (split !== undefined) return split;
   if (batch < zero) {
     return `--batch ${batch} windows cannot be shared by ${zero} ranks: give at least ${zero}`;
   }

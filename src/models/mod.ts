@@ -77,7 +77,7 @@ export type { RotaryFrequencies, RotarySettings } from "./positions/rotary_frequ
 export { causalLoss } from "./losses/causal_loss.ts";
 export { vocabParallelCausalLoss } from "./losses/vocab_parallel_causal_loss.ts";
 export { parallelize, type ParallelizeOptions } from "./parallelize.ts";
-export type { LayerOwner, SplitPlan } from "./splitting/split_plan.ts";
+export type { ExpertSplit, LayerOwner, SplitPlan } from "./splitting/split_plan.ts";
 export {
   BertClassifier,
   type BertDescription,

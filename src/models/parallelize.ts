@@ -16,8 +16,9 @@
 // projections of embeddings (OPT) and patches (ViT), and the transform before BERT's head.
 
 import { ProcessGroupMesh } from "../distributed/mesh.ts";
+import { Experts } from "./blocks/experts.ts";
 import { PretrainedModel } from "./pretrained_model.ts";
-import { SplitPlan } from "./splitting/split_plan.ts";
+import { type ExpertSplit, SplitPlan } from "./splitting/split_plan.ts";
 
 /**
  * Options of {@linkcode parallelize}.
@@ -33,6 +34,12 @@ export interface ParallelizeOptions {
    * classifier always returns the logits of all classes. Default: true.
    */
   readonly gatherLogits?: boolean;
+  /**
+   * What each rank has of a mixture of experts: "features", some hidden features of every expert; or "whole", some experts, to which
+   * tokens are sent by all-to-all (expert parallelism). No token is dropped in either, and with "whole" experts have the values and
+   * gradients of one rank to the bit. Default: "features".
+   */
+  readonly experts?: ExpertSplit | undefined;
 }
 
 /**
@@ -40,9 +47,9 @@ export interface ParallelizeOptions {
  * must call it, with the same values in the same model. Over an axis of one rank nothing changes.
  *
  * @throws {TypeError} if it is given no model of transformers, no mesh or an option that does not exist, the model is split
- *   already, its layers were replaced, its class does not define `planSplit()`, or
+ *   already, its layers were replaced, its class does not define `planSplit()`, `experts` are given for a model without, or
  *   `gatherLogits` is false for a classifier; nothing was changed.
- * @throws {RangeError} if there are too few heads or features for the ranks; nothing was changed.
+ * @throws {RangeError} if there are too few heads, features or experts for the ranks; nothing was changed.
  *
  * @example
  * ```ts
@@ -75,7 +82,7 @@ export interface ParallelizeOptions {
 export async function parallelize(
   model: PretrainedModel<never>,
   mesh: ProcessGroupMesh,
-  { axis = 0, gatherLogits = true, ...others }: ParallelizeOptions = {},
+  { axis = 0, gatherLogits = true, experts, ...others }: ParallelizeOptions = {},
 ): Promise<void> {
   if (!(model instanceof PretrainedModel)) {
     throw new TypeError(
@@ -95,17 +102,29 @@ export async function parallelize(
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) {
     throw new TypeError(
-      `There is no option ${unknown} of parallelize(): there are axis, gatherLogits`,
+      `There is no option ${unknown} of parallelize(): there are axis, gatherLogits, experts`,
     );
   }
+  requireExpertSplit(model, experts);
   if (mesh.size(axis) === 1) return;
   const split = [...model.namedParameters()].find(([, { layout }]) => layout.splits.length > 0);
   if (split !== undefined) {
     throw new TypeError(`Cannot split a model whose ${split[0]} is split already: split it once`);
   }
-  const plan = await SplitPlan.along(mesh, axis);
+  const plan = await SplitPlan.along(mesh, axis, { experts });
   await model.planSplit(plan, { gatherLogits });
   plan.apply();
+}
+
+function requireExpertSplit(model: PretrainedModel<never>, split: ExpertSplit | undefined): void {
+  if (split === undefined) return;
+  if (split !== "features" && split !== "whole") {
+    throw new TypeError(`experts of parallelize() must be "features" or "whole", got ${split}`);
+  }
+  if (model.modules().some((each) => each instanceof Experts)) return;
+  throw new TypeError(
+    `Cannot say how experts are split, as a ${model.constructor.name} of this config has none: leave experts out`,
+  );
 }
 
 /** The class of an object; else its value. */

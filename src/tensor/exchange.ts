@@ -68,6 +68,22 @@ export async function reduceScatter(
   writeRange(own, await group.reduceScatter(await readRange(range), counts, options));
 }
 
+/** How many elements go to each rank, and come from each. */
+export interface AllToAllRanges extends ExchangeOptions {
+  readonly sendCounts: readonly number[];
+  readonly receiveCounts: readonly number[];
+}
+
+/** Sends part r of `range` to rank r, and writes the parts received into `into`, in the order of ranks. */
+export async function allToAll(
+  range: TensorOrRange,
+  into: TensorOrRange,
+  { group, label, sendCounts, receiveCounts }: AllToAllRanges,
+): Promise<void> {
+  const options = { ...dtypeOf(range), label, sendCounts, receiveCounts };
+  writeRange(into, await group.allToAll(await readRange(range), options));
+}
+
 /** @throws {RangeError} if the parts do not fill the range. */
 function ownPart(
   range: TensorOrRange,

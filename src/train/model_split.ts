@@ -4,6 +4,7 @@
 import type { ProcessGroup } from "../distributed/group.ts";
 import type { ProcessGroupMesh } from "../distributed/mesh.ts";
 import { parallelize } from "../models/parallelize.ts";
+import type { ExpertSplit } from "../models/splitting/split_plan.ts";
 import type { PretrainedModel } from "../models/pretrained_model.ts";
 import { gatherFromGroup } from "../nn/parallel/group_exchanges.ts";
 import { vocabParallelCrossEntropy } from "../nn/parallel/vocab_parallel_cross_entropy.ts";
@@ -43,9 +44,14 @@ export interface ModelSplit {
 export async function splitModel(
   model: PretrainedModel<never>,
   mesh: ProcessGroupMesh,
-  { hasVocabularyLogits }: { readonly hasVocabularyLogits: boolean },
+  { hasVocabularyLogits, experts }: {
+    readonly hasVocabularyLogits: boolean;
+    readonly experts?: ExpertSplit | undefined;
+  },
 ): Promise<ModelSplit> {
-  if (mesh.size(0) > 1) await parallelize(model, mesh, { gatherLogits: !hasVocabularyLogits });
+  if (mesh.size(0) > 1) {
+    await parallelize(model, mesh, { gatherLogits: !hasVocabularyLogits, experts });
+  }
   const batchGroup = mesh.size().length > 1 ? await mesh.getGroupAlongAxis(1) : undefined;
   if (mesh.size(0) === 1 || !hasVocabularyLogits) {
     return {

@@ -53,7 +53,12 @@ export async function train<Model extends PretrainedModel<never>, Batch extends 
   const groups = new Set([world.group, tensorParallelGroup, dataParallelGroup]);
   const [{ device }] = model.parameters();
   const facts = options.checkpoints && await factsOf({ model, task, ...options });
-  const split = await refusing(() => splitModel(model, mesh, task));
+  const split = await refusing(() =>
+    splitModel(model, mesh, {
+      hasVocabularyLogits: task.hasVocabularyLogits,
+      experts: options.experts,
+    })
+  );
   freeze(model, options.frozen ?? []);
   const trained = model.parameters().filter(({ requiresGrad }) => requiresGrad);
   model.recompute = options.recompute ?? "nothing";

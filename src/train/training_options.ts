@@ -1,5 +1,6 @@
 // The options and the events of a training.
 
+import type { ExpertSplit } from "../models/splitting/split_plan.ts";
 import type { Schedule } from "../optim/options/schedule.ts";
 import type { CheckpointEvent, CheckpointOptions } from "./checkpoint_options.ts";
 import type { TrainingOptimizerOptions } from "./training_optimizer.ts";
@@ -15,6 +16,8 @@ export interface TrainingOptions {
   readonly tensor: number;
   readonly zero: number;
   readonly zeroStage: 1 | 2;
+  /** What each of the `tensor` ranks has of a mixture of experts. Default: hidden features of all experts. */
+  readonly experts?: ExpertSplit | undefined;
   /** Learning rate; without it, Adafactor's relative step, scaled by each parameter's RMS. */
   readonly lr?: Schedule | undefined;
   /**

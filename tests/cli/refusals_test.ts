@@ -32,6 +32,17 @@ const CASES: readonly Case[] = [
   { command: "train", args: of("--model", "x", "--data", ""), message: /--data is needed: files/ },
   { command: "train", args: train("--temperature", "-1"), message: /It must be a number >= 0/ },
   { command: "train", args: train("--top-p", "0"), message: /It must be a number > 0 and <= 1/ },
+  {
+    command: "train",
+    args: train("--experts", "whole"),
+    message:
+      /--experts whole is for a model that --tensor ranks split, and --tensor is 1: leave it/,
+  },
+  {
+    command: "generate",
+    args: generate("--experts", "halves"),
+    message: /Allowed choices are features, whole/,
+  },
   { command: "train", args: train("--top-k", "3"), message: /--top-k is for the text of --sample/ },
   {
     command: "train",

@@ -22,16 +22,17 @@ interface Setting {
   readonly zero?: number;
   readonly config?: object;
   readonly recompute?: "nothing" | "blocks";
+  readonly experts?: "features" | "whole";
 }
 
 /** Losses of steps, and of evaluations. */
 async function losses(
   world: World,
-  { tensor = 1, zero = 1, config = {}, recompute = "nothing" }: Setting,
+  { tensor = 1, zero = 1, config = {}, recompute = "nothing", experts }: Setting,
 ) {
   const settings = { ...smallConfigs.mixtral, vocab_size: 256, initializer_range: 0.2, ...config };
   using model = newModel(wasmDevice(), settings, { random: new RandomSource(7), model: Decoder });
-  const [steps, evaluations]: number[][] = [[], []];
+  const [steps, evaluations, loads]: number[][] = [[], [], []];
   const context = 8;
   await trainLanguageModel(world, model, {
     text: splitTail(tokensInMemory(smallText()), { context }),
@@ -46,13 +47,16 @@ async function losses(
     evaluateTokens: 16,
     seed: 3,
     recompute,
+    experts,
     lr: () => 0.02,
     onEvent: (event) => {
       if (event.kind === "step") steps.push(event.loss);
-      if (event.kind === "evaluation") evaluations.push(event.loss);
+      if (event.kind !== "evaluation") return;
+      evaluations.push(event.loss);
+      loads.push(event.metrics.expertLoad);
     },
   });
-  return { steps, evaluations };
+  return { steps, evaluations, loads };
 }
 
 const onRanks = (numRanks: number, setting: Setting) =>
@@ -65,7 +69,18 @@ Deno.test("training adds the loss of balance to steps' losses, on every mesh the
   // It is at least the number of choices of a token, 2, if scores follow choices.
   assert.ok(one.steps[0] > plain.steps[0] + 1.5 * FACTOR, `${one.steps[0]}, ${plain.steps[0]}`);
   assert.ok(one.steps[5] < one.steps[0] - 0.1, String(one.steps));
-  for (const [tensor, zero] of [[2, 1], [1, 2], [2, 2]]) {
+  // 3 experts, of which each token has 2: from 1, for equally many tokens, to 1.5.
+  assert.ok(one.loads.every((load) => load >= 1 && load <= 1.5), String(one.loads));
+  for (
+    const [tensor, zero, experts] of [
+      [2, 1, "features"],
+      [1, 2],
+      [2, 2, "features"],
+      [2, 1, "whole"],
+      [2, 2, "whole"],
+    ] as const
+  ) {
+    const setting = { tensor, zero, experts, config: balanced };
     for (
       const { steps, evaluations } of await onRanks(tensor * zero, {
         tensor,

@@ -4,7 +4,7 @@
 //   one layer of all three           by heads, or whole on every rank, of whose output each uses its own heads, where their numbers differ
 //   latent attention                 layers of compressed features by heads; those that compress are whole on every rank
 //   mlp                              gate and up by output features, down by input features; one layer of both by each half
-//   experts                          the hidden features of each expert, as those of an mlp; the router is whole on every rank
+//   experts                          the hidden features of each expert, as those of an mlp, or the experts whole; the router is whole on every rank
 //
 // Features between the layers of either stay on their rank: one all-reduce each, forward and backward. Norms and the relative positions
 // of a grid are replicated.

@@ -17,14 +17,24 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import type { Activation } from "../blocks/activations.ts";
 import { ExpertStack, mapped, mixed, type RoutedTokens } from "../blocks/expert_stack.ts";
 import type { Experts } from "../blocks/experts.ts";
+import { DividedExperts } from "./divided_experts.ts";
 import { notWhole, type SplitPlan } from "./split_plan.ts";
 
-/** Adds the experts of a block to `plan`. @throws {RangeError} if they have fewer hidden features than there are ranks */
+/** Adds the experts of a block to `plan`. @throws {RangeError} if they, or their hidden features, are fewer than the ranks */
 export function planExperts(plan: SplitPlan, experts: Experts): void {
   const { stack } = experts;
   const { processGroup } = plan;
   if (!(stack instanceof ExpertStack)) throw notWhole(stack, "stack");
-  const [, , inner] = stack.down.shape;
+  const [count, , inner] = stack.down.shape;
+  if (plan.experts === "whole") {
+    if (count < processGroup.size) {
+      throw new RangeError(
+        `Cannot divide ${count} experts of ${stack.down.name} over ${processGroup.size} ranks: each must have one`,
+      );
+    }
+    plan.add(() => experts.stack = new DividedExperts(stack, processGroup));
+    return;
+  }
   if (inner < processGroup.size) {
     throw new RangeError(
       `Cannot split ${inner} hidden features of ${stack.down.name} over ${processGroup.size} ranks: each must have one`,

@@ -20,6 +20,13 @@ import { TransposedLinear } from "../../nn/transposed_linear.ts";
 export type LayerOwner<Name extends string> = { [Field in Name]?: Layer | undefined };
 
 /**
+ * What each rank has of a mixture of experts: some hidden features of all experts, or some experts whole, to which tokens are sent.
+ *
+ * @category Models
+ */
+export type ExpertSplit = "features" | "whole";
+
+/**
  * The layers that will be split over one axis of a mesh.
  *
  * @category Models
@@ -31,17 +38,27 @@ export class SplitPlan {
   readonly axis: number;
   /** The ranks along it. */
   readonly processGroup: ProcessGroup;
+  /** What each rank has of experts. */
+  readonly experts: ExpertSplit;
   readonly #changes: (() => void)[] = [];
 
-  private constructor(mesh: ProcessGroupMesh, axis: number, processGroup: ProcessGroup) {
+  private constructor(
+    { mesh, axis, experts }: Pick<SplitPlan, "mesh" | "axis" | "experts">,
+    processGroup: ProcessGroup,
+  ) {
     this.mesh = mesh;
     this.axis = axis;
+    this.experts = experts;
     this.processGroup = processGroup;
   }
 
   /** An empty plan; all ranks of the axis must call it. */
-  static async along(mesh: ProcessGroupMesh, axis: number): Promise<SplitPlan> {
-    return new SplitPlan(mesh, axis, await mesh.getGroupAlongAxis(axis));
+  static async along(
+    mesh: ProcessGroupMesh,
+    axis: number,
+    { experts = "features" }: { readonly experts?: ExpertSplit | undefined } = {},
+  ): Promise<SplitPlan> {
+    return new SplitPlan({ mesh, axis, experts }, await mesh.getGroupAlongAxis(axis));
   }
 
   /**

@@ -14,6 +14,7 @@ import type { ModelSplit } from "../model_split.ts";
 import type { BoundTask, DrawnExample, Examples, Task } from "../task.ts";
 import { evenStarts, makeBatch, type TokenBatch } from "../token_batch.ts";
 import type { TokenSequence } from "../token_sequence.ts";
+import { ExpertLoad } from "./metrics/expert_load.ts";
 
 /** The text of a task, and its windows. */
 export interface CausalWindowsOptions {
@@ -110,15 +111,24 @@ function windows(
 
 function bound(model: Decoder, split: ModelSplit, context: number): BoundTask<TokenBatch> {
   requireBalanceable(model);
+  const load = new ExpertLoad(model);
   const { loss } = languageModel(model, split);
   return {
     loss: (batch, dropout) =>
       balancedLoss({ model, split }, (routing) => loss(batch, { dropout, routing })),
     score: async (batch) => {
-      using mean = await loss(batch);
+      const routing = load.record();
+      using mean = await loss(batch, { routing });
       const numTargets = batch.tokens.shape[0] * context;
-      return Float64Array.of(numTargets * await mean.item(), numTargets);
+      return Float64Array.of(
+        numTargets * await mean.item(),
+        numTargets,
+        ...load.sumsOf(routing),
+      );
     },
-    metrics: ([totalLoss, numTargets]) => ({ perplexity: Math.exp(totalLoss / numTargets) }),
+    metrics: ([totalLoss, numTargets, ...counts]) => ({
+      perplexity: Math.exp(totalLoss / numTargets),
+      ...load.metrics(counts),
+    }),
   };
 }

@@ -11,6 +11,7 @@ import { balancedLoss, requireBalanceable } from "../balanced_loss.ts";
 import type { LossOptions } from "../distributed_model.ts";
 import type { ModelSplit } from "../model_split.ts";
 import type { BoundTask, DrawnExample, Examples, Task } from "../task.ts";
+import { ExpertLoad } from "./metrics/expert_load.ts";
 import { perplexityOf } from "./metrics/token_metrics.ts";
 import { longestOf, paddedLength, paddedRows, paddingMask } from "./padding.ts";
 import { type TargetPlaces, targetPlaces } from "./target_places.ts";
@@ -86,6 +87,7 @@ function examples(rows: TokenRows, context: number): Examples<TargetBatch> {
 
 function bind(model: Decoder, split: ModelSplit): BoundTask<TargetBatch> {
   requireBalanceable(model);
+  const load = new ExpertLoad(model);
   const numClasses = model.description.tokens.count;
   const loss = async ({ tokens, targets }: TargetBatch, options: LossOptions = {}) => {
     const logits = await model.forward({ tokens, ...options, logitsAt: targets.at });
@@ -102,10 +104,18 @@ function bind(model: Decoder, split: ModelSplit): BoundTask<TargetBatch> {
         (routing) => loss(batch, { dropout, routing }),
       ),
     score: async (batch) => {
-      using mean = await loss(batch);
+      const routing = load.record();
+      using mean = await loss(batch, { routing });
       const { numTargets } = batch.targets;
-      return Float64Array.of(numTargets * await mean.item(), numTargets);
+      return Float64Array.of(
+        numTargets * await mean.item(),
+        numTargets,
+        ...load.sumsOf(routing),
+      );
     },
-    metrics: ([total, numTargets]) => ({ perplexity: perplexityOf(total, numTargets) }),
+    metrics: ([total, numTargets, ...counts]) => ({
+      perplexity: perplexityOf(total, numTargets),
+      ...load.metrics(counts),
+    }),
   };
 }

@@ -169,6 +169,11 @@ export async function gatheredRun(family: string, mesh: ProcessGroupMesh): Promi
   return { ...familyRuns[family], placement: await onMesh(mesh, { gatherLogits: true }) };
 }
 
+/** On a mesh of expert x data; every rank has the logits of all tokens, and some experts whole. */
+export async function dividedRun(family: string, mesh: ProcessGroupMesh): Promise<GoldenRun> {
+  return { ...familyRuns[family], placement: await onMesh(mesh, { experts: "whole" }) };
+}
+
 /** On a mesh of tensor x data; every rank has the logits of its own tokens, or those of all classes. */
 export async function splitRun(family: string, mesh: ProcessGroupMesh): Promise<GoldenRun> {
   const { splitLoss, ...run } = familyRuns[family];

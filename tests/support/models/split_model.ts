@@ -2,7 +2,7 @@
 
 import type { ProcessGroup } from "../../../src/distributed/group.ts";
 import type { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
-import { parallelize } from "../../../src/models/parallelize.ts";
+import { parallelize, type ParallelizeOptions } from "../../../src/models/parallelize.ts";
 import {
   type BlockDim,
   wholeWith,
@@ -16,12 +16,12 @@ import type { GoldenPlacement } from "./golden_model.ts";
 /** A mesh of tensor x data, whose data-parallel ranks all have the same batch, and share optimizer state. */
 export async function onMesh(
   mesh: ProcessGroupMesh,
-  { gatherLogits }: { readonly gatherLogits: boolean },
+  options: ParallelizeOptions,
 ): Promise<GoldenPlacement> {
   const tensorParallelGroup = await mesh.getGroupAlongAxis(0);
   const dataParallelGroup = await mesh.getGroupAlongAxis(1);
   return {
-    place: (model) => parallelize(model, mesh, { gatherLogits }),
+    place: (model) => parallelize(model, mesh, options),
     optimizer: (parameters, options) => {
       const optim = new DistributedAdaFactor(parameters, options);
       optim.setupDistributed({ tensorParallelGroup, dataParallelGroup });
