@@ -82,11 +82,7 @@ Deno.test("training adds the loss of balance to steps' losses, on every mesh the
   ) {
     const setting = { tensor, zero, experts, config: balanced };
     for (
-      const { steps, evaluations } of await onRanks(tensor * zero, {
-        tensor,
-        zero,
-        config: balanced,
-      })
+      const { steps, evaluations } of await onRanks(tensor * zero, setting)
     ) {
       assertClose(steps, one.steps, { relative: 1e-4 });
       assertClose(evaluations, one.evaluations, { relative: 1e-4 });
