@@ -81,9 +81,7 @@ Deno.test("training adds the loss of balance to steps' losses, on every mesh the
     ] as const
   ) {
     const setting = { tensor, zero, experts, config: balanced };
-    for (
-      const { steps, evaluations } of await onRanks(tensor * zero, setting)
-    ) {
+    for (const { steps, evaluations } of await onRanks(tensor * zero, setting)) {
       assertClose(steps, one.steps, { relative: 1e-4 });
       assertClose(evaluations, one.evaluations, { relative: 1e-4 });
     }
