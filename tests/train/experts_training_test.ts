@@ -22,7 +22,7 @@ interface Setting {
   readonly zero?: number;
   readonly config?: object;
   readonly recompute?: "nothing" | "blocks";
-  readonly experts?: "features" | "whole";
+  readonly experts?: "features" | "whole" | undefined;
 }
 
 /** Losses of steps, and of evaluations. */
