@@ -217,6 +217,7 @@ const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
     "RoutingRecord",
     "savePretrained",
     "T5",
+    "Sam",
     "VitClassifier",
     "vocabParallelCausalLoss",
     "Whisper",

@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import { albertClassifier, albertMaskedLm, albertTokenClassifier } from "./families/albert.ts";
 import { bertClassifier, bertMaskedLm, bertTokenClassifier } from "./families/bert.ts";
+import { sam } from "./families/sam.ts";
 import { vitClassifier } from "./families/vit.ts";
 import { whisper } from "./families/whisper.ts";
 import { type ModelConfig, orNull } from "./config/model_config.ts";
@@ -18,6 +19,7 @@ const architectures: readonly Architecture[] = [
   albertClassifier,
   albertTokenClassifier,
   vitClassifier,
+  sam,
   whisper,
 ];
 

@@ -115,6 +115,19 @@ export type { RelativeBuckets } from "./positions/relative_positions.ts";
 export type { ShiftTokens } from "./shift_right.ts";
 export type { ImageDescription, PatchKernel, VisionEmbeddings } from "./vision_embeddings.ts";
 export type { VisionDescription, VisionEncoder, VisionInput } from "./vision_encoder.ts";
+export { Sam, type SamDescription, type SamInput, type Segmentation } from "./sam.ts";
+export type { Box, Point, SamPrompts } from "./prompt_points.ts";
+export type { MaskEncoder, PromptDescription, PromptEncoder } from "./sam_prompts.ts";
+export type {
+  DecodedMasks,
+  MaskDecoder,
+  MaskDecoderDescription,
+  MaskDecoderInput,
+} from "./sam_mask_decoder.ts";
+export type { NeckDescription, VisionNeck } from "./vision_neck.ts";
+export type { ImageUpdate, TokenUpdate, TwoWayDescription, TwoWayInput } from "./blocks/two_way.ts";
+export type { LayeredMlp } from "./blocks/layered_mlp.ts";
+export type { FourierPositions } from "./positions/fourier_positions.ts";
 export { VitClassifier, type VitDescription } from "./vit.ts";
 export {
   type ClassificationLabels,

@@ -34,9 +34,9 @@ export interface ImageDescription {
   /** Whether a class token comes before the patches. Default: true. */
   readonly classToken?: boolean;
   /** Which tokens have a position embedding. Default: all. */
-  readonly positioned?: "all" | "patches";
-  /** The shape of the positions as a parameter: [1, T, D] or [T, D]. Default: [1, T, D]. */
-  readonly positionShape?: "sequence" | "matrix";
+  readonly positioned?: "all" | "patches" | "none";
+  /** The shape of the positions as a parameter: [1, T, D], [T, D] or [1, h, w, D]. Default: [1, T, D]. */
+  readonly positionShape?: "sequence" | "matrix" | "grid";
 }
 
 /**
@@ -47,8 +47,8 @@ export interface ImageDescription {
 export class VisionEmbeddings extends Module<FloatTensor> {
   /** The class token [1, 1, D], if there is one. */
   readonly classToken: Parameter | undefined;
-  /** The position embeddings [1, T, D] or [T, D]. */
-  readonly positions: Parameter;
+  /** The position embeddings [1, T, D], [T, D] or [1, h, w, D], if there are any. */
+  readonly positions: Parameter | undefined;
   /** The linear layer of patches. */
   readonly patches: PatchKernel;
   readonly #description: ImageDescription;
@@ -65,10 +65,14 @@ export class VisionEmbeddings extends Module<FloatTensor> {
       ? make.parameter("classToken", { shape: [1, 1, width], initial })
       : undefined;
     const count = rows * columns + (classToken && positioned === "all" ? 1 : 0);
-    this.positions = make.parameter("positions", {
-      shape: positionShape === "sequence" ? [1, count, width] : [count, width],
-      initial,
-    });
+    const shapes = {
+      sequence: [1, count, width],
+      matrix: [count, width],
+      grid: [1, rows, columns, width],
+    };
+    this.positions = positioned === "none"
+      ? undefined
+      : make.parameter("positions", { shape: shapes[positionShape], initial });
     this.patches = new PatchKernel(make.within("patches"), { width, numChannels, patchSize, bias });
   }
 
@@ -100,6 +104,7 @@ export class VisionEmbeddings extends Module<FloatTensor> {
   /** A sequence as one row, as all sequences get the same positions. */
   #positioned(sequence: Tensor): Tensor {
     const { positions } = this;
+    if (positions === undefined) return sequence;
     const rows = reshape(sequence, [sequence.shape[0], positions.length]);
     return reshape(addBias(rows, reshape(positions, [positions.length])), sequence.shape);
   }

@@ -22,6 +22,8 @@ export interface VisionDescription extends ImageDescription {
   readonly numBlocks: number;
   /** The configuration of every block, and of the norms before and after them. */
   readonly block: BlockOptions;
+  /** Where attention is within windows of a grid, the blocks whose tokens attend to the whole of it. Default: none. */
+  readonly globalBlocks?: readonly number[];
   /** Whether there is a norm before the first block. Default: false. */
   readonly embeddingNorm?: boolean;
   /** Whether there is a norm after the last block. Default: true. */
@@ -64,6 +66,7 @@ export class VisionEncoder extends Module<VisionInput> {
   constructor(make: LayerMaker, description: VisionDescription) {
     super();
     const { numBlocks, block, embeddingNorm = false, finalNorm = true } = description;
+    const { globalBlocks = [] } = description;
     const { width, norm } = block;
     const normCalled = (name: string) => makeNorm(make, { name, width, norm });
     this.embeddings = new VisionEmbeddings(make.within("embeddings"), { ...description, width });
@@ -71,7 +74,10 @@ export class VisionEncoder extends Module<VisionInput> {
     this.#dropout = make.dropout(description.dropout);
     this.blocks = Array.from(
       { length: numBlocks },
-      (_, index) => new Block(make.within(`blocks.${index}`), block),
+      (_, index) => {
+        const options = globalBlocks.includes(index) ? withoutWindows(block) : block;
+        return new Block(make.within(`blocks.${index}`), options);
+      },
     );
     this.norm = finalNorm ? normCalled("norm") : undefined;
   }
@@ -84,4 +90,10 @@ export class VisionEncoder extends Module<VisionInput> {
     for (const block of this.blocks) x = await block.forward({ x, dropout });
     return this.norm === undefined ? x : await this.norm.forward(x);
   }
+}
+
+function withoutWindows(block: BlockOptions): BlockOptions {
+  const { attention } = block;
+  if (!("grid" in attention) || attention.grid === undefined) return block;
+  return { ...block, attention: { ...attention, grid: { ...attention.grid, window: undefined } } };
 }

@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
+from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 from transformers.optimization import Adafactor
 
 transformers.logging.set_verbosity_error()
@@ -102,15 +103,14 @@ def results_of(folder, model, inputs, clears_noise=False):
     parts = parameters_of(folder, model)
     parameters = list({id(each.parameter): each.parameter for each in parts.values()}.values())
     start = [each.detach().clone() for each in parameters]
-    output = model(**inputs)
-    output.loss.backward()
-    results = {"logits": output.logits, "loss": output.loss}
-    if "encoder_last_hidden_state" in output:
-        results["encoder_last_hidden_state"] = output.encoder_last_hidden_state
+    results = outputs_of(model, inputs)
+    results["loss"].backward()
+    # A parameter without gradient stays as it is.
+    parts = {name: part for name, part in parts.items() if part.parameter.grad is not None}
     for name, part in parts.items():
         results[f"grad.{name}"] = part.of(part.parameter.grad)
     results = {name: each.detach().clone() for name, each in results.items()}
-    has_stacks = len(parameters) < len(parts)
+    has_stacks = len({id(part.parameter) for part in parts.values()}) < len(parts)
     for setting in [*SETTINGS, *(f"{each}_split" for each in SETTINGS if has_stacks)]:
         with torch.no_grad():
             for parameter, values in zip(parameters, start):
@@ -124,7 +124,7 @@ def results_of(folder, model, inputs, clears_noise=False):
         for _ in range(STEPS):
             for parameter in parameters:
                 parameter.grad = None
-            loss = model(**inputs).loss
+            loss = outputs_of(model, inputs)["loss"]
             losses.append(loss.item())
             loss.backward()
             if clears_noise:
@@ -137,16 +137,32 @@ def results_of(folder, model, inputs, clears_noise=False):
                 with torch.no_grad():
                     for name, part in parts.items():
                         part.of(part.parameter).copy_(singles[name])
-        losses.append(model(**inputs).loss.item())
+        losses.append(outputs_of(model, inputs)["loss"].item())
         results[f"losses_{setting}"] = torch.tensor(losses, dtype=torch.float32)
         for name, part in parts.items():
             results[f"adafactor_{setting}.{name}"] = part.of(part.parameter).clone()
     return {name: each.contiguous() for name, each in results.items()}
 
 
+def outputs_of(model, inputs):
+    """Logits, loss and other results; SAM has no loss of its own."""
+    if model.config.model_type == "sam":
+        targets = {name: each for name, each in inputs.items() if name.startswith("target_")}
+        output = model(**{name: each for name, each in inputs.items() if name not in targets})
+        masks, scores = output.pred_masks, output.iou_scores
+        loss = binary_cross_entropy_with_logits(masks, targets["target_masks"])
+        loss = loss + mse_loss(scores, targets["target_iou"])
+        return {"logits": masks, "iou_scores": scores, "loss": loss}
+    output = model(**inputs)
+    results = {"logits": output.logits, "loss": output.loss}
+    if "encoder_last_hidden_state" in output:
+        results["encoder_last_hidden_state"] = output.encoder_last_hidden_state
+    return results
+
+
 def clear_noise(parameters):
     for parameter in parameters:
-        if parameter.dim() == 1:
+        if parameter.dim() == 1 and parameter.grad is not None:
             gradient = parameter.grad
             gradient[gradient.abs() < NOISE * gradient.abs().max()] = 0
 
@@ -200,6 +216,8 @@ def draw_inputs(folder):
     config = transformers.AutoConfig.from_pretrained(folder)
     architecture = config.architectures[0]
     generator = torch.Generator().manual_seed(1234)
+    if config.model_type == "sam":
+        return draw_sam_inputs(config, generator)
     if hasattr(config, "image_size"):
         size = (2, config.num_channels, config.image_size, config.image_size)
         return {
@@ -227,6 +245,23 @@ def draw_inputs(folder):
     else:
         inputs["labels"] = torch.where(mask == 1, tokens, -100)
     return inputs
+
+
+def draw_sam_inputs(config, generator):
+    """Two images with two objects each, of three points with all labels, a box, and a mask of the image; one mask is wanted."""
+    vision = config.vision_config
+    size, side = vision.image_size, 4 * (vision.image_size // vision.patch_size)
+    corners = torch.rand((2, 2, 2, 2), generator=generator).sort(dim=2).values * size
+    return {
+        "pixel_values": torch.randn((2, vision.num_channels, size, size), generator=generator),
+        "input_points": torch.rand((2, 2, 3, 2), generator=generator) * size,
+        "input_labels": torch.tensor([[[1, 0, -1], [1, 1, -10]], [[0, -10, -10], [1, 0, 0]]]),
+        "input_boxes": corners.reshape(2, 2, 4),
+        "input_masks": torch.randn((2, 1, side, side), generator=generator),
+        "multimask_output": torch.tensor(0),
+        "target_masks": (torch.rand((2, 2, 1, side, side), generator=generator) > 0.5).float(),
+        "target_iou": torch.rand((2, 2, 1), generator=generator),
+    }
 
 
 def write_greedy(folder, inputs):

@@ -111,9 +111,10 @@ export class GridPositions extends Module<Tensor> {
     const table: FloatTensor = group === undefined
       ? parameter
       : copyToGroup(parameter, { group, label: parameter.name });
-    const rows = permute(embeddingAt(table, offsets, { shape: [count, count] }), [0, 2, 1]);
+    const rows = embeddingAt(table, offsets, { shape: [count, count] });
     const [, one, two, width] = q.shape;
-    const products = batchedMatmul(reshape(q, [count, one * two, width]), rows);
+    const queries = reshape(q, [count, one * two, width]);
+    const products = batchedMatmul(queries, rows, { b: "transposed" });
     return reshape(products, [count, one, two, count]);
   }
 }

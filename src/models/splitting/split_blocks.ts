@@ -41,14 +41,16 @@ function planLatentAttention(plan: SplitPlan, attention: LatentAttention): void 
   plan.add(() => attention.sharedBy = processGroup);
 }
 
-function planMlp(plan: SplitPlan, mlp: Mlp): void {
+/** Adds an MLP to `plan`. @throws {RangeError} if it has too few features */
+export function planMlp(plan: SplitPlan, mlp: Mlp): void {
   plan.columnParallel(mlp, "gate");
   plan.columnParallel(mlp, "up");
   plan.columnParallel(mlp, "gateUp", { processGroup: plan.processGroup, parts: 2 });
   plan.rowParallel(mlp, "down");
 }
 
-async function planAttention(plan: SplitPlan, attention: Attention): Promise<void> {
+/** Adds one layer of attention to `plan`. @throws {RangeError} if there are too few heads */
+export async function planAttention(plan: SplitPlan, attention: Attention): Promise<void> {
   const { processGroup } = plan;
   const { numKeyHeads, projections, headWidth } = attention.description;
   const { gridPositions } = attention;

@@ -8,7 +8,6 @@ import { goldenModels } from "../../support/goldens.ts";
 /** From folders to the `model_type` of their config.json. */
 const OTHERS = {
   blip2: "blip-2",
-  sam: "sam",
 };
 
 for (const [family, modelType] of Object.entries(OTHERS)) {

@@ -27,10 +27,11 @@ def logits(folder, expected):
     inputs = {
         name.removeprefix("input."): tensor
         for name, tensor in load_file(expected).items()
-        if name.startswith("input.")
+        if name.startswith("input.") and not name.startswith("input.target_")
     }
     with torch.no_grad():
-        return model.eval()(**inputs).logits
+        output = model.eval()(**inputs)
+    return output.pred_masks if "pred_masks" in output else output.logits
 
 
 for folder, expected in zip(sys.argv[1::2], sys.argv[2::2]):

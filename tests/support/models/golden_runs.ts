@@ -9,13 +9,14 @@ import { classificationLoss } from "../../../src/models/losses/classification_lo
 import { Decoder } from "../../../src/models/decoder.ts";
 import type { PretrainedModel } from "../../../src/models/pretrained_model.ts";
 import { vocabParallelCausalLoss } from "../../../src/models/losses/vocab_parallel_causal_loss.ts";
+import { Sam, type SamInput } from "../../../src/models/sam.ts";
 import { T5 } from "../../../src/models/t5.ts";
 import { VitClassifier } from "../../../src/models/vit.ts";
 import { Whisper } from "../../../src/models/whisper.ts";
 import { vocabParallelCrossEntropy } from "../../../src/nn/parallel/vocab_parallel_cross_entropy.ts";
 import type { VocabParallelCrossEntropyOptions } from "../../../src/nn/parallel/vocab_parallel_cross_entropy.ts";
-import { crossEntropy, IGNORE_INDEX } from "../../../src/ops/cross_entropy.ts";
 import { add } from "../../../src/ops/add.ts";
+import { crossEntropy, IGNORE_INDEX } from "../../../src/ops/cross_entropy.ts";
 import { scale } from "../../../src/ops/scale.ts";
 import type { Tensor } from "../../../src/tensor/tensor.ts";
 import { goldenModels } from "../goldens.ts";
@@ -123,6 +124,41 @@ const vitRun: FamilyRun<VitClassifier> = {
   logits: (model, inputs) => model.forward({ pixels: inputs.f32("pixel_values") }),
 };
 
+const samRun: FamilyRun<Sam> = {
+  model: Sam,
+  logits: async (model, inputs) => {
+    const { masks, scores } = await model.segment(samInput(inputs));
+    samScores.set(masks, scores);
+    return masks;
+  },
+  // SAM has no loss of its own: tests/goldens/generate_models.py
+  loss: (masks, inputs) =>
+    add(
+      classificationLoss(masks, {
+        labels: inputs.f32("target_masks"),
+        problemType: "multi_label_classification",
+      }),
+      classificationLoss(samScores.get(masks)!, {
+        labels: inputs.f32("target_iou"),
+        problemType: "regression",
+      }),
+    ),
+  more: {
+    name: "iou_scores",
+    compute: async (model, inputs) => (await model.segment(samInput(inputs))).scores,
+  },
+};
+/** The scores of masks, which the loss needs, too. */
+const samScores = new WeakMap<Tensor, Tensor>();
+const samInput = (inputs: GoldenInputs): SamInput => ({
+  pixels: inputs.f32("pixel_values"),
+  points: inputs.lists("input_points") as SamInput["points"],
+  labels: inputs.lists("input_labels") as SamInput["labels"],
+  boxes: inputs.lists("input_boxes") as SamInput["boxes"],
+  masks: inputs.has("input_masks") ? inputs.f32("input_masks") : undefined,
+  outputs: inputs.lists("multimask_output") === 0 ? "one" : "several",
+});
+
 /** Decoders, by the names of their folders. */
 export const decoderRuns: Readonly<Record<string, FamilyRun>> = {
   gpt2: decoderRun,
@@ -159,6 +195,8 @@ export const encoderRuns: Readonly<Record<string, FamilyRun>> = {
   t5: t5Run,
   vit: vitRun,
   whisper: whisperRun,
+  sam: samRun,
+  sam_boxes: samRun,
 };
 
 /** All of them. */
