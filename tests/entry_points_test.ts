@@ -9,6 +9,12 @@ type EntryPoint = keyof typeof config.exports;
 /** The values of each entry point, in alphabetical order. */
 const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
   ".": [
+    "BatchNorm",
+    "Dropout",
+    "GroupNorm",
+    "manualSeed",
+    "Sequential",
+    "training",
     "Adafactor",
     "add",
     "addBias",
@@ -89,6 +95,12 @@ const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
     "presets",
   ],
   "./nn": [
+    "BatchNorm",
+    "Dropout",
+    "GroupNorm",
+    "manualSeed",
+    "Sequential",
+    "training",
     "abs",
     "add",
     "addBias",

@@ -6,6 +6,7 @@ import type { FloatType } from "../tensor/dtype.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { elementCount } from "../tensor/shape.ts";
 import type { FloatTensor } from "../tensor/tensor.ts";
+import { defaultRandom } from "./default_random.ts";
 import { uniformValues } from "./initial_values.ts";
 import { Module } from "./module.ts";
 import type { RandomSource } from "./philox.ts";
@@ -24,8 +25,8 @@ export interface ConvolutionOptions<Size> {
   readonly kernelSize: Size;
   /** Parts of the channels that do not see each other. Default: 1. */
   readonly groups?: number;
-  /** Source of the initial values: takes one stream for the weight, one for the bias. */
-  readonly random: RandomSource;
+  /** Source of the initial values: takes one stream for the weight, one for the bias. Default: that of `manualSeed()`. */
+  readonly random?: RandomSource;
   /** Whether to add a bias. Default: true. */
   readonly bias?: boolean;
   /** How parameters are stored. Default: f32. */
@@ -83,8 +84,8 @@ export function initialConvolution(
     readonly firstDim: "inChannels" | "outChannels";
   },
 ): ConvolutionParameters {
-  const { inChannels, outChannels, groups = 1, random, bias: hasBias = true } = options;
-  const { dtype = "f32", gradientDtype = dtype } = options;
+  const { inChannels, outChannels, groups = 1, bias: hasBias = true } = options;
+  const { random = defaultRandom(), dtype = "f32", gradientDtype = dtype } = options;
   for (const [name, value] of Object.entries({ inChannels, outChannels, groups })) {
     checkSize(name, value);
     if (value % groups !== 0) {

@@ -5,10 +5,12 @@
 //
 // A mask is a function of the seed, the step, the place and the element alone. Ranks that hold the same activation drop the same
 // elements; ranks that hold different rows of a batch, heads or features drop what one rank would; and a recomputed block drops the
-// same elements again. There is no training mode: a forward pass without masks drops nothing.
+// same elements again. A forward pass without masks drops nothing: they are given to a model, or come from `training()`.
 
 import { dropout } from "../ops/dropout.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { trainingPass } from "../tensor/training_scope.ts";
+import { Module } from "./module.ts";
 import { philox } from "./philox.ts";
 
 /**
@@ -29,14 +31,25 @@ export interface DropoutMasks {
   readonly probability?: number | undefined;
 }
 
-/** The mask of one place in one forward pass. */
+/**
+ * The mask of one place in one forward pass.
+ *
+ * @category Layers
+ */
 export interface DrawnMask {
+  /** p */
   readonly probability: number;
+  /** Two 32-bit words. */
   readonly key: readonly [number, number];
+  /** Index of the first row here among those of the whole batch. */
   readonly firstRow: number;
 }
 
-/** This rank's features of every row, among those of all ranks. */
+/**
+ * This rank's features of every row, among those of all ranks.
+ *
+ * @category Layers
+ */
 export interface PartOfRow {
   /** Index of the first of them. */
   readonly begin: number;
@@ -44,22 +57,48 @@ export interface PartOfRow {
   readonly count: number;
 }
 
-/** A place where a model drops activations. It has no parameters. */
-export class Dropout {
+/**
+ * Options of {@linkcode Dropout}.
+ *
+ * @category Layers
+ */
+export interface DropoutSettings {
+  /** p: the probability that an element is dropped, from 0 up to but not including 1. */
+  readonly probability: number;
+  /**
+   * A number that no other place of the model has: places with the same one drop the same elements. Default: one that no other has,
+   * by the order in which they are made.
+   */
+  readonly site?: number;
+}
+
+/**
+ * A place where a model drops activations, within `training()`; elsewhere it returns its input. It has no parameters.
+ *
+ * @category Layers
+ */
+export class Dropout extends Module<FloatTensor> {
   /** p of the model's config. */
   readonly probability: number;
   /** A number that is unique in the model. */
   readonly site: number;
 
   /** A place of dropout. @throws {RangeError} if the probability is not from 0 to below 1 */
-  constructor({ probability, site }: { readonly probability: number; readonly site: number }) {
+  constructor({ probability, site = numOwnSites++ }: DropoutSettings) {
+    super();
     checkProbability(probability);
     this.probability = probability;
     this.site = site;
   }
 
+  /** Drops elements of x [B, ...] within `training()`; returns x itself elsewhere. */
+  override forward(x: FloatTensor): Promise<Tensor> {
+    return Promise.try(() => this.apply(x, trainingPass()) as Tensor);
+  }
+
   /** Drops elements of x [B, ...]; returns x itself if nothing is dropped. `part` concerns the last dim of x. */
   apply(x: Tensor, masks: DropoutMasks | undefined, part?: PartOfRow): Tensor;
+  /** The same of numbers in any storage. */
   apply(x: FloatTensor, masks: DropoutMasks | undefined, part?: PartOfRow): FloatTensor;
   apply(x: FloatTensor, masks: DropoutMasks | undefined, part?: PartOfRow): FloatTensor {
     const drawn = this.draw(masks);
@@ -102,6 +141,9 @@ function checkProbability(probability: number): void {
   if (probability >= 0 && probability < 1) return;
   throw new RangeError(`Dropout wants a probability from 0 to below 1, got ${probability}`);
 }
+
+/** How many places were made without a site: models number theirs from 0, so these are far above. */
+let numOwnSites = 2 ** 31;
 
 /** Separates these random numbers from others of the same seed. */
 const DROPOUT = 0x64726f70;

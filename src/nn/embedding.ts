@@ -8,6 +8,7 @@ import { embedding } from "../ops/embedding.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { defaultRandom } from "./default_random.ts";
 import { normalValues } from "./initial_values.ts";
 import { Module } from "./module.ts";
 import type { RandomSource } from "./philox.ts";
@@ -22,8 +23,8 @@ export interface EmbeddingOptions {
   readonly numEmbeddings: number;
   /** D: length of the last dim of the output. */
   readonly embeddingDim: number;
-  /** Source of the initial values: takes one stream. */
-  readonly random: RandomSource;
+  /** Source of the initial values: takes one stream. Default: that of `manualSeed()`. */
+  readonly random?: RandomSource;
   /** How the table is stored. Default: f32. */
   readonly dtype?: FloatType;
   /** How its gradient is stored. Default: as the table is. */
@@ -78,7 +79,8 @@ export class Embedding extends Module<Tensor<"u32">> {
       this.paddingIndex = options.paddingIndex;
       return;
     }
-    const { numEmbeddings, embeddingDim, random, dtype = "f32", gradientDtype = dtype } = options;
+    const { numEmbeddings, embeddingDim, random = defaultRandom() } = options;
+    const { dtype = "f32", gradientDtype = dtype } = options;
     for (const [name, value] of Object.entries({ numEmbeddings, embeddingDim })) {
       if (!Number.isInteger(value) || value < 1) {
         throw new RangeError(`Embedding wants ${name} to be a positive integer, got ${value}`);

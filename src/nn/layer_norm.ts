@@ -1,9 +1,11 @@
 // y = (x - mean) / sqrt(var + eps) weight + bias, of every row of C features (Ba et al. 2016): ops/norm.ts
 
+import type { Device } from "../device/device.ts";
 import { layerNorm } from "../ops/norm.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
+import { constantParameter, type NormSize } from "./norm_parameters.ts";
 
 /**
  * Parameters of a {@linkcode LayerNorm}.
@@ -20,16 +22,26 @@ export interface LayerNormParameters {
 }
 
 /**
+ * Options of a new {@linkcode LayerNorm}.
+ *
+ * @category Layers
+ */
+export interface LayerNormSize extends NormSize {
+  /** Added to the variance. Default: 1e-5. */
+  readonly eps?: number;
+  /** Whether to add a bias. Default: true. */
+  readonly bias?: boolean;
+}
+
+/**
  * Centres and scales every row.
  *
  * @example
  * ```ts
- * import { LayerNorm, Parameter, requestDevice, Tensor } from "@meshfactor/adafactor";
+ * import { LayerNorm, requestDevice, Tensor } from "@meshfactor/adafactor";
  *
  * using device = await requestDevice({ kind: "wasm" });
- * const weight = new Parameter(device, [1, 1, 1, 1], { shape: [4] });
- * const bias = new Parameter(device, [0, 0, 0, 0], { shape: [4] });
- * using layer = new LayerNorm({ weight, bias, eps: 1e-5 });
+ * using layer = new LayerNorm(device, { features: 4 });
  * using x = Tensor.from(device, [1, 2, 3, 4], { shape: [1, 4] });
  * using y = await layer.forward(x);
  * console.log(await y.data());
@@ -45,9 +57,13 @@ export class LayerNorm extends Module<FloatTensor> {
   /** Added to the variance. */
   readonly eps: number;
 
+  /** Makes a new layer. @throws {RangeError} if the number of features is no positive integer */
+  constructor(device: Device, options: LayerNormSize);
   /** A layer with the given parameters. */
-  constructor({ weight, bias, eps }: LayerNormParameters) {
+  constructor(parameters: LayerNormParameters);
+  constructor(first: Device | LayerNormParameters, options?: LayerNormSize) {
     super();
+    const { weight, bias, eps } = "weight" in first ? first : initial(first, options!);
     this.weight = weight;
     this.bias = bias;
     this.eps = eps;
@@ -57,4 +73,13 @@ export class LayerNorm extends Module<FloatTensor> {
   override forward(x: FloatTensor): Promise<Tensor> {
     return Promise.try(layerNorm, x, this);
   }
+}
+
+function initial(device: Device, options: LayerNormSize): LayerNormParameters {
+  const { eps = 1e-5, bias = true } = options;
+  return {
+    weight: constantParameter(device, 1, options),
+    bias: bias ? constantParameter(device, 0, options) : undefined,
+    eps,
+  };
 }

@@ -5,6 +5,7 @@ import type { ProcessGroup } from "../distributed/group.ts";
 import { Layout } from "../distributed/layout.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import { Parameter } from "../tensor/parameter.ts";
+import { defaultRandom } from "./default_random.ts";
 import { uniformValues } from "./initial_values.ts";
 import type { RandomSource } from "./philox.ts";
 import { shardOf } from "./shard_of.ts";
@@ -19,8 +20,8 @@ export interface LinearOptions {
   readonly inFeatures: number;
   /** Length of the last dim of the output, at least 1. */
   readonly outFeatures: number;
-  /** Source of the initial values: takes one stream for the weight, one for the bias. */
-  readonly random: RandomSource;
+  /** Source of the initial values: takes one stream for the weight, one for the bias. Default: that of `manualSeed()`. */
+  readonly random?: RandomSource;
   /** Whether to add a bias. Default: true. */
   readonly bias?: boolean;
   /** How parameters are stored. Default: f32. */
@@ -51,7 +52,7 @@ export function initialParameters(
   options: LinearOptions,
   layouts: LinearLayouts = {},
 ): LinearParameters {
-  const { inFeatures, outFeatures, random, bias: hasBias = true } = options;
+  const { inFeatures, outFeatures, bias: hasBias = true, random = defaultRandom() } = options;
   const { dtype = "f32", gradientDtype = dtype } = options;
   checkFeatures({ inFeatures, outFeatures });
   const bound = 1 / Math.sqrt(inFeatures);

@@ -114,6 +114,7 @@ export { type TriangleOptions, tril, triu } from "../ops/triangle.ts";
 // Layers.
 export { type Layer, Module } from "./module.ts";
 export { Embedding, type EmbeddingOptions, type TableLayer } from "./embedding.ts";
+export { manualSeed } from "./default_random.ts";
 export { Linear } from "./linear.ts";
 export type { LinearOptions } from "./linear_parameters.ts";
 export { Conv1d, type Conv1dSettings } from "./conv1d.ts";
@@ -146,9 +147,20 @@ export {
   vocabParallelCrossEntropy,
   type VocabParallelCrossEntropyOptions,
 } from "./parallel/vocab_parallel_cross_entropy.ts";
-export { LayerNorm, type LayerNormParameters } from "./layer_norm.ts";
-export { RmsNorm, type RmsNormParameters } from "./rms_norm.ts";
-export type { DropoutMasks } from "./dropout.ts";
+export { LayerNorm, type LayerNormParameters, type LayerNormSize } from "./layer_norm.ts";
+export { RmsNorm, type RmsNormParameters, type RmsNormSize } from "./rms_norm.ts";
+export type { NormSize } from "./norm_parameters.ts";
+export { BatchNorm, type BatchNormOptions } from "./batch_norm.ts";
+export { GroupNorm, type GroupNormOptions } from "./group_norm.ts";
+export { Sequential, type SequentialPart } from "./sequential.ts";
+export {
+  type DrawnMask,
+  Dropout,
+  type DropoutMasks,
+  type DropoutSettings,
+  type PartOfRow,
+} from "./dropout.ts";
+export { training, type TrainingPass } from "../tensor/training_scope.ts";
 export { TransposedLinear } from "./transposed_linear.ts";
 export { RandomSource, RandomStream } from "./philox.ts";
 

@@ -1,9 +1,11 @@
 // y = x / sqrt(mean_c x^2 + eps) (offset + weight), of every row of C features (Zhang & Sennrich 2019): ops/norm.ts
 
+import type { Device } from "../device/device.ts";
 import { rmsNorm } from "../ops/norm.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
+import { constantParameter, type NormSize } from "./norm_parameters.ts";
 
 /**
  * Parameters of an {@linkcode RmsNorm}.
@@ -20,15 +22,24 @@ export interface RmsNormParameters {
 }
 
 /**
+ * Options of a new {@linkcode RmsNorm}.
+ *
+ * @category Layers
+ */
+export interface RmsNormSize extends NormSize {
+  /** Added to the mean square. Default: 1e-6. */
+  readonly eps?: number;
+}
+
+/**
  * Scales every row.
  *
  * @example
  * ```ts
- * import { Parameter, requestDevice, RmsNorm, Tensor } from "@meshfactor/adafactor";
+ * import { requestDevice, RmsNorm, Tensor } from "@meshfactor/adafactor";
  *
  * using device = await requestDevice({ kind: "wasm" });
- * const weight = new Parameter(device, [1, 1, 1, 1], { shape: [4] });
- * using layer = new RmsNorm({ weight, eps: 1e-6 });
+ * using layer = new RmsNorm(device, { features: 4 });
  * using x = Tensor.from(device, [1, 2, 3, 4], { shape: [1, 4] });
  * using y = await layer.forward(x);
  * console.log(await y.data());
@@ -44,9 +55,15 @@ export class RmsNorm extends Module<FloatTensor> {
   /** Added to every weight. */
   readonly offset: number;
 
+  /** Makes a new layer. @throws {RangeError} if the number of features is no positive integer */
+  constructor(device: Device, options: RmsNormSize);
   /** A layer with the given parameters. */
-  constructor({ weight, eps, offset = 0 }: RmsNormParameters) {
+  constructor(parameters: RmsNormParameters);
+  constructor(first: Device | RmsNormParameters, options?: RmsNormSize) {
     super();
+    const { weight, eps, offset = 0 }: RmsNormParameters = "weight" in first
+      ? first
+      : { weight: constantParameter(first, 1, options!), eps: options!.eps ?? 1e-6 };
     this.weight = weight;
     this.eps = eps;
     this.offset = offset;

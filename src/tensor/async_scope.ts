@@ -17,12 +17,12 @@ export class AsyncScope<Value extends object> {
   /** Calls `f` with the value; `end` is called with its result, or with what its promise resolves to, and `failed` if it throws. */
   run<Result>(value: Value, { f, end, failed }: {
     readonly f: () => Result;
-    readonly end: (result: Awaited<Result>) => void;
-    readonly failed: () => void;
+    readonly end?: (result: Awaited<Result>) => void;
+    readonly failed?: () => void;
   }): Result {
-    const close = (then: () => void) => {
+    const close = (then?: () => void) => {
       this.#open--;
-      then();
+      then?.();
     };
     this.#open++;
     let result: Result;
@@ -33,12 +33,12 @@ export class AsyncScope<Value extends object> {
       throw error;
     }
     if (!(result instanceof Promise)) {
-      close(() => end(result as Awaited<Result>));
+      close(() => end?.(result as Awaited<Result>));
       return result;
     }
     return result.then(
       (result) => {
-        close(() => end(result));
+        close(() => end?.(result));
         return result;
       },
       (error) => {

@@ -12,6 +12,7 @@ import type { AnyTensor } from "./autograd.ts";
 import { keepMemory, orderSince, releaseBelow } from "./graph.ts";
 import { tidy } from "./scope.ts";
 import { formatShape, sameShape } from "./shape.ts";
+import { repeatedly } from "./training_scope.ts";
 import { numTensorsMade, type Tensor } from "./tensor.ts";
 
 /**
@@ -39,6 +40,7 @@ import { numTensorsMade, type Tensor } from "./tensor.ts";
 export async function recompute(forward: () => Promise<Tensor>): Promise<Tensor> {
   const first = numTensorsMade();
   const y = await tidy(forward);
+  const forwardAgain = repeatedly(forward);
   if (y.number < first) return y;
   const { inside, outside } = orderSince(y, first);
   refuseLeaves(inside);
@@ -49,7 +51,7 @@ export async function recompute(forward: () => Promise<Tensor>): Promise<Tensor>
     inputs: outside,
     async again() {
       const firstAgain = numTensorsMade();
-      const result = await tidy(forward);
+      const result = await tidy(forwardAgain);
       const graph = orderSince(result, firstAgain);
       try {
         refuseOther(result, { shape: y.shape, before: outside, now: graph.outside });

@@ -20,7 +20,7 @@ export interface GradientCheck {
   /** Shapes of the operands that have a gradient. */
   readonly shapes: readonly (readonly number[])[];
   /** The op under test, on tensors of these shapes. */
-  readonly op: (...inputs: FloatTensor[]) => Tensor;
+  readonly op: (...inputs: FloatTensor[]) => Tensor | Promise<Tensor>;
   /** The reference in float64, on row-major values. */
   readonly reference: (...inputs: number[][]) => number[];
   /** How each operand is stored; its gradient is rounded to the same type. Default: f32. */
@@ -40,7 +40,7 @@ export async function checkGradients(device: Device, check: GradientCheck): Prom
   const inputs = values.map((each, i) =>
     Tensor.from(device, each, { shape: shapes[i], dtype: dtypes[i], requiresGrad: true })
   );
-  const y = op(...inputs);
+  const y = await op(...inputs);
   const expected = reference(...values);
   assert.equal(y.dtype, "f32");
   assertWithin(await y.data(), expected, { tolerance, what: "y" });
