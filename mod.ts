@@ -106,6 +106,7 @@ export {
   type LinearOptions,
   manualSeed,
   Module,
+  type NormSize,
   RandomSource,
   type RandomStream,
   RmsNorm,

@@ -150,7 +150,7 @@ export {
 export { LayerNorm, type LayerNormParameters, type LayerNormSize } from "./layer_norm.ts";
 export { RmsNorm, type RmsNormParameters, type RmsNormSize } from "./rms_norm.ts";
 export type { NormSize } from "./norm_parameters.ts";
-export { BatchNorm, type BatchNormOptions } from "./batch_norm.ts";
+export { BatchNorm, type BatchNormOptions } from "./parallel/batch_norm.ts";
 export { GroupNorm, type GroupNormOptions } from "./group_norm.ts";
 export { Sequential, type SequentialPart } from "./sequential.ts";
 export {

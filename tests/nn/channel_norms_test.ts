@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { wasmDevice } from "../../src/device/wasm/device.ts";
 import type { ProcessGroup } from "../../src/distributed/group.ts";
 import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
-import { BatchNorm } from "../../src/nn/batch_norm.ts";
+import { BatchNorm } from "../../src/nn/parallel/batch_norm.ts";
 import { GroupNorm } from "../../src/nn/group_norm.ts";
 import type { Module } from "../../src/nn/module.ts";
 import { RandomSource } from "../../src/nn/philox.ts";

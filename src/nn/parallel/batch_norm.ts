@@ -5,22 +5,22 @@
 //
 // The running variance is of N - 1 degrees of freedom, as PyTorch's. Within `training()` it is one or the other.
 
-import type { Device } from "../device/device.ts";
-import type { ProcessGroup } from "../distributed/group.ts";
-import { add, sub } from "../ops/add.ts";
-import { rsqrt } from "../ops/elementary.ts";
-import { mul } from "../ops/mul.ts";
-import { reshape } from "../ops/reshape.ts";
-import { scale } from "../ops/scale.ts";
-import { sum } from "../ops/sum.ts";
-import { Parameter } from "../tensor/parameter.ts";
-import { noGrad } from "../tensor/scope.ts";
-import { formatShape } from "../tensor/shape.ts";
-import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { trainingPass } from "../tensor/training_scope.ts";
-import { Module } from "./module.ts";
-import { constantParameter, type NormSize } from "./norm_parameters.ts";
-import { copyToGroup, reduceFromGroup } from "./parallel/group_exchanges.ts";
+import type { Device } from "../../device/device.ts";
+import type { ProcessGroup } from "../../distributed/group.ts";
+import { add, sub } from "../../ops/add.ts";
+import { rsqrt } from "../../ops/elementary.ts";
+import { mul } from "../../ops/mul.ts";
+import { reshape } from "../../ops/reshape.ts";
+import { scale } from "../../ops/scale.ts";
+import { sum } from "../../ops/sum.ts";
+import { Parameter } from "../../tensor/parameter.ts";
+import { noGrad } from "../../tensor/scope.ts";
+import { formatShape } from "../../tensor/shape.ts";
+import type { FloatTensor, Tensor } from "../../tensor/tensor.ts";
+import { trainingPass } from "../../tensor/training_scope.ts";
+import { Module } from "../module.ts";
+import { constantParameter, type NormSize } from "../norm_parameters.ts";
+import { copyToGroup, reduceFromGroup } from "./group_exchanges.ts";
 
 /**
  * Options of {@linkcode BatchNorm}; `features` are the channels C.
