@@ -88,6 +88,7 @@ export {
 export {
   BatchNorm,
   type BatchNormOptions,
+  type DrawnMask,
   Dropout,
   type DropoutSettings,
   Embedding,
@@ -107,6 +108,7 @@ export {
   manualSeed,
   Module,
   type NormSize,
+  type PartOfRow,
   RandomSource,
   type RandomStream,
   RmsNorm,
