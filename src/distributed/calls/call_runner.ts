@@ -12,6 +12,7 @@ import type { FailureSite } from "../failures/failure.ts";
 import { digestCounts, type Fingerprint } from "../wire/frame.ts";
 import { type PeerMessage, PointToPoint } from "./point_to_point.ts";
 import { GroupPeer } from "./group_peer.ts";
+import { beginUse, endUse, type MemoryUse } from "./memory_in_use.ts";
 import type { CallRecorder } from "../records/call_recorder.ts";
 import type { GroupProgress, RunningCall } from "../failures/stall.ts";
 import type { Connection } from "../wire/transport.ts";
@@ -43,6 +44,7 @@ interface Call {
   readonly collective: Collective;
   readonly memory: Memory;
   readonly fingerprint: Fingerprint;
+  readonly use: MemoryUse;
 }
 
 /** Runs the calls of one group of two or more ranks. */
@@ -88,13 +90,21 @@ export class CallRunner {
     return this.#finished;
   }
 
-  /** Queues a collective after the calls made before. */
+  /** Queues a collective after the calls made before. @throws as `beginUse`. */
   collective(
     collective: LabelledCollective,
     { memory, signal }: { readonly memory: Memory; readonly signal: AbortSignal | undefined },
   ): Promise<void> {
+    const use: MemoryUse = {
+      lane: { group: this.#order, key: "" },
+      op: collective.op,
+      ranks: this.#parts.ranks,
+      reads: memory.values,
+      writes: memory.result,
+    };
+    beginUse(use);
     const fingerprint = this.#fingerprint(collective);
-    const call = { collective, memory, fingerprint };
+    const call = { collective, memory, fingerprint, use };
     this.#parts.recorder.queued(fingerprint);
     const isNext = this.#order.isIdle;
     const run = this.#order.collective(() => this.#start(call, isNext ? "at once" : "queued"));
@@ -122,25 +132,29 @@ export class CallRunner {
   }
 
   async #start(
-    { collective, memory, fingerprint }: Call,
+    { collective, memory, fingerprint, use }: Call,
     when: "at once" | "queued",
   ): Promise<void> {
     const { recorder } = this.#parts;
     const { sequence } = fingerprint;
-    this.#guard.requireOpen();
-    this.#engine.begin(collective, memory);
-    this.#runs = fingerprint;
-    this.#guard.begin(this.#running);
     try {
-      const run = this.#run.start(fingerprint);
-      if (when === "at once") recorder.beganAtOnce(sequence, this.#run.bytesExpected);
-      else recorder.began(sequence, this.#run.bytesExpected);
-      await run;
-    } catch (error) {
-      recorder.ended(sequence, "failed");
-      throw this.#guard.reasonFor(error);
+      this.#guard.requireOpen();
+      this.#engine.begin(collective, memory);
+      this.#runs = fingerprint;
+      this.#guard.begin(this.#running);
+      try {
+        const run = this.#run.start(fingerprint);
+        if (when === "at once") recorder.beganAtOnce(sequence, this.#run.bytesExpected);
+        else recorder.began(sequence, this.#run.bytesExpected);
+        await run;
+      } catch (error) {
+        recorder.ended(sequence, "failed");
+        throw this.#guard.reasonFor(error);
+      } finally {
+        this.#parts.progress.running = undefined;
+      }
     } finally {
-      this.#parts.progress.running = undefined;
+      endUse(use);
     }
     recorder.ended(sequence, "finished");
     this.#finished++;

@@ -12,6 +12,7 @@ import { type Engine, WrongSum } from "./engine.ts";
 import type { ElementType } from "../wire/call_kind.ts";
 import type { MessageRecorder, RunningMessage } from "../records/message_recorder.ts";
 import { FrameHeader, type GroupPeer, SHORT_BYTES } from "./group_peer.ts";
+import { beginUse, endUse, type MemoryUse } from "./memory_in_use.ts";
 import type { GroupProgress, RunningCall } from "../failures/stall.ts";
 
 /** One message between two ranks. */
@@ -58,34 +59,40 @@ export class PointToPoint {
     this.#received = parts.ranks.map(() => 0);
   }
 
-  /** Queues a message to a peer, behind the collectives and the messages to it made before. */
+  /** Queues a message to a peer, behind the collectives and the messages to it made before. @throws as `beginUse`. */
   send(message: PeerMessage): Promise<void> {
     const { peer, values } = message;
+    const use = this.#beginUse("send", message);
     const sequence = this.#sent[peer]++;
     const header = this.#header(message, sequence);
-    return this.#run(`to ${peer}`, { ...message, op: "send", sequence }, async (to, record) => {
-      const { engine } = this.#parts;
-      // Before the write: the peer may answer before this rank knows that the write has ended.
-      const begin = to.putHeader(header.with(values.length + engine.trailerBytes(peer)));
-      if (engine.checks(peer)) engine.sumSent(peer, values);
-      const short = values.subarray(0, SHORT_BYTES);
-      to.outgoing.set(short, begin);
-      await to.connection.writeAll(to.outgoing.subarray(0, begin + short.length));
-      record.moved(short.length);
-      while (record.bytesDone < values.length) {
-        record.moved(await to.connection.write(values.subarray(record.bytesDone)));
-        this.#parts.progress.moves++;
-      }
-      if (engine.checks(peer)) await to.connection.writeAll(engine.trailerOfSent(peer));
-    });
+    return this.#run(
+      `to ${peer}`,
+      { ...message, op: "send", sequence, use },
+      async (to, record) => {
+        const { engine } = this.#parts;
+        // Before the write: the peer may answer before this rank knows that the write has ended.
+        const begin = to.putHeader(header.with(values.length + engine.trailerBytes(peer)));
+        if (engine.checks(peer)) engine.sumSent(peer, values);
+        const short = values.subarray(0, SHORT_BYTES);
+        to.outgoing.set(short, begin);
+        await to.connection.writeAll(to.outgoing.subarray(0, begin + short.length));
+        record.moved(short.length);
+        while (record.bytesDone < values.length) {
+          record.moved(await to.connection.write(values.subarray(record.bytesDone)));
+          this.#parts.progress.moves++;
+        }
+        if (engine.checks(peer)) await to.connection.writeAll(engine.trailerOfSent(peer));
+      },
+    );
   }
 
   /** Queues the receipt of a message from a peer, behind the collectives and the messages from it made before. */
   receive(message: PeerMessage): Promise<void> {
     const { peer, values } = message;
+    const use = this.#beginUse("receive", message);
     const sequence = this.#received[peer]++;
     const header = this.#header(message, sequence);
-    const call = { ...message, op: "receive", sequence } as const;
+    const call = { ...message, op: "receive", sequence, use } as const;
     return this.#run(`from ${peer}`, call, async (from, record) => {
       const { engine } = this.#parts;
       await from.readHeader(header, values.length + engine.trailerBytes(peer));
@@ -109,11 +116,15 @@ export class PointToPoint {
 
   #run(
     key: string,
-    message: PeerMessage & { readonly op: "send" | "receive"; readonly sequence: number },
+    message: PeerMessage & {
+      readonly op: "send" | "receive";
+      readonly sequence: number;
+      readonly use: MemoryUse;
+    },
     move: (peer: GroupPeer, record: RunningMessage) => Promise<void>,
   ): Promise<void> {
-    const { ranks, order, guard, progress, recorder } = this.#parts;
-    const { peer, op, signal, dtype, count, label, sequence, values } = message;
+    const { ranks, order, guard, recorder } = this.#parts;
+    const { peer, op, signal, dtype, count, label, sequence, values, use } = message;
     const place = this.#parts.place();
     const site: FailureSite = { group: ranks, op, sequence: place };
     const record = recorder.queued({
@@ -127,24 +138,53 @@ export class PointToPoint {
       bytesExpected: values.length,
     });
     const call = order.message(key, async () => {
-      guard.requireOpen();
-      const running = { site, waitingFor: ranks[peer] };
-      this.#running.add(running);
-      guard.begin(running);
-      record.began();
       try {
-        await move(this.#peerAt(peer), record);
-        record.ended("finished");
-      } catch (error) {
-        record.ended("failed");
-        await guard.reportFailure(peer, site, error);
-        throw guard.reasonFor(error);
+        guard.requireOpen();
+        await this.#move(message, site, { record, move });
       } finally {
-        this.#running.delete(running);
-        progress.running = this.#running.values().next().value;
+        endUse(use);
       }
     });
     return signal === undefined ? call : guard.abortable(call, { signal, site: () => site });
+  }
+
+  async #move(
+    { peer }: PeerMessage,
+    site: FailureSite,
+    { record, move }: {
+      readonly record: RunningMessage;
+      readonly move: (peer: GroupPeer, record: RunningMessage) => Promise<void>;
+    },
+  ): Promise<void> {
+    const { ranks, guard, progress } = this.#parts;
+    const running = { site, waitingFor: ranks[peer] };
+    this.#running.add(running);
+    guard.begin(running);
+    record.began();
+    try {
+      await move(this.#peerAt(peer), record);
+      record.ended("finished");
+    } catch (error) {
+      record.ended("failed");
+      await guard.reportFailure(peer, site, error);
+      throw guard.reasonFor(error);
+    } finally {
+      this.#running.delete(running);
+      progress.running = this.#running.values().next().value;
+    }
+  }
+
+  #beginUse(op: "send" | "receive", { peer, values }: PeerMessage): MemoryUse {
+    const { order, ranks } = this.#parts;
+    const use: MemoryUse = {
+      lane: { group: order, key: `${op} ${peer}` },
+      op,
+      ranks,
+      reads: op === "send" ? values : EMPTY,
+      writes: op === "send" ? EMPTY : values,
+    };
+    beginUse(use);
+    return use;
   }
 
   #header({ dtype, count, label }: PeerMessage, sequence: number): FrameHeader {
@@ -170,3 +210,5 @@ export class PointToPoint {
     return peer;
   }
 }
+
+const EMPTY = new Uint8Array();
