@@ -80,6 +80,7 @@ export {
   softplus,
   sqrt,
 } from "../ops/elementary.ts";
+export { einsum } from "../ops/einsum.ts";
 export { embedding, type EmbeddingLookup } from "../ops/embedding.ts";
 export { fourierFeatures } from "../ops/fourier_features.ts";
 export { argmax, argmin, type DimOptions, max, min } from "../ops/extremes.ts";
@@ -90,14 +91,32 @@ export { groupedLinear } from "../ops/grouped_linear.ts";
 export { indexAdd, indexSelect } from "../ops/index_select.ts";
 export { linear } from "../ops/linear.ts";
 export { logSoftmax, logSumExp } from "../ops/log_sum_exp.ts";
+export {
+  type BceOptions,
+  bceWithLogits,
+  type LossOptions,
+  type LossReduction,
+  mseLoss,
+  smoothL1,
+  type SmoothL1Options,
+} from "../ops/losses.ts";
 export { matmul } from "../ops/matmul.ts";
 export { mean } from "../ops/mean.ts";
 export { div, mul, pow } from "../ops/mul.ts";
 export { layerNorm, type LayerNormOptions, rmsNorm, type RmsNormOptions } from "../ops/norm.ts";
+export { nllLoss, type NllOptions } from "../ops/nll_loss.ts";
 export { normalizeSums } from "../ops/normalize_sums.ts";
 export { oneHot } from "../ops/one_hot.ts";
 export { pad, type PadOptions } from "../ops/pad.ts";
 export { permute } from "../ops/permute.ts";
+export {
+  avgPool1d,
+  avgPool2d,
+  maxPool1d,
+  maxPool2d,
+  type Pool1dOptions,
+  type Pool2dOptions,
+} from "../ops/pooling.ts";
 export { repeat } from "../ops/repeat.ts";
 export { reshape } from "../ops/reshape.ts";
 export { rotary, RotaryAngles, type RotaryOptions } from "../ops/rotary.ts";

@@ -7,8 +7,14 @@
 import { formatShape, rowsAndCols, sameShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { checkIndices, indicesOf } from "./embedding.ts";
-import { checkSameDevice, inF32 } from "./operands.ts";
-import { scaled } from "./scale.ts";
+import { add, sub } from "./add.ts";
+import { where } from "./comparison.ts";
+import { constantNumbers } from "./constant.ts";
+import { logSumExp } from "./log_sum_exp.ts";
+import { mean } from "./mean.ts";
+import { checkFloats, checkOptions, checkSameDevice, inF32 } from "./operands.ts";
+import { scale, scaled } from "./scale.ts";
+import { sum } from "./sum.ts";
 import { scaledBy } from "./scale_by.ts";
 import { total } from "./dim_sums.ts";
 
@@ -27,6 +33,8 @@ export const IGNORE_INDEX = 0xffffffff;
 export interface CrossEntropyOptions {
   /** Rows with this target are ignored: {@linkcode IGNORE_INDEX}, or any class. Default: all rows are counted. */
   readonly ignored?: number;
+  /** The part of the target's probability that is spread over all classes alike, from 0 to 1. Default: 0. */
+  readonly labelSmoothing?: number;
 }
 
 /**
@@ -34,7 +42,11 @@ export interface CrossEntropyOptions {
  * rows that are not ignored; ignored rows have no gradient, whatever their logits. If all rows are ignored, the loss is NaN, as the
  * mean of nothing, and all gradients are 0, so that such a batch does no harm; PyTorch gives the same.
  *
- * @throws {RangeError} if the shapes do not fit, a target is neither ignored nor under C, or there are no rows.
+ * With `labelSmoothing` e the loss is (1 - e) times that, plus e times the mean over the rows of the cross-entropy against all
+ * classes alike (Szegedy et al. 2016).
+ *
+ * @throws {RangeError} if the shapes do not fit, a target is neither ignored nor under C, there are no rows, or labelSmoothing is not
+ *   from 0 to 1.
  *
  * @example
  * ```ts
@@ -53,7 +65,46 @@ export interface CrossEntropyOptions {
 export function crossEntropy(
   logits: FloatTensor,
   targets: Tensor<"u32">,
-  { ignored }: CrossEntropyOptions = {},
+  options: CrossEntropyOptions = {},
+): Tensor {
+  checkFloats("crossEntropy", { logits });
+  checkOptions("crossEntropy", options, ["ignored", "labelSmoothing"]);
+  const { ignored, labelSmoothing = 0 } = options;
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
+    throw new RangeError(
+      `crossEntropy() wants labelSmoothing from 0 to 1, got ${labelSmoothing}`,
+    );
+  }
+  const loss = ofTargets(logits, targets, ignored);
+  if (labelSmoothing === 0) return loss;
+  return add(
+    scale(loss, 1 - labelSmoothing),
+    scale(ofAllClasses(logits, targets, ignored), labelSmoothing),
+  );
+}
+
+/** The mean over counted rows of their cross-entropy against all classes alike: logSumExp - mean. */
+function ofAllClasses(
+  logits: FloatTensor,
+  targets: Tensor<"u32">,
+  ignored: number | undefined,
+): Tensor {
+  const rows = sub(logSumExp(logits, { dim: -1 }), mean(logits, { dim: -1 }));
+  const counts = Float32Array.from(
+    indicesOf("crossEntropy", targets),
+    (target) => target === ignored ? 0 : 1,
+  );
+  const counting = counts.reduce((sum, count) => sum + count, 0);
+  if (counting === counts.length) return mean(rows);
+  const counted = where(constantNumbers(logits.device, counts, targets.shape), rows, 0);
+  return scale(sum(counted), counting === 0 ? 0 : 1 / counting);
+}
+
+/** The mean over counted rows of their cross-entropy against their targets. */
+function ofTargets(
+  logits: FloatTensor,
+  targets: Tensor<"u32">,
+  ignored: number | undefined,
 ): Tensor {
   checkSameDevice("crossEntropy", logits, targets);
   const { rows, cols } = rowsAndCols(logits.shape);

@@ -58,7 +58,7 @@ export function runFlat(
 
 /**
  * How the gradient of an operand follows from dy: dy itself, a function of it, a kernel that may read the operands (the result is then
- * summed over the dims along which the operand was broadcast); or it has none.
+ * summed over the dims along which the operand was broadcast); or it is 0 everywhere.
  */
 type OperandGradient =
   | "dy"
@@ -96,7 +96,8 @@ export function broadcast(
     gradient: (dy, wanted) =>
       gradients.map((gradient, i) => {
         const input = inputs[i]!;
-        if (!wanted[i] || gradient === undefined) return undefined;
+        if (!wanted[i]) return undefined;
+        if (gradient === undefined) return input.filledLike(0);
         const whole = gradient === "dy"
           ? dy
           : typeof gradient === "function"

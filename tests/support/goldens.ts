@@ -2,6 +2,7 @@
 //
 //   adafactor/CASE.json     trajectories of optimizers, see tests/goldens/generate_adafactor.py
 //   adamw/CASE.json         the same of AdamW, see tests/goldens/generate_adamw.py
+//   ops/calls.json          calls of ops with what PyTorch gives for them, see tests/goldens/generate_ops.py
 //   models/FAMILY/          small models with what transformers computes, see tests/goldens/generate_models.py
 
 /** The folder, without a slash at the end; the environment variable MESHFACTOR_GOLDENS names another. */
