@@ -221,6 +221,7 @@ const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
     "BertClassifier",
     "BertMaskedLm",
     "BertTokenClassifier",
+    "Blip2",
     "causalLoss",
     "classificationLoss",
     "Decoder",

@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import { albertClassifier, albertMaskedLm, albertTokenClassifier } from "./families/albert.ts";
 import { bertClassifier, bertMaskedLm, bertTokenClassifier } from "./families/bert.ts";
+import { blip2 } from "./families/blip2.ts";
 import { sam } from "./families/sam.ts";
 import { vitClassifier } from "./families/vit.ts";
 import { whisper } from "./families/whisper.ts";
@@ -12,6 +13,7 @@ import type { Architecture } from "./pretrained_model.ts";
 
 const architectures: readonly Architecture[] = [
   ...languageModels,
+  blip2,
   bertMaskedLm,
   bertClassifier,
   bertTokenClassifier,

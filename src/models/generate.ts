@@ -1,6 +1,6 @@
 // Autoregressive generation: the chosen token is appended to its text, and the model predicts the one after it.
 //
-// Decoders and T5 keep the keys and values of the tokens before in a cache, so that a token costs one token's work (next_logits.ts);
+// Decoders, T5 and BLIP-2 keep the keys and values of the tokens before in a cache, so that a token costs one token's work (next_logits.ts);
 // other modules, and texts longer than `context`, run the whole text again. How a token is chosen is in generation/next_token.ts.
 //
 // On a model that is split over ranks, all ranks call the same function with the same texts and options: they have the same logits and
@@ -9,6 +9,8 @@
 import type { Device } from "../device/device.ts";
 import type { Module } from "../nn/module.ts";
 import type { RandomStream } from "../nn/philox.ts";
+import type { FloatTensor } from "../tensor/tensor.ts";
+import { Blip2 } from "./blip2.ts";
 import { Decoder, type DecoderInput } from "./decoder.ts";
 import {
   drawToken,
@@ -16,16 +18,22 @@ import {
   penalizeRepetition,
   type SamplingRules,
 } from "./generation/next_token.ts";
-import { decoderLogits, type NextLogits, targetLogits, WholeTextLogits } from "./next_logits.ts";
+import {
+  decoderLogits,
+  imageTextLogits,
+  type NextLogits,
+  targetLogits,
+  WholeTextLogits,
+} from "./next_logits.ts";
 import { T5 } from "./t5.ts";
 
 /**
- * A model that predicts the next token: a `Decoder`, a module with the same input, or a `T5`, which continues the text of its decoder
- * after reading another text.
+ * A model that predicts the next token: a `Decoder`, a module with the same input, a `T5`, which continues the text of its decoder
+ * after reading another text, or a `Blip2`, which does either after looking at an image.
  *
  * @category Models
  */
-export type Generator = Module<DecoderInput> | T5;
+export type Generator = Module<DecoderInput> | T5 | Blip2;
 
 /**
  * Options of {@linkcode generate}.
@@ -35,11 +43,13 @@ export type Generator = Module<DecoderInput> | T5;
 export interface GenerateOptions {
   /** The device of the model. */
   readonly device: Device;
+  /** Of a `Blip2`, which needs it: an image for each text [B, C, height, width], which has the tokens of its image. */
+  readonly pixels?: FloatTensor | undefined;
   /** The maximum number of tokens to append. */
   readonly maxNewTokens: number;
   /** Samples tokens; one random number is drawn per token. Default: the most likely token is taken. */
   readonly sampling?: Sampling | undefined;
-  /** The model gets only this many of the last tokens. Default: all. */
+  /** The model gets only this many of the last tokens; not for a `Blip2`. Default: all. */
   readonly context?: number | undefined;
   /** Tokens that end the text; they are appended, too. Default: none. */
   readonly stopTokens?: readonly number[] | undefined;
@@ -76,8 +86,9 @@ export interface GeneratedToken {
 /**
  * Continues a text by predicting one token after the other.
  *
- * @param tokens The text to continue; for a T5, the text of its encoder.
+ * @param tokens The text to continue; for a T5, the text of its encoder; for a Blip2, with the tokens of its image.
  * @returns the whole text; of a T5, the decoder's, with its start token
+ * @throws {TypeError} if images are given to another model than a Blip2, or none to it
  * @throws {RangeError} if the text is empty, an option is out of range, or the model does not support so long a text.
  *
  * @example
@@ -128,7 +139,7 @@ export async function generateBatch(
   texts: readonly (readonly number[])[],
   options: GenerateOptions,
 ): Promise<number[][]> {
-  const whole = texts.map((tokens) => model instanceof T5 ? [model.startToken] : [...tokens]);
+  const whole = texts.map((tokens) => beginOf(model, tokens));
   for await (const { row, token } of generateTokens(model, texts, options)) whole[row].push(token);
   return whole;
 }
@@ -162,10 +173,11 @@ export async function* generateTokens(
   options: GenerateOptions,
 ): AsyncGenerator<GeneratedToken> {
   checkOptions(texts, options);
+  checkImages(model, options);
   const { maxNewTokens, stopTokens = [], stopWhen } = options;
   if (maxNewTokens === 0 || texts.length === 0) return;
   const rows = texts.map((tokens, row) => {
-    const begin = model instanceof T5 ? [model.startToken] : [...tokens];
+    const begin = beginOf(model, tokens);
     return { row, tokens: begin, numGiven: begin.length };
   });
   using nextLogits = logitsOf(model, { texts, options });
@@ -185,13 +197,20 @@ export async function* generateTokens(
   }
 }
 
+/** The text that is continued: a T5 begins one after reading `tokens`. */
+function beginOf(model: Generator, tokens: readonly number[]): number[] {
+  const writer = model instanceof Blip2 ? model.language : model;
+  return writer instanceof T5 ? [writer.startToken] : [...tokens];
+}
+
 function logitsOf(
   model: Generator,
-  { texts, options: { device, context = Infinity } }: {
+  { texts, options: { device, pixels, context = Infinity } }: {
     readonly texts: readonly (readonly number[])[];
     readonly options: GenerateOptions;
   },
 ): NextLogits {
+  if (model instanceof Blip2) return imageTextLogits(model, { device, texts, pixels: pixels! });
   if (model instanceof T5) {
     return targetLogits(model, { device, sources: texts.map((text) => text.slice(-context)) });
   }
@@ -212,6 +231,16 @@ function chosen(
   if (sampling === undefined) return mostLikely(penalized);
   const { random, ...rules } = sampling;
   return drawToken(penalized, { ...rules, uniform: random.uniform(2 ** 32 * row + position) });
+}
+
+function checkImages(model: Generator, { pixels, context }: GenerateOptions): void {
+  if (!(model instanceof Blip2)) {
+    if (pixels === undefined) return;
+    throw new TypeError(`A ${model.constructor.name} sees no images: leave pixels out`);
+  }
+  if (pixels === undefined) throw new TypeError("A Blip2 needs images: give pixels");
+  if (context === undefined) return;
+  throw new TypeError("A Blip2 reads whole texts, with the tokens of images: leave context out");
 }
 
 function checkOptions(

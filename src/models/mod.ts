@@ -103,6 +103,8 @@ export {
   type WhisperInput,
   type WhisperSource,
 } from "./whisper.ts";
+export { Blip2, type Blip2Description, type Blip2Input } from "./blip2.ts";
+export type { QFormer, QFormerDescription, QFormerInput } from "./qformer.ts";
 export type {
   RelativeBias,
   Stack,

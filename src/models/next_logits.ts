@@ -6,10 +6,11 @@
 import type { Device } from "../device/device.ts";
 import type { Module } from "../nn/module.ts";
 import { slice } from "../ops/slice.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
+import type { Blip2 } from "./blip2.ts";
 import { KeyValueCache } from "./cache/key_value_cache.ts";
-import type { Decoder, DecoderInput } from "./decoder.ts";
-import type { T5 } from "./t5.ts";
+import { Decoder, type DecoderInput } from "./decoder.ts";
+import type { T5, T5Input } from "./t5.ts";
 
 /** A text that is being continued. */
 export interface GrowingText {
@@ -144,10 +145,37 @@ export function decoderLogits(model: Decoder, { device, context }: {
   return new CachedLogits({ most, forward }, { device, whole: isBounded ? undefined : whole });
 }
 
-/** Logits of a T5 for the sources [B, S], texts of its decoder. */
+/** Logits of a T5 for the sources [B, S], texts of its encoder. */
 export function targetLogits(model: T5, { device, sources }: {
   readonly device: Device;
   readonly sources: readonly (readonly number[])[];
+}): NextLogits {
+  return logitsAfter(sources, { device, forward: (input) => model.forward(input) });
+}
+
+/** Logits of a BLIP-2 for texts [B, S] with the tokens of their images. */
+export function imageTextLogits(model: Blip2, { device, texts, pixels }: {
+  readonly device: Device;
+  readonly texts: readonly (readonly number[])[];
+  readonly pixels: FloatTensor;
+}): NextLogits {
+  const { language } = model;
+  if (!(language instanceof Decoder)) {
+    const forward = (input: T5Input) => model.forward({ ...input, pixels });
+    return logitsAfter(texts, { device, forward });
+  }
+  const forward = async (input: Parameters<CachedModel["forward"]>[0]) => {
+    const logits = await model.forward({ ...input, pixels, logits: "last" });
+    requireWholeVocabulary(logits, language.description.tokens.count);
+    return logits;
+  };
+  return new CachedLogits({ most: Infinity, forward }, { device, whole: undefined });
+}
+
+/** Logits of texts that a decoder writes after the encoder has read the sources [B, S]. */
+function logitsAfter(sources: readonly (readonly number[])[], { device, forward }: {
+  readonly device: Device;
+  readonly forward: (input: T5Input) => Promise<Tensor>;
 }): NextLogits {
   const length = sources.reduce((most, source) => Math.max(most, source.length), 0);
   const shape = [sources.length, length];
@@ -161,7 +189,7 @@ export function targetLogits(model: T5, { device, sources }: {
   const mask = padded((source, at) => at < source.length ? 1 : 0);
   const logits = new CachedLogits({
     most: Infinity,
-    forward: ({ tokens: targets, cache }) => model.forward({ tokens, mask, targets, cache }),
+    forward: ({ tokens: targets, cache }) => forward({ tokens, mask, targets, cache }),
   }, { device, whole: undefined });
   const scope = new DisposableStack();
   scope.use(tokens);

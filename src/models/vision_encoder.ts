@@ -7,6 +7,7 @@
 import type { Dropout, DropoutMasks } from "../nn/dropout.ts";
 import type { LayerMaker } from "../nn/layer_maker.ts";
 import { type Layer, Module } from "../nn/module.ts";
+import { forwardOnly } from "../tensor/forward_only.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { Block, type BlockOptions } from "./blocks/block.ts";
 import { makeNorm } from "./blocks/make_norm.ts";
@@ -84,11 +85,23 @@ export class VisionEncoder extends Module<VisionInput> {
 
   /** pixels [B, C, height, width] -> [B, T, D]. @throws {RangeError} if images are not of the model's size */
   override async forward({ pixels, dropout }: VisionInput): Promise<Tensor> {
-    let x = await this.embeddings.forward(pixels);
-    if (this.embeddingNorm !== undefined) x = await this.embeddingNorm.forward(x);
-    if (this.#dropout !== undefined) x = this.#dropout.apply(x, dropout);
+    let x = await this.#embed({ pixels, dropout });
     for (const block of this.blocks) x = await block.forward({ x, dropout });
     return this.norm === undefined ? x : await this.norm.forward(x);
+  }
+
+  /** The same without dropout and gradients. */
+  async forwardOnly(pixels: FloatTensor): Promise<Tensor> {
+    let x = await this.#embed({ pixels });
+    for (const block of this.blocks) x = await forwardOnly(x, (x) => block.forward({ x }));
+    const { norm } = this;
+    return norm === undefined ? x : await forwardOnly(x, (x) => norm.forward(x));
+  }
+
+  async #embed({ pixels, dropout }: VisionInput): Promise<Tensor> {
+    let x = await this.embeddings.forward(pixels);
+    if (this.embeddingNorm !== undefined) x = await this.embeddingNorm.forward(x);
+    return this.#dropout === undefined ? x : this.#dropout.apply(x, dropout);
   }
 }
 

@@ -293,13 +293,29 @@ Deno.test("absurd numbers of blocks are refused by name", async () => {
   using device = wasmDevice();
   for (const [family, config] of Object.entries(configs)) {
     await using folder = await ModelFolder.withModel(device, config);
-    const keys = ["n_layer", "num_layers", "num_hidden_layers", "encoder_layers"];
-    const key = keys.find((each) => each in config)!;
-    await folder.configure({ [key]: 1e9 });
-    await assert.rejects(
-      loadPretrained(device, folder.path),
-      new RegExp(`${key} must be <=10000, got 1000000000`),
-      family,
-    );
+    for (const { key, changes } of withAbsurdBlocks(config)) {
+      await folder.configure({ ...config, ...changes });
+      await assert.rejects(
+        loadPretrained(device, folder.path),
+        new RegExp(`${key} must be <=10000, got 1000000000`),
+        family,
+      );
+    }
   }
 });
+
+/** The setting in the config, or in each of those that it is made of. */
+function withAbsurdBlocks(
+  config: Readonly<Record<string, unknown>>,
+): { readonly key: string; readonly changes: Readonly<Record<string, unknown>> }[] {
+  const keys = ["n_layer", "num_layers", "num_hidden_layers", "encoder_layers"];
+  const key = keys.find((each) => each in config);
+  if (key !== undefined) return [{ key, changes: { [key]: 1e9 } }];
+  return ["vision_config", "qformer_config", "text_config"].flatMap((part) => {
+    const own = config[part] as Readonly<Record<string, unknown>>;
+    return withAbsurdBlocks(own).map(({ key, changes }) => ({
+      key: `${part}: ${key}`,
+      changes: { [part]: { ...own, ...changes } },
+    }));
+  });
+}

@@ -216,6 +216,8 @@ def draw_inputs(folder):
     config = transformers.AutoConfig.from_pretrained(folder)
     architecture = config.architectures[0]
     generator = torch.Generator().manual_seed(1234)
+    if hasattr(config, "image_token_id"):
+        return draw_image_and_text(config, generator)
     if config.model_type == "sam":
         return draw_sam_inputs(config, generator)
     if hasattr(config, "image_size"):
@@ -264,12 +266,41 @@ def draw_sam_inputs(config, generator):
     }
 
 
+def draw_image_and_text(config, generator):
+    """Image tokens before the text, which have no labels."""
+    text, side, image = config.text_config, config.vision_config.image_size, config.image_token_id
+    others = torch.tensor([token for token in range(3, text.vocab_size) if token != image])
+    draw = lambda length: others[torch.randint(len(others), (2, length), generator=generator)]
+    tokens = torch.cat([torch.full((2, config.num_query_tokens), image), draw(8)], dim=1)
+    mask = torch.ones_like(tokens)
+    mask[1, -3:] = 0
+    inputs = {
+        "pixel_values": torch.randn((2, 3, side, side), generator=generator),
+        "input_ids": tokens,
+        "attention_mask": mask,
+        "labels": torch.where((mask == 1) & (tokens != image), tokens, -100),
+    }
+    if config.is_encoder_decoder:
+        inputs["labels"] = draw(10)
+        inputs["labels"][1, 7:] = -100
+    return inputs
+
+
 def write_greedy(folder, inputs):
     """The most likely tokens after the inputs, as model.generate() of transformers finds them."""
     model = model_of(folder).eval()
-    texts = {name: inputs[name] for name in ("input_ids", "attention_mask")}
-    tokens = model.generate(**texts, max_new_tokens=12, do_sample=False, num_beams=1)
-    (folder / "greedy.json").write_text(json.dumps(tokens.tolist()) + "\n")
+    read = ("input_ids", "attention_mask", "pixel_values")
+    texts = {name: inputs[name] for name in read if name in inputs}
+    options = {"max_new_tokens": 12, "do_sample": False, "num_beams": 1}
+    if "pixel_values" in texts:
+        # Row by row, without padding, which is on the wrong side for a decoder.
+        rows = [{name: each[k : k + 1] for name, each in texts.items()} for k in range(2)]
+        for row in rows:
+            row["input_ids"] = row["input_ids"][row.pop("attention_mask") == 1][None]
+        tokens = [model.generate(**row, **options)[0].tolist() for row in rows]
+    else:
+        tokens = model.generate(**texts, **options).tolist()
+    (folder / "greedy.json").write_text(json.dumps(tokens) + "\n")
 
 
 def compare(results, stored, sensitivity):

@@ -11,6 +11,7 @@ import { parallelize } from "../../src/models/parallelize.ts";
 import type { Decoder } from "../../src/models/decoder.ts";
 import { T5 } from "../../src/models/t5.ts";
 import { Whisper } from "../../src/models/whisper.ts";
+import { Blip2 } from "../../src/models/blip2.ts";
 import { VitClassifier } from "../../src/models/vit.ts";
 import type { BertClassifier } from "../../src/models/bert.ts";
 import type { DropoutMasks } from "../../src/nn/dropout.ts";
@@ -21,6 +22,7 @@ import { Tensor } from "../../src/tensor/tensor.ts";
 import { assertClose } from "../support/assert_close.ts";
 import { assertOtherBits, assertSameBits } from "../support/assert_same_bits.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
+import { imageTexts } from "../support/models/small_models.ts";
 import { smallConfigs, smallEncoderConfigs } from "../support/models/small_configs.ts";
 
 type Config = Readonly<Record<string, unknown>>;
@@ -57,17 +59,23 @@ const PLACES: readonly (readonly [Config, Readonly<Record<string, number>>])[] =
     attention_dropout: 2 + 2 * 2,
     activation_dropout: 2 * 2,
   }],
+  // The first of the Q-Former's two blocks has cross-attention, too.
+  [smallEncoderConfigs.blip2, {
+    "vision_config.attention_dropout": 2,
+    "qformer_config.hidden_dropout_prob": 1 + 2 * 2 + 1,
+    "qformer_config.attention_probs_dropout_prob": 2 + 1,
+    "text_config.dropout": 4,
+    "text_config.attention_dropout": 2,
+  }],
 ];
 
 for (const [config, places] of PLACES) {
   const name = [config.model_type, config.architectures].join(" ");
-  const none = Object.fromEntries(Object.keys(places).map((key) => [key, 0]));
+  const none = Object.keys(places).reduce((config, key) => withSetting(config, key, 0), config);
   for (const [key, count] of Object.entries(places)) {
     Deno.test(`${name} has dropout at ${count} places with ${key}`, async () => {
       using device = wasmDevice();
-      using model = newModel(device, { ...config, ...none, [key]: 0.2 }, {
-        random: new RandomSource(1),
-      });
+      using model = newModel(device, withSetting(none, key, 0.2), { random: new RandomSource(1) });
       const calls = callsThatDrop(device);
       const plain = await logits(model, { rows: 3 });
       assert.equal(calls.length, 0);
@@ -131,6 +139,13 @@ for (
   });
 }
 
+/** A config with another setting, whose name may be that of a nested one. */
+function withSetting(config: Config, name: string, value: number): Config {
+  const [key, ...rest] = name.split(".");
+  if (rest.length === 0) return { ...config, [key]: value };
+  return { ...config, [key]: withSetting(config[key] as Config, rest.join("."), value) };
+}
+
 /** Parameters of all dropout kernels that run. */
 function callsThatDrop(device: Device): Readonly<Record<string, number>>[] {
   const calls: Readonly<Record<string, number>>[] = [];
@@ -182,6 +197,8 @@ async function forward(
     ? await model.forward({ features: sounds, targets: tokens, dropout })
     : model instanceof VitClassifier
     ? await model.forward({ pixels, dropout })
+    : model instanceof Blip2
+    ? await model.forward({ ...imageTexts(model, { rows, firstRow }), dropout })
     : await (model as Decoder | BertClassifier).forward({ tokens, dropout });
 }
 

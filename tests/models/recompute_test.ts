@@ -11,6 +11,7 @@ import { newModel } from "../../src/models/new_model.ts";
 import { parallelize } from "../../src/models/parallelize.ts";
 import { T5 } from "../../src/models/t5.ts";
 import { Whisper } from "../../src/models/whisper.ts";
+import { Blip2 } from "../../src/models/blip2.ts";
 import { VitClassifier } from "../../src/models/vit.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
 import { mean } from "../../src/ops/mean.ts";
@@ -19,6 +20,7 @@ import { Tensor } from "../../src/tensor/tensor.ts";
 import { assertSameBits } from "../support/assert_same_bits.ts";
 import { webgpuTest } from "../support/device/webgpu_adapter.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
+import { imageTexts } from "../support/models/small_models.ts";
 import { smallConfigs, smallEncoderConfigs } from "../support/models/small_configs.ts";
 
 type Config = Readonly<Record<string, unknown>>;
@@ -52,12 +54,16 @@ async function gradients(
   const sounds = scope.use(Tensor.from(device, Float32Array.from({ length: 48 }, Math.sin), {
     shape: [2, 3, 8],
   }));
+  const seen = model instanceof Blip2 ? imageTexts(model, { rows: 2 }) : undefined;
+  for (const each of Object.values(seen ?? {})) scope.use(each as Tensor);
   const logits = model instanceof T5
     ? await model.forward({ tokens, mask, targets: tokens })
     : model instanceof Whisper
     ? await model.forward({ features: sounds, targets: tokens })
     : model instanceof VitClassifier
     ? await model.forward({ pixels })
+    : model instanceof Blip2
+    ? await model.forward(seen!)
     : await (model as Decoder | BertMaskedLm).forward({ tokens, mask });
   {
     using loss = mean(mul(logits, logits));

@@ -32,7 +32,7 @@ export function nameOf(path: string, { modules }: CheckpointNames): string {
   const parts = path.split(".");
   const words = parts.map((part) => isNumber(part) ? "*" : part);
   const pattern = words.slice(0, -1).join(".");
-  const own = modules[words.join(".")];
+  const own = modules[path] ?? modules[words.join(".")];
   const name = own ?? (modules[pattern] && `${modules[pattern]}.${parts.at(-1)}`);
   if (name === undefined) {
     throw new TypeError(

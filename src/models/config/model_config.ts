@@ -4,7 +4,7 @@
 // As in transformers, unknown keys are ignored; a known key with an unsupported value is refused by name.
 
 import * as v from "valibot";
-import { parsePythonJson, withSettings } from "./config_text.ts";
+import { formatPythonJson, parsePythonJson, withSettings } from "./config_text.ts";
 
 /**
  * The settings of one model.
@@ -41,6 +41,14 @@ export class ModelConfig {
     values: unknown = this.values,
   ): v.InferOutput<Schema> {
     return this.#parse(schema, values);
+  }
+
+  /** The settings of a part of the model, under `key`, and `defaults` of those that it lacks. @throws {TypeError} if it is no object */
+  nested(key: string, defaults: Readonly<Record<string, unknown>> = {}): ModelConfig {
+    const where = `${this.#where}: ${key}`;
+    const given = this.values[key] ?? {};
+    const own = new ModelConfig(formatPythonJson(given), { where });
+    return new ModelConfig(formatPythonJson({ ...defaults, ...own.values }), { where });
   }
 
   /** An error about this config. */

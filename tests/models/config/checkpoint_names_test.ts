@@ -7,6 +7,7 @@ const names = {
     "blocks.*.attention.qkv": "model.h.*.attn.c_attn",
     "experts.*.layers.*": "model.*.e.*",
     "classToken": "embeddings.cls_token",
+    "blocks.1.norm.weight": "model.groups.0.norm.scale",
     "blocks.*.attention.gridPositions.rows": "model.h.*.attn.rel_pos_h",
   },
 };
@@ -14,6 +15,7 @@ const names = {
 Deno.test("nameOf() looks names up in the table and inserts the numbers of blocks", () => {
   assert.equal(nameOf("tokens.weight", names), "model.wte.weight");
   assert.equal(nameOf("blocks.12.attention.qkv.bias", names), "model.h.12.attn.c_attn.bias");
+  assert.equal(nameOf("blocks.1.norm.weight", names), "model.groups.0.norm.scale");
   assert.equal(nameOf("classToken", names), "embeddings.cls_token");
   assert.equal(
     nameOf("blocks.12.attention.gridPositions.rows", names),

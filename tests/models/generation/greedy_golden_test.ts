@@ -1,7 +1,8 @@
-// T5's greedy generation against that of transformers.
+// Greedy generation of T5 and BLIP-2 against that of transformers.
 
 import assert from "node:assert/strict";
 import { loadPretrained } from "../../../src/checkpoint/pretrained.ts";
+import { Blip2 } from "../../../src/models/blip2.ts";
 import { generateBatch } from "../../../src/models/generate.ts";
 import { T5 } from "../../../src/models/t5.ts";
 import { testOnEachDevice } from "../../support/device/on_each_device.ts";
@@ -26,3 +27,32 @@ testOnEachDevice(
     assert.deepEqual(await generateBatch(model, texts, options), expected);
   },
 );
+
+for (const family of ["blip2", "blip2_t5"]) {
+  testOnEachDevice(
+    `${family} writes the tokens that transformers writes about images, for texts of unlike lengths`,
+    async (device) => {
+      const folder = `${goldenModels}/${family}`;
+      const expected = JSON.parse(await Deno.readTextFile(`${folder}/greedy.json`));
+      using golden = await Golden.open(device, folder);
+      using model = await loadPretrained(device, folder, { model: Blip2 });
+      const [tokens, mask] = [golden.u32("input_ids"), golden.u32("attention_mask")];
+      const [, length] = tokens.shape;
+      const texts = [0, 1].map((row) => {
+        const all = [...tokens.indices!.subarray(row * length, (row + 1) * length)];
+        return all.filter((_, at) => mask.indices![row * length + at] === 1);
+      });
+      assert.notEqual(texts[0].length, texts[1].length);
+      const pixels = golden.f32("pixel_values");
+      const options = {
+        device,
+        pixels,
+        maxNewTokens: 12,
+        stopTokens: [family === "blip2" ? 2 : 1],
+      };
+      const before = device.statistics().liveBytes;
+      assert.deepEqual(await generateBatch(model, texts, options), expected);
+      assert.equal(device.statistics().liveBytes, before);
+    },
+  );
+}

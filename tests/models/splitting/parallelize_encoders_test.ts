@@ -1,4 +1,4 @@
-// Encoders and T5 with settings that no golden has, split over ranks and whole: heads, features and tokens that do not divide by the
+// Encoders, T5 and BLIP-2 with settings that no golden has, split over ranks and whole: heads, features and tokens that do not divide by the
 // ranks, tied and not, plain and gated.
 
 import assert from "node:assert/strict";
@@ -39,7 +39,9 @@ class Trained implements Trainable {
 
   namedParameters(): Map<string, Parameter> {
     const all = this.#model.namedParameters();
-    return new Map([...all].filter(([name]) => !/attention\.key\.bias$|^unusedBias$/.test(name)));
+    return new Map(
+      [...all].filter(([name]) => !/ttention\.(key|qkv)\.bias$|^unusedBias$/.test(name)),
+    );
   }
 
   loss(): Promise<Tensor> {
@@ -196,7 +198,7 @@ class Pooler extends PretrainedModel<FloatTensor> {
 }
 
 const WHOLE =
-  /norm\.|Norm\.|positions|tokenTypes|^transform|classToken|patches|Convolution|(output|down|classifier)\.bias$|^unusedBias$/;
+  /norm\.|Norm\.|positions|tokenTypes|^transform|classToken|patches|Convolution|queries|^projection|(output|down|classifier)\.bias$|^unusedBias$/;
 
 // Gradients of queries and keys are small differences of larger numbers, and Adafactor scales them up.
 const TOLERANCE = 5e-4;

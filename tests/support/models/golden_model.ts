@@ -27,7 +27,7 @@ export interface GoldenRun<Model extends PretrainedModel = PretrainedModel> {
   /** Logits of the golden's inputs. */
   logits(model: Model, inputs: GoldenInputs): Promise<Tensor>;
   /** Their loss. */
-  loss(logits: Tensor, inputs: GoldenInputs): Tensor | Promise<Tensor>;
+  loss(logits: Tensor, inputs: GoldenInputs, model: Model): Tensor | Promise<Tensor>;
   /** Another result in the golden. */
   readonly more?: {
     readonly name: string;
@@ -94,7 +94,7 @@ export async function compareGradients(
   using model = await loadPretrained(device, folder, { model: run.model });
   await placement.place(model);
   const logits = await run.logits(model, golden);
-  using loss = await run.loss(logits, golden);
+  using loss = await run.loss(logits, golden, model);
   const ratios = [await golden.compare("logits", await logits.data())];
   ratios.push(await golden.compare("loss", await loss.data()));
   await loss.backward();
@@ -136,7 +136,7 @@ export async function compareTraining(
   });
   const losses: number[] = [];
   const lossOf = async () => {
-    const loss = await run.loss(await run.logits(model, golden), golden);
+    const loss = await run.loss(await run.logits(model, golden), golden, model);
     losses.push(await loss.item());
     return loss;
   };

@@ -4,6 +4,7 @@ import type { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
 import { BertClassifier, BertMaskedLm } from "../../../src/models/bert.ts";
 import { BertTokenClassifier } from "../../../src/models/bert_token_classifier.ts";
 import { RoutingRecord } from "../../../src/models/blocks/routing_record.ts";
+import { Blip2 } from "../../../src/models/blip2.ts";
 import { causalLoss } from "../../../src/models/losses/causal_loss.ts";
 import { classificationLoss } from "../../../src/models/losses/classification_loss.ts";
 import { Decoder } from "../../../src/models/decoder.ts";
@@ -27,7 +28,11 @@ import { onMesh } from "./split_model.ts";
 export interface FamilyRun<Model extends PretrainedModel = PretrainedModel>
   extends GoldenRun<Model> {
   /** The loss of logits that stay split, for a model with a vocabulary. */
-  splitLoss?(logits: Tensor, inputs: GoldenInputs, options: Vocabulary): Promise<Tensor>;
+  splitLoss?(
+    logits: Tensor,
+    inputs: GoldenInputs,
+    options: Vocabulary & { readonly model: Model },
+  ): Promise<Tensor>;
 }
 
 type Vocabulary = Omit<VocabParallelCrossEntropyOptions, "ignored">;
@@ -41,12 +46,15 @@ const bertInput = (inputs: GoldenInputs) => ({
   tokenTypes: inputs.u32("token_type_ids"),
 });
 
+const nextTokenLosses: Pick<FamilyRun, "loss" | "splitLoss"> = {
+  loss: (logits, inputs) => causalLoss(logits, inputs.u32("labels")),
+  splitLoss: (logits, inputs, { model: _, ...options }) =>
+    vocabParallelCausalLoss(logits, inputs.u32("labels"), options),
+};
 const decoderRun: FamilyRun<Decoder> = {
+  ...nextTokenLosses,
   model: Decoder,
   logits: (model, inputs) => model.forward(textOf(inputs)),
-  loss: (logits, inputs) => causalLoss(logits, inputs.u32("labels")),
-  splitLoss: (logits, inputs, options) =>
-    vocabParallelCausalLoss(logits, inputs.u32("labels"), options),
 };
 /** The choices of experts, by the logits of their forward pass. */
 const routings = new WeakMap<
@@ -67,14 +75,14 @@ const balancedRun: FamilyRun<Decoder> = {
     routings.set(logits, { routing, factor: model.description.balanceLoss! });
     return logits;
   },
-  loss: async (logits, inputs) =>
-    await withBalance(await decoderRun.loss(logits, inputs), logits, inputs),
+  loss: async (logits, inputs, model) =>
+    await withBalance(await decoderRun.loss(logits, inputs, model), logits, inputs),
   splitLoss: async (logits, inputs, options) =>
     await withBalance(await decoderRun.splitLoss!(logits, inputs, options), logits, inputs),
 };
 const tokenLosses: Pick<FamilyRun, "loss" | "splitLoss"> = {
   loss: (logits, inputs) => crossEntropy(logits, inputs.u32("labels"), { ignored: IGNORE_INDEX }),
-  splitLoss: (logits, inputs, options) =>
+  splitLoss: (logits, inputs, { model: _, ...options }) =>
     vocabParallelCrossEntropy(logits, inputs.u32("labels"), { ...options, ignored: IGNORE_INDEX }),
 };
 const classLoss: Pick<FamilyRun, "loss"> = {
@@ -158,6 +166,19 @@ const samInput = (inputs: GoldenInputs): SamInput => ({
   masks: inputs.has("input_masks") ? inputs.f32("input_masks") : undefined,
   outputs: inputs.lists("multimask_output") === 0 ? "one" : "several",
 });
+const blip2Losses = ({ language }: Blip2) => language instanceof T5 ? tokenLosses : nextTokenLosses;
+const blip2Run: FamilyRun<Blip2> = {
+  model: Blip2,
+  logits: (model, inputs) =>
+    model.forward({
+      ...textOf(inputs),
+      pixels: inputs.f32("pixel_values"),
+      targets: model.language instanceof T5 ? model.targetsFor(inputs.u32("labels")) : undefined,
+    }),
+  loss: (logits, inputs, model) => blip2Losses(model).loss(logits, inputs, model),
+  splitLoss: (logits, inputs, options) =>
+    blip2Losses(options.model).splitLoss!(logits, inputs, options),
+};
 
 /** Decoders, by the names of their folders. */
 export const decoderRuns: Readonly<Record<string, FamilyRun>> = {
@@ -197,6 +218,8 @@ export const encoderRuns: Readonly<Record<string, FamilyRun>> = {
   whisper: whisperRun,
   sam: samRun,
   sam_boxes: samRun,
+  blip2: blip2Run,
+  blip2_t5: blip2Run,
 };
 
 /** All of them. */
@@ -216,14 +239,14 @@ export async function dividedRun(family: string, mesh: ProcessGroupMesh): Promis
 export async function splitRun(family: string, mesh: ProcessGroupMesh): Promise<GoldenRun> {
   const { splitLoss, ...run } = familyRuns[family];
   if (splitLoss === undefined) return await gatheredRun(family, mesh);
-  const config = await Deno.readTextFile(`${goldenModels}/${family}/config.json`);
+  const config = JSON.parse(await Deno.readTextFile(`${goldenModels}/${family}/config.json`));
   const vocabulary = {
     processGroup: await mesh.getGroupAlongAxis(0),
-    numClasses: JSON.parse(config).vocab_size,
+    numClasses: (config.text_config ?? config).vocab_size,
   };
   return {
     ...run,
-    loss: (logits, inputs) => splitLoss(logits, inputs, vocabulary),
+    loss: (logits, inputs, model) => splitLoss(logits, inputs, { ...vocabulary, model }),
     placement: await onMesh(mesh, { gatherLogits: false }),
   };
 }

@@ -176,7 +176,31 @@ const bertSizes = {
   initializer_range: 0.3,
 };
 
-/** Configs of encoders, and of encoders with a decoder. */
+const blip2Parts = {
+  architectures: ["Blip2ForConditionalGeneration"],
+  model_type: "blip-2",
+  image_token_index: 8,
+  num_query_tokens: 2,
+  initializer_range: 0.3,
+  vision_config: {
+    hidden_size: 12,
+    num_hidden_layers: 2,
+    num_attention_heads: 3,
+    intermediate_size: 10,
+    image_size: 5,
+    patch_size: 2,
+    initializer_range: 0.3,
+  },
+  qformer_config: {
+    hidden_size: 9,
+    num_hidden_layers: 2,
+    num_attention_heads: 3,
+    intermediate_size: 10,
+    initializer_range: 0.3,
+  },
+} as const;
+
+/** Configs of encoders, of encoders with a decoder, and of models that are made of models. */
 export const smallEncoderConfigs = {
   bert: { ...bertSizes, architectures: ["BertForMaskedLM"] },
   albert: {
@@ -247,5 +271,35 @@ export const smallEncoderConfigs = {
     patch_size: [2, 3],
     num_channels: 2,
     initializer_range: 0.3,
+  },
+  blip2: {
+    ...blip2Parts,
+    text_config: {
+      model_type: "opt",
+      vocab_size: 11,
+      hidden_size: 12,
+      num_hidden_layers: 2,
+      ffn_dim: 10,
+      num_attention_heads: 3,
+      max_position_embeddings: 9,
+      word_embed_proj_dim: 12,
+      init_std: 0.3,
+    },
+  },
+  blip2T5: {
+    ...blip2Parts,
+    text_config: {
+      model_type: "t5",
+      vocab_size: 11,
+      d_model: 8,
+      d_kv: 4,
+      d_ff: 10,
+      num_layers: 2,
+      num_heads: 3,
+      relative_attention_num_buckets: 4,
+      relative_attention_max_distance: 8,
+      decoder_start_token_id: 0,
+      pad_token_id: 0,
+    },
   },
 } as const;

@@ -5,6 +5,7 @@ import type { Device } from "../../../src/device/device.ts";
 import { architectureOf } from "../../../src/models/architectures.ts";
 import { BertClassifier, BertMaskedLm } from "../../../src/models/bert.ts";
 import { BertTokenClassifier } from "../../../src/models/bert_token_classifier.ts";
+import { Blip2, type Blip2Input } from "../../../src/models/blip2.ts";
 import { causalLoss } from "../../../src/models/losses/causal_loss.ts";
 import { classificationLoss } from "../../../src/models/losses/classification_loss.ts";
 import { Decoder } from "../../../src/models/decoder.ts";
@@ -23,7 +24,8 @@ import { Tensor } from "../../../src/tensor/tensor.ts";
 import { RandomValues } from "../device/random_values.ts";
 import { smallEncoderConfigs } from "./small_configs.ts";
 
-const { bert, bertClassifier, bertTokenClassifier, t5, vit, whisper } = smallEncoderConfigs;
+const { bert, bertClassifier, bertTokenClassifier, t5, vit, whisper, blip2, blip2T5 } =
+  smallEncoderConfigs;
 
 /** The config of a model, and what it does not say. */
 export interface SmallModel {
@@ -32,7 +34,7 @@ export interface SmallModel {
   readonly isUntied?: boolean;
 }
 
-/** Encoders, alone or with a decoder, that predict one of 11 tokens, with 3 heads. */
+/** Models that predict one of 11 tokens, with 3 heads. */
 export const smallMaskedModels: Readonly<Record<string, SmallModel>> = {
   "BERT, tied": { config: bert },
   "BERT, untied": { config: { ...bert, tie_word_embeddings: false } },
@@ -43,6 +45,8 @@ export const smallMaskedModels: Readonly<Record<string, SmallModel>> = {
   },
   "Whisper, tied": { config: whisper },
   "Whisper, untied": { config: { ...whisper, tie_word_embeddings: false } },
+  "BLIP-2 with OPT": { config: blip2 },
+  "BLIP-2 with T5": { config: blip2T5 },
 };
 
 /** Encoders that predict classes or numbers, with 3 heads. */
@@ -64,10 +68,35 @@ export function smallModel(
   const source = new InitialParameters(device, { random: new RandomSource(3), ...storage });
   const model = architectureOf(settings).fromConfig(settings, { isUntied }).build(source);
   const random = new RandomValues(7);
-  for (const parameter of model.parameters()) {
+  for (const [name, parameter] of model.namedParameters()) {
     if (parameter.shape.length === 1) parameter.write(random.positive(parameter.length));
+    // All are 0, so that they would be one query.
+    if (name === "qformer.queries") parameter.write(random.signed(parameter.length));
   }
   return model;
+}
+
+/** Images and texts of a small BLIP-2, with targets for a T5: rows from `firstRow` to `rows`. */
+export function imageTexts(
+  model: Blip2,
+  { rows, firstRow = 0 }: { readonly rows: number; readonly firstRow?: number },
+): Blip2Input {
+  const { device } = model.projection.parameters()[0];
+  const count = rows - firstRow;
+  const all = Array.from(
+    { length: rows },
+    (_, row) => model.withImageTokens([2, 3 + row % 4, 9]),
+  ).slice(firstRow);
+  const tokens = Tensor.from(device, all.flat(), { shape: [count, 5], dtype: "u32" });
+  const values = Float32Array.from({ length: rows * 75 }, (_, at) => Math.sin(at * at));
+  const pixels = Tensor.from(device, values.slice(firstRow * 75), { shape: [count, 3, 5, 5] });
+  if (!(model.language instanceof T5)) return { tokens, pixels };
+  const targets = all.flatMap((row) => [0, ...row.slice(2, 4)]);
+  return {
+    tokens,
+    pixels,
+    targets: Tensor.from(device, targets, { shape: [count, 3], dtype: "u32" }),
+  };
 }
 
 /** The logits of two texts, images or recordings; texts are padded, except for decoders. */
@@ -85,6 +114,7 @@ export async function smallLogits(model: PretrainedModel): Promise<Tensor> {
   ) {
     return await model.forward({ tokens, mask, tokenTypes: indices([0, 0, 1, 0, 1, 1]) });
   }
+  if (model instanceof Blip2) return await model.forward(imageTexts(model, { rows: 2 }));
   if (model instanceof T5) {
     return await model.forward({ tokens, mask, targets: model.targetsFor(indices(LABELS)) });
   }
@@ -113,7 +143,9 @@ export async function smallLoss(
       : Tensor.from(device, [2, 0], { dtype: "u32" });
     return classificationLoss(logits, { labels });
   }
-  const labels = Tensor.from(device, LABELS, { shape: [2, 3], dtype: "u32" });
+  const [, length] = logits.shape;
+  const given = [...LABELS, 3, 7, 1, IGNORE_INDEX].slice(0, 2 * length);
+  const labels = Tensor.from(device, given, { shape: [2, length], dtype: "u32" });
   if (model instanceof Decoder) return causalLoss(logits, labels);
   return split === undefined
     ? crossEntropy(logits, labels, { ignored: IGNORE_INDEX })
