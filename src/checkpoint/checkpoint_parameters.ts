@@ -2,6 +2,8 @@
 // compared, so nothing larger than the files is allocated; then values are read, a few megabytes at a time, and converted on the device.
 
 import type { Device } from "../device/device.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
+import { Layout } from "../distributed/layout.ts";
 import {
   type CheckpointNames,
   partsOf,
@@ -109,7 +111,8 @@ export class CheckpointParameters implements ParameterSource {
     const { dtype: usual = this.#storedAs(stored[0]), gradientDtype = "f32" } = this.#storage;
     const { dtype = usual, isBuffer = false } = wanted;
     const memory = Memory.empty(this.device, { shape, dtype });
-    const options = { shape, name: path, gradientDtype, isBuffer };
+    const layout = new Layout<ProcessGroup>(shape, [], { matrixShape: wanted.matrixShape });
+    const options = { layout, name: path, gradientDtype, isBuffer };
     const parameter = new Parameter(this.device, memory, options);
     const length = parameter.length / stored.length;
     for (const [k, name] of stored.entries()) {

@@ -85,6 +85,11 @@ export interface LayoutOptions {
   readonly paddedShape?: readonly number[];
   /** The global shape with neighbouring dims merged, as in files and statistics. Default: the global shape. */
   readonly wholeShape?: readonly number[];
+  /**
+   * The same with each matrix by itself, where a stack in memory has matrices that files have one by one: gates and ups of experts
+   * [E, 2 F, D] as [E, 2, F, D]. Default: the last two dims of the whole shape are single matrices.
+   */
+  readonly matrixShape?: readonly number[] | undefined;
 }
 
 /**
@@ -110,6 +115,8 @@ export class Layout<Group extends ShardingGroup = ShardingGroup> {
   readonly paddedShape: readonly number[];
   /** Shape of the whole tensor in files and statistics: with neighbouring dims merged. */
   readonly wholeShape: readonly number[];
+  /** The whole shape with each matrix by itself, if that is another. */
+  readonly matrixShape: readonly number[] | undefined;
   /** For every dim, the dim of the whole shape that it is part of. */
   readonly wholeDims: readonly number[];
   /** Splits, at most one per dim; those over groups of size 1 are dropped. */
@@ -124,7 +131,7 @@ export class Layout<Group extends ShardingGroup = ShardingGroup> {
   constructor(
     globalShape: readonly number[],
     splits: readonly Split<Group>[] = [],
-    { paddedShape = globalShape, wholeShape = globalShape }: LayoutOptions = {},
+    { paddedShape = globalShape, wholeShape = globalShape, matrixShape }: LayoutOptions = {},
   ) {
     if (
       paddedShape.length !== globalShape.length ||
@@ -139,6 +146,7 @@ export class Layout<Group extends ShardingGroup = ShardingGroup> {
     this.globalShape = [...globalShape];
     this.paddedShape = [...paddedShape];
     this.wholeShape = [...wholeShape];
+    this.matrixShape = matrixShape;
     this.wholeDims = dimsOfWhole(globalShape, wholeShape);
     this.splits = splits.filter(({ group }) => group.size > 1);
     const seen = new Set<number>();
@@ -169,6 +177,16 @@ export class Layout<Group extends ShardingGroup = ShardingGroup> {
       }
       seen.add(dim);
     }
+  }
+
+  /** The same elements with each matrix by itself in files and statistics. */
+  get ofMatrices(): Layout<Group> {
+    const { globalShape, paddedShape, splits, matrixShape } = this;
+    if (matrixShape === undefined) return this;
+    const isFine = globalShape.length === matrixShape.length;
+    return isFine
+      ? new Layout(globalShape, splits, { paddedShape, wholeShape: matrixShape })
+      : new Layout(matrixShape, splits);
   }
 
   /** The indices of `dim` that this rank owns, without padding. */

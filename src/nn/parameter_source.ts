@@ -2,6 +2,7 @@
 // its constructor is written once for both.
 
 import type { Device } from "../device/device.ts";
+import type { ProcessGroup } from "../distributed/group.ts";
 import { Layout } from "../distributed/layout.ts";
 import type { FloatType } from "../tensor/dtype.ts";
 import { Parameter } from "../tensor/parameter.ts";
@@ -27,6 +28,8 @@ export type InitialValues =
 export interface WantedParameter {
   /** Shape of the whole parameter. */
   readonly shape: readonly number[];
+  /** The same with each matrix by itself, where several are one in `shape`: see `LayoutOptions`. Default: none are. */
+  readonly matrixShape?: readonly number[];
   /** Its values in a model that is not loaded from a checkpoint. */
   readonly initial: InitialValues;
   /** The type that it is stored in, whatever type is requested for the model. Default: that of the model. */
@@ -86,11 +89,12 @@ export class InitialParameters implements ParameterSource {
     this.#options = options;
   }
 
-  parameter(name: string, { shape, initial, ...wanted }: WantedParameter): Parameter {
+  parameter(name: string, { shape, matrixShape, initial, ...wanted }: WantedParameter): Parameter {
     const { random, dtype: usual = "f32", gradientDtype = usual } = this.#options;
     const { dtype = usual, isBuffer = false } = wanted;
     const values = initialValues(shape, initial, random);
-    return new Parameter(this.device, values, { shape, name, dtype, gradientDtype, isBuffer });
+    const layout = new Layout<ProcessGroup>(shape, [], { matrixShape });
+    return new Parameter(this.device, values, { layout, name, dtype, gradientDtype, isBuffer });
   }
 }
 

@@ -422,7 +422,8 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
     return [...this.#hyper].map(([parameter, hyper]) => {
       const layout = placement.layoutOf(parameter);
       const factoring = this.#rule.factoringOf({ parameter, hyper, layout });
-      return { parameter, hyper, view: placement.viewOf(parameter, factoring) };
+      const isPerMatrix = this.#rule.isPerMatrix(hyper);
+      return { parameter, hyper, view: placement.viewOf(parameter, factoring, { isPerMatrix }) };
     });
   }
 

@@ -57,3 +57,21 @@ Deno.test("units and whole shapes that do not fit are refused", () => {
     );
   }
 });
+
+Deno.test("a stack whose matrices are several has them by themselves, however it is split", () => {
+  const matrixShape = [5, 2, 3, 4];
+  for (const layout of layouts([5, 6, 4], { dim: 0, size: 2, matrixShape })) {
+    const { wholeShape, globalShape, localShape, splits } = layout.ofMatrices;
+    assert.deepEqual([wholeShape, globalShape], [matrixShape, matrixShape]);
+    assert.deepEqual(localShape, [layout.localShape[0], 2, 3, 4]);
+    assert.deepEqual(splits, layout.splits);
+  }
+  const options = { dim: 2, size: 3, wholeShape: [5, 6, 4], matrixShape };
+  for (const layout of layouts(matrixShape, options)) {
+    assert.deepEqual(layout.wholeDims, [0, 1, 1, 2]);
+    assert.deepEqual(layout.ofMatrices.wholeDims, [0, 1, 2, 3]);
+    assert.deepEqual(layout.ofMatrices.localShape, layout.localShape);
+  }
+  const [plain] = layouts([4, 3], { dim: 0, size: 2 });
+  assert.equal(plain.ofMatrices, plain);
+});

@@ -67,6 +67,7 @@ export class ExpertStack extends Module<RoutedTokens> {
     super();
     this.gateUp = make.parameter("gateUp", {
       shape: [count, 2 * inner, width],
+      matrixShape: [count, 2, inner, width],
       initial: { deviation: make.deviation },
     });
     this.down = make.parameter("down", {

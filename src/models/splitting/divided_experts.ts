@@ -43,7 +43,8 @@ export class DividedExperts extends Module<RoutedTokens> {
     super();
     const split = [{ dim: 0, group }];
     const [numExperts] = down.shape;
-    this.gateUp = takeShard(gateUp, new Layout(gateUp.shape, split));
+    const { matrixShape } = gateUp.layout;
+    this.gateUp = takeShard(gateUp, new Layout(gateUp.shape, split, { matrixShape }));
     this.down = takeShard(down, new Layout(down.shape, split));
     this.activation = activation;
     this.#group = group;

@@ -57,11 +57,9 @@ class TensorParallelExperts extends Module<RoutedTokens> {
     super();
     const [count, width, inner] = down.shape;
     const split = [{ dim: 2, group }];
-    const wholeShape = gateUp.shape;
-    this.gateUp = takeShard(
-      gateUp,
-      new Layout([count, 2, inner, width], split, { wholeShape }),
-    );
+    const shape = [count, 2, inner, width];
+    const layout = new Layout(shape, split, { wholeShape: gateUp.shape, matrixShape: shape });
+    this.gateUp = takeShard(gateUp, layout);
     this.down = takeShard(down, new Layout(down.shape, split));
     this.activation = activation;
     this.#group = group;

@@ -97,7 +97,7 @@ export interface AdafactorOptions extends SharedOptions {
   factoring?: Factoring;
   /**
    * Clip and scale every matrix of a parameter by itself instead of all of them together, as T5X does with stacked layers and
-   * experts: each has an RMS of its own. Default false.
+   * experts: each has an RMS of its own. The gates and ups of experts, one parameter here, are matrices of their own. Default false.
    */
   perMatrix?: boolean;
 }

@@ -99,12 +99,17 @@ export class MeshPlacement implements Placement {
   }
 
   /** This rank's shard, and of that its rows under ZeRO. */
-  viewOf(parameter: Parameter, factoring: Factoring): FactoredView<ProcessGroup> {
+  viewOf(
+    parameter: Parameter,
+    factoring: Factoring,
+    { isPerMatrix = false }: { readonly isPerMatrix?: boolean } = {},
+  ): FactoredView<ProcessGroup> {
     const { shardGroup: group } = this.#setup.dataParallelism;
     const layout = this.layoutOf(parameter);
-    if (group === undefined) return factoredView(layout, { factoring });
+    const viewed = isPerMatrix ? layout.ofMatrices : layout;
+    if (group === undefined) return factoredView(viewed, { factoring });
     const { rows } = ownedRows(layout, group);
-    return factoredView(layout, { factoring, rowCut: { group, rows } });
+    return factoredView(viewed, { factoring, rowCut: { group, rows } });
   }
 
   /** Where this rank's rows begin. */

@@ -37,8 +37,12 @@ export interface Placement extends Disposable {
 
   /** How the parameter is cut. */
   layoutOf(parameter: Parameter): Layout<ProcessGroup>;
-  /** This rank's block of `parameter`. @throws {TypeError} if it is not placed so */
-  viewOf(parameter: Parameter, factoring: Factoring): FactoredView<ProcessGroup>;
+  /** This rank's block of `parameter`, with each matrix of a stack by itself if it `isPerMatrix`. @throws {TypeError} if it is not placed so */
+  viewOf(
+    parameter: Parameter,
+    factoring: Factoring,
+    options?: { readonly isPerMatrix?: boolean },
+  ): FactoredView<ProcessGroup>;
   /** First element of this rank's block of `parameter`. */
   offsetOf(parameter: Parameter): number;
 

@@ -27,14 +27,18 @@ export class WholePlacement implements Placement {
     return layout;
   }
 
-  viewOf({ layout, name }: Parameter, factoring: Factoring): FactoredView<ProcessGroup> {
+  viewOf(
+    { layout, name }: Parameter,
+    factoring: Factoring,
+    { isPerMatrix = false }: { readonly isPerMatrix?: boolean } = {},
+  ): FactoredView<ProcessGroup> {
     if (layout.splits.length > 0) {
       throw new TypeError(
         `Cannot step as ${name} is split over ranks: use DistributedAdaFactor and call setupDistributed(), or ` +
           "DistributedAdamW",
       );
     }
-    return factoredView(layout, { factoring });
+    return factoredView(isPerMatrix ? layout.ofMatrices : layout, { factoring });
   }
 
   offsetOf(): number {

@@ -108,7 +108,9 @@ for (const [tensor, zero] of MESHES) {
       const dividedOver = await dividedRun("mixtral", ProcessGroupMesh.over(world, tensor, zero));
       await compareGradients(device, { folder, run: dividedOver });
       for (const setting of ["relative", "external"] as const) {
-        await compareTraining(device, { folder, run: dividedOver, setting });
+        for (const perMatrix of [false, true]) {
+          await compareTraining(device, { folder, run: dividedOver, setting, perMatrix });
+        }
       }
     });
   });
