@@ -164,12 +164,16 @@ export class World implements AsyncDisposable {
   /**
    * Leaves the job; pending and later calls of this rank reject. Over MPI it resolves when all ranks have left, as the launcher
    * ends the others otherwise. Idempotent.
+   *
+   * @throws {Error} if another rank has sent a message that this one has not received.
    */
   async close(): Promise<void> {
     this.#closing ??= (async () => {
       await this.#controlPlane.leave();
       await this.#controlPlane.released();
       if (this.#options.transport === "mpi" && !this.#hasFailed) await MpiJob.started.barrier();
+      const { unreceived } = this.#controlPlane;
+      if (unreceived !== undefined) throw new Error(unreceived);
     })();
     await this.#closing;
   }

@@ -9,7 +9,7 @@ import type { Alarm, Clock } from "../wire/clock.ts";
 import type { ControlLink, ControlListener } from "./control_link.ts";
 import { firstWithin, sleep, whenAborted } from "../wire/deadline.ts";
 import { describeSite, type FailureSite, PeerLostError } from "../failures/failure.ts";
-import { ForgedError, FrameError } from "../wire/frame.ts";
+import { decodeHeader, ForgedError, FrameError, HEADER_BYTES } from "../wire/frame.ts";
 import type { ControlMessage } from "../wire/control_message.ts";
 import type { GroupProgress } from "../failures/stall.ts";
 import { StallSearch, type StallSite } from "./stall_search.ts";
@@ -62,6 +62,7 @@ export class ControlPlane {
   #agreement: FailureAgreement | undefined;
   #ending: Promise<void> | undefined;
   #releasing: Promise<void> | undefined;
+  #unreceived: string | undefined;
 
   /** Has no links yet. */
   constructor(host: ControlPlaneHost) {
@@ -111,6 +112,11 @@ export class ControlPlane {
   /** Resolves when everything is closed. */
   async released(): Promise<void> {
     await this.#releasing;
+  }
+
+  /** A message that nobody here has received, in words, once everything is closed without a failure. */
+  get unreceived(): string | undefined {
+    return this.failure.reason instanceof PeerLostError ? undefined : this.#unreceived;
   }
 
   /** The callbacks for the control link with `peer`. */
@@ -240,7 +246,7 @@ export class ControlPlane {
     const idle = [...this.#host.groups()].filter(({ progress }) => progress.running === undefined);
     this.#failure.abort(reason);
     if (reason instanceof PeerLostError) this.#host.failed();
-    this.#releasing = this.#release(idle.flatMap(({ connections }) => [...connections.values()]));
+    this.#releasing = this.#release(idle);
   }
 
   #firstWithin<T>(
@@ -257,14 +263,35 @@ export class ControlPlane {
   }
 
   /** Closes everything once all peers have received what this rank sent, or after a timeout. */
-  async #release(idle: readonly Connection[]): Promise<void> {
-    const drained = idle.map((connection) => connection.finish());
+  async #release(idle: readonly SharedGroup[]): Promise<void> {
+    const drained = idle.flatMap(({ ranks, connections }) =>
+      [...connections].map(async ([position, connection]) => {
+        const message = unreceivedMessage(await connection.finish());
+        if (message === undefined) return;
+        this.#unreceived ??= `Rank ${this.#rank} has left without receiving what rank ${
+          ranks[position]
+        } sent in group [${ranks.join(", ")}]: ${message}`;
+      })
+    );
     await this.#firstWithin(FAREWELL_MS, [
       Promise.all([...this.#links.values()].map((link) => link.finish())).then(() => {}),
     ]);
     await this.#host.release();
     await Promise.all(drained);
     await Promise.all([...this.#links.values()].map((link) => link.close()));
+  }
+}
+
+/** What the bytes that nobody has read begin with, if that is a message; a collective fails on the other ranks. */
+function unreceivedMessage(bytes: Uint8Array): string | undefined {
+  if (bytes.length < HEADER_BYTES) return undefined;
+  try {
+    const { op, sequence, count, dtype, label } = decodeHeader(bytes);
+    const labelled = label === "" ? "" : `, "${label}"`;
+    return op === "send" ? `message ${sequence}, ${count} ${dtype}${labelled}` : undefined;
+  } catch (error) {
+    if (error instanceof FrameError) return undefined;
+    throw error;
   }
 }
 

@@ -13,6 +13,8 @@ import type { Session } from "./session.ts";
 
 /** Shorter reads, such as of a short frame with its header, go through the buffer. */
 const BUFFER_BYTES = 33 << 10;
+/** Discarded bytes that are kept: enough for a header. */
+const KEPT_BYTES = 256;
 
 /** Callbacks for the end of a read or write. */
 export interface TransferListener {
@@ -188,14 +190,25 @@ export class Connection implements Disposable {
     await this.#conn.closeWrite().catch(() => {});
   }
 
-  /** Ends the stream to the peer, then reads and discards bytes until the peer's stream ends or this is closed. */
-  async finish(): Promise<void> {
+  /**
+   * Ends the stream to the peer, then reads and discards bytes until the peer's stream ends or this is closed. Returns the
+   * first of them.
+   */
+  async finish(): Promise<Uint8Array> {
     await this.endWrites();
+    const kept = new Uint8Array(KEPT_BYTES);
+    let length = this.take(kept);
     try {
-      while (true) await this.#receive(this.#buffer);
+      while (true) {
+        const bytes = await this.#receive(this.#buffer);
+        const first = this.#buffer.subarray(0, Math.min(bytes, KEPT_BYTES - length));
+        kept.set(first, length);
+        length += first.length;
+      }
     } catch {
       // The expected end of the stream.
     }
+    return kept.subarray(0, length);
   }
 
   /** Closes the connection; pending reads and writes reject. Idempotent. */

@@ -209,7 +209,8 @@ async function twoRanks(integrity: Integrity, stallTimeoutMs = 5_000): Promise<{
     World.join({ ...job, rank: 1, port: proxy.port }),
   ]);
   const close = async () => {
-    await Promise.all(worlds.map((world) => world.close()));
+    // Of the messages to the last rank, some are never received, which is an error there.
+    await Promise.allSettled(worlds.map((world) => world.close()));
     await proxy[Symbol.asyncDispose]();
   };
   return { worlds, proxy, close };

@@ -43,7 +43,8 @@ export async function inProcessRanks<T>(
       }
     }));
   }
-  await Promise.all(worlds.map((world) => world.close()));
+  const closed = await Promise.allSettled(worlds.map((world) => world.close()));
+  failures.push(...closed.flatMap((each) => each.status === "rejected" ? [each.reason] : []));
   if (failures.length > 0) throw failures[0];
   return results;
 }
