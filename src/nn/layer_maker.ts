@@ -10,7 +10,6 @@ import {
   ConvTranspose2d,
   type ConvTranspose2dSettings,
 } from "./conv2d.ts";
-import type { ConvolutionParameters } from "./convolution_layer.ts";
 import { Dropout } from "./dropout.ts";
 import { Embedding } from "./embedding.ts";
 import { LayerNorm } from "./layer_norm.ts";
@@ -192,7 +191,7 @@ export class LayerMaker {
     name: string,
     { kernel, bias, outChannels, inChannels, groups = 1 }: ConvolutionKernel & Conv2dSettings,
     [first, second] = [outChannels, inChannels],
-  ): Required<ConvolutionParameters> {
+  ): { readonly weight: Parameter; readonly bias: Parameter | undefined } {
     return {
       weight: this.parameter(`${name}.weight`, {
         shape: [first, second / groups, ...kernel],

@@ -53,6 +53,19 @@ for (const [op, ofOp] of Map.groupBy(calls, ({ op }) => op)) {
 
 Deno.test("the table has more than 200 calls", () => assert.ok(calls.length > 200));
 
+Deno.test("docs/ops.md names every op, and no other", async () => {
+  const text = await Deno.readTextFile(new URL("../../docs/ops.md", import.meta.url));
+  const rows = [...text.matchAll(/^\| .* \| (.*) \|$/gm)].map(([, ours]) => ours!);
+  const named = new Set(
+    rows.flatMap((ours) => [...ours.matchAll(/`(?:await )?(\w+)/g)].map(([, name]) => name!)),
+  );
+  const module = await Deno.readTextFile(new URL("../../src/nn/mod.ts", import.meta.url));
+  const exported = [...module.matchAll(/^export \{([^}]*)\} from "\.\.\/ops\//gm)]
+    .flatMap(([, names]) => names!.split(",").map((name) => name.trim()))
+    .filter((name) => /^[a-z]/.test(name) && !name.startsWith("type "));
+  assert.deepEqual([...named].sort(), exported.toSorted());
+});
+
 async function checkCall(device: Device, call: Call, dtype: FloatType): Promise<void> {
   const numbers: FloatTensor[] = [];
   using indices = new DisposableStack();
