@@ -1,4 +1,4 @@
-// Reads PNG and JPEG files as red, green and blue. Grey and palettes become colours, 16 bits become 8, and what is transparent is taken as
+// Reads PNG and JPEG files as red, green and blue, and writes masks. Grey and palettes become colours, 16 bits become 8, and what is transparent is taken as
 // it is stored, as Pillow's convert("RGB") does. JPEG is decoded without Pillow's smoothing of colours between blocks, so that values can
 // be a few levels away from Pillow's; PNG is exact.
 
@@ -7,7 +7,13 @@ import { Buffer } from "node:buffer";
 import { PNG } from "pngjs";
 import type { RgbImage } from "./image_resize.ts";
 
-/** Reads an image. @throws {Error} naming the file, if it cannot be read or is no PNG or JPEG */
+/**
+ * Reads an image.
+ *
+ * @throws {Error} naming the file, if it cannot be read or is no PNG or JPEG
+ *
+ * @category Models
+ */
 export async function readImage(path: string): Promise<RgbImage> {
   try {
     const { width, height, data } = decoded(await Deno.readFile(path));
@@ -35,4 +41,33 @@ function decoded(
     return decode(bytes, { useTArray: true, tolerantDecoding: false });
   }
   throw new TypeError("it is no PNG and no JPEG; convert it to one of them");
+}
+
+/**
+ * Writes a PNG that is white where the mask is not 0, and black elsewhere.
+ *
+ * @throws {RangeError} if the mask has another size
+ *
+ * @category Models
+ */
+export async function writeMask(
+  path: string,
+  { width, height, data }: {
+    readonly width: number;
+    readonly height: number;
+    /** [height, width] */
+    readonly data: Uint8Array;
+  },
+): Promise<void> {
+  if (data.length !== width * height) {
+    throw new RangeError(
+      `A mask of ${width} x ${height} pixels has ${width * height} values, got ${data.length}`,
+    );
+  }
+  const png = new PNG({ width, height, colorType: 0 });
+  for (const [pixel, value] of data.entries()) {
+    const grey = value === 0 ? 0 : 255;
+    png.data.set([grey, grey, grey, 255], 4 * pixel);
+  }
+  await Deno.writeFile(path, PNG.sync.write(png, { colorType: 0 }));
 }

@@ -1,6 +1,6 @@
 // An image as a model expects it, by the preprocessor_config.json beside the model:
 //
-//   resize -> crop the centre -> p f -> (p f - mean) / std          f: rescale_factor, 1/255
+//   resize -> crop the centre -> p f -> (p f - mean) / std -> zeros below and to the right          f: rescale_factor, 1/255
 //   [height, width, 3] of 8 bits   ->   [3, H, W] of f32
 
 import * as v from "valibot";
@@ -10,8 +10,8 @@ import { type Resample, resizeImage, type RgbImage } from "./image_resize.ts";
 
 /** How an image is prepared. */
 export interface ImagePreprocessing {
-  /** To this size, or so that the shorter edge has this length; undefined: as it is. */
-  readonly resize: ImageSize | { readonly shortestEdge: number } | undefined;
+  /** To this size, or so that the shorter or the longer edge has this length; undefined: as it is. */
+  readonly resize: WantedSize | undefined;
   readonly resample: Resample;
   /** The part around the centre that is taken, with black around a smaller image; undefined: all. */
   readonly crop: ImageSize | undefined;
@@ -20,15 +20,29 @@ export interface ImagePreprocessing {
   /** Of each channel, after that. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
+  /** Zeros are added below and to the right, to this size; undefined: none are. */
+  readonly pad?: ImageSize;
 }
 
-/** Pixels. */
+/** A size, or the length of one edge, while the other keeps the proportion. */
+export type WantedSize =
+  | ImageSize
+  | { readonly shortestEdge: number }
+  | { readonly longestEdge: number };
+
+/**
+ * Pixels.
+ *
+ * @category Models
+ */
 export interface ImageSize {
+  /** In pixels. */
   readonly height: number;
+  /** In pixels. */
   readonly width: number;
 }
 
-/** Reads an image and prepares it: [3, H, W]. @throws {Error} naming the file, if it is no image */
+/** Reads an image and prepares it: [3, H, W], padding included. @throws {Error} naming the file, if it is no image */
 export async function readPixels(
   path: string,
   preprocessing: ImagePreprocessing,
@@ -36,20 +50,30 @@ export async function readPixels(
   return pixelsOf(await readImage(path), preprocessing);
 }
 
-/** Prepares an image: [3, H, W]. */
+/** Prepares an image: [3, H, W], padding included. */
 export function pixelsOf(
   image: RgbImage,
-  { resize, resample, crop, rescale, mean, std }: ImagePreprocessing,
+  { resize, resample, crop, rescale, mean, std, pad }: ImagePreprocessing,
 ): Float32Array<ArrayBuffer> {
   const sized = resize === undefined
     ? image
     : resizeImage(image, { ...sizeFor(image, resize), resample });
   const { width, height, data } = crop === undefined ? sized : cropped(sized, crop);
-  const pixels = new Float32Array(3 * height * width);
+  const outer = pad ?? { height, width };
+  if (width > outer.width || height > outer.height) {
+    throw new RangeError(
+      `An image of ${width} x ${height} pixels cannot be padded to ${outer.width} x ${outer.height}: ` +
+        "pad_size must not be smaller than size",
+    );
+  }
+  const pixels = new Float32Array(3 * outer.height * outer.width);
   for (let channel = 0; channel < 3; channel++) {
-    const begin = channel * height * width;
-    for (let k = 0; k < height * width; k++) {
-      pixels[begin + k] = (data[3 * k + channel] * rescale - mean[channel]) / std[channel];
+    for (let y = 0; y < height; y++) {
+      const [from, to] = [y * width, (channel * outer.height + y) * outer.width];
+      for (let x = 0; x < width; x++) {
+        const value = data[3 * (from + x) + channel];
+        pixels[to + x] = (value * rescale - mean[channel]) / std[channel];
+      }
     }
   }
   return pixels;
@@ -62,11 +86,16 @@ export function pixelsOf(
  */
 export async function readPreprocessing(
   path: string,
-  { imageSize }: { readonly imageSize: number },
+  { imageSize, defaults = {} }: {
+    readonly imageSize: number;
+    /** Settings of that file for those that it leaves out. Default: those of ViT. */
+    readonly defaults?: Readonly<Record<string, unknown>>;
+  },
 ): Promise<ImagePreprocessing> {
   const json = await disk.has(path) ? await disk.readText(path) : "{}";
   try {
-    return preprocessingOf(v.parse(SETTINGS, JSON.parse(json)), imageSize);
+    const settings = v.parse(SETTINGS, { ...defaults, ...JSON.parse(json) });
+    return preprocessingOf(settings, imageSize);
   } catch (cause) {
     throw new Error(`Cannot use ${path}: ${describe(cause)}`, { cause });
   }
@@ -79,6 +108,12 @@ function preprocessingOf(settings: Settings, imageSize: number): ImagePreprocess
     const wanted = Object.entries(RESAMPLES).map(([id, name]) => `${id} (${name})`);
     throw new TypeError(`resample ${resample} is not supported: wanted ${wanted.join(", ")}`);
   }
+  const pad = given.do_pad ? given.pad_size : undefined;
+  if (pad === undefined && typeof given.size === "object" && "longest_edge" in given.size) {
+    throw new TypeError(
+      "size: longest_edge makes images of unlike sizes: it needs do_pad and pad_size",
+    );
+  }
   return {
     resize: do_resize ? resizeOf(given.size ?? imageSize) : undefined,
     resample: name,
@@ -86,6 +121,7 @@ function preprocessingOf(settings: Settings, imageSize: number): ImagePreprocess
     rescale: do_rescale ? given.rescale_factor : 1,
     mean: do_normalize ? given.image_mean : [0, 0, 0],
     std: do_normalize ? given.image_std : [1, 1, 1],
+    ...(pad === undefined ? {} : { pad }),
   };
 }
 
@@ -98,7 +134,8 @@ const SETTINGS = v.object({
       count,
       v.object({ height: count, width: count }),
       v.object({ shortest_edge: count }),
-    ], "size must be a number, height and width, or shortest_edge"),
+      v.object({ longest_edge: count }),
+    ], "size must be a number, height and width, shortest_edge or longest_edge"),
   ),
   resample: v.optional(v.number(), 2),
   do_center_crop: v.optional(v.nullable(v.boolean()), false),
@@ -113,6 +150,8 @@ const SETTINGS = v.object({
   do_normalize: v.optional(v.boolean(), true),
   image_mean: v.optional(three, [0.5, 0.5, 0.5]),
   image_std: v.optional(three, [0.5, 0.5, 0.5]),
+  do_pad: v.optional(v.nullable(v.boolean()), false),
+  pad_size: v.optional(v.object({ height: count, width: count })),
 });
 
 type Settings = v.InferOutput<typeof SETTINGS>;
@@ -128,7 +167,9 @@ const RESAMPLES: Readonly<Record<number, Resample>> = {
 
 function resizeOf(size: NonNullable<Settings["size"]>): ImagePreprocessing["resize"] {
   if (typeof size === "number" || "height" in size) return sizeOf(size);
-  return { shortestEdge: size.shortest_edge };
+  return "shortest_edge" in size
+    ? { shortestEdge: size.shortest_edge }
+    : { longestEdge: size.longest_edge };
 }
 
 /** A number alone is the length of both edges. */
@@ -136,11 +177,16 @@ function sizeOf(given: number | ImageSize): ImageSize {
   return typeof given === "number" ? { height: given, width: given } : given;
 }
 
-/** The longer edge is cut down to a whole number, as transformers does. */
-function sizeFor(
-  { width, height }: RgbImage,
-  wanted: NonNullable<ImagePreprocessing["resize"]>,
+/** With a shortest edge the longer one is cut down to a whole number, with a longest edge both are rounded, as transformers does. */
+export function sizeFor(
+  { width, height }: ImageSize,
+  wanted: WantedSize,
 ): ImageSize {
+  if ("longestEdge" in wanted) {
+    const scale = wanted.longestEdge / Math.max(width, height);
+    const rounded = (length: number) => Math.trunc(length * scale + 0.5);
+    return { width: rounded(width), height: rounded(height) };
+  }
   if (!("shortestEdge" in wanted)) return wanted;
   const { shortestEdge } = wanted;
   const long = Math.trunc(shortestEdge * Math.max(width, height) / Math.min(width, height));

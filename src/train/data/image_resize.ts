@@ -3,11 +3,18 @@
 //   out[i] = sum_j w[i, j] in[j],   w[i, j] = f((j + 1/2 - c_i) / s) / (sum over j),   c_i = (i + 1/2) n_in / n_out,   s = max(1, n_in / n_out)
 //
 // First along rows, then along columns, rounded to 8 bits after each. Where an image becomes smaller, the filter f is as wide as the pixels
-// that it takes together (antialiasing). Source: Pillow, src/libImaging/Resample.c.
+// that it takes together (antialiasing). Source: Pillow, src/libImaging/Resample.c. Pillow 13 goes along columns first where that is less
+// work, which moves some values by 1 of 255.
 
-/** An image of 8 bits a channel, red, green and blue for each pixel. */
+/**
+ * An image of 8 bits a channel, red, green and blue for each pixel.
+ *
+ * @category Models
+ */
 export interface RgbImage {
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
   /** [height, width, 3] */
   readonly data: Uint8Array;

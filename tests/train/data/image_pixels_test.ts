@@ -128,6 +128,7 @@ Deno.test("readPreprocessing() and readImage() name the file and what is wrong w
   await withFiles({
     "nearest.json": JSON.stringify({ resample: 0 }),
     "size.json": JSON.stringify({ size: { longest_edge: 3 } }),
+    "edges.json": JSON.stringify({ size: { longest: 3 } }),
     "mean.json": JSON.stringify({ image_mean: [0.5] }),
     "bad.json": "{",
     "text.png": "no image",
@@ -136,7 +137,8 @@ Deno.test("readPreprocessing() and readImage() name the file and what is wrong w
   }, async (folder) => {
     const refusals: Record<string, RegExp> = {
       "nearest.json": /nearest\.json: resample 0 is not supported: wanted .*2 \(bilinear\)/,
-      "size.json": /size\.json: size: size must be/,
+      "size.json": /size\.json: size: longest_edge .* needs do_pad and pad_size/,
+      "edges.json": /edges\.json: size: size must be/,
       "mean.json": /mean\.json: image_mean: wanted 3 numbers/,
       "bad.json": /Cannot use .*bad\.json/,
     };
