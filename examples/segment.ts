@@ -46,7 +46,7 @@ if (learn !== undefined) {
   const { width, height, data } = await readImage(learn);
   const mask = { width, height, data: data.filter((_, at) => at % 3 === 0) };
   const side = 4 * model.description.prompts.rows;
-  const [shape, problemType] = [[1, 1, 1, side, side], "multi_label_classification"] as const;
+  const shape = [1, 1, 1, side, side];
   using target = Tensor.from(device, image.target(mask, { side }), { shape });
   // What the prompts do not use has no gradient.
   using optim = new Adafactor(model.parameters(), {
@@ -55,8 +55,7 @@ if (learn !== undefined) {
   });
   for (let step = 1; step <= Number(flags.steps); step++) {
     using masks = await model.forward({ pixels, ...prompts, outputs: "one" });
-    // A binary cross-entropy of every pixel.
-    using loss = classificationLoss(masks, { labels: target, problemType });
+    using loss = bceWithLogits(masks, target);
     console.log(`step ${step}: loss ${(await loss.item()).toFixed(4)}`);
     await optim.backward(loss);
     await optim.step();
