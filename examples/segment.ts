@@ -4,6 +4,7 @@
 //   deno run -P=train examples/segment.ts --model <folder> --image photo.png --box 40,30,200,160 --learn true_mask.png --steps 5
 
 import { parseArgs } from "node:util";
+import { bceWithLogits } from "../src/nn/mod.ts";
 import { Adafactor, loadPretrained, requestDevice, savePretrained, Tensor } from "../mod.ts";
 import { classificationLoss, readImage, readSamImage, Sam, writeMask } from "../src/models/mod.ts";
 
