@@ -6,7 +6,7 @@
 import { parseArgs } from "node:util";
 import { bceWithLogits } from "../src/nn/mod.ts";
 import { Adafactor, loadPretrained, requestDevice, savePretrained, Tensor } from "../mod.ts";
-import { classificationLoss, readImage, readSamImage, Sam, writeMask } from "../src/models/mod.ts";
+import { readImage, readSamImage, Sam, writeMask } from "../src/models/mod.ts";
 
 const { values: flags } = parseArgs({
   options: {
