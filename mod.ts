@@ -165,8 +165,11 @@ export {
   loadCheckpoint,
   type LoadCheckpointOptions,
   type LoadedCheckpoint,
+  loadModule,
   type OptimizerWithState,
   saveCheckpoint,
+  saveModule,
+  type SaveModuleOptions,
   type TrainingState,
 } from "./src/checkpoint/mod.ts";
 

@@ -151,7 +151,7 @@ function mayImport(from: string, folder: string): boolean {
 }
 
 function isEntryPoint(file: string): boolean {
-  return /^src\/[^/]+\/mod\.ts$/.test(file);
+  return /^src\/([^/]+\/mod|checkpoint\/safetensors)\.ts$/.test(file);
 }
 
 /** `tensor` for src/tensor/shape.ts; undefined outside the folders of src/. */

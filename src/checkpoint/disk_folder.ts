@@ -55,6 +55,16 @@ export async function publishFiles(
   }
 }
 
+/** As {@linkcode publishFiles}, of one file. */
+export async function publishFile(path: string, pieces: FileToWrite["pieces"]): Promise<void> {
+  await publishFiles(dirname(path), [{ name: basename(path), pieces }]);
+}
+
+/** As {@linkcode requirePublishable}, of one file. */
+export async function requirePublishableFile(path: string, bytes: number): Promise<void> {
+  await requirePublishable(dirname(path), { names: [basename(path)], bytes });
+}
+
 /**
  * Verifies that `publishFiles` can write files of these names and this size together, as far as that can be known before: writes a
  * small file in the same place and removes it.

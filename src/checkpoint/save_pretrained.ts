@@ -3,16 +3,14 @@
 // That holds as only a model of the same config and companions is replaced: before the last rename the folder has the old weights with
 // a config.json that differs in the dtype at most.
 
-import type { ProcessGroup } from "../distributed/group.ts";
 import { partsOf } from "../models/config/checkpoint_names.ts";
 import type { PretrainedModel } from "../models/pretrained_model.ts";
-import type { Parameter } from "../tensor/parameter.ts";
 import { type CompanionFile, readCompanions } from "./companions.ts";
 import { publishFiles, requirePublishable } from "./disk_folder.ts";
 import { requireReplaceable } from "./replaced_model.ts";
 import { byteLength, STORED_AS } from "./safetensors_header.ts";
-import { inWritingOrder, safetensorsPieces, type TensorToWrite } from "./safetensors_write.ts";
-import { wholeBytes } from "./whole_bytes.ts";
+import { safetensorsPieces, type TensorToWrite } from "./safetensors_write.ts";
+import { saveTogether, sharedBytes } from "./save_together.ts";
 
 /**
  * Options of {@linkcode savePretrained}.
@@ -71,33 +69,11 @@ export async function savePretrained(
   folder: string,
   options: SaveOptions = {},
 ): Promise<void> {
-  const groups = groupsOf(model);
-  const own = groups.map(({ ranks, rank }) => ranks[rank])[0];
-  const { rank = own ?? 0 } = options;
-  const tensors = inWritingOrder(tensorsOf(model));
-  await together(groups, async () => {
-    if (own !== undefined && rank !== own) {
-      throw new TypeError(
-        `Cannot save as rank ${rank} a model that is split and whose part here is rank ${own}'s: leave \`rank\` out`,
-      );
-    }
-    if (rank === 0) await requireSavable(model, folder, options);
-  });
-  await together(groups, async () => {
-    const unsent = new Set(tensors);
-    const sending = tensors.map((tensor): TensorToWrite => ({
-      ...tensor,
-      bytes: () => {
-        unsent.delete(tensor);
-        return tensor.bytes();
-      },
-    }));
-    try {
-      if (rank === 0) await write(model, { folder, tensors: sending, options });
-    } finally {
-      // The other ranks send all tensors, whatever happened here.
-      if (groups.length > 0) { for (const { bytes } of unsent) await bytes(); }
-    }
+  await saveTogether(model, {
+    tensors: tensorsOf(model),
+    rank: options.rank,
+    check: () => requireSavable(model, folder, options),
+    write: (tensors) => write(model, { folder, tensors, options }),
   });
 }
 
@@ -163,45 +139,6 @@ function tensorsOf(model: PretrainedModel<never>): TensorToWrite[] {
       bytes: () => read(index),
     }));
   });
-}
-
-/** Reads a parameter that is `count` tensors of a file, each of which is asked for once; it is kept from the first to the last. */
-function sharedBytes(
-  parameter: Parameter,
-  count: number,
-): (index: number) => Promise<Uint8Array> {
-  let whole: Promise<Uint8Array> | undefined;
-  let left = count;
-  return async (index) => {
-    whole ??= wholeBytes(parameter);
-    const bytes = await whole;
-    left--;
-    if (left === 0) whole = undefined;
-    const length = bytes.length / count;
-    return bytes.subarray(index * length, (index + 1) * length);
-  };
-}
-
-/** The groups that parameters are split over. */
-function groupsOf(model: PretrainedModel<never>): ProcessGroup[] {
-  const splits = model.parameters().flatMap(({ layout }) => layout.splits);
-  return [...new Set(splits.map(({ group }) => group))];
-}
-
-/** Runs `work`, and throws if it threw on any rank of the groups. */
-async function together(
-  groups: readonly ProcessGroup[],
-  work: () => Promise<void>,
-): Promise<void> {
-  const failure = await work().then(() => undefined, (error: unknown) => ({ error }));
-  let failed = failure === undefined ? 0 : 1;
-  for (const group of groups) {
-    const count = Float64Array.of(failed);
-    await group.allReduce(count, { label: "ranks that cannot save" });
-    failed = count[0];
-  }
-  if (failure !== undefined) throw failure.error;
-  if (failed > 0) throw new Error("Cannot save the model, as another rank cannot: see its error");
 }
 
 const CONFIG = "config.json";
