@@ -27,6 +27,8 @@ export function number(
   };
 }
 
+/** 24 days. */
+const MOST_SECONDS = Math.floor((2 ** 31 - 1) / 1000);
 /** What is computed with numbers is computed in f32. */
 const MOST_F32 = (2 - 2 ** -23) * 2 ** 127;
 
@@ -54,6 +56,12 @@ export function duration(text: string): number {
   if (total > 0) return total;
   throw new InvalidArgumentError("It must be a duration, such as 90s, 30m, 2h or 1h30m.");
 }
+
+/** Seconds to wait: a timer for more milliseconds than 31 bits hold would ring at once. */
+export const secondsToWait: (text: string) => number = number(
+  `of seconds from 0 to ${MOST_SECONDS}`,
+  (value) => value >= 0 && value <= MOST_SECONDS,
+);
 
 /** A share: more than 0, at most 1. */
 export const share: (text: string) => number = number("> 0 and <= 1", (x) => x > 0 && x <= 1);

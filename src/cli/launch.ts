@@ -22,7 +22,7 @@ import { allowedCores, pinned } from "../distributed/launcher/cores.ts";
 import { RankLogs } from "../distributed/launcher/rank_logs.ts";
 import { addressOfInterface } from "../distributed/membership/world_options.ts";
 import { requireJob } from "../distributed/launcher/job_options.ts";
-import { notNegative } from "./flag_values.ts";
+import { secondsToWait } from "./flag_values.ts";
 import { dropLostOutput } from "./lost_output.ts";
 import { runJob } from "./run_job.ts";
 import { runJobOnHosts } from "./run_job_on_hosts.ts";
@@ -50,7 +50,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option(
       "--last-call <seconds>",
       "with MIN:MAX: how long MIN hosts wait for others before each attempt",
-      notNegative,
+      secondsToWait,
       30,
     )
     .option("--master-addr <address>", "address of rank 0 (default: 127.0.0.1)")
@@ -74,7 +74,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option(
       "--grace <seconds>",
       "how long ranks that are stopped have to save, before they are killed",
-      notNegative,
+      secondsToWait,
       30,
     )
     .option(

@@ -139,7 +139,10 @@ Deno.test("wrong arguments print a clear error and start nothing", async () => {
     [["--ranks", "2", "--node", "-1", PROGRAM], /whole number/],
     [["--ranks", "2", "--nodes", "2", "--node", "2", PROGRAM], /Node 2 is out of range/],
     [["--ranks", "2", "--nodes", "2", PROGRAM], /several nodes needs rank 0's address and port/],
-    [["--ranks", "2", "--grace", "-1", PROGRAM], /number >= 0/],
+    [["--ranks", "2", "--grace", "-1", PROGRAM], /number of seconds from 0 to 2147483/],
+    // Timers of that length would ring at once, and kill ranks that save.
+    [["--ranks", "2", "--grace", "2592000", PROGRAM], /number of seconds from 0 to 2147483/],
+    [["--ranks", "2", "--last-call", "1e9", PROGRAM], /number of seconds from 0 to 2147483/],
     [["--ranks", "2", "--tee", PROGRAM], /--tee needs --log-dir/],
     [["--ranks", "2", "--log-dir", CONFIG, PROGRAM], /not a directory|file exists/i],
     [["--ranks", "2"], /missing required argument 'script'/],

@@ -6,6 +6,7 @@ import { requireDenoVersion } from "../../src/distributed/launcher/deno_version.
 import { launch, optionsFromEnv } from "../../src/distributed/launch.ts";
 import { ProcessGroupMesh } from "../../src/distributed/mesh.ts";
 import { freePort } from "../../src/distributed/launcher/free_port.ts";
+import { World } from "../../src/distributed/world.ts";
 
 const ENV = { RANK: "1", WORLD_SIZE: "4", MASTER_ADDR: "127.0.0.1", MASTER_PORT: "29500" };
 
@@ -84,6 +85,19 @@ Deno.test("an error names a variable that is not a whole number", () => {
 Deno.test("a rank out of range is refused before anything listens", async () => {
   const options = { worldSize: 2, host: "127.0.0.1", port: freePort() };
   await rejects(launch({ ...options, rank: 2 }), /Rank 2 is out of range: ranks are 0 to 1/);
+});
+
+Deno.test("a time that is longer than a timer's is refused, as that would ring at once", async () => {
+  const job = { rank: 0, worldSize: 1, host: "127.0.0.1", port: 1 };
+  for (const name of ["timeoutMs", "stallTimeoutMs", "slowTimeoutMs"]) {
+    for (const value of [2 ** 31, Infinity, 0, NaN]) {
+      await rejects(
+        World.join({ ...job, [name]: value }),
+        new RegExp(`${name} must be a number of milliseconds above 0 and at most 2147483647`),
+      );
+    }
+    await using _longest = await World.join({ ...job, [name]: 2 ** 31 - 1 });
+  }
 });
 
 Deno.test("launch() sets the default world, once at a time", async () => {

@@ -136,9 +136,9 @@ export function withDefaults(options: WorldOptions): ResolvedOptions {
     transport: options.transport ?? "sockets",
     tls: options.tls,
     dumpFolder: options.dumpFolder,
-    timeoutMs: positive(options.timeoutMs ?? 120_000, "timeoutMs"),
-    stallTimeoutMs: positive(options.stallTimeoutMs ?? 60_000, "stallTimeoutMs"),
-    slowTimeoutMs: positive(options.slowTimeoutMs ?? 1_800_000, "slowTimeoutMs"),
+    timeoutMs: duration(options.timeoutMs ?? 120_000, "timeoutMs"),
+    stallTimeoutMs: duration(options.stallTimeoutMs ?? 60_000, "stallTimeoutMs"),
+    slowTimeoutMs: duration(options.slowTimeoutMs ?? 1_800_000, "slowTimeoutMs"),
     algorithms: parseAlgorithms(options.algorithms),
   };
 }
@@ -194,9 +194,11 @@ export function addressOfInterface(
   );
 }
 
-function positive(value: number, name: string): number {
-  if (!(value > 0 && Number.isFinite(value))) {
-    throw new RangeError(`${name} must be a positive number of milliseconds, got ${value}`);
+function duration(value: number, name: string): number {
+  if (!(value > 0 && value <= MOST_MS)) {
+    throw new RangeError(
+      `${name} must be a number of milliseconds above 0 and at most ${MOST_MS} (24 days), got ${value}`,
+    );
   }
   return value;
 }
@@ -220,3 +222,6 @@ export function isLoopback(host: string): boolean {
 }
 
 const ANY_PORT: PortRange = { first: 0, last: 0 };
+
+/** A timer of more would ring at once. */
+const MOST_MS = 2 ** 31 - 1;
