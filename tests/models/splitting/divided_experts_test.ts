@@ -99,26 +99,28 @@ for (const numRanks of [2, 3, 5]) {
   }
 }
 
-const folder = `${goldenModels}/mixtral`;
-
-for (const [tensor, zero] of MESHES) {
-  Deno.test(`mixtral with experts divided over ${tensor} ranks x ZeRO ${zero} is that of transformers`, async () => {
-    await inProcessRanks(tensor * zero, async (world) => {
-      using device = wasmDevice();
-      const dividedOver = await dividedRun("mixtral", ProcessGroupMesh.over(world, tensor, zero));
-      await compareGradients(device, { folder, run: dividedOver });
-      for (const setting of ["relative", "external"] as const) {
-        for (const perMatrix of [false, true]) {
-          await compareTraining(device, { folder, run: dividedOver, setting, perMatrix });
+for (const family of ["mixtral", "deepseek_v3"]) {
+  const folder = `${goldenModels}/${family}`;
+  for (const [tensor, zero] of MESHES) {
+    Deno.test(`${family} with experts divided over ${tensor} ranks x ZeRO ${zero} is that of transformers`, async () => {
+      await inProcessRanks(tensor * zero, async (world) => {
+        using device = wasmDevice();
+        const dividedOver = await dividedRun(family, ProcessGroupMesh.over(world, tensor, zero));
+        await compareGradients(device, { folder, run: dividedOver });
+        for (const setting of ["relative", "external"] as const) {
+          for (const perMatrix of [false, true]) {
+            await compareTraining(device, { folder, run: dividedOver, setting, perMatrix });
+          }
         }
-      }
+      });
     });
-  });
+  }
 }
 
 webgpuTest(
   "mixtral with experts divided over 2 ranks is that of transformers, on webgpu",
   async () => {
+    const folder = `${goldenModels}/mixtral`;
     await inProcessRanks(2, async (world) => {
       using device = await requestDevice({ kind: "webgpu" });
       const dividedOver = await dividedRun("mixtral", ProcessGroupMesh.over(world, 2, 1));
