@@ -118,6 +118,10 @@ const wings: Readonly<Record<string, Readonly<Record<string, Wing>>>> = {
       holds: "which layers of blocks and vocabularies are split over ranks",
       mayImport: ["blocks"],
     },
+    speech: {
+      holds: "recordings, and their spectrograms; knows no model",
+      mayImport: [],
+    },
     generation: {
       holds: "the choice of a token by its logits; knows no model",
       mayImport: [],
