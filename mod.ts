@@ -334,6 +334,10 @@ export type {
   VisionEmbeddings,
   VisionEncoder,
   VisionInput,
+  Whisper,
+  WhisperDescription,
+  WhisperInput,
+  WhisperSource,
 } from "./src/models/mod.ts";
 export type {
   AdafactorMeasures,

@@ -24,6 +24,12 @@
 export { type LoadOptions, loadPretrained } from "./pretrained.ts";
 export { type SaveOptions, savePretrained } from "./save_pretrained.ts";
 export { loadModule, saveModule, type SaveModuleOptions } from "./module_file.ts";
+export {
+  loadSpeechFeatures,
+  loadTranscriptionSettings,
+  type TranscriptionOptions,
+  type TranscriptionSettings,
+} from "./speech_settings.ts";
 export type { CompanionFile } from "./companions.ts";
 export type { StorageOptions } from "./checkpoint_parameters.ts";
 export {

@@ -170,6 +170,11 @@ export abstract class EncoderDecoder<Source> extends PretrainedModel<EncoderDeco
     return this.#shift().start;
   }
 
+  /** V */
+  get numTokens(): number {
+    return this.#description.numTokens;
+  }
+
   /** D */
   protected get width(): number {
     return this.#description.encoder.block.width;

@@ -1,6 +1,7 @@
 // Autoregressive generation: the chosen token is appended to its text, and the model predicts the one after it.
 //
-// Decoders, T5 and BLIP-2 keep the keys and values of the tokens before in a cache, so that a token costs one token's work (next_logits.ts);
+// Decoders, T5, BLIP-2 and Whisper keep the keys and values of the tokens before in a cache, so that a token costs one token's work
+// (next_logits.ts);
 // other modules, and texts longer than `context`, run the whole text again. How a token is chosen is in generation/next_token.ts.
 //
 // On a model that is split over ranks, all ranks call the same function with the same texts and options: they have the same logits and
@@ -17,23 +18,27 @@ import {
   mostLikely,
   penalizeRepetition,
   type SamplingRules,
+  suppress,
 } from "./generation/next_token.ts";
 import {
   decoderLogits,
   imageTextLogits,
   type NextLogits,
+  recordingLogits,
   targetLogits,
   WholeTextLogits,
 } from "./next_logits.ts";
 import { T5 } from "./t5.ts";
+import { checkTranscription, Whisper } from "./whisper.ts";
 
 /**
  * A model that predicts the next token: a `Decoder`, a module with the same input, a `T5`, which continues the text of its decoder
- * after reading another text, or a `Blip2`, which does either after looking at an image.
+ * after reading another text, a `Blip2`, which does either after looking at an image, or a `Whisper`, which continues a text after
+ * hearing a recording.
  *
  * @category Models
  */
-export type Generator = Module<DecoderInput> | T5 | Blip2;
+export type Generator = Module<DecoderInput> | T5 | Blip2 | Whisper;
 
 /**
  * Options of {@linkcode generate}.
@@ -45,16 +50,22 @@ export interface GenerateOptions {
   readonly device: Device;
   /** Of a `Blip2`, which needs it: an image for each text [B, C, height, width], which has the tokens of its image. */
   readonly pixels?: FloatTensor | undefined;
+  /** Of a `Whisper`, which needs it: the features of a recording for each text [B, M, frames]. */
+  readonly features?: FloatTensor | undefined;
   /** The maximum number of tokens to append. */
   readonly maxNewTokens: number;
   /** Samples tokens; one random number is drawn per token. Default: the most likely token is taken. */
   readonly sampling?: Sampling | undefined;
-  /** The model gets only this many of the last tokens; not for a `Blip2`. Default: all. */
+  /** The model gets only this many of the last tokens; not for a `Blip2` or a `Whisper`. Default: all. */
   readonly context?: number | undefined;
   /** Tokens that end the text; they are appended, too. Default: none. */
   readonly stopTokens?: readonly number[] | undefined;
   /** Called after each token with the new tokens of its text, which ends if this returns true. Default: never. */
   readonly stopWhen?: ((newTokens: readonly number[], row: number) => boolean) | undefined;
+  /** Tokens that are never appended. Default: none. */
+  readonly suppressTokens?: readonly number[] | undefined;
+  /** Tokens that are not the first to be appended to a text. Default: none. */
+  readonly beginSuppressTokens?: readonly number[] | undefined;
   /** Above 0; more than 1 makes tokens of the text so far less likely. Default: 1. */
   readonly repetitionPenalty?: number | undefined;
 }
@@ -86,7 +97,8 @@ export interface GeneratedToken {
 /**
  * Continues a text by predicting one token after the other.
  *
- * @param tokens The text to continue; for a T5, the text of its encoder; for a Blip2, with the tokens of its image.
+ * @param tokens The text to continue; for a T5, the text of its encoder; for a Blip2, with the tokens of its image; for a Whisper, the
+ *   prompt: start, language and task.
  * @returns the whole text; of a T5, the decoder's, with its start token
  * @throws {TypeError} if images are given to another model than a Blip2, or none to it
  * @throws {RangeError} if the text is empty, an option is out of range, or the model does not support so long a text.
@@ -174,6 +186,10 @@ export async function* generateTokens(
 ): AsyncGenerator<GeneratedToken> {
   checkOptions(texts, options);
   checkImages(model, options);
+  if (model instanceof Whisper) checkTranscription(model, texts, options);
+  else if (options.features !== undefined) {
+    throw new TypeError(`A ${model.constructor.name} hears no recordings: leave features out`);
+  }
   const { maxNewTokens, stopTokens = [], stopWhen } = options;
   if (maxNewTokens === 0 || texts.length === 0) return;
   const rows = texts.map((tokens, row) => {
@@ -205,7 +221,7 @@ function beginOf(model: Generator, tokens: readonly number[]): number[] {
 
 function logitsOf(
   model: Generator,
-  { texts, options: { device, pixels, context = Infinity } }: {
+  { texts, options: { device, pixels, features, context = Infinity } }: {
     readonly texts: readonly (readonly number[])[];
     readonly options: GenerateOptions;
   },
@@ -214,23 +230,29 @@ function logitsOf(
   if (model instanceof T5) {
     return targetLogits(model, { device, sources: texts.map((text) => text.slice(-context)) });
   }
+  if (model instanceof Whisper) return recordingLogits(model, { device, features: features! });
   if (model instanceof Decoder) return decoderLogits(model, { device, context });
   return new WholeTextLogits(model, { device, context });
 }
 
 function chosen(
   logits: Float32Array,
-  { tokens, row, position, options: { sampling, repetitionPenalty: penalty = 1 } }: {
+  { tokens, row, position, options }: {
     readonly tokens: readonly number[];
     readonly row: number;
     readonly position: number;
     readonly options: GenerateOptions;
   },
 ): number {
-  const penalized = penalizeRepetition(logits, { seen: tokens, penalty });
-  if (sampling === undefined) return mostLikely(penalized);
+  const { sampling, repetitionPenalty: penalty = 1 } = options;
+  const { suppressTokens = [], beginSuppressTokens = [] } = options;
+  const left = suppress(
+    penalizeRepetition(logits, { seen: tokens, penalty }),
+    position === 0 ? [...suppressTokens, ...beginSuppressTokens] : suppressTokens,
+  );
+  if (sampling === undefined) return mostLikely(left);
   const { random, ...rules } = sampling;
-  return drawToken(penalized, { ...rules, uniform: random.uniform(2 ** 32 * row + position) });
+  return drawToken(left, { ...rules, uniform: random.uniform(2 ** 32 * row + position) });
 }
 
 function checkImages(model: Generator, { pixels, context }: GenerateOptions): void {

@@ -105,6 +105,8 @@ export {
 } from "./whisper.ts";
 export { Blip2, type Blip2Description, type Blip2Input } from "./blip2.ts";
 export type { QFormer, QFormerDescription, QFormerInput } from "./qformer.ts";
+export { SpeechFeatures } from "./speech/speech_features.ts";
+export { readWav, type Recording } from "./speech/wav.ts";
 export type {
   RelativeBias,
   Stack,

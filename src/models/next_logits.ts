@@ -6,11 +6,13 @@
 import type { Device } from "../device/device.ts";
 import type { Module } from "../nn/module.ts";
 import { slice } from "../ops/slice.ts";
+import { forwardOnly } from "../tensor/forward_only.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import type { Blip2 } from "./blip2.ts";
 import { KeyValueCache } from "./cache/key_value_cache.ts";
 import { Decoder, type DecoderInput } from "./decoder.ts";
 import type { T5, T5Input } from "./t5.ts";
+import type { Whisper } from "./whisper.ts";
 
 /** A text that is being continued. */
 export interface GrowingText {
@@ -196,6 +198,24 @@ function logitsAfter(sources: readonly (readonly number[])[], { device, forward 
   scope.use(mask);
   scope.use(logits);
   return { of: (texts) => logits.of(texts), [Symbol.dispose]: () => scope.dispose() };
+}
+
+/** Logits of a Whisper for the features of a recording for each text [B, M, frames]; texts begin with equally many tokens. */
+export function recordingLogits(model: Whisper, { device, features }: {
+  readonly device: Device;
+  readonly features: FloatTensor;
+}): NextLogits {
+  const forward = async ({ tokens, cache }: Parameters<CachedModel["forward"]>[0]) => {
+    const logits = await model.forward({ features, targets: tokens, cache });
+    requireWholeVocabulary(logits, model.numTokens);
+    const [, length] = logits.shape;
+    if (length === 1) return logits;
+    return await forwardOnly(
+      logits,
+      (logits) => slice(logits, { dim: 1, begin: length - 1, end: length }),
+    );
+  };
+  return new CachedLogits({ most: Infinity, forward }, { device, whole: undefined });
 }
 
 function requireWholeVocabulary(logits: Tensor, count: number): void {

@@ -31,6 +31,8 @@ export interface WhisperDescription extends EncoderDecoderDescription {
   readonly numMelBins: number;
   /** S: places of the encoder, half of a spectrogram's frames. */
   readonly numPlaces: number;
+  /** Positions of the decoder. */
+  readonly longestText: number;
 }
 
 /**
@@ -89,6 +91,8 @@ export class Whisper extends EncoderDecoder<WhisperSource> {
   readonly firstConvolution: Layer;
   /** The second one: [B, D, 2 S] -> [B, D, S] */
   readonly secondConvolution: Layer;
+  /** The most tokens of a text, its prompt included. */
+  readonly longestText: number;
   readonly #featureShape: readonly [number, number];
 
   /** A model with parameters from `source`. @throws {Error} if the source lacks one of the requested shape */
@@ -97,7 +101,7 @@ export class Whisper extends EncoderDecoder<WhisperSource> {
     readonly form: CheckpointForm;
   }) {
     super(description, options);
-    const { numMelBins, numPlaces, encoder: { block: { width } } } = description;
+    const { numMelBins, numPlaces, longestText, encoder: { block: { width } } } = description;
     const make = new LayerMaker(options.source, description);
     const kernel = { kernel: [3], padding: 1, bias: true, outChannels: width };
     this.firstConvolution = make.conv1d("firstConvolution", { ...kernel, inChannels: numMelBins });
@@ -106,6 +110,7 @@ export class Whisper extends EncoderDecoder<WhisperSource> {
       inChannels: width,
       stride: 2,
     });
+    this.longestText = longestText;
     this.#featureShape = [numMelBins, 2 * numPlaces];
   }
 
@@ -122,5 +127,28 @@ export class Whisper extends EncoderDecoder<WhisperSource> {
     const x = gelu(await this.firstConvolution.forward(features));
     const y = gelu(await this.secondConvolution.forward(x));
     return { x: permute(y, [0, 2, 1]) };
+  }
+}
+
+/** @throws {TypeError | RangeError} if a model cannot continue prompts with these options of `generate()` */
+export function checkTranscription(
+  model: Whisper,
+  prompts: readonly (readonly number[])[],
+  { features, context, maxNewTokens }: {
+    readonly features?: FloatTensor | undefined;
+    readonly context?: number | undefined;
+    readonly maxNewTokens: number;
+  },
+): void {
+  if (features === undefined) throw new TypeError("A Whisper needs recordings: give features");
+  if (context !== undefined) throw new TypeError("A Whisper reads whole texts: leave context out");
+  if (prompts.some(({ length }) => length !== prompts[0].length)) {
+    throw new RangeError("A Whisper wants prompts of one length: generate the others apart");
+  }
+  const longest = (prompts[0]?.length ?? 0) + maxNewTokens;
+  if (longest > model.longestText) {
+    throw new RangeError(
+      `A Whisper of ${model.longestText} positions writes no text of ${longest} tokens: make maxNewTokens less`,
+    );
   }
 }

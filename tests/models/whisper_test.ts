@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.ts";
 import { wasmDevice } from "../../src/device/wasm/device.ts";
+import { Decoder } from "../../src/models/decoder.ts";
+import { generate, generateBatch } from "../../src/models/generate.ts";
+import { mostLikely } from "../../src/models/generation/next_token.ts";
 import { newModel } from "../../src/models/new_model.ts";
 import { Whisper } from "../../src/models/whisper.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
@@ -10,7 +13,7 @@ import { Tensor } from "../../src/tensor/tensor.ts";
 import { assertClose } from "../support/assert_close.ts";
 import { assertOtherBits, assertSameBits } from "../support/assert_same_bits.ts";
 import { testOnEachDevice } from "../support/device/on_each_device.ts";
-import { smallEncoderConfigs } from "../support/models/small_configs.ts";
+import { smallConfigs, smallEncoderConfigs } from "../support/models/small_configs.ts";
 
 const config = smallEncoderConfigs.whisper;
 const make = (device: Device, settings: object = {}) =>
@@ -110,3 +113,61 @@ for (
     assert.equal(device.statistics().liveBytes, 0);
   });
 }
+
+testOnEachDevice(
+  "a Whisper with a cache writes what it writes without one, and keeps no memory",
+  async (device) => {
+    using model = make(device, { max_target_positions: 9 });
+    using sounds = features(device, { rows: 3 });
+    const prompt = [1, 4];
+    const before = device.statistics().liveBytes;
+    const options = { device, features: sounds, maxNewTokens: 7, stopTokens: [2] };
+    const texts = await generateBatch(model, [prompt, prompt, prompt], options);
+    assert.equal(device.statistics().liveBytes, before);
+    for (const [row, text] of texts.entries()) {
+      assert.deepEqual(text.slice(0, 2), prompt);
+      const own = (await sounds.data()).slice(24 * row, 24 * row + 24);
+      using one = Tensor.from(device, own, { shape: [1, 3, 8] });
+      for (let length = 2; length < text.length; length++) {
+        using targets = Tensor.from(device, Uint32Array.from(text.slice(0, length)), {
+          shape: [1, length],
+        });
+        using logits = await model.forward({ features: one, targets });
+        assert.equal(text[length], mostLikely((await logits.data()).slice(11 * (length - 1))));
+      }
+    }
+    const first = texts[0][2];
+    const others = await generate(model, prompt, {
+      device,
+      features: features(device),
+      maxNewTokens: 3,
+      suppressTokens: [texts[0][3]],
+      beginSuppressTokens: [first],
+    });
+    assert.notEqual(others[2], first);
+    assert.ok(!others.slice(2).includes(texts[0][3]) || texts[0][3] === first);
+  },
+);
+
+Deno.test("generate() with a Whisper refuses what it cannot do, by name", async () => {
+  using device = wasmDevice();
+  using model = make(device);
+  using sounds = features(device);
+  const options = { device, features: sounds, maxNewTokens: 2 };
+  await assert.rejects(generate(model, [1], { device, maxNewTokens: 2 }), {
+    name: "TypeError",
+    message: /A Whisper needs recordings: give features/,
+  });
+  await assert.rejects(generate(model, [1], { ...options, context: 3 }), /leave context out/);
+  await assert.rejects(
+    generate(model, [1], { ...options, maxNewTokens: 6 }),
+    /A Whisper of 6 positions writes no text of 7 tokens/,
+  );
+  await assert.rejects(generateBatch(model, [[1], [1, 2]], options), /prompts of one length/);
+  await assert.rejects(generateBatch(model, [[1], [1]], options), /targets for each of 1 sources/);
+  using other = newModel(device, smallConfigs.gpt2, {
+    random: new RandomSource(1),
+    model: Decoder,
+  });
+  await assert.rejects(generate(other, [1], options), /A Decoder hears no recordings/);
+});

@@ -112,6 +112,7 @@ function describe(config: ModelConfig): WhisperDescription {
   return {
     numMelBins: given.num_mel_bins,
     numPlaces: given.max_source_positions,
+    longestText: given.max_target_positions,
     numTokens,
     padding: shift.padding,
     encoder: describeStack(config, given, "encoder"),

@@ -1,5 +1,6 @@
 // The next token, chosen by its logits. Steps are those of transformers, in its order:
 //
+//   suppression          tokens that may not follow have the logit -infinity, after the penalty
 //   repetition penalty   the logit x of a token that was seen becomes x / penalty if x > 0, else x penalty      (Keskar et al. 2019)
 //   greedy               the most likely token; or, with sampling:
 //   temperature          p_k ~ e^(x_k / temperature)
@@ -35,6 +36,15 @@ export function penalizeRepetition(
     penalized[token] = x < 0 ? x * penalty : x / penalty;
   }
   return penalized;
+}
+
+/** The logits without `tokens`, which become impossible. */
+export function suppress(logits: Float32Array, tokens: readonly number[]): Float32Array {
+  if (tokens.length === 0) return logits;
+  const left = logits.slice();
+  for (const token of tokens) if (token < left.length) left[token] = -Infinity;
+  if (!left.every((logit) => logit === -Infinity)) return left;
+  throw new RangeError(`All ${logits.length} tokens are suppressed: leave some out`);
 }
 
 /** The most likely token, the first of several. @throws {Error} if logits are not numbers */
@@ -92,7 +102,9 @@ function sortedTokens(logits: Float32Array, { most, temperature, isEnough }: {
   let tokens: number[] = [];
   for (const distance of DISTANCES) {
     const least = most - distance * temperature;
-    tokens = [...logits.keys()].filter((token) => logits[token] >= least);
+    tokens = [...logits.keys()].filter((token) =>
+      logits[token] >= least && logits[token] > -Infinity
+    );
     tokens.sort((a, b) => logits[b] - logits[a]);
     if (isEnough(tokens)) return tokens;
   }

@@ -6,6 +6,7 @@ import {
   mostLikely,
   penalizeRepetition,
   type SamplingRules,
+  suppress,
 } from "../../../src/models/generation/next_token.ts";
 import { RandomSource } from "../../../src/nn/philox.ts";
 import { assertClose } from "../../support/assert_close.ts";
@@ -103,4 +104,20 @@ Deno.test("penalizeRepetition() divides positive logits and multiplies negative 
 Deno.test("mostLikely() takes the first of several, and refuses NaN", () => {
   assert.equal(mostLikely(Float32Array.of(1, 3, 3)), 1);
   assert.throws(() => mostLikely(Float32Array.of(1, NaN, 3)), /logits are not numbers/);
+});
+
+Deno.test("suppressed tokens are never taken, whatever is drawn, and never all", () => {
+  const logits = Float32Array.of(3, 9, -1, 2, 9);
+  const left = suppress(logits, [1, 4, 17]);
+  assertSameBits([...left], [3, -Infinity, -1, 2, -Infinity]);
+  assertSameBits([...logits], [3, 9, -1, 2, 9]);
+  assert.equal(mostLikely(left), 0);
+  for (const uniform of [0, 0.3, 0.9, 1 - 2 ** -32]) {
+    for (const rules of [{}, { topK: 4 }, { topP: 0.9999 }]) {
+      const token = drawToken(left, { uniform, temperature: 1, ...rules });
+      assert.ok([0, 2, 3].includes(token), `${token} with ${uniform}`);
+    }
+  }
+  assert.equal(suppress(logits, []), logits);
+  assert.throws(() => suppress(logits, [0, 1, 2, 3, 4]), /All 5 tokens are suppressed/);
 });
