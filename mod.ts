@@ -286,6 +286,7 @@ export type {
   GridDescription,
   GridPositions,
   GridPositionsOptions,
+  HeadNormDescription,
   ImageDescription,
   LatentAttention,
   LatentAttentionDescription,

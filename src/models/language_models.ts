@@ -4,6 +4,7 @@ import * as v from "valibot";
 import type { ModelConfig } from "./config/model_config.ts";
 import { bloom } from "./families/bloom.ts";
 import { cohere } from "./families/cohere.ts";
+import { cohere2 } from "./families/cohere2.ts";
 import { deepseekV3 } from "./families/deepseek_v3.ts";
 import { falcon } from "./families/falcon.ts";
 import { gemma } from "./families/gemma.ts";
@@ -12,9 +13,11 @@ import { gemma3 } from "./families/gemma3.ts";
 import { glm } from "./families/glm.ts";
 import { gpt2 } from "./families/gpt2.ts";
 import { gptj } from "./families/gptj.ts";
+import { granite } from "./families/granite.ts";
 import { llama } from "./families/llama.ts";
 import { mistral } from "./families/mistral.ts";
 import { mixtral } from "./families/mixtral.ts";
+import { olmo2 } from "./families/olmo2.ts";
 import { opt } from "./families/opt.ts";
 import { phi3 } from "./families/phi3.ts";
 import { qwen2 } from "./families/qwen2.ts";
@@ -36,12 +39,15 @@ export const languageModels: readonly Architecture[] = [
   bloom,
   falcon,
   cohere,
+  cohere2,
   glm,
   phi3,
   smollm3,
   gemma,
   gemma2,
   gemma3,
+  granite,
+  olmo2,
   deepseekV3,
   t5,
 ];

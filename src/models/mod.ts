@@ -50,6 +50,7 @@ export type {
   BlockDescription,
   ExpertsDescription,
   GridDescription,
+  HeadNormDescription,
   LatentAttentionDescription,
   MlpDescription,
   NormDescription,

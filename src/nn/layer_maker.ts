@@ -15,6 +15,7 @@ import { Embedding } from "./embedding.ts";
 import { LayerNorm } from "./layer_norm.ts";
 import { Linear } from "./linear.ts";
 import type { ParameterSource, WantedParameter } from "./parameter_source.ts";
+import { PerHeadNorm } from "./per_head_norm.ts";
 import { RmsNorm } from "./rms_norm.ts";
 import { TransposedLinear } from "./transposed_linear.ts";
 
@@ -171,6 +172,15 @@ export class LayerMaker {
     const initial = { every: 1 - offset };
     const weight = this.parameter(`${name}.weight`, { shape: [features], initial });
     return new RmsNorm({ weight, eps, offset });
+  }
+
+  /** A layer norm of each head, with weights of its own and no bias. */
+  perHeadNorm(
+    name: string,
+    { heads, features, eps }: NormLayer & { readonly heads: number },
+  ): PerHeadNorm {
+    const wanted = { shape: [heads, features], initial: { every: 1 } };
+    return new PerHeadNorm({ weight: this.parameter(`${name}.weight`, wanted), eps });
   }
 
   /** A place of dropout; undefined without a probability. Places are numbered in the order of calls. */

@@ -56,8 +56,10 @@ def model_of(folder):
     """The model with the weights of its file, in train mode: its config has no dropout."""
     config = transformers.AutoConfig.from_pretrained(folder)
     architecture = getattr(transformers, config.architectures[0])
+    # Falcon's eager attention adds ALiBi twice: to the scores, and to the mask that it adds to them.
+    attention = "sdpa" if getattr(config, "alibi", False) else "eager"
     model = architecture.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="eager"
+        folder, dtype=torch.float32, attn_implementation=attention
     )
     # Loading makes all parameters trainable, sinusoids of positions too, which a new model leaves alone.
     fixed = {name for name, each in type(model)(model.config).named_parameters() if not each.requires_grad}

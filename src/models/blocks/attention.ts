@@ -19,13 +19,13 @@ import { reshape } from "../../ops/reshape.ts";
 import type { RotaryAngles } from "../../ops/rotary.ts";
 import { concat } from "../../ops/slice.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { alibiSlopes } from "../positions/alibi.ts";
+import { withAlibi } from "../positions/alibi_features.ts";
 import { GridPositions } from "../positions/grid_positions.ts";
 import type { CachedPass } from "../cache/cached_pass.ts";
 import { headDropout, inHeads, releasing, rotated } from "./attention_steps.ts";
 import type { AttentionDescription } from "./block_description.ts";
 import { separated } from "./fused_projections.ts";
-import { makeNorm } from "./make_norm.ts";
+import { makeHeadNorm } from "./make_norm.ts";
 import { attendedPlaces, countWindows, fromWindows, toWindows, windowsOf } from "./grid_windows.ts";
 
 /**
@@ -111,9 +111,9 @@ export class Attention extends Module<AttentionInput> {
       this.value = project("value", numKeyHeads, { inFeatures: sourceWidth });
     }
     if (headNorm !== undefined) {
-      const norm = { width: headWidth, norm: headNorm };
-      this.queryNorm = makeNorm(make, { name: "queryNorm", ...norm });
-      this.keyNorm = makeNorm(make, { name: "keyNorm", ...norm });
+      const norm = { headWidth, norm: headNorm };
+      this.queryNorm = makeHeadNorm(make, { name: "queryNorm", heads: numHeads, ...norm });
+      this.keyNorm = makeHeadNorm(make, { name: "keyNorm", heads: numKeyHeads, ...norm });
     }
     const { grid, scale } = description;
     if (grid?.relativePositions) {
@@ -171,15 +171,22 @@ export class Attention extends Module<AttentionInput> {
     const angles = isRotated ? input.angles : undefined;
     if (source === "cached") throw new TypeError('The source "cached" needs a cache');
     const projected = await this.#project(x, source, valueSource);
-    const [query, key, values] = projected.map((each) => this.#inHeads(each));
-    const q = rotated(await normalized(query, this.queryNorm), { angles, pairs });
-    const keys = rotated(await normalized(key, this.keyNorm), { angles, pairs });
+    const [query, key] = projected;
+    const values = this.#inHeads(projected[2]);
+    const q = rotated(await this.#normalized(query, this.queryNorm), { angles, pairs });
+    const keys = rotated(await this.#normalized(key, this.keyNorm), { angles, pairs });
     if (this.gridPositions !== undefined) {
       const placed = this.gridPositions.withPlaces(keys);
       return { q: await this.gridPositions.forward(q), keys: placed, values, visible, window };
     }
     if (positions === undefined) return { q, keys, values, visible, window };
-    return { ...this.#withSlopes({ q, keys }, positions), values, visible, window };
+    const first = (inputPartOf(this.output)?.begin ?? 0) / this.description.headWidth;
+    return {
+      ...withAlibi({ q, keys }, { ...this.description, positions, first }),
+      values,
+      visible,
+      window,
+    };
   }
 
   /** Queries, and keys and values of this pass and of those before. */
@@ -200,33 +207,19 @@ export class Attention extends Module<AttentionInput> {
     const { keys, values, mask: keyMask } = await cache.source(this, async () => {
       if (source === "cached") throw new TypeError('The first pass needs a source, got "cached"');
       const [keys, values] = [await this.key!.forward(source), await this.value!.forward(source)];
-      const normed = await normalized(this.#inHeads(keys), this.keyNorm);
+      const normed = await this.#normalized(keys, this.keyNorm);
       return { keys: normed, values: this.#inHeads(values), mask };
     });
-    const q = await normalized(this.#inHeads(await this.query!.forward(x)), this.queryNorm);
+    const q = await this.#normalized(await this.query!.forward(x), this.queryNorm);
     return { q, keys, values, keyMask, visible: "all" };
   }
 
-  /** A feature more, whose product is ALiBi's bias of a key, up to what is the same for all keys of a query. */
-  #withSlopes(
-    { q, keys }: { readonly q: Tensor; readonly keys: Tensor },
-    positions: Uint32Array,
-  ): { readonly q: Tensor; readonly keys: Tensor } {
-    const { numHeads, headWidth, scale } = this.description;
-    const own = q.shape[2];
-    const firstHead = (inputPartOf(this.output)?.begin ?? 0) / headWidth;
-    const slopes = alibiSlopes(numHeads).slice(firstHead, firstHead + own);
-    const withFeature = (x: Tensor, feature: (at: number) => number) => {
-      const shape = x.shape.with(3, 1);
-      const length = shape.reduce((a, b) => a * b);
-      const numbers = Float32Array.from({ length }, (_, at) => feature(at));
-      return concat([x, constantNumbers(x.device, numbers, shape)], { dim: 3 });
-    };
-    const heads = keys.shape[2];
-    return {
-      q: withFeature(q, (at) => slopes[at % own] / scale),
-      keys: withFeature(keys, (at) => positions[Math.floor(at / heads)]),
-    };
+  /** [B, T, H F] -> [B, T, H, F], normalized if there is a norm. */
+  async #normalized(x: Tensor, norm: Layer | undefined): Promise<Tensor> {
+    if (norm === undefined) return this.#inHeads(x);
+    return this.description.headNorm?.heads === "together"
+      ? this.#inHeads(await norm.forward(x))
+      : await norm.forward(this.#inHeads(x));
   }
 
   /** Queries [B, T, H * F], and keys and values [B, S, K * F]. */
@@ -259,8 +252,4 @@ interface Operands {
   readonly keyMask?: Tensor<"u32"> | undefined;
   readonly visible: "causal" | "all";
   readonly window?: number | undefined;
-}
-
-async function normalized(x: Tensor, norm: Layer | undefined): Promise<Tensor> {
-  return norm === undefined ? x : await norm.forward(x);
 }

@@ -19,6 +19,19 @@ export interface NormDescription {
 }
 
 /**
+ * A norm of queries or keys of H heads of F features.
+ *
+ * @category Models
+ */
+export interface HeadNormDescription extends NormDescription {
+  /**
+   * Whether each head is normalized, with one weight [F] for all ("alike") or, in a layer norm without bias, with one of its own, [H, F]
+   * ("apart"); or the features of all heads together, with a weight [H F] ("together"). Default: "alike".
+   */
+  readonly heads?: "alike" | "apart" | "together";
+}
+
+/**
  * Where the norms of a block are: before each part, x + part(norm x); after the residual sums, norm(x + part x); on both sides of each
  * part, x + norm'(part(norm x)); or on the outputs of the parts, x + norm(part x).
  *
@@ -82,8 +95,8 @@ export interface AttentionDescription {
   readonly keyBias?: boolean;
   /** Whether the output layer has a bias. */
   readonly outputBias: boolean;
-  /** The norm of each head of queries and keys, with one weight for all heads, before they are rotated. Default: there is none. */
-  readonly headNorm?: NormDescription | undefined;
+  /** The norm of queries and of keys, before they are rotated. Default: there is none. */
+  readonly headNorm?: HeadNormDescription | undefined;
   /** A query attends to its own key and to those less than `window` from it; undefined for all. */
   readonly window: number | undefined;
   /** Features of an encoder's output, for cross-attention. Default: D. */
@@ -98,8 +111,11 @@ export interface AttentionDescription {
   readonly isRotated?: boolean;
   /** If positions are rotary, which of the model's settings this block has. Default: "global". */
   readonly rotarySettings?: "global" | "local";
-  /** Whether scores decrease with the distance of the key, by ALiBi's slopes. Default: false. */
-  readonly alibi?: boolean;
+  /**
+   * If positions are ALiBi's, how slope times position is added to q . k: after that was scaled, or before and rounded to bf16, as slopes
+   * and positions are (Falcon). Default: "scaled".
+   */
+  readonly alibi?: "scaled" | "bf16";
   /** If the tokens are the places of a grid, its size, windows and relative positions. Default: they are a sequence. */
   readonly grid?: GridDescription | undefined;
   /** Standard deviation of initial weights of the layer of queries. Default: that of the model. */

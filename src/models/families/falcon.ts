@@ -1,4 +1,4 @@
-// Falcon (Almazrouei et al. 2023): attention and MLP side by side, rotary positions, few heads of keys, a tied head. The old block (7B) has
+// Falcon (Almazrouei et al. 2023): attention and MLP side by side, rotary positions or ALiBi in bf16, few heads of keys, a tied head. The old block (7B) has
 // one norm and one head of keys; the new one (40B, 180B) two norms and groups of heads; the oldest (RW) is BLOOM's.
 
 import * as v from "valibot";
@@ -60,8 +60,7 @@ const settings = v.object({
   hidden_dropout: only(0),
   attention_dropout: v.optional(probability, 0),
   activation: v.optional(activationName, "gelu"),
-  // Its slopes are rounded to bf16.
-  alibi: only(false),
+  alibi: v.nullish(v.boolean(), false),
   new_decoder_architecture: flag(false),
   multi_query: flag(true),
   parallel_attn: flag(true),
@@ -90,7 +89,7 @@ function describe(config: ModelConfig): DecoderDescription {
     width,
     deviation,
     tokens: { count: given.vocab_size, width, padding: undefined },
-    positions: {
+    positions: given.alibi ? { kind: "alibi" } : {
       kind: "rotary",
       settings: readRotary(config, { headWidth, maxPositions: given.max_position_embeddings }),
     },
@@ -111,6 +110,7 @@ function describe(config: ModelConfig): DecoderDescription {
         outputDeviation: deviation,
         window: undefined,
         scale: headWidth ** -0.5,
+        alibi: "bf16",
         dropout: given.attention_dropout,
       },
       mlp: {

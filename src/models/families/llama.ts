@@ -6,6 +6,7 @@ import { activationCalled, activationName } from "../blocks/activations.ts";
 import type { CheckpointNames } from "../config/checkpoint_names.ts";
 import type {
   ExpertsDescription,
+  HeadNormDescription,
   NormDescription,
   NormPlace,
 } from "../blocks/block_description.ts";
@@ -90,12 +91,14 @@ export interface LlamaVariant {
   readonly inputBias: boolean;
   readonly outputBias: boolean;
   readonly mlpBias: boolean;
-  /** Whether each head of queries and keys has a norm, as every norm is. */
+  /** Whether each head of queries and keys has a norm, as every norm is, with weights for `heads`. */
   readonly hasHeadNorms: boolean;
   /** The sliding window of block `index`; undefined for none. */
   readonly windowOf: (index: number) => number | undefined;
   /** Every norm. Default: an RMS norm. */
   readonly norm?: NormDescription;
+  /** Which weights the norms of heads have. Default: "alike". */
+  readonly heads?: HeadNormDescription["heads"];
   /** Where the norms are. Default: before each part. */
   readonly normPlace?: NormPlace;
   /** As in `BlockDescription`. Default: the MLP reads the sum after attention. */
@@ -200,7 +203,7 @@ function describe(
         projections: variant.fusedProjections ? "fused" : "separate",
         storage: "outIn",
         outputDeviation: deviation,
-        headNorm: hasHeadNorms ? norm : undefined,
+        headNorm: hasHeadNorms ? { ...norm, heads: variant.heads ?? "alike" } : undefined,
         window: windowOf(index),
         scale: variant.attentionScale ?? headWidth ** -0.5,
         softCap: variant.softCap,

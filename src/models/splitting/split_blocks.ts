@@ -69,7 +69,8 @@ export async function planAttention(plan: SplitPlan, attention: Attention): Prom
   plan.columnParallel(attention, "query", query);
   plan.columnParallel(attention, "key", keyValue);
   plan.columnParallel(attention, "value", keyValue);
-  plan.headNorm(attention, "queryNorm");
-  plan.headNorm(attention, "keyNorm");
+  const isOfAll = attention.description.headNorm?.heads === "together";
+  plan.headNorm(attention, "queryNorm", { ...query, isOfAll });
+  plan.headNorm(attention, "keyNorm", { ...keyValue, isOfAll });
   plan.rowParallel(attention, "output", output);
 }

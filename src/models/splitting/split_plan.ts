@@ -9,6 +9,8 @@ import { Linear1DCol, type Linear1DColOptions } from "../../nn/parallel/linear_1
 import { Linear1DRow, type Linear1DRowOptions } from "../../nn/parallel/linear_1d_row.ts";
 import type { Layer } from "../../nn/module.ts";
 import { ReplicatedLinear } from "../../nn/parallel/replicated_linear.ts";
+import { PerHeadNorm } from "../../nn/per_head_norm.ts";
+import { type SplitHeadsOptions, SplitRmsNorm } from "../../nn/parallel/split_rms_norm.ts";
 import { RmsNorm } from "../../nn/rms_norm.ts";
 import { TransposedLinear } from "../../nn/transposed_linear.ts";
 
@@ -108,16 +110,27 @@ export class SplitPlan {
   }
 
   /**
-   * Makes `owner[name]`, an RMS norm of each head's features, sum its gradient over the ranks, which have different heads; does
-   * nothing if the field is undefined.
+   * Splits `owner[name]`, a norm of queries or keys, as the heads are: one weight for all heads stays whole and has its gradient summed
+   * over the ranks; weights of heads or of all features (`isOfAll`) are split. Does nothing if the field is undefined.
    *
-   * @throws {TypeError} if the field holds anything but an `RmsNorm`.
+   * @throws {TypeError} if the field holds anything but a whole norm.
    */
-  headNorm<Name extends string>(owner: LayerOwner<Name>, name: Name): void {
+  headNorm<Name extends string>(
+    owner: LayerOwner<Name>,
+    name: Name,
+    options: SplitHeadsOptions & { readonly isOfAll: boolean },
+  ): void {
     const norm = owner[name];
     if (norm === undefined) return;
-    if (!(norm instanceof RmsNorm)) throw notWhole(norm, name);
-    this.add(() => owner[name] = HeadRmsNorm.fromNativeModule(norm, this));
+    if (norm instanceof PerHeadNorm) {
+      this.add(() => owner[name] = norm.split(options));
+    } else if (norm instanceof RmsNorm) {
+      this.add(() =>
+        owner[name] = options.isOfAll
+          ? SplitRmsNorm.fromNativeModule(norm, options)
+          : HeadRmsNorm.fromNativeModule(norm, this)
+      );
+    } else throw notWhole(norm, name);
   }
 
   /** Adds a change of the model, which must not throw. */

@@ -28,9 +28,9 @@ export interface Heads {
 /** Options of the linear layers of attention. */
 export interface HeadSplit {
   /** Of the layer of queries. */
-  readonly query: Linear1DColOptions;
+  readonly query: Linear1DColOptions & { readonly unit: number };
   /** Of the layers of keys and values. */
-  readonly keyValue: Linear1DColOptions;
+  readonly keyValue: Linear1DColOptions & { readonly unit: number };
   /** Of one layer of all queries, all keys and all values, as many heads each; undefined if there are fewer heads of keys. */
   readonly fused: Linear1DColOptions | undefined;
   /** Of one layer of the queries, the key and the value of each head of keys; undefined if there are fewer of these than ranks. */

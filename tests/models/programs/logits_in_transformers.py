@@ -18,8 +18,10 @@ transformers.logging.set_verbosity_error()
 def logits(folder, expected):
     config = transformers.AutoConfig.from_pretrained(folder)
     architecture = getattr(transformers, config.architectures[0])
+    # Falcon's eager attention adds ALiBi twice.
+    attention = "sdpa" if getattr(config, "alibi", False) else "eager"
     model, loading = architecture.from_pretrained(
-        folder, output_loading_info=True, dtype=torch.float32, attn_implementation="eager"
+        folder, output_loading_info=True, dtype=torch.float32, attn_implementation=attention
     )
     found = {kind: sorted(map(str, names)) for kind, names in loading.items() if names}
     if found:

@@ -8,7 +8,7 @@ import { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
 import { HeadRmsNorm } from "../../../src/nn/parallel/head_rms_norm.ts";
 import { type Heads, splitHeads } from "../../../src/nn/parallel/head_split.ts";
 import { Linear } from "../../../src/nn/linear.ts";
-import { Linear1DCol } from "../../../src/nn/parallel/linear_1d_col.ts";
+import { Linear1DCol, type Linear1DColOptions } from "../../../src/nn/parallel/linear_1d_col.ts";
 import { Linear1DRow } from "../../../src/nn/parallel/linear_1d_row.ts";
 import { Module } from "../../../src/nn/module.ts";
 import { normalValues } from "../../../src/nn/initial_values.ts";
@@ -149,7 +149,7 @@ async function splitLayers(
 ) {
   const whole = wholeLayers(device, sizes);
   const split = await splitHeads({ ...sizes, headWidth: HEAD_WIDTH }, { mesh, axis: 0 });
-  const col = (layer: Linear | TransposedLinear | undefined, options: typeof split.query) =>
+  const col = (layer: Linear | TransposedLinear | undefined, options: Linear1DColOptions) =>
     layer && Linear1DCol.fromNativeModule(layer, { ...options, overlap });
   return {
     input: whole.input,

@@ -204,6 +204,11 @@ export const decoderRuns: Readonly<Record<string, FamilyRun>> = {
   gemma: decoderRun,
   gemma2: decoderRun,
   gemma3: decoderRun,
+  cohere_norms: decoderRun,
+  cohere2: decoderRun,
+  falcon_alibi: decoderRun,
+  granite: decoderRun,
+  olmo2: decoderRun,
 };
 
 /** Encoders, and encoders with a decoder, by the names of their folders. */

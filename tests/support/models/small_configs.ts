@@ -163,6 +163,41 @@ export const smallConfigs = {
     rope_parameters: undefined,
     rope_local_base_freq: 100,
   },
+  cohere_norms: {
+    ...llamaSizes,
+    architectures: ["CohereForCausalLM"],
+    model_type: "cohere",
+    use_qk_norm: true,
+    tie_word_embeddings: true,
+  },
+  cohere2: {
+    ...llamaSizes,
+    architectures: ["Cohere2ForCausalLM"],
+    model_type: "cohere2",
+    sliding_window: 3,
+    layer_types: ["sliding_attention", "full_attention"],
+  },
+  falcon_alibi: {
+    architectures: ["FalconForCausalLM"],
+    model_type: "falcon",
+    dtype: "float32",
+    vocab_size: 11,
+    hidden_size: 16,
+    ffn_hidden_size: 12,
+    num_attention_heads: 4,
+    num_hidden_layers: 2,
+    alibi: true,
+  },
+  granite: {
+    ...llamaSizes,
+    architectures: ["GraniteForCausalLM"],
+    model_type: "granite",
+    embedding_multiplier: 6,
+    attention_multiplier: 0.2,
+    residual_multiplier: 0.4,
+    logits_scaling: 2,
+  },
+  olmo2: { ...llamaSizes, architectures: ["Olmo2ForCausalLM"], model_type: "olmo2" },
 } as const;
 
 const bertSizes = {
