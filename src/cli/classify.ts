@@ -11,7 +11,7 @@
 
 import { loadPretrained } from "../checkpoint/pretrained.ts";
 import { requestDevice } from "../device/request_device.ts";
-import { BertClassifier } from "../models/bert.ts";
+import { BertClassifier } from "../models/bert_classifier.ts";
 import { BertTokenClassifier } from "../models/bert_token_classifier.ts";
 import type { PretrainedModel } from "../models/pretrained_model.ts";
 import { VitClassifier } from "../models/vit.ts";

@@ -1,7 +1,8 @@
 // The model and the records that flags name, made into a task.
 
 import type { Device } from "../device/device.ts";
-import { BertClassifier, BertMaskedLm } from "../models/bert.ts";
+import { BertMaskedLm } from "../models/bert.ts";
+import { BertClassifier } from "../models/bert_classifier.ts";
 import { BertTokenClassifier } from "../models/bert_token_classifier.ts";
 import type { ModelConfig } from "../models/config/model_config.ts";
 import { Decoder } from "../models/decoder.ts";

@@ -5,6 +5,11 @@ import { albertClassifier, albertMaskedLm, albertTokenClassifier } from "./famil
 import { bertClassifier, bertMaskedLm, bertTokenClassifier } from "./families/bert.ts";
 import { blip2 } from "./families/blip2.ts";
 import { sam } from "./families/sam.ts";
+import {
+  modernBertClassifier,
+  modernBertMaskedLm,
+  modernBertTokenClassifier,
+} from "./families/modernbert.ts";
 import { vitClassifier } from "./families/vit.ts";
 import { whisper } from "./families/whisper.ts";
 import { type ModelConfig, orNull } from "./config/model_config.ts";
@@ -20,6 +25,9 @@ const architectures: readonly Architecture[] = [
   albertMaskedLm,
   albertClassifier,
   albertTokenClassifier,
+  modernBertMaskedLm,
+  modernBertClassifier,
+  modernBertTokenClassifier,
   vitClassifier,
   sam,
   whisper,

@@ -1,18 +1,17 @@
 // BERT (Devlin et al. 2018): an encoder with attention in both directions and norms after the residual sums. In ALBERT embeddings have E
-// features, which are projected to D, and a block is used several times.
+// features, which are projected to D, and a block is used several times. ModernBERT (Warner et al. 2024) has rotary positions, no token
+// types, and norms before each part and after the last.
 //
-//   e = norm(token[x] + type[y] + position)   [B, T, E]  ->  blocks  ->  h [B, T, D]
+//   e = norm(token[x] + type[y] + position)   [B, T, E]  ->  blocks  ->  norm, if there is one  ->  h [B, T, D]
 //   masked language model   logits = norm(f(W h + b)) E^T + c       [B, T, V], E the token table if they are tied
-//   classification          logits = W2 tanh(W1 h_0 + b1) + b2      [B, C], h_0 that of the first token
+//   classification          bert_classifier.ts, bert_token_classifier.ts
 
 import type { Dropout, DropoutMasks } from "../nn/dropout.ts";
 import type { Embedding, TableLayer } from "../nn/embedding.ts";
-import { inputPartOf } from "../nn/parallel/input_part.ts";
 import { LayerMaker } from "../nn/layer_maker.ts";
 import { Linear } from "../nn/linear.ts";
 import { type Layer, Module } from "../nn/module.ts";
 import type { ParameterSource } from "../nn/parameter_source.ts";
-import { tanh } from "../ops/activation.ts";
 import { add } from "../ops/add.ts";
 import { addBias } from "../ops/add_bias.ts";
 import { asF32 } from "../ops/cast.ts";
@@ -23,16 +22,16 @@ import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Activation } from "./blocks/activations.ts";
 import { Block, type BlockOptions } from "./blocks/block.ts";
+import { anglesOf } from "./blocks/block_angles.ts";
 import { makeNorm } from "./blocks/make_norm.ts";
 import type { TokenDescription } from "./decoder_description.ts";
-import type { ProblemType } from "./losses/classification_loss.ts";
 import { featuresAt } from "./blocks/features_at.ts";
-import { firstOfSequence } from "./blocks/first_of_sequence.ts";
 import { LearnedPositions } from "./positions/learned_positions.ts";
+import { type RotaryByLayer, RotaryTablesByLayer } from "./positions/rotary_by_layer.ts";
 import { type CheckpointForm, type PlanSplitOptions, PretrainedModel } from "./pretrained_model.ts";
 import { planBlocks } from "./splitting/split_blocks.ts";
-import { requireGatheredLogits, type SplitPlan } from "./splitting/split_plan.ts";
-import { planEmbedding, planVocabulary } from "./splitting/split_vocabulary.ts";
+import type { SplitPlan } from "./splitting/split_plan.ts";
+import { planVocabulary } from "./splitting/split_vocabulary.ts";
 
 /**
  * The configuration of an encoder.
@@ -42,9 +41,9 @@ import { planEmbedding, planVocabulary } from "./splitting/split_vocabulary.ts";
 export interface BertDescription {
   /** The vocabulary. */
   readonly tokens: TokenDescription;
-  /** The maximum number of tokens of a sequence. */
-  readonly numPositions: number;
-  /** How many token types there are: which text of a pair a token belongs to. */
+  /** The maximum number of tokens of a sequence, each position of which has an embedding; or rotary settings. */
+  readonly positions: number | RotaryByLayer;
+  /** How many token types there are: which text of a pair a token belongs to. 0 if there are none. */
   readonly numTokenTypes: number;
   /** Number of blocks. */
   readonly numBlocks: number;
@@ -52,6 +51,10 @@ export interface BertDescription {
   readonly blockOrder?: readonly number[];
   /** The configuration of every block. */
   readonly block: BlockOptions;
+  /** What is otherwise in block `index`. Default: nothing. */
+  readonly blockOf?: (index: number) => Partial<BlockOptions>;
+  /** Whether there is a norm after the last block. Default: false. */
+  readonly finalNorm?: boolean;
   /** Whether embeddings are projected from E features to D. Default: E is D. */
   readonly projectsEmbeddings?: boolean;
   /** Standard deviation of initial weights. */
@@ -84,23 +87,26 @@ export interface BertInput {
 export class BertEncoder extends Module<BertInput> {
   /** Token embeddings: [B, T] -> [B, T, E] */
   tokens: TableLayer;
-  /** Token type embeddings: [B, T] -> [B, T, E] */
-  readonly tokenTypes: Embedding;
-  /** Adds position embeddings. */
-  readonly positions: LearnedPositions;
-  /** The norm of the sum of the three embeddings. */
+  /** Token type embeddings: [B, T] -> [B, T, E], if there are any. */
+  readonly tokenTypes: Embedding | undefined;
+  /** Adds position embeddings, if there are any. */
+  readonly positions: LearnedPositions | undefined;
+  /** The norm of the sum of the embeddings. */
   readonly norm: Layer;
   /** Projects E features to D, in ALBERT. */
   readonly projectIn: Layer | undefined;
   /** The blocks. */
   readonly blocks: readonly Block[];
+  /** The norm after the last block, if there is one. */
+  readonly finalNorm: Layer | undefined;
+  readonly #tables: RotaryTablesByLayer | undefined;
   readonly #order: readonly number[];
   readonly #dropout: Dropout;
 
   /** An encoder with layers from `make`. */
   constructor(make: LayerMaker, description: BertDescription) {
     super();
-    const { numPositions, numTokenTypes, numBlocks, block } = description;
+    const { positions, numTokenTypes, numBlocks, block } = description;
     const { tokens: { count, width, padding } } = description;
     const { norm } = block;
     this.tokens = make.embedding("tokens", {
@@ -108,16 +114,13 @@ export class BertEncoder extends Module<BertInput> {
       embeddingDim: width,
       paddingIndex: padding,
     });
-    this.tokenTypes = make.embedding("tokenTypes", {
-      numEmbeddings: numTokenTypes,
-      embeddingDim: width,
-    });
-    this.positions = new LearnedPositions(make.within("positions"), {
-      width,
-      count: numPositions,
-      offset: 0,
-      counted: "all",
-    });
+    this.tokenTypes = numTokenTypes === 0
+      ? undefined
+      : make.embedding("tokenTypes", { numEmbeddings: numTokenTypes, embeddingDim: width });
+    if (typeof positions === "number") {
+      const table = { width, count: positions, offset: 0, counted: "all" } as const;
+      this.positions = new LearnedPositions(make.within("positions"), table);
+    } else this.#tables = new RotaryTablesByLayer(this.tokens.weight.device, positions);
     this.norm = makeNorm(make, { name: "norm", width, norm });
     this.projectIn = description.projectsEmbeddings
       ? make.linear("projectIn", { inFeatures: width, outFeatures: block.width, bias: true })
@@ -126,8 +129,12 @@ export class BertEncoder extends Module<BertInput> {
     this.#order = description.blockOrder ?? Array.from({ length: numBlocks }, (_, index) => index);
     this.blocks = Array.from(
       { length: numBlocks },
-      (_, index) => new Block(make.within(`blocks.${index}`), block),
+      (_, index) =>
+        new Block(make.within(`blocks.${index}`), { ...block, ...description.blockOf?.(index) }),
     );
+    this.finalNorm = description.finalNorm
+      ? makeNorm(make, { name: "finalNorm", width: block.width, norm })
+      : undefined;
   }
 
   /** The token table [V, E], for a head that is tied to it. */
@@ -142,25 +149,36 @@ export class BertEncoder extends Module<BertInput> {
    */
   override async forward({ tokens, tokenTypes, mask, dropout }: BertInput): Promise<Tensor> {
     checkInput({ tokens, tokenTypes, mask });
-    const words = await this.tokens.forward(tokens);
-    const typed = tokenTypes === undefined
-      ? addBias(words, this.#firstType())
-      : add(words, await this.tokenTypes.forward(tokenTypes));
-    let x = await this.norm.forward(await this.positions.forward({ x: typed }));
-    x = this.#dropout.apply(x, dropout);
+    let x = await this.#typed(await this.tokens.forward(tokens), tokenTypes);
+    if (this.positions !== undefined) x = await this.positions.forward({ x });
+    x = this.#dropout.apply(await this.norm.forward(x), dropout);
     if (this.projectIn !== undefined) x = await this.projectIn.forward(x);
+    const angles = this.#tables?.anglesFor(tokens.shape[1]);
     const uses = this.blocks.map(() => 0);
     for (const index of this.#order) {
-      const masks = dropout && { ...dropout, use: uses[index]++ };
-      x = await this.blocks[index].forward({ x, mask, dropout: masks });
+      const [block, masks] = [this.blocks[index], dropout && { ...dropout, use: uses[index]++ }];
+      x = await block.forward({ x, mask, angles: anglesOf(block, angles), dropout: masks });
     }
-    return x;
+    return this.finalNorm === undefined ? x : await this.finalNorm.forward(x);
   }
 
-  /** The embedding of token type 0: [E] */
-  #firstType(): Tensor {
+  /** Releases the tables of rotary angles, as the model's parameters are released. */
+  disposeTables(): void {
+    this.#tables?.[Symbol.dispose]();
+  }
+
+  /** Embeddings with those of token types, by default type 0. */
+  async #typed(words: Tensor, types: Tensor<"u32"> | undefined): Promise<Tensor> {
+    if (this.tokenTypes === undefined) {
+      if (types?.indices?.some((type) => type !== 0)) {
+        throw new RangeError("The model has no token types: leave tokenTypes out");
+      }
+      return words;
+    }
+    if (types !== undefined) return add(words, await this.tokenTypes.forward(types));
     const { weight } = this.tokenTypes;
-    return reshape(slice(weight, { dim: 0, begin: 0, end: 1 }), [weight.shape[1]]);
+    const first = reshape(slice(weight, { dim: 0, begin: 0, end: 1 }), [weight.shape[1]]);
+    return addBias(words, first);
   }
 }
 
@@ -188,6 +206,12 @@ export interface MaskedLmOptions {
   readonly activation: Activation;
   /** Whether the head's weight is the token table. */
   readonly tied: boolean;
+  /** Whether the first layer of the head has a bias. Default: true. */
+  readonly transformBias?: boolean;
+  /** Whether the output layer has a bias. Default: true. */
+  readonly headBias?: boolean;
+  /** Whether an untied head has an unused second bias, as BERT's. Default: false. */
+  readonly unusedBias?: boolean;
 }
 
 /**
@@ -241,16 +265,18 @@ export class BertMaskedLm extends PretrainedModel<MaskedLmInput> {
     this.transform = make.linear("transform", {
       inFeatures: block.width,
       outFeatures: width,
-      bias: true,
+      bias: options.transformBias ?? true,
     });
     this.norm = makeNorm(make, { name: "norm", width, norm });
     const zeros = { shape: [count], initial: { every: 0 } };
+    const { headBias = true } = options;
     if (options.tied) {
-      const bias = make.parameter("head.bias", zeros);
-      this.head = new Linear(bias.device, { weight: this.encoder.tokenTable, bias });
+      const weight = this.encoder.tokenTable;
+      const bias = headBias ? make.parameter("head.bias", zeros) : undefined;
+      this.head = new Linear(weight.device, { weight, bias });
     } else {
-      this.head = make.linear("head", { inFeatures: width, outFeatures: count, bias: true });
-      this.unusedBias = make.parameter("unusedBias", zeros);
+      this.head = make.linear("head", { inFeatures: width, outFeatures: count, bias: headBias });
+      if (options.unusedBias) this.unusedBias = make.parameter("unusedBias", zeros);
     }
   }
 
@@ -267,95 +293,11 @@ export class BertMaskedLm extends PretrainedModel<MaskedLmInput> {
     planVocabulary(plan, { embedding: this.encoder, output: this, gatherLogits });
     await planBlocks(plan, this.encoder.blocks);
   }
-}
 
-/**
- * Options of {@linkcode BertClassifier}.
- *
- * @category Models
- */
-export interface ClassifierOptions {
-  /** The source of its parameters. */
-  readonly source: ParameterSource;
-  /** Its config and the names of its parameters in files. */
-  readonly form: CheckpointForm;
-  /** C */
-  readonly numClasses: number;
-  /** The kind of labels, if the config says so: for `classificationLoss()`. */
-  readonly problemType?: ProblemType | undefined;
-  /** In training, the probability of dropping features of the classifier's input. */
-  readonly dropout: number;
-}
-
-/**
- * Classifies a text, or a pair of texts.
- *
- * @example
- * ```ts
- * import { newModel, RandomSource, requestDevice, Tensor } from "@meshfactor/adafactor";
- * import { BertClassifier } from "@meshfactor/adafactor/models";
- *
- * using device = await requestDevice({ kind: "wasm" });
- * const config = {
- *   model_type: "bert",
- *   architectures: ["BertForSequenceClassification"],
- *   vocab_size: 16,
- *   hidden_size: 8,
- *   num_hidden_layers: 1,
- *   num_attention_heads: 2,
- *   intermediate_size: 16,
- *   max_position_embeddings: 8,
- * };
- * using model = newModel(device, config, { random: new RandomSource(1), model: BertClassifier });
- * using tokens = Tensor.from(device, [3, 5, 2, 7], { shape: [1, 4], dtype: "u32" });
- * using logits = await model.forward({ tokens });
- * console.log(logits.shape); // [1, 2]
- * ```
- *
- * @category Models
- */
-export class BertClassifier extends PretrainedModel<BertInput> {
-  /** Embeddings and blocks. */
-  readonly encoder: BertEncoder;
-  /** The first token's features [B, D] -> [B, D] */
-  pooler: Layer;
-  /** [B, D] -> [B, C] */
-  classifier: Layer;
-  /** The kind of labels, if the config says so: for `classificationLoss()`. */
-  readonly problemType: ProblemType | undefined;
-  readonly #dropout: Dropout;
-
-  /** A model of C classes with parameters from `source`. @throws {Error} if the source lacks one of the requested shape */
-  constructor(
-    description: BertDescription,
-    { source, form, numClasses, problemType, dropout }: ClassifierOptions,
-  ) {
-    super(form);
-    const { block: { width } } = description;
-    const make = new LayerMaker(source, description);
-    const square = { inFeatures: width, outFeatures: width, bias: true };
-    this.encoder = new BertEncoder(make.within("encoder"), description);
-    this.pooler = make.linear("pooler", square);
-    this.classifier = make.linear("classifier", { ...square, outFeatures: numClasses });
-    this.problemType = problemType;
-    this.#dropout = make.dropout(dropout);
-  }
-
-  /** tokens [B, T] -> logits [B, C]. @throws as {@linkcode BertEncoder.forward} */
-  override async forward(input: BertInput): Promise<Tensor> {
-    const first = firstOfSequence(await this.encoder.forward(input));
-    const pooled = tanh(await this.pooler.forward(first));
-    const part = inputPartOf(this.classifier);
-    return asF32(await this.classifier.forward(this.#dropout.apply(pooled, input.dropout, part)));
-  }
-
-  /** Token table and blocks are split; pooler and classifier like the two layers of an MLP, so that pooled features stay local. */
-  override async planSplit(plan: SplitPlan, { gatherLogits }: PlanSplitOptions): Promise<void> {
-    requireGatheredLogits(this, gatherLogits);
-    planEmbedding(plan, this.encoder);
-    await planBlocks(plan, this.encoder.blocks);
-    plan.columnParallel(this, "pooler");
-    plan.rowParallel(this, "classifier");
+  /** Releases all parameters and tables. */
+  override [Symbol.dispose](): void {
+    super[Symbol.dispose]();
+    this.encoder.disposeTables();
   }
 }
 

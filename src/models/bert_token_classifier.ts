@@ -1,18 +1,16 @@
 // BERT (Devlin et al. 2018) with a class for every token, as for named entities (their section 5.3).
 //
-//   h [B, T, D] of the encoder  ->  logits[b, t, :] = W h[b, t, :] + b     [B, T, C]
+//   h [B, T, D] of the encoder  ->  logits[b, t, :] = W h[b, t, :] + b     [B, T, C],   in ModernBERT of norm(f(W' h + b')) instead of h
 
 import type { Dropout } from "../nn/dropout.ts";
 import { LayerMaker } from "../nn/layer_maker.ts";
 import type { Layer } from "../nn/module.ts";
 import { asF32 } from "../ops/cast.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import {
-  type BertDescription,
-  BertEncoder,
-  type BertInput,
-  type ClassifierOptions,
-} from "./bert.ts";
+import { type BertDescription, BertEncoder, type BertInput } from "./bert.ts";
+import type { ClassifierOptions } from "./bert_classifier.ts";
+import type { Activation } from "./blocks/activations.ts";
+import { makeNorm } from "./blocks/make_norm.ts";
 import { type PlanSplitOptions, PretrainedModel } from "./pretrained_model.ts";
 import { planBlocks } from "./splitting/split_blocks.ts";
 import { requireGatheredLogits, type SplitPlan } from "./splitting/split_plan.ts";
@@ -53,20 +51,33 @@ import { planEmbedding } from "./splitting/split_vocabulary.ts";
 export class BertTokenClassifier extends PretrainedModel<BertInput> {
   /** Embeddings and blocks. */
   readonly encoder: BertEncoder;
+  /** A layer before the classifier [B, T, D] -> [B, T, D], if there is one. */
+  readonly transform: Layer | undefined;
+  /** The norm of what it computed. */
+  readonly norm: Layer | undefined;
   /** [B, T, D] -> [B, T, C] */
   classifier: Layer;
   readonly #dropout: Dropout;
+  readonly #activation: Activation | undefined;
 
   /** A model of C classes with parameters from `source`. @throws {Error} if the source lacks one of the requested shape */
   constructor(
     description: BertDescription,
-    { source, form, numClasses, dropout }: Omit<ClassifierOptions, "problemType">,
+    { source, form, numClasses, dropout, transform }: Omit<ClassifierOptions, "problemType">,
   ) {
     super(form);
     const make = new LayerMaker(source, description);
     this.encoder = new BertEncoder(make.within("encoder"), description);
+    const { width, norm } = description.block;
+    this.transform = transform && make.linear("transform", {
+      inFeatures: width,
+      outFeatures: width,
+      bias: transform.bias,
+    });
+    this.norm = transform && makeNorm(make, { name: "norm", width, norm });
+    this.#activation = transform?.activation;
     this.classifier = make.linear("classifier", {
-      inFeatures: description.block.width,
+      inFeatures: width,
       outFeatures: numClasses,
       bias: true,
     });
@@ -75,8 +86,11 @@ export class BertTokenClassifier extends PretrainedModel<BertInput> {
 
   /** tokens [B, T] -> logits [B, T, C]; those at padding are meaningless. @throws as {@linkcode BertEncoder.forward} */
   override async forward(input: BertInput): Promise<Tensor> {
-    const encoded = this.#dropout.apply(await this.encoder.forward(input), input.dropout);
-    return asF32(await this.classifier.forward(encoded));
+    let x = await this.encoder.forward(input);
+    if (this.transform !== undefined) {
+      x = await this.norm!.forward(this.#activation!(await this.transform.forward(x)));
+    }
+    return asF32(await this.classifier.forward(this.#dropout.apply(x, input.dropout)));
   }
 
   /** Token table and blocks are split, and the classifier by input features. */
@@ -86,5 +100,11 @@ export class BertTokenClassifier extends PretrainedModel<BertInput> {
     await planBlocks(plan, this.encoder.blocks);
     const { processGroup } = plan;
     plan.rowParallel(this, "classifier", { processGroup, parallelInput: false });
+  }
+
+  /** Releases all parameters and tables. */
+  override [Symbol.dispose](): void {
+    super[Symbol.dispose]();
+    this.encoder.disposeTables();
   }
 }

@@ -18,13 +18,13 @@ import type { Layer, Module } from "../nn/module.ts";
 import type { ParameterSource } from "../nn/parameter_source.ts";
 import { tanh } from "../ops/activation.ts";
 import { asF32 } from "../ops/cast.ts";
-import type { RotaryAngles } from "../ops/rotary.ts";
 import { scale } from "../ops/scale.ts";
 import { roundedTo } from "../tensor/dtype.ts";
 import { forwardOnly } from "../tensor/forward_only.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { Block } from "./blocks/block.ts";
+import { anglesOf } from "./blocks/block_angles.ts";
 import { makeNorm } from "./blocks/make_norm.ts";
 import { featuresAt } from "./blocks/features_at.ts";
 import type { RoutingRecord } from "./blocks/routing_record.ts";
@@ -32,7 +32,7 @@ import type { KeyValueCache } from "./cache/key_value_cache.ts";
 import type { DecoderDescription } from "./decoder_description.ts";
 import { LearnedPositions } from "./positions/learned_positions.ts";
 import { type CheckpointForm, type PlanSplitOptions, PretrainedModel } from "./pretrained_model.ts";
-import { type PassAngles, RotaryTablesByLayer } from "./positions/rotary_by_layer.ts";
+import { RotaryTablesByLayer } from "./positions/rotary_by_layer.ts";
 import { planBlocks } from "./splitting/split_blocks.ts";
 import type { SplitPlan } from "./splitting/split_plan.ts";
 import { planVocabulary } from "./splitting/split_vocabulary.ts";
@@ -297,14 +297,6 @@ function capped(x: Tensor, cap: number): Tensor {
   const y = scale(bounded, cap);
   bounded.discard();
   return y;
-}
-
-/** The angles of the settings that the block's attention asks for. */
-function anglesOf(block: Block, angles: PassAngles | undefined): RotaryAngles | undefined {
-  const { description } = block.attention;
-  return description.projections !== "latent" && description.rotarySettings === "local"
-    ? angles?.local
-    : angles?.global;
 }
 
 function tiedHead({ weight }: Embedding): Linear {

@@ -80,15 +80,14 @@ export { vocabParallelCausalLoss } from "./losses/vocab_parallel_causal_loss.ts"
 export { parallelize, type ParallelizeOptions } from "./parallelize.ts";
 export type { ExpertSplit, LayerOwner, SplitPlan } from "./splitting/split_plan.ts";
 export {
-  BertClassifier,
   type BertDescription,
   type BertEncoder,
   type BertInput,
   BertMaskedLm,
-  type ClassifierOptions,
   type MaskedLmInput,
   type MaskedLmOptions,
 } from "./bert.ts";
+export { BertClassifier, type ClassifierOptions } from "./bert_classifier.ts";
 export { BertTokenClassifier } from "./bert_token_classifier.ts";
 export {
   type EmbeddedSource,

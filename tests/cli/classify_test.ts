@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { PNG } from "pngjs";
 import { savePretrained } from "../../src/checkpoint/save_pretrained.ts";
 import { wasmDevice } from "../../src/device/wasm/device.ts";
-import { BertClassifier } from "../../src/models/bert.ts";
+import { BertClassifier } from "../../src/models/bert_classifier.ts";
 import { BertTokenClassifier } from "../../src/models/bert_token_classifier.ts";
 import { newModel } from "../../src/models/new_model.ts";
 import { VitClassifier } from "../../src/models/vit.ts";

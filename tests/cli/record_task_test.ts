@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { PNG } from "pngjs";
-import { BertClassifier, BertMaskedLm } from "../../src/models/bert.ts";
+import { BertMaskedLm } from "../../src/models/bert.ts";
+import { BertClassifier } from "../../src/models/bert_classifier.ts";
 import { BertTokenClassifier } from "../../src/models/bert_token_classifier.ts";
 import { Decoder } from "../../src/models/decoder.ts";
 import { generate } from "../../src/models/generate.ts";

@@ -6,7 +6,8 @@
 import assert from "node:assert/strict";
 import { PNG } from "pngjs";
 import { savePretrained } from "../../src/checkpoint/save_pretrained.ts";
-import { BertClassifier, BertMaskedLm } from "../../src/models/bert.ts";
+import { BertMaskedLm } from "../../src/models/bert.ts";
+import { BertClassifier } from "../../src/models/bert_classifier.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { largestOf } from "../../src/train/tasks/metrics/class_metrics.ts";
 import { textLogits } from "../../src/train/tasks/class_logits.ts";

@@ -13,7 +13,7 @@ import { T5 } from "../../src/models/t5.ts";
 import { Whisper } from "../../src/models/whisper.ts";
 import { Blip2 } from "../../src/models/blip2.ts";
 import { VitClassifier } from "../../src/models/vit.ts";
-import type { BertClassifier } from "../../src/models/bert.ts";
+import type { BertClassifier } from "../../src/models/bert_classifier.ts";
 import type { DropoutMasks } from "../../src/nn/dropout.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
 import { mean } from "../../src/ops/mean.ts";

@@ -7,7 +7,7 @@ import { loadPretrained, type LoadReport } from "../../src/checkpoint/pretrained
 import { savePretrained } from "../../src/checkpoint/save_pretrained.ts";
 import type { Device } from "../../src/device/device.ts";
 import { wasmDevice } from "../../src/device/wasm/device.ts";
-import { BertClassifier } from "../../src/models/bert.ts";
+import { BertClassifier } from "../../src/models/bert_classifier.ts";
 import { classificationLoss } from "../../src/models/losses/classification_loss.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";

@@ -2,7 +2,8 @@
 
 import * as v from "valibot";
 import { activationCalled, activationName } from "../blocks/activations.ts";
-import { BertClassifier, type BertDescription, BertMaskedLm } from "../bert.ts";
+import { type BertDescription, BertMaskedLm } from "../bert.ts";
+import { BertClassifier } from "../bert_classifier.ts";
 import { BertTokenClassifier } from "../bert_token_classifier.ts";
 import type { CheckpointNames } from "../config/checkpoint_names.ts";
 import {
@@ -35,7 +36,12 @@ export const albertMaskedLm: Architecture = {
       "head": tied ? "predictions" : "predictions.decoder",
       "unusedBias": "predictions.bias",
     });
-    const options = { form: { config, names }, activation: activationCalled(activation), tied };
+    const options = {
+      form: { config, names },
+      activation: activationCalled(activation),
+      tied,
+      unusedBias: true,
+    };
     const description = describe(config);
     return { names, build: (source) => new BertMaskedLm(description, { source, ...options }) };
   },
@@ -108,7 +114,7 @@ function describe(config: ModelConfig): BertDescription {
       padding: readPadding(config, { ...given, vocabulary }),
     },
     projectsEmbeddings: true,
-    numPositions: given.max_position_embeddings,
+    positions: given.max_position_embeddings,
     numTokenTypes: given.type_vocab_size,
     numBlocks: groups * inner,
     // Every layer uses all blocks of its group.

@@ -2,7 +2,8 @@
 
 import * as v from "valibot";
 import { activationCalled, activationName } from "../blocks/activations.ts";
-import { BertClassifier, type BertDescription, BertMaskedLm } from "../bert.ts";
+import { type BertDescription, BertMaskedLm } from "../bert.ts";
+import { BertClassifier } from "../bert_classifier.ts";
 import { BertTokenClassifier } from "../bert_token_classifier.ts";
 import type { BlockOptions } from "../blocks/block.ts";
 import type { CheckpointNames } from "../config/checkpoint_names.ts";
@@ -32,7 +33,12 @@ export const bertMaskedLm: Architecture = {
     const description = describe(config);
     const { tie_word_embeddings: tied, hidden_act: activation } = config.read(settings);
     const names = tied ? tiedNames : untiedNames;
-    const options = { form: { config, names }, activation: activationCalled(activation), tied };
+    const options = {
+      form: { config, names },
+      activation: activationCalled(activation),
+      tied,
+      unusedBias: true,
+    };
     return { names, build: (source) => new BertMaskedLm(description, { source, ...options }) };
   },
 };
@@ -174,7 +180,7 @@ function describe(config: ModelConfig): BertDescription {
       width,
       padding: readPadding(config, { ...given, vocabulary }),
     },
-    numPositions: given.max_position_embeddings,
+    positions: given.max_position_embeddings,
     numTokenTypes: given.type_vocab_size,
     numBlocks: given.num_hidden_layers,
     block: bertBlock(config, given),

@@ -1,7 +1,7 @@
 // The logits of a trained classifier for texts, words and images as they are in data.
 
 import type { Device } from "../../device/device.ts";
-import type { BertClassifier } from "../../models/bert.ts";
+import type { BertClassifier } from "../../models/bert_classifier.ts";
 import type { BertTokenClassifier } from "../../models/bert_token_classifier.ts";
 import type { VitClassifier } from "../../models/vit.ts";
 import { noGrad } from "../../tensor/scope.ts";

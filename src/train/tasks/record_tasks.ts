@@ -1,7 +1,8 @@
 // Tasks of records: each kind of record becomes the rows of its task, for training and for evaluation.
 
 import type { Decoder } from "../../models/decoder.ts";
-import type { BertClassifier, BertMaskedLm } from "../../models/bert.ts";
+import type { BertMaskedLm } from "../../models/bert.ts";
+import type { BertClassifier } from "../../models/bert_classifier.ts";
 import type { BertTokenClassifier } from "../../models/bert_token_classifier.ts";
 import type { ProblemType } from "../../models/losses/classification_loss.ts";
 import type { T5 } from "../../models/t5.ts";

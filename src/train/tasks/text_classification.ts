@@ -2,7 +2,7 @@
 //
 //   row   [number of tokens of type 0, ...tokens]; those after them are of type 1
 
-import type { BertClassifier } from "../../models/bert.ts";
+import type { BertClassifier } from "../../models/bert_classifier.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { DrawnExample, Examples, Task } from "../task.ts";
 import {

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
-import { BertClassifier } from "../../../src/models/bert.ts";
+import { BertClassifier } from "../../../src/models/bert_classifier.ts";
 import { newModel } from "../../../src/models/new_model.ts";
 import { parallelize } from "../../../src/models/parallelize.ts";
 import { type CheckpointForm, PretrainedModel } from "../../../src/models/pretrained_model.ts";

@@ -1,7 +1,8 @@
 // Runs the goldens of all families, on one rank and on a mesh.
 
 import type { ProcessGroupMesh } from "../../../src/distributed/mesh.ts";
-import { BertClassifier, BertMaskedLm } from "../../../src/models/bert.ts";
+import { BertMaskedLm } from "../../../src/models/bert.ts";
+import { BertClassifier } from "../../../src/models/bert_classifier.ts";
 import { BertTokenClassifier } from "../../../src/models/bert_token_classifier.ts";
 import { RoutingRecord } from "../../../src/models/blocks/routing_record.ts";
 import { Blip2 } from "../../../src/models/blip2.ts";
@@ -211,6 +212,12 @@ export const decoderRuns: Readonly<Record<string, FamilyRun>> = {
   olmo2: decoderRun,
 };
 
+/** ModernBERT has no token types. */
+const withoutTypes = (
+  model: BertMaskedLm | BertClassifier | BertTokenClassifier,
+  inputs: GoldenInputs,
+) => model.forward(textOf(inputs));
+
 /** Encoders, and encoders with a decoder, by the names of their folders. */
 export const encoderRuns: Readonly<Record<string, FamilyRun>> = {
   bert: bertRun,
@@ -218,6 +225,9 @@ export const encoderRuns: Readonly<Record<string, FamilyRun>> = {
   bert_tok: bertTokenClassifierRun,
   albert: bertRun,
   albert_groups: bertRun,
+  modernbert: { ...bertRun, logits: withoutTypes },
+  modernbert_cls: { ...bertClassifierRun, logits: withoutTypes },
+  modernbert_tok: { ...bertTokenClassifierRun, logits: withoutTypes },
   t5: t5Run,
   vit: vitRun,
   whisper: whisperRun,

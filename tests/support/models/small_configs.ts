@@ -211,6 +211,20 @@ const bertSizes = {
   initializer_range: 0.3,
 };
 
+const modernBertSizes = {
+  model_type: "modernbert",
+  vocab_size: 11,
+  hidden_size: 12,
+  num_hidden_layers: 2,
+  num_attention_heads: 3,
+  intermediate_size: 10,
+  max_position_embeddings: 8,
+  initializer_range: 0.3,
+  pad_token_id: null,
+  local_attention: 4,
+  global_attn_every_n_layers: 2,
+};
+
 const blip2Parts = {
   architectures: ["Blip2ForConditionalGeneration"],
   model_type: "blip-2",
@@ -247,6 +261,20 @@ export const smallEncoderConfigs = {
     inner_group_num: 2,
     hidden_dropout_prob: 0.1,
     attention_probs_dropout_prob: 0.1,
+  },
+  modernBert: {
+    ...modernBertSizes,
+    architectures: ["ModernBertForMaskedLM"],
+    attention_dropout: 0.1,
+    embedding_dropout: 0.1,
+    mlp_dropout: 0.1,
+  },
+  modernBertClassifier: {
+    ...modernBertSizes,
+    architectures: ["ModernBertForSequenceClassification"],
+    classifier_pooling: "mean",
+    num_labels: 3,
+    problem_type: "single_label_classification",
   },
   bertClassifier: {
     ...bertSizes,

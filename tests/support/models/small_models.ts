@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../../src/device/device.ts";
 import { architectureOf } from "../../../src/models/architectures.ts";
-import { BertClassifier, BertMaskedLm } from "../../../src/models/bert.ts";
+import { BertMaskedLm } from "../../../src/models/bert.ts";
+import { BertClassifier } from "../../../src/models/bert_classifier.ts";
 import { BertTokenClassifier } from "../../../src/models/bert_token_classifier.ts";
 import { Blip2, type Blip2Input } from "../../../src/models/blip2.ts";
 import { causalLoss } from "../../../src/models/losses/causal_loss.ts";

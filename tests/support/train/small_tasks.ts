@@ -1,7 +1,8 @@
 // A small task of every kind, with a model for it, on data that can be learnt.
 
 import type { Device } from "../../../src/device/device.ts";
-import { BertClassifier, BertMaskedLm } from "../../../src/models/bert.ts";
+import { BertMaskedLm } from "../../../src/models/bert.ts";
+import { BertClassifier } from "../../../src/models/bert_classifier.ts";
 import { BertTokenClassifier } from "../../../src/models/bert_token_classifier.ts";
 import { Decoder } from "../../../src/models/decoder.ts";
 import type { ProblemType } from "../../../src/models/losses/classification_loss.ts";
