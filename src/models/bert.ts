@@ -71,7 +71,7 @@ export interface BertDescription {
 export interface BertInput {
   /** [B, T] */
   readonly tokens: Tensor<"u32">;
-  /** [B, T]: the text of a pair that a token belongs to. Default: 0 for all. */
+  /** [B, T]: the text of a pair that a token belongs to; of no effect in a model without token types. Default: 0 for all. */
   readonly tokenTypes?: Tensor<"u32"> | undefined;
   /** [B, T], 1 for real tokens and 0 for padding, which no token attends to. Default: all are real. */
   readonly mask?: Tensor<"u32"> | undefined;
@@ -169,12 +169,7 @@ export class BertEncoder extends Module<BertInput> {
 
   /** Embeddings with those of token types, by default type 0. */
   async #typed(words: Tensor, types: Tensor<"u32"> | undefined): Promise<Tensor> {
-    if (this.tokenTypes === undefined) {
-      if (types?.indices?.some((type) => type !== 0)) {
-        throw new RangeError("The model has no token types: leave tokenTypes out");
-      }
-      return words;
-    }
+    if (this.tokenTypes === undefined) return words;
     if (types !== undefined) return add(words, await this.tokenTypes.forward(types));
     const { weight } = this.tokenTypes;
     const first = reshape(slice(weight, { dim: 0, begin: 0, end: 1 }), [weight.shape[1]]);

@@ -33,12 +33,25 @@ const PLACES: readonly (readonly [Config, Readonly<Record<string, number>>])[] =
   [smallConfigs.opt, { dropout: 4, attention_dropout: 2 }],
   [smallConfigs.gptj, { embd_pdrop: 1, attn_pdrop: 2, resid_pdrop: 4 }],
   [smallConfigs.bloom, { hidden_dropout: 4, attention_dropout: 2 }],
-  ...["llama", "mistral", "qwen2", "qwen3", "falcon", "cohere", "glm"].map((family) =>
+  ...[
+    "llama",
+    "mistral",
+    "qwen2",
+    "qwen3",
+    "falcon",
+    "cohere",
+    "glm",
+    "gemma2",
+    "cohere2",
+    "olmo2",
+    "granite",
+  ].map((family) =>
     [smallConfigs[family as keyof typeof smallConfigs], { attention_dropout: 2 }] as const
   ),
   [smallEncoderConfigs.bert, { hidden_dropout_prob: 5, attention_probs_dropout_prob: 2 }],
   // Two blocks are used three times each: embeddings, and each attention's weights and output.
   [smallEncoderConfigs.albert, { hidden_dropout_prob: 1 + 6, attention_probs_dropout_prob: 6 }],
+  [smallEncoderConfigs.modernBert, { embedding_dropout: 1, attention_dropout: 4, mlp_dropout: 2 }],
   [smallEncoderConfigs.bertClassifier, {
     hidden_dropout_prob: 5,
     attention_probs_dropout_prob: 2,

@@ -25,6 +25,7 @@ import { Tensor } from "../../../src/tensor/tensor.ts";
 import { RandomValues } from "../device/random_values.ts";
 import { smallEncoderConfigs } from "./small_configs.ts";
 
+const { modernBert, modernBertClassifier } = smallEncoderConfigs;
 const { bert, bertClassifier, bertTokenClassifier, t5, vit, whisper, blip2, blip2T5 } =
   smallEncoderConfigs;
 
@@ -38,6 +39,10 @@ export interface SmallModel {
 /** Models that predict one of 11 tokens, with 3 heads. */
 export const smallMaskedModels: Readonly<Record<string, SmallModel>> = {
   "BERT, tied": { config: bert },
+  "ModernBERT, tied": { config: modernBert },
+  "ModernBERT, untied, without biases": {
+    config: { ...modernBert, tie_word_embeddings: false, decoder_bias: false },
+  },
   "BERT, untied": { config: { ...bert, tie_word_embeddings: false } },
   "T5, tied and scaled": { config: t5 },
   "T5, untied and gated": {
@@ -53,6 +58,7 @@ export const smallMaskedModels: Readonly<Record<string, SmallModel>> = {
 /** Encoders that predict classes or numbers, with 3 heads. */
 export const smallClassifiers: Readonly<Record<string, SmallModel>> = {
   "BERT for 3 classes": { config: bertClassifier },
+  "ModernBERT for 3 classes, by means": { config: modernBertClassifier },
   "BERT for regression": { config: { ...bertClassifier, num_labels: 1, problem_type: null } },
   "BERT for 11 classes of tokens": { config: bertTokenClassifier },
   "ViT": { config: vit },
