@@ -320,6 +320,7 @@ export type {
   SamplingRules,
   ShiftTokens,
   SourceKeys,
+  SplitHeadsOptions,
   SplitPlan,
   Stack,
   StackDescription,

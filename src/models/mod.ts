@@ -194,6 +194,7 @@ export type {
   RecomputedNode,
   Replication,
   RotaryAngles,
+  SplitHeadsOptions,
   TableLayer,
   Tensor,
   Values,

@@ -153,6 +153,7 @@ export {
   type Linear1DColOptions,
   type Replication,
 } from "./parallel/linear_1d_col.ts";
+export type { SplitHeadsOptions } from "./parallel/split_rms_norm.ts";
 export { Linear1DRow, type Linear1DRowOptions } from "./parallel/linear_1d_row.ts";
 export {
   VocabParallelEmbedding,

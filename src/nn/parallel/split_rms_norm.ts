@@ -19,7 +19,11 @@ import { takeShard } from "../shard_of.ts";
 import { copyToGroup, reduceFromGroup } from "./group_exchanges.ts";
 import type { Linear1DColOptions } from "./linear_1d_col.ts";
 
-/** How the layer was split that computes the features: `unit` are those of heads that stay together. */
+/**
+ * How the layer was split that computes features of heads: `unit` are those of heads that stay together.
+ *
+ * @category Layers
+ */
 export type SplitHeadsOptions =
   & Pick<Linear1DColOptions, "processGroup" | "replication">
   & { readonly unit: number };
