@@ -34,7 +34,7 @@ export function withAlibi(
   const slopes = alibiSlopes(numHeads).slice(first, first + own);
   if (alibi === "scaled") {
     return {
-      q: withFeatures(q, 1, (token, head) => slopes[head] / scale),
+      q: withFeatures(q, 1, (_, head) => slopes[head] / scale),
       keys: withFeatures(keys, 1, (token) => positions[token]),
     };
   }
