@@ -10,6 +10,7 @@ import { Linear1DRow, type Linear1DRowOptions } from "../../nn/parallel/linear_1
 import type { Layer } from "../../nn/module.ts";
 import { ReplicatedLinear } from "../../nn/parallel/replicated_linear.ts";
 import { PerHeadNorm } from "../../nn/per_head_norm.ts";
+import { SplitPerHeadNorm } from "../../nn/parallel/split_per_head_norm.ts";
 import { type SplitHeadsOptions, SplitRmsNorm } from "../../nn/parallel/split_rms_norm.ts";
 import { RmsNorm } from "../../nn/rms_norm.ts";
 import { TransposedLinear } from "../../nn/transposed_linear.ts";
@@ -123,7 +124,7 @@ export class SplitPlan {
     const norm = owner[name];
     if (norm === undefined) return;
     if (norm instanceof PerHeadNorm) {
-      this.add(() => owner[name] = norm.split(options));
+      this.add(() => owner[name] = SplitPerHeadNorm.fromNativeModule(norm, options));
     } else if (norm instanceof RmsNorm) {
       this.add(() =>
         owner[name] = options.isOfAll
