@@ -8,7 +8,7 @@ import { parallelize } from "../../src/models/parallelize.ts";
 import type { PretrainedModel } from "../../src/models/pretrained_model.ts";
 import { assertSameBits } from "../support/assert_same_bits.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
-import { smallConfigs } from "../support/models/small_configs.ts";
+import { smallConfigs, smallSam } from "../support/models/small_configs.ts";
 import {
   smallClassifiers,
   smallMaskedModels,
@@ -23,6 +23,7 @@ const models: Readonly<Record<string, SmallModel>> = {
   "llama": { config: llama },
   ...smallMaskedModels,
   ...smallClassifiers,
+  "SAM": { config: smallSam },
 };
 
 for (const [what, each] of Object.entries(models)) {

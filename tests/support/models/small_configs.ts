@@ -366,3 +366,36 @@ export const smallEncoderConfigs = {
     },
   },
 } as const;
+
+/** Of SAM: 3 heads in the encoder of images, 2 in the decoder, windows with padding. */
+export const smallSam = {
+  architectures: ["SamModel"],
+  model_type: "sam",
+  vision_config: {
+    image_size: 10,
+    patch_size: 2,
+    num_channels: 2,
+    hidden_size: 12,
+    num_hidden_layers: 2,
+    num_attention_heads: 3,
+    mlp_dim: 10,
+    window_size: 3,
+    global_attn_indexes: [1],
+    output_channels: 16,
+    num_pos_feats: 8,
+    initializer_range: 0.3,
+  },
+  prompt_encoder_config: {
+    image_size: 10,
+    patch_size: 2,
+    hidden_size: 16,
+    mask_input_channels: 8,
+  },
+  mask_decoder_config: {
+    hidden_size: 16,
+    mlp_dim: 10,
+    num_attention_heads: 2,
+    iou_head_hidden_dim: 6,
+  },
+  initializer_range: 0.3,
+} as const;
