@@ -22,6 +22,7 @@ import { opt } from "./families/opt.ts";
 import { phi3 } from "./families/phi3.ts";
 import { qwen2 } from "./families/qwen2.ts";
 import { qwen3 } from "./families/qwen3.ts";
+import { qwen3Moe } from "./families/qwen3_moe.ts";
 import { smollm3 } from "./families/smollm3.ts";
 import { t5 } from "./families/t5.ts";
 import type { Architecture } from "./pretrained_model.ts";
@@ -34,6 +35,7 @@ export const languageModels: readonly Architecture[] = [
   mixtral,
   qwen2,
   qwen3,
+  qwen3Moe,
   opt,
   gptj,
   bloom,

@@ -196,6 +196,7 @@ const BASES = {
   gpt2: ["GPT2Model", "transformer."],
   llama: ["LlamaModel", "model."],
   mistral: ["MistralModel", "model."],
+  mixtral: ["MixtralModel", "model."],
   qwen2: ["Qwen2Model", "model."],
   qwen3: ["Qwen3Model", "model."],
   opt: ["OPTModel", "model."],

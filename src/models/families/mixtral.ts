@@ -5,9 +5,10 @@
 import * as v from "valibot";
 import { activationCalled } from "../blocks/activations.ts";
 import type { CheckpointNames } from "../config/checkpoint_names.ts";
-import { count, flag, only, orNull } from "../config/model_config.ts";
+import { count, only, orNull } from "../config/model_config.ts";
 import { Decoder } from "../decoder.ts";
 import type { Architecture } from "../pretrained_model.ts";
+import { readExperts } from "./expert_settings.ts";
 import { llamaSizes, llamaVariant } from "./llama.ts";
 
 /** `MixtralForCausalLM` */
@@ -27,22 +28,20 @@ export const mixtral: Architecture = {
         eps: 1e-5,
       }),
     );
-    const given = config.read(settings);
-    const { num_local_experts: numExperts, num_experts_per_tok: numChosen } = given;
-    if (numChosen > numExperts) {
-      throw config.error(
-        `num_experts_per_tok must be at most num_local_experts, got ${numChosen} of ${numExperts}`,
-      );
-    }
+    const { sliding_window: window } = config.read(settings);
+    const { count: numExperts, numChosen, balanceLoss } = readExperts(config, {
+      count: 8,
+      numChosen: 2,
+    });
     return llamaVariant(config, sizes, {
       inputBias: false,
       outputBias: false,
       mlpBias: false,
       hasHeadNorms: false,
-      windowOf: () => given.sliding_window ?? undefined,
+      windowOf: () => window ?? undefined,
       rotaryBase: 1e6,
       names,
-      balanceLoss: given.output_router_logits ? given.router_aux_loss_coef : undefined,
+      balanceLoss,
       experts: () => ({
         kind: "experts",
         count: numExperts,
@@ -57,10 +56,6 @@ export const mixtral: Architecture = {
 
 const settings = v.object({
   sliding_window: orNull(count),
-  num_local_experts: v.optional(count, 8),
-  num_experts_per_tok: v.optional(count, 2),
-  output_router_logits: flag(false),
-  router_aux_loss_coef: v.optional(v.pipe(v.number(), v.finite("must be finite")), 0.001),
   // Random factors of the router's input, in training.
   router_jitter_noise: only(0),
 });

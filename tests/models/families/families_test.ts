@@ -37,6 +37,7 @@ Deno.test("unsupported settings are refused by name", () => {
     [{ ...llama, rope_scaling: { type: "longrope" } }, /rope_parameters/],
     [{ ...mixtral, router_jitter_noise: 0.1 }, /router_jitter_noise must be 0, got 0.1/],
     [{ ...mixtral, num_experts_per_tok: 4 }, /num_experts_per_tok must be .*, got 4 of 3/],
+    [{ ...mixtral, num_experts: 2 }, /num_experts must be num_local_experts, got 2 and 3/],
     [{ ...mixtral, num_local_experts: 0 }, /num_local_experts must be >=1, got 0/],
     [{ ...mistral, sliding_window: 0 }, /sliding_window must be >=1, got 0/],
     [{ ...qwen2, layer_types: ["full_attention"] }, /layer_types .* got 1 for 2/],

@@ -190,6 +190,7 @@ export const decoderRuns: Readonly<Record<string, FamilyRun>> = {
   mixtral_balance: balancedRun,
   qwen2: decoderRun,
   qwen3: decoderRun,
+  qwen3_moe: decoderRun,
   opt: decoderRun,
   gptj: decoderRun,
   bloom: decoderRun,

@@ -47,6 +47,16 @@ export const smallConfigs = {
     tie_word_embeddings: true,
   },
   qwen3: { ...llamaSizes, architectures: ["Qwen3ForCausalLM"], model_type: "qwen3" },
+  qwen3_moe: {
+    ...llamaSizes,
+    architectures: ["Qwen3MoeForCausalLM"],
+    model_type: "qwen3_moe",
+    num_hidden_layers: 3,
+    moe_intermediate_size: 6,
+    num_experts: 5,
+    num_experts_per_tok: 2,
+    mlp_only_layers: [1],
+  },
   opt: {
     architectures: ["OPTForCausalLM"],
     model_type: "opt",
