@@ -48,6 +48,7 @@ const COMPANIONS = {
     "vocab.json",
     "vocab.txt",
     "merges.txt",
+    "normalizer.json",
     "tokenizer.model",
     "spiece.model",
     "sentencepiece.bpe.model",

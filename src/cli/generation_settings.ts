@@ -11,6 +11,9 @@ export interface GenerationSettings {
   /** Tokens that end a text. */
   readonly stopTokens: readonly number[];
   readonly repetitionPenalty: number;
+  /** Tokens that are never written, and those that no text begins with. */
+  readonly suppressTokens: readonly number[];
+  readonly beginSuppressTokens: readonly number[];
   /** Undefined for the most likely token. */
   readonly rules: SamplingRules | undefined;
 }
@@ -44,6 +47,8 @@ export function settingsOf(
     maxNewTokens: flags.maxNewTokens ?? config.max_new_tokens ?? DEFAULT_NEW_TOKENS,
     stopTokens: flags.eos ? ends : [],
     repetitionPenalty: flags.repetitionPenalty ?? config.repetition_penalty ?? 1,
+    suppressTokens: config.suppress_tokens ?? [],
+    beginSuppressTokens: config.begin_suppress_tokens ?? [],
     rules: isSampled
       ? { temperature, topK: topK === 0 ? undefined : topK, topP: flags.topP ?? config.top_p ?? 1 }
       : undefined,
@@ -71,6 +76,8 @@ const configShape = v.object({
   top_k: v.nullish(v.pipe(v.number(), v.integer(), v.minValue(0))),
   top_p: v.nullish(v.pipe(v.number(), v.gtValue(0), v.maxValue(1))),
   repetition_penalty: v.nullish(v.pipe(v.number(), v.gtValue(0))),
+  suppress_tokens: v.nullish(v.array(token)),
+  begin_suppress_tokens: v.nullish(v.array(token)),
   max_new_tokens: v.nullish(v.pipe(v.number(), v.integer(), v.minValue(1))),
 });
 

@@ -91,6 +91,12 @@ Deno.test("generate.ts samples by its seed, and takes defaults from generation_c
     await Deno.writeTextFile(`${model}/generation_config.json`, JSON.stringify(ending));
     assert.equal(await run(), "\n");
     assert.equal(await run("--no-eos"), `${await expectedText(model, "12", 5)}\n`);
+    const silent = { max_new_tokens: 5, suppress_tokens: [first] };
+    await Deno.writeTextFile(`${model}/generation_config.json`, JSON.stringify(silent));
+    assert.ok(!(await run()).includes(String.fromCharCode(first)));
+    const later = { max_new_tokens: 1, begin_suppress_tokens: [first] };
+    await Deno.writeTextFile(`${model}/generation_config.json`, JSON.stringify(later));
+    assert.notEqual((await run())[0], String.fromCharCode(first));
     await Deno.writeTextFile(`${model}/generation_config.json`, '{"top_p": 7}');
     const wrong = await generateText(flags);
     assert.equal(wrong.code, 2);
