@@ -1,5 +1,6 @@
-// Reads PNG and JPEG files as red, green and blue, and writes masks. Grey and palettes become colours, 16 bits become 8, and what is transparent is taken as
-// it is stored, as Pillow's convert("RGB") does. JPEG is decoded without Pillow's smoothing of colours between blocks, so that values can
+// Reads PNG and JPEG files as red, green and blue, and writes masks. Grey and palettes become colours, 16 bits become 8, and what is
+// transparent is taken as it is stored, as Pillow's convert("RGB") does, or lies on white, as in processors of transformers that convert
+// to RGB. JPEG is decoded without Pillow's smoothing of colours between blocks, so that values can
 // be a few levels away from Pillow's; PNG is exact.
 
 import { decode } from "jpeg-js";
@@ -14,12 +15,20 @@ import type { RgbImage } from "./image_resize.ts";
  *
  * @category Models
  */
-export async function readImage(path: string): Promise<RgbImage> {
+export async function readImage(
+  path: string,
+  { transparency = "stored" }: { readonly transparency?: Transparency | undefined } = {},
+): Promise<RgbImage> {
   try {
     const { width, height, data } = decoded(await Deno.readFile(path));
     const rgb = new Uint8Array(width * height * 3);
     for (let pixel = 0; pixel < width * height; pixel++) {
-      rgb.set(data.subarray(4 * pixel, 4 * pixel + 3), 3 * pixel);
+      const [red, green, blue, opacity] = data.subarray(4 * pixel, 4 * pixel + 4);
+      const colours = [red, green, blue];
+      rgb.set(
+        transparency === "stored" ? colours : colours.map((value) => onWhite(value, opacity)),
+        3 * pixel,
+      );
     }
     return { width, height, data: rgb };
   } catch (cause) {
@@ -30,6 +39,19 @@ export async function readImage(path: string): Promise<RgbImage> {
       },
     );
   }
+}
+
+/**
+ * What becomes of transparent pixels: they have the colours that the file has for them, or lie on white.
+ *
+ * @category Models
+ */
+export type Transparency = "stored" | "onWhite";
+
+/** In integers, as Pillow's alpha_composite() rounds. */
+function onWhite(value: number, opacity: number): number {
+  const scaled = 128 * (value * opacity + 255 * (255 - opacity) + 128);
+  return (((scaled >> 8) + scaled) >> 8) >> 7;
 }
 
 /** Red, green, blue and opacity of each pixel. */

@@ -5,11 +5,13 @@
 
 import * as v from "valibot";
 import { disk } from "../../checkpoint/disk.ts";
-import { readImage } from "./image_file.ts";
+import { readImage, type Transparency } from "./image_file.ts";
 import { type Resample, resizeImage, type RgbImage } from "./image_resize.ts";
 
 /** How an image is prepared. */
 export interface ImagePreprocessing {
+  /** What becomes of transparent pixels of a file. Default: they have their stored colours. */
+  readonly transparency?: Transparency;
   /** To this size, or so that the shorter or the longer edge has this length; undefined: as it is. */
   readonly resize: WantedSize | undefined;
   readonly resample: Resample;
@@ -47,7 +49,7 @@ export async function readPixels(
   path: string,
   preprocessing: ImagePreprocessing,
 ): Promise<Float32Array<ArrayBuffer>> {
-  return pixelsOf(await readImage(path), preprocessing);
+  return pixelsOf(await readImage(path, preprocessing), preprocessing);
 }
 
 /** Prepares an image: [3, H, W], padding included. */
@@ -115,6 +117,7 @@ function preprocessingOf(settings: Settings, imageSize: number): ImagePreprocess
     );
   }
   return {
+    ...(given.do_convert_rgb ? { transparency: "onWhite" } : {}),
     resize: do_resize ? resizeOf(given.size ?? imageSize) : undefined,
     resample: name,
     crop: do_center_crop ? sizeOf(given.crop_size ?? imageSize) : undefined,
@@ -128,6 +131,7 @@ function preprocessingOf(settings: Settings, imageSize: number): ImagePreprocess
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));
 const three = v.pipe(v.array(v.number()), v.length(3, "wanted 3 numbers, of red, green and blue"));
 const SETTINGS = v.object({
+  do_convert_rgb: v.optional(v.nullable(v.boolean()), false),
   do_resize: v.optional(v.boolean(), true),
   size: v.optional(
     v.union([
