@@ -240,6 +240,7 @@ const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
     "PretrainedModel",
     "RoutingRecord",
     "readWav",
+    "readBlip2Image",
     "savePretrained",
     "SpeechFeatures",
     "T5",

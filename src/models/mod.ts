@@ -103,6 +103,7 @@ export {
   type WhisperInput,
   type WhisperSource,
 } from "./whisper.ts";
+export { type Blip2ImageOptions, readBlip2Image } from "../train/data/blip2_image.ts";
 export { Blip2, type Blip2Description, type Blip2Input } from "./blip2.ts";
 export type { QFormer, QFormerDescription, QFormerInput } from "./qformer.ts";
 export { SpeechFeatures } from "./speech/speech_features.ts";
