@@ -1,5 +1,5 @@
 // BLIP-2: continues a text about an image; with a caption to learn, after a few steps of fine-tuning on it. As in the paper, the Q-Former
-// and the projection learn, and the vision encoder and the language model stay.
+// and the projection learn, and the vision encoder and the language model stay, unless --train all is given.
 //
 //   deno run -P=train examples/caption.ts --model blip2 --image photo.png --prompt "Question: what is this? Answer:"
 //   deno run -P=train examples/caption.ts --model blip2 --image photo.png --learn "two cats" --steps 5 --save tuned
@@ -18,6 +18,7 @@ const { values: flags } = parseArgs({
     learn: { type: "string" },
     steps: { type: "string", default: "5" },
     lr: { type: "string", default: "0.001" },
+    train: { type: "string", default: "qformer" },
     save: { type: "string" },
     "max-new-tokens": { type: "string", default: "20" },
   },
@@ -47,7 +48,8 @@ if (learn !== undefined) {
   const writes = model.language instanceof T5;
   using tokens = row(writes ? prompt : [...prompt, ...caption]);
   using labels = row(writes ? caption : [...prompt.map(() => IGNORE_INDEX), ...caption]);
-  const learning = [...model.qformer.parameters(), ...model.projection.parameters()];
+  const parts = flags.train === "all" ? [model] : [model.qformer, model.projection];
+  const learning = parts.flatMap((part) => part.parameters());
   using optim = new Adafactor(learning, { lr: Number(flags.lr), missingGradients: "skip" });
   for (let step = 1; step <= Number(flags.steps); step++) {
     const targets = writes ? model.targetsFor(labels) : undefined;
