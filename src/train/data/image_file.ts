@@ -17,7 +17,10 @@ import type { RgbImage } from "./image_resize.ts";
  */
 export async function readImage(
   path: string,
-  { transparency = "stored" }: { readonly transparency?: Transparency | undefined } = {},
+  { transparency = "stored" }: {
+    /** Transparent pixels have the colours that the file has for them, or lie on white. Default: "stored". */
+    readonly transparency?: "stored" | "onWhite" | undefined;
+  } = {},
 ): Promise<RgbImage> {
   try {
     const { width, height, data } = decoded(await Deno.readFile(path));
@@ -40,13 +43,6 @@ export async function readImage(
     );
   }
 }
-
-/**
- * What becomes of transparent pixels: they have the colours that the file has for them, or lie on white.
- *
- * @category Models
- */
-export type Transparency = "stored" | "onWhite";
 
 /** In integers, as Pillow's alpha_composite() rounds. */
 function onWhite(value: number, opacity: number): number {

@@ -5,13 +5,13 @@
 
 import * as v from "valibot";
 import { disk } from "../../checkpoint/disk.ts";
-import { readImage, type Transparency } from "./image_file.ts";
+import { readImage } from "./image_file.ts";
 import { type Resample, resizeImage, type RgbImage } from "./image_resize.ts";
 
 /** How an image is prepared. */
 export interface ImagePreprocessing {
-  /** What becomes of transparent pixels of a file. Default: they have their stored colours. */
-  readonly transparency?: Transparency;
+  /** Transparent pixels of a file have the colours that it has for them, or lie on white. Default: "stored". */
+  readonly transparency?: "stored" | "onWhite";
   /** To this size, or so that the shorter or the longer edge has this length; undefined: as it is. */
   readonly resize: WantedSize | undefined;
   readonly resample: Resample;
