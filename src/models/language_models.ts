@@ -5,6 +5,7 @@ import type { ModelConfig } from "./config/model_config.ts";
 import { bloom } from "./families/bloom.ts";
 import { cohere } from "./families/cohere.ts";
 import { cohere2 } from "./families/cohere2.ts";
+import { deepseekV2 } from "./families/deepseek_v2.ts";
 import { deepseekV3 } from "./families/deepseek_v3.ts";
 import { falcon } from "./families/falcon.ts";
 import { gemma } from "./families/gemma.ts";
@@ -50,6 +51,7 @@ export const languageModels: readonly Architecture[] = [
   gemma3,
   granite,
   olmo2,
+  deepseekV2,
   deepseekV3,
   t5,
 ];

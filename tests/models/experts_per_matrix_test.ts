@@ -11,7 +11,7 @@ import { MESHES } from "../support/models/split_golden_model.ts";
 
 const settings = ["relative", "external"] as const;
 
-for (const family of ["mixtral", "deepseek_v3"]) {
+for (const family of ["mixtral", "deepseek_v2", "deepseek_v3"]) {
   const folder = `${goldenModels}/${family}`;
   testOnEachDevice(
     `${family} with perMatrix: five steps of Adafactor are those of single experts`,

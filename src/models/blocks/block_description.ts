@@ -245,10 +245,14 @@ export interface RoutingDescription {
    */
   readonly correctionBias?: boolean;
   /**
-   * Experts in groups of equal length, of which a token's experts are in `numChosen` only: those with the largest sums of their two
-   * highest scores (DeepSeek-V3, 2024). Default: any.
+   * Experts in groups of equal length, of which a token's experts are in `numChosen` only: those with the largest sums of their
+   * `numHighest` highest scores, 1 or 2 (DeepSeek-V2 and V3, 2024). Default: any.
    */
-  readonly groups?: { readonly count: number; readonly numChosen: number };
+  readonly groups?: {
+    readonly count: number;
+    readonly numChosen: number;
+    readonly numHighest: number;
+  };
   /** Whether the router's weight is stored in f32, whatever the type of the model. Default: false. */
   readonly isF32?: boolean;
 }

@@ -1,7 +1,7 @@
 // Which experts a token has, and with what weights, from its features:
 //
 //   scores  = softmax(x W^T)                                              [N, E]
-//   choice  = scores + bias; in groups, only those of the best groups, by the sums of their two highest
+//   choice  = scores + bias; in groups, only those of the best groups, by the sums of their highest
 //   chosen  = the k highest of choice, of equal ones the first            [N, k]
 //   weights = scores of the chosen, divided by their sum, times a factor  [N, k]
 //
@@ -119,24 +119,25 @@ export class ExpertRouter extends Module<FloatTensor> {
   }
 }
 
-/** The groups that each token's experts may be in, in their order [N, numChosen], by the sums of the two highest scores of each. */
+/** The groups that each token's experts may be in, in their order [N, numChosen], by the sums of the highest scores of each. */
 async function bestGroups(
   byGroup: Tensor,
-  { numTokens, count, numChosen }: {
+  { numTokens, count, numChosen, numHighest }: {
     readonly numTokens: number;
     readonly count: number;
     readonly numChosen: number;
+    readonly numHighest: number;
   },
 ): Promise<Uint32Array> {
   const { device } = byGroup;
   const numGroups = numTokens * count;
-  using highest = gatherAt(byGroup, await topIndices(byGroup, { count: 2 }), {
-    shape: [numGroups, 2],
+  using highest = gatherAt(byGroup, await topIndices(byGroup, { count: numHighest }), {
+    shape: [numGroups, numHighest],
   });
   using sums = Tensor.empty(device, [numTokens, count]);
   device.run("row_sums", { x: highest.buffer, out: sums.buffer }, {
     rows: numGroups,
-    cols: 2,
+    cols: numHighest,
     accumulate: 0,
   });
   const best = await topIndices(sums, { count: numChosen });

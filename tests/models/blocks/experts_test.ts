@@ -47,8 +47,15 @@ const cases: Readonly<Record<string, Case>> = {
     numChosen: 2,
     isNormalized: true,
     correctionBias: true,
-    groups: { count: 3, numChosen: 2 },
+    groups: { count: 3, numChosen: 2, numHighest: 2 },
     sharedWidth: 7,
+  },
+  "3 of 6 in the 2 of 3 groups with the best single experts": {
+    count: 6,
+    scores: "softmax",
+    numChosen: 3,
+    isNormalized: false,
+    groups: { count: 3, numChosen: 2, numHighest: 1 },
   },
 };
 
@@ -227,7 +234,7 @@ function chosenOf(choice: number[], { groups, numChosen }: Case): number[] {
     const length = choice.length / groups.count;
     const sums = Array.from({ length: groups.count }, (_, g) => {
       const sorted = choice.slice(g * length, (g + 1) * length).sort((a, b) => b - a);
-      return sorted[0] + sorted[1];
+      return sorted.slice(0, groups.numHighest).reduce((sum, score) => sum + score);
     });
     const best = largest(sums, groups.numChosen);
     allowed = choice.map((_, e) => best.includes(Math.floor(e / length)));

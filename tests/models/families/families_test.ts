@@ -16,7 +16,8 @@ Deno.test("every family reads its small config, and one without `architectures`"
 });
 
 Deno.test("unsupported settings are refused by name", () => {
-  const { gpt2, llama, mistral, mixtral, qwen2, qwen3, opt, deepseek_v3: deepseek } = smallConfigs;
+  const { gpt2, llama, mistral, mixtral, qwen2, qwen3, opt, deepseek_v2, deepseek_v3: deepseek } =
+    smallConfigs;
   const { gemma2, gemma3 } = smallConfigs;
   const cases: [config: object, message: RegExp][] = [
     [{ model_type: "mamba" }, /model_type mamba is not supported: .*gpt2.* are/],
@@ -61,9 +62,13 @@ Deno.test("unsupported settings are refused by name", () => {
     [{ ...deepseek, head_dim: 7 }, /head_dim must be qk_rope_head_dim, got 7 and 4/],
     [
       { ...deepseek, n_group: 3 },
-      /n_routed_experts must be a multiple of n_group, with two experts or more in each, got 8 and 3/,
+      /n_routed_experts must be a multiple of n_group, with 2 experts or more in each, got 8 and 3/,
     ],
-    [{ ...deepseek, n_group: 8 }, /with two experts or more in each, got 8 and 8/],
+    [{ ...deepseek, n_group: 8 }, /with 2 experts or more in each, got 8 and 8/],
+    [{ ...deepseek_v2, num_experts_per_tok: null }, /num_experts_per_tok is missing/],
+    [{ ...deepseek_v2, topk_method: "noaux_tc" }, /topk_method must be/],
+    [{ ...deepseek_v2, topk_method: "group_limited_greedy" }, /n_group is missing/],
+    [{ ...deepseek_v2, mlp_bias: true }, /mlp_bias must be false/],
     [{ ...deepseek, topk_group: 5 }, /topk_group must be at most n_group, got 5 of 4/],
     [
       { ...deepseek, num_experts_per_tok: 5 },

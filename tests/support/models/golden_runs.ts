@@ -201,6 +201,7 @@ export const decoderRuns: Readonly<Record<string, FamilyRun>> = {
   glm: decoderRun,
   phi3: decoderRun,
   smollm3: decoderRun,
+  deepseek_v2: decoderRun,
   deepseek_v3: decoderRun,
   deepseek_v3_dense: decoderRun,
   gemma: decoderRun,
