@@ -8,6 +8,7 @@ import {
   type LauncherVariables,
   launcherVariables,
 } from "./launcher/launcher_variables.ts";
+import { refuseMisspelt } from "./launcher/misspelt_variables.ts";
 import { LAUNCHER_VARIABLE, watchLauncherInWorker } from "./launcher/launcher_watch.ts";
 import { type MpiOptions, mpiWorldOptions, startMpi } from "./mpi_launch.ts";
 import { type Transport, TRANSPORTS } from "./wire/control_message.ts";
@@ -80,9 +81,14 @@ function isOverMpi(options: WorldOptions | MpiOptions): options is MpiOptions {
  * ```
  *
  * @throws {Error} that lists variables that are missing or not numbers, or as `launch`.
+ * @throws {TypeError} that names a variable of which the name has a typing error.
  */
 export async function launchFromEnv(options: Partial<WorldOptions> = {}): Promise<World> {
   endWithLauncher();
+  // With permission for single variables, others cannot be listed.
+  if (Deno.permissions.querySync({ name: "env" }).state === "granted") {
+    refuseMisspelt(Object.keys(Deno.env.toObject()));
+  }
   const { launcher, rank } = launcherVariables(Deno.env);
   const resolved = { ...optionsFromEnv(Deno.env, options), ...options };
   if (rank !== "RANK" && resolved.rank === 0) {

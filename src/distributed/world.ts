@@ -4,7 +4,7 @@ import { type Acceptor, connectionKey } from "./wire/acceptor.ts";
 import { systemClock } from "./wire/clock.ts";
 import { Deadline } from "./wire/deadline.ts";
 import { dial } from "./wire/dial.ts";
-import { type Dump, makeDump, writeDump } from "./records/dump.ts";
+import { type Dump, makeDump, prepareDumps, writeDump } from "./records/dump.ts";
 import { PeerLostError } from "./failures/failure.ts";
 import { groupId } from "./wire/frame.ts";
 import { type GroupHost, ProcessGroup } from "./group.ts";
@@ -82,7 +82,9 @@ export class World implements AsyncDisposable {
    * @throws {Error} if the port is in use, the secret differs, the rank is refused, or not all ranks join in time.
    */
   static async join(options: WorldOptions): Promise<World> {
-    const world = new World(withDefaults(options));
+    const resolved = withDefaults(options);
+    if (resolved.dumpFolder !== undefined) prepareDumps(resolved.dumpFolder, resolved.rank);
+    const world = new World(resolved);
     await world.#join();
     return world;
   }

@@ -140,8 +140,10 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
    */
   async agree(): Promise<void> {
     const placement = this.#placement;
-    if (!this.#agreement.isDue(placement)) return;
-    await this.#alone(() => this.#agreement.reach(placement, this.#states.numSteps));
+    const { parameters } = this;
+    if (!this.#agreement.isDue(placement, parameters)) return;
+    const { numSteps } = this.#states;
+    await this.#alone(() => this.#agreement.reach(placement, { numSteps, parameters }));
   }
 
   /** Forgets all gradients. @throws {TypeError} while ranks exchange them, with ZeRO stage 2 */

@@ -100,6 +100,15 @@ Deno.test("a time that is longer than a timer's is refused, as that would ring a
   }
 });
 
+Deno.test("a folder for dumps that cannot be written is refused before the job begins, not when it has failed", async () => {
+  const job = { rank: 0, worldSize: 1, host: "127.0.0.1", port: 1 };
+  const dumpFolder = `${import.meta.filename}/dumps`;
+  await rejects(
+    World.join({ ...job, dumpFolder }),
+    /Rank 0 cannot write dumps to .*: give another/,
+  );
+});
+
 Deno.test("launch() sets the default world, once at a time", async () => {
   throws(() => defaultWorld(), /call launch\(\) or launchFromEnv\(\) first/);
   const options = { rank: 0, worldSize: 1, host: "127.0.0.1", port: freePort() };

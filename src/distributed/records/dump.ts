@@ -61,6 +61,21 @@ export function makeDump(
   };
 }
 
+/** Makes the folder for the dump of a rank, before it is needed. @throws {Error} if nothing can be written there */
+export function prepareDumps(folder: string, rank: number): void {
+  try {
+    Deno.mkdirSync(folder, { recursive: true });
+    const probe = `${folder}/meshfactor-rank-${rank}.probe`;
+    Deno.writeTextFileSync(probe, "");
+    Deno.removeSync(probe);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`Rank ${rank} cannot write dumps to ${folder} (${why}): give another folder`, {
+      cause,
+    });
+  }
+}
+
 /** Writes a dump synchronously to `folder`, which is created if needed, and returns the path. */
 export function writeDump(dump: Dump, folder: string): string {
   Deno.mkdirSync(folder, { recursive: true });
