@@ -233,8 +233,8 @@ export const encoderRuns: Readonly<Record<string, FamilyRun>> = {
   t5: t5Run,
   vit: vitRun,
   whisper: whisperRun,
-  sam: samRun,
-  sam_boxes: samRun,
+  sam: { ...samRun, webgpuTrainings: ["external"] },
+  sam_boxes: { ...samRun, webgpuTrainings: [] },
   blip2: blip2Run,
   blip2_t5: blip2Run,
 };
