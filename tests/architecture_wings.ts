@@ -92,6 +92,10 @@ const wings: Readonly<Record<string, Readonly<Record<string, Wing>>>> = {
   nn: {
     parallel: {
       holds: "layers that are split over tensor-parallel ranks, and their collectives",
+      mayImport: [".", "lora"],
+    },
+    lora: {
+      holds: "low-rank additions to linear layers, whatever these are split over",
       mayImport: ["."],
     },
     ".": {

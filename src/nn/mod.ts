@@ -133,6 +133,8 @@ export { type TriangleOptions, tril, triu } from "../ops/triangle.ts";
 // Layers.
 export { type Layer, Module } from "./module.ts";
 export { Embedding, type EmbeddingOptions, type TableLayer } from "./embedding.ts";
+export { addLora, type Lora, type LoraOptions } from "./lora/add_lora.ts";
+export { type LinearLayer, LoraLinear } from "./lora/lora_linear.ts";
 export { manualSeed } from "./default_random.ts";
 export { Linear } from "./linear.ts";
 export type { LinearOptions } from "./linear_parameters.ts";

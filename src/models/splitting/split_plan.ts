@@ -5,6 +5,7 @@ import type { ProcessGroup } from "../../distributed/group.ts";
 import type { ProcessGroupMesh } from "../../distributed/mesh.ts";
 import { HeadRmsNorm } from "../../nn/parallel/head_rms_norm.ts";
 import { Linear } from "../../nn/linear.ts";
+import { LoraLinear } from "../../nn/lora/lora_linear.ts";
 import { Linear1DCol, type Linear1DColOptions } from "../../nn/parallel/linear_1d_col.ts";
 import { Linear1DRow, type Linear1DRowOptions } from "../../nn/parallel/linear_1d_row.ts";
 import type { Layer } from "../../nn/module.ts";
@@ -78,6 +79,11 @@ export class SplitPlan {
   ): void {
     const layer = owner[name];
     if (layer === undefined) return;
+    if (layer instanceof LoraLinear) {
+      this.columnParallel(layer, "base", options);
+      this.columnParallel(layer, "b", options);
+      return;
+    }
     const whole = wholeLinear(layer, name);
     const { unit = 1, parts = 1, replication } = options;
     const group = replication?.shardGroup ?? options.processGroup;
@@ -93,6 +99,11 @@ export class SplitPlan {
   ): void {
     const layer = owner[name];
     if (layer === undefined) return;
+    if (layer instanceof LoraLinear) {
+      this.rowParallel(layer, "base", options);
+      this.rowParallel(layer, "a", options);
+      return;
+    }
     const whole = wholeLinear(layer, name);
     const { unit = 1, processGroup: group } = options;
     requireFeatures(whole, { side: "input", unit, group });
@@ -106,7 +117,13 @@ export class SplitPlan {
    * @throws {TypeError} if the field holds anything but a whole linear layer.
    */
   replicated<Name extends string>(owner: LayerOwner<Name>, name: Name): void {
-    const whole = wholeLinear(owner[name]!, name);
+    const layer = owner[name]!;
+    if (layer instanceof LoraLinear) {
+      this.replicated(layer, "base");
+      this.replicated(layer, "b");
+      return;
+    }
+    const whole = wholeLinear(layer, name);
     this.add(() => owner[name] = ReplicatedLinear.fromNativeModule(whole, this));
   }
 
