@@ -86,6 +86,7 @@ export {
 
 // Layers, and the random numbers that they begin with.
 export {
+  addLora,
   BatchNorm,
   type BatchNormOptions,
   type DrawnMask,
@@ -104,7 +105,11 @@ export {
   type Linear1DColOptions,
   Linear1DRow,
   type Linear1DRowOptions,
+  type LinearLayer,
   type LinearOptions,
+  type Lora,
+  LoraLinear,
+  type LoraOptions,
   manualSeed,
   Module,
   type NormSize,
@@ -165,9 +170,12 @@ export {
   loadCheckpoint,
   type LoadCheckpointOptions,
   type LoadedCheckpoint,
+  loadLora,
   loadModule,
   type OptimizerWithState,
   saveCheckpoint,
+  saveLora,
+  type SaveLoraOptions,
   saveModule,
   type SaveModuleOptions,
   type TrainingState,

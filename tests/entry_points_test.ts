@@ -9,7 +9,11 @@ type EntryPoint = keyof typeof config.exports;
 /** The values of each entry point, in alphabetical order. */
 const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
   ".": [
+    "addLora",
     "BatchNorm",
+    "loadLora",
+    "LoraLinear",
+    "saveLora",
     "Dropout",
     "GroupNorm",
     "manualSeed",
@@ -97,6 +101,8 @@ const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
     "presets",
   ],
   "./nn": [
+    "addLora",
+    "LoraLinear",
     "BatchNorm",
     "Dropout",
     "GroupNorm",
@@ -254,6 +260,8 @@ const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
     "Whisper",
   ],
   "./checkpoint": [
+    "loadLora",
+    "saveLora",
     "beginCheckpoint",
     "CheckpointWriteError",
     "loadCheckpoint",

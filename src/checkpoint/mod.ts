@@ -23,6 +23,7 @@
 
 export { type LoadOptions, loadPretrained } from "./pretrained.ts";
 export { type SaveOptions, savePretrained } from "./save_pretrained.ts";
+export { loadLora, saveLora, type SaveLoraOptions } from "./lora_adapter.ts";
 export { loadModule, saveModule, type SaveModuleOptions } from "./module_file.ts";
 export {
   loadSpeechFeatures,
@@ -48,3 +49,13 @@ export type { OptimizerWithState, TrainingState } from "./training_state.ts";
 
 // Types that the ones above name.
 export type * from "../models/mod.ts";
+export type {
+  DrawnMask,
+  Dropout,
+  DropoutSettings,
+  LinearLayer,
+  Lora,
+  LoraLinear,
+  LoraOptions,
+  PartOfRow,
+} from "../nn/mod.ts";

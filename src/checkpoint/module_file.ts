@@ -1,17 +1,14 @@
 // The parameters and buffers of any module in a safetensors file, by their paths.
 
 import type { Module } from "../nn/module.ts";
-import type { FloatType } from "../tensor/dtype.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import { formatShape, sameShape } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
 import { publishFile, requirePublishableFile } from "./disk_folder.ts";
+import { problemWith, readParameter } from "./read_parameter.ts";
 import { SafetensorsError } from "./safetensors_error.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
-import { byteLength, type SafetensorsDtype, STORED_AS } from "./safetensors_header.ts";
+import { byteLength, STORED_AS } from "./safetensors_header.ts";
 import { safetensorsPieces, type TensorToWrite } from "./safetensors_write.ts";
 import { saveTogether, sharedBytes } from "./save_together.ts";
-import { writeWhole } from "./whole_bytes.ts";
 
 /**
  * Options of {@linkcode saveModule}.
@@ -85,7 +82,7 @@ export async function loadModule(module: Module<never>, path: string): Promise<v
   using file = await SafetensorsFile.open(path);
   const named = new Map(namedTensors(module));
   const problems = [
-    ...[...named].flatMap(([name, parameter]) => problemOf(file, { name, parameter })),
+    ...[...named].flatMap(([name, parameter]) => problemWith(file, { name, parameter }) ?? []),
     ...[...file.tensors.keys()].filter((name) => !named.has(name)).map((name) =>
       `the module has no ${name}`
     ),
@@ -95,46 +92,11 @@ export async function loadModule(module: Module<never>, path: string): Promise<v
     const more = problems.length > MOST_SHOWN ? `; and ${problems.length - MOST_SHOWN} more` : "";
     throw new SafetensorsError(`Cannot load ${path} into the module: ${shown}${more}`);
   }
-  for (const [name, parameter] of named) {
-    const bytes = await file.read(name);
-    const dtype = FLOAT_TYPES[file.tensors.get(name)!.dtype]!;
-    if (dtype === parameter.dtype) {
-      writeWhole(parameter, bytes);
-      continue;
-    }
-    const shape = parameter.layout.wholeShape;
-    using stored = Tensor.fromBytes(parameter.device, bytes, { shape, dtype });
-    using rounded = stored.copyAs(parameter.dtype);
-    writeWhole(parameter, await rounded.bytes());
-  }
+  for (const [name, parameter] of named) await readParameter(file, { name, parameter });
 }
 
 function namedTensors(module: Module<never>): [name: string, parameter: Parameter][] {
   return [...module.namedParameters(), ...module.namedBuffers()];
 }
-
-/** What is wrong with the tensor in the file, if anything is. */
-function problemOf(file: SafetensorsFile, { name, parameter }: {
-  readonly name: string;
-  readonly parameter: Parameter;
-}): string[] {
-  const entry = file.tensors.get(name);
-  if (entry === undefined) return [`it lacks ${name}`];
-  const { wholeShape } = parameter.layout;
-  if (!sameShape(entry.shape, wholeShape)) {
-    return [
-      `${name} has the shape ${formatShape(entry.shape)}, the module's ${formatShape(wholeShape)}`,
-    ];
-  }
-  return FLOAT_TYPES[entry.dtype] === undefined
-    ? [`${name} is stored as ${entry.dtype}: parameters are F32, F16 or BF16`]
-    : [];
-}
-
-const FLOAT_TYPES: Readonly<Partial<Record<SafetensorsDtype, FloatType>>> = {
-  F32: "f32",
-  F16: "f16",
-  BF16: "bf16",
-};
 
 const MOST_SHOWN = 5;

@@ -4,6 +4,7 @@
 // a config.json that differs in the dtype at most.
 
 import { partsOf } from "../models/config/checkpoint_names.ts";
+import { LoraLinear } from "../nn/lora/lora_linear.ts";
 import type { PretrainedModel } from "../models/pretrained_model.ts";
 import { type CompanionFile, readCompanions } from "./companions.ts";
 import { publishFiles, requirePublishable } from "./disk_folder.ts";
@@ -128,6 +129,11 @@ async function companionsFor(
 }
 
 function tensorsOf(model: PretrainedModel<never>): TensorToWrite[] {
+  if (model.modules().some((module) => module instanceof LoraLinear)) {
+    throw new TypeError(
+      "Cannot save a model with low-rank additions as one: merge() them first, or save them alone by saveLora()",
+    );
+  }
   const { names } = model.form;
   return [...model.namedParameters(), ...model.namedBuffers()].flatMap(([path, parameter]) => {
     const parts = partsOf(path, parameter.layout.wholeShape, names);

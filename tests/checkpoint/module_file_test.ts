@@ -126,7 +126,7 @@ Deno.test("nothing is written if a file does not fit the module, and all that di
       assert.equal(error.name, "SafetensorsError");
       assert.match(
         error.message,
-        /a\.safetensors into the module: bias has the shape \[2\], the module's \[3\]/,
+        /a\.safetensors into the module: bias has the shape \[2\], the model's \[3\]/,
       );
       assert.match(error.message, /the module has no more/);
       return true;

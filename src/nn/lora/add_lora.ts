@@ -108,7 +108,7 @@ export function addLora(model: Module<never>, options: LoraOptions): Lora {
   for (const { path, replace } of places) replace(layers.get(path)!);
   // Names the new parameters by their paths.
   model.namedParameters();
-  return new Lora({ model, layers, places, wasTrained });
+  return new Lora({ model, layers, places, wasTrained, rank, alpha, rankStabilized });
 }
 
 /**
@@ -119,6 +119,12 @@ export function addLora(model: Module<never>, options: LoraOptions): Lora {
 export class Lora {
   /** The layers with an addition, by path. */
   readonly layers: ReadonlyMap<string, LoraLinear>;
+  /** r */
+  readonly rank: number;
+  /** The additions' factor is alpha / r. */
+  readonly alpha: number;
+  /** Whether it is alpha / sqrt(r) instead. */
+  readonly rankStabilized: boolean;
   readonly #model: Module<never>;
   readonly #places: readonly LinearPlace[];
   readonly #wasTrained: ReadonlyMap<Parameter, boolean>;
@@ -128,13 +134,19 @@ export class Lora {
    *
    * @internal
    */
-  constructor({ model, layers, places, wasTrained }: {
+  constructor({ model, layers, places, wasTrained, rank, alpha, rankStabilized }: {
     readonly model: Module<never>;
     readonly layers: ReadonlyMap<string, LoraLinear>;
     readonly places: readonly LinearPlace[];
     readonly wasTrained: ReadonlyMap<Parameter, boolean>;
+    readonly rank: number;
+    readonly alpha: number;
+    readonly rankStabilized: boolean;
   }) {
     this.layers = layers;
+    this.rank = rank;
+    this.alpha = alpha;
+    this.rankStabilized = rankStabilized;
     this.#model = model;
     this.#places = places;
     this.#wasTrained = wasTrained;

@@ -55,7 +55,7 @@ export function chosenPlaces(
 }
 
 /** All places, those of one layer together under the first path. */
-function linearPlaces(model: Module<never>): LinearPlace[] {
+export function linearPlaces(model: Module<never>): LinearPlace[] {
   const places = new Map<LinearPlace["layer"], LinearPlace>();
   const visited = new Set<unknown>();
   const visit = (value: unknown, path: string, replace: LinearPlace["replace"]): void => {

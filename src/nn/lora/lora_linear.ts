@@ -7,9 +7,9 @@
 
 import { add } from "../../ops/add.ts";
 import { scale } from "../../ops/scale.ts";
+import type { Parameter } from "../../tensor/parameter.ts";
 import type { FloatTensor, Tensor } from "../../tensor/tensor.ts";
 import type { Dropout } from "../dropout.ts";
-import type { LinearParameters } from "../linear_parameters.ts";
 import { type Layer, Module } from "../module.ts";
 
 /**
@@ -17,7 +17,12 @@ import { type Layer, Module } from "../module.ts";
  *
  * @category Layers
  */
-export type LinearLayer = Layer & LinearParameters;
+export type LinearLayer = Layer & {
+  /** W, or this rank's part of it. */
+  readonly weight: Parameter;
+  /** b, if there is one. */
+  readonly bias: Parameter | undefined;
+};
 
 /**
  * A linear layer with a low-rank addition: see {@linkcode addLora}.
@@ -61,12 +66,12 @@ export class LoraLinear extends Module<FloatTensor> {
   }
 
   /** The weight of the base, without the addition. */
-  get weight(): LinearParameters["weight"] {
+  get weight(): Parameter {
     return this.base.weight;
   }
 
   /** The bias of the base. */
-  get bias(): LinearParameters["bias"] {
+  get bias(): Parameter | undefined {
     return this.base.bias;
   }
 
