@@ -12,7 +12,7 @@ import { noGrad } from "../../tensor/scope.ts";
 import { defaultRandom } from "../default_random.ts";
 import { Dropout } from "../dropout.ts";
 import { Linear } from "../linear.ts";
-import { Module } from "../module.ts";
+import type { Module } from "../module.ts";
 import type { RandomSource } from "../philox.ts";
 import { TransposedLinear } from "../transposed_linear.ts";
 import { LoraLinear } from "./lora_linear.ts";
