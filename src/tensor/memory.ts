@@ -119,8 +119,8 @@ export class Memory {
   }
 
   /**
-   * Overwrites elements from `begin` on with bytes of elements of type `dtype`, rounded to this one. `begin` is even, and so is the
-   * number of elements, unless they are the last: parts are whole words in any type.
+   * Overwrites elements from `begin` on with bytes of elements of type `dtype`, rounded to this one. Parts of 16-bit elements that are
+   * no whole words are copied on the device, as a word's other half may belong to another part.
    *
    * @throws {RangeError} if they do not fit.
    */
@@ -130,13 +130,13 @@ export class Memory {
   ): void {
     const count = bytes.byteLength / bytesPerElement(dtype);
     const end = begin + count;
-    if (begin % 2 !== 0 || end > this.length || count % 2 !== 0 && end !== this.length) {
-      throw new RangeError(
-        `Cannot write elements ${begin} to ${end} of ${this.length}: begin and end must be even, or the end of all`,
-      );
+    if (end > this.length) {
+      throw new RangeError(`Cannot write elements ${begin} to ${end} of ${this.length}`);
     }
     const { device } = this.buffer;
-    if (dtype === this.dtype) {
+    const areWords = bytesPerElement(dtype) === 4 ||
+      begin % 2 === 0 && (count % 2 === 0 || end === this.length);
+    if (dtype === this.dtype && areWords) {
       const offset = begin * bytesPerElement(dtype);
       device.write(this.buffer, inWholeWords(bytes, storedBytes(dtype, count)), offset);
       return;

@@ -150,8 +150,7 @@ export class Parameter extends Tensor<FloatType> {
   }
 
   /**
-   * Overwrites elements from `begin` on with bytes of elements of any float type, converted on the device and rounded. `begin` is even,
-   * and the number of elements too, unless they are the last.
+   * Overwrites elements from `begin` on with bytes of elements of any float type, converted on the device and rounded.
    *
    * @throws {RangeError} if they do not fit.
    */

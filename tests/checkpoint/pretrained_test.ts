@@ -10,6 +10,7 @@ import { newModel } from "../../src/models/new_model.ts";
 import type { PretrainedModel } from "../../src/models/pretrained_model.ts";
 import { T5 } from "../../src/models/t5.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 import { assertSameBits } from "../support/assert_same_bits.ts";
 import { testOnEachDevice } from "../support/device/on_each_device.ts";
 import { smallConfigs } from "../support/models/small_configs.ts";
@@ -42,6 +43,32 @@ for (const [family, config] of Object.entries(smallConfigs)) {
     );
   }
 }
+
+testOnEachDevice(
+  "experts with an odd number of weights each are loaded one after the other, in every type",
+  async (device) => {
+    const config = { ...smallConfigs.mixtral, hidden_size: 9, intermediate_size: 5 };
+    for (const dtype of ["f32", "bf16", "f16"] as const) {
+      await using folder = await TemporaryFolder.make();
+      using model = newModel(device, config, { random: random(), dtype });
+      await savePretrained(model, folder.path);
+      using loaded = await loadPretrained(device, folder.path);
+      assertSameBits(await bitsOf(loaded), await bitsOf(model), dtype);
+      using widened = await loadPretrained(device, folder.path, { dtype: "f32" });
+      using narrowed = await loadPretrained(device, folder.path, { dtype: "bf16" });
+      for (const [path, parameter] of model.namedParameters()) {
+        const values = await parameter.data();
+        assertSameBits(await widened.namedParameters().get(path)!.data(), values, path);
+        using rounded = Tensor.from(device, values, { dtype: "bf16" });
+        assertSameBits(
+          await narrowed.namedParameters().get(path)!.data(),
+          await rounded.data(),
+          path,
+        );
+      }
+    }
+  },
+);
 
 Deno.test("loadPretrained() rounds parameters to the requested type, from any other", async () => {
   using device = wasmDevice();
