@@ -4,12 +4,14 @@ import * as v from "valibot";
 import { albertClassifier, albertMaskedLm, albertTokenClassifier } from "./families/albert.ts";
 import { bertClassifier, bertMaskedLm, bertTokenClassifier } from "./families/bert.ts";
 import { blip2 } from "./families/blip2.ts";
+import { dinov2Classifier } from "./families/dinov2.ts";
 import { sam } from "./families/sam.ts";
 import {
   modernBertClassifier,
   modernBertMaskedLm,
   modernBertTokenClassifier,
 } from "./families/modernbert.ts";
+import { siglipClassifier } from "./families/siglip.ts";
 import { vitClassifier } from "./families/vit.ts";
 import { whisper } from "./families/whisper.ts";
 import { type ModelConfig, orNull } from "./config/model_config.ts";
@@ -29,6 +31,8 @@ const architectures: readonly Architecture[] = [
   modernBertClassifier,
   modernBertTokenClassifier,
   vitClassifier,
+  dinov2Classifier,
+  siglipClassifier,
   sam,
   whisper,
 ];

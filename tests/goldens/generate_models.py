@@ -227,8 +227,9 @@ def draw_inputs(folder):
         return draw_image_and_text(config, generator)
     if config.model_type == "sam":
         return draw_sam_inputs(config, generator)
-    if hasattr(config, "image_size"):
-        size = (2, config.num_channels, config.image_size, config.image_size)
+    vision = getattr(config, "vision_config", config)
+    if hasattr(vision, "image_size"):
+        size = (2, vision.num_channels, vision.image_size, vision.image_size)
         return {
             "pixel_values": torch.randn(size, generator=generator),
             "labels": torch.randint(config.num_labels, (2,), generator=generator),

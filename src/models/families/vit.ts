@@ -12,7 +12,8 @@ import {
   probability,
 } from "../config/model_config.ts";
 import type { Architecture } from "../pretrained_model.ts";
-import { VitClassifier, type VitDescription } from "../vit.ts";
+import type { VisionDescription } from "../vision_encoder.ts";
+import { VitClassifier } from "../vit.ts";
 import { readClasses } from "./classes.ts";
 
 /** `ViTForImageClassification` */
@@ -23,7 +24,10 @@ export const vitClassifier: Architecture = {
   makes: VitClassifier,
   modelType: "vit",
   fromConfig(config) {
-    const description = describe(config);
+    const description = {
+      ...vitDescription(config, config.read(settings)),
+      ...readClasses(config),
+    };
     const options = { form: { config, names } };
     return { names, build: (source) => new VitClassifier(description, { source, ...options }) };
   },
@@ -50,7 +54,7 @@ const names: CheckpointNames = {
 };
 
 /** Height and width, given as one number or as two. */
-const size = v.union([
+export const imageSize = v.union([
   v.pipe(count, v.transform((side) => [side, side] as const)),
   v.pipe(v.strictTuple([count, count]), v.readonly()),
 ]);
@@ -65,14 +69,17 @@ const settings = v.object({
   initializer_range: v.optional(positive, 0.02),
   hidden_dropout_prob: v.optional(probability, 0),
   attention_probs_dropout_prob: v.optional(probability, 0),
-  image_size: v.optional(size, 224),
-  patch_size: v.optional(size, 16),
+  image_size: v.optional(imageSize, 224),
+  patch_size: v.optional(imageSize, 16),
   num_channels: v.optional(count, 3),
   qkv_bias: flag(true),
 });
 
-function describe(config: ModelConfig): VitDescription {
-  const given = config.read(settings);
+/** The settings of ViT, which those of other families are translated to. */
+export type VitSettings = v.InferOutput<typeof settings>;
+
+/** A vision encoder by these settings. @throws {TypeError} naming settings that contradict each other */
+export function vitDescription(config: ModelConfig, given: VitSettings): VisionDescription {
   const { hidden_size: width, num_attention_heads: numHeads, initializer_range: deviation } = given;
   const { image_size: imageSize, patch_size: patchSize } = given;
   if (width % numHeads !== 0) {
@@ -91,7 +98,6 @@ function describe(config: ModelConfig): VitDescription {
     numChannels: given.num_channels,
     imageSize,
     patchSize,
-    ...readClasses(config),
     numBlocks: given.num_hidden_layers,
     block: {
       width,

@@ -5,7 +5,15 @@ import { launchLocalRanks } from "../../../src/distributed/launcher/local_ranks.
 import { decoderRuns, encoderRuns } from "../../support/models/golden_runs.ts";
 
 /** Their layers are split as those of other families are: one mesh shows it. */
-const SPLIT_AS_OTHERS = ["gemma", "granite", "cohere2", "modernbert_cls", "modernbert_tok"];
+const SPLIT_AS_OTHERS = [
+  "gemma",
+  "granite",
+  "cohere2",
+  "modernbert_cls",
+  "modernbert_tok",
+  "dinov2",
+  "siglip",
+];
 
 for (const family of Object.keys({ ...decoderRuns, ...encoderRuns })) {
   const meshes = SPLIT_AS_OTHERS.includes(family) ? [[2, 2]] : [[2, 1], [2, 2], [4, 1]];

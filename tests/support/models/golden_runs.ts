@@ -232,6 +232,8 @@ export const encoderRuns: Readonly<Record<string, FamilyRun>> = {
   modernbert_tok: { ...bertTokenClassifierRun, logits: withoutTypes },
   t5: t5Run,
   vit: vitRun,
+  dinov2: vitRun,
+  siglip: vitRun,
   whisper: whisperRun,
   sam: { ...samRun, webgpuTrainings: ["external"] },
   sam_boxes: { ...samRun, webgpuTrainings: [] },
