@@ -300,7 +300,7 @@ def write_greedy(folder, inputs):
     read = ("input_ids", "attention_mask", "pixel_values")
     texts = {name: inputs[name] for name in read if name in inputs}
     options = {"max_new_tokens": 12, "do_sample": False, "num_beams": 1}
-    if "pixel_values" in texts:
+    if "pixel_values" in texts or not model.config.is_encoder_decoder:
         # Row by row, without padding, which is on the wrong side for a decoder.
         rows = [{name: each[k : k + 1] for name, each in texts.items()} for k in range(2)]
         for row in rows:

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { loadPretrained } from "../../../src/checkpoint/pretrained.ts";
 import { Blip2 } from "../../../src/models/blip2.ts";
+import { Decoder } from "../../../src/models/decoder.ts";
 import { generateBatch } from "../../../src/models/generate.ts";
 import { T5 } from "../../../src/models/t5.ts";
 import { testOnEachDevice } from "../../support/device/on_each_device.ts";
@@ -56,3 +57,16 @@ for (const family of ["blip2", "blip2_t5"]) {
     },
   );
 }
+
+testOnEachDevice(
+  "a DeepSeek-V3, whose cache has compressed keys and values, writes the tokens that transformers writes",
+  async (device) => {
+    const folder = `${goldenModels}/deepseek_v3`;
+    const expected: number[][] = JSON.parse(await Deno.readTextFile(`${folder}/greedy.json`));
+    assert.deepEqual(expected.map(({ length }) => length), [24, 21]);
+    using model = await loadPretrained(device, folder, { model: Decoder });
+    const texts = [expected[0].slice(0, 12), expected[1].slice(0, 9)];
+    const options = { device, maxNewTokens: 12, stopTokens: [1] };
+    assert.deepEqual(await generateBatch(model, texts, options), expected);
+  },
+);

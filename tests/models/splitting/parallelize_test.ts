@@ -12,7 +12,7 @@ import { assertSameBits } from "../../support/assert_same_bits.ts";
 import { inProcessRanks } from "../../support/distributed/in_process_ranks.ts";
 import { smallConfigs } from "../../support/models/small_configs.ts";
 
-const { gpt2, llama, mistral, qwen2, qwen3, opt } = smallConfigs;
+const { gpt2, llama, mistral, qwen2, qwen3, opt, deepseek_v3: deepseek } = smallConfigs;
 
 async function decoder(device: Device, config: Readonly<Record<string, unknown>>) {
   return await newModel(device, config, { random: new RandomSource(1), model: Decoder });
@@ -43,6 +43,17 @@ const CASES = {
   "Mistral, tied": { config: { ...mistral, tie_word_embeddings: true }, sizes: [2, 4] },
   "Qwen2": { config: qwen2, sizes: [2, 4] },
   "Qwen3 with biases": { config: { ...qwen3, attention_bias: true }, sizes: [2, 4] },
+  "DeepSeek-V3 with 3 heads and biases": {
+    config: {
+      ...deepseek,
+      num_attention_heads: 3,
+      num_key_value_heads: 3,
+      attention_bias: true,
+      kv_lora_rank: 4,
+      q_lora_rank: 4,
+    },
+    sizes: [2, 3],
+  },
   "OPT with narrow embeddings": { config: { ...opt, do_layer_norm_before: false }, sizes: [2] },
 } as const;
 
@@ -75,6 +86,10 @@ for (const [what, { config, sizes }] of Object.entries(CASES)) {
 Deno.test("parallelize() refuses what cannot be split, on all ranks, and changes nothing", async () => {
   const refused = [
     [{ ...llama, num_attention_heads: 6, num_key_value_heads: 2 }, /6 heads with 2 heads of keys/],
+    [
+      { ...deepseek, num_attention_heads: 2, num_key_value_heads: 2 },
+      /14 output features of blocks.0.attention.query.weight over 3 ranks: .* 7 stay together/,
+    ],
     [{ ...gpt2, n_inner: 16 }, /2 heads with 2 heads of keys over 3 ranks/],
     [
       { ...llama, num_attention_heads: 3, num_key_value_heads: 3, intermediate_size: 2 },
