@@ -3,10 +3,10 @@
 //
 //   x [B, R C, D], row by row  ->  padded with zeros to whole windows of w x w  ->  [B ceil(R / w) ceil(C / w), w w, D]
 
-import { constantNumbers } from "../../ops/constant.ts";
+import { pad } from "../../ops/pad.ts";
 import { permute } from "../../ops/permute.ts";
 import { reshape } from "../../ops/reshape.ts";
-import { concat, slice } from "../../ops/slice.ts";
+import { slice } from "../../ops/slice.ts";
 import type { FloatTensor, Tensor } from "../../tensor/tensor.ts";
 import type { GridDescription } from "./block_description.ts";
 
@@ -42,10 +42,11 @@ export function toWindows(x: FloatTensor, { rows, columns, window }: GridWindows
   const [batch, , width] = x.shape;
   const [down, across] = [rows, columns].map((length) => Math.ceil(length / window));
   const grid = reshape(x, [batch, rows, columns, width]);
-  const padded = [down, across].reduce(
-    (x, count, k) => withZeros(x, { dim: k + 1, length: count * window }),
-    grid as FloatTensor,
-  );
+  const below = down * window - rows;
+  const right = across * window - columns;
+  const padded = below + right === 0
+    ? grid
+    : pad(grid, { widths: [[0, below], [0, right], [0, 0]] });
   const strips = reshape(padded, [batch * down, window, across, window * width]);
   return reshape(permute(strips, [0, 2, 1, 3]), [batch * down * across, window * window, width]);
 }
@@ -60,16 +61,4 @@ export function fromWindows(x: FloatTensor, { rows, columns, window }: GridWindo
   const ofRows = slice(padded, { dim: 1, begin: 0, end: rows });
   const ofGrid = slice(ofRows, { dim: 2, begin: 0, end: columns });
   return reshape(ofGrid, [batch, rows * columns, width]);
-}
-
-/** `x` with zeros behind it in one dim, to the given length. */
-function withZeros(
-  x: FloatTensor,
-  { dim, length }: { readonly dim: number; readonly length: number },
-): FloatTensor {
-  const missing = length - x.shape[dim];
-  if (missing === 0) return x;
-  const shape = x.shape.with(dim, missing);
-  const zeros = new Float32Array(shape.reduce((a, b) => a * b, 1));
-  return concat([x, constantNumbers(x.device, zeros, shape)], { dim });
 }

@@ -14,6 +14,7 @@ import { copyToGroup } from "../../nn/parallel/group_exchanges.ts";
 import { Module } from "../../nn/module.ts";
 import { batchedMatmul } from "../../ops/batched_matmul.ts";
 import { constantNumbers } from "../../ops/constant.ts";
+import { expand } from "../../ops/expand.ts";
 import { embeddingAt } from "../../ops/embedding.ts";
 import { permute } from "../../ops/permute.ts";
 import { reshape } from "../../ops/reshape.ts";
@@ -90,15 +91,13 @@ export class GridPositions extends Module<Tensor> {
     const { rows, columns } = this.#options;
     const [batch, length, heads] = keys.shape;
     const width = rows + columns;
-    const ones = new Float32Array(batch * length * heads * width);
-    for (let at = 0; at < batch * length * heads; at++) {
-      const place = Math.floor(at / heads) % length;
-      ones[at * width + Math.floor(place / columns)] = 1;
-      ones[at * width + rows + place % columns] = 1;
+    const ones = new Float32Array(length * width);
+    for (let place = 0; place < length; place++) {
+      ones[place * width + Math.floor(place / columns)] = 1;
+      ones[place * width + rows + place % columns] = 1;
     }
-    return concat([keys, constantNumbers(keys.device, ones, [batch, length, heads, width])], {
-      dim: 3,
-    });
+    const places = constantNumbers(keys.device, ones, [1, length, 1, width]);
+    return concat([keys, expand(places, [batch, length, heads, width])], { dim: 3 });
   }
 
   /** q [n, ..., F] -> q[i] . table[i - k + n - 1] for k < n: [n, ..., n] */
