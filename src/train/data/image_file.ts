@@ -26,12 +26,11 @@ export async function readImage(
     const { width, height, data } = decoded(await Deno.readFile(path));
     const rgb = new Uint8Array(width * height * 3);
     for (let pixel = 0; pixel < width * height; pixel++) {
-      const [red, green, blue, opacity] = data.subarray(4 * pixel, 4 * pixel + 4);
-      const colours = [red, green, blue];
-      rgb.set(
-        transparency === "stored" ? colours : colours.map((value) => onWhite(value, opacity)),
-        3 * pixel,
-      );
+      const opacity = transparency === "stored" ? 255 : data[4 * pixel + 3];
+      for (let colour = 0; colour < 3; colour++) {
+        const value = data[4 * pixel + colour];
+        rgb[3 * pixel + colour] = opacity === 255 ? value : onWhite(value, opacity);
+      }
     }
     return { width, height, data: rgb };
   } catch (cause) {
