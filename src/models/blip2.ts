@@ -205,7 +205,10 @@ export class Blip2 extends PretrainedModel<Blip2Input> {
     const images = cache === undefined
       ? await this.#seen({ pixels, dropout })
       : await this.#seenOnly(pixels);
-    const embedded = await this.language.tokens.forward(tokens);
+    const { language } = this;
+    const embedded = language instanceof Decoder
+      ? await language.embed(tokens)
+      : await language.tokens.forward(tokens);
     const embeddings = withImages(embedded, { images, rows });
     if (cache === undefined) return embeddings;
     releaseIntermediates(embeddings);

@@ -101,7 +101,7 @@ export class Decoder extends PretrainedModel<DecoderInput> {
   /** The output layer: [B, T, E] -> [B, T, V]; its weight is that of `tokens` if they are tied. */
   head: Layer;
   readonly #tables: RotaryTablesByLayer | undefined;
-  readonly #embeddingScale: number | undefined;
+  readonly #tableScale: number;
   readonly #dropout: Dropout | undefined;
 
   /** A decoder with parameters from `source`. @throws {Error} if the source lacks one of the requested shape */
@@ -123,9 +123,9 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     });
     this.description = description;
     this.tokens = embedding;
-    this.#embeddingScale = tokens.scale !== undefined && tokens.scaleIsRounded
-      ? roundedTo(embedding.weight.dtype, tokens.scale)
-      : tokens.scale;
+    this.#tableScale = tokens.scale?.of === "table"
+      ? roundedTo(embedding.weight.dtype, tokens.scale.factor)
+      : 1;
     this.projectIn = project("projectIn", tokens.width, width);
     if (positions.kind === "learned") {
       this.positions = new LearnedPositions(make.within("positions"), { width, ...positions });
@@ -177,6 +177,11 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     return await this.#predict(x);
   }
 
+  /** The embeddings of tokens: [B, T] -> [B, T, E], as `embeddings` of {@linkcode DecoderInput} may replace some of them. */
+  async embed(tokens: Tensor<"u32">): Promise<Tensor> {
+    return scaled(await this.tokens.forward(tokens), this.#tableScale);
+  }
+
   /** The most tokens of a text with a cache: with "dynamic" rotary frequencies, a longer text rotates the keys before it anew. */
   get longestCached(): number {
     const { positions } = this.description;
@@ -226,7 +231,9 @@ export class Decoder extends PretrainedModel<DecoderInput> {
 
   async #embed({ tokens, embeddings }: Pick<DecoderInput, "tokens" | "embeddings">) {
     if (embeddings !== undefined) this.#checkEmbeddings(embeddings, tokens);
-    let x = embeddings ?? await this.#lookUp(tokens);
+    let x = embeddings ?? await this.embed(tokens);
+    const { scale: given } = this.description.tokens;
+    if (given?.of === "embeddings") x = scaled(x, given.factor);
     if (this.projectIn !== undefined) x = await this.projectIn.forward(x);
     return this.embeddingNorm === undefined ? x : await this.embeddingNorm.forward(x);
   }
@@ -237,11 +244,6 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     throw new RangeError(
       `The decoder wants embeddings of ${formatShape(wanted)}, got ${formatShape(shape)}`,
     );
-  }
-
-  async #lookUp(tokens: Tensor<"u32">): Promise<Tensor> {
-    const x = await this.tokens.forward(tokens);
-    return this.#embeddingScale === undefined ? x : scale(x, this.#embeddingScale);
   }
 
   async #predict(x: Tensor): Promise<Tensor> {
@@ -265,6 +267,10 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     super[Symbol.dispose]();
     this.#tables?.[Symbol.dispose]();
   }
+}
+
+function scaled(x: Tensor, factor: number): Tensor {
+  return factor === 1 ? x : scale(x, factor);
 }
 
 /** The indices among all tokens [B, T] of the last real one of each row. */

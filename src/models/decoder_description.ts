@@ -55,10 +55,11 @@ export interface TokenDescription {
   readonly width: number;
   /** The padding token, whose embedding gets no gradient. */
   readonly padding: number | undefined;
-  /** Factor of embeddings. Default: 1. */
-  readonly scale?: number | undefined;
-  /** Whether that factor is rounded to the type in which the table is stored. Default: false. */
-  readonly scaleIsRounded?: boolean;
+  /**
+   * Factor of the rows of the table, rounded to the type in which it is stored, or of all embeddings, those that are given in the place of
+   * tokens included. Default: 1.
+   */
+  readonly scale?: { readonly factor: number; readonly of: "table" | "embeddings" } | undefined;
 }
 
 /**

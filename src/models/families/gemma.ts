@@ -67,7 +67,7 @@ export function gemmaVariant(
     hasHeadNorms: false,
     windowOf: () => undefined,
     norm: { kind: "rms", eps: sizes.rms_norm_eps, offset: 1 },
-    embeddingScale: { factor: Math.sqrt(sizes.hidden_size), isRounded: true },
+    embeddingScale: { factor: Math.sqrt(sizes.hidden_size), of: "table" },
     ...differences,
   });
 }

@@ -22,7 +22,7 @@ export const granite: Architecture = {
       mlpBias: own.mlp_bias,
       hasHeadNorms: false,
       windowOf: () => undefined,
-      embeddingScale: { factor: own.embedding_multiplier, isRounded: false },
+      embeddingScale: { factor: own.embedding_multiplier, of: "embeddings" },
       attentionScale: own.attention_multiplier,
       residualScale: own.residual_multiplier,
       logitScale: 1 / own.logits_scaling,

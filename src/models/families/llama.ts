@@ -11,7 +11,7 @@ import type {
   NormPlace,
 } from "../blocks/block_description.ts";
 import { Decoder } from "../decoder.ts";
-import type { DecoderDescription } from "../decoder_description.ts";
+import type { DecoderDescription, TokenDescription } from "../decoder_description.ts";
 import {
   blockCount,
   count,
@@ -125,8 +125,8 @@ export interface LlamaVariant {
   readonly softCap?: number | undefined;
   /** Factor of each part's output. Default: 1. */
   readonly residualScale?: number;
-  /** Factor of embeddings, perhaps rounded to the type of the table. Default: 1. */
-  readonly embeddingScale?: { readonly factor: number; readonly isRounded: boolean };
+  /** Factor of embeddings. Default: 1. */
+  readonly embeddingScale?: TokenDescription["scale"];
   /** Factor of logits. Default: 1. */
   readonly logitScale?: number;
   /** c, where logits are c tanh(logit / c). */
@@ -178,8 +178,7 @@ function describe(
       count: vocabulary,
       width,
       padding: readPadding(config, { ...sizes, vocabulary }),
-      scale: embeddingScale?.factor,
-      scaleIsRounded: embeddingScale?.isRounded ?? false,
+      scale: embeddingScale,
     },
     positions: {
       kind: "rotary",
