@@ -10,6 +10,7 @@ import { splitTail } from "../../src/train/data/held_out.ts";
 import { trainLanguageModel } from "../../src/train/language_training.ts";
 import { tokensInMemory } from "../../src/train/token_sequence.ts";
 import { assertClose } from "../support/assert_close.ts";
+import { withFolder } from "../support/temporary_folder.ts";
 import { inProcessRanks } from "../support/distributed/in_process_ranks.ts";
 import { smallConfigs } from "../support/models/small_configs.ts";
 import { smallText } from "../support/train/small_gpt2.ts";
@@ -23,12 +24,23 @@ interface Setting {
   readonly config?: object;
   readonly recompute?: "nothing" | "blocks";
   readonly experts?: "features" | "whole" | undefined;
+  readonly numSteps?: number;
+  /** A folder of checkpoints, to go on from if there are any. */
+  readonly folder?: string;
 }
 
 /** Losses of steps, and of evaluations. */
 async function losses(
   world: World,
-  { tensor = 1, zero = 1, config = {}, recompute = "nothing", experts }: Setting,
+  {
+    tensor = 1,
+    zero = 1,
+    config = {},
+    recompute = "nothing",
+    experts,
+    numSteps = 6,
+    folder,
+  }: Setting,
 ) {
   const settings = { ...smallConfigs.mixtral, vocab_size: 256, initializer_range: 0.2, ...config };
   using model = newModel(wasmDevice(), settings, { random: new RandomSource(7), model: Decoder });
@@ -39,7 +51,7 @@ async function losses(
     context,
     batch: 4,
     accumulate: 2,
-    steps: 6,
+    steps: numSteps,
     tensor,
     zero,
     zeroStage: 2,
@@ -48,6 +60,9 @@ async function losses(
     seed: 3,
     recompute,
     experts,
+    checkpoints: folder === undefined
+      ? undefined
+      : { folder, every: 3, keep: 1, keepBest: false, resume: true, about: {} },
     lr: () => 0.02,
     onEvent: (event) => {
       if (event.kind === "step") steps.push(event.loss);
@@ -96,4 +111,18 @@ Deno.test("experts in recomputed blocks are trained with the same bits, but have
     () => onRanks(1, { config: balanced, recompute: "blocks" }),
     /output_router_logits in config.json, needs scores .*: recompute nothing, or set/,
   );
+});
+
+Deno.test("a training of experts on one mesh goes on on another", async () => {
+  const [one] = await onRanks(1, { config: balanced });
+  await withFolder(async (folder) => {
+    const on = (numRanks: number, setting: Setting) =>
+      onRanks(numRanks, { folder, config: balanced, ...setting });
+    await on(2, { tensor: 2, experts: "whole", numSteps: 3 });
+    const [features] = await on(2, { tensor: 2, experts: "features", numSteps: 5 });
+    assertClose(features.steps, one.steps.slice(3, 5), { relative: 1e-4 });
+    const [whole] = await on(1, {});
+    assertClose(whole.steps, one.steps.slice(5), { relative: 1e-4 });
+    assertClose(whole.evaluations, one.evaluations.slice(-1), { relative: 1e-4 });
+  });
 });
