@@ -12,7 +12,7 @@ import {
   type Pair,
   toPlaces,
 } from "./convolution.ts";
-import { checkSameDevice } from "./operands.ts";
+import { checkOptions, checkSameDevice } from "./operands.ts";
 
 /**
  * Options of {@linkcode conv2d}. Pairs are for height and width; one number is for both.
@@ -67,6 +67,7 @@ export function conv2d(
   weight: FloatTensor,
   options: Conv2dOptions = {},
 ): Tensor {
+  checkOptions("conv2d", options, CONVOLUTION);
   const { bias } = options;
   const checked = checkedOptions("conv2d", x, weight, options);
   const { groups, kernel, stride, padding, dilation } = checked;
@@ -132,6 +133,7 @@ export function convTranspose2d(
   weight: FloatTensor,
   options: ConvTranspose2dOptions = {},
 ): Tensor {
+  checkOptions("convTranspose2d", options, [...CONVOLUTION, "outputPadding"]);
   const { bias } = options;
   const checked = checkedOptions("convTranspose2d", x, weight, options);
   const { groups, kernel, stride, padding, dilation } = checked;
@@ -258,3 +260,6 @@ function pairOf(
 function both(of: (dim: 0 | 1) => number): Pair {
   return [of(0), of(1)];
 }
+
+/** Options of all convolutions. */
+export const CONVOLUTION = ["bias", "stride", "padding", "dilation", "groups"] as const;

@@ -101,7 +101,9 @@ const CASES: Readonly<Record<string, ConvolutionSizes>> = {
 };
 
 for (const [name, sizes] of Object.entries(CASES)) {
-  const { batch, channels, image, outChannels, places, kernel, groups } = sizes;
+  const { batch, channels, image, outChannels, places, kernel } = sizes;
+  const { groups, stride, padding, dilation } = sizes;
+  const options = { groups, stride, padding, dilation };
   const shapes = [
     [batch, channels, ...image],
     [outChannels, channels / groups, ...kernel],
@@ -110,30 +112,29 @@ for (const [name, sizes] of Object.entries(CASES)) {
   testOnEachDevice(`conv2d() of ${name} agrees with its reference`, async (device) => {
     await checkGradients(device, {
       shapes,
-      op: (x, weight, bias) => conv2d(x, weight, { ...sizes, bias }),
+      op: (x, weight, bias) => conv2d(x, weight, { ...options, bias }),
       reference: (x, weight, bias) => convolution({ x, weight, bias }, sizes),
     });
     await checkGradients(device, {
       shapes: shapes.slice(0, 2),
-      op: (x, weight) => conv2d(x, weight, sizes),
+      op: (x, weight) => conv2d(x, weight, options),
       reference: (x, weight) => convolution({ x, weight }, sizes),
     });
   });
   testOnEachDevice(`convTranspose2d() of ${name} agrees with its reference`, async (device) => {
-    const { stride, padding, dilation } = sizes;
     // What the convolution does not reach at the bottom and the right.
     const rest = (dim: 0 | 1) =>
       image[dim] + 2 * padding[dim] - dilation[dim] * (kernel[dim] - 1) - 1 -
       (places[dim] - 1) * stride[dim];
-    const options = { ...sizes, outputPadding: [rest(0), rest(1)] as const };
+    const transposed = { ...options, outputPadding: [rest(0), rest(1)] as const };
     await checkGradients(device, {
       shapes: [[batch, outChannels, ...places], shapes[1], [channels]],
-      op: (x, weight, bias) => convTranspose2d(x, weight, { ...options, bias }),
+      op: (x, weight, bias) => convTranspose2d(x, weight, { ...transposed, bias }),
       reference: (x, weight, bias) => transposedConvolution({ x, weight, bias }, sizes),
     });
     await checkGradients(device, {
       shapes: [[batch, outChannels, ...places], shapes[1]],
-      op: (x, weight) => convTranspose2d(x, weight, options),
+      op: (x, weight) => convTranspose2d(x, weight, transposed),
       reference: (x, weight) => transposedConvolution({ x, weight }, sizes),
     });
   });
@@ -215,6 +216,8 @@ testOnEachDevice(
       assert.throws(each({ groups: 0 }), /groups to be an integer from 1, got 0/);
       assert.throws(each({ bias }), /bias of \[4\] .* got \[3\]/);
     }
+    assert.throws(forward({ strides: 2 } as Conv2dOptions), /conv2d\(\) .*strides/);
+    assert.throws(forward({ outputPadding: 1 } as Conv2dOptions), /conv2d\(\) .*outputPadding/);
     assert.throws(forward({ groups: 2 }), /x of 8 channels for .* groups 2, got \[1, 4, 2, 2\]/);
     assert.throws(back({ groups: 3 }), /groups to divide both numbers of channels, got 4 and 12/);
     assert.throws(() => conv2d(x, large), /not smaller than the kernel/);
