@@ -2,21 +2,10 @@
 
 import assert from "node:assert/strict";
 import { launchLocalRanks } from "../../../src/distributed/launcher/local_ranks.ts";
-import { decoderRuns, encoderRuns } from "../../support/models/golden_runs.ts";
-
-/** Their layers are split as those of other families are: one mesh shows it. */
-const SPLIT_AS_OTHERS = [
-  "gemma",
-  "granite",
-  "cohere2",
-  "modernbert_cls",
-  "modernbert_tok",
-  "dinov2",
-  "siglip",
-];
+import { decoderRuns, encoderRuns, familiesLikeOthers } from "../../support/models/golden_runs.ts";
 
 for (const family of Object.keys({ ...decoderRuns, ...encoderRuns })) {
-  const meshes = SPLIT_AS_OTHERS.includes(family) ? [[2, 2]] : [[2, 1], [2, 2], [4, 1]];
+  const meshes = familiesLikeOthers.has(family) ? [[2, 2]] : [[2, 1], [2, 2], [4, 1]];
   for (const [tensor, zero] of meshes) {
     const what = `${family} on tensor ${tensor} x ZeRO ${zero} processes is that of transformers`;
     Deno.test(what, async () => {

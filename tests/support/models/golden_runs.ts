@@ -241,6 +241,17 @@ export const encoderRuns: Readonly<Record<string, FamilyRun>> = {
   blip2_t5: blip2Run,
 };
 
+/** Their layers, kernels and splits are those of other families: one mesh, and training on WASM, show the rest. */
+export const familiesLikeOthers: ReadonlySet<string> = new Set([
+  "gemma",
+  "granite",
+  "cohere2",
+  "modernbert_cls",
+  "modernbert_tok",
+  "dinov2",
+  "siglip",
+]);
+
 /** All of them. */
 export const familyRuns: Readonly<Record<string, FamilyRun>> = { ...decoderRuns, ...encoderRuns };
 
