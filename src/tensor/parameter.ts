@@ -4,6 +4,7 @@
 import type { Device } from "../device/device.ts";
 import type { ProcessGroup } from "../distributed/group.ts";
 import { Layout } from "../distributed/layout.ts";
+import { requireDevice, requireNumbers } from "./argument_checks.ts";
 import type { FloatType } from "./dtype.ts";
 import { Memory } from "./memory.ts";
 import { leaveScopes } from "./open_scopes.ts";
@@ -79,6 +80,8 @@ export class Parameter extends Tensor<FloatType> {
     values: Float32Array | Float16Array | readonly number[] | Memory,
     options: ParameterOptions,
   ) {
+    requireDevice("Parameter", device);
+    if (!(values instanceof Memory)) requireNumbers("Parameter", values);
     const layout = "layout" in options ? options.layout : new Layout<ProcessGroup>(options.shape);
     const shape = layout.localShape;
     const dtype = storageOf(values, options.dtype);

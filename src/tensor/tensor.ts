@@ -6,6 +6,7 @@
 
 import type { Device, DeviceBuffer } from "../device/device.ts";
 import { backward, type GraphNode, releaseIntermediates } from "./autograd.ts";
+import { requireDevice, requireNumbers } from "./argument_checks.ts";
 import { checkDtype, isFloatType, naturalDtype, viewBytes } from "./dtype.ts";
 import type { DType, FloatType, HostArray, Values } from "./dtype.ts";
 import { describeTensor, NUM_SHOWN } from "./describe_tensor.ts";
@@ -103,8 +104,8 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
    * largest become infinity.
    *
    * @throws {RangeError} if the number of values is not that of the shape, or a plain number is no valid index.
-   * @throws {TypeError} if an array of numbers is given for indices, or the other way round, or a u32 tensor should
-   *   collect a gradient.
+   * @throws {TypeError} if the device or the data are of another kind, such as arrays in an array, an array of numbers is given for
+   *   indices, or the other way round, or a u32 tensor should collect a gradient.
    */
   static from<D extends FloatType = "f32">(
     device: Device,
@@ -124,6 +125,8 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     options?: TensorOptions<"u32">,
   ): Tensor<"u32">;
   static from(device: Device, data: Values, options: TensorOptions<DType> = {}): Tensor<DType> {
+    requireDevice("Tensor.from()", device);
+    requireNumbers("Tensor.from()", data);
     const { shape = [data.length], dtype = naturalDtype(data), requiresGrad = false } = options;
     checkDtype(dtype, { requiresGrad });
     return new Tensor(Memory.from(device, data, { shape, dtype }), { shape, dtype, requiresGrad });

@@ -3,6 +3,7 @@ import { add } from "../../src/ops/add.ts";
 import { gelu } from "../../src/ops/gelu.ts";
 import { scale } from "../../src/ops/scale.ts";
 import { wasmDevice } from "../../src/device/wasm/device.ts";
+import { Parameter } from "../../src/tensor/parameter.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { assertSameBits } from "../support/assert_same_bits.ts";
 import { testOnEachDevice } from "../support/device/on_each_device.ts";
@@ -47,6 +48,32 @@ Deno.test("Tensor.from() refuses data that does not fit, and allocates nothing t
     message: /Only tensors of f32, f16 and bf16 collect a gradient, got u32/,
   });
   assert.equal(device.statistics().liveBytes, liveBytes);
+});
+
+Deno.test("Tensor.from() and Parameter refuse what is no device or no numbers, in a sentence", () => {
+  using device = wasmDevice();
+  const before = device.statistics().liveBytes;
+  // deno-lint-ignore no-explicit-any -- as plain JavaScript would
+  const from = Tensor.from as any;
+  const wrong: readonly (readonly [args: readonly unknown[], message: RegExp])[] = [
+    [[[1, 2]], /wants a device, got an array: make one by `await requestDevice\(\)`/],
+    [[Promise.resolve(device), [1]], /wants a device, got a promise: await it/],
+    [[undefined, [1]], /wants a device, got undefined/],
+    [[device], /wants an array of numbers, got undefined/],
+    [[device, 3], /wants an array of numbers, got 3/],
+    [
+      [device, [[1, 2], [3, 4]]],
+      /got an array at 0: give one array of all, and the option `shape`/,
+    ],
+    [[device, [1, "2"]], /wants numbers, got 2 at 1/],
+    [[device, [1, undefined]], /wants numbers, got undefined at 1/],
+    [[device, new BigInt64Array(2)], /wants numbers, got a BigInt64Array/],
+  ];
+  for (const [args, message] of wrong) {
+    assert.throws(() => from.call(Tensor, ...args), { name: "TypeError", message });
+    assert.throws(() => Reflect.construct(Parameter, [...args, { shape: [2] }]), TypeError);
+  }
+  assert.equal(device.statistics().liveBytes, before);
 });
 
 testOnEachDevice("item() returns the value of one element, and refuses several", async (device) => {
