@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { activationName } from "../blocks/activations.ts";
-import { type ModelConfig, positive } from "../config/model_config.ts";
+import { blockCount, type ModelConfig, positive } from "../config/model_config.ts";
 import { Decoder } from "../decoder.ts";
 import type { Architecture } from "../pretrained_model.ts";
 import { gemmaVariant, namesOfFourNorms } from "./gemma.ts";
@@ -42,7 +42,7 @@ export function blocksOf(config: ModelConfig): number {
   return config.read(sizes).num_hidden_layers;
 }
 
-const sizes = v.object({ num_hidden_layers: v.optional(v.number(), gemma2Sizes.blocks) });
+const sizes = v.object({ num_hidden_layers: v.optional(blockCount, gemma2Sizes.blocks) });
 const settings = v.object({
   hidden_activation: v.optional(activationName, "gelu_pytorch_tanh"),
   query_pre_attn_scalar: v.optional(positive, 256),

@@ -1,4 +1,4 @@
-// Greedy generation of T5 and BLIP-2 against that of transformers.
+// Greedy generation of T5, BLIP-2 and DeepSeek-V3 against that of transformers.
 
 import assert from "node:assert/strict";
 import { loadPretrained } from "../../../src/checkpoint/pretrained.ts";
