@@ -311,10 +311,11 @@ function withAbsurdBlocks(
   const keys = ["n_layer", "num_layers", "num_hidden_layers", "encoder_layers"];
   const key = keys.find((each) => each in config);
   if (key !== undefined) return [{ key, changes: { [key]: 1e9 } }];
-  return ["vision_config", "qformer_config", "text_config"].flatMap((part) => {
+  const parts = ["vision_config", "qformer_config", "text_config"].filter((part) => part in config);
+  return parts.flatMap((part) => {
     const own = config[part] as Readonly<Record<string, unknown>>;
     return withAbsurdBlocks(own).map(({ key, changes }) => ({
-      key: `${part}: ${key}`,
+      key: `${part}(: |\\.)${key}`,
       changes: { [part]: { ...own, ...changes } },
     }));
   });
