@@ -5,6 +5,7 @@ import { conv1d, type Conv1dOptions } from "../ops/conv1d.ts";
 import { yieldIfDue } from "../tensor/event_loop.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import {
+  checkConvolutionOptions,
   ConvolutionLayer,
   type ConvolutionOptions,
   type ConvolutionParameters,
@@ -48,6 +49,7 @@ export class Conv1d extends ConvolutionLayer<Conv1dSettings> {
     device: Device,
     options: (ConvolutionOptions<number> | ConvolutionParameters) & Conv1dSettings,
   ) {
+    checkConvolutionOptions("Conv1d", options);
     const { stride = 1, padding = 0, dilation = 1, groups = 1 } = options;
     super(
       "weight" in options ? options : initialConvolution(device, options, {

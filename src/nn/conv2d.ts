@@ -10,6 +10,7 @@ import {
 import { yieldIfDue } from "../tensor/event_loop.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import {
+  checkConvolutionOptions,
   ConvolutionLayer,
   type ConvolutionOptions,
   type ConvolutionParameters,
@@ -62,6 +63,7 @@ export class Conv2d extends ConvolutionLayer<Conv2dSettings> {
     device: Device,
     options: (ConvolutionOptions<Size2d> | ConvolutionParameters) & Conv2dSettings,
   ) {
+    checkConvolutionOptions("Conv2d", options);
     super(
       "weight" in options ? options : initialConvolution(device, options, {
         kernel: kernelOf(options.kernelSize),
@@ -108,6 +110,7 @@ export class ConvTranspose2d extends ConvolutionLayer<ConvTranspose2dSettings> {
     device: Device,
     options: (ConvolutionOptions<Size2d> | ConvolutionParameters) & ConvTranspose2dSettings,
   ) {
+    checkConvolutionOptions("ConvTranspose2d", options, ["outputPadding"]);
     const { outputPadding = 0 } = options;
     super(
       "weight" in options ? options : initialConvolution(device, options, {

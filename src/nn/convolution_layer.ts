@@ -1,5 +1,6 @@
 // What layers of convolutions have in common: a weight, a bias, how the kernel is laid (ops/conv2d.ts), and initial values.
 
+import { checkOptions } from "../tensor/option_names.ts";
 import type { Device } from "../device/device.ts";
 import { Layout } from "../distributed/layout.ts";
 import type { FloatType } from "../tensor/dtype.ts";
@@ -67,6 +68,25 @@ export abstract class ConvolutionLayer<Settings> extends Module<FloatTensor> {
     this.bias = bias;
     this.settings = settings;
   }
+}
+
+/** @throws {TypeError} if a layer of class `owner` has no option of a name; `settings` are those of its kind alone. */
+export function checkConvolutionOptions(
+  owner: string,
+  options: object,
+  settings: readonly string[] = [],
+): void {
+  const ofParameters = "weight" in Object(options) ? ["weight", "bias"] : [
+    "inChannels",
+    "outChannels",
+    "kernelSize",
+    "random",
+    "bias",
+    "dtype",
+    "gradientDtype",
+  ];
+  const names = [...ofParameters, "stride", "padding", "dilation", "groups", ...settings];
+  checkOptions(owner, options, names);
 }
 
 /**

@@ -7,6 +7,7 @@
 // elements; ranks that hold different rows of a batch, heads or features drop what one rank would; and a recomputed block drops the
 // same elements again. A forward pass without masks drops nothing: they are given to a model, or come from `training()`.
 
+import { checkOptions } from "../tensor/option_names.ts";
 import { dropout } from "../ops/dropout.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { trainingPass } from "../tensor/training_scope.ts";
@@ -84,8 +85,10 @@ export class Dropout extends Module<FloatTensor> {
   readonly site: number;
 
   /** A place of dropout. @throws {RangeError} if the probability is not from 0 to below 1 */
-  constructor({ probability, site = numOwnSites++ }: DropoutSettings) {
+  constructor(options: DropoutSettings) {
     super();
+    checkOptions("Dropout", options, ["probability", "site"]);
+    const { probability, site = numOwnSites++ } = options;
     checkProbability(probability);
     this.probability = probability;
     this.site = site;

@@ -2,6 +2,7 @@
 //
 // The row of a padding index is looked up as any other, but gets no gradient.
 
+import { checkOptions } from "../tensor/option_names.ts";
 import type { Device } from "../device/device.ts";
 import { Layout } from "../distributed/layout.ts";
 import { embedding } from "../ops/embedding.ts";
@@ -74,6 +75,10 @@ export class Embedding extends Module<Tensor<"u32">> {
   /** Makes a new table of V rows, or takes an existing one. @throws {RangeError} if V or D is not a positive integer. */
   constructor(device: Device, options: EmbeddingOptions | EmbeddingParameters) {
     super();
+    const names = "weight" in Object(options)
+      ? ["weight", "paddingIndex"]
+      : ["numEmbeddings", "embeddingDim", "random", "dtype", "gradientDtype"];
+    checkOptions("Embedding", options, names);
     if ("weight" in options) {
       this.weight = options.weight;
       this.paddingIndex = options.paddingIndex;

@@ -2,6 +2,7 @@
 //
 //   y = (x - mean) / sqrt(var + eps) weight + bias        mean and variance over C / G channels and all positions
 
+import { checkOptions } from "../tensor/option_names.ts";
 import type { Device } from "../device/device.ts";
 import { add, sub } from "../ops/add.ts";
 import { rsqrt } from "../ops/elementary.ts";
@@ -55,6 +56,7 @@ export class GroupNorm extends Module<FloatTensor> {
   /** Makes a new layer. @throws {RangeError} if a number is no positive integer, or G does not divide C */
   constructor(device: Device, options: GroupNormOptions) {
     super();
+    checkOptions("GroupNorm", options, ["features", "groups", "eps", "dtype", "gradientDtype"]);
     const { features, groups, eps = 1e-5 } = options;
     if (!Number.isSafeInteger(groups) || groups < 1 || features % groups !== 0) {
       throw new RangeError(

@@ -118,12 +118,18 @@ export class LayerMaker {
 
   /** A convolution of sequences. */
   conv1d(name: string, layer: ConvolutionKernel & Conv1dSettings): Conv1d {
-    return new Conv1d(this.#source.device, { ...layer, ...this.#convolution(name, layer) });
+    return new Conv1d(this.#source.device, {
+      ...settingsOf(layer),
+      ...this.#convolution(name, layer),
+    });
   }
 
   /** A convolution of images. */
   conv2d(name: string, layer: ConvolutionKernel & Conv2dSettings): Conv2d {
-    return new Conv2d(this.#source.device, { ...layer, ...this.#convolution(name, layer) });
+    return new Conv2d(this.#source.device, {
+      ...settingsOf(layer),
+      ...this.#convolution(name, layer),
+    });
   }
 
   /** A transposed convolution of images. */
@@ -133,7 +139,7 @@ export class LayerMaker {
   ): ConvTranspose2d {
     const { inChannels, outChannels } = layer;
     return new ConvTranspose2d(this.#source.device, {
-      ...layer,
+      ...settingsOf(layer),
       ...this.#convolution(name, layer, [inChannels, outChannels]),
     });
   }
@@ -216,4 +222,12 @@ export class LayerMaker {
   #at(name: string): string {
     return this.#path === "" ? name : `${this.#path}.${name}`;
   }
+}
+
+/** What a layer of existing parameters takes beside them. */
+function settingsOf<Settings extends ConvolutionKernel>(
+  layer: Settings,
+): Omit<Settings, keyof ConvolutionKernel> {
+  const { kernel: _kernel, bias: _bias, inChannels: _in, outChannels: _out, ...settings } = layer;
+  return settings;
 }

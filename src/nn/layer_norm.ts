@@ -1,5 +1,6 @@
 // y = (x - mean) / sqrt(var + eps) weight + bias, of every row of C features (Ba et al. 2016): ops/norm.ts
 
+import { checkOptions } from "../tensor/option_names.ts";
 import type { Device } from "../device/device.ts";
 import { layerNorm } from "../ops/norm.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -76,6 +77,7 @@ export class LayerNorm extends Module<FloatTensor> {
 }
 
 function initial(device: Device, options: LayerNormSize): LayerNormParameters {
+  checkOptions("LayerNorm", options, ["features", "eps", "bias", "dtype", "gradientDtype"]);
   const { eps = 1e-5, bias = true } = options;
   return {
     weight: constantParameter(device, 1, options),

@@ -1,5 +1,6 @@
 // y = x W^T + b,  x [..., I], W [O, I], b [O], y [..., O]        I input features, O output features
 
+import { checkOptions } from "../tensor/option_names.ts";
 import type { Device } from "../device/device.ts";
 import { linear } from "../ops/linear.ts";
 import { yieldIfDue } from "../tensor/event_loop.ts";
@@ -7,6 +8,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import {
   initialParameters,
+  LINEAR_OPTIONS,
   type LinearOptions,
   type LinearParameters,
 } from "./linear_parameters.ts";
@@ -37,6 +39,11 @@ export class Linear extends Module<FloatTensor> {
   /** Makes a new layer, or one of existing parameters. @throws {RangeError} if a number of features is no positive integer. */
   constructor(device: Device, options: LinearOptions | LinearParameters) {
     super();
+    checkOptions(
+      "Linear",
+      options,
+      "weight" in Object(options) ? ["weight", "bias"] : LINEAR_OPTIONS,
+    );
     const { weight, bias } = "weight" in options ? options : initialParameters(device, options);
     this.weight = weight;
     this.bias = bias;

@@ -30,6 +30,16 @@ export interface LinearOptions {
   readonly gradientDtype?: FloatType;
 }
 
+/** The names of {@linkcode LinearOptions}. */
+export const LINEAR_OPTIONS: readonly string[] = [
+  "inFeatures",
+  "outFeatures",
+  "random",
+  "bias",
+  "dtype",
+  "gradientDtype",
+];
+
 /** W [O, I] and b [O], or a rank's part of them. */
 export interface LinearParameters {
   readonly weight: Parameter;

@@ -1,5 +1,6 @@
 // y = x / sqrt(mean_c x^2 + eps) (offset + weight), of every row of C features (Zhang & Sennrich 2019): ops/norm.ts
 
+import { checkOptions } from "../tensor/option_names.ts";
 import type { Device } from "../device/device.ts";
 import { rmsNorm } from "../ops/norm.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -61,6 +62,9 @@ export class RmsNorm extends Module<FloatTensor> {
   constructor(parameters: RmsNormParameters);
   constructor(first: Device | RmsNormParameters, options?: RmsNormSize) {
     super();
+    if (options !== undefined) {
+      checkOptions("RmsNorm", options, ["features", "eps", "dtype", "gradientDtype"]);
+    }
     const { weight, eps, offset = 0 }: RmsNormParameters = "weight" in first
       ? first
       : { weight: constantParameter(first, 1, options!), eps: options!.eps ?? 1e-6 };

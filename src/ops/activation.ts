@@ -1,7 +1,7 @@
 // Activations, elementwise; formulas and gradients are in src/device/kernels/pointwise.ts.
 
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { checkOptions } from "./operands.ts";
+import { checkOptions } from "../tensor/option_names.ts";
 import { unary } from "./pointwise.ts";
 
 /**
@@ -103,7 +103,7 @@ export function leakyRelu(
   x: FloatTensor,
   options: { /** Default: 0.01. */ readonly slope?: number } = {},
 ): Tensor {
-  checkOptions("leakyRelu", options, ["slope"]);
+  checkOptions("leakyRelu()", options, ["slope"]);
   const { slope = 0.01 } = options;
   return unary("leakyRelu", "leaky_relu", x, { slope });
 }

@@ -11,6 +11,7 @@
 // depends only on the key of the dropout and on head, query and key: backward drops the same, and so do ranks that hold some of the
 // heads.
 
+import { checkOptions } from "../tensor/option_names.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { type DropoutMask, maskParameters } from "./dropout.ts";
@@ -88,6 +89,15 @@ export function attention(
   v: FloatTensor,
   options: AttentionOptions,
 ): Tensor {
+  checkOptions("attention()", options, [
+    "visible",
+    "window",
+    "keyMask",
+    "scale",
+    "softCap",
+    "bias",
+    "dropout",
+  ]);
   const { keyMask, bias } = options;
   checkOperands(q, { ...options, k, v });
   const sizes = sizesOf(q, { ...options, k, v });

@@ -2,6 +2,7 @@
 //
 // b may be stored transposed, [..., N, K]: then da = dy b and db = dy^T a.
 
+import { checkOptions } from "../tensor/option_names.ts";
 import { elementCount, formatShape, sameShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { multiply } from "./matmul.ts";
@@ -39,8 +40,10 @@ export interface BatchedMatmulOptions {
 export function batchedMatmul(
   a: FloatTensor,
   b: FloatTensor,
-  { b: storage = "asIs" }: BatchedMatmulOptions = {},
+  options: BatchedMatmulOptions = {},
 ): Tensor {
+  checkOptions("batchedMatmul()", options, ["b"]);
+  const { b: storage = "asIs" } = options;
   checkSameDevice("batchedMatmul", a, b);
   const [m, k] = a.shape.slice(-2);
   const isTransposed = storage === "transposed";

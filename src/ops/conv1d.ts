@@ -4,7 +4,7 @@ import { formatShape } from "../tensor/shape.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { conv2d, CONVOLUTION, convTranspose2d } from "./conv2d.ts";
 import type { Pair } from "./convolution.ts";
-import { checkOptions } from "./operands.ts";
+import { checkOptions } from "../tensor/option_names.ts";
 import { reshape } from "./reshape.ts";
 
 /**
@@ -56,7 +56,7 @@ export interface ConvTranspose1dOptions extends Conv1dOptions {
  * @category Ops
  */
 export function conv1d(x: FloatTensor, weight: FloatTensor, options: Conv1dOptions = {}): Tensor {
-  checkOptions("conv1d", options, CONVOLUTION);
+  checkOptions("conv1d()", options, CONVOLUTION);
   const y = conv2d(oneRow("conv1d", x), oneRow("conv1d", weight), ofOneRow(options));
   return reshape(y, y.shape.toSpliced(2, 1));
 }
@@ -86,7 +86,7 @@ export function convTranspose1d(
   weight: FloatTensor,
   options: ConvTranspose1dOptions = {},
 ): Tensor {
-  checkOptions("convTranspose1d", options, [...CONVOLUTION, "outputPadding"]);
+  checkOptions("convTranspose1d()", options, [...CONVOLUTION, "outputPadding"]);
   const y = convTranspose2d(oneRow("convTranspose1d", x), oneRow("convTranspose1d", weight), {
     ...ofOneRow(options),
     outputPadding: [0, options.outputPadding ?? 0],

@@ -12,7 +12,8 @@ import {
   type Pair,
   toPlaces,
 } from "./convolution.ts";
-import { checkOptions, checkSameDevice } from "./operands.ts";
+import { checkOptions } from "../tensor/option_names.ts";
+import { checkSameDevice } from "./operands.ts";
 
 /**
  * Options of {@linkcode conv2d}. Pairs are for height and width; one number is for both.
@@ -67,7 +68,7 @@ export function conv2d(
   weight: FloatTensor,
   options: Conv2dOptions = {},
 ): Tensor {
-  checkOptions("conv2d", options, CONVOLUTION);
+  checkOptions("conv2d()", options, CONVOLUTION);
   const { bias } = options;
   const checked = checkedOptions("conv2d", x, weight, options);
   const { groups, kernel, stride, padding, dilation } = checked;
@@ -133,7 +134,7 @@ export function convTranspose2d(
   weight: FloatTensor,
   options: ConvTranspose2dOptions = {},
 ): Tensor {
-  checkOptions("convTranspose2d", options, [...CONVOLUTION, "outputPadding"]);
+  checkOptions("convTranspose2d()", options, [...CONVOLUTION, "outputPadding"]);
   const { bias } = options;
   const checked = checkedOptions("convTranspose2d", x, weight, options);
   const { groups, kernel, stride, padding, dilation } = checked;

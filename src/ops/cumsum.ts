@@ -3,7 +3,8 @@
 import { elementCount } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { dimOf } from "./dims.ts";
-import { checkFloats, checkOptions, inF32 } from "./operands.ts";
+import { checkFloats, inF32 } from "./operands.ts";
+import { checkOptions } from "../tensor/option_names.ts";
 import { inverseOrder, permuted } from "./permute.ts";
 
 /**
@@ -26,7 +27,7 @@ import { inverseOrder, permuted } from "./permute.ts";
  */
 export function cumsum(x: FloatTensor, options: { readonly dim: number }): Tensor {
   checkFloats("cumsum", { x });
-  checkOptions("cumsum", options, ["dim"]);
+  checkOptions("cumsum()", options, ["dim"]);
   const dim = dimOf("cumsum", x, options.dim);
   return runningSums(x, dim, "forwards").computedBy({
     op: "cumsum",

@@ -1,7 +1,7 @@
 // Which dims of a tensor an op works on, as its caller names them: by number, negative ones from the last.
 
 import { formatShape } from "../tensor/shape.ts";
-import { checkOptions } from "./operands.ts";
+import { checkOptions } from "../tensor/option_names.ts";
 
 /**
  * Which dims a reduction is over.
@@ -34,7 +34,7 @@ export function dimOf(op: string, { shape }: Shaped, dim: number): number {
 
 /** The dims from 0, all if none is named. @throws {RangeError} if there is no such dim, or it is named twice. */
 export function dimsOf(op: string, x: Shaped, options: DimsOptions): number[] {
-  checkOptions(op, options, ["dim", "keepDims"]);
+  checkOptions(`${op}()`, options, ["dim", "keepDims"]);
   const { dim, keepDims = false } = options;
   if (typeof keepDims !== "boolean") {
     throw new TypeError(`${op}() wants keepDims true or false, got ${keepDims}`);

@@ -3,6 +3,7 @@
 // Whether an element is kept depends only on the key and its index: the same on every device, in backward and when a block is
 // recomputed, so no mask is stored.
 
+import { checkOptions } from "../tensor/option_names.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { inF32 } from "./operands.ts";
 
@@ -48,6 +49,7 @@ export interface DropoutOptions extends DropoutMask {
  * @category Ops
  */
 export function dropout(x: FloatTensor, options: DropoutOptions): Tensor {
+  checkOptions("dropout()", options, ["probability", "key", "firstIndex", "rowLength"]);
   const words = maskParameters("dropout", options);
   const masked = (from: FloatTensor) => applyMask(from, { ...options, ...words });
   return masked(x).computedBy({ op: "dropout", inputs: [x], gradient: (dy) => [masked(dy)] });

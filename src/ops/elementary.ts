@@ -1,7 +1,7 @@
 // Elementary functions, elementwise; formulas and gradients are in src/device/kernels/pointwise.ts.
 
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { checkOptions } from "./operands.ts";
+import { checkOptions } from "../tensor/option_names.ts";
 import { unary } from "./pointwise.ts";
 
 /**
@@ -176,7 +176,7 @@ export interface ClampOptions {
  * @category Ops
  */
 export function clamp(x: FloatTensor, options: ClampOptions): Tensor {
-  checkOptions("clamp", options, ["min", "max"]);
+  checkOptions("clamp()", options, ["min", "max"]);
   const { min: low = -Infinity, max: high = Infinity } = options;
   if (!(low <= high)) throw new RangeError(`clamp() wants min <= max, got ${low} and ${high}`);
   return unary("clamp", "clamp", x, { low, high });

@@ -3,6 +3,7 @@
 // The table may be stored in 16 bits: only the rows that are looked up are converted. A padding row is looked up as any other, but gets
 // no gradient.
 
+import { checkOptions } from "../tensor/option_names.ts";
 import { storageTypes } from "../device/storage_types.ts";
 import { formatShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
@@ -45,6 +46,7 @@ export function embedding(
   indices: Tensor<"u32">,
   options: EmbeddingLookup = {},
 ): Tensor {
+  checkOptions("embedding()", options, ["paddingIndex"]);
   checkIndices("embedding", indices, rowsOf(table));
   return lookUp(table, indices, { ...options, saved: [] });
 }

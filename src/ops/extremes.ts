@@ -7,7 +7,8 @@
 import { elementCount, formatShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { dimOf, dimsOf, type DimsOptions, shapeAfter } from "./dims.ts";
-import { checkFloats, checkOptions, inF32 } from "./operands.ts";
+import { checkFloats, inF32 } from "./operands.ts";
+import { checkOptions } from "../tensor/option_names.ts";
 import { inverseOrder, permuted } from "./permute.ts";
 
 /**
@@ -165,7 +166,7 @@ async function indexOfExtreme(
   options: DimOptions,
 ): Promise<Tensor<"u32">> {
   checkFloats(op, { x });
-  checkOptions(op, options, ["dim", "keepDims"]);
+  checkOptions(`${op}()`, options, ["dim", "keepDims"]);
   const { dim } = options;
   const dims = dim === undefined ? [...x.shape.keys()] : [dimOf(op, x, dim)];
   const shape = shapeAfter(x.shape, dims, options);

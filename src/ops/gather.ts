@@ -9,7 +9,8 @@ import { add } from "./add.ts";
 import { constantIndices } from "./constant.ts";
 import { dimOf } from "./dims.ts";
 import { checkIndices, indicesOf } from "./embedding.ts";
-import { checkFloats, checkOptions, checkSameDevice, inF32 } from "./operands.ts";
+import { checkFloats, checkSameDevice, inF32 } from "./operands.ts";
+import { checkOptions } from "../tensor/option_names.ts";
 import { transpose } from "./transpose.ts";
 
 /**
@@ -48,7 +49,7 @@ export function gather(
   options: GatherOptions = {},
 ): Tensor {
   checkFloats("gather", { x });
-  checkOptions("gather", options, ["dim"]);
+  checkOptions("gather()", options, ["dim"]);
   const { dim = -1 } = options;
   if (x.shape.length === 0 || dimOf("gather", x, dim) === x.shape.length - 1) {
     return elementsAt(x, indices, { saved: [] });
@@ -90,7 +91,7 @@ export function scatterAdd(
   options: GatherOptions = {},
 ): Tensor {
   checkFloats("scatterAdd", { x, source });
-  checkOptions("scatterAdd", options, ["dim"]);
+  checkOptions("scatterAdd()", options, ["dim"]);
   checkSameDevice("scatterAdd", x, indices, source);
   const at = dimOf("scatterAdd", x, options.dim ?? -1);
   checkAlong("scatterAdd", x, indices, at);

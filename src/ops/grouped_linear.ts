@@ -5,6 +5,7 @@
 // Each group is a product of its own, from its rows in x to its rows in y: a row has the bits that linear() with the group's matrix gives
 // it, whatever other rows and groups there are.
 
+import { checkOptions } from "../tensor/option_names.ts";
 import { formatShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { multiply } from "./matmul.ts";
@@ -33,8 +34,10 @@ import { checkSameDevice, inF32 } from "./operands.ts";
 export function groupedLinear(
   x: FloatTensor,
   weight: FloatTensor,
-  { counts }: { readonly counts: readonly number[] },
+  options: { readonly counts: readonly number[] },
 ): Tensor {
+  checkOptions("groupedLinear()", options, ["counts"]);
+  const { counts } = options;
   checkSameDevice("groupedLinear", x, weight);
   const [numGroups, numOut, numIn] = weight.shape;
   const total = counts.reduce((sum, count) => sum + count, 0);

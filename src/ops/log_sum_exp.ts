@@ -6,7 +6,8 @@ import { dimOf, dimsOf, type DimsOptions, shapeAfter } from "./dims.ts";
 import { sumOver } from "./dim_sums.ts";
 import { extremesOf } from "./extremes.ts";
 import { sub } from "./add.ts";
-import { checkFloats, checkOptions } from "./operands.ts";
+import { checkFloats } from "./operands.ts";
+import { checkOptions } from "../tensor/option_names.ts";
 import { runFlat, runSpread } from "./pointwise.ts";
 
 /**
@@ -77,7 +78,7 @@ export function logSoftmax(
   options: { /** Default: the last one. */ readonly dim?: number } = {},
 ): Tensor {
   checkFloats("logSoftmax", { x });
-  checkOptions("logSoftmax", options, ["dim"]);
+  checkOptions("logSoftmax()", options, ["dim"]);
   const dim = dimOf("logSoftmax", x, options.dim ?? -1);
   return sub(x, logSumExp(x, { dim, keepDims: true }));
 }

@@ -3,7 +3,8 @@
 
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { negated } from "./add.ts";
-import { checkFloats, checkOptions, checkSameShape } from "./operands.ts";
+import { checkFloats, checkSameShape } from "./operands.ts";
+import { checkOptions } from "../tensor/option_names.ts";
 import { mean } from "./mean.ts";
 import { mul } from "./mul.ts";
 import { broadcast, runSpread } from "./pointwise.ts";
@@ -66,7 +67,7 @@ export interface BceOptions extends LossOptions {
  * @category Ops
  */
 export function mseLoss(x: FloatTensor, target: FloatTensor, options: LossOptions = {}): Tensor {
-  checkOptions("mseLoss", options, ["reduction"]);
+  checkOptions("mseLoss()", options, ["reduction"]);
   return reduced("mseLoss", elementLoss("mseLoss", "squared_error", x, target), options);
 }
 
@@ -95,7 +96,7 @@ export function smoothL1(
   target: FloatTensor,
   options: SmoothL1Options = {},
 ): Tensor {
-  checkOptions("smoothL1", options, ["beta", "reduction"]);
+  checkOptions("smoothL1()", options, ["beta", "reduction"]);
   const { beta = 1 } = options;
   if (!(beta >= 0 && beta < Infinity)) {
     throw new RangeError(`smoothL1() wants beta from 0, got ${beta}`);
@@ -127,7 +128,7 @@ export function bceWithLogits(
   targets: FloatTensor,
   options: BceOptions = {},
 ): Tensor {
-  checkOptions("bceWithLogits", options, ["weight", "reduction"]);
+  checkOptions("bceWithLogits()", options, ["weight", "reduction"]);
   const losses = elementLoss("bceWithLogits", "logistic_loss", logits, targets);
   const { weight } = options;
   return reduced("bceWithLogits", weight === undefined ? losses : mul(losses, weight), options);

@@ -9,7 +9,8 @@ import { countTargets } from "./cross_entropy.ts";
 import { indicesOf } from "./embedding.ts";
 import { gatherAt } from "./gather.ts";
 import { type LossReduction, reduced } from "./losses.ts";
-import { checkFloats, checkOptions, checkSameDevice } from "./operands.ts";
+import { checkFloats, checkSameDevice } from "./operands.ts";
+import { checkOptions } from "../tensor/option_names.ts";
 import { reshape } from "./reshape.ts";
 import { scale } from "./scale.ts";
 import { sum } from "./sum.ts";
@@ -52,7 +53,7 @@ export function nllLoss(
   options: NllOptions = {},
 ): Tensor {
   checkFloats("nllLoss", { logProbabilities });
-  checkOptions("nllLoss", options, ["ignored", "reduction"]);
+  checkOptions("nllLoss()", options, ["ignored", "reduction"]);
   checkSameDevice("nllLoss", logProbabilities, targets);
   const { shape, device } = logProbabilities;
   const { ignored, reduction = "mean" } = options;

@@ -6,6 +6,7 @@
 // x and two numbers per row are kept for backward. With h = (x - mean) rstd and g = dy (offset + weight):
 //   dx = rstd (g - mean_c g - h mean_c (g h)), the first mean for layerNorm only;  dweight = sum_r dy h;  dbias = sum_r dy
 
+import { checkOptions } from "../tensor/option_names.ts";
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { columnSums } from "./add_bias.ts";
@@ -59,7 +60,9 @@ export interface RmsNormOptions {
  *
  * @category Ops
  */
-export function layerNorm(x: FloatTensor, { weight, bias, eps }: LayerNormOptions): Tensor {
+export function layerNorm(x: FloatTensor, options: LayerNormOptions): Tensor {
+  checkOptions("layerNorm()", options, ["weight", "bias", "eps"]);
+  const { weight, bias, eps } = options;
   const vectors = bias === undefined ? [weight] : [weight, bias];
   checkOperands("layerNorm", x, { vectors, eps });
   const { y, moments } = normalize(x, { weight, bias, eps, centred: 1, offset: 0 });
@@ -94,7 +97,9 @@ export function layerNorm(x: FloatTensor, { weight, bias, eps }: LayerNormOption
  *
  * @category Ops
  */
-export function rmsNorm(x: FloatTensor, { weight, eps, offset = 0 }: RmsNormOptions): Tensor {
+export function rmsNorm(x: FloatTensor, options: RmsNormOptions): Tensor {
+  checkOptions("rmsNorm()", options, ["weight", "eps", "offset"]);
+  const { weight, eps, offset = 0 } = options;
   checkOperands("rmsNorm", x, { vectors: [weight], eps });
   const { y, moments } = normalize(x, { weight, bias: undefined, eps, centred: 0, offset });
   return y.computedBy({

@@ -1,5 +1,6 @@
 // y = x / (sum_c x + eps) along the last dim.        dx = (dy - sum_c y dy) / (sum_c x + eps)
 
+import { checkOptions } from "../tensor/option_names.ts";
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { inF32 } from "./operands.ts";
@@ -24,8 +25,10 @@ import { inF32 } from "./operands.ts";
  */
 export function normalizeSums(
   x: FloatTensor,
-  { eps = 0 }: { readonly eps?: number } = {},
+  options: { readonly eps?: number } = {},
 ): Tensor {
+  checkOptions("normalizeSums()", options, ["eps"]);
+  const { eps = 0 } = options;
   if (x.shape.length === 0) {
     throw new RangeError(`normalizeSums() wants x of [..., C], got ${formatShape(x.shape)}`);
   }

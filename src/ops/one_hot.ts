@@ -2,7 +2,7 @@
 
 import { Tensor } from "../tensor/tensor.ts";
 import { checkIndices, indicesOf } from "./embedding.ts";
-import { checkOptions } from "./operands.ts";
+import { checkOptions } from "../tensor/option_names.ts";
 
 /**
  * For each of `indices` [...] a row of zeros with a 1 at the index: f32 of [..., numClasses]. A leaf, which belongs to the caller.
@@ -26,7 +26,7 @@ export function oneHot(
   indices: Tensor<"u32">,
   options: { readonly numClasses: number },
 ): Tensor {
-  checkOptions("oneHot", options, ["numClasses"]);
+  checkOptions("oneHot()", options, ["numClasses"]);
   const { numClasses } = options;
   if (!Number.isSafeInteger(numClasses) || numClasses < 1) {
     throw new RangeError(`oneHot() wants a number of classes from 1, got ${numClasses}`);

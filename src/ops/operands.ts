@@ -2,6 +2,7 @@
 // of ops are f32, however the operands are stored.
 
 import { type DType, isFloatType } from "../tensor/dtype.ts";
+import { described } from "../tensor/option_names.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 
@@ -32,41 +33,6 @@ export function checkFloats(op: string, operands: Readonly<Record<string, unknow
     }
     throw new TypeError(`${op}() wants a tensor for ${name}, got ${described(operand)}`);
   }
-}
-
-/** @throws {TypeError} if `options` has a name that is not in `names`, or is no object. */
-export function checkOptions(
-  owner: string,
-  options: unknown,
-  names: readonly string[],
-): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new TypeError(
-      `${owner}() wants an object of options, such as { ${names[0]}: ... }, got ${
-        described(options)
-      }`,
-    );
-  }
-  const unknown = Object.keys(options).find((name) => !names.includes(name));
-  if (unknown !== undefined) {
-    throw new TypeError(
-      `${owner}() has no option "${unknown}"${
-        options instanceof Tensor ? " (this is a tensor)" : ""
-      }: it has ${names.join(", ")}`,
-    );
-  }
-}
-
-/** What a value is that should have been a tensor. */
-function described(value: unknown): string {
-  if (value instanceof Promise) return "a promise: await it first, as in `await layer.forward(x)`";
-  if (typeof value === "number" || Array.isArray(value) || ArrayBuffer.isView(value)) {
-    const what = typeof value === "number" ? "a number" : "an array";
-    return `${what}: make a tensor of it with Tensor.from(device, [...])`;
-  }
-  return value === null || typeof value !== "object"
-    ? `${value}`
-    : `an object of class ${value.constructor?.name ?? "null"}`;
 }
 
 /** @throws {RangeError} if the operands of `op` differ in shape, or {TypeError} in device. */

@@ -2,7 +2,8 @@
 
 import { formatShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { checkFloats, checkOptions } from "./operands.ts";
+import { checkFloats } from "./operands.ts";
+import { checkOptions } from "../tensor/option_names.ts";
 import { copyPart } from "./slice.ts";
 
 /**
@@ -37,7 +38,7 @@ export interface PadOptions {
  */
 export function pad(x: FloatTensor, options: PadOptions): Tensor {
   checkFloats("pad", { x });
-  checkOptions("pad", options, ["widths", "value"]);
+  checkOptions("pad()", options, ["widths", "value"]);
   const { widths, value = 0 } = options;
   const isWidth = (width: number) => Number.isSafeInteger(width) && width >= 0;
   if (

@@ -6,7 +6,8 @@ import { formatShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { max } from "./extremes.ts";
 import { mean } from "./mean.ts";
-import { checkFloats, checkOptions, inF32 } from "./operands.ts";
+import { checkFloats, inF32 } from "./operands.ts";
+import { checkOptions } from "../tensor/option_names.ts";
 import { pad } from "./pad.ts";
 import { reshape } from "./reshape.ts";
 
@@ -148,7 +149,7 @@ function ofOneRow(
   pool: (x: FloatTensor, options: Pool2dOptions) => Tensor,
 ): Tensor {
   checkFloats(op, { x });
-  checkOptions(op, options, ["size", "stride", "padding"]);
+  checkOptions(`${op}()`, options, ["size", "stride", "padding"]);
   if (x.shape.length !== 3) {
     throw new RangeError(`${op}() wants x of [B, C, T], got ${formatShape(x.shape)}`);
   }
@@ -174,7 +175,7 @@ interface WindowSizes {
 
 function sizesOf(op: string, x: FloatTensor, options: Pool2dOptions): WindowSizes {
   checkFloats(op, { x });
-  checkOptions(op, options, ["size", "stride", "padding"]);
+  checkOptions(`${op}()`, options, ["size", "stride", "padding"]);
   const pair = (value: number | Pair): Pair => typeof value === "number" ? [value, value] : value;
   const size = pair(options.size);
   const stride = pair(options.stride ?? size);

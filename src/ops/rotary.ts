@@ -6,6 +6,7 @@
 // Pairs are (i, i + R / 2) as in Llama, or (2 i, 2 i + 1) as in the paper, of the first R features of a head or of others; the rest is
 // not rotated.
 
+import { checkOptions } from "../tensor/option_names.ts";
 import type { Device } from "../device/device.ts";
 import { formatShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
@@ -69,8 +70,10 @@ export interface RotaryAnglesOptions {
 
 function tablesOf(
   device: Device,
-  { positions, frequencies, scale = 1 }: RotaryAnglesOptions,
+  options: RotaryAnglesOptions,
 ): Pick<RotaryAngles, "cos" | "sin" | "of"> {
+  checkOptions("RotaryAngles", options, ["positions", "frequencies", "scale"]);
+  const { positions, frequencies, scale = 1 } = options;
   const half = frequencies.length;
   const table = (f: (angle: number) => number) =>
     Tensor.from(
@@ -119,8 +122,10 @@ export interface RotaryOptions {
  */
 export function rotary(
   x: FloatTensor,
-  { angles, pairs = "halves", begin = 0 }: RotaryOptions,
+  options: RotaryOptions,
 ): Tensor {
+  checkOptions("rotary()", options, ["angles", "pairs", "begin"]);
+  const { angles, pairs = "halves", begin = 0 } = options;
   const [batch, length, , dim] = x.shape;
   const positions = angles.of === "tokens" ? batch * length : length;
   const [known, half] = angles.cos.shape;

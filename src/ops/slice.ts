@@ -1,6 +1,7 @@
 // Slices of a tensor along one dim, and concatenation along one dim. Viewed as [outer, length, inner], both copy a block of columns;
 // the gradient of one is the other.
 
+import { checkOptions } from "../tensor/option_names.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { checkSameDevice, inF32 } from "./operands.ts";
@@ -38,6 +39,7 @@ export interface SliceRange {
  * @category Ops
  */
 export function slice(x: FloatTensor, range: SliceRange): Tensor {
+  checkOptions("slice()", range, ["dim", "begin", "end"]);
   const { dim, begin, end } = range;
   const length = x.shape[dim];
   if (length === undefined || !(0 <= begin && begin <= end && end <= length)) {
@@ -78,7 +80,12 @@ export function slice(x: FloatTensor, range: SliceRange): Tensor {
  *
  * @category Ops
  */
-export function concat(parts: readonly FloatTensor[], { dim }: { readonly dim: number }): Tensor {
+export function concat(
+  parts: readonly FloatTensor[],
+  options: { readonly dim: number },
+): Tensor {
+  checkOptions("concat()", options, ["dim"]);
+  const { dim } = options;
   const [first, ...others] = parts;
   if (first === undefined || first.shape[dim] === undefined) {
     throw new RangeError(`concat() wants at least one tensor that has the dim ${dim}`);

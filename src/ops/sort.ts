@@ -5,7 +5,8 @@ import { rowsAndCols } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { dimOf } from "./dims.ts";
 import { gather, gatherAt, transposedIndices } from "./gather.ts";
-import { checkFloats, checkOptions, inF32 } from "./operands.ts";
+import { checkFloats, inF32 } from "./operands.ts";
+import { checkOptions } from "../tensor/option_names.ts";
 import { transpose } from "./transpose.ts";
 
 /**
@@ -55,7 +56,7 @@ export interface SortOptions {
  */
 export async function sort(x: FloatTensor, options: SortOptions = {}): Promise<Sorted> {
   checkFloats("sort", { x });
-  checkOptions("sort", options, ["dim", "descending"]);
+  checkOptions("sort()", options, ["dim", "descending"]);
   const dim = dimOf("sort", x, options.dim ?? -1);
   const last = x.shape.length - 1;
   const descending = options.descending ? 1 : 0;

@@ -3,7 +3,8 @@
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { dimOf } from "./dims.ts";
-import { checkFloats, checkOptions } from "./operands.ts";
+import { checkFloats } from "./operands.ts";
+import { checkOptions } from "../tensor/option_names.ts";
 import { reshape } from "./reshape.ts";
 import { concat, slice } from "./slice.ts";
 
@@ -30,7 +31,7 @@ export function stack(
   parts: readonly FloatTensor[],
   options: { /** Default: 0. */ readonly dim?: number } = {},
 ): Tensor {
-  checkOptions("stack", options, ["dim"]);
+  checkOptions("stack()", options, ["dim"]);
   const [first, ...others] = parts;
   if (first === undefined) throw new RangeError("stack() wants at least one tensor, got none");
   checkFloats("stack", Object.fromEntries(parts.map((part, i) => [`part ${i}`, part])));
@@ -80,7 +81,7 @@ export interface SplitOptions {
  */
 export function split(x: FloatTensor, options: SplitOptions): Tensor[] {
   checkFloats("split", { x });
-  checkOptions("split", options, ["lengths", "dim"]);
+  checkOptions("split()", options, ["lengths", "dim"]);
   const dim = dimOf("split", x, options.dim ?? 0);
   const length = x.shape[dim]!;
   const { lengths } = options;

@@ -2,6 +2,7 @@
 //
 // Indices are read back to the host, as ops that take indices check them there.
 
+import { checkOptions } from "../tensor/option_names.ts";
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { gather } from "./gather.ts";
@@ -42,8 +43,10 @@ export interface LargestElements {
  */
 export async function topK(
   x: FloatTensor,
-  { count }: { readonly count: number },
+  options: { readonly count: number },
 ): Promise<LargestElements> {
+  checkOptions("topK()", options, ["count"]);
+  const { count } = options;
   const indices = await topIndices(x, { count });
   const onDevice = Tensor.from(x.device, indices, { shape: x.shape.with(-1, count) });
   return { values: gather(x, onDevice), indices: onDevice };

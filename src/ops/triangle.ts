@@ -4,7 +4,8 @@ import { formatShape } from "../tensor/shape.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { where } from "./comparison.ts";
 import { constantNumbers } from "./constant.ts";
-import { checkFloats, checkOptions } from "./operands.ts";
+import { checkFloats } from "./operands.ts";
+import { checkOptions } from "../tensor/option_names.ts";
 
 /**
  * Options of {@linkcode tril} and {@linkcode triu}.
@@ -62,7 +63,7 @@ export function triu(x: FloatTensor, options: TriangleOptions = {}): Tensor {
 
 function triangle(op: "tril" | "triu", x: FloatTensor, options: TriangleOptions): Tensor {
   checkFloats(op, { x });
-  checkOptions(op, options, ["diagonal"]);
+  checkOptions(`${op}()`, options, ["diagonal"]);
   const { diagonal = 0 } = options;
   if (x.shape.length < 2 || !Number.isSafeInteger(diagonal)) {
     throw new RangeError(

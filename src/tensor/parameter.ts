@@ -1,6 +1,7 @@
 // A parameter: a leaf that a model learns. It carries its layout, so that the optimizer and checkpoints know which part of the whole
 // parameter this rank holds. Its shape, values and gradient are those of that part.
 
+import { checkOptions } from "./option_names.ts";
 import type { Device } from "../device/device.ts";
 import type { ProcessGroup } from "../distributed/group.ts";
 import { Layout } from "../distributed/layout.ts";
@@ -82,6 +83,14 @@ export class Parameter extends Tensor<FloatType> {
   ) {
     requireDevice("Parameter", device);
     if (!(values instanceof Memory)) requireNumbers("Parameter", values);
+    checkOptions("Parameter", options, [
+      "shape",
+      "layout",
+      "name",
+      "dtype",
+      "gradientDtype",
+      "isBuffer",
+    ]);
     const layout = "layout" in options ? options.layout : new Layout<ProcessGroup>(options.shape);
     const shape = layout.localShape;
     const dtype = storageOf(values, options.dtype);

@@ -11,6 +11,7 @@ import { checkDtype, isFloatType, naturalDtype, viewBytes } from "./dtype.ts";
 import type { DType, FloatType, HostArray, Values } from "./dtype.ts";
 import { describeTensor, NUM_SHOWN } from "./describe_tensor.ts";
 import { Memory } from "./memory.ts";
+import { checkOptions } from "./option_names.ts";
 import { addToScope, leaveScopes, recordsGradients } from "./open_scopes.ts";
 import { elementCount, formatShape, sameShape } from "./shape.ts";
 
@@ -127,6 +128,7 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
   static from(device: Device, data: Values, options: TensorOptions<DType> = {}): Tensor<DType> {
     requireDevice("Tensor.from()", device);
     requireNumbers("Tensor.from()", data);
+    checkOptions("Tensor.from()", options, ["shape", "dtype", "requiresGrad"]);
     const { shape = [data.length], dtype = naturalDtype(data), requiresGrad = false } = options;
     checkDtype(dtype, { requiresGrad });
     return new Tensor(Memory.from(device, data, { shape, dtype }), { shape, dtype, requiresGrad });
@@ -144,6 +146,7 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     bytes: Uint8Array,
     options: TensorOptions<D> & { readonly shape: readonly number[]; readonly dtype: D },
   ): Tensor<D> {
+    checkOptions("Tensor.fromBytes()", options, ["shape", "dtype", "requiresGrad"]);
     const { shape, dtype, requiresGrad = false } = options;
     checkDtype(dtype, { requiresGrad });
     const memory = Memory.fromBytes(device, bytes, { shape, dtype });

@@ -22,7 +22,10 @@ export interface TokenPredictor {
 /** Adds the token table of a model that predicts no tokens to `plan`. @throws {TypeError} if the table was replaced */
 export function planEmbedding(plan: SplitPlan, embedding: TokenEmbedder): void {
   const table = wholeTable(embedding);
-  plan.add(() => embedding.tokens = VocabParallelEmbedding.fromNativeModule(table, plan));
+  const { processGroup } = plan;
+  plan.add(() =>
+    embedding.tokens = VocabParallelEmbedding.fromNativeModule(table, { processGroup })
+  );
 }
 
 /**
@@ -41,9 +44,10 @@ export function planVocabulary(
   const [table, { head }] = [wholeTable(embedding), output];
   if (!(head instanceof Linear)) throw notWhole(head, "head");
   const isTied = head.weight === table.weight;
-  const options = { processGroup: plan.processGroup, gatherOutput: gatherLogits };
+  const { processGroup } = plan;
+  const options = { processGroup, gatherOutput: gatherLogits };
   plan.add(() => {
-    const shard = VocabParallelEmbedding.fromNativeModule(table, options);
+    const shard = VocabParallelEmbedding.fromNativeModule(table, { processGroup });
     embedding.tokens = shard;
     output.head = isTied
       ? VocabParallelHead.tiedTo(shard, { ...options, bias: head.bias })

@@ -5,6 +5,7 @@
 //
 // The running variance is of N - 1 degrees of freedom, as PyTorch's. Within `training()` it is one or the other.
 
+import { checkOptions } from "../../tensor/option_names.ts";
 import type { Device } from "../../device/device.ts";
 import type { ProcessGroup } from "../../distributed/group.ts";
 import { add, sub } from "../../ops/add.ts";
@@ -73,6 +74,14 @@ export class BatchNorm extends Module<FloatTensor> {
   /** Makes a new layer. @throws {RangeError} if the number of features is no positive integer, or momentum is not from 0 to 1 */
   constructor(device: Device, options: BatchNormOptions) {
     super();
+    checkOptions("BatchNorm", options, [
+      "features",
+      "eps",
+      "momentum",
+      "processGroup",
+      "dtype",
+      "gradientDtype",
+    ]);
     const { eps = 1e-5, momentum = 0.1, features, processGroup } = options;
     if (!(momentum >= 0 && momentum <= 1)) {
       throw new RangeError(`BatchNorm wants a momentum from 0 to 1, got ${momentum}`);

@@ -11,6 +11,7 @@
 //
 //   replicas   each computes dW_r of its own use of y_r; their sum, one all-reduce over the replicas, is the gradient on all
 
+import { checkOptions } from "../../tensor/option_names.ts";
 import type { Device } from "../../device/device.ts";
 import type { ProcessGroup } from "../../distributed/group.ts";
 import { Layout } from "../../distributed/layout.ts";
@@ -24,6 +25,7 @@ import { copyToGroup, gatherFromGroup } from "./group_exchanges.ts";
 import type { Linear } from "../linear.ts";
 import {
   initialParameters,
+  LINEAR_OPTIONS,
   type LinearLayouts,
   type LinearOptions,
   type LinearParameters,
@@ -119,6 +121,14 @@ export class Linear1DCol extends Module<FloatTensor> {
     layer: Linear | TransposedLinear,
     options: Linear1DColOptions,
   ): Linear1DCol {
+    checkOptions("Linear1DCol.fromNativeModule()", options, [
+      "processGroup",
+      "gatherOutput",
+      "overlap",
+      "unit",
+      "parts",
+      "replication",
+    ]);
     const storage = layer instanceof TransposedLinear ? "inOut" : "outIn";
     return new Linear1DCol(takeShards(layer, layoutsOf(options, storage)), { ...options, storage });
   }
@@ -128,6 +138,13 @@ export class Linear1DCol extends Module<FloatTensor> {
     device: Device,
     options: LinearOptions & Omit<Linear1DColOptions, "parts" | "replication">,
   ): Linear1DCol {
+    checkOptions("Linear1DCol.create()", options, [
+      ...LINEAR_OPTIONS,
+      "processGroup",
+      "gatherOutput",
+      "overlap",
+      "unit",
+    ]);
     const storage = "outIn";
     const parameters = initialParameters(device, options, layoutsOf(options, storage));
     return new Linear1DCol(parameters, { ...options, storage });

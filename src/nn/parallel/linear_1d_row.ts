@@ -7,6 +7,7 @@
 // Its input is the output of Linear1DCol. With `parallelInput: false` it takes the whole x, equal on every rank, and slices x_r itself:
 // dx is then gathered.                                                                      (Shoeybi et al. 2019, section 3)
 
+import { checkOptions } from "../../tensor/option_names.ts";
 import type { Device } from "../../device/device.ts";
 import type { ProcessGroup } from "../../distributed/group.ts";
 import { Layout } from "../../distributed/layout.ts";
@@ -21,6 +22,7 @@ import { reduceFromGroup, splitToGroup } from "./group_exchanges.ts";
 import type { Linear } from "../linear.ts";
 import {
   initialParameters,
+  LINEAR_OPTIONS,
   type LinearLayouts,
   type LinearOptions,
   type LinearParameters,
@@ -99,12 +101,14 @@ export class Linear1DRow extends Module<FloatTensor> {
     layer: Linear | TransposedLinear,
     options: Linear1DRowOptions,
   ): Linear1DRow {
+    checkOptions("Linear1DRow.fromNativeModule()", options, ROW_OPTIONS);
     const storage = layer instanceof TransposedLinear ? "inOut" : "outIn";
     return new Linear1DRow(takeShards(layer, layoutsOf(options, storage)), { ...options, storage });
   }
 
   /** A new layer with the values of a whole one from the same stream, of which only this rank's part is made. */
   static create(device: Device, options: LinearOptions & Linear1DRowOptions): Linear1DRow {
+    checkOptions("Linear1DRow.create()", options, [...LINEAR_OPTIONS, ...ROW_OPTIONS]);
     const storage = "outIn";
     const parameters = initialParameters(device, options, layoutsOf(options, storage));
     return new Linear1DRow(parameters, { ...options, storage });
@@ -143,3 +147,5 @@ function layoutsOf(
   const dim = storage === "outIn" ? 1 : 0;
   return { weight: (shape) => new Layout(shape, [{ dim, group, unit }]) };
 }
+
+const ROW_OPTIONS = ["processGroup", "parallelInput", "unit"];

@@ -8,6 +8,7 @@
 // The exponentials are kept in the buffer that becomes the gradient, so each is computed once. All ranks compute the loss from the
 // same numbers in the same order: it has the same bits on all of them.
 
+import { checkOptions } from "../../tensor/option_names.ts";
 import type { ProcessGroup } from "../../distributed/group.ts";
 import { countTargets, IGNORE_INDEX } from "../../ops/cross_entropy.ts";
 import { checkSameDevice, inF32 } from "../../ops/operands.ts";
@@ -61,8 +62,10 @@ export interface VocabParallelCrossEntropyOptions {
 export async function vocabParallelCrossEntropy(
   logits: FloatTensor,
   targets: Tensor<"u32">,
-  { processGroup: group, numClasses, ignored }: VocabParallelCrossEntropyOptions,
+  options: VocabParallelCrossEntropyOptions,
 ): Promise<Tensor> {
+  checkOptions("vocabParallelCrossEntropy()", options, ["processGroup", "numClasses", "ignored"]);
+  const { processGroup: group, numClasses, ignored } = options;
   checkSameDevice("vocabParallelCrossEntropy", logits, targets);
   const { rows, cols } = rowsAndCols(logits.shape);
   const wantedCols = Math.ceil(numClasses / group.size);

@@ -6,6 +6,7 @@
 // V is padded to a multiple of the number of ranks, so that shards have equal lengths; padding is zeros at the end of the last shards
 // and stays so.                                                                    (Shoeybi et al. 2019, section 3)
 
+import { checkOptions } from "../../tensor/option_names.ts";
 import type { ProcessGroup } from "../../distributed/group.ts";
 import { Layout } from "../../distributed/layout.ts";
 import { checkIndices, indicesOf, NO_ROW, partialEmbeddingAt } from "../../ops/embedding.ts";
@@ -76,8 +77,10 @@ export class VocabParallelEmbedding extends Module<Tensor<"u32">> {
    */
   static fromNativeModule(
     embedding: Embedding,
-    { processGroup }: VocabParallelOptions,
+    options: VocabParallelOptions,
   ): VocabParallelEmbedding {
+    checkOptions("VocabParallelEmbedding.fromNativeModule()", options, ["processGroup"]);
+    const { processGroup } = options;
     const { weight: whole, paddingIndex } = embedding;
     const weight = takeShard(whole, vocabularyLayout(whole.shape, processGroup));
     return new VocabParallelEmbedding(weight, { processGroup, paddingIndex });

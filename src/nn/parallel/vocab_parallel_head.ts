@@ -6,6 +6,7 @@
 //
 // A model may use its embedding's table as W: both then share this rank's part of it.
 
+import { checkOptions } from "../../tensor/option_names.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
 import type { FloatTensor, Tensor } from "../../tensor/tensor.ts";
 import { gatherFromGroup } from "./group_exchanges.ts";
@@ -81,6 +82,7 @@ export class VocabParallelHead extends Module<FloatTensor> {
     { weight, bias }: Linear,
     options: VocabParallelHeadOptions,
   ): VocabParallelHead {
+    checkOptions("VocabParallelHead.fromNativeModule()", options, ["processGroup", "gatherOutput"]);
     const { processGroup } = options;
     const shards = {
       weight: shardOf(weight, vocabularyLayout(weight.shape, processGroup)),
@@ -96,6 +98,7 @@ export class VocabParallelHead extends Module<FloatTensor> {
     { weight }: VocabParallelEmbedding,
     options: VocabParallelHeadOptions & { readonly bias?: Parameter | undefined },
   ): VocabParallelHead {
+    checkOptions("VocabParallelHead.tiedTo()", options, ["processGroup", "gatherOutput", "bias"]);
     const { bias, processGroup } = options;
     const shard = bias && takeShard(bias, vocabularyLayout(bias.shape, processGroup));
     return new VocabParallelHead({ weight, bias: shard }, options);

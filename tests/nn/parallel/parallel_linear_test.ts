@@ -183,9 +183,14 @@ webgpuTest(
       using device = await requestDevice({ kind: "webgpu" });
       const [numIn, numOut] = [33, 10];
       const { x, w, expected } = await wholeOutcome(device, numIn, numOut);
-      const options = { processGroup: group, gatherOutput: true, parallelInput: false };
-      using col = Linear1DCol.fromNativeModule(wholeLayer(device, numIn, numOut), options);
-      using row = Linear1DRow.fromNativeModule(wholeLayer(device, numIn, numOut), options);
+      using col = Linear1DCol.fromNativeModule(wholeLayer(device, numIn, numOut), {
+        processGroup: group,
+        gatherOutput: true,
+      });
+      using row = Linear1DRow.fromNativeModule(wholeLayer(device, numIn, numOut), {
+        processGroup: group,
+        parallelInput: false,
+      });
       const own = ownOf(numOut, group);
       assertOutcome(await outcomeOf(col, x, w), {
         ...expected,

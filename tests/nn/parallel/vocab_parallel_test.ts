@@ -72,7 +72,7 @@ class Guesser extends Module<Tensor<"u32">> implements Trainable {
     const whole = Guesser.whole(device, batch);
     const embedding = VocabParallelEmbedding.fromNativeModule(
       whole.embedding as Embedding,
-      options,
+      { processGroup: options.processGroup },
     );
     const head = batch.isTied
       ? VocabParallelHead.tiedTo(embedding, options)
