@@ -1,38 +1,18 @@
 // Models within noGrad(): the same bits as with gradients, much less memory, nothing left; caches outlive it.
 
 import assert from "node:assert/strict";
-import type { Device } from "../../src/device/device.ts";
 import { wasmDevice } from "../../src/device/wasm/device.ts";
-import type { BertMaskedLm } from "../../src/models/bert.ts";
 import { KeyValueCache } from "../../src/models/cache/key_value_cache.ts";
 import { Decoder } from "../../src/models/decoder.ts";
 import { newModel } from "../../src/models/new_model.ts";
-import type { PretrainedModel } from "../../src/models/pretrained_model.ts";
-import { T5 } from "../../src/models/t5.ts";
-import { VitClassifier } from "../../src/models/vit.ts";
 import { RandomSource } from "../../src/nn/philox.ts";
-import { noGrad } from "../../src/tensor/scope.ts";
+import { noGrad, tidy } from "../../src/tensor/scope.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { assertSameBits } from "../support/assert_same_bits.ts";
 import { smallConfigs, smallEncoderConfigs } from "../support/models/small_configs.ts";
+import { smallLogits } from "../support/models/small_models.ts";
 
 type Config = Readonly<Record<string, unknown>>;
-
-/** Logits of two texts or images; the input is made within, so that it belongs to the scope if there is one. */
-async function logitsOf(model: PretrainedModel<never>, device: Device): Promise<Tensor> {
-  const indices = (of: (at: number) => number) =>
-    Tensor.from(device, Uint32Array.from({ length: 10 }, (_, at) => of(at)), { shape: [2, 5] });
-  const tokens = indices((at) => 1 + at);
-  const mask = indices((at) => at < 8 ? 1 : 0);
-  if (model instanceof T5) return await model.forward({ tokens, mask, targets: tokens });
-  if (!(model instanceof VitClassifier)) {
-    return await (model as PretrainedModel as Decoder | BertMaskedLm).forward({ tokens, mask });
-  }
-  const pixels = Tensor.from(device, Float32Array.from({ length: 140 }, Math.sin), {
-    shape: [2, 2, 5, 7],
-  });
-  return await model.forward({ pixels });
-}
 
 const configs: readonly Config[] = [
   ...Object.values(smallConfigs),
@@ -43,13 +23,13 @@ for (const config of configs) {
   Deno.test(`${config.model_type}: noGrad() gives the same logits and leaves nothing`, async () => {
     using device = wasmDevice();
     using model = newModel(device, config, { random: new RandomSource(1) });
-    using recorded = await logitsOf(model, device);
+    using recorded = await tidy(() => smallLogits(model));
     const wanted = await recorded.data();
     // Tables of positions are made once.
-    (await noGrad(() => logitsOf(model, device)))[Symbol.dispose]();
+    (await noGrad(() => smallLogits(model)))[Symbol.dispose]();
     const before = device.statistics().liveBytes;
     {
-      using logits = await noGrad(() => logitsOf(model, device));
+      using logits = await noGrad(() => smallLogits(model));
       assert.equal(logits.requiresGrad, false);
       assertSameBits(await logits.data(), wanted);
     }
