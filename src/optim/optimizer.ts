@@ -8,6 +8,7 @@
 
 import type { Device, DeviceBuffer } from "../device/device.ts";
 import { scale } from "../ops/scale.ts";
+import { checkOptions } from "../tensor/option_names.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { FloatTensor } from "../tensor/tensor.ts";
 import { FirstAgreement } from "./first_agreement.ts";
@@ -161,7 +162,9 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
    *   a mesh, the first time, on all ranks if they have other options, parameters or values, naming them
    * @throws {NonFiniteGradientError} if a gradient is NaN or infinite (unless `nonFinite: "skip"`); nothing was changed
    */
-  async step({ gradientDivisor = 1 }: StepOptions = {}): Promise<void> {
+  async step(options: StepOptions = {}): Promise<void> {
+    checkOptions("step()", options, ["gradientDivisor"]);
+    const { gradientDivisor = 1 } = options;
     await this.agree();
     await this.#placement.run(async () => {
       if (!(gradientDivisor >= 1 && gradientDivisor < Infinity)) {
@@ -198,8 +201,10 @@ export class Optimizer<Hyper extends SharedHyperparameters, Saved, Measures> imp
    */
   async backwardAndStep(
     loss: FloatTensor,
-    { bytesAtATime = BYTES_AT_A_TIME }: StepInBackwardOptions = {},
+    options: StepInBackwardOptions = {},
   ): Promise<void> {
+    checkOptions("backwardAndStep()", options, ["bytesAtATime"]);
+    const { bytesAtATime = BYTES_AT_A_TIME } = options;
     await this.#placement.run(() => this.#alone(() => this.#stepInBackward(loss, bytesAtATime)));
   }
 

@@ -185,3 +185,20 @@ Deno.test("ranks that lack gradients of different parameters are refused, and th
     }
   }
 });
+
+Deno.test("step() and backwardAndStep() refuse options that they do not have, by name", async () => {
+  using device = wasmDevice();
+  using parameter = makeParameter(device, "p");
+  using optim = new Adafactor([parameter]);
+  setGradient(parameter);
+  const before = await parameter.data();
+  await assert.rejects(optim.step({ divisor: 2 } as never), {
+    name: "TypeError",
+    message: /step\(\) has no option "divisor": it has gradientDivisor/,
+  });
+  using loss = Tensor.from(device, [1], { shape: [], requiresGrad: true });
+  await assert.rejects(optim.backwardAndStep(loss, { bytes: 2 } as never), /no option "bytes"/);
+  assertSameBits(await parameter.data(), before);
+  await optim.step({ gradientDivisor: 2 });
+  assertOtherBits(await parameter.data(), before);
+});
