@@ -224,6 +224,8 @@ const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
     "where",
   ],
   "./models": [
+    "MultiHeadAttention",
+    "TransformerBlock",
     "alibiBias",
     "alibiSlopes",
     "BertClassifier",

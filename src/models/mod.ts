@@ -58,6 +58,12 @@ export type {
   RoutingDescription,
 } from "./blocks/block_description.ts";
 export type { Block, BlockInput, BlockOptions } from "./blocks/block.ts";
+export {
+  MultiHeadAttention,
+  type MultiHeadAttentionOptions,
+  TransformerBlock,
+  type TransformerBlockOptions,
+} from "./blocks/own_blocks.ts";
 export type { Attention, AttentionInput } from "./blocks/attention.ts";
 export type { LayerScale } from "./blocks/layer_scale.ts";
 export type { LatentAttention } from "./blocks/latent_attention.ts";
