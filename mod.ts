@@ -2,7 +2,7 @@
  * Meshfactor: distributed Adafactor for Deno. Models split over tensor-parallel x ZeRO ranks train as on one device.
  *
  * Here is what programs use first. The rest is in `@meshfactor/adafactor/nn` (all ops and layers), `/models`, `/checkpoint`, `/optim`,
- * `/distributed` and `/device`; `/train`, `/generate`, `/launch` and `/analyse` are commands.
+ * `/data`, `/distributed` and `/device`; `/train`, `/generate`, `/launch` and `/analyse` are commands.
  *
  * @example
  * ```ts

@@ -9,5 +9,6 @@ export * from "../src/optim/mod.ts";
 export * from "../src/nn/mod.ts";
 export * from "../src/models/mod.ts";
 export * from "../src/checkpoint/mod.ts";
+export * from "../src/train/mod.ts";
 export * from "../src/distributed/mod.ts";
 export * from "../src/device/mod.ts";

@@ -276,6 +276,7 @@ const VALUES: Readonly<Record<EntryPoint, readonly string[]>> = {
     "savePretrained",
   ],
   "./safetensors": ["inspectFile", "loadFile", "SafetensorsError", "saveFile"],
+  "./data": ["ConfusionMatrix", "DataLoader"],
   "./distributed": [
     "launch",
     "launchFromEnv",

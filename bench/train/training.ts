@@ -5,7 +5,7 @@ import { DistributedAdaFactor } from "../../mod.ts";
 import { distributeModel, type LanguageModel } from "../../src/train/distributed_model.ts";
 import { makeBatch, type TokenBatch } from "../../src/train/token_batch.ts";
 import { tokensInMemory } from "../../src/train/token_sequence.ts";
-import { partOf } from "../../src/train/training_step.ts";
+import { partOf } from "../../src/train/data/rank_part.ts";
 import { ExchangeClock } from "./exchange_clock.ts";
 import { type Job, LEARNING_RATE, type StepsAnswer, type StepTimes } from "./request.ts";
 import { type Shape, textFor, windowStarts } from "./shape.ts";

@@ -13,6 +13,7 @@ import type { DropoutMasks } from "../nn/dropout.ts";
 import { scale } from "../ops/scale.ts";
 import { noGrad } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { partOf } from "./data/rank_part.ts";
 import type { BoundTask, DrawnExample, Examples } from "./task.ts";
 import type { TrainingOptimizer } from "./training_optimizer.ts";
 
@@ -93,15 +94,6 @@ export async function evaluateExamples<Batch extends Disposable>(
   await dataParallelGroup.allReduce(sums!, { label: "scores of an evaluation" });
   const [totalLoss, numTargets] = sums!;
   return { loss: totalLoss / numTargets, metrics: task.metrics(sums!) };
-}
-
-/** A rank's part of a micro-batch; the first ranks have more if it does not divide evenly. */
-export function partOf<T>(
-  all: readonly T[],
-  { rank, size }: { readonly rank: number; readonly size: number },
-): readonly T[] {
-  const { begin, end } = shardRange(all.length, size, rank);
-  return all.slice(begin, end);
 }
 
 function countTargets(examples: Examples, drawn: readonly DrawnExample[]): number {

@@ -27,7 +27,7 @@ export function countClasses(
 }
 
 /** The index, from `begin`, of the largest of `count` numbers: the first of equal ones. */
-export function largestOf(values: Float32Array, begin: number, count: number): number {
+export function largestOf(values: ArrayLike<number>, begin: number, count: number): number {
   let best = 0;
   for (let k = 1; k < count; k++) if (values[begin + k] > values[begin + best]) best = k;
   return best;
@@ -42,7 +42,12 @@ export function classMetrics(counts: Float64Array): Readonly<Record<string, numb
     total += tp + fn;
     if (tp + fp + fn === 0) continue;
     occurring++;
-    scores += 2 * tp / (2 * tp + fp + fn);
+    scores += f1Of([tp, fp, fn]);
   }
   return { accuracy: right / total, f1: scores / occurring };
+}
+
+/** F1 of the counts [tp, fp, fn] of one class; 0 if it does not occur. */
+export function f1Of([tp, fp, fn]: Iterable<number>): number {
+  return tp + fp + fn === 0 ? 0 : 2 * tp / (2 * tp + fp + fn);
 }

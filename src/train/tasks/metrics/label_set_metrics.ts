@@ -7,6 +7,8 @@
 //
 // A label is predicted where its logit is above 0, a probability above one half.
 
+import { f1Of } from "./class_metrics.ts";
+
 /** Counts of `logits` [N, C] against `labels` [N, C] of 0 and 1. */
 export function countLabelSets(
   logits: Float32Array,
@@ -31,6 +33,5 @@ export function countLabelSets(
 /** Micro F1 and exact match of counts. F1 is 0 if no label is or is predicted. */
 export function labelSetMetrics(counts: Float64Array): Readonly<Record<string, number>> {
   const [tp, fp, fn, exact, numRows] = counts;
-  const all = 2 * tp + fp + fn;
-  return { f1: all === 0 ? 0 : 2 * tp / all, exactMatch: exact / numRows };
+  return { f1: f1Of([tp, fp, fn]), exactMatch: exact / numRows };
 }
