@@ -61,7 +61,7 @@ function classify(model: PretrainedModel, flags: ClassifyFlags): Promise<number>
   if (model instanceof VitClassifier) return classifyImages(model, flags);
   throw new TypeError(
     `${flags.model} is a ${model.constructor.name}, which has no classes: give a model with a classifier (train makes one of a ` +
-      "BERT or ViT), or use generate",
+      "BERT, ALBERT, ModernBERT, ViT, DINOv2 or SigLIP), or use generate",
   );
 }
 

@@ -46,7 +46,7 @@ export function parseClassifyFlags(args: readonly string[]): ClassifyFlags {
 function classifyCommand(): Command {
   return new Command("classify")
     .description(
-      "Classifies texts, words of texts, or images, with a model of BERT or ViT that has a classifier.\n\n" +
+      "Classifies texts, words of texts, or images, with a BERT, ALBERT, ModernBERT, ViT, DINOv2 or SigLIP that has a classifier.\n\n" +
         'deno run -P=train src/cli/classify.ts --model reviews --text "A good film."\n' +
         "deno run -P=train src/cli/classify.ts --model reviews --data texts.jsonl > labels.jsonl\n\n" +
         "Labels and their probabilities are printed as a table in a terminal, else as JSON lines, in the order of the data.",

@@ -212,6 +212,8 @@ async function imageTaskOf(
     classes: { names, problem },
   });
   return await withModel(model, async () => {
+    // No patch is masked in this task.
+    if (model.maskToken !== undefined) model.maskToken.requiresGrad = false;
     const { numChannels, imageSize: [height, width] } = model.description;
     const preprocessing = await readPreprocessing(`${flags.model}/preprocessor_config.json`, {
       imageSize: height,

@@ -17,16 +17,33 @@ const KINDS: Readonly<Record<TaskName, readonly RecordKind[]>> = {
 /** The names of all tasks. */
 export const TASK_NAMES = Object.keys(KINDS) as readonly TaskName[];
 
+const OF_ENCODERS: readonly TaskName[] = ["masked-lm", "classification", "token-classification"];
+
 /** The tasks of models by their `model_type`; all others are decoders. */
 const OF_MODELS: Readonly<Record<string, readonly TaskName[]>> = {
-  bert: ["masked-lm", "classification", "token-classification"],
+  bert: OF_ENCODERS,
+  albert: OF_ENCODERS,
+  modernbert: OF_ENCODERS,
   t5: ["seq2seq"],
   vit: ["image-classification"],
+  dinov2: ["image-classification"],
+  siglip: ["image-classification"],
+};
+
+/** The examples that train models of which this command has no task, by their `model_type`. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+  "blip-2": "examples/caption.ts",
+  sam: "examples/segment.ts",
+  whisper: "examples/transcribe.ts",
 };
 
 /** The tasks that a model can be trained on; one, if `wanted` names it. @throws {TypeError} if that does not fit the model */
 export function tasksOf(config: ModelConfig, wanted: TaskName | undefined): readonly TaskName[] {
   const type = String(config.values.model_type);
+  const example = exampleFor(config);
+  if (example !== undefined) {
+    throw config.error(`a ${type} has no task of this command: ${example} trains it`);
+  }
   const all = OF_MODELS[type] ?? ["causal-lm"];
   if (wanted === undefined) return all;
   if (all.includes(wanted)) return [wanted];
@@ -37,6 +54,12 @@ export function tasksOf(config: ModelConfig, wanted: TaskName | undefined): read
       others.join(", ")
     }), or leave --task out`,
   );
+}
+
+/** The example that runs and trains the model of a config of which the commands have no task. */
+export function exampleFor({ values }: ModelConfig): string | undefined {
+  const type = String(values.model_type);
+  return Object.hasOwn(EXAMPLES, type) ? EXAMPLES[type] : undefined;
 }
 
 /** The kinds of data that the tasks learn from. */

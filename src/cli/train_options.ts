@@ -132,7 +132,8 @@ function trainCommand(): Command {
   return new Command("train")
     .description(
       "Trains a model with Adafactor, CAME or AdamW: a decoder, such as GPT-2 or Llama, on text, prompts and completions, or chats; " +
-        "a BERT or ALBERT on text, or on texts or words with labels; a T5 on inputs and targets; a ViT on images in folders.\n\n" +
+        "a BERT, ALBERT or ModernBERT on text, or on texts or words with labels; a T5 on inputs and targets; a ViT, DINOv2 or SigLIP " +
+        "on images in folders.\n\n" +
         "On one rank:    deno run -P=train src/cli/train.ts --model gpt2 --data book.txt\n" +
         "On four:        deno run -P=train src/cli/launch.ts --ranks 4 src/cli/train.ts --zero 4 --model gpt2 --data book.txt\n\n" +
         "A tenth of the data is held out for evaluations before, during and after training.",

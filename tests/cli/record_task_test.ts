@@ -145,38 +145,96 @@ Deno.test("a BERT learns masked words of text, which is divided into pieces", as
   });
 });
 
-Deno.test("images in folders become a classifier of the folders' names", async () => {
-  await withFolder(async (folder) => {
-    const model = await writeTaskModel(folder, "vit");
-    for (const [name, colour] of [["red", 0], ["blue", 2]] as const) {
-      await Deno.mkdir(`${folder}/images/${name}`, { recursive: true });
-      for (const k of range(15)) {
-        const image = new PNG({ width: 10, height: 9 });
-        image.data.set(
-          image.data.map((_: number, at: number) =>
-            at % 4 === colour || at % 4 === 3 ? 255 : 9 * k
-          ),
+for (const kind of ["albert", "modernbert"] as const) {
+  Deno.test(`${kind} learns masked words, labels of texts and tags of words`, async () => {
+    await withFolder(async (folder) => {
+      const model = await writeTaskModel(folder, kind);
+      const text = `${folder}/text.txt`;
+      await Deno.writeTextFile(text, "anna lives in paris . the film . ".repeat(60));
+      const labels = range(40).map((k) => ({
+        text: sentence(k),
+        label: k % 2 === 0 ? "positive" : "negative",
+      }));
+      const labelled = await writeJsonLines(`${folder}/labels.jsonl`, labels);
+      const tags = range(40).map((k) => ({
+        tokens: [word(k), "paris", word(k + 3)],
+        tags: [word(k), "paris", word(k + 3)].map((each) => each === "paris" ? "PLACE" : "O"),
+      }));
+      const tagged = await writeJsonLines(`${folder}/tags.jsonl`, tags);
+      const tasks = [[text, BertMaskedLm], [labelled, BertClassifier], [
+        tagged,
+        BertTokenClassifier,
+      ]] as const;
+      for (const [data, made] of tasks) {
+        const flags = ["--model", model, "--data", data, "--steps", "40"];
+        const trained = await trainTask(flags, (model) => {
+          assert.ok(model instanceof made);
+          assert.equal(model.form.config.values.model_type, kind);
+          return Promise.resolve();
+        });
+        const losses = trained.events.flatMap((event) =>
+          event.kind === "evaluation" ? [event.loss] : []
         );
-        await Deno.writeFile(`${folder}/images/${name}/${k}.png`, PNG.sync.write(image));
+        assert.ok(losses.at(-1)! < 0.5 * losses[0], `${trained.task}: ${losses}`);
       }
-    }
-    const flags = ["--model", model, "--data", `${folder}/images`, "--steps", "30"];
-    const trained = await trainTask(flags, (made) => {
-      assert.ok(made instanceof VitClassifier);
-      assert.deepEqual(made.form.config.values.id2label, { 0: "blue", 1: "red" });
-      return Promise.resolve();
     });
-    assert.deepEqual(trained.metrics, { accuracy: 1, f1: 1 });
-    assert.match(trained.data, /^image-classification on images: 27 to train on, 3 held out; 2 cl/);
-    const broken = `${folder}/images/red/broken.png`;
-    await Deno.writeFile(broken, Uint8Array.of(0x89, 0x50, 1, 2, 3));
-    await assert.rejects(trainTask(flags), /Cannot read the image .*broken\.png/);
-    await Deno.remove(broken);
-    const settings = JSON.stringify({ size: { height: 4, width: 4 } });
-    await Deno.writeTextFile(`${model}/preprocessor_config.json`, settings);
-    await assert.rejects(trainTask(flags), /makes 16 pixels of it, and the model wants 3 x 8 x 8/);
+  });
+}
+
+Deno.test("a model that only an example trains is refused with its name", async () => {
+  await withFolder(async (folder) => {
+    for (
+      const [type, example] of [["sam", "segment"], ["blip-2", "caption"], ["whisper", "tran"]]
+    ) {
+      await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify({ model_type: type }));
+      await assert.rejects(
+        trainTask(["--model", folder, "--data", folder]),
+        new RegExp(`config\\.json: a ${type} has no task of this command: examples/${example}`),
+      );
+    }
   });
 });
+
+for (const kind of ["vit", "dinov2", "siglip"] as const) {
+  Deno.test(`images in folders become a classifier of the folders' names: ${kind}`, async () => {
+    await withFolder(async (folder) => {
+      const model = await writeTaskModel(folder, kind);
+      for (const [name, colour] of [["red", 0], ["blue", 2]] as const) {
+        await Deno.mkdir(`${folder}/images/${name}`, { recursive: true });
+        for (const k of range(15)) {
+          const image = new PNG({ width: 10, height: 9 });
+          image.data.set(
+            image.data.map((_: number, at: number) =>
+              at % 4 === colour || at % 4 === 3 ? 255 : 9 * k
+            ),
+          );
+          await Deno.writeFile(`${folder}/images/${name}/${k}.png`, PNG.sync.write(image));
+        }
+      }
+      const flags = ["--model", model, "--data", `${folder}/images`, "--steps", "30"];
+      const trained = await trainTask(flags, (made) => {
+        assert.ok(made instanceof VitClassifier);
+        assert.deepEqual(made.form.config.values.id2label, { 0: "blue", 1: "red" });
+        return Promise.resolve();
+      });
+      assert.deepEqual(trained.metrics, { accuracy: 1, f1: 1 });
+      assert.match(
+        trained.data,
+        /^image-classification on images: 27 to train on, 3 held out; 2 cl/,
+      );
+      const broken = `${folder}/images/red/broken.png`;
+      await Deno.writeFile(broken, Uint8Array.of(0x89, 0x50, 1, 2, 3));
+      await assert.rejects(trainTask(flags), /Cannot read the image .*broken\.png/);
+      await Deno.remove(broken);
+      const settings = JSON.stringify({ size: { height: 4, width: 4 } });
+      await Deno.writeTextFile(`${model}/preprocessor_config.json`, settings);
+      await assert.rejects(
+        trainTask(flags),
+        /makes 16 pixels of it, and the model wants 3 x 8 x 8/,
+      );
+    });
+  });
+}
 
 Deno.test("a T5 learns to answer inputs", async () => {
   await withFolder(async (folder) => {

@@ -36,6 +36,55 @@ const CONFIGS = {
     hidden_dropout_prob: 0,
     attention_probs_dropout_prob: 0,
   },
+  albert: {
+    model_type: "albert",
+    architectures: ["AlbertForMaskedLM"],
+    vocab_size: WORDPIECE_VOCABULARY,
+    embedding_size: 16,
+    hidden_size: 24,
+    num_hidden_layers: 1,
+    num_attention_heads: 2,
+    intermediate_size: 32,
+    max_position_embeddings: 16,
+    initializer_range: 0.2,
+    hidden_dropout_prob: 0,
+    attention_probs_dropout_prob: 0,
+  },
+  modernbert: {
+    model_type: "modernbert",
+    architectures: ["ModernBertForMaskedLM"],
+    vocab_size: WORDPIECE_VOCABULARY,
+    hidden_size: 24,
+    num_hidden_layers: 1,
+    num_attention_heads: 2,
+    intermediate_size: 32,
+    max_position_embeddings: 16,
+    initializer_range: 0.2,
+    pad_token_id: 0,
+  },
+  dinov2: {
+    model_type: "dinov2",
+    architectures: ["Dinov2ForImageClassification"],
+    hidden_size: 24,
+    num_hidden_layers: 1,
+    num_attention_heads: 2,
+    mlp_ratio: 2,
+    image_size: 8,
+    patch_size: 4,
+    initializer_range: 0.2,
+  },
+  siglip: {
+    model_type: "siglip",
+    architectures: ["SiglipForImageClassification"],
+    vision_config: {
+      hidden_size: 24,
+      num_hidden_layers: 1,
+      num_attention_heads: 2,
+      intermediate_size: 32,
+      image_size: 8,
+      patch_size: 4,
+    },
+  },
   gpt2: {
     model_type: "gpt2",
     architectures: ["GPT2LMHeadModel"],
@@ -88,11 +137,11 @@ export async function writeTaskModel(
   const config = { ...CONFIGS[kind], ...settings, architectures };
   using made = newModel(device, config, { random: new RandomSource(7) });
   await savePretrained(made, model);
-  if (kind === "vit") return model;
-  const isBert = kind === "bert";
-  const json = isBert ? smallWordPieceJson() : smallTokenizerJson(SPECIAL_TOKENS);
+  if (["vit", "dinov2", "siglip"].includes(kind)) return model;
+  const isEncoder = ["bert", "albert", "modernbert"].includes(kind);
+  const json = isEncoder ? smallWordPieceJson() : smallTokenizerJson(SPECIAL_TOKENS);
   await Deno.writeTextFile(join(model, "tokenizer.json"), json);
-  const ofTokenizer = isBert ? WORDPIECE_CONFIG : {
+  const ofTokenizer = isEncoder ? WORDPIECE_CONFIG : {
     tokenizer_class: "PreTrainedTokenizerFast",
     eos_token: "<|im_end|>",
     pad_token: "<pad>",
