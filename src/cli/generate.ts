@@ -31,6 +31,7 @@ import { withLocalModel } from "./local_model.ts";
 import { ownRank } from "./own_rank.ts";
 import { bytePrompts, type PromptTokenizer, readPromptTokenizer } from "./prompt_tokenizer.ts";
 import { type Prompts, readPrompts, shareTexts } from "./prompts.ts";
+import { textModelOf } from "./text_model.ts";
 import { TextOutput } from "./text_output.ts";
 import { TextStream } from "./text_stream.ts";
 import { USAGE_CODE } from "./usage.ts";
@@ -46,9 +47,14 @@ export async function main(args: readonly string[]): Promise<number> {
   using model = prepared.model;
   await using world = await join();
   if (flags.tensor > 1) {
-    await parallelize(model, ProcessGroupMesh.over(world, flags.tensor), {
-      experts: flags.experts,
-    });
+    const mesh = ProcessGroupMesh.over(world, flags.tensor);
+    try {
+      await parallelize(model, mesh, { experts: flags.experts });
+    } catch (error) {
+      if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+      if (rank === 0) console.error(`error: ${error.message}`);
+      return USAGE_CODE;
+    }
   }
   const texts = await shareTexts(world.group, prepared.texts);
   const output = new TextOutput(prepared.prompts, { isPrinted: world.rank === 0 });
@@ -84,6 +90,7 @@ async function prepare(
     const flags = await withLocalModel(given, { rank });
     const { model: folder, dtype, chat } = flags;
     await requireFolder(folder);
+    const kind = await textModelOf(folder);
     const tokenizer = flags.tokenizer === "bytes"
       ? bytePrompts
       : await readPromptTokenizer(flags.tokenizer);
@@ -98,14 +105,10 @@ async function prepare(
     );
     const empty = texts.findIndex(({ length }) => length === 0);
     if (empty >= 0) throw new Error(`prompt ${empty + 1} is empty: give at least one character`);
-    const model = await loadPretrained(device, folder, dtype === undefined ? {} : { dtype });
+    const storage = dtype === undefined ? {} : { dtype };
+    const model = await loadPretrained(device, folder, { model: kind, ...storage });
     using scope = new DisposableStack();
     scope.use(model);
-    if (!(model instanceof Decoder || model instanceof T5)) {
-      throw new TypeError(
-        `${folder} is a ${model.constructor.name}, which generates no text: give a decoder or a T5, or use classify`,
-      );
-    }
     requireContext(model, flags);
     if (model instanceof Decoder) requireTokens(texts, { model, tokenizer: flags.tokenizer });
     scope.move();

@@ -167,6 +167,16 @@ Deno.test("generate.ts on two ranks that split the model prints what one prints,
   });
 });
 
+Deno.test("generate.ts refuses a split that the model does not have, without a stack", async () => {
+  await withAsciiModel(async ({ model }) => {
+    const flags = ["--model", model, ...bytes, "--prompt", "12", "--tensor", "2"];
+    const { code, stderr } = await generateText([...flags, "--experts", "whole"], { ranks: 2 });
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /error: Cannot say how experts are split, as a Decoder of this config/);
+    assert.doesNotMatch(stderr, /\n.*\s+at /);
+  });
+});
+
 Deno.test("generate.ts says what is wrong and what to give instead, and exits with 2", async () => {
   await withAsciiModel(async ({ model, folder }) => {
     const refuses = async (args: readonly string[], message: RegExp) => {
@@ -181,6 +191,15 @@ Deno.test("generate.ts says what is wrong and what to give instead, and exits wi
       /none is not there: give a folder/,
     );
     await refuses(["--model", `${folder}/text`, "--prompt", "a"], /text is not a folder: give/);
+    for (const [type, instead] of [["sam", "examples/segment"], ["vit", "classify"]]) {
+      await Deno.mkdir(`${folder}/${type}`);
+      const json = JSON.stringify({ model_type: type });
+      await Deno.writeTextFile(`${folder}/${type}/config.json`, json);
+      await refuses(
+        ["--model", `${folder}/${type}`, "--prompt", "a"],
+        new RegExp(`which does not continue texts: give a decoder or a T5, or use ${instead}`),
+      );
+    }
     await refuses([...some, "--temperature", "-1"], /It must be a number >= 0\./);
     await refuses([...some, "--top-p", "1.1"], /It must be a number > 0 and <= 1\./);
     await refuses([...some, "--top-k", "1.5"], /It must be an integer >= 0\./);
