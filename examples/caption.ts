@@ -1,13 +1,13 @@
 // BLIP-2: continues a text about an image; with a caption to learn, after a few steps of fine-tuning on it. As in the paper, the Q-Former
 // and the projection learn, and the vision encoder and the language model stay, unless --train all is given.
 //
-//   deno run -P=train examples/caption.ts --model blip2 --image photo.png --prompt "Question: what is this? Answer:"
-//   deno run -P=train examples/caption.ts --model blip2 --image photo.png --learn "two cats" --steps 5 --save tuned
+//   deno run -P=train examples/caption.ts --model <folder or id> --image photo.png --prompt "Question: what is this? Answer:"
+//   deno run -P=train examples/caption.ts --model <folder or id> --image photo.png --learn "two cats" --steps 5 --save tuned
 
 import { Tokenizer } from "@huggingface/tokenizers";
 import { parseArgs } from "node:util";
 import { Adafactor, causalLoss, crossEntropy, generate, IGNORE_INDEX } from "../mod.ts";
-import { loadPretrained, requestDevice, savePretrained, Tensor } from "../mod.ts";
+import { loadPretrained, modelFolder, requestDevice, savePretrained, Tensor } from "../mod.ts";
 import { Blip2, readBlip2Image, T5 } from "../src/models/mod.ts";
 
 const { values: flags } = parseArgs({
@@ -23,10 +23,11 @@ const { values: flags } = parseArgs({
     "max-new-tokens": { type: "string", default: "20" },
   },
 });
-const { model: folder, image, learn } = flags;
-if (!folder || !image) throw new TypeError("Give --model and --image");
+const { model: name, image, learn } = flags;
+if (!name || !image) throw new TypeError("Give --model and --image");
 
 using device = await requestDevice();
+const folder = await modelFolder(name);
 using model = await loadPretrained(device, folder, { model: Blip2 });
 const { vision: { imageSize } } = model.description;
 const values = await readBlip2Image(image, { folder, imageSize });

@@ -1,11 +1,12 @@
 // SAM: a mask of what a point or a box shows in an image; with a mask to learn, after a few steps of fine-tuning on it.
 //
-//   deno run -P=train examples/segment.ts --model <folder> --image photo.png --point 120,80 --out mask.png
-//   deno run -P=train examples/segment.ts --model <folder> --image photo.png --box 40,30,200,160 --learn true_mask.png --steps 5
+//   deno run -P=train examples/segment.ts --model <folder or id> --image photo.png --point 120,80 --out mask.png
+//   deno run -P=train examples/segment.ts --model <folder or id> --image photo.png --box 40,30,200,160 --learn true_mask.png --steps 5
 
 import { parseArgs } from "node:util";
 import { bceWithLogits } from "../src/nn/mod.ts";
-import { Adafactor, loadPretrained, requestDevice, savePretrained, Tensor } from "../mod.ts";
+import { Adafactor, loadPretrained, modelFolder, requestDevice } from "../mod.ts";
+import { savePretrained, Tensor } from "../mod.ts";
 import { readImage, readSamImage, Sam, writeMask } from "../src/models/mod.ts";
 
 const { values: flags } = parseArgs({
@@ -21,13 +22,14 @@ const { values: flags } = parseArgs({
     out: { type: "string", default: "mask.png" },
   },
 });
-const { model: folder, image: path, point: points, box, learn, out } = flags;
-if (!folder || !path || (points.length === 0 && !box)) {
+const { model: name, image: path, point: points, box, learn, out } = flags;
+if (!name || !path || (points.length === 0 && !box)) {
   throw new TypeError("Give --model, --image, and --point x,y or --box left,top,right,bottom");
 }
 const numbers = (text: string) => text.split(",").map(Number);
 
 using device = await requestDevice();
+const folder = await modelFolder(name);
 using model = await loadPretrained(device, folder, { model: Sam });
 const { imageSize } = model.description.prompts;
 const image = await readSamImage(path, { folder, imageSize });
@@ -62,7 +64,7 @@ if (learn !== undefined) {
     await optim.step();
     optim.zeroGrad();
   }
-  if (flags.save !== undefined) await savePretrained(model, flags.save);
+  if (flags.save !== undefined) await savePretrained(model, flags.save, { source: folder });
 }
 
 const { masks, scores } = await model.segment({ pixels, ...prompts, outputs: "one" });
