@@ -67,9 +67,10 @@ export function sharedBytes(
   };
 }
 
-/** The groups that parameters are split over. */
+/** The groups that parameters and buffers are split over. */
 function groupsOf(module: Module<never>): ProcessGroup[] {
-  const splits = module.parameters().flatMap(({ layout }) => layout.splits);
+  const all = [...module.parameters(), ...module.namedBuffers().values()];
+  const splits = all.flatMap(({ layout }) => layout.splits);
   return [...new Set(splits.map(({ group }) => group))];
 }
 

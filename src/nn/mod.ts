@@ -135,6 +135,8 @@ export { type Layer, Module } from "./module.ts";
 export { Embedding, type EmbeddingOptions, type TableLayer } from "./embedding.ts";
 export { addLora, type Lora, type LoraOptions } from "./lora/add_lora.ts";
 export { type LinearLayer, LoraLinear } from "./lora/lora_linear.ts";
+export { ExponentialMovingAverage, type MovingAverageOptions } from "./moving_average.ts";
+export { summary, type SummaryOptions } from "./summary.ts";
 export { manualSeed } from "./default_random.ts";
 export { Linear } from "./linear.ts";
 export type { LinearOptions } from "./linear_parameters.ts";

@@ -58,9 +58,16 @@ export abstract class Module<Input = Tensor> implements Disposable {
 
   /** This module and all modules in it, each before those in it. */
   modules(): Module<never>[] {
-    const visited = new Set<object>();
+    return [...this.namedModules().values()];
+  }
+
+  /** This module, whose path is "", and all modules in it by path, each before those in it. */
+  namedModules(): Map<string, Module<never>> {
+    const visited = new Map<object, string>();
     collect(this, { path: "", found: new Map(), visited });
-    return [...visited].filter((each) => each instanceof Module);
+    return new Map(
+      [...visited].flatMap(([each, path]) => each instanceof Module ? [[path, each]] : []),
+    );
   }
 
   /** Releases the gradients of all parameters. */
@@ -75,7 +82,7 @@ export abstract class Module<Input = Tensor> implements Disposable {
 
   #named(): [name: string, parameter: Parameter][] {
     const found = new Map<Parameter, string>();
-    collect(this, { path: "", found, visited: new Set() });
+    collect(this, { path: "", found, visited: new Map() });
     return [...found].map(([parameter, name]) => {
       parameter.name = name;
       return [name, parameter];
@@ -93,7 +100,8 @@ export type Layer = Module<FloatTensor>;
 interface Walk {
   readonly path: string;
   readonly found: Map<Parameter, string>;
-  readonly visited: Set<object>;
+  /** Modules and what holds them, with their paths. */
+  readonly visited: Map<object, string>;
 }
 
 function collect(value: unknown, { path, found, visited }: Walk): void {
@@ -104,7 +112,7 @@ function collect(value: unknown, { path, found, visited }: Walk): void {
   if (typeof value !== "object" || value === null || visited.has(value)) return;
   const entries = entriesOf(value);
   if (entries === undefined) return;
-  visited.add(value);
+  visited.set(value, path);
   for (const [key, field] of entries) {
     collect(field, { path: path === "" ? key : `${path}.${key}`, found, visited });
   }
