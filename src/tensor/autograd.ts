@@ -29,7 +29,7 @@
 
 import type { DType } from "./dtype.ts";
 import { yieldIfDue } from "./event_loop.ts";
-import { keepMemory, releaseBelow, topologicalOrder } from "./graph.ts";
+import { keepMemory, lockGraph, releaseBelow, topologicalOrder } from "./graph.ts";
 // Only the type: tensor.ts imports this file for `Tensor.backward`.
 import type { FloatTensor, Tensor } from "./tensor.ts";
 
@@ -185,29 +185,6 @@ export async function backward(root: FloatTensor, receiver?: GradientReceiver): 
     for (const gradient of gradients.values()) gradient.release();
     releaseBelow(root, order);
   }
-}
-
-/** The results of ops that a `backward` is going through. */
-const inBackward = new WeakSet<AnyTensor>();
-
-/** Marks results as being gone through, until it is disposed. @throws {Error} if another `backward` is going through one */
-function lockGraph(order: readonly AnyTensor[]): Disposable {
-  const results = order.filter(({ node, requiresGrad }) => node !== undefined && requiresGrad);
-  const shared = results.find((result) => inBackward.has(result));
-  if (shared !== undefined) {
-    throw new Error(
-      `Another backward() is going through ${
-        shared.node!.op
-      }() of shape [${shared.shape}], from which this tensor was computed, ` +
-        "too, and will release it: add the losses and call backward() once, or compute twice what both are computed from",
-    );
-  }
-  for (const result of results) inBackward.add(result);
-  return {
-    [Symbol.dispose]() {
-      for (const result of results) inBackward.delete(result);
-    },
-  };
 }
 
 /** Releases every intermediate that `root` was computed from, but neither `root` nor a leaf. */

@@ -1,4 +1,5 @@
-// The graph of what a tensor was computed from: its topological order, and which tensor releases shared memory.
+// The graph of what a tensor was computed from: its topological order, which tensor releases shared memory, and the backward pass that
+// goes through it.
 
 import type { AnyTensor } from "./autograd.ts";
 
@@ -33,6 +34,29 @@ export function orderSince(root: AnyTensor, first: number): GraphSince {
     }
   }
   return { inside, outside };
+}
+
+/** The results of ops that a `backward` is going through. */
+const inBackward = new WeakSet<AnyTensor>();
+
+/** Marks results as being gone through, until it is disposed. @throws {Error} if another `backward` is going through one */
+export function lockGraph(order: readonly AnyTensor[]): Disposable {
+  const results = order.filter(({ node, requiresGrad }) => node !== undefined && requiresGrad);
+  const shared = results.find((result) => inBackward.has(result));
+  if (shared !== undefined) {
+    throw new Error(
+      `Another backward() is going through ${
+        shared.node!.op
+      }() of shape [${shared.shape}], from which this tensor was computed, ` +
+        "too, and will release it: add the losses and call backward() once, or compute twice what both are computed from",
+    );
+  }
+  for (const result of results) inBackward.add(result);
+  return {
+    [Symbol.dispose]() {
+      for (const result of results) inBackward.delete(result);
+    },
+  };
 }
 
 /** Makes `root` own its memory if it shares that of an intermediate, as a reshaped loss does, since `root` outlives it. */
