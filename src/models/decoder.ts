@@ -21,6 +21,7 @@ import { asF32 } from "../ops/cast.ts";
 import { scale } from "../ops/scale.ts";
 import { roundedTo } from "../tensor/dtype.ts";
 import { forwardOnly } from "../tensor/forward_only.ts";
+import type { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { Block } from "./blocks/block.ts";
@@ -144,11 +145,10 @@ export class Decoder extends PretrainedModel<DecoderInput> {
     this.blocks = blocks;
     this.norm = description.finalNorm ? makeNorm(make, { name: "norm", width, norm }) : undefined;
     this.projectOut = project("projectOut", width, tokens.width);
-    this.head = description.tied ? tiedHead(embedding) : make.linear("head", {
-      inFeatures: tokens.width,
-      outFeatures: tokens.count,
-      bias: description.headBias ?? false,
-    });
+    const { headBias: bias = false } = description;
+    this.head = description.tied
+      ? tiedHead(embedding, bias ? make.parameter("head.bias", zeros(tokens.count)) : undefined)
+      : make.linear("head", { inFeatures: tokens.width, outFeatures: tokens.count, bias });
   }
 
   /**
@@ -305,8 +305,12 @@ function capped(x: Tensor, cap: number): Tensor {
   return y;
 }
 
-function tiedHead({ weight }: Embedding): Linear {
-  return new Linear(weight.device, { weight, bias: undefined });
+function tiedHead({ weight }: Embedding, bias: Parameter | undefined): Linear {
+  return new Linear(weight.device, { weight, bias });
+}
+
+function zeros(length: number) {
+  return { shape: [length], initial: { every: 0 } };
 }
 
 function checkInput({ tokens, mask, cache, dropout, logitsAt }: DecoderInput): void {

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
+import { wasmDevice } from "../../../src/device/wasm/device.ts";
 import { architectureOf } from "../../../src/models/architectures.ts";
 import { ModelConfig } from "../../../src/models/config/model_config.ts";
+import { Decoder } from "../../../src/models/decoder.ts";
+import { newModel } from "../../../src/models/new_model.ts";
+import { RandomSource } from "../../../src/nn/philox.ts";
+import { crossEntropy } from "../../../src/ops/cross_entropy.ts";
+import { Tensor } from "../../../src/tensor/tensor.ts";
+import { assertWithin } from "../../support/ops/gradient_check.ts";
 import { smallConfigs } from "../../support/models/small_configs.ts";
 
 function plan(config: object) {
@@ -13,6 +20,30 @@ Deno.test("every family reads its small config, and one without `architectures`"
     const unnamed = plan({ ...config, architectures: null });
     assert.deepEqual(plan(config).names, unnamed.names);
   }
+});
+
+Deno.test("GPT-J's head has a bias if its weight is the token table, too", async () => {
+  using device = wasmDevice();
+  const config = { ...smallConfigs.gptj, tie_word_embeddings: true };
+  const random = new RandomSource(1);
+  using model = newModel(device, config, { random, model: Decoder });
+  using tokens = Tensor.from(device, [3, 5, 2], { shape: [1, 3], dtype: "u32" });
+  const logits = await model.forward({ tokens });
+  const values = await logits.data();
+  const wanted = new Float64Array(config.vocab_size);
+  for (const [row, token] of [3, 5, 2].entries()) {
+    const own = values.subarray(row * wanted.length, (row + 1) * wanted.length);
+    const sum = own.reduce((sum, each) => sum + Math.exp(each), 0);
+    own.forEach((each, at) => wanted[at] += (Math.exp(each) / sum - Number(at === token)) / 3);
+  }
+  using loss = crossEntropy(logits, tokens);
+  await loss.backward();
+  const bias = model.namedParameters().get("head.bias")!;
+  assertWithin(await bias.grad!.data(), Float32Array.from(wanted), {
+    tolerance: 1e-6,
+    what: "gradient of the bias",
+  });
+  assert.ok(!model.namedParameters().has("head.weight"));
 });
 
 Deno.test("unsupported settings are refused by name", () => {
