@@ -218,9 +218,9 @@ function checkOperands(
   const [valueDim] = v.shape.slice(-1);
   const fits = q.shape.length === 4 && sameShape(k.shape, [batch, keys, keyHeads, dim]) &&
     sameShape(v.shape, [batch, keys, keyHeads, valueDim]);
-  if (!fits || dim === 0 || valueDim === 0 || dim > MAX_WIDTH || valueDim > MAX_WIDTH) {
+  if (!fits || dim === 0 || valueDim === 0 || dim > MAX_HEAD_WIDTH || valueDim > MAX_HEAD_WIDTH) {
     throw new RangeError(
-      `attention() wants q of [B, T, H, D], k of [B, S, Hkv, D] and v of [B, S, Hkv, Dv], D and Dv from 1 to ${MAX_WIDTH}, ` +
+      `attention() wants q of [B, T, H, D], k of [B, S, Hkv, D] and v of [B, S, Hkv, Dv], D and Dv from 1 to ${MAX_HEAD_WIDTH}, ` +
         `got ${[q, k, v].map(({ shape }) => formatShape(shape)).join(", ")}`,
     );
   }
@@ -253,6 +253,6 @@ function checkOperands(
 }
 
 /** The widest head that the accumulators of the WebGPU kernel can hold. */
-const MAX_WIDTH = 256;
+export const MAX_HEAD_WIDTH = 256;
 
 const NO_DROPOUT: DropoutMask = { probability: 0, key: [0, 0] };

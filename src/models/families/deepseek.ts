@@ -20,10 +20,10 @@ import {
   positive,
   probability,
 } from "../config/model_config.ts";
-import { Decoder } from "../decoder.ts";
 import type { DecoderDescription } from "../decoder_description.ts";
 import type { ModelBuilder } from "../pretrained_model.ts";
 import { readRotary } from "../positions/rotary_frequencies.ts";
+import { decoderBuilder } from "./decoder_builder.ts";
 import { readPadding } from "./padding.ts";
 
 /** The defaults of a version. */
@@ -98,10 +98,7 @@ export function deepseekVersion(
 ): ModelBuilder {
   const description = describe(config, sizes, version);
   const names = { ...namesOf(sizes), ignored: version.ignored ?? [] };
-  return {
-    names,
-    build: (source) => new Decoder(description, { source, form: { config, names } }),
-  };
+  return decoderBuilder(description, { config, names });
 }
 
 /** Verifies groups of experts. @throws {TypeError} naming the setting that does not fit */

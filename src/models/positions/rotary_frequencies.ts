@@ -12,6 +12,7 @@
 // Frequencies are rounded to f32, as in transformers, in which models were trained.
 
 import * as v from "valibot";
+import { MAX_HEAD_WIDTH } from "../../ops/attention.ts";
 import { count, type ModelConfig, orNull, positive } from "../config/model_config.ts";
 
 /**
@@ -73,6 +74,7 @@ export function readRotary(
       `heads must have an even number of features to be rotated, got ${sizes.headWidth}`,
     );
   }
+  if (sizes.headWidth > MAX_HEAD_WIDTH) throw tooWide(config, sizes.headWidth);
   const own = given.rope_parameters ?? given.rope_scaling ?? {};
   const { rope_parameters: scaling } = config.read(v.object({ rope_parameters: scalingShape }), {
     rope_parameters: {
@@ -96,6 +98,11 @@ export function readRotary(
   const trainedPositions = given.original_max_position_embeddings ??
     scaling.original_max_position_embeddings ?? sizes.maxPositions;
   return settingsOf(scaling, { ...sizes, trainedPositions });
+}
+
+/** The error about heads that are wider than attention computes. */
+export function tooWide(config: ModelConfig, width: number): TypeError {
+  return config.error(`heads must have at most ${MAX_HEAD_WIDTH} features, got ${width}`);
 }
 
 /** The present name of a kind of scaling: files that are older than transformers' longrope call it su. */
