@@ -8,7 +8,8 @@
 import { launchLocalRanks } from "../../src/distributed/launcher/local_ranks.ts";
 import type { Dtype, Options } from "./options.ts";
 import type { Cell, Report } from "./report.ts";
-import type { Cut, RankTimes } from "./table_rank.ts";
+import type { Cut } from "./split_layer.ts";
+import type { RankTimes } from "./table_rank.ts";
 import { median } from "./timing.ts";
 
 /** Its speed-ups over one device: column, row. */

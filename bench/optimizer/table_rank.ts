@@ -8,21 +8,13 @@
 
 import process from "node:process";
 import {
-  type Device,
-  DistributedAdaFactor,
+  type DistributedAdaFactor,
   launchFromEnv,
-  Layout,
-  type ProcessGroup,
   ProcessGroupMesh,
   requestDevice,
 } from "../../mod.ts";
-import { type Dtype, DTYPES } from "./options.ts";
-import { randomParameter } from "./workload.ts";
-
-/** The split of the layer. */
-export const CUTS = ["base", "column", "row"] as const;
-/** A way to cut it. */
-export type Cut = typeof CUTS[number];
+import { DTYPES } from "./options.ts";
+import { type Cut, CUTS, splitLayerOptimizer } from "./split_layer.ts";
 
 /** A rank's output, as JSON; only rank 0 has a base. */
 export type RankTimes = Readonly<Partial<Record<Cut, CutTimes>>>;
@@ -46,7 +38,7 @@ async function main([size, dtypeName, iterations, turns, kind]: readonly string[
   const cuts = CUTS.filter((cut) => cut !== "base" || world.rank === 0);
   using scope = new DisposableStack();
   const optimizers = new Map(cuts.map((cut) => {
-    return [cut, optimizerOf(device, { cut, side: Number(size), dtype, group, scope })];
+    return [cut, splitLayerOptimizer(device, { cut, side: Number(size), dtype, group, scope })];
   }));
   const times = new Map(cuts.map((cut) => [cut, { wall: [], busy: [] } as Sample]));
   for (let turn = 0; turn < Number(turns); turn++) {
@@ -81,32 +73,4 @@ async function measure(
   }
   const { user, system } = process.cpuUsage(before);
   busy.push((user + system) / 1e3 / iterations);
-}
-
-/** A weight with its bias, cut in the given way, and their optimizer. */
-function optimizerOf(
-  device: Device,
-  { cut, side, dtype, group, scope }: {
-    readonly cut: Cut;
-    readonly side: number;
-    readonly dtype: Dtype;
-    readonly group: ProcessGroup;
-    /** Frees both. */
-    readonly scope: DisposableStack;
-  },
-): DistributedAdaFactor {
-  // Columns of the layer are rows of [out, in].
-  const dim = { base: undefined, column: 0, row: 1 }[cut];
-  const layouts = [
-    new Layout([side, side], dim === undefined ? [] : [{ dim, group }]),
-    // A row-parallel layer's bias is whole on every rank.
-    new Layout([side], dim === 0 ? [{ dim, group }] : []),
-  ];
-  const parameters = layouts.map((layout, index) => {
-    const part = layout.splits.length > 0 ? group.rank : 0;
-    return scope.use(randomParameter(device, { layout, dtype, index, part }));
-  });
-  const optimizer = scope.use(new DistributedAdaFactor(parameters));
-  optimizer.setupDistributed({ tensorParallelGroup: cut === "base" ? undefined : group });
-  return optimizer;
 }
