@@ -1,6 +1,6 @@
 // Speed of the kernels: matmuls and attention in GFLOP/s, elementwise ones in GB/s. Adafactor has benchmarks of its own.
 //
-//   deno bench -P=test bench/kernels_bench.ts
+//   deno bench bench/kernels_bench.ts
 //
 // On the wasm device, and on webgpu too where there is a real GPU. A run is timed from the call to the moment when its
 // result can be read (4 bytes are read back), repeated within one measurement so that the readback hardly counts.

@@ -37,6 +37,13 @@ export async function verifyCommand(command: string): Promise<void> {
   const words = command.split(" ");
   if (words[0] === "deno" && words[1] === "task") {
     assert.ok(Object.hasOwn(config.tasks, words[2]), `${command}: no such task`);
+  } else if (words[0] === "deno" && words[1] === "bench") {
+    for (const word of words.slice(2)) {
+      const [flag, set] = word.split("=");
+      if (flag === "-P") {
+        assert.ok(Object.hasOwn(config.permissions, set), `${command}: no such set`);
+      } else if (word.endsWith(".ts")) await Deno.stat(`${ROOT}${word}`);
+    }
   } else if (words[0] === "./run") await verifyRun(words.slice(1));
   else if (words[0] === "deno" && words[1] === "run") {
     const script = words.find((word) => word.endsWith(".ts")) ?? assert.fail(command);
