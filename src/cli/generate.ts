@@ -52,7 +52,8 @@ export async function main(args: readonly string[]): Promise<number> {
       await parallelize(model, mesh, { experts: flags.experts });
     } catch (error) {
       if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
-      if (rank === 0) console.error(`error: ${error.message}`);
+      // By every rank, as the launcher ends the others when the first one has ended.
+      console.error(`error: ${error.message}`);
       return USAGE_CODE;
     }
   }
