@@ -21,6 +21,7 @@ const ALONE: Readonly<Record<string, string>> = {
   "tests/train/mesh_losses_test.ts": "starts processes",
   "tests/documents_test.ts": "starts processes",
   "tests/entry_points_test.ts": "starts processes",
+  "tests/examples/meshes_test.ts": "starts processes, and expects peers within timeouts",
   "tests/examples_test.ts": "starts processes",
   "tests/guides_test.ts": "starts processes",
   "tests/readme_test.ts": "starts processes",
