@@ -10,6 +10,7 @@ import type { FloatTensor } from "../tensor/tensor.ts";
 import { defaultRandom } from "./default_random.ts";
 import { uniformValues } from "./initial_values.ts";
 import { Module } from "./module.ts";
+import { requireParameters } from "./parameter_checks.ts";
 import type { RandomSource } from "./philox.ts";
 
 /**
@@ -64,6 +65,7 @@ export abstract class ConvolutionLayer<Settings> extends Module<FloatTensor> {
   /** A layer of parameters. */
   protected constructor({ weight, bias }: ConvolutionParameters, settings: Settings) {
     super();
+    requireParameters(new.target.name, { weight, bias });
     this.weight = weight;
     this.bias = bias;
     this.settings = settings;

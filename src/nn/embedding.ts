@@ -12,6 +12,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { defaultRandom } from "./default_random.ts";
 import { normalValues } from "./initial_values.ts";
 import { Module } from "./module.ts";
+import { requireParameters } from "./parameter_checks.ts";
 import type { RandomSource } from "./philox.ts";
 
 /**
@@ -80,6 +81,7 @@ export class Embedding extends Module<Tensor<"u32">> {
       : ["numEmbeddings", "embeddingDim", "random", "dtype", "gradientDtype"];
     checkOptions("Embedding", options, names);
     if ("weight" in options) {
+      requireParameters("Embedding", options);
       this.weight = options.weight;
       this.paddingIndex = options.paddingIndex;
       return;

@@ -6,6 +6,7 @@ import { layerNorm } from "../ops/norm.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
+import { requireParameters } from "./parameter_checks.ts";
 import { constantParameter, type NormSize } from "./norm_parameters.ts";
 
 /**
@@ -64,7 +65,9 @@ export class LayerNorm extends Module<FloatTensor> {
   constructor(parameters: LayerNormParameters);
   constructor(first: Device | LayerNormParameters, options?: LayerNormSize) {
     super();
-    const { weight, bias, eps } = "weight" in first ? first : initial(first, options!);
+    if (hasWeight(first)) checkOptions("LayerNorm", first, ["weight", "bias", "eps"]);
+    const { weight, bias, eps } = hasWeight(first) ? first : initial(first, options!);
+    requireParameters("LayerNorm", { weight, bias });
     this.weight = weight;
     this.bias = bias;
     this.eps = eps;
@@ -74,6 +77,10 @@ export class LayerNorm extends Module<FloatTensor> {
   override forward(x: FloatTensor): Promise<Tensor> {
     return Promise.try(layerNorm, x, this);
   }
+}
+
+function hasWeight(first: Device | LayerNormParameters): first is LayerNormParameters {
+  return "weight" in Object(first);
 }
 
 function initial(device: Device, options: LayerNormSize): LayerNormParameters {

@@ -13,6 +13,7 @@ import {
   type LinearParameters,
 } from "./linear_parameters.ts";
 import { Module } from "./module.ts";
+import { requireParameters } from "./parameter_checks.ts";
 
 /**
  * An affine map of the last dim.
@@ -45,6 +46,7 @@ export class Linear extends Module<FloatTensor> {
       "weight" in Object(options) ? ["weight", "bias"] : LINEAR_OPTIONS,
     );
     const { weight, bias } = "weight" in options ? options : initialParameters(device, options);
+    requireParameters("Linear", { weight, bias });
     this.weight = weight;
     this.bias = bias;
   }

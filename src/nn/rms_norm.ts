@@ -6,6 +6,7 @@ import { rmsNorm } from "../ops/norm.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
+import { requireParameters } from "./parameter_checks.ts";
 import { constantParameter, type NormSize } from "./norm_parameters.ts";
 
 /**
@@ -62,12 +63,14 @@ export class RmsNorm extends Module<FloatTensor> {
   constructor(parameters: RmsNormParameters);
   constructor(first: Device | RmsNormParameters, options?: RmsNormSize) {
     super();
-    if (options !== undefined) {
-      checkOptions("RmsNorm", options, ["features", "eps", "dtype", "gradientDtype"]);
-    }
-    const { weight, eps, offset = 0 }: RmsNormParameters = "weight" in first
+    const names = hasWeight(first)
+      ? ["weight", "eps", "offset"]
+      : ["features", "eps", "dtype", "gradientDtype"];
+    checkOptions("RmsNorm", hasWeight(first) ? first : options, names);
+    const { weight, eps, offset = 0 }: RmsNormParameters = hasWeight(first)
       ? first
       : { weight: constantParameter(first, 1, options!), eps: options!.eps ?? 1e-6 };
+    requireParameters("RmsNorm", { weight });
     this.weight = weight;
     this.eps = eps;
     this.offset = offset;
@@ -77,4 +80,8 @@ export class RmsNorm extends Module<FloatTensor> {
   override forward(x: FloatTensor): Promise<Tensor> {
     return Promise.try(rmsNorm, x, this);
   }
+}
+
+function hasWeight(first: Device | RmsNormParameters): first is RmsNormParameters {
+  return "weight" in Object(first);
 }

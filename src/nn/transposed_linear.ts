@@ -7,7 +7,9 @@ import { matmul } from "../ops/matmul.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import type { LinearParameters } from "./linear_parameters.ts";
+import { checkOptions } from "../tensor/option_names.ts";
 import { Module } from "./module.ts";
+import { requireParameters } from "./parameter_checks.ts";
 
 /**
  * An affine map of the last dim whose weight is [in, out].
@@ -21,8 +23,11 @@ export class TransposedLinear extends Module<FloatTensor> {
   readonly bias: Parameter | undefined;
 
   /** A layer of existing parameters; the weight is [I, O]. */
-  constructor({ weight, bias }: LinearParameters) {
+  constructor(parameters: LinearParameters) {
     super();
+    checkOptions("TransposedLinear", parameters, ["weight", "bias"]);
+    const { weight, bias } = parameters;
+    requireParameters("TransposedLinear", parameters);
     this.weight = weight;
     this.bias = bias;
   }

@@ -15,7 +15,7 @@ import { checkOptions } from "../tensor/option_names.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { type DropoutMask, maskParameters } from "./dropout.ts";
-import { checkSameDevice, inF32 } from "./operands.ts";
+import { checkFloats, checkSameDevice, checkU32, inF32 } from "./operands.ts";
 
 /**
  * Options of {@linkcode attention}. Positions of queries and of keys both count from 0.
@@ -99,6 +99,8 @@ export function attention(
     "dropout",
   ]);
   const { keyMask, bias } = options;
+  checkFloats("attention", bias === undefined ? { q, k, v } : { q, k, v, bias });
+  if (keyMask !== undefined) checkU32("attention", "keyMask", keyMask);
   checkOperands(q, { ...options, k, v });
   const sizes = sizesOf(q, { ...options, k, v });
   const { device } = q;

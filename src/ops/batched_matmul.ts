@@ -6,7 +6,7 @@ import { checkOptions } from "../tensor/option_names.ts";
 import { elementCount, formatShape, sameShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { multiply } from "./matmul.ts";
-import { checkSameDevice, inF32 } from "./operands.ts";
+import { checkFloats, checkSameDevice, inF32 } from "./operands.ts";
 
 /**
  * Options of {@linkcode batchedMatmul}.
@@ -44,6 +44,7 @@ export function batchedMatmul(
 ): Tensor {
   checkOptions("batchedMatmul()", options, ["b"]);
   const { b: storage = "asIs" } = options;
+  checkFloats("batchedMatmul", { a, b });
   checkSameDevice("batchedMatmul", a, b);
   const [m, k] = a.shape.slice(-2);
   const isTransposed = storage === "transposed";

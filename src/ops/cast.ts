@@ -4,6 +4,7 @@
 
 import { type FloatType, isFloatType } from "../tensor/dtype.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
+import { checkTensor } from "./operands.ts";
 
 /**
  * Stores `x` as f32, f16 or bf16.
@@ -24,6 +25,7 @@ import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
  * @category Ops
  */
 export function cast<F extends FloatType>(x: FloatTensor, dtype: F): Tensor<F> {
+  checkTensor("cast", "x", x);
   if (!isFloatType(dtype) || !isFloatType(x.dtype)) {
     throw new TypeError(`cast() wants f32, f16 or bf16, got ${x.dtype} to be cast to ${dtype}`);
   }

@@ -5,6 +5,7 @@ import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { conv2d, CONVOLUTION, convTranspose2d } from "./conv2d.ts";
 import type { Pair } from "./convolution.ts";
 import { checkOptions } from "../tensor/option_names.ts";
+import { checkFloats } from "./operands.ts";
 import { reshape } from "./reshape.ts";
 
 /**
@@ -57,6 +58,7 @@ export interface ConvTranspose1dOptions extends Conv1dOptions {
  */
 export function conv1d(x: FloatTensor, weight: FloatTensor, options: Conv1dOptions = {}): Tensor {
   checkOptions("conv1d()", options, CONVOLUTION);
+  checkFloats("conv1d", { x, weight });
   const y = conv2d(oneRow("conv1d", x), oneRow("conv1d", weight), ofOneRow(options));
   return reshape(y, y.shape.toSpliced(2, 1));
 }
@@ -87,6 +89,7 @@ export function convTranspose1d(
   options: ConvTranspose1dOptions = {},
 ): Tensor {
   checkOptions("convTranspose1d()", options, [...CONVOLUTION, "outputPadding"]);
+  checkFloats("convTranspose1d", { x, weight });
   const y = convTranspose2d(oneRow("convTranspose1d", x), oneRow("convTranspose1d", weight), {
     ...ofOneRow(options),
     outputPadding: [0, options.outputPadding ?? 0],

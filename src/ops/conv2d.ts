@@ -13,7 +13,7 @@ import {
   toPlaces,
 } from "./convolution.ts";
 import { checkOptions } from "../tensor/option_names.ts";
-import { checkSameDevice } from "./operands.ts";
+import { checkFloats, checkSameDevice } from "./operands.ts";
 
 /**
  * Options of {@linkcode conv2d}. Pairs are for height and width; one number is for both.
@@ -190,8 +190,9 @@ function checkedOptions(
   op: string,
   x: FloatTensor,
   weight: FloatTensor,
-  { stride = 1, padding = 0, dilation = 1, groups = 1 }: Conv2dOptions,
+  { bias, stride = 1, padding = 0, dilation = 1, groups = 1 }: Conv2dOptions,
 ): Pick<Convolution, "groups" | "kernel" | "stride" | "padding" | "dilation"> {
+  checkFloats(op, bias === undefined ? { x, weight } : { x, weight, bias });
   if (x.shape.length !== 4 || weight.shape.length !== 4 || weight.length === 0) {
     throw new RangeError(
       `${op}() wants x of [B, C, H, W] and a weight of four dims, got ${
@@ -249,10 +250,13 @@ function pairOf(
   { value, least }: { readonly value: number | Pair; readonly least: number },
 ): Pair {
   const pair = typeof value === "number" ? [value, value] as const : value;
-  if (pair.length !== 2 || pair.some((each) => !Number.isInteger(each) || each < least)) {
+  if (
+    !Array.isArray(pair) || pair.length !== 2 ||
+    pair.some((each) => !Number.isInteger(each) || each < least)
+  ) {
     throw new RangeError(
       `${op}() wants ${name} to be an integer from ${least}, or one for height and one for width, got ` +
-        (typeof value === "number" ? value : formatShape(value)),
+        (Array.isArray(value) ? formatShape(value) : `${value}`),
     );
   }
   return pair;

@@ -12,7 +12,7 @@ import { where } from "./comparison.ts";
 import { constantNumbers } from "./constant.ts";
 import { logSumExp } from "./log_sum_exp.ts";
 import { mean } from "./mean.ts";
-import { checkFloats, checkSameDevice, inF32 } from "./operands.ts";
+import { checkFloats, checkSameDevice, checkU32, inF32 } from "./operands.ts";
 import { checkOptions } from "../tensor/option_names.ts";
 import { scale, scaled } from "./scale.ts";
 import { sum } from "./sum.ts";
@@ -69,6 +69,7 @@ export function crossEntropy(
   options: CrossEntropyOptions = {},
 ): Tensor {
   checkFloats("crossEntropy", { logits });
+  checkU32("crossEntropy", "targets", targets);
   checkOptions("crossEntropy()", options, ["ignored", "labelSmoothing"]);
   const { ignored, labelSmoothing = 0 } = options;
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {

@@ -5,7 +5,7 @@
 
 import { checkOptions } from "../tensor/option_names.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { inF32 } from "./operands.ts";
+import { checkFloats, checkNumbers, inF32 } from "./operands.ts";
 
 /**
  * A mask: which elements are dropped.
@@ -50,6 +50,7 @@ export interface DropoutOptions extends DropoutMask {
  */
 export function dropout(x: FloatTensor, options: DropoutOptions): Tensor {
   checkOptions("dropout()", options, ["probability", "key", "firstIndex", "rowLength"]);
+  checkFloats("dropout", { x });
   const words = maskParameters("dropout", options);
   const masked = (from: FloatTensor) => applyMask(from, { ...options, ...words });
   return masked(x).computedBy({ op: "dropout", inputs: [x], gradient: (dy) => [masked(dy)] });
@@ -62,7 +63,7 @@ export function dropout(x: FloatTensor, options: DropoutOptions): Tensor {
  */
 export function maskParameters(
   op: string,
-  { probability, key: [seedLow, seedHigh] }: DropoutMask,
+  { probability, key }: DropoutMask,
 ): {
   readonly seedLow: number;
   readonly seedHigh: number;
@@ -72,6 +73,8 @@ export function maskParameters(
   if (!(probability >= 0 && probability < 1)) {
     throw new RangeError(`${op}() wants a probability from 0 to below 1, got ${probability}`);
   }
+  checkNumbers(op, "key", key);
+  const [seedLow, seedHigh] = key;
   if (seedLow !== seedLow >>> 0 || seedHigh !== seedHigh >>> 0) {
     throw new RangeError(`${op}() wants a key of two u32, got ${seedLow}, ${seedHigh}`);
   }

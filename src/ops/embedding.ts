@@ -7,7 +7,7 @@ import { checkOptions } from "../tensor/option_names.ts";
 import { storageTypes } from "../device/storage_types.ts";
 import { formatShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { checkSameDevice } from "./operands.ts";
+import { checkFloats, checkSameDevice, checkU32 } from "./operands.ts";
 
 /**
  * Options of {@linkcode embedding}.
@@ -47,6 +47,7 @@ export function embedding(
   options: EmbeddingLookup = {},
 ): Tensor {
   checkOptions("embedding()", options, ["paddingIndex"]);
+  checkFloats("embedding", { table });
   checkIndices("embedding", indices, rowsOf(table));
   return lookUp(table, indices, { ...options, saved: [] });
 }
@@ -137,8 +138,11 @@ export function checkIndices(op: string, indices: Tensor<"u32">, limit: number):
 
 /** The elements of `indices` on the host. @throws {TypeError} if it is no tensor of indices that the host made */
 export function indicesOf(op: string, indices: Tensor<"u32">): Uint32Array {
+  checkU32(op, "indices", indices);
   if (indices.indices === undefined) {
-    throw new TypeError(`${op}() wants indices made by Tensor.from() as u32, got ${indices.dtype}`);
+    throw new TypeError(
+      `${op}() wants indices whose values are known here, made by Tensor.from(): read these, and make a tensor of them`,
+    );
   }
   return indices.indices;
 }

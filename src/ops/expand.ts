@@ -3,7 +3,7 @@
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { sumTo } from "./dim_sums.ts";
-import { checkFloats } from "./operands.ts";
+import { checkFloats, checkNumbers } from "./operands.ts";
 import { broadcastShape, runSpread } from "./pointwise.ts";
 
 /**
@@ -27,6 +27,7 @@ import { broadcastShape, runSpread } from "./pointwise.ts";
  */
 export function expand(x: FloatTensor, shape: readonly number[]): Tensor {
   checkFloats("expand", { x });
+  checkNumbers("expand", "the shape", shape);
   if (!sameShape(broadcastShape("expand", [x.shape, shape]), shape)) {
     throw new RangeError(
       `expand() wants a shape that ${formatShape(x.shape)} can be broadcast to, got ${

@@ -5,7 +5,7 @@
 
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { inF32 } from "./operands.ts";
+import { checkFloats, inF32 } from "./operands.ts";
 
 /**
  * Sines, then cosines, of `x` [..., C] in turns: [..., 2 C].
@@ -26,6 +26,7 @@ import { inF32 } from "./operands.ts";
  * @category Ops
  */
 export function fourierFeatures(x: FloatTensor): Tensor {
+  checkFloats("fourierFeatures", { x });
   if (x.shape.length === 0) {
     throw new RangeError(`fourierFeatures() wants x of [..., C], got ${formatShape(x.shape)}`);
   }

@@ -9,7 +9,7 @@ import { add } from "./add.ts";
 import { constantIndices } from "./constant.ts";
 import { dimOf } from "./dims.ts";
 import { checkIndices, indicesOf } from "./embedding.ts";
-import { checkFloats, checkSameDevice, inF32 } from "./operands.ts";
+import { checkFloats, checkSameDevice, checkU32, inF32 } from "./operands.ts";
 import { checkOptions } from "../tensor/option_names.ts";
 import { transpose } from "./transpose.ts";
 
@@ -50,6 +50,7 @@ export function gather(
 ): Tensor {
   checkFloats("gather", { x });
   checkOptions("gather()", options, ["dim"]);
+  checkU32("gather", "indices", indices);
   const { dim = -1 } = options;
   if (x.shape.length === 0 || dimOf("gather", x, dim) === x.shape.length - 1) {
     return elementsAt(x, indices, { saved: [] });
@@ -92,6 +93,7 @@ export function scatterAdd(
 ): Tensor {
   checkFloats("scatterAdd", { x, source });
   checkOptions("scatterAdd()", options, ["dim"]);
+  checkU32("scatterAdd", "indices", indices);
   checkSameDevice("scatterAdd", x, indices, source);
   const at = dimOf("scatterAdd", x, options.dim ?? -1);
   checkAlong("scatterAdd", x, indices, at);

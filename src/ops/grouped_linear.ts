@@ -9,7 +9,7 @@ import { checkOptions } from "../tensor/option_names.ts";
 import { formatShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { multiply } from "./matmul.ts";
-import { checkSameDevice, inF32 } from "./operands.ts";
+import { checkFloats, checkNumbers, checkSameDevice, inF32 } from "./operands.ts";
 
 /**
  * A linear map of each group of rows by a matrix of its own: `x` [N, I], `weight` [E, O, I] -> [N, O]. The first `counts[0]` rows are
@@ -38,6 +38,8 @@ export function groupedLinear(
 ): Tensor {
   checkOptions("groupedLinear()", options, ["counts"]);
   const { counts } = options;
+  checkNumbers("groupedLinear", "counts", counts);
+  checkFloats("groupedLinear", { x, weight });
   checkSameDevice("groupedLinear", x, weight);
   const [numGroups, numOut, numIn] = weight.shape;
   const total = counts.reduce((sum, count) => sum + count, 0);

@@ -8,7 +8,7 @@
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { checkIndices, indicesOf } from "./embedding.ts";
-import { checkSameDevice, inF32 } from "./operands.ts";
+import { checkFloats, checkSameDevice, checkU32, inF32 } from "./operands.ts";
 
 /**
  * The rows of `x` [V, ...] with these indices [n], which may repeat: [n, ...].
@@ -76,6 +76,7 @@ function rowsOf(x: FloatTensor, indices: Tensor<"u32">): Tensor {
  */
 export function indexAdd(x: FloatTensor, indices: Tensor<"u32">, rows: FloatTensor): Tensor {
   checkRows("indexAdd", x, indices);
+  checkFloats("indexAdd", { rows });
   checkSameDevice("indexAdd", x, rows);
   if (!sameShape(rows.shape, [indices.length, ...x.shape.slice(1)])) {
     throw new RangeError(
@@ -149,6 +150,8 @@ function widthOf({ shape }: FloatTensor): number {
 }
 
 function checkRows(op: string, x: FloatTensor, indices: Tensor<"u32">): void {
+  checkFloats(op, { x });
+  checkU32(op, "indices", indices);
   checkSameDevice(op, x, indices);
   if (x.shape.length === 0 || indices.shape.length !== 1) {
     throw new RangeError(

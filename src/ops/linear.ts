@@ -7,7 +7,7 @@ import { formatShape, rowsAndCols } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { columnSums } from "./add_bias.ts";
 import { multiply } from "./matmul.ts";
-import { checkSameDevice, inF32 } from "./operands.ts";
+import { checkFloats, checkSameDevice, inF32 } from "./operands.ts";
 
 /**
  * Affine map of the last dim: `x` [..., I], `weight` [O, I], `bias` [O] -> [..., O].
@@ -73,6 +73,7 @@ export function weightGradient(dy: Tensor, x: FloatTensor): Tensor {
 }
 
 function checkShapes(x: FloatTensor, weight: FloatTensor, bias?: FloatTensor): void {
+  checkFloats("linear", bias === undefined ? { x, weight } : { x, weight, bias });
   checkSameDevice("linear", x, weight, ...(bias === undefined ? [] : [bias]));
   if (x.shape.length === 0 || weight.shape.length !== 2 || weight.shape[1] !== x.shape.at(-1)) {
     throw new RangeError(

@@ -6,7 +6,7 @@ import type { Device } from "../device/device.ts";
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { columnSums } from "./add_bias.ts";
-import { checkSameDevice, inF32 } from "./operands.ts";
+import { checkFloats, checkSameDevice, inF32 } from "./operands.ts";
 
 /**
  * Matrix product of `a` [..., K] and `b` [K, N], plus `bias` [N] if it is given: [..., N].
@@ -44,6 +44,7 @@ export function matmul(a: FloatTensor, b: FloatTensor, bias?: FloatTensor): Tens
 
 /** {@linkcode matmul} without recording a gradient. */
 export function matmulForward(a: FloatTensor, b: FloatTensor, bias?: FloatTensor): Tensor {
+  checkFloats("matmul", bias === undefined ? { a, b } : { a, b, bias });
   checkSameDevice("matmul", a, b, ...(bias === undefined ? [] : [bias]));
   const { rows: m, cols: k } = rowsAndCols(a.shape);
   if (a.shape.length === 0 || b.shape.length !== 2 || b.shape[0] !== k) {

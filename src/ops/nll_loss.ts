@@ -9,7 +9,7 @@ import { countTargets } from "./cross_entropy.ts";
 import { indicesOf } from "./embedding.ts";
 import { gatherAt } from "./gather.ts";
 import { type LossReduction, reduced } from "./losses.ts";
-import { checkFloats, checkSameDevice } from "./operands.ts";
+import { checkFloats, checkSameDevice, checkU32 } from "./operands.ts";
 import { checkOptions } from "../tensor/option_names.ts";
 import { reshape } from "./reshape.ts";
 import { scale } from "./scale.ts";
@@ -54,6 +54,7 @@ export function nllLoss(
 ): Tensor {
   checkFloats("nllLoss", { logProbabilities });
   checkOptions("nllLoss()", options, ["ignored", "reduction"]);
+  checkU32("nllLoss", "targets", targets);
   checkSameDevice("nllLoss", logProbabilities, targets);
   const { shape, device } = logProbabilities;
   const { ignored, reduction = "mean" } = options;

@@ -10,7 +10,7 @@ import { checkOptions } from "../tensor/option_names.ts";
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { columnSums } from "./add_bias.ts";
-import { checkSameDevice, inF32 } from "./operands.ts";
+import { checkFloats, checkSameDevice, inF32 } from "./operands.ts";
 
 /**
  * Operands of {@linkcode layerNorm}.
@@ -63,6 +63,7 @@ export interface RmsNormOptions {
 export function layerNorm(x: FloatTensor, options: LayerNormOptions): Tensor {
   checkOptions("layerNorm()", options, ["weight", "bias", "eps"]);
   const { weight, bias, eps } = options;
+  checkFloats("layerNorm", bias === undefined ? { x, weight } : { x, weight, bias });
   const vectors = bias === undefined ? [weight] : [weight, bias];
   checkOperands("layerNorm", x, { vectors, eps });
   const { y, moments } = normalize(x, { weight, bias, eps, centred: 1, offset: 0 });
@@ -100,6 +101,7 @@ export function layerNorm(x: FloatTensor, options: LayerNormOptions): Tensor {
 export function rmsNorm(x: FloatTensor, options: RmsNormOptions): Tensor {
   checkOptions("rmsNorm()", options, ["weight", "eps", "offset"]);
   const { weight, eps, offset = 0 } = options;
+  checkFloats("rmsNorm", { x, weight });
   checkOperands("rmsNorm", x, { vectors: [weight], eps });
   const { y, moments } = normalize(x, { weight, bias: undefined, eps, centred: 0, offset });
   return y.computedBy({

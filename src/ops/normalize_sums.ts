@@ -3,7 +3,7 @@
 import { checkOptions } from "../tensor/option_names.ts";
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { inF32 } from "./operands.ts";
+import { checkFloats, inF32 } from "./operands.ts";
 
 /**
  * Divides the last dim of `x` [..., C] by its sum plus `eps`, so that it adds up to 1.
@@ -29,6 +29,7 @@ export function normalizeSums(
 ): Tensor {
   checkOptions("normalizeSums()", options, ["eps"]);
   const { eps = 0 } = options;
+  checkFloats("normalizeSums", { x });
   if (x.shape.length === 0) {
     throw new RangeError(`normalizeSums() wants x of [..., C], got ${formatShape(x.shape)}`);
   }

@@ -2,7 +2,7 @@
 
 import { formatShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { checkFloats, inF32 } from "./operands.ts";
+import { checkFloats, checkNumbers, inF32 } from "./operands.ts";
 
 /**
  * Reorders the dims of `x`: dim k of the result is dim `order[k]` of `x`.
@@ -23,8 +23,9 @@ import { checkFloats, inF32 } from "./operands.ts";
  * @category Ops
  */
 export function permute(x: FloatTensor, order: readonly number[]): Tensor {
-  const dims = x.shape.map((_, dim) => dim);
   checkFloats("permute", { x });
+  checkNumbers("permute", "the order", order);
+  const dims = x.shape.map((_, dim) => dim);
   if (order.toSorted((a, b) => a - b).join() !== dims.join()) {
     throw new RangeError(
       `permute() wants every dim once, got the order [${order.join(", ")}] for ` +

@@ -3,7 +3,7 @@
 import { formatShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { columnSums } from "./add_bias.ts";
-import { inF32 } from "./operands.ts";
+import { checkFloats, inF32 } from "./operands.ts";
 
 /**
  * `x` [...], `times` times: [times, ...].
@@ -24,6 +24,7 @@ import { inF32 } from "./operands.ts";
  * @category Ops
  */
 export function repeat(x: FloatTensor, times: number): Tensor {
+  checkFloats("repeat", { x });
   if (!Number.isSafeInteger(times) || times < 1) {
     throw new RangeError(
       `repeat() wants a number of times from 1, got ${times} for ${formatShape(x.shape)}`,

@@ -5,6 +5,7 @@
 import type { DType } from "../tensor/dtype.ts";
 import { checkShape, elementCount, formatShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { checkNumbers, checkTensor } from "./operands.ts";
 
 /**
  * The same elements with another shape.
@@ -25,6 +26,8 @@ import type { Tensor } from "../tensor/tensor.ts";
  * @category Ops
  */
 export function reshape<D extends DType>(x: Tensor<D>, shape: readonly number[]): Tensor<D> {
+  checkTensor("reshape", "x", x);
+  checkNumbers("reshape", "the shape", shape);
   checkShape(shape);
   if (elementCount(shape) !== x.length) {
     throw new RangeError(

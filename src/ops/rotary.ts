@@ -6,12 +6,13 @@
 // Pairs are (i, i + R / 2) as in Llama, or (2 i, 2 i + 1) as in the paper, of the first R features of a head or of others; the rest is
 // not rotated.
 
+import { kindOf, requireDevice } from "../tensor/argument_checks.ts";
 import { checkOptions } from "../tensor/option_names.ts";
 import type { Device } from "../device/device.ts";
 import { formatShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { embeddingAt } from "./embedding.ts";
-import { inF32 } from "./operands.ts";
+import { checkFloats, checkNumbers, inF32 } from "./operands.ts";
 
 /**
  * Cosines and sines of every position; shared by all layers of a model.
@@ -34,7 +35,12 @@ export class RotaryAngles implements Disposable {
     device: Device,
     options: RotaryAnglesOptions | Pick<RotaryAngles, "cos" | "sin" | "of">,
   ) {
+    const names = "cos" in Object(options)
+      ? ["cos", "sin", "of"]
+      : ["positions", "frequencies", "scale"];
+    checkOptions("RotaryAngles", options, names);
     const { cos, sin, of } = "cos" in options ? options : tablesOf(device, options);
+    checkFloats("RotaryAngles", { cos, sin });
     this.cos = cos;
     this.sin = sin;
     this.of = of;
@@ -72,8 +78,9 @@ function tablesOf(
   device: Device,
   options: RotaryAnglesOptions,
 ): Pick<RotaryAngles, "cos" | "sin" | "of"> {
-  checkOptions("RotaryAngles", options, ["positions", "frequencies", "scale"]);
   const { positions, frequencies, scale = 1 } = options;
+  requireDevice("RotaryAngles", device);
+  checkNumbers("RotaryAngles", "frequencies", frequencies);
   const half = frequencies.length;
   const table = (f: (angle: number) => number) =>
     Tensor.from(
@@ -126,6 +133,14 @@ export function rotary(
 ): Tensor {
   checkOptions("rotary()", options, ["angles", "pairs", "begin"]);
   const { angles, pairs = "halves", begin = 0 } = options;
+  checkFloats("rotary", { x });
+  if (!(angles instanceof RotaryAngles)) {
+    throw new TypeError(
+      `rotary() wants angles: new RotaryAngles(device, { positions, frequencies }), got ${
+        kindOf(angles)
+      }`,
+    );
+  }
   const [batch, length, , dim] = x.shape;
   const positions = angles.of === "tokens" ? batch * length : length;
   const [known, half] = angles.cos.shape;

@@ -1,10 +1,11 @@
 // Slices of a tensor along one dim, and concatenation along one dim. Viewed as [outer, length, inner], both copy a block of columns;
 // the gradient of one is the other.
 
+import { kindOf } from "../tensor/argument_checks.ts";
 import { checkOptions } from "../tensor/option_names.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { checkSameDevice, inF32 } from "./operands.ts";
+import { checkFloats, checkSameDevice, inF32 } from "./operands.ts";
 
 /**
  * The part that {@linkcode slice} takes.
@@ -40,6 +41,7 @@ export interface SliceRange {
  */
 export function slice(x: FloatTensor, range: SliceRange): Tensor {
   checkOptions("slice()", range, ["dim", "begin", "end"]);
+  checkFloats("slice", { x });
   const { dim, begin, end } = range;
   const length = x.shape[dim];
   if (length === undefined || !(0 <= begin && begin <= end && end <= length)) {
@@ -86,6 +88,7 @@ export function concat(
 ): Tensor {
   checkOptions("concat()", options, ["dim"]);
   const { dim } = options;
+  checkParts("concat", parts);
   const [first, ...others] = parts;
   if (first === undefined || first.shape[dim] === undefined) {
     throw new RangeError(`concat() wants at least one tensor that has the dim ${dim}`);
@@ -122,6 +125,14 @@ export function concat(
         return dPart;
       }),
   });
+}
+
+/** @throws {TypeError} if they are no array of tensors of numbers */
+export function checkParts(op: string, parts: unknown): void {
+  if (!Array.isArray(parts)) {
+    throw new TypeError(`${op}() wants an array of tensors, got ${kindOf(parts)}`);
+  }
+  parts.forEach((part, i) => checkFloats(op, { [`part ${i}`]: part }));
 }
 
 /** Copies `count` indices of one dim; the other dims of both are equal. Records no gradient. */

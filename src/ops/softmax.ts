@@ -5,7 +5,7 @@
 
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
-import { inF32 } from "./operands.ts";
+import { checkFloats, inF32 } from "./operands.ts";
 
 /**
  * Softmax along the last dim of `x` [..., C]: C positive numbers that add up to 1. -infinity gives exactly 0; a row of nothing
@@ -26,6 +26,7 @@ import { inF32 } from "./operands.ts";
  * @category Ops
  */
 export function softmax(x: FloatTensor): Tensor {
+  checkFloats("softmax", { x });
   if (x.shape.length === 0) {
     throw new RangeError(`softmax() wants x of [..., C], got ${formatShape(x.shape)}`);
   }

@@ -6,7 +6,7 @@ import { dimOf } from "./dims.ts";
 import { checkFloats } from "./operands.ts";
 import { checkOptions } from "../tensor/option_names.ts";
 import { reshape } from "./reshape.ts";
-import { concat, slice } from "./slice.ts";
+import { checkParts, concat, slice } from "./slice.ts";
 
 /**
  * Joins tensors of one shape along a new dim: `dim` of the result, by default the first.
@@ -32,9 +32,9 @@ export function stack(
   options: { /** Default: 0. */ readonly dim?: number } = {},
 ): Tensor {
   checkOptions("stack()", options, ["dim"]);
+  checkParts("stack", parts);
   const [first, ...others] = parts;
   if (first === undefined) throw new RangeError("stack() wants at least one tensor, got none");
-  checkFloats("stack", Object.fromEntries(parts.map((part, i) => [`part ${i}`, part])));
   const odd = others.find(({ shape }) => !sameShape(shape, first.shape));
   if (odd !== undefined) {
     throw new RangeError(

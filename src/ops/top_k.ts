@@ -6,7 +6,7 @@ import { checkOptions } from "../tensor/option_names.ts";
 import { formatShape, rowsAndCols } from "../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { gather } from "./gather.ts";
-import { inF32 } from "./operands.ts";
+import { checkFloats, inF32 } from "./operands.ts";
 
 /**
  * What {@linkcode topK} finds.
@@ -46,6 +46,7 @@ export async function topK(
   options: { readonly count: number },
 ): Promise<LargestElements> {
   checkOptions("topK()", options, ["count"]);
+  checkFloats("topK", { x });
   const { count } = options;
   const indices = await topIndices(x, { count });
   const onDevice = Tensor.from(x.device, indices, { shape: x.shape.with(-1, count) });

@@ -32,9 +32,16 @@ export function requireNumbers(owner: string, values: unknown): void {
   );
 }
 
+/** @throws {TypeError} unless it is a function; `example` is a call as it should be */
+export function requireFunction(owner: string, f: unknown, example: string): void {
+  if (typeof f === "function") return;
+  throw new TypeError(`${owner} wants a function, as in \`${example}\`, got ${kindOf(f)}`);
+}
+
 /** What a value is, for messages. */
 export function kindOf(value: unknown): string {
-  if (Array.isArray(value)) return "an array";
+  if (value instanceof Promise) return "a promise";
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) return "an array";
   if (typeof value === "function") return "a function";
   if (typeof value !== "object" || value === null) return `${value}`;
   return `an object of class ${value.constructor?.name ?? "null"}`;

@@ -30,6 +30,7 @@
 import type { DType } from "./dtype.ts";
 import { yieldIfDue } from "./event_loop.ts";
 import { keepMemory, lockGraph, releaseBelow, topologicalOrder } from "./graph.ts";
+import { described } from "./option_names.ts";
 // Only the type: tensor.ts imports this file for `Tensor.backward`.
 import type { FloatTensor, Tensor } from "./tensor.ts";
 
@@ -195,6 +196,9 @@ export function releaseIntermediates(root: AnyTensor): void {
 }
 
 function checkRoot(root: FloatTensor): void {
+  if (typeof root !== "object" || root === null || !("releaseWithGraph" in root)) {
+    throw new TypeError(`backward() wants a tensor, got ${described(root)}`);
+  }
   if (root.length !== 1) {
     throw new RangeError(
       `backward() wants a scalar, got a tensor of shape [${root.shape}]: take its sum() or mean() first`,

@@ -1,5 +1,7 @@
 // A check of options, for callers without types: a name that is not known would have been ignored.
 
+import { kindOf } from "./argument_checks.ts";
+
 /** @throws {TypeError} if `options` of the function or class `owner` has a name that is not in `names`, or is no object. */
 export function checkOptions(owner: string, options: unknown, names: readonly string[]): void {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
@@ -24,13 +26,4 @@ export function described(value: unknown): string {
   return typeof value === "number" || Array.isArray(value) || ArrayBuffer.isView(value)
     ? `${kind}: make a tensor of it with Tensor.from(device, [...])`
     : kind;
-}
-
-function kindOf(value: unknown): string {
-  if (value instanceof Promise) return "a promise";
-  if (Array.isArray(value) || ArrayBuffer.isView(value)) return "an array";
-  if (typeof value === "number") return "a number";
-  return value === null || typeof value !== "object"
-    ? `${value}`
-    : `an object of class ${value.constructor?.name ?? "null"}`;
 }

@@ -8,12 +8,13 @@
 // the graph of y' replaces that of y, gradients are added in the same order as without recomputation: the same bits. Collectives of
 // parallel layers in f run again; ranks agree on their order as they do on that of backward.
 
+import { kindOf, requireFunction } from "./argument_checks.ts";
 import type { AnyTensor } from "./autograd.ts";
 import { keepMemory, orderSince, releaseBelow } from "./graph.ts";
 import { tidy } from "./scope.ts";
 import { formatShape, sameShape } from "./shape.ts";
 import { repeatedly } from "./training_scope.ts";
-import { numTensorsMade, type Tensor } from "./tensor.ts";
+import { numTensorsMade, Tensor } from "./tensor.ts";
 
 /**
  * Returns the result of `forward` without keeping its intermediates: `forward` is called again in backward. It must then compute the
@@ -38,8 +39,12 @@ import { numTensorsMade, type Tensor } from "./tensor.ts";
  * @category Tensors
  */
 export async function recompute(forward: () => Promise<Tensor>): Promise<Tensor> {
+  requireFunction("recompute()", forward, "recompute(() => block.forward(x))");
   const first = numTensorsMade();
   const y = await tidy(forward);
+  if (!(y instanceof Tensor)) {
+    throw new TypeError(`recompute() wants a function that returns a tensor, got ${kindOf(y)}`);
+  }
   const forwardAgain = repeatedly(forward);
   if (y.number < first) return y;
   const { inside, outside } = orderSince(y, first);

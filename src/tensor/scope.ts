@@ -11,8 +11,10 @@
 //
 // Scopes nest: what an inner one leaves belongs to the one around it.
 
+import { requireFunction } from "./argument_checks.ts";
 import type { AnyTensor } from "./autograd.ts";
 import { topologicalOrder } from "./graph.ts";
+import { described } from "./option_names.ts";
 import { leaveScopes, type OpenScope, scopes } from "./open_scopes.ts";
 
 /**
@@ -36,6 +38,7 @@ import { leaveScopes, type OpenScope, scopes } from "./open_scopes.ts";
  * @category Tensors
  */
 export function tidy<Result>(f: () => Result): Result {
+  requireFunction("tidy()", f, "tidy(() => loss(x))");
   return runScope(f, scopes.current?.records ?? true);
 }
 
@@ -57,6 +60,7 @@ export function tidy<Result>(f: () => Result): Result {
  * @category Tensors
  */
 export function noGrad<Result>(f: () => Result): Result {
+  requireFunction("noGrad()", f, "noGrad(() => model.forward(x))");
   return runScope(f, false);
 }
 
@@ -67,6 +71,7 @@ export function noGrad<Result>(f: () => Result): Result {
  * @category Tensors
  */
 export function keep<Kept extends AnyTensor>(tensor: Kept): Kept {
+  if (!isTensor(tensor)) throw new TypeError(`keep() wants a tensor, got ${described(tensor)}`);
   leaveScopes(tensor);
   return tensor;
 }

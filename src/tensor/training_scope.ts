@@ -5,6 +5,8 @@
 //
 // Random choices are functions of the seed, the step and the row, never of the mesh or of the order of calls.
 
+import { requireFunction } from "./argument_checks.ts";
+import { checkOptions } from "./option_names.ts";
 import { AsyncScope } from "./async_scope.ts";
 
 /**
@@ -46,6 +48,8 @@ const passes = new AsyncScope<OpenPass>();
  * @category Layers
  */
 export function training<Result>(pass: TrainingPass, f: () => Result): Result {
+  checkOptions("training()", pass, ["seed", "step", "firstRow"]);
+  requireFunction("training()", f, "training({ seed, step }, () => model.forward(x))");
   return passes.run({ ...pass, isRepeated: false }, { f });
 }
 

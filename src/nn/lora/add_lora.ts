@@ -7,12 +7,14 @@ import { reshape } from "../../ops/reshape.ts";
 import { scale } from "../../ops/scale.ts";
 import { transpose } from "../../ops/transpose.ts";
 import type { FloatType } from "../../tensor/dtype.ts";
+import { kindOf } from "../../tensor/argument_checks.ts";
+import { checkOptions } from "../../tensor/option_names.ts";
 import { Parameter } from "../../tensor/parameter.ts";
 import { noGrad } from "../../tensor/scope.ts";
 import { defaultRandom } from "../default_random.ts";
 import { Dropout } from "../dropout.ts";
 import { Linear } from "../linear.ts";
-import type { Module } from "../module.ts";
+import { Module } from "../module.ts";
 import type { RandomSource } from "../philox.ts";
 import { TransposedLinear } from "../transposed_linear.ts";
 import { LoraLinear } from "./lora_linear.ts";
@@ -73,6 +75,18 @@ export interface LoraOptions {
  * @category Layers
  */
 export function addLora(model: Module<never>, options: LoraOptions): Lora {
+  checkOptions("addLora()", options, [
+    "rank",
+    "alpha",
+    "rankStabilized",
+    "targets",
+    "dropout",
+    "random",
+    "dtype",
+  ]);
+  if (!(model instanceof Module)) {
+    throw new TypeError(`addLora() wants a model, which is a Module, got ${kindOf(model)}`);
+  }
   const { rank, alpha = rank, rankStabilized = false, dropout, dtype = "f32" } = options;
   const { targets, random = defaultRandom() } = options;
   if (!Number.isSafeInteger(rank) || rank < 1) {

@@ -8,6 +8,8 @@
 //
 // Any other function of the step serves as well.
 
+import { checkOptions } from "../../tensor/option_names.ts";
+
 /**
  * A number for every step t = 1, 2, ...; the same step must always get the same number.
  *
@@ -52,7 +54,9 @@ export interface DecayOptions extends WarmupOptions {
  * @throws {RangeError} if a number is negative or not finite
  * @category Optimizers
  */
-export function constantSchedule(peak: number, { warmup = 0 }: WarmupOptions = {}): Schedule {
+export function constantSchedule(peak: number, options: WarmupOptions = {}): Schedule {
+  checkOptions("constantSchedule()", options, ["warmup"]);
+  const { warmup = 0 } = options;
   return warmed(peak, warmup, () => peak);
 }
 
@@ -71,10 +75,9 @@ export function constantSchedule(peak: number, { warmup = 0 }: WarmupOptions = {
  * @throws {RangeError} if a number is negative or not finite, or the warm-up too long
  * @category Optimizers
  */
-export function linearSchedule(
-  peak: number,
-  { steps, end = 0, warmup = 0 }: DecayOptions,
-): Schedule {
+export function linearSchedule(peak: number, options: DecayOptions): Schedule {
+  checkOptions("linearSchedule()", options, ["steps", "end", "warmup"]);
+  const { steps, end = 0, warmup = 0 } = options;
   return decaying(peak, { steps, end, warmup }, (x) => peak + (end - peak) * x);
 }
 
@@ -94,10 +97,9 @@ export function linearSchedule(
  * @throws {RangeError} as {@linkcode linearSchedule}
  * @category Optimizers
  */
-export function cosineSchedule(
-  peak: number,
-  { steps, end = 0, warmup = 0 }: DecayOptions,
-): Schedule {
+export function cosineSchedule(peak: number, options: DecayOptions): Schedule {
+  checkOptions("cosineSchedule()", options, ["steps", "end", "warmup"]);
+  const { steps, end = 0, warmup = 0 } = options;
   return decaying(
     peak,
     { steps, end, warmup },
@@ -120,10 +122,9 @@ export function cosineSchedule(
  * @throws {RangeError} if a number is negative or not finite
  * @category Optimizers
  */
-export function inverseSquareRootSchedule(
-  peak: number,
-  { warmup = 0 }: WarmupOptions = {},
-): Schedule {
+export function inverseSquareRootSchedule(peak: number, options: WarmupOptions = {}): Schedule {
+  checkOptions("inverseSquareRootSchedule()", options, ["warmup"]);
+  const { warmup = 0 } = options;
   return warmed(peak, warmup, (step) => peak * Math.sqrt(Math.max(warmup, 1) / step));
 }
 

@@ -6,6 +6,7 @@
 // Both factor the last two dims, as `factoring: "lastTwo"` does. Mean R, which this project keeps beside R, is made from R.
 // Values are f32 in row-major order; names are those of the parameters here.
 
+import { kindOf } from "../../tensor/argument_checks.ts";
 import type { OptimizerState, ParameterState } from "./adafactor_state.ts";
 
 /**
@@ -178,6 +179,13 @@ function mapEntries<Entry>(
   entries: Readonly<Record<string, Entry>>,
   map: (name: string, entry: Entry) => ParameterState,
 ): OptimizerState {
+  if (typeof entries !== "object" || entries === null || Array.isArray(entries)) {
+    throw new TypeError(
+      `Wanted the states of parameters by name, { "up.weight": { shape, step, ... } }, got ${
+        kindOf(entries)
+      }`,
+    );
+  }
   return Object.fromEntries(
     Object.entries(entries).map(([name, entry]) => [name, map(name, entry)]),
   );
