@@ -1,7 +1,8 @@
-// Checks of the parameters that layers are made of, for callers without types.
+// Checks of what layers are made of - parameters, other layers, groups of ranks - for callers without types.
 
 import { kindOf } from "../tensor/argument_checks.ts";
 import { Parameter } from "../tensor/parameter.ts";
+import { Module } from "./module.ts";
 
 /** @throws {TypeError} if the weight, or the bias where there is one, is no parameter */
 export function requireParameters(
@@ -10,6 +11,24 @@ export function requireParameters(
 ): void {
   requireParameter(owner, "weight", weight);
   if (bias !== undefined) requireParameter(owner, "bias", bias);
+}
+
+/** @throws {TypeError} if it is no layer with a weight, and perhaps a bias */
+export function requireWeights(owner: string, layer: unknown): void {
+  if (layer instanceof Module && "weight" in layer) {
+    return requireParameters(owner, layer as { weight: unknown });
+  }
+  throw new TypeError(`${owner} wants a layer with a weight, got ${kindOf(layer)}`);
+}
+
+/** @throws {TypeError} if it is no group of ranks */
+export function requireGroup(owner: string, group: unknown): void {
+  if (typeof group === "object" && group !== null && "rank" in group && "size" in group) return;
+  throw new TypeError(
+    `${owner} wants a group of ranks for processGroup, such as mesh.group("tensor"), got ${
+      kindOf(group)
+    }`,
+  );
 }
 
 function requireParameter(owner: string, name: string, value: unknown): void {

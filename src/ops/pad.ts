@@ -42,8 +42,8 @@ export function pad(x: FloatTensor, options: PadOptions): Tensor {
   const { widths, value = 0 } = options;
   const isWidth = (width: number) => Number.isSafeInteger(width) && width >= 0;
   if (
-    widths.length > x.shape.length ||
-    !widths.every((pair) => pair.length === 2 && pair.every(isWidth))
+    !Array.isArray(widths) || widths.length > x.shape.length ||
+    !widths.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every(isWidth))
   ) {
     throw new RangeError(
       `pad() wants [before, after] from 0 for at most ${x.shape.length} dims, got ${

@@ -181,7 +181,8 @@ function sizesOf(op: string, x: FloatTensor, options: Pool2dOptions): WindowSize
   const stride = pair(options.stride ?? size);
   const padding = pair(options.padding ?? 0);
   const isPair = (values: Pair, least: number) =>
-    values.length === 2 && values.every((each) => Number.isSafeInteger(each) && each >= least);
+    Array.isArray(values) && values.length === 2 &&
+    values.every((each) => Number.isSafeInteger(each) && each >= least);
   if (!isPair(size, 1) || !isPair(stride, 1) || !isPair(padding, 0)) {
     throw new RangeError(
       `${op}() wants size and stride from 1 and padding from 0, whole numbers or pairs of them, got ${

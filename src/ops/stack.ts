@@ -3,7 +3,7 @@
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { FloatTensor, Tensor } from "../tensor/tensor.ts";
 import { dimOf } from "./dims.ts";
-import { checkFloats } from "./operands.ts";
+import { checkFloats, checkNumbers } from "./operands.ts";
 import { checkOptions } from "../tensor/option_names.ts";
 import { reshape } from "./reshape.ts";
 import { checkParts, concat, slice } from "./slice.ts";
@@ -85,7 +85,8 @@ export function split(x: FloatTensor, options: SplitOptions): Tensor[] {
   const dim = dimOf("split", x, options.dim ?? 0);
   const length = x.shape[dim]!;
   const { lengths } = options;
-  const parts = typeof lengths === "number" ? equalParts(length, lengths) : [...lengths];
+  const parts = typeof lengths === "number" ? equalParts(length, lengths) : lengths;
+  if (typeof lengths !== "number") checkNumbers("split", "lengths", lengths);
   const isWhole = (each: number) => Number.isSafeInteger(each) && each >= 0;
   if (!parts.every(isWhole) || parts.reduce((sum, each) => sum + each, 0) !== length) {
     throw new RangeError(

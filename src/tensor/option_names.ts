@@ -4,7 +4,10 @@ import { kindOf } from "./argument_checks.ts";
 
 /** @throws {TypeError} if `options` of the function or class `owner` has a name that is not in `names`, or is no object. */
 export function checkOptions(owner: string, options: unknown, names: readonly string[]): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+  if (
+    typeof options !== "object" || options === null || Array.isArray(options) ||
+    options instanceof Promise
+  ) {
     throw new TypeError(
       `${owner} wants an object of options, such as { ${names[0]}: ... }, got ${kindOf(options)}`,
     );

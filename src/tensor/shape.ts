@@ -1,6 +1,8 @@
 // Shapes are lists of dim lengths, row-major; [] is a scalar with one element. Nearly every op views its operand as a matrix: all
 // leading dims together are the rows, the last dim the columns.
 
+import { kindOf } from "./argument_checks.ts";
+
 /** Number of elements of a tensor of this shape; 1 for []. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((count, length) => count * length, 1);
@@ -23,6 +25,9 @@ export function formatShape(shape: readonly number[]): string {
 
 /** @throws {RangeError} if a dim is not an integer from 0, or there are more elements than a u32 can count. */
 export function checkShape(shape: readonly number[]): void {
+  if (!Array.isArray(shape)) {
+    throw new TypeError(`Wanted a shape, an array of numbers such as [2, 3], got ${kindOf(shape)}`);
+  }
   if (!shape.every((length) => Number.isSafeInteger(length) && length >= 0)) {
     throw new RangeError(`Wanted a shape of integers from 0, got ${formatShape(shape)}`);
   }

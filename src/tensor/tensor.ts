@@ -146,6 +146,7 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     bytes: Uint8Array,
     options: TensorOptions<D> & { readonly shape: readonly number[]; readonly dtype: D },
   ): Tensor<D> {
+    requireDevice("Tensor.fromBytes()", device);
     checkOptions("Tensor.fromBytes()", options, ["shape", "dtype", "requiresGrad"]);
     const { shape, dtype, requiresGrad = false } = options;
     checkDtype(dtype, { requiresGrad });
@@ -159,6 +160,8 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
     shape: readonly number[],
     options: { readonly dtype?: D } = {},
   ): Tensor<D> {
+    requireDevice("Tensor.empty()", device);
+    checkOptions("Tensor.empty()", options, ["dtype"]);
     // Without the option, D is its default.
     const { dtype = "f32" as D } = options;
     return new Tensor(Memory.empty(device, { shape, dtype }), {
@@ -174,6 +177,7 @@ export class Tensor<D extends DType = "f32"> implements Disposable {
    * @internal
    */
   static emptyIndices(device: Device, shape: readonly number[]): Tensor<"u32"> {
+    requireDevice("Tensor.emptyIndices()", device);
     const dtype = "u32";
     return new Tensor(new Memory(device, { shape, dtype }), { shape, dtype, requiresGrad: false });
   }

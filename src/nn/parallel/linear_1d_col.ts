@@ -32,6 +32,7 @@ import {
   takeShards,
 } from "../linear_parameters.ts";
 import { Module } from "../module.ts";
+import { requireGroup, requireWeights } from "../parameter_checks.ts";
 import { overlappedLinear, type WeightStorage } from "./overlapped_linear.ts";
 import { TransposedLinear } from "../transposed_linear.ts";
 
@@ -129,6 +130,8 @@ export class Linear1DCol extends Module<FloatTensor> {
       "parts",
       "replication",
     ]);
+    requireWeights("Linear1DCol.fromNativeModule()", layer);
+    requireGroup("Linear1DCol.fromNativeModule()", options.processGroup);
     const storage = layer instanceof TransposedLinear ? "inOut" : "outIn";
     return new Linear1DCol(takeShards(layer, layoutsOf(options, storage)), { ...options, storage });
   }
@@ -145,6 +148,7 @@ export class Linear1DCol extends Module<FloatTensor> {
       "overlap",
       "unit",
     ]);
+    requireGroup("Linear1DCol.create()", options.processGroup);
     const storage = "outIn";
     const parameters = initialParameters(device, options, layoutsOf(options, storage));
     return new Linear1DCol(parameters, { ...options, storage });

@@ -29,6 +29,7 @@ import {
   takeShards,
 } from "../linear_parameters.ts";
 import { Module } from "../module.ts";
+import { requireGroup, requireWeights } from "../parameter_checks.ts";
 import type { WeightStorage } from "./overlapped_linear.ts";
 import { TransposedLinear } from "../transposed_linear.ts";
 
@@ -102,6 +103,8 @@ export class Linear1DRow extends Module<FloatTensor> {
     options: Linear1DRowOptions,
   ): Linear1DRow {
     checkOptions("Linear1DRow.fromNativeModule()", options, ROW_OPTIONS);
+    requireWeights("Linear1DRow.fromNativeModule()", layer);
+    requireGroup("Linear1DRow.fromNativeModule()", options.processGroup);
     const storage = layer instanceof TransposedLinear ? "inOut" : "outIn";
     return new Linear1DRow(takeShards(layer, layoutsOf(options, storage)), { ...options, storage });
   }
@@ -109,6 +112,7 @@ export class Linear1DRow extends Module<FloatTensor> {
   /** A new layer with the values of a whole one from the same stream, of which only this rank's part is made. */
   static create(device: Device, options: LinearOptions & Linear1DRowOptions): Linear1DRow {
     checkOptions("Linear1DRow.create()", options, [...LINEAR_OPTIONS, ...ROW_OPTIONS]);
+    requireGroup("Linear1DRow.create()", options.processGroup);
     const storage = "outIn";
     const parameters = initialParameters(device, options, layoutsOf(options, storage));
     return new Linear1DRow(parameters, { ...options, storage });

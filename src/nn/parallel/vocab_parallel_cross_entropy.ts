@@ -11,10 +11,11 @@
 import { checkOptions } from "../../tensor/option_names.ts";
 import type { ProcessGroup } from "../../distributed/group.ts";
 import { countTargets, IGNORE_INDEX } from "../../ops/cross_entropy.ts";
-import { checkSameDevice, inF32 } from "../../ops/operands.ts";
+import { checkFloats, checkSameDevice, checkU32, inF32 } from "../../ops/operands.ts";
 import { scaled } from "../../ops/scale.ts";
 import { scaledBy } from "../../ops/scale_by.ts";
 import { total } from "../../ops/dim_sums.ts";
+import { requireGroup } from "../parameter_checks.ts";
 import { allGather } from "../../tensor/exchange.ts";
 import { formatShape, rowsAndCols, sameShape } from "../../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../../tensor/tensor.ts";
@@ -66,6 +67,9 @@ export async function vocabParallelCrossEntropy(
 ): Promise<Tensor> {
   checkOptions("vocabParallelCrossEntropy()", options, ["processGroup", "numClasses", "ignored"]);
   const { processGroup: group, numClasses, ignored } = options;
+  requireGroup("vocabParallelCrossEntropy()", group);
+  checkFloats("vocabParallelCrossEntropy", { logits });
+  checkU32("vocabParallelCrossEntropy", "targets", targets);
   checkSameDevice("vocabParallelCrossEntropy", logits, targets);
   const { rows, cols } = rowsAndCols(logits.shape);
   const wantedCols = Math.ceil(numClasses / group.size);

@@ -15,6 +15,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import type { Embedding } from "../embedding.ts";
 import { reduceFromGroup } from "./group_exchanges.ts";
 import { Module } from "../module.ts";
+import { requireGroup, requireWeights } from "../parameter_checks.ts";
 import { takeShard } from "../shard_of.ts";
 
 /**
@@ -80,6 +81,8 @@ export class VocabParallelEmbedding extends Module<Tensor<"u32">> {
     options: VocabParallelOptions,
   ): VocabParallelEmbedding {
     checkOptions("VocabParallelEmbedding.fromNativeModule()", options, ["processGroup"]);
+    requireWeights("VocabParallelEmbedding.fromNativeModule()", embedding);
+    requireGroup("VocabParallelEmbedding.fromNativeModule()", options.processGroup);
     const { processGroup } = options;
     const { weight: whole, paddingIndex } = embedding;
     const weight = takeShard(whole, vocabularyLayout(whole.shape, processGroup));

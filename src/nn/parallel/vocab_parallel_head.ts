@@ -12,6 +12,7 @@ import type { FloatTensor, Tensor } from "../../tensor/tensor.ts";
 import { gatherFromGroup } from "./group_exchanges.ts";
 import type { Linear } from "../linear.ts";
 import { Module } from "../module.ts";
+import { requireGroup, requireWeights } from "../parameter_checks.ts";
 import { overlappedLinear } from "./overlapped_linear.ts";
 import { shardOf, takeShard } from "../shard_of.ts";
 import {
@@ -79,10 +80,13 @@ export class VocabParallelHead extends Module<FloatTensor> {
 
   /** Takes this rank's part of a whole layer; `layer` is released and must not be used after. */
   static fromNativeModule(
-    { weight, bias }: Linear,
+    layer: Linear,
     options: VocabParallelHeadOptions,
   ): VocabParallelHead {
     checkOptions("VocabParallelHead.fromNativeModule()", options, ["processGroup", "gatherOutput"]);
+    requireWeights("VocabParallelHead.fromNativeModule()", layer);
+    requireGroup("VocabParallelHead.fromNativeModule()", options.processGroup);
+    const { weight, bias } = layer;
     const { processGroup } = options;
     const shards = {
       weight: shardOf(weight, vocabularyLayout(weight.shape, processGroup)),
@@ -95,10 +99,13 @@ export class VocabParallelHead extends Module<FloatTensor> {
 
   /** A layer that shares the embedding's shard; it takes over a bias [V] if one is given. */
   static tiedTo(
-    { weight }: VocabParallelEmbedding,
+    embedding: VocabParallelEmbedding,
     options: VocabParallelHeadOptions & { readonly bias?: Parameter | undefined },
   ): VocabParallelHead {
     checkOptions("VocabParallelHead.tiedTo()", options, ["processGroup", "gatherOutput", "bias"]);
+    requireWeights("VocabParallelHead.tiedTo()", embedding);
+    requireGroup("VocabParallelHead.tiedTo()", options.processGroup);
+    const { weight } = embedding;
     const { bias, processGroup } = options;
     const shard = bias && takeShard(bias, vocabularyLayout(bias.shape, processGroup));
     return new VocabParallelHead({ weight, bias: shard }, options);
