@@ -10,6 +10,8 @@ import { architectureOf } from "../models/architectures.ts";
 import { ModelConfig } from "../models/config/model_config.ts";
 import type { Architecture, PretrainedModel } from "../models/pretrained_model.ts";
 import type { ProblemType } from "../models/losses/classification_loss.ts";
+import { requireDevice, requireText } from "../tensor/argument_checks.ts";
+import { requireObject } from "../tensor/option_names.ts";
 import type { RandomSource } from "../nn/philox.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
 import { CheckpointParameters, type StorageOptions } from "./checkpoint_parameters.ts";
@@ -96,6 +98,9 @@ export async function loadPretrained<Model extends PretrainedModel = PretrainedM
   name: string,
   options: LoadOptions<Model> = {},
 ): Promise<Model> {
+  requireDevice("loadPretrained()", device);
+  requireText("loadPretrained()", "a folder, or of a model on the hub", name);
+  requireObject("loadPretrained()", options, "model");
   const { model: wanted, labels, problemType, random, onLoaded, ...rest } = options;
   const { revision, onDownload, ...storage } = rest;
   const folder = await modelFolder(name, { revision, onDownload });

@@ -5,6 +5,9 @@
 
 import { partsOf } from "../models/config/checkpoint_names.ts";
 import { LoraLinear } from "../nn/lora/lora_linear.ts";
+import { Module } from "../nn/module.ts";
+import { kindOf, requireText } from "../tensor/argument_checks.ts";
+import { requireObject } from "../tensor/option_names.ts";
 import type { PretrainedModel } from "../models/pretrained_model.ts";
 import { type CompanionFile, readCompanions } from "./companions.ts";
 import { publishFiles, requirePublishable } from "./disk_folder.ts";
@@ -70,6 +73,15 @@ export async function savePretrained(
   folder: string,
   options: SaveOptions = {},
 ): Promise<void> {
+  if (!(model instanceof Module && "form" in model)) {
+    throw new TypeError(
+      `savePretrained() wants a model that newModel() or loadPretrained() made, got ${
+        kindOf(model)
+      }: saveModule() saves others`,
+    );
+  }
+  requireText("savePretrained()", "a folder", folder);
+  requireObject("savePretrained()", options, "source");
   await saveTogether(model, {
     tensors: tensorsOf(model),
     rank: options.rank,

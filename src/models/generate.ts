@@ -8,8 +8,10 @@
 // random numbers, so they choose the same tokens.
 
 import type { Device } from "../device/device.ts";
-import type { Module } from "../nn/module.ts";
+import { Module } from "../nn/module.ts";
 import type { RandomStream } from "../nn/philox.ts";
+import { kindOf } from "../tensor/argument_checks.ts";
+import { requireObject } from "../tensor/option_names.ts";
 import type { FloatTensor } from "../tensor/tensor.ts";
 import { Blip2 } from "./blip2.ts";
 import { Decoder, type DecoderInput } from "./decoder.ts";
@@ -122,6 +124,7 @@ export async function generate(
   tokens: readonly number[],
   options: GenerateOptions,
 ): Promise<number[]> {
+  checkTokens(tokens);
   const [text] = await generateBatch(model, [tokens], options);
   return text;
 }
@@ -151,6 +154,7 @@ export async function generateBatch(
   texts: readonly (readonly number[])[],
   options: GenerateOptions,
 ): Promise<number[][]> {
+  checkArguments(model, texts, options);
   const whole = texts.map((tokens) => beginOf(model, tokens));
   for await (const { row, token } of generateTokens(model, texts, options)) whole[row].push(token);
   return whole;
@@ -184,6 +188,7 @@ export async function* generateTokens(
   texts: readonly (readonly number[])[],
   options: GenerateOptions,
 ): AsyncGenerator<GeneratedToken> {
+  checkArguments(model, texts, options);
   checkOptions(texts, options);
   checkImages(model, options);
   if (model instanceof Whisper) checkTranscription(model, texts, options);
@@ -253,6 +258,27 @@ function chosen(
   if (sampling === undefined) return mostLikely(left);
   const { random, ...rules } = sampling;
   return drawToken(left, { ...rules, uniform: random.uniform(2 ** 32 * row + position) });
+}
+
+/** @throws {TypeError} if an argument is of another kind */
+function checkArguments(model: Generator, texts: readonly unknown[], options: object): void {
+  if (!(model instanceof Module)) {
+    throw new TypeError(`generate() wants a model that predicts tokens, got ${kindOf(model)}`);
+  }
+  if (!Array.isArray(texts)) {
+    throw new TypeError(`generateBatch() wants an array of texts, got ${kindOf(texts)}`);
+  }
+  texts.forEach(checkTokens);
+  requireObject("generate()", options, "device");
+}
+
+function checkTokens(tokens: unknown): void {
+  if (Array.isArray(tokens) || ArrayBuffer.isView(tokens)) return;
+  throw new TypeError(
+    `generate() wants a text as an array of tokens, as a tokenizer encodes it, got ${
+      kindOf(tokens)
+    }`,
+  );
 }
 
 function checkImages(model: Generator, { pixels, context }: GenerateOptions): void {

@@ -1,6 +1,9 @@
 // Models with random initial values, from a config of transformers.
 
 import type { Device } from "../device/device.ts";
+import { requireRandom } from "../nn/parameter_checks.ts";
+import { requireDevice } from "../tensor/argument_checks.ts";
+import { requireObject } from "../tensor/option_names.ts";
 import { InitialParameters, type InitialParametersOptions } from "../nn/parameter_source.ts";
 import { architectureOf, namedAs } from "./architectures.ts";
 import { formatPythonJson } from "./config/config_text.ts";
@@ -41,7 +44,11 @@ export function newModel<Model extends PretrainedModel = PretrainedModel>(
   config: Readonly<Record<string, unknown>>,
   options: NewModelOptions<Model>,
 ): Model {
+  requireDevice("newModel()", device);
+  requireObject("newModel()", config, "model_type");
+  requireObject("newModel()", options, "random");
   const { model: wanted, ...initial } = options;
+  requireRandom("newModel()", initial.random);
   const settings = new ModelConfig(formatPythonJson(config) + "\n", { where: "the config" });
   const source = new InitialParameters(device, initial);
   const architecture = architectureOf(settings, { wanted });

@@ -15,6 +15,7 @@
 // Replicated are also the few layers that a norm or a position follows at once, which needs all features on every rank: the
 // projections of embeddings (OPT) and patches (ViT), and the transform before BERT's head.
 
+import { requireObject } from "../tensor/option_names.ts";
 import { ProcessGroupMesh } from "../distributed/mesh.ts";
 import { Experts } from "./blocks/experts.ts";
 import { PretrainedModel } from "./pretrained_model.ts";
@@ -82,8 +83,10 @@ export interface ParallelizeOptions {
 export async function parallelize(
   model: PretrainedModel<never>,
   mesh: ProcessGroupMesh,
-  { axis = 0, gatherLogits = true, experts, ...others }: ParallelizeOptions = {},
+  options: ParallelizeOptions = {},
 ): Promise<void> {
+  requireObject("parallelize()", options, "axis");
+  const { axis = 0, gatherLogits = true, experts, ...others } = options;
   if (!(model instanceof PretrainedModel)) {
     throw new TypeError(
       `Cannot split ${

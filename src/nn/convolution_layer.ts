@@ -10,7 +10,7 @@ import type { FloatTensor } from "../tensor/tensor.ts";
 import { defaultRandom } from "./default_random.ts";
 import { uniformValues } from "./initial_values.ts";
 import { Module } from "./module.ts";
-import { requireParameters } from "./parameter_checks.ts";
+import { requireParameters, requireRandom } from "./parameter_checks.ts";
 import type { RandomSource } from "./philox.ts";
 
 /**
@@ -108,6 +108,7 @@ export function initialConvolution(
 ): ConvolutionParameters {
   const { inChannels, outChannels, groups = 1, bias: hasBias = true } = options;
   const { random = defaultRandom(), dtype = "f32", gradientDtype = dtype } = options;
+  requireRandom("A convolution", random);
   for (const [name, value] of Object.entries({ inChannels, outChannels, groups })) {
     checkSize(name, value);
     if (value % groups !== 0) {

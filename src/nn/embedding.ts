@@ -12,7 +12,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { defaultRandom } from "./default_random.ts";
 import { normalValues } from "./initial_values.ts";
 import { Module } from "./module.ts";
-import { requireParameters } from "./parameter_checks.ts";
+import { requireParameters, requireRandom } from "./parameter_checks.ts";
 import type { RandomSource } from "./philox.ts";
 
 /**
@@ -87,6 +87,7 @@ export class Embedding extends Module<Tensor<"u32">> {
       return;
     }
     const { numEmbeddings, embeddingDim, random = defaultRandom() } = options;
+    requireRandom("Embedding", random);
     const { dtype = "f32", gradientDtype = dtype } = options;
     for (const [name, value] of Object.entries({ numEmbeddings, embeddingDim })) {
       if (!Number.isInteger(value) || value < 1) {

@@ -8,6 +8,7 @@ import { Parameter } from "../tensor/parameter.ts";
 import { defaultRandom } from "./default_random.ts";
 import { uniformValues } from "./initial_values.ts";
 import type { RandomSource } from "./philox.ts";
+import { requireRandom } from "./parameter_checks.ts";
 import { shardOf } from "./shard_of.ts";
 
 /**
@@ -64,6 +65,7 @@ export function initialParameters(
 ): LinearParameters {
   const { inFeatures, outFeatures, bias: hasBias = true, random = defaultRandom() } = options;
   const { dtype = "f32", gradientDtype = dtype } = options;
+  requireRandom("A linear layer", random);
   checkFeatures({ inFeatures, outFeatures });
   const bound = 1 / Math.sqrt(inFeatures);
   const initial = (shape: readonly number[], layoutOf: LinearLayouts["weight"] = whole) => {

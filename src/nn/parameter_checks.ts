@@ -3,6 +3,7 @@
 import { kindOf } from "../tensor/argument_checks.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { Module } from "./module.ts";
+import { RandomSource } from "./philox.ts";
 
 /** @throws {TypeError} if the weight, or the bias where there is one, is no parameter */
 export function requireParameters(
@@ -19,6 +20,16 @@ export function requireWeights(owner: string, layer: unknown): void {
     return requireParameters(owner, layer as { weight: unknown });
   }
   throw new TypeError(`${owner} wants a layer with a weight, got ${kindOf(layer)}`);
+}
+
+/** @throws {TypeError} if it is no source of random numbers */
+export function requireRandom(owner: string, random: unknown): void {
+  if (random instanceof RandomSource) return;
+  throw new TypeError(
+    `${owner} wants a source of random numbers for random, new RandomSource(seed), got ${
+      kindOf(random)
+    }`,
+  );
 }
 
 /** @throws {TypeError} if it is no group of ranks */

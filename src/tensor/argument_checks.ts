@@ -38,6 +38,12 @@ export function requireFunction(owner: string, f: unknown, example: string): voi
   throw new TypeError(`${owner} wants a function, as in \`${example}\`, got ${kindOf(f)}`);
 }
 
+/** @throws {TypeError} unless it is text; `what` is what it should name */
+export function requireText(owner: string, what: string, value: unknown): void {
+  if (typeof value === "string") return;
+  throw new TypeError(`${owner} wants the name of ${what}, got ${kindOf(value)}`);
+}
+
 /** What a value is, for messages. */
 export function kindOf(value: unknown): string {
   if (value instanceof Promise) return "a promise";

@@ -4,6 +4,7 @@
 
 import { crossEntropy, IGNORE_INDEX } from "../../ops/cross_entropy.ts";
 import { indicesOf } from "../../ops/embedding.ts";
+import { checkU32 } from "../../ops/operands.ts";
 import { formatShape } from "../../tensor/shape.ts";
 import { type FloatTensor, Tensor } from "../../tensor/tensor.ts";
 
@@ -42,6 +43,7 @@ export function causalLoss(logits: FloatTensor, labels: Tensor<"u32">): Tensor {
 
 /** For every position of `labels` [B, T] the label of the next one, `IGNORE_INDEX` at the last; the caller disposes of it. */
 export function nextLabels(labels: Tensor<"u32">): Tensor<"u32"> {
+  checkU32("causalLoss", "labels", labels);
   if (labels.shape.length !== 2) {
     throw new RangeError(`causalLoss() wants labels of [B, T], got ${formatShape(labels.shape)}`);
   }

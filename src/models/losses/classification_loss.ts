@@ -9,9 +9,11 @@ import { constantIndices } from "../../ops/constant.ts";
 import { crossEntropy, IGNORE_INDEX } from "../../ops/cross_entropy.ts";
 import { mean } from "../../ops/mean.ts";
 import { mul } from "../../ops/mul.ts";
+import { checkFloats, checkTensor } from "../../ops/operands.ts";
 import { reshape } from "../../ops/reshape.ts";
 import { scale } from "../../ops/scale.ts";
 import { concat } from "../../ops/slice.ts";
+import { checkOptions } from "../../tensor/option_names.ts";
 import { formatShape, sameShape } from "../../tensor/shape.ts";
 import type { FloatTensor, Tensor } from "../../tensor/tensor.ts";
 
@@ -59,8 +61,12 @@ export interface ClassificationLabels {
  */
 export function classificationLoss(
   logits: FloatTensor,
-  { labels, problemType = problemOf(logits, labels) }: ClassificationLabels,
+  options: ClassificationLabels,
 ): Tensor {
+  checkOptions("classificationLoss()", options, ["labels", "problemType"]);
+  checkFloats("classificationLoss", { logits });
+  checkTensor("classificationLoss", "labels", options.labels);
+  const { labels, problemType = problemOf(logits, labels) } = options;
   const { dtype } = labels;
   if ((dtype === "u32") !== (problemType === "single_label_classification")) {
     throw new TypeError(

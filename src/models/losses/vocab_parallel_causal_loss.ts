@@ -3,6 +3,7 @@
 import { vocabParallelCrossEntropy } from "../../nn/parallel/vocab_parallel_cross_entropy.ts";
 import type { VocabParallelCrossEntropyOptions } from "../../nn/parallel/vocab_parallel_cross_entropy.ts";
 import { IGNORE_INDEX } from "../../ops/cross_entropy.ts";
+import { requireObject } from "../../tensor/option_names.ts";
 import type { FloatTensor, Tensor } from "../../tensor/tensor.ts";
 import { nextLabels } from "./causal_loss.ts";
 
@@ -47,6 +48,7 @@ export async function vocabParallelCausalLoss(
   labels: Tensor<"u32">,
   vocabulary: Omit<VocabParallelCrossEntropyOptions, "ignored">,
 ): Promise<Tensor> {
+  requireObject("vocabParallelCausalLoss()", vocabulary, "processGroup");
   using targets = nextLabels(labels);
   return await vocabParallelCrossEntropy(logits, targets, { ...vocabulary, ignored: IGNORE_INDEX });
 }

@@ -6,6 +6,7 @@
 //   slope_(n + i) = 2^(-8 (2 i + 1) / (2 n))                have every second slope of 2 n heads      (BLOOM, MPT)
 
 import type { Device } from "../../device/device.ts";
+import { checkOptions } from "../../tensor/option_names.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 
 /**
@@ -42,8 +43,10 @@ export interface AlibiOptions {
  */
 export function alibiSlopes(
   heads: number,
-  { maxBias = 8 }: { readonly maxBias?: number } = {},
+  options: { readonly maxBias?: number } = {},
 ): number[] {
+  checkOptions("alibiSlopes()", options, ["maxBias"]);
+  const { maxBias = 8 } = options;
   if (!Number.isSafeInteger(heads) || heads < 1) {
     throw new RangeError(`alibiSlopes() wants a number of heads from 1, got ${heads}`);
   }
@@ -76,8 +79,10 @@ export function alibiSlopes(
  */
 export function alibiBias(
   device: Device,
-  { heads, queries, keys = queries, maxBias = 8, own = { begin: 0, end: heads } }: AlibiOptions,
+  options: AlibiOptions,
 ): Tensor {
+  checkOptions("alibiBias()", options, ["heads", "queries", "keys", "maxBias", "own"]);
+  const { heads, queries, keys = queries, maxBias = 8, own = { begin: 0, end: heads } } = options;
   const slopes = alibiSlopes(heads, { maxBias });
   if (!(queries >= 1 && keys >= 1)) {
     throw new RangeError(`alibiBias() wants queries and keys, got ${queries} and ${keys}`);

@@ -4,6 +4,8 @@
 //
 // Several channels are averaged.
 
+import { kindOf } from "../../tensor/argument_checks.ts";
+
 /**
  * A recording of one channel.
  *
@@ -39,6 +41,11 @@ export interface Recording {
  * @category Models
  */
 export function readWav(bytes: Uint8Array): Recording {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new TypeError(
+      `readWav() wants the bytes of a file, as Deno.readFile() gives them, got ${kindOf(bytes)}`,
+    );
+  }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const kind = bytes.length < 12 ? "" : `${idAt(view, 0)} ${idAt(view, 8)}`;
   if (kind !== "RIFF WAVE") {

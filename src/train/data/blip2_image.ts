@@ -1,6 +1,8 @@
 // An image for BLIP-2, as BlipImageProcessor of transformers prepares it by the preprocessor_config.json beside the model: resized to the
 // model's size whatever its proportion, with bicubic weights, and normalized by the mean and deviation of CLIP's images.
 
+import { kindOf, requireText } from "../../tensor/argument_checks.ts";
+import { checkOptions } from "../../tensor/option_names.ts";
 import { formatShape } from "../../tensor/shape.ts";
 import { readPixels, readPreprocessing } from "./image_pixels.ts";
 
@@ -25,8 +27,17 @@ export interface Blip2ImageOptions {
  */
 export async function readBlip2Image(
   path: string,
-  { folder, imageSize: [height, width] }: Blip2ImageOptions,
+  options: Blip2ImageOptions,
 ): Promise<Float32Array<ArrayBuffer>> {
+  requireText("readBlip2Image()", "a file", path);
+  checkOptions("readBlip2Image()", options, ["folder", "imageSize"]);
+  const { folder, imageSize } = options;
+  if (!Array.isArray(imageSize)) {
+    throw new TypeError(
+      `readBlip2Image() wants [height, width] for imageSize, got ${kindOf(imageSize)}`,
+    );
+  }
+  const [height, width] = imageSize;
   const settings = `${folder}/preprocessor_config.json`;
   const preprocessing = await readPreprocessing(settings, {
     imageSize: height,

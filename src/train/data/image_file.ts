@@ -4,6 +4,8 @@
 // be a few levels away from Pillow's; PNG is exact.
 
 import { decode } from "jpeg-js";
+import { kindOf, requireText } from "../../tensor/argument_checks.ts";
+import { checkOptions, requireObject } from "../../tensor/option_names.ts";
 import { Buffer } from "node:buffer";
 import { PNG } from "pngjs";
 import type { RgbImage } from "./image_resize.ts";
@@ -17,11 +19,14 @@ import type { RgbImage } from "./image_resize.ts";
  */
 export async function readImage(
   path: string,
-  { transparency = "stored" }: {
+  options: {
     /** Transparent pixels have the colours that the file has for them, or lie on white. Default: "stored". */
     readonly transparency?: "stored" | "onWhite" | undefined;
   } = {},
 ): Promise<RgbImage> {
+  requireText("readImage()", "a file", path);
+  checkOptions("readImage()", options, ["transparency"]);
+  const { transparency = "stored" } = options;
   try {
     const { width, height, data } = decoded(await Deno.readFile(path));
     const rgb = new Uint8Array(width * height * 3);
@@ -69,13 +74,19 @@ function decoded(
  */
 export async function writeMask(
   path: string,
-  { width, height, data }: {
+  mask: {
     readonly width: number;
     readonly height: number;
     /** [height, width] */
     readonly data: Uint8Array;
   },
 ): Promise<void> {
+  requireText("writeMask()", "a file", path);
+  requireObject("writeMask()", mask, "width");
+  const { width, height, data } = mask;
+  if (!ArrayBuffer.isView(data)) {
+    throw new TypeError(`writeMask() wants a Uint8Array for data, got ${kindOf(data)}`);
+  }
   if (data.length !== width * height) {
     throw new RangeError(
       `A mask of ${width} x ${height} pixels has ${width * height} values, got ${data.length}`,

@@ -5,6 +5,8 @@
 //   logits [4 h, 4 w] -> interpolated to the padded size -> without padding -> interpolated to the image's size -> above 0
 
 import type { Box, Point } from "../../models/prompt_points.ts";
+import { requireText } from "../../tensor/argument_checks.ts";
+import { checkOptions } from "../../tensor/option_names.ts";
 import { cropped, interpolated, type Plane } from "./bilinear.ts";
 import { readImage } from "./image_file.ts";
 import { type ImageSize, pixelsOf, readPreprocessing, sizeFor } from "./image_pixels.ts";
@@ -30,8 +32,11 @@ export interface SamImageOptions {
  */
 export async function readSamImage(
   path: string,
-  { folder, imageSize }: SamImageOptions,
+  options: SamImageOptions,
 ): Promise<SamImage> {
+  requireText("readSamImage()", "a file", path);
+  checkOptions("readSamImage()", options, ["folder", "imageSize"]);
+  const { folder, imageSize } = options;
   const square = { height: imageSize, width: imageSize };
   const preprocessing = await readPreprocessing(`${folder}/preprocessor_config.json`, {
     imageSize,
