@@ -29,6 +29,8 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   ),
   modelFolder: "its second argument may be anything for a name that is no folder: it asks the hub",
   ModelConfig: "loadPretrained() and newModel() read it",
+  SpeechFeatures:
+    "a schema checks its settings; it takes any object without them, and computes large tables",
   SamImage: "readSamImage() makes it",
   ConvolutionLayer: "abstract: Conv1d, Conv2d and ConvTranspose2d check for it",
   Linear1DCol: "its constructor is private: fromNativeModule() and create() are called",
