@@ -76,6 +76,47 @@ for (const [entry, exports] of Object.entries({ models, nn, optim })) {
   });
 }
 
+Deno.test("messages say what was wanted, what came and what to do", async () => {
+  using device = wasmDevice();
+  const x = nn.Tensor.from(device, [1, 2, 3, 4], { shape: [2, 2] });
+  const labels = nn.Tensor.from(device, [0, 1], { dtype: "u32" });
+  const layer = new nn.Linear(device, { inFeatures: 2, outFeatures: 2 });
+  const any = (value: unknown) => value as never;
+  const cases: readonly (readonly [() => unknown, RegExp])[] = [
+    [() => nn.linear(any(layer.forward(x)), layer.weight), /tensor for x, got a promise: await it/],
+    [
+      () => nn.matmul(x, any(3)),
+      /tensor for b, got a number: make a tensor of it with Tensor.from/,
+    ],
+    [() => nn.softmax(any(labels)), /wants x in f32, f16 or bf16, got u32/],
+    [
+      () => nn.crossEntropy(x, any(nn.Tensor.from(device, [0, 1]))),
+      /u32 tensor for targets, got f32: labels and indices are Tensor.from\(.*dtype: "u32"/,
+    ],
+    [() => nn.embedding(x, any([0, 1])), /u32 tensor for indices, got an array: labels and/],
+    [() => nn.reshape(x, any(4)), /wants an array of numbers for the shape, such as .*, got 4/],
+    [() => nn.permute(x, any(["0", "1"])), /array of numbers for the order, .* got one with 0/],
+    [
+      () => nn.tidy(any(layer.forward(x))),
+      /wants a function, as in `tidy\(\(\) => .*, got a promise/,
+    ],
+    [() => nn.backward(any(layer.forward(x))), /backward\(\) wants a tensor, got a promise: await/],
+    [() => nn.recompute(any(() => [x])), /function that returns a tensor, got an array/],
+    [
+      () => new nn.Linear(device, any({ inFeatures: 2, outFeatures: 2, random: Math.random })),
+      /new RandomSource\(seed\), got a function/,
+    ],
+    [
+      () => new nn.Linear(device, any({ weight: x, bias: undefined })),
+      /wants a parameter for weight, got an object of class Tensor: .* new Parameter\(/,
+    ],
+    [() => new optim.Adafactor(any(layer)), /parameters/],
+  ];
+  for (const [call, message] of cases) {
+    await assert.rejects(async () => await call(), { name: "TypeError", message });
+  }
+});
+
 Deno.test("every export that is left out exists", () => {
   const exported = new Set(Object.keys({ ...models, ...nn, ...optim }));
   assert.deepEqual(Object.keys(LEFT_OUT).filter((name) => !exported.has(name)), []);

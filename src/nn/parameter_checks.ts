@@ -36,7 +36,7 @@ export function requireRandom(owner: string, random: unknown): void {
 export function requireGroup(owner: string, group: unknown): void {
   if (typeof group === "object" && group !== null && "rank" in group && "size" in group) return;
   throw new TypeError(
-    `${owner} wants a group of ranks for processGroup, such as mesh.group("tensor"), got ${
+    `${owner} wants a group of ranks for processGroup, such as await mesh.getGroupAlongAxis(0), got ${
       kindOf(group)
     }`,
   );
