@@ -8,7 +8,7 @@
 //
 // Any other function of the step serves as well.
 
-import { checkOptions } from "../../tensor/option_names.ts";
+import { checkOptions, requireObject } from "../../tensor/option_names.ts";
 
 /**
  * A number for every step t = 1, 2, ...; the same step must always get the same number.
@@ -55,7 +55,7 @@ export interface DecayOptions extends WarmupOptions {
  * @category Optimizers
  */
 export function constantSchedule(peak: number, options: WarmupOptions = {}): Schedule {
-  checkOptions("constantSchedule()", options, ["warmup"]);
+  requireObject("constantSchedule()", options, "warmup");
   const { warmup = 0 } = options;
   return warmed(peak, warmup, () => peak);
 }
@@ -123,7 +123,7 @@ export function cosineSchedule(peak: number, options: DecayOptions): Schedule {
  * @category Optimizers
  */
 export function inverseSquareRootSchedule(peak: number, options: WarmupOptions = {}): Schedule {
-  checkOptions("inverseSquareRootSchedule()", options, ["warmup"]);
+  requireObject("inverseSquareRootSchedule()", options, "warmup");
   const { warmup = 0 } = options;
   return warmed(peak, warmup, (step) => peak * Math.sqrt(Math.max(warmup, 1) / step));
 }
