@@ -22,6 +22,7 @@ import { GridPositions } from "../positions/grid_positions.ts";
 import type { CachedPass } from "../cache/cached_pass.ts";
 import { headDropout, inHeads, releasing, rotated } from "./attention_steps.ts";
 import type { AttentionDescription } from "./block_description.ts";
+import { withBlindQueries } from "./blind_queries.ts";
 import { separated } from "./fused_projections.ts";
 import { makeHeadNorm } from "./make_norm.ts";
 import { attendedPlaces, countWindows, fromWindows, toWindows, windowsOf } from "./grid_windows.ts";
@@ -142,7 +143,7 @@ export class Attention extends Module<AttentionInput> {
     const { q, keys, values, keyMask = mask, visible, window } = input.cache === undefined
       ? await this.#projected(input)
       : await this.#cached(input, input.cache);
-    const y = attention(q, keys, values, {
+    const attended = attention(q, keys, values, {
       visible,
       scale,
       softCap,
@@ -157,6 +158,7 @@ export class Attention extends Module<AttentionInput> {
         output: this.output,
       }),
     });
+    const y = withBlindQueries(attended, { q, keys, values, visible, window, keyMask });
     const [batch, length, heads] = y.shape;
     return await this.output.forward(reshape(y, [batch, length, heads * valueWidth]));
   }
