@@ -49,7 +49,8 @@ export async function readPixels(
   path: string,
   preprocessing: ImagePreprocessing,
 ): Promise<Float32Array<ArrayBuffer>> {
-  return pixelsOf(await readImage(path, preprocessing), preprocessing);
+  const { transparency } = preprocessing;
+  return pixelsOf(await readImage(path, { transparency }), preprocessing);
 }
 
 /** Prepares an image: [3, H, W], padding included. */
