@@ -57,10 +57,11 @@ for (const [what, { flags, ranks = 1 }] of Object.entries(CASES)) {
   });
 }
 
-// A sum that differs in its last bit may round a bf16 weight to its other neighbour, 0.4 % away.
+// A sum that differs in its last bit may round a bf16 weight to its other neighbour, 0.4 % away; and where gradients are rounding errors
+// alone, as those of the biases of keys, Adafactor makes whole steps of them.
 for (
   const { name, flags, meshes, tolerance } of [
-    { name: "f32", flags: [], meshes: [[1, []], [3, ["--tensor", "3"]]], tolerance: 1e-5 },
+    { name: "f32", flags: [], meshes: [[1, []], [3, ["--tensor", "3"]]], tolerance: 1e-4 },
     {
       name: "bf16 with master weights",
       flags: ["--dtype", "bf16", "--master-weights"],
