@@ -14,9 +14,9 @@ import { publishFiles, requirePublishable } from "./disk_folder.ts";
 import { type NamedParameter, problemWith, readParameter } from "./read_parameter.ts";
 import { SafetensorsError } from "./safetensors_error.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
-import { byteLength, STORED_AS } from "./safetensors_header.ts";
-import { safetensorsPieces, type TensorToWrite } from "./safetensors_write.ts";
-import { saveTogether, sharedBytes } from "./save_together.ts";
+import { byteLength } from "./safetensors_header.ts";
+import { safetensorsPieces } from "./safetensors_write.ts";
+import { saveTogether, wholeTensor } from "./save_together.ts";
 
 /**
  * Options of {@linkcode saveLora}.
@@ -62,15 +62,7 @@ export async function saveLora(
   { lora, base, rank }: SaveLoraOptions,
 ): Promise<void> {
   const named = parametersOf(model, lora);
-  const tensors = named.map(({ name, parameter }): TensorToWrite => {
-    const read = sharedBytes(parameter, 1);
-    return {
-      name,
-      dtype: STORED_AS[parameter.dtype],
-      shape: parameter.layout.wholeShape,
-      bytes: () => read(0),
-    };
-  });
+  const tensors = named.map(({ name, parameter }) => wholeTensor(name, parameter));
   const config = new TextEncoder().encode(
     `${JSON.stringify(configOf(model, { lora, base }), null, 2)}\n`,
   );

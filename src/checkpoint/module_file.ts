@@ -6,9 +6,9 @@ import { publishFile, requirePublishableFile } from "./disk_folder.ts";
 import { problemWith, readParameter } from "./read_parameter.ts";
 import { SafetensorsError } from "./safetensors_error.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
-import { byteLength, STORED_AS } from "./safetensors_header.ts";
-import { safetensorsPieces, type TensorToWrite } from "./safetensors_write.ts";
-import { saveTogether, sharedBytes } from "./save_together.ts";
+import { byteLength } from "./safetensors_header.ts";
+import { safetensorsPieces } from "./safetensors_write.ts";
+import { saveTogether, wholeTensor } from "./save_together.ts";
 
 /**
  * Options of {@linkcode saveModule}.
@@ -51,15 +51,7 @@ export async function saveModule(
   path: string,
   { rank, metadata = {} }: SaveModuleOptions = {},
 ): Promise<void> {
-  const tensors = namedTensors(module).map(([name, parameter]): TensorToWrite => {
-    const read = sharedBytes(parameter, 1);
-    return {
-      name,
-      dtype: STORED_AS[parameter.dtype],
-      shape: parameter.layout.wholeShape,
-      bytes: () => read(0),
-    };
-  });
+  const tensors = namedTensors(module).map(([name, parameter]) => wholeTensor(name, parameter));
   const bytes = tensors.reduce((total, each) => total + byteLength(each), 0);
   await saveTogether(module, {
     tensors,

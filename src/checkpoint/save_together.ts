@@ -3,6 +3,7 @@
 import type { ProcessGroup } from "../distributed/group.ts";
 import type { Module } from "../nn/module.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import { STORED_AS } from "./safetensors_header.ts";
 import { inWritingOrder, type TensorToWrite } from "./safetensors_write.ts";
 import { wholeBytes } from "./whole_bytes.ts";
 
@@ -48,6 +49,17 @@ export async function saveTogether(module: Module<never>, saving: Saving): Promi
       if (groups.length > 0) { for (const { bytes } of unsent) await bytes(); }
     }
   });
+}
+
+/** A parameter as one tensor of a file, whole. */
+export function wholeTensor(name: string, parameter: Parameter): TensorToWrite {
+  const { dtype, layout } = parameter;
+  return {
+    name,
+    dtype: STORED_AS[dtype],
+    shape: layout.wholeShape,
+    bytes: () => wholeBytes(parameter),
+  };
 }
 
 /** Reads a parameter that is `count` tensors of a file, each of which is asked for once; it is kept from the first to the last. */
